@@ -1,0 +1,30 @@
+"""Who asked: the person or key that is answerable, and what the call said about its own sender."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from accounts.models import ApiKey
+
+
+@dataclass(frozen=True)
+class Caller:
+    """The sender of one call. Exactly one of staff, api_key and process is answerable for it.
+
+    `declared` holds alt_caller_id, application_id, application_date and the transaction qualifiers: anyone can write them, so
+    they are kept for the record and decide nothing.
+    """
+
+    staff: Any = None
+    api_key: ApiKey | None = None
+    process: str = ""
+    declared: dict[str, Any] = field(default_factory=dict)
+    request_id: str = ""
+
+    @property
+    def identity(self) -> str:
+        """Who must differ under the four-eyes rule: the staff user or the API key."""
+        if self.staff is not None:
+            return f"staff:{self.staff.pk}"
+        if self.api_key is not None:
+            return f"key:{self.api_key.pk}"
+        return f"process:{self.process}"

@@ -1,0 +1,51 @@
+"""What day and time it is for a client: its time zone, and outside production a virtual offset that only moves forward.
+
+Doors ask this module and hand `today` to the services, which never read a clock themselves.
+"""
+
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import Client
+from billing_site.errors import BillingError, ErrorCode
+
+
+def local_time(client: Client) -> datetime:
+    """The client's date and time. In production the virtual offset counts for nothing."""
+    offset = client.clock_offset if settings.VIRTUAL_CLOCK else timedelta()
+    return (timezone.now() + offset).astimezone(ZoneInfo(client.time_zone))
+
+
+def today(client: Client) -> date:
+    """The client's date, on which its accounts are or are not due."""
+    return local_time(client).date()
+
+
+def advance_clock(client: Client, hours: int) -> datetime:
+    """Moves the client's virtual clock forward by whole hours (Aria's advance_virtual_datetime) and gives the new time."""
+    if not settings.VIRTUAL_CLOCK:
+        raise BillingError(ErrorCode.CLOCK_IN_PRODUCTION)
+    if hours < 0:
+        raise BillingError(ErrorCode.CLOCK_BACKWARDS, field="hours")
+    with transaction.atomic():
+        locked = Client.objects.select_for_update().get(pk=client.pk)
+        locked.clock_offset += timedelta(hours=hours)
+        locked.save(update_fields=["clock_offset"])
+    client.clock_offset = locked.clock_offset
+    return local_time(client)
+
+
+def advance_clock_to(client: Client, day: date) -> datetime:
+    """Moves the client's virtual clock to noon of a day that has not passed yet. The day it already is: nothing moves."""
+    now = local_time(client)
+    if day == now.date():
+        return now
+    noon = datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo(client.time_zone))
+    hours, rest = divmod(noon - now, timedelta(hours=1))
+    if hours < 0:
+        raise BillingError(ErrorCode.CLOCK_BACKWARDS, field="date")
+    return advance_clock(client, hours + bool(rest))

@@ -1,0 +1,80 @@
+"""The words that accounts and catalogue rows are sorted by. Knows no tables, so pure modules may use it."""
+
+from django.db.models import IntegerChoices, TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class AccountStatus(IntegerChoices):
+    """Aria's status_cd values."""
+
+    ARCHIVED = -99, _("Archived")
+    SUSPENDED_DUNNING_5 = -15, _("Suspended, dunning 5")
+    SUSPENDED_DUNNING_4 = -14, _("Suspended, dunning 4")
+    SUSPENDED_DUNNING_3 = -13, _("Suspended, dunning 3")
+    SUSPENDED_DUNNING_2 = -12, _("Suspended, dunning 2")
+    SUSPENDED_DUNNING_1 = -11, _("Suspended, dunning 1")
+    CONTRACT_EXPIRED = -4, _("Contract expired")
+    TERMINATED = -3, _("Terminated")
+    CANCELLED = -2, _("Cancelled")
+    SUSPENDED = -1, _("Suspended")
+    INACTIVE = 0, _("Inactive")
+    ACTIVE = 1, _("Active")
+    CANCELLATION_PENDING = 2, _("Cancellation pending")
+    TERMINATION_PENDING = 3, _("Termination pending")
+    ACTIVE_DUNNING_PENDING = 10, _("Active, dunning pending")
+    ACTIVE_DUNNING_1 = 11, _("Active, dunning 1")
+    ACTIVE_DUNNING_2 = 12, _("Active, dunning 2")
+    ACTIVE_DUNNING_3 = 13, _("Active, dunning 3")
+    ACTIVE_DUNNING_4 = 14, _("Active, dunning 4")
+    ACTIVE_DUNNING_5 = 15, _("Active, dunning 5")
+    ACTIVE_DUNNING_6 = 16, _("Active, dunning 6")
+    ACTIVE_DUNNING_7 = 17, _("Active, dunning 7")
+    ACTIVE_DUNNING_8 = 18, _("Active, dunning 8")
+    REINSTATED_FORWARD_BILL = 21, _("Reinstated, forward bill")
+    REINSTATED_BACK_BILL = 22, _("Reinstated, back bill")
+    INSTALLATION_PENDING = 31, _("Installation pending")
+    REGISTERED_PENDING_ACTIVATION = 32, _("Registered, pending activation")
+    ACTIVE_TRIAL = 41, _("Active, trial")
+    TEMPORARY_SERVICE_BAN = 51, _("Temporary service ban")
+    ACTIVE_NON_BILLABLE = 61, _("Active, non-billable")
+    PERMANENT = 99, _("Permanent")
+
+
+BILLABLE_STATUSES = frozenset({1, 2, 3, *range(10, 19), 21, 22, 51})
+"""Accounts in these states are invoiced. A temporary service ban (51) does not affect billing; the others do (7002)."""
+
+
+class ContactRole(TextChoices):
+    ACCOUNT = "account", _("Account")
+    BILLING = "billing", _("Billing")
+    STATEMENT = "statement", _("Statement")
+    OTHER = "other", _("Other")
+
+
+class PaymentMethodType(TextChoices):
+    CARD = "card", _("Card")
+    BANK_TRANSFER = "bank_transfer", _("Bank transfer, automatic")
+    ELECTRONIC_CHECK = "electronic_check", _("Electronic cheque")
+    MAILED_CHECK = "mailed_check", _("Mailed cheque")
+
+
+class BillingInterval(IntegerChoices):
+    """Months that one recurring charge covers."""
+
+    MONTHLY = 1, _("Monthly")
+    QUARTERLY = 3, _("Quarterly")
+    HALF_YEARLY = 6, _("Half-yearly")
+    YEARLY = 12, _("Yearly")
+
+
+class FourEyes(TextChoices):
+    """Whether who made a document may approve it."""
+
+    OFF = "off", _("Off")
+    ANOTHER_PERSON = "another_person", _("Another person approves")
+    ABOVE_AMOUNT = "above_amount", _("Another person approves above an amount")
+
+
+class TaxRounding(TextChoices):
+    DOCUMENT = "document", _("Per tax rate over the document")
+    LINE = "line", _("Per line")

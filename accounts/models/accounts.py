@@ -1,0 +1,144 @@
+"""Who is billed: accounts, their contacts, payment methods and plan instances."""
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.kinds import AccountStatus, ContactRole, PaymentMethodType
+from accounts.models.catalogue import Plan, PlanCharge
+from accounts.models.clients import Address, Client
+from accounts.validators import validate_currency, validate_no_card_number, validate_significant_digits
+
+
+class Account(models.Model):
+    """A customer of a client. Its primary key is Aria's acct_no."""
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="accounts")
+    client_acct_id = models.CharField(
+        _("client account id"), max_length=50, help_text=_("The client's own name for the account, unique to the client.")
+    )
+    status = models.SmallIntegerField(choices=AccountStatus, default=AccountStatus.ACTIVE)
+    currency = models.CharField(max_length=3, validators=[validate_currency])
+    is_test = models.BooleanField(_("test account"), default=False, help_text=_("Test accounts are never billed."))
+    invoice_approval_required = models.BooleanField(
+        default=False, help_text=_("This account does require manual approval of pending invoices.")
+    )
+    payment_terms_days = models.PositiveIntegerField(
+        null=True, blank=True, help_text=_("Days from approval to the due date. Empty: the client's terms.")
+    )
+    bill_day = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(31)],
+        help_text=_("Anniversary day; in a shorter month its last day. Empty: the day the first plan begins."),
+    )
+    next_bill_date = models.DateField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("When the next cycle is due: the earliest of the plan instances' dates. Empty: nothing to bill any more."),
+    )
+    last_bill_date = models.DateField(
+        null=True, blank=True, editable=False, help_text=_("Bill date of the newest cycle that was billed.")
+    )
+    plans_version = models.PositiveIntegerField(
+        default=0,
+        editable=False,
+        help_text=_("Counts the changes of the account's plan instances, so that an invoice planned before one is not recorded."),
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["client", "client_acct_id"], name="one_account_per_client_id"),
+            models.CheckConstraint(condition=Q(bill_day__isnull=True) | Q(bill_day__range=(1, 31)), name="account_bill_day"),
+        ]
+        # A billing run asks which of a client's accounts are due.
+        indexes = [models.Index(fields=["client", "next_bill_date"], name="account_due")]
+
+    def __str__(self) -> str:
+        return f"{self.client_acct_id} ({self.pk})"
+
+
+class Contact(Address):
+    """A person or address of an account, known by its number (Aria's *_address_seq)."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="contacts")
+    contact_no = models.PositiveIntegerField()
+    role = models.CharField(max_length=10, choices=ContactRole, default=ContactRole.ACCOUNT)
+    name = models.CharField(max_length=200)
+    company = models.CharField(max_length=200, blank=True)
+    email = models.EmailField(blank=True)
+    phone = models.CharField(max_length=30, blank=True)
+
+    class Meta:
+        ordering = ["account", "contact_no"]
+        constraints = [models.UniqueConstraint(fields=["account", "contact_no"], name="one_contact_per_number")]
+
+    def __str__(self) -> str:
+        return f"{self.contact_no} {self.name}"
+
+
+class PaymentMethod(models.Model):
+    """How an account pays. Card and bank numbers stay with the gateway: only its token for them is kept here."""
+
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="payment_methods")
+    type = models.CharField(max_length=20, choices=PaymentMethodType)
+    token = models.CharField(max_length=200, blank=True, validators=[validate_no_card_number])
+    label = models.CharField(max_length=100, blank=True, help_text=_("What staff see, such as 'Visa ending 4242'."))
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.label or self.get_type_display()
+
+
+class PlanInstance(models.Model):
+    """A plan that an account has taken: so many units, from a first day to a last."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="plan_instances")
+    plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="instances")
+    units = models.DecimalField(
+        max_digits=15,
+        decimal_places=4,
+        default=1,
+        validators=[MinValueValidator(0), validate_significant_digits],
+    )
+    start_date = models.DateField(help_text=_("First day that is charged."))
+    end_date = models.DateField(null=True, blank=True, help_text=_("Last day that is charged. Empty: runs on."))
+    billed_through = models.DateField(
+        null=True, blank=True, editable=False, help_text=_("Last day that an approved invoice covers.")
+    )
+    po_num = models.CharField(_("PO number"), max_length=1000, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(end_date__isnull=True) | Q(end_date__gte=F("start_date")), name="plan_instance_ends_after_start"
+            ),
+            models.CheckConstraint(condition=Q(units__gte=0), name="plan_instance_units"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.plan} of account {self.account_id}"
+
+
+class PlanInstancePrice(models.Model):
+    """A plan instance's own price for one charge of its plan, in place of the list price."""
+
+    plan_instance = models.ForeignKey(PlanInstance, on_delete=models.CASCADE, related_name="prices")
+    charge = models.ForeignKey(PlanCharge, on_delete=models.PROTECT, related_name="+")
+    rate_per_unit = models.DecimalField(
+        max_digits=20, decimal_places=10, validators=[MinValueValidator(0), validate_significant_digits]
+    )
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["plan_instance", "charge"], name="one_own_price_per_charge")]
+
+    def __str__(self) -> str:
+        return f"{self.charge.service} at {self.rate_per_unit.normalize():f}"

@@ -1,0 +1,113 @@
+"""The client (tenant), its settings, and the keys its programs authenticate with."""
+
+from datetime import timedelta
+
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.kinds import FourEyes, TaxRounding
+from accounts.validators import validate_contact_roles, validate_country, validate_time_zone
+
+
+class Address(models.Model):
+    """A postal address. Country is ISO 3166-1 alpha-2; region is the state or province that a tax table names."""
+
+    address1 = models.CharField(max_length=200, blank=True)
+    address2 = models.CharField(max_length=200, blank=True)
+    city = models.CharField(max_length=100, blank=True)
+    region = models.CharField(max_length=50, blank=True, help_text=_("State or province, as the tax table names it: CA."))
+    postal_code = models.CharField(max_length=20, blank=True)
+    country = models.CharField(max_length=2, blank=True, validators=[validate_country])
+
+    class Meta:
+        abstract = True
+
+
+class Client(Address):
+    """A tenant: its primary key is Aria's client_no. Its columns are the client's settings."""
+
+    name = models.CharField(max_length=200)
+    time_zone = models.CharField(
+        max_length=64,
+        default="UTC",
+        validators=[validate_time_zone],
+        help_text=_("Decides which day it is for this client, and so when an account is due."),
+    )
+    clock_offset = models.DurationField(
+        default=timedelta(),
+        editable=False,
+        help_text=_("How far this client's virtual clock runs ahead of the real one. Only outside production."),
+    )
+    invoice_approval_required = models.BooleanField(
+        default=False,
+        help_text=_("Every invoice is generated as pending and waits for approval. New accounts inherit it when they begin."),
+    )
+    pending_discard_days = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text=_("Pending invoices older than so many days are discarded by discard_stale. Empty: never."),
+    )
+    four_eyes = models.CharField(
+        max_length=20,
+        choices=FourEyes,
+        default=FourEyes.OFF,
+        help_text=_("Whether who made an invoice may approve it. Where it applies, invoices are generated as pending."),
+    )
+    four_eyes_amount = models.DecimalField(
+        max_digits=15,
+        decimal_places=4,
+        default=0,
+        validators=[MinValueValidator(0)],
+        help_text=_("With 'above an amount': the total, in the invoice's currency, above which another person approves."),
+    )
+    payment_terms_days = models.PositiveIntegerField(
+        default=30,
+        help_text=_("Days from approval to the due date, unless the account has terms of its own."),
+    )
+    taxable_address_order = models.CharField(
+        max_length=30,
+        default="account,billing,statement",
+        validators=[validate_contact_roles],
+        help_text=_("Taxable addresses to use: the account's first contact of these roles, in this order, decides the tax."),
+    )
+    tax_rounding = models.CharField(
+        max_length=10,
+        choices=TaxRounding,
+        default=TaxRounding.DOCUMENT,
+        help_text=_("Tax rounding method: once per tax rate over the document (EN 16931), or line by line."),
+    )
+    tax_engine = models.CharField(
+        max_length=30,
+        default="table",
+        help_text=_("The tax engine that quotes this client's invoices: a name in the TAX_ENGINES setting."),
+    )
+    never_allow_used_receipt_id = models.BooleanField(
+        default=False,
+        help_text=_("A client_receipt_id is used up by a failed call too (NEVER_ALLOW_USED_RECEIPT_ID)."),
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.pk})"
+
+
+class ApiKey(models.Model):
+    """A secret that a client's program sends as auth_key. Only its SHA-256 is kept; the prefix finds the row."""
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="api_keys")
+    name = models.CharField(max_length=100, help_text=_("Which program uses this key."))
+    prefix = models.CharField(max_length=8, unique=True, editable=False)
+    secret_hash = models.CharField(max_length=64, editable=False)
+    may_approve = models.BooleanField(default=False, help_text=_("This key may approve, discard and regenerate invoices."))
+    created_at = models.DateTimeField(auto_now_add=True)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"

@@ -1,0 +1,60 @@
+"""What was asked and done: append-only rows that timelines, audits and repeated calls read."""
+
+from django.conf import settings
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models.accounts import Account
+from accounts.models.clients import ApiKey, Client
+
+
+class Receipt(models.Model):
+    """A client_receipt_id that was used, with the answer that the call gave.
+
+    It is the first row that the call's transaction writes, so two equal calls at once wait for each other here.
+    """
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="receipts")
+    receipt_id = models.CharField(max_length=50)
+    method = models.CharField(max_length=50)
+    arguments_hash = models.CharField(max_length=64, help_text=_("SHA-256 of the arguments, credentials and caller aside."))
+    succeeded = models.BooleanField()
+    invoice_no = models.BigIntegerField(null=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["client", "receipt_id"], name="one_use_per_receipt_id")]
+
+    def __str__(self) -> str:
+        return self.receipt_id
+
+
+class Event(models.Model):
+    """One act on money, or its refusal: who, what, which document, before and after. Written once, never changed."""
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="events")
+    at = models.DateTimeField()
+    act = models.CharField(max_length=50, help_text=_("Such as invoice.generated or invoice.approved."))
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, related_name="events")
+    invoice_no = models.BigIntegerField(null=True)
+    staff = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, null=True, related_name="+")
+    process = models.CharField(max_length=50, blank=True, help_text=_("The command that acted, where no one was signed in."))
+    caller = models.JSONField(default=dict, help_text=_("alt_caller_id, application and qualifiers, as they were given."))
+    request_id = models.CharField(max_length=64, blank=True)
+    error_code = models.IntegerField(default=0, help_text=_("0, or why the act was refused."))
+    message = models.TextField(blank=True)
+    before = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
+    after = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index(fields=["account", "id"], name="event_of_account"),
+            models.Index(fields=["invoice_no", "id"], name="event_of_invoice"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.act} {self.invoice_no or ''}".strip()

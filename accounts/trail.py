@@ -1,0 +1,78 @@
+"""Writing events: one append-only row per act on money, in the act's own transaction."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.utils import timezone
+
+from accounts.callers import Caller
+from accounts.models import Client, Event
+from accounts.storage import insert_rows
+from billing_site.errors import BillingError, ErrorCode
+
+EVENT_FIELDS = (
+    "client_id",
+    "at",
+    "act",
+    "account_id",
+    "invoice_no",
+    "staff_id",
+    "api_key_id",
+    "process",
+    "caller",
+    "request_id",
+    "error_code",
+    "message",
+    "before",
+    "after",
+)
+
+
+class Act(NamedTuple):
+    """What happened to one document or account."""
+
+    name: str
+    account_no: int | None = None
+    invoice_no: int | None = None
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    error_code: int = 0
+    message: str = ""
+
+
+def record_acts(client: Client, caller: Caller, acts: Iterable[Act], at: datetime | None = None) -> None:
+    """Writes one event per act, all by the same caller."""
+    at = at or timezone.now()
+    staff_id = caller.staff.pk if caller.staff is not None else None
+    key_id = caller.api_key.pk if caller.api_key is not None else None
+    insert_rows(
+        Event,
+        EVENT_FIELDS,
+        [
+            (
+                client.pk,
+                at,
+                act.name,
+                act.account_no,
+                act.invoice_no,
+                staff_id,
+                key_id,
+                caller.process,
+                caller.declared,
+                caller.request_id,
+                act.error_code,
+                act.message,
+                act.before,
+                act.after,
+            )
+            for act in acts
+        ],
+    )
+
+
+def refusal(name: str, error: BillingError, *, account_no: int | None = None, invoice_no: int | None = None) -> Act:
+    """The act that was refused, with the code and message that the caller is told. An account that does not exist has no events."""
+    if error.code is ErrorCode.ACCOUNT_NOT_FOUND:
+        account_no = None
+    return Act(name, account_no, invoice_no, error_code=error.code.number, message=error.message)

@@ -1,0 +1,54 @@
+"""What a single value must look like. Knows no model."""
+
+import re
+import zoneinfo
+from decimal import Decimal
+
+from babel.numbers import list_currencies
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+CONTACT_ROLES = ("account", "billing", "statement")
+
+# SQLite keeps a decimal as a double, which holds any decimal of 15 significant digits exactly. Both databases keep to it.
+MAX_SIGNIFICANT_DIGITS = 15
+
+
+def validate_time_zone(value: str) -> None:
+    if value not in zoneinfo.available_timezones():
+        raise ValidationError(_("%(value)s is not a time zone of the IANA database."), params={"value": value})
+
+
+def validate_currency(value: str) -> None:
+    """Three lower-case letters that ISO 4217 knows, as Aria spells currencies."""
+    if value != value.lower() or value.upper() not in list_currencies():
+        raise ValidationError(_("%(value)s is not a currency code such as usd."), params={"value": value})
+
+
+def validate_country(value: str) -> None:
+    if not re.fullmatch(r"[A-Z]{2}", value):
+        raise ValidationError(_("%(value)s is not a country code such as US."), params={"value": value})
+
+
+def validate_contact_roles(value: str) -> None:
+    roles = value.split(",")
+    if not value or len(set(roles)) != len(roles) or not set(roles) <= set(CONTACT_ROLES):
+        raise ValidationError(_("Name some of account, billing and statement, each once, with commas between them."))
+
+
+def validate_significant_digits(value: Decimal) -> None:
+    if len(value.normalize().as_tuple().digits) > MAX_SIGNIFICANT_DIGITS:
+        raise ValidationError(_("No more than %(limit)s significant digits."), params={"limit": MAX_SIGNIFICANT_DIGITS})
+
+
+def validate_no_card_number(value: str) -> None:
+    """Refuses what could be a card number (12 to 19 digits that pass the Luhn check of ISO/IEC 7812): only tokens are kept."""
+    digits = [int(digit) for digit in re.sub(r"[ -]", "", value) if digit.isdecimal()]
+    only_digits = len(digits) == len(re.sub(r"[ -]", "", value))
+    if only_digits and 12 <= len(digits) <= 19 and _luhn_sum(digits) % 10 == 0:
+        raise ValidationError(_("This looks like a card number. Give the gateway's token for it."))
+
+
+def _luhn_sum(digits: list[int]) -> int:
+    doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
+    return sum(digits[-1::-2]) + sum(doubled)

@@ -1,0 +1,101 @@
+"""The one table of errors, and the exception that carries a row of it. Imports nothing of ours.
+
+Codes below 90000 and their messages are Aria's (its "Unabridged List" of API error messages and the group pages). Codes from
+90001 up are ours: Aria's pages name no code for these cases. The HTTP status is used by the resource API only: Aria's
+method calls always answer 200.
+"""
+
+from collections import Counter
+from enum import Enum
+
+
+class ErrorCode(Enum):
+    """One row per error: number, message, HTTP status. `{field}` in a message is filled with the wire name of the field."""
+
+    OK = (0, "OK", 200)
+    UNEXPECTED = (1001, "unexpected error", 500)
+    NO_DATA = (1002, "no data found", 404)
+    AUTHENTICATION = (1004, "authentication error", 401)
+    ACCOUNT_NOT_FOUND = (1009, "account does not exist", 404)
+    MISSING_PARAMETER = (1010, "Missing required parameter: {field}", 400)
+    INVALID_FORMAT = (1012, "invalid input format", 400)
+    INVALID_INPUT = (1016, "invalid input", 400)
+    INVALID_DATE = (1024, "invalid date format", 400)
+    INVALID_BOOLEAN = (1033, "a parameter that represents a true or false value contains invalid input", 400)
+    INVALID_INVOICE_MODE = (1059, "Invalid input: invoice_mode should be either 0 or 1", 400)
+    INVOICE_NOT_FOUND = (3004, "Invoice does not exist", 404)
+    REGENERATION_FAILED = (3013, "pending invoice regen failed - old invoice could not be discarded", 409)
+    NOT_PENDING = (3015, "invalid pending invoice number", 409)
+    NOTES_TOO_LONG = (3044, "Client notes exceeds length limit of 1000 characters.", 400)
+    IN_PROGRESS = (
+        3108,
+        "The invoice for this account cannot be generated at this time, since there is another invoice in progress for the "
+        "same billing group.",
+        409,
+    )
+    ALT_BILL_DAY_RANGE = (5020, "alternate billing day must be between 1 and 31", 400)
+    TEST_ACCOUNT = (7001, "Recurring billing not allowed because account is a TEST account", 409)
+    ACCOUNT_STATUS = (7002, "Recurring billing not allowed because account status prevents it", 409)
+    NO_BILLABLE_PLAN = (7003, "Recurring billing not allowed because account does not have a billable service plan", 409)
+    PENDING_INVOICE = (
+        7006,
+        "Recurring billing not allowed because account has a pending invoice on file and awaiting approval",
+        409,
+    )
+    BILL_DATE_IN_FUTURE = (
+        7007,
+        "Recurring billing not allowed because account\u2019s next anniversary billing date is in the future",
+        409,
+    )
+    ALT_BILL_DAY_NOT_FIRST = (7026, "Pro-ration to new bill day only supported for first invoice", 409)
+
+    APPROVAL_NOT_PERMITTED = (90001, "The caller may not approve invoices", 403)
+    FOUR_EYES = (90002, "Who made a document may not approve it", 403)
+    DOCUMENT_MOVED = (90003, "The document is not the one that was seen", 409)
+    TAXATION_FAILED = (90004, "The tax engine failed; nothing was written", 502)
+    CLOCK_IN_PRODUCTION = (90005, "The virtual clock is refused in production", 403)
+    CLOCK_BACKWARDS = (90006, "The virtual clock only moves forward", 400)
+    CURRENCY_MISMATCH = (90007, "The plan's currency is not the account's", 409)
+    AMOUNT_TOO_LARGE = (90008, "The amount is too large to be stored exactly", 409)
+    PERMISSION = (90009, "The caller has no permission for this", 403)
+
+    def __init__(self, number: int, message: str, http_status: int) -> None:
+        self.number = number
+        self.message = message
+        self.http_status = http_status
+
+
+def _check_table() -> None:
+    repeated = [number for number, times in Counter(row.number for row in ErrorCode).items() if times > 1]
+    if repeated:
+        raise ValueError(f"error numbers used twice: {repeated}")
+
+
+_check_table()
+
+
+class BillingError(Exception):
+    """A refusal: nothing has happened, and the caller is told why.
+
+    `field` is the wire name of the input that is wrong; `detail` is added to the row's message, or stands for it where
+    `instead` is set (Aria words some codes by the case); `third_party_errors` are the tax engine's own words.
+    """
+
+    def __init__(
+        self,
+        code: ErrorCode,
+        detail: str = "",
+        *,
+        field: str | None = None,
+        instead: bool = False,
+        third_party_errors: tuple[dict[str, str], ...] = (),
+    ) -> None:
+        self.code = code
+        self.field = field
+        self.third_party_errors = third_party_errors
+        row_message = code.message.replace("{field}", field or "")
+        if instead:
+            self.message = detail
+        else:
+            self.message = f"{row_message}: {detail}" if detail else row_message
+        super().__init__(f"{code.number} {self.message}")

@@ -1,0 +1,71 @@
+"""PURE: amounts of money: rounding, line amounts, splits, totals and tax lines. The one place that rounds.
+
+Amounts are Decimal, in the document's currency. Rounding is half up (away from zero) to the currency's smallest unit.
+"""
+
+from collections.abc import Iterable, Sequence
+from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import cache
+from itertools import accumulate, pairwise
+
+from babel.numbers import get_currency_precision
+
+from billing_site.errors import BillingError, ErrorCode
+
+ZERO = Decimal(0)
+ONE = Decimal(1)
+HUNDRED = Decimal(100)
+FACTOR_PLACES = Decimal("1E-10")
+
+# Amounts are stored with 15 digits, 4 of them after the point.
+LARGEST_AMOUNT = Decimal("99999999999.9999")
+_EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
+
+
+@cache
+def smallest_unit(currency: str) -> Decimal:
+    """1 for JPY, 0.01 for USD, 0.001 for KWD (ISO 4217, as CLDR has it)."""
+    return Decimal(1).scaleb(-get_currency_precision(currency.upper()))
+
+
+def rounded(amount: Decimal, currency: str) -> Decimal:
+    """The amount in whole smallest units of the currency, half up."""
+    if abs(amount) > LARGEST_AMOUNT:
+        raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, f"{amount:f} {currency}")
+    return amount.quantize(smallest_unit(currency), context=_EXACT)
+
+
+def proration_factor(days: int, full_days: int) -> Decimal:
+    """Daily proration: days covered over days of the full period, to 10 decimals."""
+    return ONE if days == full_days else (Decimal(days) / full_days).quantize(FACTOR_PLACES, context=_EXACT)
+
+
+def line_amount(rate_per_unit: Decimal, units: Decimal, factor: Decimal, currency: str) -> Decimal:
+    """Rate x units x proration factor, rounded once."""
+    return rounded(_EXACT.multiply(_EXACT.multiply(rate_per_unit, units), factor), currency)
+
+
+def exact_share(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+    """amount x part / whole, not yet rounded."""
+    return _EXACT.divide(_EXACT.multiply(amount, part), whole)
+
+
+def split(amount: Decimal, weights: Sequence[Decimal], currency: str) -> list[Decimal]:
+    """Parts of an amount in proportion to the weights, in smallest units, that add up to it exactly.
+
+    The running total is what is rounded, so each part is within one unit of its share and the last takes what is left.
+    """
+    whole = sum(weights, ZERO)
+    if not whole:
+        return [ZERO] * (len(weights) - 1) + [amount]
+    shares = [rounded(exact_share(amount, part, whole), currency) for part in accumulate(weights)]
+    shares[-1] = amount
+    return [after - before for before, after in pairwise([ZERO, *shares])]
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    """The sum, refused where it is too large to be stored exactly."""
+    result = sum(amounts, ZERO)
+    if abs(result) > LARGEST_AMOUNT:
+        raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, f"{result:f}")
+    return result

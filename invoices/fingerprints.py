@@ -1,0 +1,106 @@
+"""A fingerprint says whether a document is still what it was, and if not, which part of it has moved.
+
+It is one SHA-256 (its first 128 bits) per part: terms, parties, lines, taxes and billed periods. Keys of the database do not
+count, so a preview and the invoice that is generated from the same facts have the same lines, taxes and periods.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+PARTS = ("terms", "parties", "lines", "taxes", "periods")
+
+TERM_FIELDS = (
+    "kind",
+    "currency",
+    "bill_date",
+    "bill_day",
+    "period_start",
+    "period_end",
+    "tax_date",
+    "invoice_date",
+    "payment_terms_days",
+    "due_date",
+    "net_amount",
+    "tax_amount",
+    "total_amount",
+    "series",
+    "number",
+    "document_number",
+)
+PARTY_FIELDS = ("client_id", "account_id", "seller", "bill_to")
+LINE_FIELDS = (
+    "line_no",
+    "line_type",
+    "service_id",
+    "plan_instance_id",
+    "description",
+    "plan_name",
+    "gl_code",
+    "tax_category",
+    "units",
+    "rate_per_unit",
+    "list_rate_per_unit",
+    "proration_factor",
+    "proration_text",
+    "amount",
+    "period_start",
+    "period_end",
+    "po_num",
+    "bill_from_location_id",
+    "ship_from_location_id",
+    "bill_to_contact_id",
+    "ship_to_contact_id",
+)
+TAX_FIELDS = (
+    "tax_line_no",
+    "taxed_line_no",
+    "authority",
+    "authority_level",
+    "jurisdiction",
+    "percent",
+    "is_inclusive",
+    "taxable_amount",
+    "amount",
+)
+PERIOD_FIELDS = ("plan_instance_id", "start_date", "end_date")
+
+
+class Content(NamedTuple):
+    """The values of a document in the order of the field lists above; the rows of lines, taxes and periods in their own order."""
+
+    terms: Sequence[Any]
+    parties: Sequence[Any]
+    lines: Sequence[Sequence[Any]]
+    taxes: Sequence[Sequence[Any]]
+    periods: Sequence[Sequence[Any]]
+
+
+def fingerprint(content: Content) -> str:
+    parts = (
+        _row(content.terms),
+        json.dumps(content.parties, sort_keys=True),
+        _rows(content.lines),
+        _rows(content.taxes),
+        _rows(content.periods),
+    )
+    return ".".join(hashlib.sha256(part.encode()).hexdigest()[:32] for part in parts)
+
+
+def moved_parts(seen: str, now: str) -> list[str]:
+    """The names of the parts that differ between two fingerprints; all of them where one is not a fingerprint."""
+    before, after = seen.split("."), now.split(".")
+    if len(before) != len(PARTS):
+        return list(PARTS)
+    return [name for name, old, new in zip(PARTS, before, after, strict=True) if old != new]
+
+
+def _rows(rows: Iterable[Sequence[Any]]) -> str:
+    return "\x1e".join(map(_row, rows))
+
+
+def _row(values: Sequence[Any]) -> str:
+    """One text per value; equal amounts have one text, however many zeros a database adds to them."""
+    return "\x1f".join([str(value.normalize()) if type(value) is Decimal else str(value) for value in values])

@@ -1,0 +1,184 @@
+"""The documents: an invoice, its lines, its taxes, the periods it bills, and the series that number it.
+
+A document is a snapshot: everything needed to explain it stands on it, and nothing that is printed changes after approval.
+"""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Account, Client, Contact, PlanInstance, Service, ServiceLocation
+from invoices.kinds import LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType, SeriesKind
+
+
+class AmountField(models.DecimalField):
+    """An amount of money: 15 digits, so that SQLite's doubles hold it exactly, 4 of them for the smallest currency units."""
+
+    def __init__(self, *args: object, **options: object) -> None:
+        super().__init__(*args, **{**options, "max_digits": 15, "decimal_places": 4})
+
+
+class NumberSeries(models.Model):
+    """A client's gapless numbers for one kind of document: the row is locked for the last instant of approval only."""
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="number_series")
+    kind = models.CharField(max_length=20, choices=SeriesKind)
+    prefix = models.CharField(max_length=20, blank=True, help_text=_("Stands before the number on documents: INV-."))
+    last_number = models.PositiveBigIntegerField(default=0, editable=False)
+
+    class Meta:
+        verbose_name_plural = "number series"
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["client", "kind"], name="one_series_per_kind")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} of client {self.client_id}"
+
+
+class Invoice(models.Model):
+    """A document of an account. Its primary key is Aria's invoice_no; its document_number is the fiscal one, given at approval."""
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="invoices")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="invoices")
+    kind = models.CharField(max_length=20, choices=InvoiceKind)
+    status = models.CharField(max_length=20, choices=InvoiceStatus)
+    currency = models.CharField(max_length=3)
+    bill_date = models.DateField(help_text=_("The day from which this cycle is due."))
+    bill_day = models.PositiveSmallIntegerField(help_text=_("Anniversary day that the account has once this is approved."))
+    period_start = models.DateField()
+    period_end = models.DateField()
+    tax_date = models.DateField(help_text=_("The day whose tax rates apply."))
+    invoice_date = models.DateField(null=True, help_text=_("Day of issue: given at approval."))
+    payment_terms_days = models.PositiveIntegerField()
+    due_date = models.DateField(null=True, help_text=_("Invoice date and payment terms: given at approval."))
+    seller = models.JSONField(help_text=_("The client's name and address as printed."))
+    bill_to = models.JSONField(help_text=_("The account's billing contact as printed."))
+    net_amount = AmountField(help_text=_("Total before tax."))
+    tax_amount = AmountField(help_text=_("All tax, included in prices or added to them."))
+    total_amount = AmountField(help_text=_("Net and tax: the sum of the lines."))
+    series = models.CharField(max_length=20, choices=SeriesKind, blank=True)
+    number = models.PositiveBigIntegerField(null=True)
+    document_number = models.CharField(max_length=50, blank=True)
+    fingerprint = models.CharField(max_length=200, blank=True, help_text=_("Of all that is stored, taken at approval."))
+    generated_by = models.CharField(max_length=60, help_text=_("Whose identity four eyes compare: staff, key or process."))
+    generated_at = models.DateTimeField()
+    approved_by = models.CharField(max_length=60, blank=True)
+    approved_at = models.DateTimeField(null=True)
+    custom_status_label = models.CharField(max_length=100, blank=True)
+    client_notes = models.TextField(max_length=1000, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+        permissions = [("approve_invoice", "Can approve, discard and regenerate pending invoices")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account"],
+                condition=Q(status=InvoiceStatus.PENDING, kind__in=[InvoiceKind.RECURRING, InvoiceKind.ADVANCE]),
+                name="one_pending_invoice_per_account",
+            ),
+            models.UniqueConstraint(
+                fields=["account", "kind", "bill_date"],
+                condition=Q(status__in=LIVE_STATUSES, kind__in=[InvoiceKind.RECURRING, InvoiceKind.ADVANCE]),
+                name="one_live_invoice_per_bill_date",
+            ),
+            models.UniqueConstraint(
+                fields=["client", "series", "number"], condition=Q(number__isnull=False), name="one_document_per_number"
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=[InvoiceStatus.PENDING, InvoiceStatus.DISCARDED], number__isnull=True)
+                | Q(status=InvoiceStatus.APPROVED, number__isnull=False, invoice_date__isnull=False, due_date__isnull=False),
+                name="a_number_from_approval_on",
+            ),
+        ]
+        indexes = [
+            # The approval queue: a client's pending invoices, oldest first.
+            models.Index(fields=["client", "id"], condition=Q(status=InvoiceStatus.PENDING), name="pending_of_client"),
+        ]
+
+    def __str__(self) -> str:
+        return self.document_number or f"{self.get_status_display()} {self.pk}"
+
+
+class InvoiceLine(models.Model):
+    """One line, with the story of its amount: rate x units x proration factor, rounded once."""
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")
+    line_no = models.PositiveIntegerField(help_text=_("From 1."))
+    line_type = models.PositiveSmallIntegerField(choices=LineType)
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, related_name="+")
+    plan_instance = models.ForeignKey(PlanInstance, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    description = models.CharField(max_length=200)
+    plan_name = models.CharField(max_length=200, blank=True)
+    gl_code = models.CharField(max_length=50, blank=True)
+    tax_category = models.CharField(max_length=50, blank=True)
+    units = models.DecimalField(max_digits=15, decimal_places=4, null=True)
+    rate_per_unit = models.DecimalField(max_digits=20, decimal_places=10, null=True)
+    list_rate_per_unit = models.DecimalField(
+        max_digits=20, decimal_places=10, null=True, help_text=_("The plan's price, where the customer's own price replaced it.")
+    )
+    proration_factor = models.DecimalField(max_digits=12, decimal_places=10, default=1)
+    proration_text = models.CharField(max_length=100, blank=True)
+    amount = AmountField()
+    period_start = models.DateField(null=True)
+    period_end = models.DateField(null=True)
+    po_num = models.CharField(max_length=1000, blank=True)
+    bill_from_location = models.ForeignKey(
+        ServiceLocation, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    ship_from_location = models.ForeignKey(
+        ServiceLocation, on_delete=models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    bill_to_contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    ship_to_contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+
+    class Meta:
+        ordering = ["invoice", "line_no"]
+        constraints = [models.UniqueConstraint(fields=["invoice", "line_no"], name="one_line_per_number")]
+
+    def __str__(self) -> str:
+        return f"{self.line_no}. {self.description}"
+
+
+class TaxDetail(models.Model):
+    """What one tax takes from one line: it ties a tax line of the invoice to a line that is taxed."""
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="tax_details")
+    tax_line_no = models.PositiveIntegerField()
+    taxed_line_no = models.PositiveIntegerField()
+    authority = models.CharField(max_length=100, help_text=_("The tax's name."))
+    authority_level = models.PositiveSmallIntegerField(help_text=_("0 the country, 1 a state."))
+    jurisdiction = models.CharField(max_length=60, help_text=_("Country and region, such as US-CA."))
+    percent = models.DecimalField(max_digits=9, decimal_places=6)
+    is_inclusive = models.BooleanField(help_text=_("The tax is contained in the line's amount."))
+    taxable_amount = AmountField(help_text=_("What the tax is counted on, without it."))
+    amount = AmountField()
+
+    class Meta:
+        ordering = ["invoice", "tax_line_no", "taxed_line_no"]
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "tax_line_no", "taxed_line_no"], name="one_tax_detail_per_pair")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.authority} on line {self.taxed_line_no}"
+
+
+class BilledPeriod(models.Model):
+    """The days of a plan instance that a document bills, with a line or (where the plan charges nothing) without.
+
+    Approval reads it to move the instance's billed_through; an audit proves that no day of an instance is billed twice.
+    """
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="billed_periods")
+    plan_instance = models.ForeignKey(PlanInstance, on_delete=models.PROTECT, related_name="billed_periods")
+    start_date = models.DateField()
+    end_date = models.DateField()
+
+    class Meta:
+        ordering = ["invoice", "plan_instance"]
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "plan_instance"], name="one_period_per_invoice_and_plan_instance")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.start_date} to {self.end_date}"

@@ -1,0 +1,187 @@
+"""Deciding on pending invoices: approve, discard, regenerate; for one or for many, with an outcome for each."""
+
+from collections import defaultdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date, datetime, timedelta
+from functools import partial
+from typing import NamedTuple
+
+from django.utils import timezone
+
+from accounts.callers import Caller
+from accounts.models import Client
+from accounts.trail import record_acts, refusal
+from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import TRANSITIONS, InvoiceKind, InvoiceStatus
+from invoices.models import Invoice
+from invoices.plan import BillingRequest
+from invoices.services.approval_rules import check_may_approve
+from invoices.services.approving import approve_locked
+from invoices.services.batches import write_in_halves
+from invoices.services.discarding import Remarks, discard_locked
+from invoices.services.facts import lock_states
+from invoices.services.outcomes import Outcome
+from invoices.services.planning import preview_invoices
+from invoices.services.recording import Recording, record_plans
+
+
+class Chosen(NamedTuple):
+    """A pending invoice that is decided on, as it was found before its account was locked."""
+
+    invoice_no: int
+    account_no: int
+
+
+WriteLocked = Callable[[list[Invoice]], list[Outcome]]
+
+
+def approve_invoices(
+    *,
+    client: Client,
+    invoice_nos: Collection[int],
+    caller: Caller,
+    today: date,
+    seen: Mapping[int, str] | None = None,
+    remarks: Remarks | None = None,
+) -> list[Outcome]:
+    """Issues pending invoices as they are stored: numbers, dates and fingerprints are given, and the accounts move on.
+
+    `seen` holds the fingerprints that were looked at; a document that is no longer the one that was seen is refused (90003).
+    """
+    approve = partial(
+        approve_locked, client=client, caller=caller, today=today, seen=seen or {}, remarks=remarks or Remarks()
+    )
+    return _decide("invoice.approval_refused", client, invoice_nos, caller, InvoiceStatus.APPROVED, approve)
+
+
+def discard_invoices(
+    *, client: Client, invoice_nos: Collection[int], caller: Caller, remarks: Remarks | None = None
+) -> list[Outcome]:
+    """Discards pending invoices: their accounts are as before, and the same cycle can be billed again."""
+
+    def discard(invoices: list[Invoice]) -> list[Outcome]:
+        by_account = {invoice.account_id: invoice.pk for invoice in invoices}
+        discard_locked(client, by_account, caller, timezone.now(), remarks)
+        return [Outcome(account_no, invoice_no) for account_no, invoice_no in by_account.items()]
+
+    return _decide("invoice.discard_refused", client, invoice_nos, caller, InvoiceStatus.DISCARDED, discard)
+
+
+def discard_stale(*, client: Client, caller: Caller, now: datetime) -> list[Outcome]:
+    """Discards the pending invoices that are older than the client's pending_discard_days."""
+    if client.pending_discard_days is None:
+        return []
+    oldest = now - timedelta(days=client.pending_discard_days)
+    stale = Invoice.objects.filter(client=client, status=InvoiceStatus.PENDING, generated_at__lt=oldest).order_by("pk")
+    remarks = Remarks(reason=f"pending for more than {client.pending_discard_days} days")
+    return discard_invoices(
+        client=client, invoice_nos=list(stale.values_list("pk", flat=True)), caller=caller, remarks=remarks
+    )
+
+
+def regenerate_invoices(
+    *, client: Client, invoice_nos: Collection[int], caller: Caller, today: date, remarks: Remarks | None = None
+) -> list[Outcome]:
+    """Discards pending invoices and generates new ones, pending again, for the same cycles from today's facts.
+
+    Both in one transaction: where the new one is refused, the old one stays. The outcome names the new invoice.
+    """
+    chosen, refused = _chosen(client, invoice_nos, caller)
+    rows = Invoice.objects.filter(pk__in=[one.invoice_no for one in chosen]).values_list(
+        "pk", "account_id", "kind", "bill_day", "account__bill_day", "status"
+    )
+    batches: dict[BillingRequest, dict[int, int]] = defaultdict(dict)
+    for invoice_no, account_no, kind, bill_day, account_bill_day, status in rows:
+        if status != InvoiceStatus.PENDING:
+            refused.append(_not_pending(invoice_no, account_no, status))
+            continue
+        alternate = bill_day if bill_day != account_bill_day else None
+        batches[BillingRequest(today, kind == InvoiceKind.ADVANCE, alternate, force_pending=True)][account_no] = invoice_no
+    done = [
+        outcome
+        for request, replacing in batches.items()
+        for outcome in _regenerate(Recording(client, caller, request, replacing=replacing, remarks=remarks or Remarks()))
+    ]
+    _record_refusals("invoice.regeneration_refused", client, caller, [*refused, *done])
+    return [*done, *refused]
+
+
+def _regenerate(recording: Recording) -> list[Outcome]:
+    replacing = recording.replacing
+    planned = preview_invoices(
+        client=recording.client, account_nos=replacing, request=recording.request, replacing=replacing.values()
+    )
+    return [
+        outcome if outcome.error is None else outcome._replace(invoice_no=replacing[outcome.account_no or 0])
+        for outcome in record_plans(recording, planned)
+    ]
+
+
+def _decide(
+    refused_act: str,
+    client: Client,
+    invoice_nos: Collection[int],
+    caller: Caller,
+    status: InvoiceStatus,
+    write_locked: WriteLocked,
+) -> list[Outcome]:
+    chosen, refused = _chosen(client, invoice_nos, caller)
+    outcomes = [*write_in_halves(chosen, partial(_write, status=status, write_locked=write_locked)), *refused]
+    _record_refusals(refused_act, client, caller, outcomes)
+    return outcomes
+
+
+def _chosen(client: Client, invoice_nos: Collection[int], caller: Caller) -> tuple[list[Chosen], list[Outcome]]:
+    """The client's invoices among the numbers, by account; and a refusal for each that the caller may not have or decide on."""
+    found = {
+        invoice_no: Chosen(invoice_no, account_no)
+        for invoice_no, account_no in Invoice.objects.filter(client=client, pk__in=invoice_nos)
+        .order_by("account_id", "pk")
+        .values_list("pk", "account_id")
+    }
+    try:
+        check_may_approve(caller)
+    except BillingError as error:
+        return [], [Outcome(one.account_no, one.invoice_no, error=error) for one in found.values()]
+    unknown = [
+        Outcome(None, number, error=BillingError(ErrorCode.NOT_PENDING, f"invoice {number} does not exist"))
+        for number in sorted(set(invoice_nos) - found.keys())
+    ]
+    return list(found.values()), unknown
+
+
+def _write(chosen: Sequence[Chosen], status: InvoiceStatus, write_locked: WriteLocked) -> list[Outcome]:
+    """Under the locks of accounts and invoices, in this order, what is still pending is decided on."""
+    locked = lock_states([one.account_no for one in chosen], skip_locked=len(chosen) > 1)
+    invoices = {
+        invoice.pk: invoice
+        for invoice in Invoice.objects.select_for_update()
+        .filter(pk__in=[one.invoice_no for one in chosen], account__in=locked)
+        .order_by("pk")
+    }
+    refused = []
+    for one in chosen:
+        invoice = invoices.get(one.invoice_no)
+        if invoice is None:
+            refused.append(Outcome(one.account_no, one.invoice_no, error=BillingError(ErrorCode.IN_PROGRESS)))
+        elif status not in TRANSITIONS[InvoiceStatus(invoice.status)]:
+            refused.append(_not_pending(invoice.pk, invoice.account_id, invoice.status))
+            del invoices[invoice.pk]
+    return [*write_locked(list(invoices.values())), *refused]
+
+
+def _not_pending(invoice_no: int, account_no: int, status: str) -> Outcome:
+    error = BillingError(ErrorCode.NOT_PENDING, f"invoice {invoice_no} is {status}")
+    return Outcome(account_no, invoice_no, error=error)
+
+
+def _record_refusals(act: str, client: Client, caller: Caller, outcomes: Sequence[Outcome]) -> None:
+    record_acts(
+        client,
+        caller,
+        [
+            refusal(act, one.error, account_no=one.account_no, invoice_no=one.invoice_no)
+            for one in outcomes
+            if one.error is not None
+        ],
+    )

@@ -1,0 +1,206 @@
+"""Recording plans: one short transaction that locks the accounts, checks again what the plans stood on, and writes."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from functools import partial
+from typing import NamedTuple
+
+from django.utils import timezone
+
+from accounts import receipts
+from accounts.callers import Caller
+from accounts.models import Account, Client, PlanInstance
+from accounts.storage import reserve_ids, update_rows
+from accounts.trail import Act, record_acts
+from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import RunResult, SeriesKind
+from invoices.models import Invoice, RunOutcome
+from invoices.plan import BillingRequest, BillingState, InvoicePlan, check_billable
+from invoices.services.approval_rules import must_wait
+from invoices.services.batches import write_in_halves
+from invoices.services.discarding import Remarks, discard_locked
+from invoices.services.facts import lock_states, pending_invoices
+from invoices.services.numbers import take_numbers
+from invoices.services.outcomes import Outcome
+from invoices.services.rows import content_of, insert_documents, issue
+
+
+class Recording(NamedTuple):
+    """For whom and by whom plans are recorded, and what is written in the same transaction.
+
+    `claim` is the receipt of a single call. `replacing` names the pending invoice that each account's new one replaces,
+    and `remarks` are put on the new one.
+    `run_outcomes` are the waiting outcomes of a billing run, by account.
+    """
+
+    client: Client
+    caller: Caller
+    request: BillingRequest
+    claim: receipts.Claim | None = None
+    replacing: Mapping[int, int] = {}
+    remarks: Remarks = Remarks()
+    run_outcomes: Mapping[int, int] = {}
+
+
+class AccountDates(NamedTuple):
+    """Where an account stands once a cycle is billed."""
+
+    account_no: int
+    bill_day: int
+    next_bill_date: date | None
+    last_bill_date: date
+    billed_through: Sequence[tuple[int, date]]
+
+
+def record_plans(recording: Recording, planned: Sequence[Outcome]) -> list[Outcome]:
+    """Writes the plans and gives an outcome for each, in their order; refusals among them are passed through."""
+    ready = [outcome for outcome in planned if outcome.plan is not None]
+    recorded = {outcome.account_no: outcome for outcome in write_in_halves(ready, partial(_write, recording))}
+    return [recorded.get(outcome.account_no, outcome) for outcome in planned]
+
+
+def _write(recording: Recording, ready: Sequence[Outcome]) -> list[Outcome]:
+    checked = _checked_again(recording, ready)
+    plans = [outcome.plan for outcome in checked if outcome.plan is not None]
+    billed = [plan for plan in plans if plan.lines]
+    numbers = dict(zip([plan.account_no for plan in billed], reserve_ids(Invoice, len(billed)), strict=True))
+    if recording.claim and plans:
+        receipts.use(recording.client, recording.claim, invoice_no=numbers.get(plans[0].account_no))
+    at = timezone.now()
+    replaced = {plan.account_no: recording.replacing[plan.account_no] for plan in plans if plan.account_no in recording.replacing}
+    discard_locked(recording.client, replaced, recording.caller, at)
+    waiting = {plan.account_no for plan in billed if _must_wait(recording, plan)}
+    move_dates([_dates_after(plan) for plan in plans if plan.account_no not in waiting])
+    _insert(recording, billed, numbers, waiting, at)
+    _record_nothing_billed(recording, plans, at)
+    _write_run_outcomes(recording, plans, numbers)
+    return [
+        outcome._replace(invoice_no=numbers.get(outcome.plan.account_no)) if outcome.plan else outcome for outcome in checked
+    ]
+
+
+def _checked_again(recording: Recording, ready: Sequence[Outcome]) -> list[Outcome]:
+    """The batch under the accounts' locks: who was locked by another, or has moved since it was planned, drops out."""
+    account_nos = [outcome.account_no for outcome in ready if outcome.account_no is not None]
+    states = lock_states(account_nos, skip_locked=len(ready) > 1)
+    pending = pending_invoices(account_nos)
+    checked = []
+    for outcome in ready:
+        plan = outcome.plan
+        assert plan is not None
+        try:
+            _check_unmoved(recording, plan, states.get(plan.account_no), pending.get(plan.account_no))
+            checked.append(outcome)
+        except BillingError as error:
+            checked.append(Outcome(plan.account_no, error=error))
+    return checked
+
+
+def _check_unmoved(
+    recording: Recording, plan: InvoicePlan, state: BillingState | None, pending_invoice_no: int | None
+) -> None:
+    if state is None:
+        raise BillingError(ErrorCode.IN_PROGRESS)
+    replaced = recording.replacing.get(plan.account_no)
+    if replaced is not None:
+        if replaced != pending_invoice_no:
+            raise BillingError(ErrorCode.REGENERATION_FAILED, f"invoice {replaced}")
+        pending_invoice_no = None
+    check_billable(plan.facts._replace(state=state, pending_invoice_no=pending_invoice_no), recording.request)
+    if state != plan.facts.state:
+        raise BillingError(ErrorCode.IN_PROGRESS)
+
+
+def _must_wait(recording: Recording, plan: InvoicePlan) -> bool:
+    return must_wait(
+        recording.client,
+        account_requires=plan.facts.approval_required,
+        forced=recording.request.force_pending,
+        total_amount=plan.total_amount,
+    )
+
+
+def _dates_after(plan: InvoicePlan) -> AccountDates:
+    return AccountDates(
+        plan.account_no,
+        plan.bill_day,
+        plan.next_bill_date,
+        plan.bill_date,
+        [(period.plan_instance_no, period.end) for period in plan.periods],
+    )
+
+
+def move_dates(accounts: Sequence[AccountDates]) -> None:
+    """Moves accounts and their plan instances past the cycle that is billed: two statements, however many."""
+    update_rows(
+        Account,
+        ("bill_day", "next_bill_date", "last_bill_date"),
+        [(dates.account_no, dates.bill_day, dates.next_bill_date, dates.last_bill_date) for dates in accounts],
+    )
+    update_rows(PlanInstance, ("billed_through",), [moved for dates in accounts for moved in dates.billed_through])
+
+
+def _insert(
+    recording: Recording, billed: Sequence[InvoicePlan], numbers: Mapping[int, int], waiting: set[int], at: datetime
+) -> None:
+    approved = [plan for plan in billed if plan.account_no not in waiting]
+    prefix, fiscal = take_numbers(recording.client, SeriesKind.INVOICE, len(approved))
+    issues = {
+        plan.account_no: issue(number, prefix, recording.request.today, plan.facts.payment_terms_days)
+        for plan, number in zip(approved, fiscal, strict=True)
+    }
+    insert_documents(
+        [(numbers[plan.account_no], content_of(recording.client, plan, issues.get(plan.account_no))) for plan in billed],
+        generated_by=recording.caller.identity,
+        remarks=recording.remarks,
+        at=at,
+        approved=frozenset(numbers[plan.account_no] for plan in approved),
+    )
+    record_acts(
+        recording.client,
+        recording.caller,
+        [
+            Act(
+                "invoice.generated",
+                plan.account_no,
+                numbers[plan.account_no],
+                after={
+                    "status": "pending" if plan.account_no in waiting else "approved",
+                    "total_amount": str(plan.total_amount),
+                    "currency": plan.facts.state.currency,
+                },
+            )
+            for plan in billed
+        ],
+        at,
+    )
+
+
+def _record_nothing_billed(recording: Recording, plans: Sequence[InvoicePlan], at: datetime) -> None:
+    """An account with nothing to bill in a cycle moves on without a document; its timeline says so."""
+    record_acts(
+        recording.client,
+        recording.caller,
+        [
+            Act("account.nothing_to_bill", plan.account_no, after={"bill_date": str(plan.bill_date)})
+            for plan in plans
+            if not plan.lines
+        ],
+        at,
+    )
+
+
+def _write_run_outcomes(recording: Recording, plans: Sequence[InvoicePlan], numbers: Mapping[int, int]) -> None:
+    update_rows(
+        RunOutcome,
+        ("result", "invoice"),
+        [
+            (
+                recording.run_outcomes[plan.account_no],
+                RunResult.INVOICED.value if plan.account_no in numbers else RunResult.NOTHING_TO_BILL.value,
+                numbers.get(plan.account_no),
+            )
+            for plan in plans
+            if plan.account_no in recording.run_outcomes
+        ],
+    )

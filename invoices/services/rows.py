@@ -1,0 +1,171 @@
+"""From a plan to the rows that are stored. The one builder feeds COPY and bulk_create, and the fingerprint."""
+
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, NamedTuple
+
+from accounts.models import Client
+from accounts.storage import insert_rows
+from invoices.fingerprints import (
+    LINE_FIELDS,
+    PARTY_FIELDS,
+    PERIOD_FIELDS,
+    TAX_FIELDS,
+    TERM_FIELDS,
+    Content,
+    fingerprint,
+)
+from invoices.kinds import InvoiceStatus, SeriesKind
+from invoices.models import BilledPeriod, Invoice, InvoiceLine, TaxDetail
+from invoices.plan import InvoicePlan, LineDraft
+from invoices.services.discarding import Remarks
+
+STANDING_FIELDS = (
+    "id",
+    "status",
+    "fingerprint",
+    "generated_by",
+    "generated_at",
+    "approved_by",
+    "approved_at",
+    "custom_status_label",
+    "client_notes",
+)
+INVOICE_FIELDS = (*TERM_FIELDS, *PARTY_FIELDS, *STANDING_FIELDS)
+INVOICE_LINE_FIELDS = ("invoice_id", *LINE_FIELDS)
+TAX_DETAIL_FIELDS = ("invoice_id", *TAX_FIELDS)
+BILLED_PERIOD_FIELDS = ("invoice_id", *PERIOD_FIELDS)
+
+
+class Issue(NamedTuple):
+    """What approval gives a document: its number and its dates."""
+
+    number: int
+    document_number: str
+    invoice_date: date
+    due_date: date
+
+
+def issue(number: int, prefix: str, invoice_date: date, terms_days: int) -> Issue:
+    """The invoice date is the day of approval, and the due date is counted from it."""
+    return Issue(number, f"{prefix}{number:06d}", invoice_date, invoice_date + timedelta(days=terms_days))
+
+
+def content_of(client: Client, plan: InvoicePlan, issued: Issue | None = None) -> Content:
+    """The document as it will be stored."""
+    facts = plan.facts
+    starts = [line.period_start for line in plan.lines if line.period_start]
+    ends = [line.period_end for line in plan.lines if line.period_end]
+    terms = (
+        plan.kind.value,
+        facts.state.currency,
+        plan.bill_date,
+        plan.bill_day,
+        min(starts),
+        max(ends),
+        plan.tax_date,
+        issued.invoice_date if issued else None,
+        facts.payment_terms_days,
+        issued.due_date if issued else None,
+        plan.net_amount,
+        plan.tax_amount,
+        plan.total_amount,
+        SeriesKind.INVOICE.value if issued else "",
+        issued.number if issued else None,
+        issued.document_number if issued else "",
+    )
+    return Content(
+        terms=terms,
+        parties=(client.pk, plan.account_no, seller_of(client), facts.bill_to),
+        lines=[_line(plan, line) for line in plan.lines],
+        taxes=plan.taxes,
+        periods=plan.periods,
+    )
+
+
+def seller_of(client: Client) -> dict[str, str]:
+    """The client as it is printed."""
+    return {
+        "name": client.name,
+        "address1": client.address1,
+        "address2": client.address2,
+        "city": client.city,
+        "region": client.region,
+        "postal_code": client.postal_code,
+        "country": client.country,
+    }
+
+
+def _line(plan: InvoicePlan, line: LineDraft) -> tuple[Any, ...]:
+    charged = line.service_no is not None
+    return (
+        line.line_no,
+        line.line_type,
+        line.service_no,
+        line.plan_instance_no,
+        line.description,
+        line.plan_name,
+        line.gl_code,
+        line.tax_category,
+        line.units,
+        line.rate_per_unit,
+        line.list_rate_per_unit,
+        line.proration_factor,
+        line.proration_text,
+        line.amount,
+        line.period_start,
+        line.period_end,
+        line.po_num,
+        line.location_no,
+        line.location_no,
+        plan.facts.bill_to_contact_no if charged else None,
+        plan.facts.taxed_contact_no if charged else None,
+    )
+
+
+def insert_documents(
+    contents: Sequence[tuple[int, Content]], *, generated_by: str, remarks: Remarks, at: datetime, approved: frozenset[int]
+) -> None:
+    """Writes documents with their lines, taxes and periods: four statements, however many."""
+    insert_rows(
+        Invoice,
+        INVOICE_FIELDS,
+        [
+            (
+                *content.terms,
+                *content.parties,
+                invoice_no,
+                InvoiceStatus.APPROVED.value if invoice_no in approved else InvoiceStatus.PENDING.value,
+                fingerprint(content) if invoice_no in approved else "",
+                generated_by,
+                at,
+                generated_by if invoice_no in approved else "",
+                at if invoice_no in approved else None,
+                remarks.custom_status_label or "",
+                remarks.client_notes or "",
+            )
+            for invoice_no, content in contents
+        ],
+    )
+    insert_rows(InvoiceLine, INVOICE_LINE_FIELDS, [(no, *row) for no, content in contents for row in content.lines])
+    insert_rows(TaxDetail, TAX_DETAIL_FIELDS, [(no, *row) for no, content in contents for row in content.taxes])
+    insert_rows(BilledPeriod, BILLED_PERIOD_FIELDS, [(no, *row) for no, content in contents for row in content.periods])
+
+
+def stored_contents(invoice_nos: Sequence[int]) -> dict[int, Content]:
+    """Documents as they stand in the database: four queries, however many."""
+    headers = Invoice.objects.filter(pk__in=invoice_nos).order_by("pk").values_list("pk", *TERM_FIELDS, *PARTY_FIELDS)
+    contents = {
+        number: Content(tuple(row[: len(TERM_FIELDS)]), tuple(row[len(TERM_FIELDS) :]), [], [], [])
+        for number, *row in headers
+    }
+    children = (
+        ("lines", InvoiceLine, LINE_FIELDS, ("line_no",)),
+        ("taxes", TaxDetail, TAX_FIELDS, ("tax_line_no", "taxed_line_no")),
+        ("periods", BilledPeriod, PERIOD_FIELDS, ("plan_instance",)),
+    )
+    for part, model, fields, order in children:
+        rows = model._default_manager.filter(invoice__in=invoice_nos).order_by("invoice", *order)
+        for number, *row in rows.values_list("invoice_id", *fields).iterator():
+            getattr(contents[number], part).append(tuple(row))
+    return contents

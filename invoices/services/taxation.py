@@ -1,0 +1,70 @@
+"""Asking the client's tax engine about planned documents, before any transaction begins."""
+
+import logging
+from collections.abc import Sequence
+
+from accounts.kinds import TaxRounding
+from accounts.models import Client
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import rounded
+from invoices.plan import InvoicePlan
+from invoices.tax_engines import engine_named
+from invoices.tax_engines.protocol import TaxableLine, TaxAddress, TaxFailure, TaxQuote, TaxRequest
+
+logger = logging.getLogger(__name__)
+
+
+def quote_taxes(
+    client: Client, plans: Sequence[InvoicePlan], contacts: dict[int, TaxAddress], locations: dict[int, TaxAddress]
+) -> list[TaxQuote | BillingError]:
+    """One quote per plan, or the refusal of its invoice. An engine that fails never lets an invoice go out untaxed."""
+    if not plans:
+        return []
+    requests = [_request(client, plan, contacts, locations) for plan in plans]
+    try:
+        answers = engine_named(client.tax_engine).quote(client.pk, requests)
+    except Exception as error:
+        logger.exception("tax engine %s failed", client.tax_engine)
+        answers = [TaxFailure(type(error).__name__, "the tax engine raised an error")] * len(requests)
+    return [_checked(request, answer) for request, answer in zip(requests, answers, strict=True)]
+
+
+def _request(
+    client: Client, plan: InvoicePlan, contacts: dict[int, TaxAddress], locations: dict[int, TaxAddress]
+) -> TaxRequest:
+    taxed = plan.facts.taxed_contact_no
+    ship_to = contacts[taxed] if taxed is not None else None
+    return TaxRequest(
+        currency=plan.facts.state.currency,
+        tax_date=plan.tax_date,
+        per_line=client.tax_rounding == TaxRounding.LINE,
+        lines=tuple(
+            TaxableLine(
+                line.line_no,
+                line.amount,
+                line.tax_category,
+                line.tax_inclusive,
+                locations[line.location_no] if line.location_no is not None else None,
+                ship_to,
+            )
+            for line in plan.lines
+        ),
+    )
+
+
+def _checked(request: TaxRequest, answer: TaxQuote | TaxFailure) -> TaxQuote | BillingError:
+    """An engine's answer is believed only where it taxes lines that it was asked about, in amounts that can be paid."""
+    if isinstance(answer, TaxFailure):
+        return _failure(answer.error_code, answer.error_msg)
+    asked = {line.line_no for line in request.lines}
+    for tax in answer.taxes:
+        if tax.line_no not in asked:
+            return _failure("bad-answer", f"tax on line {tax.line_no}, which was not asked about")
+        if tax.amount != rounded(tax.amount, request.currency):
+            return _failure("bad-answer", f"tax of {tax.amount} on line {tax.line_no} is no amount of {request.currency}")
+    return answer
+
+
+def _failure(error_code: str, error_msg: str) -> BillingError:
+    row = {"error_class": "taxation", "error_code": error_code, "error_msg": error_msg}
+    return BillingError(ErrorCode.TAXATION_FAILED, error_msg, third_party_errors=(row,))

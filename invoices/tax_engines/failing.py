@@ -1,0 +1,10 @@
+"""An engine that never answers, for tests and for seeing what staff and callers are told when a real one is down."""
+
+from collections.abc import Sequence
+
+from invoices.tax_engines.protocol import TaxFailure, TaxQuote, TaxRequest
+
+
+class FailingTaxEngine:
+    def quote(self, client_no: int, requests: Sequence[TaxRequest]) -> Sequence[TaxQuote | TaxFailure]:
+        return [TaxFailure("503", "the tax engine is not available") for _ in requests]

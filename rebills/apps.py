@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class RebillsConfig(AppConfig):
+    name = "rebills"
+    verbose_name = "Rebills"
