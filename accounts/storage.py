@@ -22,7 +22,8 @@ def insert_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable
 
 
 def _copy(model: type[models.Model], fields: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    columns = [model._meta.get_field(name.removesuffix("_id")) for name in fields]
+    by_attribute = {column.attname: column for column in model._meta.concrete_fields}
+    columns = [by_attribute[name] for name in fields]
     json_places = [place for place, column in enumerate(columns) if isinstance(column, models.JSONField)]
     names = ", ".join(connection.ops.quote_name(column.column) for column in columns)
     table = connection.ops.quote_name(model._meta.db_table)

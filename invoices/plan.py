@@ -259,9 +259,7 @@ def with_taxes(plan: InvoicePlan, quoted: Iterable[LineTax]) -> InvoicePlan:
         first = taxes[0]
         amount = total(tax.amount for tax in taxes)
         line_no = len(lines) + 1
-        lines.append(
-            LineDraft(line_no, LineType.TAX.value, _tax_text(first, amount), ZERO if first.is_inclusive else amount)
-        )
+        lines.append(LineDraft(line_no, LineType.TAX.value, _tax_text(first, amount), ZERO if first.is_inclusive else amount))
         details.extend(TaxDraft(line_no, *tax) for tax in taxes)
         if first.is_inclusive:
             included += amount

@@ -45,7 +45,9 @@ class Account(models.Model):
     plans_version = models.PositiveIntegerField(
         default=0,
         editable=False,
-        help_text=_("Counts the changes of the account's plan instances, so that an invoice planned before one is not recorded."),
+        help_text=_(
+            "Counts the changes of the account's plan instances, so that an invoice planned before one is not recorded."
+        ),
     )
     created_at = models.DateTimeField(auto_now_add=True)
 

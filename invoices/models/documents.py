@@ -114,7 +114,10 @@ class InvoiceLine(models.Model):
     units = models.DecimalField(max_digits=15, decimal_places=4, null=True)
     rate_per_unit = models.DecimalField(max_digits=20, decimal_places=10, null=True)
     list_rate_per_unit = models.DecimalField(
-        max_digits=20, decimal_places=10, null=True, help_text=_("The plan's price, where the customer's own price replaced it.")
+        max_digits=20,
+        decimal_places=10,
+        null=True,
+        help_text=_("The plan's price, where the customer's own price replaced it."),
     )
     proration_factor = models.DecimalField(max_digits=12, decimal_places=10, default=1)
     proration_text = models.CharField(max_length=100, blank=True)

@@ -20,9 +20,7 @@ class TaxRate(models.Model):
     country = models.CharField(max_length=2, validators=[validate_country])
     region = models.CharField(max_length=50, blank=True, help_text=_("State or province. Empty: the whole country."))
     category = models.CharField(max_length=50, default="standard", help_text=_("The services' tax category it applies to."))
-    percent = models.DecimalField(
-        max_digits=9, decimal_places=6, validators=[MinValueValidator(0), MaxValueValidator(100)]
-    )
+    percent = models.DecimalField(max_digits=9, decimal_places=6, validators=[MinValueValidator(0), MaxValueValidator(100)])
     valid_from = models.DateField()
     valid_to = models.DateField(null=True, blank=True, help_text=_("Last day. Empty: still valid."))
 

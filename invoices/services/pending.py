@@ -48,9 +48,7 @@ def approve_invoices(
 
     `seen` holds the fingerprints that were looked at; a document that is no longer the one that was seen is refused (90003).
     """
-    approve = partial(
-        approve_locked, client=client, caller=caller, today=today, seen=seen or {}, remarks=remarks or Remarks()
-    )
+    approve = partial(approve_locked, client=client, caller=caller, today=today, seen=seen or {}, remarks=remarks or Remarks())
     return _decide("invoice.approval_refused", client, invoice_nos, caller, InvoiceStatus.APPROVED, approve)
 
 
@@ -74,9 +72,7 @@ def discard_stale(*, client: Client, caller: Caller, now: datetime) -> list[Outc
     oldest = now - timedelta(days=client.pending_discard_days)
     stale = Invoice.objects.filter(client=client, status=InvoiceStatus.PENDING, generated_at__lt=oldest).order_by("pk")
     remarks = Remarks(reason=f"pending for more than {client.pending_discard_days} days")
-    return discard_invoices(
-        client=client, invoice_nos=list(stale.values_list("pk", flat=True)), caller=caller, remarks=remarks
-    )
+    return discard_invoices(client=client, invoice_nos=list(stale.values_list("pk", flat=True)), caller=caller, remarks=remarks)
 
 
 def regenerate_invoices(

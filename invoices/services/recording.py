@@ -67,7 +67,9 @@ def _write(recording: Recording, ready: Sequence[Outcome]) -> list[Outcome]:
     if recording.claim and plans:
         receipts.use(recording.client, recording.claim, invoice_no=numbers.get(plans[0].account_no))
     at = timezone.now()
-    replaced = {plan.account_no: recording.replacing[plan.account_no] for plan in plans if plan.account_no in recording.replacing}
+    replaced = {
+        plan.account_no: recording.replacing[plan.account_no] for plan in plans if plan.account_no in recording.replacing
+    }
     discard_locked(recording.client, replaced, recording.caller, at)
     waiting = {plan.account_no for plan in billed if _must_wait(recording, plan)}
     move_dates([_dates_after(plan) for plan in plans if plan.account_no not in waiting])
@@ -96,9 +98,7 @@ def _checked_again(recording: Recording, ready: Sequence[Outcome]) -> list[Outco
     return checked
 
 
-def _check_unmoved(
-    recording: Recording, plan: InvoicePlan, state: BillingState | None, pending_invoice_no: int | None
-) -> None:
+def _check_unmoved(recording: Recording, plan: InvoicePlan, state: BillingState | None, pending_invoice_no: int | None) -> None:
     if state is None:
         raise BillingError(ErrorCode.IN_PROGRESS)
     replaced = recording.replacing.get(plan.account_no)

@@ -156,8 +156,7 @@ def stored_contents(invoice_nos: Sequence[int]) -> dict[int, Content]:
     """Documents as they stand in the database: four queries, however many."""
     headers = Invoice.objects.filter(pk__in=invoice_nos).order_by("pk").values_list("pk", *TERM_FIELDS, *PARTY_FIELDS)
     contents = {
-        number: Content(tuple(row[: len(TERM_FIELDS)]), tuple(row[len(TERM_FIELDS) :]), [], [], [])
-        for number, *row in headers
+        number: Content(tuple(row[: len(TERM_FIELDS)]), tuple(row[len(TERM_FIELDS) :]), [], [], []) for number, *row in headers
     }
     children = (
         ("lines", InvoiceLine, LINE_FIELDS, ("line_no",)),

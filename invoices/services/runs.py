@@ -80,9 +80,7 @@ def count_results(run: BillingRun) -> dict[RunResult, int]:
 
 def count_refusals(run: BillingRun) -> list[Refused]:
     """The refused accounts of a run by reason, counted from its outcomes. A message's particulars are left out."""
-    rows = (
-        run.outcomes.filter(result=RunResult.REFUSED).order_by("error_code").values_list("error_code").annotate(Count("pk"))
-    )
+    rows = run.outcomes.filter(result=RunResult.REFUSED).order_by("error_code").values_list("error_code").annotate(Count("pk"))
     return [Refused(code, _message(code), count) for code, count in rows]
 
 

@@ -1,0 +1,47 @@
+"""The cast: acme bills at once, umbra waits for approval; and the callers who act for them."""
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+
+from accounts.callers import Caller
+from accounts.keys import create_key
+from accounts.models import Client
+from tests.factories import ClientFactory
+
+
+@pytest.fixture
+def acme(db: None) -> Client:
+    return ClientFactory()
+
+
+@pytest.fixture
+def umbra(db: None) -> Client:
+    return ClientFactory(name="Umbra Cable", invoice_approval_required=True)
+
+
+@pytest.fixture
+def key_caller(acme: Client) -> Caller:
+    key, _ = create_key(acme, name="integrator", may_approve=True)
+    return Caller(api_key=key)
+
+
+@pytest.fixture
+def process() -> Caller:
+    return Caller(process="test")
+
+
+def _approver(name: str) -> Caller:
+    user = get_user_model().objects.create_user(name, is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="approve_invoice"))
+    return Caller(staff=user)
+
+
+@pytest.fixture
+def alice(db: None) -> Caller:
+    return _approver("alice")
+
+
+@pytest.fixture
+def bob(db: None) -> Caller:
+    return _approver("bob")
