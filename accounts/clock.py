@@ -25,6 +25,11 @@ def today(client: Client) -> date:
     return local_time(client).date()
 
 
+def offset_to(day: date, time_zone: str) -> timedelta:
+    """The clock offset with which a new client's virtual clock begins at noon of a day, past or future."""
+    return datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo(time_zone)) - timezone.now()
+
+
 def advance_clock(client: Client, hours: int) -> datetime:
     """Moves the client's virtual clock forward by whole hours (Aria's advance_virtual_datetime) and gives the new time."""
     if not settings.VIRTUAL_CLOCK:

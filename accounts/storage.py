@@ -3,68 +3,86 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from django.db import OperationalError, connection, models
-
-ROWS_AT_ONCE = 2000
-
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, models
 
 def insert_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Writes rows whose values stand in the order of `fields` (attribute names): COPY on PostgreSQL, bulk_create elsewhere."""
+    """Writes rows whose values stand in the order of `fields` (attribute names), in one statement: COPY on PostgreSQL.
+
+    Django's defaults are not applied: a column that is not named keeps the database's own (the primary key), or NULL.
+    """
     rows = list(rows)
     if not rows:
         return
+    columns = _columns(model, fields)
     if connection.vendor == "postgresql":
-        _copy(model, fields, rows)
-    else:
-        model._default_manager.bulk_create(
-            (model(**dict(zip(fields, row, strict=True))) for row in rows), batch_size=ROWS_AT_ONCE
+        _copy(model, columns, rows)
+        return
+    names = ", ".join(map(_column_name, columns))
+    places = ", ".join(["%s"] * len(columns))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {_quoted(model._meta.db_table)} ({names}) VALUES ({places})",
+            [_prepared(columns, row) for row in rows],
         )
 
 
-def _copy(model: type[models.Model], fields: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    by_attribute = {column.attname: column for column in model._meta.concrete_fields}
-    columns = [by_attribute[name] for name in fields]
+def _copy(model: type[models.Model], columns: "list[models.Field[Any, Any]]", rows: Sequence[Sequence[Any]]) -> None:
     json_places = [place for place, column in enumerate(columns) if isinstance(column, models.JSONField)]
-    names = ", ".join(connection.ops.quote_name(column.column) for column in columns)
-    table = connection.ops.quote_name(model._meta.db_table)
-    with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-        write = copy.write_row
+    statement = f"COPY {_quoted(model._meta.db_table)} ({', '.join(map(_column_name, columns))}) FROM STDIN"
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
         if not json_places:
             for row in rows:
-                write(row)
+                copy.write_row(row)
             return
         for row in rows:
             values = list(row)
             for place in json_places:
                 values[place] = columns[place].get_db_prep_value(values[place], connection)
-            write(values)
+            copy.write_row(values)
 
 
 def update_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Sets `fields` of many rows, each to its own values: every row is (primary key, value of each field)."""
+    """Sets `fields` (attribute names) of many rows, each to its own values: a row is its primary key and the values."""
     rows = list(rows)
     if not rows:
         return
-    quote = connection.ops.quote_name
-    table = quote(model._meta.db_table)
-    columns = [model._meta.get_field(name) for name in fields]
+    columns = _columns(model, fields)
+    table = _quoted(model._meta.db_table)
+    names = [_column_name(column) for column in columns]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            types = ["bigint", *(column.db_type(connection) for column in columns)]
-            arrays = ", ".join(f"%s::{kind}[]" for kind in types)
-            names = ", ".join(["id", *(quote(column.column) for column in columns)])
-            sets = ", ".join(f"{quote(column.column)} = new.{quote(column.column)}" for column in columns)
+            arrays = ", ".join(f"%s::{kind}[]" for kind in ["bigint", *(column.db_type(connection) for column in columns)])
+            sets = ", ".join(f"{name} = new.{name}" for name in names)
             cursor.execute(
-                f"UPDATE {table} SET {sets} FROM unnest({arrays}) AS new ({names}) WHERE {table}.id = new.id",
+                f"UPDATE {table} SET {sets} FROM unnest({arrays}) AS new (id, {', '.join(names)}) WHERE {table}.id = new.id",
                 [list(values) for values in zip(*rows, strict=True)],
             )
         else:
-            sets = ", ".join(f"{quote(column.column)} = %s" for column in columns)
-            prepared = (
-                [*(column.get_db_prep_save(value, connection) for column, value in zip(columns, values, strict=True)), key]
-                for key, *values in rows
+            sets = ", ".join(f"{name} = %s" for name in names)
+            cursor.executemany(
+                f"UPDATE {table} SET {sets} WHERE id = %s", [[*_prepared(columns, values), key] for key, *values in rows]
             )
-            cursor.executemany(f"UPDATE {table} SET {sets} WHERE id = %s", list(prepared))
+
+
+def _columns(model: type[models.Model], fields: Sequence[str]) -> "list[models.Field[Any, Any]]":
+    by_attribute = {column.attname: column for column in model._meta.concrete_fields}
+    return [by_attribute[name] for name in fields]
+
+
+def _prepared(columns: "list[models.Field[Any, Any]]", values: Sequence[Any]) -> list[Any]:
+    database = connections[DEFAULT_DB_ALIAS]  # `connection` looks itself up again at each use, 25 times a row
+    return [
+        None if value is None else column.get_db_prep_save(value, database)
+        for column, value in zip(columns, values, strict=True)
+    ]
+
+
+def _column_name(column: "models.Field[Any, Any]") -> str:
+    return _quoted(str(column.column))
+
+
+def _quoted(name: str) -> str:
+    return connection.ops.quote_name(name)
 
 
 def reserve_ids(model: type[models.Model], count: int) -> list[int]:

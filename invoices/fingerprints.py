@@ -69,7 +69,7 @@ PERIOD_FIELDS = ("plan_instance_id", "start_date", "end_date")
 
 
 class Content(NamedTuple):
-    """The values of a document in the order of the field lists above; the rows of lines, taxes and periods in their own order."""
+    """The values of a document in the order of the field lists above; lines, taxes and periods in their own order."""
 
     terms: Sequence[Any]
     parties: Sequence[Any]

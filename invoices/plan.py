@@ -213,7 +213,7 @@ def plan_charges(facts: AccountFacts, request: BillingRequest) -> InvoicePlan:
 
 
 def _lines(instance: InstanceFacts, cycles: Sequence[Period], currency: str, line_no: int) -> list[LineDraft]:
-    lines = []
+    lines: list[LineDraft] = []
     for period in cycles:
         factor = proration_factor(period.days, period.full_days)
         text = "" if period.is_whole else f"{period.days} of {period.full_days} days"
@@ -253,7 +253,7 @@ def with_taxes(plan: InvoicePlan, quoted: Iterable[LineTax]) -> InvoicePlan:
     for tax in quoted:
         groups.setdefault((tax.authority, tax.authority_level, tax.jurisdiction, tax.percent, tax.is_inclusive), []).append(tax)
     lines = list(plan.lines)
-    details = []
+    details: list[TaxDraft] = []
     included = added = ZERO
     for taxes in groups.values():
         first = taxes[0]

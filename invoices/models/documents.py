@@ -3,6 +3,8 @@
 A document is a snapshot: everything needed to explain it stands on it, and nothing that is printed changes after approval.
 """
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -14,8 +16,8 @@ from invoices.kinds import LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType, 
 class AmountField(models.DecimalField):
     """An amount of money: 15 digits, so that SQLite's doubles hold it exactly, 4 of them for the smallest currency units."""
 
-    def __init__(self, *args: object, **options: object) -> None:
-        super().__init__(*args, **{**options, "max_digits": 15, "decimal_places": 4})
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "max_digits": 15, "decimal_places": 4})
 
 
 class NumberSeries(models.Model):
@@ -36,7 +38,7 @@ class NumberSeries(models.Model):
 
 
 class Invoice(models.Model):
-    """A document of an account. Its primary key is Aria's invoice_no; its document_number is the fiscal one, given at approval."""
+    """A document of an account. Its primary key is Aria's invoice_no; its fiscal document_number is given at approval."""
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="invoices")
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="invoices")
@@ -47,7 +49,7 @@ class Invoice(models.Model):
     bill_day = models.PositiveSmallIntegerField(help_text=_("Anniversary day that the account has once this is approved."))
     period_start = models.DateField()
     period_end = models.DateField()
-    tax_date = models.DateField(help_text=_("The day whose tax rates apply."))
+    tax_date = models.DateField(help_text=_("The client's day of generation: its tax rates apply."))
     invoice_date = models.DateField(null=True, help_text=_("Day of issue: given at approval."))
     payment_terms_days = models.PositiveIntegerField()
     due_date = models.DateField(null=True, help_text=_("Invoice date and payment terms: given at approval."))

@@ -63,7 +63,7 @@ def _move_dates(invoices: Sequence[Invoice], contents: Mapping[int, Content]) ->
     instances: dict[int, dict[int, InstanceDates]] = defaultdict(dict)
     rows = PlanInstance.objects.filter(account__in=[invoice.account_id for invoice in invoices]).order_by("pk")
     for account_no, number, *dates in rows.values_list("account_id", "pk", "start_date", "end_date", "billed_through"):
-        instances[account_no][number] = InstanceDates(*dates)
+        instances[account_no][number] = InstanceDates._make(dates)
     moves = []
     for invoice in invoices:
         mine = instances[invoice.account_id]
@@ -109,5 +109,5 @@ def _issue(
 
 
 def _with_terms(content: Content, given: Mapping[str, Any]) -> Content:
-    terms = dict(zip(TERM_FIELDS, content.terms, strict=True)) | given
+    terms = {**dict(zip(TERM_FIELDS, content.terms, strict=True)), **given}
     return content._replace(terms=tuple(terms[name] for name in TERM_FIELDS))

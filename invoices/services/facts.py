@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import date
+from decimal import Decimal
 from typing import NamedTuple
 
 from django.db.models import Max
@@ -176,21 +177,21 @@ def _charges(plan_nos: Iterable[int]) -> dict[int, list[tuple[int, ChargeFacts]]
     )
     charges: dict[int, list[tuple[int, ChargeFacts]]] = defaultdict(list)
     for plan_no, charge_no, *row in rows:
-        charges[plan_no].append((charge_no, ChargeFacts(*row, list_rate=None)))
+        charges[plan_no].append((charge_no, ChargeFacts._make([*row, None])))
     return charges
 
 
-def _own_prices(account_nos: list[int]) -> dict[int, dict[int, object]]:
+def _own_prices(account_nos: list[int]) -> dict[int, dict[int, Decimal]]:
     rows = PlanInstancePrice.objects.filter(plan_instance__account__in=account_nos).values_list(
         "plan_instance_id", "charge_id", "rate_per_unit"
     )
-    prices: dict[int, dict[int, object]] = defaultdict(dict)
+    prices: dict[int, dict[int, Decimal]] = defaultdict(dict)
     for instance_no, charge_no, rate in rows:
         prices[instance_no][charge_no] = rate
     return prices
 
 
-def _at_own_price(charge_no: int, charge: ChargeFacts, prices: dict[int, object]) -> ChargeFacts:
+def _at_own_price(charge_no: int, charge: ChargeFacts, prices: dict[int, Decimal]) -> ChargeFacts:
     if charge_no not in prices:
         return charge
     return charge._replace(rate=prices[charge_no], list_rate=charge.rate)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from functools import partial
 from typing import NamedTuple
 
@@ -65,12 +65,12 @@ def discard_invoices(
     return _decide("invoice.discard_refused", client, invoice_nos, caller, InvoiceStatus.DISCARDED, discard)
 
 
-def discard_stale(*, client: Client, caller: Caller, now: datetime) -> list[Outcome]:
-    """Discards the pending invoices that are older than the client's pending_discard_days."""
+def discard_stale(*, client: Client, caller: Caller, today: date) -> list[Outcome]:
+    """Discards the pending invoices that were generated more than the client's pending_discard_days ago, by its own clock."""
     if client.pending_discard_days is None:
         return []
-    oldest = now - timedelta(days=client.pending_discard_days)
-    stale = Invoice.objects.filter(client=client, status=InvoiceStatus.PENDING, generated_at__lt=oldest).order_by("pk")
+    oldest = today - timedelta(days=client.pending_discard_days)
+    stale = Invoice.objects.filter(client=client, status=InvoiceStatus.PENDING, tax_date__lt=oldest).order_by("pk")
     remarks = Remarks(reason=f"pending for more than {client.pending_discard_days} days")
     return discard_invoices(client=client, invoice_nos=list(stale.values_list("pk", flat=True)), caller=caller, remarks=remarks)
 

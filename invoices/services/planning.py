@@ -26,7 +26,7 @@ def preview_invoices(
     plans = [outcome.plan for outcome in outcomes if outcome.plan is not None and outcome.plan.lines]
     quotes = quote_taxes(client, plans, facts.contacts, facts.locations)
     quoted = {plan.account_no: quote for plan, quote in zip(plans, quotes, strict=True)}
-    return [_taxed(outcome, quoted.get(outcome.account_no)) for outcome in outcomes]
+    return [_taxed(outcome, quoted.get(outcome.account_no or 0)) for outcome in outcomes]
 
 
 def _planned(account_no: int, facts: AccountFacts | None, request: BillingRequest) -> Outcome:

@@ -193,7 +193,7 @@ def _record_nothing_billed(recording: Recording, plans: Sequence[InvoicePlan], a
 def _write_run_outcomes(recording: Recording, plans: Sequence[InvoicePlan], numbers: Mapping[int, int]) -> None:
     update_rows(
         RunOutcome,
-        ("result", "invoice"),
+        ("result", "invoice_id"),
         [
             (
                 recording.run_outcomes[plan.account_no],

@@ -1,0 +1,63 @@
+"""manage.py bill CLIENT_NO: bills every account of a client that is due, or goes on with a run that was interrupted."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from accounts import clock
+from accounts.callers import Caller
+from accounts.models import Client
+from invoices.kinds import RunResult
+from invoices.models import BillingRun
+from invoices.services.runs import continue_run, count_refusals, count_results, run_totals, start_run, unfinished_run
+
+
+class Command(BaseCommand):
+    help = "Bills every account of a client whose bill date has come. A run that was interrupted goes on where it stopped."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("client_no", type=int)
+
+    def handle(self, *args: Any, client_no: int, **options: Any) -> None:
+        try:
+            client = Client.objects.get(pk=client_no)
+        except Client.DoesNotExist:
+            raise CommandError(f"There is no client {client_no}.") from None
+        caller = Caller(process="bill")
+        run = unfinished_run(client)
+        if run is not None:
+            self.stdout.write(f"Going on with billing run {run.pk} of {run.bill_date}, which was interrupted.")
+        else:
+            run = start_run(client=client, today=clock.today(client), caller=caller)
+            self.stdout.write(f"Billing run {run.pk} of {run.bill_date}.")
+        bill_with_progress(run, caller)
+        for line in run_summary(run):
+            self.stdout.write(line)
+
+
+def bill_with_progress(run: BillingRun, caller: Caller) -> None:
+    """Bills what still waits, with a progress bar on the terminal's error stream."""
+    waiting = count_results(run).get(RunResult.WAITING, 0)
+    with tqdm(total=waiting, unit="account", desc="Billing", leave=False) as bar:
+        continue_run(run, caller=caller, progress=bar.update)
+
+
+def run_summary(run: BillingRun) -> list[str]:
+    """What came of a run, counted from its outcomes."""
+    results = count_results(run)
+    lines = [
+        f"accounts         {sum(results.values()):>14,}",
+        f"invoices         {results.get(RunResult.INVOICED, 0):>14,}",
+        f"nothing to bill  {results.get(RunResult.NOTHING_TO_BILL, 0):>14,}",
+        f"refused          {results.get(RunResult.REFUSED, 0):>14,}",
+    ]
+    lines += [f"  {one.accounts:,} x {one.error_code} {one.message}" for one in count_refusals(run)]
+    for totals in run_totals(run):
+        lines += [
+            f"total before tax {totals.net_amount:>14,} {totals.currency.upper()}",
+            f"tax              {totals.tax_amount:>14,} {totals.currency.upper()}",
+            f"total            {totals.total_amount:>14,} {totals.currency.upper()}",
+        ]
+    return lines

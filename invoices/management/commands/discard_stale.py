@@ -1,0 +1,22 @@
+"""manage.py discard_stale: discards pending invoices that are older than their client's setting."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from accounts import clock
+from accounts.callers import Caller
+from accounts.models import Client
+from invoices.services.pending import discard_stale
+
+
+class Command(BaseCommand):
+    help = "Discards the pending invoices of every client that are older than its pending_discard_days."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        for client in Client.objects.exclude(pending_discard_days=None):
+            outcomes = discard_stale(client=client, caller=Caller(process="discard_stale"), today=clock.today(client))
+            for outcome in outcomes:
+                done = "discarded" if outcome.error is None else outcome.error.message
+                self.stdout.write(f"client {client.pk}, invoice {outcome.invoice_no}: {done}")
+            self.stdout.write(f"{client}: {sum(outcome.error is None for outcome in outcomes)} discarded")
