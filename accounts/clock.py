@@ -37,7 +37,7 @@ def advance_clock(client: Client, hours: int) -> datetime:
     if hours < 0:
         raise BillingError(ErrorCode.CLOCK_BACKWARDS, field="hours")
     with transaction.atomic():
-        locked = Client.objects.select_for_update().get(pk=client.pk)
+        locked = Client.objects.select_for_update(no_key=True).get(pk=client.pk)
         locked.clock_offset += timedelta(hours=hours)
         locked.save(update_fields=["clock_offset"])
     client.clock_offset = locked.clock_offset

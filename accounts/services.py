@@ -49,7 +49,7 @@ def assign_plan(
     `billed_through` is the opening position of a customer who was billed elsewhere before. `prices` are the customer's own
     rates per unit, in place of the plan's, by the plan's charge.
     """
-    account = Account.objects.select_for_update().get(pk=account.pk)
+    account = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
     if plan.client_id != account.client_id:
         raise BillingError(ErrorCode.NO_DATA, f"plan {plan.pk}", field="plan")
     if plan.currency != account.currency:
@@ -84,7 +84,7 @@ def set_own_price(instance: PlanInstance, charge: PlanCharge, rate_per_unit: Dec
 @transaction.atomic
 def end_plan_instance(instance: PlanInstance, end_date: date) -> PlanInstance:
     """Sets the last day that is charged. Days that were billed already get no automatic credit."""
-    account = Account.objects.select_for_update().get(pk=instance.account_id)
+    account = Account.objects.select_for_update(no_key=True).get(pk=instance.account_id)
     instance.end_date = end_date
     instance.full_clean()
     instance.save(update_fields=["end_date"])

@@ -29,7 +29,8 @@ def insert_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable
 def _copy(model: type[models.Model], columns: "list[models.Field[Any, Any]]", rows: Sequence[Sequence[Any]]) -> None:
     json_places = [place for place, column in enumerate(columns) if isinstance(column, models.JSONField)]
     statement = f"COPY {_quoted(model._meta.db_table)} ({', '.join(map(_column_name, columns))}) FROM STDIN"
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+    # Django translates the errors of execute, but knows nothing of copy.
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as copy:
         if not json_places:
             for row in rows:
                 copy.write_row(row)

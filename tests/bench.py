@@ -43,7 +43,9 @@ def make_world(accounts: int) -> Client:
     NumberSeries.objects.create(client=client, kind="invoice", prefix="INV-")
     plans = []
     for number in range(LINES):
-        service = Service.objects.create(client=client, client_service_id=f"s{number}", name=f"Service {number}", gl_code="4000")
+        service = Service.objects.create(
+            client=client, client_service_id=f"s{number}", name=f"Service {number}", gl_code="4000"
+        )
         plan = Plan.objects.create(client=client, client_plan_id=f"p{number}", name=f"Plan {number}", currency="usd")
         PlanCharge.objects.create(plan=plan, service=service, rate_per_unit=Decimal("9.99"))
         plans.append(plan)
@@ -74,9 +76,7 @@ def timed(work: Callable[[], Any]) -> float:
 
 
 def generate(client: Client, account_nos: Sequence[int]) -> None:
-    outcomes = generate_invoices(
-        client=client, account_nos=account_nos, request=BillingRequest(TODAY), caller=CALLER
-    )
+    outcomes = generate_invoices(client=client, account_nos=account_nos, request=BillingRequest(TODAY), caller=CALLER)
     assert all(outcome.invoice_no for outcome in outcomes), outcomes[0]
 
 
@@ -93,7 +93,11 @@ def floor_of(account_nos: Sequence[int]) -> float:
         column = {Invoice: "pk", Event: "invoice_no"}.get(model, "invoice")
         model._default_manager.filter(**{f"{column}__in": invoices})._raw_delete("default")
     prepared = [
-        (model, fields, [[field.get_db_prep_save(value, connection) for field, value in zip(fields, row, strict=True)] for row in rows])
+        (
+            model,
+            fields,
+            [[field.get_db_prep_save(value, connection) for field, value in zip(fields, row, strict=True)] for row in rows],
+        )
         for model, fields, rows in kept
     ]
 
@@ -149,7 +153,9 @@ def measure() -> None:
     one_by_one = SINGLES / timed(lambda: [generate(client, [number]) for number in singles])
     counted = {size: queries(lambda size=size: generate(client, some(size))) for size in (1, 10, 200)}
     ratio = statistics.median(mine / bare for mine, bare in zip(ours, floor, strict=True))
-    print(f"{connection.vendor} {connection.Database.__name__}, {LINES} lines and one tax an invoice; medians of {BATCHES} batches")
+    print(
+        f"{connection.vendor} {connection.Database.__name__}, {LINES} lines and one tax an invoice; medians of {BATCHES} batches"
+    )
     print(f"  batches of {BATCH}    {statistics.median(ours):>9,.0f} invoices/s")
     print(f"  floor, bare rows  {statistics.median(floor):>9,.0f} invoices/s")
     print(f"  ratio to floor    {ratio:>9.2f}  (aim: 0.33)")

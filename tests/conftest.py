@@ -27,7 +27,7 @@ def key_caller(acme: Client) -> Caller:
 
 
 @pytest.fixture
-def process() -> Caller:
+def process(db: None) -> Caller:
     return Caller(process="test")
 
 

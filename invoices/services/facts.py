@@ -81,9 +81,12 @@ def read_facts(client: Client, account_nos: Collection[int], replacing: Collecti
 
 
 def lock_states(account_nos: Collection[int], *, skip_locked: bool) -> dict[int, BillingState]:
-    """Locks accounts, in the order of their numbers, and reads again what their plans stood on."""
+    """Locks accounts, in the order of their numbers, and reads again what their plans stood on.
+
+    Their keys stay free, so that an event of a locked account (a refusal by 3108) can be written meanwhile.
+    """
     rows = (
-        Account.objects.select_for_update(skip_locked=skip_locked)
+        Account.objects.select_for_update(skip_locked=skip_locked, no_key=True)
         .filter(pk__in=account_nos)
         .order_by("pk")
         .values_list(*STATE_FIELDS)

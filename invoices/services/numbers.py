@@ -9,7 +9,7 @@ def take_numbers(client: Client, kind: SeriesKind, count: int) -> tuple[str, ran
     """The series' prefix and the next `count` numbers. Take them last: whoever wants the next number waits for the commit."""
     if not count:
         return "", range(0)
-    series, _ = NumberSeries.objects.select_for_update().get_or_create(
+    series, _ = NumberSeries.objects.select_for_update(no_key=True).get_or_create(
         client=client, kind=kind, defaults={"prefix": DEFAULT_PREFIXES[kind]}
     )
     first = series.last_number + 1

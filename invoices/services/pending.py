@@ -151,7 +151,7 @@ def _write(chosen: Sequence[Chosen], status: InvoiceStatus, write_locked: WriteL
     locked = lock_states([one.account_no for one in chosen], skip_locked=len(chosen) > 1)
     invoices = {
         invoice.pk: invoice
-        for invoice in Invoice.objects.select_for_update()
+        for invoice in Invoice.objects.select_for_update(no_key=True)
         .filter(pk__in=[one.invoice_no for one in chosen], account__in=locked)
         .order_by("pk")
     }

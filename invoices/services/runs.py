@@ -47,7 +47,7 @@ def start_run(*, client: Client, today: date, caller: Caller) -> BillingRun:
     run = BillingRun.objects.create(client=client, bill_date=today, started_by=caller.identity)
     due = Account.objects.filter(client=client, next_bill_date__lte=today).order_by("pk")
     with connection.cursor() as cursor:
-        chosen, parameters = due.values("pk").query.sql_with_params()
+        chosen, parameters = due.values("id").query.sql_with_params()
         cursor.execute(
             f"INSERT INTO {RunOutcome._meta.db_table} (run_id, account_id, result, error_code, message) "
             f"SELECT %s, due.id, %s, 0, '' FROM ({chosen}) AS due ORDER BY due.id",
@@ -118,7 +118,7 @@ def _write_refusals(waiting: dict[int, int], refused: Sequence[Outcome]) -> None
     """Says why accounts were refused, unless another process that works on the same run has billed them meanwhile."""
     with transaction.atomic():
         still = set(
-            RunOutcome.objects.select_for_update()
+            RunOutcome.objects.select_for_update(no_key=True)
             .filter(pk__in=waiting.values(), result=RunResult.WAITING)
             .order_by("pk")
             .values_list("pk", flat=True)

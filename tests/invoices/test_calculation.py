@@ -1,0 +1,84 @@
+"""Rounding, line amounts and splits."""
+
+from decimal import Decimal as D
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import line_amount, proration_factor, rounded, split, total
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency", "expected"),
+    [
+        ("1.005", "usd", "1.01"),
+        ("-1.005", "usd", "-1.01"),
+        ("1.0049999", "usd", "1.00"),
+        ("0.5", "jpy", "1"),
+        ("1234.5", "jpy", "1235"),
+        ("1.0005", "kwd", "1.001"),
+        ("2.675", "eur", "2.68"),
+    ],
+)
+def test_amounts_are_rounded_half_up_to_the_currency(amount, currency, expected):
+    assert rounded(D(amount), currency) == D(expected)
+    assert str(rounded(D(amount), currency)) == expected
+
+
+@pytest.mark.parametrize(
+    ("rate", "units", "days", "full_days", "currency", "expected"),
+    [
+        ("30", "1", 30, 30, "usd", "30.00"),
+        ("30.00", "1", 12, 30, "usd", "12.00"),
+        ("60.00", "1", 18, 30, "usd", "36.00"),
+        ("100.00", "1", 5, 31, "usd", "16.13"),
+        ("0.0000000001", "10000", 1, 1, "usd", "0.00"),
+        ("0.0123456789", "1000", 1, 1, "usd", "12.35"),
+        ("9.99", "2.5", 1, 1, "usd", "24.98"),
+        ("1000", "1", 10, 31, "jpy", "323"),
+        ("10.000", "1", 1, 3, "kwd", "3.333"),
+    ],
+)
+def test_a_line_is_rate_times_units_times_proration_rounded_once(rate, units, days, full_days, currency, expected):
+    assert str(line_amount(D(rate), D(units), proration_factor(days, full_days), currency)) == expected
+
+
+@pytest.mark.parametrize(
+    ("amount", "weights", "currency", "expected"),
+    [
+        ("10.00", ["1", "1", "1"], "usd", ["3.33", "3.34", "3.33"]),
+        ("0.02", ["1", "1", "1", "1"], "usd", ["0.01", "0.00", "0.01", "0.00"]),
+        ("100", ["1", "2"], "jpy", ["33", "67"]),
+        ("1.000", ["1", "1", "1"], "kwd", ["0.333", "0.334", "0.333"]),
+        ("0.00", ["0", "0"], "usd", ["0", "0.00"]),
+        ("5.00", ["0", "5"], "usd", ["0.00", "5.00"]),
+    ],
+)
+def test_a_split_adds_up_and_no_part_is_off_by_more_than_a_cent(amount, weights, currency, expected):
+    parts = split(D(amount), [D(weight) for weight in weights], currency)
+    assert [D(part) for part in parts] == [D(one) for one in expected]
+    assert sum(parts) == D(amount)
+
+
+CENTS = st.integers(0, 10**7).map(lambda cents: D(cents) / 100)
+
+
+@given(amount=CENTS, weights=st.lists(CENTS, min_size=1, max_size=40))
+def test_parts_of_any_split_sum_to_the_whole_and_stay_within_a_cent_of_their_share(amount, weights):
+    parts = split(amount, weights, "usd")
+    assert sum(parts) == amount
+    whole = sum(weights)
+    if whole:
+        for part, weight in zip(parts, weights, strict=True):
+            assert abs(part - amount * weight / whole) <= D("0.01")
+            assert part >= 0
+
+
+def test_an_amount_that_could_not_be_stored_exactly_is_refused():
+    with pytest.raises(BillingError) as refused:
+        line_amount(D("99999999.99"), D("10000"), D(1), "usd")
+    assert refused.value.code is ErrorCode.AMOUNT_TOO_LARGE
+    with pytest.raises(BillingError):
+        total([D("99999999999.99")] * 2)

@@ -1,0 +1,112 @@
+"""The embedded tax engine: which rates apply, and how their cents are rounded and spread."""
+
+from datetime import date
+from decimal import Decimal as D
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from invoices.tax_engines.protocol import TaxableLine, TaxAddress, TaxRequest
+from invoices.tax_engines.table import Rate, quote_from, rates_lookup
+
+FRESNO = TaxAddress(city="Fresno", region="CA", country="US")
+RENO = TaxAddress(city="Reno", region="NV", country="US")
+BERLIN = TaxAddress(city="Berlin", country="DE")
+DAY = date(2026, 1, 15)
+
+
+def a_rate(percent, name="Sales tax", country="US", region="CA", category="standard", start=date(2000, 1, 1), end=None):
+    return Rate(name, country, region, category, D(percent), start, end)
+
+
+def a_line(number, amount, category="standard", inclusive=False, address=FRESNO):
+    return TaxableLine(number, D(amount), category, inclusive, None, address)
+
+
+def quoted(rates, lines, currency="usd", per_line=False, day=DAY):
+    request = TaxRequest(currency, day, per_line, tuple(lines))
+    return [
+        (tax.line_no, tax.authority, tax.taxable_amount, tax.amount) for tax in quote_from(rates_lookup(rates), request).taxes
+    ]
+
+
+def test_a_rate_is_rounded_once_over_the_document_and_spread_over_its_lines():
+    lines = [a_line(1, "0.10"), a_line(2, "0.10"), a_line(3, "0.10")]
+    assert quoted([a_rate("5")], lines) == [
+        (1, "Sales tax", D("0.10"), D("0.01")),
+        (2, "Sales tax", D("0.10"), D("0.00")),
+        (3, "Sales tax", D("0.10"), D("0.01")),
+    ]
+
+
+def test_each_line_is_rounded_by_itself_where_the_client_asks_for_it():
+    lines = [a_line(1, "0.10"), a_line(2, "0.10"), a_line(3, "0.10")]
+    assert [tax[3] for tax in quoted([a_rate("5")], lines, per_line=True)] == [D("0.01"), D("0.01"), D("0.01")]
+
+
+def test_country_and_region_rates_add_up():
+    federal = a_rate("3", name="Excise", region="", category="telecom")
+    state = a_rate("7.25", category="telecom")
+    assert quoted([federal, state], [a_line(1, "20.00", category="telecom")]) == [
+        (1, "Excise", D("20.00"), D("0.60")),
+        (1, "Sales tax", D("20.00"), D("1.45")),
+    ]
+
+
+def test_inclusive_prices_contain_their_tax():
+    vat = a_rate("19", name="VAT", country="DE", region="")
+    assert quoted([vat], [a_line(1, "119.00", inclusive=True, address=BERLIN)]) == [(1, "VAT", D("100.00"), D("19.00"))]
+
+
+def test_an_inclusive_price_contains_all_its_rates_on_one_net_amount():
+    rates = [a_rate("5", name="GST", country="CA", region=""), a_rate("7", name="PST", country="CA", region="BC")]
+    vancouver = TaxAddress(region="BC", country="CA")
+    assert quoted(rates, [a_line(1, "112.00", inclusive=True, address=vancouver)]) == [
+        (1, "GST", D("100.00"), D("5.00")),
+        (1, "PST", D("100.00"), D("7.00")),
+    ]
+
+
+@pytest.mark.parametrize(
+    "currency, amount, expected", [("jpy", "999", "80"), ("kwd", "10.005", "0.800"), ("usd", "9.99", "0.80")]
+)
+def test_tax_is_rounded_to_the_currency(currency, amount, expected):
+    assert quoted([a_rate("8")], [a_line(1, amount)], currency=currency)[0][3] == D(expected)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        a_line(1, "10.00", category="exempt"),
+        a_line(1, "10.00", address=RENO),
+        a_line(1, "10.00", address=BERLIN),
+        a_line(1, "10.00", address=None),
+    ],
+)
+def test_another_category_or_place_is_not_taxed(line):
+    assert quoted([a_rate("10")], [line]) == []
+
+
+@pytest.mark.parametrize(
+    ("day", "expected"),
+    [(date(2025, 12, 31), "0.70"), (date(2026, 1, 1), "0.80"), (date(2026, 6, 30), "0.80"), (date(2026, 7, 1), None)],
+)
+def test_a_rate_applies_from_its_first_day_through_its_last(day, expected):
+    rates = [a_rate("7", end=date(2025, 12, 31)), a_rate("8", start=date(2026, 1, 1), end=date(2026, 6, 30))]
+    assert [tax[3] for tax in quoted(rates, [a_line(1, "10.00")], day=day)] == ([D(expected)] if expected else [])
+
+
+@given(
+    amounts=st.lists(st.integers(0, 10**6), min_size=1, max_size=40),
+    percent=st.decimals("0", "30", places=2),
+    inclusive=st.booleans(),
+)
+def test_the_document_tax_is_the_rounded_share_of_the_whole(amounts, percent, inclusive):
+    lines = [a_line(number, D(amount) / 100, inclusive=inclusive) for number, amount in enumerate(amounts, 1)]
+    taxes = quoted([a_rate(percent)], lines)
+    base = sum(line.amount for line in lines)
+    exact = base * percent / (100 + percent if inclusive else 100)
+    assert abs(sum(tax[3] for tax in taxes) - exact) <= D("0.005")
+    if inclusive:
+        assert sum(tax[2] + tax[3] for tax in taxes) == base

@@ -1,0 +1,37 @@
+"""The house stays as it was built: imports go one way, migrations match the models, errors stand in one table."""
+
+import re
+import subprocess
+import sys
+from io import StringIO
+from pathlib import Path
+
+from django.core.management import call_command
+
+from billing_site.errors import ErrorCode
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def test_imports_go_one_way():
+    command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def test_migrations_match_the_models(db):
+    call_command("makemigrations", check=True, dry_run=True, stdout=StringIO())
+
+
+def test_every_error_has_its_own_number_and_a_message_clients_can_split():
+    assert len({row.number for row in ErrorCode}) == len(ErrorCode)
+    assert all("|" not in row.message for row in ErrorCode)
+    assert all(row.number > 90000 or row.number < 25021 for row in ErrorCode)
+
+
+def test_requirements_are_pinned_by_hash_and_name_no_place():
+    for path in (ROOT / "requirements").glob("*.txt"):
+        text = path.read_text()
+        assert not re.search(r"https?://|file:", text)
+        for requirement in re.findall(r"^[a-zA-Z0-9].*(?:\n    .*)*", text, re.M):
+            assert "==" in requirement and "--hash=sha256:" in requirement, requirement
