@@ -6,6 +6,10 @@ from pathlib import Path
 
 import dj_database_url
 from django.core.management.utils import get_random_secret_key
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -115,13 +119,82 @@ TAX_ENGINES = {
     "failing": "invoices.tax_engines.failing.FailingTaxEngine",
 }
 
+
+def sidebar_link(title: object, icon: str, model: str) -> dict[str, object]:
+    """A link of the admin's sidebar to the list of a model, for those who may see it."""
+    app, name = model.split(".")
+
+    def may_see(request: HttpRequest) -> bool:
+        return any(request.user.has_perm(f"{app}.{right}_{name}") for right in ("view", "change"))
+
+    return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{app}_{name}_changelist"), "permission": may_see}
+
+
+UNFOLD = {
+    "SITE_TITLE": _("Billing back office"),
+    "SITE_HEADER": _("Billing back office"),
+    "SITE_SYMBOL": "receipt_long",
+    "STYLES": [lambda request: static("accounts/admin.css")],
+    "SIDEBAR": {
+        "navigation": [
+            {
+                "title": _("Billing"),
+                "items": [
+                    sidebar_link(_("Invoices"), "receipt_long", "invoices.invoice"),
+                    sidebar_link(_("Billing runs"), "event_repeat", "invoices.billingrun"),
+                ],
+            },
+            {
+                "title": _("Customers"),
+                "items": [
+                    sidebar_link(_("Accounts"), "account_circle", "accounts.account"),
+                    sidebar_link(_("Contacts"), "contacts", "accounts.contact"),
+                    sidebar_link(_("Plan instances"), "subscriptions", "accounts.planinstance"),
+                    sidebar_link(_("Payment methods"), "credit_card", "accounts.paymentmethod"),
+                ],
+            },
+            {
+                "title": _("Catalogue"),
+                "items": [
+                    sidebar_link(_("Services"), "category", "accounts.service"),
+                    sidebar_link(_("Plans"), "inventory_2", "accounts.plan"),
+                    sidebar_link(_("Service locations"), "location_on", "accounts.servicelocation"),
+                    sidebar_link(_("Tax rates"), "percent", "invoices.taxrate"),
+                ],
+            },
+            {
+                "title": _("Set-up"),
+                "items": [
+                    sidebar_link(_("Clients"), "domain", "accounts.client"),
+                    sidebar_link(_("API keys"), "key", "accounts.apikey"),
+                    sidebar_link(_("Number series"), "tag", "invoices.numberseries"),
+                ],
+            },
+            {
+                "title": _("Trail"),
+                "items": [
+                    sidebar_link(_("Events"), "history", "accounts.event"),
+                    sidebar_link(_("Receipts"), "task_alt", "accounts.receipt"),
+                ],
+            },
+            {
+                "title": _("Users and groups"),
+                "items": [
+                    sidebar_link(_("Users"), "person", "auth.user"),
+                    sidebar_link(_("Groups"), "group", "auth.group"),
+                ],
+            },
+        ],
+    },
+}
+
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BasicKeyAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.authentication.HasClient"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["accounts.limits.JSONObjectParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_PAGINATION_CLASS": "rest_framework.pagination.LimitOffsetPagination",
+    "DEFAULT_PAGINATION_CLASS": "accounts.limits.BoundedPagination",
     "PAGE_SIZE": 50,
     "EXCEPTION_HANDLER": "billing_site.api.exception_handler",
     "UNAUTHENTICATED_USER": None,

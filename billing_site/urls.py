@@ -1,8 +1,19 @@
 """Every address of the site."""
 
 from django.contrib import admin
-from django.urls import path
+from django.http import HttpRequest, HttpResponse
+from django.urls import include, path
+
+from billing_site.api import router
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Says that this process answers. It asks nothing of the database."""
+    return HttpResponse("ok", content_type="text/plain")
+
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("api/v1/", include(router.urls)),
+    path("healthz", healthz, name="healthz"),
 ]

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from accounts import receipts
 from accounts.callers import Caller
-from accounts.models import Client
+from accounts.models import Account, Client
 from accounts.trail import record_acts, refusal
 from billing_site.errors import BillingError
 from invoices.plan import BillingRequest
@@ -25,7 +25,9 @@ def generate_invoice(
     try:
         return _generate_once(client, account_no, request, caller, claim)
     except BillingError as error:
-        record_acts(client, caller, [refusal(ACT_REFUSED, error, account_no=account_no)])
+        # A used receipt is refused before the account is read, so the number may be another client's or nobody's.
+        known = Account.objects.filter(client=client, pk=account_no).exists()
+        record_acts(client, caller, [refusal(ACT_REFUSED, error, account_no=account_no if known else None)])
         if claim and client.never_allow_used_receipt_id:
             receipts.use_up(client, claim)
         raise

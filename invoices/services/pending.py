@@ -138,7 +138,9 @@ def _chosen(client: Client, invoice_nos: Collection[int], caller: Caller) -> tup
     try:
         check_may_approve(caller)
     except BillingError as error:
-        return [], [Outcome(one.account_no, one.invoice_no, error=error) for one in found.values()]
+        # Also for numbers that are not the client's: who may not decide is not told which invoices there are.
+        accounts = {one.invoice_no: one.account_no for one in found.values()}
+        return [], [Outcome(accounts.get(number), number, error=error) for number in sorted(set(invoice_nos))]
     unknown = [
         Outcome(None, number, error=BillingError(ErrorCode.NOT_PENDING, f"invoice {number} does not exist"))
         for number in sorted(set(invoice_nos) - found.keys())

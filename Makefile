@@ -1,0 +1,47 @@
+# Everything that is needed is installed into .venv on first use. Without make: see the README for the plain commands.
+PYTHON ?= python3
+BIN = .venv/bin
+DEMO_DATABASE = demo.sqlite3
+
+.PHONY: demo test serve bench check lock
+
+demo: .venv/base
+	@if [ -e $(DEMO_DATABASE) ]; then echo "Starting afresh: the last demo's database is deleted."; fi
+	@rm -f $(DEMO_DATABASE) $(DEMO_DATABASE)-wal $(DEMO_DATABASE)-shm
+	DATABASE_URL=sqlite:///$(DEMO_DATABASE) VIRTUAL_CLOCK=1 $(BIN)/python manage.py migrate --verbosity 0
+	DATABASE_URL=sqlite:///$(DEMO_DATABASE) VIRTUAL_CLOCK=1 $(BIN)/python manage.py demo
+
+test: .venv/dev
+	$(BIN)/python -m tests
+
+serve: export DATABASE_URL ?= sqlite:///$(DEMO_DATABASE)
+serve: export DEBUG = 1
+serve: .venv/base
+	$(BIN)/python manage.py migrate --verbosity 0
+	$(BIN)/python manage.py runserver
+
+bench: .venv/dev
+	$(BIN)/python -m tests.bench
+
+# What every change is checked with beside the tests.
+check: .venv/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+# Pins every dependency by hash again, from pyproject.toml.
+lock: .venv/dev
+	$(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml -o requirements/base.txt
+	$(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml --extra dev \
+		-c requirements/base.txt -o requirements/dev.txt
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/base: requirements/base.txt | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/base.txt
+	@touch $@
+
+.venv/dev: requirements/dev.txt | .venv/bin/python
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@touch $@ .venv/base

@@ -1,0 +1,95 @@
+"""Clients with their settings, and the keys of their programs."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import UnfoldAdminSelectWidget
+
+from accounts.admin.rows import MasterDataAdmin, MasterDataForm
+from accounts.keys import create_key
+from accounts.models import ApiKey, Client
+from accounts.services import create_client
+
+ADDRESS_FIELDS: tuple[str | tuple[str, ...], ...] = ("address1", "address2", ("city", "region"), ("postal_code", "country"))
+
+
+def show_once(request: HttpRequest, key: ApiKey, auth_key: str) -> None:
+    text = _("client_no %(client)s, auth_key %(auth_key)s. Keep it now: it cannot be shown again.")
+    messages.warning(request, text % {"client": key.client_id, "auth_key": auth_key})
+
+
+class ClientForm(MasterDataForm):
+    tax_engine = forms.ChoiceField(
+        choices=lambda: [(name, name) for name in settings.TAX_ENGINES],
+        widget=UnfoldAdminSelectWidget,
+        help_text=_("The tax engine that quotes this client's invoices."),
+    )
+
+
+@admin.register(Client)
+class ClientAdmin(MasterDataAdmin):
+    form = ClientForm
+    list_display = ["name", "id", "time_zone", "invoice_approval_required", "four_eyes", "tax_engine"]
+    search_fields = ["name", "id__exact"]
+    readonly_fields = ["clock_offset", "created_at"]
+    fieldsets = [
+        (None, {"fields": ["name", *ADDRESS_FIELDS]}),
+        (_("Time"), {"fields": ["time_zone", "clock_offset", "created_at"]}),
+        (_("Approval"), {"fields": ["invoice_approval_required", "pending_discard_days", ("four_eyes", "four_eyes_amount")]}),
+        (_("Terms"), {"fields": ["payment_terms_days"]}),
+        (_("Tax"), {"fields": ["taxable_address_order", ("tax_rounding", "tax_engine")]}),
+        (_("Calls"), {"fields": ["never_allow_used_receipt_id"]}),
+    ]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        client, key, auth_key = create_client(**form.cleaned_data)
+        obj.pk = client.pk
+        show_once(request, key, auth_key)
+
+
+@admin.register(ApiKey)
+class ApiKeyAdmin(MasterDataAdmin):
+    """A key is made and revoked, never deleted: documents and events name it as who made them."""
+
+    fields = ["client", "name", "may_approve"]
+    fixed_fields = ["client"]
+    list_display = ["name", "prefix", "client", "may_approve", "created_at", "revoked_at"]
+    list_filter = ["may_approve", ("revoked_at", admin.EmptyFieldListFilter), "client"]
+    list_select_related = ["client"]
+    search_fields = ["name", "prefix"]
+    autocomplete_fields = ["client"]
+    actions = ["revoke"]
+
+    def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[Any]:
+        return [*self.fields, "prefix", "created_at", "revoked_at"] if obj else [*self.fields]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
+        return ["prefix", "created_at", "revoked_at"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        key, auth_key = create_key(**form.cleaned_data)
+        obj.pk, obj.prefix = key.pk, key.prefix
+        show_once(request, key, auth_key)
+
+    @admin.action(description=_("Revoke selected keys"), permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        live = list(queryset.filter(revoked_at=None))
+        ApiKey.objects.filter(pk__in=[key.pk for key in live]).update(revoked_at=timezone.now())
+        for key in live:
+            self.log_change(request, key, "revoked")
+        messages.success(request, _("Keys revoked: %(count)d") % {"count": len(live)})

@@ -1,0 +1,119 @@
+"""The types of values on the wire, each with error codes of its own, so that `input_errors` can tell them apart."""
+
+import re
+from datetime import date
+from typing import Any, NoReturn, cast
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from django.utils.translation import gettext_lazy as _
+from django_filters.filters import Filter
+from rest_framework import serializers
+
+LARGEST_LONG = 2**63 - 1
+
+
+class LongField(serializers.Field):
+    """A whole number, as a JSON number or as text."""
+
+    default_error_messages = {
+        "not_a_long": _("Not a valid long."),
+        "max_length": _("No more than {max_digits} digits, and no larger than a database can hold."),
+    }
+
+    def __init__(self, *, max_digits: int = 22, **options: Any) -> None:
+        super().__init__(**options)
+        self.max_digits = max_digits
+
+    def to_internal_value(self, data: Any) -> int:
+        text = str(data) if type(data) in (int, str) else ""
+        if not re.fullmatch(r"-?[0-9]+", text):
+            self.fail("not_a_long")
+        if len(text.lstrip("-")) > self.max_digits or abs(int(text)) > LARGEST_LONG:
+            self.fail("max_length", max_digits=self.max_digits)
+        return int(text)
+
+    def to_representation(self, value: int) -> int:
+        return value
+
+
+class TrueFalseField(serializers.BooleanField):
+    """true or false, as a JSON boolean or as text."""
+
+    default_error_messages = {"not_true_or_false": _("Neither true nor false.")}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if isinstance(data, bool):
+            return data
+        if data not in ("true", "false"):
+            self.fail("not_true_or_false")
+        return bool(data == "true")
+
+
+class DayField(serializers.DateField):
+    """A date as yyyy-mm-dd."""
+
+    default_error_messages = {"not_a_date": _("Not a date as yyyy-mm-dd.")}
+
+    def to_internal_value(self, value: Any) -> date:
+        if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+            self.fail("not_a_date")
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail("not_a_date")
+
+
+class OwnRowField(serializers.PrimaryKeyRelatedField):
+    """The number of a row that belongs to the caller's client. Another client's rows do not exist."""
+
+    default_error_messages = {"does_not_exist": _("{pk_value} does not exist.")}
+
+    def __init__(self, *, client_path: str = "client", **options: Any) -> None:
+        self.client_path = client_path
+        super().__init__(**options)
+
+    def get_queryset(self) -> QuerySet[Any]:
+        rows = cast(QuerySet[Any], super().get_queryset())
+        return rows.filter(**{self.client_path: self.context["request"].auth.client})
+
+    def to_internal_value(self, data: Any) -> Model:
+        number = LongField().to_internal_value(data)
+        row: Model = super().to_internal_value(number)
+        return row
+
+
+class AccountField(OwnRowField):
+    """An acct_no. One that does not exist has an error code of its own (1009)."""
+
+    default_error_messages = {"account_does_not_exist": _("acct_no {pk_value} does not exist.")}
+
+    def fail(self, key: str, **values: Any) -> NoReturn:
+        super().fail("account_does_not_exist" if key == "does_not_exist" else key, **values)
+
+
+class ValueFilter(Filter):
+    """One value in a query string, compared with one column."""
+
+    def __init__(self, field_name: str, lookup_expr: str = "exact", **options: Any) -> None:
+        super().__init__(field_name=field_name, lookup_expr=lookup_expr, **options)  # type: ignore[no-untyped-call]
+
+
+class LongFilter(ValueFilter):
+    field_class: type[forms.Field] = forms.IntegerField
+
+    def __init__(self, field_name: str, **options: Any) -> None:
+        super().__init__(field_name, min_value=-LARGEST_LONG, max_value=LARGEST_LONG, **options)
+
+
+class DayInput(forms.DateField):
+    def to_python(self, value: Any) -> date | None:
+        try:
+            return super().to_python(value)
+        except ValidationError as error:
+            raise ValidationError(error.messages[0], code="not_a_date") from error
+
+
+class DayFilter(ValueFilter):
+    field_class: type[forms.Field] = DayInput

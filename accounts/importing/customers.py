@@ -1,0 +1,134 @@
+"""Importing a customer file: all of it, or nothing and a report of every bad row."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import islice
+from typing import BinaryIO, NamedTuple
+
+from django.db import transaction
+
+from accounts.importing.reading import Row, SeenIds, UnreadableFile, read_rows
+from accounts.importing.telco import COLUMNS, ID_COLUMN, BadValues, ColumnFault, Customer, read_customer, shown
+from accounts.importing.writing import CatalogueDiffers, charges_on_file, create_catalogue, known_ids, write_customers
+from accounts.models import Client
+
+CUSTOMERS_AT_ONCE = 500
+
+
+class Fault(NamedTuple):
+    """What is wrong on one line of the file; without a column where the line is no row at all."""
+
+    line: int
+    column: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"line {self.line}, {self.column}: {self.message}" if self.column else f"line {self.line} {self.message}"
+
+
+class ImportRefused(Exception):
+    """The file was not imported: nothing of it is in the database."""
+
+
+@dataclass
+class ImportSummary:
+    """What was read, and what was written for it (or would be, in a dry run)."""
+
+    customers: int = 0
+    created: int = 0
+    already_there: int = 0
+    plan_instances: int = 0
+    own_prices: int = 0
+    monthly_amount: Decimal = Decimal("0.00")
+
+    def add(self, read: Iterable[Customer], new: Iterable[Customer]) -> None:
+        """Counts the customers of a chunk, those who had no account yet among them."""
+        for customer in read:
+            self.customers += 1
+            self.monthly_amount += customer.monthly_amount
+        for customer in new:
+            self.created += 1
+            self.plan_instances += len(customer.offers)
+            self.own_prices += customer.own_price is not None
+        self.already_there = self.customers - self.created
+
+
+def import_customers(
+    client: Client,
+    file: BinaryIO,
+    *,
+    report: Callable[[Fault], None],
+    dry_run: bool = False,
+    left_as_billable: bool = False,
+) -> ImportSummary:
+    """Opens an account for every customer in the file who has none, in one transaction; those who have one are left alone.
+
+    Customers who have left get a cancelled account, or an active one with `left_as_billable`. A dry run reads and checks the
+    whole file and writes nothing. Every fault is reported as it is met; after any, ImportRefused.
+    """
+    customers = _read_customers(file, report)
+    try:
+        if dry_run:
+            charges_on_file(client)
+            return _import_chunks(client, customers, write=None)
+        with transaction.atomic():
+            # A second import for the client waits here, and then finds these accounts on file. Who only opens an account
+            # does not wait: naming a client in a foreign key takes a weaker lock.
+            Client.objects.select_for_update(no_key=True).get(pk=client.pk)
+            charges = create_catalogue(client)
+            return _import_chunks(
+                client,
+                customers,
+                write=lambda new: write_customers(client, new, charges, left_as_billable=left_as_billable),
+            )
+    except (UnreadableFile, CatalogueDiffers) as error:
+        raise ImportRefused(f"{error}; nothing was imported") from error
+
+
+def _import_chunks(
+    client: Client, customers: Iterator[Customer], write: Callable[[list[Customer]], None] | None
+) -> ImportSummary:
+    summary = ImportSummary()
+    while chunk := list(islice(customers, CUSTOMERS_AT_ONCE)):
+        known = known_ids(client, chunk)
+        new = [customer for customer in chunk if customer.customer_id not in known]
+        if write is not None:
+            write(new)
+        summary.add(chunk, new)
+    return summary
+
+
+def _read_customers(file: BinaryIO, report: Callable[[Fault], None]) -> Iterator[Customer]:
+    """The customers up to the first bad row. From there on rows are only checked, for the report, and the end is a refusal."""
+    bad_rows = 0
+    with closing(SeenIds()) as seen:
+        for row in read_rows(file, COLUMNS):
+            try:
+                customer = _read_customer(row, seen)
+            except BadValues as error:
+                bad_rows += 1
+                for fault in error.faults:
+                    report(Fault(row.line, *fault))
+            else:
+                if not bad_rows:
+                    yield customer
+    if bad_rows:
+        raise ImportRefused(f"{bad_rows} bad {'row' if bad_rows == 1 else 'rows'}; nothing was imported")
+
+
+def _read_customer(row: Row, seen: SeenIds) -> Customer:
+    """The customer of a row whose id was on no line before."""
+    if row.fault:
+        raise BadValues([ColumnFault("", row.fault)])
+    customer_id = row.values[ID_COLUMN]
+    earlier = seen.earlier_line(customer_id, row.line) if customer_id else None
+    repeated = [ColumnFault(ID_COLUMN, f"{shown(customer_id)} is on line {earlier} already")] if earlier else []
+    try:
+        customer = read_customer(row.values)
+    except BadValues as error:
+        raise BadValues([*repeated, *error.faults]) from error
+    if repeated:
+        raise BadValues(repeated)
+    return customer

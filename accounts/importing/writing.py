@@ -1,0 +1,140 @@
+"""Writing customers: the catalogue that they buy from, and their accounts with all that belongs to them.
+
+Rows are written in bulk and so pass no full_clean: the values were checked when the file was read.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from accounts.importing.telco import CONTRACT_MONTHS, CURRENCY, OFFERS, Customer, Offer
+from accounts.kinds import AccountStatus, BillingInterval, ContactRole
+from accounts.models import (
+    Account,
+    Client,
+    Contact,
+    PaymentMethod,
+    Plan,
+    PlanCharge,
+    PlanInstance,
+    PlanInstancePrice,
+    Service,
+)
+
+
+class CatalogueDiffers(Exception):
+    """A plan of the same id is on file and charges something else, so lines at its prices would not add up."""
+
+
+def plan_id(offer: Offer, term_months: int) -> str:
+    """The client's own name for the plan of one service and one contract term."""
+    return f"{offer.service_id}-{term_months}"
+
+
+def charges_on_file(client: Client) -> dict[str, PlanCharge]:
+    """The catalogue's charges that the client has already, by plan id. Raises CatalogueDiffers."""
+    listed = {plan_id(offer, term): offer for offer in OFFERS for term in CONTRACT_MONTHS.values()}
+    plans = Plan.objects.filter(client=client, client_plan_id__in=listed).prefetch_related("charges__service")
+    charges = {}
+    for plan in plans:
+        offer = listed[plan.client_plan_id]
+        found = [(charge.service.client_service_id, charge.rate_per_unit) for charge in plan.charges.all()]
+        if (plan.currency, plan.billing_interval, found) != (CURRENCY, 1, [(offer.service_id, offer.list_price)]):
+            price = f"{offer.name} at {offer.list_price} {CURRENCY} a month"
+            raise CatalogueDiffers(f"plan {plan.client_plan_id} is on file, and does not charge {price}")
+        (charges[plan.client_plan_id],) = plan.charges.all()
+    return charges
+
+
+def create_catalogue(client: Client) -> dict[str, PlanCharge]:
+    """Adds the services and plans that the client does not have yet, and gives the charge of each plan by plan id."""
+    for offer in OFFERS:
+        service, _ = Service.objects.get_or_create(
+            client=client,
+            client_service_id=offer.service_id,
+            defaults={"name": offer.name, "gl_code": offer.gl_code, "tax_category": offer.tax_category},
+        )
+        for term_months in CONTRACT_MONTHS.values():
+            _create_plan(service, offer, term_months)
+    return charges_on_file(client)
+
+
+def _create_plan(service: Service, offer: Offer, term_months: int) -> None:
+    term = f"{term_months} months" if term_months else "month to month"
+    plan, created = Plan.objects.get_or_create(
+        client_id=service.client_id,
+        client_plan_id=plan_id(offer, term_months),
+        defaults={
+            "name": f"{offer.name}, {term}",
+            "currency": CURRENCY,
+            "billing_interval": BillingInterval.MONTHLY,
+            "term_months": term_months,
+        },
+    )
+    if created:
+        PlanCharge.objects.create(plan=plan, service=service, rate_per_unit=offer.list_price)
+
+
+def known_ids(client: Client, customers: Sequence[Customer]) -> set[str]:
+    """Which of these customers have an account already."""
+    ids = [customer.customer_id for customer in customers]
+    return set(Account.objects.filter(client=client, client_acct_id__in=ids).values_list("client_acct_id", flat=True))
+
+
+def write_customers(
+    client: Client, customers: Sequence[Customer], charges: Mapping[str, PlanCharge], *, left_as_billable: bool
+) -> None:
+    """Opens an account for each customer, with a contact, a payment method and a plan instance for each service taken."""
+    accounts = Account.objects.bulk_create(_account(client, customer, left_as_billable) for customer in customers)
+    Contact.objects.bulk_create(
+        _contact(client, account, customer) for account, customer in zip(accounts, customers, strict=True)
+    )
+    PaymentMethod.objects.bulk_create(
+        PaymentMethod(account=account, type=customer.payment_type, token=customer.gateway_token)
+        for account, customer in zip(accounts, customers, strict=True)
+    )
+    _write_plan_instances(accounts, customers, charges)
+
+
+def _account(client: Client, customer: Customer, left_as_billable: bool) -> Account:
+    is_gone = customer.has_left and not left_as_billable
+    return Account(
+        client=client,
+        client_acct_id=customer.customer_id,
+        status=AccountStatus.CANCELLED if is_gone else AccountStatus.ACTIVE,
+        currency=CURRENCY,
+        invoice_approval_required=client.invoice_approval_required,
+        bill_day=customer.bill_day,
+        next_bill_date=customer.first_bill_date,
+    )
+
+
+def _contact(client: Client, account: Account, customer: Customer) -> Contact:
+    """The file has no names and no addresses: the contact is named after the id, and lives where the client does."""
+    return Contact(
+        account=account,
+        contact_no=1,
+        role=ContactRole.ACCOUNT,
+        name=f"Customer {customer.customer_id}",
+        region=client.region,
+        country=client.country,
+    )
+
+
+def _write_plan_instances(
+    accounts: Sequence[Account], customers: Sequence[Customer], charges: Mapping[str, PlanCharge]
+) -> None:
+    instances, own_prices = [], []
+    for account, customer in zip(accounts, customers, strict=True):
+        for place, offer in enumerate(customer.offers):
+            charge = charges[plan_id(offer, customer.term_months)]
+            instance = PlanInstance(
+                account=account,
+                plan_id=charge.plan_id,
+                start_date=customer.start_date,
+                billed_through=customer.billed_through,
+            )
+            instances.append(instance)
+            if place == 0 and customer.own_price is not None:
+                own_prices.append(PlanInstancePrice(plan_instance=instance, charge=charge, rate_per_unit=customer.own_price))
+    # The own prices find the keys of their plan instances, which bulk_create has set by then.
+    PlanInstance.objects.bulk_create(instances)
+    PlanInstancePrice.objects.bulk_create(own_prices)

@@ -1,0 +1,32 @@
+"""manage.py create_client NAME: a new client, with the key that its programs authenticate with."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.services import create_client
+
+SETTINGS = ("time_zone", "country", "region")
+
+
+class Command(BaseCommand):
+    help = "Creates a client and prints its client_no and auth_key. The auth_key is shown this once and is not kept."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", metavar="NAME")
+        parser.add_argument("--time-zone", help="Decides which day it is for the client: America/New_York. Default: UTC.")
+        parser.add_argument("--country", help="ISO 3166-1 alpha-2 code of the client's own address: US.")
+        parser.add_argument("--region", help="State or province, as the tax table names it: CA.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        settings = {name: options[name] for name in SETTINGS if options[name] is not None}
+        try:
+            client, _, auth_key = create_client(name=options["name"], **settings)
+        except ValidationError as error:
+            raise CommandError(
+                "; ".join(f"{field}: {' '.join(messages)}" for field, messages in error.message_dict.items())
+            ) from error
+        self.stdout.write(f"client_no {client.pk}")
+        self.stdout.write(f"auth_key  {auth_key}")

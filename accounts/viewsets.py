@@ -1,0 +1,97 @@
+"""Resources of accounts and the catalogue, and the method calls of the client's clock."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django_filters.filterset import FilterSet
+from rest_framework import serializers
+from rest_framework.viewsets import ViewSet
+
+from accounts.clock import advance_clock, local_time
+from accounts.fields import LongField, LongFilter
+from accounts.method_calls import Call, method_call
+from accounts.models import Account, Contact, PaymentMethod, Plan, PlanInstance, Service, ServiceLocation
+from accounts.resources import CreateReadResource
+from accounts.serializers import (
+    AccountSerializer,
+    ContactSerializer,
+    PaymentMethodSerializer,
+    PlanInstanceSerializer,
+    PlanSerializer,
+    ServiceLocationSerializer,
+    ServiceSerializer,
+)
+from billing_site.errors import BillingError, ErrorCode
+
+
+class OfAccount(FilterSet):
+    acct_no = LongFilter(field_name="account")
+
+
+class AccountViewSet(CreateReadResource):
+    queryset = Account.objects.all()
+    serializer_class = AccountSerializer
+    filterset_fields = ("client_acct_id", "status")
+    not_found = ErrorCode.ACCOUNT_NOT_FOUND
+
+
+class ContactViewSet(CreateReadResource):
+    queryset = Contact.objects.all()
+    serializer_class = ContactSerializer
+    filterset_class = OfAccount
+    client_path = "account__client"
+
+
+class PaymentMethodViewSet(CreateReadResource):
+    queryset = PaymentMethod.objects.all()
+    serializer_class = PaymentMethodSerializer
+    filterset_class = OfAccount
+    client_path = "account__client"
+
+
+class ServiceViewSet(CreateReadResource):
+    queryset = Service.objects.all()
+    serializer_class = ServiceSerializer
+    filterset_fields = ("client_service_id",)
+
+
+class ServiceLocationViewSet(CreateReadResource):
+    queryset = ServiceLocation.objects.all()
+    serializer_class = ServiceLocationSerializer
+    filterset_fields = ("client_service_location_id",)
+
+
+class PlanViewSet(CreateReadResource):
+    queryset = Plan.objects.prefetch_related("charges")
+    serializer_class = PlanSerializer
+    filterset_fields = ("client_plan_id",)
+
+
+class PlanInstanceViewSet(CreateReadResource):
+    queryset = PlanInstance.objects.prefetch_related("prices")
+    serializer_class = PlanInstanceSerializer
+    filterset_class = OfAccount
+    client_path = "account__client"
+
+
+class NoArguments(serializers.Serializer):
+    pass
+
+
+class Hours(serializers.Serializer):
+    hours = LongField(max_digits=6)
+
+
+class ClockViewSet(ViewSet):
+    """The client's virtual clock, for tests and demonstrations."""
+
+    @method_call(NoArguments, outputs=("virtual_datetime",), refused_act="clock.refused")
+    def get_virtual_datetime(self, call: Call) -> Mapping[str, Any]:
+        if not settings.VIRTUAL_CLOCK:
+            raise BillingError(ErrorCode.CLOCK_IN_PRODUCTION)
+        return {"virtual_datetime": f"{local_time(call.client):%Y-%m-%d %H:%M:%S}"}
+
+    @method_call(Hours, outputs=("virtual_datetime",), refused_act="clock.refused")
+    def advance_virtual_datetime(self, call: Call) -> Mapping[str, Any]:
+        return {"virtual_datetime": f"{advance_clock(call.client, call.arguments['hours']):%Y-%m-%d %H:%M:%S}"}

@@ -1,0 +1,86 @@
+"""The composition root of the API: the resources by their addresses, and how their errors are answered."""
+
+import logging
+from typing import Any
+
+from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
+from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import ValidationError as ModelError
+from django.http import Http404
+from rest_framework.exceptions import (
+    APIException,
+    AuthenticationFailed,
+    NotAuthenticated,
+    ParseError,
+    PermissionDenied,
+    ValidationError,
+)
+from rest_framework.response import Response
+from rest_framework.routers import SimpleRouter
+
+from accounts.input_errors import messages_by_field, refusal_of, unreadable_body, wrong_inputs
+from accounts.viewsets import (
+    AccountViewSet,
+    ClockViewSet,
+    ContactViewSet,
+    PaymentMethodViewSet,
+    PlanInstanceViewSet,
+    PlanViewSet,
+    ServiceLocationViewSet,
+    ServiceViewSet,
+)
+from billing_site.errors import BillingError, ErrorCode
+from invoices.viewsets import BillingRunViewSet, InvoiceViewSet, RunOutcomeViewSet, TaxRateViewSet
+
+logger = logging.getLogger(__name__)
+
+router = SimpleRouter()
+router.register("accounts", AccountViewSet)
+router.register("contacts", ContactViewSet)
+router.register("payment-methods", PaymentMethodViewSet)
+router.register("services", ServiceViewSet)
+router.register("service-locations", ServiceLocationViewSet)
+router.register("plans", PlanViewSet)
+router.register("plan-instances", PlanInstanceViewSet)
+router.register("tax-rates", TaxRateViewSet)
+router.register("invoices", InvoiceViewSet)
+router.register("billing-runs", BillingRunViewSet)
+router.register(r"billing-runs/(?P<run>[0-9]+)/outcomes", RunOutcomeViewSet, basename="runoutcome")
+router.register("clock", ClockViewSet, basename="clock")
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
+    """Every error of the resource API has one body: a row of the error table, and what is wrong with which field."""
+    if isinstance(error, (ValidationError, ModelError)):
+        wrong = wrong_inputs(error)
+        return _answer(refusal_of(wrong), messages_by_field(wrong))
+    if isinstance(error, BillingError):
+        return _answer(error, {error.field: [error.message]} if error.field else {})
+    if isinstance(error, (ParseError, RequestDataTooBig)):
+        return _answer(unreadable_body(), {})
+    if isinstance(error, (AuthenticationFailed, NotAuthenticated)):
+        challenge = {"WWW-Authenticate": getattr(error, "auth_header", "Basic")}
+        return _answer(BillingError(ErrorCode.AUTHENTICATION), {}, headers=challenge)
+    if isinstance(error, (PermissionDenied, DjangoPermissionDenied)):
+        return _answer(BillingError(ErrorCode.PERMISSION), {})
+    if isinstance(error, Http404):
+        return _answer(BillingError(ErrorCode.NO_DATA), {})
+    if isinstance(error, APIException):
+        # What HTTP itself forbids (405, 406, 415) keeps its own status.
+        refusal = BillingError(ErrorCode.INVALID_FORMAT, str(error.detail))
+        return _answer(refusal, {}, status=error.status_code)
+    logger.error("the API failed", exc_info=error)
+    return _answer(BillingError(ErrorCode.UNEXPECTED), {})
+
+
+def _answer(
+    error: BillingError,
+    messages: dict[str, list[str]],
+    *,
+    status: int | None = None,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    body: dict[str, Any] = {"error_code": error.code.number, "error_msg": error.message, "errors": messages}
+    if error.third_party_errors:
+        body["third_party_errors"] = list(error.third_party_errors)
+    return Response(body, status=status or error.code.http_status, headers=headers)

@@ -1,0 +1,55 @@
+"""Ticked rows of a list, handed to a service client by client, and what came of them told to the person who ticked them."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+
+from accounts.models import Account, Client
+from invoices.models import Invoice
+from invoices.services.outcomes import Outcome
+
+REFUSALS_SHOWN = 20
+
+
+def outcomes_by_client(
+    chosen: QuerySet[Invoice] | QuerySet[Account], decide: Callable[[Client, list[int]], Iterable[Outcome]]
+) -> list[Outcome]:
+    """One service call per client: services work for one client at a time, a list may show the rows of many."""
+    return [outcome for client, numbers in _by_client(chosen) for outcome in decide(client, numbers)]
+
+
+def _by_client(chosen: QuerySet[Invoice] | QuerySet[Account]) -> Iterator[tuple[Client, list[int]]]:
+    rows = list(chosen.order_by("client_id", "pk").values_list("client_id", "pk"))
+    clients = Client.objects.in_bulk({client_no for client_no, _ in rows})
+    for client_no, group in groupby(rows, key=itemgetter(0)):
+        yield clients[client_no], [number for _, number in group]
+
+
+def tell(request: HttpRequest, outcomes: Sequence[Outcome], done: str) -> None:
+    """How many were done, and each refusal with its document and message, up to a number that can still be read."""
+    refused = [
+        f"{_name(outcome)}: {outcome.error.code.number} {outcome.error.message}"
+        for outcome in outcomes
+        if outcome.error is not None
+    ]
+    nothing = sum(outcome.error is None and outcome.invoice_no is None for outcome in outcomes)
+    succeeded = len(outcomes) - len(refused) - nothing
+    if succeeded:
+        messages.success(request, _("%(done)s: %(count)d") % {"done": done, "count": succeeded})
+    if nothing:
+        messages.info(request, _("Nothing to bill: %(count)d") % {"count": nothing})
+    for refusal in refused[:REFUSALS_SHOWN]:
+        messages.error(request, refusal)
+    if len(refused) > REFUSALS_SHOWN:
+        messages.error(request, _("And %(count)d more refused.") % {"count": len(refused) - REFUSALS_SHOWN})
+
+
+def _name(outcome: Outcome) -> str:
+    if outcome.invoice_no is None:
+        return _("Account %(number)s") % {"number": outcome.account_no}
+    return _("Invoice %(number)s") % {"number": outcome.invoice_no}

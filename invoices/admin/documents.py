@@ -1,0 +1,277 @@
+"""Invoices in the admin: documents to read, the decisions on pending ones, and the series that number them."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from accounts.admin.rows import MasterDataAdmin, ReadOnlyAdmin, ReadOnlyInline, link_to_page
+from accounts.callers import Caller
+from accounts.clock import today
+from invoices.admin.amounts import amount, plain
+from invoices.admin.batches import outcomes_by_client, tell
+from invoices.kinds import InvoiceStatus
+from invoices.models import BilledPeriod, Invoice, InvoiceLine, NumberSeries, TaxDetail
+from invoices.services.approval_rules import APPROVE_PERMISSION
+from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
+
+STATUS_COLOURS = {
+    InvoiceStatus.PENDING.value: "warning",
+    InvoiceStatus.APPROVED.value: "success",
+    InvoiceStatus.DISCARDED.value: "info",
+}
+LINE_COLUMNS = (
+    "line",
+    "units_plain",
+    "rate_in_currency",
+    "proration_text",
+    "period_start",
+    "period_end",
+    "gl_code",
+    "amount_in_currency",
+)
+TAX_COLUMNS = (
+    "tax_line_no",
+    "taxed_line_no",
+    "authority",
+    "jurisdiction",
+    "percent_plain",
+    "is_inclusive",
+    "taxable_in_currency",
+    "tax_in_currency",
+)
+PARTY_PARTS = ("company", "name", "address1", "address2", "city", "region", "postal_code", "country")
+
+
+def as_printed(party: dict[str, str]) -> SafeString:
+    """A party of a document, a line for each part that it has."""
+    return format_html_join(SafeString("<br>"), "{}", ((party[part],) for part in PARTY_PARTS if party.get(part)))
+
+
+class LineFigures:
+    """A line's figures, shared by the lines of an invoice and the list of all lines."""
+
+    @admin.display(description=_("units"))
+    def units_plain(self, line: InvoiceLine) -> SafeString:
+        return plain(line.units)
+
+    @admin.display(description=_("rate per unit"))
+    def rate_in_currency(self, line: InvoiceLine) -> SafeString:
+        return plain(line.rate_per_unit)
+
+    @admin.display(description=_("list rate per unit"))
+    def list_rate_in_currency(self, line: InvoiceLine) -> SafeString:
+        return plain(line.list_rate_per_unit)
+
+    @admin.display(description=_("amount"), ordering="amount")
+    def amount_in_currency(self, line: InvoiceLine) -> SafeString:
+        return amount(line.amount, line.invoice.currency)
+
+
+class LinesOfInvoice(LineFigures, ReadOnlyInline):  # type: ignore[misc]
+    model = InvoiceLine
+    fields = LINE_COLUMNS
+    readonly_fields = LINE_COLUMNS
+    line = link_to_page(_("line"))
+    verbose_name_plural = _("lines")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[InvoiceLine]:
+        return super().get_queryset(request).select_related("invoice")
+
+
+class TaxesOfInvoice(ReadOnlyInline):
+    model = TaxDetail
+    fields = TAX_COLUMNS
+    readonly_fields = TAX_COLUMNS
+    verbose_name_plural = _("tax details")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[TaxDetail]:
+        return super().get_queryset(request).select_related("invoice")
+
+    @admin.display(description=_("percent"))
+    def percent_plain(self, tax: TaxDetail) -> SafeString:
+        return plain(tax.percent)
+
+    @admin.display(description=_("taxable amount"))
+    def taxable_in_currency(self, tax: TaxDetail) -> SafeString:
+        return amount(tax.taxable_amount, tax.invoice.currency)
+
+    @admin.display(description=_("amount"))
+    def tax_in_currency(self, tax: TaxDetail) -> SafeString:
+        return amount(tax.amount, tax.invoice.currency)
+
+
+class PeriodsOfInvoice(ReadOnlyInline):
+    model = BilledPeriod
+    fields = ["plan_instance", "start_date", "end_date"]
+    verbose_name_plural = _("billed periods")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[BilledPeriod]:
+        return super().get_queryset(request).select_related("plan_instance__plan")
+
+
+@admin.register(Invoice)
+class InvoiceAdmin(ReadOnlyAdmin):
+    list_display = [
+        "id",
+        "document_number",
+        "status_label",
+        "account",
+        "bill_date",
+        "due_date",
+        "currency",
+        "tax_in_currency",
+        "total_in_currency",
+    ]
+    list_filter = ["status", "kind", "client", "bill_date", "invoice_date"]
+    list_select_related = ["account"]
+    search_fields = ["document_number", "id__exact", "account__client_acct_id"]
+    inlines = [LinesOfInvoice, TaxesOfInvoice, PeriodsOfInvoice]
+    actions = ["approve_selected", "discard_selected", "regenerate_selected"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    ("document_number", "id"),
+                    ("status", "custom_status_label"),
+                    ("account", "client"),
+                    ("kind", "currency"),
+                    ("net_in_currency", "tax_in_currency"),
+                    "total_in_currency",
+                    "client_notes",
+                ]
+            },
+        ),
+        (
+            _("Dates"),
+            {
+                "fields": [
+                    ("period_start", "period_end"),
+                    ("bill_date", "bill_day"),
+                    ("invoice_date", "due_date"),
+                    ("payment_terms_days", "tax_date"),
+                ]
+            },
+        ),
+        (_("Parties"), {"fields": [("seller_as_printed", "bill_to_as_printed")]}),
+        (
+            _("Trail"),
+            {
+                "fields": [
+                    ("generated_by", "generated_at"),
+                    ("approved_by", "approved_at"),
+                    ("series", "number"),
+                    "fingerprint",
+                ]
+            },
+        ),
+    ]
+
+    def has_approve_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(APPROVE_PERMISSION)
+
+    @display(description=_("status"), ordering="status", label=STATUS_COLOURS)  # type: ignore[arg-type]
+    def status_label(self, invoice: Invoice) -> tuple[str, Any]:
+        return invoice.status, invoice.get_status_display()
+
+    @admin.display(description=_("net"), ordering="net_amount")
+    def net_in_currency(self, invoice: Invoice) -> SafeString:
+        return amount(invoice.net_amount, invoice.currency)
+
+    @admin.display(description=_("tax"), ordering="tax_amount")
+    def tax_in_currency(self, invoice: Invoice) -> SafeString:
+        return amount(invoice.tax_amount, invoice.currency)
+
+    @admin.display(description=_("total"), ordering="total_amount")
+    def total_in_currency(self, invoice: Invoice) -> SafeString:
+        return amount(invoice.total_amount, invoice.currency)
+
+    @admin.display(description=_("seller"))
+    def seller_as_printed(self, invoice: Invoice) -> SafeString:
+        return as_printed(invoice.seller)
+
+    @admin.display(description=_("bill to"))
+    def bill_to_as_printed(self, invoice: Invoice) -> SafeString:
+        return as_printed(invoice.bill_to)
+
+    @admin.action(description=_("Approve selected"), permissions=["approve"])
+    def approve_selected(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> None:
+        caller = Caller(staff=request.user)
+        outcomes = outcomes_by_client(
+            queryset,
+            lambda client, numbers: approve_invoices(client=client, invoice_nos=numbers, caller=caller, today=today(client)),
+        )
+        tell(request, outcomes, gettext("Invoices approved"))
+
+    @admin.action(description=_("Discard selected"), permissions=["approve"])
+    def discard_selected(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> None:
+        caller = Caller(staff=request.user)
+        outcomes = outcomes_by_client(
+            queryset, lambda client, numbers: discard_invoices(client=client, invoice_nos=numbers, caller=caller)
+        )
+        tell(request, outcomes, gettext("Invoices discarded"))
+
+    @admin.action(description=_("Regenerate selected"), permissions=["approve"])
+    def regenerate_selected(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> None:
+        caller = Caller(staff=request.user)
+        outcomes = outcomes_by_client(
+            queryset,
+            lambda client, numbers: regenerate_invoices(client=client, invoice_nos=numbers, caller=caller, today=today(client)),
+        )
+        tell(request, outcomes, gettext("Invoices regenerated"))
+
+
+@admin.register(InvoiceLine)
+class InvoiceLineAdmin(LineFigures, ReadOnlyAdmin):  # type: ignore[misc]
+    """Every column of a line. Reached from its invoice."""
+
+    list_display = ["description", "line_no", "invoice", "line_type", "gl_code", "amount_in_currency"]
+    list_filter = ["line_type", "invoice__client"]
+    list_select_related = ["invoice"]
+    search_fields = ["invoice__document_number", "invoice__id__exact", "description", "gl_code__exact"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    ("invoice", "line_no"),
+                    ("line_type", "description"),
+                    ("service", "plan_name"),
+                    ("gl_code", "tax_category"),
+                    ("units_plain", "rate_in_currency"),
+                    ("proration_factor", "proration_text"),
+                    ("amount_in_currency", "list_rate_in_currency"),
+                    ("period_start", "period_end"),
+                    ("plan_instance", "po_num"),
+                ]
+            },
+        ),
+        (
+            _("Addresses for tax"),
+            {"fields": [("bill_from_location", "ship_from_location"), ("bill_to_contact", "ship_to_contact")]},
+        ),
+    ]
+
+
+@admin.register(NumberSeries)
+class NumberSeriesAdmin(MasterDataAdmin):
+    """Only the prefix is chosen. The counter moves at approval, and a series stays: its numbers have no holes."""
+
+    fields = ["client", "kind", "prefix", "last_number"]
+    fixed_fields = ["client", "kind"]
+    readonly_fields = ["last_number"]
+    list_display = ["client", "kind", "prefix", "last_number"]
+    list_filter = ["client", "kind"]
+    list_select_related = ["client"]
+    search_fields = ["client__name", "prefix"]
+    autocomplete_fields = ["client"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: NumberSeries | None = None) -> bool:
+        return False

@@ -1,0 +1,84 @@
+"""Billing runs and what came of them for each account, to read."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from accounts.admin.rows import ReadOnlyAdmin
+from invoices.admin.amounts import amount, count, figures
+from invoices.kinds import RunResult
+from invoices.models import BillingRun, RunOutcome
+from invoices.services.runs import count_refusals, count_results, run_totals
+
+RESULT_COLOURS = {
+    RunResult.WAITING.value: "info",
+    RunResult.INVOICED.value: "success",
+    RunResult.NOTHING_TO_BILL.value: "info",
+    RunResult.REFUSED.value: "danger",
+}
+
+
+@admin.register(BillingRun)
+class BillingRunAdmin(ReadOnlyAdmin):
+    list_display = ["id", "client", "bill_date", "started_by", "started_at", "finished_at"]
+    list_filter = ["client", "bill_date", ("finished_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["client"]
+    search_fields = ["id__exact", "client__name", "started_by"]
+    fieldsets = [
+        (None, {"fields": [("client", "bill_date"), ("started_at", "finished_at"), "started_by"]}),
+        (_("Outcomes"), {"fields": ["results", "totals", "refusals", "accounts"]}),
+    ]
+
+    @admin.display(description=_("accounts by result"))
+    def results(self, run: BillingRun) -> SafeString:
+        counts = count_results(run)
+        rows = [(result.label, count(counts[result])) for result in RunResult if result in counts]
+        return figures([_("Result"), _("Accounts")], rows)
+
+    @admin.display(description=_("invoiced"))
+    def totals(self, run: BillingRun) -> SafeString:
+        return figures(
+            [_("Currency"), _("Invoices"), _("Net"), _("Tax"), _("Total")],
+            [
+                (
+                    total.currency,
+                    count(total.invoices),
+                    amount(total.net_amount, total.currency),
+                    amount(total.tax_amount, total.currency),
+                    amount(total.total_amount, total.currency),
+                )
+                for total in run_totals(run)
+            ],
+        )
+
+    @admin.display(description=_("refused"))
+    def refusals(self, run: BillingRun) -> SafeString:
+        rows = [(refused.error_code, refused.message, count(refused.accounts)) for refused in count_refusals(run)]
+        return figures([_("Code"), _("Reason"), _("Accounts")], rows, words=2)
+
+    @admin.display(description=_("each account"))
+    def accounts(self, run: BillingRun) -> SafeString:
+        url = reverse("admin:invoices_runoutcome_changelist", query={"run__id__exact": run.pk})
+        return format_html('<a href="{}" class="text-link">{}</a>', url, _("What came of it for each account"))
+
+
+@admin.register(RunOutcome)
+class RunOutcomeAdmin(ReadOnlyAdmin):
+    fields = ["run", "account", "result", "invoice", "error_code", "message"]
+    list_display = ["id", "run", "account", "result_label", "invoice", "error_code", "message"]
+    list_filter = ["result", "error_code", "run__client"]
+    list_select_related = ["run", "account", "invoice"]
+    search_fields = ["account__client_acct_id", "account__id__exact", "invoice__document_number"]
+
+    def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
+        """The page of a run links to its outcomes; a filter that offers every run would be no help."""
+        return lookup == "run__id__exact" or super().lookup_allowed(lookup, value, request)
+
+    @display(description=_("result"), ordering="result", label=RESULT_COLOURS)  # type: ignore[arg-type]
+    def result_label(self, outcome: RunOutcome) -> tuple[str, Any]:
+        return outcome.result, outcome.get_result_display()

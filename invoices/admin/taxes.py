@@ -1,0 +1,17 @@
+"""The tax table in the admin."""
+
+from django.contrib import admin
+
+from accounts.admin.rows import MasterDataAdmin
+from invoices.models import TaxRate
+
+
+@admin.register(TaxRate)
+class TaxRateAdmin(MasterDataAdmin):
+    fields = ["client", "name", ("country", "region"), ("category", "percent"), ("valid_from", "valid_to")]
+    fixed_fields = ["client"]
+    list_display = ["name", "client", "country", "region", "category", "percent", "valid_from", "valid_to"]
+    list_filter = ["client", "country", "category"]
+    list_select_related = ["client"]
+    search_fields = ["name", "country", "region", "category"]
+    autocomplete_fields = ["client"]

@@ -1,0 +1,60 @@
+"""Proves that the stored rows keep the rules that the documents promise. Writes nothing, and trusts no total that it can add up.
+
+AUDITS of documents and of accounts are small functions that are shown one subject at a time and say in words what is wrong
+with it; a pass shows each subject to all of them, so that every row is read once. Where the database can find the rows that
+break a rule by itself, a rule is a query.
+"""
+
+from accounts.models import Client
+from invoices.audit import accounts, amounts, belonging, fingerprints, numbers, periods, trail
+from invoices.audit.account_histories import account_histories
+from invoices.audit.reports import Audit, AuditReport, audited
+from invoices.audit.rules import RuleAudit, proven
+from invoices.audit.snapshot import one_moment
+from invoices.audit.stored_documents import stored_documents
+
+__all__ = ["AuditReport", "run_audits"]
+
+DOCUMENT_AUDITS = (
+    Audit("Approved documents are numbered and dated, and no others", numbers.numbered_when_approved),
+    Audit("Totals are the sums of lines and taxes", amounts.totals),
+    Audit("Lines are numbered from 1, and one of them charges", amounts.line_numbers, rows=amounts.count_lines),
+    Audit("Line amounts are rate x units x proration factor", amounts.line_amounts, rows=amounts.count_lines),
+    Audit("Tax lines are the sums of their details", amounts.tax_lines, rows=amounts.count_tax_lines),
+    Audit("Tax details tie a tax line to a charge", amounts.tax_details, rows=amounts.count_taxes),
+    Audit("Amounts are in whole smallest units of the currency", amounts.whole_units, rows=amounts.count_amounts),
+    Audit("Lines lie within the billed periods of their documents", periods.lines_within, rows=amounts.count_lines),
+    Audit("Due dates follow the payment terms", numbers.due_dates),
+    Audit("Approved documents are as they were when approved", fingerprints.unmoved, rows=fingerprints.count_approved),
+    Audit("The trail tells how each document came to be what it is", trail.acts),
+)
+
+ACCOUNT_AUDITS = (
+    Audit("One pending document an account, one live document a bill date", accounts.one_document, rows=accounts.count_documents),
+    Audit("No day of a plan instance is billed twice or left out", periods.consecutive, rows=periods.count_periods),
+    Audit("Plan instances are billed through their last approved period", accounts.billed_through, rows=accounts.count_instances),
+    Audit("Accounts have the bill day and last bill date of their newest cycle", accounts.newest_cycle),
+    Audit("Accounts are due next when their plan instances are", accounts.next_bill_dates),
+)
+
+RULE_AUDITS = (
+    RuleAudit("Documents and all they name belong to one account and client", belonging.DOCUMENTS),
+    RuleAudit("Plan instances and prices belong to their account's client", belonging.CATALOGUE),
+    RuleAudit("An account and all its documents and plans have one currency", belonging.CURRENCIES),
+    RuleAudit("Events name documents that are on file", trail.EVENTS),
+    RuleAudit("Receipts name invoices of their client", trail.RECEIPTS),
+    RuleAudit("Billing runs tell what came of each account", trail.RUNS),
+)
+
+NUMBER_AUDITS = (numbers.gapless, numbers.series_counters, numbers.unique_document_numbers)
+
+
+def run_audits(client: Client | None = None) -> list[AuditReport]:
+    """What each audit has checked and found, over one client's rows or over all."""
+    with one_moment():
+        return [
+            *(audit(client) for audit in NUMBER_AUDITS),
+            *audited(stored_documents(client), DOCUMENT_AUDITS),
+            *audited(account_histories(client), ACCOUNT_AUDITS),
+            *(proven(audit, client) for audit in RULE_AUDITS),
+        ]

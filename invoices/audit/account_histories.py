@@ -1,0 +1,127 @@
+"""Accounts as audits are shown them: their dates, plan instances, live documents and what these bill."""
+
+from collections.abc import Iterator
+from datetime import date
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
+
+from accounts.models import Account, Client, Event, PlanInstance
+from accounts.periods import InstanceDates
+from invoices.audit.rules import ROWS_AT_ONCE, of_client
+from invoices.kinds import LIVE_STATUSES, InvoiceStatus
+from invoices.models import BilledPeriod, Invoice
+
+
+class LiveDocument(NamedTuple):
+    """A pending or approved document."""
+
+    invoice_no: int
+    kind: str
+    status: str
+    bill_date: date
+    bill_day: int
+
+
+class LivePeriod(NamedTuple):
+    """Days of a plan instance that a live document bills, in the cycle of a bill date."""
+
+    plan_instance_no: int
+    start: date
+    end: date
+    invoice_no: int
+    status: str
+    bill_date: date
+
+    @property
+    def is_approved(self) -> bool:
+        return self.status == InvoiceStatus.APPROVED
+
+
+class AccountHistory(NamedTuple):
+    """`periods` are in the order of the plan instances and of their days; `nothing_billed` are the bill dates of the cycles
+    that moved the account on without a document."""
+
+    account_no: int
+    client_acct_id: str
+    bill_day: int | None
+    next_bill_date: date | None
+    last_bill_date: date | None
+    instances: dict[int, InstanceDates]
+    documents: list[LiveDocument]
+    periods: list[LivePeriod]
+    nothing_billed: list[date]
+
+    @property
+    def title(self) -> str:
+        return f"account {self.account_no} ({self.client_acct_id})"
+
+    @property
+    def newest_approved(self) -> LiveDocument | None:
+        approved = [document for document in self.documents if document.status == InvoiceStatus.APPROVED]
+        return max(approved, key=lambda document: document.bill_date, default=None)
+
+
+def account_histories(client: Client | None) -> Iterator[AccountHistory]:
+    """All accounts in the order of their numbers. Five queries, read side by side, and one account in memory."""
+    accounts = _streamed(
+        of_client(Account, "client", client).order_by("pk"),
+        ("pk", "client_acct_id", "bill_day", "next_bill_date", "last_bill_date"),
+    )
+    instances = _streamed(
+        of_client(PlanInstance, "account__client", client).order_by("account_id", "pk"),
+        ("account_id", "pk", "start_date", "end_date", "billed_through"),
+    )
+    documents = _streamed(
+        of_client(Invoice, "account__client", client).filter(status__in=LIVE_STATUSES).order_by("account_id", "pk"),
+        ("account_id", "pk", "kind", "status", "bill_date", "bill_day"),
+    )
+    periods = _streamed(
+        of_client(BilledPeriod, "plan_instance__account__client", client)
+        .filter(invoice__status__in=LIVE_STATUSES)
+        .order_by("plan_instance__account_id", "plan_instance_id", "start_date", "end_date"),
+        (
+            "plan_instance__account_id",
+            "plan_instance_id",
+            "start_date",
+            "end_date",
+            "invoice_id",
+            "invoice__status",
+            "invoice__bill_date",
+        ),
+    )
+    nothing_billed = _streamed(
+        of_client(Event, "account__client", client).filter(act="account.nothing_to_bill").order_by("account_id", "pk"),
+        ("account_id", "after"),
+    )
+    mine = [_Dealt(rows) for rows in (instances, documents, periods, nothing_billed)]
+    for account in accounts:
+        own_instances, own_documents, own_periods, own_events = (rows.of(account[0]) for rows in mine)
+        yield AccountHistory(
+            *account,
+            instances={number: InstanceDates(*dates) for number, *dates in own_instances},
+            documents=[LiveDocument._make(row) for row in own_documents],
+            periods=[LivePeriod._make(row) for row in own_periods],
+            nothing_billed=[date.fromisoformat(after["bill_date"]) for (after,) in own_events],
+        )
+
+
+def _streamed(rows: QuerySet[Any], columns: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+    return rows.values_list(*columns).iterator(chunk_size=ROWS_AT_ONCE)
+
+
+class _Dealt:
+    """Rows that come in the order of their accounts (their first value), given to one account after another."""
+
+    def __init__(self, rows: Iterator[tuple[Any, ...]]) -> None:
+        self.groups = groupby(rows, itemgetter(0))
+        self.next = next(self.groups, None)
+
+    def of(self, account_no: int) -> list[tuple[Any, ...]]:
+        if self.next is None or self.next[0] != account_no:
+            return []
+        rows = [row[1:] for row in self.next[1]]
+        self.next = next(self.groups, None)
+        return rows

@@ -1,0 +1,76 @@
+"""Accounts and their plan instances stand where their documents leave them."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from accounts.periods import ONE_DAY, next_bill_date
+from invoices.audit.account_histories import AccountHistory, LivePeriod
+from invoices.kinds import InvoiceStatus
+
+DAYS_OF_A_MONTH = range(1, 32)
+
+
+def count_documents(account: AccountHistory) -> int:
+    return len(account.documents)
+
+
+def count_instances(account: AccountHistory) -> int:
+    return len(account.instances)
+
+
+def one_document(account: AccountHistory) -> Iterator[str]:
+    """An account has one pending document at most, and one live document of a kind for a bill date."""
+    pending = [document.invoice_no for document in account.documents if document.status == InvoiceStatus.PENDING]
+    if len(pending) > 1:
+        yield f"has {len(pending)} pending documents: {', '.join(f'invoice {number}' for number in pending)}"
+    for (kind, bill_date), times in Counter((one.kind, one.bill_date) for one in account.documents).items():
+        if times > 1:
+            yield f"has {times} live {kind} documents of {bill_date}"
+
+
+def billed_through(account: AccountHistory) -> Iterator[str]:
+    """A plan instance is billed through the end of its last approved period, and a pending one begins on the day after.
+
+    A cycle that had nothing to bill moves an instance further without a document. An instance that no document has billed
+    may have an opening position, which nothing but itself can prove.
+    """
+    last_approved = {period.plan_instance_no: period for period in account.periods if period.is_approved}
+    for number, period in last_approved.items():
+        stands = account.instances[number].billed_through
+        if stands != period.end and not (stands and stands > period.end and _billed_nothing_after(account, period)):
+            yield f"plan instance {number} is billed through {stands}, but invoice {period.invoice_no} bills it to {period.end}"
+    for period in account.periods:
+        stands = account.instances[period.plan_instance_no].billed_through
+        if not period.is_approved and stands is not None and period.start != stands + ONE_DAY:
+            yield (
+                f"plan instance {period.plan_instance_no} is billed through {stands}, but pending invoice {period.invoice_no} "
+                f"bills it from {period.start}"
+            )
+
+
+def _billed_nothing_after(account: AccountHistory, period: LivePeriod) -> bool:
+    return any(bill_date > period.bill_date for bill_date in account.nothing_billed)
+
+
+def newest_cycle(account: AccountHistory) -> Iterator[str]:
+    """The last bill date is that of the newest cycle, billed or with nothing to bill; the bill day is the newest invoice's."""
+    newest = account.newest_approved
+    cycles = [*account.nothing_billed, *([newest.bill_date] if newest else [])]
+    last = max(cycles, default=None)
+    if account.last_bill_date != last:
+        yield f"has the last bill date {account.last_bill_date}, but its newest cycle is that of {last}"
+    if newest and account.bill_day != newest.bill_day:
+        yield f"has the bill day {account.bill_day}, but its newest invoice {newest.invoice_no} has {newest.bill_day}"
+
+
+def next_bill_dates(account: AccountHistory) -> Iterator[str]:
+    """The next bill date is what the plan instances, the bill day and the last bill date make it."""
+    if account.bill_day is None:
+        due = None
+    elif account.bill_day in DAYS_OF_A_MONTH:
+        due = next_bill_date(account.instances.values(), account.bill_day, account.last_bill_date)
+    else:
+        yield f"has the bill day {account.bill_day}"
+        return
+    if account.next_bill_date != due:
+        yield f"has the next bill date {account.next_bill_date}, but its plan instances are due on {due}"

@@ -1,0 +1,108 @@
+"""What approval gives: a number from a gapless series, an invoice date and a due date."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from django.db.models import Count, F, Max, Min, Window
+from django.db.models.functions import Lag
+
+from accounts.models import Client
+from invoices.audit.reports import AuditReport
+from invoices.audit.rules import ROWS_AT_ONCE, of_client
+from invoices.audit.stored_documents import Document
+from invoices.kinds import InvoiceStatus
+from invoices.models import Invoice, NumberSeries
+
+
+def numbered_when_approved(document: Document) -> Iterator[str]:
+    """An approved document has all that approval gives; a pending or discarded one has nothing of it."""
+    terms, standing = document.terms, document.standing
+    given = {
+        "number": terms.number,
+        "series": terms.series,
+        "document number": terms.document_number,
+        "invoice date": terms.invoice_date,
+        "due date": terms.due_date,
+        "fingerprint": standing.fingerprint,
+        "approver": standing.approved_by,
+        "moment of approval": standing.approved_at,
+    }
+    approved = standing.status == InvoiceStatus.APPROVED
+    for name, value in given.items():
+        if approved and value in (None, ""):
+            yield f"is approved, but has no {name}"
+        elif not approved and value not in (None, ""):
+            yield f"is {standing.status}, but has a {name}: {value}"
+
+
+def due_dates(document: Document) -> Iterator[str]:
+    """The due date is the invoice date and the payment terms."""
+    terms = document.terms
+    if terms.invoice_date is None or terms.due_date is None:
+        return
+    due = terms.invoice_date + timedelta(days=terms.payment_terms_days)
+    if terms.due_date != due:
+        yield (
+            f"is due on {terms.due_date}, but {terms.payment_terms_days} days from its invoice date {terms.invoice_date} is {due}"
+        )
+
+
+def gapless(client: Client | None) -> AuditReport:
+    """In each series of a client the numbers are 1, 2, 3 ...: each is one more than the one before it."""
+    numbered = of_client(Invoice, "client", client).filter(number__isnull=False)
+    before = Window(Lag("number", default=0), partition_by=["client_id", "series"], order_by=["number", "pk"])
+    steps = numbered.annotate(before=before, step=F("number") - F("before")).exclude(step=1)
+    rows = steps.order_by("client_id", "series", "number", "pk")
+    columns = rows.values_list("client_id", "series", "before", "number", "pk")
+    return AuditReport(
+        "Document numbers run from 1 without a hole or a repeat",
+        numbered.count(),
+        [_misstep(*row) for row in columns.iterator(chunk_size=ROWS_AT_ONCE)],
+    )
+
+
+def _misstep(client_no: int, series: str, before: int, number: int, invoice_no: int) -> str:
+    where = f"client {client_no}, series {series or 'without a name'}, invoice {invoice_no}"
+    if number <= before:
+        return f"{where}: number {number} is there twice, or below 1"
+    missing = f"number {before + 1} is" if number == before + 2 else f"numbers {before + 1} to {number - 1} are"
+    return f"{where}: {missing} missing before number {number}"
+
+
+def series_counters(client: Client | None) -> AuditReport:
+    """A series stands at the highest number that it has given."""
+    documents = of_client(Invoice, "client", client).filter(number__isnull=False).order_by()
+    highest = {
+        (client_no, series): number
+        for client_no, series, number in documents.values_list("client_id", "series").annotate(Max("number"))
+    }
+    counters = {
+        (client_no, kind): number
+        for client_no, kind, number in of_client(NumberSeries, "client", client).values_list("client_id", "kind", "last_number")
+    }
+    findings = [
+        f"client {client_no}, series {series or 'without a name'}: "
+        f"stands at {counters.get((client_no, series), 'no number')}, but its highest document number is {highest.get((client_no, series), 0)}"
+        for client_no, series in sorted(highest.keys() | counters.keys())
+        if counters.get((client_no, series)) != highest.get((client_no, series), 0)
+    ]
+    return AuditReport("Number series stand at the last number they gave", len(counters), findings)
+
+
+def unique_document_numbers(client: Client | None) -> AuditReport:
+    """What is printed as the document's number is on one document of the client only, whatever prefixes the series had."""
+    printed = of_client(Invoice, "client", client).exclude(document_number="")
+    repeated = (
+        printed.order_by()
+        .values_list("client_id", "document_number")
+        .annotate(Count("pk"), Min("pk"), Max("pk"))
+        .filter(pk__count__gt=1)
+    )
+    return AuditReport(
+        "No two documents of a client print the same number",
+        printed.count(),
+        [
+            f"client {client_no}: {count} documents are numbered {number}, from invoice {first} to invoice {last}"
+            for client_no, number, count, first, last in repeated.iterator(chunk_size=ROWS_AT_ONCE)
+        ],
+    )

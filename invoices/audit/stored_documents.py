@@ -1,0 +1,155 @@
+"""Documents as audits are shown them: what stands in the database, and the acts that the trail has of them."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from accounts.models import Client, Event
+from invoices.audit.rules import of_client
+from invoices.fingerprints import LINE_FIELDS, TAX_FIELDS, TERM_FIELDS, Content
+from invoices.kinds import LineType
+from invoices.models import Invoice
+from invoices.services.rows import stored_contents
+
+DOCUMENTS_AT_ONCE = 500
+ACTS = ("invoice.generated", "invoice.approved", "invoice.discarded")
+
+
+class Terms(NamedTuple):
+    currency: str
+    period_start: date
+    period_end: date
+    invoice_date: date | None
+    payment_terms_days: int
+    due_date: date | None
+    net_amount: Decimal
+    tax_amount: Decimal
+    total_amount: Decimal
+    series: str
+    number: int | None
+    document_number: str
+
+
+class Line(NamedTuple):
+    line_no: int
+    line_type: int
+    plan_instance_id: int | None
+    units: Decimal | None
+    rate_per_unit: Decimal | None
+    proration_factor: Decimal
+    amount: Decimal
+    period_start: date | None
+    period_end: date | None
+
+
+class Tax(NamedTuple):
+    tax_line_no: int
+    taxed_line_no: int
+    is_inclusive: bool
+    taxable_amount: Decimal
+    amount: Decimal
+
+
+class Period(NamedTuple):
+    plan_instance_no: int
+    start: date
+    end: date
+
+
+class Standing(NamedTuple):
+    """What approval and discarding change, beside the terms."""
+
+    invoice_no: int
+    account_no: int
+    status: str
+    fingerprint: str
+    generated_by: str
+    approved_by: str
+    approved_at: datetime | None
+
+
+class ActSeen(NamedTuple):
+    """An event of the document: the act, whose identity did it, and what it says of the document after it."""
+
+    name: str
+    identity: str
+    after: dict[str, Any]
+
+
+class Document(NamedTuple):
+    standing: Standing
+    terms: Terms
+    lines: list[Line]
+    taxes: list[Tax]
+    periods: list[Period]
+    content: Content
+    acts: Sequence[ActSeen]
+
+    @property
+    def title(self) -> str:
+        number = f" ({self.terms.document_number})" if self.terms.document_number else ""
+        return f"invoice {self.standing.invoice_no}{number} of account {self.standing.account_no}"
+
+    @property
+    def charge_lines(self) -> list[Line]:
+        return [line for line in self.lines if line.line_type != LineType.TAX]
+
+    @property
+    def tax_lines(self) -> list[Line]:
+        return [line for line in self.lines if line.line_type == LineType.TAX]
+
+
+def stored_documents(client: Client | None) -> Iterator[Document]:
+    """All documents in the order of their numbers, read in chunks: six queries for each, and one chunk in memory."""
+    columns = ("pk", "account_id", *Standing._fields[2:])
+    rows = of_client(Invoice, "client", client).order_by("pk").values_list(*columns)
+    last = 0
+    while chunk := [Standing._make(row) for row in rows.filter(pk__gt=last)[:DOCUMENTS_AT_ONCE]]:
+        numbers = [standing.invoice_no for standing in chunk]
+        contents = stored_contents(numbers)
+        acts = _acts(numbers)
+        for standing in chunk:
+            yield _document(standing, contents[standing.invoice_no], acts.get(standing.invoice_no, ()))
+        last = numbers[-1]
+
+
+def _document(standing: Standing, content: Content, acts: Sequence[ActSeen]) -> Document:
+    return Document(
+        standing,
+        Terms._make(_terms_of(content.terms)),
+        [Line._make(_line_of(row)) for row in content.lines],
+        [Tax._make(_tax_of(row)) for row in content.taxes],
+        [Period._make(row) for row in content.periods],
+        content,
+        acts,
+    )
+
+
+def _chosen(wanted: Sequence[str], fields: Sequence[str]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """Takes the wanted values from a row whose values stand in the order of `fields`."""
+    return itemgetter(*(fields.index(name) for name in wanted))
+
+
+_terms_of = _chosen(Terms._fields, TERM_FIELDS)
+_line_of = _chosen(Line._fields, LINE_FIELDS)
+_tax_of = _chosen(Tax._fields, TAX_FIELDS)
+
+
+def _acts(invoice_nos: Sequence[int]) -> dict[int, list[ActSeen]]:
+    rows = Event.objects.filter(invoice_no__in=invoice_nos, act__in=ACTS).order_by("pk")
+    acts: dict[int, list[ActSeen]] = defaultdict(list)
+    for invoice_no, act, staff_no, key_no, process, after in rows.values_list(
+        "invoice_no", "act", "staff_id", "api_key_id", "process", "after"
+    ):
+        acts[invoice_no].append(ActSeen(act, _identity(staff_no, key_no, process), after))
+    return acts
+
+
+def _identity(staff_no: int | None, key_no: int | None, process: str) -> str:
+    """As Caller.identity has it."""
+    if staff_no is not None:
+        return f"staff:{staff_no}"
+    return f"key:{key_no}" if key_no is not None else f"process:{process}"

@@ -1,0 +1,102 @@
+"""The trail: every act on a document has its event, and whatever names a document names one that is on file."""
+
+from collections.abc import Iterator
+from decimal import Decimal, InvalidOperation
+
+from django.db.models import Exists, OuterRef, Q
+
+from accounts.models import Event, Receipt
+from invoices.audit.rules import Rule, differ
+from invoices.audit.stored_documents import ActSeen, Document
+from invoices.kinds import InvoiceStatus, RunResult
+from invoices.models import BillingRun, Invoice, RunOutcome
+
+GENERATED = "invoice.generated"
+APPROVED = "invoice.approved"
+DISCARDED = "invoice.discarded"
+DECIDED = {InvoiceStatus.APPROVED: APPROVED, InvoiceStatus.DISCARDED: DISCARDED}
+
+
+def acts(document: Document) -> Iterator[str]:
+    """A document was generated once, as approved or as pending; a pending one was approved or discarded once, or still waits.
+
+    The events also say who did it and for how much: what no fingerprint guards while a document is pending.
+    """
+    standing = document.standing
+    seen = [act.name for act in document.acts]
+    generated = next((act for act in document.acts if act.name == GENERATED), None)
+    if generated is None:
+        yield "has no event of having been generated"
+        return
+    began = generated.after.get("status")
+    decided = DECIDED.get(InvoiceStatus(standing.status)) if began == InvoiceStatus.PENDING else None
+    expected = [GENERATED, decided] if decided else [GENERATED]
+    if seen != expected or (began != InvoiceStatus.PENDING and standing.status != began):
+        yield f"is {standing.status}, but the trail has generated as {began}, then: {', '.join(seen[1:]) or 'nothing'}"
+    if _total(generated) != document.terms.total_amount:
+        yield f"was generated with the total {generated.after.get('total_amount')}, but has {document.terms.total_amount}"
+    if standing.generated_by != generated.identity:
+        yield f"names {standing.generated_by} as who generated it, but it was {generated.identity}"
+    approval = next((act for act in document.acts if act.name == APPROVED), generated)
+    if standing.status == InvoiceStatus.APPROVED and standing.approved_by != approval.identity:
+        yield f"names {standing.approved_by} as who approved it, but it was {approval.identity}"
+
+
+def _total(generated: ActSeen) -> Decimal | None:
+    try:
+        return Decimal(generated.after["total_amount"])
+    except (KeyError, TypeError, InvalidOperation):
+        return None
+
+
+EVENTS = (
+    Rule(
+        Event,
+        "client",
+        ~Exists(Invoice.objects.filter(pk=OuterRef("invoice_no"), client=OuterRef("client"), account=OuterRef("account"))),
+        "event {pk}: {act} of invoice {invoice_no} of account {account_id}, which is not on file",
+        # A refusal may name a document that never was.
+        checked=Q(invoice_no__isnull=False, error_code=0),
+    ),
+)
+
+RECEIPTS = (
+    Rule(
+        Receipt,
+        "client",
+        ~Exists(Invoice.objects.filter(pk=OuterRef("invoice_no"), client=OuterRef("client"))),
+        "receipt {receipt_id} of client {client_id}: names invoice {invoice_no}, which the client does not have",
+        checked=Q(invoice_no__isnull=False),
+    ),
+)
+
+RUNS = (
+    Rule(
+        RunOutcome,
+        "run__client",
+        differ("account__client", "run__client"),
+        "billing run {run_id}: account {account_id} is of client {account__client_id}",
+    ),
+    Rule(
+        RunOutcome,
+        "run__client",
+        differ("invoice__account", "account"),
+        "billing run {run_id}: account {account_id} was given invoice {invoice_id}, which is of account {invoice__account_id}",
+        checked=Q(result=RunResult.INVOICED),
+    ),
+    Rule(
+        RunOutcome,
+        "run__client",
+        Q(result=RunResult.INVOICED, invoice=None)
+        | (~Q(result=RunResult.INVOICED) & Q(invoice__isnull=False))
+        | Q(result=RunResult.REFUSED, error_code=0)
+        | (~Q(result=RunResult.REFUSED) & ~Q(error_code=0)),
+        "billing run {run_id}: the outcome of account {account_id} is {result}, with invoice {invoice_id} and error {error_code}",
+    ),
+    Rule(
+        RunOutcome,
+        "run__client",
+        Q(result=RunResult.WAITING, run__finished_at__isnull=False),
+        "billing run {run_id}: is finished, but account {account_id} still waits",
+    ),
+)

@@ -1,0 +1,199 @@
+"""manage.py demo: real customers are imported, billed to the cent, and one of them is billed by hand. Checks every figure.
+
+It wants an empty database: `make demo` makes one. The figures are compared with what this module reads from the file itself.
+"""
+
+import csv
+import secrets
+from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts import clock
+from accounts.callers import Caller
+from accounts.importing.customers import import_customers
+from accounts.models import Account, Client
+from accounts.services import create_client
+from invoices.audit import run_audits
+from invoices.calculation import rounded
+from invoices.kinds import InvoiceStatus, RunResult
+from invoices.management.commands.audit import report_lines
+from invoices.management.commands.bill import bill_with_progress, run_summary
+from invoices.models import Invoice, TaxRate
+from invoices.plan import BillingRequest
+from invoices.services.balances import account_balance
+from invoices.services.generating import generate_invoice
+from invoices.services.pending import approve_invoices
+from invoices.services.runs import count_results, run_totals, start_run
+
+CUSTOMERS = Path(settings.BASE_DIR) / "data" / "telco_customers.csv"
+# Bill days run from 1 to 28, so on these days everyone's cycle of the month is due, and nobody's of the next.
+END_OF_JANUARY = date(2026, 1, 31)
+END_OF_FEBRUARY = date(2026, 2, 28)
+# Made up for the demonstration, after the kind of rates that exist: no tax on internet access.
+TAX_RATES = (
+    ("Federal excise tax", "", "telecom", Decimal("3")),
+    ("State sales tax", "CA", "digital", Decimal("7.25")),
+)
+EXTRAS = {
+    "OnlineSecurity": 5,
+    "OnlineBackup": 5,
+    "DeviceProtection": 5,
+    "TechSupport": 5,
+    "StreamingTV": 10,
+    "StreamingMovies": 10,
+}
+CALLER = Caller(process="demo")
+
+
+class Expected(NamedTuple):
+    """What the file says the customers are to be billed, counted without any of the product's code."""
+
+    customers: int
+    net_amount: Decimal
+    tax_amount: Decimal
+
+
+class Command(BaseCommand):
+    help = "Imports 7,043 real customers, bills them in a run, bills one by hand, and audits it all. Wants an empty database."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if Client.objects.exists():
+            raise CommandError("The demo wants an empty database. `make demo` makes one of its own and leaves yours alone.")
+        client, auth_key = self.make_client()
+        self.import_them(client)
+        self.bill_them(client)
+        self.bill_one(client)
+        self.audit(client)
+        self.say_what_next(client, auth_key)
+
+    def make_client(self) -> tuple[Client, str]:
+        client, _, auth_key = create_client(
+            name="Demo Telecom",
+            address1="1 Market Street",
+            city="San Francisco",
+            region="CA",
+            postal_code="94105",
+            country="US",
+            time_zone="America/Los_Angeles",
+            clock_offset=clock.offset_to(END_OF_JANUARY, "America/Los_Angeles"),
+        )
+        for name, region, category, percent in TAX_RATES:
+            TaxRate.objects.create(
+                client=client,
+                name=name,
+                country="US",
+                region=region,
+                category=category,
+                percent=percent,
+                valid_from=date(2020, 1, 1),
+            )
+        return client, auth_key
+
+    def import_them(self, client: Client) -> None:
+        self.title(f"Importing {CUSTOMERS.name}")
+        with CUSTOMERS.open("rb") as file:
+            summary = import_customers(
+                client, file, report=lambda fault: self.stderr.write(str(fault)), left_as_billable=True
+            )
+        self.figure("accounts", f"{summary.created:,}")
+        self.figure("plan instances", f"{summary.plan_instances:,}")
+        self.figure("own prices", f"{summary.own_prices:,}")
+
+    def bill_them(self, client: Client) -> None:
+        today = clock.today(client)
+        self.title(f"Billing everyone whose cycle of January is due, on {today} by the client's clock")
+        run = start_run(client=client, today=today, caller=CALLER)
+        bill_with_progress(run, CALLER)
+        for line in run_summary(run):
+            self.stdout.write(f"  {line}")
+        expected = read_expected()
+        results = count_results(run)
+        (totals,) = run_totals(run)
+        self.must_be("accounts", sum(results.values()), expected.customers)
+        self.must_be("invoices", results[RunResult.INVOICED], expected.customers)
+        self.must_be("total before tax", totals.net_amount, expected.net_amount)
+        self.must_be("tax", totals.tax_amount, expected.tax_amount)
+        self.must_be("total", totals.total_amount, expected.net_amount + expected.tax_amount)
+        self.stdout.write("  The file says the same, added up on its own.")
+
+    def bill_one(self, client: Client) -> None:
+        today = clock.advance_clock_to(client, END_OF_FEBRUARY).date()
+        account = Account.objects.filter(client=client).earliest("pk")
+        self.title(f"One month on, {today}: account {account.pk} ({account.client_acct_id}) is billed by hand, as pending")
+        before = account_balance(account)
+        number = generate_invoice(
+            client=client, account_no=account.pk, request=BillingRequest(today, force_pending=True), caller=CALLER
+        )
+        invoice = Invoice.objects.get(pk=number)
+        self.show(invoice)
+        self.must_be("balance while pending", account_balance(account), before)
+        (outcome,) = approve_invoices(client=client, invoice_nos=[invoice.pk], caller=CALLER, today=today)
+        if outcome.error is not None:
+            raise outcome.error
+        invoice.refresh_from_db()
+        after = account_balance(account)
+        self.stdout.write(f"  Approved as {invoice.document_number}, due {invoice.due_date}.")
+        self.figure("balance before", f"{before}")
+        self.figure("balance after", f"{after}")
+        self.must_be("status", invoice.status, InvoiceStatus.APPROVED.value)
+        self.must_be("balance after", after, before + rounded(invoice.total_amount, invoice.currency))
+
+    def show(self, invoice: Invoice) -> None:
+        for line in invoice.lines.all():
+            period = f"{line.period_start} to {line.period_end}" if line.period_start else ""
+            listed = line.list_rate_per_unit
+            own_price = f"own price, list {rounded(listed, invoice.currency)}" if listed is not None else ""
+            amount = rounded(line.amount, invoice.currency)
+            self.stdout.write(f"  {line.line_no:>2} {line.description:<34}{period:<26}{amount:>10}  {own_price}".rstrip())
+        self.figure("total before tax", f"{rounded(invoice.net_amount, invoice.currency)}")
+        self.figure("tax", f"{rounded(invoice.tax_amount, invoice.currency)}")
+        self.figure("total", f"{rounded(invoice.total_amount, invoice.currency)}")
+
+    def audit(self, client: Client) -> None:
+        self.title("Audit")
+        reports = list(run_audits(client))
+        for line in report_lines(reports):
+            self.stdout.write(f"  {line}")
+        self.must_be("audit findings", sum(len(report.findings) for report in reports), 0)
+
+    def say_what_next(self, client: Client, auth_key: str) -> None:
+        password = secrets.token_urlsafe(9)
+        get_user_model().objects.create_superuser("demo", password=password)
+        self.title("Every figure is right. `make serve` shows it all at http://127.0.0.1:8000/")
+        self.stdout.write(f"  Sign in as demo with the password {password}")
+        self.stdout.write(f"  For the API: client_no {client.pk}, auth_key {auth_key}")
+
+    def title(self, text: str) -> None:
+        self.stdout.write(f"\n{text}")
+
+    def figure(self, label: str, value: str) -> None:
+        self.stdout.write(f"  {label:<17}{value:>14}")
+
+    def must_be(self, label: str, seen: object, expected: object) -> None:
+        if seen != expected:
+            raise CommandError(f"{label} is {seen}, but should be {expected}")
+
+
+def read_expected() -> Expected:
+    customers, net, tax = 0, Decimal(0), Decimal(0)
+    with CUSTOMERS.open(newline="") as file:
+        for row in csv.DictReader(file):
+            charge = Decimal(row["MonthlyCharges"])
+            digital = Decimal(sum(price for name, price in EXTRAS.items() if row[name] == "Yes"))
+            # The customer's own difference from the list is in the internet line, or in the phone line where there is none.
+            phone = Decimal(20 * (row["PhoneService"] == "Yes") + 5 * (row["MultipleLines"] == "Yes"))
+            telecom = charge if row["InternetService"] == "No" else phone
+            customers += 1
+            net += charge
+            tax += cents(telecom * 3 / 100) + cents(digital * Decimal("7.25") / 100)
+    return Expected(customers, net, tax)
+
+
+def cents(amount: Decimal) -> Decimal:
+    return amount.quantize(Decimal("0.01"), ROUND_HALF_UP)

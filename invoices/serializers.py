@@ -1,0 +1,270 @@
+"""Invoices, tax rates and billing runs on the wire, and what is asked of generating and of deciding on pending ones."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+from rest_framework.fields import get_attribute
+
+from accounts.fields import LongField, TrueFalseField
+from accounts.serializers import ClientRowSerializer
+from billing_site.errors import ErrorCode
+from invoices.calculation import rounded
+from invoices.fingerprints import LINE_FIELDS, PARTY_FIELDS, TAX_FIELDS, TERM_FIELDS, Content, fingerprint
+from invoices.models import BillingRun, RunOutcome, TaxRate
+from invoices.plan import BillingRequest
+from invoices.services.discarding import Remarks
+from invoices.services.outcomes import Outcome
+from invoices.services.runs import count_refusals, count_results, run_totals
+
+INVOICES_AT_ONCE = 1000
+CLIENT_NOTES_LENGTH = 1000
+
+
+def validate_invoice_mode(mode: int) -> None:
+    if mode not in (0, 1):
+        raise ValidationError(ErrorCode.INVALID_INVOICE_MODE.message, code="invoice_mode")
+
+
+def validate_client_notes(notes: str) -> None:
+    if len(notes) > CLIENT_NOTES_LENGTH:
+        raise ValidationError(ErrorCode.NOTES_TOO_LONG.message, code="client_notes")
+
+
+def validate_alphanumeric(text: str) -> None:
+    if not (text.isascii() and text.isalnum()):
+        raise ValidationError(_("Letters and digits only."), code="not_alphanumeric")
+
+
+class PreviewArguments(serializers.Serializer):
+    """Which cycle of which account. The range of alt_bill_day is the service's to judge."""
+
+    acct_no = LongField()
+    alt_bill_day = LongField(max_digits=14, required=False, allow_null=True)
+    invoice_mode = LongField(required=False, allow_null=True, validators=[validate_invoice_mode])
+
+
+class GenerationArguments(PreviewArguments):
+    force_pending = TrueFalseField(required=False, allow_null=True)
+
+
+class GenInvoiceArguments(GenerationArguments):
+    client_receipt_id = serializers.CharField(
+        max_length=50, required=False, trim_whitespace=False, validators=[validate_alphanumeric]
+    )
+
+
+def billing_request(arguments: Mapping[str, Any], today: date) -> BillingRequest:
+    """What is not given is the current cycle, on the account's own bill day, pending only where a setting says so."""
+    return BillingRequest(
+        today,
+        advance=arguments.get("invoice_mode") == 1,
+        alt_bill_day=arguments.get("alt_bill_day"),
+        force_pending=bool(arguments.get("force_pending")),
+    )
+
+
+class RemarkArguments(serializers.Serializer):
+    reason = serializers.CharField(max_length=1000, required=False, allow_blank=True)
+    client_notes = serializers.CharField(required=False, allow_blank=True, validators=[validate_client_notes])
+    custom_status_label = serializers.CharField(max_length=100, required=False, allow_blank=True)
+
+
+class ApprovalArguments(RemarkArguments):
+    """`fingerprint` is the one of the document that was looked at."""
+
+    fingerprint = serializers.CharField(max_length=200, required=False)
+
+
+class ManyArguments(RemarkArguments):
+    invoice_nos = serializers.ListField(child=LongField(), allow_empty=False, max_length=INVOICES_AT_ONCE)
+
+
+class ManyApprovalArguments(ManyArguments):
+    fingerprints = serializers.DictField(child=serializers.CharField(max_length=200), required=False)
+
+    def validate_fingerprints(self, seen: Mapping[str, str]) -> dict[int, str]:
+        return {LongField().to_internal_value(number): text for number, text in seen.items()}
+
+
+def remarks_of(arguments: Mapping[str, Any]) -> Remarks:
+    return Remarks(**{name: arguments[name] for name in Remarks._fields if name in arguments})
+
+
+class AmountField(serializers.ReadOnlyField):
+    """An amount as text, in the precision of the currency of its document."""
+
+    def get_attribute(self, instance: Any) -> str:
+        amount: Decimal = get_attribute(instance, self.source_attrs)
+        return f"{rounded(amount, get_attribute(instance, ['currency'])):f}"
+
+
+class PlainDecimalField(serializers.ReadOnlyField):
+    """A rate, factor or number of units as text, without the zeros that the database adds."""
+
+    def to_representation(self, value: Any) -> str:
+        return f"{value.normalize():f}"
+
+
+class TermsSerializer(serializers.Serializer):
+    """What a document says of itself as a whole, stored or only planned."""
+
+    acct_no = serializers.ReadOnlyField(source="account_id")
+    kind = serializers.ReadOnlyField()
+    currency = serializers.ReadOnlyField()
+    bill_date = serializers.ReadOnlyField()
+    bill_day = serializers.ReadOnlyField()
+    period_start = serializers.ReadOnlyField()
+    period_end = serializers.ReadOnlyField()
+    tax_date = serializers.ReadOnlyField()
+    invoice_date = serializers.ReadOnlyField()
+    payment_terms_days = serializers.ReadOnlyField()
+    due_date = serializers.ReadOnlyField()
+    net_amount = AmountField()
+    tax_amount = AmountField()
+    total_amount = AmountField()
+
+
+class InvoiceSerializer(TermsSerializer):
+    invoice_no = serializers.ReadOnlyField(source="pk")
+    status = serializers.ReadOnlyField()
+    document_number = serializers.ReadOnlyField()
+    generated_by = serializers.ReadOnlyField()
+    generated_at = serializers.ReadOnlyField()
+    approved_by = serializers.ReadOnlyField()
+    approved_at = serializers.ReadOnlyField()
+    custom_status_label = serializers.ReadOnlyField()
+    client_notes = serializers.ReadOnlyField()
+
+
+class LineSerializer(serializers.Serializer):
+    line_no = serializers.ReadOnlyField()
+    line_type = serializers.ReadOnlyField()
+    description = serializers.ReadOnlyField()
+    service = serializers.ReadOnlyField(source="service_id")
+    plan_instance = serializers.ReadOnlyField(source="plan_instance_id")
+    plan_name = serializers.ReadOnlyField()
+    gl_code = serializers.ReadOnlyField()
+    tax_category = serializers.ReadOnlyField()
+    units = PlainDecimalField()
+    rate_per_unit = PlainDecimalField()
+    list_rate_per_unit = PlainDecimalField()
+    proration_factor = PlainDecimalField()
+    proration_text = serializers.ReadOnlyField()
+    amount = AmountField()
+    period_start = serializers.ReadOnlyField()
+    period_end = serializers.ReadOnlyField()
+    po_num = serializers.ReadOnlyField()
+    bill_from_location = serializers.ReadOnlyField(source="bill_from_location_id")
+    ship_from_location = serializers.ReadOnlyField(source="ship_from_location_id")
+    bill_to_contact = serializers.ReadOnlyField(source="bill_to_contact_id")
+    ship_to_contact = serializers.ReadOnlyField(source="ship_to_contact_id")
+
+
+class TaxDetailSerializer(serializers.Serializer):
+    tax_line_no = serializers.ReadOnlyField()
+    taxed_line_no = serializers.ReadOnlyField()
+    authority = serializers.ReadOnlyField()
+    authority_level = serializers.ReadOnlyField()
+    jurisdiction = serializers.ReadOnlyField()
+    percent = PlainDecimalField()
+    is_inclusive = serializers.ReadOnlyField()
+    taxable_amount = AmountField()
+    amount = AmountField()
+
+
+class ContentSerializer(serializers.Serializer):
+    """The rest of a document, and the fingerprint that an approval may carry."""
+
+    seller = serializers.ReadOnlyField()
+    bill_to = serializers.ReadOnlyField()
+    lines = LineSerializer(many=True)
+    tax_details = TaxDetailSerializer(many=True)
+    fingerprint = serializers.ReadOnlyField()
+
+
+def document_of(content: Content) -> dict[str, Any]:
+    """A document's values by name. A preview and the stored document come through here, so they look the same."""
+    document = {
+        **dict(zip(TERM_FIELDS, content.terms, strict=True)),
+        **dict(zip(PARTY_FIELDS, content.parties, strict=True)),
+    }
+    currency = document["currency"]
+    document["lines"] = [{**dict(zip(LINE_FIELDS, row, strict=True)), "currency": currency} for row in content.lines]
+    document["tax_details"] = [{**dict(zip(TAX_FIELDS, row, strict=True)), "currency": currency} for row in content.taxes]
+    document["fingerprint"] = fingerprint(content)
+    return document
+
+
+def outcome_row(invoice_no: int, outcome: Outcome) -> dict[str, Any]:
+    """What came of one of the invoices that were asked for; `new_invoice_no` took its place when it was regenerated."""
+    code = outcome.error.code if outcome.error else ErrorCode.OK
+    new_invoice_no = outcome.invoice_no if outcome.error is None and outcome.invoice_no != invoice_no else None
+    return {
+        "invoice_no": invoice_no,
+        "new_invoice_no": new_invoice_no,
+        "acct_no": outcome.account_no,
+        "error_code": code.number,
+        "error_msg": outcome.error.message if outcome.error else code.message,
+    }
+
+
+class TaxRateSerializer(ClientRowSerializer):
+    class Meta:
+        model = TaxRate
+        fields = ("id", "name", "country", "region", "category", "percent", "valid_from", "valid_to")
+
+
+class BillingRunSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = BillingRun
+        fields = ("id", "bill_date", "started_by", "started_at", "finished_at")
+
+
+class RunTotalsSerializer(serializers.Serializer):
+    currency = serializers.ReadOnlyField()
+    invoices = serializers.ReadOnlyField()
+    net_amount = AmountField()
+    tax_amount = AmountField()
+    total_amount = AmountField()
+
+
+class RefusedSerializer(serializers.Serializer):
+    error_code = serializers.ReadOnlyField()
+    message = serializers.ReadOnlyField()
+    accounts = serializers.ReadOnlyField()
+
+
+class BillingRunDetailSerializer(BillingRunSerializer):
+    """A run with what came of it, counted from its outcomes and added up from its invoices."""
+
+    counts = serializers.SerializerMethodField()
+    refused = serializers.SerializerMethodField()
+    totals = serializers.SerializerMethodField()
+
+    class Meta:
+        model = BillingRun
+        fields = (*BillingRunSerializer.Meta.fields, "counts", "refused", "totals")
+
+    def get_counts(self, run: BillingRun) -> dict[str, int]:
+        return {result.value: count for result, count in count_results(run).items()}
+
+    def get_refused(self, run: BillingRun) -> list[dict[str, Any]]:
+        return list(RefusedSerializer(count_refusals(run), many=True).data)
+
+    def get_totals(self, run: BillingRun) -> list[dict[str, Any]]:
+        return list(RunTotalsSerializer(run_totals(run), many=True).data)
+
+
+class RunOutcomeSerializer(serializers.ModelSerializer):
+    acct_no = serializers.ReadOnlyField(source="account_id")
+    invoice_no = serializers.ReadOnlyField(source="invoice_id")
+    error_msg = serializers.ReadOnlyField(source="message")
+
+    class Meta:
+        model = RunOutcome
+        fields = ("acct_no", "result", "invoice_no", "error_code", "error_msg")

@@ -1,0 +1,217 @@
+"""Resources of invoices, tax rates and billing runs, and the method call gen_invoice."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django_filters.filterset import FilterSet
+from rest_framework.decorators import action
+from rest_framework.mixins import ListModelMixin
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.status import HTTP_201_CREATED
+
+from accounts.clock import today
+from accounts.fields import DayFilter, LongFilter
+from accounts.method_calls import Call, method_call
+from accounts.receipts import claim_for
+from accounts.resources import ClientResource, CreateReadResource, ReadResource
+from billing_site.errors import ErrorCode
+from invoices.models import BillingRun, Invoice, RunOutcome, TaxRate
+from invoices.serializers import (
+    ApprovalArguments,
+    BillingRunDetailSerializer,
+    BillingRunSerializer,
+    ContentSerializer,
+    GenerationArguments,
+    GenInvoiceArguments,
+    InvoiceSerializer,
+    ManyApprovalArguments,
+    ManyArguments,
+    PreviewArguments,
+    RemarkArguments,
+    RunOutcomeSerializer,
+    TaxRateSerializer,
+    TermsSerializer,
+    billing_request,
+    document_of,
+    outcome_row,
+    remarks_of,
+)
+from invoices.services.generating import ACT_REFUSED, generate_invoice
+from invoices.services.outcomes import Outcome
+from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
+from invoices.services.planning import preview_invoices
+from invoices.services.rows import content_of, stored_contents
+
+Decide = Callable[[Sequence[int], Mapping[str, Any]], list[Outcome]]
+
+
+class InvoiceFilter(FilterSet):
+    acct_no = LongFilter(field_name="account")
+    bill_date_from = DayFilter(field_name="bill_date", lookup_expr="gte")
+    bill_date_to = DayFilter(field_name="bill_date", lookup_expr="lte")
+
+    class Meta:
+        model = Invoice
+        fields = ("status", "kind")
+
+
+class PendingDecisions(ClientResource):
+    """Approve, discard and regenerate: one invoice by its number in the address, or many by `invoice_nos` in the body."""
+
+    @action(detail=True, methods=["post"])
+    def approve(self, request: Request, pk: str) -> Response:
+        return self._one(ApprovalArguments, self._approve)
+
+    @action(detail=True, methods=["post"])
+    def discard(self, request: Request, pk: str) -> Response:
+        return self._one(RemarkArguments, self._discard)
+
+    @action(detail=True, methods=["post"])
+    def regenerate(self, request: Request, pk: str) -> Response:
+        return self._one(RemarkArguments, self._regenerate)
+
+    @action(detail=False, methods=["post"], url_path="approve")
+    def approve_many(self, request: Request) -> Response:
+        return self._many(ManyApprovalArguments, self._approve)
+
+    @action(detail=False, methods=["post"], url_path="discard")
+    def discard_many(self, request: Request) -> Response:
+        return self._many(ManyArguments, self._discard)
+
+    @action(detail=False, methods=["post"], url_path="regenerate")
+    def regenerate_many(self, request: Request) -> Response:
+        return self._many(ManyArguments, self._regenerate)
+
+    def _approve(self, invoice_nos: Sequence[int], asked: Mapping[str, Any]) -> list[Outcome]:
+        return approve_invoices(
+            client=self.client,
+            invoice_nos=invoice_nos,
+            caller=self.caller,
+            today=today(self.client),
+            seen=asked.get("fingerprints") or dict.fromkeys(invoice_nos, asked.get("fingerprint", "")),
+            remarks=remarks_of(asked),
+        )
+
+    def _discard(self, invoice_nos: Sequence[int], asked: Mapping[str, Any]) -> list[Outcome]:
+        return discard_invoices(client=self.client, invoice_nos=invoice_nos, caller=self.caller, remarks=remarks_of(asked))
+
+    def _regenerate(self, invoice_nos: Sequence[int], asked: Mapping[str, Any]) -> list[Outcome]:
+        return regenerate_invoices(
+            client=self.client,
+            invoice_nos=invoice_nos,
+            caller=self.caller,
+            today=today(self.client),
+            remarks=remarks_of(asked),
+        )
+
+    def _one(self, arguments: type[Serializer], decide: Decide) -> Response:
+        invoice_no = self.get_object().pk
+        (outcome,) = decide([invoice_no], self.asked(arguments))
+        if outcome.error:
+            raise outcome.error
+        return self.shown(outcome.invoice_no)
+
+    def _many(self, arguments: type[Serializer], decide: Decide) -> Response:
+        asked = self.asked(arguments)
+        outcomes = decide(asked["invoice_nos"], asked)
+        rows = self.get_queryset().filter(pk__in=asked["invoice_nos"])
+        found = _by_invoice(outcomes, dict(rows.values_list("pk", "account_id")))
+        return Response({"outcomes": [outcome_row(number, found[number]) for number in asked["invoice_nos"]]})
+
+    def asked(self, arguments: type[Serializer]) -> dict[str, Any]:
+        serializer = arguments(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
+
+    def shown(self, invoice_no: int | None, status: int | None = None) -> Response:
+        """The invoice as it is stored; where there was nothing to bill, that there is none."""
+        if invoice_no is None:
+            return Response({"invoice_no": None})
+        invoice = self.get_queryset().get(pk=invoice_no)
+        document = document_of(stored_contents([invoice_no])[invoice_no])
+        document["fingerprint"] = invoice.fingerprint or document["fingerprint"]
+        return Response({**InvoiceSerializer(invoice).data, **ContentSerializer(document).data}, status=status)
+
+
+def _by_invoice(outcomes: Sequence[Outcome], accounts: Mapping[int, int]) -> dict[int, Outcome]:
+    """The outcomes by the invoice that was asked for. One that names no invoice or a new one is found by its account."""
+    by_account = {outcome.account_no: outcome for outcome in reversed(outcomes)}
+    of_accounts = {number: by_account[account_no] for number, account_no in accounts.items() if account_no in by_account}
+    return of_accounts | {outcome.invoice_no: outcome for outcome in outcomes if outcome.invoice_no is not None}
+
+
+class InvoiceViewSet(PendingDecisions, ReadResource):
+    """Invoices are generated, previewed, shown and decided on; nothing edits or deletes one."""
+
+    queryset = Invoice.objects.all()
+    serializer_class = InvoiceSerializer
+    filterset_class = InvoiceFilter
+    not_found = ErrorCode.INVOICE_NOT_FOUND
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self.shown(self.get_object().pk)
+
+    def create(self, request: Request) -> Response:
+        asked = self.asked(GenerationArguments)
+        invoice_no = generate_invoice(
+            client=self.client,
+            account_no=asked["acct_no"],
+            request=billing_request(asked, today(self.client)),
+            caller=self.caller,
+        )
+        return self.shown(invoice_no, HTTP_201_CREATED)
+
+    @action(detail=False, methods=["post"])
+    def preview(self, request: Request) -> Response:
+        """The invoice that would be generated now. Nothing is written."""
+        asked = self.asked(PreviewArguments)
+        (outcome,) = preview_invoices(
+            client=self.client, account_nos=[asked["acct_no"]], request=billing_request(asked, today(self.client))
+        )
+        if outcome.plan is None:
+            raise outcome.error or AssertionError("an outcome of a preview is a plan or a refusal")
+        if not outcome.plan.lines:
+            return Response({"acct_no": outcome.account_no, "bill_date": outcome.plan.bill_date, "lines": []})
+        document = document_of(content_of(self.client, outcome.plan))
+        return Response({**TermsSerializer(document).data, **ContentSerializer(document).data})
+
+    @method_call(GenInvoiceArguments, outputs=("invoice_no", "third_party_errors"), refused_act=ACT_REFUSED)
+    def gen_invoice(self, call: Call) -> Mapping[str, Any]:
+        acct_no = call.arguments["acct_no"]
+        request = billing_request(call.arguments, today(call.client))
+        effect = {**request._asdict(), "acct_no": acct_no, "today": None}
+        invoice_no = generate_invoice(
+            client=call.client,
+            account_no=acct_no,
+            request=request,
+            caller=call.caller,
+            claim=claim_for(call.arguments.get("client_receipt_id"), "gen_invoice", effect),
+        )
+        return {"invoice_no": invoice_no}
+
+
+class TaxRateViewSet(CreateReadResource):
+    queryset = TaxRate.objects.all()
+    serializer_class = TaxRateSerializer
+    filterset_fields = ("country", "region", "category")
+
+
+class BillingRunViewSet(ReadResource):
+    queryset = BillingRun.objects.all()
+
+    def get_serializer_class(self) -> type[BillingRunSerializer]:
+        return BillingRunDetailSerializer if self.detail else BillingRunSerializer
+
+
+class RunOutcomeViewSet(ListModelMixin, ClientResource):
+    """What a run did for each account, page by page."""
+
+    serializer_class = RunOutcomeSerializer
+    filterset_fields = ("result",)
+
+    def get_queryset(self) -> QuerySet[RunOutcome]:
+        return get_object_or_404(BillingRun, client=self.client, pk=self.kwargs["run"]).outcomes.all()

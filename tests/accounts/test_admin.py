@@ -1,0 +1,309 @@
+"""Customers and catalogue in the admin: what may be changed, and that changes keep the services' rules."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.contrib.messages import get_messages
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.keys import find_key
+from accounts.models import Account, ApiKey, Client, Contact, Plan, PlanInstance, PlanInstancePrice, Service, ServiceLocation
+from invoices.models import Invoice
+from tests.factories import AccountFactory, ClientFactory, ServiceFactory, a_plan, an_account, an_instance
+
+JAN_10 = date(2026, 1, 10)
+NO_PRICES = {"prices-TOTAL_FORMS": 0, "prices-INITIAL_FORMS": 0}
+
+
+def add_url(model):
+    return reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_add")
+
+
+def change_url(row):
+    return reverse(f"admin:{row._meta.label_lower.replace('.', '_')}_change", args=[row.pk])
+
+
+def list_url(model):
+    return reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_changelist")
+
+
+def texts(response):
+    return [str(message) for message in get_messages(response.wsgi_request)]
+
+
+def errors(response):
+    return response.context["adminform"].form.errors
+
+
+@pytest.fixture
+def admin_user(db):
+    """A superuser without a password: hashing one would cost half a second for each test."""
+    return get_user_model().objects.create(username="admin", is_staff=True, is_superuser=True)
+
+
+@pytest.fixture
+def phone(acme):
+    return an_account(acme)
+
+
+def instance_data(account, plan, **fields):
+    return {"account": account.pk, "plan": plan.pk, "units": "1", "start_date": "2026-01-10", "po_num": "", **fields}
+
+
+# Accounts
+
+COUNTS = ("TOTAL", "INITIAL")
+
+
+def account_data(client, **fields):
+    parts = {f"{part}-{count}_FORMS": 0 for part in ("plan_instances", "contacts", "payment_methods") for count in COUNTS}
+    return {"client": client.pk, "client_acct_id": "A-77", "status": 1, "currency": "usd", **parts, **fields}
+
+
+def test_a_new_account_inherits_the_clients_approval_setting(admin_client, umbra):
+    response = admin_client.post(add_url(Account), account_data(umbra))
+    assert response.status_code == 302
+    assert Account.objects.get(client_acct_id="A-77").invoice_approval_required
+
+
+def test_an_account_keeps_its_client_currency_and_bill_day(admin_client, phone):
+    other = ClientFactory(name="Other")
+    admin_client.post(change_url(phone), account_data(other, currency="eur", bill_day=3, client_acct_id="A-78"))
+    stored = Account.objects.get(pk=phone.pk)
+    assert (stored.client_id, stored.currency, stored.bill_day) == (phone.client_id, "usd", 10)
+    assert stored.client_acct_id == "A-78"
+
+
+def test_an_account_id_that_is_taken_is_an_error_on_the_form(admin_client, phone):
+    AccountFactory(client=phone.client, client_acct_id="taken")
+    response = admin_client.post(change_url(phone), account_data(phone.client, client_acct_id="taken"))
+    assert response.status_code == 200
+    assert "__all__" in errors(response)
+
+
+def test_a_change_writes_no_column_that_billing_moves(admin_client, phone, monkeypatch):
+    """Billing moves the account between the moment that the page reads it and the moment that it is saved."""
+
+    def save_after_billing(account, **options):
+        Account.objects.filter(pk=account.pk).update(next_bill_date=date(2026, 2, 10), last_bill_date=JAN_10)
+        super(Account, account).save(**options)
+
+    monkeypatch.setattr(Account, "save", save_after_billing)
+    admin_client.post(change_url(phone), account_data(phone.client, status=-1))
+    stored = Account.objects.get(pk=phone.pk)
+    assert (stored.status, stored.next_bill_date, stored.last_bill_date) == (-1, date(2026, 2, 10), JAN_10)
+
+
+def test_the_account_list_asks_the_same_queries_however_long_it_is(admin_client, acme):
+    queries = []
+    for more in (2, 18):
+        for _ in range(more):
+            an_account(acme)
+        with CaptureQueriesContext(connection) as counted:
+            assert admin_client.get(list_url(Account)).status_code == 200
+        queries.append(len(counted))
+    assert queries[0] == queries[1]
+
+
+# Plan instances
+
+
+def test_a_plan_instance_moves_its_account(admin_client, acme):
+    account = AccountFactory(client=acme)
+    response = admin_client.post(add_url(PlanInstance), instance_data(account, a_plan(acme)))
+    assert response.status_code == 302
+    account.refresh_from_db()
+    assert (account.bill_day, account.next_bill_date, account.plans_version) == (10, JAN_10, 1)
+
+
+def test_a_plan_of_another_currency_is_an_error_on_the_form(admin_client, acme):
+    plan = a_plan(acme, currency="eur")
+    response = admin_client.post(add_url(PlanInstance), instance_data(AccountFactory(client=acme), plan))
+    assert response.status_code == 200
+    assert errors(response)["plan"] == ["The plan's currency is not the account's: eur and usd"]
+    assert not PlanInstance.objects.exists()
+
+
+def test_a_plan_of_another_client_is_an_error_on_the_form(admin_client, acme):
+    plan = a_plan(ClientFactory(name="Other"))
+    response = admin_client.post(add_url(PlanInstance), instance_data(AccountFactory(client=acme), plan))
+    assert response.status_code == 200
+    assert errors(response)["plan"] == [f"no data found: plan {plan.pk}"]
+    assert not PlanInstance.objects.exists()
+
+
+def test_an_end_date_moves_the_account(admin_client, phone):
+    instance = phone.plan_instances.get()
+    instance.billed_through = date(2026, 2, 9)
+    instance.save()
+    data = instance_data(phone, instance.plan, end_date="2026-02-09", **NO_PRICES)
+    assert admin_client.post(change_url(instance), data).status_code == 302
+    phone.refresh_from_db()
+    assert (phone.next_bill_date, phone.plans_version) == (None, 2)
+
+
+def test_an_end_before_the_start_is_an_error_on_the_form(admin_client, phone):
+    instance = phone.plan_instances.get()
+    instance.billed_through = date(2026, 2, 9)
+    instance.save()
+    response = admin_client.post(change_url(instance), instance_data(phone, instance.plan, end_date="2026-01-01", **NO_PRICES))
+    assert response.status_code == 200
+    assert "__all__" in errors(response)
+
+
+def test_a_plan_instance_keeps_its_account_its_plan_and_a_start_that_is_billed(admin_client, phone):
+    instance = phone.plan_instances.get()
+    instance.billed_through = date(2026, 2, 9)
+    instance.save()
+    data = instance_data(AccountFactory(client=phone.client), a_plan(phone.client), start_date="2026-03-01", **NO_PRICES)
+    admin_client.post(change_url(instance), data | {"units": "3"})
+    stored = PlanInstance.objects.get(pk=instance.pk)
+    assert (stored.account_id, stored.plan_id, stored.start_date, stored.units) == (phone.pk, instance.plan_id, JAN_10, 3)
+
+
+def prices_data(instance, charge, rate):
+    return instance_data(instance.account, instance.plan) | {
+        "prices-TOTAL_FORMS": 1,
+        "prices-INITIAL_FORMS": 0,
+        "prices-0-plan_instance": instance.pk,
+        "prices-0-charge": charge.pk,
+        "prices-0-rate_per_unit": rate,
+    }
+
+
+def test_an_own_price_moves_the_accounts_version(admin_client, phone):
+    instance = phone.plan_instances.get()
+    data = prices_data(instance, instance.plan.charges.get(), "27.50")
+    assert admin_client.post(change_url(instance), data).status_code == 302
+    assert instance.prices.get().rate_per_unit == Decimal("27.50")
+    phone.refresh_from_db()
+    assert phone.plans_version == 2
+
+
+def test_an_own_price_for_a_charge_of_another_plan_is_an_error_on_the_form(admin_client, phone):
+    instance = phone.plan_instances.get()
+    strange = a_plan(phone.client, {"tv": "9.00"}).charges.get()
+    response = admin_client.post(change_url(instance), prices_data(instance, strange, "1.00"))
+    assert response.status_code == 200
+    assert "charge" in response.context["inline_admin_formsets"][0].formset.errors[0]
+    assert not PlanInstancePrice.objects.exists()
+
+
+@pytest.mark.parametrize("door", ["page", "list"])
+def test_a_deleted_plan_instance_moves_its_account(admin_client, phone, door):
+    gone = phone.plan_instances.get()
+    an_instance(phone, a_plan(phone.client), start=date(2026, 3, 5))
+    if door == "page":
+        admin_client.post(reverse("admin:accounts_planinstance_delete", args=[gone.pk]), {"post": "yes"})
+    else:
+        data = {"action": "delete_selected", "_selected_action": [gone.pk], "post": "yes"}
+        admin_client.post(list_url(PlanInstance), data)
+    phone.refresh_from_db()
+    assert (phone.next_bill_date, phone.plans_version) == (date(2026, 3, 5), 3)
+
+
+# Catalogue
+
+
+def test_a_plan_charges_only_for_its_own_clients_services(admin_client, acme):
+    strange = ServiceFactory(client=ClientFactory(name="Other"))
+    data = {
+        "client": acme.pk,
+        "client_plan_id": "p",
+        "name": "P",
+        "currency": "usd",
+        "billing_interval": 1,
+        "term_months": 0,
+        "charges-TOTAL_FORMS": 1,
+        "charges-INITIAL_FORMS": 0,
+        "charges-0-service": strange.pk,
+        "charges-0-rate_per_unit": "1.00",
+    }
+    response = admin_client.post(add_url(Plan), data)
+    assert response.status_code == 200
+    assert "no data found" in response.context["inline_admin_formsets"][0].formset.errors[0]["service"][0]
+
+
+def test_a_service_stands_only_at_its_own_clients_locations(admin_client, acme):
+    strange = ServiceLocation.objects.create(client=ClientFactory(name="Other"), client_service_location_id="L")
+    data = {"client": acme.pk, "client_service_id": "s", "name": "S", "gl_code": "1", "tax_category": "standard"}
+    response = admin_client.post(add_url(Service), data | {"location": strange.pk})
+    assert response.status_code == 200
+    assert "no data found" in errors(response)["location"][0]
+    assert not Service.objects.exists()
+
+
+# Clients and keys
+
+
+def test_an_api_key_is_shown_once_and_stored_as_a_hash(admin_client, acme):
+    response = admin_client.post(add_url(ApiKey), {"client": acme.pk, "name": "importer", "may_approve": "on"}, follow=True)
+    key = ApiKey.objects.get()
+    (told,) = [text for text in texts(response) if "auth_key" in text]
+    auth_key = told.split("auth_key ")[1].split(". ")[0]
+    assert find_key(acme.pk, auth_key) == key
+    assert (key.name, key.may_approve) == ("importer", True)
+    for page in (list_url(ApiKey), change_url(key)):
+        shown = admin_client.get(page).content.decode()
+        assert auth_key not in shown
+        assert key.secret_hash not in shown
+
+
+def test_a_new_client_gets_its_first_key(admin_client, acme):
+    fields = {
+        "name": "Northwind",
+        "time_zone": "Europe/Oslo",
+        "four_eyes": "off",
+        "four_eyes_amount": 0,
+        "payment_terms_days": 30,
+        "taxable_address_order": "account",
+        "tax_rounding": "document",
+        "tax_engine": "table",
+    }
+    response = admin_client.post(add_url(Client), fields, follow=True)
+    client = Client.objects.get(name="Northwind")
+    assert client.api_keys.count() == 1
+    assert any(f"client_no {client.pk}, auth_key" in text for text in texts(response))
+
+
+def test_a_client_chooses_among_the_tax_engines_there_are(admin_client, acme):
+    response = admin_client.post(change_url(acme), {"name": "Acme", "tax_engine": "abacus"})
+    assert "tax_engine" in errors(response)
+
+
+def test_a_revoked_key_is_not_found_any_more(admin_client, acme, key_caller):
+    data = {"action": "revoke", "_selected_action": [key_caller.api_key.pk]}
+    admin_client.post(list_url(ApiKey), data)
+    assert ApiKey.objects.get().revoked_at is not None
+
+
+def test_a_key_cannot_be_deleted(admin_client, key_caller):
+    url = reverse("admin:accounts_apikey_delete", args=[key_caller.api_key.pk])
+    assert admin_client.post(url, {"post": "yes"}).status_code == 403
+
+
+# Permissions
+
+
+def test_staff_without_the_permission_cannot_add_an_account(client, acme):
+    user = get_user_model().objects.create_user("viewer", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_account"))
+    client.force_login(user)
+    assert client.get(list_url(Account)).status_code == 200
+    assert client.post(add_url(Account), account_data(acme)).status_code == 403
+    assert not Account.objects.exists()
+
+
+def test_the_sidebar_shows_what_the_user_may_see(client, acme):
+    user = get_user_model().objects.create_user("viewer", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_account"))
+    client.force_login(user)
+    page = client.get(reverse("admin:index")).content.decode()
+    assert list_url(Account) in page
+    assert list_url(Contact) not in page
+    assert list_url(Invoice) not in page
