@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
 from billing_site.api import router
+from billing_site.views import home
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -13,6 +14,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [
+    path("", home, name="home"),
     path("admin/", admin.site.urls),
     path("api/v1/", include(router.urls)),
     path("healthz", healthz, name="healthz"),

@@ -20,7 +20,7 @@ ADDRESS_FIELDS: tuple[str | tuple[str, ...], ...] = ("address1", "address2", ("c
 
 
 def show_once(request: HttpRequest, key: ApiKey, auth_key: str) -> None:
-    text = _("client_no %(client)s, auth_key %(auth_key)s. Keep it now: it cannot be shown again.")
+    text = _("Keep this key now, it cannot be shown again: client_no %(client)s, auth_key %(auth_key)s")
     messages.warning(request, text % {"client": key.client_id, "auth_key": auth_key})
 
 

@@ -28,12 +28,12 @@ STATUS_COLOURS = {
 }
 LINE_COLUMNS = (
     "line",
-    "units_plain",
-    "rate_in_currency",
-    "proration_text",
+    "gl_code",
     "period_start",
     "period_end",
-    "gl_code",
+    "proration_text",
+    "units_plain",
+    "rate_in_currency",
     "amount_in_currency",
 )
 TAX_COLUMNS = (
@@ -41,8 +41,8 @@ TAX_COLUMNS = (
     "taxed_line_no",
     "authority",
     "jurisdiction",
-    "percent_plain",
     "is_inclusive",
+    "percent_plain",
     "taxable_in_currency",
     "tax_in_currency",
 )
@@ -126,7 +126,6 @@ class InvoiceAdmin(ReadOnlyAdmin):
         "bill_date",
         "due_date",
         "currency",
-        "tax_in_currency",
         "total_in_currency",
     ]
     list_filter = ["status", "kind", "client", "bill_date", "invoice_date"]

@@ -44,7 +44,7 @@ def _request(
                 line.amount,
                 line.tax_category,
                 line.tax_inclusive,
-                locations[line.location_no] if line.location_no is not None else None,
+                locations.get(line.location_no) if line.location_no is not None else None,
                 ship_to,
             )
             for line in plan.lines

@@ -1,0 +1,46 @@
+"""manage.py audit: proves that the stored documents, accounts and trail keep their rules. Exits with 1 where they do not."""
+
+from argparse import ArgumentParser
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.models import Client
+from invoices.audit import AuditReport, run_audits
+
+
+class Command(BaseCommand):
+    help = "Proves that the stored rows keep the rules of the documents, of one client or of all. Exits with 1 on a finding."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--client", metavar="CLIENT_NO", type=int, help="Only this client's rows. Default: all clients'.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        reports = run_audits(_client(options["client"]))
+        for line in report_lines(reports):
+            self.stdout.write(line)
+        if findings := sum(len(report.findings) for report in reports):
+            raise CommandError(f"The audit has {findings:,} finding{'' if findings == 1 else 's'}.")
+
+
+def _client(client_no: int | None) -> Client | None:
+    if client_no is None:
+        return None
+    try:
+        return Client.objects.get(pk=client_no)
+    except Client.DoesNotExist:
+        raise CommandError(f"There is no client {client_no}.") from None
+
+
+def report_lines(reports: Sequence[AuditReport]) -> Iterator[str]:
+    """A line for each audit with the rows it checked and its findings, each finding below it, and the sums at the end."""
+    for report in reports:
+        yield _line(report.name, report.rows, len(report.findings))
+        yield from (f"    {finding}" for finding in report.findings)
+    rows, findings = (sum(counts) for counts in zip(*((one.rows, len(one.findings)) for one in reports), strict=True))
+    yield _line(f"{len(reports)} audits", rows, findings)
+
+
+def _line(name: str, rows: int, findings: int) -> str:
+    return f"{name:<70}{rows:>12,} rows {findings:>7,} findings"
