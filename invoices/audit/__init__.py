@@ -1,6 +1,6 @@
-"""Proves that the stored rows keep the rules that the documents promise. Writes nothing, and trusts no total that it can add up.
+"""Proves that the stored rows keep the rules that the documents promise. Writes nothing, and adds up every total again.
 
-AUDITS of documents and of accounts are small functions that are shown one subject at a time and say in words what is wrong
+The audits of documents and of accounts are small functions that are shown one subject at a time and say in words what is wrong
 with it; a pass shows each subject to all of them, so that every row is read once. Where the database can find the rows that
 break a rule by itself, a rule is a query.
 """
@@ -30,9 +30,13 @@ DOCUMENT_AUDITS = (
 )
 
 ACCOUNT_AUDITS = (
-    Audit("One pending document an account, one live document a bill date", accounts.one_document, rows=accounts.count_documents),
+    Audit(
+        "One pending document an account, one live document a bill date", accounts.one_document, rows=accounts.count_documents
+    ),
     Audit("No day of a plan instance is billed twice or left out", periods.consecutive, rows=periods.count_periods),
-    Audit("Plan instances are billed through their last approved period", accounts.billed_through, rows=accounts.count_instances),
+    Audit(
+        "Plan instances are billed through their last approved period", accounts.billed_through, rows=accounts.count_instances
+    ),
     Audit("Accounts have the bill day and last bill date of their newest cycle", accounts.newest_cycle),
     Audit("Accounts are due next when their plan instances are", accounts.next_bill_dates),
 )

@@ -11,12 +11,15 @@ from django.db.models import QuerySet
 from accounts.models import Account, Client, Event, PlanInstance
 from accounts.periods import InstanceDates
 from invoices.audit.rules import ROWS_AT_ONCE, of_client
-from invoices.kinds import LIVE_STATUSES, InvoiceStatus
+from invoices.kinds import LIVE_STATUSES, InvoiceKind, InvoiceStatus
 from invoices.models import BilledPeriod, Invoice
+
+# The documents that bill a cycle and move their account's dates.
+CYCLE_KINDS = (InvoiceKind.RECURRING, InvoiceKind.ADVANCE)
 
 
 class LiveDocument(NamedTuple):
-    """A pending or approved document."""
+    """A pending or approved document of a cycle."""
 
     invoice_no: int
     kind: str
@@ -75,7 +78,9 @@ def account_histories(client: Client | None) -> Iterator[AccountHistory]:
         ("account_id", "pk", "start_date", "end_date", "billed_through"),
     )
     documents = _streamed(
-        of_client(Invoice, "account__client", client).filter(status__in=LIVE_STATUSES).order_by("account_id", "pk"),
+        of_client(Invoice, "account__client", client)
+        .filter(status__in=LIVE_STATUSES, kind__in=CYCLE_KINDS)
+        .order_by("account_id", "pk"),
         ("account_id", "pk", "kind", "status", "bill_date", "bill_day"),
     )
     periods = _streamed(
@@ -97,14 +102,18 @@ def account_histories(client: Client | None) -> Iterator[AccountHistory]:
         ("account_id", "after"),
     )
     mine = [_Dealt(rows) for rows in (instances, documents, periods, nothing_billed)]
-    for account in accounts:
-        own_instances, own_documents, own_periods, own_events = (rows.of(account[0]) for rows in mine)
+    for account_no, client_acct_id, bill_day, next_bill_date, last_bill_date in accounts:
+        own_instances, own_documents, own_periods, own_events = (rows.of(account_no) for rows in mine)
         yield AccountHistory(
-            *account,
-            instances={number: InstanceDates(*dates) for number, *dates in own_instances},
-            documents=[LiveDocument._make(row) for row in own_documents],
-            periods=[LivePeriod._make(row) for row in own_periods],
-            nothing_billed=[date.fromisoformat(after["bill_date"]) for (after,) in own_events],
+            account_no,
+            client_acct_id,
+            bill_day,
+            next_bill_date,
+            last_bill_date,
+            {number: InstanceDates(*dates) for number, *dates in own_instances},
+            [LiveDocument._make(row) for row in own_documents],
+            [LivePeriod._make(row) for row in own_periods],
+            [date.fromisoformat(after["bill_date"]) for (after,) in own_events],
         )
 
 

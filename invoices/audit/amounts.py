@@ -32,13 +32,12 @@ def totals(document: Document) -> Iterator[str]:
     lines = sum((line.amount for line in document.lines), ZERO)
     taxes = sum((tax.amount for tax in document.taxes), ZERO)
     if lines != terms.total_amount:
-        yield f"its lines add up to {_shown(lines)}, but its total is {_shown(terms.total_amount)}"
+        yield f"its lines add up to {shown(lines)}, but its total is {shown(terms.total_amount)}"
     if taxes != terms.tax_amount:
-        yield f"its tax details add up to {_shown(taxes)}, but its tax is {_shown(terms.tax_amount)}"
+        yield f"its tax details add up to {shown(taxes)}, but its tax is {shown(terms.tax_amount)}"
     if terms.net_amount + terms.tax_amount != terms.total_amount:
-        yield (
-            f"net {_shown(terms.net_amount)} and tax {_shown(terms.tax_amount)} do not make the total {_shown(terms.total_amount)}"
-        )
+        net, tax, total = map(shown, (terms.net_amount, terms.tax_amount, terms.total_amount))
+        yield f"net {net} and tax {tax} do not make the total {total}"
 
 
 def line_numbers(document: Document) -> Iterator[str]:
@@ -55,10 +54,10 @@ def line_amounts(document: Document) -> Iterator[str]:
         if line.rate_per_unit is None:
             continue
         if line.amount != _amount_by_rate(line, line.rate_per_unit, document.terms.currency):
-            units = "no units" if line.units is None else f"{_shown(line.units)} units"
+            units = "no units" if line.units is None else f"{shown(line.units)} units"
             yield (
-                f"line {line.line_no} is {_shown(line.amount)}, which is not {_shown(line.rate_per_unit)} for {units} "
-                f"by factor {_shown(line.proration_factor)}"
+                f"line {line.line_no} is {shown(line.amount)}, which is not {shown(line.rate_per_unit)} for {units} "
+                f"by factor {shown(line.proration_factor)}"
             )
 
 
@@ -79,7 +78,7 @@ def tax_lines(document: Document) -> Iterator[str]:
         if line.line_no not in added:
             yield f"tax line {line.line_no} has no details"
         elif line.amount != added[line.line_no]:
-            yield f"tax line {line.line_no} is {_shown(line.amount)}, but its details add {_shown(added[line.line_no])}"
+            yield f"tax line {line.line_no} is {shown(line.amount)}, but its details add {shown(added[line.line_no])}"
 
 
 def tax_details(document: Document) -> Iterator[str]:
@@ -95,7 +94,7 @@ def whole_units(document: Document) -> Iterator[str]:
     unit = smallest_unit(document.terms.currency)
     for name, amount in _amounts(document):
         if amount % unit:
-            yield f"{name} of {_shown(amount)} is no amount of {document.terms.currency}"
+            yield f"{name} of {shown(amount)} is no amount of {document.terms.currency}"
 
 
 def _amounts(document: Document) -> Iterator[tuple[str, Decimal]]:
@@ -108,5 +107,5 @@ def _amounts(document: Document) -> Iterator[tuple[str, Decimal]]:
         yield f"a taxable amount on line {tax.taxed_line_no}", tax.taxable_amount
 
 
-def _shown(amount: Decimal) -> str:
+def shown(amount: Decimal) -> str:
     return f"{amount.normalize():f}"

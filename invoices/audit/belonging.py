@@ -1,7 +1,5 @@
 """Nothing reaches across clients, accounts or currencies."""
 
-from django.db.models import Q
-
 from accounts.models import PlanCharge, PlanInstance, PlanInstancePrice
 from invoices.audit.rules import Rule, differ
 from invoices.models import BilledPeriod, Invoice, InvoiceLine
@@ -13,7 +11,6 @@ def _line(column: str, one: str, other: str, what: str) -> Rule:
         "invoice__client",
         differ(one, other),
         f"invoice {{invoice_id}}: line {{line_no}} names {what} {{{column}}}, which is not of the same {other.split('__')[1]}",
-        checked=Q(**{f"{column}__isnull": False}),
     )
 
 
@@ -34,7 +31,7 @@ DOCUMENTS = (
         BilledPeriod,
         "invoice__client",
         differ("plan_instance__account", "invoice__account"),
-        "invoice {invoice_id}: bills a period of plan instance {plan_instance_id}, which is of account {plan_instance__account_id}",
+        "invoice {invoice_id}: bills plan instance {plan_instance_id}, which is of account {plan_instance__account_id}",
     ),
 )
 
@@ -49,7 +46,7 @@ CATALOGUE = (
         PlanInstancePrice,
         "plan_instance__account__client",
         differ("charge__plan", "plan_instance__plan"),
-        "account {plan_instance__account_id}: plan instance {plan_instance_id} has a price for a charge of plan {charge__plan_id}",
+        "account {plan_instance__account_id}: plan instance {plan_instance_id} has a price of plan {charge__plan_id}",
     ),
     Rule(
         PlanCharge,

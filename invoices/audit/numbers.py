@@ -32,7 +32,7 @@ def numbered_when_approved(document: Document) -> Iterator[str]:
         if approved and value in (None, ""):
             yield f"is approved, but has no {name}"
         elif not approved and value not in (None, ""):
-            yield f"is {standing.status}, but has a {name}: {value}"
+            yield f"is {standing.status}, but its {name} is {value}"
 
 
 def due_dates(document: Document) -> Iterator[str]:
@@ -42,9 +42,8 @@ def due_dates(document: Document) -> Iterator[str]:
         return
     due = terms.invoice_date + timedelta(days=terms.payment_terms_days)
     if terms.due_date != due:
-        yield (
-            f"is due on {terms.due_date}, but {terms.payment_terms_days} days from its invoice date {terms.invoice_date} is {due}"
-        )
+        days = f"{terms.payment_terms_days} days from its invoice date {terms.invoice_date}"
+        yield f"is due on {terms.due_date}, but {days} is {due}"
 
 
 def gapless(client: Client | None) -> AuditReport:
@@ -81,10 +80,9 @@ def series_counters(client: Client | None) -> AuditReport:
         for client_no, kind, number in of_client(NumberSeries, "client", client).values_list("client_id", "kind", "last_number")
     }
     findings = [
-        f"client {client_no}, series {series or 'without a name'}: "
-        f"stands at {counters.get((client_no, series), 'no number')}, but its highest document number is {highest.get((client_no, series), 0)}"
+        f"client {client_no}, series {series or 'without a name'}: stands at {stands}, but its highest number is {number}"
         for client_no, series in sorted(highest.keys() | counters.keys())
-        if counters.get((client_no, series)) != highest.get((client_no, series), 0)
+        if (stands := counters.get((client_no, series), "no number")) != (number := highest.get((client_no, series), 0))
     ]
     return AuditReport("Number series stand at the last number they gave", len(counters), findings)
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from accounts.periods import ONE_DAY
 from invoices.audit.account_histories import AccountHistory, LivePeriod
-from invoices.audit.stored_documents import Document, Line
+from invoices.audit.stored_documents import Document, Line, Period
 
 
 def count_periods(account: AccountHistory) -> int:
@@ -20,8 +20,6 @@ def consecutive(account: AccountHistory) -> Iterator[str]:
     for period in account.periods:
         if period.end < period.start:
             yield f"{_named(period)} ends before it begins"
-        if period.start < account.instances[period.plan_instance_no].start:
-            yield f"{_named(period)} begins before the plan instance does"
     for before, after in pairwise(account.periods):
         if before.plan_instance_no != after.plan_instance_no:
             continue
@@ -32,7 +30,9 @@ def consecutive(account: AccountHistory) -> Iterator[str]:
 
 
 def _named(period: LivePeriod) -> str:
-    return f"plan instance {period.plan_instance_no}: the period of invoice {period.invoice_no}, {period.start} to {period.end},"
+    return (
+        f"plan instance {period.plan_instance_no}: the period of invoice {period.invoice_no}, {period.start} to {period.end},"
+    )
 
 
 def _billed_nothing_between(account: AccountHistory, before: LivePeriod, after: LivePeriod) -> bool:
@@ -49,11 +49,20 @@ def lines_within(document: Document) -> Iterator[str]:
         period = billed.get(line.plan_instance_id)
         if period is None:
             yield f"line {line.line_no} charges plan instance {line.plan_instance_id}, of which the document bills no period"
-        elif not _starts_and_ends_within(line, period.start, period.end):
-            yield f"line {line.line_no} is for {_days(line)}, outside the billed period {period.start} to {period.end}"
+        elif not _is_within(line, period):
+            yield (
+                f"line {line.line_no} is for {line.period_start} to {line.period_end}, outside the billed period "
+                f"{period.start} to {period.end}"
+            )
     spanned = (min(start for start, _ in dated), max(end for _, end in dated)) if dated else None
     if spanned and spanned != (document.terms.period_start, document.terms.period_end):
         yield (
             f"its period is {document.terms.period_start} to {document.terms.period_end}, but its lines span "
             f"{spanned[0]} to {spanned[1]}"
         )
+
+
+def _is_within(line: Line, period: Period) -> bool:
+    if line.period_start is None or line.period_end is None:
+        return False
+    return period.start <= line.period_start <= line.period_end <= period.end

@@ -38,4 +38,4 @@ def audited(subjects: Iterable[S], audits: Sequence[Audit[S]]) -> list[AuditRepo
         for place, audit in enumerate(audits):
             rows[place] += audit.rows(subject)
             findings[place].extend(f"{subject.title}: {words}" for words in audit.wrong(subject))
-    return [AuditReport(audit.name, *seen) for audit, *seen in zip(audits, rows, findings, strict=True)]
+    return [AuditReport(audit.name, count, found) for audit, count, found in zip(audits, rows, findings, strict=True)]

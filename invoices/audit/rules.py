@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 from string import Formatter
 from typing import Any, NamedTuple
 
-from django.db.models import Exists, F, Model, Q, QuerySet
+from django.db.models import F, Model, Q, QuerySet
+from django.db.models.expressions import Combinable
 
 from accounts.models import Client
 from invoices.audit.reports import AuditReport
@@ -17,7 +18,7 @@ class Rule(NamedTuple):
 
     model: type[Model]
     client: str
-    broken: Q | Exists
+    broken: Q | Combinable
     words: str
     checked: Q = Q()
 
@@ -39,14 +40,13 @@ def differ(one: str, other: str) -> Q:
 
 
 def proven(audit: RuleAudit, client: Client | None) -> AuditReport:
-    """Counts the rows that each rule speaks of, and describes those that break it."""
-    rows = 0
+    """Describes the rows that break a rule. A table's rows are counted once, however many of the rules speak of them."""
+    tables: dict[type[Model], QuerySet[Any]] = {}
     findings: list[str] = []
     for rule in audit.rules:
-        checked = of_client(rule.model, rule.client, client).filter(rule.checked)
-        rows += checked.count()
+        tables[rule.model] = checked = of_client(rule.model, rule.client, client).filter(rule.checked)
         findings.extend(_described(checked.filter(rule.broken), rule.words))
-    return AuditReport(audit.name, rows, findings)
+    return AuditReport(audit.name, sum(rows.count() for rows in tables.values()), findings)
 
 
 def _described(broken: QuerySet[Any], words: str) -> Iterator[str]:

@@ -144,6 +144,7 @@ def _acts(invoice_nos: Sequence[int]) -> dict[int, list[ActSeen]]:
     for invoice_no, act, staff_no, key_no, process, after in rows.values_list(
         "invoice_no", "act", "staff_id", "api_key_id", "process", "after"
     ):
+        assert invoice_no is not None
         acts[invoice_no].append(ActSeen(act, _identity(staff_no, key_no, process), after))
     return acts
 

@@ -6,15 +6,16 @@ from decimal import Decimal, InvalidOperation
 from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import Event, Receipt
+from invoices.audit.amounts import shown
 from invoices.audit.rules import Rule, differ
 from invoices.audit.stored_documents import ActSeen, Document
 from invoices.kinds import InvoiceStatus, RunResult
-from invoices.models import BillingRun, Invoice, RunOutcome
+from invoices.models import Invoice, RunOutcome
 
 GENERATED = "invoice.generated"
 APPROVED = "invoice.approved"
 DISCARDED = "invoice.discarded"
-DECIDED = {InvoiceStatus.APPROVED: APPROVED, InvoiceStatus.DISCARDED: DISCARDED}
+DECIDED: dict[str, str] = {InvoiceStatus.APPROVED: APPROVED, InvoiceStatus.DISCARDED: DISCARDED}
 
 
 def acts(document: Document) -> Iterator[str]:
@@ -29,12 +30,13 @@ def acts(document: Document) -> Iterator[str]:
         yield "has no event of having been generated"
         return
     began = generated.after.get("status")
-    decided = DECIDED.get(InvoiceStatus(standing.status)) if began == InvoiceStatus.PENDING else None
+    decided = DECIDED.get(standing.status) if began == InvoiceStatus.PENDING else None
     expected = [GENERATED, decided] if decided else [GENERATED]
     if seen != expected or (began != InvoiceStatus.PENDING and standing.status != began):
         yield f"is {standing.status}, but the trail has generated as {began}, then: {', '.join(seen[1:]) or 'nothing'}"
     if _total(generated) != document.terms.total_amount:
-        yield f"was generated with the total {generated.after.get('total_amount')}, but has {document.terms.total_amount}"
+        total = generated.after.get("total_amount")
+        yield f"was generated with the total {total}, but has {shown(document.terms.total_amount)}"
     if standing.generated_by != generated.identity:
         yield f"names {standing.generated_by} as who generated it, but it was {generated.identity}"
     approval = next((act for act in document.acts if act.name == APPROVED), generated)
@@ -82,7 +84,6 @@ RUNS = (
         "run__client",
         differ("invoice__account", "account"),
         "billing run {run_id}: account {account_id} was given invoice {invoice_id}, which is of account {invoice__account_id}",
-        checked=Q(result=RunResult.INVOICED),
     ),
     Rule(
         RunOutcome,
@@ -91,7 +92,7 @@ RUNS = (
         | (~Q(result=RunResult.INVOICED) & Q(invoice__isnull=False))
         | Q(result=RunResult.REFUSED, error_code=0)
         | (~Q(result=RunResult.REFUSED) & ~Q(error_code=0)),
-        "billing run {run_id}: the outcome of account {account_id} is {result}, with invoice {invoice_id} and error {error_code}",
+        "billing run {run_id}: account {account_id} is {result}, with invoice {invoice_id} and error {error_code}",
     ),
     Rule(
         RunOutcome,

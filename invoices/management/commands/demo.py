@@ -98,9 +98,7 @@ class Command(BaseCommand):
     def import_them(self, client: Client) -> None:
         self.title(f"Importing {CUSTOMERS.name}")
         with CUSTOMERS.open("rb") as file:
-            summary = import_customers(
-                client, file, report=lambda fault: self.stderr.write(str(fault)), left_as_billable=True
-            )
+            summary = import_customers(client, file, report=lambda fault: self.stderr.write(str(fault)), left_as_billable=True)
         self.figure("accounts", f"{summary.created:,}")
         self.figure("plan instances", f"{summary.plan_instances:,}")
         self.figure("own prices", f"{summary.own_prices:,}")
@@ -130,7 +128,8 @@ class Command(BaseCommand):
         number = generate_invoice(
             client=client, account_no=account.pk, request=BillingRequest(today, force_pending=True), caller=CALLER
         )
-        invoice = Invoice.objects.get(pk=number)
+        invoice = Invoice.objects.get(account=account, status=InvoiceStatus.PENDING)
+        self.must_be("the pending invoice", invoice.pk, number)
         self.show(invoice)
         self.must_be("balance while pending", account_balance(account), before)
         (outcome,) = approve_invoices(client=client, invoice_nos=[invoice.pk], caller=CALLER, today=today)
