@@ -72,7 +72,7 @@ def record_acts(client: Client, caller: Caller, acts: Iterable[Act], at: datetim
 
 
 def refusal(name: str, error: BillingError, *, account_no: int | None = None, invoice_no: int | None = None) -> Act:
-    """The act that was refused, with the code and message that the caller is told. An account that does not exist has no events."""
+    """The act that was refused, with the code and message that the caller is told; of no account where there is none."""
     if error.code is ErrorCode.ACCOUNT_NOT_FOUND:
         account_no = None
     return Act(name, account_no, invoice_no, error_code=error.code.number, message=error.message)

@@ -16,7 +16,7 @@ from rest_framework.exceptions import (
     ValidationError,
 )
 from rest_framework.response import Response
-from rest_framework.routers import SimpleRouter
+from rest_framework.routers import DefaultRouter
 
 from accounts.input_errors import messages_by_field, refusal_of, unreadable_body, wrong_inputs
 from accounts.viewsets import (
@@ -34,7 +34,8 @@ from invoices.viewsets import BillingRunViewSet, InvoiceViewSet, RunOutcomeViewS
 
 logger = logging.getLogger(__name__)
 
-router = SimpleRouter()
+router = DefaultRouter()
+router.include_format_suffixes = False
 router.register("accounts", AccountViewSet)
 router.register("contacts", ContactViewSet)
 router.register("payment-methods", PaymentMethodViewSet)

@@ -153,9 +153,7 @@ def measure() -> None:
     one_by_one = SINGLES / timed(lambda: [generate(client, [number]) for number in singles])
     counted = {size: queries(lambda size=size: generate(client, some(size))) for size in (1, 10, 200)}
     ratio = statistics.median(mine / bare for mine, bare in zip(ours, floor, strict=True))
-    print(
-        f"{connection.vendor} {connection.Database.__name__}, {LINES} lines and one tax an invoice; medians of {BATCHES} batches"
-    )
+    print(f"{connection.vendor}: {LINES} lines and one tax an invoice, medians of {BATCHES} batches")
     print(f"  batches of {BATCH}    {statistics.median(ours):>9,.0f} invoices/s")
     print(f"  floor, bare rows  {statistics.median(floor):>9,.0f} invoices/s")
     print(f"  ratio to floor    {ratio:>9.2f}  (aim: 0.33)")

@@ -54,7 +54,7 @@ class Service(models.Model):
 
 
 class Plan(models.Model):
-    """A bundle of recurring charges in one currency, billed in advance every so many months. Its primary key is Aria's plan_no."""
+    """Recurring charges in one currency, billed in advance every so many months. Its primary key is Aria's plan_no."""
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="plans")
     client_plan_id = models.CharField(max_length=100)
