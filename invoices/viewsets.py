@@ -183,6 +183,7 @@ class InvoiceViewSet(PendingDecisions, ReadResource):
     def gen_invoice(self, call: Call) -> Mapping[str, Any]:
         acct_no = call.arguments["acct_no"]
         request = billing_request(call.arguments, today(call.client))
+        # Not the day: a call that is repeated after midnight is still the same call.
         effect = {**request._asdict(), "acct_no": acct_no, "today": None}
         invoice_no = generate_invoice(
             client=call.client,

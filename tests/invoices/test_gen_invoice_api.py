@@ -437,6 +437,20 @@ def test_the_same_call_under_its_receipt_gives_its_first_answer_again(acme, call
     assert Event.objects.count() == 1
 
 
+def test_a_call_that_is_repeated_the_next_day_is_still_the_same(acme, call):
+    account = an_account(acme)
+    first = call(acct_no=account.pk, client_receipt_id="R1")
+    with time_machine.travel(datetime(2026, 1, 11, 12, tzinfo=UTC)):
+        assert call(acct_no=account.pk, client_receipt_id="R1") == first
+
+
+def test_a_used_receipt_with_another_clients_account_leaves_nothing_there(acme, umbra, call):
+    call(acct_no=an_account(acme).pk, client_receipt_id="R1")
+    theirs = an_account(umbra)
+    assert call(acct_no=theirs.pk, client_receipt_id="R1")["error_code"] == 1012
+    assert not theirs.events.exists()
+
+
 @pytest.mark.parametrize("other", [{"force_pending": "true"}, {"alt_bill_day": 5}, {"invoice_mode": 1}, {"acct_no": 999}])
 def test_a_receipt_with_other_arguments_is_refused(acme, call, other):
     account = an_account(acme)
