@@ -2,6 +2,7 @@
 
 import re
 import zoneinfo
+from datetime import date
 from decimal import Decimal
 
 from babel.numbers import list_currencies
@@ -39,6 +40,12 @@ def validate_contact_roles(value: str) -> None:
 def validate_significant_digits(value: Decimal) -> None:
     if len(value.normalize().as_tuple().digits) > MAX_SIGNIFICANT_DIGITS:
         raise ValidationError(_("No more than %(limit)s significant digits."), params={"limit": MAX_SIGNIFICANT_DIGITS})
+
+
+def validate_billing_day(value: date) -> None:
+    """A day from which periods can be counted both ways: no plan begins before 1900 or ends after 2999."""
+    if not 1900 <= value.year <= 2999:
+        raise ValidationError(_("%(value)s is not between the years 1900 and 2999."), params={"value": value})
 
 
 def validate_no_card_number(value: str) -> None:

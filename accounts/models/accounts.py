@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.kinds import AccountStatus, ContactRole, PaymentMethodType
 from accounts.models.catalogue import Plan, PlanCharge
 from accounts.models.clients import Address, Client
-from accounts.validators import validate_currency, validate_no_card_number, validate_significant_digits
+from accounts.validators import validate_billing_day, validate_currency, validate_no_card_number, validate_significant_digits
 
 
 class Account(models.Model):
@@ -109,8 +109,10 @@ class PlanInstance(models.Model):
         default=1,
         validators=[MinValueValidator(0), validate_significant_digits],
     )
-    start_date = models.DateField(help_text=_("First day that is charged."))
-    end_date = models.DateField(null=True, blank=True, help_text=_("Last day that is charged. Empty: runs on."))
+    start_date = models.DateField(validators=[validate_billing_day], help_text=_("First day that is charged."))
+    end_date = models.DateField(
+        null=True, blank=True, validators=[validate_billing_day], help_text=_("Last day that is charged. Empty: runs on.")
+    )
     billed_through = models.DateField(
         null=True, blank=True, editable=False, help_text=_("Last day that an approved invoice covers.")
     )

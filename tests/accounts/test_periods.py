@@ -3,6 +3,7 @@
 from datetime import date
 
 import pytest
+from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,6 +15,7 @@ from accounts.periods import (
     cycles_due,
     next_bill_date,
 )
+from tests.factories import an_account
 
 
 @pytest.mark.parametrize(
@@ -165,3 +167,9 @@ def test_cycles_follow_each_other_without_hole_or_overlap_and_end_before_a_bill_
     assert second.is_whole
     assert second.start == bill_date_in_month(second.start.year, second.start.month, bill_day)
     assert 1 <= first.days <= first.full_days
+
+
+@pytest.mark.parametrize("start", [date(1, 1, 1), date(1899, 12, 31), date(9999, 12, 31)])
+def test_a_plan_begins_in_a_year_from_which_periods_can_be_counted(acme, start):
+    with pytest.raises(ValidationError, match="not between the years 1900 and 2999"):
+        an_account(acme, start=start)
