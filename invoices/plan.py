@@ -260,7 +260,8 @@ def with_taxes(plan: InvoicePlan, quoted: Iterable[LineTax]) -> InvoicePlan:
         amount = total(tax.amount for tax in taxes)
         line_no = len(lines) + 1
         lines.append(LineDraft(line_no, LineType.TAX.value, _tax_text(first, amount), ZERO if first.is_inclusive else amount))
-        details.extend(TaxDraft(line_no, *tax) for tax in taxes)
+        # In the order in which they are read back: a fingerprint does not depend on the order of an engine's answer.
+        details.extend(TaxDraft(line_no, *tax) for tax in sorted(taxes, key=lambda tax: tax.line_no))
         if first.is_inclusive:
             included += amount
         else:
