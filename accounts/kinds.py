@@ -67,6 +67,31 @@ class BillingInterval(IntegerChoices):
     YEARLY = 12, _("Yearly")
 
 
+class ChargeType(IntegerChoices):
+    """When a plan charges for a service. The numbers are the line types that Aria's invoices show for it."""
+
+    RECURRING = 1, _("Recurring, in advance")
+    ACTIVATION = 5, _("Activation, once")
+    USAGE = 6, _("Usage, in arrears")
+    ARREARS = 7, _("Recurring, in arrears")
+
+
+ARREARS_TYPES = (ChargeType.USAGE, ChargeType.ARREARS)
+"""What is charged for a cycle when it has ended."""
+
+
+class RateModel(TextChoices):
+    """How an amount follows from units."""
+
+    PER_UNIT = "per_unit", _("Per unit: every unit at one rate")
+    TIERED = "tiered", _("Tiered: the units of each band at the band's own rate")
+    VOLUME = "volume", _("Volume: all units at the rate of the band that they reach")
+    FLAT = "flat", _("Flat fee, whatever the units")
+
+
+BANDED_MODELS = (RateModel.TIERED, RateModel.VOLUME)
+
+
 class FourEyes(TextChoices):
     """Whether who made a document may approve it."""
 

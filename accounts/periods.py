@@ -6,6 +6,7 @@ Days are inclusive at both ends: a monthly period from 25 January runs through 2
 import calendar
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 ONE_DAY = timedelta(days=1)
@@ -28,11 +29,17 @@ class Period(NamedTuple):
 
 
 class InstanceDates(NamedTuple):
-    """When a plan instance begins, ends (its last day; None: runs on) and through which day it is billed."""
+    """When a plan instance begins, ends (its last day; None: runs on) and through which day it is billed in advance.
+
+    `interval` is how many months its cycles have; `in_arrears` says that its plan charges cycles, or their usage, when they
+    have ended.
+    """
 
     start: date
     end: date | None
     billed_through: date | None
+    interval: int = 1
+    in_arrears: bool = False
 
     @property
     def unbilled_from(self) -> date | None:
@@ -70,31 +77,88 @@ def cycle_from(start: date, bill_day: int, interval: int) -> Period:
     return Period(start, next_bill_date - ONE_DAY, (next_bill_date - full_start).days)
 
 
-def cycles_due(dates: InstanceDates, bill_date: date, bill_day: int, interval: int) -> Iterator[Period]:
-    """The periods of a plan instance that a bill of `bill_date` charges: its unbilled days before it, and the cycle it begins.
+def cycle_of(day: date, start: date, bill_day: int, interval: int) -> Period:
+    """The cycle that holds a day, of those that follow one another from an instance's start."""
+    first = cycle_from(start, bill_day, interval)
+    if day <= first.end:
+        return first
+    base = first.end + ONE_DAY
+    months = (day.year - base.year) * 12 + day.month - base.month
+    cycle_start = bill_date_months_on(base, months - months % interval, bill_day)
+    if cycle_start > day:
+        cycle_start = bill_date_months_on(cycle_start, -interval, bill_day)
+    return cycle_from(cycle_start, bill_day, interval)
+
+
+def cycles_due(dates: InstanceDates, bill_date: date, bill_day: int) -> Iterator[Period]:
+    """The periods of a plan instance that a bill of `bill_date` charges in advance: its unbilled days before it, and the
+    cycle it begins.
 
     An instance that began late gets its catch-up days as periods of their own. One that ends gets the days it has.
     """
     start = dates.unbilled_from
     while start is not None and start <= bill_date:
-        cycle = cycle_from(start, bill_day, interval)
+        cycle = cycle_from(start, bill_day, dates.interval)
         end = cycle.end if dates.end is None else min(cycle.end, dates.end)
         yield Period(start, end, cycle.full_days)
         start = None if end == dates.end else end + ONE_DAY
 
 
-def next_bill_date(instances: Iterable[InstanceDates], bill_day: int, last_bill_date: date | None) -> date | None:
+def arrears_cycles(dates: InstanceDates, bill_day: int, arrears_due_from: date | None) -> Iterator[Period]:
+    """The cycles of a plan instance that no recurring invoice has charged in arrears yet, the oldest first, without end.
+
+    `arrears_due_from` is the bill date of the account's last recurring invoice: what had ended by then is charged. An
+    instance that was never billed is charged from its start, one that was billed elsewhere before from its opening position.
+    """
+    if not dates.in_arrears:
+        return
+    opening = dates.billed_through + ONE_DAY if dates.billed_through and arrears_due_from is None else None
+    day: date | None = opening or dates.start
+    if dates.billed_through is not None and arrears_due_from is not None:
+        day = max(dates.start, arrears_due_from)
+    while day is not None and (dates.end is None or day <= dates.end):
+        cycle = cycle_of(day, dates.start, bill_day, dates.interval)
+        end = cycle.end if dates.end is None else min(cycle.end, dates.end)
+        yield Period(max(cycle.start, opening or cycle.start), end, cycle.full_days)
+        day = end + ONE_DAY
+
+
+def arrears_due(dates: InstanceDates, bill_date: date, bill_day: int, arrears_due_from: date | None) -> Iterator[Period]:
+    """The cycles that a recurring bill of `bill_date` charges in arrears: those that have ended by the day before it."""
+    return takewhile(lambda cycle: cycle.end < bill_date, arrears_cycles(dates, bill_day, arrears_due_from))
+
+
+def ended_through(dates: InstanceDates, bill_date: date, bill_day: int) -> date:
+    """The last day of a plan instance's cycles that have ended by the day before `bill_date`; before its start, where none has.
+
+    Usage of later days belongs to a cycle that still runs, and waits for its end.
+    """
+    if dates.end is not None and dates.end < bill_date:
+        return dates.end
+    if bill_date <= dates.start:
+        return dates.start - ONE_DAY
+    return cycle_of(bill_date, dates.start, bill_day, dates.interval).start - ONE_DAY
+
+
+def next_bill_date(
+    instances: Iterable[InstanceDates], bill_day: int, last_bill_date: date | None, arrears_due_from: date | None = None
+) -> date | None:
     """When an account is due next: the earliest of its instances' dates; None when all are billed to their ends.
 
     The first cycle is due when the first instance begins. From then on cycles are due on bill days after the last one, so
-    an instance that begins in between waits for the next bill day, and its catch-up days are charged there.
+    an instance that begins in between waits for the next bill day, and its catch-up days are charged there. What is charged
+    in arrears is due on the bill day after its cycle, also where the coming cycle was billed ahead of its date.
     """
-    running = [dates for dates in instances if dates.unbilled_from is not None]
-    if not running:
-        return None
-    earliest = min(dates.unbilled_from for dates in running if dates.unbilled_from is not None)
-    if last_bill_date is None and all(dates.billed_through is None for dates in running):
-        return earliest
-    if last_bill_date is not None:
-        earliest = max(earliest, last_bill_date + ONE_DAY)
-    return bill_date_on_or_after(earliest, bill_day)
+    instances = list(instances)
+    running = [dates.unbilled_from for dates in instances if dates.unbilled_from is not None]
+    if last_bill_date is None and all(dates.billed_through is None for dates in instances):
+        return min(running, default=None)
+    ended = [cycle.end for dates in instances for cycle in islice(arrears_cycles(dates, bill_day, arrears_due_from), 1)]
+    due = [_bill_date_after(day, bill_day, last_bill_date) for day in running]
+    due += [_bill_date_after(day + ONE_DAY, bill_day, arrears_due_from) for day in ended]
+    return min(due, default=None)
+
+
+def _bill_date_after(day: date, bill_day: int, last: date | None) -> date:
+    """The first bill date on or after the day and after the last one."""
+    return bill_date_on_or_after(day if last is None else max(day, last + ONE_DAY), bill_day)

@@ -1,10 +1,14 @@
 """Accounts and the catalogue on the wire: an account by its acct_no, every other row by its id."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, TypeVar
 
+from django.core.exceptions import ValidationError as ModelError
 from django.db import models, transaction
+from django.db.models import Prefetch
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
@@ -16,11 +20,15 @@ from accounts.models import (
     Plan,
     PlanCharge,
     PlanInstance,
-    PlanInstancePrice,
+    RateSchedule,
+    RateTier,
     Service,
     ServiceLocation,
 )
-from accounts.services import assign_plan, create_account
+from accounts.rates import RateTerms, TierTerms
+from accounts.services import add_price, assign_plan, create_account
+from accounts.validators import validate_currency, validate_significant_digits
+from billing_site.errors import BillingError, ErrorCode
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -106,15 +114,92 @@ class ServiceSerializer(ClientRowSerializer):
         fields = ("id", "client_service_id", "name", "gl_code", "tax_category", "tax_inclusive", "location")
 
 
+class TierSerializer(RowSerializer):
+    """A band. `to_unit` is where the next one begins; it may be given, and must then be that."""
+
+    to_unit = serializers.DecimalField(max_digits=15, decimal_places=4, required=False, allow_null=True)
+
+    class Meta:
+        model = RateTier
+        fields = ("from_unit", "to_unit", "rate_per_unit")
+
+
+class RateSerializer(RowSerializer):
+    """A price: one rate, or bands of rates. On the way out each band shows where it ends."""
+
+    tiers = TierSerializer(many=True, required=False)
+
+    class Meta:
+        model = RateSchedule
+        fields = (
+            "id",
+            "currency",
+            "model",
+            "rate_per_unit",
+            "tiers",
+            "minimum_amount",
+            "maximum_amount",
+            "valid_from",
+            "valid_to",
+        )
+        extra_kwargs = {"currency": {"required": False}}
+
+    def to_representation(self, instance: RateSchedule) -> dict[str, Any]:
+        shown: dict[str, Any] = super().to_representation(instance)
+        for tier, after in pairwise([*shown["tiers"], None]):
+            tier["to_unit"] = after and after["from_unit"]
+        return shown
+
+
+def terms_of(price: Mapping[str, Any], currency: str | None) -> RateTerms:
+    """The price that is asked for; in `currency`, where it names none of its own."""
+    given = {name: price[name] for name in RateTerms._fields if name in price}
+    tiers = tuple(TierTerms(**tier) for tier in price.get("tiers", ()))
+    given_currency = price.get("currency") or currency
+    if given_currency is None:
+        raise BillingError(ErrorCode.MISSING_PARAMETER, field="currency")
+    return RateTerms(**{**given, "currency": given_currency, "tiers": tiers})
+
+
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """A refusal of a part of the body names its field by the path to it."""
+    try:
+        yield
+    except BillingError as error:
+        raise error.within(path) from error
+    except ModelError as error:
+        raise ModelError({path: error.messages}) from error
+
+
 class PlanChargeSerializer(RowSerializer):
+    """A charge with its list prices: `rates`, or for one rate in the plan's `currency` just `rate_per_unit`."""
+
     service = OwnRowField(queryset=Service.objects)
+    rate_per_unit = serializers.DecimalField(
+        max_digits=20,
+        decimal_places=10,
+        min_value=Decimal(0),
+        validators=[validate_significant_digits],
+        required=False,
+        write_only=True,
+    )
+    rates = RateSerializer(many=True, required=False, source="list_rates")
 
     class Meta:
         model = PlanCharge
-        fields = ("id", "service", "rate_per_unit")
+        fields = ("id", "service", "line_type", "rate_per_unit", "rates")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "rate_per_unit" not in attrs and not attrs.get("list_rates"):
+            raise serializers.ValidationError({"rates": [_("Give rates, or a rate_per_unit.")]}, code="required")
+        return attrs
 
 
 class PlanSerializer(ClientRowSerializer):
+    """`currency` is that of the rates that name none of their own."""
+
+    currency = serializers.CharField(write_only=True, required=False, validators=[validate_currency])
     charges = PlanChargeSerializer(many=True)
 
     class Meta:
@@ -123,22 +208,34 @@ class PlanSerializer(ClientRowSerializer):
 
     @transaction.atomic
     def create(self, validated_data: Mapping[str, Any]) -> Any:
-        """A plan comes with its charges or not at all."""
-        plan = super().create({name: value for name, value in validated_data.items() if name != "charges"})
-        for charge in validated_data["charges"]:
-            store(PlanCharge(plan=plan, **charge))
-        return plan
+        """A plan comes with its charges and their prices or not at all."""
+        currency = validated_data.get("currency")
+        plan = super().create({name: value for name, value in validated_data.items() if name not in ("charges", "currency")})
+        for place, asked in enumerate(validated_data["charges"]):
+            charge = store(PlanCharge(plan=plan, **{name: asked[name] for name in ("service", "line_type") if name in asked}))
+            if "rate_per_unit" in asked:
+                with naming(f"charges[{place}]"):
+                    add_price(charge, terms_of({"rate_per_unit": asked["rate_per_unit"]}, currency))
+            for position, price in enumerate(asked.get("list_rates", [])):
+                with naming(f"charges[{place}].rates[{position}]"):
+                    add_price(charge, terms_of(price, currency))
+        return Plan.objects.prefetch_related(*PLAN_PARTS).get(pk=plan.pk)
 
 
-class OwnPriceSerializer(RowSerializer):
-    """A customer's own rate for one charge of the plan: named by the charge, or by the service that it charges for."""
+PLAN_PARTS = (
+    "charges",
+    Prefetch("charges__rates", RateSchedule.objects.filter(plan_instance=None).prefetch_related("tiers"), "list_rates"),
+)
+
+
+class OwnPriceSerializer(RateSerializer):
+    """A customer's own price of one charge of the plan: named by the charge, or by the service that it charges for."""
 
     charge = OwnRowField(queryset=PlanCharge.objects, client_path="plan__client", required=False)
     service = OwnRowField(queryset=Service.objects, required=False, write_only=True)
 
-    class Meta:
-        model = PlanInstancePrice
-        fields = ("charge", "service", "rate_per_unit")
+    class Meta(RateSerializer.Meta):
+        fields = ("charge", "service", *RateSerializer.Meta.fields[1:])  # type: ignore[assignment]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not {"charge", "service"} & attrs.keys():
@@ -149,30 +246,33 @@ class OwnPriceSerializer(RowSerializer):
 class PlanInstanceSerializer(RowSerializer):
     acct_no = AccountField(source="account", queryset=Account.objects)
     plan = OwnRowField(queryset=Plan.objects)
-    prices = OwnPriceSerializer(many=True, required=False)
+    prices = OwnPriceSerializer(many=True, required=False, source="own_rates")
 
     class Meta:
         model = PlanInstance
         fields = ("id", "acct_no", "plan", "units", "start_date", "end_date", "billed_through", "po_num", "prices")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        return {**attrs, "prices": _rates_by_charge(attrs["plan"], attrs.get("prices", []))}
+        prices = attrs.pop("own_rates", [])
+        return {**attrs, "prices": _terms_by_charge(attrs["plan"], prices, attrs["account"].currency)}
 
     def create(self, validated_data: Mapping[str, Any]) -> PlanInstance:
         return assign_plan(**validated_data)
 
 
-def _rates_by_charge(plan: Plan, prices: Sequence[Mapping[str, Any]]) -> dict[PlanCharge, Decimal]:
+def _terms_by_charge(plan: Plan, prices: Sequence[Mapping[str, Any]], currency: str) -> dict[PlanCharge, RateTerms]:
     charges = list(plan.charges.all()) if prices else []
-    rates: dict[PlanCharge, Decimal] = {}
+    terms: dict[PlanCharge, RateTerms] = {}
     for place, price in enumerate(prices):
-        charge = next((one for one in charges if _is_named(one, price)), None)
-        if charge is None:
+        named = [one for one in charges if _is_named(one, price)]
+        if not named:
             raise _wrong_price(place, _("Plan %(plan)s has no such charge.") % {"plan": plan.pk}, "does_not_exist")
-        if charge in rates:
+        if len(named) > 1:
+            raise _wrong_price(place, _("The plan has several charges for this service: name the charge."), "invalid")
+        if named[0] in terms:
             raise _wrong_price(place, _("This charge has a price already."), "unique")
-        rates[charge] = price["rate_per_unit"]
-    return rates
+        terms[named[0]] = terms_of(price, currency)
+    return terms
 
 
 def _is_named(charge: PlanCharge, price: Mapping[str, Any]) -> bool:

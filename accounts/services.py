@@ -1,15 +1,19 @@
 """Opening accounts and giving them plans. Every door that does either comes through here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.keys import create_key
-from accounts.models import Account, ApiKey, Client, Plan, PlanCharge, PlanInstance, PlanInstancePrice
-from accounts.periods import InstanceDates, next_bill_date
+from accounts.kinds import ARREARS_TYPES
+from accounts.models import Account, ApiKey, Client, Plan, PlanCharge, PlanInstance, RateSchedule, RateTier
+from accounts.models.rates import FROM_THE_BEGINNING
+from accounts.periods import ONE_DAY, InstanceDates, next_bill_date
+from accounts.rates import RateTerms, check_terms
 from billing_site.errors import BillingError, ErrorCode
 
 
@@ -42,18 +46,18 @@ def assign_plan(
     end_date: date | None = None,
     billed_through: date | None = None,
     po_num: str = "",
-    prices: Mapping[PlanCharge, Decimal] | None = None,
+    prices: Mapping[PlanCharge, RateTerms] | None = None,
 ) -> PlanInstance:
     """Gives an account a plan. The account's first plan sets its bill day, where it has none, and its first bill date.
 
     `billed_through` is the opening position of a customer who was billed elsewhere before. `prices` are the customer's own
-    rates per unit, in place of the plan's, by the plan's charge.
+    prices, in place of the list's, by the plan's charge. A charge that has no price in the account's currency is refused.
     """
-    account = Account.objects.select_for_update(no_key=True).get(pk=account.pk)
+    account = lock_account(account.pk)
     if plan.client_id != account.client_id:
         raise BillingError(ErrorCode.NO_DATA, f"plan {plan.pk}", field="plan")
-    if plan.currency != account.currency:
-        raise BillingError(ErrorCode.CURRENCY_MISMATCH, f"{plan.currency} and {account.currency}", field="plan")
+    prices = prices or {}
+    _check_offered(plan, account.currency, prices)
     instance = PlanInstance(
         account=account,
         plan=plan,
@@ -65,26 +69,52 @@ def assign_plan(
     )
     instance.full_clean()
     instance.save()
-    for charge, rate in (prices or {}).items():
-        set_own_price(instance, charge, rate)
+    for charge, terms in prices.items():
+        add_price(charge, terms, instance)
     plans_changed(account)
     return instance
 
 
-def set_own_price(instance: PlanInstance, charge: PlanCharge, rate_per_unit: Decimal) -> PlanInstancePrice:
-    """Replaces the list price of one charge for one plan instance."""
-    if charge.plan_id != instance.plan_id:
+def _check_offered(plan: Plan, currency: str, own: Container[PlanCharge]) -> None:
+    listed = RateSchedule.objects.filter(charge=OuterRef("pk"), plan_instance=None, currency=currency)
+    for charge in plan.charges.filter(~Exists(listed)).select_related("service"):
+        if charge not in own:
+            raise BillingError(ErrorCode.CURRENCY_MISMATCH, f"{plan} has no price in {currency} for {charge}", field="plan")
+
+
+@transaction.atomic
+def add_price(charge: PlanCharge, terms: RateTerms, instance: PlanInstance | None = None) -> RateSchedule:
+    """Adds a price of a charge: to the list, or as a plan instance's own. It holds from the first period after it begins."""
+    if instance is not None and charge.plan_id != instance.plan_id:
         raise BillingError(ErrorCode.NO_DATA, f"charge {charge.pk} of plan {instance.plan_id}", field="charge")
-    price = PlanInstancePrice(plan_instance=instance, charge=charge, rate_per_unit=rate_per_unit)
-    price.full_clean()
-    price.save()
-    return price
+    if instance is not None and terms.currency != instance.account.currency:
+        detail = f"{terms.currency} and {instance.account.currency}"
+        raise BillingError(ErrorCode.CURRENCY_MISMATCH, detail, field="currency")
+    check_terms(terms)
+    schedule = RateSchedule(
+        charge=charge,
+        plan_instance=instance,
+        currency=terms.currency,
+        model=terms.model,
+        rate_per_unit=terms.rate_per_unit,
+        minimum_amount=terms.minimum_amount,
+        maximum_amount=terms.maximum_amount,
+        valid_from=terms.valid_from or FROM_THE_BEGINNING,
+        valid_to=terms.valid_to,
+    )
+    schedule.full_clean()
+    schedule.save()
+    for tier in terms.tiers:
+        row = RateTier(schedule=schedule, from_unit=tier.from_unit, rate_per_unit=tier.rate_per_unit)
+        row.full_clean()
+        row.save()
+    return schedule
 
 
 @transaction.atomic
 def end_plan_instance(instance: PlanInstance, end_date: date) -> PlanInstance:
     """Sets the last day that is charged. Days that were billed already get no automatic credit."""
-    account = Account.objects.select_for_update(no_key=True).get(pk=instance.account_id)
+    account = lock_account(instance.account_id)
     instance.end_date = end_date
     instance.full_clean()
     instance.save(update_fields=["end_date"])
@@ -92,16 +122,46 @@ def end_plan_instance(instance: PlanInstance, end_date: date) -> PlanInstance:
     return instance
 
 
-def instance_dates(instances: Iterable[PlanInstance]) -> list[InstanceDates]:
-    return [InstanceDates(instance.start_date, instance.end_date, instance.billed_through) for instance in instances]
+@transaction.atomic
+def change_plan(
+    *, instance: PlanInstance, plan: Plan, start_date: date, prices: Mapping[PlanCharge, RateTerms] | None = None
+) -> PlanInstance:
+    """Replaces a plan instance from a day on: the old one ends on the day before, the new one begins with the same units.
+
+    Each is charged for its days. Days of the old one that were billed already get no automatic credit.
+    """
+    end_plan_instance(instance, start_date - ONE_DAY)
+    return assign_plan(
+        account=instance.account,
+        plan=plan,
+        start_date=start_date,
+        units=instance.units,
+        po_num=instance.po_num,
+        prices=prices,
+    )
+
+
+def lock_account(account_no: int) -> Account:
+    """The account under its lock, to the end of the transaction. Whoever plans a bill of it meanwhile has to plan again."""
+    return Account.objects.select_for_update(no_key=True).get(pk=account_no)
+
+
+def instances_with_dates(rows: QuerySet[PlanInstance]) -> QuerySet[PlanInstance]:
+    """Plan instances with `in_arrears`, which together with DATE_COLUMNS makes their InstanceDates."""
+    return rows.annotate(in_arrears=Exists(PlanCharge.objects.filter(plan=OuterRef("plan"), line_type__in=ARREARS_TYPES)))
+
+
+DATE_COLUMNS = ("start_date", "end_date", "billed_through", "plan__billing_interval", "in_arrears")
+"""The columns of InstanceDates, in its order."""
 
 
 def plans_changed(account: Account) -> None:
     """Brings the account in line with its plan instances after one of them has changed. Call it under the account's lock."""
-    dates = instance_dates(account.plan_instances.all())
+    rows = instances_with_dates(PlanInstance.objects.filter(account=account)).values_list(*DATE_COLUMNS)
+    dates = [InstanceDates._make(row) for row in rows]
     if account.bill_day is None and dates:
         account.bill_day = min(one.start for one in dates).day
     if account.bill_day is not None:
-        account.next_bill_date = next_bill_date(dates, account.bill_day, account.last_bill_date)
-    account.plans_version += 1
-    account.save(update_fields=["bill_day", "next_bill_date", "plans_version"])
+        account.next_bill_date = next_bill_date(dates, account.bill_day, account.last_bill_date, account.arrears_due_from)
+    account.billing_version += 1
+    account.save(update_fields=["bill_day", "next_bill_date", "billing_version"])

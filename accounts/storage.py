@@ -66,6 +66,53 @@ def update_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable
             )
 
 
+def assign_rows(
+    model: type[models.Model],
+    field: str,
+    *,
+    equal: Sequence[str],
+    at_most: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+) -> int:
+    """Sets an empty field of all rows that a key finds, for many keys, and says how many rows that were.
+
+    A key is the value to set, the values that the `equal` columns must have, and those that the `at_most` columns may reach.
+    """
+    if not rows:
+        return 0
+    target, *keys = _columns(model, (field, *equal, *at_most))
+    signs = ["="] * len(equal) + ["<="] * len(at_most)
+    table, name = _quoted(model._meta.db_table), _column_name(target)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            arrays = ", ".join(f"%s::{column.rel_db_type(connection)}[]" for column in (target, *keys))
+            found = " AND ".join(
+                f"{table}.{_column_name(column)} {sign} key.{_column_name(column)}"
+                for column, sign in zip(keys, signs, strict=True)
+            )
+            names = ", ".join(map(_column_name, keys))
+            cursor.execute(
+                f"UPDATE {table} SET {name} = key.value FROM unnest({arrays}) AS key (value, {names}) "
+                f"WHERE {table}.{name} IS NULL AND {found}",
+                [list(values) for values in zip(*rows, strict=True)],
+            )
+        else:
+            found = " AND ".join(f"{_column_name(column)} {sign} %s" for column, sign in zip(keys, signs, strict=True))
+            cursor.executemany(
+                f"UPDATE {table} SET {name} = %s WHERE {name} IS NULL AND {found}",
+                [_prepared([target, *keys], row) for row in rows],
+            )
+        return int(cursor.rowcount)
+
+
+class ExactSum(models.Sum):
+    """A sum of decimals that is exact on SQLite too, which keeps decimals as doubles: it adds up whole ten-thousandths."""
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        template = "(SUM(CAST(ROUND(%(expressions)s * 10000) AS INTEGER)) / 10000.0)"
+        return super().as_sql(compiler, connection, template=template, **context)
+
+
 def _columns(model: type[models.Model], fields: Sequence[str]) -> "list[models.Field[Any, Any]]":
     by_attribute = {column.attname: column for column in model._meta.concrete_fields}
     return [by_attribute[name] for name in fields]

@@ -14,6 +14,7 @@ from accounts.method_calls import Call, method_call
 from accounts.models import Account, Contact, PaymentMethod, Plan, PlanInstance, Service, ServiceLocation
 from accounts.resources import CreateReadResource
 from accounts.serializers import (
+    PLAN_PARTS,
     AccountSerializer,
     ContactSerializer,
     PaymentMethodSerializer,
@@ -63,13 +64,13 @@ class ServiceLocationViewSet(CreateReadResource):
 
 
 class PlanViewSet(CreateReadResource):
-    queryset = Plan.objects.prefetch_related("charges")
+    queryset = Plan.objects.prefetch_related(*PLAN_PARTS)
     serializer_class = PlanSerializer
     filterset_fields = ("client_plan_id",)
 
 
 class PlanInstanceViewSet(CreateReadResource):
-    queryset = PlanInstance.objects.prefetch_related("prices")
+    queryset = PlanInstance.objects.prefetch_related("own_rates__tiers")
     serializer_class = PlanInstanceSerializer
     filterset_class = OfAccount
     client_path = "account__client"

@@ -55,9 +55,16 @@ class ErrorCode(Enum):
     TAXATION_FAILED = (90004, "The tax engine failed; nothing was written", 502)
     CLOCK_IN_PRODUCTION = (90005, "The virtual clock is refused in production", 403)
     CLOCK_BACKWARDS = (90006, "The virtual clock only moves forward", 400)
-    CURRENCY_MISMATCH = (90007, "The plan's currency is not the account's", 409)
+    CURRENCY_MISMATCH = (90007, "The currency is not the account's", 409)
     AMOUNT_TOO_LARGE = (90008, "The amount is too large to be stored exactly", 409)
     PERMISSION = (90009, "The caller has no permission for this", 403)
+    RATE_TERMS = (90010, "The price is incomplete or contradicts itself", 400)
+    NO_RATE = (90011, "No price of the charge is valid on the day", 409)
+    USAGE_NOT_CHARGED = (90012, "No plan of the account charges for this usage", 409)
+    RECORD_ID_USED = (90013, "The id stands for another record", 409)
+    COUPON_REDEEMED = (90014, "The account has redeemed this coupon already", 409)
+    COUPON_CLOSED = (90015, "The coupon cannot be redeemed", 409)
+    ON_AN_INVOICE = (90016, "It stands on an invoice, and so cannot be changed", 409)
 
     def __init__(self, number: int, message: str, http_status: int) -> None:
         self.number = number
@@ -91,7 +98,9 @@ class BillingError(Exception):
         third_party_errors: tuple[dict[str, str], ...] = (),
     ) -> None:
         self.code = code
+        self.detail = detail
         self.field = field
+        self.instead = instead
         self.third_party_errors = third_party_errors
         row_message = code.message.replace("{field}", field or "")
         if instead:
@@ -99,3 +108,8 @@ class BillingError(Exception):
         else:
             self.message = f"{row_message}: {detail}" if detail else row_message
         super().__init__(f"{code.number} {self.message}")
+
+    def within(self, path: str) -> "BillingError":
+        """The same refusal, of a field that stands below a path: charges[0].rates[0]."""
+        field = f"{path}.{self.field}" if self.field else path
+        return BillingError(self.code, self.detail, field=field, instead=self.instead)

@@ -1,7 +1,7 @@
 """A fingerprint says whether a document is still what it was, and if not, which part of it has moved.
 
-It is one SHA-256 (its first 128 bits) per part: terms, parties, lines, taxes and billed periods. Keys of the database do not
-count, so a preview and the invoice that is generated from the same facts have the same lines, taxes and periods.
+It is one SHA-256 (its first 128 bits) per part: terms, parties, lines, credits, taxes and billed periods. Keys of the database
+do not count, so a preview and the invoice that is generated from the same facts have the same parts from the lines on.
 """
 
 import hashlib
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-PARTS = ("terms", "parties", "lines", "taxes", "periods")
+PARTS = ("terms", "parties", "lines", "credits", "taxes", "periods")
 
 TERM_FIELDS = (
     "kind",
@@ -43,6 +43,15 @@ LINE_FIELDS = (
     "units",
     "rate_per_unit",
     "list_rate_per_unit",
+    "rate_schedule_no",
+    "tier_no",
+    "tier_from",
+    "tier_to",
+    "percent",
+    "base_amount",
+    "explanation",
+    "order_no",
+    "coupon_code",
     "proration_factor",
     "proration_text",
     "amount",
@@ -54,6 +63,7 @@ LINE_FIELDS = (
     "bill_to_contact_id",
     "ship_to_contact_id",
 )
+CREDIT_FIELDS = ("credit_line_no", "credited_line_no", "amount")
 TAX_FIELDS = (
     "tax_line_no",
     "taxed_line_no",
@@ -69,11 +79,12 @@ PERIOD_FIELDS = ("plan_instance_id", "start_date", "end_date")
 
 
 class Content(NamedTuple):
-    """The values of a document in the order of the field lists above; lines, taxes and periods in their own order."""
+    """The values of a document in the order of the field lists above; what it has many of in its own order."""
 
     terms: Sequence[Any]
     parties: Sequence[Any]
     lines: Sequence[Sequence[Any]]
+    credits: Sequence[Sequence[Any]]
     taxes: Sequence[Sequence[Any]]
     periods: Sequence[Sequence[Any]]
 
@@ -83,6 +94,7 @@ def fingerprint(content: Content) -> str:
         _row(content.terms),
         json.dumps(content.parties, sort_keys=True),
         _rows(content.lines),
+        _rows(content.credits),
         _rows(content.taxes),
         _rows(content.periods),
     )

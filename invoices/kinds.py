@@ -29,6 +29,16 @@ class LineType(IntegerChoices):
 
     RECURRING = 1, _("Recurring charge")
     TAX = 2, _("Tax charge")
+    SERVICE_CREDIT = 3, _("Service credit")
+    COUPON = 4, _("Coupon credit")
+    ACTIVATION = 5, _("Activation charge")
+    USAGE = 6, _("Usage charge")
+    ARREARS = 7, _("Recurring charge in arrears")
+    ORDER = 8, _("Order charge")
+    SURCHARGE = 9, _("Surcharge")
+
+
+CREDIT_TYPES = (LineType.SERVICE_CREDIT, LineType.COUPON)
 
 
 class SeriesKind(TextChoices):

@@ -20,8 +20,10 @@ django.setup()
 
 from accounts.callers import Caller  # noqa: E402
 from accounts.models import Account, Client, Contact, Event, Plan, PlanCharge, PlanInstance, Service  # noqa: E402
+from accounts.rates import RateTerms  # noqa: E402
+from accounts.services import add_price  # noqa: E402
 from invoices.models import BilledPeriod, Invoice, InvoiceLine, NumberSeries, TaxDetail, TaxRate  # noqa: E402
-from invoices.plan import BillingRequest  # noqa: E402
+from invoices.plan.facts import BillingRequest  # noqa: E402
 from invoices.services.generating import generate_invoices  # noqa: E402
 
 START = date(2026, 1, 1)
@@ -46,8 +48,8 @@ def make_world(accounts: int) -> Client:
         service = Service.objects.create(
             client=client, client_service_id=f"s{number}", name=f"Service {number}", gl_code="4000"
         )
-        plan = Plan.objects.create(client=client, client_plan_id=f"p{number}", name=f"Plan {number}", currency="usd")
-        PlanCharge.objects.create(plan=plan, service=service, rate_per_unit=Decimal("9.99"))
+        plan = Plan.objects.create(client=client, client_plan_id=f"p{number}", name=f"Plan {number}")
+        add_price(PlanCharge.objects.create(plan=plan, service=service), RateTerms("usd", Decimal("9.99")))
         plans.append(plan)
     rows = Account.objects.bulk_create(
         [

@@ -2,12 +2,15 @@
 
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
 import factory
 from factory.django import DjangoModelFactory
 
+from accounts.kinds import ChargeType
 from accounts.models import Account, Client, Contact, Plan, PlanCharge, PlanInstance, Service
-from accounts.services import assign_plan
+from accounts.rates import RateTerms, TierTerms
+from accounts.services import add_price, assign_plan
 from invoices.models import TaxRate
 
 
@@ -66,7 +69,6 @@ class PlanFactory(DjangoModelFactory):
     client = factory.SubFactory(ClientFactory)
     client_plan_id = factory.Sequence(lambda n: f"plan-{n}")
     name = "Basic"
-    currency = "usd"
 
 
 class TaxRateFactory(DjangoModelFactory):
@@ -81,13 +83,32 @@ class TaxRateFactory(DjangoModelFactory):
     valid_from = date(2000, 1, 1)
 
 
-def a_plan(client: Client, rates: dict[str, str] | None = None, **fields: object) -> Plan:
-    """A plan that charges these rates for these services; a phone at 30.00 where none are given."""
+def a_plan(client: Client, rates: dict[str, str] | None = None, *, currency: str = "usd", **fields: object) -> Plan:
+    """A plan that charges these rates for these services in advance; a phone at 30.00 where none are given."""
     plan = PlanFactory(client=client, **fields)
     for service_id, rate in (rates or {"phone": "30.00"}).items():
-        service = ServiceFactory(client=client, client_service_id=service_id)
-        PlanCharge.objects.create(plan=plan, service=service, rate_per_unit=Decimal(rate))
+        a_charge(plan, service_id, rate, currency=currency)
     return plan
+
+
+def a_charge(
+    plan: Plan,
+    service_id: str,
+    rate: str | None = None,
+    line_type: ChargeType = ChargeType.RECURRING,
+    *,
+    currency: str = "usd",
+    tiers: dict[str, str] | None = None,
+    **terms: Any,
+) -> PlanCharge:
+    """A charge of a plan at one rate, or at bands {where each begins: its rate}: `tiers={"0": "0.10", "100": "0.05"}`."""
+    service = ServiceFactory(client=plan.client, client_service_id=service_id)
+    charge = PlanCharge.objects.create(plan=plan, service=service, line_type=line_type)
+    bands = tuple(TierTerms(Decimal(start), Decimal(band_rate)) for start, band_rate in (tiers or {}).items())
+    if bands:
+        terms = {"model": "tiered", **terms}
+    add_price(charge, RateTerms(currency, None if rate is None else Decimal(rate), tiers=bands, **terms))
+    return charge
 
 
 def an_account(

@@ -6,15 +6,13 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.admin.options import InlineModelAdmin
 from django.db import transaction
-from django.db.models import ForeignKey, QuerySet
-from django.forms import BaseInlineFormSet, ModelChoiceField
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.admin import TabularInline
 
 from accounts.admin.clients import ADDRESS_FIELDS
 from accounts.admin.rows import MasterDataAdmin, ReadOnlyInline, link_to_page
-from accounts.models import Account, Contact, PaymentMethod, PlanCharge, PlanInstance, PlanInstancePrice
+from accounts.models import Account, Contact, PaymentMethod, PlanInstance
 from accounts.services import assign_plan, create_account, plans_changed
 
 
@@ -104,30 +102,6 @@ class PaymentMethodAdmin(MasterDataAdmin):
     autocomplete_fields = ["account"]
 
 
-class OwnPriceInline(TabularInline):
-    """Own prices, given once the plan is known: only its charges can be chosen."""
-
-    model = PlanInstancePrice
-    fields = ["charge", "rate_per_unit"]
-    extra = 0
-    hide_title = True
-    verbose_name = _("own price")
-    verbose_name_plural = _("own prices")
-
-    def get_formset(self, request: HttpRequest, obj: PlanInstance | None = None, **kwargs: Any) -> type[BaseInlineFormSet]:
-        formset = super().get_formset(request, obj, **kwargs)
-        charge = formset.form.base_fields.get("charge")
-        if isinstance(charge, ModelChoiceField) and obj is not None:
-            charge.queryset = PlanCharge.objects.filter(plan=obj.plan_id).select_related("service")
-        return formset
-
-    def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:
-        field = super().formfield_for_foreignkey(db_field, request, **kwargs)
-        if field is not None and hasattr(field.widget, "can_add_related"):
-            field.widget.can_add_related = False
-        return field
-
-
 @admin.register(PlanInstance)
 class PlanInstanceAdmin(MasterDataAdmin):
     """Every change of a plan instance moves its account's next bill date and version with it, under the account's lock."""
@@ -155,9 +129,6 @@ class PlanInstanceAdmin(MasterDataAdmin):
     def get_fixed_fields(self, obj: PlanInstance) -> Sequence[str]:
         """Days that are billed cannot begin on another day any more."""
         return [*self.fixed_fields, "start_date"] if obj.billed_through else self.fixed_fields
-
-    def get_inlines(self, request: HttpRequest, obj: PlanInstance | None) -> list[type[InlineModelAdmin]]:
-        return [OwnPriceInline] if obj else []
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:

@@ -61,7 +61,7 @@ class PlanChargeForm(forms.ModelForm):
 class PlanChargeInline(TabularInline):
     model = PlanCharge
     form = PlanChargeForm
-    fields = ["service", "rate_per_unit"]
+    fields = ["service", "line_type"]
     autocomplete_fields = ["service"]
     extra = 0
     hide_title = True
@@ -69,11 +69,11 @@ class PlanChargeInline(TabularInline):
 
 @admin.register(Plan)
 class PlanAdmin(MasterDataAdmin):
-    fields = ["client", ("client_plan_id", "name"), "currency", ("billing_interval", "term_months")]
-    # Plan instances were given to accounts of this client and currency.
-    fixed_fields = ["client", "currency"]
-    list_display = ["name", "client_plan_id", "client", "currency", "billing_interval", "term_months"]
-    list_filter = ["client", "currency", "billing_interval"]
+    fields = ["client", ("client_plan_id", "name"), ("billing_interval", "term_months")]
+    # Plan instances were given to accounts of this client.
+    fixed_fields = ["client"]
+    list_display = ["name", "client_plan_id", "client", "billing_interval", "term_months"]
+    list_filter = ["client", "billing_interval"]
     list_select_related = ["client"]
     search_fields = ["name", "client_plan_id"]
     autocomplete_fields = ["client"]

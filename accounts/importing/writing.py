@@ -5,8 +5,10 @@ Rows are written in bulk and so pass no full_clean: the values were checked when
 
 from collections.abc import Mapping, Sequence
 
+from django.db.models import Prefetch
+
 from accounts.importing.telco import CONTRACT_MONTHS, CURRENCY, OFFERS, Customer, Offer
-from accounts.kinds import AccountStatus, BillingInterval, ContactRole
+from accounts.kinds import AccountStatus, BillingInterval, ChargeType, ContactRole, RateModel
 from accounts.models import (
     Account,
     Client,
@@ -15,9 +17,13 @@ from accounts.models import (
     Plan,
     PlanCharge,
     PlanInstance,
-    PlanInstancePrice,
+    RateSchedule,
     Service,
 )
+from accounts.rates import RateTerms
+from accounts.services import add_price
+
+LIST_PRICES = Prefetch("charges__rates", RateSchedule.objects.filter(plan_instance=None))
 
 
 class CatalogueDiffers(Exception):
@@ -32,12 +38,17 @@ def plan_id(offer: Offer, term_months: int) -> str:
 def charges_on_file(client: Client) -> dict[str, PlanCharge]:
     """The catalogue's charges that the client has already, by plan id. Raises CatalogueDiffers."""
     listed = {plan_id(offer, term): offer for offer in OFFERS for term in CONTRACT_MONTHS.values()}
-    plans = Plan.objects.filter(client=client, client_plan_id__in=listed).prefetch_related("charges__service")
+    plans = Plan.objects.filter(client=client, client_plan_id__in=listed).prefetch_related("charges__service", LIST_PRICES)
     charges = {}
     for plan in plans:
         offer = listed[plan.client_plan_id]
-        found = [(charge.service.client_service_id, charge.rate_per_unit) for charge in plan.charges.all()]
-        if (plan.currency, plan.billing_interval, found) != (CURRENCY, 1, [(offer.service_id, offer.list_price)]):
+        found = [
+            (charge.service.client_service_id, charge.line_type, price.currency, price.model, price.rate_per_unit)
+            for charge in plan.charges.all()
+            for price in charge.rates.all()
+        ]
+        sold = (offer.service_id, ChargeType.RECURRING, CURRENCY, RateModel.PER_UNIT, offer.list_price)
+        if (plan.billing_interval, len(plan.charges.all()), found) != (1, 1, [sold]):
             price = f"{offer.name} at {offer.list_price} {CURRENCY} a month"
             raise CatalogueDiffers(f"plan {plan.client_plan_id} is on file, and does not charge {price}")
         (charges[plan.client_plan_id],) = plan.charges.all()
@@ -64,13 +75,12 @@ def _create_plan(service: Service, offer: Offer, term_months: int) -> None:
         client_plan_id=plan_id(offer, term_months),
         defaults={
             "name": f"{offer.name}, {term}",
-            "currency": CURRENCY,
             "billing_interval": BillingInterval.MONTHLY,
             "term_months": term_months,
         },
     )
     if created:
-        PlanCharge.objects.create(plan=plan, service=service, rate_per_unit=offer.list_price)
+        add_price(PlanCharge.objects.create(plan=plan, service=service), RateTerms(CURRENCY, offer.list_price))
 
 
 def known_ids(client: Client, customers: Sequence[Customer]) -> set[str]:
@@ -134,7 +144,9 @@ def _write_plan_instances(
             )
             instances.append(instance)
             if place == 0 and customer.own_price is not None:
-                own_prices.append(PlanInstancePrice(plan_instance=instance, charge=charge, rate_per_unit=customer.own_price))
+                own_prices.append(
+                    RateSchedule(plan_instance=instance, charge=charge, currency=CURRENCY, rate_per_unit=customer.own_price)
+                )
     # The own prices find the keys of their plan instances, which bulk_create has set by then.
     PlanInstance.objects.bulk_create(instances)
-    PlanInstancePrice.objects.bulk_create(own_prices)
+    RateSchedule.objects.bulk_create(own_prices)

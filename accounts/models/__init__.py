@@ -1,8 +1,9 @@
 """Who is billed, for what, and who is asking."""
 
-from accounts.models.accounts import Account, Contact, PaymentMethod, PlanInstance, PlanInstancePrice
+from accounts.models.accounts import Account, Contact, PaymentMethod, PlanInstance
 from accounts.models.catalogue import Plan, PlanCharge, Service, ServiceLocation
 from accounts.models.clients import Address, ApiKey, Client
+from accounts.models.rates import RateSchedule, RateTier
 from accounts.models.trail import Event, Receipt
 
 __all__ = [
@@ -16,7 +17,8 @@ __all__ = [
     "Plan",
     "PlanCharge",
     "PlanInstance",
-    "PlanInstancePrice",
+    "RateSchedule",
+    "RateTier",
     "Receipt",
     "Service",
     "ServiceLocation",

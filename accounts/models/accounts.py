@@ -6,7 +6,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.kinds import AccountStatus, ContactRole, PaymentMethodType
-from accounts.models.catalogue import Plan, PlanCharge
+from accounts.models.catalogue import Plan
 from accounts.models.clients import Address, Client
 from accounts.validators import validate_billing_day, validate_currency, validate_no_card_number, validate_significant_digits
 
@@ -42,12 +42,16 @@ class Account(models.Model):
     last_bill_date = models.DateField(
         null=True, blank=True, editable=False, help_text=_("Bill date of the newest cycle that was billed.")
     )
-    plans_version = models.PositiveIntegerField(
+    arrears_due_from = models.DateField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("First day whose usage and arrears no recurring invoice has charged yet. Empty: none has ever."),
+    )
+    billing_version = models.PositiveIntegerField(
         default=0,
         editable=False,
-        help_text=_(
-            "Counts the changes of the account's plan instances, so that an invoice planned before one is not recorded."
-        ),
+        help_text=_("Counts the changes of what the account is billed for: an invoice planned before one is not recorded."),
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -129,20 +133,3 @@ class PlanInstance(models.Model):
 
     def __str__(self) -> str:
         return f"{self.plan} of account {self.account_id}"
-
-
-class PlanInstancePrice(models.Model):
-    """A plan instance's own price for one charge of its plan, in place of the list price."""
-
-    plan_instance = models.ForeignKey(PlanInstance, on_delete=models.CASCADE, related_name="prices")
-    charge = models.ForeignKey(PlanCharge, on_delete=models.PROTECT, related_name="+")
-    rate_per_unit = models.DecimalField(
-        max_digits=20, decimal_places=10, validators=[MinValueValidator(0), validate_significant_digits]
-    )
-
-    class Meta:
-        ordering = ["id"]
-        constraints = [models.UniqueConstraint(fields=["plan_instance", "charge"], name="one_own_price_per_charge")]
-
-    def __str__(self) -> str:
-        return f"{self.charge.service} at {self.rate_per_unit.normalize():f}"

@@ -1,12 +1,10 @@
 """What a client sells: services, plans and what a plan charges for each service."""
 
-from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from accounts.kinds import BillingInterval
+from accounts.kinds import BillingInterval, ChargeType
 from accounts.models.clients import Address, Client
-from accounts.validators import validate_currency, validate_significant_digits
 
 
 class ServiceLocation(Address):
@@ -54,12 +52,14 @@ class Service(models.Model):
 
 
 class Plan(models.Model):
-    """Recurring charges in one currency, billed in advance every so many months. Its primary key is Aria's plan_no."""
+    """Charges for services, billed every so many months. Its primary key is Aria's plan_no.
+
+    It is offered in every currency in which all its charges have a rate.
+    """
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="plans")
     client_plan_id = models.CharField(max_length=100)
     name = models.CharField(max_length=200)
-    currency = models.CharField(max_length=3, validators=[validate_currency])
     billing_interval = models.PositiveSmallIntegerField(
         choices=BillingInterval, default=BillingInterval.MONTHLY, help_text=_("Months that one recurring charge covers.")
     )
@@ -79,20 +79,19 @@ class Plan(models.Model):
 
 
 class PlanCharge(models.Model):
-    """What a plan charges for one service: a rate per unit, recurring in advance (Aria's line type 1)."""
+    """What a plan charges for one service: in advance, in arrears, by usage, or once when the plan begins."""
 
     plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="charges")
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="+")
-    rate_per_unit = models.DecimalField(
-        max_digits=20,
-        decimal_places=10,
-        validators=[MinValueValidator(0), validate_significant_digits],
-        help_text=_("List price of one unit for one billing interval, in the plan's currency."),
+    line_type = models.PositiveSmallIntegerField(
+        choices=ChargeType, default=ChargeType.RECURRING, help_text=_("When it is charged, and the line type it makes.")
     )
 
     class Meta:
         ordering = ["id"]
-        constraints = [models.UniqueConstraint(fields=["plan", "service"], name="one_charge_per_plan_and_service")]
+        constraints = [
+            models.UniqueConstraint(fields=["plan", "service", "line_type"], name="one_charge_per_plan_service_and_type")
+        ]
 
     def __str__(self) -> str:
-        return f"{self.service} at {self.rate_per_unit.normalize():f}"
+        return f"{self.service}, {self.get_line_type_display()}"

@@ -17,7 +17,7 @@ from accounts.clock import today
 from accounts.models import Account
 from invoices.admin.amounts import amount
 from invoices.admin.batches import outcomes_by_client, tell
-from invoices.plan import BillingRequest
+from invoices.plan.facts import BillingRequest
 from invoices.services.approval_rules import APPROVE_PERMISSION
 from invoices.services.balances import account_balance
 from invoices.services.generating import generate_invoices

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 
 from accounts.models import Account, Client, Event, PlanInstance
 from accounts.periods import InstanceDates
+from accounts.services import DATE_COLUMNS, instances_with_dates
 from invoices.audit.rules import ROWS_AT_ONCE, of_client
 from invoices.kinds import LIVE_STATUSES, InvoiceKind, InvoiceStatus
 from invoices.models import BilledPeriod, Invoice
@@ -52,6 +53,7 @@ class AccountHistory(NamedTuple):
     bill_day: int | None
     next_bill_date: date | None
     last_bill_date: date | None
+    arrears_due_from: date | None
     instances: dict[int, InstanceDates]
     documents: list[LiveDocument]
     periods: list[LivePeriod]
@@ -71,11 +73,11 @@ def account_histories(client: Client | None) -> Iterator[AccountHistory]:
     """All accounts in the order of their numbers. Five queries, read side by side, and one account in memory."""
     accounts = _streamed(
         of_client(Account, "client", client).order_by("pk"),
-        ("pk", "client_acct_id", "bill_day", "next_bill_date", "last_bill_date"),
+        ("pk", "client_acct_id", "bill_day", "next_bill_date", "last_bill_date", "arrears_due_from"),
     )
     instances = _streamed(
-        of_client(PlanInstance, "account__client", client).order_by("account_id", "pk"),
-        ("account_id", "pk", "start_date", "end_date", "billed_through"),
+        instances_with_dates(of_client(PlanInstance, "account__client", client)).order_by("account_id", "pk"),
+        ("account_id", "pk", *DATE_COLUMNS),
     )
     documents = _streamed(
         of_client(Invoice, "account__client", client)
@@ -102,7 +104,7 @@ def account_histories(client: Client | None) -> Iterator[AccountHistory]:
         ("account_id", "after"),
     )
     mine = [_Dealt(rows) for rows in (instances, documents, periods, nothing_billed)]
-    for account_no, client_acct_id, bill_day, next_bill_date, last_bill_date in accounts:
+    for account_no, client_acct_id, bill_day, next_bill_date, last_bill_date, arrears_due_from in accounts:
         own_instances, own_documents, own_periods, own_events = (rows.of(account_no) for rows in mine)
         yield AccountHistory(
             account_no,
@@ -110,6 +112,7 @@ def account_histories(client: Client | None) -> Iterator[AccountHistory]:
             bill_day,
             next_bill_date,
             last_bill_date,
+            arrears_due_from,
             {number: InstanceDates(*dates) for number, *dates in own_instances},
             [LiveDocument._make(row) for row in own_documents],
             [LivePeriod._make(row) for row in own_periods],

@@ -68,7 +68,7 @@ def next_bill_dates(account: AccountHistory) -> Iterator[str]:
     if account.bill_day is None:
         due = None
     elif account.bill_day in DAYS_OF_A_MONTH:
-        due = next_bill_date(account.instances.values(), account.bill_day, account.last_bill_date)
+        due = next_bill_date(account.instances.values(), account.bill_day, account.last_bill_date, account.arrears_due_from)
     else:
         yield f"has the bill day {account.bill_day}"
         return

@@ -1,6 +1,8 @@
 """Nothing reaches across clients, accounts or currencies."""
 
-from accounts.models import PlanCharge, PlanInstance, PlanInstancePrice
+from django.db.models import Q
+
+from accounts.models import PlanCharge, PlanInstance, RateSchedule
 from invoices.audit.rules import Rule, differ
 from invoices.models import BilledPeriod, Invoice, InvoiceLine
 
@@ -43,10 +45,11 @@ CATALOGUE = (
         "account {account_id}: plan instance {pk} has plan {plan_id} of client {plan__client_id}",
     ),
     Rule(
-        PlanInstancePrice,
+        RateSchedule,
         "plan_instance__account__client",
         differ("charge__plan", "plan_instance__plan"),
         "account {plan_instance__account_id}: plan instance {plan_instance_id} has a price of plan {charge__plan_id}",
+        checked=Q(plan_instance__isnull=False),
     ),
     Rule(
         PlanCharge,
@@ -64,9 +67,11 @@ CURRENCIES = (
         "invoice {pk}: is in {currency}, but its account {account_id} is in {account__currency}",
     ),
     Rule(
-        PlanInstance,
-        "account__client",
-        differ("plan__currency", "account__currency"),
-        "account {account_id}: is in {account__currency}, but plan {plan_id} of plan instance {pk} is in {plan__currency}",
+        RateSchedule,
+        "plan_instance__account__client",
+        differ("currency", "plan_instance__account__currency"),
+        "account {plan_instance__account_id}: is in {plan_instance__account__currency}, but plan instance {plan_instance_id} "
+        "has a price of its own in {currency}",
+        checked=Q(plan_instance__isnull=False),
     ),
 )

@@ -102,7 +102,10 @@ class Invoice(models.Model):
 
 
 class InvoiceLine(models.Model):
-    """One line, with the story of its amount: rate x units x proration factor, rounded once."""
+    """One line, with the story of its amount: rate x units x proration factor, or a percent of a base, rounded once.
+
+    A line without a rate and a percent says in its explanation what it is: an amount off, or up to a minimum.
+    """
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")
     line_no = models.PositiveIntegerField(help_text=_("From 1."))
@@ -121,6 +124,15 @@ class InvoiceLine(models.Model):
         null=True,
         help_text=_("The plan's price, where the customer's own price replaced it."),
     )
+    rate_schedule_no = models.PositiveBigIntegerField(null=True, help_text=_("The price that held. It may be gone by now."))
+    tier_no = models.PositiveIntegerField(null=True, help_text=_("The band of a tiered or volume price, from 1."))
+    tier_from = models.DecimalField(max_digits=15, decimal_places=4, null=True, help_text=_("The band is of units above this."))
+    tier_to = models.DecimalField(max_digits=15, decimal_places=4, null=True, help_text=_("Its last unit. Empty: without end."))
+    percent = models.DecimalField(max_digits=9, decimal_places=6, null=True, help_text=_("Of a surcharge or coupon."))
+    base_amount = AmountField(null=True, help_text=_("What the percent is taken of."))
+    explanation = models.CharField(max_length=200, blank=True, help_text=_("What the columns do not say."))
+    order_no = models.PositiveBigIntegerField(null=True, help_text=_("The one-time charge that this line bills."))
+    coupon_code = models.CharField(max_length=50, blank=True)
     proration_factor = models.DecimalField(max_digits=12, decimal_places=10, default=1)
     proration_text = models.CharField(max_length=100, blank=True)
     amount = AmountField()
@@ -142,6 +154,30 @@ class InvoiceLine(models.Model):
 
     def __str__(self) -> str:
         return f"{self.line_no}. {self.description}"
+
+
+class CreditDetail(models.Model):
+    """What one line that takes off (a coupon, a service credit, what is above a maximum) takes off one line that charges.
+
+    A line is taxed on what these leave of it, and no line is credited below zero.
+    """
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="credit_details")
+    credit_line_no = models.PositiveIntegerField()
+    credited_line_no = models.PositiveIntegerField()
+    amount = AmountField(help_text=_("Above zero."))
+
+    class Meta:
+        ordering = ["invoice", "credit_line_no", "credited_line_no"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["invoice", "credit_line_no", "credited_line_no"], name="one_credit_detail_per_pair"
+            ),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="credit_detail_has_an_amount"),
+        ]
+
+    def __str__(self) -> str:
+        return f"line {self.credit_line_no} on line {self.credited_line_no}"
 
 
 class TaxDetail(models.Model):

@@ -10,12 +10,15 @@ from django.utils import timezone
 from accounts.callers import Caller
 from accounts.models import Client, PlanInstance
 from accounts.periods import InstanceDates, next_bill_date
+from accounts.services import DATE_COLUMNS, instances_with_dates
 from accounts.storage import update_rows
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
 from invoices.fingerprints import TERM_FIELDS, Content, fingerprint, moved_parts
 from invoices.kinds import InvoiceStatus, SeriesKind
 from invoices.models import Invoice
+from invoices.plan import billed_to_after
+from invoices.plan.facts import BillingState
 from invoices.services.approval_rules import check_four_eyes
 from invoices.services.discarding import Remarks
 from invoices.services.numbers import take_numbers
@@ -28,6 +31,7 @@ ISSUE_FIELDS = ("invoice_date", "due_date", "series", "number", "document_number
 
 def approve_locked(
     invoices: Sequence[Invoice],
+    states: Mapping[int, BillingState],
     *,
     client: Client,
     caller: Caller,
@@ -45,7 +49,7 @@ def approve_locked(
             approved.append(invoice)
         except BillingError as error:
             refused.append(Outcome(invoice.account_id, invoice.pk, error=error))
-    _move_dates(approved, contents)
+    _move_dates(approved, states, contents)
     _issue(approved, contents, client=client, caller=caller, today=today, remarks=remarks)
     return [*(Outcome(invoice.account_id, invoice.pk) for invoice in approved), *refused]
 
@@ -58,11 +62,11 @@ def _check_seen(invoice_no: int, seen: str | None, content: Content) -> None:
         raise BillingError(ErrorCode.DOCUMENT_MOVED, f"invoice {invoice_no}, moved: {', '.join(moved)}", field="fingerprint")
 
 
-def _move_dates(invoices: Sequence[Invoice], contents: Mapping[int, Content]) -> None:
+def _move_dates(invoices: Sequence[Invoice], states: Mapping[int, BillingState], contents: Mapping[int, Content]) -> None:
     """Moves the accounts to where these invoices leave them, from their plan instances as they are now, under the lock."""
     instances: dict[int, dict[int, InstanceDates]] = defaultdict(dict)
     rows = PlanInstance.objects.filter(account__in=[invoice.account_id for invoice in invoices]).order_by("pk")
-    for account_no, number, *dates in rows.values_list("account_id", "pk", "start_date", "end_date", "billed_through"):
+    for account_no, number, *dates in instances_with_dates(rows).values_list("account_id", "pk", *DATE_COLUMNS):
         instances[account_no][number] = InstanceDates._make(dates)
     moves = []
     for invoice in invoices:
@@ -70,8 +74,9 @@ def _move_dates(invoices: Sequence[Invoice], contents: Mapping[int, Content]) ->
         billed_through = [(number, end) for number, _, end in contents[invoice.pk].periods]
         for number, end in billed_through:
             mine[number] = mine[number]._replace(billed_through=end)
-        due = next_bill_date(mine.values(), invoice.bill_day, invoice.bill_date)
-        moves.append(AccountDates(invoice.account_id, invoice.bill_day, due, invoice.bill_date, billed_through))
+        billed_to = billed_to_after(states[invoice.account_id], invoice.kind, invoice.bill_date)
+        due = next_bill_date(mine.values(), invoice.bill_day, *billed_to)
+        moves.append(AccountDates(invoice.account_id, invoice.bill_day, due, billed_to, billed_through))
     move_dates(moves)
 
 

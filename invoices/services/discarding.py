@@ -9,6 +9,7 @@ from accounts.models import Client
 from accounts.trail import Act, record_acts
 from invoices.kinds import InvoiceStatus
 from invoices.models import Invoice
+from invoices.services.claims import release_claims
 
 
 class Remarks(NamedTuple):
@@ -26,13 +27,15 @@ class Remarks(NamedTuple):
 def discard_locked(
     client: Client, invoices: Mapping[int, int], caller: Caller, at: datetime, remarks: Remarks | None = None
 ) -> None:
-    """Discards pending invoices, given by account. They keep their lines and never get a number; no date moves."""
+    """Discards pending invoices, given by account. They keep their lines and never get a number; no date moves,
+    and what they held waits for the next one."""
     if not invoices:
         return
     remarks = remarks or Remarks()
     Invoice.objects.filter(pk__in=invoices.values(), status=InvoiceStatus.PENDING).update(
         status=InvoiceStatus.DISCARDED, **remarks.columns()
     )
+    release_claims(list(invoices.values()))
     record_acts(
         client,
         caller,

@@ -3,20 +3,30 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from datetime import date
-from decimal import Decimal
 from typing import NamedTuple
 
 from django.db.models import Max
 
 from accounts.kinds import ContactRole
-from accounts.models import Account, Client, Contact, PlanCharge, PlanInstance, PlanInstancePrice, ServiceLocation
-from accounts.periods import InstanceDates
+from accounts.models import Account, Client, Contact, ServiceLocation
 from invoices.kinds import InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
-from invoices.plan import AccountFacts, BillingState, ChargeFacts, InstanceFacts
+from invoices.plan.facts import AccountFacts, BillingState
+from invoices.services.extras import read_coupons, read_credits, read_orders, read_surcharges, with_extras
+from invoices.services.instance_facts import read_instances
 from invoices.tax_engines.protocol import TaxAddress
 
-STATE_FIELDS = ("id", "status", "is_test", "currency", "bill_day", "next_bill_date", "last_bill_date", "plans_version")
+STATE_FIELDS = (
+    "id",
+    "status",
+    "is_test",
+    "currency",
+    "bill_day",
+    "next_bill_date",
+    "last_bill_date",
+    "arrears_due_from",
+    "billing_version",
+)
 PARTY_FIELDS = ("name", "company", "address1", "address2", "city", "region", "postal_code", "country")
 BILL_TO_ROLES = (ContactRole.BILLING.value, ContactRole.ACCOUNT.value, ContactRole.STATEMENT.value, ContactRole.OTHER.value)
 
@@ -47,32 +57,45 @@ class Facts(NamedTuple):
     locations: dict[int, TaxAddress]
 
 
-def read_facts(client: Client, account_nos: Collection[int], replacing: Collection[int] = ()) -> Facts:
-    """The facts of a client's accounts. Invoices in `replacing` are about to be discarded, and count as if they were."""
+def read_facts(
+    client: Client, account_nos: Collection[int], replacing: Collection[int] = (), *, all_usage: bool = False
+) -> Facts:
+    """The facts of a client's accounts. Invoices in `replacing` are about to be discarded, and count as if they were.
+
+    Usage is read up to the bill date, or all of it.
+    """
     rows = list(
-        Account.objects.filter(client=client, pk__in=account_nos).values_list(
-            *STATE_FIELDS, "invoice_approval_required", "payment_terms_days"
+        with_extras(Account.objects.filter(client=client, pk__in=account_nos), replacing).values_list(
+            *STATE_FIELDS, "invoice_approval_required", "payment_terms_days", "has_orders", "has_coupons", "has_credits"
         )
     )
-    found = [row[0] for row in rows]
-    instances = _instances(found)
-    documents = _documents(found, replacing)
-    contacts = _contacts(found)
+    width = len(STATE_FIELDS)
+    states = {row[0]: BillingState._make(row[:width]) for row in rows}
+    instances = read_instances(states, replacing, all_usage=all_usage)
+    surcharges = read_surcharges(client)
+    orders = read_orders([row[0] for row in rows if row[width + 2]], replacing)
+    coupons = read_coupons([row[0] for row in rows if row[width + 3]], replacing)
+    credits = read_credits([row[0] for row in rows if row[width + 4]], replacing)
+    documents = _documents(list(states), replacing)
+    contacts = _contacts(list(states))
     taxed_roles = client.taxable_address_order.split(",")
     accounts, taxed_contacts = {}, {}
-    for *state_row, approval_required, terms_days in rows:
-        state = BillingState._make(state_row)
-        mine = contacts.get(state.account_no, [])
+    for number, *_, approval_required, terms_days, _, _, _ in rows:
+        mine = contacts.get(number, [])
         bill_to = _first(mine, BILL_TO_ROLES)
         taxed = _first(mine, taxed_roles)
         if taxed is not None:
             taxed_contacts[taxed.contact_pk] = taxed.address
-        accounts[state.account_no] = AccountFacts(
-            state=state,
+        accounts[number] = AccountFacts(
+            state=states[number],
             approval_required=approval_required,
             payment_terms_days=client.payment_terms_days if terms_days is None else terms_days,
-            instances=tuple(instances.get(state.account_no, ())),
-            **documents.get(state.account_no, Documents())._asdict(),
+            instances=tuple(instances.get(number, ())),
+            orders=tuple(orders.get(number, ())),
+            surcharges=surcharges,
+            coupons=tuple(coupons.get(number, ())),
+            credits=tuple(credits.get(number, ())),
+            **documents.get(number, Documents())._asdict(),
             bill_to=bill_to.party if bill_to else {},
             bill_to_contact_no=bill_to.contact_pk if bill_to else None,
             taxed_contact_no=taxed.contact_pk if taxed else None,
@@ -119,85 +142,6 @@ def _documents(account_nos: list[int], replacing: Collection[int]) -> dict[int, 
                 mine = mine._replace(advance_bill_date=bill_date)
         documents[account_no] = mine
     return documents
-
-
-def _instances(account_nos: list[int]) -> dict[int, list[InstanceFacts]]:
-    rows = list(
-        PlanInstance.objects.filter(account__in=account_nos)
-        .order_by("account_id", "pk")
-        .values_list(
-            "account_id",
-            "pk",
-            "start_date",
-            "end_date",
-            "billed_through",
-            "plan_id",
-            "units",
-            "po_num",
-            "plan__name",
-            "plan__billing_interval",
-            "plan__currency",
-        )
-    )
-    charges = _charges({row[5] for row in rows})
-    own_prices = _own_prices(account_nos)
-    instances: dict[int, list[InstanceFacts]] = defaultdict(list)
-    for account_no, number, start, end, billed_through, plan_no, units, po_num, plan_name, interval, currency in rows:
-        prices = own_prices.get(number)
-        listed = charges.get(plan_no, ())
-        instances[account_no].append(
-            InstanceFacts(
-                number,
-                InstanceDates(start, end, billed_through),
-                plan_name,
-                interval,
-                currency,
-                units,
-                po_num,
-                tuple(_at_own_price(charge_no, charge, prices) for charge_no, charge in listed)
-                if prices
-                else tuple(charge for _, charge in listed),
-            )
-        )
-    return instances
-
-
-def _charges(plan_nos: Iterable[int]) -> dict[int, list[tuple[int, ChargeFacts]]]:
-    rows = (
-        PlanCharge.objects.filter(plan__in=plan_nos)
-        .order_by("plan_id", "pk")
-        .values_list(
-            "plan_id",
-            "pk",
-            "service_id",
-            "service__name",
-            "service__gl_code",
-            "service__tax_category",
-            "service__tax_inclusive",
-            "service__location_id",
-            "rate_per_unit",
-        )
-    )
-    charges: dict[int, list[tuple[int, ChargeFacts]]] = defaultdict(list)
-    for plan_no, charge_no, *row in rows:
-        charges[plan_no].append((charge_no, ChargeFacts._make([*row, None])))
-    return charges
-
-
-def _own_prices(account_nos: list[int]) -> dict[int, dict[int, Decimal]]:
-    rows = PlanInstancePrice.objects.filter(plan_instance__account__in=account_nos).values_list(
-        "plan_instance_id", "charge_id", "rate_per_unit"
-    )
-    prices: dict[int, dict[int, Decimal]] = defaultdict(dict)
-    for instance_no, charge_no, rate in rows:
-        prices[instance_no][charge_no] = rate
-    return prices
-
-
-def _at_own_price(charge_no: int, charge: ChargeFacts, prices: dict[int, Decimal]) -> ChargeFacts:
-    if charge_no not in prices:
-        return charge
-    return charge._replace(rate=prices[charge_no], list_rate=charge.rate)
 
 
 def _contacts(account_nos: list[int]) -> dict[int, list[ContactFacts]]:

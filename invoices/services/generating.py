@@ -7,7 +7,7 @@ from accounts.callers import Caller
 from accounts.models import Account, Client
 from accounts.trail import record_acts, refusal
 from billing_site.errors import BillingError
-from invoices.plan import BillingRequest
+from invoices.plan.facts import BillingRequest
 from invoices.services.outcomes import Outcome
 from invoices.services.planning import preview_invoices
 from invoices.services.recording import Recording, record_plans

@@ -14,7 +14,7 @@ from accounts.trail import record_acts, refusal
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import TRANSITIONS, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
-from invoices.plan import BillingRequest
+from invoices.plan.facts import BillingRequest, BillingState
 from invoices.services.approval_rules import check_may_approve
 from invoices.services.approving import approve_locked
 from invoices.services.batches import write_in_halves
@@ -32,7 +32,7 @@ class Chosen(NamedTuple):
     account_no: int
 
 
-WriteLocked = Callable[[list[Invoice]], list[Outcome]]
+WriteLocked = Callable[[list[Invoice], Mapping[int, BillingState]], list[Outcome]]
 
 
 def approve_invoices(
@@ -57,7 +57,7 @@ def discard_invoices(
 ) -> list[Outcome]:
     """Discards pending invoices: their accounts are as before, and the same cycle can be billed again."""
 
-    def discard(invoices: list[Invoice]) -> list[Outcome]:
+    def discard(invoices: list[Invoice], states: Mapping[int, BillingState]) -> list[Outcome]:
         by_account = {invoice.account_id: invoice.pk for invoice in invoices}
         discard_locked(client, by_account, caller, timezone.now(), remarks)
         return [Outcome(account_no, invoice_no) for account_no, invoice_no in by_account.items()]
@@ -165,7 +165,7 @@ def _write(chosen: Sequence[Chosen], status: InvoiceStatus, write_locked: WriteL
         elif status not in TRANSITIONS[InvoiceStatus(invoice.status)]:
             refused.append(_not_pending(invoice.pk, invoice.account_id, invoice.status))
             del invoices[invoice.pk]
-    return [*write_locked(list(invoices.values())), *refused]
+    return [*write_locked(list(invoices.values()), locked), *refused]
 
 
 def _not_pending(invoice_no: int, account_no: int, status: str) -> Outcome:

@@ -5,7 +5,8 @@ from collections.abc import Collection
 
 from accounts.models import Client
 from billing_site.errors import BillingError, ErrorCode
-from invoices.plan import AccountFacts, BillingRequest, plan_charges, with_taxes
+from invoices.plan import plan_charges, with_taxes
+from invoices.plan.facts import AccountFacts, BillingRequest
 from invoices.services.facts import read_facts
 from invoices.services.outcomes import Outcome
 from invoices.services.taxation import quote_taxes

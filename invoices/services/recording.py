@@ -15,9 +15,11 @@ from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import RunResult, SeriesKind
 from invoices.models import Invoice, RunOutcome
-from invoices.plan import BillingRequest, BillingState, InvoicePlan, check_billable
+from invoices.plan import BilledTo, InvoicePlan, check_billable
+from invoices.plan.facts import BillingRequest, BillingState
 from invoices.services.approval_rules import must_wait
 from invoices.services.batches import write_in_halves
+from invoices.services.claims import hold_claims
 from invoices.services.discarding import Remarks, discard_locked
 from invoices.services.facts import lock_states, pending_invoices
 from invoices.services.numbers import take_numbers
@@ -48,7 +50,7 @@ class AccountDates(NamedTuple):
     account_no: int
     bill_day: int
     next_bill_date: date | None
-    last_bill_date: date
+    billed_to: BilledTo
     billed_through: Sequence[tuple[int, date]]
 
 
@@ -74,6 +76,7 @@ def _write(recording: Recording, ready: Sequence[Outcome]) -> list[Outcome]:
     waiting = {plan.account_no for plan in billed if _must_wait(recording, plan)}
     move_dates([_dates_after(plan) for plan in plans if plan.account_no not in waiting])
     _insert(recording, billed, numbers, waiting, at)
+    hold_claims([(numbers[plan.account_no], plan.claims) for plan in billed])
     _record_nothing_billed(recording, plans, at)
     _write_run_outcomes(recording, plans, numbers)
     return [
@@ -125,7 +128,7 @@ def _dates_after(plan: InvoicePlan) -> AccountDates:
         plan.account_no,
         plan.bill_day,
         plan.next_bill_date,
-        plan.bill_date,
+        plan.billed_to,
         [(period.plan_instance_no, period.end) for period in plan.periods],
     )
 
@@ -134,8 +137,8 @@ def move_dates(accounts: Sequence[AccountDates]) -> None:
     """Moves accounts and their plan instances past the cycle that is billed: two statements, however many."""
     update_rows(
         Account,
-        ("bill_day", "next_bill_date", "last_bill_date"),
-        [(dates.account_no, dates.bill_day, dates.next_bill_date, dates.last_bill_date) for dates in accounts],
+        ("bill_day", "next_bill_date", "last_bill_date", "arrears_due_from"),
+        [(dates.account_no, dates.bill_day, dates.next_bill_date, *dates.billed_to) for dates in accounts],
     )
     update_rows(PlanInstance, ("billed_through",), [moved for dates in accounts for moved in dates.billed_through])
 
@@ -182,7 +185,7 @@ def _record_nothing_billed(recording: Recording, plans: Sequence[InvoicePlan], a
         recording.client,
         recording.caller,
         [
-            Act("account.nothing_to_bill", plan.account_no, after={"bill_date": str(plan.bill_date)})
+            Act("account.nothing_to_bill", plan.account_no, after={"bill_date": str(plan.bill_date), "kind": plan.kind.value})
             for plan in plans
             if not plan.lines
         ],

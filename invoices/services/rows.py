@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from accounts.models import Client
 from accounts.storage import insert_rows
 from invoices.fingerprints import (
+    CREDIT_FIELDS,
     LINE_FIELDS,
     PARTY_FIELDS,
     PERIOD_FIELDS,
@@ -16,8 +17,9 @@ from invoices.fingerprints import (
     fingerprint,
 )
 from invoices.kinds import InvoiceStatus, SeriesKind
-from invoices.models import BilledPeriod, Invoice, InvoiceLine, TaxDetail
-from invoices.plan import InvoicePlan, LineDraft
+from invoices.models import BilledPeriod, CreditDetail, Invoice, InvoiceLine, TaxDetail
+from invoices.plan import InvoicePlan
+from invoices.plan.drafts import LineDraft
 from invoices.services.discarding import Remarks
 
 STANDING_FIELDS = (
@@ -33,6 +35,7 @@ STANDING_FIELDS = (
 )
 INVOICE_FIELDS = (*TERM_FIELDS, *PARTY_FIELDS, *STANDING_FIELDS)
 INVOICE_LINE_FIELDS = ("invoice_id", *LINE_FIELDS)
+CREDIT_DETAIL_FIELDS = ("invoice_id", *CREDIT_FIELDS)
 TAX_DETAIL_FIELDS = ("invoice_id", *TAX_FIELDS)
 BILLED_PERIOD_FIELDS = ("invoice_id", *PERIOD_FIELDS)
 
@@ -61,8 +64,8 @@ def content_of(client: Client, plan: InvoicePlan, issued: Issue | None = None) -
         facts.state.currency,
         plan.bill_date,
         plan.bill_day,
-        min(starts),
-        max(ends),
+        min(starts, default=plan.bill_date),
+        max(ends, default=plan.bill_date),
         plan.tax_date,
         issued.invoice_date if issued else None,
         facts.payment_terms_days,
@@ -78,6 +81,7 @@ def content_of(client: Client, plan: InvoicePlan, issued: Issue | None = None) -
         terms=terms,
         parties=(client.pk, plan.account_no, seller_of(client), facts.bill_to),
         lines=[_line(plan, line) for line in plan.lines],
+        credits=plan.credits,
         taxes=plan.taxes,
         periods=plan.periods,
     )
@@ -110,6 +114,15 @@ def _line(plan: InvoicePlan, line: LineDraft) -> tuple[Any, ...]:
         line.units,
         line.rate_per_unit,
         line.list_rate_per_unit,
+        line.rate_schedule_no,
+        line.tier_no,
+        line.tier_from,
+        line.tier_to,
+        line.percent,
+        line.base_amount,
+        line.explanation,
+        line.order_no,
+        line.coupon_code,
         line.proration_factor,
         line.proration_text,
         line.amount,
@@ -126,7 +139,7 @@ def _line(plan: InvoicePlan, line: LineDraft) -> tuple[Any, ...]:
 def insert_documents(
     contents: Sequence[tuple[int, Content]], *, generated_by: str, remarks: Remarks, at: datetime, approved: frozenset[int]
 ) -> None:
-    """Writes documents with their lines, taxes and periods: four statements, however many."""
+    """Writes documents with their lines, credits, taxes and periods: five statements, however many."""
     insert_rows(
         Invoice,
         INVOICE_FIELDS,
@@ -148,18 +161,21 @@ def insert_documents(
         ],
     )
     insert_rows(InvoiceLine, INVOICE_LINE_FIELDS, [(no, *row) for no, content in contents for row in content.lines])
+    insert_rows(CreditDetail, CREDIT_DETAIL_FIELDS, [(no, *row) for no, content in contents for row in content.credits])
     insert_rows(TaxDetail, TAX_DETAIL_FIELDS, [(no, *row) for no, content in contents for row in content.taxes])
     insert_rows(BilledPeriod, BILLED_PERIOD_FIELDS, [(no, *row) for no, content in contents for row in content.periods])
 
 
 def stored_contents(invoice_nos: Sequence[int]) -> dict[int, Content]:
-    """Documents as they stand in the database: four queries, however many."""
+    """Documents as they stand in the database: five queries, however many."""
     headers = Invoice.objects.filter(pk__in=invoice_nos).order_by("pk").values_list("pk", *TERM_FIELDS, *PARTY_FIELDS)
     contents = {
-        number: Content(tuple(row[: len(TERM_FIELDS)]), tuple(row[len(TERM_FIELDS) :]), [], [], []) for number, *row in headers
+        number: Content(tuple(row[: len(TERM_FIELDS)]), tuple(row[len(TERM_FIELDS) :]), [], [], [], [])
+        for number, *row in headers
     }
     children = (
         ("lines", InvoiceLine, LINE_FIELDS, ("line_no",)),
+        ("credits", CreditDetail, CREDIT_FIELDS, ("credit_line_no", "credited_line_no")),
         ("taxes", TaxDetail, TAX_FIELDS, ("tax_line_no", "taxed_line_no")),
         ("periods", BilledPeriod, PERIOD_FIELDS, ("plan_instance",)),
     )

@@ -16,7 +16,7 @@ from billing_site.errors import ErrorCode
 from invoices.calculation import ZERO, rounded
 from invoices.kinds import RunResult
 from invoices.models import BillingRun, RunOutcome
-from invoices.plan import BillingRequest
+from invoices.plan.facts import BillingRequest
 from invoices.services.generating import generate_invoices
 from invoices.services.outcomes import Outcome
 

@@ -41,13 +41,14 @@ def _request(
         lines=tuple(
             TaxableLine(
                 line.line_no,
-                line.amount,
+                plan.left[line.line_no],
                 line.tax_category,
                 line.tax_inclusive,
                 locations.get(line.location_no) if line.location_no is not None else None,
                 ship_to,
             )
             for line in plan.lines
+            if line.line_no in plan.left
         ),
     )
 

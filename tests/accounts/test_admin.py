@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.keys import find_key
-from accounts.models import Account, ApiKey, Client, Contact, Plan, PlanInstance, PlanInstancePrice, Service, ServiceLocation
+from accounts.models import Account, ApiKey, Client, Contact, Plan, PlanInstance, Service, ServiceLocation
 from invoices.models import Invoice
 from tests.factories import AccountFactory, ClientFactory, ServiceFactory, a_plan, an_account, an_instance
 
@@ -118,14 +118,16 @@ def test_a_plan_instance_moves_its_account(admin_client, acme):
     response = admin_client.post(add_url(PlanInstance), instance_data(account, a_plan(acme)))
     assert response.status_code == 302
     account.refresh_from_db()
-    assert (account.bill_day, account.next_bill_date, account.plans_version) == (10, JAN_10, 1)
+    assert (account.bill_day, account.next_bill_date, account.billing_version) == (10, JAN_10, 1)
 
 
 def test_a_plan_of_another_currency_is_an_error_on_the_form(admin_client, acme):
     plan = a_plan(acme, currency="eur")
     response = admin_client.post(add_url(PlanInstance), instance_data(AccountFactory(client=acme), plan))
     assert response.status_code == 200
-    assert errors(response)["plan"] == ["The plan's currency is not the account's: eur and usd"]
+    assert errors(response)["plan"] == [
+        "The currency is not the account's: Basic has no price in usd for Phone, Recurring, in advance"
+    ]
     assert not PlanInstance.objects.exists()
 
 
@@ -144,7 +146,7 @@ def test_an_end_date_moves_the_account(admin_client, phone):
     data = instance_data(phone, instance.plan, end_date="2026-02-09", **NO_PRICES)
     assert admin_client.post(change_url(instance), data).status_code == 302
     phone.refresh_from_db()
-    assert (phone.next_bill_date, phone.plans_version) == (None, 2)
+    assert (phone.next_bill_date, phone.billing_version) == (None, 2)
 
 
 def test_an_end_before_the_start_is_an_error_on_the_form(admin_client, phone):
@@ -182,7 +184,7 @@ def test_an_own_price_moves_the_accounts_version(admin_client, phone):
     assert admin_client.post(change_url(instance), data).status_code == 302
     assert instance.prices.get().rate_per_unit == Decimal("27.50")
     phone.refresh_from_db()
-    assert phone.plans_version == 2
+    assert phone.billing_version == 2
 
 
 def test_an_own_price_for_a_charge_of_another_plan_is_an_error_on_the_form(admin_client, phone):
@@ -204,7 +206,7 @@ def test_a_deleted_plan_instance_moves_its_account(admin_client, phone, door):
         data = {"action": "delete_selected", "_selected_action": [gone.pk], "post": "yes"}
         admin_client.post(list_url(PlanInstance), data)
     phone.refresh_from_db()
-    assert (phone.next_bill_date, phone.plans_version) == (date(2026, 3, 5), 3)
+    assert (phone.next_bill_date, phone.billing_version) == (date(2026, 3, 5), 3)
 
 
 # Catalogue

@@ -163,9 +163,9 @@ def test_a_catalogue_is_built_and_an_account_takes_a_plan_at_its_own_price(acme,
             ],
         },
     )
-    assert [(row["service"], row["rate_per_unit"]) for row in plan["charges"]] == [
-        (phone["id"], "30.0000000000"),
-        (tv["id"], "9.5000000000"),
+    assert [(row["service"], row["line_type"], row["rates"][0]["rate_per_unit"]) for row in plan["charges"]] == [
+        (phone["id"], 1, "30.0000000000"),
+        (tv["id"], 1, "9.5000000000"),
     ]
     account = create(api, "accounts", {"client_acct_id": "C-1", "currency": "usd"})
     instance = create(
@@ -191,7 +191,10 @@ def test_a_catalogue_is_built_and_an_account_takes_a_plan_at_its_own_price(acme,
         date(2026, 12, 31),
         "PO 7",
     )
-    assert [(price.charge.service.name, price.rate_per_unit) for price in stored.prices.all()] == [("Phone", 28), ("TV", 9)]
+    assert [(price.charge.service.name, price.rate_per_unit) for price in stored.own_rates.order_by("pk")] == [
+        ("Phone", 28),
+        ("TV", 9),
+    ]
     assert Service.objects.get(client_service_id="phone").location_id == location["id"]
     assert api.get(f"{API}/accounts/{account['acct_no']}/").json()["next_bill_date"] == "2026-01-15"
     assert api.get(f"{API}/plan-instances/{instance['id']}/").json() == instance

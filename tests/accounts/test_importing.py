@@ -17,9 +17,9 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.importing.customers import ImportRefused, import_customers
 from accounts.importing.telco import BadValues, read_customer
-from accounts.models import Account, Contact, PaymentMethod, Plan, PlanCharge, PlanInstance, PlanInstancePrice, Service
+from accounts.models import Account, Contact, PaymentMethod, Plan, PlanCharge, PlanInstance, RateSchedule, Service
 from accounts.periods import InstanceDates, next_bill_date
-from accounts.services import instance_dates
+from accounts.services import DATE_COLUMNS, instances_with_dates
 from tests.factories import AccountFactory
 
 CUSTOMER_FILE = settings.BASE_DIR / "data" / "telco_customers.csv"
@@ -85,11 +85,15 @@ def imported(client, **changes):
     return Account.objects.get(client=client)
 
 
+OWN_PRICES = RateSchedule.objects.filter(plan_instance__isnull=False)
+
+
 def prices(account):
     """What each plan instance of an account charges, the list price or its own."""
-    own = {price.plan_instance_id: price.rate_per_unit for price in PlanInstancePrice.objects.all()}
+    own = {price.plan_instance_id: price.rate_per_unit for price in OWN_PRICES.all()}
+    listed = dict(RateSchedule.objects.filter(plan_instance=None).values_list("charge__plan_id", "rate_per_unit"))
     return {
-        instance.plan.client_plan_id: own.get(instance.pk, instance.plan.charges.get().rate_per_unit)
+        instance.plan.client_plan_id: own.get(instance.pk, listed[instance.plan_id])
         for instance in account.plan_instances.all()
     }
 
@@ -106,14 +110,14 @@ def test_a_customer_becomes_an_account_with_contact_payment_method_and_a_plan_in
     method = PaymentMethod.objects.get(account=account)
     assert (method.type, method.token) == ("electronic_check", "tok_7590-VHVEG")
     assert prices(account) == {"phone-12": Decimal(20), "dsl-12": Decimal(25), "online-backup-12": Decimal(5)}
-    assert not PlanInstancePrice.objects.exists()
+    assert not OWN_PRICES.exists()
 
 
 @pytest.mark.parametrize(("monthly", "base"), [("45.75", "20.75"), ("54.80", "29.80"), ("25.01", "0.01")])
 def test_the_difference_from_the_list_is_an_own_price_of_the_internet_line(acme, monthly, base):
     account = imported(acme, MonthlyCharges=monthly)
     assert prices(account) == {"phone-12": Decimal(20), "dsl-12": Decimal(base), "online-backup-12": Decimal(5)}
-    own = PlanInstancePrice.objects.get()
+    own = OWN_PRICES.get()
     assert own.charge.service.client_service_id == "dsl"
 
 
@@ -206,7 +210,7 @@ def test_the_catalogue_has_a_plan_for_each_service_and_term(acme):
         ("streaming-tv", "4090", "digital"),
         ("streaming-movies", "4100", "digital"),
     }
-    assert Plan.objects.filter(client=acme, currency="usd", billing_interval=1).count() == 30
+    assert Plan.objects.filter(client=acme, charges__rates__currency="usd", billing_interval=1).count() == 30
     assert PlanCharge.objects.count() == 30
     assert Plan.objects.get(client_plan_id="fibre-12").name == "Fibre internet, 12 months"
 
@@ -222,7 +226,7 @@ def test_each_client_has_a_catalogue_and_accounts_of_its_own(acme, umbra):
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_it_refuses_a_catalogue_in_which_a_price_was_changed(acme, dry_run):
     imported(acme)
-    PlanCharge.objects.filter(plan__client_plan_id="dsl-12").update(rate_per_unit=Decimal("26.00"))
+    RateSchedule.objects.filter(charge__plan__client_plan_id="dsl-12").update(rate_per_unit=Decimal("26.00"))
     message, _ = refused(acme, a_file(a_line(customerID="NEW")), dry_run=dry_run)
     assert message == ("plan dsl-12 is on file, and does not charge DSL internet at 25.00 usd a month; nothing was imported")
 
@@ -243,14 +247,13 @@ def test_the_real_file_is_imported_to_the_cent_and_once_only(acme, real_rows):
     assert (summary.customers, summary.created, summary.already_there) == (7043, 7043, 0)
     assert summary.monthly_amount == Decimal("456116.60")
     assert summary.plan_instances == PlanInstance.objects.count() == 29202
-    assert summary.own_prices == PlanInstancePrice.objects.count() == 6862
+    assert summary.own_prices == OWN_PRICES.count() == 6862
 
-    own = dict(PlanInstancePrice.objects.values_list("plan_instance_id", "rate_per_unit"))
+    own = dict(OWN_PRICES.values_list("plan_instance_id", "rate_per_unit"))
     monthly = defaultdict(Decimal)
-    for pk, customer_id, rate in PlanInstance.objects.values_list(
-        "pk", "account__client_acct_id", "plan__charges__rate_per_unit"
-    ):
-        monthly[customer_id] += own.get(pk, rate)
+    listed = dict(RateSchedule.objects.filter(plan_instance=None).values_list("charge__plan_id", "rate_per_unit"))
+    for pk, customer_id, plan_no in PlanInstance.objects.values_list("pk", "account__client_acct_id", "plan_id"):
+        monthly[customer_id] += own.get(pk, listed[plan_no])
     assert monthly == {customer_id: Decimal(row["MonthlyCharges"]) for customer_id, row in real_rows.items()}
     assert sum(monthly.values()) == Decimal("456116.60")
     assert min(own.values()) > 0
@@ -275,7 +278,8 @@ def test_the_dates_of_real_customers_agree_with_the_rule_for_the_next_bill_date(
         run(acme, io.BytesIO(b"".join(islice(file, 1 + 1500))))
     assert {int(real_rows[one]["tenure"]) for one in Account.objects.values_list("client_acct_id", flat=True)} == set(range(73))
     for account in Account.objects.prefetch_related("plan_instances"):
-        dates = instance_dates(account.plan_instances.all())
+        rows = instances_with_dates(account.plan_instances.all()).values_list(*DATE_COLUMNS)
+        dates = [InstanceDates._make(row) for row in rows]
         assert account.next_bill_date == next_bill_date(dates, account.bill_day, account.last_bill_date)
         assert account.next_bill_date == date(2026, 1, account.bill_day)
         start = dates[0].start

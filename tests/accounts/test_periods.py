@@ -73,7 +73,7 @@ def test_a_cycle_is_whole_from_a_bill_day_and_a_stub_from_any_other(start, bill_
 
 def test_an_instance_that_began_late_gets_its_catch_up_days_and_the_cycle():
     late = InstanceDates(date(2026, 1, 20), None, None)
-    assert [(p.start, p.end, p.days, p.full_days) for p in cycles_due(late, date(2026, 2, 1), 1, 1)] == [
+    assert [(p.start, p.end, p.days, p.full_days) for p in cycles_due(late, date(2026, 2, 1), 1)] == [
         (date(2026, 1, 20), date(2026, 1, 31), 12, 31),
         (date(2026, 2, 1), date(2026, 2, 28), 28, 28),
     ]
@@ -81,7 +81,7 @@ def test_an_instance_that_began_late_gets_its_catch_up_days_and_the_cycle():
 
 def test_an_instance_that_began_months_ago_gets_a_period_for_each_month():
     late = InstanceDates(date(2025, 11, 20), None, None)
-    assert [(p.start, p.days, p.full_days) for p in cycles_due(late, date(2026, 2, 1), 1, 1)] == [
+    assert [(p.start, p.days, p.full_days) for p in cycles_due(late, date(2026, 2, 1), 1)] == [
         (date(2025, 11, 20), 11, 30),
         (date(2025, 12, 1), 31, 31),
         (date(2026, 1, 1), 31, 31),
@@ -100,12 +100,12 @@ def test_an_instance_that_began_months_ago_gets_a_period_for_each_month():
 )
 def test_an_instance_that_ends_gets_the_days_it_has(end, expected):
     ending = InstanceDates(date(2026, 1, 1), end, date(2026, 1, 31))
-    assert [(p.start, p.end, p.full_days) for p in cycles_due(ending, date(2026, 2, 1), 1, 1)] == expected
+    assert [(p.start, p.end, p.full_days) for p in cycles_due(ending, date(2026, 2, 1), 1)] == expected
 
 
 def test_an_instance_that_is_billed_ahead_has_no_cycle_due():
-    quarterly = InstanceDates(date(2026, 1, 1), None, date(2026, 3, 31))
-    assert list(cycles_due(quarterly, date(2026, 2, 1), 1, 3)) == []
+    quarterly = InstanceDates(date(2026, 1, 1), None, date(2026, 3, 31), 3)
+    assert list(cycles_due(quarterly, date(2026, 2, 1), 1)) == []
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,10 @@ from django.urls import reverse
 from accounts.callers import Caller
 from accounts.kinds import FourEyes
 from accounts.models import Account, Contact, Event, PaymentMethod, PlanInstance, Receipt, ServiceLocation
-from accounts.services import set_own_price
+from accounts.rates import RateTerms
+from accounts.services import add_price
 from invoices.models import BillingRun, Invoice, InvoiceLine, NumberSeries, RunOutcome
-from invoices.plan import BillingRequest
+from invoices.plan.facts import BillingRequest
 from invoices.services.generating import generate_invoice
 from invoices.services.runs import continue_run, start_run
 from tests.factories import TaxRateFactory, a_plan, an_account
@@ -70,7 +71,7 @@ def everything(acme, key_caller, process):
     account = an_account(acme)
     PaymentMethod.objects.create(account=account, type="mailed_check")
     instance = account.plan_instances.get()
-    set_own_price(instance, instance.plan.charges.get(), 25)
+    add_price(instance.plan.charges.get(), RateTerms("usd", 25), instance)
     an_account(acme, is_test=True)
     continue_run(start_run(client=acme, today=JAN_10, caller=process), caller=process)
 

@@ -13,7 +13,7 @@ from accounts.models import Account, Event
 from accounts.receipts import claim_for
 from billing_site.errors import BillingError
 from invoices.models import Invoice, NumberSeries
-from invoices.plan import BillingRequest
+from invoices.plan.facts import BillingRequest
 from invoices.services import batches
 from invoices.services.generating import generate_invoice, generate_invoices
 from invoices.services.pending import approve_invoices
@@ -143,7 +143,7 @@ def test_a_plan_change_between_planning_and_recording_voids_the_plan(monkeypatch
     original = batches.limit_lock_wait
 
     def change_first(seconds):
-        at_once(lambda _: Account.objects.filter(pk=account.pk).update(plans_version=99), 1)
+        at_once(lambda _: Account.objects.filter(pk=account.pk).update(billing_version=99), 1)
         original(seconds)
 
     monkeypatch.setattr(batches, "limit_lock_wait", change_first)

@@ -10,7 +10,7 @@ import time_machine
 from django.test import Client as Browser
 
 from accounts.keys import create_key
-from accounts.models import Account, Client, Event, Receipt
+from accounts.models import Account, Client, Event, Receipt, Service
 from accounts.services import assign_plan
 from invoices.models import Invoice
 from tests.factories import AccountFactory, PlanFactory, a_plan, an_account
@@ -409,7 +409,7 @@ def test_a_failed_tax_engine_refuses_the_invoice_and_says_so_in_its_own_words(ac
 
 def test_what_is_unexpected_is_logged_and_never_shown(acme, call, caplog):
     account = an_account(acme)
-    with mock.patch("invoices.viewsets.generate_invoice", side_effect=RuntimeError("a secret")):
+    with mock.patch("invoices.viewsets.documents.generate_invoice", side_effect=RuntimeError("a secret")):
         answer = call(acct_no=account.pk)
     assert answer == {"error_code": 1001, "error_msg": "unexpected error", **NOTHING}
     assert "RuntimeError: a secret" in caplog.text
@@ -417,11 +417,12 @@ def test_what_is_unexpected_is_logged_and_never_shown(acme, call, caplog):
 
 def test_a_bar_in_a_message_is_replaced(acme, call):
     account = an_account(acme)
-    plan = a_plan(acme, {"tv": "5"}, name="a|b", currency="eur")
-    instance = assign_plan(account=account, plan=a_plan(acme, {"tv": "5"}), start_date=date(2026, 1, 10))
-    type(instance).objects.filter(pk=instance.pk).update(plan=plan)
+    plan = a_plan(acme, {"tv": "5"})
+    assign_plan(account=account, plan=plan, start_date=date(2026, 1, 10))
+    plan.charges.get().rates.update(currency="eur")
+    Service.objects.filter(client_service_id="tv").update(name="a|b")
     answer = call(acct_no=account.pk)
-    assert (answer["error_code"], "a/b" in answer["error_msg"]) == (90007, True)
+    assert (answer["error_code"], "a/b" in answer["error_msg"]) == (90011, True)
 
 
 # Receipts.

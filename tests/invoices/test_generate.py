@@ -7,11 +7,12 @@ import pytest
 
 from accounts.clock import offset_to, today
 from accounts.models import Account, Event, PlanInstance
+from accounts.rates import RateTerms
 from accounts.receipts import claim_for
 from accounts.services import assign_plan
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import BilledPeriod, Invoice, InvoiceLine, NumberSeries, TaxDetail
-from invoices.plan import BillingRequest
+from invoices.plan.facts import BillingRequest
 from invoices.services.generating import generate_invoice, generate_invoices
 from invoices.services.pending import approve_invoices
 from invoices.services.planning import preview_invoices
@@ -107,7 +108,9 @@ def test_a_line_tells_its_story(acme, process):
     PlanInstance.objects.all().delete()
     location = acme.service_locations.create(client_service_location_id="HQ", country="US")
     plan.charges.get().service.__class__.objects.update(location=location)
-    an_instance(account, plan, JAN_10, units=D("2.5"), po_num="PO-7", prices={plan.charges.get(): D("18.1234567890")})
+    an_instance(
+        account, plan, JAN_10, units=D("2.5"), po_num="PO-7", prices={plan.charges.get(): RateTerms("usd", D("18.1234567890"))}
+    )
     line = bill(account, process).lines.get()
     assert (line.plan_name, line.gl_code, line.tax_category, line.po_num) == ("Phone plan", "4000", "standard", "PO-7")
     assert (line.units, line.rate_per_unit, line.list_rate_per_unit) == (D("2.5"), D("18.123456789"), D(20))

@@ -12,9 +12,9 @@ from rest_framework.test import APIClient
 from accounts.callers import Caller
 from accounts.clock import today
 from accounts.keys import create_key
-from accounts.models import Account, Client, Event
+from accounts.models import Account, Client, Event, RateSchedule
 from invoices.models import Invoice
-from invoices.plan import BillingRequest
+from invoices.plan.facts import BillingRequest
 from invoices.services.generating import generate_invoice
 from invoices.services.runs import continue_run, start_run
 from tests.factories import PlanFactory, TaxRateFactory, a_plan, an_account
@@ -60,6 +60,12 @@ def pending(account, **request):
     return billed(account, force_pending=True, **request)
 
 
+# What a line at a plain rate has nothing of.
+NO_STORY = {
+    **dict.fromkeys(["tier_no", "tier_from", "tier_to", "percent", "base_amount", "order_no"]),
+    "explanation": "",
+    "coupon_code": "",
+}
 LINES = [
     {
         "line_no": 1,
@@ -71,6 +77,7 @@ LINES = [
         "units": "1",
         "rate_per_unit": "30",
         "list_rate_per_unit": None,
+        **NO_STORY,
         "proration_factor": "1",
         "proration_text": "",
         "amount": "30.00",
@@ -90,6 +97,7 @@ LINES = [
         "units": None,
         "rate_per_unit": None,
         "list_rate_per_unit": None,
+        **NO_STORY,
         "proration_factor": "1",
         "proration_text": "",
         "amount": "3.00",
@@ -100,7 +108,7 @@ LINES = [
         "ship_from_location": None,
     },
 ]
-KEYS = ("service", "plan_instance", "bill_to_contact", "ship_to_contact")
+KEYS = ("service", "plan_instance", "rate_schedule_no", "bill_to_contact", "ship_to_contact")
 
 
 def check_document(shown, account):
@@ -109,7 +117,9 @@ def check_document(shown, account):
     lines = [dict(line) for line in shown["lines"]]
     keys = [[line.pop(name) for name in KEYS] for line in lines]
     assert lines == LINES
-    assert keys == [[instance.plan.charges.get().service_id, instance.pk, contact.pk, contact.pk], [None] * 4]
+    charge = instance.plan.charges.get()
+    assert keys == [[charge.service_id, instance.pk, charge.rates.get().pk, contact.pk, contact.pk], [None] * 5]
+    assert shown["credit_details"] == []
     assert shown["tax_details"] == [
         {
             "tax_line_no": 2,
@@ -348,7 +358,7 @@ def test_a_pending_invoice_is_discarded(acme, api):
 def test_a_pending_invoice_is_regenerated_as_a_new_one(acme, api):
     account = an_account(acme)
     number = pending(account)
-    account.plan_instances.get().plan.charges.update(rate_per_unit=20)
+    RateSchedule.objects.update(rate_per_unit=20)
     shown = post(api, f"{number}/regenerate/", {"custom_status_label": "new price"})
     assert shown["invoice_no"] != number
     assert (shown["status"], shown["total_amount"], shown["custom_status_label"]) == ("pending", "20.00", "new price")

@@ -8,12 +8,12 @@ from django.contrib.auth import get_user_model
 
 from accounts.callers import Caller
 from accounts.keys import create_key
-from accounts.models import Event, PlanCharge, PlanInstance
+from accounts.models import Event, PlanInstance, RateSchedule
 from accounts.services import end_plan_instance
 from billing_site.errors import ErrorCode
 from invoices.fingerprints import fingerprint
 from invoices.models import Invoice
-from invoices.plan import BillingRequest
+from invoices.plan.facts import BillingRequest
 from invoices.services.balances import account_balance
 from invoices.services.discarding import Remarks
 from invoices.services.generating import generate_invoice
@@ -44,7 +44,7 @@ def approve(invoice, caller, **options):
 
 def test_approval_issues_what_was_stored_and_moves_the_account(acme, process, alice):
     invoice = a_pending(acme, process)
-    PlanCharge.objects.update(rate_per_unit=D(99))  # a later price does not change what waits
+    RateSchedule.objects.update(rate_per_unit=D(99))  # a later price does not change what waits
     account = invoice.account
     assert account_balance(account) == 0
     assert approve(invoice, alice).error is None
@@ -119,7 +119,7 @@ def test_discarding_leaves_the_account_as_before_and_the_cycle_can_be_billed_aga
 
 def test_regenerating_replaces_the_invoice_for_the_same_cycle_at_todays_prices(acme, process, alice):
     invoice = a_pending(acme, process, alt_bill_day=15)
-    PlanCharge.objects.update(rate_per_unit=D(62))
+    RateSchedule.objects.update(rate_per_unit=D(62))
     (outcome,) = regenerate_invoices(
         client=acme, invoice_nos=[invoice.pk], caller=alice, today=JAN_14, remarks=Remarks(client_notes="new price")
     )

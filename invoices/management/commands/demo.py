@@ -25,7 +25,7 @@ from invoices.kinds import InvoiceStatus, RunResult
 from invoices.management.commands.audit import report_lines
 from invoices.management.commands.bill import bill_with_progress, run_summary
 from invoices.models import Invoice, TaxRate
-from invoices.plan import BillingRequest
+from invoices.plan.facts import BillingRequest
 from invoices.services.balances import account_balance
 from invoices.services.generating import generate_invoice
 from invoices.services.pending import approve_invoices

@@ -20,7 +20,7 @@ from accounts.receipts import claim_for
 from accounts.resources import ClientResource, CreateReadResource, ReadResource
 from billing_site.errors import ErrorCode
 from invoices.models import BillingRun, Invoice, RunOutcome, TaxRate
-from invoices.serializers import (
+from invoices.serializers.documents import (
     ApprovalArguments,
     BillingRunDetailSerializer,
     BillingRunSerializer,

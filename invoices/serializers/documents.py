@@ -14,9 +14,9 @@ from accounts.fields import LongField, TrueFalseField
 from accounts.serializers import ClientRowSerializer
 from billing_site.errors import ErrorCode
 from invoices.calculation import rounded
-from invoices.fingerprints import LINE_FIELDS, PARTY_FIELDS, TAX_FIELDS, TERM_FIELDS, Content, fingerprint
+from invoices.fingerprints import CREDIT_FIELDS, LINE_FIELDS, PARTY_FIELDS, TAX_FIELDS, TERM_FIELDS, Content, fingerprint
 from invoices.models import BillingRun, RunOutcome, TaxRate
-from invoices.plan import BillingRequest
+from invoices.plan.facts import BillingRequest
 from invoices.services.discarding import Remarks
 from invoices.services.outcomes import Outcome
 from invoices.services.runs import count_refusals, count_results, run_totals
@@ -98,9 +98,9 @@ def remarks_of(arguments: Mapping[str, Any]) -> Remarks:
 class AmountField(serializers.ReadOnlyField):
     """An amount as text, in the precision of the currency of its document."""
 
-    def get_attribute(self, instance: Any) -> str:
-        amount: Decimal = get_attribute(instance, self.source_attrs)
-        return f"{rounded(amount, get_attribute(instance, ['currency'])):f}"
+    def get_attribute(self, instance: Any) -> str | None:
+        amount: Decimal | None = get_attribute(instance, self.source_attrs)
+        return None if amount is None else f"{rounded(amount, get_attribute(instance, ['currency'])):f}"
 
 
 class PlainDecimalField(serializers.ReadOnlyField):
@@ -153,6 +153,15 @@ class LineSerializer(serializers.Serializer):
     units = PlainDecimalField()
     rate_per_unit = PlainDecimalField()
     list_rate_per_unit = PlainDecimalField()
+    rate_schedule_no = serializers.ReadOnlyField()
+    tier_no = serializers.ReadOnlyField()
+    tier_from = PlainDecimalField()
+    tier_to = PlainDecimalField()
+    percent = PlainDecimalField()
+    base_amount = AmountField()
+    explanation = serializers.ReadOnlyField()
+    order_no = serializers.ReadOnlyField()
+    coupon_code = serializers.ReadOnlyField()
     proration_factor = PlainDecimalField()
     proration_text = serializers.ReadOnlyField()
     amount = AmountField()
@@ -163,6 +172,14 @@ class LineSerializer(serializers.Serializer):
     ship_from_location = serializers.ReadOnlyField(source="ship_from_location_id")
     bill_to_contact = serializers.ReadOnlyField(source="bill_to_contact_id")
     ship_to_contact = serializers.ReadOnlyField(source="ship_to_contact_id")
+
+
+class CreditDetailSerializer(serializers.Serializer):
+    """What a line that takes off takes off a line that charges."""
+
+    credit_line_no = serializers.ReadOnlyField()
+    credited_line_no = serializers.ReadOnlyField()
+    amount = AmountField()
 
 
 class TaxDetailSerializer(serializers.Serializer):
@@ -183,6 +200,7 @@ class ContentSerializer(serializers.Serializer):
     seller = serializers.ReadOnlyField()
     bill_to = serializers.ReadOnlyField()
     lines = LineSerializer(many=True)
+    credit_details = CreditDetailSerializer(many=True)
     tax_details = TaxDetailSerializer(many=True)
     fingerprint = serializers.ReadOnlyField()
 
@@ -194,8 +212,11 @@ def document_of(content: Content) -> dict[str, Any]:
         **dict(zip(PARTY_FIELDS, content.parties, strict=True)),
     }
     currency = document["currency"]
-    document["lines"] = [{**dict(zip(LINE_FIELDS, row, strict=True)), "currency": currency} for row in content.lines]
-    document["tax_details"] = [{**dict(zip(TAX_FIELDS, row, strict=True)), "currency": currency} for row in content.taxes]
+    parts = (("lines", LINE_FIELDS), ("credits", CREDIT_FIELDS), ("taxes", TAX_FIELDS))
+    document["lines"], document["credit_details"], document["tax_details"] = (
+        [{**dict(zip(fields, row, strict=True)), "currency": currency} for row in getattr(content, part)]
+        for part, fields in parts
+    )
     document["fingerprint"] = fingerprint(content)
     return document
 

@@ -1,0 +1,126 @@
+"""What a charge costs: rate schedules and their bands."""
+
+from datetime import date
+
+from django.core.validators import MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.kinds import BANDED_MODELS, RateModel
+from accounts.models.accounts import PlanInstance
+from accounts.models.catalogue import PlanCharge
+from accounts.validators import validate_billing_day, validate_currency, validate_significant_digits
+
+FROM_THE_BEGINNING = date(1900, 1, 1)
+
+
+class RateField(models.DecimalField):
+    """The price of one unit: up to 10 decimals, in 15 significant digits."""
+
+    def __init__(self, **options: object) -> None:
+        validators = [MinValueValidator(0), validate_significant_digits]
+        super().__init__(**{"validators": validators, **options, "max_digits": 20, "decimal_places": 10})  # type: ignore[arg-type]
+
+
+class RateSchedule(models.Model):
+    """The price of a charge in one currency: the plan's list price, or a plan instance's own price in place of it.
+
+    Of the schedules that are valid on a day the one that began last holds, so a price for a month may stand over one
+    without an end. Which day counts: the first day of the period that is charged.
+    """
+
+    charge = models.ForeignKey(PlanCharge, on_delete=models.CASCADE, related_name="rates")
+    plan_instance = models.ForeignKey(
+        PlanInstance,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="own_rates",
+        help_text=_("Whose own price it is. Empty: the list price."),
+    )
+    currency = models.CharField(max_length=3, validators=[validate_currency])
+    model = models.CharField(max_length=10, choices=RateModel, default=RateModel.PER_UNIT)
+    rate_per_unit = RateField(
+        null=True, blank=True, help_text=_("The rate, or the fee of a flat one. Empty where the bands have rates of their own.")
+    )
+    minimum_amount = models.DecimalField(
+        max_digits=15,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("A whole period is charged at least so much. Part of a period: its part of it."),
+    )
+    maximum_amount = models.DecimalField(
+        max_digits=15,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_("A whole period is charged at most so much. Part of a period: its part of it."),
+    )
+    valid_from = models.DateField(default=FROM_THE_BEGINNING, validators=[validate_billing_day])
+    valid_to = models.DateField(
+        null=True, blank=True, validators=[validate_billing_day], help_text=_("Last day. Empty: runs on.")
+    )
+
+    class Meta:
+        ordering = ["charge", "currency", "valid_from", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["charge", "currency", "valid_from"],
+                condition=Q(plan_instance__isnull=True),
+                name="one_list_rate_per_day_it_begins",
+            ),
+            models.UniqueConstraint(
+                fields=["plan_instance", "charge", "currency", "valid_from"],
+                condition=Q(plan_instance__isnull=False),
+                name="one_own_rate_per_day_it_begins",
+            ),
+            models.CheckConstraint(
+                condition=Q(model__in=BANDED_MODELS, rate_per_unit__isnull=True)
+                | (~Q(model__in=BANDED_MODELS) & Q(rate_per_unit__isnull=False)),
+                name="a_rate_or_bands",
+            ),
+            models.CheckConstraint(
+                condition=Q(maximum_amount__isnull=True)
+                | Q(minimum_amount__isnull=True)
+                | Q(maximum_amount__gte=F("minimum_amount")),
+                name="rate_minimum_below_maximum",
+            ),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")), name="rate_ends_after_start"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        if self.rate_per_unit is None:
+            return f"{self.get_model_display()} in {self.currency}"
+        return f"{self.rate_per_unit.normalize():f} {self.currency}"
+
+
+class RateTier(models.Model):
+    """A band of units at one rate: from above `from_unit` through the `from_unit` of the next band. The last has no end.
+
+    Only where a band begins is stored, so bands can neither overlap nor leave a gap.
+    """
+
+    schedule = models.ForeignKey(RateSchedule, on_delete=models.CASCADE, related_name="tiers")
+    from_unit = models.DecimalField(
+        max_digits=15,
+        decimal_places=4,
+        validators=[MinValueValidator(0), validate_significant_digits],
+        help_text=_("Units above this one, up to the next band's, have this rate. The first band begins at 0."),
+    )
+    rate_per_unit = RateField()
+
+    class Meta:
+        ordering = ["schedule", "from_unit"]
+        constraints = [
+            models.UniqueConstraint(fields=["schedule", "from_unit"], name="one_band_per_unit_it_begins"),
+            models.CheckConstraint(condition=Q(from_unit__gte=0), name="band_begins_at_0_or_above"),
+        ]
+
+    def __str__(self) -> str:
+        return f"above {self.from_unit.normalize():f} at {self.rate_per_unit.normalize():f}"

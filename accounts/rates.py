@@ -1,0 +1,117 @@
+"""PURE: the price of a charge as a value: its terms, its bands, and which of several prices holds on a day."""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+from itertools import pairwise
+from typing import NamedTuple
+
+from accounts.kinds import BANDED_MODELS, RateModel
+from billing_site.errors import BillingError, ErrorCode
+
+ZERO = Decimal(0)
+
+
+class Band(NamedTuple):
+    """Units above `from_unit` through `to_unit` (None: without end) at one rate. Bands are numbered from 1."""
+
+    tier_no: int
+    from_unit: Decimal
+    to_unit: Decimal | None
+    rate: Decimal
+
+
+class Rates(NamedTuple):
+    """One price of a charge in one currency. A rate that is the same for all units is a single band."""
+
+    schedule_no: int
+    currency: str
+    model: str
+    bands: tuple[Band, ...]
+    minimum: Decimal | None = None
+    maximum: Decimal | None = None
+    valid_from: date = date.min
+    valid_to: date | None = None
+
+    @property
+    def is_banded(self) -> bool:
+        return self.model in BANDED_MODELS
+
+    def is_valid(self, currency: str, day: date) -> bool:
+        return self.currency == currency and self.valid_from <= day and (self.valid_to is None or day <= self.valid_to)
+
+
+def bands_of(tiers: Iterable[tuple[Decimal, Decimal]]) -> tuple[Band, ...]:
+    """Bands from where each begins and its rate: each runs to where the next one begins."""
+    ordered = sorted(tiers)
+    ends: list[Decimal | None] = [from_unit for from_unit, _ in ordered[1:]]
+    return tuple(
+        Band(number, from_unit, to_unit, rate)
+        for number, ((from_unit, rate), to_unit) in enumerate(zip(ordered, [*ends, None], strict=True), 1)
+    )
+
+
+def rates_on(day: date, currency: str, prices: Iterable[Rates]) -> Rates | None:
+    """Of the prices that are valid on a day, the one that began last."""
+    return max((one for one in prices if one.is_valid(currency, day)), key=lambda one: one.valid_from, default=None)
+
+
+class TierTerms(NamedTuple):
+    """A band as it is asked for. `to_unit` may be left out: it is where the next band begins."""
+
+    from_unit: Decimal
+    rate_per_unit: Decimal
+    to_unit: Decimal | None = None
+
+
+class RateTerms(NamedTuple):
+    """A price as it is asked for, before it is stored."""
+
+    currency: str
+    rate_per_unit: Decimal | None = None
+    model: str = RateModel.PER_UNIT.value
+    tiers: tuple[TierTerms, ...] = ()
+    minimum_amount: Decimal | None = None
+    maximum_amount: Decimal | None = None
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+def check_terms(terms: RateTerms) -> None:
+    """A flat fee and a rate per unit have one rate, tiered and volume prices have bands that join from 0 on."""
+    if terms.model in BANDED_MODELS:
+        if terms.rate_per_unit is not None:
+            raise _wrong("rate_per_unit", f"a {terms.model} price has its rates in its bands")
+        check_bands(terms.tiers)
+    else:
+        if terms.tiers:
+            raise _wrong("tiers", f"a {terms.model} price has no bands")
+        if terms.rate_per_unit is None:
+            raise BillingError(ErrorCode.MISSING_PARAMETER, field="rate_per_unit")
+
+
+def check_bands(tiers: Sequence[TierTerms]) -> None:
+    """Bands begin at 0, and each begins where the one before it ends: no units are priced twice, and none are not priced."""
+    if not tiers:
+        raise BillingError(ErrorCode.MISSING_PARAMETER, field="tiers")
+    ordered = sorted(tiers, key=lambda tier: tier.from_unit)
+    if ordered[0].from_unit != ZERO:
+        raise _wrong("tiers", f"units up to {shown_units(ordered[0].from_unit)} have no band; the first begins at 0")
+    for one, after in pairwise(ordered):
+        begin, end = after.from_unit, one.to_unit
+        if one.from_unit == begin:
+            raise _wrong("tiers", f"two bands begin at {shown_units(begin)}")
+        if end is not None and end > begin:
+            raise _wrong("tiers", f"bands overlap: one ends at {shown_units(end)}, the next begins at {shown_units(begin)}")
+        if end is not None and end < begin:
+            raise _wrong("tiers", f"units from {shown_units(end)} to {shown_units(begin)} have no band")
+    if ordered[-1].to_unit is not None:
+        raise _wrong("tiers", f"units above {shown_units(ordered[-1].to_unit)} have no band; the last has no end")
+
+
+def _wrong(field: str, message: str) -> BillingError:
+    return BillingError(ErrorCode.RATE_TERMS, message, field=field)
+
+
+def shown_units(units: Decimal) -> str:
+    return f"{units.normalize():f}"

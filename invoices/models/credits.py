@@ -1,0 +1,192 @@
+"""What is added to charges and taken off them: surcharges, coupons and service credits, and where each was used.
+
+What is left of a credit or coupon is counted from its uses on pending and approved invoices, never stored: a discarded
+invoice gives it back.
+"""
+
+from typing import Any
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Account, Client, Service
+from accounts.validators import validate_billing_day, validate_currency, validate_significant_digits
+from invoices.models.documents import AmountField, Invoice
+
+POSITIVE = [MinValueValidator(0), validate_significant_digits]
+
+
+class PercentField(models.DecimalField):
+    """0 to 100 percent."""
+
+    def __init__(self, **options: Any) -> None:
+        validators = [MinValueValidator(0), MaxValueValidator(100)]
+        super().__init__(**{"validators": validators, **options, "max_digits": 9, "decimal_places": 6})
+
+
+def percent_or_amount(name: str) -> models.CheckConstraint:
+    """Either a percent from above 0 to 100, or an amount above 0 in a currency."""
+    percent = Q(percent__gt=0, percent__lte=100, amount__isnull=True, currency="")
+    amount = Q(percent__isnull=True, amount__gt=0) & ~Q(currency="")
+    return models.CheckConstraint(
+        condition=percent | amount,
+        name=name,
+        violation_error_message=_("Give a percent from above 0 to 100, or an amount above 0 and its currency."),
+    )
+
+
+class PercentOrAmount(models.Model):
+    """A share of what is charged for some services, or an amount, between two days."""
+
+    name = models.CharField(max_length=200, help_text=_("What invoices call it."))
+    percent = PercentField(null=True, blank=True)
+    amount = AmountField(null=True, blank=True, validators=POSITIVE)
+    currency = models.CharField(max_length=3, blank=True, validators=[validate_currency], help_text=_("Of the amount."))
+    services = models.ManyToManyField(
+        Service, blank=True, related_name="+", help_text=_("Only what is charged for these. None chosen: everything.")
+    )
+    valid_from = models.DateField(validators=[validate_billing_day])
+    valid_to = models.DateField(
+        null=True, blank=True, validators=[validate_billing_day], help_text=_("Last day. Empty: runs on.")
+    )
+
+    class Meta:
+        abstract = True
+
+
+class Surcharge(PercentOrAmount):
+    """Added to every invoice that charges for its services: a percent of these charges, or an amount once an invoice.
+
+    It counts on the bill date, on charges before coupons and credits, and not on other surcharges.
+    """
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="surcharges")
+    service = models.ForeignKey(
+        Service, on_delete=models.PROTECT, related_name="+", help_text=_("Its own service: decides GL code and tax.")
+    )
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            percent_or_amount("surcharge_percent_or_amount"),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")), name="surcharge_ends_after_start"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Coupon(PercentOrAmount):
+    """A discount that accounts redeem between two days, each once. Then it is taken off so many invoices, or every one."""
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="coupons")
+    code = models.CharField(max_length=50)
+    gl_code = models.CharField(_("GL code"), max_length=50, blank=True)
+    cycles = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text=_("How many invoices of an account it is taken off. Empty: every one, for ever."),
+    )
+    max_redemptions = models.PositiveIntegerField(
+        null=True, blank=True, help_text=_("How many accounts may redeem it. Empty: any number.")
+    )
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["client", "code"], name="one_coupon_per_code"),
+            percent_or_amount("coupon_percent_or_amount"),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")), name="coupon_ends_after_start"
+            ),
+            models.CheckConstraint(condition=Q(cycles__isnull=True) | Q(cycles__gte=1), name="coupon_has_a_cycle"),
+        ]
+
+    def __str__(self) -> str:
+        return self.code
+
+
+class CouponRedemption(models.Model):
+    """An account has redeemed a coupon. Redemptions of a coupon are numbered from 1, up to its limit."""
+
+    coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="redemptions")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="coupon_redemptions")
+    redemption_no = models.PositiveIntegerField(editable=False)
+    redeemed_on = models.DateField(editable=False)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "coupon"], name="a_coupon_once_per_account"),
+            models.UniqueConstraint(fields=["coupon", "redemption_no"], name="one_redemption_per_number"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.coupon} by account {self.account_id}"
+
+
+class CouponUse(models.Model):
+    """A redeemed coupon on an invoice, with the line that shows it."""
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="coupon_uses")
+    redemption = models.ForeignKey(CouponRedemption, on_delete=models.PROTECT, related_name="uses")
+    line_no = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ["invoice", "line_no"]
+        constraints = [models.UniqueConstraint(fields=["invoice", "redemption"], name="a_coupon_once_per_invoice")]
+
+    def __str__(self) -> str:
+        return f"{self.redemption_id} on line {self.line_no}"
+
+
+class ServiceCredit(models.Model):
+    """An amount that is taken off an account's charges before tax, until nothing is left of it or it expires."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="service_credits")
+    amount = AmountField(validators=POSITIVE, help_text=_("In the account's currency."))
+    reason = models.CharField(max_length=200)
+    gl_code = models.CharField(_("GL code"), max_length=50, blank=True)
+    service = models.ForeignKey(
+        Service,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text=_("Only what is charged for this service. Empty: everything."),
+    )
+    expires_on = models.DateField(
+        null=True, blank=True, validators=[validate_billing_day], help_text=_("Last bill date it is used for. Empty: never.")
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.CheckConstraint(condition=Q(amount__gt=0), name="service_credit_has_an_amount")]
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class CreditUse(models.Model):
+    """What an invoice has taken from a service credit, and the line that shows it."""
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="credit_uses")
+    credit = models.ForeignKey(ServiceCredit, on_delete=models.PROTECT, related_name="uses")
+    line_no = models.PositiveIntegerField()
+    amount = AmountField()
+
+    class Meta:
+        ordering = ["invoice", "line_no"]
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "credit"], name="a_credit_once_per_invoice"),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="credit_use_has_an_amount"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount.normalize():f} of credit {self.credit_id}"

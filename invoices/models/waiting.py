@@ -1,0 +1,96 @@
+"""What waits to be billed: usage and one-time charges. Each row names the invoice that holds it.
+
+A pending invoice holds what is on it; discarding lets go of it, approval keeps it.
+"""
+
+from decimal import Decimal
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Account, Client, PlanInstance, Service
+from accounts.models.rates import RateField
+from accounts.validators import validate_billing_day, validate_significant_digits
+from invoices.models.documents import Invoice
+
+MOST_UNITS = Decimal("999999999.9999")
+
+
+class UnitsField(models.DecimalField):
+    """A number of units, more than none: 4 decimals, and no more than a billion."""
+
+    def __init__(self, **options: object) -> None:
+        validators = [MinValueValidator(Decimal("0.0001")), MaxValueValidator(MOST_UNITS), validate_significant_digits]
+        super().__init__(**{"validators": validators, **options, "max_digits": 15, "decimal_places": 4})  # type: ignore[arg-type]
+
+
+class Usage(models.Model):
+    """So many units of a service, used at a moment under a plan instance that charges for its usage."""
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
+    record_id = models.CharField(max_length=100, help_text=_("The client's own id of the record: it is taken once."))
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="usage")
+    plan_instance = models.ForeignKey(PlanInstance, on_delete=models.PROTECT, related_name="usage", db_index=False)
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="+", db_index=False)
+    units = UnitsField()
+    used_at = models.DateTimeField()
+    used_on = models.DateField(
+        editable=False, help_text=_("The day of use in the client's time zone: it decides the billing period.")
+    )
+    description = models.CharField(max_length=200, blank=True)
+    loaded_at = models.DateTimeField(auto_now_add=True)
+    invoice = models.ForeignKey(
+        Invoice, on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="usage", db_index=False
+    )
+
+    class Meta:
+        verbose_name_plural = "usage"
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["client", "record_id"], name="one_usage_per_record_id"),
+            models.CheckConstraint(condition=Q(units__gt=0), name="usage_has_units"),
+        ]
+        indexes = [
+            # Planning adds up what is not billed, by plan instance; claiming and releasing find it by invoice.
+            models.Index(fields=["plan_instance", "used_on"], condition=Q(invoice__isnull=True), name="usage_not_billed"),
+            models.Index(fields=["invoice"], condition=Q(invoice__isnull=False), name="usage_of_invoice"),
+        ]
+
+    def __str__(self) -> str:
+        return self.record_id
+
+
+class OneTimeCharge(models.Model):
+    """An order: charged once, on the account's first invoice that is made on its day or after. Its key is Aria's order_no."""
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="one_time_charges")
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="+")
+    client_order_id = models.CharField(
+        max_length=100, blank=True, help_text=_("The client's own id of the order, unique to the account.")
+    )
+    description = models.CharField(max_length=200, blank=True, help_text=_("Empty: the service's name."))
+    units = UnitsField(default=Decimal(1))
+    rate_per_unit = RateField(help_text=_("In the account's currency."))
+    charge_date = models.DateField(validators=[validate_billing_day], help_text=_("Not billed before this day."))
+    po_num = models.CharField(_("PO number"), max_length=1000, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    invoice = models.ForeignKey(
+        Invoice, on_delete=models.PROTECT, null=True, blank=True, editable=False, related_name="one_time_charges"
+    )
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["account", "client_order_id"], condition=~Q(client_order_id=""), name="one_order_per_client_id"
+            ),
+            models.CheckConstraint(condition=Q(units__gt=0, rate_per_unit__gte=0), name="order_has_units_and_a_rate"),
+        ]
+        indexes = [
+            models.Index(fields=["account"], condition=Q(invoice__isnull=True), name="order_not_billed"),
+        ]
+
+    def __str__(self) -> str:
+        return self.description or str(self.service)

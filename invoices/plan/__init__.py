@@ -1,0 +1,215 @@
+"""PURE: from facts already read to the document that would be written. This is the preview, and what recording stores.
+
+Knows nothing of the database, of who asks, or of what day it is: the request says the day. Lines stand in this order:
+charges by plan instance, one-time charges, surcharges, coupons, service credits, taxes.
+"""
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+from itertools import takewhile
+from typing import NamedTuple
+
+from accounts.kinds import BILLABLE_STATUSES
+from accounts.periods import InstanceDates, Period, arrears_cycles, arrears_due, cycles_due, ended_through, next_bill_date
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO, total
+from invoices.kinds import InvoiceKind, LineType
+from invoices.plan.charges import add_advance, add_arrears, add_order, add_surcharges, add_usage
+from invoices.plan.credits import add_coupons, add_service_credits
+from invoices.plan.drafts import Claims, CreditDraft, LineDraft, Lines, PeriodDraft, TaxDraft, UsageClaim
+from invoices.plan.facts import AccountFacts, BillingRequest, BillingState, InstanceFacts
+from invoices.tax_engines.protocol import LineTax
+
+
+class BilledTo(NamedTuple):
+    """How far an account is billed: the bill date of its newest cycle, and that of its newest recurring invoice."""
+
+    last_bill_date: date
+    arrears_due_from: date
+
+
+class InvoicePlan(NamedTuple):
+    """A document to be written, and where its account stands once it is approved. Without lines there is nothing to bill.
+
+    `left` is what credits leave of each line that charges: it is what the line is taxed on.
+    """
+
+    facts: AccountFacts
+    kind: InvoiceKind
+    bill_date: date
+    bill_day: int
+    tax_date: date
+    next_bill_date: date | None
+    billed_to: BilledTo
+    periods: tuple[PeriodDraft, ...]
+    lines: tuple[LineDraft, ...]
+    credits: tuple[CreditDraft, ...]
+    claims: Claims
+    left: dict[int, Decimal]
+    taxes: tuple[TaxDraft, ...] = ()
+    net_amount: Decimal = ZERO
+    tax_amount: Decimal = ZERO
+    total_amount: Decimal = ZERO
+
+    @property
+    def account_no(self) -> int:
+        return self.facts.state.account_no
+
+
+def check_billable(facts: AccountFacts, request: BillingRequest) -> tuple[date, int]:
+    """The bill date and bill day of the cycle that may be billed now, or the refusal that says why none may."""
+    state = facts.state
+    if state.is_test:
+        raise BillingError(ErrorCode.TEST_ACCOUNT)
+    if state.status not in BILLABLE_STATUSES:
+        raise BillingError(ErrorCode.ACCOUNT_STATUS, f"status {state.status}")
+    if facts.pending_invoice_no is not None:
+        raise BillingError(ErrorCode.PENDING_INVOICE, f"invoice {facts.pending_invoice_no}")
+    bill_day = _bill_day(facts, request)
+    if state.next_bill_date is None or bill_day is None:
+        raise BillingError(ErrorCode.NO_BILLABLE_PLAN)
+    if request.advance and facts.advance_bill_date is not None and facts.advance_bill_date > request.today:
+        raise BillingError(
+            ErrorCode.BILL_DATE_IN_FUTURE, f"the cycle of {facts.advance_bill_date} has an advance invoice already"
+        )
+    if not request.advance and state.next_bill_date > request.today:
+        raise BillingError(ErrorCode.BILL_DATE_IN_FUTURE, f"{state.next_bill_date}")
+    return state.next_bill_date, bill_day
+
+
+def _bill_day(facts: AccountFacts, request: BillingRequest) -> int | None:
+    """The account's bill day, or the alternate one: a day of the month, on the first invoice, in the current cycle only."""
+    alternate = request.alt_bill_day
+    if alternate is None:
+        return facts.state.bill_day
+    if not 1 <= alternate <= 31:
+        raise BillingError(ErrorCode.ALT_BILL_DAY_RANGE, field="alt_bill_day")
+    if request.advance:
+        raise BillingError(ErrorCode.ALT_BILL_DAY_NOT_FIRST, "not with invoice_mode 1", field="alt_bill_day")
+    if facts.approved_invoice_no is not None:
+        raise BillingError(
+            ErrorCode.ALT_BILL_DAY_NOT_FIRST, f"the account has invoice {facts.approved_invoice_no}", field="alt_bill_day"
+        )
+    return alternate
+
+
+def plan_charges(facts: AccountFacts, request: BillingRequest) -> InvoicePlan:
+    """The oldest unbilled cycle of an account, before tax, with all that waits for it and all that is taken off.
+
+    Ahead of its date a cycle is billed with what is charged in advance; usage, arrears and orders wait for the bill date.
+    """
+    bill_date, bill_day = check_billable(facts, request)
+    state = facts.state
+    kind = InvoiceKind.ADVANCE if bill_date > request.today else InvoiceKind.RECURRING
+    lines = Lines(state.currency)
+    periods: list[PeriodDraft] = []
+    usage: list[UsageClaim] = []
+    for instance in facts.instances:
+        in_arrears = list(arrears_due(instance.dates, bill_date, bill_day, state.arrears_due_from))
+        if kind is InvoiceKind.RECURRING or not _must_be_caught_up(instance, in_arrears):
+            periods.extend(_bill_in_advance(lines, instance, bill_date, bill_day))
+        if kind is InvoiceKind.RECURRING and instance.dates.in_arrears:
+            add_arrears(lines, instance, in_arrears)
+            claim = add_usage(lines, instance, in_arrears, bill_day, ended_through(instance.dates, bill_date, bill_day))
+            usage.extend([claim] if claim else [])
+    orders = [one for one in facts.orders if kind is InvoiceKind.RECURRING and one.charge_date <= request.today]
+    for order in orders:
+        add_order(lines, order)
+    add_surcharges(lines, facts.surcharges, bill_date)
+    coupons = add_coupons(lines, facts.coupons)
+    credits = add_service_credits(lines, facts.credits, bill_date)
+    claims = Claims(tuple(usage), tuple(order.order_no for order in orders), tuple(coupons), tuple(credits))
+    amount = total(line.amount for line in lines.drafts)
+    billed_to = billed_to_after(state, kind, bill_date)
+    return InvoicePlan(
+        facts=facts,
+        kind=kind,
+        bill_date=bill_date,
+        bill_day=bill_day,
+        tax_date=request.today,
+        next_bill_date=next_bill_date(_dates_after(facts, periods), bill_day, *billed_to),
+        billed_to=billed_to,
+        periods=tuple(periods),
+        lines=tuple(lines.drafts),
+        credits=tuple(lines.credits),
+        claims=claims,
+        left=lines.left,
+        net_amount=amount,
+        total_amount=amount,
+    )
+
+
+def billed_to_after(state: BillingState, kind: str, bill_date: date) -> BilledTo:
+    """Where a cycle that is billed leaves its account. Billed ahead of its date, it leaves the arrears where they were."""
+    arrears_due_from = None if kind == InvoiceKind.RECURRING else state.arrears_due_from
+    return BilledTo(max(bill_date, state.last_bill_date or bill_date), arrears_due_from or bill_date)
+
+
+def _must_be_caught_up(instance: InstanceFacts, in_arrears: list[Period]) -> bool:
+    """A plan instance that was never billed and has arrears is caught up on the bill date, not ahead of it: once it is
+    billed in advance, its arrears are counted from the account's last recurring invoice."""
+    return instance.dates.billed_through is None and bool(in_arrears)
+
+
+def _bill_in_advance(lines: Lines, instance: InstanceFacts, bill_date: date, bill_day: int) -> list[PeriodDraft]:
+    cycles = list(cycles_due(instance.dates, bill_date, bill_day))
+    if not cycles:
+        return []
+    add_advance(lines, instance, cycles)
+    return [PeriodDraft(instance.plan_instance_no, cycles[0].start, cycles[-1].end)]
+
+
+def _dates_after(facts: AccountFacts, periods: Iterable[PeriodDraft]) -> list[InstanceDates]:
+    billed_through = {period.plan_instance_no: period.end for period in periods}
+    return [
+        one.dates._replace(billed_through=billed_through.get(one.plan_instance_no, one.dates.billed_through))
+        for one in facts.instances
+    ]
+
+
+def unbilled_usage(facts: AccountFacts, today: date) -> tuple[LineDraft, ...]:
+    """The usage lines that an account's invoices would have if every cycle ended today: usage so far, at today's amounts."""
+    lines = Lines(facts.state.currency)
+    bill_day = facts.state.bill_day
+    for instance in facts.instances:
+        if bill_day is not None:
+            cycles = arrears_cycles(instance.dates, bill_day, facts.state.arrears_due_from)
+            add_usage(lines, instance, list(takewhile(lambda cycle: cycle.start <= today, cycles)), bill_day, today)
+    return tuple(lines.drafts)
+
+
+def with_taxes(plan: InvoicePlan, quoted: Iterable[LineTax]) -> InvoicePlan:
+    """The plan with one tax line per tax, last on the document, and a detail per taxed line.
+
+    A tax that prices contain adds nothing: its line shows 0 and its details say how much of the total it is.
+    """
+    groups: dict[tuple[object, ...], list[LineTax]] = {}
+    for tax in quoted:
+        groups.setdefault((tax.authority, tax.authority_level, tax.jurisdiction, tax.percent, tax.is_inclusive), []).append(tax)
+    lines = list(plan.lines)
+    details: list[TaxDraft] = []
+    included = added = ZERO
+    for taxes in groups.values():
+        first = taxes[0]
+        amount = total(tax.amount for tax in taxes)
+        line_no = len(lines) + 1
+        lines.append(LineDraft(line_no, LineType.TAX.value, _tax_text(first, amount), ZERO if first.is_inclusive else amount))
+        # In the order in which they are read back: a fingerprint does not depend on the order of an engine's answer.
+        details.extend(TaxDraft(line_no, *tax) for tax in sorted(taxes, key=lambda tax: tax.line_no))
+        if first.is_inclusive:
+            included += amount
+        else:
+            added += amount
+    return plan._replace(
+        lines=tuple(lines),
+        taxes=tuple(details),
+        net_amount=plan.net_amount - included,
+        tax_amount=included + added,
+        total_amount=total([plan.net_amount, added]),
+    )
+
+
+def _tax_text(tax: LineTax, amount: Decimal) -> str:
+    text = f"{tax.authority} {tax.percent.normalize():f} % ({tax.jurisdiction})"
+    return f"{text}, {amount} included in prices" if tax.is_inclusive else text

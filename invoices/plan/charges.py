@@ -1,0 +1,227 @@
+"""PURE: the lines that charge: of plan instances in advance, in arrears and by usage, of one-time charges, and surcharges."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from accounts.kinds import ChargeType
+from accounts.periods import Period, cycle_of
+from accounts.rates import Band, Rates, rates_on, shown_units
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import HUNDRED, ONE, ZERO, exact_share, line_amount, proration_factor, rounded, total
+from invoices.kinds import LineType
+from invoices.plan.drafts import Lines, UsageClaim
+from invoices.plan.facts import ChargeFacts, InstanceFacts, OrderFacts, ServiceFacts, SurchargeFacts, UsageTotal
+from invoices.plan.rating import RatedCharge, rated, shown, single_rate
+
+
+class Price(NamedTuple):
+    """The price of a charge that holds on a day. `list_rate` is the list's, where a plan instance's own price replaced it."""
+
+    rates: Rates
+    list_rate: Decimal | None
+
+
+def price_on(charge: ChargeFacts, currency: str, day: date) -> Price:
+    """A plan instance's own price, where it has one on that day, else the list price."""
+    own, listed = rates_on(day, currency, charge.own), rates_on(day, currency, charge.listed)
+    rates = own or listed
+    if rates is None:
+        raise BillingError(ErrorCode.NO_RATE, f"{charge.service.name} in {currency} on {day}")
+    if not rates.bands or rates.bands[0].from_unit:
+        raise BillingError(ErrorCode.RATE_TERMS, f"{charge.service.name}: the bands do not begin at 0")
+    return Price(rates, single_rate(listed) if own and listed else None)
+
+
+def add_advance(lines: Lines, instance: InstanceFacts, cycles: Sequence[Period]) -> None:
+    """What is charged in advance for cycles, and the activation fees where these are the first days of the plan instance."""
+    first = cycles[0]
+    if instance.dates.billed_through is None:
+        for charge in _of_type(instance, ChargeType.ACTIVATION):
+            day = Period(first.start, first.start, 1)
+            price = price_on(charge, lines.currency, first.start)
+            _add_rated(lines, instance, charge, day, price, rated(price.rates, instance.units, lines.currency))
+    for cycle in cycles:
+        _add_recurring(lines, instance, cycle, ChargeType.RECURRING)
+
+
+def add_arrears(lines: Lines, instance: InstanceFacts, cycles: Sequence[Period]) -> None:
+    """What is charged in arrears for cycles that have ended."""
+    for cycle in cycles:
+        _add_recurring(lines, instance, cycle, ChargeType.ARREARS)
+
+
+def _add_recurring(lines: Lines, instance: InstanceFacts, cycle: Period, charge_type: ChargeType) -> None:
+    factor = proration_factor(cycle.days, cycle.full_days)
+    text = "" if cycle.is_whole else f"{cycle.days} of {cycle.full_days} days"
+    for charge in _of_type(instance, charge_type):
+        price = price_on(charge, lines.currency, cycle.start)
+        amounts = rated(price.rates, instance.units, lines.currency, factor=factor, part_of_period=factor)
+        _add_rated(lines, instance, charge, cycle, price, amounts, proration_factor=factor, proration_text=text)
+
+
+def add_usage(
+    lines: Lines, instance: InstanceFacts, cycles: Sequence[Period], bill_day: int, through: date
+) -> UsageClaim | None:
+    """The usage of days through one, cycle by cycle: of `cycles`, which are charged now, and late usage of those before.
+
+    A cycle with a minimum is charged without usage too. Gives what the lines bill, so that it can be held.
+    """
+    usage = [day for day in instance.usage if day.day <= through]
+    used = _units_by_cycle(instance, usage, bill_day)
+    billed = _units_by_cycle(instance, instance.billed_usage, bill_day)
+    due = {cycle.end: cycle for cycle in cycles}
+    for charge in _of_type(instance, ChargeType.USAGE):
+        mine = {cycle: units for (service_no, cycle), units in used.items() if service_no == charge.service.service_no}
+        for cycle in sorted({*mine, *due.values()}, key=lambda one: one.end):
+            late = None if cycle.end in due else billed.get((charge.service.service_no, cycle), ZERO)
+            _add_usage_of(lines, instance, charge, cycle, mine.get(cycle, ZERO), late)
+    if not usage:
+        return None
+    return UsageClaim(
+        instance.plan_instance_no,
+        through,
+        max(day.last_record for day in usage),
+        sum(day.records for day in usage),
+    )
+
+
+def _units_by_cycle(instance: InstanceFacts, usage: Iterable[UsageTotal], bill_day: int) -> dict[tuple[int, Period], Decimal]:
+    units: dict[tuple[int, Period], Decimal] = defaultdict(Decimal)
+    cycle: Period | None = None
+    for day in usage:
+        if cycle is None or not cycle.start <= day.day <= cycle.end:
+            cycle = cycle_to_end(instance, day.day, bill_day)
+        units[day.service_no, cycle] += day.units
+    return units
+
+
+def cycle_to_end(instance: InstanceFacts, day: date, bill_day: int) -> Period:
+    """The cycle of a day, cut where the plan instance ends."""
+    dates = instance.dates
+    cycle = cycle_of(day, dates.start, bill_day, dates.interval)
+    return cycle if dates.end is None else cycle._replace(end=min(cycle.end, dates.end))
+
+
+def _add_usage_of(
+    lines: Lines, instance: InstanceFacts, charge: ChargeFacts, cycle: Period, units: Decimal, billed: Decimal | None
+) -> None:
+    price = price_on(charge, lines.currency, cycle.start)
+    part = proration_factor(cycle.days, cycle.full_days)
+    amounts = rated(price.rates, units, lines.currency, part_of_period=part, billed=billed)
+    if not units:
+        amounts = amounts._replace(parts=())
+    late = "" if billed is None else f"late usage, {shown_units(billed)} units were billed before"
+    _add_rated(lines, instance, charge, cycle, price, amounts, explanation=late)
+
+
+def _add_rated(
+    lines: Lines,
+    instance: InstanceFacts,
+    charge: ChargeFacts,
+    period: Period,
+    price: Price,
+    amounts: RatedCharge,
+    *,
+    explanation: str = "",
+    **proration: Any,
+) -> None:
+    """A line for each part of a rated charge, and one that brings it up to its minimum or down to its maximum."""
+    rates, name = price.rates, charge.service.name
+    columns: dict[str, Any] = {
+        **_service_columns(charge.service),
+        "plan_instance_no": instance.plan_instance_no,
+        "plan_name": instance.plan_name,
+        "po_num": instance.po_num,
+        "rate_schedule_no": rates.schedule_no,
+        "period_start": period.start,
+        "period_end": period.end,
+    }
+    added = [
+        lines.add(
+            charge.line_type,
+            name,
+            part.amount,
+            units=part.units,
+            rate_per_unit=part.band.rate,
+            list_rate_per_unit=price.list_rate,
+            explanation=explanation,
+            **(_tier_columns(part.band) if rates.is_banded else {}),
+            **proration,
+            **columns,
+        )
+        for part in amounts.parts
+    ]
+    if amounts.adjustment > 0:
+        lines.add(charge.line_type, f"{name}, minimum", amounts.adjustment, explanation=amounts.reason, **columns)
+    elif amounts.adjustment:
+        taken = -amounts.adjustment
+        lines.take_off(charge.line_type, f"{name}, maximum", taken, added, explanation=amounts.reason, **columns)
+
+
+def _tier_columns(band: Band) -> dict[str, Any]:
+    return {"tier_no": band.tier_no, "tier_from": band.from_unit, "tier_to": band.to_unit}
+
+
+def add_order(lines: Lines, order: OrderFacts) -> None:
+    """A one-time charge."""
+    lines.add(
+        LineType.ORDER.value,
+        order.description or order.service.name,
+        line_amount(order.rate, order.units, ONE, lines.currency),
+        **_service_columns(order.service),
+        units=order.units,
+        rate_per_unit=order.rate,
+        order_no=order.order_no,
+        explanation=f"order {order.client_order_id or order.order_no} of {order.charge_date}",
+        po_num=order.po_num,
+    )
+
+
+def add_surcharges(lines: Lines, surcharges: Iterable[SurchargeFacts], bill_date: date) -> None:
+    """Surcharges that are valid on the bill date, each on the charges of its services; none on another surcharge."""
+    bases = [(one, lines.charging_for(one.service_nos)) for one in surcharges if _is_valid(one, lines.currency, bill_date)]
+    for surcharge, line_nos in bases:
+        base = total(lines.left[line_no] for line_no in line_nos)
+        columns = _service_columns(surcharge.service)
+        if surcharge.amount is not None and base:
+            amount = rounded(surcharge.amount, lines.currency)
+            lines.add(LineType.SURCHARGE.value, surcharge.name, amount, explanation="once an invoice", **columns)
+        elif surcharge.percent is not None:
+            amount = rounded(exact_share(base, surcharge.percent, HUNDRED), lines.currency)
+            if amount:
+                lines.add(
+                    LineType.SURCHARGE.value,
+                    surcharge.name,
+                    amount,
+                    percent=surcharge.percent,
+                    base_amount=base,
+                    explanation=percent_of(surcharge.percent, base, lines.currency),
+                    **columns,
+                )
+
+
+def _is_valid(surcharge: SurchargeFacts, currency: str, bill_date: date) -> bool:
+    begun = surcharge.valid_from <= bill_date
+    ended = surcharge.valid_to is not None and surcharge.valid_to < bill_date
+    return begun and not ended and surcharge.currency in ("", currency)
+
+
+def percent_of(percent: Decimal, base: Decimal, currency: str) -> str:
+    return f"{percent.normalize():f} % of {shown(base, currency)}"
+
+
+def _of_type(instance: InstanceFacts, charge_type: ChargeType) -> list[ChargeFacts]:
+    return [charge for charge in instance.charges if charge.line_type == charge_type]
+
+
+def _service_columns(service: ServiceFacts) -> dict[str, Any]:
+    return {
+        "service_no": service.service_no,
+        "gl_code": service.gl_code,
+        "tax_category": service.tax_category,
+        "tax_inclusive": service.tax_inclusive,
+        "location_no": service.location_no,
+    }

@@ -1,0 +1,68 @@
+"""PURE: what is taken off the charges of a document: coupons, percents before amounts, then service credits.
+
+None takes more than is left of the lines it may be taken off. What a coupon could not use is lost, a credit keeps its rest.
+"""
+
+from collections.abc import Iterable
+from datetime import date
+from decimal import Decimal
+
+from invoices.calculation import HUNDRED, exact_share, rounded, total
+from invoices.kinds import LineType
+from invoices.plan.charges import percent_of
+from invoices.plan.drafts import CouponClaim, CreditClaim, Lines
+from invoices.plan.facts import CouponFacts, CreditFacts
+from invoices.plan.rating import shown
+
+
+def add_coupons(lines: Lines, coupons: Iterable[CouponFacts]) -> list[CouponClaim]:
+    """Percent coupons first, each of what the ones before have left, then amounts; in the order they were redeemed."""
+    claims = []
+    for coupon in sorted(coupons, key=lambda one: (one.percent is None, one.redemption_no)):
+        line_nos = lines.charging_for(coupon.service_nos)
+        base = total(lines.left[line_no] for line_no in line_nos)
+        amount, explanation = _off(coupon, base, lines.currency)
+        if amount:
+            line_no = lines.take_off(
+                LineType.COUPON.value,
+                coupon.name,
+                amount,
+                line_nos,
+                gl_code=coupon.gl_code,
+                coupon_code=coupon.code,
+                percent=coupon.percent,
+                base_amount=None if coupon.percent is None else base,
+                explanation=explanation,
+            )
+            claims.append(CouponClaim(coupon.redemption_no, line_no))
+    return claims
+
+
+def _off(coupon: CouponFacts, base: Decimal, currency: str) -> tuple[Decimal, str]:
+    if coupon.percent is not None:
+        return rounded(exact_share(base, coupon.percent, HUNDRED), currency), percent_of(coupon.percent, base, currency)
+    whole = rounded(coupon.amount or Decimal(0), currency)
+    amount = min(whole, base)
+    return amount, "" if amount == whole else f"of {shown(whole, currency)}, the rest is lost"
+
+
+def add_service_credits(lines: Lines, credits: Iterable[CreditFacts], bill_date: date) -> list[CreditClaim]:
+    """Service credits that have not expired by the bill date: what expires first is used first."""
+    claims = []
+    for credit in sorted(credits, key=lambda one: (one.expires_on or date.max, one.credit_no)):
+        if credit.expires_on is not None and credit.expires_on < bill_date:
+            continue
+        line_nos = lines.charging_for(() if credit.service_no is None else (credit.service_no,))
+        amount = min(credit.left, total(lines.left[line_no] for line_no in line_nos))
+        if amount:
+            rest = shown(credit.left - amount, lines.currency)
+            line_no = lines.take_off(
+                LineType.SERVICE_CREDIT.value,
+                credit.reason,
+                amount,
+                line_nos,
+                gl_code=credit.gl_code,
+                explanation=f"of {shown(credit.amount, lines.currency)}, {rest} left",
+            )
+            claims.append(CreditClaim(credit.credit_no, line_no, amount))
+    return claims

@@ -1,0 +1,141 @@
+"""PURE: what is known of an account before it is billed, and what is asked of a generation."""
+
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from accounts.periods import InstanceDates
+from accounts.rates import Rates
+
+
+class ServiceFacts(NamedTuple):
+    service_no: int
+    name: str
+    gl_code: str
+    tax_category: str
+    tax_inclusive: bool
+    location_no: int | None
+
+
+class ChargeFacts(NamedTuple):
+    """What a plan charges for a service, with its list prices and the plan instance's own prices in their place."""
+
+    line_type: int
+    service: ServiceFacts
+    listed: tuple[Rates, ...]
+    own: tuple[Rates, ...] = ()
+
+
+class UsageTotal(NamedTuple):
+    """The records of one service and day, added up: how many they are, and the newest of them."""
+
+    service_no: int
+    day: date
+    units: Decimal
+    records: int
+    last_record: int
+
+
+class InstanceFacts(NamedTuple):
+    """A plan instance. `usage` is not on an invoice yet; `billed_usage` is, in cycles of which more usage came in late."""
+
+    plan_instance_no: int
+    dates: InstanceDates
+    plan_name: str
+    units: Decimal
+    po_num: str
+    charges: tuple[ChargeFacts, ...]
+    usage: tuple[UsageTotal, ...] = ()
+    billed_usage: tuple[UsageTotal, ...] = ()
+
+
+class OrderFacts(NamedTuple):
+    """A one-time charge that no invoice holds."""
+
+    order_no: int
+    client_order_id: str
+    description: str
+    service: ServiceFacts
+    units: Decimal
+    rate: Decimal
+    charge_date: date
+    po_num: str
+
+
+class SurchargeFacts(NamedTuple):
+    """A surcharge of the client. No `service_nos`: it counts on everything."""
+
+    name: str
+    service: ServiceFacts
+    percent: Decimal | None
+    amount: Decimal | None
+    currency: str
+    service_nos: frozenset[int]
+    valid_from: date
+    valid_to: date | None
+
+
+class CouponFacts(NamedTuple):
+    """A redeemed coupon that has a cycle left. No `service_nos`: it is taken off everything."""
+
+    redemption_no: int
+    code: str
+    name: str
+    gl_code: str
+    percent: Decimal | None
+    amount: Decimal | None
+    service_nos: frozenset[int]
+
+
+class CreditFacts(NamedTuple):
+    """A service credit of which something is left."""
+
+    credit_no: int
+    reason: str
+    gl_code: str
+    service_no: int | None
+    expires_on: date | None
+    amount: Decimal
+    left: Decimal
+
+
+class BillingState(NamedTuple):
+    """The facts of an account that a plan stands on: when one of them has moved, the plan is void."""
+
+    account_no: int
+    status: int
+    is_test: bool
+    currency: str
+    bill_day: int | None
+    next_bill_date: date | None
+    last_bill_date: date | None
+    arrears_due_from: date | None
+    billing_version: int
+
+
+class AccountFacts(NamedTuple):
+    """Everything that is read of an account before it is billed."""
+
+    state: BillingState
+    approval_required: bool
+    payment_terms_days: int
+    instances: tuple[InstanceFacts, ...]
+    orders: tuple[OrderFacts, ...]
+    surcharges: tuple[SurchargeFacts, ...]
+    coupons: tuple[CouponFacts, ...]
+    credits: tuple[CreditFacts, ...]
+    pending_invoice_no: int | None
+    approved_invoice_no: int | None
+    advance_bill_date: date | None
+    bill_to: dict[str, str]
+    bill_to_contact_no: int | None
+    taxed_contact_no: int | None
+
+
+class BillingRequest(NamedTuple):
+    """What is asked of a generation, the same for every account of a batch."""
+
+    today: date
+    advance: bool = False
+    alt_bill_day: int | None = None
+    force_pending: bool = False

@@ -1,0 +1,1 @@
+"""Invoices and what they bill, on the wire."""

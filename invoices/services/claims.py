@@ -1,0 +1,40 @@
+"""Holding what a document bills or uses, so that no other document bills or uses it too; and letting go of it.
+
+A live document holds its usage and orders by name. Coupons and service credits are counted from their uses on live documents.
+"""
+
+from collections.abc import Sequence
+
+from django.db import IntegrityError
+
+from accounts.storage import insert_rows, update_rows
+from invoices.models import CouponUse, CreditUse, OneTimeCharge, Usage
+from invoices.plan.drafts import Claims
+from invoices.services.usage_rows import hold_usage
+
+
+def hold_claims(claimed: Sequence[tuple[int, Claims]]) -> None:
+    """Writes what documents claim, under the locks of their accounts. A document that would hold more usage than it bills,
+    because a record came in between, is refused as a duplicate key is: the batch is halved, and it alone is planned again."""
+    usage = [(invoice_no, claim) for invoice_no, claims in claimed for claim in claims.usage]
+    if hold_usage(usage) != sum(claim.records for _, claim in usage):
+        raise IntegrityError("usage has come in since the invoice was planned")
+    update_rows(
+        OneTimeCharge, ("invoice_id",), [(order_no, invoice_no) for invoice_no, claims in claimed for order_no in claims.orders]
+    )
+    insert_rows(
+        CouponUse,
+        ("redemption_id", "line_no", "invoice_id"),
+        [(*coupon, invoice_no) for invoice_no, claims in claimed for coupon in claims.coupons],
+    )
+    insert_rows(
+        CreditUse,
+        ("credit_id", "line_no", "amount", "invoice_id"),
+        [(*credit, invoice_no) for invoice_no, claims in claimed for credit in claims.credits],
+    )
+
+
+def release_claims(invoice_nos: Sequence[int]) -> None:
+    """Lets go of the usage and orders of documents that are no longer live. They wait for the next invoice."""
+    for model in (Usage, OneTimeCharge):
+        model._default_manager.filter(invoice__in=invoice_nos).update(invoice=None)

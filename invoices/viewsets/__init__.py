@@ -1,0 +1,5 @@
+"""The API's doors of invoices: documents and runs, and what waits to be billed."""
+
+from invoices.viewsets.documents import BillingRunViewSet, InvoiceViewSet, RunOutcomeViewSet, TaxRateViewSet
+
+__all__ = ["BillingRunViewSet", "InvoiceViewSet", "RunOutcomeViewSet", "TaxRateViewSet"]
