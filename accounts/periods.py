@@ -13,19 +13,32 @@ ONE_DAY = timedelta(days=1)
 
 
 class Period(NamedTuple):
-    """The days from start to end, both included, and how many days the full period has that they are (part of)."""
+    """The days from start to end, both included, and how many days the full period has that they are (part of).
+
+    `full_end` is the full period's last day, where these days end before it.
+    """
 
     start: date
     end: date
     full_days: int
+    full_end: date | None = None
 
     @property
     def days(self) -> int:
         return (self.end - self.start).days + 1
 
     @property
+    def remaining_days(self) -> int:
+        """From the first of these days to the last of the full period."""
+        return ((self.full_end or self.end) - self.start).days + 1
+
+    @property
     def is_whole(self) -> bool:
         return self.days == self.full_days
+
+    def cut(self, end: date | None) -> "Period":
+        """These days as far as an end, where there is one before theirs."""
+        return self if end is None or end >= self.end else self._replace(end=end, full_end=self.full_end or self.end)
 
 
 class InstanceDates(NamedTuple):
@@ -98,10 +111,9 @@ def cycles_due(dates: InstanceDates, bill_date: date, bill_day: int) -> Iterator
     """
     start = dates.unbilled_from
     while start is not None and start <= bill_date:
-        cycle = cycle_from(start, bill_day, dates.interval)
-        end = cycle.end if dates.end is None else min(cycle.end, dates.end)
-        yield Period(start, end, cycle.full_days)
-        start = None if end == dates.end else end + ONE_DAY
+        cycle = cycle_from(start, bill_day, dates.interval).cut(dates.end)
+        yield cycle
+        start = None if cycle.end == dates.end else cycle.end + ONE_DAY
 
 
 def arrears_cycles(dates: InstanceDates, bill_day: int, arrears_due_from: date | None) -> Iterator[Period]:
@@ -117,10 +129,9 @@ def arrears_cycles(dates: InstanceDates, bill_day: int, arrears_due_from: date |
     if dates.billed_through is not None and arrears_due_from is not None:
         day = max(dates.start, arrears_due_from)
     while day is not None and (dates.end is None or day <= dates.end):
-        cycle = cycle_of(day, dates.start, bill_day, dates.interval)
-        end = cycle.end if dates.end is None else min(cycle.end, dates.end)
-        yield Period(max(cycle.start, opening or cycle.start), end, cycle.full_days)
-        day = end + ONE_DAY
+        cycle = cycle_of(day, dates.start, bill_day, dates.interval).cut(dates.end)
+        yield cycle._replace(start=max(cycle.start, opening or cycle.start))
+        day = cycle.end + ONE_DAY
 
 
 def arrears_due(dates: InstanceDates, bill_date: date, bill_day: int, arrears_due_from: date | None) -> Iterator[Period]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import cache
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 from babel.numbers import get_currency_precision
 
@@ -35,14 +36,36 @@ def rounded(amount: Decimal, currency: str) -> Decimal:
     return amount.quantize(smallest_unit(currency), context=_EXACT)
 
 
-def proration_factor(days: int, full_days: int) -> Decimal:
-    """Daily proration: days covered over days of the full period, to 10 decimals."""
-    return ONE if days == full_days else (Decimal(days) / full_days).quantize(FACTOR_PLACES, context=_EXACT)
+class Share(NamedTuple):
+    """So many days of a period of `total` days, of which `remaining` are left from the first of these days on."""
+
+    days: int
+    remaining: int
+    total: int
+
+    @property
+    def factor(self) -> Decimal:
+        """Daily proration: days covered over days of the full period, to 10 decimals."""
+        return ONE if self.days == self.total else (Decimal(self.days) / self.total).quantize(FACTOR_PLACES, context=_EXACT)
 
 
-def line_amount(rate_per_unit: Decimal, units: Decimal, factor: Decimal, currency: str) -> Decimal:
-    """Rate x units x proration factor, rounded once."""
-    return rounded(_EXACT.multiply(_EXACT.multiply(rate_per_unit, units), factor), currency)
+WHOLE = Share(1, 1, 1)
+
+
+def line_amount(rate_per_unit: Decimal, units: Decimal, share: Share, currency: str) -> Decimal:
+    """Rate x units for a share of a period's days, in whole smallest units.
+
+    What is rounded is the amount of the days that remain from the share's first day on, and of those that remain after it; the
+    share is the difference. So shares that make up a period add up to the period's amount, whoever bills them.
+    """
+    amount = _EXACT.multiply(rate_per_unit, units)
+    if share.days == share.total:
+        return rounded(amount, currency)
+    remaining, after = (
+        rounded(_EXACT.divide(_EXACT.multiply(amount, days), share.total), currency)
+        for days in (share.remaining, share.remaining - share.days)
+    )
+    return remaining - after
 
 
 def exact_share(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:

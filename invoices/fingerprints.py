@@ -54,6 +54,8 @@ LINE_FIELDS = (
     "coupon_code",
     "proration_factor",
     "proration_text",
+    "period_total_days",
+    "proration_remaining_days",
     "amount",
     "period_start",
     "period_end",

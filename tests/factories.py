@@ -1,6 +1,6 @@
 """Rows with fixed values: nothing random, so that every amount in a test is the same on every run."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +11,7 @@ from accounts.kinds import ChargeType
 from accounts.models import Account, Client, Contact, Plan, PlanCharge, PlanInstance, Service
 from accounts.rates import RateTerms, TierTerms
 from accounts.services import add_price, assign_plan
-from invoices.models import TaxRate
+from invoices.models import TaxRate, Usage
 
 
 class ClientFactory(DjangoModelFactory):
@@ -127,3 +127,18 @@ def an_instance(account: Account, plan: Plan, start: date, **fields: object) -> 
     instance = assign_plan(account=account, plan=plan, start_date=start, **fields)
     account.refresh_from_db()
     return instance
+
+
+def some_usage(instance: PlanInstance, service_id: str, units: str, day: date, record_id: str | None = None) -> Usage:
+    """So many units of a service, used at noon of a day."""
+    client = instance.account.client
+    return Usage.objects.create(
+        client=client,
+        record_id=record_id or f"{service_id} {day} {Usage.objects.count()}",
+        account=instance.account,
+        plan_instance=instance,
+        service=ServiceFactory(client=client, client_service_id=service_id),
+        units=Decimal(units),
+        used_at=datetime(day.year, day.month, day.day, 12, tzinfo=UTC),
+        used_on=day,
+    )

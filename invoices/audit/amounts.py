@@ -49,7 +49,7 @@ def line_numbers(document: Document) -> Iterator[str]:
 
 
 def line_amounts(document: Document) -> Iterator[str]:
-    """Where a line has a rate, its amount is rate x units x proration factor, rounded once."""
+    """Where a line has a rate, its amount is rate x units, or what its days have of that."""
     for line in document.lines:
         if line.rate_per_unit is None:
             continue
@@ -64,7 +64,7 @@ def line_amounts(document: Document) -> Iterator[str]:
 def _amount_by_rate(line: Line, rate: Decimal, currency: str) -> Decimal | None:
     """None where there is no such amount: the units are missing, or it is too large to be stored."""
     try:
-        return None if line.units is None else line_amount(rate, line.units, line.proration_factor, currency)
+        return None if line.units is None else line_amount(rate, line.units, line.share, currency)
     except BillingError:
         return None
 

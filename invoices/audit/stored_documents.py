@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from accounts.models import Client, Event
 from invoices.audit.rules import of_client
+from invoices.calculation import WHOLE, Share
 from invoices.fingerprints import LINE_FIELDS, TAX_FIELDS, TERM_FIELDS, Content
 from invoices.kinds import LineType
 from invoices.models import Invoice
@@ -40,9 +41,19 @@ class Line(NamedTuple):
     units: Decimal | None
     rate_per_unit: Decimal | None
     proration_factor: Decimal
+    period_total_days: int | None
+    proration_remaining_days: int | None
     amount: Decimal
     period_start: date | None
     period_end: date | None
+
+    @property
+    def share(self) -> Share:
+        """The days that the line is of, of those of its full period."""
+        if not (self.period_total_days and self.proration_remaining_days and self.period_start and self.period_end):
+            return WHOLE
+        days = (self.period_end - self.period_start).days + 1
+        return Share(days, self.proration_remaining_days, self.period_total_days)
 
 
 class Tax(NamedTuple):

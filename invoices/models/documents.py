@@ -135,6 +135,10 @@ class InvoiceLine(models.Model):
     coupon_code = models.CharField(max_length=50, blank=True)
     proration_factor = models.DecimalField(max_digits=12, decimal_places=10, default=1)
     proration_text = models.CharField(max_length=100, blank=True)
+    period_total_days = models.PositiveIntegerField(null=True, help_text=_("Of the full period that the line's days are of."))
+    proration_remaining_days = models.PositiveIntegerField(
+        null=True, help_text=_("From the line's first day to the last of the full period.")
+    )
     amount = AmountField()
     period_start = models.DateField(null=True)
     period_end = models.DateField(null=True)

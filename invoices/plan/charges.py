@@ -10,7 +10,7 @@ from accounts.kinds import ChargeType
 from accounts.periods import Period, cycle_of
 from accounts.rates import Band, Rates, rates_on, shown_units
 from billing_site.errors import BillingError, ErrorCode
-from invoices.calculation import HUNDRED, ONE, ZERO, exact_share, line_amount, proration_factor, rounded, total
+from invoices.calculation import HUNDRED, WHOLE, ZERO, Share, exact_share, line_amount, rounded, total
 from invoices.kinds import LineType
 from invoices.plan.drafts import Lines, UsageClaim
 from invoices.plan.facts import ChargeFacts, InstanceFacts, OrderFacts, ServiceFacts, SurchargeFacts, UsageTotal
@@ -54,12 +54,17 @@ def add_arrears(lines: Lines, instance: InstanceFacts, cycles: Sequence[Period])
 
 
 def _add_recurring(lines: Lines, instance: InstanceFacts, cycle: Period, charge_type: ChargeType) -> None:
-    factor = proration_factor(cycle.days, cycle.full_days)
-    text = "" if cycle.is_whole else f"{cycle.days} of {cycle.full_days} days"
+    share = share_of(cycle)
+    proration: dict[str, Any] = {
+        "proration_factor": share.factor,
+        "proration_text": "" if cycle.is_whole else f"{cycle.days} of {cycle.full_days} days",
+        "period_total_days": share.total,
+        "proration_remaining_days": share.remaining,
+    }
     for charge in _of_type(instance, charge_type):
         price = price_on(charge, lines.currency, cycle.start)
-        amounts = rated(price.rates, instance.units, lines.currency, factor=factor, part_of_period=factor)
-        _add_rated(lines, instance, charge, cycle, price, amounts, proration_factor=factor, proration_text=text)
+        amounts = rated(price.rates, instance.units, lines.currency, share=share, bounds_share=share)
+        _add_rated(lines, instance, charge, cycle, price, amounts, **proration)
 
 
 def add_usage(
@@ -101,16 +106,18 @@ def _units_by_cycle(instance: InstanceFacts, usage: Iterable[UsageTotal], bill_d
 def cycle_to_end(instance: InstanceFacts, day: date, bill_day: int) -> Period:
     """The cycle of a day, cut where the plan instance ends."""
     dates = instance.dates
-    cycle = cycle_of(day, dates.start, bill_day, dates.interval)
-    return cycle if dates.end is None else cycle._replace(end=min(cycle.end, dates.end))
+    return cycle_of(day, dates.start, bill_day, dates.interval).cut(dates.end)
+
+
+def share_of(cycle: Period) -> Share:
+    return Share(cycle.days, cycle.remaining_days, cycle.full_days)
 
 
 def _add_usage_of(
     lines: Lines, instance: InstanceFacts, charge: ChargeFacts, cycle: Period, units: Decimal, billed: Decimal | None
 ) -> None:
     price = price_on(charge, lines.currency, cycle.start)
-    part = proration_factor(cycle.days, cycle.full_days)
-    amounts = rated(price.rates, units, lines.currency, part_of_period=part, billed=billed)
+    amounts = rated(price.rates, units, lines.currency, bounds_share=share_of(cycle), billed=billed)
     if not units:
         amounts = amounts._replace(parts=())
     late = "" if billed is None else f"late usage, {shown_units(billed)} units were billed before"
@@ -170,7 +177,7 @@ def add_order(lines: Lines, order: OrderFacts) -> None:
     lines.add(
         LineType.ORDER.value,
         order.description or order.service.name,
-        line_amount(order.rate, order.units, ONE, lines.currency),
+        line_amount(order.rate, order.units, WHOLE, lines.currency),
         **_service_columns(order.service),
         units=order.units,
         rate_per_unit=order.rate,

@@ -35,6 +35,8 @@ class LineDraft(NamedTuple):
     coupon_code: str = ""
     proration_factor: Decimal = ONE
     proration_text: str = ""
+    period_total_days: int | None = None
+    proration_remaining_days: int | None = None
     period_start: date | None = None
     period_end: date | None = None
     po_num: str = ""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from accounts.kinds import RateModel
 from accounts.rates import Band, Rates
 from billing_site.errors import BillingError, ErrorCode
-from invoices.calculation import LARGEST_AMOUNT, ONE, ZERO, line_amount, rounded, total
+from invoices.calculation import LARGEST_AMOUNT, ONE, WHOLE, ZERO, Share, line_amount, rounded, total
 
 
 class RatedPart(NamedTuple):
@@ -51,11 +51,11 @@ def rated(
     units: Decimal,
     currency: str,
     *,
-    factor: Decimal = ONE,
-    part_of_period: Decimal = ONE,
+    share: Share = WHOLE,
+    bounds_share: Share = WHOLE,
     billed: Decimal | None = None,
 ) -> RatedCharge:
-    """The amount of some units in a period. `factor` prorates the amounts, `part_of_period` the minimum and the maximum.
+    """The amount of some units in a period. `share` prorates the amounts, `bounds_share` the minimum and the maximum.
 
     `billed` are the units of the same period that an earlier invoice has charged already: these ones come on top of them,
     in the bands where they stopped, and are charged what the period then costs more.
@@ -63,16 +63,16 @@ def rated(
     before = billed or ZERO
     if before + units > LARGEST_AMOUNT:
         raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, f"{before + units:f} units")
-    bounds = _bounds(rates, part_of_period, currency)
-    parts = tuple(_parts(rates, before, before + units, currency, factor))
-    already = total(part.amount for part in _parts(rates, ZERO, before, currency, factor)) if before else ZERO
+    bounds = _bounds(rates, bounds_share, currency)
+    parts = tuple(_parts(rates, before, before + units, currency, share))
+    already = total(part.amount for part in _parts(rates, ZERO, before, currency, share)) if before else ZERO
     raw = total(part.amount for part in parts)
     due = bounds.hold(already + raw) - (ZERO if billed is None else bounds.hold(already))
     return RatedCharge(parts, due - raw, _reason(bounds, already + raw, due - raw, currency))
 
 
-def _bounds(rates: Rates, part: Decimal, currency: str) -> Bounds:
-    least, most = (None if one is None else line_amount(one, ONE, part, currency) for one in (rates.minimum, rates.maximum))
+def _bounds(rates: Rates, share: Share, currency: str) -> Bounds:
+    least, most = (None if one is None else line_amount(one, ONE, share, currency) for one in (rates.minimum, rates.maximum))
     return Bounds(least, most)
 
 
@@ -85,10 +85,10 @@ def _reason(bounds: Bounds, amount: Decimal, adjustment: Decimal, currency: str)
     return f"up to the minimum of {minimum}" if adjustment > 0 else f"within the minimum of {minimum}, charged before"
 
 
-def _parts(rates: Rates, start: Decimal, end: Decimal, currency: str, factor: Decimal) -> Iterator[RatedPart]:
+def _parts(rates: Rates, start: Decimal, end: Decimal, currency: str, share: Share) -> Iterator[RatedPart]:
     """The units above `start` through `end` of a period, of which `start` units may be billed already."""
     for units, band in _units_by_band(rates, start, end):
-        yield RatedPart(units, band, line_amount(band.rate, units, factor, currency))
+        yield RatedPart(units, band, line_amount(band.rate, units, share, currency))
 
 
 def _units_by_band(rates: Rates, start: Decimal, end: Decimal) -> Iterator[tuple[Decimal, Band]]:

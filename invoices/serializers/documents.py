@@ -164,6 +164,8 @@ class LineSerializer(serializers.Serializer):
     coupon_code = serializers.ReadOnlyField()
     proration_factor = PlainDecimalField()
     proration_text = serializers.ReadOnlyField()
+    period_total_days = serializers.ReadOnlyField()
+    proration_remaining_days = serializers.ReadOnlyField()
     amount = AmountField()
     period_start = serializers.ReadOnlyField()
     period_end = serializers.ReadOnlyField()

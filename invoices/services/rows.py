@@ -125,6 +125,8 @@ def _line(plan: InvoicePlan, line: LineDraft) -> tuple[Any, ...]:
         line.coupon_code,
         line.proration_factor,
         line.proration_text,
+        line.period_total_days,
+        line.proration_remaining_days,
         line.amount,
         line.period_start,
         line.period_end,

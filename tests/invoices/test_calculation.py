@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_site.errors import BillingError, ErrorCode
-from invoices.calculation import line_amount, proration_factor, rounded, split, total
+from invoices.calculation import WHOLE, Share, line_amount, rounded, split, total
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_amounts_are_rounded_half_up_to_the_currency(amount, currency, expected)
     ],
 )
 def test_a_line_is_rate_times_units_times_proration_rounded_once(rate, units, days, full_days, currency, expected):
-    assert str(line_amount(D(rate), D(units), proration_factor(days, full_days), currency)) == expected
+    assert str(line_amount(D(rate), D(units), Share(days, days, full_days), currency)) == expected
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,43 @@ def test_parts_of_any_split_sum_to_the_whole_and_stay_within_a_cent_of_their_sha
 
 def test_an_amount_that_could_not_be_stored_exactly_is_refused():
     with pytest.raises(BillingError) as refused:
-        line_amount(D("99999999.99"), D("10000"), D(1), "usd")
+        line_amount(D("99999999.99"), D("10000"), WHOLE, "usd")
     assert refused.value.code is ErrorCode.AMOUNT_TOO_LARGE
     with pytest.raises(BillingError):
         total([D("99999999999.99")] * 2)
+
+
+@pytest.mark.parametrize(
+    ("rate", "cuts", "expected"),
+    [
+        ("10.00", [10, 20], ["3.33", "3.34", "3.33"]),
+        ("60.00", [12], ["24.00", "36.00"]),
+        ("30.00", [12], ["12.00", "18.00"]),
+        ("0.01", [10, 20], ["0.00", "0.01", "0.00"]),
+    ],
+)
+def test_the_shares_of_a_period_of_30_days_add_up_to_its_amount(rate, cuts, expected):
+    starts, ends = [0, *cuts], [*cuts, 30]
+    parts = [
+        line_amount(D(rate), D(1), Share(end - start, 30 - start, 30), "usd") for start, end in zip(starts, ends, strict=True)
+    ]
+    assert [str(part) for part in parts] == expected
+    assert sum(parts) == D(rate)
+
+
+@given(
+    rate=st.decimals("0", "1000", places=4),
+    units=st.integers(0, 10**6).map(lambda number: D(number) / 10000),
+    total_days=st.integers(1, 366),
+    cuts=st.sets(st.integers(1, 365), max_size=5),
+)
+def test_the_sum_of_the_prorated_parts_of_a_period_is_the_whole(rate, units, total_days, cuts):
+    starts = sorted({0, *(cut for cut in cuts if cut < total_days)})
+    parts = [
+        line_amount(rate, units, Share(end - start, total_days - start, total_days), "usd")
+        for start, end in zip(starts, [*starts[1:], total_days], strict=True)
+    ]
+    assert sum(parts) == rounded(rate * units, "usd")
+    assert all(part >= 0 for part in parts)
+    for part, start, end in zip(parts, starts, [*starts[1:], total_days], strict=True):
+        assert abs(part - rate * units * (end - start) / total_days) <= D("0.01")

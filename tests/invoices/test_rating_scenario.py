@@ -1,6 +1,6 @@
 """All nine line types on one invoice, by the services, with literal amounts."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal as D
 
 import pytest
@@ -14,26 +14,12 @@ from invoices.models import (
     OneTimeCharge,
     ServiceCredit,
     Surcharge,
-    Usage,
 )
 from invoices.plan.facts import BillingRequest
 from invoices.services.generating import generate_invoice
-from tests.factories import ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance
+from tests.factories import ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance, some_usage
 
 JAN_15, FEB_15 = date(2026, 1, 15), date(2026, 2, 15)
-
-
-def used(instance, service_id, units, day, record_id):
-    return Usage.objects.create(
-        client=instance.account.client,
-        record_id=record_id,
-        account=instance.account,
-        plan_instance=instance,
-        service=ServiceFactory(client=instance.account.client, client_service_id=service_id),
-        units=D(units),
-        used_at=datetime(day.year, day.month, day.day, 12, tzinfo=UTC),
-        used_on=day,
-    )
 
 
 def bill(account, caller, day, **request):
@@ -57,9 +43,9 @@ def account(acme, process):
     bill(account, process, JAN_15)
     an_instance(account, fibre, FEB_15)
     instance = account.plan_instances.earliest("pk")
-    used(instance, "calls", "120", date(2026, 1, 20), "R-1")
-    used(instance, "calls", "40.5", date(2026, 2, 14), "R-2")
-    used(instance, "calls", "7", FEB_15, "R-3")
+    some_usage(instance, "calls", "120", date(2026, 1, 20), "R-1")
+    some_usage(instance, "calls", "40.5", date(2026, 2, 14), "R-2")
+    some_usage(instance, "calls", "7", FEB_15, "R-3")
     OneTimeCharge.objects.create(
         account=account,
         service=ServiceFactory(client=acme, client_service_id="router"),
