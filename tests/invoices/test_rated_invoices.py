@@ -1,4 +1,4 @@
-"""What plans charge beyond a flat month: arrears, usage, activation, prices that change, minimum and maximum; by the services."""
+"""What plans charge beyond a flat month, by the services: arrears, usage, activation, prices that change, least and most."""
 
 from datetime import date
 from decimal import Decimal as D
