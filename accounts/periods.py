@@ -6,6 +6,7 @@ Days are inclusive at both ends: a monthly period from 25 January runs through 2
 import calendar
 from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import islice, takewhile
 from typing import NamedTuple
 
@@ -77,6 +78,7 @@ def bill_date_on_or_after(day: date, bill_day: int) -> date:
     return this_month if this_month >= day else bill_date_months_on(day, 1, bill_day)
 
 
+@lru_cache(maxsize=10_000)
 def cycle_from(start: date, bill_day: int, interval: int) -> Period:
     """The period that begins on `start`: `interval` months from a bill day, else the stub to the day before the next one.
 
@@ -90,6 +92,7 @@ def cycle_from(start: date, bill_day: int, interval: int) -> Period:
     return Period(start, next_bill_date - ONE_DAY, (next_bill_date - full_start).days)
 
 
+@lru_cache(maxsize=10_000)
 def cycle_of(day: date, start: date, bill_day: int, interval: int) -> Period:
     """The cycle that holds a day, of those that follow one another from an instance's start."""
     first = cycle_from(start, bill_day, interval)
@@ -140,12 +143,13 @@ def arrears_due(dates: InstanceDates, bill_date: date, bill_day: int, arrears_du
 
 
 def ended_through(dates: InstanceDates, bill_date: date, bill_day: int) -> date:
-    """The last day of a plan instance's cycles that have ended by the day before `bill_date`; before its start, where none has.
+    """The last day whose usage a bill of `bill_date` charges: the end of the plan instance's last cycle that has ended.
 
-    Usage of later days belongs to a cycle that still runs, and waits for its end.
+    Usage of later days belongs to a cycle that still runs, and waits for its end. What was used after a plan instance's last
+    day belongs to its last cycle.
     """
     if dates.end is not None and dates.end < bill_date:
-        return dates.end
+        return bill_date - ONE_DAY
     if bill_date <= dates.start:
         return dates.start - ONE_DAY
     return cycle_of(bill_date, dates.start, bill_day, dates.interval).start - ONE_DAY

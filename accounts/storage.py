@@ -27,6 +27,29 @@ def insert_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable
         )
 
 
+def insert_new_rows(
+    model: type[models.Model], fields: Sequence[str], rows: Iterable[Sequence[Any]], *, unique: Sequence[str]
+) -> None:
+    """Writes rows as `insert_rows` does, and passes over those whose values of the `unique` columns are taken already, also by
+    another transaction that commits only now.
+
+    They are written in the order of those values, so that two who write the same ones wait for each other, and never both.
+    """
+    places = [fields.index(name) for name in unique]
+    ordered = sorted(rows, key=lambda row: [row[place] for place in places])
+    if not ordered:
+        return
+    columns = _columns(model, fields)
+    names = ", ".join(map(_column_name, columns))
+    keys = ", ".join(map(_column_name, _columns(model, unique)))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {_quoted(model._meta.db_table)} ({names}) VALUES ({', '.join(['%s'] * len(columns))}) "
+            f"ON CONFLICT ({keys}) DO NOTHING",
+            [_prepared(columns, row) for row in ordered],
+        )
+
+
 def _copy(model: type[models.Model], columns: "list[models.Field[Any, Any]]", rows: Sequence[Sequence[Any]]) -> None:
     json_places = [place for place, column in enumerate(columns) if isinstance(column, models.JSONField)]
     statement = f"COPY {_quoted(model._meta.db_table)} ({', '.join(map(_column_name, columns))}) FROM STDIN"
@@ -109,8 +132,10 @@ class ExactSum(models.Sum):
     """A sum of decimals that is exact on SQLite too, which keeps decimals as doubles: it adds up whole ten-thousandths."""
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        template = "(SUM(CAST(ROUND(%(expressions)s * 10000) AS INTEGER)) / 10000.0)"
-        return super().as_sql(compiler, connection, template=template, **context)
+        whole = self.copy()
+        whole.template = "SUM(CAST(ROUND(%(expressions)s * 10000) AS INTEGER))"
+        sql, parameters = models.Sum.as_sql(whole, compiler, connection, **context)
+        return f"({sql} / 10000.0)", parameters
 
 
 def _columns(model: type[models.Model], fields: Sequence[str]) -> "list[models.Field[Any, Any]]":

@@ -1,13 +1,15 @@
 """Speed as a ratio to a floor that is measured in the same run, on the database of DATABASE_URL. Run it with `make bench`.
 
-The floor is the same rows written by COPY (PostgreSQL) or executemany (SQLite), with no logic at all.
+Of generating, the floor is the same rows written by COPY (PostgreSQL) or executemany (SQLite), with no logic at all. Of rating
+usage, it is a bare GROUP BY over the same records.
 """
 
 import os
 import statistics
 import time
+import tracemalloc
 from collections.abc import Callable, Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -19,19 +21,30 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_site.settings")
 django.setup()
 
 from accounts.callers import Caller  # noqa: E402
+from accounts.kinds import ChargeType  # noqa: E402
 from accounts.models import Account, Client, Contact, Event, Plan, PlanCharge, PlanInstance, Service  # noqa: E402
-from accounts.rates import RateTerms  # noqa: E402
+from accounts.periods import ONE_DAY, arrears_due  # noqa: E402
+from accounts.rates import RateTerms, TierTerms  # noqa: E402
 from accounts.services import add_price  # noqa: E402
-from invoices.models import BilledPeriod, Invoice, InvoiceLine, NumberSeries, TaxDetail, TaxRate  # noqa: E402
+from accounts.storage import insert_rows  # noqa: E402
+from invoices.models import BilledPeriod, Invoice, InvoiceLine, NumberSeries, TaxDetail, TaxRate, Usage  # noqa: E402
+from invoices.plan.charges import add_usage  # noqa: E402
+from invoices.plan.drafts import Lines  # noqa: E402
 from invoices.plan.facts import BillingRequest  # noqa: E402
+from invoices.services.facts import read_facts  # noqa: E402
 from invoices.services.generating import generate_invoices  # noqa: E402
+from invoices.services.instance_facts import read_instances  # noqa: E402
+from invoices.services.planning import preview_invoices  # noqa: E402
 
 START = date(2026, 1, 1)
 TODAY = date(2026, 1, 15)
+NEXT = date(2026, 2, 1)
 LINES = 5
 BATCH = 500
 BATCHES = 8
 SINGLES = 200
+RECORDS = 500_000
+METERED = 1_000
 CALLER = Caller(process="bench")
 WRITTEN = (Invoice, InvoiceLine, TaxDetail, BilledPeriod, Event)
 
@@ -65,10 +78,14 @@ def make_world(accounts: int) -> Client:
     PlanInstance.objects.bulk_create(
         [PlanInstance(account=row, plan=plan, start_date=START) for row in rows for plan in plans], batch_size=2000
     )
+    analyze()
+    return client
+
+
+def analyze() -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("ANALYZE")
-    return client
+            cursor.execute("VACUUM ANALYZE")
 
 
 def timed(work: Callable[[], Any]) -> float:
@@ -77,8 +94,8 @@ def timed(work: Callable[[], Any]) -> float:
     return time.perf_counter() - begin
 
 
-def generate(client: Client, account_nos: Sequence[int]) -> None:
-    outcomes = generate_invoices(client=client, account_nos=account_nos, request=BillingRequest(TODAY), caller=CALLER)
+def generate(client: Client, account_nos: Sequence[int], day: date = TODAY) -> None:
+    outcomes = generate_invoices(client=client, account_nos=account_nos, request=BillingRequest(day), caller=CALLER)
     assert all(outcome.invoice_no for outcome in outcomes), outcomes[0]
 
 
@@ -129,16 +146,97 @@ def queries(work: Callable[[], Any]) -> int:
     return len(captured)
 
 
+def make_usage(client: Client) -> list[int]:
+    """Accounts whose plan charges for calls in three bands, each with the same number of calls in the cycle of January."""
+    service = Service.objects.create(client=client, client_service_id="calls", name="Calls", gl_code="4200")
+    plan = Plan.objects.create(client=client, client_plan_id="calls", name="Calls")
+    charge = PlanCharge.objects.create(plan=plan, service=service, line_type=ChargeType.USAGE)
+    tiers = tuple(TierTerms(Decimal(start), Decimal(rate)) for start, rate in ((0, "0.10"), (100, "0.05"), (1000, "0.01")))
+    add_price(charge, RateTerms("usd", model="tiered", tiers=tiers))
+    dates = {"bill_day": 1, "next_bill_date": NEXT, "last_bill_date": START, "arrears_due_from": START}
+    accounts = Account.objects.bulk_create(
+        [Account(client=client, client_acct_id=f"U{n}", currency="usd", **dates) for n in range(METERED)], batch_size=2000
+    )
+    instances = PlanInstance.objects.bulk_create(
+        [PlanInstance(account=row, plan=plan, start_date=START, billed_through=NEXT - ONE_DAY) for row in accounts],
+        batch_size=2000,
+    )
+    fields = ("client_id", "record_id", "account_id", "plan_instance_id", "service_id", "units", "used_at", "used_on")
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    insert_rows(
+        Usage,
+        (*fields, "description", "loaded_at"),
+        (
+            (
+                client.pk,
+                f"{instance.pk}-{n}",
+                instance.account_id,
+                instance.pk,
+                service.pk,
+                Decimal(n % 7 + 1) / 4,
+                at,
+                at.date(),
+            )
+            + ("", noon)
+            for n in range(RECORDS // METERED)
+            for at in [noon + n % 31 * ONE_DAY]
+            for instance in instances
+        ),
+    )
+    analyze()
+    return [account.pk for account in accounts]
+
+
+def measure_usage(client: Client) -> None:
+    """Rated: from stored records to usage lines. Previewed: the whole invoices that they are on. Billed: these recorded too."""
+    numbers = make_usage(client)
+    bare = f"SELECT plan_instance_id, sum(units) FROM {Usage._meta.db_table} WHERE invoice_id IS NULL GROUP BY plan_instance_id"
+    states = {number: facts.state for number, facts in read_facts(client, numbers).accounts.items()}
+
+    def group() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(bare)
+            cursor.fetchall()
+
+    def rate() -> None:
+        for instances in read_instances(states, (), all_usage=False).values():
+            lines = Lines("usd")
+            for instance in instances:
+                due = list(arrears_due(instance.dates, NEXT, 1, START))
+                add_usage(lines, instance, due, 1, NEXT - ONE_DAY)
+            assert lines.drafts
+
+    def preview() -> None:
+        outcomes = preview_invoices(client=client, account_nos=numbers, request=BillingRequest(NEXT))
+        assert all(outcome.plan and outcome.plan.lines for outcome in outcomes), outcomes[0]
+
+    preview()  # warm
+    rounds = [(timed(rate), timed(preview), timed(group)) for _ in range(7)]
+    tracemalloc.start()
+    preview()
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    billed = timed(lambda: [generate(client, numbers[at : at + BATCH], NEXT) for at in range(0, METERED, BATCH)])
+    rated, previewed, floor = (statistics.median(times) for times in zip(*rounds, strict=True))
+    print(f"{connection.vendor}: {RECORDS:,} usage records of {METERED:,} accounts, medians of {len(rounds)} rounds")
+    print(f"  rated             {RECORDS / rated:>9,.0f} records/s, ratio to floor {floor / rated:.2f} (aim: 0.33)")
+    print(f"  previewed         {RECORDS / previewed:>9,.0f} records/s, ratio to floor {floor / previewed:.2f}")
+    print(f"  floor, GROUP BY   {RECORDS / floor:>9,.0f} records/s")
+    print(f"  billed and held   {RECORDS / billed:>9,.0f} records/s")
+    print(f"  memory at most    {most / 2**20:>9,.1f} MiB")
+
+
 def main() -> None:
     connection.creation.create_test_db(verbosity=0)
     try:
-        measure()
+        client = make_world(BATCH * (BATCHES + 1) + SINGLES + 210 + 1)
+        measure(client)
+        measure_usage(client)
     finally:
         connection.creation.destroy_test_db(verbosity=0)
 
 
-def measure() -> None:
-    client = make_world(BATCH * (BATCHES + 1) + SINGLES + 210 + 1)
+def measure(client: Client) -> None:
     numbers = list(Account.objects.order_by("pk").values_list("pk", flat=True))
     take = iter(range(0, len(numbers)))
 

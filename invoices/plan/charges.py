@@ -104,9 +104,10 @@ def _units_by_cycle(instance: InstanceFacts, usage: Iterable[UsageTotal], bill_d
 
 
 def cycle_to_end(instance: InstanceFacts, day: date, bill_day: int) -> Period:
-    """The cycle of a day, cut where the plan instance ends."""
+    """The cycle of a day, cut where the plan instance ends; of a later day, its last one."""
     dates = instance.dates
-    return cycle_of(day, dates.start, bill_day, dates.interval).cut(dates.end)
+    within = day if dates.end is None else min(day, dates.end)
+    return cycle_of(within, dates.start, bill_day, dates.interval).cut(dates.end)
 
 
 def share_of(cycle: Period) -> Share:

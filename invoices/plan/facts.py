@@ -27,7 +27,10 @@ class ChargeFacts(NamedTuple):
 
 
 class UsageTotal(NamedTuple):
-    """The records of one service and day, added up: how many they are, and the newest of them."""
+    """The records of one service and day, added up: how many they are, and the newest of them.
+
+    Days of one cycle may stand under the first of them, since they are billed together.
+    """
 
     service_no: int
     day: date

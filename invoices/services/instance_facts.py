@@ -12,7 +12,7 @@ from accounts.rates import Band, Rates, bands_of
 from accounts.services import DATE_COLUMNS, instances_with_dates
 from invoices.calculation import ZERO
 from invoices.plan.charges import cycle_to_end
-from invoices.plan.facts import BillingState, ChargeFacts, InstanceFacts, ServiceFacts
+from invoices.plan.facts import BillingState, ChargeFacts, InstanceFacts, ServiceFacts, UsageTotal
 from invoices.services.usage_rows import billed_usage, unbilled_usage
 
 SERVICE_COLUMNS = (
@@ -134,21 +134,39 @@ def _with_usage(
     all_usage: bool,
 ) -> dict[int, list[InstanceFacts]]:
     """Plan instances that are charged by usage, with the usage that waits; and of cycles that are billed already, what was."""
-    metered = {one.plan_instance_no for mine in instances.values() for one in mine if _is_metered(one)}
+    metered = {
+        one.plan_instance_no: (one, states[account_no])
+        for account_no, mine in instances.items()
+        for one in mine
+        if _is_metered(one)
+    }
     if not metered:
         return instances
+
+    def in_one_cycle(instance_no: int, first: date, last: date) -> bool:
+        instance, state = metered[instance_no]
+        if state.bill_day is None:
+            return False
+        return cycle_to_end(instance, first, state.bill_day) == cycle_to_end(instance, last, state.bill_day)
+
     bill_dates = [state.next_bill_date for state in states.values() if state.next_bill_date is not None]
-    usage = unbilled_usage(metered, replacing, None if all_usage else max(bill_dates, default=None))
-    late: dict[int, tuple[date, date]] = {}
-    for account_no, mine in instances.items():
-        for place, one in enumerate(mine):
-            mine[place] = one = one._replace(usage=tuple(usage.get(one.plan_instance_no, ())))
-            span = _late_span(one, states[account_no])
-            if span is not None:
-                late[one.plan_instance_no] = span
+    usage = unbilled_usage(metered, replacing, None if all_usage else max(bill_dates, default=None), in_one_cycle)
+    late = {
+        number: span
+        for number, (instance, state) in metered.items()
+        if (span := _late_span(instance, usage.get(number, ()), state)) is not None
+    }
     billed = billed_usage(late, replacing) if late else {}
     return {
-        account_no: [one._replace(billed_usage=tuple(billed.get(one.plan_instance_no, ()))) for one in mine]
+        account_no: [
+            one._replace(
+                usage=tuple(usage.get(one.plan_instance_no, ())),
+                billed_usage=tuple(billed.get(one.plan_instance_no, ())),
+            )
+            if one.plan_instance_no in usage
+            else one
+            for one in mine
+        ]
         for account_no, mine in instances.items()
     }
 
@@ -157,12 +175,10 @@ def _is_metered(instance: InstanceFacts) -> bool:
     return any(charge.line_type == ChargeType.USAGE for charge in instance.charges)
 
 
-def _late_span(instance: InstanceFacts, state: BillingState) -> tuple[date, date] | None:
+def _late_span(instance: InstanceFacts, usage: Sequence[UsageTotal], state: BillingState) -> tuple[date, date] | None:
     """The first and last day of the cycles that late usage belongs to."""
     if state.arrears_due_from is None or state.bill_day is None:
         return None
-    days: Sequence[date] = [total.day for total in instance.usage if total.day < state.arrears_due_from]
-    if not days:
-        return None
-    first, last = (cycle_to_end(instance, day, state.bill_day) for day in (min(days), max(days)))
-    return first.start, last.end
+    cycles = [cycle_to_end(instance, total.day, state.bill_day) for total in usage]
+    late = [cycle for cycle in cycles if cycle.end < state.arrears_due_from]
+    return (min(cycle.start for cycle in late), max(cycle.end for cycle in late)) if late else None
