@@ -30,7 +30,7 @@ from accounts.viewsets import (
     ServiceViewSet,
 )
 from billing_site.errors import BillingError, ErrorCode
-from invoices.viewsets import BillingRunViewSet, InvoiceViewSet, RunOutcomeViewSet, TaxRateViewSet
+from invoices.viewsets import BillingRunViewSet, InvoiceViewSet, RunOutcomeViewSet, TaxRateViewSet, UsageViewSet
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ router.register("service-locations", ServiceLocationViewSet)
 router.register("plans", PlanViewSet)
 router.register("plan-instances", PlanInstanceViewSet)
 router.register("tax-rates", TaxRateViewSet)
+router.register("usage", UsageViewSet)
 router.register("invoices", InvoiceViewSet)
 router.register("billing-runs", BillingRunViewSet)
 router.register(r"billing-runs/(?P<run>[0-9]+)/outcomes", RunOutcomeViewSet, basename="runoutcome")

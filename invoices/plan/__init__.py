@@ -103,16 +103,7 @@ def plan_charges(facts: AccountFacts, request: BillingRequest) -> InvoicePlan:
     state = facts.state
     kind = InvoiceKind.ADVANCE if bill_date > request.today else InvoiceKind.RECURRING
     lines = Lines(state.currency)
-    periods: list[PeriodDraft] = []
-    usage: list[UsageClaim] = []
-    for instance in facts.instances:
-        in_arrears = list(arrears_due(instance.dates, bill_date, bill_day, state.arrears_due_from))
-        if kind is InvoiceKind.RECURRING or not _must_be_caught_up(instance, in_arrears):
-            periods.extend(_bill_in_advance(lines, instance, bill_date, bill_day))
-        if kind is InvoiceKind.RECURRING and instance.dates.in_arrears:
-            add_arrears(lines, instance, in_arrears)
-            claim = add_usage(lines, instance, in_arrears, bill_day, ended_through(instance.dates, bill_date, bill_day))
-            usage.extend([claim] if claim else [])
+    periods, usage = _add_plan_instances(lines, facts, kind, bill_date, bill_day)
     orders = [one for one in facts.orders if kind is InvoiceKind.RECURRING and one.charge_date <= request.today]
     for order in orders:
         add_order(lines, order)
@@ -138,6 +129,22 @@ def plan_charges(facts: AccountFacts, request: BillingRequest) -> InvoicePlan:
         net_amount=amount,
         total_amount=amount,
     )
+
+
+def _add_plan_instances(
+    lines: Lines, facts: AccountFacts, kind: InvoiceKind, bill_date: date, bill_day: int
+) -> tuple[list[PeriodDraft], list[UsageClaim]]:
+    """The lines of every plan instance; gives the periods that they bill in advance, and the usage that they bill."""
+    periods: list[PeriodDraft] = []
+    usage: list[UsageClaim] = []
+    for instance in facts.instances:
+        in_arrears = list(arrears_due(instance.dates, bill_date, bill_day, facts.state.arrears_due_from))
+        if kind is InvoiceKind.RECURRING or not _must_be_caught_up(instance, in_arrears):
+            periods += _bill_in_advance(lines, instance, bill_date, bill_day)
+        if kind is InvoiceKind.RECURRING and instance.dates.in_arrears:
+            add_arrears(lines, instance, in_arrears)
+            usage += add_usage(lines, instance, in_arrears, bill_day, ended_through(instance.dates, bill_date, bill_day))
+    return periods, usage
 
 
 def billed_to_after(state: BillingState, kind: str, bill_date: date) -> BilledTo:

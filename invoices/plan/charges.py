@@ -67,40 +67,43 @@ def _add_recurring(lines: Lines, instance: InstanceFacts, cycle: Period, charge_
         _add_rated(lines, instance, charge, cycle, price, amounts, **proration)
 
 
+class CycleUnits(NamedTuple):
+    cycle: Period
+    units: Decimal
+
+
 def add_usage(
     lines: Lines, instance: InstanceFacts, cycles: Sequence[Period], bill_day: int, through: date
-) -> UsageClaim | None:
+) -> list[UsageClaim]:
     """The usage of days through one, cycle by cycle: of `cycles`, which are charged now, and late usage of those before.
 
-    A cycle with a minimum is charged without usage too. Gives what the lines bill, so that it can be held.
+    A cycle with a minimum is charged without usage too. Gives what the lines bill, so that it can be held: usage of a service
+    that the plan charges for no more is not billed, and so not held.
     """
-    usage = [day for day in instance.usage if day.day <= through]
-    used = _units_by_cycle(instance, usage, bill_day)
-    billed = _units_by_cycle(instance, instance.billed_usage, bill_day)
+    claims = []
     due = {cycle.end: cycle for cycle in cycles}
     for charge in _of_type(instance, ChargeType.USAGE):
-        mine = {cycle: units for (service_no, cycle), units in used.items() if service_no == charge.service.service_no}
-        for cycle in sorted({*mine, *due.values()}, key=lambda one: one.end):
-            late = None if cycle.end in due else billed.get((charge.service.service_no, cycle), ZERO)
-            _add_usage_of(lines, instance, charge, cycle, mine.get(cycle, ZERO), late)
-    if not usage:
-        return None
-    return UsageClaim(
-        instance.plan_instance_no,
-        through,
-        max(day.last_record for day in usage),
-        sum(day.records for day in usage),
-    )
+        number = charge.service.service_no
+        usage = [one for one in instance.usage if one.service_no == number and one.day <= through]
+        used = _by_cycle(instance, usage, bill_day)
+        billed = _by_cycle(instance, [one for one in instance.billed_usage if one.service_no == number], bill_day)
+        for end in sorted({*used, *due}):
+            cycle = due.get(end) or used[end].cycle
+            units = used[end].units if end in used else ZERO
+            late_after = None if end in due else billed[end].units if end in billed else ZERO
+            _add_usage_of(lines, instance, charge, cycle, units, late_after)
+        if usage:
+            newest, records = max(one.last_record for one in usage), sum(one.records for one in usage)
+            claims.append(UsageClaim(instance.plan_instance_no, number, through, newest, records))
+    return claims
 
 
-def _units_by_cycle(instance: InstanceFacts, usage: Iterable[UsageTotal], bill_day: int) -> dict[tuple[int, Period], Decimal]:
-    units: dict[tuple[int, Period], Decimal] = defaultdict(Decimal)
-    cycle: Period | None = None
-    for day in usage:
-        if cycle is None or not cycle.start <= day.day <= cycle.end:
-            cycle = cycle_to_end(instance, day.day, bill_day)
-        units[day.service_no, cycle] += day.units
-    return units
+def _by_cycle(instance: InstanceFacts, usage: Iterable[UsageTotal], bill_day: int) -> dict[date, CycleUnits]:
+    """The units of each cycle, by the cycle's last day."""
+    units: dict[Period, Decimal] = defaultdict(Decimal)
+    for one in usage:
+        units[cycle_to_end(instance, one.day, bill_day)] += one.units
+    return {cycle.end: CycleUnits(cycle, sum_) for cycle, sum_ in units.items()}
 
 
 def cycle_to_end(instance: InstanceFacts, day: date, bill_day: int) -> Period:

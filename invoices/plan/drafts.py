@@ -72,9 +72,10 @@ class PeriodDraft(NamedTuple):
 
 
 class UsageClaim(NamedTuple):
-    """The usage of a plan instance that the document bills: the records of days through one, up to the newest that was read."""
+    """The usage of a service that the document bills: the records of days through one, up to the newest that was read."""
 
     plan_instance_no: int
+    service_no: int
     through: date
     last_record: int
     records: int

@@ -128,6 +128,7 @@ class AccountFacts(NamedTuple):
     coupons: tuple[CouponFacts, ...]
     credits: tuple[CreditFacts, ...]
     pending_invoice_no: int | None
+    pending_recurring_date: date | None
     approved_invoice_no: int | None
     advance_bill_date: date | None
     bill_to: dict[str, str]

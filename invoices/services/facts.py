@@ -45,6 +45,7 @@ class Documents(NamedTuple):
     """The documents of an account that decide whether it may be billed."""
 
     pending_invoice_no: int | None = None
+    pending_recurring_date: date | None = None
     approved_invoice_no: int | None = None
     advance_bill_date: date | None = None
 
@@ -58,11 +59,12 @@ class Facts(NamedTuple):
 
 
 def read_facts(
-    client: Client, account_nos: Collection[int], replacing: Collection[int] = (), *, all_usage: bool = False
+    client: Client, account_nos: Collection[int], replacing: Collection[int] = (), *, past_pending: bool = False
 ) -> Facts:
     """The facts of a client's accounts. Invoices in `replacing` are about to be discarded, and count as if they were.
 
-    Usage is read up to the bill date, or all of it.
+    Usage is read up to the bill date. `past_pending` reads all that waits, and takes a pending invoice as if it was approved:
+    for a view of what is on no invoice yet.
     """
     rows = list(
         with_extras(Account.objects.filter(client=client, pk__in=account_nos), replacing).values_list(
@@ -71,12 +73,14 @@ def read_facts(
     )
     width = len(STATE_FIELDS)
     states = {row[0]: BillingState._make(row[:width]) for row in rows}
-    instances = read_instances(states, replacing, all_usage=all_usage)
+    documents = _documents(list(states), replacing)
+    if past_pending:
+        states = {number: _past_pending(state, documents.get(number, Documents())) for number, state in states.items()}
+    instances = read_instances(states, replacing, all_usage=past_pending)
     surcharges = read_surcharges(client)
     orders = read_orders([row[0] for row in rows if row[width + 2]], replacing)
     coupons = read_coupons([row[0] for row in rows if row[width + 3]], replacing)
     credits = read_credits([row[0] for row in rows if row[width + 4]], replacing)
-    documents = _documents(list(states), replacing)
     contacts = _contacts(list(states))
     taxed_roles = client.taxable_address_order.split(",")
     accounts, taxed_contacts = {}, {}
@@ -101,6 +105,10 @@ def read_facts(
             taxed_contact_no=taxed.contact_pk if taxed else None,
         )
     return Facts(accounts, taxed_contacts, _locations(client))
+
+
+def _past_pending(state: BillingState, documents: Documents) -> BillingState:
+    return state._replace(arrears_due_from=documents.pending_recurring_date or state.arrears_due_from)
 
 
 def lock_states(account_nos: Collection[int], *, skip_locked: bool) -> dict[int, BillingState]:
@@ -135,7 +143,8 @@ def _documents(account_nos: list[int], replacing: Collection[int]) -> dict[int, 
     for account_no, status, kind, invoice_no, bill_date in live:
         mine = documents[account_no]
         if status == InvoiceStatus.PENDING:
-            mine = mine._replace(pending_invoice_no=invoice_no)
+            recurring_date = bill_date if kind == InvoiceKind.RECURRING else None
+            mine = mine._replace(pending_invoice_no=invoice_no, pending_recurring_date=recurring_date)
         else:
             mine = mine._replace(approved_invoice_no=max(invoice_no, mine.approved_invoice_no or 0))
             if kind == InvoiceKind.ADVANCE:

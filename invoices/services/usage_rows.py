@@ -68,7 +68,7 @@ def hold_usage(claims: Sequence[tuple[int, UsageClaim]]) -> int:
     return assign_rows(
         Usage,
         "invoice_id",
-        equal=("plan_instance_id",),
+        equal=("plan_instance_id", "service_id"),
         at_most=("used_on", "id"),
-        rows=[(invoice_no, claim.plan_instance_no, claim.through, claim.last_record) for invoice_no, claim in claims],
+        rows=[(invoice_no, *claim[:-1]) for invoice_no, claim in claims],
     )

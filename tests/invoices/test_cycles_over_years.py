@@ -39,6 +39,7 @@ def account_of(instances, state):
         coupons=(),
         credits=(),
         pending_invoice_no=None,
+        pending_recurring_date=None,
         approved_invoice_no=None,
         advance_bill_date=None,
         bill_to={},

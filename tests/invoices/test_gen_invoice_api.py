@@ -307,7 +307,7 @@ BODIES = {
     "UTF-16": '{"client_no": 1}'.encode("utf-16"),
     "too deep": '{"client_no": ' + "[" * 100_000 + "]" * 100_000 + "}",
     "too many digits": '{"client_no": ' + "9" * 10_000 + "}",
-    "too large": '{"client_no": "' + "9" * 3_000_000 + '"}',
+    "too large": '{"client_no": "' + "9" * 9_000_000 + '"}',
 }
 
 

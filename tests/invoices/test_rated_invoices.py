@@ -20,6 +20,7 @@ from invoices.services.facts import read_facts
 from invoices.services.generating import generate_invoice
 from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.planning import preview_invoices
+from invoices.services.unbilled import rate_unbilled_usage
 from tests.factories import PlanFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance, some_usage
 
 JAN_10, FEB_10, MAR_10, APR_10 = (date(2026, month, 10) for month in (1, 2, 3, 4))
@@ -338,7 +339,7 @@ def test_the_unbilled_view_shows_what_the_invoice_will(acme, process):
     account, instance = metered(acme, tiers={"0": "0.10", "100": "0.05"}, minimum_amount=D("20.00"))
     bill(account, process, JAN_10)
     some_usage(instance, "calls", "150.5", JAN_31)
-    facts = read_facts(acme, [account.pk], all_usage=True)
+    facts = read_facts(acme, [account.pk], past_pending=True)
     shown = unbilled_usage(facts.accounts[account.pk], FEB_9)
     (previewed,) = preview_invoices(client=acme, account_nos=[account.pk], request=BillingRequest(FEB_10))
     invoice = bill(account, process, FEB_10)
@@ -448,3 +449,51 @@ def test_a_batch_of_rated_accounts_takes_the_same_number_of_queries_however_larg
             preview_invoices(client=acme, account_nos=accounts, request=BillingRequest(FEB_10))
         counts.append(len(queries))
     assert counts[0] == counts[1] <= 12
+
+
+def test_usage_of_a_service_that_the_plan_charges_for_no_more_is_neither_billed_nor_held(acme, process):
+    account, instance = metered(acme)
+    texts = a_charge(instance.plan, "texts", "0.05", USAGE)
+    bill(account, process, JAN_10)
+    some_usage(instance, "calls", "10", JAN_31)
+    waiting = some_usage(instance, "texts", "99", JAN_31)
+    texts.delete()
+    assert charged(bill(account, process, FEB_10)) == [("Calls", D(10), D("1.00"), JAN_10, FEB_9)]
+    waiting.refresh_from_db()
+    assert waiting.invoice is None
+
+
+def test_usage_after_the_plans_last_day_is_billed_with_its_last_cycle(acme, process):
+    account, instance = metered(acme)
+    bill(account, process, JAN_10)
+    some_usage(instance, "calls", "10", JAN_31)
+    end_plan_instance(instance, date(2026, 1, 20))
+    account.refresh_from_db()
+    assert charged(bill(account, process, FEB_10)) == [("Calls", D(10), D("1.00"), JAN_10, date(2026, 1, 20))]
+    assert not Usage.objects.filter(invoice=None).exists()
+
+
+def test_a_minimum_is_charged_once_where_a_customer_was_billed_elsewhere_in_the_middle_of_a_cycle(acme, process):
+    account, instance = metered(acme, minimum_amount=D("31.00"))
+    type(instance).objects.update(billed_through=date(2026, 1, 24))
+    type(account).objects.update(next_bill_date=FEB_10)
+    account.refresh_from_db()
+    some_usage(instance, "calls", "10", JAN_31)
+    invoice = bill(account, process, FEB_10)
+    assert charged(invoice, USAGE) == [
+        ("Calls", D(10), D("1.00"), date(2026, 1, 25), FEB_9),
+        ("Calls, minimum", None, D("15.00"), date(2026, 1, 25), FEB_9),
+    ]
+
+
+def test_the_unbilled_view_goes_on_where_a_pending_invoice_stops(acme, process):
+    account, instance = metered(acme, tiers={"0": "0.10", "100": "0.05"}, minimum_amount=D("5.00"))
+    bill(account, process, JAN_10)
+    some_usage(instance, "calls", "100", JAN_31)
+    bill(account, process, FEB_10, force_pending=True)
+    some_usage(instance, "calls", "20", JAN_31)
+    shown = rate_unbilled_usage(client=acme, account_no=account.pk, today=FEB_10)
+    assert [(line.description, line.units, line.amount, line.period_start) for line in shown.lines] == [
+        ("Calls", D(20), D("1.00"), JAN_10),
+        ("Calls, minimum", None, D("5.00"), FEB_10),
+    ]

@@ -1,0 +1,115 @@
+"""manage.py load_usage FILE.csv --client CLIENT_NO: loads usage records from a file."""
+
+from argparse import ArgumentParser
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
+from typing import Any, BinaryIO, NamedTuple
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts import clock
+from accounts.importing.reading import SeenIds, UnreadableFile, read_rows
+from accounts.models import Client
+from billing_site.errors import BillingError, ErrorCode
+from invoices.serializers.usage import record_reader
+from invoices.services.usage_loading import RECORDS_AT_ONCE, LoadResult, UsageResult, load_usage, refused
+from invoices.services.usage_targets import UsageRecord
+
+REQUIRED_COLUMNS = ("record_id", "units", "used_at")
+REPEATED = "repeated"
+
+
+class Line(NamedTuple):
+    """A line of the file, as a record or as the refusal of what is none."""
+
+    number: int
+    record: UsageRecord | UsageResult
+
+
+class Command(BaseCommand):
+    help = (
+        "Loads usage from a CSV file with the columns record_id, units, used_at, acct_no or client_acct_id, service or "
+        "client_service_id, and where wanted plan_instance and description. Good rows are loaded, every bad row is reported. "
+        "The same file can be loaded again: what is there already is not loaded twice."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", metavar="FILE.csv")
+        parser.add_argument("--client", type=int, required=True, metavar="CLIENT_NO", help="Whose accounts used it.")
+        parser.add_argument("--dry-run", action="store_true", help="Check the whole file and write nothing.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        client = Client.objects.filter(pk=options["client"]).first()
+        if client is None:
+            raise CommandError(f"There is no client {options['client']}.")
+        try:
+            with open(options["file"], "rb") as file:
+                counts = self._load(client, file, options["dry_run"])
+        except OSError as error:
+            raise CommandError(f"{options['file']}: {error.strerror}") from error
+        except UnreadableFile as error:
+            raise CommandError(f"{options['file']}: {error}") from error
+        self._show(counts, options["dry_run"])
+        if counts[LoadResult.REFUSED]:
+            raise CommandError(f"{counts[LoadResult.REFUSED]:,} of {counts.total():,} rows were refused.")
+
+    def _load(self, client: Client, file: BinaryIO, dry_run: bool) -> Counter[str]:
+        """Loads the file chunk by chunk, and counts what came of its rows."""
+        counts: Counter[str] = Counter()
+        lines = _lines(client, file)
+        with closing(SeenIds()) as seen:
+            while chunk := list(islice(lines, RECORDS_AT_ONCE)):
+                records = [line.record for line in chunk]
+                results = load_usage(client=client, records=records, now=clock.local_time(client), dry_run=dry_run)
+                for line, result in zip(chunk, results, strict=True):
+                    self._report(line.number, result)
+                    counts[_sort(line.number, result, seen) if dry_run else result.result] += 1
+        return counts
+
+    def _report(self, line: int, result: UsageResult) -> None:
+        if result.error is None:
+            return
+        self.stderr.write(f"line {line}: {result.error.code.number} {_printable(result.error.message)}")
+        named = (result.error.field or "").split(", ")
+        for field, messages in result.messages.items():
+            if field not in named:
+                self.stderr.write(f"line {line}, {field}: {_printable(' '.join(messages))}")
+
+    def _show(self, counts: Counter[str], dry_run: bool) -> None:
+        rows = [
+            ("rows read", counts.total()),
+            ("records to load" if dry_run else "records loaded", counts[LoadResult.CREATED]),
+            ("already there", counts[LoadResult.ALREADY_THERE]),
+            ("refused", counts[LoadResult.REFUSED]),
+        ]
+        if counts[REPEATED]:
+            rows.append(("repeated in the file", counts[REPEATED]))
+        for label, count in rows:
+            self.stdout.write(f"{label:<22}{count:>12,}")
+        if dry_run:
+            self.stdout.write("Dry run: nothing was written.")
+
+
+def _lines(client: Client, file: BinaryIO) -> Iterator[Line]:
+    """The lines of the file, read as the API reads records. An empty cell is a value that is not given."""
+    read = record_reader(client)
+    for row in read_rows(file, REQUIRED_COLUMNS):
+        if row.fault:
+            yield Line(row.line, refused(None, BillingError(ErrorCode.INVALID_FORMAT, f"the line {row.fault}")))
+        else:
+            cells = {column: value.strip() for column, value in row.values.items()}
+            yield Line(row.line, read({column: value for column, value in cells.items() if value}))
+
+
+def _sort(line: int, result: UsageResult, seen: SeenIds) -> str:
+    """What a row of a dry run counts as. Nothing was stored, so an id of an earlier chunk is not found in the database."""
+    if result.result is LoadResult.CREATED and result.record_id and seen.earlier_line(result.record_id, line):
+        return REPEATED
+    return result.result
+
+
+def _printable(text: str) -> str:
+    """On one line, and without what would steer a terminal."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

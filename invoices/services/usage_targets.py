@@ -1,0 +1,151 @@
+"""Which account, service and plan instance a usage record is for: read for a whole batch, then found for each record."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.db.models import Q, QuerySet
+
+from accounts.kinds import ChargeType
+from accounts.models import Account, Client, PlanCharge, PlanInstance, Service
+from billing_site.errors import BillingError, ErrorCode
+
+
+class UsageRecord(NamedTuple):
+    """A record as a client sends it: so many units of a service, used by an account at a moment.
+
+    The account and the service are named by number or by the client's own id; the plan instance only where several charge.
+    """
+
+    record_id: str
+    units: Decimal
+    used_at: datetime
+    acct_no: int | None = None
+    client_acct_id: str = ""
+    service: int | None = None
+    client_service_id: str = ""
+    plan_instance: int | None = None
+    description: str = ""
+
+
+class Named(NamedTuple):
+    """The client's rows of one sort, by number and by the client's own ids. Another client's rows do not exist."""
+
+    number_field: str
+    id_field: str
+    unknown: ErrorCode
+    numbers: frozenset[int]
+    numbers_by_id: Mapping[str, int]
+
+    def find(self, number: int | None, client_id: str) -> int:
+        """The number of the row that a record names. Where it gives both, they have to be of one row."""
+        if number is not None and number not in self.numbers:
+            raise self._refusal(self.unknown, self.number_field, f"{number} does not exist")
+        if not client_id:
+            if number is None:
+                raise BillingError(ErrorCode.MISSING_PARAMETER, field=self.number_field)
+            return number
+        found = self.numbers_by_id.get(client_id)
+        if found is None:
+            raise self._refusal(self.unknown, self.id_field, f"{client_id} does not exist")
+        if number not in (None, found):
+            raise self._refusal(ErrorCode.INVALID_INPUT, self.id_field, f"{client_id} is not {self.number_field} {number}")
+        return found
+
+    def _refusal(self, code: ErrorCode, field: str, why: str) -> BillingError:
+        return BillingError(code, f"{field} {why}", field=field)
+
+
+class Metered(NamedTuple):
+    """A plan instance whose plan charges for the usage of a service, with its first and last day."""
+
+    plan_instance_no: int
+    start: date
+    end: date | None
+
+    def runs_on(self, day: date) -> bool:
+        return self.start <= day and (self.end is None or day <= self.end)
+
+
+class Targets(NamedTuple):
+    """All that the records of a batch can be for."""
+
+    accounts: Named
+    services: Named
+    plan_instances: frozenset[tuple[int, int]]
+    metered: Mapping[tuple[int, int], Sequence[Metered]]
+
+    def plan_instance_no(self, record: UsageRecord, account_no: int, service_no: int, used_on: date) -> int:
+        """The one plan instance of the account that charges for the service's usage on a day."""
+        asked = record.plan_instance
+        if asked is not None and (account_no, asked) not in self.plan_instances:
+            raise _wrong_plan_instance(f"account {account_no} has no plan instance {asked}")
+        metered = [one for one in self.metered.get((account_no, service_no), ()) if asked in (None, one.plan_instance_no)]
+        if not metered:
+            who = f"no plan of account {account_no} charges" if asked is None else f"plan instance {asked} does not charge"
+            field = "client_service_id" if record.service is None else "service"
+            raise BillingError(ErrorCode.USAGE_NOT_CHARGED, f"{who} for the usage of service {service_no}", field=field)
+        running = [one.plan_instance_no for one in metered if one.runs_on(used_on)]
+        if not running:
+            raise BillingError(ErrorCode.USAGE_NOT_CHARGED, _why_not_on(used_on, metered), field="used_at")
+        if len(running) > 1:
+            numbers = ", ".join(map(str, running))
+            raise _wrong_plan_instance(f"several charge for it on {used_on} ({numbers}): name the plan_instance")
+        return running[0]
+
+
+def _wrong_plan_instance(why: str) -> BillingError:
+    return BillingError(ErrorCode.INVALID_INPUT, f"plan_instance: {why}", field="plan_instance")
+
+
+def _why_not_on(day: date, metered: Sequence[Metered]) -> str:
+    first = min(one.start for one in metered)
+    ends = [one.end for one in metered if one.end is not None]
+    if day < first:
+        return f"{day} is before the first day of the plan, {first}"
+    if len(ends) == len(metered) and max(ends) < day:
+        return f"{day} is after the last day of the plan, {max(ends)}"
+    return f"{day} is between two plans: one ended on {max(end for end in ends if end < day)}"
+
+
+def read_targets(client: Client, records: Sequence[UsageRecord]) -> Targets:
+    """Four queries, however many records."""
+    accounts = _named(
+        Account.objects.filter(client=client),
+        "client_acct_id",
+        ("acct_no", ErrorCode.ACCOUNT_NOT_FOUND),
+        {(record.acct_no, record.client_acct_id) for record in records},
+    )
+    services = _named(
+        Service.objects.filter(client=client),
+        "client_service_id",
+        ("service", ErrorCode.INVALID_INPUT),
+        {(record.service, record.client_service_id) for record in records},
+    )
+    instances = list(
+        PlanInstance.objects.filter(account__in=accounts.numbers)
+        .order_by("pk")
+        .values_list("account_id", "pk", "plan_id", "start_date", "end_date")
+    )
+    charged: dict[int, list[int]] = defaultdict(list)
+    for plan_no, service_no in PlanCharge.objects.filter(
+        plan__in={plan_no for _, _, plan_no, *_ in instances}, service__in=services.numbers, line_type=ChargeType.USAGE
+    ).values_list("plan_id", "service_id"):
+        charged[plan_no].append(service_no)
+    metered: dict[tuple[int, int], list[Metered]] = defaultdict(list)
+    for account_no, number, plan_no, start, end in instances:
+        for service_no in charged.get(plan_no, ()):
+            metered[account_no, service_no].append(Metered(number, start, end))
+    return Targets(accounts, services, frozenset((account_no, number) for account_no, number, *_ in instances), metered)
+
+
+def _named(rows: QuerySet[Any], id_field: str, number: tuple[str, ErrorCode], asked: Iterable[tuple[int | None, str]]) -> Named:
+    asked = list(asked)
+    numbers = {one for one, _ in asked if one is not None}
+    client_ids = {one for _, one in asked if one}
+    found = rows.filter(Q(pk__in=numbers) | Q(**{f"{id_field}__in": client_ids})).values_list(id_field, "pk")
+    by_id = dict(found.order_by())
+    number_field, unknown = number
+    return Named(number_field, id_field, unknown, frozenset(by_id.values()), by_id)

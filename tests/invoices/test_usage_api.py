@@ -1,0 +1,649 @@
+"""The resource of usage: loading by many records, reading, removing, and what is unbilled so far."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal as D
+
+import pytest
+import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.kinds import ChargeType
+from accounts.models import Account, Client, Event
+from invoices.models import Invoice, Usage
+from invoices.plan.facts import BillingRequest
+from invoices.services.generating import generate_invoice
+from tests.accounts.test_api import API, signed_in
+from tests.factories import PlanFactory, ServiceFactory, a_charge, an_account, some_usage
+
+JAN_10, FEB_10, MAR_10 = date(2026, 1, 10), date(2026, 2, 10), date(2026, 3, 10)
+OK = {"error_code": 0, "error_msg": "OK", "errors": {}}
+
+
+@pytest.fixture(autouse=True)
+def now():
+    with time_machine.travel(datetime(2026, 3, 15, 12, tzinfo=UTC), tick=False):
+        yield
+
+
+@pytest.fixture
+def api(acme):
+    return signed_in(acme)
+
+
+@pytest.fixture
+def account(acme):
+    """Bill day 10. Calls at 0.10, above 100 in a cycle at 0.05."""
+    plan = PlanFactory(client=acme)
+    a_charge(plan, "calls", None, ChargeType.USAGE, tiers={"0": "0.10", "100": "0.05"})
+    return an_account(acme, plan, client_acct_id="ACME-1")
+
+
+def a_record(record_id="R-1", **changes):
+    values = {"client_acct_id": "ACME-1", "client_service_id": "calls", "units": "5", "used_at": "2026-01-31T12:00:00Z"}
+    return {"record_id": record_id, **values, **changes}
+
+
+def post(api, body):
+    return api.post(f"{API}/usage/", body, format="json")
+
+
+def load(api, *records):
+    response = post(api, {"records": records})
+    assert response.status_code == 200, response.json()
+    answer = response.json()
+    results = answer["results"]
+    assert len(results) == len(records)
+    for result in ("created", "already_there", "refused"):
+        assert answer[result] == sum(one["result"] == result for one in results)
+    return results
+
+
+def refused(api, record):
+    """The error code and the fields of a record that is refused, and proof that nothing is stored."""
+    (result,) = load(api, record)
+    assert (result["result"], result["id"]) == ("refused", None), result
+    assert not Usage.objects.exists()
+    assert result["error_msg"]
+    return result["error_code"], list(result["errors"])
+
+
+# Loading.
+
+
+def test_records_are_loaded_with_a_result_for_each_in_the_order_asked(api, account):
+    load(api, a_record("OLD"))
+    response = post(
+        api,
+        {
+            "records": [
+                a_record("R-2", description="to Fresno"),
+                a_record("OLD"),
+                a_record("BAD", units="x"),
+                a_record("OLD", units="6"),
+                a_record("R-1"),
+            ]
+        },
+    )
+    ids = dict(Usage.objects.values_list("record_id", "pk"))
+    assert response.status_code == 200
+    assert response.json() == {
+        "created": 2,
+        "already_there": 1,
+        "refused": 2,
+        "results": [
+            {"record_id": "R-2", "result": "created", "id": ids["R-2"], **OK},
+            {"record_id": "OLD", "result": "already_there", "id": ids["OLD"], **OK},
+            {
+                "record_id": "BAD",
+                "result": "refused",
+                "id": None,
+                "error_code": 1016,
+                "error_msg": "invalid input: units: A valid number is required.",
+                "errors": {"units": ["A valid number is required."]},
+            },
+            {
+                "record_id": "OLD",
+                "result": "refused",
+                "id": None,
+                "error_code": 90013,
+                "error_msg": "The id stands for another record: record_id OLD",
+                "errors": {"record_id": ["The id stands for another record: record_id OLD"]},
+            },
+            {"record_id": "R-1", "result": "created", "id": ids["R-1"], **OK},
+        ],
+    }
+
+
+def test_every_value_may_come_as_a_number_or_as_text_and_what_is_null_or_empty_is_not_given(api, account):
+    service = ServiceFactory(client=account.client, client_service_id="calls")
+    instance = account.plan_instances.get()
+    forms = [
+        a_record(1, client_acct_id="", acct_no=account.pk, client_service_id=None, service=str(service.pk), units=5),
+        a_record("2", acct_no=str(account.pk), service=service.pk, units=5.5, plan_instance=str(instance.pk), description=None),
+        a_record(" 3 ", acct_no=None, service=None, units="1e2", plan_instance=None, description="", unknown={"a": []}),
+    ]
+    assert [one["result"] for one in load(api, *forms)] == ["created"] * 3
+    assert list(Usage.objects.order_by("pk").values_list("record_id", "units", "description")) == [
+        ("1", D(5), ""),
+        ("2", D("5.5"), ""),
+        ("3", D(100), ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "field"),
+    [
+        ({"record_id": None}, 1010, "record_id"),
+        ({"record_id": ""}, 1010, "record_id"),
+        ({"record_id": "  "}, 1010, "record_id"),
+        ({"record_id": "x" * 101}, 1012, "record_id"),
+        ({"record_id": "a\u0000b"}, 1012, "record_id"),
+        ({"record_id": ["R-1"]}, 1016, "record_id"),
+        ({"record_id": {"id": 1}}, 1016, "record_id"),
+        ({"record_id": True}, 1016, "record_id"),
+        ({"acct_no": "x"}, 1016, "acct_no"),
+        ({"acct_no": 1.0}, 1016, "acct_no"),
+        ({"acct_no": True}, 1016, "acct_no"),
+        ({"acct_no": {}}, 1016, "acct_no"),
+        ({"acct_no": []}, 1016, "acct_no"),
+        ({"acct_no": "\u0661"}, 1016, "acct_no"),
+        ({"acct_no": 2**63}, 1012, "acct_no"),
+        ({"acct_no": 10**400}, 1012, "acct_no"),
+        ({"acct_no": 0}, 1009, "acct_no"),
+        ({"client_acct_id": "ACME-2"}, 1009, "client_acct_id"),
+        ({"client_acct_id": "x" * 51}, 1012, "client_acct_id"),
+        ({"client_acct_id": {"a": 1}}, 1016, "client_acct_id"),
+        ({"client_acct_id": None}, 1010, "acct_no"),
+        ({"client_acct_id": ""}, 1010, "acct_no"),
+        ({"service": "calls"}, 1016, "service"),
+        ({"service": -(2**63)}, 1012, "service"),
+        ({"service": 0}, 1016, "service"),
+        ({"client_service_id": "faxes"}, 1016, "client_service_id"),
+        ({"client_service_id": "x" * 101}, 1012, "client_service_id"),
+        ({"client_service_id": [[]]}, 1016, "client_service_id"),
+        ({"client_service_id": None}, 1010, "service"),
+        ({"plan_instance": 0}, 1016, "plan_instance"),
+        ({"plan_instance": "x"}, 1016, "plan_instance"),
+        ({"plan_instance": ""}, 1016, "plan_instance"),
+        ({"units": None}, 1010, "units"),
+        ({"units": ""}, 1016, "units"),
+        ({"units": "0"}, 1016, "units"),
+        ({"units": 0}, 1016, "units"),
+        ({"units": "-0"}, 1016, "units"),
+        ({"units": "-1"}, 1016, "units"),
+        ({"units": -0.0001}, 1016, "units"),
+        ({"units": "0.00001"}, 1012, "units"),
+        ({"units": 0.00001}, 1012, "units"),
+        ({"units": "1.23456"}, 1012, "units"),
+        ({"units": "999999999.99991"}, 1012, "units"),
+        ({"units": "1000000000"}, 1016, "units"),
+        ({"units": "1000000000.0000"}, 1016, "units"),
+        ({"units": "12345678901234567890"}, 1012, "units"),
+        ({"units": 10**400}, 1012, "units"),
+        ({"units": "9" * 1001}, 1012, "units"),
+        ({"units": "1e400"}, 1012, "units"),
+        ({"units": "1e-400"}, 1012, "units"),
+        ({"units": "1e999999999999"}, 1012, "units"),
+        ({"units": "1e99999999999999999999"}, 1016, "units"),
+        ({"units": "NaN"}, 1016, "units"),
+        ({"units": "sNaN"}, 1016, "units"),
+        ({"units": "-Infinity"}, 1016, "units"),
+        ({"units": "inf"}, 1016, "units"),
+        ({"units": "1_000"}, 1016, "units"),
+        ({"units": "\u0661\u0662"}, 1016, "units"),
+        ({"units": "1,5"}, 1016, "units"),
+        ({"units": "five"}, 1016, "units"),
+        ({"units": True}, 1016, "units"),
+        ({"units": ["5"]}, 1016, "units"),
+        ({"units": {"value": 5}}, 1016, "units"),
+        ({"used_at": None}, 1010, "used_at"),
+        ({"used_at": ""}, 1024, "used_at"),
+        ({"used_at": "2026-01-31"}, 1024, "used_at"),
+        ({"used_at": "20260131T120000Z"}, 1024, "used_at"),
+        ({"used_at": "31.01.2026 12:00"}, 1024, "used_at"),
+        ({"used_at": "2026-02-30T12:00:00Z"}, 1024, "used_at"),
+        ({"used_at": "2026-01-31T24:00:00Z"}, 1024, "used_at"),
+        ({"used_at": "2026-01-31T12:60:00Z"}, 1024, "used_at"),
+        ({"used_at": "2026-01-31T12:00:60Z"}, 1024, "used_at"),
+        ({"used_at": "2026-01-31T12:00:00+25:00"}, 1024, "used_at"),
+        ({"used_at": "2026-01-31T12:00:00 UTC"}, 1024, "used_at"),
+        ({"used_at": "2026-01-31T12:00:00Z\n"}, 1024, "used_at"),
+        ({"used_at": "\u0662026-01-31T12:00:00Z"}, 1024, "used_at"),
+        ({"used_at": 1769860800}, 1024, "used_at"),
+        ({"used_at": True}, 1024, "used_at"),
+        ({"used_at": {}}, 1024, "used_at"),
+        ({"used_at": ["2026-01-31T12:00:00Z"]}, 1024, "used_at"),
+        ({"used_at": "0000-01-31T12:00:00Z"}, 1024, "used_at"),
+        ({"used_at": "0001-01-01T00:00:00+14:00"}, 1024, "used_at"),
+        ({"used_at": "9999-12-31T23:59:59-14:00"}, 1024, "used_at"),
+        ({"used_at": "1899-12-31T23:59:59Z"}, 1016, "used_at"),
+        ({"used_at": "3000-01-01T00:00:00Z"}, 1016, "used_at"),
+        ({"used_at": "1900-01-01T00:00:00Z"}, 90012, "used_at"),
+        ({"used_at": "2999-12-31T23:59:59Z"}, 1016, "used_at"),
+        ({"used_at": "2026-03-15T12:00:01Z"}, 1016, "used_at"),
+        ({"used_at": "2026-01-09T23:59:59Z"}, 90012, "used_at"),
+        ({"description": "x" * 201}, 1012, "description"),
+        ({"description": "a\u0000"}, 1012, "description"),
+        ({"description": ["a"]}, 1016, "description"),
+    ],
+)
+def test_each_wrong_value_has_its_code_and_names_its_field(api, account, change, code, field):
+    assert refused(api, a_record(**change)) == (code, [field])
+
+
+@pytest.mark.parametrize("name", list(a_record()))
+def test_a_value_that_is_missing_is_named(api, account, name):
+    record = a_record()
+    del record[name]
+    missing = {"client_acct_id": "acct_no", "client_service_id": "service"}.get(name, name)
+    (result,) = load(api, record)
+    assert (result["error_code"], result["error_msg"]) == (1010, f"Missing required parameter: {missing}")
+
+
+def test_of_an_empty_record_everything_that_is_missing_is_named(api, account):
+    (result,) = load(api, {})
+    assert result["record_id"] is None
+    assert result["error_code"] == 1010
+    assert result["error_msg"] == "Missing required parameter: record_id, units, used_at, acct_no, service"
+    assert list(result["errors"]) == ["record_id", "units", "used_at", "acct_no", "service"]
+
+
+def test_everything_that_is_wrong_with_a_record_is_told_at_once(api, account):
+    (result,) = load(api, a_record(units="x", used_at="y", acct_no="z"))
+    assert (result["record_id"], result["error_code"]) == ("R-1", 1016)
+    assert result["errors"] == {
+        "acct_no": ["Not a valid long."],
+        "units": ["A valid number is required."],
+        "used_at": ["Not a moment as yyyy-mm-ddThh:mm:ss, with an offset as Z or +hh:mm or without one."],
+    }
+
+
+@pytest.mark.parametrize("record", [None, "R-1", 7, 1.5, True, [], ["R-1"], [a_record()]])
+def test_what_is_no_record_is_refused_and_the_others_are_loaded(api, account, record):
+    good, bad = load(api, a_record("GOOD"), record)
+    assert (good["result"], bad["result"], bad["record_id"], bad["error_code"]) == (
+        "created",
+        "refused",
+        None,
+        1010 if record is None else 1016,
+    )
+
+
+def test_half_a_character_is_refused_and_not_repeated_in_the_answer(api, account):
+    body = json.dumps(
+        {"records": [a_record("\ud800"), a_record(description="\udfff"), a_record("R-2", client_acct_id="\ud800")]}
+    )
+    response = api.generic("POST", f"{API}/usage/", body, content_type="application/json")
+    assert [(one["record_id"], one["error_code"]) for one in response.json()["results"]] == [
+        (None, 1012),
+        ("R-1", 1012),
+        ("R-2", 1012),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "field"),
+    [
+        ({}, 1010, ["records"]),
+        ({"records": None}, 1010, ["records"]),
+        ({"records": []}, 1010, ["records"]),
+        ({"records": "R-1"}, 1016, ["records"]),
+        ({"records": {"0": {}}}, 1016, ["records"]),
+        ({"records": 5}, 1016, ["records"]),
+        ({"record_id": "R-1"}, 1010, ["records"]),
+        ({"records": [{}] * 10_001}, 1012, ["records"]),
+    ],
+)
+def test_a_body_without_records_or_with_too_many_is_refused_whole(api, account, body, code, field):
+    response = post(api, body)
+    assert (response.status_code, response.json()["error_code"], list(response.json()["errors"])) == (400, code, field)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"records": [{"units": NaN}]}',
+        '{"records": [{"units": Infinity}]}',
+        '{"records": [{"record_id": "R-1"',
+        '{"records": [' + "[" * 100_000 + "]" * 100_000 + "]}",
+        '[{"record_id": "R-1"}]',
+        '{"records": [{"record_id": "' + "x" * 8_000_000 + '"}]}',
+    ],
+)
+def test_a_body_that_cannot_be_read_is_refused_whole(api, account, text):
+    response = api.generic("POST", f"{API}/usage/", text, content_type="application/json")
+    assert (response.status_code, response.json()["error_code"]) == (400, 1012)
+
+
+def test_a_number_too_large_for_any_machine_is_a_wrong_value(api, account):
+    text = json.dumps({"records": [a_record(units="?")]}).replace('"?"', "1e400")
+    response = api.generic("POST", f"{API}/usage/", text, content_type="application/json")
+    assert response.json()["results"][0]["error_code"] == 1016
+
+
+def test_ten_thousand_records_with_long_texts_are_one_call(api, account):
+    """More than the 2.5 MB that Django takes by default."""
+    records = [a_record(f"{n:0100d}", description="x" * 200, units="x") for n in range(10_000)]
+    body = json.dumps({"records": records})
+    assert 4_000_000 < len(body) < 8_000_000
+    response = api.generic("POST", f"{API}/usage/", body, content_type="application/json")
+    assert (response.status_code, response.json()["refused"]) == (200, 10_000)
+
+
+def test_the_whole_call_takes_as_many_queries_for_many_records_as_for_one(api, account):
+    def queries(count, name):
+        records = [a_record(f"{name}-{n}") for n in range(count)]
+        with CaptureQueriesContext(connection) as captured:
+            load(api, *records)
+        return len(captured)
+
+    assert queries(1, "ONE") == queries(500, "MANY")
+
+
+def test_accounts_and_services_of_another_client_do_not_exist(api, umbra, account):
+    plan = PlanFactory(client=umbra)
+    a_charge(plan, "calls", "1", ChargeType.USAGE)
+    theirs = an_account(umbra, plan, client_acct_id="UMBRA-1")
+    service = plan.charges.get().service_id
+    assert refused(api, a_record(client_acct_id="UMBRA-1")) == (1009, ["client_acct_id"])
+    assert refused(api, a_record(client_acct_id=None, acct_no=theirs.pk)) == (1009, ["acct_no"])
+    assert refused(api, a_record(client_service_id=None, service=service)) == (1016, ["service"])
+    assert refused(api, a_record(plan_instance=theirs.plan_instances.get().pk)) == (1016, ["plan_instance"])
+
+
+# Moments.
+
+
+@pytest.mark.parametrize(
+    ("used_at", "stored", "day"),
+    [
+        ("2026-01-31T23:59:59", "2026-02-01T04:59:59", date(2026, 1, 31)),
+        ("2026-02-01T00:00:00", "2026-02-01T05:00:00", date(2026, 2, 1)),
+        ("2026-02-01 00:00", "2026-02-01T05:00:00", date(2026, 2, 1)),
+        ("2026-02-01T04:59:59Z", "2026-02-01T04:59:59", date(2026, 1, 31)),
+        ("2026-02-01T05:59:59+01:00", "2026-02-01T04:59:59", date(2026, 1, 31)),
+        ("2026-02-01T05:59:59+0100", "2026-02-01T04:59:59", date(2026, 1, 31)),
+        ("2026-01-31T12:00:00.123456789Z", "2026-01-31T12:00:00.123456", date(2026, 1, 31)),
+        # The night of 8 March has no hour from 02:00 to 03:00.
+        ("2026-03-08T01:59:59", "2026-03-08T06:59:59", date(2026, 3, 8)),
+        ("2026-03-08T03:00:00", "2026-03-08T07:00:00", date(2026, 3, 8)),
+        ("2026-03-08T23:59:59", "2026-03-09T03:59:59", date(2026, 3, 8)),
+        ("2026-03-09T03:59:59Z", "2026-03-09T03:59:59", date(2026, 3, 8)),
+        ("2026-03-09T04:00:00Z", "2026-03-09T04:00:00", date(2026, 3, 9)),
+    ],
+)
+def test_a_moment_without_an_offset_is_of_the_clients_clock(acme, account, used_at, stored, day):
+    Client.objects.update(time_zone="America/New_York")
+    (result,) = load(signed_in(Client.objects.get()), a_record(used_at=used_at))
+    assert result["result"] == "created", result
+    usage = Usage.objects.get()
+    assert (usage.used_at, usage.used_on) == (datetime.fromisoformat(stored).replace(tzinfo=UTC), day)
+
+
+def test_a_time_that_the_clients_clock_skips_is_refused_unless_it_has_an_offset(acme, account):
+    Client.objects.update(time_zone="America/New_York")
+    api = signed_in(Client.objects.get())
+    (result,) = load(api, a_record(used_at="2026-03-08T02:30:00"))
+    assert (result["error_code"], result["errors"]) == (1016, {"used_at": ["The clock of America/New_York skips this time."]})
+    assert load(api, a_record(used_at="2026-03-08T02:30:00-05:00"))[0]["result"] == "created"
+
+
+def test_of_a_time_that_the_clients_clock_shows_twice_the_first_is_meant(acme, account):
+    Client.objects.update(time_zone="America/New_York")
+    with time_machine.travel(datetime(2026, 12, 1, tzinfo=UTC)):
+        api = signed_in(Client.objects.get())
+        load(
+            api,
+            a_record("FIRST", used_at="2026-11-01T01:30:00"),
+            a_record("SECOND", used_at="2026-11-01T01:30:00-05:00"),
+        )
+        assert load(api, a_record("FIRST", used_at="2026-11-01T01:30:00-04:00"))[0]["result"] == "already_there"
+    assert [f"{one:%H:%M}" for one in Usage.objects.order_by("record_id").values_list("used_at", flat=True)] == [
+        "05:30",
+        "06:30",
+    ]
+
+
+def test_midnight_that_the_clients_clock_skips_is_refused_and_the_day_begins_an_hour_later(acme, account):
+    """In Cuba summer time begins at midnight: 8 March 2026 begins at 01:00."""
+    Client.objects.update(time_zone="America/Havana")
+    api = signed_in(Client.objects.get())
+    bad, last, first = load(
+        api,
+        a_record("R-1", used_at="2026-03-08T00:30:00"),
+        a_record("R-2", used_at="2026-03-07T23:59:59"),
+        a_record("R-3", used_at="2026-03-08T05:00:00Z"),
+    )
+    assert (bad["error_code"], last["result"], first["result"]) == (1016, "created", "created")
+    assert list(Usage.objects.order_by("record_id").values_list("used_on", flat=True)) == [date(2026, 3, 7), date(2026, 3, 8)]
+
+
+def test_the_virtual_clock_says_what_is_the_future(acme, api, account, settings):
+    settings.VIRTUAL_CLOCK = True
+    assert refused(api, a_record(used_at="2026-03-20T00:00:00Z")) == (1016, ["used_at"])
+    Client.objects.update(clock_offset=timedelta(days=5))
+    assert load(signed_in(Client.objects.get()), a_record(used_at="2026-03-20T00:00:00Z"))[0]["result"] == "created"
+
+
+# Reading and finding.
+
+
+def bill(account, day, process, **request):
+    number = generate_invoice(
+        client=account.client, account_no=account.pk, request=BillingRequest(day, **request), caller=process
+    )
+    return Invoice.objects.filter(pk=number).first()
+
+
+def test_a_record_is_read_as_it_is_stored(api, account):
+    (result,) = load(api, a_record(units="2.50", used_at="2026-01-31T12:00:00+09:00", description="to Fresno"))
+    shown = api.get(f"{API}/usage/{result['id']}/").json()
+    assert shown == {
+        "id": result["id"],
+        "record_id": "R-1",
+        "acct_no": account.pk,
+        "plan_instance": account.plan_instances.get().pk,
+        "service": account.plan_instances.get().plan.charges.get().service_id,
+        "units": "2.5",
+        "used_at": "2026-01-31T03:00:00Z",
+        "used_on": "2026-01-31",
+        "description": "to Fresno",
+        "loaded_at": "2026-03-15T12:00:00Z",
+        "invoice_no": None,
+    }
+    assert api.get(f"{API}/usage/").json()["results"] == [shown]
+
+
+def test_usage_is_found_by_account_plan_instance_service_day_and_invoice(acme, api, account, process):
+    plan = account.plan_instances.get().plan
+    a_charge(plan, "texts", "0.10", ChargeType.USAGE)
+    other = an_account(acme, plan, client_acct_id="ACME-2")
+    mine, theirs = account.plan_instances.get(), other.plan_instances.get()
+    bill(account, JAN_10, process)
+    some_usage(mine, "calls", "1", date(2026, 1, 31), "A")
+    invoice = bill(account, FEB_10, process)
+    some_usage(mine, "texts", "1", date(2026, 2, 1), "B")
+    some_usage(theirs, "calls", "1", date(2026, 2, 2), "C")
+    texts = ServiceFactory(client=acme, client_service_id="texts")
+
+    def found(query):
+        response = api.get(f"{API}/usage/?{query}")
+        assert response.status_code == 200, response.json()
+        return [row["record_id"] for row in response.json()["results"]]
+
+    assert found("") == found("billed=") == ["A", "B", "C"]
+    assert found(f"acct_no={account.pk}") == ["A", "B"]
+    assert found(f"plan_instance={theirs.pk}") == ["C"]
+    assert found(f"service={texts.pk}") == ["B"]
+    assert found("used_on_from=2026-02-01") == ["B", "C"]
+    assert found("used_on_to=2026-02-01") == ["A", "B"]
+    assert found("used_on_from=2026-02-01&used_on_to=2026-02-01") == ["B"]
+    assert found("billed=true") == found(f"invoice_no={invoice.pk}") == ["A"]
+    assert found("billed=false") == ["B", "C"]
+    assert found("record_id=C") == ["C"]
+    assert found(f"acct_no={account.pk}&billed=false") == ["B"]
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [
+        ("acct_no=x", 1016),
+        ("plan_instance=1.5", 1016),
+        (f"service={2**63}", 1016),
+        ("invoice_no=%00", 1016),
+        ("used_on_from=2026-02-30", 1024),
+        ("used_on_to=x", 1024),
+        ("billed=1", 1033),
+        ("billed=True", 1033),
+    ],
+)
+def test_a_filter_that_makes_no_sense_is_refused_and_named(api, query, code):
+    response = api.get(f"{API}/usage/?{query}")
+    assert (response.status_code, response.json()["error_code"]) == (400, code)
+    assert list(response.json()["errors"]) == [query.split("=")[0]]
+
+
+def test_a_list_of_many_takes_as_many_queries_as_a_list_of_two(api, account):
+    def queries(rows):
+        with CaptureQueriesContext(connection) as captured:
+            assert len(api.get(f"{API}/usage/").json()["results"]) == rows
+        return len(captured)
+
+    load(api, a_record("A"), a_record("B"))
+    few = queries(2)
+    load(api, *[a_record(f"R-{n}") for n in range(20)])
+    assert queries(22) == few
+
+
+def test_usage_of_another_client_is_neither_listed_nor_read_nor_removed(api, umbra, account):
+    (result,) = load(api, a_record())
+    theirs = signed_in(umbra)
+    assert theirs.get(f"{API}/usage/").json()["count"] == 0
+    for method in (theirs.get, theirs.delete):
+        response = method(f"{API}/usage/{result['id']}/")
+        assert (response.status_code, response.json()["error_code"]) == (404, 1002)
+    assert Usage.objects.exists()
+
+
+# Changing and removing.
+
+
+@pytest.mark.parametrize("method", ["put", "patch"])
+def test_a_record_is_never_changed(api, account, method):
+    (result,) = load(api, a_record())
+    response = getattr(api, method)(f"{API}/usage/{result['id']}/", {"units": "9"}, format="json")
+    assert (response.status_code, response.json()["error_code"]) == (405, 1012)
+
+
+def test_a_record_that_no_invoice_holds_is_removed_with_an_event(api, account):
+    (result,) = load(api, a_record())
+    response = api.delete(f"{API}/usage/{result['id']}/")
+    assert (response.status_code, response.content) == (204, b"")
+    assert not Usage.objects.exists()
+    event = Event.objects.get()
+    assert (event.act, event.account, event.before["record_id"], event.api_key.name) == (
+        "usage.removed",
+        account,
+        "R-1",
+        "integrator",
+    )
+    assert api.delete(f"{API}/usage/{result['id']}/").json()["error_code"] == 1002
+
+
+def test_a_record_on_an_invoice_is_not_removed(api, account, process):
+    bill(account, JAN_10, process)
+    (result,) = load(api, a_record())
+    pending = bill(account, FEB_10, process, force_pending=True)
+    response = api.delete(f"{API}/usage/{result['id']}/")
+    assert (response.status_code, response.json()["error_code"]) == (409, 90016)
+    assert response.json()["error_msg"].endswith(f"record R-1 is on invoice {pending.pk}")
+
+
+# What is unbilled so far.
+
+
+def test_what_is_unbilled_is_rated_as_the_invoice_will_charge_it_and_nothing_is_written(acme, api, account, process):
+    bill(account, JAN_10, process)
+    load(api, a_record("R-1", units="120"), a_record("R-2", units="40.5", used_at="2026-02-09T23:00:00Z"))
+    load(api, a_record("R-3", units="7", used_at="2026-02-10T00:00:00Z"))
+    instance = account.plan_instances.get()
+    service = instance.plan.charges.get().service_id
+    with CaptureQueriesContext(connection) as queries:
+        answer = api.get(f"{API}/usage/unbilled/?acct_no={account.pk}")
+    assert all(query["sql"].startswith("SELECT") for query in queries)
+    same = {"plan_instance": instance.pk, "service": service, "description": "Calls", "explanation": ""}
+    january = {**same, "period_start": "2026-01-10", "period_end": "2026-02-09"}
+    first_band = {"tier_no": 1, "tier_from": "0", "tier_to": "100", "rate_per_unit": "0.1"}
+    assert answer.status_code == 200
+    assert answer.json() == {
+        "acct_no": account.pk,
+        "currency": "usd",
+        "through": "2026-03-15",
+        "lines": [
+            {**january, **first_band, "units": "100", "amount": "10.00"},
+            {
+                **january,
+                "tier_no": 2,
+                "tier_from": "100",
+                "tier_to": None,
+                "rate_per_unit": "0.05",
+                "units": "60.5",
+                "amount": "3.03",
+            },
+            {
+                **same,
+                **first_band,
+                "period_start": "2026-02-10",
+                "period_end": "2026-03-09",
+                "units": "7",
+                "amount": "0.70",
+            },
+        ],
+        "total_amount": "13.73",
+    }
+    invoice = bill(account, FEB_10, process)
+    lines = api.get(f"{API}/invoices/{invoice.pk}/").json()["lines"]
+    assert [{name: line[name] for name in answer.json()["lines"][0]} for line in lines] == answer.json()["lines"][:2]
+    assert api.get(f"{API}/usage/unbilled/?acct_no={account.pk}").json()["total_amount"] == "0.70"
+
+
+def test_an_account_without_usage_has_nothing_unbilled(acme, api):
+    account = an_account(acme)
+    answer = api.get(f"{API}/usage/unbilled/?acct_no={account.pk}").json()
+    assert (answer["lines"], answer["total_amount"], answer["through"]) == ([], "0.00", "2026-03-15")
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        ("", 400, 1010),
+        ("acct_no=", 400, 1016),
+        ("acct_no=x", 400, 1016),
+        (f"acct_no={2**63}", 400, 1012),
+        ("acct_no=0", 404, 1009),
+        ("acct_no=-1", 404, 1009),
+    ],
+)
+def test_an_account_that_is_missing_or_unknown_is_refused(api, account, query, status, code):
+    response = api.get(f"{API}/usage/unbilled/?{query}")
+    assert (response.status_code, response.json()["error_code"], list(response.json()["errors"])) == (status, code, ["acct_no"])
+
+
+def test_what_is_unbilled_of_another_clients_account_is_not_shown(umbra, account):
+    response = signed_in(umbra).get(f"{API}/usage/unbilled/?acct_no={account.pk}")
+    assert (response.status_code, response.json()["error_code"]) == (404, 1009)
+
+
+def test_usage_at_a_price_that_is_not_valid_yet_says_so(acme, api, account):
+    Account.objects.get().plan_instances.get().plan.charges.get().rates.update(valid_from=MAR_10)
+    load(api, a_record())
+    response = api.get(f"{API}/usage/unbilled/?acct_no={account.pk}")
+    assert (response.status_code, response.json()["error_code"]) == (409, 90011)
+
+
+def test_strangers_load_and_see_nothing(api, account):
+    api.credentials()
+    for response in (post(api, {"records": [a_record()]}), api.get(f"{API}/usage/"), api.get(f"{API}/usage/unbilled/")):
+        assert (response.status_code, response.json()["error_code"]) == (401, 1004)
