@@ -143,6 +143,8 @@ class RateSerializer(RowSerializer):
             "valid_to",
         )
         extra_kwargs = {"currency": {"required": False}}
+        # Which prices may stand beside each other is the model's to say, once their charge and currency are known.
+        validators: list[object] = []
 
     def to_representation(self, instance: RateSchedule) -> dict[str, Any]:
         shown: dict[str, Any] = super().to_representation(instance)
@@ -243,6 +245,25 @@ class OwnPriceSerializer(RateSerializer):
         return attrs
 
 
+class PriceSerializer(RateSerializer):
+    """A price of a charge that is there: of the list, or a plan instance's own, for which no currency need be named."""
+
+    charge = OwnRowField(queryset=PlanCharge.objects, client_path="plan__client")
+    plan_instance = OwnRowField(queryset=PlanInstance.objects, client_path="account__client", required=False, allow_null=True)
+
+    class Meta(RateSerializer.Meta):
+        fields = ("charge", "plan_instance", *RateSerializer.Meta.fields)  # type: ignore[assignment]
+
+    def create(self, validated_data: Mapping[str, Any]) -> RateSchedule:
+        instance: PlanInstance | None = validated_data.get("plan_instance")
+        terms = terms_of(validated_data, instance.account.currency if instance else None)
+        return add_price(validated_data["charge"], terms, instance)
+
+
+class EndArguments(serializers.Serializer):
+    end_date = DayField()
+
+
 class PlanInstanceSerializer(RowSerializer):
     acct_no = AccountField(source="account", queryset=Account.objects)
     plan = OwnRowField(queryset=Plan.objects)
@@ -254,13 +275,21 @@ class PlanInstanceSerializer(RowSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         prices = attrs.pop("own_rates", [])
-        return {**attrs, "prices": _terms_by_charge(attrs["plan"], prices, attrs["account"].currency)}
+        return {**attrs, "prices": terms_by_charge(attrs["plan"], prices, attrs["account"].currency)}
 
     def create(self, validated_data: Mapping[str, Any]) -> PlanInstance:
         return assign_plan(**validated_data)
 
 
-def _terms_by_charge(plan: Plan, prices: Sequence[Mapping[str, Any]], currency: str) -> dict[PlanCharge, RateTerms]:
+class ChangeArguments(serializers.Serializer):
+    """Which plan takes the place of a plan instance, and on which day it begins."""
+
+    plan = OwnRowField(queryset=Plan.objects)
+    start_date = DayField()
+    prices = OwnPriceSerializer(many=True, required=False)
+
+
+def terms_by_charge(plan: Plan, prices: Sequence[Mapping[str, Any]], currency: str) -> dict[PlanCharge, RateTerms]:
     charges = list(plan.charges.all()) if prices else []
     terms: dict[PlanCharge, RateTerms] = {}
     for place, price in enumerate(prices):

@@ -1,6 +1,7 @@
 """Opening accounts and giving them plans. Every door that does either comes through here."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -70,7 +71,7 @@ def assign_plan(
     instance.full_clean()
     instance.save()
     for charge, terms in prices.items():
-        add_price(charge, terms, instance)
+        _store_price(RateSchedule(charge=charge, plan_instance=instance), terms)
     plans_changed(account)
     return instance
 
@@ -82,33 +83,60 @@ def _check_offered(plan: Plan, currency: str, own: Container[PlanCharge]) -> Non
             raise BillingError(ErrorCode.CURRENCY_MISMATCH, f"{plan} has no price in {currency} for {charge}", field="plan")
 
 
-@transaction.atomic
-def add_price(charge: PlanCharge, terms: RateTerms, instance: PlanInstance | None = None) -> RateSchedule:
-    """Adds a price of a charge: to the list, or as a plan instance's own. It holds from the first period after it begins."""
+def check_price(charge: PlanCharge, terms: RateTerms, instance: PlanInstance | None = None) -> None:
+    """A price is whole; and a plan instance's own price is of a charge of its plan, in its account's currency."""
     if instance is not None and charge.plan_id != instance.plan_id:
         raise BillingError(ErrorCode.NO_DATA, f"charge {charge.pk} of plan {instance.plan_id}", field="charge")
     if instance is not None and terms.currency != instance.account.currency:
         detail = f"{terms.currency} and {instance.account.currency}"
         raise BillingError(ErrorCode.CURRENCY_MISMATCH, detail, field="currency")
     check_terms(terms)
-    schedule = RateSchedule(
-        charge=charge,
-        plan_instance=instance,
-        currency=terms.currency,
-        model=terms.model,
-        rate_per_unit=terms.rate_per_unit,
-        minimum_amount=terms.minimum_amount,
-        maximum_amount=terms.maximum_amount,
-        valid_from=terms.valid_from or FROM_THE_BEGINNING,
-        valid_to=terms.valid_to,
-    )
-    schedule.full_clean()
-    schedule.save()
+
+
+@transaction.atomic
+def add_price(charge: PlanCharge, terms: RateTerms, instance: PlanInstance | None = None) -> RateSchedule:
+    """Adds a price of a charge: to the list, or as a plan instance's own. It holds from the first period after it begins."""
+    with _prices_changing(instance):
+        return _store_price(RateSchedule(charge=charge, plan_instance=instance), terms)
+
+
+@transaction.atomic
+def change_price(price: RateSchedule, terms: RateTerms) -> RateSchedule:
+    """Gives a price other terms, its bands all anew. Invoices that were made keep the price that they had."""
+    with _prices_changing(price.plan_instance):
+        price.tiers.all().delete()
+        return _store_price(price, terms)
+
+
+@transaction.atomic
+def remove_price(price: RateSchedule) -> None:
+    """Removes a price: a plan instance is charged the list price where it has no price of its own any more."""
+    with _prices_changing(price.plan_instance):
+        price.delete()
+
+
+@contextmanager
+def _prices_changing(instance: PlanInstance | None) -> Iterator[None]:
+    """An own price changes what its account is billed for: under the account's lock, and counted in its billing version."""
+    account = None if instance is None else lock_account(instance.account_id)
+    yield
+    if account is not None:
+        plans_changed(account)
+
+
+def _store_price(price: RateSchedule, terms: RateTerms) -> RateSchedule:
+    """Writes a price with its bands. An own price is stored under its account's lock."""
+    check_price(price.charge, terms, price.plan_instance)
+    for name in ("currency", "model", "rate_per_unit", "minimum_amount", "maximum_amount", "valid_to"):
+        setattr(price, name, getattr(terms, name))
+    price.valid_from = terms.valid_from or FROM_THE_BEGINNING
+    price.full_clean()
+    price.save()
     for tier in terms.tiers:
-        row = RateTier(schedule=schedule, from_unit=tier.from_unit, rate_per_unit=tier.rate_per_unit)
+        row = RateTier(schedule=price, from_unit=tier.from_unit, rate_per_unit=tier.rate_per_unit)
         row.full_clean()
         row.save()
-    return schedule
+    return price
 
 
 @transaction.atomic
@@ -130,6 +158,14 @@ def change_plan(
 
     Each is charged for its days. Days of the old one that were billed already get no automatic credit.
     """
+    lock_account(instance.account_id)
+    instance.refresh_from_db()
+    if start_date <= instance.start_date:
+        detail = f"start_date: the plan it replaces begins on {instance.start_date}"
+        raise BillingError(ErrorCode.INVALID_INPUT, detail, field="start_date")
+    if instance.end_date is not None and instance.end_date < start_date:
+        detail = f"start_date: the plan it replaces ends on {instance.end_date}"
+        raise BillingError(ErrorCode.INVALID_INPUT, detail, field="start_date")
     end_plan_instance(instance, start_date - ONE_DAY)
     return assign_plan(
         account=instance.account,

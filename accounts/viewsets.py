@@ -6,23 +6,32 @@ from typing import Any
 from django.conf import settings
 from django_filters.filterset import FilterSet
 from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.status import HTTP_201_CREATED
 from rest_framework.viewsets import ViewSet
 
 from accounts.clock import advance_clock, local_time
 from accounts.fields import LongField, LongFilter
 from accounts.method_calls import Call, method_call
-from accounts.models import Account, Contact, PaymentMethod, Plan, PlanInstance, Service, ServiceLocation
+from accounts.models import Account, Contact, PaymentMethod, Plan, PlanInstance, RateSchedule, Service, ServiceLocation
 from accounts.resources import CreateReadResource
 from accounts.serializers import (
     PLAN_PARTS,
     AccountSerializer,
+    ChangeArguments,
     ContactSerializer,
+    EndArguments,
     PaymentMethodSerializer,
     PlanInstanceSerializer,
     PlanSerializer,
+    PriceSerializer,
     ServiceLocationSerializer,
     ServiceSerializer,
+    terms_by_charge,
 )
+from accounts.services import change_plan, end_plan_instance
 from billing_site.errors import BillingError, ErrorCode
 
 
@@ -69,11 +78,43 @@ class PlanViewSet(CreateReadResource):
     filterset_fields = ("client_plan_id",)
 
 
+class RateFilter(FilterSet):
+    charge = LongFilter(field_name="charge")
+    plan_instance = LongFilter(field_name="plan_instance")
+
+
+class RateViewSet(CreateReadResource):
+    """Prices that are added to charges and plan instances that are there."""
+
+    queryset = RateSchedule.objects.prefetch_related("tiers")
+    serializer_class = PriceSerializer
+    filterset_class = RateFilter
+    client_path = "charge__plan__client"
+
+
 class PlanInstanceViewSet(CreateReadResource):
     queryset = PlanInstance.objects.prefetch_related("own_rates__tiers")
     serializer_class = PlanInstanceSerializer
     filterset_class = OfAccount
     client_path = "account__client"
+
+    @action(detail=True, methods=["post"])
+    def end(self, request: Request, pk: str) -> Response:
+        """Sets the last day that is charged."""
+        asked = EndArguments(data=request.data)
+        asked.is_valid(raise_exception=True)
+        end_plan_instance(self.get_object(), asked.validated_data["end_date"])
+        return Response(self.get_serializer(self.get_object()).data)
+
+    @action(detail=True, methods=["post"])
+    def change(self, request: Request, pk: str) -> Response:
+        """Another plan takes this one's place from a day on. Answers the new plan instance."""
+        asked = ChangeArguments(data=request.data, context=self.get_serializer_context())
+        asked.is_valid(raise_exception=True)
+        instance, plan = self.get_object(), asked.validated_data["plan"]
+        prices = terms_by_charge(plan, asked.validated_data.get("prices", []), instance.account.currency)
+        new = change_plan(instance=instance, plan=plan, start_date=asked.validated_data["start_date"], prices=prices)
+        return Response(self.get_serializer(new).data, status=HTTP_201_CREATED)
 
 
 class NoArguments(serializers.Serializer):

@@ -26,11 +26,23 @@ from accounts.viewsets import (
     PaymentMethodViewSet,
     PlanInstanceViewSet,
     PlanViewSet,
+    RateViewSet,
     ServiceLocationViewSet,
     ServiceViewSet,
 )
 from billing_site.errors import BillingError, ErrorCode
-from invoices.viewsets import BillingRunViewSet, InvoiceViewSet, RunOutcomeViewSet, TaxRateViewSet, UsageViewSet
+from invoices.viewsets import (
+    BillingRunViewSet,
+    CouponRedemptionViewSet,
+    CouponViewSet,
+    InvoiceViewSet,
+    OneTimeChargeViewSet,
+    RunOutcomeViewSet,
+    ServiceCreditViewSet,
+    SurchargeViewSet,
+    TaxRateViewSet,
+    UsageViewSet,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -42,9 +54,15 @@ router.register("payment-methods", PaymentMethodViewSet)
 router.register("services", ServiceViewSet)
 router.register("service-locations", ServiceLocationViewSet)
 router.register("plans", PlanViewSet)
+router.register("rates", RateViewSet)
 router.register("plan-instances", PlanInstanceViewSet)
 router.register("tax-rates", TaxRateViewSet)
 router.register("usage", UsageViewSet)
+router.register("one-time-charges", OneTimeChargeViewSet)
+router.register("surcharges", SurchargeViewSet)
+router.register("coupons", CouponViewSet)
+router.register("coupon-redemptions", CouponRedemptionViewSet)
+router.register("service-credits", ServiceCreditViewSet)
 router.register("invoices", InvoiceViewSet)
 router.register("billing-runs", BillingRunViewSet)
 router.register(r"billing-runs/(?P<run>[0-9]+)/outcomes", RunOutcomeViewSet, basename="runoutcome")

@@ -31,6 +31,12 @@ def process(db: None) -> Caller:
     return Caller(process="test")
 
 
+@pytest.fixture
+def admin_user(db):
+    """A superuser without a password: hashing one would cost half a second for each test."""
+    return get_user_model().objects.create(username="admin", is_staff=True, is_superuser=True)
+
+
 def _approver(name: str) -> Caller:
     user = get_user_model().objects.create_user(name, is_staff=True)
     user.user_permissions.add(Permission.objects.get(codename="approve_invoice"))

@@ -28,8 +28,9 @@ class PercentField(models.DecimalField):
 
 def percent_or_amount(name: str) -> models.CheckConstraint:
     """Either a percent from above 0 to 100, or an amount above 0 in a currency."""
-    percent = Q(percent__gt=0, percent__lte=100, amount__isnull=True, currency="")
-    amount = Q(percent__isnull=True, amount__gt=0) & ~Q(currency="")
+    # Without "is not null" a row that has neither would pass: a check constraint takes unknown for true.
+    percent = Q(percent__isnull=False, percent__gt=0, percent__lte=100, amount__isnull=True, currency="")
+    amount = Q(percent__isnull=True, amount__isnull=False, amount__gt=0) & ~Q(currency="")
     return models.CheckConstraint(
         condition=percent | amount,
         name=name,

@@ -60,7 +60,7 @@ def days(start, end):
     late=st.integers(0, 90),
 )
 def test_each_day_of_each_plan_is_charged_once_in_advance_and_once_in_arrears(plans, bill_day, ahead, late):
-    """Two and a half years of bills, some ahead of their dates. The last plan becomes known only `late` days after its start."""
+    """Two and a half years of bills, some ahead of their dates. The last plan becomes known `late` days after its start."""
     instances = dict(enumerate(plans))
     hidden = {max(instances): instances.pop(max(instances))} if len(instances) > 1 and late else {}
     state = BillingState(1, 1, False, "usd", bill_day, None, None, None, 0)

@@ -1,0 +1,48 @@
+"""One act on what an account is billed for: under the account's lock, in a short transaction, with its event."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import OperationalError, transaction
+
+from accounts.callers import Caller
+from accounts.models import Account, Client
+from accounts.services import lock_account
+from accounts.storage import is_lock_failure, limit_lock_wait
+from accounts.trail import record_acts, refusal
+from billing_site.errors import BillingError, ErrorCode
+from invoices.services.batches import LOCK_WAIT_SECONDS
+
+
+@contextmanager
+def account_act(client: Client, account_no: int, caller: Caller, refused_act: str) -> Iterator[Account]:
+    """The client's account under its lock. Whatever is refused inside leaves nothing but the refusal's event.
+
+    A lock is waited for 5 seconds; then it is 3108. An invoice that is planned meanwhile is not recorded where the act calls
+    `billing_changed`.
+    """
+    if not Account.objects.filter(client=client, pk=account_no).exists():
+        raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"acct_no {account_no}", field="acct_no")
+    try:
+        with _lock_failures_as_refusals(), transaction.atomic():
+            limit_lock_wait(LOCK_WAIT_SECONDS)
+            yield lock_account(account_no)
+    except BillingError as error:
+        record_acts(client, caller, [refusal(refused_act, error, account_no=account_no)])
+        raise
+
+
+@contextmanager
+def _lock_failures_as_refusals() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        if not is_lock_failure(error):
+            raise
+        raise BillingError(ErrorCode.IN_PROGRESS) from error
+
+
+def billing_changed(account: Account) -> None:
+    """What the account is billed for has changed, so that an invoice planned before is not recorded. Under its lock."""
+    account.billing_version += 1
+    account.save(update_fields=["billing_version"])

@@ -1,0 +1,64 @@
+"""Coupons: redeemed once an account, as often as their limit allows, and withdrawn while no invoice has used them."""
+
+from datetime import date
+
+from django.db.models import Max
+
+from accounts.callers import Caller
+from accounts.models import Account, Client
+from accounts.trail import Act, record_acts
+from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import LIVE_STATUSES
+from invoices.models import Coupon, CouponRedemption, CouponUse
+from invoices.services.account_acts import account_act, billing_changed
+
+REDEEMED, WITHDRAWN, REFUSED = "coupon.redeemed", "coupon.withdrawn", "coupon.refused"
+
+
+def redeem_coupon(*, client: Client, account_no: int, caller: Caller, code: str, today: date) -> CouponRedemption:
+    """Redeems a coupon for an account. The coupon's row is locked, so that no more redeem it than may."""
+    with account_act(client, account_no, caller, REFUSED) as account:
+        coupon = Coupon.objects.select_for_update(no_key=True).filter(client=client, code=code).first()
+        if coupon is None:
+            raise BillingError(ErrorCode.NO_DATA, f"coupon {code}", field="code")
+        _check_redeemable(coupon, account, today)
+        taken = coupon.redemptions.aggregate(last=Max("redemption_no"))["last"] or 0
+        if coupon.max_redemptions is not None and coupon.redemptions.count() >= coupon.max_redemptions:
+            raise _closed(coupon, f"all {coupon.max_redemptions} redemptions are used")
+        redemption = CouponRedemption(coupon=coupon, account=account, redemption_no=taken + 1, redeemed_on=today)
+        redemption.save()
+        after = {"code": coupon.code, "redemption_no": redemption.redemption_no}
+        record_acts(client, caller, [Act(REDEEMED, account.pk, after=after)])
+        return redemption
+
+
+def _check_redeemable(coupon: Coupon, account: Account, today: date) -> None:
+    if today < coupon.valid_from:
+        raise _closed(coupon, f"not before {coupon.valid_from}")
+    if coupon.valid_to is not None and today > coupon.valid_to:
+        raise _closed(coupon, f"it ended on {coupon.valid_to}")
+    if coupon.currency not in ("", account.currency):
+        raise BillingError(ErrorCode.CURRENCY_MISMATCH, f"{coupon.currency} and {account.currency}", field="code")
+    if CouponRedemption.objects.filter(coupon=coupon, account=account).exists():
+        raise BillingError(ErrorCode.COUPON_REDEEMED, f"coupon {coupon.code}", field="code")
+
+
+def _closed(coupon: Coupon, why: str) -> BillingError:
+    return BillingError(ErrorCode.COUPON_CLOSED, f"coupon {coupon.code}, {why}", field="code")
+
+
+def withdraw_redemption(*, client: Client, redemption_no: int, caller: Caller) -> None:
+    """Takes a redemption back, so that the coupon can be redeemed again. One that an invoice has used stands (90016)."""
+    redemption = CouponRedemption.objects.filter(coupon__client=client, pk=redemption_no).select_related("coupon").first()
+    if redemption is None:
+        raise BillingError(ErrorCode.NO_DATA, f"redemption {redemption_no}")
+    with account_act(client, redemption.account_id, caller, REFUSED) as account:
+        uses = CouponUse.objects.filter(redemption=redemption)
+        live = uses.filter(invoice__status__in=LIVE_STATUSES).values_list("invoice_id", flat=True).first()
+        if live is not None:
+            raise BillingError(ErrorCode.ON_AN_INVOICE, f"coupon {redemption.coupon.code} is on invoice {live}")
+        # What discarded invoices had used of it goes with it: their lines still tell.
+        uses.delete()
+        CouponRedemption.objects.filter(pk=redemption.pk).delete()
+        billing_changed(account)
+        record_acts(client, caller, [Act(WITHDRAWN, account.pk, before={"code": redemption.coupon.code})])

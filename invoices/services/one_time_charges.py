@@ -1,0 +1,111 @@
+"""One-time charges: ordered once, billed once, cancelled only while no invoice holds them."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from accounts.callers import Caller
+from accounts.models import Client, Service
+from accounts.trail import Act, record_acts
+from billing_site.errors import BillingError, ErrorCode
+from invoices.models import OneTimeCharge
+from invoices.services.account_acts import account_act, billing_changed
+
+ADDED, CHANGED, CANCELLED, REFUSED = "order.added", "order.changed", "order.cancelled", "order.refused"
+TERMS = ("service_id", "description", "units", "rate_per_unit", "charge_date", "po_num")
+
+
+def add_one_time_charge(
+    *,
+    client: Client,
+    account_no: int,
+    caller: Caller,
+    service: Service,
+    rate_per_unit: Decimal,
+    charge_date: date,
+    units: Decimal = Decimal(1),
+    client_order_id: str = "",
+    description: str = "",
+    po_num: str = "",
+) -> OneTimeCharge:
+    """Orders a charge for the account's first invoice that is made on its day or after.
+
+    The same order under the client's own id again is the order that is there; another one under that id is refused (90013).
+    """
+    with account_act(client, account_no, caller, REFUSED) as account:
+        if service.client_id != client.pk:
+            raise BillingError(ErrorCode.NO_DATA, f"service {service.pk}", field="service")
+        order = OneTimeCharge(
+            account=account,
+            service=service,
+            client_order_id=client_order_id,
+            description=description,
+            units=units,
+            rate_per_unit=rate_per_unit,
+            charge_date=charge_date,
+            po_num=po_num,
+        )
+        earlier = OneTimeCharge.objects.filter(account=account, client_order_id=client_order_id).first()
+        if client_order_id and earlier is not None:
+            if _terms(earlier) != _terms(order):
+                raise BillingError(ErrorCode.RECORD_ID_USED, f"order {client_order_id}", field="client_order_id")
+            return earlier
+        order.full_clean()
+        order.save()
+        record_acts(client, caller, [Act(ADDED, account.pk, after=_remembered(order))])
+        return order
+
+
+def change_one_time_charge(
+    *,
+    client: Client,
+    order_no: int,
+    caller: Caller,
+    service: Service,
+    rate_per_unit: Decimal,
+    charge_date: date,
+    units: Decimal,
+    client_order_id: str,
+    description: str,
+    po_num: str,
+) -> OneTimeCharge:
+    """Gives an order other terms. One that an invoice holds stands (90016)."""
+    found = OneTimeCharge.objects.filter(account__client=client, pk=order_no).first()
+    if found is None:
+        raise BillingError(ErrorCode.NO_DATA, f"order {order_no}")
+    with account_act(client, found.account_id, caller, REFUSED) as account:
+        order = OneTimeCharge.objects.get(pk=found.pk)
+        if order.invoice_id is not None:
+            raise BillingError(ErrorCode.ON_AN_INVOICE, f"order {order_no} is on invoice {order.invoice_id}")
+        if service.client_id != client.pk:
+            raise BillingError(ErrorCode.NO_DATA, f"service {service.pk}", field="service")
+        before = _remembered(order)
+        order.service, order.rate_per_unit, order.charge_date, order.units = service, rate_per_unit, charge_date, units
+        order.client_order_id, order.description, order.po_num = client_order_id, description, po_num
+        order.full_clean()
+        order.save(update_fields=["service", *TERMS[1:], "client_order_id"])
+        billing_changed(account)
+        record_acts(client, caller, [Act(CHANGED, account.pk, before=before, after=_remembered(order))])
+        return order
+
+
+def cancel_one_time_charge(*, client: Client, order_no: int, caller: Caller) -> None:
+    """Takes an order back. One that an invoice holds stands (90016); a discarded invoice has let go of it."""
+    order = OneTimeCharge.objects.filter(account__client=client, pk=order_no).first()
+    if order is None:
+        raise BillingError(ErrorCode.NO_DATA, f"order {order_no}")
+    with account_act(client, order.account_id, caller, REFUSED) as account:
+        held = OneTimeCharge.objects.filter(pk=order.pk).values_list("invoice_id", flat=True).first()
+        if held is not None:
+            raise BillingError(ErrorCode.ON_AN_INVOICE, f"order {order_no} is on invoice {held}")
+        OneTimeCharge.objects.filter(pk=order.pk).delete()
+        billing_changed(account)
+        record_acts(client, caller, [Act(CANCELLED, account.pk, before=_remembered(order))])
+
+
+def _terms(order: OneTimeCharge) -> dict[str, Any]:
+    return {name: getattr(order, name) for name in TERMS}
+
+
+def _remembered(order: OneTimeCharge) -> dict[str, Any]:
+    return {"order_no": order.pk, "client_order_id": order.client_order_id, **_terms(order)}

@@ -1,0 +1,62 @@
+"""Service credits: given to an account, used by its invoices before tax, and ended before they are used up."""
+
+from datetime import date
+from decimal import Decimal
+
+from accounts.callers import Caller
+from accounts.models import Client, Service
+from accounts.trail import Act, record_acts
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import rounded
+from invoices.models import ServiceCredit
+from invoices.services.account_acts import account_act, billing_changed
+
+ADDED, EXPIRED, REFUSED = "credit.added", "credit.expired", "credit.refused"
+
+
+def add_service_credit(
+    *,
+    client: Client,
+    account_no: int,
+    caller: Caller,
+    today: date,
+    amount: Decimal,
+    reason: str,
+    service: Service | None = None,
+    gl_code: str = "",
+    expires_on: date | None = None,
+) -> ServiceCredit:
+    """Gives an account an amount that its next invoices take off its charges, until nothing is left or it expires."""
+    with account_act(client, account_no, caller, REFUSED) as account:
+        if service is not None and service.client_id != client.pk:
+            raise BillingError(ErrorCode.NO_DATA, f"service {service.pk}", field="service")
+        if amount <= 0 or amount != rounded(amount, account.currency):
+            detail = f"amount: {amount} is not above 0 and in whole smallest units of {account.currency}"
+            raise BillingError(ErrorCode.INVALID_INPUT, detail, field="amount")
+        if expires_on is not None and expires_on < today:
+            raise BillingError(ErrorCode.INVALID_INPUT, f"expires_on: {expires_on} has passed", field="expires_on")
+        credit = ServiceCredit(
+            account=account, amount=amount, reason=reason, service=service, gl_code=gl_code, expires_on=expires_on
+        )
+        credit.full_clean()
+        credit.save()
+        after = {"credit_no": credit.pk, "amount": str(amount), "reason": reason, "expires_on": expires_on}
+        record_acts(client, caller, [Act(ADDED, account.pk, after=after)])
+        return credit
+
+
+def expire_service_credit(*, client: Client, credit_no: int, caller: Caller, expires_on: date) -> ServiceCredit:
+    """Sets the last bill date that a credit is used for. What invoices have taken of it before stays taken."""
+    found = ServiceCredit.objects.filter(account__client=client, pk=credit_no).first()
+    if found is None:
+        raise BillingError(ErrorCode.NO_DATA, f"service credit {credit_no}")
+    with account_act(client, found.account_id, caller, REFUSED) as account:
+        credit = ServiceCredit.objects.get(pk=found.pk)
+        before = {"credit_no": credit.pk, "expires_on": credit.expires_on}
+        credit.expires_on = expires_on
+        credit.full_clean()
+        credit.save(update_fields=["expires_on"])
+        billing_changed(account)
+        after = {"credit_no": credit.pk, "expires_on": expires_on}
+        record_acts(client, caller, [Act(EXPIRED, account.pk, before=before, after=after)])
+        return credit

@@ -1,0 +1,108 @@
+"""The resources of surcharges, coupons, redemptions and service credits."""
+
+from typing import Any
+
+from django.db.models import Count, Q, QuerySet
+from django_filters.filterset import FilterSet
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
+
+from accounts.clock import today
+from accounts.fields import LongFilter
+from accounts.resources import CreateReadResource, ReadResource
+from invoices.kinds import LIVE_STATUSES
+from invoices.models import Coupon, CouponRedemption, ServiceCredit, Surcharge
+from invoices.serializers.credits import (
+    CouponRedemptionSerializer,
+    CouponSerializer,
+    ExpiryArguments,
+    RedeemArguments,
+    ServiceCreditSerializer,
+    SurchargeSerializer,
+)
+from invoices.services.coupons import redeem_coupon, withdraw_redemption
+from invoices.services.extras import credits_with_used
+from invoices.services.service_credits import add_service_credit, expire_service_credit
+
+
+class SurchargeViewSet(CreateReadResource):
+    queryset = Surcharge.objects.prefetch_related("services")
+    serializer_class = SurchargeSerializer
+
+
+class CouponViewSet(CreateReadResource):
+    queryset = Coupon.objects.prefetch_related("services").annotate(redeemed=Count("redemptions"))
+    serializer_class = CouponSerializer
+    filterset_fields = ("code",)
+
+
+class RedemptionFilter(FilterSet):
+    acct_no = LongFilter(field_name="account")
+    coupon = LongFilter(field_name="coupon")
+
+    class Meta:
+        model = CouponRedemption
+        fields = ("coupon__code",)
+
+
+class CouponRedemptionViewSet(ReadResource):
+    queryset = CouponRedemption.objects.select_related("coupon").annotate(
+        used=Count("uses", filter=Q(uses__invoice__status__in=LIVE_STATUSES))
+    )
+    serializer_class = CouponRedemptionSerializer
+    filterset_class = RedemptionFilter
+    client_path = "account__client"
+
+    def create(self, request: Request) -> Response:
+        asked = RedeemArguments(data=request.data)
+        asked.is_valid(raise_exception=True)
+        redemption = redeem_coupon(
+            client=self.client,
+            account_no=asked.validated_data["acct_no"],
+            caller=self.caller,
+            code=asked.validated_data["code"],
+            today=today(self.client),
+        )
+        shown = self.get_queryset().get(pk=redemption.pk)
+        return Response(self.get_serializer(shown).data, status=HTTP_201_CREATED)
+
+    def destroy(self, request: Request, pk: str) -> Response:
+        withdraw_redemption(client=self.client, redemption_no=self.get_object().pk, caller=self.caller)
+        return Response(status=HTTP_204_NO_CONTENT)
+
+
+class ServiceCreditFilter(FilterSet):
+    acct_no = LongFilter(field_name="account")
+
+
+class ServiceCreditViewSet(CreateReadResource):
+    queryset = ServiceCredit.objects.select_related("account")
+    serializer_class = ServiceCreditSerializer
+    filterset_class = ServiceCreditFilter
+    client_path = "account__client"
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return credits_with_used(super().get_queryset())
+
+    def perform_create(self, serializer: BaseSerializer[Any]) -> None:
+        asked = dict(serializer.validated_data)
+        account = asked.pop("account")
+        serializer.instance = add_service_credit(
+            client=self.client, account_no=account.pk, caller=self.caller, today=today(self.client), **asked
+        )
+
+    @action(detail=True, methods=["post"])
+    def expire(self, request: Request, pk: str) -> Response:
+        """Sets the last bill date that the credit is used for; yesterday ends it at once."""
+        asked = ExpiryArguments(data=request.data)
+        asked.is_valid(raise_exception=True)
+        expire_service_credit(
+            client=self.client,
+            credit_no=self.get_object().pk,
+            caller=self.caller,
+            expires_on=asked.validated_data["expires_on"],
+        )
+        return Response(self.get_serializer(self.get_object()).data)

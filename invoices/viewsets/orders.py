@@ -1,0 +1,43 @@
+"""The resource of one-time charges: ordered, read, and cancelled while no invoice holds them."""
+
+from typing import Any
+
+from django_filters.filterset import FilterSet
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.status import HTTP_204_NO_CONTENT
+
+from accounts.clock import today
+from accounts.fields import LongFilter
+from accounts.resources import CreateReadResource
+from invoices.models import OneTimeCharge
+from invoices.serializers.orders import OneTimeChargeSerializer
+from invoices.services.one_time_charges import add_one_time_charge, cancel_one_time_charge
+from invoices.viewsets.usage import BilledFilter
+
+
+class OneTimeChargeFilter(FilterSet):
+    acct_no = LongFilter(field_name="account")
+    invoice_no = LongFilter(field_name="invoice")
+    billed = BilledFilter(field_name="invoice")
+
+    class Meta:
+        model = OneTimeCharge
+        fields = ("client_order_id",)
+
+
+class OneTimeChargeViewSet(CreateReadResource):
+    queryset = OneTimeCharge.objects.all()
+    serializer_class = OneTimeChargeSerializer
+    filterset_class = OneTimeChargeFilter
+    client_path = "account__client"
+
+    def perform_create(self, serializer: BaseSerializer[Any]) -> None:
+        asked = {"charge_date": today(self.client), **serializer.validated_data}
+        account = asked.pop("account")
+        serializer.instance = add_one_time_charge(client=self.client, account_no=account.pk, caller=self.caller, **asked)
+
+    def destroy(self, request: Request, pk: str) -> Response:
+        cancel_one_time_charge(client=self.client, order_no=self.get_object().pk, caller=self.caller)
+        return Response(status=HTTP_204_NO_CONTENT)
