@@ -7,9 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from accounts.kinds import ChargeType
+from accounts.periods import InstanceDates, arrears_due
 from accounts.rates import Band, Rates, RateTerms, TierTerms, bands_of, check_terms, rates_on
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import Share
+from invoices.plan.charges import add_usage
+from invoices.plan.drafts import Lines
+from invoices.plan.facts import ChargeFacts, InstanceFacts, ServiceFacts, UsageTotal
 from invoices.plan.rating import rated
 
 
@@ -211,6 +216,36 @@ def test_an_amount_is_never_below_zero_nor_outside_its_bounds(price, units, leas
     assert 0 <= amount <= least + range_
     if billed is None:
         assert amount >= least
+
+
+CALLS = ServiceFacts(1, "Calls", "4000", "standard", False, None)
+FEB_9, FEB_10 = date(2026, 2, 9), date(2026, 2, 10)
+
+
+def usage_lines(price, totals):
+    charge = ChargeFacts(ChargeType.USAGE, CALLS, (price,))
+    dates = InstanceDates(date(2026, 1, 10), None, FEB_9, in_arrears=True)
+    instance = InstanceFacts(1, dates, "Plan", D(1), "", (charge,), usage=tuple(totals))
+    lines = Lines("usd")
+    (claim,) = add_usage(lines, instance, list(arrears_due(dates, FEB_10, 10, dates.start)), 10, FEB_9)
+    return lines.drafts, claim.records
+
+
+@given(
+    price=st.one_of(banded(), banded("volume")),
+    day=st.integers(10, 31),
+    other_day=st.integers(10, 31),
+    units=UNITS.filter(bool),
+    cut=st.decimals("0", "1", places=4),
+)
+def test_splitting_usage_in_two_changes_no_line(price, day, other_day, units, cut):
+    """Whether the records are of one day, or of two days of the cycle."""
+    first = (units * cut).quantize(D("0.0001"))
+    days = sorted([date(2026, 1, day), date(2026, 1, other_day)])
+    whole, records = usage_lines(price, [UsageTotal(1, days[0], units, 1, 7)])
+    split, parts = usage_lines(price, [UsageTotal(1, days[0], first, 1, 7), UsageTotal(1, days[1], units - first, 1, 8)])
+    assert split == whole
+    assert (records, parts) == (1, 2)
 
 
 # Which price holds, and which are refused.

@@ -1,4 +1,5 @@
-"""manage.py demo: real customers are imported, billed to the cent, and one of them is billed by hand. Checks every figure.
+"""manage.py demo: real customers are imported, billed to the cent, and one of them is billed by hand; then one account is
+charged in all nine ways. Checks every figure.
 
 It wants an empty database: `make demo` makes one. The figures are compared with what this module reads from the file itself.
 """
@@ -21,7 +22,8 @@ from accounts.models import Account, Client
 from accounts.services import create_client
 from invoices.audit import run_audits
 from invoices.calculation import rounded
-from invoices.kinds import InvoiceStatus, RunResult
+from invoices.kinds import InvoiceStatus, LineType, RunResult
+from invoices.management import nine_line_types
 from invoices.management.commands.audit import report_lines
 from invoices.management.commands.bill import bill_with_progress, run_summary
 from invoices.models import Invoice, TaxRate
@@ -30,6 +32,7 @@ from invoices.services.balances import account_balance
 from invoices.services.generating import generate_invoice
 from invoices.services.pending import approve_invoices
 from invoices.services.runs import count_results, run_totals, start_run
+from invoices.stories import story_of, units_text
 
 CUSTOMERS = Path(settings.BASE_DIR) / "data" / "telco_customers.csv"
 # Bill days run from 1 to 28, so on these days everyone's cycle of the month is due, and nobody's of the next.
@@ -69,6 +72,7 @@ class Command(BaseCommand):
         self.import_them(client)
         self.bill_them(client)
         self.bill_one(client)
+        self.bill_every_way(client)
         self.audit(client)
         self.say_what_next(client, auth_key)
 
@@ -142,6 +146,27 @@ class Command(BaseCommand):
         self.figure("balance after", f"{after}")
         self.must_be("status", invoice.status, InvoiceStatus.APPROVED.value)
         self.must_be("balance after", after, before + rounded(invoice.total_amount, invoice.currency))
+
+    def bill_every_way(self, client: Client) -> None:
+        today = clock.today(client)
+        self.title("One account is charged in every way: all nine line types on one invoice, and the story of each line")
+        account = nine_line_types.open_account(client, today, CALLER)
+        invoice = nine_line_types.bill(account, today, CALLER)
+        lines = list(invoice.lines.all())
+        for line in lines:
+            story = "; ".join([text for text in (units_text(line), *story_of(line)) if text])
+            amount = rounded(line.amount, invoice.currency)
+            label = line.get_line_type_display()
+            self.stdout.write(f"  {line.line_no:>2} {label:<28}{line.description:<26}{amount:>10}  {story}".rstrip())
+        for line in lines:
+            taken = invoice.credit_details.filter(credit_line_no=line.line_no)
+            parts = [f"{rounded(one.amount, invoice.currency)} off {one.credited_line_no}" for one in taken]
+            if parts:
+                self.stdout.write(f"  line {line.line_no} takes {', '.join(parts)}")
+        self.figure("total", f"{rounded(invoice.total_amount, invoice.currency)}")
+        seen = [(line.line_type, str(rounded(line.amount, invoice.currency))) for line in lines]
+        self.must_be("lines", seen, [(int(line_type), amount) for line_type, amount in nine_line_types.EXPECTED_LINES])
+        self.must_be("line types", {line.line_type for line in lines}, set(LineType))
 
     def show(self, invoice: Invoice) -> None:
         for line in invoice.lines.all():

@@ -1,0 +1,46 @@
+"""The story of a line: in words, from which units, rate, band, days or percent its amount comes."""
+
+from collections.abc import Iterator
+
+from django.utils.translation import gettext
+
+from accounts.rates import shown_units
+from invoices.models import InvoiceLine
+
+
+def tier_text(line: InvoiceLine) -> str:
+    """The band of a tiered or volume price: tier 2: above 100 to 500."""
+    if line.tier_no is None:
+        return ""
+    begin, end = line.tier_from, line.tier_to
+    if begin and end is not None:
+        text = gettext("tier %(number)s: above %(begin)s to %(end)s")
+    elif begin:
+        text = gettext("tier %(number)s: above %(begin)s")
+    elif end is not None:
+        text = gettext("tier %(number)s: up to %(end)s")
+    else:
+        text = gettext("tier %(number)s: all units")
+    shown = {"begin": shown_units(begin) if begin else "", "end": "" if end is None else shown_units(end)}
+    return text % {"number": line.tier_no, **shown}
+
+
+def units_text(line: InvoiceLine) -> str:
+    """Units and rate, where the amount is their product: 100 x 0.10."""
+    if line.units is None or line.rate_per_unit is None:
+        return ""
+    return f"{shown_units(line.units)} x {shown_units(line.rate_per_unit)}"
+
+
+def story_of(line: InvoiceLine) -> Iterator[str]:
+    """All that explains a line's amount beside its units and its rate."""
+    if line.proration_text:
+        yield line.proration_text
+    if line.tier_no is not None:
+        yield tier_text(line)
+    if line.list_rate_per_unit is not None:
+        yield gettext("own price, the list's is %(rate)s") % {"rate": shown_units(line.list_rate_per_unit)}
+    if line.coupon_code:
+        yield gettext("coupon %(code)s") % {"code": line.coupon_code}
+    if line.explanation:
+        yield line.explanation
