@@ -6,6 +6,8 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
+from babel.numbers import get_currency_precision
+
 from accounts.kinds import BANDED_MODELS, RateModel
 from billing_site.errors import BillingError, ErrorCode
 
@@ -78,7 +80,19 @@ class RateTerms(NamedTuple):
 
 
 def check_terms(terms: RateTerms) -> None:
-    """A flat fee and a rate per unit have one rate, tiered and volume prices have bands that join from 0 on."""
+    """A flat fee and a rate per unit have one rate, tiered and volume prices have bands that join from 0 on.
+
+    No price has a minimum above its maximum, or ends before it begins.
+    """
+    _check_rate_or_bands(terms)
+    least, most = terms.minimum_amount, terms.maximum_amount
+    if least is not None and most is not None and least > most:
+        raise _wrong("maximum_amount", f"the minimum is {shown_units(least)}, the maximum {shown_units(most)}")
+    if terms.valid_from is not None and terms.valid_to is not None and terms.valid_to < terms.valid_from:
+        raise _wrong("valid_to", f"it begins on {terms.valid_from} and ends on {terms.valid_to}")
+
+
+def _check_rate_or_bands(terms: RateTerms) -> None:
     if terms.model in BANDED_MODELS:
         if terms.rate_per_unit is not None:
             raise _wrong("rate_per_unit", f"a {terms.model} price has its rates in its bands")
@@ -111,6 +125,13 @@ def check_bands(tiers: Sequence[TierTerms]) -> None:
 
 def _wrong(field: str, message: str) -> BillingError:
     return BillingError(ErrorCode.RATE_TERMS, message, field=field)
+
+
+def shown_rate(rate: Decimal, currency: str) -> str:
+    """A rate with no fewer decimals than amounts in its currency have: 30.00 and 0.0125."""
+    least = get_currency_precision(currency.upper())
+    shown = f"{rate.normalize():f}"
+    return shown if len(shown.partition(".")[2]) > least else f"{rate:.{least}f}"
 
 
 def shown_units(units: Decimal) -> str:

@@ -70,8 +70,11 @@ def assign_plan(
     )
     instance.full_clean()
     instance.save()
-    for charge, terms in prices.items():
-        _store_price(RateSchedule(charge=charge, plan_instance=instance), terms)
+    for place, (charge, terms) in enumerate(prices.items()):
+        try:
+            _store_price(RateSchedule(charge=charge, plan_instance=instance), terms)
+        except BillingError as error:
+            raise error.within(f"prices[{place}]") from error
     plans_changed(account)
     return instance
 
@@ -143,6 +146,10 @@ def _store_price(price: RateSchedule, terms: RateTerms) -> RateSchedule:
 def end_plan_instance(instance: PlanInstance, end_date: date) -> PlanInstance:
     """Sets the last day that is charged. Days that were billed already get no automatic credit."""
     account = lock_account(instance.account_id)
+    instance.refresh_from_db()
+    if end_date < instance.start_date:
+        detail = f"end_date: the plan begins on {instance.start_date}"
+        raise BillingError(ErrorCode.INVALID_INPUT, detail, field="end_date")
     instance.end_date = end_date
     instance.full_clean()
     instance.save(update_fields=["end_date"])

@@ -95,6 +95,9 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# A request may bring 10,000 usage records, of up to 800 bytes each.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 8_000_000
+
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -142,6 +145,10 @@ UNFOLD = {
                 "items": [
                     sidebar_link(_("Invoices"), "receipt_long", "invoices.invoice"),
                     sidebar_link(_("Billing runs"), "event_repeat", "invoices.billingrun"),
+                    sidebar_link(_("Usage"), "speed", "invoices.usage"),
+                    sidebar_link(_("One-time charges"), "shopping_cart", "invoices.onetimecharge"),
+                    sidebar_link(_("Service credits"), "savings", "invoices.servicecredit"),
+                    sidebar_link(_("Coupon redemptions"), "redeem", "invoices.couponredemption"),
                 ],
             },
             {
@@ -158,6 +165,9 @@ UNFOLD = {
                 "items": [
                     sidebar_link(_("Services"), "category", "accounts.service"),
                     sidebar_link(_("Plans"), "inventory_2", "accounts.plan"),
+                    sidebar_link(_("Prices"), "sell", "accounts.rateschedule"),
+                    sidebar_link(_("Surcharges"), "add_circle", "invoices.surcharge"),
+                    sidebar_link(_("Coupons"), "confirmation_number", "invoices.coupon"),
                     sidebar_link(_("Service locations"), "location_on", "accounts.servicelocation"),
                     sidebar_link(_("Tax rates"), "percent", "invoices.taxrate"),
                 ],

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext
 
-from accounts.rates import shown_units
+from accounts.rates import shown_rate, shown_units
 from invoices.models import InvoiceLine
 
 
@@ -29,7 +29,7 @@ def units_text(line: InvoiceLine) -> str:
     """Units and rate, where the amount is their product: 100 x 0.10."""
     if line.units is None or line.rate_per_unit is None:
         return ""
-    return f"{shown_units(line.units)} x {shown_units(line.rate_per_unit)}"
+    return f"{shown_units(line.units)} x {shown_rate(line.rate_per_unit, line.invoice.currency)}"
 
 
 def story_of(line: InvoiceLine) -> Iterator[str]:
@@ -39,7 +39,9 @@ def story_of(line: InvoiceLine) -> Iterator[str]:
     if line.tier_no is not None:
         yield tier_text(line)
     if line.list_rate_per_unit is not None:
-        yield gettext("own price, the list's is %(rate)s") % {"rate": shown_units(line.list_rate_per_unit)}
+        yield gettext("own price, the list's is %(rate)s") % {
+            "rate": shown_rate(line.list_rate_per_unit, line.invoice.currency)
+        }
     if line.coupon_code:
         yield gettext("coupon %(code)s") % {"code": line.coupon_code}
     if line.explanation:

@@ -8,20 +8,27 @@ from django.contrib.admin.options import InlineModelAdmin
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.clients import ADDRESS_FIELDS
-from accounts.admin.rows import MasterDataAdmin, ReadOnlyInline, link_to_page
-from accounts.models import Account, Contact, PaymentMethod, PlanInstance
-from accounts.services import assign_plan, create_account, plans_changed
+from accounts.admin.figures import plain
+from accounts.admin.prices import OwnPricesOfPlanInstance
+from accounts.admin.rows import MasterDataAdmin, ReadOnlyInline, add_link, link_to_page, may_add
+from accounts.models import Account, Contact, PaymentMethod, PlanInstance, RateSchedule
+from accounts.services import assign_plan, create_account, lock_account, plans_changed
 
 
 class PlansOfAccount(ReadOnlyInline):
     model = PlanInstance
-    fields = ["plan_instance", "units", "start_date", "end_date", "billed_through"]
-    readonly_fields = ["plan_instance", "billed_through"]
+    fields = ["plan_instance", "start_date", "end_date", "billed_through", "units_plain"]
+    readonly_fields = ["plan_instance", "billed_through", "units_plain"]
     plan_instance = link_to_page(_("plan instance"))
     verbose_name_plural = _("plan instances")
+
+    @admin.display(description=_("units"))
+    def units_plain(self, instance: PlanInstance) -> SafeString:
+        return plain(instance.units)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PlanInstance]:
         return super().get_queryset(request).select_related("plan")
@@ -112,19 +119,36 @@ class PlanInstanceAdmin(MasterDataAdmin):
     list_select_related = ["plan", "account"]
     search_fields = ["plan__name", "account__client_acct_id", "po_num", "id__exact"]
     autocomplete_fields = ["account", "plan"]
-    readonly_fields = ["billed_through"]
+    readonly_fields = ["billed_through", "add_own_price"]
     add_fieldsets = [  # type: ignore[assignment]
         (
             None,
             {
                 "fields": ["account", "plan", "units", ("start_date", "end_date"), "po_num"],
-                "description": _("Own prices are given once the plan is saved: choose 'Save and continue editing'."),
+                "description": _("Own prices are given once the plan instance is saved: choose 'Save and continue editing'."),
             },
         )
     ]
     fieldsets = [
         (None, {"fields": [("account", "plan"), "units", ("start_date", "end_date"), "billed_through", "po_num"]}),
     ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PlanInstance]:
+        """With what names them: where they are searched for by others, a list of names asks one query."""
+        return super().get_queryset(request).select_related("plan")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj is None or not may_add(request, RateSchedule):
+            return super().get_fieldsets(request, obj)
+        return [*super().get_fieldsets(request, obj), (None, {"fields": ["add_own_price"]})]
+
+    def get_inlines(self, request: HttpRequest, obj: PlanInstance | None) -> list[type[InlineModelAdmin]]:
+        return [OwnPricesOfPlanInstance] if obj else []
+
+    @admin.display(description=_("another price"))
+    def add_own_price(self, instance: PlanInstance) -> SafeString:
+        currency = instance.account.currency
+        return add_link(RateSchedule, _("Add an own price"), plan_instance=instance.pk, currency=currency)
 
     def get_fixed_fields(self, obj: PlanInstance) -> Sequence[str]:
         """Days that are billed cannot begin on another day any more."""
@@ -134,12 +158,12 @@ class PlanInstanceAdmin(MasterDataAdmin):
         if not change:
             obj.pk = assign_plan(**form.cleaned_data).pk
             return
-        account = Account.objects.select_for_update().get(pk=obj.account_id)
+        account = lock_account(obj.account_id)
         super().save_model(request, obj, form, change)
         plans_changed(account)
 
     def delete_model(self, request: HttpRequest, obj: PlanInstance) -> None:
-        account = Account.objects.select_for_update().get(pk=obj.account_id)
+        account = lock_account(obj.account_id)
         obj.delete()
         plans_changed(account)
 

@@ -1,19 +1,26 @@
-"""What a client sells, in the admin: service locations, services and plans."""
+"""What a client sells, in the admin: service locations, services, and plans with what they charge."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.options import InlineModelAdmin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
 from accounts.admin.clients import ADDRESS_FIELDS
-from accounts.admin.rows import MasterDataAdmin, MasterDataForm
-from accounts.models import Client, Plan, PlanCharge, Service, ServiceLocation
+from accounts.admin.prices import ListPricesOfCharge, list_prices, price_texts
+from accounts.admin.rows import MasterDataAdmin, MasterDataForm, add_link, may_add, page_link
+from accounts.clock import today
+from accounts.models import Client, Plan, PlanCharge, RateSchedule, Service, ServiceLocation
 from billing_site.errors import BillingError, ErrorCode
 
 
-def check_of_client(row: Service | ServiceLocation | None, client: Client | None, field: str) -> None:
-    """A client's catalogue is made of its own rows. The message is the one that services give for another client's row."""
+def check_of_client(row: Any, client: Client | None, field: str) -> None:
+    """What a client has is made of its own rows. The message is the one that services give for another client's row."""
     if row is not None and client is not None and row.client_id != client.pk:
         refusal = BillingError(ErrorCode.NO_DATA, f"{field} {row.pk}", field=field)
         raise forms.ValidationError({field: refusal.message})
@@ -49,7 +56,7 @@ class ServiceAdmin(MasterDataAdmin):
     autocomplete_fields = ["client", "location"]
 
 
-class PlanChargeForm(forms.ModelForm):
+class PlanChargeForm(MasterDataForm):
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}
         plan: Plan | None = cleaned.get("plan")
@@ -58,13 +65,31 @@ class PlanChargeForm(forms.ModelForm):
         return cleaned
 
 
-class PlanChargeInline(TabularInline):
+class PricesNow:
+    """What a charge costs today, by the clock of the client who sells it."""
+
+    @admin.display(description=_("list prices"), empty_value="-")
+    def prices_now(self, charge: PlanCharge) -> str | None:
+        return price_texts(charge.list_rates, today(charge.plan.client)) if charge.pk else None  # type: ignore[attr-defined]
+
+
+class ChargesOfPlan(PricesNow, TabularInline):  # type: ignore[misc]
     model = PlanCharge
     form = PlanChargeForm
-    fields = ["service", "line_type"]
+    fields = ["service", "line_type", "prices_now", "page"]
+    readonly_fields = ["prices_now", "page"]
     autocomplete_fields = ["service"]
     extra = 0
     hide_title = True
+    verbose_name = _("charge")
+    verbose_name_plural = _("charges")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PlanCharge]:
+        return super().get_queryset(request).select_related("plan__client").prefetch_related(list_prices())
+
+    @admin.display(description=_("page"), empty_value="-")
+    def page(self, charge: PlanCharge) -> SafeString | None:
+        return page_link(charge, _("Prices")) if charge.pk else None
 
 
 @admin.register(Plan)
@@ -77,4 +102,33 @@ class PlanAdmin(MasterDataAdmin):
     list_select_related = ["client"]
     search_fields = ["name", "client_plan_id"]
     autocomplete_fields = ["client"]
-    inlines = [PlanChargeInline]
+    inlines = [ChargesOfPlan]
+
+
+@admin.register(PlanCharge)
+class PlanChargeAdmin(PricesNow, MasterDataAdmin):  # type: ignore[misc]
+    """What a plan charges for a service, with its list prices. Reached from its plan."""
+
+    form = PlanChargeForm
+    # Own prices of the plan's instances stand on it.
+    fixed_fields = ["plan"]
+    readonly_fields = ["prices_now", "add_price"]
+    list_display = ["service", "plan", "line_type", "prices_now"]
+    list_filter = ["plan__client", "line_type"]
+    list_select_related = ["plan__client", "service"]
+    search_fields = ["plan__name", "service__name", "plan__client_plan_id", "service__client_service_id"]
+    autocomplete_fields = ["plan", "service"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PlanCharge]:
+        return super().get_queryset(request).prefetch_related(list_prices())
+
+    def get_fields(self, request: HttpRequest, obj: PlanCharge | None = None) -> list[Any]:
+        prices = ("prices_now", "add_price") if may_add(request, RateSchedule) else ("prices_now",)
+        return ["plan", ("service", "line_type"), *([prices] if obj else [])]
+
+    def get_inlines(self, request: HttpRequest, obj: PlanCharge | None) -> list[type[InlineModelAdmin]]:
+        return [ListPricesOfCharge] if obj else []
+
+    @admin.display(description=_("another price"))
+    def add_price(self, charge: PlanCharge) -> SafeString:
+        return add_link(RateSchedule, _("Add a price"), charge=charge.pk)

@@ -1,12 +1,16 @@
 """The two sorts of rows in the admin: master data, which staff change, and the record of what happened, which nobody does."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from functools import wraps
+from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.db.models import Model
 from django.http import HttpRequest
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -19,12 +23,40 @@ class MasterDataForm(forms.ModelForm):
     """A form that also shows what a service refused when the form was saved."""
 
     refusal: BillingError | None = None
+    # What the database guards, by the constraint's name: the field to say it at, and the words. None: the service says it.
+    guarded: ClassVar[Mapping[str, tuple[str, Any] | None]] = {}
+    # What the form calls a field that a service calls otherwise.
+    named: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, value in self.initial.items():
+            if isinstance(value, Decimal):
+                # Without the zeros that the database adds.
+                self.initial[name] = Decimal(f"{value.normalize():f}")
+
+    def full_clean(self) -> None:
+        super().full_clean()
+        for constraint in self._meta.model._meta.constraints:
+            if constraint.name in self.guarded:
+                self._say(str(constraint.get_violation_error_message()), self.guarded[constraint.name])
+
+    def _say(self, general: str, said: tuple[str, Any] | None) -> None:
+        """Puts a constraint's words in the place of Django's general ones."""
+        if general not in self.non_field_errors():
+            return
+        kept = [error for error in self.non_field_errors().as_data() if general not in error.messages]
+        del self.errors[NON_FIELD_ERRORS]
+        for error in kept:
+            self.add_error(None, error)
+        if said is not None:
+            self.add_error(*said)
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
         if self.refusal is not None:
-            field = self.refusal.field if self.refusal.field in self.fields else None
-            self.add_error(field, self.refusal.message)
+            field = self.named.get(self.refusal.field or "", self.refusal.field)
+            self.add_error(field if field in self.fields else None, self.refusal.message)
         return cleaned
 
 
@@ -50,7 +82,8 @@ class MasterDataAdmin(ModelAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """A change writes the columns that were changed and no others: billing may have moved those since the row was read."""
         if change:
-            obj.save(update_fields=form.changed_data)
+            columns = {field.name for field in obj._meta.concrete_fields}
+            obj.save(update_fields=columns.intersection(form.changed_data))
         else:
             obj.save()
 
@@ -68,6 +101,21 @@ class MasterDataAdmin(ModelAdmin):
             request.refusal = refusal  # type: ignore[attr-defined]
             return super().changeform_view(request, object_id, form_url, extra_context)
 
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except BillingError as refusal:
+            messages.error(request, refusal.message)
+            return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", object_id)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """A refusal of what was to be done to ticked rows: nothing was done to any."""
+        try:
+            return super().changelist_view(request, extra_context)
+        except BillingError as refusal:
+            messages.error(request, refusal.message)
+            return redirect(request.get_full_path())
+
 
 def never(admin: object, request: HttpRequest, obj: Model | None = None) -> bool:
     """Not even a superuser."""
@@ -84,13 +132,49 @@ class ReadOnlyAdmin(ModelAdmin):
     show_full_result_count = False
 
 
-def link_to_page(heading: Any) -> Callable[[Any, Model], SafeString]:
+def text_link(url: str, text: Any) -> SafeString:
+    return format_html('<a href="{}" class="text-link">{}</a>', url, text)
+
+
+def page_link(row: Model, text: Any = None) -> SafeString:
+    """A link to the page of a row, by its name or another text."""
+    url = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+    return text_link(url, row if text is None else text)
+
+
+def list_link(model: type[Model], text: Any, **filters: Any) -> SafeString:
+    """A link to the list of a model, with filters set."""
+    return text_link(reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist", query=filters or None), text)
+
+
+def add_link(model: type[Model], text: Any, **values: Any) -> SafeString:
+    """A link to the page that adds a row of a model, with values filled in."""
+    return text_link(reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_add", query=values), text)
+
+
+def asked_once(column: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    """A column that asks the database does so once for a row: the template reads a value several times to show it."""
+
+    @wraps(column)
+    def remembered(admin: Any, row: Any) -> Any:
+        answers = row.__dict__.setdefault("column_answers", {})
+        if column.__name__ not in answers:
+            answers[column.__name__] = column(admin, row)
+        return answers[column.__name__]
+
+    return remembered
+
+
+def may_add(request: HttpRequest, model: type[Model]) -> bool:
+    return request.user.has_perm(f"{model._meta.app_label}.add_{model._meta.model_name}")
+
+
+def link_to_page(heading: Any, text: Callable[[Any], Any] = str) -> Callable[[Any, Model], SafeString]:
     """A column that names the row and leads to its own page. Unfold's link shows under a mouse only."""
 
     @admin.display(description=heading)
     def link(inline: Any, row: Model) -> SafeString:
-        url = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
-        return format_html('<a href="{}" class="text-link">{}</a>', url, row)
+        return page_link(row, text(row))
 
     return link
 
@@ -101,3 +185,9 @@ class ReadOnlyInline(TabularInline):
     has_delete_permission = never
     extra = 0
     hide_title = True
+
+
+class PagedInline(ReadOnlyInline):
+    """Rows that may be very many are shown page by page."""
+
+    per_page: Any = 10

@@ -1,5 +1,5 @@
-"""Documents, billing runs and tax rates in the Django admin. Importing this package registers them."""
+"""Documents, what waits for them, what is taken off them, runs and tax rates in the admin. Importing it registers them."""
 
-from invoices.admin import accounts, documents, runs, taxes
+from invoices.admin import accounts, credits, documents, lines, runs, taxes, waiting
 
-__all__ = ["accounts", "documents", "runs", "taxes"]
+__all__ = ["accounts", "credits", "documents", "lines", "runs", "taxes", "waiting"]

@@ -4,34 +4,161 @@
 lets a project replace the page of its users. Without this app the accounts keep a page that works.
 """
 
+from typing import Any
+
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.contrib.admin.options import InlineModelAdmin
+from django.db.models import F, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.accounts import AccountAdmin
+from accounts.admin.figures import count, days, figures, plain, rate
+from accounts.admin.rows import PagedInline, add_link, asked_once, link_to_page, list_link, may_add
 from accounts.callers import Caller
 from accounts.clock import today
 from accounts.models import Account
+from billing_site.errors import BillingError
 from invoices.admin.amounts import amount
 from invoices.admin.batches import outcomes_by_client, tell
+from invoices.admin.credits import CreditFigures, with_uses
+from invoices.models import CouponRedemption, OneTimeCharge, ServiceCredit, Usage
 from invoices.plan.facts import BillingRequest
 from invoices.services.approval_rules import APPROVE_PERMISSION
 from invoices.services.balances import account_balance
+from invoices.services.extras import credits_with_used
 from invoices.services.generating import generate_invoices
+from invoices.services.unbilled import rate_unbilled_usage
 
 admin.site.unregister(Account)
 
 
+class OrdersOfAccount(PagedInline):
+    """What waits stands first."""
+
+    model = OneTimeCharge
+    fields = readonly_fields = ("order", "service", "charge_date", "invoice", "units_plain", "rate_plain")
+    order = link_to_page(_("one-time charge"))
+    ordering = [F("invoice").desc(nulls_first=True), "-id"]
+    verbose_name_plural = _("one-time charges")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[OneTimeCharge]:
+        return super().get_queryset(request).select_related("account", "service", "invoice")
+
+    @admin.display(description=_("units"))
+    def units_plain(self, order: OneTimeCharge) -> SafeString:
+        return plain(order.units)
+
+    @admin.display(description=_("rate per unit"))
+    def rate_plain(self, order: OneTimeCharge) -> SafeString:
+        return rate(order.rate_per_unit, order.account.currency)
+
+
+class CreditsOfAccount(CreditFigures, PagedInline):  # type: ignore[misc]
+    model = ServiceCredit
+    fields = readonly_fields = (
+        "credit",
+        "service",
+        "expires_on",
+        "amount_in_currency",
+        "used_in_currency",
+        "left_in_currency",
+    )
+    credit = link_to_page(_("service credit"))
+    ordering = ["-id"]
+    verbose_name_plural = _("service credits")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ServiceCredit]:
+        return credits_with_used(super().get_queryset(request)).select_related("account", "service")
+
+
+class CouponsOfAccount(PagedInline):
+    model = CouponRedemption
+    fields = readonly_fields = ("redemption", "redeemed_on", "uses_plain", "cycles_plain")
+    redemption = link_to_page(_("coupon"), lambda redemption: f"{redemption.coupon} ({redemption.coupon.name})")
+    ordering = ["-id"]
+    verbose_name_plural = _("coupons")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CouponRedemption]:
+        return with_uses(super().get_queryset(request)).select_related("coupon")
+
+    @admin.display(description=_("invoices it was taken off"))
+    def uses_plain(self, redemption: CouponRedemption) -> SafeString:
+        return count(redemption.used)  # type: ignore[attr-defined]
+
+    @admin.display(description=_("of at most"))
+    def cycles_plain(self, redemption: CouponRedemption) -> SafeString | str:
+        cycles = redemption.coupon.cycles
+        return "-" if cycles is None else count(cycles)
+
+
+EXTRAS = (OrdersOfAccount, CreditsOfAccount, CouponsOfAccount)
+ADDITIONS = (
+    (OneTimeCharge, _("One-time charge")),
+    (ServiceCredit, _("Service credit")),
+    (CouponRedemption, _("Redeem a coupon")),
+)
+
+
 @admin.register(Account)
 class BilledAccountAdmin(AccountAdmin):
-    readonly_fields = [*AccountAdmin.readonly_fields, "balance"]
-    fieldsets = [*AccountAdmin.fieldsets, (_("Balance"), {"fields": ["balance"]})]
+    readonly_fields = [*AccountAdmin.readonly_fields, "balance", "unbilled_usage", "additions"]
     actions = ["generate_invoice", "generate_pending_invoice"]
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        fieldsets = super().get_fieldsets(request, obj)
+        if obj is None:
+            return fieldsets
+        additions = ["additions"] if any(may_add(request, model) for model, _text in ADDITIONS) else []
+        waits = [*(["unbilled_usage"] if request.user.has_perm("invoices.view_usage") else []), *additions]
+        return [
+            *fieldsets,
+            (_("Balance"), {"fields": ["balance"]}),
+            *([(_("Not yet billed"), {"fields": waits})] if waits else []),
+        ]
+
+    def get_inlines(self, request: HttpRequest, obj: Account | None) -> list[type[InlineModelAdmin]]:
+        """What the account has none of takes no room on its page."""
+        return [
+            *super().get_inlines(request, obj),
+            *(inline for inline in EXTRAS if obj is not None and inline.model.objects.filter(account=obj).exists()),
+        ]
+
+    @admin.display(description=_("usage so far"))
+    @asked_once
+    def unbilled_usage(self, account: Account) -> SafeString:
+        """At today's prices, before coupons, credits and tax; or why it cannot be rated."""
+        try:
+            usage = rate_unbilled_usage(client=account.client, account_no=account.pk, today=today(account.client))
+        except BillingError as refusal:
+            return format_html("{}", refusal.message)
+        rows: list[tuple[Any, ...]] = [
+            (
+                line.description,
+                days(line.period_start, line.period_end),
+                plain(line.units),
+                rate(line.rate_per_unit, usage.currency),
+                amount(line.amount, usage.currency),
+            )
+            for line in usage.lines
+        ]
+        if not rows:
+            return SafeString("-")
+        rows.append((format_html("<b>{}</b>", _("Total")), "", "", "", amount(usage.amount, usage.currency)))
+        table = figures([_("Usage"), _("Period"), _("Units"), _("Rate"), _("Amount")], rows, words=2)
+        link = list_link(Usage, _("The usage records"), account__id__exact=account.pk, billed="no")
+        return format_html("{}{}", table, link)
+
+    @admin.display(description=_("add"))
+    def additions(self, account: Account) -> SafeString:
+        links = (add_link(model, text, account=account.pk) for model, text in ADDITIONS)
+        return format_html_join(SafeString(" &middot; "), "{}", ((link,) for link in links))
+
     @admin.display(description=_("balance"))
+    @asked_once
     def balance(self, account: Account) -> SafeString:
         return amount(account_balance(account), account.currency)
 

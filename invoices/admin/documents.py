@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.options import InlineModelAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html_join
@@ -11,13 +12,16 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from accounts.admin.rows import MasterDataAdmin, ReadOnlyAdmin, ReadOnlyInline, link_to_page
+from accounts.admin.figures import plain
+from accounts.admin.rows import MasterDataAdmin, ReadOnlyAdmin, ReadOnlyInline
 from accounts.callers import Caller
 from accounts.clock import today
-from invoices.admin.amounts import amount, plain
+from invoices.admin.amounts import amount
 from invoices.admin.batches import outcomes_by_client, tell
+from invoices.admin.holdings import HeldByInvoice
+from invoices.admin.lines import CreditsOfInvoice, LinesOfInvoice
 from invoices.kinds import InvoiceStatus
-from invoices.models import BilledPeriod, Invoice, InvoiceLine, NumberSeries, TaxDetail
+from invoices.models import BilledPeriod, Invoice, NumberSeries, TaxDetail
 from invoices.services.approval_rules import APPROVE_PERMISSION
 from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
 
@@ -26,16 +30,6 @@ STATUS_COLOURS = {
     InvoiceStatus.APPROVED.value: "success",
     InvoiceStatus.DISCARDED.value: "info",
 }
-LINE_COLUMNS = (
-    "line",
-    "gl_code",
-    "period_start",
-    "period_end",
-    "proration_text",
-    "units_plain",
-    "rate_in_currency",
-    "amount_in_currency",
-)
 TAX_COLUMNS = (
     "tax_line_no",
     "taxed_line_no",
@@ -52,37 +46,6 @@ PARTY_PARTS = ("company", "name", "address1", "address2", "city", "region", "pos
 def as_printed(party: dict[str, str]) -> SafeString:
     """A party of a document, a line for each part that it has."""
     return format_html_join(SafeString("<br>"), "{}", ((party[part],) for part in PARTY_PARTS if party.get(part)))
-
-
-class LineFigures:
-    """A line's figures, shared by the lines of an invoice and the list of all lines."""
-
-    @admin.display(description=_("units"))
-    def units_plain(self, line: InvoiceLine) -> SafeString:
-        return plain(line.units)
-
-    @admin.display(description=_("rate per unit"))
-    def rate_in_currency(self, line: InvoiceLine) -> SafeString:
-        return plain(line.rate_per_unit)
-
-    @admin.display(description=_("list rate per unit"))
-    def list_rate_in_currency(self, line: InvoiceLine) -> SafeString:
-        return plain(line.list_rate_per_unit)
-
-    @admin.display(description=_("amount"), ordering="amount")
-    def amount_in_currency(self, line: InvoiceLine) -> SafeString:
-        return amount(line.amount, line.invoice.currency)
-
-
-class LinesOfInvoice(LineFigures, ReadOnlyInline):  # type: ignore[misc]
-    model = InvoiceLine
-    fields = LINE_COLUMNS
-    readonly_fields = LINE_COLUMNS
-    line = link_to_page(_("line"))
-    verbose_name_plural = _("lines")
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[InvoiceLine]:
-        return super().get_queryset(request).select_related("invoice")
 
 
 class TaxesOfInvoice(ReadOnlyInline):
@@ -117,7 +80,7 @@ class PeriodsOfInvoice(ReadOnlyInline):
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(ReadOnlyAdmin):
+class InvoiceAdmin(HeldByInvoice, ReadOnlyAdmin):  # type: ignore[misc]
     list_display = [
         "id",
         "document_number",
@@ -131,7 +94,6 @@ class InvoiceAdmin(ReadOnlyAdmin):
     list_filter = ["status", "kind", "client", "bill_date", "invoice_date"]
     list_select_related = ["account"]
     search_fields = ["document_number", "id__exact", "account__client_acct_id"]
-    inlines = [LinesOfInvoice, TaxesOfInvoice, PeriodsOfInvoice]
     actions = ["approve_selected", "discard_selected", "regenerate_selected"]
     fieldsets = [
         (
@@ -159,6 +121,7 @@ class InvoiceAdmin(ReadOnlyAdmin):
                 ]
             },
         ),
+        (_("Holds"), {"fields": [("usage_held", "orders_held"), ("coupons_held", "credits_held")]}),
         (_("Parties"), {"fields": [("seller_as_printed", "bill_to_as_printed")]}),
         (
             _("Trail"),
@@ -172,6 +135,11 @@ class InvoiceAdmin(ReadOnlyAdmin):
             },
         ),
     ]
+
+    def get_inlines(self, request: HttpRequest, obj: Invoice | None) -> list[type[InlineModelAdmin]]:
+        """Without a table of credits where nothing is taken off."""
+        has_credits = obj is not None and obj.credit_details.exists()
+        return [LinesOfInvoice, *([CreditsOfInvoice] if has_credits else []), TaxesOfInvoice, PeriodsOfInvoice]
 
     def has_approve_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(APPROVE_PERMISSION)
@@ -225,38 +193,6 @@ class InvoiceAdmin(ReadOnlyAdmin):
             lambda client, numbers: regenerate_invoices(client=client, invoice_nos=numbers, caller=caller, today=today(client)),
         )
         tell(request, outcomes, gettext("Invoices regenerated"))
-
-
-@admin.register(InvoiceLine)
-class InvoiceLineAdmin(LineFigures, ReadOnlyAdmin):  # type: ignore[misc]
-    """Every column of a line. Reached from its invoice."""
-
-    list_display = ["description", "line_no", "invoice", "line_type", "gl_code", "amount_in_currency"]
-    list_filter = ["line_type", "invoice__client"]
-    list_select_related = ["invoice"]
-    search_fields = ["invoice__document_number", "invoice__id__exact", "description", "gl_code__exact"]
-    fieldsets = [
-        (
-            None,
-            {
-                "fields": [
-                    ("invoice", "line_no"),
-                    ("line_type", "description"),
-                    ("service", "plan_name"),
-                    ("gl_code", "tax_category"),
-                    ("units_plain", "rate_in_currency"),
-                    ("proration_factor", "proration_text"),
-                    ("amount_in_currency", "list_rate_in_currency"),
-                    ("period_start", "period_end"),
-                    ("plan_instance", "po_num"),
-                ]
-            },
-        ),
-        (
-            _("Addresses for tax"),
-            {"fields": [("bill_from_location", "ship_from_location"), ("bill_to_contact", "ship_to_contact")]},
-        ),
-    ]
 
 
 @admin.register(NumberSeries)

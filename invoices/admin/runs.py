@@ -9,8 +9,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from accounts.admin.rows import ReadOnlyAdmin
-from invoices.admin.amounts import amount, count, figures
+from accounts.admin.figures import count, figures
+from accounts.admin.rows import ReadOnlyAdmin, asked_once
+from invoices.admin.amounts import amount
 from invoices.kinds import RunResult
 from invoices.models import BillingRun, RunOutcome
 from invoices.services.runs import count_refusals, count_results, run_totals
@@ -35,12 +36,14 @@ class BillingRunAdmin(ReadOnlyAdmin):
     ]
 
     @admin.display(description=_("accounts by result"))
+    @asked_once
     def results(self, run: BillingRun) -> SafeString:
         counts = count_results(run)
         rows = [(result.label, count(counts[result])) for result in RunResult if result in counts]
         return figures([_("Result"), _("Accounts")], rows)
 
     @admin.display(description=_("invoiced"))
+    @asked_once
     def totals(self, run: BillingRun) -> SafeString:
         return figures(
             [_("Currency"), _("Invoices"), _("Net"), _("Tax"), _("Total")],
@@ -57,6 +60,7 @@ class BillingRunAdmin(ReadOnlyAdmin):
         )
 
     @admin.display(description=_("refused"))
+    @asked_once
     def refusals(self, run: BillingRun) -> SafeString:
         rows = [(refused.error_code, refused.message, count(refused.accounts)) for refused in count_refusals(run)]
         return figures([_("Code"), _("Reason"), _("Accounts")], rows, words=2)

@@ -14,7 +14,7 @@ from invoices.calculation import HUNDRED, WHOLE, ZERO, Share, exact_share, line_
 from invoices.kinds import LineType
 from invoices.plan.drafts import Lines, UsageClaim
 from invoices.plan.facts import ChargeFacts, InstanceFacts, OrderFacts, ServiceFacts, SurchargeFacts, UsageTotal
-from invoices.plan.rating import RatedCharge, rated, shown, single_rate
+from invoices.plan.rating import RatedCharge, rated, shown, single_rate, unused
 
 
 class Price(NamedTuple):
@@ -121,9 +121,10 @@ def _add_usage_of(
     lines: Lines, instance: InstanceFacts, charge: ChargeFacts, cycle: Period, units: Decimal, billed: Decimal | None
 ) -> None:
     price = price_on(charge, lines.currency, cycle.start)
-    amounts = rated(price.rates, units, lines.currency, bounds_share=share_of(cycle), billed=billed)
-    if not units:
-        amounts = amounts._replace(parts=())
+    if units:
+        amounts = rated(price.rates, units, lines.currency, bounds_share=share_of(cycle), billed=billed)
+    else:
+        amounts = unused(price.rates, share_of(cycle), lines.currency)
     late = "" if billed is None else f"late usage, {shown_units(billed)} units were billed before"
     _add_rated(lines, instance, charge, cycle, price, amounts, explanation=late)
 

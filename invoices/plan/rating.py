@@ -71,6 +71,13 @@ def rated(
     return RatedCharge(parts, due - raw, _reason(bounds, already + raw, due - raw, currency))
 
 
+def unused(rates: Rates, share: Share, currency: str) -> RatedCharge:
+    """What a period costs in which nothing was used: its minimum, and no fee."""
+    bounds = _bounds(rates, share, currency)
+    due = bounds.hold(ZERO)
+    return RatedCharge((), due, _reason(bounds, ZERO, due, currency))
+
+
 def _bounds(rates: Rates, share: Share, currency: str) -> Bounds:
     least, most = (None if one is None else line_amount(one, ONE, share, currency) for one in (rates.minimum, rates.maximum))
     return Bounds(least, most)

@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
+from django.db.models import FilteredRelation, Q
+
 from accounts.kinds import ChargeType
 from accounts.models import PlanCharge, PlanInstance, RateSchedule
 from accounts.periods import InstanceDates
@@ -24,19 +26,18 @@ SERVICE_COLUMNS = (
     "service__location_id",
 )
 RATE_COLUMNS = (
-    "rates__id",
-    "rates__currency",
-    "rates__model",
-    "rates__rate_per_unit",
-    "rates__minimum_amount",
-    "rates__maximum_amount",
-    "rates__valid_from",
-    "rates__valid_to",
-    "rates__tiers__from_unit",
-    "rates__tiers__rate_per_unit",
+    "id",
+    "currency",
+    "model",
+    "rate_per_unit",
+    "minimum_amount",
+    "maximum_amount",
+    "valid_from",
+    "valid_to",
+    "tiers__from_unit",
+    "tiers__rate_per_unit",
 )
 
-Charges = dict[int, tuple[ChargeFacts, ...]]
 Prices = dict[int, tuple[Rates, ...]]
 
 
@@ -69,9 +70,10 @@ def read_instances(
 def _charges(plan_nos: Collection[int]) -> dict[int, dict[int, ChargeFacts]]:
     """What plans charge, by plan and charge. A charge that has no list price is there too: it may have own prices."""
     rows = (
-        PlanCharge.objects.filter(plan__in=plan_nos, rates__plan_instance=None)
-        .order_by("plan_id", "pk", "rates__id", "rates__tiers__from_unit")
-        .values_list("plan_id", "pk", "line_type", *SERVICE_COLUMNS, *RATE_COLUMNS)
+        PlanCharge.objects.filter(plan__in=plan_nos)
+        .annotate(listed=FilteredRelation("rates", condition=Q(rates__plan_instance=None)))
+        .order_by("plan_id", "pk", "listed__id", "listed__tiers__from_unit")
+        .values_list("plan_id", "pk", "line_type", *SERVICE_COLUMNS, *(f"listed__{column}" for column in RATE_COLUMNS))
     )
     head = 3 + len(SERVICE_COLUMNS)
     priced: dict[tuple[Any, ...], list[tuple[Any, ...]]] = defaultdict(list)
@@ -85,11 +87,10 @@ def _charges(plan_nos: Collection[int]) -> dict[int, dict[int, ChargeFacts]]:
 
 def _own_prices(account_nos: Iterable[int]) -> dict[int, Prices]:
     """The own prices of plan instances, by plan instance and charge."""
-    columns = [column.removeprefix("rates__") for column in RATE_COLUMNS]
     rows = (
         RateSchedule.objects.filter(plan_instance__account__in=account_nos)
         .order_by("plan_instance_id", "charge_id", "pk", "tiers__from_unit")
-        .values_list("plan_instance_id", "charge_id", *columns)
+        .values_list("plan_instance_id", "charge_id", *RATE_COLUMNS)
     )
     priced: dict[tuple[int, int], list[tuple[Any, ...]]] = defaultdict(list)
     for instance_no, charge_no, *price in rows:

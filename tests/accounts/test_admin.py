@@ -1,49 +1,22 @@
 """Customers and catalogue in the admin: what may be changed, and that changes keep the services' rules."""
 
 from datetime import date
-from decimal import Decimal
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
-from django.contrib.messages import get_messages
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.keys import find_key
-from accounts.models import Account, ApiKey, Client, Contact, Plan, PlanInstance, Service, ServiceLocation
+from accounts.models import Account, ApiKey, Client, Contact, PlanInstance, Service, ServiceLocation
 from invoices.models import Invoice
-from tests.factories import AccountFactory, ClientFactory, ServiceFactory, a_plan, an_account, an_instance
+from tests.admin_pages import act, add_url, change_url, delete_url, errors, list_url, no_rows, texts
+from tests.factories import AccountFactory, ClientFactory, a_plan, an_account, an_instance
 
 JAN_10 = date(2026, 1, 10)
-NO_PRICES = {"prices-TOTAL_FORMS": 0, "prices-INITIAL_FORMS": 0}
-
-
-def add_url(model):
-    return reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_add")
-
-
-def change_url(row):
-    return reverse(f"admin:{row._meta.label_lower.replace('.', '_')}_change", args=[row.pk])
-
-
-def list_url(model):
-    return reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_changelist")
-
-
-def texts(response):
-    return [str(message) for message in get_messages(response.wsgi_request)]
-
-
-def errors(response):
-    return response.context["adminform"].form.errors
-
-
-@pytest.fixture
-def admin_user(db):
-    """A superuser without a password: hashing one would cost half a second for each test."""
-    return get_user_model().objects.create(username="admin", is_staff=True, is_superuser=True)
+NO_PRICES = no_rows("own_rates")
 
 
 @pytest.fixture
@@ -57,11 +30,9 @@ def instance_data(account, plan, **fields):
 
 # Accounts
 
-COUNTS = ("TOTAL", "INITIAL")
-
 
 def account_data(client, **fields):
-    parts = {f"{part}-{count}_FORMS": 0 for part in ("plan_instances", "contacts", "payment_methods") for count in COUNTS}
+    parts = no_rows("plan_instances", "contacts", "payment_methods")
     return {"client": client.pk, "client_acct_id": "A-77", "status": 1, "currency": "usd", **parts, **fields}
 
 
@@ -168,67 +139,19 @@ def test_a_plan_instance_keeps_its_account_its_plan_and_a_start_that_is_billed(a
     assert (stored.account_id, stored.plan_id, stored.start_date, stored.units) == (phone.pk, instance.plan_id, JAN_10, 3)
 
 
-def prices_data(instance, charge, rate):
-    return instance_data(instance.account, instance.plan) | {
-        "prices-TOTAL_FORMS": 1,
-        "prices-INITIAL_FORMS": 0,
-        "prices-0-plan_instance": instance.pk,
-        "prices-0-charge": charge.pk,
-        "prices-0-rate_per_unit": rate,
-    }
-
-
-def test_an_own_price_moves_the_accounts_version(admin_client, phone):
-    instance = phone.plan_instances.get()
-    data = prices_data(instance, instance.plan.charges.get(), "27.50")
-    assert admin_client.post(change_url(instance), data).status_code == 302
-    assert instance.prices.get().rate_per_unit == Decimal("27.50")
-    phone.refresh_from_db()
-    assert phone.billing_version == 2
-
-
-def test_an_own_price_for_a_charge_of_another_plan_is_an_error_on_the_form(admin_client, phone):
-    instance = phone.plan_instances.get()
-    strange = a_plan(phone.client, {"tv": "9.00"}).charges.get()
-    response = admin_client.post(change_url(instance), prices_data(instance, strange, "1.00"))
-    assert response.status_code == 200
-    assert "charge" in response.context["inline_admin_formsets"][0].formset.errors[0]
-    assert not PlanInstancePrice.objects.exists()
-
-
 @pytest.mark.parametrize("door", ["page", "list"])
 def test_a_deleted_plan_instance_moves_its_account(admin_client, phone, door):
     gone = phone.plan_instances.get()
     an_instance(phone, a_plan(phone.client), start=date(2026, 3, 5))
     if door == "page":
-        admin_client.post(reverse("admin:accounts_planinstance_delete", args=[gone.pk]), {"post": "yes"})
+        admin_client.post(delete_url(gone), {"post": "yes"})
     else:
-        data = {"action": "delete_selected", "_selected_action": [gone.pk], "post": "yes"}
-        admin_client.post(list_url(PlanInstance), data)
+        act(admin_client, PlanInstance, "delete_selected", gone.pk, post="yes")
     phone.refresh_from_db()
     assert (phone.next_bill_date, phone.billing_version) == (date(2026, 3, 5), 3)
 
 
 # Catalogue
-
-
-def test_a_plan_charges_only_for_its_own_clients_services(admin_client, acme):
-    strange = ServiceFactory(client=ClientFactory(name="Other"))
-    data = {
-        "client": acme.pk,
-        "client_plan_id": "p",
-        "name": "P",
-        "currency": "usd",
-        "billing_interval": 1,
-        "term_months": 0,
-        "charges-TOTAL_FORMS": 1,
-        "charges-INITIAL_FORMS": 0,
-        "charges-0-service": strange.pk,
-        "charges-0-rate_per_unit": "1.00",
-    }
-    response = admin_client.post(add_url(Plan), data)
-    assert response.status_code == 200
-    assert "no data found" in response.context["inline_admin_formsets"][0].formset.errors[0]["service"][0]
 
 
 def test_a_service_stands_only_at_its_own_clients_locations(admin_client, acme):
@@ -279,14 +202,12 @@ def test_a_client_chooses_among_the_tax_engines_there_are(admin_client, acme):
 
 
 def test_a_revoked_key_is_not_found_any_more(admin_client, acme, key_caller):
-    data = {"action": "revoke", "_selected_action": [key_caller.api_key.pk]}
-    admin_client.post(list_url(ApiKey), data)
+    act(admin_client, ApiKey, "revoke", key_caller.api_key.pk)
     assert ApiKey.objects.get().revoked_at is not None
 
 
 def test_a_key_cannot_be_deleted(admin_client, key_caller):
-    url = reverse("admin:accounts_apikey_delete", args=[key_caller.api_key.pk])
-    assert admin_client.post(url, {"post": "yes"}).status_code == 403
+    assert admin_client.post(delete_url(key_caller.api_key), {"post": "yes"}).status_code == 403
 
 
 # Permissions

@@ -1,30 +1,42 @@
 """The admin over everything that is registered, the record that nobody edits, and the decisions on pending invoices."""
 
 from datetime import date
+from decimal import Decimal
 
 import pytest
 import time_machine
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
-from django.contrib.messages import get_messages
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 
 from accounts.callers import Caller
 from accounts.kinds import FourEyes
 from accounts.models import Account, Contact, Event, PaymentMethod, PlanInstance, Receipt, ServiceLocation
 from accounts.rates import RateTerms
 from accounts.services import add_price
-from invoices.models import BillingRun, Invoice, InvoiceLine, NumberSeries, RunOutcome
+from invoices.models import (
+    BillingRun,
+    Coupon,
+    CouponRedemption,
+    Invoice,
+    InvoiceLine,
+    NumberSeries,
+    OneTimeCharge,
+    RunOutcome,
+    ServiceCredit,
+    Surcharge,
+    Usage,
+)
 from invoices.plan.facts import BillingRequest
 from invoices.services.generating import generate_invoice
 from invoices.services.runs import continue_run, start_run
-from tests.factories import TaxRateFactory, a_plan, an_account
+from tests.admin_pages import act, page_url, texts
+from tests.factories import TaxRateFactory, a_plan, an_account, some_usage
 
 JAN_10 = date(2026, 1, 10)
-RECORD = [Invoice, InvoiceLine, BillingRun, RunOutcome, Event, Receipt]
+RECORD = [Invoice, InvoiceLine, BillingRun, RunOutcome, Event, Receipt, Usage]
 REGISTERED = sorted(admin.site._registry, key=lambda model: model._meta.label)
 
 
@@ -34,20 +46,6 @@ def on_the_tenth_of_january():
         yield
 
 
-@pytest.fixture
-def admin_user(db):
-    """A superuser without a password: hashing one would cost half a second for each test."""
-    return get_user_model().objects.create(username="admin", is_staff=True, is_superuser=True)
-
-
-def admin_url(model, page, *args):
-    return reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_{page}", args=args)
-
-
-def texts(response):
-    return [str(message) for message in get_messages(response.wsgi_request)]
-
-
 def pending(account):
     return generate_invoice(
         client=account.client,
@@ -55,10 +53,6 @@ def pending(account):
         request=BillingRequest(JAN_10, force_pending=True),
         caller=Caller(process="test"),
     )
-
-
-def act(browser, model, action, *rows):
-    return browser.post(admin_url(model, "changelist"), {"action": action, "_selected_action": rows}, follow=True)
 
 
 @pytest.fixture
@@ -71,9 +65,16 @@ def everything(acme, key_caller, process):
     account = an_account(acme)
     PaymentMethod.objects.create(account=account, type="mailed_check")
     instance = account.plan_instances.get()
-    add_price(instance.plan.charges.get(), RateTerms("usd", 25), instance)
+    add_price(instance.plan.charges.get(), RateTerms("usd", Decimal(25)), instance)
     an_account(acme, is_test=True)
+    service = instance.plan.charges.get().service
+    Surcharge.objects.create(client=acme, service=service, name="Fee", percent=Decimal(2), valid_from=date(2027, 1, 1))
+    coupon = Coupon.objects.create(client=acme, code="TEN", name="Ten", percent=Decimal(10), valid_from=date(2027, 1, 1))
     continue_run(start_run(client=acme, today=JAN_10, caller=process), caller=process)
+    CouponRedemption.objects.create(coupon=coupon, account=account, redemption_no=1, redeemed_on=JAN_10)
+    ServiceCredit.objects.create(account=account, amount=Decimal(20), reason="Outage")
+    OneTimeCharge.objects.create(account=account, service=service, rate_per_unit=Decimal(5), charge_date=JAN_10)
+    some_usage(instance, "calls", "7", JAN_10)
 
 
 # Every page
@@ -83,9 +84,9 @@ def everything(acme, key_caller, process):
 def test_every_page_of_every_model_answers(admin_client, everything, model):
     row = model._default_manager.order_by("pk").last()
     assert row is not None
-    assert admin_client.get(admin_url(model, "changelist"), {"q": "1"}).status_code == 200
-    assert admin_client.get(admin_url(model, "change", row.pk)).status_code == 200
-    assert admin_client.get(admin_url(model, "add")).status_code == (403 if model in RECORD else 200)
+    assert admin_client.get(page_url(model, "changelist"), {"q": "1"}).status_code == 200
+    assert admin_client.get(page_url(model, "change", row.pk)).status_code == 200
+    assert admin_client.get(page_url(model, "add")).status_code == (403 if model in RECORD else 200)
 
 
 def test_every_model_with_pages_of_its_own_is_registered():
@@ -97,17 +98,17 @@ def test_every_model_with_pages_of_its_own_is_registered():
 def test_the_record_cannot_be_added_to_changed_or_deleted(admin_client, everything, model):
     row = model.objects.first()
     before = list(model.objects.values())
-    assert admin_client.post(admin_url(model, "add"), {}).status_code == 403
-    assert admin_client.post(admin_url(model, "change", row.pk), {}).status_code == 403
-    assert admin_client.post(admin_url(model, "delete", row.pk), {"post": "yes"}).status_code == 403
-    assert "delete_selected" not in admin_client.get(admin_url(model, "changelist")).content.decode()
+    assert admin_client.post(page_url(model, "add"), {}).status_code == 403
+    assert admin_client.post(page_url(model, "change", row.pk), {}).status_code == 403
+    assert admin_client.post(page_url(model, "delete", row.pk), {"post": "yes"}).status_code == 403
+    assert "delete_selected" not in admin_client.get(page_url(model, "changelist")).content.decode()
     act(admin_client, model, "delete_selected", row.pk)
     assert list(model.objects.values()) == before
 
 
 def test_the_counter_of_a_series_cannot_be_set(admin_client, everything):
     series = NumberSeries.objects.get()
-    response = admin_client.post(admin_url(NumberSeries, "change", series.pk), {"prefix": "ACME-", "last_number": "99"})
+    response = admin_client.post(page_url(NumberSeries, "change", series.pk), {"prefix": "ACME-", "last_number": "99"})
     assert response.status_code == 302
     series.refresh_from_db()
     assert (series.prefix, series.last_number) == ("ACME-", 1)
@@ -119,12 +120,12 @@ def test_the_counter_of_a_series_cannot_be_set(admin_client, everything):
 def test_amounts_are_shown_in_the_precision_of_their_currency(admin_client, acme, currency, rate, shown):
     invoice_no = pending(an_account(acme, a_plan(acme, {"phone": rate}, currency=currency), currency=currency))
     cell = f'<span class="amount">{shown}</span>'
-    assert cell in admin_client.get(admin_url(Invoice, "changelist")).content.decode()
-    assert admin_client.get(admin_url(Invoice, "change", invoice_no)).content.decode().count(cell) >= 3
+    assert cell in admin_client.get(page_url(Invoice, "changelist")).content.decode()
+    assert admin_client.get(page_url(Invoice, "change", invoice_no)).content.decode().count(cell) >= 3
 
 
 def test_a_run_shows_its_results_totals_and_refusals(admin_client, everything):
-    page = admin_client.get(admin_url(BillingRun, "change", BillingRun.objects.get().pk)).content.decode()
+    page = admin_client.get(page_url(BillingRun, "change", BillingRun.objects.get().pk)).content.decode()
     assert '<td>usd</td><td><span class="amount">1</span></td><td><span class="amount">25.00</span></td>' in page
     assert "<td>7001</td><td>Recurring billing not allowed because account is a TEST account</td>" in page
 
@@ -137,7 +138,7 @@ def test_a_list_asks_the_same_queries_however_long_it_is(admin_client, acme, pro
             an_account(acme)
         continue_run(start_run(client=acme, today=JAN_10, caller=process), caller=process)
         with CaptureQueriesContext(connection) as counted:
-            page = admin_client.get(admin_url(model, "changelist"))
+            page = admin_client.get(page_url(model, "changelist"))
         assert page.context["cl"].result_count >= (2 if not queries else 20)
         queries.append(len(counted))
     assert queries[0] == queries[1]
@@ -214,7 +215,7 @@ def test_ticked_accounts_get_pending_invoices(admin_client, acme):
 def test_an_account_shows_what_it_owes(admin_client, acme):
     account = an_account(acme)
     act(admin_client, Account, "generate_invoice", account.pk)
-    assert '<span class="amount">30.00</span>' in admin_client.get(admin_url(Account, "change", account.pk)).content.decode()
+    assert '<span class="amount">30.00</span>' in admin_client.get(page_url(Account, "change", account.pk)).content.decode()
 
 
 @pytest.fixture
@@ -230,7 +231,7 @@ def viewer(db, client):
 @pytest.mark.parametrize("action", ["approve_selected", "discard_selected", "regenerate_selected"])
 def test_a_viewer_neither_sees_nor_can_post_a_decision(viewer, acme, action):
     number = pending(an_account(acme))
-    assert action not in viewer.get(admin_url(Invoice, "changelist")).content.decode()
+    assert action not in viewer.get(page_url(Invoice, "changelist")).content.decode()
     act(viewer, Invoice, action, number)
     assert list(Invoice.objects.values_list("pk", "status")) == [(number, "pending")]
 
@@ -238,6 +239,6 @@ def test_a_viewer_neither_sees_nor_can_post_a_decision(viewer, acme, action):
 @pytest.mark.parametrize("action", ["generate_invoice", "generate_pending_invoice"])
 def test_a_viewer_neither_sees_nor_can_post_a_generation(viewer, acme, action):
     account = an_account(acme)
-    assert action not in viewer.get(admin_url(Account, "changelist")).content.decode()
+    assert action not in viewer.get(page_url(Account, "changelist")).content.decode()
     act(viewer, Account, action, account.pk)
     assert not Invoice.objects.exists()

@@ -335,6 +335,15 @@ def test_a_flat_fee_for_usage_is_charged_where_there_is_any(acme, process):
     assert bill(account, process, MAR_10) is None
 
 
+def test_a_flat_fee_is_not_counted_towards_the_least_or_the_most_of_a_cycle_without_usage(acme, process):
+    least, _ = metered(acme, rate="25.00", model="flat", minimum_amount=D("30.00"))
+    most, _ = metered(acme, rate="25.00", model="flat", maximum_amount=D("20.00"))
+    for account in (least, most):
+        bill(account, process, JAN_10)
+    assert charged(bill(least, process, FEB_10)) == [("Calls, minimum", None, D("30.00"), JAN_10, FEB_9)]
+    assert bill(most, process, FEB_10) is None
+
+
 def test_the_unbilled_view_shows_what_the_invoice_will(acme, process):
     account, instance = metered(acme, tiers={"0": "0.10", "100": "0.05"}, minimum_amount=D("20.00"))
     bill(account, process, JAN_10)
@@ -497,3 +506,16 @@ def test_the_unbilled_view_goes_on_where_a_pending_invoice_stops(acme, process):
         ("Calls", D(20), D("1.00"), JAN_10),
         ("Calls, minimum", None, D("5.00"), FEB_10),
     ]
+
+
+def test_a_charge_that_has_only_a_customers_own_price_is_charged_at_it(acme, process):
+    plan = PlanFactory(client=acme)
+    charge = a_charge(plan, "special", "1.00")
+    account = an_account(acme, plan)
+    add_price(charge, RateTerms("usd", D("7.00")), account.plan_instances.get())
+    other = an_account(acme, plan)
+    RateSchedule.objects.filter(plan_instance=None).delete()
+    assert amounts(bill(account, process, JAN_10)) == [D(7)]
+    with pytest.raises(BillingError) as error:
+        bill(other, process, JAN_10)
+    assert error.value.code is ErrorCode.NO_RATE

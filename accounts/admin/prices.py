@@ -1,0 +1,286 @@
+"""What charges cost, in the admin: the list prices of a charge, and a plan instance's own prices."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.db import transaction
+from django.db.models import ForeignKey, Prefetch, QuerySet
+from django.http import HttpRequest, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
+from unfold.forms import PaginationInlineFormSet
+from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSingleDateWidget
+
+from accounts.admin.figures import day as shown_day
+from accounts.admin.figures import plain, rate
+from accounts.admin.rows import MasterDataAdmin, MasterDataForm, ReadOnlyInline, link_to_page
+from accounts.kinds import RateModel
+from accounts.models import PlanCharge, RateSchedule, RateTier
+from accounts.models.rates import FROM_THE_BEGINNING
+from accounts.rates import Rates, RateTerms, TierTerms, rates_on, shown_rate
+from accounts.services import add_price, change_price, remove_price
+
+SHORT_NAMES = {
+    RateModel.PER_UNIT: _("per unit"),
+    RateModel.TIERED: _("tiered"),
+    RateModel.VOLUME: _("volume"),
+    RateModel.FLAT: _("flat fee"),
+}
+
+
+def price_text(price: RateSchedule) -> str:
+    """A price in a few words: 30.00 usd; flat fee 99.00 usd; tiered in eur."""
+    if price.rate_per_unit is None:
+        return gettext("%(model)s in %(currency)s") % {"model": SHORT_NAMES[RateModel(price.model)], "currency": price.currency}
+    rate = f"{shown_rate(price.rate_per_unit, price.currency)} {price.currency}"
+    return f"{SHORT_NAMES[RateModel.FLAT]} {rate}" if price.model == RateModel.FLAT else rate
+
+
+def price_texts(prices: Iterable[RateSchedule], day: date) -> str:
+    """What holds on a day in each currency, then what begins later; or that there is no price."""
+    prices = list(prices)
+    known = [_as_rates(price) for price in prices]
+    current = (rates_on(day, currency, known) for currency in sorted({price.currency for price in prices}))
+    holding = {rates.schedule_no for rates in current if rates is not None}
+    texts = [price_text(price) for price in prices if price.pk in holding]
+    texts += [
+        gettext("%(price)s from %(day)s") % {"price": price_text(price), "day": shown_day(price.valid_from)}
+        for price in prices
+        if price.valid_from > day
+    ]
+    return "; ".join(texts) or gettext("no price")
+
+
+def _as_rates(price: RateSchedule) -> Rates:
+    return Rates(price.pk, price.currency, price.model, (), valid_from=price.valid_from, valid_to=price.valid_to)
+
+
+def list_prices() -> Prefetch:
+    """The list prices of charges, as `list_rates`."""
+    return Prefetch("rates", RateSchedule.objects.filter(plan_instance=None), "list_rates")
+
+
+class PriceColumns:
+    """How prices look in lists."""
+
+    @admin.display(description=_("bands"))
+    def bands(self, price: RateSchedule) -> SafeString:
+        """Each band on a line of its own."""
+        rows = (
+            (gettext("above"), plain(tier.from_unit), rate(tier.rate_per_unit, price.currency)) for tier in price.tiers.all()
+        )
+        lines = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", rows)
+        return format_html('<table class="figures">{}</table>', lines) if lines else SafeString("-")
+
+    @admin.display(description=_("minimum"))
+    def minimum_plain(self, price: RateSchedule) -> SafeString:
+        return plain(price.minimum_amount)
+
+    @admin.display(description=_("maximum"))
+    def maximum_plain(self, price: RateSchedule) -> SafeString:
+        return plain(price.maximum_amount)
+
+    @admin.display(description=_("valid from"), ordering="valid_from")
+    def begins(self, price: RateSchedule) -> str:
+        return "-" if price.valid_from == FROM_THE_BEGINNING else shown_day(price.valid_from)
+
+
+PRICE_COLUMNS = ("bands", "begins", "valid_to", "minimum_plain", "maximum_plain")
+
+
+class ListPricesOfCharge(PriceColumns, ReadOnlyInline):  # type: ignore[misc]
+    model = RateSchedule
+    fields = readonly_fields = ("price", *PRICE_COLUMNS)
+    price = link_to_page(_("price"), price_text)
+    verbose_name_plural = _("list prices")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RateSchedule]:
+        return super().get_queryset(request).filter(plan_instance=None).prefetch_related("tiers")
+
+
+class OwnPricesOfPlanInstance(PriceColumns, ReadOnlyInline):  # type: ignore[misc]
+    model = RateSchedule
+    fields = readonly_fields = ("price", "charge", *PRICE_COLUMNS)
+    price = link_to_page(_("price"), price_text)
+    verbose_name_plural = _("own prices")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[RateSchedule]:
+        return super().get_queryset(request).select_related("charge__service").prefetch_related("tiers")
+
+
+class ChargeChoice(forms.ModelChoiceField):
+    """Charges by the names of their plan and service: one plan's "Phone" is not another's."""
+
+    def label_from_instance(self, obj: PlanCharge) -> str:
+        return f"{obj.plan}: {obj}"
+
+
+class PriceForm(MasterDataForm):
+    valid_from = forms.DateField(
+        required=False,
+        widget=UnfoldAdminSingleDateWidget,
+        help_text=_("First day. Empty: from the beginning. What counts is the first day of the period that is charged."),
+    )
+    guarded: ClassVar = {
+        "one_list_rate_per_day_it_begins": ("valid_from", _("The charge has a list price in this currency from this day on.")),
+        "one_own_rate_per_day_it_begins": ("valid_from", _("The charge has an own price in this currency from this day on.")),
+        "rate_minimum_below_maximum": ("maximum_amount", _("The maximum is below the minimum.")),
+        "rate_ends_after_start": ("valid_to", _("The last day is before the first.")),
+        # Of a rate beside bands, or neither, the service says which.
+        "a_rate_or_bands": None,
+    }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.initial.get("valid_from") == FROM_THE_BEGINNING:
+            self.initial["valid_from"] = None
+
+    def clean_valid_from(self) -> date:
+        given: date | None = self.cleaned_data["valid_from"]
+        return given or FROM_THE_BEGINNING
+
+
+class BandsFormSet(PaginationInlineFormSet):
+    def validate_unique(self) -> None:
+        """The bands are stored all anew, and the service checks them together: one may begin where another began before."""
+
+    def tiers(self) -> tuple[TierTerms, ...]:
+        kept = (one.cleaned_data for one in self.forms if one.cleaned_data and not one.cleaned_data.get("DELETE"))
+        return tuple(TierTerms(band["from_unit"], band["rate_per_unit"]) for band in kept)
+
+
+class BandsOfPrice(TabularInline):
+    """The bands of a price: who may change a price changes its bands with it."""
+
+    model = RateTier
+    form = MasterDataForm
+    formset = BandsFormSet
+    fields = ["from_unit", "rate_per_unit"]
+    extra = 0
+    hide_title = True
+    verbose_name = _("band")
+    verbose_name_plural = _("bands")
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("accounts.view_rateschedule") or self.has_change_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.has_perm("accounts.change_rateschedule") or request.user.has_perm("accounts.add_rateschedule")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_change_permission(request, obj)
+
+
+def terms_of(price: Mapping[str, Any], bands: BandsFormSet) -> RateTerms:
+    given = {name: price[name] for name in RateTerms._fields if name in price}
+    return RateTerms(**{**given, "tiers": bands.tiers()})
+
+
+@admin.register(RateSchedule)
+class RateScheduleAdmin(PriceColumns, MasterDataAdmin):  # type: ignore[misc]
+    """A price with its bands: both go to the service together, which checks and stores them."""
+
+    form = PriceForm
+    inlines = [BandsOfPrice]
+    # A price of another charge or customer is another price.
+    fixed_fields = ["charge", "plan_instance"]
+    autocomplete_fields = ["plan_instance"]
+    fieldsets = [
+        (
+            None,
+            {
+                "fields": [
+                    "charge",
+                    "plan_instance",
+                    ("currency", "model"),
+                    "rate_per_unit",
+                    ("minimum_amount", "maximum_amount"),
+                    ("valid_from", "valid_to"),
+                ],
+                "description": _(
+                    "Invoices keep the price they had: a change counts for what is charged from now on, pending invoices "
+                    "that are generated again included."
+                ),
+            },
+        )
+    ]
+    list_display = ["price", "charge_of_plan", "customer", "begins", "valid_to"]
+    list_filter = [
+        "charge__plan__client",
+        "model",
+        "currency",
+        ("plan_instance", admin.EmptyFieldListFilter),
+        "charge__line_type",
+    ]
+    list_select_related = ["charge__plan", "charge__service", "plan_instance__account", "plan_instance__plan"]
+    search_fields = ["charge__plan__name", "charge__service__name", "plan_instance__account__client_acct_id"]
+
+    @admin.display(description=_("price"))
+    def price(self, price: RateSchedule) -> str:
+        return price_text(price)
+
+    @admin.display(description=_("charge"), ordering="charge")
+    def charge_of_plan(self, price: RateSchedule) -> str:
+        return f"{price.charge.plan}: {price.charge}"
+
+    @admin.display(description=_("own price of"), ordering="plan_instance")
+    def customer(self, price: RateSchedule) -> str:
+        return "-" if price.plan_instance is None else str(price.plan_instance.account)
+
+    def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "charge":
+            kwargs |= {"form_class": ChargeChoice, "widget": UnfoldAdminSelect2Widget(), "queryset": self._charges(request)}
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def _charges(self, request: HttpRequest) -> QuerySet[PlanCharge]:
+        """The charges to choose from: those of the plan, where a link from its page or from a plan instance's names it."""
+        charges = PlanCharge.objects.select_related("plan", "service").order_by("plan__name", "pk")
+        assert request.resolver_match is not None
+        price_no = request.resolver_match.kwargs.get("object_id", "")
+        if price_no.isdecimal():
+            return charges.filter(rates=price_no)
+        for name, path in (("plan_instance", "plan__instances"), ("charge", "plan__charges")):
+            if request.GET.get(name, "").isdecimal():
+                return charges.filter(**{path: request.GET[name]})
+        return charges
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """A price is stored together with its bands, once these are read too."""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        (bands,) = formsets
+        terms = terms_of(form.cleaned_data, bands)
+        price = form.instance
+        if change:
+            change_price(price, terms)
+        else:
+            price.pk = add_price(price.charge, terms, price.plan_instance).pk
+        # Nothing is written here: the page's history learns which bands were changed.
+        bands.save(commit=False)
+
+    def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponseRedirect:
+        """Back to where the price shows among the others: its charge, or the plan instance whose own it is."""
+        row = obj.plan_instance or obj.charge
+        if not request.user.has_perm(f"accounts.view_{row._meta.model_name}"):
+            return super().response_post_save_add(request, obj)
+        return redirect(f"admin:accounts_{row._meta.model_name}_change", row.pk)
+
+    response_post_save_change = response_post_save_add
+
+    def delete_model(self, request: HttpRequest, obj: RateSchedule) -> None:
+        remove_price(obj)
+
+    @transaction.atomic
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[RateSchedule]) -> None:
+        for price in queryset.order_by("plan_instance__account", "pk"):
+            remove_price(price)

@@ -1,0 +1,327 @@
+"""What is added to charges and taken off them, in the admin: surcharges, coupons and who redeemed them, service credits."""
+
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.admin.options import InlineModelAdmin
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin.catalogue import check_of_client
+from accounts.admin.figures import count
+from accounts.admin.rows import (
+    MasterDataAdmin,
+    MasterDataForm,
+    PagedInline,
+    add_link,
+    link_to_page,
+    may_add,
+    never,
+    page_link,
+)
+from accounts.callers import Caller
+from accounts.clock import today
+from accounts.models import Account, Client
+from accounts.rates import shown_rate
+from billing_site.errors import BillingError
+from invoices.admin.amounts import amount
+from invoices.kinds import LIVE_STATUSES
+from invoices.models import Coupon, CouponRedemption, CouponUse, CreditUse, ServiceCredit, Surcharge
+from invoices.services.coupons import redeem_coupon, withdraw_redemption
+from invoices.services.extras import credits_with_used
+from invoices.services.service_credits import add_service_credit, expire_service_credit
+
+LAST_DAY_FIRST = _("The last day is before the first.")
+
+
+def with_uses(redemptions: QuerySet[CouponRedemption]) -> QuerySet[CouponRedemption]:
+    """Redemptions with `used`: how many pending and approved invoices they were taken off."""
+    return redemptions.annotate(used=Count("uses", filter=Q(uses__invoice__status__in=LIVE_STATUSES)))
+
+
+class OfClientForm(MasterDataForm):
+    """A coupon or surcharge is on its own client's services."""
+
+    guarded: ClassVar = {
+        "coupon_ends_after_start": ("valid_to", LAST_DAY_FIRST),
+        "surcharge_ends_after_start": ("valid_to", LAST_DAY_FIRST),
+    }
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or {}
+        client: Client | None = cleaned.get("client")
+        check_of_client(cleaned.get("service"), client, "service")
+        for service in cleaned.get("services", ()):
+            check_of_client(service, client, "services")
+        return cleaned
+
+
+class OffOrOn:
+    """A percent, or an amount in a currency."""
+
+    @admin.display(description=_("percent or amount"))
+    def percent_or_amount(self, row: Coupon | Surcharge) -> str:
+        if row.percent is not None:
+            return f"{row.percent.normalize():f} %"
+        return "-" if row.amount is None else f"{shown_rate(row.amount, row.currency)} {row.currency}"
+
+
+@admin.register(Surcharge)
+class SurchargeAdmin(OffOrOn, MasterDataAdmin):  # type: ignore[misc]
+    form = OfClientForm
+    fields = [
+        ("client", "name"),
+        "service",
+        "percent",
+        ("amount", "currency"),
+        "services",
+        ("valid_from", "valid_to"),
+    ]
+    fixed_fields = ["client"]
+    list_display = ["name", "client", "service", "percent_or_amount", "valid_from", "valid_to"]
+    list_filter = ["client", "valid_from", "valid_to"]
+    list_select_related = ["client", "service"]
+    search_fields = ["name", "service__name"]
+    autocomplete_fields = ["client", "service", "services"]
+
+
+class UsesOfRedemption(PagedInline):
+    model = CouponUse
+    fields = readonly_fields = ("document", "status", "line_no")
+    verbose_name_plural = _("invoices that it was taken off")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CouponUse]:
+        return super().get_queryset(request).select_related("invoice")
+
+    @admin.display(description=_("invoice"))
+    def document(self, use: CouponUse) -> SafeString:
+        return page_link(use.invoice)
+
+    @admin.display(description=_("status"))
+    def status(self, use: CouponUse) -> str:
+        return use.invoice.get_status_display()
+
+
+class RedemptionsOfCoupon(PagedInline):
+    model = CouponRedemption
+    fields = ["redemption", "account", "redeemed_on", "uses_plain"]
+    readonly_fields = ["redemption", "redeemed_on", "uses_plain"]
+    redemption = link_to_page(_("number"), lambda redemption: redemption.redemption_no)
+    ordering = ["redemption_no"]
+    verbose_name_plural = _("redemptions")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CouponRedemption]:
+        return with_uses(super().get_queryset(request)).select_related("account")
+
+    @admin.display(description=_("invoices it was taken off"))
+    def uses_plain(self, redemption: CouponRedemption) -> SafeString:
+        return count(redemption.used)  # type: ignore[attr-defined]
+
+
+@admin.register(Coupon)
+class CouponAdmin(OffOrOn, MasterDataAdmin):  # type: ignore[misc]
+    form = OfClientForm
+    fixed_fields = ["client"]
+    readonly_fields = ["redeem"]
+    list_display = [
+        "code",
+        "name",
+        "client",
+        "percent_or_amount",
+        "cycles",
+        "valid_from",
+        "valid_to",
+        "redeemed",
+    ]
+    list_filter = ["client", "valid_from", "valid_to"]
+    list_select_related = ["client"]
+    search_fields = ["code", "name"]
+    autocomplete_fields = ["client", "services"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Coupon]:
+        coupons: QuerySet[Coupon] = super().get_queryset(request)
+        return coupons.annotate(redeemed=Count("redemptions"))
+
+    def get_fields(self, request: HttpRequest, obj: Coupon | None = None) -> list[Any]:
+        fields = [
+            ("client", "code"),
+            ("name", "gl_code"),
+            "percent",
+            ("amount", "currency"),
+            "services",
+            ("valid_from", "valid_to"),
+            ("cycles", "max_redemptions"),
+        ]
+        return [*fields, "redeem"] if obj and may_add(request, CouponRedemption) else [*fields]
+
+    def get_inlines(self, request: HttpRequest, obj: Coupon | None) -> list[type[InlineModelAdmin]]:
+        return [RedemptionsOfCoupon] if obj else []
+
+    @admin.display(description=_("redeemed"), ordering="redeemed")
+    def redeemed(self, coupon: Any) -> str:
+        if coupon.max_redemptions is None:
+            return str(coupon.redeemed)
+        return gettext("%(number)d of %(most)d") % {"number": coupon.redeemed, "most": coupon.max_redemptions}
+
+    @admin.display(description=_("another redemption"))
+    def redeem(self, coupon: Coupon) -> SafeString:
+        return add_link(CouponRedemption, _("Redeem for an account"), coupon=coupon.pk)
+
+
+class RedemptionForm(MasterDataForm):
+    named: ClassVar = {"code": "coupon"}
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or {}
+        account: Account | None = cleaned.get("account")
+        if account is not None:
+            check_of_client(cleaned.get("coupon"), account.client, "coupon")
+        return cleaned
+
+
+@admin.register(CouponRedemption)
+class CouponRedemptionAdmin(MasterDataAdmin):
+    """Adding one is redeeming. It stays as it is, or is withdrawn while no invoice has used it."""
+
+    form = RedemptionForm
+    list_display = ["coupon", "redemption_no", "account", "redeemed_on", "uses"]
+    list_filter = ["coupon__client", "redeemed_on"]
+    list_select_related = ["coupon", "account"]
+    search_fields = ["coupon__code__exact", "account__client_acct_id", "account__id__exact"]
+    autocomplete_fields = ["coupon", "account"]
+    actions = ["withdraw"]
+    has_change_permission = never
+    # Of what invoices have used, only the service knows what may go.
+    has_delete_permission = never
+
+    def has_withdraw_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("invoices.delete_couponredemption")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CouponRedemption]:
+        return with_uses(super().get_queryset(request))
+
+    def get_fields(self, request: HttpRequest, obj: CouponRedemption | None = None) -> list[Any]:
+        return [("coupon", "account"), ("redemption_no", "redeemed_on"), "uses"] if obj else ["coupon", "account"]
+
+    def get_inlines(self, request: HttpRequest, obj: CouponRedemption | None) -> list[type[InlineModelAdmin]]:
+        return [UsesOfRedemption] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        client = obj.account.client
+        obj.pk = redeem_coupon(
+            client=client,
+            account_no=obj.account_id,
+            caller=Caller(staff=request.user),
+            code=obj.coupon.code,
+            today=today(client),
+        ).pk
+
+    @admin.action(description=_("Withdraw selected"), permissions=["withdraw"])
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[CouponRedemption]) -> None:
+        withdrawn = 0
+        for redemption in queryset.select_related("coupon__client").order_by("account_id", "pk"):
+            try:
+                withdraw_redemption(
+                    client=redemption.coupon.client, redemption_no=redemption.pk, caller=Caller(staff=request.user)
+                )
+                withdrawn += 1
+            except BillingError as refusal:
+                messages.error(request, f"{redemption}: {refusal.code.number} {refusal.message}")
+        if withdrawn:
+            messages.success(request, gettext("Redemptions withdrawn: %(count)d") % {"count": withdrawn})
+
+    @admin.display(description=_("invoices it was taken off"), ordering="used")
+    def uses(self, redemption: CouponRedemption) -> SafeString:
+        return count(redemption.used)  # type: ignore[attr-defined]
+
+
+class ServiceCreditForm(MasterDataForm):
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or {}
+        account: Account | None = cleaned.get("account")
+        if account is not None:
+            check_of_client(cleaned.get("service"), account.client, "service")
+        return cleaned
+
+
+class UsesOfCredit(PagedInline):
+    model = CreditUse
+    fields = readonly_fields = ("document", "status", "line_no", "amount_in_currency")
+    verbose_name_plural = _("invoices that used it")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CreditUse]:
+        return super().get_queryset(request).select_related("invoice")
+
+    @admin.display(description=_("invoice"))
+    def document(self, use: CreditUse) -> SafeString:
+        return page_link(use.invoice)
+
+    @admin.display(description=_("status"))
+    def status(self, use: CreditUse) -> str:
+        return use.invoice.get_status_display()
+
+    @admin.display(description=_("amount"))
+    def amount_in_currency(self, use: CreditUse) -> SafeString:
+        return amount(use.amount, use.invoice.currency)
+
+
+class CreditFigures:
+    """A service credit's amount, and what invoices have used and left of it."""
+
+    @admin.display(description=_("amount"), ordering="amount")
+    def amount_in_currency(self, credit: Any) -> SafeString:
+        return amount(credit.amount, credit.account.currency)
+
+    @admin.display(description=_("used"), ordering="used")
+    def used_in_currency(self, credit: Any) -> SafeString:
+        return amount(credit.used, credit.account.currency)
+
+    @admin.display(description=_("remaining"))
+    def left_in_currency(self, credit: Any) -> SafeString:
+        return amount(credit.amount - credit.used, credit.account.currency)
+
+
+@admin.register(ServiceCredit)
+class ServiceCreditAdmin(CreditFigures, MasterDataAdmin):  # type: ignore[misc]
+    """A credit that is given keeps its terms. Its last day may be set: a credit ends so, and is not deleted."""
+
+    form = ServiceCreditForm
+    fixed_fields = ["account", "amount", "reason", "gl_code", "service"]
+    has_delete_permission = never
+    readonly_fields = ["used_in_currency", "left_in_currency", "created_at"]
+    list_display = [
+        "reason",
+        "id",
+        "account",
+        "service",
+        "amount_in_currency",
+        "used_in_currency",
+        "left_in_currency",
+        "expires_on",
+    ]
+    list_filter = ["account__client", "expires_on", "created_at"]
+    list_select_related = ["account", "service"]
+    search_fields = ["reason", "id__exact", "account__client_acct_id"]
+    autocomplete_fields = ["account", "service"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ServiceCredit]:
+        return credits_with_used(super().get_queryset(request))
+
+    def get_fields(self, request: HttpRequest, obj: ServiceCredit | None = None) -> list[Any]:
+        fields = [("account", "amount"), ("reason", "gl_code"), ("service", "expires_on")]
+        return [*fields, ("used_in_currency", "left_in_currency"), "created_at"] if obj else [*fields]
+
+    def get_inlines(self, request: HttpRequest, obj: ServiceCredit | None) -> list[type[InlineModelAdmin]]:
+        return [UsesOfCredit] if obj else []
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        client, caller = obj.account.client, Caller(staff=request.user)
+        given = form.cleaned_data
+        if change:
+            expire_service_credit(client=client, credit_no=obj.pk, caller=caller, expires_on=given["expires_on"])
+            return
+        terms = {name: value for name, value in given.items() if name != "account"}
+        obj.pk = add_service_credit(client=client, account_no=obj.account_id, caller=caller, today=today(client), **terms).pk

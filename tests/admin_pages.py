@@ -1,0 +1,50 @@
+"""Where the pages of the admin are, and what stood on them."""
+
+from django.contrib.messages import get_messages
+from django.urls import reverse
+
+
+def page_url(model, page, *args):
+    return reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_{page}", args=args)
+
+
+def add_url(model):
+    return page_url(model, "add")
+
+
+def change_url(row):
+    return page_url(row, "change", row.pk)
+
+
+def delete_url(row):
+    return page_url(row, "delete", row.pk)
+
+
+def list_url(model):
+    return page_url(model, "changelist")
+
+
+def act(browser, model, action, *rows, **data):
+    """Does an action to ticked rows of a list."""
+    return browser.post(list_url(model), {"action": action, "_selected_action": rows, **data}, follow=True)
+
+
+def texts(response):
+    return [str(message) for message in get_messages(response.wsgi_request)]
+
+
+def errors(response):
+    return response.context["adminform"].form.errors
+
+
+def no_rows(*prefixes):
+    """What a page posts of tables that have no rows to change."""
+    return {f"{prefix}-{count}_FORMS": 0 for prefix in prefixes for count in ("TOTAL", "INITIAL")}
+
+
+def rows(prefix, *added, kept=()):
+    """What a page posts of a table: rows that were there, each with its id, and added ones."""
+    posted = {f"{prefix}-TOTAL_FORMS": len(kept) + len(added), f"{prefix}-INITIAL_FORMS": len(kept)}
+    for place, row in enumerate([*kept, *added]):
+        posted |= {f"{prefix}-{place}-{name}": value for name, value in row.items()}
+    return posted
