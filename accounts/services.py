@@ -161,7 +161,8 @@ def end_plan_instance(instance: PlanInstance, end_date: date) -> PlanInstance:
 def change_plan(
     *, instance: PlanInstance, plan: Plan, start_date: date, prices: Mapping[PlanCharge, RateTerms] | None = None
 ) -> PlanInstance:
-    """Replaces a plan instance from a day on: the old one ends on the day before, the new one begins with the same units.
+    """Replaces a plan instance from a day on: the old one ends on the day before, the new one begins, with the same units and
+    the end that the old one would have had.
 
     Each is charged for its days. Days of the old one that were billed already get no automatic credit.
     """
@@ -173,11 +174,13 @@ def change_plan(
     if instance.end_date is not None and instance.end_date < start_date:
         detail = f"start_date: the plan it replaces ends on {instance.end_date}"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="start_date")
+    end_date = instance.end_date
     end_plan_instance(instance, start_date - ONE_DAY)
     return assign_plan(
         account=instance.account,
         plan=plan,
         start_date=start_date,
+        end_date=end_date,
         units=instance.units,
         po_num=instance.po_num,
         prices=prices,

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import RequestDataTooBig
 from django.core.exceptions import ValidationError as ModelError
+from django.db import IntegrityError
 from django.http import Http404
 from rest_framework.exceptions import (
     APIException,
@@ -76,6 +77,9 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
         return _answer(refusal_of(wrong), messages_by_field(wrong))
     if isinstance(error, BillingError):
         return _answer(error, {error.field: [error.message]} if error.field else {})
+    if isinstance(error, IntegrityError):
+        # The values were free when they were checked: another call has taken them in the same moment.
+        return _answer(BillingError(ErrorCode.RECORD_ID_USED), {})
     if isinstance(error, (ParseError, RequestDataTooBig)):
         return _answer(unreadable_body(), {})
     if isinstance(error, (AuthenticationFailed, NotAuthenticated)):

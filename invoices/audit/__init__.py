@@ -6,7 +6,21 @@ break a rule by itself, a rule is a query.
 """
 
 from accounts.models import Client
-from invoices.audit import accounts, amounts, belonging, fingerprints, numbers, periods, trail
+from invoices.audit import (
+    accounts,
+    amounts,
+    belonging,
+    claims,
+    credits,
+    fingerprints,
+    limits,
+    numbers,
+    periods,
+    prices,
+    rates,
+    taxes,
+    trail,
+)
 from invoices.audit.account_histories import account_histories
 from invoices.audit.reports import Audit, AuditReport, audited
 from invoices.audit.rules import RuleAudit, proven
@@ -19,11 +33,20 @@ DOCUMENT_AUDITS = (
     Audit("Approved documents are numbered and dated, and no others", numbers.numbered_when_approved),
     Audit("Totals are the sums of lines and taxes", amounts.totals),
     Audit("Lines are numbered from 1, and one of them charges", amounts.line_numbers, rows=amounts.count_lines),
-    Audit("Line amounts are rate x units x proration factor", amounts.line_amounts, rows=amounts.count_lines),
-    Audit("Tax lines are the sums of their details", amounts.tax_lines, rows=amounts.count_tax_lines),
-    Audit("Tax details tie a tax line to a charge", amounts.tax_details, rows=amounts.count_taxes),
+    Audit("Line amounts are rate x units x proration factor", rates.line_amounts, rows=rates.count_lines),
+    Audit("Units lie in the bands that price them", rates.bands, rows=rates.count_bands),
+    Audit("Percent lines are so much of what they are counted on", rates.percents, rows=rates.count_percents),
+    Audit("All that lines take off is spread over charges", credits.credit_lines, rows=credits.count_credit_lines),
+    Audit("No charge is credited beyond its amount", credits.credit_details, rows=credits.count_credits),
+    Audit("Tax lines are the sums of their details", taxes.tax_lines, rows=taxes.count_tax_lines),
+    Audit("Tax details tie a tax line to a charge", taxes.tax_details, rows=taxes.count_taxes),
+    Audit("Taxes are counted on what credits leave", taxes.taxable_amounts, rows=taxes.count_taxes),
     Audit("Amounts are in whole smallest units of the currency", amounts.whole_units, rows=amounts.count_amounts),
     Audit("Lines lie within the billed periods of their documents", periods.lines_within, rows=amounts.count_lines),
+    Audit("Usage, arrears and orders wait for the bill date", periods.ahead_of_their_date),
+    Audit("Documents hold the usage that they bill", claims.usage, rows=claims.count_usage),
+    Audit("Documents hold the orders that they bill", claims.orders, rows=claims.count_orders),
+    Audit("Coupons and credits are used by the lines that show them", claims.uses, rows=claims.count_uses),
     Audit("Due dates follow the payment terms", numbers.due_dates),
     Audit("Approved documents are as they were when approved", fingerprints.unmoved, rows=fingerprints.count_approved),
     Audit("The trail tells how each document came to be what it is", trail.acts),
@@ -34,16 +57,21 @@ ACCOUNT_AUDITS = (
         "One pending document an account, one live document a bill date", accounts.one_document, rows=accounts.count_documents
     ),
     Audit("No day of a plan instance is billed twice or left out", periods.consecutive, rows=periods.count_periods),
+    Audit("No day of a plan instance is charged in arrears twice", periods.arrears, rows=periods.count_arrears),
     Audit(
         "Plan instances are billed through their last approved period", accounts.billed_through, rows=accounts.count_instances
     ),
     Audit("Accounts have the bill day and last bill date of their newest cycle", accounts.newest_cycle),
+    Audit("Arrears are due from the newest recurring cycle", accounts.arrears_due_from),
     Audit("Accounts are due next when their plan instances are", accounts.next_bill_dates),
 )
 
 RULE_AUDITS = (
     RuleAudit("Documents and all they name belong to one account and client", belonging.DOCUMENTS),
+    RuleAudit("Usage and orders are billed to their own account", belonging.WAITING),
+    RuleAudit("Coupons and credits are used by their own account", belonging.CREDITS),
     RuleAudit("Plan instances and prices belong to their account's client", belonging.CATALOGUE),
+    RuleAudit("Prices have one rate, or bands that begin at 0", prices.PRICES),
     RuleAudit("An account and all its documents and plans have one currency", belonging.CURRENCIES),
     RuleAudit("Events name documents that are on file", trail.EVENTS),
     RuleAudit("Receipts name invoices of their client", trail.RECEIPTS),
@@ -51,6 +79,7 @@ RULE_AUDITS = (
 )
 
 NUMBER_AUDITS = (numbers.gapless, numbers.series_counters, numbers.unique_document_numbers)
+LIMIT_AUDITS = (limits.service_credits, limits.coupon_cycles, limits.coupon_redemptions)
 
 
 def run_audits(client: Client | None = None) -> list[AuditReport]:
@@ -60,5 +89,6 @@ def run_audits(client: Client | None = None) -> list[AuditReport]:
             *(audit(client) for audit in NUMBER_AUDITS),
             *audited(stored_documents(client), DOCUMENT_AUDITS),
             *audited(account_histories(client), ACCOUNT_AUDITS),
+            *(audit(client) for audit in LIMIT_AUDITS),
             *(proven(audit, client) for audit in RULE_AUDITS),
         ]

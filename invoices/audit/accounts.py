@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 
 from accounts.periods import ONE_DAY, next_bill_date
 from invoices.audit.account_histories import AccountHistory, LivePeriod
-from invoices.kinds import InvoiceStatus
+from invoices.kinds import InvoiceKind, InvoiceStatus
 
 DAYS_OF_A_MONTH = range(1, 32)
 
@@ -49,18 +50,35 @@ def billed_through(account: AccountHistory) -> Iterator[str]:
 
 
 def _billed_nothing_after(account: AccountHistory, period: LivePeriod) -> bool:
-    return any(bill_date > period.bill_date for bill_date in account.nothing_billed)
+    return any(cycle.bill_date > period.bill_date for cycle in account.nothing_billed)
 
 
 def newest_cycle(account: AccountHistory) -> Iterator[str]:
     """The last bill date is that of the newest cycle, billed or with nothing to bill; the bill day is the newest invoice's."""
     newest = account.newest_approved
-    cycles = [*account.nothing_billed, *([newest.bill_date] if newest else [])]
-    last = max(cycles, default=None)
+    last = max((bill_date for _, bill_date in _billed_cycles(account)), default=None)
     if account.last_bill_date != last:
         yield f"has the last bill date {account.last_bill_date}, but its newest cycle is that of {last}"
     if newest and account.bill_day != newest.bill_day:
         yield f"has the bill day {account.bill_day}, but its newest invoice {newest.invoice_no} has {newest.bill_day}"
+
+
+def arrears_due_from(account: AccountHistory) -> Iterator[str]:
+    """Usage and arrears are due from the bill date of the newest recurring cycle, billed or with nothing to bill.
+
+    Cycles that are billed ahead of their dates leave them where they were; before any recurring cycle, where the first began.
+    """
+    cycles = _billed_cycles(account)
+    recurring = [bill_date for kind, bill_date in cycles if kind == InvoiceKind.RECURRING]
+    due_from = max(recurring) if recurring else min((bill_date for _, bill_date in cycles), default=None)
+    if account.arrears_due_from != due_from:
+        yield f"has arrears due from {account.arrears_due_from}, but its cycles leave them due from {due_from}"
+
+
+def _billed_cycles(account: AccountHistory) -> list[tuple[str, date]]:
+    """The kind and bill date of each cycle that has moved the account on, with a document or without."""
+    approved = [(one.kind, one.bill_date) for one in account.documents if one.status == InvoiceStatus.APPROVED]
+    return [*approved, *account.nothing_billed]
 
 
 def next_bill_dates(account: AccountHistory) -> Iterator[str]:

@@ -1,15 +1,24 @@
-"""What documents bill: each day of a plan instance once."""
+"""What documents bill: each day of a plan instance once, and what is charged in arrears when it is over."""
 
 from collections.abc import Iterator
+from datetime import date
 from itertools import pairwise
 
 from accounts.periods import ONE_DAY
 from invoices.audit.account_histories import AccountHistory, LivePeriod
 from invoices.audit.stored_documents import Document, Line, Period
+from invoices.kinds import InvoiceKind, LineType
+
+ADVANCE_TYPES = (LineType.RECURRING, LineType.ACTIVATION)
+ARREARS_TYPES = (LineType.USAGE, LineType.ARREARS)
 
 
 def count_periods(account: AccountHistory) -> int:
     return len(account.periods)
+
+
+def count_arrears(account: AccountHistory) -> int:
+    return len(account.arrears)
 
 
 def consecutive(account: AccountHistory) -> Iterator[str]:
@@ -36,33 +45,67 @@ def _named(period: LivePeriod) -> str:
 
 
 def _billed_nothing_between(account: AccountHistory, before: LivePeriod, after: LivePeriod) -> bool:
-    return any(before.bill_date < bill_date < after.bill_date for bill_date in account.nothing_billed)
+    return any(before.bill_date < cycle.bill_date < after.bill_date for cycle in account.nothing_billed)
+
+
+def arrears(account: AccountHistory) -> Iterator[str]:
+    """No day of a plan instance is charged in arrears twice for a service, over its pending and approved documents."""
+    for before, after in pairwise(account.arrears):
+        same = (before.plan_instance_no, before.service_no) == (after.plan_instance_no, after.service_no)
+        if same and after.start <= before.end:
+            yield (
+                f"plan instance {after.plan_instance_no}: invoice {after.invoice_no} charges service {after.service_no} in "
+                f"arrears for {after.start} to {after.end}, and invoice {before.invoice_no} for {before.start} to {before.end}"
+            )
 
 
 def lines_within(document: Document) -> Iterator[str]:
-    """A plan instance's lines lie within the period that the document bills of it, and the lines span the document's period."""
+    """What is charged in advance lies within the period that the document bills of its plan instance; what is charged in
+    arrears is over before the bill date, in this cycle or, late, in one before. The lines span the document's period.
+    """
     billed = {period.plan_instance_no: period for period in document.periods}
-    dated = [(line.period_start, line.period_end) for line in document.lines if line.period_start and line.period_end]
     for line in document.lines:
-        if line.plan_instance_id is None:
-            continue
-        period = billed.get(line.plan_instance_id)
-        if period is None:
-            yield f"line {line.line_no} charges plan instance {line.plan_instance_id}, of which the document bills no period"
-        elif not _is_within(line, period):
-            yield (
-                f"line {line.line_no} is for {line.period_start} to {line.period_end}, outside the billed period "
-                f"{period.start} to {period.end}"
-            )
-    spanned = (min(start for start, _ in dated), max(end for _, end in dated)) if dated else None
-    if spanned and spanned != (document.terms.period_start, document.terms.period_end):
+        if line.line_type in (*ADVANCE_TYPES, *ARREARS_TYPES) and line.plan_instance_id is None:
+            yield f"line {line.line_no} charges no plan instance"
+        elif line.line_type in ADVANCE_TYPES:
+            yield from _outside(line, billed.get(line.plan_instance_id or 0))
+        elif line.line_type in ARREARS_TYPES and not _is_over(line, document.terms.bill_date):
+            yield f"line {line.line_no} is for {_days(line)}, which is not over before the bill date {document.terms.bill_date}"
+    dated = [(line.period_start, line.period_end) for line in document.lines if line.period_start and line.period_end]
+    start = min((start for start, _ in dated), default=document.terms.bill_date)
+    end = max((end for _, end in dated), default=document.terms.bill_date)
+    if (start, end) != (document.terms.period_start, document.terms.period_end):
         yield (
-            f"its period is {document.terms.period_start} to {document.terms.period_end}, but its lines span "
-            f"{spanned[0]} to {spanned[1]}"
+            f"its period is {document.terms.period_start} to {document.terms.period_end}, but its lines span {start} to {end}"
         )
+
+
+def _outside(line: Line, period: Period | None) -> Iterator[str]:
+    if period is None:
+        yield f"line {line.line_no} charges plan instance {line.plan_instance_id}, of which the document bills no period"
+    elif not _is_within(line, period):
+        yield f"line {line.line_no} is for {_days(line)}, outside the billed period {period.start} to {period.end}"
+
+
+def _days(line: Line) -> str:
+    return f"{line.period_start} to {line.period_end}"
 
 
 def _is_within(line: Line, period: Period) -> bool:
     if line.period_start is None or line.period_end is None:
         return False
     return period.start <= line.period_start <= line.period_end <= period.end
+
+
+def _is_over(line: Line, bill_date: date) -> bool:
+    if line.period_start is None or line.period_end is None:
+        return False
+    return line.period_start <= line.period_end < bill_date
+
+
+def ahead_of_their_date(document: Document) -> Iterator[str]:
+    """A cycle that is billed ahead of its date is billed without usage, arrears and orders: they wait for the bill date."""
+    if document.terms.kind == InvoiceKind.ADVANCE:
+        for line in document.lines:
+            if line.line_type in (*ARREARS_TYPES, LineType.ORDER):
+                yield f"line {line.line_no} of type {line.line_type} is billed ahead of the bill date"

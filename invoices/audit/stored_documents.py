@@ -8,10 +8,11 @@ from operator import itemgetter
 from typing import Any, NamedTuple
 
 from accounts.models import Client, Event
+from invoices.audit.holdings import Holdings, holdings_of
 from invoices.audit.rules import of_client
 from invoices.calculation import WHOLE, Share
 from invoices.fingerprints import LINE_FIELDS, TAX_FIELDS, TERM_FIELDS, Content
-from invoices.kinds import LineType
+from invoices.kinds import CREDIT_TYPES, LIVE_STATUSES, LineType
 from invoices.models import Invoice
 from invoices.services.rows import stored_contents
 
@@ -20,7 +21,9 @@ ACTS = ("invoice.generated", "invoice.approved", "invoice.discarded")
 
 
 class Terms(NamedTuple):
+    kind: str
     currency: str
+    bill_date: date
     period_start: date
     period_end: date
     invoice_date: date | None
@@ -37,9 +40,17 @@ class Terms(NamedTuple):
 class Line(NamedTuple):
     line_no: int
     line_type: int
+    service_id: int | None
     plan_instance_id: int | None
     units: Decimal | None
     rate_per_unit: Decimal | None
+    tier_no: int | None
+    tier_from: Decimal | None
+    tier_to: Decimal | None
+    percent: Decimal | None
+    base_amount: Decimal | None
+    explanation: str
+    order_no: int | None
     proration_factor: Decimal
     period_total_days: int | None
     proration_remaining_days: int | None
@@ -54,6 +65,27 @@ class Line(NamedTuple):
             return WHOLE
         days = (self.period_end - self.period_start).days + 1
         return Share(days, self.proration_remaining_days, self.period_total_days)
+
+    @property
+    def charges(self) -> bool:
+        """Whether it charges something: it is no tax, and takes nothing off."""
+        return self.line_type != LineType.TAX and self.line_type not in CREDIT_TYPES and self.amount >= 0
+
+    @property
+    def takes_off(self) -> bool:
+        """Whether it takes something off lines that charge: a coupon, a credit, or what is above a maximum."""
+        return self.line_type != LineType.TAX and not self.charges
+
+    @property
+    def charge_key(self) -> tuple[object, ...]:
+        """What is charged for which days: the lines of a charge that is priced over several bands have the same."""
+        return self.plan_instance_id, self.service_id, self.line_type, self.period_start, self.period_end
+
+
+class Credit(NamedTuple):
+    credit_line_no: int
+    credited_line_no: int
+    amount: Decimal
 
 
 class Tax(NamedTuple):
@@ -94,8 +126,10 @@ class Document(NamedTuple):
     standing: Standing
     terms: Terms
     lines: list[Line]
+    credits: list[Credit]
     taxes: list[Tax]
     periods: list[Period]
+    holdings: Holdings
     content: Content
     acts: Sequence[ActSeen]
 
@@ -105,8 +139,12 @@ class Document(NamedTuple):
         return f"invoice {self.standing.invoice_no}{number} of account {self.standing.account_no}"
 
     @property
+    def is_live(self) -> bool:
+        return self.standing.status in LIVE_STATUSES
+
+    @property
     def charge_lines(self) -> list[Line]:
-        return [line for line in self.lines if line.line_type != LineType.TAX]
+        return [line for line in self.lines if line.charges]
 
     @property
     def tax_lines(self) -> list[Line]:
@@ -114,7 +152,7 @@ class Document(NamedTuple):
 
 
 def stored_documents(client: Client | None) -> Iterator[Document]:
-    """All documents in the order of their numbers, read in chunks: six queries for each, and one chunk in memory."""
+    """All documents in the order of their numbers, read in chunks: ten queries for each, and one chunk in memory."""
     columns = ("pk", "account_id", *Standing._fields[2:])
     rows = of_client(Invoice, "client", client).order_by("pk").values_list(*columns)
     last = 0
@@ -122,18 +160,22 @@ def stored_documents(client: Client | None) -> Iterator[Document]:
         numbers = [standing.invoice_no for standing in chunk]
         contents = stored_contents(numbers)
         acts = _acts(numbers)
+        holdings = holdings_of(numbers)
         for standing in chunk:
-            yield _document(standing, contents[standing.invoice_no], acts.get(standing.invoice_no, ()))
+            number = standing.invoice_no
+            yield _document(standing, contents[number], holdings[number], acts.get(number, ()))
         last = numbers[-1]
 
 
-def _document(standing: Standing, content: Content, acts: Sequence[ActSeen]) -> Document:
+def _document(standing: Standing, content: Content, holdings: Holdings, acts: Sequence[ActSeen]) -> Document:
     return Document(
         standing,
         Terms._make(_terms_of(content.terms)),
         [Line._make(_line_of(row)) for row in content.lines],
+        [Credit._make(row) for row in content.credits],
         [Tax._make(_tax_of(row)) for row in content.taxes],
         [Period._make(row) for row in content.periods],
+        holdings,
         content,
         acts,
     )

@@ -109,7 +109,7 @@ def _order_and_credit(account: Account, today: date, caller: Caller) -> None:
         caller=caller,
         service=_service(client, "router", "Router", "hardware"),
         rate_per_unit=Decimal("79.90"),
-        charge_date=today,
+        today=today,
         client_order_id="demo-1",
     )
     surcharge = Surcharge.objects.create(

@@ -11,7 +11,6 @@ from rest_framework import serializers
 from accounts.fields import AccountField, DayField, LongField, OwnRowField
 from accounts.models import Account, Service
 from accounts.serializers import ClientRowSerializer, RowSerializer
-from accounts.validators import validate_currency
 from invoices.calculation import rounded
 from invoices.models import Coupon, CouponRedemption, ServiceCredit, Surcharge
 
@@ -29,12 +28,13 @@ class PercentOrAmountSerializer(ClientRowSerializer):
     services = OwnServicesField(required=False, allow_empty=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        begins, ends = attrs["valid_from"], attrs.get("valid_to")
+        if ends is not None and ends < begins:
+            raise serializers.ValidationError({"valid_to": [_("The last day is before the first.")]})
         amount, currency = attrs.get("amount"), attrs.get("currency")
-        if amount is not None and currency:
-            validate_currency(currency)
-            if amount != rounded(amount, currency):
-                message = _("%(amount)s is no amount of %(currency)s.") % {"amount": amount, "currency": currency}
-                raise serializers.ValidationError({"amount": [message]})
+        if amount is not None and currency and amount != rounded(amount, currency):
+            message = _("%(amount)s is no amount of %(currency)s.") % {"amount": amount, "currency": currency}
+            raise serializers.ValidationError({"amount": [message]})
         return attrs
 
     @transaction.atomic
@@ -44,6 +44,12 @@ class PercentOrAmountSerializer(ClientRowSerializer):
         row = super().create(values)
         row.services.set(services)
         return row
+
+    def to_representation(self, instance: Coupon | Surcharge) -> dict[str, Any]:
+        shown: dict[str, Any] = super().to_representation(instance)
+        if instance.amount is not None:
+            shown["amount"] = f"{rounded(instance.amount, instance.currency):f}"
+        return shown
 
 
 class SurchargeSerializer(PercentOrAmountSerializer):

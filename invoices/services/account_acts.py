@@ -15,8 +15,11 @@ from invoices.services.batches import LOCK_WAIT_SECONDS
 
 
 @contextmanager
-def account_act(client: Client, account_no: int, caller: Caller, refused_act: str) -> Iterator[Account]:
-    """The client's account under its lock. Whatever is refused inside leaves nothing but the refusal's event.
+def account_act(
+    client: Client, account_no: int, caller: Caller, refused_act: str, *, invoice_no: int | None = None
+) -> Iterator[Account]:
+    """The client's account under its lock. Whatever is refused inside leaves nothing but the refusal's event, which names the
+    invoice that is in the way, if there is one.
 
     A lock is waited for 5 seconds; then it is 3108. An invoice that is planned meanwhile is not recorded where the act calls
     `billing_changed`.
@@ -28,7 +31,7 @@ def account_act(client: Client, account_no: int, caller: Caller, refused_act: st
             limit_lock_wait(LOCK_WAIT_SECONDS)
             yield lock_account(account_no)
     except BillingError as error:
-        record_acts(client, caller, [refusal(refused_act, error, account_no=account_no)])
+        record_acts(client, caller, [refusal(refused_act, error, account_no=account_no, invoice_no=invoice_no)])
         raise
 
 

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from django.db.models import Max
+from django.db.models import Count, Max
 
 from accounts.callers import Caller
 from accounts.models import Account, Client
@@ -22,14 +22,23 @@ def redeem_coupon(*, client: Client, account_no: int, caller: Caller, code: str,
         if coupon is None:
             raise BillingError(ErrorCode.NO_DATA, f"coupon {code}", field="code")
         _check_redeemable(coupon, account, today)
-        taken = coupon.redemptions.aggregate(last=Max("redemption_no"))["last"] or 0
-        if coupon.max_redemptions is not None and coupon.redemptions.count() >= coupon.max_redemptions:
+        number = _free_number(coupon)
+        if coupon.max_redemptions is not None and number > coupon.max_redemptions:
             raise _closed(coupon, f"all {coupon.max_redemptions} redemptions are used")
-        redemption = CouponRedemption(coupon=coupon, account=account, redemption_no=taken + 1, redeemed_on=today)
+        redemption = CouponRedemption(coupon=coupon, account=account, redemption_no=number, redeemed_on=today)
         redemption.save()
         after = {"code": coupon.code, "redemption_no": redemption.redemption_no}
         record_acts(client, caller, [Act(REDEEMED, account.pk, after=after)])
         return redemption
+
+
+def _free_number(coupon: Coupon) -> int:
+    """The lowest number that no redemption has: one that was withdrawn has left its number to the next."""
+    taken = coupon.redemptions.aggregate(count=Count("pk"), last=Max("redemption_no"))
+    if taken["last"] in (None, taken["count"]):
+        return int(taken["count"]) + 1
+    numbers = coupon.redemptions.order_by("redemption_no").values_list("redemption_no", flat=True)
+    return next(place for place, number in enumerate(numbers.iterator(), 1) if place != number)
 
 
 def _check_redeemable(coupon: Coupon, account: Account, today: date) -> None:
@@ -53,6 +62,8 @@ def withdraw_redemption(*, client: Client, redemption_no: int, caller: Caller) -
     if redemption is None:
         raise BillingError(ErrorCode.NO_DATA, f"redemption {redemption_no}")
     with account_act(client, redemption.account_id, caller, REFUSED) as account:
+        if not CouponRedemption.objects.filter(pk=redemption_no).exists():
+            raise BillingError(ErrorCode.NO_DATA, f"redemption {redemption_no}")
         uses = CouponUse.objects.filter(redemption=redemption)
         live = uses.filter(invoice__status__in=LIVE_STATUSES).values_list("invoice_id", flat=True).first()
         if live is not None:

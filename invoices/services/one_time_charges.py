@@ -8,6 +8,7 @@ from accounts.callers import Caller
 from accounts.models import Client, Service
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import WHOLE, line_amount
 from invoices.models import OneTimeCharge
 from invoices.services.account_acts import account_act, billing_changed
 
@@ -20,21 +21,21 @@ def add_one_time_charge(
     client: Client,
     account_no: int,
     caller: Caller,
+    today: date,
     service: Service,
     rate_per_unit: Decimal,
-    charge_date: date,
+    charge_date: date | None = None,
     units: Decimal = Decimal(1),
     client_order_id: str = "",
     description: str = "",
     po_num: str = "",
 ) -> OneTimeCharge:
-    """Orders a charge for the account's first invoice that is made on its day or after.
+    """Orders a charge for the account's first invoice that is made on its day (today, where it names none) or after.
 
-    The same order under the client's own id again is the order that is there; another one under that id is refused (90013).
+    The same order under the client's own id again is the order that is there, on a later day too where it names none; another
+    one under that id is refused (90013).
     """
     with account_act(client, account_no, caller, REFUSED) as account:
-        if service.client_id != client.pk:
-            raise BillingError(ErrorCode.NO_DATA, f"service {service.pk}", field="service")
         order = OneTimeCharge(
             account=account,
             service=service,
@@ -42,15 +43,16 @@ def add_one_time_charge(
             description=description,
             units=units,
             rate_per_unit=rate_per_unit,
-            charge_date=charge_date,
+            charge_date=charge_date or today,
             po_num=po_num,
         )
         earlier = OneTimeCharge.objects.filter(account=account, client_order_id=client_order_id).first()
         if client_order_id and earlier is not None:
+            order.charge_date = charge_date or earlier.charge_date
             if _terms(earlier) != _terms(order):
                 raise BillingError(ErrorCode.RECORD_ID_USED, f"order {client_order_id}", field="client_order_id")
             return earlier
-        order.full_clean()
+        _check(order)
         order.save()
         record_acts(client, caller, [Act(ADDED, account.pk, after=_remembered(order))])
         return order
@@ -70,19 +72,12 @@ def change_one_time_charge(
     po_num: str,
 ) -> OneTimeCharge:
     """Gives an order other terms. One that an invoice holds stands (90016)."""
-    found = OneTimeCharge.objects.filter(account__client=client, pk=order_no).first()
-    if found is None:
-        raise BillingError(ErrorCode.NO_DATA, f"order {order_no}")
-    with account_act(client, found.account_id, caller, REFUSED) as account:
-        order = OneTimeCharge.objects.get(pk=found.pk)
-        if order.invoice_id is not None:
-            raise BillingError(ErrorCode.ON_AN_INVOICE, f"order {order_no} is on invoice {order.invoice_id}")
-        if service.client_id != client.pk:
-            raise BillingError(ErrorCode.NO_DATA, f"service {service.pk}", field="service")
+    with account_act(client, _account_of(client, order_no), caller, REFUSED) as account:
+        order = _waiting(order_no)
         before = _remembered(order)
         order.service, order.rate_per_unit, order.charge_date, order.units = service, rate_per_unit, charge_date, units
         order.client_order_id, order.description, order.po_num = client_order_id, description, po_num
-        order.full_clean()
+        _check(order)
         order.save(update_fields=["service", *TERMS[1:], "client_order_id"])
         billing_changed(account)
         record_acts(client, caller, [Act(CHANGED, account.pk, before=before, after=_remembered(order))])
@@ -91,16 +86,41 @@ def change_one_time_charge(
 
 def cancel_one_time_charge(*, client: Client, order_no: int, caller: Caller) -> None:
     """Takes an order back. One that an invoice holds stands (90016); a discarded invoice has let go of it."""
-    order = OneTimeCharge.objects.filter(account__client=client, pk=order_no).first()
+    with account_act(client, _account_of(client, order_no), caller, REFUSED) as account:
+        order = _waiting(order_no)
+        before = _remembered(order)
+        order.delete()
+        billing_changed(account)
+        record_acts(client, caller, [Act(CANCELLED, account.pk, before=before)])
+
+
+def _account_of(client: Client, order_no: int) -> int:
+    account_no = OneTimeCharge.objects.filter(account__client=client, pk=order_no).values_list("account_id", flat=True).first()
+    if account_no is None:
+        raise BillingError(ErrorCode.NO_DATA, f"order {order_no}")
+    return account_no
+
+
+def _waiting(order_no: int) -> OneTimeCharge:
+    """The order as it stands under its account's lock: no invoice holds it, and no other call has cancelled it."""
+    order = OneTimeCharge.objects.filter(pk=order_no).first()
     if order is None:
         raise BillingError(ErrorCode.NO_DATA, f"order {order_no}")
-    with account_act(client, order.account_id, caller, REFUSED) as account:
-        held = OneTimeCharge.objects.filter(pk=order.pk).values_list("invoice_id", flat=True).first()
-        if held is not None:
-            raise BillingError(ErrorCode.ON_AN_INVOICE, f"order {order_no} is on invoice {held}")
-        OneTimeCharge.objects.filter(pk=order.pk).delete()
-        billing_changed(account)
-        record_acts(client, caller, [Act(CANCELLED, account.pk, before=_remembered(order))])
+    if order.invoice_id is not None:
+        raise BillingError(ErrorCode.ON_AN_INVOICE, f"order {order_no} is on invoice {order.invoice_id}")
+    return order
+
+
+def _check(order: OneTimeCharge) -> None:
+    """The service is the client's own, and the amount one that an invoice can hold: else no invoice of the account could be
+    made any more."""
+    if order.service.client_id != order.account.client_id:
+        raise BillingError(ErrorCode.NO_DATA, f"service {order.service_id}", field="service")
+    order.full_clean()
+    try:
+        line_amount(order.rate_per_unit, order.units, WHOLE, order.account.currency)
+    except BillingError as error:
+        raise error.within("rate_per_unit") from error
 
 
 def _terms(order: OneTimeCharge) -> dict[str, Any]:

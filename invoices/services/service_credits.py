@@ -8,7 +8,8 @@ from accounts.models import Client, Service
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import rounded
-from invoices.models import ServiceCredit
+from invoices.kinds import LIVE_STATUSES
+from invoices.models import CreditUse, ServiceCredit
 from invoices.services.account_acts import account_act, billing_changed
 
 ADDED, EXPIRED, REFUSED = "credit.added", "credit.expired", "credit.refused"
@@ -45,14 +46,18 @@ def add_service_credit(
         return credit
 
 
-def expire_service_credit(*, client: Client, credit_no: int, caller: Caller, expires_on: date) -> ServiceCredit:
-    """Sets the last bill date that a credit is used for. What invoices have taken of it before stays taken."""
+def expire_service_credit(*, client: Client, credit_no: int, caller: Caller, expires_on: date | None) -> ServiceCredit:
+    """Sets the last bill date that a credit is used for: that of the newest invoice that has used it, or a later one.
+
+    What invoices have taken of it stays taken.
+    """
     found = ServiceCredit.objects.filter(account__client=client, pk=credit_no).first()
     if found is None:
         raise BillingError(ErrorCode.NO_DATA, f"service credit {credit_no}")
     with account_act(client, found.account_id, caller, REFUSED) as account:
         credit = ServiceCredit.objects.get(pk=found.pk)
         before = {"credit_no": credit.pk, "expires_on": credit.expires_on}
+        _check_not_used_after(credit, expires_on)
         credit.expires_on = expires_on
         credit.full_clean()
         credit.save(update_fields=["expires_on"])
@@ -60,3 +65,11 @@ def expire_service_credit(*, client: Client, credit_no: int, caller: Caller, exp
         after = {"credit_no": credit.pk, "expires_on": expires_on}
         record_acts(client, caller, [Act(EXPIRED, account.pk, before=before, after=after)])
         return credit
+
+
+def _check_not_used_after(credit: ServiceCredit, expires_on: date | None) -> None:
+    uses = CreditUse.objects.filter(credit=credit, invoice__status__in=LIVE_STATUSES).order_by("-invoice__bill_date")
+    for invoice_no, bill_date in uses.values_list("invoice_id", "invoice__bill_date")[:1]:
+        if expires_on is not None and expires_on < bill_date:
+            detail = f"expires_on: invoice {invoice_no} of {bill_date} has used it"
+            raise BillingError(ErrorCode.INVALID_INPUT, detail, field="expires_on")

@@ -96,7 +96,7 @@ class ServiceCreditViewSet(CreateReadResource):
 
     @action(detail=True, methods=["post"])
     def expire(self, request: Request, pk: str) -> Response:
-        """Sets the last bill date that the credit is used for; yesterday ends it at once."""
+        """Sets the last bill date that the credit is used for. Bills after it do not take anything of it."""
         asked = ExpiryArguments(data=request.data)
         asked.is_valid(raise_exception=True)
         expire_service_credit(

@@ -34,9 +34,11 @@ class OneTimeChargeViewSet(CreateReadResource):
     client_path = "account__client"
 
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:
-        asked = {"charge_date": today(self.client), **serializer.validated_data}
+        asked = dict(serializer.validated_data)
         account = asked.pop("account")
-        serializer.instance = add_one_time_charge(client=self.client, account_no=account.pk, caller=self.caller, **asked)
+        serializer.instance = add_one_time_charge(
+            client=self.client, account_no=account.pk, caller=self.caller, today=today(self.client), **asked
+        )
 
     def destroy(self, request: Request, pk: str) -> Response:
         cancel_one_time_charge(client=self.client, order_no=self.get_object().pk, caller=self.caller)

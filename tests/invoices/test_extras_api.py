@@ -225,7 +225,7 @@ def test_a_discarded_invoice_gives_a_coupons_cycle_back_and_a_regenerated_one_ta
 
 def test_a_coupon_for_some_services_is_taken_off_these(acme, api, account, router, process):
     coupon = create(api, "coupons", a_coupon(percent=None, amount="5.00", currency="usd", services=[router.pk]))
-    assert (coupon["percent"], coupon["amount"], coupon["services"]) == (None, "5.0000", [router.pk])
+    assert (coupon["percent"], coupon["amount"], coupon["services"]) == (None, "5.00", [router.pk])
     create(api, "coupon-redemptions", {"acct_no": account.pk, "code": "TEN"})
     create(api, "one-time-charges", an_order(account, router, rate_per_unit="3.00"))
     invoice = bill(account, process, JAN_10)
@@ -285,7 +285,7 @@ def test_a_redemption_is_withdrawn_while_no_invoice_has_used_it(api, account, pr
         ({"percent": None, "amount": "0", "currency": "usd"}, 1016, "non_field_errors"),
         ({"percent": None, "amount": "5.001", "currency": "usd"}, 1016, "amount"),
         ({"percent": None, "amount": "5", "currency": "zzz"}, 1016, "currency"),
-        ({"valid_to": "2025-12-31"}, 1016, "non_field_errors"),
+        ({"valid_to": "2025-12-31"}, 1016, "valid_to"),
         ({"valid_from": None}, 1010, "valid_from"),
         ({"services": [999999]}, 1016, "services"),
         ({"services": "all"}, 1016, "services"),

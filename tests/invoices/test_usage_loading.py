@@ -539,7 +539,7 @@ def test_a_record_that_another_removes_first_does_not_exist_any_more(acme, accou
         Usage.objects.all().delete()
         return Account.objects.get(pk=account_no)
 
-    monkeypatch.setattr("invoices.services.usage_removal.lock_account", removed_first)
+    monkeypatch.setattr("invoices.services.account_acts.lock_account", removed_first)
     assert removal_refused(acme, usage.pk, process) == 1002
 
 
@@ -549,7 +549,7 @@ def test_an_account_that_stays_locked_is_reported_as_in_progress(acme, account, 
     def locked(account_no):
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr("invoices.services.usage_removal.lock_account", locked)
+    monkeypatch.setattr("invoices.services.account_acts.lock_account", locked)
     assert removal_refused(acme, Usage.objects.get().pk, process) == 3108
     assert Usage.objects.exists()
 

@@ -1,0 +1,120 @@
+"""A document holds just what it bills and uses, and lets go of it when it is discarded."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from decimal import Decimal
+
+from invoices.audit.amounts import shown
+from invoices.audit.holdings import HeldOrder
+from invoices.audit.stored_documents import Document, Line
+from invoices.calculation import ONE, ZERO
+from invoices.kinds import CREDIT_TYPES, LineType
+
+UsageKey = tuple[int | None, int | None]
+"""A plan instance and a service."""
+
+
+def count_usage(document: Document) -> int:
+    return sum(held.records for held in document.holdings.usage)
+
+
+def count_orders(document: Document) -> int:
+    return len(document.holdings.orders)
+
+
+def count_uses(document: Document) -> int:
+    return len(document.holdings.coupons) + len(document.holdings.credits)
+
+
+def usage(document: Document) -> Iterator[str]:
+    """The usage lines of a plan instance and service bill as many units as the document holds; discarded, it holds none."""
+    held: dict[UsageKey, Decimal] = {(one.plan_instance_no, one.service_no): one.units for one in document.holdings.usage}
+    if not document.is_live:
+        for key, units in held.items():
+            yield f"is discarded, but holds {shown(units)} units of {_usage_of(*key)}"
+        return
+    billed: dict[UsageKey, list[Line]] = defaultdict(list)
+    for line in document.lines:
+        # What brings a charge up to its minimum or down to its maximum has no units.
+        if line.line_type == LineType.USAGE and line.units is not None:
+            billed[line.plan_instance_id, line.service_id].append(line)
+    for key in dict.fromkeys((*billed, *held)):
+        units = sum((line.units or ZERO for line in billed[key]), ZERO)
+        if held.get(key, ZERO) != units and not _may_be_flat(billed[key], held.get(key, ZERO)):
+            yield f"bills {shown(units)} units of {_usage_of(*key)}, but holds {shown(held.get(key, ZERO))}"
+
+
+def _usage_of(instance_no: int | None, service_no: int | None) -> str:
+    return f"service {service_no} of plan instance {instance_no}"
+
+
+def _may_be_flat(lines: list[Line], held: Decimal) -> bool:
+    """A flat fee shows 1 unit for the usage of a cycle, whatever it was, or 0 where the fee was charged before.
+
+    A line does not say that its price is flat, so any line without a band that shows as many may be one.
+    """
+    others = [line.units for line in lines if line.tier_no is not None or line.units not in (ZERO, ONE)]
+    return len(others) < len(lines) and held > sum((units or ZERO for units in others), ZERO)
+
+
+def orders(document: Document) -> Iterator[str]:
+    """Each order line has its order, which names this document and has the line's units and rate; each order has its line."""
+    held = {order.order_no: order for order in document.holdings.orders}
+    lines = Counter(line.order_no for line in document.lines)
+    for line in document.lines:
+        if (line.line_type == LineType.ORDER) != (line.order_no is not None):
+            yield f"line {line.line_no} is of type {line.line_type}, and names {_order(line.order_no)}"
+    if not document.is_live:
+        for order_no in held:
+            yield f"is discarded, but holds order {order_no}"
+        return
+    for line in document.lines:
+        if line.order_no is not None:
+            yield from _differing(line, held.get(line.order_no))
+    for order_no in held:
+        if lines[order_no] != 1:
+            yield f"holds order {order_no}, but has {lines[order_no]} lines of it"
+
+
+def _order(order_no: int | None) -> str:
+    return "no order" if order_no is None else f"order {order_no}"
+
+
+def _differing(line: Line, order: HeldOrder | None) -> Iterator[str]:
+    if order is None:
+        yield f"line {line.line_no} bills order {line.order_no}, which the document does not hold"
+    elif (line.units, line.rate_per_unit) != (order.units, order.rate_per_unit):
+        yield (
+            f"line {line.line_no} bills {_at(line.units, line.rate_per_unit)}, but order {order.order_no} is of "
+            f"{_at(order.units, order.rate_per_unit)}"
+        )
+
+
+def _at(units: Decimal | None, rate: Decimal | None) -> str:
+    one, other = ("none" if value is None else shown(value) for value in (units, rate))
+    return f"{one} units at {other}"
+
+
+def uses(document: Document) -> Iterator[str]:
+    """Each coupon line has its use, each service credit line its use of just its amount, and no use is of another line."""
+    lines = {line.line_no: line for line in document.lines}
+    for coupon in document.holdings.coupons:
+        if not _is_of_type(lines.get(coupon.line_no), LineType.COUPON):
+            yield f"uses coupon redemption {coupon.redemption_no} on line {coupon.line_no}, which is no coupon"
+    for credit in document.holdings.credits:
+        line = lines.get(credit.line_no)
+        if line is None or line.line_type != LineType.SERVICE_CREDIT:
+            yield f"uses service credit {credit.credit_no} on line {credit.line_no}, which is no service credit"
+        elif credit.amount != -line.amount:
+            yield (
+                f"uses {shown(credit.amount)} of service credit {credit.credit_no} on line {line.line_no}, "
+                f"which takes off {shown(-line.amount)}"
+            )
+    used = Counter([one.line_no for one in document.holdings.coupons] + [one.line_no for one in document.holdings.credits])
+    for line in document.lines:
+        if line.line_type in CREDIT_TYPES and used[line.line_no] != 1:
+            yield f"line {line.line_no} shows {used[line.line_no]} uses of a coupon or credit"
+
+
+def _is_of_type(line: Line | None, line_type: LineType) -> bool:
+    return line is not None and line.line_type == line_type

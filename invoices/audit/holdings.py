@@ -1,0 +1,64 @@
+"""What documents hold for themselves, so that no other bills or uses it too: usage, orders, coupons and service credits."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.db.models import Count
+
+from accounts.storage import ExactSum
+from invoices.models import CouponUse, CreditUse, OneTimeCharge, Usage
+
+
+class HeldUsage(NamedTuple):
+    """The usage records of a plan instance and service, added up."""
+
+    plan_instance_no: int
+    service_no: int
+    units: Decimal
+    records: int
+
+
+class HeldOrder(NamedTuple):
+    order_no: int
+    units: Decimal
+    rate_per_unit: Decimal
+
+
+class CouponUsed(NamedTuple):
+    redemption_no: int
+    line_no: int
+
+
+class CreditUsed(NamedTuple):
+    credit_no: int
+    line_no: int
+    amount: Decimal
+
+
+class Holdings(NamedTuple):
+    usage: list[HeldUsage]
+    orders: list[HeldOrder]
+    coupons: list[CouponUsed]
+    credits: list[CreditUsed]
+
+
+def holdings_of(invoice_nos: Sequence[int]) -> Mapping[int, Holdings]:
+    """What each of the documents holds: four queries, however many. Usage comes added up."""
+    held: Mapping[int, Holdings] = defaultdict(lambda: Holdings([], [], [], []))
+    usage = Usage.objects.filter(invoice__in=invoice_nos).order_by("invoice_id", "plan_instance_id", "service_id")
+    for invoice_no, *row in usage.values_list("invoice_id", "plan_instance_id", "service_id").annotate(
+        ExactSum("units"), Count("pk")
+    ):
+        held[invoice_no].usage.append(HeldUsage._make(row))
+    orders = OneTimeCharge.objects.filter(invoice__in=invoice_nos).order_by("pk")
+    for invoice_no, *row in orders.values_list("invoice_id", "pk", "units", "rate_per_unit"):
+        held[invoice_no].orders.append(HeldOrder._make(row))
+    coupons = CouponUse.objects.filter(invoice__in=invoice_nos).order_by("line_no", "pk")
+    for invoice_no, *row in coupons.values_list("invoice_id", "redemption_id", "line_no"):
+        held[invoice_no].coupons.append(CouponUsed._make(row))
+    credits = CreditUse.objects.filter(invoice__in=invoice_nos).order_by("line_no", "pk")
+    for invoice_no, *row in credits.values_list("invoice_id", "credit_id", "line_no", "amount"):
+        held[invoice_no].credits.append(CreditUsed._make(row))
+    return held

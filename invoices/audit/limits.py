@@ -1,0 +1,86 @@
+"""Credits and coupons are used no further than they reach, over all pending and approved documents."""
+
+from collections.abc import Iterator
+
+from django.db.models import Count, F, Max, Min, Q
+
+from accounts.models import Client
+from accounts.storage import ExactSum
+from invoices.audit.amounts import shown
+from invoices.audit.reports import AuditReport
+from invoices.audit.rules import ROWS_AT_ONCE, of_client
+from invoices.kinds import LIVE_STATUSES
+from invoices.models import CouponRedemption, CouponUse, CreditUse
+
+LIVE = Q(invoice__status__in=LIVE_STATUSES)
+
+
+def service_credits(client: Client | None) -> AuditReport:
+    """Live documents take no more from a service credit than its amount."""
+    uses = of_client(CreditUse, "credit__account__client", client).filter(LIVE).order_by()
+    overdrawn = (
+        uses.values_list("credit__account_id", "credit_id", "credit__amount")
+        .annotate(used=ExactSum("amount"))
+        .filter(used__gt=F("credit__amount"))
+        .order_by("credit_id")
+    )
+    return AuditReport(
+        "Service credits are not used beyond their amounts",
+        uses.count(),
+        [
+            f"account {account_no}: service credit {credit_no} of {shown(amount)} is used for {shown(used)}"
+            for account_no, credit_no, amount, used in overdrawn.iterator(chunk_size=ROWS_AT_ONCE)
+        ],
+    )
+
+
+def coupon_cycles(client: Client | None) -> AuditReport:
+    """A redeemed coupon is on no more live documents than it has cycles."""
+    uses = of_client(CouponUse, "redemption__account__client", client).filter(LIVE).order_by()
+    overused = (
+        uses.values_list("redemption__account_id", "redemption__coupon__code", "redemption_id", "redemption__coupon__cycles")
+        .annotate(used=Count("pk"))
+        .filter(used__gt=F("redemption__coupon__cycles"))
+        .order_by("redemption_id")
+    )
+    return AuditReport(
+        "Coupons are on no more documents than they have cycles",
+        uses.count(),
+        [
+            f"account {account_no}: coupon {code} (redemption {redemption_no}) has {cycles} cycles, but is on {used} documents"
+            for account_no, code, redemption_no, cycles, used in overused.iterator(chunk_size=ROWS_AT_ONCE)
+        ],
+    )
+
+
+def coupon_redemptions(client: Client | None) -> AuditReport:
+    """Redemptions of a coupon are numbered from 1, each by itself, and there are no more than the coupon's limit."""
+    redemptions = of_client(CouponRedemption, "coupon__client", client).order_by()
+    counted = (
+        redemptions.values_list("coupon__client_id", "coupon__code", "coupon__max_redemptions")
+        .annotate(
+            count=Count("pk"),
+            numbers=Count("redemption_no", distinct=True),
+            first=Min("redemption_no"),
+            last=Max("redemption_no"),
+        )
+        .filter(Q(first__lt=1) | Q(numbers__lt=F("count")) | Q(last__gt=F("coupon__max_redemptions")))
+        .order_by("coupon__client_id", "coupon__code")
+    )
+    return AuditReport(
+        "Coupons are redeemed up to their limits, each redemption by its number",
+        redemptions.count(),
+        [words for row in counted.iterator(chunk_size=ROWS_AT_ONCE) for words in _misnumbered(*row)],
+    )
+
+
+def _misnumbered(
+    client_no: int, code: str, limit: int | None, count: int, numbers: int, first: int, last: int
+) -> Iterator[str]:
+    coupon = f"client {client_no}, coupon {code}"
+    if first < 1:
+        yield f"{coupon}: a redemption has the number {first}"
+    if numbers < count:
+        yield f"{coupon}: {count} redemptions have {numbers} numbers"
+    if limit is not None and last > limit:
+        yield f"{coupon}: redemption {last} is beyond its limit of {limit}"

@@ -1,0 +1,43 @@
+import pytest
+from django.db import connection, transaction
+
+from tests.invoices.audit.planting import findings
+from tests.invoices.audit.world import build_world
+
+
+@pytest.fixture(scope="module")
+def built(django_db_setup, django_db_blocker):
+    """The world, made once for the tests of a module, in a transaction that is rolled back after them."""
+    with django_db_blocker.unblock():
+        whole = transaction.atomic()
+        # Lets services begin the transactions inside it that are to be outermost, as Django's own tests do.
+        whole._from_testcase = True
+        with whole:
+            numbers = build_world()
+            assert findings() == {}
+            yield numbers
+            transaction.set_rollback(True)
+
+
+@pytest.fixture
+def world(built, db):
+    """The numbers of the world's rows. What a test does to them is undone after it."""
+    return built
+
+
+@pytest.fixture
+def without_checks():
+    """Puts CHECK constraints of a table aside until the end of the test."""
+
+    def put_aside(table, constraint):
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+                cursor.execute(f"ALTER TABLE {table} DROP CONSTRAINT {constraint}")
+            else:
+                cursor.execute("PRAGMA ignore_check_constraints = 1")
+
+    yield put_aside
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA ignore_check_constraints = 0")

@@ -1,0 +1,64 @@
+"""Damage by plain SQL, and what the audit says of it."""
+
+from django.db import connection
+
+from invoices.audit import run_audits
+
+
+def plant(sql, world):
+    """Runs statements against the database. What guards it there is put aside first where the damage would be refused."""
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            # Checks that wait for the commit would bar the way of DROP and ALTER.
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        for statement in [sql] if isinstance(sql, str) else sql:
+            cursor.execute(statement.format(**vars(world)))
+            assert cursor.rowcount != 0, statement
+
+
+def findings(client=None):
+    return {report.name: report.findings for report in run_audits(client) if report.findings}
+
+
+def check_found(world, audit, sql, finding, *, alone=False):
+    """The damage is found by the audit in just these words, and where it is to be `alone`, the audit finds nothing else."""
+    plant(sql, world)
+    found, expected = findings()[audit], finding.format(**vars(world))
+    assert found == [expected] if alone else expected in found
+
+
+DOCUMENT = "UPDATE invoices_invoice SET {} WHERE id = {{{}}}"
+LINE = "UPDATE invoices_invoiceline SET {} WHERE invoice_id = {{{}}} AND line_no = {}"
+TAX = "UPDATE invoices_taxdetail SET {} WHERE invoice_id = {{{}}}"
+CREDIT = "UPDATE invoices_creditdetail SET {} WHERE invoice_id = {{{}}} AND credit_line_no = {} AND credited_line_no = {}"
+PERIOD = "UPDATE invoices_billedperiod SET {} WHERE invoice_id = {{{}}} AND plan_instance_id = {{{}}}"
+INSTANCE = "UPDATE accounts_planinstance SET {} WHERE id = {{{}}}"
+ACCOUNT = "UPDATE accounts_account SET {} WHERE id = {{{}}}"
+OUTCOME = "UPDATE invoices_runoutcome SET {} WHERE account_id = {{{}}}"
+USAGE = "UPDATE invoices_usage SET {} WHERE record_id = '{}'"
+ORDER = "UPDATE invoices_onetimecharge SET {} WHERE id = {{{}}}"
+PRICE = "UPDATE accounts_rateschedule SET {} WHERE id = {{{}}}"
+REMOVE = [
+    f"DELETE FROM invoices_{table} WHERE {column} = {{plain_feb}}"
+    for table, column in (
+        ("taxdetail", "invoice_id"),
+        ("invoiceline", "invoice_id"),
+        ("billedperiod", "invoice_id"),
+        ("invoice", "id"),
+    )
+]
+
+# Of invoices that are pending, discarded and approved, as findings name them.
+PENDING = "invoice {pending} of account {mixed}"
+DISCARDED = "invoice {discarded} of account {mixed}"
+PLAIN_JAN = "invoice {plain_jan} (INV-000001) of account {plain}"
+PLAIN_FEB = "invoice {plain_feb} (INV-000006) of account {plain}"
+MIXED_JAN = "invoice {mixed_jan} (INV-000002) of account {mixed}"
+OFFICE_JAN = "invoice {office_jan} (INV-000001) of account {office}"
+OFFICE_FEB = "invoice {office_feb} (INV-000004) of account {office}"
+OFFICE_MAR = "invoice {office_mar} (INV-000006) of account {office}"
+AHEAD_FEB = "invoice {ahead_feb} (INV-000005) of account {ahead}"
+EARLY_FEB = "invoice {early_feb} (INV-000009) of account {early}"
+AFTER_FEB = "invoice {after_feb} (INV-000007) of account {after}"
+HELD_FEB = "invoice {held_feb} of account {held}"
+THROWN_AWAY = "invoice {thrown_away} of account {office}"

@@ -1,0 +1,229 @@
+"""What was approved stands, and the trail tells how it came to be."""
+
+import pytest
+from django.db.models import CharField, DateField
+
+from accounts.models import Client
+from invoices.fingerprints import LINE_FIELDS
+from invoices.models import InvoiceLine
+from invoices.services.pending import approve_invoices
+from tests.invoices.audit.names import ACTS, EVENTS, RECEIPTS, RUNS, UNMOVED
+from tests.invoices.audit.planting import (
+    CREDIT,
+    DISCARDED,
+    DOCUMENT,
+    LINE,
+    OFFICE_FEB,
+    OUTCOME,
+    PENDING,
+    PERIOD,
+    PLAIN_FEB,
+    PLAIN_JAN,
+    REMOVE,
+    TAX,
+    check_found,
+    findings,
+    plant,
+)
+from tests.invoices.audit.world import FEB_10, PROCESS
+
+# Of columns that name other rows, ones that are on file.
+OTHERS = {
+    "service_id": "{sms_service}",
+    "plan_instance_id": "{fibre_instance}",
+    "bill_from_location_id": "{umbra_location}",
+    "ship_from_location_id": "{umbra_location}",
+    "bill_to_contact_id": "{plain_contact}",
+    "ship_to_contact_id": "{plain_contact}",
+}
+OUTCOMES = "invoices_runoutcome", "run_outcome_has_an_invoice_when_invoiced"
+
+DAMAGES = [
+    (
+        UNMOVED,
+        [DOCUMENT.format("payment_terms_days = 90", "plain_jan")],
+        PLAIN_JAN + ": is not as it was when it was approved, moved: terms",
+    ),
+    (
+        UNMOVED,
+        [DOCUMENT.format("seller = '{{}}'", "plain_jan")],
+        PLAIN_JAN + ": is not as it was when it was approved, moved: parties",
+    ),
+    (
+        UNMOVED,
+        [LINE.format("description = 'Fax'", "plain_jan", 1)],
+        PLAIN_JAN + ": is not as it was when it was approved, moved: lines",
+    ),
+    (
+        UNMOVED,
+        [TAX.format("percent = 11", "plain_feb")],
+        PLAIN_FEB + ": is not as it was when it was approved, moved: taxes",
+    ),
+    (
+        UNMOVED,
+        [PERIOD.format("end_date = '2026-02-10'", "plain_jan", "plain_instance")],
+        PLAIN_JAN + ": is not as it was when it was approved, moved: periods",
+    ),
+    (
+        ACTS,
+        ["DELETE FROM accounts_event WHERE invoice_no = {plain_jan}"],
+        PLAIN_JAN + ": has no event of having been generated",
+    ),
+    (
+        ACTS,
+        ["DELETE FROM accounts_event WHERE act = 'invoice.discarded' AND invoice_no = {discarded}"],
+        DISCARDED + ": is discarded, but the trail has generated as pending, then: nothing",
+    ),
+    (
+        ACTS,
+        [DOCUMENT.format("status = 'discarded'", "pending")],
+        PENDING + ": is discarded, but the trail has generated as pending, then: nothing",
+    ),
+    (
+        ACTS,
+        [
+            DOCUMENT.format("total_amount = 43, net_amount = 39", "pending"),
+            LINE.format("amount = amount - 1", "pending", 1),
+        ],
+        PENDING + ": was generated with the total 44.00, but has 43",
+    ),
+    (
+        ACTS,
+        [DOCUMENT.format("approved_by = 'staff:0'", "plain_feb")],
+        PLAIN_FEB + ": names staff:0 as who approved it, but it was {alice}",
+    ),
+    (
+        ACTS,
+        [DOCUMENT.format("generated_by = '{alice}'", "plain_feb")],
+        PLAIN_FEB + ": names {alice} as who generated it, but it was process:test",
+    ),
+    (
+        RECEIPTS,
+        ["UPDATE accounts_receipt SET invoice_no = {umbra_approved}"],
+        "receipt R-1 of client {acme}: names invoice {umbra_approved}, which the client does not have",
+    ),
+    (
+        RECEIPTS,
+        ["UPDATE accounts_receipt SET invoice_no = 0"],
+        "receipt R-1 of client {acme}: names invoice 0, which the client does not have",
+    ),
+    (
+        RUNS,
+        [OUTCOME.format("invoice_id = {plain_feb}", "mixed")],
+        "billing run {run}: account {mixed} was given invoice {plain_feb}, which is of account {plain}",
+    ),
+    (
+        RUNS,
+        [OUTCOME.format("account_id = {waiting}", "barred")],
+        "billing run {run}: account {waiting} is of client {umbra}",
+    ),
+    (
+        RUNS,
+        [OUTCOME.format("result = 'waiting', error_code = 0", "barred")],
+        "billing run {run}: is finished, but account {barred} still waits",
+    ),
+    (
+        RUNS,
+        [OUTCOME.format("error_code = 0", "barred")],
+        "billing run {run}: account {barred} is refused, with invoice None and error 0",
+    ),
+    (
+        UNMOVED,
+        CREDIT.format("amount = 3.01", "office_feb", 19, 1),
+        OFFICE_FEB + ": is not as it was when it was approved, moved: credits",
+    ),
+    (
+        UNMOVED,
+        "DELETE FROM invoices_creditdetail WHERE invoice_id = {office_feb} AND credit_line_no = 22",
+        OFFICE_FEB + ": is not as it was when it was approved, moved: credits",
+    ),
+    (
+        ACTS,
+        [DOCUMENT.format("generated_by = 'staff:0'", "umbra_approved")],
+        "invoice {umbra_approved} (INV-000001) of account {approved}: names staff:0 as who generated it, but it "
+        "was key:{umbra_key}",
+    ),
+]
+
+WIDER = [
+    (
+        ACTS,
+        ["DELETE FROM accounts_event WHERE act = 'invoice.approved' AND invoice_no = {plain_feb}"],
+        PLAIN_FEB + ": is approved, but the trail has generated as pending, then: nothing",
+    ),
+    (
+        ACTS,
+        [
+            "UPDATE accounts_event SET act = 'invoice.approved', invoice_no = {plain_jan} "
+            "WHERE act = 'invoice.discarded' AND invoice_no = {discarded}"
+        ],
+        PLAIN_JAN + ": is approved, but the trail has generated as approved, then: invoice.approved",
+    ),
+]
+
+CHECKS = [
+    (
+        OUTCOMES,
+        OUTCOME.format("invoice_id = NULL", "plain"),
+        RUNS,
+        "billing run {run}: account {plain} is invoiced, with invoice None and error 0",
+    ),
+    (
+        OUTCOMES,
+        OUTCOME.format("result = 'nothing_to_bill'", "plain"),
+        RUNS,
+        "billing run {run}: account {plain} is nothing_to_bill, with invoice {plain_jan} and error 0",
+    ),
+]
+
+
+@pytest.mark.parametrize(("audit", "sql", "finding"), DAMAGES)
+def test_damage_is_found_and_named_once(world, audit, sql, finding):
+    check_found(world, audit, sql, finding, alone=True)
+
+
+@pytest.mark.parametrize(("audit", "sql", "finding"), WIDER)
+def test_damage_that_shows_in_several_places_is_found_and_named(world, audit, sql, finding):
+    check_found(world, audit, sql, finding)
+
+
+@pytest.mark.parametrize(("constraint", "sql", "audit", "finding"), CHECKS)
+def test_what_the_databases_checks_would_have_refused_is_found(world, without_checks, constraint, sql, audit, finding):
+    without_checks(*constraint)
+    check_found(world, audit, sql, finding)
+
+
+@pytest.mark.parametrize("column", LINE_FIELDS)
+def test_no_column_of_an_approved_line_can_change_unseen(world, column):
+    """Line 3 is of usage in a band; what it has none of is given, what it has is taken or moved."""
+    field = InvoiceLine._meta.get_field(column.removesuffix("_id"))
+    value = InvoiceLine.objects.values_list(column, flat=True).get(invoice=world.office_feb, line_no=3)
+    other = OTHERS.get(column, "77" if value is None or isinstance(value, int) else "0.07")
+    if isinstance(field, CharField):
+        other = "'moved'"
+    elif isinstance(field, DateField):
+        other = "'2026-01-01'"
+    check_found(
+        world,
+        UNMOVED,
+        LINE.format(f"{column} = {other}", "office_feb", 3),
+        OFFICE_FEB + ": is not as it was when it was approved, moved: lines",
+    )
+
+
+def test_an_event_of_a_document_that_is_gone_names_it_and_a_refusal_may_name_one_that_never_was(world):
+    client = Client.objects.get(pk=world.acme)
+    (outcome,) = approve_invoices(client=client, invoice_nos=[999_999], caller=PROCESS, today=FEB_10)
+    assert outcome.error is not None
+    assert findings() == {}
+    plant(REMOVE, world)
+    assert [one.split(": ", 1)[1] for one in findings()[EVENTS]] == [
+        f"{act} of invoice {world.plain_feb} of account {world.plain}, which is not on file"
+        for act in ("invoice.generated", "invoice.approved")
+    ]
+
+
+def test_an_event_of_another_account_than_its_documents_is_found(world):
+    plant("UPDATE accounts_event SET account_id = {yen} WHERE act = 'invoice.discarded' AND invoice_no = {discarded}", world)
+    (finding,) = findings()[EVENTS]
+    assert finding.endswith(f"invoice.discarded of invoice {world.discarded} of account {world.yen}, which is not on file")
