@@ -1,6 +1,6 @@
 """Opening accounts and giving them plans. Every door that does either comes through here."""
 
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
@@ -145,16 +145,36 @@ def _store_price(price: RateSchedule, terms: RateTerms) -> RateSchedule:
 @transaction.atomic
 def end_plan_instance(instance: PlanInstance, end_date: date) -> PlanInstance:
     """Sets the last day that is charged. Days that were billed already get no automatic credit."""
-    account = lock_account(instance.account_id)
     instance.refresh_from_db()
-    if end_date < instance.start_date:
-        detail = f"end_date: the plan begins on {instance.start_date}"
-        raise BillingError(ErrorCode.INVALID_INPUT, detail, field="end_date")
     instance.end_date = end_date
+    return update_plan_instance(instance, ["end_date"])
+
+
+@transaction.atomic
+def update_plan_instance(instance: PlanInstance, changed: Collection[str]) -> PlanInstance:
+    """Writes the columns of a plan instance that were changed, under its account's lock, and brings the account in line."""
+    account = lock_account(instance.account_id)
+    if "end_date" in changed:
+        _check_end(instance, account)
     instance.full_clean()
-    instance.save(update_fields=["end_date"])
+    instance.save(update_fields=list(changed))
     plans_changed(account)
     return instance
+
+
+def _check_end(instance: PlanInstance, account: Account) -> None:
+    """A plan ends when it has begun. An end up to which a last cycle was charged in arrears is not moved out any more: the
+    days after it would be charged with the wrong cycle or not at all."""
+    end_date, stood = instance.end_date, PlanInstance.objects.get(pk=instance.pk).end_date
+    if end_date is not None and end_date < instance.start_date:
+        detail = f"end_date: the plan begins on {instance.start_date}"
+        raise BillingError(ErrorCode.INVALID_INPUT, detail, field="end_date")
+    charged_to = account.arrears_due_from
+    if stood is None or charged_to is None or stood >= charged_to or (end_date is not None and end_date <= stood):
+        return
+    if instance.plan.charges.filter(line_type__in=ARREARS_TYPES).exists():
+        detail = f"end_date: its cycle was charged in arrears to {stood}; give the account the plan again for later days"
+        raise BillingError(ErrorCode.INVALID_INPUT, detail, field="end_date")
 
 
 @transaction.atomic

@@ -16,7 +16,7 @@ from accounts.admin.figures import plain
 from accounts.admin.prices import OwnPricesOfPlanInstance
 from accounts.admin.rows import MasterDataAdmin, ReadOnlyInline, add_link, link_to_page, may_add
 from accounts.models import Account, Contact, PaymentMethod, PlanInstance, RateSchedule
-from accounts.services import assign_plan, create_account, lock_account, plans_changed
+from accounts.services import assign_plan, create_account, lock_account, plans_changed, update_plan_instance
 
 
 class PlansOfAccount(ReadOnlyInline):
@@ -158,9 +158,7 @@ class PlanInstanceAdmin(MasterDataAdmin):
         if not change:
             obj.pk = assign_plan(**form.cleaned_data).pk
             return
-        account = lock_account(obj.account_id)
-        super().save_model(request, obj, form, change)
-        plans_changed(account)
+        update_plan_instance(obj, form.changed_data)
 
     def delete_model(self, request: HttpRequest, obj: PlanInstance) -> None:
         account = lock_account(obj.account_id)

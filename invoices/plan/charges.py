@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from accounts.kinds import ChargeType
+from accounts.kinds import ChargeType, RateModel
 from accounts.periods import Period, cycle_of
 from accounts.rates import Band, Rates, rates_on, shown_units
 from billing_site.errors import BillingError, ErrorCode
@@ -125,8 +125,10 @@ def _add_usage_of(
         amounts = rated(price.rates, units, lines.currency, bounds_share=share_of(cycle), billed=billed)
     else:
         amounts = unused(price.rates, share_of(cycle), lines.currency)
-    late = "" if billed is None else f"late usage, {shown_units(billed)} units were billed before"
-    _add_rated(lines, instance, charge, cycle, price, amounts, explanation=late)
+    story = [f"flat fee, {shown_units(units)} units were used"] if price.rates.model == RateModel.FLAT else []
+    if billed is not None:
+        story.append(f"late usage, {shown_units(billed)} units were billed before")
+    _add_rated(lines, instance, charge, cycle, price, amounts, explanation="; ".join(story))
 
 
 def _add_rated(
@@ -166,11 +168,11 @@ def _add_rated(
         )
         for part in amounts.parts
     ]
-    if amounts.adjustment > 0:
-        lines.add(charge.line_type, f"{name}, minimum", amounts.adjustment, explanation=amounts.reason, **columns)
-    elif amounts.adjustment:
-        taken = -amounts.adjustment
-        lines.take_off(charge.line_type, f"{name}, maximum", taken, added, explanation=amounts.reason, **columns)
+    text, change = f"{name}, {amounts.bound}", amounts.adjustment
+    if change > 0:
+        lines.add(charge.line_type, text, change, explanation=amounts.reason, **columns)
+    elif change:
+        lines.take_off(charge.line_type, text, -change, added, explanation=amounts.reason, **columns)
 
 
 def _tier_columns(band: Band) -> dict[str, Any]:

@@ -23,10 +23,11 @@ class RatedPart(NamedTuple):
 
 
 class RatedCharge(NamedTuple):
-    """Parts with their amounts; and where their sum is below the minimum or above the maximum, what is missing or too much."""
+    """Parts with their amounts; and where their sum is out of its bounds, what is missing or too much, and of which bound."""
 
     parts: tuple[RatedPart, ...]
     adjustment: Decimal = ZERO
+    bound: str = ""
     reason: str = ""
 
     @property
@@ -68,14 +69,14 @@ def rated(
     already = total(part.amount for part in _parts(rates, ZERO, before, currency, share)) if before else ZERO
     raw = total(part.amount for part in parts)
     due = bounds.hold(already + raw) - (ZERO if billed is None else bounds.hold(already))
-    return RatedCharge(parts, due - raw, _reason(bounds, already + raw, due - raw, currency))
+    return RatedCharge(parts, due - raw, *_reason(bounds, already + raw, due - raw, currency))
 
 
 def unused(rates: Rates, share: Share, currency: str) -> RatedCharge:
     """What a period costs in which nothing was used: its minimum, and no fee."""
     bounds = _bounds(rates, share, currency)
     due = bounds.hold(ZERO)
-    return RatedCharge((), due, _reason(bounds, ZERO, due, currency))
+    return RatedCharge((), due, *_reason(bounds, ZERO, due, currency))
 
 
 def _bounds(rates: Rates, share: Share, currency: str) -> Bounds:
@@ -83,13 +84,17 @@ def _bounds(rates: Rates, share: Share, currency: str) -> Bounds:
     return Bounds(least, most)
 
 
-def _reason(bounds: Bounds, amount: Decimal, adjustment: Decimal, currency: str) -> str:
+def _reason(bounds: Bounds, amount: Decimal, adjustment: Decimal, currency: str) -> tuple[str, str]:
+    """Which bound asks for an adjustment, and why."""
     if not adjustment:
-        return ""
+        return "", ""
     if bounds.maximum is not None and amount > bounds.maximum:
-        return f"above the maximum of {shown(bounds.maximum, currency)}"
+        return "maximum", f"above the maximum of {shown(bounds.maximum, currency)}"
     minimum = shown(bounds.minimum or ZERO, currency)
-    return f"up to the minimum of {minimum}" if adjustment > 0 else f"within the minimum of {minimum}, charged before"
+    return (
+        "minimum",
+        f"up to the minimum of {minimum}" if adjustment > 0 else f"within the minimum of {minimum}, charged before",
+    )
 
 
 def _parts(rates: Rates, start: Decimal, end: Decimal, currency: str, share: Share) -> Iterator[RatedPart]:

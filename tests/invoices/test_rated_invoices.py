@@ -519,3 +519,30 @@ def test_a_charge_that_has_only_a_customers_own_price_is_charged_at_it(acme, pro
     with pytest.raises(BillingError) as error:
         bill(other, process, JAN_10)
     assert error.value.code is ErrorCode.NO_RATE
+
+
+def test_an_end_up_to_which_arrears_were_charged_is_not_moved_out(acme, process):
+    plan = PlanFactory(client=acme, billing_interval=3)
+    a_charge(plan, "support", "90.00", ARREARS)
+    account = an_account(acme)
+    instance = an_instance(account, plan, JAN_10)
+    bill(account, process, JAN_10)
+    end_plan_instance(instance, JAN_31)
+    assert amounts(bill(account, process, FEB_10), ARREARS) == [D("22.00")]
+    for end_date in (date(2026, 12, 31), date(2026, 2, 1)):
+        with pytest.raises(BillingError) as error:
+            end_plan_instance(instance, end_date)
+        assert (error.value.code, error.value.field) == (ErrorCode.INVALID_INPUT, "end_date")
+        assert "charged in arrears to 2026-01-31" in error.value.message
+    assert end_plan_instance(instance, date(2026, 1, 30)).end_date == date(2026, 1, 30)
+    assert [amounts(bill(account, process, date(2026, 7, 10)), ARREARS) for _ in range(4)] == [[], [], [], []]
+
+
+def test_an_end_that_nothing_was_charged_to_is_moved_as_often_as_one_likes(acme, process):
+    account = an_account(acme)
+    instance = account.plan_instances.get()
+    bill(account, process, JAN_10)
+    end_plan_instance(instance, JAN_31)
+    end_plan_instance(instance, date(2026, 2, 24))
+    account.refresh_from_db()
+    assert charged(bill(account, process, FEB_10)) == [("Phone", 1, D("16.07"), FEB_10, date(2026, 2, 24))]
