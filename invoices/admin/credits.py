@@ -30,11 +30,9 @@ from billing_site.errors import BillingError
 from invoices.admin.amounts import amount
 from invoices.kinds import LIVE_STATUSES
 from invoices.models import Coupon, CouponRedemption, CouponUse, CreditUse, ServiceCredit, Surcharge
-from invoices.services.coupons import redeem_coupon, withdraw_redemption
+from invoices.services.coupons import check_limits, redeem_coupon, withdraw_redemption
 from invoices.services.extras import credits_with_used
 from invoices.services.service_credits import add_service_credit, expire_service_credit
-
-LAST_DAY_FIRST = _("The last day is before the first.")
 
 
 def with_uses(redemptions: QuerySet[CouponRedemption]) -> QuerySet[CouponRedemption]:
@@ -45,10 +43,8 @@ def with_uses(redemptions: QuerySet[CouponRedemption]) -> QuerySet[CouponRedempt
 class OfClientForm(MasterDataForm):
     """A coupon or surcharge is on its own client's services."""
 
-    guarded: ClassVar = {
-        "coupon_ends_after_start": ("valid_to", LAST_DAY_FIRST),
-        "surcharge_ends_after_start": ("valid_to", LAST_DAY_FIRST),
-    }
+    # The model's own check says it better.
+    guarded: ClassVar = {"coupon_ends_after_start": None, "surcharge_ends_after_start": None}
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}
@@ -140,6 +136,11 @@ class CouponAdmin(OffOrOn, MasterDataAdmin):  # type: ignore[misc]
     list_select_related = ["client"]
     search_fields = ["code", "name"]
     autocomplete_fields = ["client", "services"]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if change:
+            check_limits(obj)
+        super().save_model(request, obj, form, change)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Coupon]:
         coupons: QuerySet[Coupon] = super().get_queryset(request)

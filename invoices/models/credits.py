@@ -6,6 +6,7 @@ invoice gives it back.
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Client, Service
 from accounts.validators import validate_billing_day, validate_currency, validate_significant_digits
+from invoices.calculation import smallest_unit
 from invoices.models.documents import AmountField, Invoice
 
 POSITIVE = [MinValueValidator(0), validate_significant_digits]
@@ -55,6 +57,13 @@ class PercentOrAmount(models.Model):
 
     class Meta:
         abstract = True
+
+    def clean(self) -> None:
+        """An amount is one of its currency, and the last day is not before the first."""
+        if self.valid_to is not None and self.valid_from is not None and self.valid_to < self.valid_from:
+            raise ValidationError({"valid_to": _("The last day is before the first.")})
+        if self.amount is not None and self.currency and self.amount % smallest_unit(self.currency):
+            raise ValidationError({"amount": _("Not in whole smallest units of the currency.")})
 
 
 class Surcharge(PercentOrAmount):

@@ -5,7 +5,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from accounts.fields import AccountField, DayField, LongField, OwnRowField
@@ -26,16 +25,6 @@ class PercentOrAmountSerializer(ClientRowSerializer):
     """A percent, or an amount in a currency; for some services, or for everything."""
 
     services = OwnServicesField(required=False, allow_empty=True)
-
-    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        begins, ends = attrs["valid_from"], attrs.get("valid_to")
-        if ends is not None and ends < begins:
-            raise serializers.ValidationError({"valid_to": [_("The last day is before the first.")]})
-        amount, currency = attrs.get("amount"), attrs.get("currency")
-        if amount is not None and currency and amount != rounded(amount, currency):
-            message = _("%(amount)s is no amount of %(currency)s.") % {"amount": amount, "currency": currency}
-            raise serializers.ValidationError({"amount": [message]})
-        return attrs
 
     @transaction.atomic
     def create(self, validated_data: Mapping[str, Any]) -> Any:

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from django.db.models import Count, Max
+from django.db.models import Count, Max, Q
 
 from accounts.callers import Caller
 from accounts.models import Account, Client
@@ -54,6 +54,21 @@ def _check_redeemable(coupon: Coupon, account: Account, today: date) -> None:
 
 def _closed(coupon: Coupon, why: str) -> BillingError:
     return BillingError(ErrorCode.COUPON_CLOSED, f"coupon {coupon.code}, {why}", field="code")
+
+
+def check_limits(coupon: Coupon) -> None:
+    """A coupon's limits are not lowered below what is used of them already."""
+    last = coupon.redemptions.aggregate(last=Max("redemption_no"))["last"] or 0
+    if coupon.max_redemptions is not None and coupon.max_redemptions < last:
+        raise _below(last, "max_redemptions")
+    live = Q(uses__invoice__status__in=LIVE_STATUSES)
+    most = coupon.redemptions.annotate(used=Count("uses", filter=live)).aggregate(most=Max("used"))["most"] or 0
+    if coupon.cycles is not None and coupon.cycles < most:
+        raise _below(most, "cycles")
+
+
+def _below(used: int, field: str) -> BillingError:
+    return BillingError(ErrorCode.INVALID_INPUT, f"{field}: {used} are used already", field=field)
 
 
 def withdraw_redemption(*, client: Client, redemption_no: int, caller: Caller) -> None:

@@ -184,6 +184,7 @@ def test_a_coupon_is_on_its_own_clients_services(admin_client, acme, strange):
         ({"percent": "0"}, "__all__", "Give a percent from above 0 to 100, or an amount above 0 and its currency."),
         ({"amount": "5"}, "__all__", "Give a percent from above 0 to 100, or an amount above 0 and its currency."),
         ({"valid_to": "2026-01-09"}, "valid_to", "The last day is before the first."),
+        ({"percent": "", "amount": "5.001", "currency": "usd"}, "amount", "Not in whole smallest units of the currency."),
     ],
 )
 def test_what_is_wrong_with_a_coupon_is_said_on_the_form(admin_client, acme, fields, field, message):
@@ -201,6 +202,22 @@ def test_a_coupon_is_added_and_shows_who_redeemed_it_and_how_often_it_was_used(a
     assert '<span class="amount">1</span>' in page
     assert f'href="{add_url(CouponRedemption)}?coupon={coupon.pk}"' in page
     assert "1 of 5" in admin_client.get(list_url(Coupon)).content.decode()
+
+
+def test_the_limits_of_a_coupon_are_not_lowered_below_what_is_used(admin_client, acme, account, process):
+    coupon = a_coupon(acme, cycles=3, max_redemptions=5)
+    for number, one in enumerate([account, an_account(acme)], 1):
+        CouponRedemption.objects.create(coupon=coupon, account=one, redemption_no=number, redeemed_on=JAN_10)
+    for day in (JAN_10, date(2026, 2, 10)):
+        generate_invoice(client=acme, account_no=account.pk, request=BillingRequest(day), caller=process)
+    for limits, field in (({"cycles": "1"}, "cycles"), ({"max_redemptions": "1"}, "max_redemptions")):
+        data = coupon_data(acme, **{"cycles": "3", "max_redemptions": "5", **limits}) | no_rows("redemptions")
+        response = admin_client.post(change_url(coupon), data)
+        assert "are used already" in errors(response)[field][0]
+    data = coupon_data(acme, cycles="2", max_redemptions="2") | no_rows("redemptions")
+    assert admin_client.post(change_url(coupon), data).status_code == 302
+    coupon.refresh_from_db()
+    assert (coupon.cycles, coupon.max_redemptions) == (2, 2)
 
 
 def test_a_coupon_is_redeemed_by_adding_a_redemption(admin_client, admin_user, account):
