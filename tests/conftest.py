@@ -1,5 +1,7 @@
 """The cast: acme bills at once, umbra waits for approval; and the callers who act for them."""
 
+from collections.abc import Iterator
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
@@ -7,6 +9,7 @@ from django.contrib.auth.models import Permission
 from accounts.callers import Caller
 from accounts.keys import create_key
 from accounts.models import Client
+from invoices.audit import run_audits
 from tests.factories import ClientFactory
 
 
@@ -29,6 +32,13 @@ def key_caller(acme: Client) -> Caller:
 @pytest.fixture
 def process(db: None) -> Caller:
     return Caller(process="test")
+
+
+@pytest.fixture
+def audited(db: None) -> Iterator[None]:
+    """Whatever a test does through the services, the audit finds nothing wrong afterwards."""
+    yield
+    assert [report for report in run_audits() if report.findings] == []
 
 
 @pytest.fixture

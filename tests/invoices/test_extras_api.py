@@ -14,8 +14,8 @@ from invoices.models import Coupon, CouponRedemption, OneTimeCharge, ServiceCred
 from invoices.services.coupons import redeem_coupon
 from tests.accounts.test_api import API, create, signed_in, wrong
 from tests.factories import ClientFactory, ServiceFactory, an_account
+from tests.invoices.billing import bill
 from tests.invoices.test_concurrency import at_once
-from tests.invoices.test_rated_invoices import bill
 
 JAN_9, JAN_10, FEB_10, MAR_10 = date(2026, 1, 9), date(2026, 1, 10), date(2026, 2, 10), date(2026, 3, 10)
 

@@ -18,8 +18,8 @@ from invoices.services.one_time_charges import add_one_time_charge, cancel_one_t
 from invoices.services.pending import discard_invoices, regenerate_invoices
 from tests.accounts.test_api import API, create, signed_in, wrong
 from tests.factories import ClientFactory, ServiceFactory, a_plan, an_account
+from tests.invoices.billing import bill
 from tests.invoices.test_concurrency import at_once
-from tests.invoices.test_rated_invoices import bill
 
 JAN_10, JAN_11, FEB_10 = date(2026, 1, 10), date(2026, 1, 11), date(2026, 2, 10)
 PROCESS = Caller(process="test")

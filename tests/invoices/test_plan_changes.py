@@ -17,7 +17,7 @@ from invoices.services import generating
 from invoices.services.generating import generate_invoice
 from tests.accounts.test_api import API, signed_in
 from tests.factories import PlanFactory, a_charge, a_plan, an_account
-from tests.invoices.test_rated_invoices import bill
+from tests.invoices.billing import bill
 
 MAY_15, JUN_15, JUN_27, JUL_15 = date(2026, 5, 15), date(2026, 6, 15), date(2026, 6, 27), date(2026, 7, 15)
 

@@ -18,8 +18,8 @@ from invoices.services.pending import discard_invoices, regenerate_invoices
 from invoices.services.service_credits import add_service_credit, expire_service_credit
 from tests.accounts.test_api import API, create, signed_in, wrong
 from tests.factories import ClientFactory, ServiceFactory, a_plan, an_account
+from tests.invoices.billing import bill
 from tests.invoices.test_concurrency import at_once
-from tests.invoices.test_rated_invoices import bill
 
 JAN_9, JAN_10, FEB_9, FEB_10, MAR_10 = (
     date(2026, 1, 9),

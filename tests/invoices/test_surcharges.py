@@ -8,7 +8,7 @@ import pytest
 from invoices.models import Coupon, Surcharge
 from tests.accounts.test_api import API, create, signed_in, wrong
 from tests.factories import ServiceFactory, TaxRateFactory, a_plan, an_account
-from tests.invoices.test_rated_invoices import bill
+from tests.invoices.billing import bill
 
 JAN_10, FEB_10, MAR_10 = date(2026, 1, 10), date(2026, 2, 10), date(2026, 3, 10)
 
