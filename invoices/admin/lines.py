@@ -22,8 +22,9 @@ class LineFigures:
     """A line's figures, shared by the lines of an invoice and the page of a line."""
 
     @admin.display(description=_("explanation"))
-    def story(self, line: InvoiceLine) -> SafeString | str:
-        return format_html_join(SafeString("<br>"), "{}", ((part,) for part in story_of(line))) or "-"
+    def story(self, line: InvoiceLine) -> SafeString:
+        parts = [line.get_line_type_display(), *story_of(line)]
+        return format_html_join(SafeString("<br>"), "{}", ((part,) for part in parts))
 
     @admin.display(description=_("period"))
     def period(self, line: InvoiceLine) -> SafeString:
