@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from decimal import Decimal
 from typing import Any, NoReturn, cast
 
 from django import forms
@@ -36,6 +37,16 @@ class LongField(serializers.Field):
 
     def to_representation(self, value: int) -> int:
         return value
+
+
+class DigitsField(serializers.DecimalField):
+    """A number written with the digits 0 to 9: `Decimal` itself also takes 1_000 and the digits of other scripts."""
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if isinstance(data, str) and not re.fullmatch(r"[-+.0-9Ee]*", data):
+            self.fail("invalid")
+        number: Decimal = super().to_internal_value(data)
+        return number
 
 
 class TrueFalseField(serializers.BooleanField):

@@ -149,7 +149,7 @@ def ended_through(dates: InstanceDates, bill_date: date, bill_day: int) -> date:
     day belongs to its last cycle.
     """
     if dates.end is not None and dates.end < bill_date:
-        return bill_date - ONE_DAY
+        return date.max
     if bill_date <= dates.start:
         return dates.start - ONE_DAY
     return cycle_of(bill_date, dates.start, bill_day, dates.interval).start - ONE_DAY

@@ -12,7 +12,7 @@ from django.db.models import Prefetch
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
-from accounts.fields import AccountField, DayField, LongField, OwnRowField, TrueFalseField
+from accounts.fields import AccountField, DayField, DigitsField, LongField, OwnRowField, TrueFalseField
 from accounts.models import (
     Account,
     Contact,
@@ -47,6 +47,7 @@ class RowSerializer(serializers.ModelSerializer):
         **serializers.ModelSerializer.serializer_field_mapping,
         models.BooleanField: TrueFalseField,
         models.DateField: DayField,
+        models.DecimalField: DigitsField,
     }
 
     def create(self, validated_data: Mapping[str, Any]) -> Any:
@@ -117,7 +118,7 @@ class ServiceSerializer(ClientRowSerializer):
 class TierSerializer(RowSerializer):
     """A band. `to_unit` is where the next one begins; it may be given, and must then be that."""
 
-    to_unit = serializers.DecimalField(max_digits=15, decimal_places=4, required=False, allow_null=True)
+    to_unit = DigitsField(max_digits=15, decimal_places=4, required=False, allow_null=True)
 
     class Meta:
         model = RateTier
@@ -178,7 +179,7 @@ class PlanChargeSerializer(RowSerializer):
     """A charge with its list prices: `rates`, or for one rate in the plan's `currency` just `rate_per_unit`."""
 
     service = OwnRowField(queryset=Service.objects)
-    rate_per_unit = serializers.DecimalField(
+    rate_per_unit = DigitsField(
         max_digits=20,
         decimal_places=10,
         min_value=Decimal(0),
@@ -267,6 +268,7 @@ class EndArguments(serializers.Serializer):
 class PlanInstanceSerializer(RowSerializer):
     acct_no = AccountField(source="account", queryset=Account.objects)
     plan = OwnRowField(queryset=Plan.objects)
+    billed_through = DayField(required=False, allow_null=True)
     prices = OwnPriceSerializer(many=True, required=False, source="own_rates")
 
     class Meta:

@@ -57,6 +57,9 @@ def assign_plan(
     account = lock_account(account.pk)
     if plan.client_id != account.client_id:
         raise BillingError(ErrorCode.NO_DATA, f"plan {plan.pk}", field="plan")
+    if billed_through is not None and billed_through < start_date:
+        detail = f"billed_through: the plan begins on {start_date}"
+        raise BillingError(ErrorCode.INVALID_INPUT, detail, field="billed_through")
     prices = prices or {}
     _check_offered(plan, account.currency, prices)
     instance = PlanInstance(

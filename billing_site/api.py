@@ -104,7 +104,13 @@ def _answer(
     status: int | None = None,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    body: dict[str, Any] = {"error_code": error.code.number, "error_msg": error.message, "errors": messages}
+    errors = {_writable(name): [_writable(text) for text in texts] for name, texts in messages.items()}
+    body: dict[str, Any] = {"error_code": error.code.number, "error_msg": _writable(error.message), "errors": errors}
     if error.third_party_errors:
         body["third_party_errors"] = list(error.third_party_errors)
     return Response(body, status=status or error.code.http_status, headers=headers)
+
+
+def _writable(text: str) -> str:
+    """A message may quote a value that JSON can carry and UTF-8 cannot: half of a surrogate pair."""
+    return text.encode("utf-8", "replace").decode("utf-8")

@@ -33,7 +33,7 @@ from invoices.plan.drafts import Lines  # noqa: E402
 from invoices.plan.facts import BillingRequest  # noqa: E402
 from invoices.services.facts import read_facts  # noqa: E402
 from invoices.services.generating import generate_invoices  # noqa: E402
-from invoices.services.instance_facts import read_instances  # noqa: E402
+from invoices.services.instance_facts import UsageReading, read_instances  # noqa: E402
 from invoices.services.planning import preview_invoices  # noqa: E402
 
 START = date(2026, 1, 1)
@@ -199,7 +199,7 @@ def measure_usage(client: Client) -> None:
             cursor.fetchall()
 
     def rate() -> None:
-        for instances in read_instances(states, (), all_usage=False).values():
+        for instances in read_instances(states, (), UsageReading()).values():
             lines = Lines("usd")
             for instance in instances:
                 due = list(arrears_due(instance.dates, NEXT, 1, START))

@@ -96,7 +96,10 @@ def _at(units: Decimal | None, rate: Decimal | None) -> str:
 
 
 def uses(document: Document) -> Iterator[str]:
-    """Each coupon line has its use, each service credit line its use of just its amount, and no use is of another line."""
+    """Each coupon line has its use, each service credit line its use of just its amount, and no use is of another line.
+
+    A discarded document's coupon may have been withdrawn since, and then has no use any more.
+    """
     lines = {line.line_no: line for line in document.lines}
     for coupon in document.holdings.coupons:
         if not _is_of_type(lines.get(coupon.line_no), LineType.COUPON):
@@ -112,7 +115,8 @@ def uses(document: Document) -> Iterator[str]:
             )
     used = Counter([one.line_no for one in document.holdings.coupons] + [one.line_no for one in document.holdings.credits])
     for line in document.lines:
-        if line.line_type in CREDIT_TYPES and used[line.line_no] != 1:
+        withdrawn = line.line_type == LineType.COUPON and not document.is_live and not used[line.line_no]
+        if line.line_type in CREDIT_TYPES and used[line.line_no] != 1 and not withdrawn:
             yield f"line {line.line_no} shows {used[line.line_no]} uses of a coupon or credit"
 
 

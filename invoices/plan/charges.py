@@ -14,7 +14,7 @@ from invoices.calculation import HUNDRED, WHOLE, ZERO, Share, exact_share, line_
 from invoices.kinds import LineType
 from invoices.plan.drafts import Lines, UsageClaim
 from invoices.plan.facts import ChargeFacts, InstanceFacts, OrderFacts, ServiceFacts, SurchargeFacts, UsageTotal
-from invoices.plan.rating import RatedCharge, rated, shown, single_rate, unused
+from invoices.plan.rating import Billed, RatedCharge, rated, rated_late, shown, single_rate, unused
 
 
 class Price(NamedTuple):
@@ -86,12 +86,11 @@ def add_usage(
         number = charge.service.service_no
         usage = [one for one in instance.usage if one.service_no == number and one.day <= through]
         used = _by_cycle(instance, usage, bill_day)
-        billed = _by_cycle(instance, [one for one in instance.billed_usage if one.service_no == number], bill_day)
+        billed = _billed_by_cycle(instance, number, bill_day)
         for end in sorted({*used, *due}):
             cycle = due.get(end) or used[end].cycle
             units = used[end].units if end in used else ZERO
-            late_after = None if end in due else billed[end].units if end in billed else ZERO
-            _add_usage_of(lines, instance, charge, cycle, units, late_after)
+            _add_usage_of(lines, instance, charge, cycle, units, None if end in due else billed[end])
         if usage:
             newest, records = max(one.last_record for one in usage), sum(one.records for one in usage)
             claims.append(UsageClaim(instance.plan_instance_no, number, through, newest, records))
@@ -106,6 +105,17 @@ def _by_cycle(instance: InstanceFacts, usage: Iterable[UsageTotal], bill_day: in
     return {cycle.end: CycleUnits(cycle, sum_) for cycle, sum_ in units.items()}
 
 
+def _billed_by_cycle(instance: InstanceFacts, service_no: int, bill_day: int) -> dict[date, Billed]:
+    """What invoices have charged for each cycle, by the cycle's last day."""
+    billed: dict[date, Billed] = defaultdict(Billed)
+    for one in instance.billed_usage:
+        if one.service_no == service_no:
+            end = cycle_to_end(instance, one.day, bill_day).end
+            before = billed[end]
+            billed[end] = Billed(before.units + one.units, before.amount + one.amount, before.adjustment + one.adjustment)
+    return billed
+
+
 def cycle_to_end(instance: InstanceFacts, day: date, bill_day: int) -> Period:
     """The cycle of a day, cut where the plan instance ends; of a later day, its last one."""
     dates = instance.dates
@@ -118,16 +128,19 @@ def share_of(cycle: Period) -> Share:
 
 
 def _add_usage_of(
-    lines: Lines, instance: InstanceFacts, charge: ChargeFacts, cycle: Period, units: Decimal, billed: Decimal | None
+    lines: Lines, instance: InstanceFacts, charge: ChargeFacts, cycle: Period, units: Decimal, billed: Billed | None
 ) -> None:
     price = price_on(charge, lines.currency, cycle.start)
-    if units:
-        amounts = rated(price.rates, units, lines.currency, bounds_share=share_of(cycle), billed=billed)
-    else:
-        amounts = unused(price.rates, share_of(cycle), lines.currency)
-    story = [f"flat fee, {shown_units(units)} units were used"] if price.rates.model == RateModel.FLAT else []
+    share, story = share_of(cycle), []
+    if price.rates.model == RateModel.FLAT:
+        story.append(f"flat fee, {shown_units(units)} units were used")
     if billed is not None:
-        story.append(f"late usage, {shown_units(billed)} units were billed before")
+        amounts = rated_late(price.rates, units, billed, lines.currency, share)
+        story.append(f"late usage, {shown_units(billed.units)} units were billed before")
+    elif units:
+        amounts = rated(price.rates, units, lines.currency, bounds_share=share)
+    else:
+        amounts = unused(price.rates, share, lines.currency)
     _add_rated(lines, instance, charge, cycle, price, amounts, explanation="; ".join(story))
 
 

@@ -39,6 +39,16 @@ class UsageTotal(NamedTuple):
     last_record: int
 
 
+class BilledUsage(NamedTuple):
+    """What an invoice has charged for the usage of a service from a day on: units at rates, or what a bound has added."""
+
+    service_no: int
+    day: date
+    units: Decimal
+    amount: Decimal
+    adjustment: Decimal
+
+
 class InstanceFacts(NamedTuple):
     """A plan instance. `usage` is not on an invoice yet; `billed_usage` is, in cycles of which more usage came in late."""
 
@@ -49,7 +59,7 @@ class InstanceFacts(NamedTuple):
     po_num: str
     charges: tuple[ChargeFacts, ...]
     usage: tuple[UsageTotal, ...] = ()
-    billed_usage: tuple[UsageTotal, ...] = ()
+    billed_usage: tuple[BilledUsage, ...] = ()
 
 
 class OrderFacts(NamedTuple):

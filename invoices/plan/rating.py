@@ -47,36 +47,58 @@ class Bounds(NamedTuple):
         return amount if self.maximum is None else min(amount, self.maximum)
 
 
-def rated(
-    rates: Rates,
-    units: Decimal,
-    currency: str,
-    *,
-    share: Share = WHOLE,
-    bounds_share: Share = WHOLE,
-    billed: Decimal | None = None,
-) -> RatedCharge:
-    """The amount of some units in a period. `share` prorates the amounts, `bounds_share` the minimum and the maximum.
+class Billed(NamedTuple):
+    """What invoices have charged for a period already: units and their amounts, and what was added or taken off for a bound."""
 
-    `billed` are the units of the same period that an earlier invoice has charged already: these ones come on top of them,
-    in the bands where they stopped, and are charged what the period then costs more.
-    """
-    before = billed or ZERO
-    if before + units > LARGEST_AMOUNT:
-        raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, f"{before + units:f} units")
-    bounds = _bounds(rates, bounds_share, currency)
-    parts = tuple(_parts(rates, before, before + units, currency, share))
-    already = total(part.amount for part in _parts(rates, ZERO, before, currency, share)) if before else ZERO
-    raw = total(part.amount for part in parts)
-    due = bounds.hold(already + raw) - (ZERO if billed is None else bounds.hold(already))
-    return RatedCharge(parts, due - raw, *_reason(bounds, already + raw, due - raw, currency))
+    units: Decimal = ZERO
+    amount: Decimal = ZERO
+    adjustment: Decimal = ZERO
+
+
+def rated(rates: Rates, units: Decimal, currency: str, *, share: Share = WHOLE, bounds_share: Share = WHOLE) -> RatedCharge:
+    """The amount of some units in a period. `share` prorates the amounts, `bounds_share` the minimum and the maximum."""
+    parts = tuple(_parts(rates, ZERO, units, currency, share))
+    return _held(parts, _bounds(rates, bounds_share, currency), currency)
 
 
 def unused(rates: Rates, share: Share, currency: str) -> RatedCharge:
     """What a period costs in which nothing was used: its minimum, and no fee."""
-    bounds = _bounds(rates, share, currency)
-    due = bounds.hold(ZERO)
-    return RatedCharge((), due, *_reason(bounds, ZERO, due, currency))
+    return _held((), _bounds(rates, share, currency), currency)
+
+
+def rated_late(rates: Rates, units: Decimal, billed: Billed, currency: str, bounds_share: Share = WHOLE) -> RatedCharge:
+    """The amount of units that come in after their period was billed, on top of what was charged for it.
+
+    Tiered: in the bands where the billed units stopped. Volume: at the rate of the band that all units of the period reach,
+    while what was billed keeps its rate. Where a minimum was charged, they are within it first; with what was charged they do
+    not go above the maximum.
+    """
+    bounds = _bounds(rates, bounds_share, currency)
+    parts = tuple(_parts(rates, billed.units, billed.units + units, currency, WHOLE))
+    raw = total(part.amount for part in parts)
+    within = min(max(billed.adjustment, ZERO), raw)
+    due = raw - within
+    room = due if bounds.maximum is None else max(bounds.maximum - billed.amount - billed.adjustment, ZERO)
+    if room < due:
+        return RatedCharge(parts, room - raw, "maximum", _above(bounds, currency))
+    if within:
+        return RatedCharge(parts, -within, "minimum", "within the minimum that was charged before")
+    return RatedCharge(parts)
+
+
+def _held(parts: tuple[RatedPart, ...], bounds: Bounds, currency: str) -> RatedCharge:
+    """Parts with what brings their sum into its bounds."""
+    raw = total(part.amount for part in parts)
+    due = bounds.hold(raw)
+    if due < raw:
+        return RatedCharge(parts, due - raw, "maximum", _above(bounds, currency))
+    if due > raw:
+        return RatedCharge(parts, due - raw, "minimum", f"up to the minimum of {shown(due, currency)}")
+    return RatedCharge(parts)
+
+
+def _above(bounds: Bounds, currency: str) -> str:
+    return f"above the maximum of {shown(bounds.maximum or ZERO, currency)}"
 
 
 def _bounds(rates: Rates, share: Share, currency: str) -> Bounds:
@@ -84,21 +106,10 @@ def _bounds(rates: Rates, share: Share, currency: str) -> Bounds:
     return Bounds(least, most)
 
 
-def _reason(bounds: Bounds, amount: Decimal, adjustment: Decimal, currency: str) -> tuple[str, str]:
-    """Which bound asks for an adjustment, and why."""
-    if not adjustment:
-        return "", ""
-    if bounds.maximum is not None and amount > bounds.maximum:
-        return "maximum", f"above the maximum of {shown(bounds.maximum, currency)}"
-    minimum = shown(bounds.minimum or ZERO, currency)
-    return (
-        "minimum",
-        f"up to the minimum of {minimum}" if adjustment > 0 else f"within the minimum of {minimum}, charged before",
-    )
-
-
 def _parts(rates: Rates, start: Decimal, end: Decimal, currency: str, share: Share) -> Iterator[RatedPart]:
     """The units above `start` through `end` of a period, of which `start` units may be billed already."""
+    if end > LARGEST_AMOUNT:
+        raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, f"{end:f} units")
     for units, band in _units_by_band(rates, start, end):
         yield RatedPart(units, band, line_amount(band.rate, units, share, currency))
 

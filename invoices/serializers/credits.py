@@ -20,6 +20,11 @@ class OwnServicesField(serializers.ManyRelatedField):
     def __init__(self, **options: Any) -> None:
         super().__init__(child_relation=OwnRowField(queryset=Service.objects), **options)
 
+    def to_internal_value(self, data: Any) -> list[Service]:
+        if not isinstance(data, list):
+            self.fail("not_a_list", input_type=type(data).__name__)
+        return list(super().to_internal_value(data))
+
 
 class PercentOrAmountSerializer(ClientRowSerializer):
     """A percent, or an amount in a currency; for some services, or for everything."""

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
-from accounts.fields import LongField
+from accounts.fields import DigitsField, LongField
 from accounts.input_errors import messages_by_field, refusal_of, wrong_inputs
 from accounts.models import Client
 from accounts.validators import validate_billing_day
@@ -27,8 +27,8 @@ from invoices.services.usage_targets import UsageRecord
 ISO_8601 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?")
 
 
-class UsedUnitsField(serializers.DecimalField):
-    """More than no units, written with the digits 0 to 9: `Decimal` itself also takes 1_000 and the digits of other scripts."""
+class UsedUnitsField(DigitsField):
+    """More than no units."""
 
     default_error_messages = {"none": _("There must be more than 0 units.")}
 
@@ -36,8 +36,6 @@ class UsedUnitsField(serializers.DecimalField):
         super().__init__(max_digits=15, decimal_places=4, max_value=MOST_UNITS, **options)
 
     def to_internal_value(self, data: Any) -> Decimal:
-        if isinstance(data, str) and not re.fullmatch(r"[-+.0-9Ee]*", data):
-            self.fail("invalid")
         units = super().to_internal_value(data)
         if units <= 0:
             self.fail("none")

@@ -45,6 +45,12 @@ def _lock_failures_as_refusals() -> Iterator[None]:
         raise BillingError(ErrorCode.IN_PROGRESS) from error
 
 
+def check_will_be_billed(account: Account) -> None:
+    """What comes in for an account whose plans are all billed to their ends would wait for ever: no cycle of it is due."""
+    if account.last_bill_date is not None and account.next_bill_date is None:
+        raise BillingError(ErrorCode.NO_BILLABLE_PLAN, "all plans are billed to their ends", field="acct_no")
+
+
 def billing_changed(account: Account) -> None:
     """What the account is billed for has changed, so that an invoice planned before is not recorded. Under its lock."""
     account.billing_version += 1

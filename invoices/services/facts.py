@@ -13,7 +13,7 @@ from invoices.kinds import InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan.facts import AccountFacts, BillingState
 from invoices.services.extras import read_coupons, read_credits, read_orders, read_surcharges, with_extras
-from invoices.services.instance_facts import read_instances
+from invoices.services.instance_facts import UsageReading, read_instances
 from invoices.tax_engines.protocol import TaxAddress
 
 STATE_FIELDS = (
@@ -59,7 +59,12 @@ class Facts(NamedTuple):
 
 
 def read_facts(
-    client: Client, account_nos: Collection[int], replacing: Collection[int] = (), *, past_pending: bool = False
+    client: Client,
+    account_nos: Collection[int],
+    replacing: Collection[int] = (),
+    *,
+    alt_bill_day: int | None = None,
+    past_pending: bool = False,
 ) -> Facts:
     """The facts of a client's accounts. Invoices in `replacing` are about to be discarded, and count as if they were.
 
@@ -76,7 +81,7 @@ def read_facts(
     documents = _documents(list(states), replacing)
     if past_pending:
         states = {number: _past_pending(state, documents.get(number, Documents())) for number, state in states.items()}
-    instances = read_instances(states, replacing, all_usage=past_pending)
+    instances = read_instances(states, replacing, UsageReading(alt_bill_day, all_days=past_pending))
     surcharges = read_surcharges(client)
     orders = read_orders([row[0] for row in rows if row[width + 2]], replacing)
     coupons = read_coupons([row[0] for row in rows if row[width + 3]], replacing)

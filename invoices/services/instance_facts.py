@@ -1,9 +1,9 @@
 """Reading the plan instances of many accounts: their dates, what their plans charge at which prices, and their usage."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import FilteredRelation, Q
 
@@ -15,7 +15,7 @@ from accounts.services import DATE_COLUMNS, instances_with_dates
 from invoices.calculation import ZERO
 from invoices.plan.charges import cycle_to_end
 from invoices.plan.facts import BillingState, ChargeFacts, InstanceFacts, ServiceFacts, UsageTotal
-from invoices.services.usage_rows import billed_usage, unbilled_usage
+from invoices.services.usage_rows import Limit, billed_usage, unbilled_usage
 
 SERVICE_COLUMNS = (
     "service_id",
@@ -41,8 +41,15 @@ RATE_COLUMNS = (
 Prices = dict[int, tuple[Rates, ...]]
 
 
+class UsageReading(NamedTuple):
+    """Which usage is read: by the alternate bill day that is asked for, and up to the bill date or of all days."""
+
+    alt_bill_day: int | None = None
+    all_days: bool = False
+
+
 def read_instances(
-    states: Mapping[int, BillingState], replacing: Collection[int], *, all_usage: bool
+    states: Mapping[int, BillingState], replacing: Collection[int], reading: UsageReading
 ) -> dict[int, list[InstanceFacts]]:
     """The plan instances of accounts, by account: three queries, and for accounts that are charged by usage one or two more."""
     rows = list(
@@ -64,7 +71,7 @@ def read_instances(
                 _at_own_prices(charges.get(plan_no, {}), own.get(number)),
             )
         )
-    return _with_usage(states, instances, replacing, all_usage)
+    return _with_usage(states, instances, replacing, reading)
 
 
 def _charges(plan_nos: Collection[int]) -> dict[int, dict[int, ChargeFacts]]:
@@ -128,35 +135,54 @@ def _at_own_prices(charges: Mapping[int, ChargeFacts], own: Prices | None) -> tu
     return tuple(charge._replace(own=own.get(charge_no, ())) for charge_no, charge in charges.items())
 
 
+class Metered(NamedTuple):
+    """A plan instance that is charged by usage, and the bill day by which its cycles are counted."""
+
+    instance: InstanceFacts
+    state: BillingState
+    bill_day: int | None
+
+    def in_one_cycle(self, first: date, last: date) -> bool:
+        if self.bill_day is None:
+            return False
+        return cycle_to_end(self.instance, first, self.bill_day) == cycle_to_end(self.instance, last, self.bill_day)
+
+    @property
+    def has_ended(self) -> bool:
+        """By the bill date of its account's next cycle."""
+        end, bill_date = self.instance.dates.end, self.state.next_bill_date
+        return end is not None and bill_date is not None and end < bill_date
+
+    def late_from(self, usage: Iterable[UsageTotal]) -> date | None:
+        """The first day of the cycles that late usage belongs to."""
+        if self.bill_day is None or self.state.arrears_due_from is None:
+            return None
+        cycles = [cycle_to_end(self.instance, total.day, self.bill_day) for total in usage]
+        return min((cycle.start for cycle in cycles if cycle.end < self.state.arrears_due_from), default=None)
+
+
 def _with_usage(
     states: Mapping[int, BillingState],
     instances: dict[int, list[InstanceFacts]],
     replacing: Collection[int],
-    all_usage: bool,
+    reading: UsageReading,
 ) -> dict[int, list[InstanceFacts]]:
     """Plan instances that are charged by usage, with the usage that waits; and of cycles that are billed already, what was."""
     metered = {
-        one.plan_instance_no: (one, states[account_no])
+        one.plan_instance_no: Metered(one, states[account_no], reading.alt_bill_day or states[account_no].bill_day)
         for account_no, mine in instances.items()
         for one in mine
-        if _is_metered(one)
+        if any(charge.line_type == ChargeType.USAGE for charge in one.charges)
     }
     if not metered:
         return instances
-
-    def in_one_cycle(instance_no: int, first: date, last: date) -> bool:
-        instance, state = metered[instance_no]
-        if state.bill_day is None:
-            return False
-        return cycle_to_end(instance, first, state.bill_day) == cycle_to_end(instance, last, state.bill_day)
-
-    bill_dates = [state.next_bill_date for state in states.values() if state.next_bill_date is not None]
-    usage = unbilled_usage(metered, replacing, None if all_usage else max(bill_dates, default=None), in_one_cycle)
-    late = {
-        number: span
-        for number, (instance, state) in metered.items()
-        if (span := _late_span(instance, usage.get(number, ()), state)) is not None
-    }
+    usage = unbilled_usage(
+        metered,
+        replacing,
+        None if reading.all_days else _limit(metered),
+        lambda number, first, last: metered[number].in_one_cycle(first, last),
+    )
+    late = {number: day for number, days in usage.items() if (day := metered[number].late_from(days)) is not None}
     billed = billed_usage(late, replacing) if late else {}
     return {
         account_no: [
@@ -164,22 +190,13 @@ def _with_usage(
                 usage=tuple(usage.get(one.plan_instance_no, ())),
                 billed_usage=tuple(billed.get(one.plan_instance_no, ())),
             )
-            if one.plan_instance_no in usage
-            else one
             for one in mine
         ]
         for account_no, mine in instances.items()
     }
 
 
-def _is_metered(instance: InstanceFacts) -> bool:
-    return any(charge.line_type == ChargeType.USAGE for charge in instance.charges)
-
-
-def _late_span(instance: InstanceFacts, usage: Sequence[UsageTotal], state: BillingState) -> tuple[date, date] | None:
-    """The first and last day of the cycles that late usage belongs to."""
-    if state.arrears_due_from is None or state.bill_day is None:
-        return None
-    cycles = [cycle_to_end(instance, total.day, state.bill_day) for total in usage]
-    late = [cycle for cycle in cycles if cycle.end < state.arrears_due_from]
-    return (min(cycle.start for cycle in late), max(cycle.end for cycle in late)) if late else None
+def _limit(metered: Mapping[int, Metered]) -> Limit | None:
+    """The latest bill date of the batch."""
+    bill_dates = [one.state.next_bill_date for one in metered.values() if one.state.next_bill_date is not None]
+    return Limit(max(bill_dates), [number for number, one in metered.items() if one.has_ended]) if bill_dates else None

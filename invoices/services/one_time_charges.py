@@ -10,7 +10,7 @@ from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import WHOLE, line_amount
 from invoices.models import OneTimeCharge
-from invoices.services.account_acts import account_act, billing_changed
+from invoices.services.account_acts import account_act, billing_changed, check_will_be_billed
 
 ADDED, CHANGED, CANCELLED, REFUSED = "order.added", "order.changed", "order.cancelled", "order.refused"
 TERMS = ("service_id", "description", "units", "rate_per_unit", "charge_date", "po_num")
@@ -36,6 +36,7 @@ def add_one_time_charge(
     one under that id is refused (90013).
     """
     with account_act(client, account_no, caller, REFUSED) as account:
+        check_will_be_billed(account)
         order = OneTimeCharge(
             account=account,
             service=service,

@@ -22,12 +22,17 @@ def preview_invoices(
 
     In the order of the account numbers. Not even an event is written. Pending invoices in `replacing` are taken as discarded.
     """
-    facts = read_facts(client, account_nos, replacing)
+    facts = read_facts(client, account_nos, replacing, alt_bill_day=_day_of_month(request.alt_bill_day))
     outcomes = [_planned(number, facts.accounts.get(number), request) for number in sorted(set(account_nos))]
     plans = [outcome.plan for outcome in outcomes if outcome.plan is not None and outcome.plan.lines]
     quotes = quote_taxes(client, plans, facts.contacts, facts.locations)
     quoted = {plan.account_no: quote for plan, quote in zip(plans, quotes, strict=True)}
     return [_taxed(outcome, quoted.get(outcome.account_no or 0)) for outcome in outcomes]
+
+
+def _day_of_month(alt_bill_day: int | None) -> int | None:
+    """An alternate bill day that is none is refused when the account is planned, not when it is read."""
+    return alt_bill_day if alt_bill_day is not None and 1 <= alt_bill_day <= 31 else None
 
 
 def _planned(account_no: int, facts: AccountFacts | None, request: BillingRequest) -> Outcome:

@@ -3,31 +3,44 @@
 from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
+from typing import NamedTuple
 
 from django.db.models import Count, Max, Min, Q, QuerySet
 
+from accounts.models import PlanInstance
 from accounts.storage import ExactSum, assign_rows
-from invoices.models import Usage
+from invoices.calculation import ZERO
+from invoices.kinds import LIVE_STATUSES, LineType
+from invoices.models import InvoiceLine, Usage
 from invoices.plan.drafts import UsageClaim
-from invoices.plan.facts import UsageTotal
+from invoices.plan.facts import BilledUsage, UsageTotal
+
+
+class Limit(NamedTuple):
+    """Usage before a day; of plan instances that have ended, all: it belongs to their last cycle, whenever it is dated."""
+
+    before: date
+    ended: Collection[int]
+
 
 InOneCycle = Callable[[int, date, date], bool]
 
 
 def unbilled_usage(
-    instance_nos: Collection[int], replacing: Collection[int], before: date | None, in_one_cycle: InOneCycle
+    instance_nos: Collection[int], replacing: Collection[int], limit: Limit | None, in_one_cycle: InOneCycle
 ) -> dict[int, list[UsageTotal]]:
     """The usage of plan instances that no invoice holds. What invoices in `replacing` hold counts as free.
 
     One pass adds up all of an instance's usage of a service. Where its first and last day lie in one cycle, as they nearly
-    always do, that is all there is to know; else it is read day by day. `before` leaves out that day and later ones: for a
-    batch the latest bill date, so that accounts which are far behind do not read months that they cannot bill yet.
+    always do, that is all there is to know; else it is read day by day. A limit keeps accounts that are far behind from
+    reading months that they cannot bill yet.
     """
     free = Q(invoice__isnull=True)
     if replacing:
         free |= Q(invoice__in=replacing)
     rows = Usage.objects.filter(free, plan_instance__in=instance_nos)
-    rows = rows if before is None else rows.filter(used_on__lt=before)
+    if limit is not None:
+        rows = rows.filter(Q(used_on__lt=limit.before) | Q(plan_instance__in=limit.ended))
     sums = rows.order_by().values_list("plan_instance_id", "service_id")
     totals: dict[int, list[UsageTotal]] = defaultdict(list)
     spread = set()
@@ -41,18 +54,24 @@ def unbilled_usage(
     return {**totals, **_by_day(rows.filter(plan_instance__in=spread))} if spread else totals
 
 
-def billed_usage(spans: Mapping[int, tuple[date, date]], replacing: Collection[int]) -> dict[int, list[UsageTotal]]:
-    """The usage that invoices hold of plan instances, each between two days, by day."""
-    rows = Usage.objects.filter(
-        plan_instance__in=spans,
-        invoice__isnull=False,
-        used_on__gte=min(start for start, _ in spans.values()),
-        used_on__lte=max(end for _, end in spans.values()),
+def billed_usage(late_from: Mapping[int, date], replacing: Collection[int]) -> dict[int, list[BilledUsage]]:
+    """What live invoices have charged for the usage of plan instances, each from the first day of a cycle on."""
+    rows = InvoiceLine.objects.filter(
+        invoice__account__in=PlanInstance.objects.filter(pk__in=late_from).values("account"),
+        invoice__status__in=LIVE_STATUSES,
+        line_type=LineType.USAGE,
+        plan_instance__in=late_from,
     ).exclude(invoice__in=replacing)
-    return {
-        number: [day for day in days if spans[number][0] <= day.day <= spans[number][1]]
-        for number, days in _by_day(rows).items()
-    }
+    billed: dict[int, list[BilledUsage]] = defaultdict(list)
+    for instance_no, service_no, day, units, amount in rows.order_by("pk").values_list(
+        "plan_instance_id", "service_id", "period_start", "units", "amount"
+    ):
+        if instance_no is None or service_no is None or day is None or day < late_from[instance_no]:
+            continue
+        # A line without units is what a bound has added or taken off.
+        sums = (ZERO, ZERO, amount) if units is None else (units, amount, ZERO)
+        billed[instance_no].append(BilledUsage(service_no, day, *sums))
+    return billed
 
 
 def _by_day(rows: QuerySet[Usage]) -> dict[int, list[UsageTotal]]:

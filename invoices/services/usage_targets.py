@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db.models import Q, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
 from accounts.kinds import ChargeType
 from accounts.models import Account, Client, PlanCharge, PlanInstance, Service
@@ -59,11 +59,13 @@ class Named(NamedTuple):
 
 
 class Metered(NamedTuple):
-    """A plan instance whose plan charges for the usage of a service, with its first and last day."""
+    """A plan instance whose plan charges for the usage of a service, with its first and last day; and whether a cycle of its
+    account is due some day."""
 
     plan_instance_no: int
     start: date
     end: date | None
+    will_be_billed: bool
 
     def runs_on(self, day: date) -> bool:
         return self.start <= day and (self.end is None or day <= self.end)
@@ -87,6 +89,9 @@ class Targets(NamedTuple):
             who = f"no plan of account {account_no} charges" if asked is None else f"plan instance {asked} does not charge"
             field = "client_service_id" if record.service is None else "service"
             raise BillingError(ErrorCode.USAGE_NOT_CHARGED, f"{who} for the usage of service {service_no}", field=field)
+        if not any(one.will_be_billed for one in metered):
+            why = f"all plans of account {account_no} are billed to their ends"
+            raise BillingError(ErrorCode.USAGE_NOT_CHARGED, why, field="acct_no" if record.acct_no else "client_acct_id")
         running = [one.plan_instance_no for one in metered if one.runs_on(used_on)]
         if not running:
             raise BillingError(ErrorCode.USAGE_NOT_CHARGED, _why_not_on(used_on, metered), field="used_at")
@@ -110,6 +115,12 @@ def _why_not_on(day: date, metered: Sequence[Metered]) -> str:
     return f"{day} is between two plans: one ended on {max(end for end in ends if end < day)}"
 
 
+WILL_BE_BILLED = ExpressionWrapper(
+    Q(account__last_bill_date=None) | Q(account__next_bill_date__isnull=False), output_field=BooleanField()
+)
+"""Usage of an account whose plans are all billed to their ends would wait for ever."""
+
+
 def read_targets(client: Client, records: Sequence[UsageRecord]) -> Targets:
     """Four queries, however many records."""
     accounts = _named(
@@ -127,7 +138,8 @@ def read_targets(client: Client, records: Sequence[UsageRecord]) -> Targets:
     instances = list(
         PlanInstance.objects.filter(account__in=accounts.numbers)
         .order_by("pk")
-        .values_list("account_id", "pk", "plan_id", "start_date", "end_date")
+        .annotate(will_be_billed=WILL_BE_BILLED)
+        .values_list("account_id", "pk", "plan_id", "start_date", "end_date", "will_be_billed")
     )
     charged: dict[int, list[int]] = defaultdict(list)
     for plan_no, service_no in PlanCharge.objects.filter(
@@ -135,9 +147,9 @@ def read_targets(client: Client, records: Sequence[UsageRecord]) -> Targets:
     ).values_list("plan_id", "service_id"):
         charged[plan_no].append(service_no)
     metered: dict[tuple[int, int], list[Metered]] = defaultdict(list)
-    for account_no, number, plan_no, start, end in instances:
+    for account_no, number, plan_no, start, end, will_be_billed in instances:
         for service_no in charged.get(plan_no, ()):
-            metered[account_no, service_no].append(Metered(number, start, end))
+            metered[account_no, service_no].append(Metered(number, start, end, will_be_billed))
     return Targets(accounts, services, frozenset((account_no, number) for account_no, number, *_ in instances), metered)
 
 

@@ -236,7 +236,7 @@ def test_cycles_are_charged_in_arrears_once_they_have_ended(dates, bill_date, du
     [
         (in_arrears(JAN_10), FEB_10, FEB_9),
         (in_arrears(JAN_10), date(2026, 2, 20), FEB_9),
-        (in_arrears(JAN_10, date(2026, 1, 20)), FEB_10, FEB_9),
+        (in_arrears(JAN_10, date(2026, 1, 20)), FEB_10, date.max),
         (in_arrears(JAN_10, None, None, 3), MAR_10, date(2026, 1, 9)),
         (in_arrears(JAN_10), JAN_10, date(2026, 1, 9)),
         (in_arrears(date(2026, 5, 1)), FEB_10, date(2026, 4, 30)),

@@ -1,5 +1,7 @@
 """Prices that are added to charges and plan instances that are there: what is kept, what is refused, and by which name."""
 
+from datetime import date
+
 import pytest
 
 from accounts.kinds import ChargeType
@@ -210,3 +212,13 @@ def test_an_own_price_is_of_a_charge_of_its_plan(acme, api, instance):
 @pytest.mark.parametrize("method", ["put", "patch", "delete"])
 def test_a_price_is_not_changed_or_deleted_here(api, charge, method):
     assert getattr(api, method)(f"{API}/rates/{charge.rates.get().pk}/", {}, format="json").status_code == 405
+
+
+def test_a_customer_who_was_billed_elsewhere_is_taken_over_with_an_opening_position(acme, api):
+    body = {"acct_no": AccountFactory(client=acme).pk, "plan": a_plan(acme).pk, "start_date": "2025-06-10"}
+    for wrong_day, code in (("2025-06-09", 1016), ("abc", 1024), ([], 1024)):
+        answer = wrong(api, "plan-instances", {**body, "billed_through": wrong_day})
+        assert (answer[0], list(answer[2])) == (code, ["billed_through"])
+    shown = create(api, "plan-instances", {**body, "billed_through": "2026-01-09"})
+    assert shown["billed_through"] == "2026-01-09"
+    assert Account.objects.get().next_bill_date == date(2026, 1, 10)

@@ -7,11 +7,13 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.models import RateSchedule
 from accounts.services import end_plan_instance
 from invoices.models import Invoice, Usage
 from invoices.plan import unbilled_usage
 from invoices.plan.facts import BillingRequest
 from invoices.services.facts import read_facts
+from invoices.services.generating import generate_invoices
 from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.planning import preview_invoices
 from invoices.services.unbilled import rate_unbilled_usage
@@ -26,6 +28,7 @@ from tests.invoices.billing import (
     MAR_9,
     MAR_10,
     USAGE,
+    amounts,
     bill,
     charged,
     metered,
@@ -268,3 +271,78 @@ def test_late_usage_of_an_ended_plan_is_on_the_accounts_next_invoice(acme, proce
     bill(account, process, FEB_10)
     some_usage(instance, "calls", "20", JAN_31)
     assert charged(bill(account, process, MAR_10), USAGE) == [("Calls", D(20), D("2.00"), JAN_10, JAN_31)]
+
+
+def late_lines(invoice):
+    return [(line.description, line.amount, line.explanation) for line in invoice.lines.all()]
+
+
+def test_late_usage_goes_on_in_its_bands_after_the_plan_was_ended_in_its_billed_cycle(acme, process):
+    account, instance = metered(acme, tiers={"0": "1.00", "100": "0.10"})
+    an_instance(account, a_plan(acme, {"line": "1.00"}), JAN_10)
+    bill(account, process, JAN_10)
+    some_usage(instance, "calls", "90", date(2026, 2, 1))
+    bill(account, process, FEB_10)
+    end_plan_instance(instance, date(2026, 1, 20))
+    some_usage(instance, "calls", "20", date(2026, 1, 13))
+    assert amounts(bill(account, process, MAR_10), USAGE) == [D("10.00"), D("1.00")]
+
+
+def test_a_minimum_that_came_later_is_not_said_to_have_been_charged(acme, process):
+    account, instance = metered(acme, rate="1.00")
+    bill(account, process, JAN_10)
+    some_usage(instance, "calls", "2", JAN_31)
+    bill(account, process, FEB_10)
+    RateSchedule.objects.update(minimum_amount=D("50.00"))
+    some_usage(instance, "calls", "20", JAN_31)
+    assert late_lines(bill(account, process, MAR_10)) == [
+        ("Calls", D("20.00"), "late usage, 2 units were billed before"),
+        ("Calls, minimum", D("50.00"), "up to the minimum of 50.00"),
+    ]
+
+
+def test_late_usage_does_not_go_above_the_maximum_with_what_was_charged_whatever_the_rate_is_now(acme, process):
+    account, instance = metered(acme, rate="1.00", maximum_amount=D("20.00"))
+    bill(account, process, JAN_10)
+    some_usage(instance, "calls", "500", JAN_31)
+    bill(account, process, FEB_10)
+    RateSchedule.objects.update(rate_per_unit=D("0.10"))
+    some_usage(instance, "calls", "100", JAN_31)
+    assert late_lines(bill(account, process, MAR_10)) == [
+        ("Calls", D("10.00"), "late usage, 500 units were billed before"),
+        ("Calls, maximum", D("-10.00"), "above the maximum of 20.00"),
+    ]
+
+
+def test_usage_before_an_opening_position_is_charged_and_no_minimum_is_given_back(acme, process):
+    account, instance = metered(acme, rate="1.00", minimum_amount=D("31.00"))
+    type(instance).objects.update(billed_through=FEB_9)
+    type(account).objects.update(next_bill_date=FEB_10)
+    account.refresh_from_db()
+    some_usage(instance, "calls", "5", JAN_31)
+    assert late_lines(bill(account, process, FEB_10)) == [("Calls", D("5.00"), "late usage, 0 units were billed before")]
+
+
+def test_all_usage_after_a_plans_last_day_is_on_the_invoice_of_its_last_cycle_also_in_a_batch(acme, process):
+    behind, instance = metered(acme, rate="1.00")
+    ahead, _ = metered(acme, rate="1.00")
+    for account, days in ((behind, [JAN_10]), (ahead, [JAN_10, FEB_10])):
+        for day in days:
+            bill(account, process, day)
+    some_usage(instance, "calls", "5", date(2026, 1, 15))
+    some_usage(instance, "calls", "100", date(2026, 2, 20))
+    end_plan_instance(instance, date(2026, 1, 20))
+    outcomes = generate_invoices(client=acme, account_nos=[behind.pk, ahead.pk], request=BillingRequest(MAR_10), caller=process)
+    assert [one.error for one in outcomes] == [None, None]
+    assert Invoice.objects.get(account=behind).total_amount == D("105.00")
+    assert not Usage.objects.filter(invoice=None).exists()
+
+
+def test_usage_is_billed_by_the_alternate_bill_day_that_is_asked_for(acme, process):
+    account, instance = metered(acme, rate="1.00")
+    bill(account, process, JAN_10)
+    some_usage(instance, "calls", "3", date(2026, 1, 12))
+    some_usage(instance, "calls", "4", date(2026, 2, 1))
+    assert charged(bill(account, process, FEB_10, alt_bill_day=25)) == [
+        ("Calls", D(3), D("3.00"), JAN_10, date(2026, 1, 24)),
+    ]

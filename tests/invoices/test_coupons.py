@@ -343,3 +343,13 @@ def test_one_code_that_is_made_by_twenty_at_once_is_made_once_and_the_others_are
     assert answers.count(201) == 1
     assert set(answers) <= {201, 400, 409}
     assert Coupon.objects.count() == 1
+
+
+def test_a_coupon_that_was_withdrawn_after_its_invoice_was_discarded_is_no_finding_of_the_audit(acme, audited):
+    account = an_account(acme)
+    a_coupon(acme)
+    redemption = redeem(account)
+    pending = bill(account, PROCESS, JAN_10, force_pending=True)
+    discard_invoices(client=acme, invoice_nos=[pending.pk], caller=PROCESS)
+    withdraw(redemption)
+    assert not CouponUse.objects.exists()

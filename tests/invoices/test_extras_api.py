@@ -1,5 +1,6 @@
 """Orders, service credits, coupons and surcharges through the API: how they come in, what is refused, what an invoice takes."""
 
+import json
 from datetime import date
 from decimal import Decimal as D
 
@@ -8,12 +9,13 @@ from django.db import connection
 
 from accounts.callers import Caller
 from accounts.models import Event
+from accounts.services import end_plan_instance
 from billing_site.errors import BillingError
 from invoices.audit import run_audits
 from invoices.models import Coupon, CouponRedemption, OneTimeCharge, ServiceCredit, Surcharge
 from invoices.services.coupons import redeem_coupon
 from tests.accounts.test_api import API, create, signed_in, wrong
-from tests.factories import ClientFactory, ServiceFactory, an_account
+from tests.factories import ClientFactory, ServiceFactory, a_charge, an_account
 from tests.invoices.billing import bill
 from tests.invoices.test_concurrency import at_once
 
@@ -289,6 +291,7 @@ def test_a_redemption_is_withdrawn_while_no_invoice_has_used_it(api, account, pr
         ({"valid_from": None}, 1010, "valid_from"),
         ({"services": [999999]}, 1016, "services"),
         ({"services": "all"}, 1016, "services"),
+        ({"services": {}}, 1016, "services"),
         ({"services": [{}]}, 1016, "services"),
     ],
 )
@@ -376,3 +379,37 @@ def test_one_account_redeems_a_coupon_once_however_many_ask_at_once():
     )
     assert sum(isinstance(one, CouponRedemption) for one in results) == 1
     assert {one.code.number for one in results if isinstance(one, BillingError)} == {90014}
+
+
+def test_an_order_or_usage_that_no_invoice_would_ever_take_is_refused(acme, api, account, router, process):
+    plan = account.plan_instances.get().plan
+    calls = a_charge(plan, "calls", "1.00", 6)
+    bill(account, process, JAN_10)
+    end_plan_instance(account.plan_instances.get(), date(2026, 1, 20))
+    bill(account, process, FEB_10)
+    answer = wrong(api, "one-time-charges", an_order(account, router))
+    assert (answer[0], list(answer[2])) == (7003, ["acct_no"])
+    record = {
+        "record_id": "1",
+        "acct_no": account.pk,
+        "service": calls.service_id,
+        "units": "1",
+        "used_at": "2026-01-10T08:00:00",
+    }
+    (result,) = api.post(f"{API}/usage/", {"records": [record]}, format="json").json()["results"]
+    assert (result["error_code"], list(result["errors"])) == (90012, ["acct_no"])
+    create(api, "one-time-charges", an_order(an_account(acme), router))
+
+
+@pytest.mark.parametrize("resource", ["coupons", "surcharges"])
+def test_half_a_surrogate_pair_is_refused_and_not_echoed(api, router, resource):
+    body = {**a_coupon(percent=None, amount="5"), "service": router.pk}
+    text = json.dumps({**body, "currency": "X"}).replace('"X"', '"\\ud800"')
+    response = api.generic("POST", f"{API}/{resource}/", text, content_type="application/json")
+    assert (response.status_code, response.json()["error_code"]) == (400, 1016)
+
+
+@pytest.mark.parametrize("amount", ["1_000", "١٢", "1e400", "0x10", " 1", True, [], {}])
+def test_an_amount_is_written_in_plain_digits(api, account, amount):
+    assert wrong(api, "service-credits", a_credit(account, amount=amount))[0] in (1012, 1016)
+    assert not ServiceCredit.objects.exists()

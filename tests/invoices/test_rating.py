@@ -11,11 +11,11 @@ from accounts.kinds import ChargeType
 from accounts.periods import InstanceDates, arrears_due
 from accounts.rates import Band, Rates, RateTerms, TierTerms, bands_of, check_terms, rates_on
 from billing_site.errors import BillingError, ErrorCode
-from invoices.calculation import Share
+from invoices.calculation import WHOLE, Share
 from invoices.plan.charges import add_usage
 from invoices.plan.drafts import Lines
 from invoices.plan.facts import ChargeFacts, InstanceFacts, ServiceFacts, UsageTotal
-from invoices.plan.rating import rated
+from invoices.plan.rating import Billed, rated, rated_late, unused
 
 
 def a_price(model="per_unit", rate=None, tiers=None, minimum=None, maximum=None):
@@ -25,6 +25,22 @@ def a_price(model="per_unit", rate=None, tiers=None, minimum=None, maximum=None)
 
 def parts(price, units, currency="usd", **options):
     return [(part.units, part.band.tier_no, part.amount) for part in rated(price, D(units), currency, **options).parts]
+
+
+def in_its_time(price, units):
+    """As an invoice bills a cycle: with nothing used, its minimum only."""
+    return rated(price, D(units), "usd") if D(units) else unused(price, WHOLE, "usd")
+
+
+def late(price, units, billed):
+    """Units that come in after others of their cycle were billed at the same price."""
+    first = in_its_time(price, billed)
+    charged = Billed(D(billed), sum(part.amount for part in first.parts), first.adjustment)
+    return rated_late(price, D(units), charged, "usd")
+
+
+def late_parts(price, units, billed):
+    return [(part.units, part.band.tier_no, part.amount) for part in late(price, units, billed).parts]
 
 
 BANDS = {"0": "0.10", "100": "0.05", "1000.5": "0.01"}
@@ -130,37 +146,37 @@ def test_proration_is_of_the_amount_and_rounded_once_a_band():
     ],
 )
 def test_late_units_go_on_in_the_band_where_the_billed_ones_stopped(billed, units, expected):
-    got = parts(a_price("tiered", tiers=BANDS), units, billed=D(billed))
+    got = late_parts(a_price("tiered", tiers=BANDS), units, billed)
     assert got == [(D(u), tier, D(amount)) for u, tier, amount in expected]
 
 
 def test_late_units_at_a_volume_price_have_the_rate_that_all_together_reach():
-    assert parts(a_price("volume", tiers=BANDS), "20", billed=D(90)) == [(D(20), 2, D("1.00"))]
+    assert late_parts(a_price("volume", tiers=BANDS), "20", "90") == [(D(20), 2, D("1.00"))]
 
 
 def test_a_flat_fee_is_charged_once_a_period():
-    assert rated(a_price("flat", rate="25"), D(5), "usd", billed=D(3)).amount == 0
-    assert rated(a_price("flat", rate="25"), D(5), "usd", billed=D(0)).amount == 25
+    assert late(a_price("flat", rate="25"), "5", billed="3").amount == 0
+    assert late(a_price("flat", rate="25"), "5", billed="0").amount == 25
 
 
 @pytest.mark.parametrize(
     ("billed", "units", "amount", "reason"),
     [
-        ("42", "5", "0.00", "within the minimum of 50.00, charged before"),
-        ("42", "10", "2.00", "within the minimum of 50.00, charged before"),
+        ("42", "5", "0.00", "within the minimum that was charged before"),
+        ("42", "10", "2.00", "within the minimum that was charged before"),
         ("60", "5", "5.00", ""),
         ("98", "5", "2.00", "above the maximum of 100.00"),
         ("120", "5", "0.00", "above the maximum of 100.00"),
     ],
 )
 def test_a_minimum_and_maximum_hold_for_the_whole_period(billed, units, amount, reason):
-    result = rated(a_price(rate="1", minimum="50", maximum="100"), D(units), "usd", billed=D(billed))
+    result = late(a_price(rate="1", minimum="50", maximum="100"), units, billed)
     assert (result.amount, result.reason) == (D(amount), reason)
 
 
 def test_more_units_than_can_be_stored_are_refused():
     with pytest.raises(BillingError) as refused:
-        rated(a_price(rate="0.0000000001"), D("99999999999.9999"), "usd", billed=D(1))
+        late(a_price(rate="0.0000000001"), "99999999999.9999", "1")
     assert refused.value.code is ErrorCode.AMOUNT_TOO_LARGE
 
 
@@ -180,7 +196,7 @@ def banded(draw, model="tiered", starts=WHOLE_STARTS, rates=CENTS):
 
 @given(price=banded(), units=WHOLE_UNITS)
 def test_a_tiered_total_is_the_sum_over_its_single_units(price, units):
-    single = [rated(price, D(1), "usd", billed=D(number)).amount for number in range(units)]
+    single = [late(price, 1, number).amount for number in range(units)]
     assert rated(price, D(units), "usd").amount == sum(single)
 
 
@@ -189,11 +205,11 @@ def test_a_tiered_total_never_falls_when_units_rise(price, one, other):
     assert rated(price, min(one, other), "usd").amount <= rated(price, max(one, other), "usd").amount
 
 
-@given(price=banded(), before=WHOLE_UNITS, late=WHOLE_UNITS, least=CENTS, range_=CENTS)
-def test_late_units_cost_what_they_would_have_cost_in_time(price, before, late, least, range_):
+@given(price=banded(), before=WHOLE_UNITS, after=WHOLE_UNITS, least=CENTS, range_=CENTS)
+def test_late_units_cost_what_they_would_have_cost_in_time(price, before, after, least, range_):
     price = price._replace(minimum=least, maximum=least + range_)
-    in_time = rated(price, D(before + late), "usd").amount
-    assert rated(price, D(before), "usd").amount + rated(price, D(late), "usd", billed=D(before)).amount == in_time
+    in_time = rated(price, D(before + after), "usd").amount
+    assert in_its_time(price, before).amount + late(price, after, before).amount == in_time
 
 
 @given(price=banded("volume"), units=UNITS)
@@ -212,10 +228,10 @@ def test_the_parts_of_a_tiered_price_have_all_units(price, units):
 @given(price=st.one_of(banded(), banded("volume")), units=UNITS, least=CENTS, range_=CENTS, billed=st.none() | UNITS)
 def test_an_amount_is_never_below_zero_nor_outside_its_bounds(price, units, least, range_, billed):
     price = price._replace(minimum=least, maximum=least + range_)
-    amount = rated(price, units, "usd", billed=billed).amount
-    assert 0 <= amount <= least + range_
     if billed is None:
-        assert amount >= least
+        assert least <= rated(price, units, "usd").amount <= least + range_
+    else:
+        assert 0 <= late(price, units, billed).amount <= least + range_
 
 
 CALLS = ServiceFacts(1, "Calls", "4000", "standard", False, None)
