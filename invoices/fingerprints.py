@@ -66,6 +66,20 @@ LINE_FIELDS = (
     "ship_to_contact_id",
 )
 CREDIT_FIELDS = ("credit_line_no", "credited_line_no", "amount")
+RATING_FIELDS = {
+    "rate_schedule_no",
+    "tier_no",
+    "tier_from",
+    "tier_to",
+    "percent",
+    "base_amount",
+    "explanation",
+    "order_no",
+    "coupon_code",
+    "period_total_days",
+    "proration_remaining_days",
+}
+"""The columns of a line that came with rating."""
 TAX_FIELDS = (
     "tax_line_no",
     "taxed_line_no",
@@ -92,7 +106,21 @@ class Content(NamedTuple):
 
 
 def fingerprint(content: Content) -> str:
-    parts = (
+    return ".".join(_hashed(part) for part in _parts(content).values())
+
+
+def moved_parts(seen: str, content: Content) -> list[str]:
+    """The names of the parts in which a document differs from a fingerprint; all of them where that is no fingerprint."""
+    before, now = seen.split("."), _parts(content)
+    if len(before) == len(now) - 1:
+        now = _parts_before_rating(content)
+    if len(before) != len(now):
+        return list(PARTS)
+    return [name for (name, part), old in zip(now.items(), before, strict=True) if _hashed(part) != old]
+
+
+def _parts(content: Content) -> dict[str, str]:
+    texts = (
         _row(content.terms),
         json.dumps(content.parties, sort_keys=True),
         _rows(content.lines),
@@ -100,15 +128,22 @@ def fingerprint(content: Content) -> str:
         _rows(content.taxes),
         _rows(content.periods),
     )
-    return ".".join(hashlib.sha256(part.encode()).hexdigest()[:32] for part in parts)
+    return dict(zip(PARTS, texts, strict=True))
 
 
-def moved_parts(seen: str, now: str) -> list[str]:
-    """The names of the parts that differ between two fingerprints; all of them where one is not a fingerprint."""
-    before, after = seen.split("."), now.split(".")
-    if len(before) != len(PARTS):
-        return list(PARTS)
-    return [name for name, old, new in zip(PARTS, before, after, strict=True) if old != new]
+def _parts_before_rating(content: Content) -> dict[str, str]:
+    """The parts that documents had before they had credits, when lines had fewer columns: what was approved then is proven so.
+
+    Such a document has no credits, and nothing in the columns that its lines have been given since.
+    """
+    kept = [place for place, name in enumerate(LINE_FIELDS) if name not in RATING_FIELDS]
+    parts = _parts(content._replace(lines=[[line[place] for place in kept] for line in content.lines]))
+    del parts["credits"]
+    return parts
+
+
+def _hashed(part: str) -> str:
+    return hashlib.sha256(part.encode()).hexdigest()[:32]
 
 
 def _rows(rows: Iterable[Sequence[Any]]) -> str:
