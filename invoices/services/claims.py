@@ -15,7 +15,8 @@ from invoices.services.usage_rows import hold_usage
 
 def hold_claims(claimed: Sequence[tuple[int, Claims]]) -> None:
     """Writes what documents claim, under the locks of their accounts. A document that would hold more usage than it bills,
-    because a record came in between, is refused as a duplicate key is: the batch is halved, and it alone is planned again."""
+    because a record came in between, is refused as a duplicate key is: the batch is halved until it alone is left out (3108),
+    and the next call plans it anew."""
     usage = [(invoice_no, claim) for invoice_no, claims in claimed for claim in claims.usage]
     if hold_usage(usage) != sum(claim.records for _, claim in usage):
         raise IntegrityError("usage has come in since the invoice was planned")
