@@ -24,12 +24,12 @@ from accounts.models import Account
 from billing_site.errors import BillingError
 from invoices.admin.amounts import amount
 from invoices.admin.batches import outcomes_by_client, tell
-from invoices.admin.credits import CreditFigures, with_uses
+from invoices.admin.credits import CreditFigures
 from invoices.models import CouponRedemption, OneTimeCharge, ServiceCredit, Usage
 from invoices.plan.facts import BillingRequest
 from invoices.services.approval_rules import APPROVE_PERMISSION
 from invoices.services.balances import account_balance
-from invoices.services.extras import credits_with_used
+from invoices.services.extras import credits_with_used, redemptions_with_used
 from invoices.services.generating import generate_invoices
 from invoices.services.unbilled import rate_unbilled_usage
 
@@ -83,7 +83,7 @@ class CouponsOfAccount(PagedInline):
     verbose_name_plural = _("coupons")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CouponRedemption]:
-        return with_uses(super().get_queryset(request)).select_related("coupon")
+        return redemptions_with_used(super().get_queryset(request)).select_related("coupon")
 
     @admin.display(description=_("invoices it was taken off"))
     def uses_plain(self, redemption: CouponRedemption) -> SafeString:

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.options import InlineModelAdmin
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -28,16 +28,10 @@ from accounts.models import Account, Client
 from accounts.rates import shown_rate
 from billing_site.errors import BillingError
 from invoices.admin.amounts import amount
-from invoices.kinds import LIVE_STATUSES
 from invoices.models import Coupon, CouponRedemption, CouponUse, CreditUse, ServiceCredit, Surcharge
 from invoices.services.coupons import check_limits, redeem_coupon, withdraw_redemption
-from invoices.services.extras import credits_with_used
+from invoices.services.extras import credits_with_used, redemptions_with_used
 from invoices.services.service_credits import add_service_credit, expire_service_credit
-
-
-def with_uses(redemptions: QuerySet[CouponRedemption]) -> QuerySet[CouponRedemption]:
-    """Redemptions with `used`: how many pending and approved invoices they were taken off."""
-    return redemptions.annotate(used=Count("uses", filter=Q(uses__invoice__status__in=LIVE_STATUSES)))
 
 
 class OfClientForm(MasterDataForm):
@@ -110,7 +104,7 @@ class RedemptionsOfCoupon(PagedInline):
     verbose_name_plural = _("redemptions")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CouponRedemption]:
-        return with_uses(super().get_queryset(request)).select_related("account")
+        return redemptions_with_used(super().get_queryset(request)).select_related("account")
 
     @admin.display(description=_("invoices it was taken off"))
     def uses_plain(self, redemption: CouponRedemption) -> SafeString:
@@ -202,7 +196,7 @@ class CouponRedemptionAdmin(MasterDataAdmin):
         return request.user.has_perm("invoices.delete_couponredemption")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CouponRedemption]:
-        return with_uses(super().get_queryset(request))
+        return redemptions_with_used(super().get_queryset(request))
 
     def get_fields(self, request: HttpRequest, obj: CouponRedemption | None = None) -> list[Any]:
         return [("coupon", "account"), ("redemption_no", "redeemed_on"), "uses"] if obj else ["coupon", "account"]

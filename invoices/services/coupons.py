@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max
 
 from accounts.callers import Caller
 from accounts.models import Account, Client
@@ -11,6 +11,7 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import LIVE_STATUSES
 from invoices.models import Coupon, CouponRedemption, CouponUse
 from invoices.services.account_acts import account_act, billing_changed
+from invoices.services.extras import redemptions_with_used
 
 REDEEMED, WITHDRAWN, REFUSED = "coupon.redeemed", "coupon.withdrawn", "coupon.refused"
 
@@ -57,12 +58,12 @@ def _closed(coupon: Coupon, why: str) -> BillingError:
 
 
 def check_limits(coupon: Coupon) -> None:
-    """A coupon's limits are not lowered below what is used of them already."""
+    """A coupon's limits are not lowered below what is used of them already. Locks the coupon, so that nobody redeems it now."""
+    Coupon.objects.select_for_update(no_key=True).get(pk=coupon.pk)
     last = coupon.redemptions.aggregate(last=Max("redemption_no"))["last"] or 0
     if coupon.max_redemptions is not None and coupon.max_redemptions < last:
         raise _below(last, "max_redemptions")
-    live = Q(uses__invoice__status__in=LIVE_STATUSES)
-    most = coupon.redemptions.annotate(used=Count("uses", filter=live)).aggregate(most=Max("used"))["most"] or 0
+    most = redemptions_with_used(coupon.redemptions.all()).aggregate(most=Max("used"))["most"] or 0
     if coupon.cycles is not None and coupon.cycles < most:
         raise _below(most, "cycles")
 

@@ -63,10 +63,8 @@ def read_coupons(account_nos: Collection[int], replacing: Collection[int]) -> di
     coupons: dict[int, list[CouponFacts]] = defaultdict(list)
     if not account_nos:
         return coupons
-    live = Q(uses__invoice__status__in=LIVE_STATUSES) & ~Q(uses__invoice__in=replacing)
     open_redemptions = (
-        CouponRedemption.objects.filter(account__in=account_nos)
-        .annotate(used=Count("uses", filter=live))
+        redemptions_with_used(CouponRedemption.objects.filter(account__in=account_nos), replacing)
         .filter(Q(coupon__cycles=None) | Q(used__lt=F("coupon__cycles")))
         .order_by("account_id", "pk")
         .values_list(
@@ -105,8 +103,17 @@ def read_credits(account_nos: Collection[int], replacing: Collection[int]) -> di
 
 def credits_with_used(credits: QuerySet[ServiceCredit], replacing: Collection[int] = ()) -> QuerySet[Any]:
     """Service credits with `used`: what pending and approved invoices have taken from them."""
-    live = Q(uses__invoice__status__in=LIVE_STATUSES) & ~Q(uses__invoice__in=replacing)
-    return credits.annotate(used=Coalesce(Sum("uses__amount", filter=live), ZERO))
+    return credits.annotate(used=Coalesce(Sum("uses__amount", filter=_live_uses(replacing)), ZERO))
+
+
+def redemptions_with_used(redemptions: QuerySet[CouponRedemption], replacing: Collection[int] = ()) -> QuerySet[Any]:
+    """Redemptions with `used`: on how many pending and approved invoices their coupon is."""
+    return redemptions.annotate(used=Count("uses", filter=_live_uses(replacing)))
+
+
+def _live_uses(replacing: Collection[int]) -> Q:
+    """A use counts while its invoice is live; one that is about to be replaced counts no more."""
+    return Q(uses__invoice__status__in=LIVE_STATUSES) & ~Q(uses__invoice__in=replacing)
 
 
 def _services_of_coupons(coupon_nos: Iterable[int]) -> dict[int, frozenset[int]]:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 from django_filters.filterset import FilterSet
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -13,7 +13,6 @@ from rest_framework.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from accounts.clock import today
 from accounts.fields import LongFilter
 from accounts.resources import CreateReadResource, ReadResource
-from invoices.kinds import LIVE_STATUSES
 from invoices.models import Coupon, CouponRedemption, ServiceCredit, Surcharge
 from invoices.serializers.credits import (
     CouponRedemptionSerializer,
@@ -24,7 +23,7 @@ from invoices.serializers.credits import (
     SurchargeSerializer,
 )
 from invoices.services.coupons import redeem_coupon, withdraw_redemption
-from invoices.services.extras import credits_with_used
+from invoices.services.extras import credits_with_used, redemptions_with_used
 from invoices.services.service_credits import add_service_credit, expire_service_credit
 
 
@@ -49,9 +48,7 @@ class RedemptionFilter(FilterSet):
 
 
 class CouponRedemptionViewSet(ReadResource):
-    queryset = CouponRedemption.objects.select_related("coupon").annotate(
-        used=Count("uses", filter=Q(uses__invoice__status__in=LIVE_STATUSES))
-    )
+    queryset = redemptions_with_used(CouponRedemption.objects.select_related("coupon"))
     serializer_class = CouponRedemptionSerializer
     filterset_class = RedemptionFilter
     client_path = "account__client"
