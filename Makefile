@@ -32,6 +32,8 @@ check: .venv/dev
 # Pins every dependency by hash again, from pyproject.toml.
 lock: .venv/dev
 	$(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml -o requirements/base.txt
+	$(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml --extra stripe \
+		-c requirements/base.txt -o requirements/stripe.txt
 	$(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml --extra dev \
 		-c requirements/base.txt -o requirements/dev.txt
 

@@ -14,15 +14,16 @@ def _hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def create_key(client: Client, *, name: str, may_approve: bool = False) -> tuple[ApiKey, str]:
-    """A new key: its row, and the auth_key that can be shown only now."""
+def create_key(client: Client, *, name: str, **rights: bool) -> tuple[ApiKey, str]:
+    """A new key with its rights (may_approve, may_collect, may_correct): its row, and the auth_key that can be shown only
+    now."""
     auth_key = secrets.token_urlsafe(24)
     row = ApiKey.objects.create(
         client=client,
         name=name,
         prefix=auth_key[:PREFIX_LENGTH],
         secret_hash=_hash(auth_key),
-        may_approve=may_approve,
+        **rights,
     )
     return row, auth_key
 

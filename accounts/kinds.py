@@ -58,6 +58,10 @@ class PaymentMethodType(TextChoices):
     MAILED_CHECK = "mailed_check", _("Mailed cheque")
 
 
+ELECTRONIC_METHODS = (PaymentMethodType.CARD, PaymentMethodType.BANK_TRANSFER, PaymentMethodType.ELECTRONIC_CHECK)
+"""What a gateway collects by, with its token."""
+
+
 class BillingInterval(IntegerChoices):
     """Months that one recurring charge covers."""
 

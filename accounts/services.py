@@ -20,11 +20,11 @@ from billing_site.errors import BillingError, ErrorCode
 
 @transaction.atomic
 def create_client(*, name: str, **settings: Any) -> tuple[Client, ApiKey, str]:
-    """A new client with its first key, which may approve. The auth_key can be shown only now."""
+    """A new client with its first key, which has every right. The auth_key can be shown only now."""
     client = Client(name=name, **settings)
     client.full_clean()
     client.save()
-    key, auth_key = create_key(client, name="first key", may_approve=True)
+    key, auth_key = create_key(client, name="first key", may_approve=True, may_collect=True, may_correct=True)
     return client, key, auth_key
 
 

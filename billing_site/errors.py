@@ -23,16 +23,33 @@ class ErrorCode(Enum):
     INVALID_DATE = (1024, "invalid date format", 400)
     INVALID_BOOLEAN = (1033, "a parameter that represents a true or false value contains invalid input", 400)
     INVALID_INVOICE_MODE = (1059, "Invalid input: invoice_mode should be either 0 or 1", 400)
+    TRANSACTION_NOT_FOUND = (2001, "transaction does not exist", 404)
+    VOIDING_TRANSACTION = (2002, "transaction is a voiding transaction", 409)
+    ALREADY_VOIDED = (2003, "transaction already voided", 409)
     INVOICE_NOT_FOUND = (3004, "Invoice does not exist", 404)
     REGENERATION_FAILED = (3013, "pending invoice regen failed - old invoice could not be discarded", 409)
     NOT_PENDING = (3015, "invalid pending invoice number", 409)
+    INVALID_REASON = (3024, "Invalid reason code", 400)
     NOTES_TOO_LONG = (3044, "Client notes exceeds length limit of 1000 characters.", 400)
+    NOT_BY_ITSELF = (
+        3053,
+        "Individual invoice transactions cannot be voided independent of the invoice. Use void_invoice_m API to void the "
+        "entire invoice.",
+        409,
+    )
+    CREDIT_MEMO_APPLIED = (
+        3095,
+        "The invoice cannot be voided because one or more credit memos have been applied to it.",
+        409,
+    )
+    REBILLED = (3096, "The invoice cannot be voided because it has been rebilled.", 409)
     IN_PROGRESS = (
         3108,
         "The invoice for this account cannot be generated at this time, since there is another invoice in progress for the "
         "same billing group.",
         409,
     )
+    COLLECTION_DECLINED = (4011, "cc authorization failed", 402)
     ALT_BILL_DAY_RANGE = (5020, "alternate billing day must be between 1 and 31", 400)
     TEST_ACCOUNT = (7001, "Recurring billing not allowed because account is a TEST account", 409)
     ACCOUNT_STATUS = (7002, "Recurring billing not allowed because account status prevents it", 409)
@@ -47,7 +64,15 @@ class ErrorCode(Enum):
         "Recurring billing not allowed because account\u2019s next anniversary billing date is in the future",
         409,
     )
+    COLLECTION_TEST_ACCOUNT = (7021, "Electronic collection not allowed because account is a TEST account", 409)
+    COLLECTION_STATUS = (7022, "Electronic collection not allowed because account status prevents it", 409)
+    NO_ELECTRONIC_METHOD = (
+        7025,
+        "Electronic collection not allowed because no valid electronic form of payment on file",
+        409,
+    )
     ALT_BILL_DAY_NOT_FIRST = (7026, "Pro-ration to new bill day only supported for first invoice", 409)
+    MISSING_MEMO_COMMENTS = (29007, "Missing Credit Memo Comments", 400)
 
     APPROVAL_NOT_PERMITTED = (90001, "The caller may not approve invoices", 403)
     FOUR_EYES = (90002, "Who made a document may not approve it", 403)
@@ -65,6 +90,18 @@ class ErrorCode(Enum):
     COUPON_REDEEMED = (90014, "The account has redeemed this coupon already", 409)
     COUPON_CLOSED = (90015, "The coupon cannot be redeemed", 409)
     ON_AN_INVOICE = (90016, "It stands on an invoice, and so cannot be changed", 409)
+
+    NOT_ISSUED = (90017, "The document is not an issued one", 409)
+    COLLECTING = (90018, "A collection of the invoice is in progress, or its outcome is not known", 409)
+    OUTCOME_UNKNOWN = (90019, "The gateway has not said what came of it; it is asked before it is charged again", 202)
+    TOKEN_REFUSED = (90020, "The gateway does not take this token", 400)
+    ABOVE_WHAT_IS_OPEN = (90021, "The amount is above what is open", 409)
+    IN_THE_WAY = (90022, "Another transaction is in the way", 409)
+    EVENT_NOT_SIGNED = (90023, "The event does not bear a fresh signature of the gateway", 400)
+    EVENT_SEEN = (90024, "The event was seen before", 200)
+    COLLECTION_NOT_PERMITTED = (90025, "The caller may not collect invoices or record payments", 403)
+    CORRECTION_NOT_PERMITTED = (90026, "The caller may not void, credit, write off, dispute or refund", 403)
+    REFUND_REFUSED = (90027, "The gateway refused the refund", 402)
 
     def __init__(self, number: int, message: str, http_status: int) -> None:
         self.number = number

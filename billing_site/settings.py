@@ -122,6 +122,18 @@ TAX_ENGINES = {
     "failing": "invoices.tax_engines.failing.FailingTaxEngine",
 }
 
+# Payment gateways by the name that Client.gateway stores.
+GATEWAYS = {
+    "sandbox": "invoices.gateways.sandbox.SandboxGateway",
+    "stripe": "invoices.gateways.stripe.StripeGateway",
+}
+# The books of the sandbox, which are not ours to write otherwise.
+SANDBOX_GATEWAY_FILE = os.environ.get("SANDBOX_GATEWAY_FILE", str(BASE_DIR / "sandbox_gateway.sqlite3"))
+# Only for the stripe gateway.
+STRIPE_API_KEY = os.environ.get("STRIPE_API_KEY", "")
+STRIPE_WEBHOOK_SECRET = os.environ.get("STRIPE_WEBHOOK_SECRET", "")
+STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "")
+
 
 def sidebar_link(title: object, icon: str, model: str) -> dict[str, object]:
     """A link of the admin's sidebar to the list of a model, for those who may see it."""

@@ -1,6 +1,7 @@
 """A fingerprint says whether a document is still what it was, and if not, which part of it has moved.
 
-It is one SHA-256 (its first 128 bits) per part: terms, parties, lines, credits, taxes and billed periods. Keys of the database
+It is one SHA-256 (its first 128 bits) per part: terms, parties, lines, credits, taxes and billed periods; and what it corrects,
+for a document that corrects another. Keys of the database
 do not count, so a preview and the invoice that is generated from the same facts have the same parts from the lines on.
 """
 
@@ -11,6 +12,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 PARTS = ("terms", "parties", "lines", "credits", "taxes", "periods")
+CORRECTION = "correction"
 
 TERM_FIELDS = (
     "kind",
@@ -94,6 +96,15 @@ TAX_FIELDS = (
 PERIOD_FIELDS = ("plan_instance_id", "start_date", "end_date")
 
 
+class Correction(NamedTuple):
+    """Which document one corrects, and why; and for each of its lines the line of that document which it credits."""
+
+    corrects_id: int
+    reason_code: int | None
+    comments: str
+    source_line_nos: tuple[int | None, ...]
+
+
 class Content(NamedTuple):
     """The values of a document in the order of the field lists above; what it has many of in its own order."""
 
@@ -103,6 +114,7 @@ class Content(NamedTuple):
     credits: Sequence[Sequence[Any]]
     taxes: Sequence[Sequence[Any]]
     periods: Sequence[Sequence[Any]]
+    correction: Correction | None = None
 
 
 def fingerprint(content: Content) -> str:
@@ -128,7 +140,10 @@ def _parts(content: Content) -> dict[str, str]:
         _rows(content.taxes),
         _rows(content.periods),
     )
-    return dict(zip(PARTS, texts, strict=True))
+    parts = dict(zip(PARTS, texts, strict=True))
+    if content.correction is not None:
+        parts[CORRECTION] = json.dumps(content.correction)
+    return parts
 
 
 def _parts_before_rating(content: Content) -> dict[str, str]:

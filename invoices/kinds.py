@@ -7,20 +7,30 @@ from django.utils.translation import gettext_lazy as _
 class InvoiceKind(TextChoices):
     RECURRING = "recurring", _("Recurring")
     ADVANCE = "advance", _("Advance")
+    CREDIT_MEMO = "credit_memo", _("Credit memo")
+
+
+CYCLE_KINDS = (InvoiceKind.RECURRING, InvoiceKind.ADVANCE)
+"""The documents that bill a cycle and move their account's dates."""
 
 
 class InvoiceStatus(TextChoices):
     PENDING = "pending", _("Pending")
     APPROVED = "approved", _("Approved")
     DISCARDED = "discarded", _("Discarded")
+    VOIDED = "voided", _("Voided")
 
+
+ISSUED_STATUSES = (InvoiceStatus.APPROVED, InvoiceStatus.VOIDED)
+"""A document that was issued keeps its number, dates and fingerprint, voided or not."""
 
 LIVE_STATUSES = (InvoiceStatus.PENDING, InvoiceStatus.APPROVED)
 
 TRANSITIONS = {
     InvoiceStatus.PENDING: (InvoiceStatus.APPROVED, InvoiceStatus.DISCARDED),
-    InvoiceStatus.APPROVED: (),
+    InvoiceStatus.APPROVED: (InvoiceStatus.VOIDED,),
     InvoiceStatus.DISCARDED: (),
+    InvoiceStatus.VOIDED: (),
 }
 
 
@@ -43,6 +53,7 @@ CREDIT_TYPES = (LineType.SERVICE_CREDIT, LineType.COUPON)
 
 class SeriesKind(TextChoices):
     INVOICE = "invoice", _("Invoices")
+    CREDIT_MEMO = "credit_memo", _("Credit memos")
 
 
 class RunResult(TextChoices):
@@ -50,3 +61,103 @@ class RunResult(TextChoices):
     INVOICED = "invoiced", _("Invoiced")
     NOTHING_TO_BILL = "nothing_to_bill", _("Nothing to bill")
     REFUSED = "refused", _("Refused")
+
+
+class EntryKind(TextChoices):
+    """What moves a balance."""
+
+    INVOICE = "invoice", _("Invoice")
+    CREDIT_MEMO = "credit_memo", _("Credit memo")
+    PAYMENT = "payment", _("Payment")
+    ELECTRONIC_PAYMENT = "electronic_payment", _("Electronic payment")
+    CASH_CREDIT = "cash_credit", _("Cash credit")
+    WRITE_OFF = "write_off", _("Write-off")
+    DISPUTE = "dispute", _("Dispute")
+    REFUND = "refund", _("Refund")
+    ELECTRONIC_REFUND = "electronic_refund", _("Electronic refund")
+    VOID = "void", _("Void")
+
+
+CHARGE_KINDS = (EntryKind.INVOICE, EntryKind.CREDIT_MEMO)
+"""The entries of issued documents."""
+
+PAYMENT_KINDS = (EntryKind.PAYMENT, EntryKind.ELECTRONIC_PAYMENT)
+REFUND_KINDS = (EntryKind.REFUND, EntryKind.ELECTRONIC_REFUND)
+FREE_KINDS = (*PAYMENT_KINDS, EntryKind.CASH_CREDIT)
+"""Credits that may go to any invoice of the account. Of a credit memo, write-off or dispute, all is of its one invoice."""
+
+TRANSACTION_TYPES = {
+    EntryKind.INVOICE: 1,
+    EntryKind.PAYMENT: 2,
+    EntryKind.ELECTRONIC_PAYMENT: 3,
+    EntryKind.WRITE_OFF: 6,
+    EntryKind.DISPUTE: 6,
+    EntryKind.CASH_CREDIT: 10,
+    EntryKind.ELECTRONIC_REFUND: 12,
+    EntryKind.REFUND: 13,
+    EntryKind.CREDIT_MEMO: 24,
+}
+"""Aria's transaction types (get_acct_trans_history); a void has that of what it voids, below zero. Ours: a dispute has that of
+a write-off, any payment from outside a gateway that of a cheque, and a credit memo that of its lines."""
+
+
+class AllocationKind(TextChoices):
+    APPLIED = "applied", _("Applied")
+    RELEASED = "released", _("Let go")
+    REFUNDED = "refunded", _("Let go by a refund")
+
+
+class PaymentType(TextChoices):
+    CARD = "card", _("Card")
+    BANK_TRANSFER = "bank_transfer", _("Bank transfer")
+    ELECTRONIC_CHECK = "electronic_check", _("Electronic cheque")
+    CHECK = "check", _("Cheque")
+    CASH = "cash", _("Cash")
+    OTHER = "other", _("Other")
+
+
+class RefundStatus(TextChoices):
+    ASKED = "asked", _("Asked of the gateway")
+    DONE = "done", _("Done")
+    FAILED = "failed", _("Refused by the gateway")
+
+
+class AttemptStatus(TextChoices):
+    """What stands of an attempt to collect an invoice."""
+
+    REQUESTED = "requested", _("Requested")
+    STARTED = "started", _("Started")
+    UNKNOWN = "unknown", _("Outcome unknown")
+    COLLECTED = "collected", _("Collected")
+    DECLINED = "declined", _("Declined")
+    NOT_MADE = "not_made", _("Not made")
+
+
+OPEN_ATTEMPTS = (AttemptStatus.REQUESTED, AttemptStatus.STARTED, AttemptStatus.UNKNOWN)
+ASKED_ATTEMPTS = (AttemptStatus.STARTED, AttemptStatus.UNKNOWN)
+"""The gateway was, or may have been, asked."""
+
+
+class ReasonType(TextChoices):
+    CASH_CREDIT = "cash_credit", _("Cash credit")
+    CREDIT_MEMO = "credit_memo", _("Credit memo")
+    WRITE_OFF = "write_off", _("Write-off")
+    DISPUTE = "dispute", _("Dispute")
+    REFUND = "refund", _("Refund")
+
+
+class VoidReason(IntegerChoices):
+    """Aria's reasons of void_invoice."""
+
+    DUPLICATE_CHECK = 1, _("Duplicate check posting")
+    WRONG_DIRECTION = 2, _("Transfer in wrong direction")
+    RETURNED_PAYMENT = 3, _("Returned payment")
+    WRONG_ACCOUNT = 4, _("Account responsibility incorrect")
+    CREATED_IN_ERROR = 5, _("Invoice created in error")
+    PROCESSOR_ERROR = 6, _("Error in processor integration")
+    TEST_DATA = 7, _("Test data")
+    ERRONEOUS_ENTRY = 8, _("Erroneous entry")
+    ORDER_COLLECTION_FAILED = 9, _("Collection on order failed")
+    VOIDED_BEFORE_SETTLEMENT = 10, _("Payment voided before settlement")
+    VOIDED_BY_THIRD_PARTY = 11, _("Voided by 3rd party")
+    COLLECTION_FAILED = 12, _("Collection Failed")

@@ -2,7 +2,7 @@
 
 from accounts.models.accounts import Account, Contact, PaymentMethod, PlanInstance
 from accounts.models.catalogue import Plan, PlanCharge, Service, ServiceLocation
-from accounts.models.clients import Address, ApiKey, Client
+from accounts.models.clients import Address, ApiKey, Client, CollectionThreshold
 from accounts.models.rates import RateSchedule, RateTier
 from accounts.models.trail import Event, Receipt
 
@@ -11,6 +11,7 @@ __all__ = [
     "Address",
     "ApiKey",
     "Client",
+    "CollectionThreshold",
     "Contact",
     "Event",
     "PaymentMethod",

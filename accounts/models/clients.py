@@ -7,7 +7,13 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.kinds import FourEyes, TaxRounding
-from accounts.validators import validate_contact_roles, validate_country, validate_time_zone
+from accounts.validators import (
+    validate_contact_roles,
+    validate_country,
+    validate_currency,
+    validate_significant_digits,
+    validate_time_zone,
+)
 
 
 class Address(models.Model):
@@ -82,6 +88,22 @@ class Client(Address):
         default="table",
         help_text=_("The tax engine that quotes this client's invoices: a name in the TAX_ENGINES setting."),
     )
+    gateway = models.CharField(
+        max_length=30,
+        default="sandbox",
+        help_text=_("The payment gateway that collects for this client: a name in the GATEWAYS setting."),
+    )
+    collect_on_approval = models.BooleanField(
+        default=False,
+        help_text=_("What is due on an invoice is collected when it is issued (Auto-Collect On Pending Invoice Approval)."),
+    )
+    void_on_collection_failure = models.BooleanField(
+        default=False, help_text=_("An invoice that cannot be collected when it is issued is voided.")
+    )
+    dunning_on_collection_failure = models.BooleanField(
+        default=False,
+        help_text=_("An account whose invoice cannot be collected when it is issued goes into dunning, unless that is voided."),
+    )
     never_allow_used_receipt_id = models.BooleanField(
         default=False,
         help_text=_("A client_receipt_id is used up by a failed call too (NEVER_ALLOW_USED_RECEIPT_ID)."),
@@ -95,6 +117,23 @@ class Client(Address):
         return f"{self.name} ({self.pk})"
 
 
+class CollectionThreshold(models.Model):
+    """Minimum collection threshold: what is due below it is not collected, in one currency."""
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="collection_thresholds")
+    currency = models.CharField(max_length=3, validators=[validate_currency])
+    amount = models.DecimalField(
+        max_digits=15, decimal_places=4, validators=[MinValueValidator(0), validate_significant_digits]
+    )
+
+    class Meta:
+        ordering = ["client", "currency"]
+        constraints = [models.UniqueConstraint(fields=["client", "currency"], name="one_threshold_per_currency")]
+
+    def __str__(self) -> str:
+        return f"{self.amount.normalize():f} {self.currency}"
+
+
 class ApiKey(models.Model):
     """A secret that a client's program sends as auth_key. Only its SHA-256 is kept; the prefix finds the row."""
 
@@ -103,6 +142,8 @@ class ApiKey(models.Model):
     prefix = models.CharField(max_length=8, unique=True, editable=False)
     secret_hash = models.CharField(max_length=64, editable=False)
     may_approve = models.BooleanField(default=False, help_text=_("This key may approve, discard and regenerate invoices."))
+    may_collect = models.BooleanField(default=False, help_text=_("This key may collect invoices and record payments."))
+    may_correct = models.BooleanField(default=False, help_text=_("This key may void, credit, write off, dispute and refund."))
     created_at = models.DateTimeField(auto_now_add=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 

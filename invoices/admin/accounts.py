@@ -27,10 +27,10 @@ from invoices.admin.batches import outcomes_by_client, tell
 from invoices.admin.credits import CreditFigures
 from invoices.models import CouponRedemption, OneTimeCharge, ServiceCredit, Usage
 from invoices.plan.facts import BillingRequest
-from invoices.services.approval_rules import APPROVE_PERMISSION
 from invoices.services.balances import account_balance
 from invoices.services.extras import credits_with_used, redemptions_with_used
 from invoices.services.generating import generate_invoices
+from invoices.services.rights import APPROVE_PERMISSION
 from invoices.services.unbilled import rate_unbilled_usage
 
 admin.site.unregister(Account)

@@ -22,8 +22,8 @@ from invoices.admin.holdings import HeldByInvoice
 from invoices.admin.lines import CreditsOfInvoice, LinesOfInvoice
 from invoices.kinds import InvoiceStatus
 from invoices.models import BilledPeriod, Invoice, NumberSeries, TaxDetail
-from invoices.services.approval_rules import APPROVE_PERMISSION
 from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
+from invoices.services.rights import APPROVE_PERMISSION
 
 STATUS_COLOURS = {
     InvoiceStatus.PENDING.value: "warning",

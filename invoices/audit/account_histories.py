@@ -12,11 +12,8 @@ from accounts.models import Account, Client, Event, PlanInstance
 from accounts.periods import InstanceDates
 from accounts.services import DATE_COLUMNS, instances_with_dates
 from invoices.audit.rules import ROWS_AT_ONCE, of_client
-from invoices.kinds import LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType
+from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType
 from invoices.models import BilledPeriod, Invoice, InvoiceLine
-
-# The documents that bill a cycle and move their account's dates.
-CYCLE_KINDS = (InvoiceKind.RECURRING, InvoiceKind.ADVANCE)
 
 
 class LiveDocument(NamedTuple):

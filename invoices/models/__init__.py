@@ -1,5 +1,7 @@
-"""What is owed: documents, their lines and taxes, what waits to be billed, credits, the number series, and billing runs."""
+"""What is owed and what was paid: documents, what waits to be billed, credits, the number series, billing runs, the ledger,
+and what was asked of payment gateways."""
 
+from invoices.models.collection import CollectionAttempt, GatewayEvent
 from invoices.models.credits import Coupon, CouponRedemption, CouponUse, CreditUse, ServiceCredit, Surcharge
 from invoices.models.documents import (
     BilledPeriod,
@@ -9,22 +11,31 @@ from invoices.models.documents import (
     NumberSeries,
     TaxDetail,
 )
+from invoices.models.ledger import Allocation, LedgerEntry, Payment, Refund
+from invoices.models.reasons import ReasonCode
 from invoices.models.runs import BillingRun, RunOutcome
 from invoices.models.taxes import TaxRate
 from invoices.models.waiting import OneTimeCharge, Usage
 
 __all__ = [
+    "Allocation",
     "BilledPeriod",
     "BillingRun",
+    "CollectionAttempt",
     "Coupon",
     "CouponRedemption",
     "CouponUse",
     "CreditDetail",
     "CreditUse",
+    "GatewayEvent",
     "Invoice",
     "InvoiceLine",
+    "LedgerEntry",
     "NumberSeries",
     "OneTimeCharge",
+    "Payment",
+    "ReasonCode",
+    "Refund",
     "RunOutcome",
     "ServiceCredit",
     "Surcharge",

@@ -10,7 +10,16 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Client, Contact, PlanInstance, Service, ServiceLocation
-from invoices.kinds import LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType, SeriesKind
+from invoices.kinds import (
+    CYCLE_KINDS,
+    ISSUED_STATUSES,
+    LIVE_STATUSES,
+    InvoiceKind,
+    InvoiceStatus,
+    LineType,
+    SeriesKind,
+    VoidReason,
+)
 
 
 class AmountField(models.DecimalField):
@@ -44,6 +53,11 @@ class Invoice(models.Model):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="invoices")
     kind = models.CharField(max_length=20, choices=InvoiceKind)
     status = models.CharField(max_length=20, choices=InvoiceStatus)
+    corrects = models.ForeignKey(
+        "self", on_delete=models.PROTECT, null=True, related_name="corrected_by", help_text=_("What a credit memo credits.")
+    )
+    reason_code = models.PositiveSmallIntegerField(null=True, help_text=_("Why it corrects another document."))
+    comments = models.TextField(blank=True, max_length=3000)
     currency = models.CharField(max_length=3)
     bill_date = models.DateField(help_text=_("The day from which this cycle is due."))
     bill_day = models.PositiveSmallIntegerField(help_text=_("Anniversary day that the account has once this is approved."))
@@ -68,6 +82,7 @@ class Invoice(models.Model):
     approved_at = models.DateTimeField(null=True)
     custom_status_label = models.CharField(max_length=100, blank=True)
     client_notes = models.TextField(max_length=1000, blank=True)
+    void_reason_code = models.PositiveSmallIntegerField(choices=VoidReason, null=True)
 
     class Meta:
         ordering = ["-id"]
@@ -75,12 +90,12 @@ class Invoice(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["account"],
-                condition=Q(status=InvoiceStatus.PENDING, kind__in=[InvoiceKind.RECURRING, InvoiceKind.ADVANCE]),
+                condition=Q(status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS),
                 name="one_pending_invoice_per_account",
             ),
             models.UniqueConstraint(
                 fields=["account", "kind", "bill_date"],
-                condition=Q(status__in=LIVE_STATUSES, kind__in=[InvoiceKind.RECURRING, InvoiceKind.ADVANCE]),
+                condition=Q(status__in=LIVE_STATUSES, kind__in=CYCLE_KINDS),
                 name="one_live_invoice_per_bill_date",
             ),
             models.UniqueConstraint(
@@ -88,8 +103,17 @@ class Invoice(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(status__in=[InvoiceStatus.PENDING, InvoiceStatus.DISCARDED], number__isnull=True)
-                | Q(status=InvoiceStatus.APPROVED, number__isnull=False, invoice_date__isnull=False, due_date__isnull=False),
+                | Q(status__in=ISSUED_STATUSES, number__isnull=False, invoice_date__isnull=False, due_date__isnull=False),
                 name="a_number_from_approval_on",
+            ),
+            models.CheckConstraint(
+                condition=Q(status=InvoiceStatus.VOIDED, void_reason_code__isnull=False)
+                | (~Q(status=InvoiceStatus.VOIDED) & Q(void_reason_code__isnull=True)),
+                name="a_reason_when_voided",
+            ),
+            models.CheckConstraint(
+                condition=~Q(kind=InvoiceKind.CREDIT_MEMO) | Q(corrects__isnull=False),
+                name="credit_memos_correct",
             ),
         ]
         indexes = [
@@ -133,6 +157,7 @@ class InvoiceLine(models.Model):
     explanation = models.CharField(max_length=200, blank=True, help_text=_("What the columns do not say."))
     order_no = models.PositiveBigIntegerField(null=True, help_text=_("The one-time charge that this line bills."))
     coupon_code = models.CharField(max_length=50, blank=True)
+    source_line_no = models.PositiveIntegerField(null=True, help_text=_("The line that it credits, on the corrected document."))
     proration_factor = models.DecimalField(max_digits=12, decimal_places=10, default=1)
     proration_text = models.CharField(max_length=100, blank=True)
     period_total_days = models.PositiveIntegerField(null=True, help_text=_("Of the full period that the line's days are of."))

@@ -1,4 +1,4 @@
-"""Who may approve what, and what must wait for approval. Every door and every service asks here."""
+"""What must wait for approval, and who may not give it: the four-eyes rule. Every service asks here."""
 
 from decimal import Decimal
 
@@ -6,19 +6,6 @@ from accounts.callers import Caller
 from accounts.kinds import FourEyes
 from accounts.models import Client
 from billing_site.errors import BillingError, ErrorCode
-
-APPROVE_PERMISSION = "invoices.approve_invoice"
-
-
-def check_may_approve(caller: Caller) -> None:
-    """Approving, discarding and regenerating need the staff permission or the key's right; the server's commands have both."""
-    permitted = True
-    if caller.staff is not None:
-        permitted = caller.staff.has_perm(APPROVE_PERMISSION)
-    elif caller.api_key is not None:
-        permitted = caller.api_key.may_approve
-    if not permitted:
-        raise BillingError(ErrorCode.APPROVAL_NOT_PERMITTED)
 
 
 def four_eyes_apply(client: Client, total_amount: Decimal) -> bool:

@@ -20,7 +20,10 @@ from invoices.models import Invoice
 from invoices.plan import billed_to_after
 from invoices.plan.facts import BillingState
 from invoices.services.approval_rules import check_four_eyes
+from invoices.services.collecting.starting import charge_and_request
 from invoices.services.discarding import Remarks
+from invoices.services.ledger.charging import Issued
+from invoices.services.ledger.entries import Stamp, standings
 from invoices.services.numbers import take_numbers
 from invoices.services.outcomes import Outcome
 from invoices.services.recording import AccountDates, move_dates
@@ -38,8 +41,9 @@ def approve_locked(
     today: date,
     seen: Mapping[int, str],
     remarks: Remarks,
+    collect: bool,
 ) -> list[Outcome]:
-    """Approves what may be approved, in the order given, and says why the rest may not."""
+    """Approves what may be approved, in the order given, and says why the rest may not. The accounts owe them from now on."""
     contents = stored_contents([invoice.pk for invoice in invoices])
     approved, refused = [], []
     for invoice in invoices:
@@ -51,6 +55,12 @@ def approve_locked(
             refused.append(Outcome(invoice.account_id, invoice.pk, error=error))
     _move_dates(approved, states, contents)
     _issue(approved, contents, client=client, caller=caller, today=today, remarks=remarks)
+    charge_and_request(
+        [Issued(invoice.account_id, invoice.pk, invoice.total_amount, invoice.currency) for invoice in approved],
+        Stamp(today, timezone.now(), caller.identity),
+        standings([invoice.account_id for invoice in approved]),
+        collect=collect,
+    )
     return [*(Outcome(invoice.account_id, invoice.pk) for invoice in approved), *refused]
 
 

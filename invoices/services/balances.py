@@ -1,16 +1,14 @@
-"""What an account owes: derived from its documents, never stored."""
+"""What an account owes: the balance after its newest entry in the ledger."""
 
 from decimal import Decimal
 
-from django.db.models import Sum
-
 from accounts.models import Account
 from invoices.calculation import ZERO, rounded
-from invoices.kinds import InvoiceStatus
-from invoices.models import Invoice
+from invoices.models import LedgerEntry
 
 
 def account_balance(account: Account) -> Decimal:
-    """The total of the account's approved invoices. Pending and discarded ones have no effect."""
-    approved = Invoice.objects.filter(account=account, status=InvoiceStatus.APPROVED)
-    return rounded(approved.aggregate(total=Sum("total_amount"))["total"] or ZERO, account.currency)
+    """Invoices, less credits and payments, and refunds. Pending and discarded invoices have no effect. One query by the
+    account's newest entry, however many there are."""
+    newest = LedgerEntry.objects.filter(account=account).order_by("-entry_no").values_list("balance_after", flat=True)
+    return rounded(newest.first() or ZERO, account.currency)

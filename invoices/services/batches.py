@@ -21,9 +21,15 @@ class Member(Protocol):
 
 
 M = TypeVar("M", bound=Member)
+R = TypeVar("R")
 
 
 def write_in_halves(batch: Sequence[M], write: Callable[[Sequence[M]], list[Outcome]]) -> list[Outcome]:
+    """As `in_halves`, of members whose outcomes are `Outcome`s."""
+    return in_halves(batch, write, lambda member, error: Outcome(member.account_no, error=error))
+
+
+def in_halves(batch: Sequence[M], write: Callable[[Sequence[M]], list[R]], refused: Callable[[M, BillingError], R]) -> list[R]:
     """`write` gets the batch whole in a transaction of its own; where the database refuses it, its halves, down to the one
     member that is at fault. A lock is waited for 5 seconds; then the outcome is 3108."""
     if not batch:
@@ -36,9 +42,9 @@ def write_in_halves(batch: Sequence[M], write: Callable[[Sequence[M]], list[Outc
         if isinstance(error, OperationalError) and not is_lock_failure(error):
             raise
         if len(batch) == 1:
-            return [Outcome(batch[0].account_no, error=_refused_by_database(error))]
+            return [refused(batch[0], _refused_by_database(error))]
     middle = len(batch) // 2
-    return write_in_halves(batch[:middle], write) + write_in_halves(batch[middle:], write)
+    return in_halves(batch[:middle], write, refused) + in_halves(batch[middle:], write, refused)
 
 
 def _refused_by_database(error: Exception) -> BillingError:

@@ -9,7 +9,7 @@ from django.db.models import Max
 
 from accounts.kinds import ContactRole
 from accounts.models import Account, Client, Contact, ServiceLocation
-from invoices.kinds import InvoiceKind, InvoiceStatus
+from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan.facts import AccountFacts, BillingState
 from invoices.services.extras import read_coupons, read_credits, read_orders, read_surcharges, with_extras
@@ -138,7 +138,7 @@ def pending_invoices(account_nos: Collection[int]) -> dict[int, int]:
 
 def _documents(account_nos: list[int], replacing: Collection[int]) -> dict[int, Documents]:
     live = (
-        Invoice.objects.filter(account__in=account_nos, status__in=[InvoiceStatus.PENDING, InvoiceStatus.APPROVED])
+        Invoice.objects.filter(account__in=account_nos, status__in=LIVE_STATUSES, kind__in=CYCLE_KINDS)
         .exclude(pk__in=replacing)
         .order_by()
         .values_list("account_id", "status", "kind")

@@ -8,6 +8,7 @@ from accounts.models import Account, Client
 from accounts.trail import record_acts, refusal
 from billing_site.errors import BillingError
 from invoices.plan.facts import BillingRequest
+from invoices.services.collecting.collecting import collect_issued, collects_at_issue
 from invoices.services.outcomes import Outcome
 from invoices.services.planning import preview_invoices
 from invoices.services.recording import Recording, record_plans
@@ -16,14 +17,21 @@ ACT_REFUSED = "invoice.refused"
 
 
 def generate_invoice(
-    *, client: Client, account_no: int, request: BillingRequest, caller: Caller, claim: receipts.Claim | None = None
+    *,
+    client: Client,
+    account_no: int,
+    request: BillingRequest,
+    caller: Caller,
+    claim: receipts.Claim | None = None,
+    collect: bool | None = None,
 ) -> int | None:
     """Bills an account's oldest unbilled cycle and gives the invoice's number; None where there is nothing to bill.
 
+    What is due on an invoice that is issued at once is then collected, if `collect` or else the client's setting says so.
     Raises the refusal, with nothing written but its event. A call repeated under its receipt gives its first answer.
     """
     try:
-        return _generate_once(client, account_no, request, caller, claim)
+        return _generate_once(client, account_no, request, caller, claim, collects_at_issue(client, collect))
     except BillingError as error:
         # A used receipt is refused before the account is read, so the number may be another client's or nobody's.
         known = Account.objects.filter(client=client, pk=account_no).exists()
@@ -34,13 +42,15 @@ def generate_invoice(
 
 
 def _generate_once(
-    client: Client, account_no: int, request: BillingRequest, caller: Caller, claim: receipts.Claim | None
+    client: Client, account_no: int, request: BillingRequest, caller: Caller, claim: receipts.Claim | None, collect: bool
 ) -> int | None:
     if claim and (receipt := receipts.earlier_use(client, claim)):
         return receipt.invoice_no
     planned = preview_invoices(client=client, account_nos=[account_no], request=request)
-    (outcome,) = record_plans(Recording(client, caller, request, claim), planned)
+    (outcome,) = record_plans(Recording(client, caller, request, claim, collect=collect), planned)
     if outcome.error is None:
+        if collect:
+            collect_issued(client, [outcome], caller, request.today)
         return outcome.invoice_no
     # An equal call at the same time may have got there first: then its answer is this call's answer.
     if claim and (receipt := receipts.earlier_use(client, claim)):
@@ -58,10 +68,11 @@ def generate_invoices(
 ) -> list[Outcome]:
     """Bills the oldest unbilled cycle of each account, with an outcome for each: a refusal harms no other account."""
     planned = preview_invoices(client=client, account_nos=account_nos, request=request)
-    outcomes = record_plans(Recording(client, caller, request, run_outcomes=run_outcomes or {}), planned)
+    recording = Recording(client, caller, request, run_outcomes=run_outcomes or {}, collect=client.collect_on_approval)
+    outcomes = record_plans(recording, planned)
     record_acts(
         client,
         caller,
         [refusal(ACT_REFUSED, one.error, account_no=one.account_no) for one in outcomes if one.error is not None],
     )
-    return outcomes
+    return collect_issued(client, outcomes, caller, request.today) if recording.collect else outcomes

@@ -18,4 +18,4 @@ def take_numbers(client: Client, kind: SeriesKind, count: int) -> tuple[str, ran
     return series.prefix, range(first, first + count)
 
 
-DEFAULT_PREFIXES = {SeriesKind.INVOICE: "INV-"}
+DEFAULT_PREFIXES = {SeriesKind.INVOICE: "INV-", SeriesKind.CREDIT_MEMO: "CM-"}

@@ -5,15 +5,20 @@ from typing import NamedTuple
 from billing_site.errors import BillingError
 from invoices.kinds import RunResult
 from invoices.plan import InvoicePlan
+from invoices.services.collecting.outcomes import Collected
 
 
 class Outcome(NamedTuple):
-    """An invoice, nothing to bill, or the error that refused it. An error here harmed none of the batch's other members."""
+    """An invoice, nothing to bill, or the error that refused it. An error here harmed none of the batch's other members.
+
+    `collection` is what came of collecting the invoice, where that was tried when it was issued.
+    """
 
     account_no: int | None
     invoice_no: int | None = None
     plan: InvoicePlan | None = None
     error: BillingError | None = None
+    collection: Collected | None = None
 
     @property
     def result(self) -> RunResult:

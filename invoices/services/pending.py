@@ -15,14 +15,15 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import TRANSITIONS, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest, BillingState
-from invoices.services.approval_rules import check_may_approve
 from invoices.services.approving import approve_locked
 from invoices.services.batches import write_in_halves
+from invoices.services.collecting.collecting import collect_issued, collects_at_issue
 from invoices.services.discarding import Remarks, discard_locked
 from invoices.services.facts import lock_states
 from invoices.services.outcomes import Outcome
 from invoices.services.planning import preview_invoices
 from invoices.services.recording import Recording, record_plans
+from invoices.services.rights import check_may_approve
 
 
 class Chosen(NamedTuple):
@@ -43,13 +44,24 @@ def approve_invoices(
     today: date,
     seen: Mapping[int, str] | None = None,
     remarks: Remarks | None = None,
+    collect: bool | None = None,
 ) -> list[Outcome]:
     """Issues pending invoices as they are stored: numbers, dates and fingerprints are given, and the accounts move on.
 
     `seen` holds the fingerprints that were looked at; a document that is no longer the one that was seen is refused (90003).
+    Then what is due on them is collected, if `collect` or else the client's setting says so.
     """
-    approve = partial(approve_locked, client=client, caller=caller, today=today, seen=seen or {}, remarks=remarks or Remarks())
-    return _decide("invoice.approval_refused", client, invoice_nos, caller, InvoiceStatus.APPROVED, approve)
+    approve = partial(
+        approve_locked,
+        client=client,
+        caller=caller,
+        today=today,
+        seen=seen or {},
+        remarks=remarks or Remarks(),
+        collect=collects_at_issue(client, collect),
+    )
+    outcomes = _decide("invoice.approval_refused", client, invoice_nos, caller, InvoiceStatus.APPROVED, approve)
+    return collect_issued(client, outcomes, caller, today) if collects_at_issue(client, collect) else outcomes
 
 
 def discard_invoices(

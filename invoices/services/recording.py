@@ -20,8 +20,11 @@ from invoices.plan.facts import BillingRequest, BillingState
 from invoices.services.approval_rules import must_wait
 from invoices.services.batches import write_in_halves
 from invoices.services.claims import hold_claims
+from invoices.services.collecting.starting import charge_and_request
 from invoices.services.discarding import Remarks, discard_locked
-from invoices.services.facts import lock_states, pending_invoices
+from invoices.services.facts import lock_states
+from invoices.services.ledger.charging import Issued
+from invoices.services.ledger.entries import Stamp, Standing, standings
 from invoices.services.numbers import take_numbers
 from invoices.services.outcomes import Outcome
 from invoices.services.rows import content_of, insert_documents, issue
@@ -30,10 +33,9 @@ from invoices.services.rows import content_of, insert_documents, issue
 class Recording(NamedTuple):
     """For whom and by whom plans are recorded, and what is written in the same transaction.
 
-    `claim` is the receipt of a single call. `replacing` names the pending invoice that each account's new one replaces,
-    and `remarks` are put on the new one.
-    `run_outcomes` are the waiting outcomes of a billing run, by account.
-    """
+    `claim` is the receipt of a single call. `replacing` names the pending invoice that each account's new one replaces, and
+    `remarks` are put on the new one. `run_outcomes` are the waiting outcomes of a billing run, by account. `collect` says
+    whether what is due on the invoices that are issued is to be collected."""
 
     client: Client
     caller: Caller
@@ -42,6 +44,7 @@ class Recording(NamedTuple):
     replacing: Mapping[int, int] = {}
     remarks: Remarks = Remarks()
     run_outcomes: Mapping[int, int] = {}
+    collect: bool = False
 
 
 class AccountDates(NamedTuple):
@@ -62,7 +65,10 @@ def record_plans(recording: Recording, planned: Sequence[Outcome]) -> list[Outco
 
 
 def _write(recording: Recording, ready: Sequence[Outcome]) -> list[Outcome]:
-    checked = _checked_again(recording, ready)
+    account_nos = [outcome.account_no for outcome in ready if outcome.account_no is not None]
+    states = lock_states(account_nos, skip_locked=len(ready) > 1)
+    stand = standings(account_nos)
+    checked = _checked_again(recording, ready, states, stand)
     plans = [outcome.plan for outcome in checked if outcome.plan is not None]
     billed = [plan for plan in plans if plan.lines]
     numbers = dict(zip([plan.account_no for plan in billed], reserve_ids(Invoice, len(billed)), strict=True))
@@ -76,6 +82,16 @@ def _write(recording: Recording, ready: Sequence[Outcome]) -> list[Outcome]:
     waiting = {plan.account_no for plan in billed if _must_wait(recording, plan)}
     move_dates([_dates_after(plan) for plan in plans if plan.account_no not in waiting])
     _insert(recording, billed, numbers, waiting, at)
+    charge_and_request(
+        [
+            Issued(plan.account_no, numbers[plan.account_no], plan.total_amount, plan.facts.state.currency)
+            for plan in billed
+            if plan.account_no not in waiting
+        ],
+        Stamp(recording.request.today, at, recording.caller.identity),
+        stand,
+        collect=recording.collect,
+    )
     hold_claims([(numbers[plan.account_no], plan.claims) for plan in billed])
     _record_nothing_billed(recording, plans, at)
     _write_run_outcomes(recording, plans, numbers)
@@ -84,17 +100,16 @@ def _write(recording: Recording, ready: Sequence[Outcome]) -> list[Outcome]:
     ]
 
 
-def _checked_again(recording: Recording, ready: Sequence[Outcome]) -> list[Outcome]:
+def _checked_again(
+    recording: Recording, ready: Sequence[Outcome], states: Mapping[int, BillingState], stand: Mapping[int, Standing]
+) -> list[Outcome]:
     """The batch under the accounts' locks: who was locked by another, or has moved since it was planned, drops out."""
-    account_nos = [outcome.account_no for outcome in ready if outcome.account_no is not None]
-    states = lock_states(account_nos, skip_locked=len(ready) > 1)
-    pending = pending_invoices(account_nos)
     checked = []
     for outcome in ready:
         plan = outcome.plan
         assert plan is not None
         try:
-            _check_unmoved(recording, plan, states.get(plan.account_no), pending.get(plan.account_no))
+            _check_unmoved(recording, plan, states.get(plan.account_no), stand[plan.account_no].pending_invoice_no)
             checked.append(outcome)
         except BillingError as error:
             checked.append(Outcome(plan.account_no, error=error))

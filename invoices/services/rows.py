@@ -14,6 +14,7 @@ from invoices.fingerprints import (
     TAX_FIELDS,
     TERM_FIELDS,
     Content,
+    Correction,
     fingerprint,
 )
 from invoices.kinds import InvoiceStatus, SeriesKind
@@ -33,8 +34,10 @@ STANDING_FIELDS = (
     "custom_status_label",
     "client_notes",
 )
-INVOICE_FIELDS = (*TERM_FIELDS, *PARTY_FIELDS, *STANDING_FIELDS)
-INVOICE_LINE_FIELDS = ("invoice_id", *LINE_FIELDS)
+CORRECTION_FIELDS = ("corrects_id", "reason_code", "comments")
+NO_CORRECTION = (None, None, "")
+INVOICE_FIELDS = (*TERM_FIELDS, *PARTY_FIELDS, *CORRECTION_FIELDS, *STANDING_FIELDS)
+INVOICE_LINE_FIELDS = ("invoice_id", *LINE_FIELDS, "source_line_no")
 CREDIT_DETAIL_FIELDS = ("invoice_id", *CREDIT_FIELDS)
 TAX_DETAIL_FIELDS = ("invoice_id", *TAX_FIELDS)
 BILLED_PERIOD_FIELDS = ("invoice_id", *PERIOD_FIELDS)
@@ -149,6 +152,7 @@ def insert_documents(
             (
                 *content.terms,
                 *content.parties,
+                *(content.correction[:3] if content.correction else NO_CORRECTION),
                 invoice_no,
                 InvoiceStatus.APPROVED.value if invoice_no in approved else InvoiceStatus.PENDING.value,
                 fingerprint(content) if invoice_no in approved else "",
@@ -162,21 +166,31 @@ def insert_documents(
             for invoice_no, content in contents
         ],
     )
-    insert_rows(InvoiceLine, INVOICE_LINE_FIELDS, [(no, *row) for no, content in contents for row in content.lines])
+    insert_rows(
+        InvoiceLine,
+        INVOICE_LINE_FIELDS,
+        [(no, *row, source) for no, content in contents for row, source in zip(content.lines, _sources(content), strict=True)],
+    )
     insert_rows(CreditDetail, CREDIT_DETAIL_FIELDS, [(no, *row) for no, content in contents for row in content.credits])
     insert_rows(TaxDetail, TAX_DETAIL_FIELDS, [(no, *row) for no, content in contents for row in content.taxes])
     insert_rows(BilledPeriod, BILLED_PERIOD_FIELDS, [(no, *row) for no, content in contents for row in content.periods])
 
 
+def _sources(content: Content) -> Sequence[int | None]:
+    return content.correction.source_line_nos if content.correction else [None] * len(content.lines)
+
+
 def stored_contents(invoice_nos: Sequence[int]) -> dict[int, Content]:
     """Documents as they stand in the database: five queries, however many."""
-    headers = Invoice.objects.filter(pk__in=invoice_nos).order_by("pk").values_list("pk", *TERM_FIELDS, *PARTY_FIELDS)
-    contents = {
-        number: Content(tuple(row[: len(TERM_FIELDS)]), tuple(row[len(TERM_FIELDS) :]), [], [], [], [])
-        for number, *row in headers
-    }
+    headers = Invoice.objects.filter(pk__in=invoice_nos).order_by("pk")
+    contents: dict[int, Content] = {}
+    corrections: dict[int, tuple[Any, ...]] = {}
+    for number, *row in headers.values_list("pk", *TERM_FIELDS, *PARTY_FIELDS, *CORRECTION_FIELDS):
+        terms, parties = row[: len(TERM_FIELDS)], row[len(TERM_FIELDS) : -len(CORRECTION_FIELDS)]
+        contents[number] = Content(tuple(terms), tuple(parties), [], [], [], [])
+        corrections[number] = tuple(row[-len(CORRECTION_FIELDS) :])
+    sources = _read_lines(contents)
     children = (
-        ("lines", InvoiceLine, LINE_FIELDS, ("line_no",)),
         ("credits", CreditDetail, CREDIT_FIELDS, ("credit_line_no", "credited_line_no")),
         ("taxes", TaxDetail, TAX_FIELDS, ("tax_line_no", "taxed_line_no")),
         ("periods", BilledPeriod, PERIOD_FIELDS, ("plan_instance",)),
@@ -185,4 +199,19 @@ def stored_contents(invoice_nos: Sequence[int]) -> dict[int, Content]:
         rows = model._default_manager.filter(invoice__in=invoice_nos).order_by("invoice", *order)
         for number, *row in rows.values_list("invoice_id", *fields).iterator():
             getattr(contents[number], part).append(tuple(row))
-    return contents
+    return {
+        number: content._replace(correction=Correction._make((*corrections[number], tuple(sources[number]))))
+        if corrections[number] != NO_CORRECTION
+        else content
+        for number, content in contents.items()
+    }
+
+
+def _read_lines(contents: dict[int, Content]) -> dict[int, list[int | None]]:
+    """Fills in the lines, and gives the source of each: the line of another document that it credits."""
+    sources: dict[int, list[int | None]] = {number: [] for number in contents}
+    rows = InvoiceLine.objects.filter(invoice__in=contents).order_by("invoice", "line_no")
+    for number, *row, source in rows.values_list("invoice_id", *LINE_FIELDS, "source_line_no").iterator():
+        contents[number].lines.append(tuple(row))  # type: ignore[attr-defined]
+        sources[number].append(source)
+    return sources

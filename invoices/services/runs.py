@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Count, Sum
+from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
 from django.utils import timezone
 
 from accounts.callers import Caller
@@ -14,8 +14,8 @@ from accounts.models import Account, Client
 from accounts.storage import update_rows
 from billing_site.errors import ErrorCode
 from invoices.calculation import ZERO, rounded
-from invoices.kinds import RunResult
-from invoices.models import BillingRun, RunOutcome
+from invoices.kinds import InvoiceStatus, RunResult, VoidReason
+from invoices.models import BillingRun, Invoice, RunOutcome
 from invoices.plan.facts import BillingRequest
 from invoices.services.generating import generate_invoices
 from invoices.services.outcomes import Outcome
@@ -45,7 +45,7 @@ class CurrencyTotals(NamedTuple):
 def start_run(*, client: Client, today: date, caller: Caller) -> BillingRun:
     """A run over all accounts whose next bill date is today or before, each with an outcome that waits."""
     run = BillingRun.objects.create(client=client, bill_date=today, started_by=caller.identity)
-    due = Account.objects.filter(client=client, next_bill_date__lte=today).order_by("pk")
+    due = Account.objects.filter(~Exists(_uncollectable()), client=client, next_bill_date__lte=today).order_by("pk")
     with connection.cursor() as cursor:
         chosen, parameters = due.values("id").query.sql_with_params()
         cursor.execute(
@@ -54,6 +54,17 @@ def start_run(*, client: Client, today: date, caller: Caller) -> BillingRun:
             [run.pk, RunResult.WAITING.value, *parameters],
         )
     return run
+
+
+def _uncollectable() -> QuerySet[Invoice]:
+    """The invoice of an account's due cycle that was voided because it could not be collected: a person has to see to it
+    first."""
+    return Invoice.objects.filter(
+        account=OuterRef("pk"),
+        bill_date=OuterRef("next_bill_date"),
+        status=InvoiceStatus.VOIDED,
+        void_reason_code=VoidReason.COLLECTION_FAILED,
+    )
 
 
 def continue_run(run: BillingRun, *, caller: Caller, progress: Callable[[int], object] = lambda accounts: None) -> None:

@@ -1,0 +1,81 @@
+"""Asking a gateway for money: one row per attempt, written before the gateway is asked and told afterwards what came of it."""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import PaymentMethod
+from invoices.kinds import OPEN_ATTEMPTS, AttemptStatus
+from invoices.models.documents import AmountField, Invoice
+from invoices.models.ledger import Payment
+
+
+class CollectionAttempt(models.Model):
+    """One attempt to collect what is due on an invoice. An invoice has one open attempt at most: it is waiting to be made,
+    under way, or its outcome is not known. What the gateway was asked (amount, token, key) stands here, so that it can be
+    asked again."""
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="collection_attempts")
+    attempt_no = models.PositiveIntegerField(help_text=_("From 1, within the invoice."))
+    status = models.CharField(max_length=20, choices=AttemptStatus)
+    at_issue = models.BooleanField(
+        help_text=_("Made because the invoice was issued: its failure may void the invoice or begin dunning.")
+    )
+    idempotency_key = models.CharField(max_length=64, unique=True)
+    amount = AmountField(null=True, help_text=_("What the gateway is asked for. Empty: it was not asked."))
+    currency = models.CharField(max_length=3)
+    payment_method = models.ForeignKey(PaymentMethod, on_delete=models.SET_NULL, null=True, related_name="+")
+    gateway = models.CharField(max_length=30, blank=True)
+    token = models.CharField(max_length=200, blank=True)
+    payment = models.OneToOneField(Payment, on_delete=models.PROTECT, null=True, related_name="attempt")
+    error_code = models.IntegerField(default=0, help_text=_("0, or why nothing was collected."))
+    message = models.TextField(blank=True)
+    proc_cvv_response = models.CharField(max_length=10, blank=True)
+    proc_avs_response = models.CharField(max_length=10, blank=True)
+    proc_cavv_response = models.CharField(max_length=10, blank=True)
+    proc_status_code = models.CharField(max_length=50, blank=True)
+    proc_status_text = models.CharField(max_length=300, blank=True)
+    proc_payment_id = models.CharField(max_length=100, blank=True)
+    proc_auth_code = models.CharField(max_length=50, blank=True)
+    proc_merch_comments = models.CharField(max_length=300, blank=True)
+    requested_by = models.CharField(max_length=60)
+    requested_on = models.DateField(help_text=_("The client's day."))
+    requested_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "attempt_no"], name="one_attempt_per_number"),
+            models.UniqueConstraint(
+                fields=["invoice"], condition=Q(status__in=OPEN_ATTEMPTS), name="one_open_attempt_per_invoice"
+            ),
+            models.CheckConstraint(
+                condition=Q(status=AttemptStatus.COLLECTED, payment__isnull=False)
+                | (~Q(status=AttemptStatus.COLLECTED) & Q(payment__isnull=True)),
+                name="collected_attempt_has_a_payment",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["status", "id"], condition=Q(status__in=OPEN_ATTEMPTS), name="open_attempts"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Attempt {self.attempt_no} on invoice {self.invoice_id}"
+
+
+class GatewayEvent(models.Model):
+    """A message that a gateway sent of itself, and was taken. Its id makes a second delivery one that was seen before."""
+
+    gateway = models.CharField(max_length=30)
+    event_id = models.CharField(max_length=100)
+    type = models.CharField(max_length=100)
+    received_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [models.UniqueConstraint(fields=["gateway", "event_id"], name="one_row_per_gateway_event")]
+
+    def __str__(self) -> str:
+        return self.event_id

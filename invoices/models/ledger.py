@@ -1,0 +1,150 @@
+"""What moves an account's balance, and what pays what. Rows are added here and never changed.
+
+The balance is that of the newest entry. What is due on an invoice, and what is left of a payment or credit, is its entry's
+amount less what is allocated to it or from it.
+"""
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Account, PaymentMethod
+from invoices.kinds import CHARGE_KINDS, AllocationKind, EntryKind, PaymentType, RefundStatus
+from invoices.models.documents import AmountField, Invoice
+
+
+class LedgerEntry(models.Model):
+    """One transaction of an account. Its primary key is Aria's transaction_id.
+
+    Above zero it raises what the account owes (an invoice, a refund), below zero it lowers it (a payment, a credit).
+    """
+
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="ledger", db_index=False)
+    entry_no = models.PositiveIntegerField(help_text=_("From 1, within the account."))
+    kind = models.CharField(max_length=20, choices=EntryKind)
+    amount = AmountField()
+    balance_after = AmountField(help_text=_("Of the account, with this entry: running, under the account's lock."))
+    invoice = models.ForeignKey(
+        Invoice,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="ledger",
+        help_text=_("The document that it is of, or the invoice that is written off or disputed."),
+    )
+    voids = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="voided_by")
+    entry_date = models.DateField(help_text=_("The client's day: of a payment, that on which it was received."))
+    created_at = models.DateTimeField()
+    created_by = models.CharField(max_length=60)
+    reason_code = models.PositiveSmallIntegerField(null=True)
+    comments = models.TextField(blank=True, max_length=1000)
+
+    class Meta:
+        ordering = ["account", "entry_no"]
+        verbose_name = _("transaction")
+        permissions = [
+            ("collect_money", "Can collect invoices and record payments"),
+            ("correct_money", "Can void, credit, write off, dispute and refund"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "entry_no"], name="one_entry_per_number"),
+            models.UniqueConstraint(
+                fields=["invoice"], condition=Q(kind__in=CHARGE_KINDS), name="one_entry_per_issued_document"
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__in=[EntryKind.INVOICE, EntryKind.REFUND, EntryKind.ELECTRONIC_REFUND], amount__gte=0)
+                | Q(kind=EntryKind.VOID, voids__isnull=False)
+                | (
+                    ~Q(kind__in=[EntryKind.INVOICE, EntryKind.REFUND, EntryKind.ELECTRONIC_REFUND, EntryKind.VOID])
+                    & Q(amount__lt=0)
+                ),
+                name="entry_raises_or_lowers_the_balance",
+            ),
+            models.CheckConstraint(condition=Q(kind=EntryKind.VOID) | Q(voids__isnull=True), name="only_voids_void"),
+        ]
+        # What is left of credits is asked at every approval: most accounts have none.
+        indexes = [models.Index(fields=["account"], condition=Q(amount__lt=0), name="credits_of_account")]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.pk}"
+
+
+class Allocation(models.Model):
+    """So much of a credit (below zero in the ledger) is taken by a debit (above zero). Below zero here: it is let go again."""
+
+    credit = models.ForeignKey(LedgerEntry, on_delete=models.PROTECT, related_name="taken_by")
+    debit = models.ForeignKey(LedgerEntry, on_delete=models.PROTECT, related_name="paid_by")
+    kind = models.CharField(max_length=20, choices=AllocationKind)
+    amount = AmountField()
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(kind=AllocationKind.APPLIED, amount__gt=0) | (~Q(kind=AllocationKind.APPLIED) & Q(amount__lt=0)),
+                name="allocation_takes_or_lets_go",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount.normalize():f} of {self.credit_id} to {self.debit_id}"
+
+
+class Payment(models.Model):
+    """What an account has paid: by a gateway, or in another way that was recorded. Its number is that of its ledger entry."""
+
+    entry = models.OneToOneField(LedgerEntry, on_delete=models.PROTECT, primary_key=True, related_name="payment")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="payments")
+    type = models.CharField(max_length=20, choices=PaymentType)
+    reference = models.CharField(
+        max_length=100, blank=True, help_text=_("Of the cheque or transfer: the same one is recorded once.")
+    )
+    payment_method = models.ForeignKey(PaymentMethod, on_delete=models.SET_NULL, null=True, related_name="+")
+    gateway = models.CharField(max_length=30, blank=True)
+    gateway_payment_id = models.CharField(max_length=100, blank=True)
+
+    class Meta:
+        ordering = ["-entry"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["gateway", "gateway_payment_id"], condition=~Q(gateway_payment_id=""), name="one_payment_per_charge"
+            ),
+            models.UniqueConstraint(
+                fields=["account", "type", "reference"], condition=~Q(reference=""), name="one_payment_per_reference"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Payment {self.pk}"
+
+
+class Refund(models.Model):
+    """Money that goes back for a payment. Its entry stands from when it is asked for; where the gateway refuses it, it is
+    voided.
+
+    Only its standing changes, as its gateway answers.
+    """
+
+    entry = models.OneToOneField(LedgerEntry, on_delete=models.PROTECT, primary_key=True, related_name="refund")
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="refunds")
+    status = models.CharField(max_length=20, choices=RefundStatus)
+    idempotency_key = models.CharField(max_length=64, blank=True)
+    gateway_refund_id = models.CharField(max_length=100, blank=True)
+    proc_status_code = models.CharField(max_length=50, blank=True)
+    proc_status_text = models.CharField(max_length=300, blank=True)
+    asked_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-entry"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["idempotency_key"], condition=~Q(idempotency_key=""), name="one_refund_per_idempotency_key"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["asked_at"], condition=Q(status=RefundStatus.ASKED), name="refunds_to_be_resolved"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Refund {self.pk}"

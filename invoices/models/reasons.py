@@ -1,0 +1,29 @@
+"""Why money is credited, written off, disputed or given back: a list of reasons for each of these, which clients may add to."""
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Client
+from invoices.kinds import ReasonType
+
+
+class ReasonCode(models.Model):
+    """A reason of one type. Without a client it is there for all; a client's own of the same number stands in its place."""
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, null=True, blank=True, related_name="reason_codes")
+    type = models.CharField(max_length=20, choices=ReasonType)
+    code = models.PositiveSmallIntegerField(validators=[MinValueValidator(1), MaxValueValidator(9999)])
+    name = models.CharField(max_length=100)
+    is_active = models.BooleanField(default=True, help_text=_("Whether it can be given. What has it keeps it."))
+
+    class Meta:
+        ordering = ["type", "code", "client"]
+        constraints = [
+            models.UniqueConstraint(fields=["client", "type", "code"], name="one_reason_per_code"),
+            models.UniqueConstraint(fields=["type", "code"], condition=Q(client=None), name="one_common_reason_per_code"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.name}"

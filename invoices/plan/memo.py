@@ -1,0 +1,117 @@
+"""PURE: a credit memo of chosen lines of an invoice: what is credited of each, and the tax that goes with it.
+
+A line can be credited up to what coupons and credits have left of it and earlier memos have not credited. Its tax is credited
+in proportion; what credits a line to its end takes the rest of its tax, so that all memos of an invoice add up to it to the
+cent."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import NamedTuple
+
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO, exact_share, rounded, split, total
+
+
+class TaxOfLine(NamedTuple):
+    """What one tax takes from a line of the invoice, and what earlier memos have given back of it."""
+
+    tax_line_no: int
+    is_inclusive: bool
+    amount: Decimal
+    credited: Decimal
+
+
+class LineToCredit(NamedTuple):
+    """A line that charges: `base` is what coupons and credits have left of it, `credited` what earlier memos have credited."""
+
+    line_no: int
+    base: Decimal
+    credited: Decimal
+    taxes: tuple[TaxOfLine, ...]
+
+    @property
+    def left(self) -> Decimal:
+        """The most that can still be credited, before the tax that is added to it."""
+        return self.base - self.credited
+
+
+class TaxCredit(NamedTuple):
+    tax_line_no: int
+    line_no: int
+    is_inclusive: bool
+    taxable_amount: Decimal
+    amount: Decimal
+
+
+class LineCredit(NamedTuple):
+    line_no: int
+    amount: Decimal
+
+
+class MemoPlan(NamedTuple):
+    """What a memo credits, in amounts above zero. The document shows them below zero."""
+
+    lines: tuple[LineCredit, ...]
+    taxes: tuple[TaxCredit, ...]
+    net_amount: Decimal
+    tax_amount: Decimal
+    total_amount: Decimal
+
+
+def plan_memo(lines: Sequence[LineToCredit], amounts: Mapping[int, Decimal], currency: str) -> MemoPlan:
+    """A memo of these amounts by line number. More than is left of a line is refused, and so is a line that does not charge."""
+    by_number = {line.line_no: line for line in lines}
+    credits, taxes = [], []
+    for line_no, amount in sorted(amounts.items()):
+        line = by_number.get(line_no)
+        if line is None:
+            raise BillingError(ErrorCode.INVALID_INPUT, f"lines: line {line_no} charges nothing", field="lines")
+        if amount > line.left:
+            detail = f"lines: {line.left.normalize():f} is left of line {line_no}"
+            raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, detail, field="lines")
+        credits.append(LineCredit(line_no, amount))
+        taxes += _taxes(line, amount, currency)
+    credited = total(credit.amount for credit in credits)
+    included = total(tax.amount for tax in taxes if tax.is_inclusive)
+    added = total(tax.amount for tax in taxes if not tax.is_inclusive)
+    return MemoPlan(
+        tuple(credits),
+        tuple(sorted(taxes, key=lambda tax: (tax.tax_line_no, tax.line_no))),
+        net_amount=credited - included,
+        tax_amount=included + added,
+        total_amount=total([credited, added]),
+    )
+
+
+def spread(lines: Sequence[LineToCredit], amount: Decimal, currency: str) -> dict[int, Decimal]:
+    """An amount of the invoice, before tax that is added, by line: in proportion to what is left of each."""
+    open_lines = [line for line in lines if line.left > ZERO]
+    left = total(line.left for line in open_lines)
+    if amount > left:
+        raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, f"amount: {left.normalize():f} is left of the lines", field="amount")
+    parts = split(amount, [line.left for line in open_lines], currency)
+    return {line.line_no: part for line, part in zip(open_lines, parts, strict=True) if part > ZERO}
+
+
+def _taxes(line: LineToCredit, amount: Decimal, currency: str) -> list[TaxCredit]:
+    credited = {tax.tax_line_no: _tax_credit(line, tax, amount, currency) for tax in line.taxes}
+    contained = sum((credited[tax.tax_line_no] for tax in line.taxes if tax.is_inclusive), ZERO)
+    return [
+        TaxCredit(
+            tax.tax_line_no,
+            line.line_no,
+            tax.is_inclusive,
+            amount - contained if tax.is_inclusive else amount,
+            credited[tax.tax_line_no],
+        )
+        for tax in line.taxes
+    ]
+
+
+def _tax_credit(line: LineToCredit, tax: TaxOfLine, amount: Decimal, currency: str) -> Decimal:
+    """The tax on all that is credited of the line with this memo, less what earlier memos gave back of it."""
+    left = tax.amount - tax.credited
+    if amount == line.left:
+        return left
+    share = rounded(exact_share(tax.amount, line.credited + amount, line.base), currency)
+    return min(max(share - tax.credited, ZERO), left)

@@ -1,0 +1,148 @@
+"""Collecting: at issue, when asked for, in bulk, and going on where a process has died."""
+
+import logging
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import date
+
+from django.db.models import Exists, OuterRef
+
+from accounts.callers import Caller
+from accounts.kinds import ELECTRONIC_METHODS
+from accounts.models import Client, PaymentMethod
+from accounts.trail import record_acts, refusal
+from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import OPEN_ATTEMPTS, AllocationKind, AttemptStatus, RefundStatus
+from invoices.models import Allocation, CollectionAttempt, Invoice, Refund
+from invoices.services.batches import in_halves
+from invoices.services.collecting.asking import Answered, ask_to_charge, ask_what_came
+from invoices.services.collecting.outcomes import Collected, CollectionResult, outcome_of, refused
+from invoices.services.collecting.recording import record
+from invoices.services.collecting.starting import Collecting, Started, Wanted, collecting, start
+from invoices.services.ledger.open_items import open_entries
+from invoices.services.ledger.refunds import resolve_refund
+from invoices.services.outcomes import Outcome
+from invoices.services.rights import check_may_collect
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 100
+"""Invoices whose attempts are begun in one transaction and recorded in another. Their charges are asked for in between, one by
+one: if the process dies, no more than these are asked about again."""
+
+COLLECTION_REFUSED = "collection.refused"
+
+Progress = Callable[[Sequence[Collected]], object]
+
+
+def collects_at_issue(client: Client, asked: bool | None) -> bool:
+    """What a call asks for counts before the client's setting."""
+    return client.collect_on_approval if asked is None else asked
+
+
+def collect_issued(client: Client, outcomes: Sequence[Outcome], caller: Caller, today: date) -> list[Outcome]:
+    """After the commit: collects the invoices that were issued with a request to. Whatever goes wrong here, they stay
+    issued."""
+    issued = [one.invoice_no for one in outcomes if one.invoice_no is not None and one.error is None]
+    attempts = CollectionAttempt.objects.filter(invoice__in=issued, status=AttemptStatus.REQUESTED).order_by("pk")
+    wanted = [Wanted(*row) for row in attempts.values_list("invoice_id", "invoice__account_id")]
+    try:
+        collected = settle(client, wanted, caller, today)
+    except Exception:
+        logger.exception("collecting at issue failed")
+        collected = [refused(one.account_no, one.invoice_no, BillingError(ErrorCode.UNEXPECTED)) for one in wanted]
+    by_invoice = {one.invoice_no: one for one in collected}
+    return [one._replace(collection=by_invoice.get(one.invoice_no or 0)) for one in outcomes]
+
+
+def collect_invoices(*, client: Client, invoice_nos: Collection[int], caller: Caller, today: date) -> list[Collected]:
+    """Collects what is due on invoices, with what came of each. An attempt of unknown outcome is resolved, and no other
+    begun."""
+    rows = Invoice.objects.filter(client=client, pk__in=invoice_nos).order_by("account_id", "pk")
+    found = [Wanted(*row) for row in rows.values_list("pk", "account_id")]
+    missing = sorted(set(invoice_nos) - {one.invoice_no for one in found})
+    try:
+        check_may_collect(caller)
+    except BillingError as error:
+        accounts = {one.invoice_no: one.account_no for one in found}
+        outcomes = [refused(accounts.get(number), number, error) for number in sorted(set(invoice_nos))]
+    else:
+        unknown = [refused(None, no, BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {no}")) for no in missing]
+        outcomes = [*settle(client, found, caller, today), *unknown]
+    record_acts(
+        client,
+        caller,
+        [
+            refusal(COLLECTION_REFUSED, one.error, account_no=one.account_no, invoice_no=one.invoice_no)
+            for one in outcomes
+            if one.error is not None and one.result is CollectionResult.REFUSED
+        ],
+    )
+    return outcomes
+
+
+def resume_collecting(
+    *, client: Client, caller: Caller, today: date, progress: Progress = lambda collected: None
+) -> list[Collected]:
+    """Goes on where a process has died: makes the attempts that were requested, and asks the gateway what came of those, and of
+    the refunds, that it may have been asked for."""
+    check_may_collect(caller)
+    collected: list[Collected] = []
+    attempts = CollectionAttempt.objects.filter(invoice__client=client, status__in=OPEN_ATTEMPTS).order_by("pk")
+    last = 0
+    while rows := list(attempts.filter(pk__gt=last).values_list("pk", "invoice_id", "invoice__account_id")[:AT_ONCE]):
+        some = settle(client, [Wanted(*row) for _, *row in rows], caller, today)
+        progress(some)
+        collected += some
+        last = rows[-1][0]
+    refunds = Refund.objects.filter(payment__account__client=client, status=RefundStatus.ASKED).order_by("pk")
+    for refund in refunds.select_related("entry", "payment"):
+        resolve_refund(refund, client=client, caller=caller, today=today)
+    return collected
+
+
+def collect_due(
+    *, client: Client, caller: Caller, today: date, progress: Progress = lambda collected: None
+) -> Iterator[Collected]:
+    """Collects every invoice of the client on which something is due, from accounts that have a payment method for it.
+
+    Not collected are invoices whose money was refunded, and those that were declined today: so a run that was interrupted goes
+    on where it was, and nobody is asked twice a day."""
+    check_may_collect(caller)
+    for wanted in _due(client, today):
+        collected = settle(client, wanted, caller, today)
+        progress(collected)
+        yield from collected
+
+
+def _due(client: Client, today: date) -> Iterator[list[Wanted]]:
+    methods = PaymentMethod.objects.filter(account=OuterRef("account"), type__in=ELECTRONIC_METHODS).exclude(token="")
+    refunded = Allocation.objects.filter(debit=OuterRef("pk"), kind=AllocationKind.REFUNDED)
+    declined = CollectionAttempt.objects.filter(invoice=OuterRef("invoice"), status=AttemptStatus.DECLINED, requested_on=today)
+    entries = open_entries().filter(Exists(methods), ~Exists(refunded), ~Exists(declined), account__client=client)
+    last = 0
+    while rows := list(entries.filter(pk__gt=last).order_by("pk").values_list("pk", "invoice_id", "account_id")[:AT_ONCE]):
+        yield [Wanted(invoice_no, account_no) for _, invoice_no, account_no in rows]
+        last = rows[-1][0]
+
+
+def settle(client: Client, wanted: Sequence[Wanted], caller: Caller, today: date) -> list[Collected]:
+    """Start, ask, record: so many invoices at once."""
+    work = collecting(client, caller, today)
+    chunks = (wanted[at : at + AT_ONCE] for at in range(0, len(wanted), AT_ONCE))
+    return [outcome for chunk in chunks for outcome in _settle_some(chunk, work)]
+
+
+def _settle_some(wanted: Sequence[Wanted], work: Collecting) -> list[Collected]:
+    started = in_halves(
+        wanted,
+        lambda some: start(some, work),
+        lambda one, error: Started(one, settled=refused(one.account_no, one.invoice_no, error)),
+    )
+    answered = [_ask(one.attempt, one) for one in started if one.attempt is not None]
+    recorded = in_halves(answered, lambda some: record(some, work), lambda one, error: outcome_of(one.attempt, one.account_no))
+    return [*(one.settled for one in started if one.settled is not None), *recorded]
+
+
+def _ask(attempt: CollectionAttempt, started: Started) -> Answered:
+    ask = ask_what_came if started.unresolved else ask_to_charge
+    return ask(attempt, started.wanted.account_no)

@@ -1,0 +1,59 @@
+"""What came of collecting an invoice."""
+
+from decimal import Decimal
+from enum import Enum
+from typing import NamedTuple
+
+from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import AttemptStatus
+from invoices.models import CollectionAttempt
+
+
+class CollectionResult(Enum):
+    COLLECTED = "collected"
+    NOTHING_DUE = "nothing_due"
+    BELOW_THRESHOLD = "below_threshold"
+    DECLINED = "declined"
+    UNKNOWN = "unknown"
+    REFUSED = "refused"
+
+
+SUCCESSES = (CollectionResult.COLLECTED, CollectionResult.NOTHING_DUE, CollectionResult.BELOW_THRESHOLD)
+
+
+class Collected(NamedTuple):
+    """What came of it for one invoice. Nothing due and less than the threshold count as success, and are said.
+
+    `attempt` is None where the gateway was not asked and nothing was written.
+    """
+
+    account_no: int | None
+    invoice_no: int
+    result: CollectionResult
+    message: str = ""
+    error: BillingError | None = None
+    attempt: CollectionAttempt | None = None
+
+    @property
+    def error_code(self) -> int:
+        return self.error.code.number if self.error else 0
+
+    @property
+    def amount(self) -> Decimal | None:
+        collected = self.result is CollectionResult.COLLECTED
+        return self.attempt.amount if self.attempt is not None and collected else None
+
+
+def refused(account_no: int | None, invoice_no: int, error: BillingError) -> Collected:
+    return Collected(account_no, invoice_no, CollectionResult.REFUSED, error.message, error)
+
+
+def outcome_of(attempt: CollectionAttempt, account_no: int) -> Collected:
+    """What an attempt says of itself."""
+    if attempt.status == AttemptStatus.COLLECTED:
+        return Collected(account_no, attempt.invoice_id, CollectionResult.COLLECTED, attempt=attempt)
+    if attempt.status == AttemptStatus.DECLINED:
+        error = BillingError(ErrorCode.COLLECTION_DECLINED, attempt.proc_status_text)
+        return Collected(account_no, attempt.invoice_id, CollectionResult.DECLINED, error.message, error, attempt)
+    error = BillingError(ErrorCode.OUTCOME_UNKNOWN)
+    return Collected(account_no, attempt.invoice_id, CollectionResult.UNKNOWN, error.message, error, attempt)

@@ -1,0 +1,207 @@
+"""Before the gateway is asked: what may be collected is looked up under the accounts' locks, and the attempts are written."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.utils import timezone
+
+from accounts.callers import Caller
+from accounts.kinds import ELECTRONIC_METHODS, AccountStatus
+from accounts.models import Client, PaymentMethod
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO, rounded
+from invoices.kinds import ASKED_ATTEMPTS, AttemptStatus, InvoiceStatus
+from invoices.models import CollectionAttempt, Invoice
+from invoices.plan.facts import BillingState
+from invoices.services.collecting.outcomes import Collected, CollectionResult, refused
+from invoices.services.facts import lock_states
+from invoices.services.ledger.charging import Issued, apply_open_credits, charge
+from invoices.services.ledger.entries import Stamp, Standing
+from invoices.services.ledger.open_items import Charge, charges_of
+
+UNCOLLECTABLE_STATUSES = frozenset({AccountStatus.ARCHIVED, AccountStatus.PERMANENT})
+"""What is due of an account that has ended is still collected; an archived one is not touched, a permanent one never pays."""
+
+
+class Wanted(NamedTuple):
+    """An invoice that is to be collected, as it was found before its account was locked."""
+
+    invoice_no: int
+    account_no: int
+
+
+class Collecting(NamedTuple):
+    """For whom and by whom. `thresholds` are the client's, by currency."""
+
+    client: Client
+    caller: Caller
+    today: date
+    thresholds: Mapping[str, Decimal]
+
+    @property
+    def stamp(self) -> Stamp:
+        return Stamp(self.today, timezone.now(), self.caller.identity)
+
+
+class Started(NamedTuple):
+    """An attempt that the gateway is to be asked for, or may have been asked already (`unresolved`); or what came of an
+    invoice of which none is begun."""
+
+    wanted: Wanted
+    attempt: CollectionAttempt | None = None
+    unresolved: bool = False
+    settled: Collected | None = None
+
+
+def collecting(client: Client, caller: Caller, today: date) -> Collecting:
+    return Collecting(client, caller, today, dict(client.collection_thresholds.values_list("currency", "amount")))
+
+
+def charge_and_request(issued: Sequence[Issued], stamp: Stamp, stand: dict[int, Standing], *, collect: bool) -> None:
+    """Enters issued invoices into the ledger. Where what is due on them is to be collected, that is written down in the same
+    transaction: if the process dies before it is done, the request is found again."""
+    due = charge(issued, stamp, stand)
+    if not collect:
+        return
+    CollectionAttempt.objects.bulk_create(
+        [
+            CollectionAttempt(
+                invoice_id=one.invoice_no,
+                attempt_no=1,
+                status=AttemptStatus.REQUESTED,
+                at_issue=True,
+                idempotency_key=_new_key(one.invoice_no, 1),
+                currency=one.currency,
+                requested_by=stamp.identity,
+                requested_on=stamp.day,
+                requested_at=stamp.at,
+            )
+            for one in issued
+            if due[one.invoice_no] > ZERO
+        ]
+    )
+
+
+def _new_key(invoice_no: int, attempt_no: int) -> str:
+    """The random part keeps the keys of two installations that share a gateway apart."""
+    return f"invoice-{invoice_no}-{attempt_no}-{secrets.token_hex(8)}"
+
+
+BEGUN_FIELDS = ("status", "amount", "currency", "payment_method", "gateway", "token", "started_at")
+
+
+class _Facts(NamedTuple):
+    """What the decisions stand on, read under the locks."""
+
+    locked: Mapping[int, BillingState]
+    charges: Mapping[int, Charge]
+    invoices: Mapping[int, Invoice]
+    methods: Mapping[int, PaymentMethod]
+    attempts: Mapping[int, CollectionAttempt]
+
+
+def start(wanted: Sequence[Wanted], work: Collecting) -> list[Started]:
+    """Begins an attempt for each invoice that may be collected. Where an earlier one may have reached the gateway, none is
+    begun: it is resolved first."""
+    facts = _read(wanted, work)
+    started = [_start_one(one, facts, work) for one in wanted]
+    begun = [one.attempt for one in started if one.attempt is not None and not one.unresolved]
+    new = [attempt for attempt in begun if attempt.pk is None]
+    CollectionAttempt.objects.bulk_update([attempt for attempt in begun if attempt.pk is not None], BEGUN_FIELDS)
+    CollectionAttempt.objects.bulk_create(new)
+    return started
+
+
+def _start_one(one: Wanted, facts: _Facts, work: Collecting) -> Started:
+    latest = facts.attempts.get(one.invoice_no) if one.account_no in facts.locked else None
+    if latest is not None and latest.status in ASKED_ATTEMPTS:
+        return Started(one, latest, unresolved=True)
+    requested = latest if latest is not None and latest.status == AttemptStatus.REQUESTED else None
+    skipped = _why_not(one, facts, work)
+    if skipped is None:
+        attempt = requested or _new_attempt(one, latest, work)
+        _begin(attempt, facts, one, work)
+        return Started(one, attempt)
+    if requested is not None:
+        _give_up(requested, skipped)
+    return Started(one, settled=skipped)
+
+
+def _read(wanted: Sequence[Wanted], work: Collecting) -> _Facts:
+    locked = lock_states([one.account_no for one in wanted], skip_locked=len(wanted) > 1)
+    apply_open_credits(list(locked), work.stamp)
+    numbers = [one.invoice_no for one in wanted]
+    return _Facts(
+        locked,
+        charges_of(numbers),
+        Invoice.objects.in_bulk(numbers),
+        _methods(list(locked)),
+        {one.invoice_id: one for one in CollectionAttempt.objects.filter(invoice__in=numbers).order_by("attempt_no")},
+    )
+
+
+def _methods(account_nos: Sequence[int]) -> dict[int, PaymentMethod]:
+    """The payment method of each account that a gateway can collect by: the one that was added last."""
+    rows = PaymentMethod.objects.filter(account__in=account_nos, type__in=ELECTRONIC_METHODS).exclude(token="")
+    return {method.account_id: method for method in rows.order_by("pk")}
+
+
+def _why_not(one: Wanted, facts: _Facts, work: Collecting) -> Collected | None:
+    """Why an invoice is not collected: because it need not be, or because it may not be."""
+    invoice, charge, state = facts.invoices[one.invoice_no], facts.charges.get(one.invoice_no), facts.locked.get(one.account_no)
+    if state is None:
+        return refused(one.account_no, one.invoice_no, BillingError(ErrorCode.IN_PROGRESS))
+    if charge is None or invoice.status != InvoiceStatus.APPROVED:
+        error = BillingError(ErrorCode.NOT_ISSUED, f"invoice {invoice.pk} is {invoice.status}")
+        return refused(one.account_no, one.invoice_no, error)
+    if charge.due <= ZERO:
+        return Collected(one.account_no, one.invoice_no, CollectionResult.NOTHING_DUE, "Nothing is due.")
+    threshold = work.thresholds.get(invoice.currency, ZERO)
+    if charge.due < threshold:
+        due, least = (f"{rounded(amount, invoice.currency)}" for amount in (charge.due, threshold))
+        text = f"{due} {invoice.currency} is below the minimum collection threshold of {least}."
+        return Collected(one.account_no, one.invoice_no, CollectionResult.BELOW_THRESHOLD, text)
+    code = _account_refusal(state, facts.methods.get(one.account_no))
+    return refused(one.account_no, one.invoice_no, BillingError(code)) if code else None
+
+
+def _account_refusal(state: BillingState, method: PaymentMethod | None) -> ErrorCode | None:
+    if state.is_test:
+        return ErrorCode.COLLECTION_TEST_ACCOUNT
+    if state.status in UNCOLLECTABLE_STATUSES:
+        return ErrorCode.COLLECTION_STATUS
+    return ErrorCode.NO_ELECTRONIC_METHOD if method is None else None
+
+
+def _new_attempt(one: Wanted, latest: CollectionAttempt | None, work: Collecting) -> CollectionAttempt:
+    number = latest.attempt_no + 1 if latest else 1
+    return CollectionAttempt(
+        invoice_id=one.invoice_no,
+        attempt_no=number,
+        at_issue=False,
+        idempotency_key=_new_key(one.invoice_no, number),
+        requested_by=work.caller.identity,
+        requested_on=work.today,
+        requested_at=timezone.now(),
+    )
+
+
+def _begin(attempt: CollectionAttempt, facts: _Facts, one: Wanted, work: Collecting) -> None:
+    method = facts.methods[one.account_no]
+    attempt.status = AttemptStatus.STARTED
+    attempt.amount = facts.charges[one.invoice_no].due
+    attempt.currency = facts.invoices[one.invoice_no].currency
+    attempt.payment_method = method
+    attempt.gateway, attempt.token = work.client.gateway, method.token
+    attempt.started_at = timezone.now()
+
+
+def _give_up(requested: CollectionAttempt, skipped: Collected) -> None:
+    """A request that leads to nothing says why: the invoice is paid meanwhile, or cannot be collected."""
+    requested.status = AttemptStatus.NOT_MADE
+    requested.error_code, requested.message = skipped.error_code, skipped.message
+    requested.settled_at = timezone.now()
+    requested.save(update_fields=["status", "error_code", "message", "settled_at"])

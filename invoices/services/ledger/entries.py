@@ -1,0 +1,126 @@
+"""Adding to the ledger, under the locks of the accounts. The one place that writes its rows."""
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.db.models import Exists, OuterRef, Subquery
+
+from accounts.models import Account
+from accounts.storage import insert_rows, reserve_ids
+from invoices.calculation import ZERO, total
+from invoices.kinds import FREE_KINDS, AllocationKind, EntryKind, InvoiceStatus
+from invoices.models import Allocation, Invoice, LedgerEntry
+from invoices.plan.allocating import Taken
+
+ENTRY_FIELDS = (
+    "id",
+    "account_id",
+    "entry_no",
+    "kind",
+    "amount",
+    "balance_after",
+    "invoice_id",
+    "voids_id",
+    "entry_date",
+    "created_at",
+    "created_by",
+    "reason_code",
+    "comments",
+)
+
+
+class Standing(NamedTuple):
+    """Where an account stands under its lock: its newest entry, its balance, whether it has credits that may go to any invoice
+    (used up or not), and its pending invoice."""
+
+    entry_no: int = 0
+    balance: Decimal = ZERO
+    has_credits: bool = False
+    pending_invoice_no: int | None = None
+
+
+class Draft(NamedTuple):
+    """An entry to be added. Above zero it raises what the account owes."""
+
+    account_no: int
+    kind: EntryKind
+    amount: Decimal
+    invoice_no: int | None = None
+    voids: int | None = None
+    reason_code: int | None = None
+    comments: str = ""
+
+
+class Stamp(NamedTuple):
+    """When and by whom entries are added; `day` is the client's."""
+
+    day: date
+    at: datetime
+    identity: str
+
+
+def standings(account_nos: Collection[int]) -> dict[int, Standing]:
+    """One query, by the newest entry of each account, however many entries there are."""
+    newest = LedgerEntry.objects.filter(account=OuterRef("pk")).order_by("-entry_no")
+    credits = LedgerEntry.objects.filter(account=OuterRef("pk"), amount__lt=0, kind__in=FREE_KINDS)
+    pending = Invoice.objects.filter(account=OuterRef("pk"), status=InvoiceStatus.PENDING).order_by("pk")
+    rows = (
+        Account.objects.filter(pk__in=account_nos)
+        .order_by("pk")
+        .values_list(
+            "pk",
+            Subquery(newest.values("entry_no")[:1]),
+            Subquery(newest.values("balance_after")[:1]),
+            Exists(credits),
+            Subquery(pending.values("pk")[:1]),
+        )
+    )
+    return {
+        number: Standing(entry_no or 0, balance if balance is not None else ZERO, has_credits, pending_no)
+        for number, entry_no, balance, has_credits, pending_no in rows
+    }
+
+
+def post(drafts: Sequence[Draft], stamp: Stamp, stand: dict[int, Standing] | None = None) -> list[int]:
+    """Adds entries in the order given and gives their numbers. `stand` is of their accounts, where it was read already; it is
+    moved on with them."""
+    if not drafts:
+        return []
+    if stand is None:
+        stand = standings({draft.account_no for draft in drafts})
+    numbers = reserve_ids(LedgerEntry, len(drafts))
+    rows = []
+    for number, draft in zip(numbers, drafts, strict=True):
+        before = stand[draft.account_no]
+        after = before._replace(entry_no=before.entry_no + 1, balance=total([before.balance, draft.amount]))
+        stand[draft.account_no] = after
+        rows.append(
+            (
+                number,
+                draft.account_no,
+                after.entry_no,
+                draft.kind.value,
+                draft.amount,
+                after.balance,
+                draft.invoice_no,
+                draft.voids,
+                stamp.day,
+                stamp.at,
+                stamp.identity,
+                draft.reason_code,
+                draft.comments,
+            )
+        )
+    insert_rows(LedgerEntry, ENTRY_FIELDS, rows)
+    return numbers
+
+
+def allocate(taken: Sequence[Taken], at: datetime, kind: AllocationKind = AllocationKind.APPLIED) -> None:
+    """Writes what is taken of credits, or let go of them again (amounts below zero)."""
+    insert_rows(
+        Allocation,
+        ("credit_id", "debit_id", "kind", "amount", "created_at"),
+        [(one.credit_no, one.debit_no, kind.value, one.amount, at) for one in taken],
+    )

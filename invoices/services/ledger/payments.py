@@ -1,0 +1,126 @@
+"""Payments that came in outside a gateway, cash credits, and what either is applied to."""
+
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from accounts.callers import Caller
+from accounts.models import Client
+from accounts.trail import Act, record_acts
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO
+from invoices.kinds import FREE_KINDS, EntryKind, PaymentType, ReasonType
+from invoices.models import LedgerEntry, Payment
+from invoices.plan.allocating import OpenItem
+from invoices.services.ledger.acts import (
+    Why,
+    account_of_entry,
+    check_amount,
+    check_not_above,
+    check_reason,
+    currency_of,
+    money_act,
+)
+from invoices.services.ledger.applying import apply_credit
+from invoices.services.ledger.entries import Draft, Stamp, post
+from invoices.services.ledger.open_items import left_of_credit
+from invoices.services.rights import check_may_collect, check_may_correct
+
+Chosen = Mapping[int, Decimal]
+"""Invoices that a payment or credit is applied to, each with an amount. What they leave goes to the oldest open ones."""
+
+
+def record_external_payment(
+    *,
+    client: Client,
+    account_no: int,
+    caller: Caller,
+    today: date,
+    amount: Decimal,
+    type: PaymentType,
+    received_on: date | None = None,
+    reference: str = "",
+    comments: str = "",
+    invoices: Chosen | None = None,
+) -> Payment:
+    """Records a cheque, a transfer or cash, and applies it. The same reference of the same type again is the payment that is
+    there, if its amount is; another amount under it is refused (90013)."""
+    with money_act(client, account_no, caller, received_on or today) as stamp:
+        check_may_collect(caller)
+        currency = currency_of(account_no)
+        check_amount(amount, currency)
+        if stamp.day > today:
+            raise BillingError(ErrorCode.INVALID_INPUT, f"received_on: {stamp.day} is to come", field="received_on")
+        earlier = _earlier(account_no, type, reference)
+        if earlier is not None:
+            if earlier.entry.amount != -amount:
+                raise BillingError(ErrorCode.RECORD_ID_USED, f"payment {earlier.pk} has this reference", field="reference")
+            return earlier
+        draft = Draft(account_no, EntryKind.PAYMENT, -amount, comments=comments)
+        entry_no = _credit(draft, stamp, currency, invoices)
+        payment = Payment.objects.create(entry_id=entry_no, account_id=account_no, type=type, reference=reference)
+        after = {"transaction_id": entry_no, "amount": str(amount), "type": str(type), "reference": reference}
+        record_acts(client, caller, [Act("payment.recorded", account_no, after=after)])
+        return payment
+
+
+def _earlier(account_no: int, type: PaymentType, reference: str) -> Payment | None:
+    if not reference:
+        return None
+    rows = Payment.objects.filter(account=account_no, type=type, reference=reference).select_related("entry")
+    return rows.first()
+
+
+def add_cash_credit(
+    *,
+    client: Client,
+    account_no: int,
+    caller: Caller,
+    today: date,
+    amount: Decimal,
+    why: Why,
+    invoices: Chosen | None = None,
+) -> LedgerEntry:
+    """Gives an account a credit that pays its invoices, after tax, as money would."""
+    with money_act(client, account_no, caller, today) as stamp:
+        check_may_correct(caller)
+        currency = currency_of(account_no)
+        check_amount(amount, currency)
+        check_reason(client, ReasonType.CASH_CREDIT, why)
+        draft = Draft(account_no, EntryKind.CASH_CREDIT, -amount, reason_code=why.reason_code, comments=why.comments)
+        entry_no = _credit(draft, stamp, currency, invoices)
+        after: dict[str, Any] = {"transaction_id": entry_no, "amount": str(amount), **why._asdict()}
+        record_acts(client, caller, [Act("cash_credit.added", account_no, after=after)])
+        return LedgerEntry.objects.get(pk=entry_no)
+
+
+def _credit(draft: Draft, stamp: Stamp, currency: str, invoices: Chosen | None) -> int:
+    chosen = invoices or {}
+    for amount in chosen.values():
+        check_amount(amount, currency, "invoices")
+    (entry_no,) = post([draft], stamp)
+    apply_credit(draft.account_no, OpenItem(entry_no, -draft.amount), stamp.at, chosen=chosen)
+    return entry_no
+
+
+def apply_left(
+    *, client: Client, transaction_id: int, caller: Caller, today: date, invoices: Chosen | None = None
+) -> LedgerEntry:
+    """Applies what is left of a payment or cash credit, to chosen invoices or to the oldest open ones."""
+    account_no = account_of_entry(client, transaction_id)
+    with money_act(client, account_no, caller, today) as stamp:
+        check_may_collect(caller)
+        entry = LedgerEntry.objects.get(pk=transaction_id)
+        if entry.kind not in FREE_KINDS:
+            detail = f"transaction {transaction_id} is no payment or cash credit"
+            raise BillingError(ErrorCode.TRANSACTION_NOT_FOUND, detail, field="transaction_id")
+        left = left_of_credit(transaction_id)
+        asked = sum((invoices or {}).values(), ZERO)
+        check_not_above(asked, left, "is left of it", "invoices")
+        for amount in (invoices or {}).values():
+            check_amount(amount, currency_of(account_no), "invoices")
+        apply_credit(account_no, OpenItem(entry.pk, left), stamp.at, chosen=invoices)
+        after = {"transaction_id": entry.pk, "left": str(left_of_credit(entry.pk))}
+        record_acts(client, caller, [Act("payment.applied", account_no, before={"left": str(left)}, after=after)])
+        return entry

@@ -1,0 +1,164 @@
+"""Giving money back: the refund stands in the ledger from when it is asked for, then the gateway is asked to make it.
+
+So two that refund the same payment at once can never give back more than was paid. Where the gateway refuses, the refund is
+voided; where it does not answer, it is asked again under the same key.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.utils import timezone
+
+from accounts.callers import Caller
+from accounts.models import Client
+from accounts.trail import Act, record_acts
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO
+from invoices.gateways import gateway_named
+from invoices.gateways.protocol import Answer, Gateway, RefundRequest, Result
+from invoices.kinds import (
+    AllocationKind,
+    EntryKind,
+    ReasonType,
+    RefundStatus,
+    VoidReason,
+)
+from invoices.models import LedgerEntry, Payment, Refund
+from invoices.plan.allocating import Taken
+from invoices.services.ledger.acts import (
+    Why,
+    account_of_entry,
+    check_amount,
+    check_not_above,
+    check_reason,
+    currency_of,
+    money_act,
+)
+from invoices.services.ledger.applying import release_credit
+from invoices.services.ledger.charging import apply_open_credits
+from invoices.services.ledger.entries import Draft, Stamp, allocate, post
+from invoices.services.ledger.open_items import left_of_credit
+from invoices.services.ledger.voids import Voiding, void_entry
+from invoices.services.rights import check_may_correct
+
+logger = logging.getLogger(__name__)
+
+
+def refund_payment(
+    *, client: Client, transaction_id: int, caller: Caller, today: date, why: Why, amount: Decimal | None = None
+) -> Refund:
+    """Refunds a payment, in part or all that was not refunded of it, the way it came: by its gateway, or by hand.
+
+    What is left unapplied of it goes back first. What has paid invoices is taken from these, the newest first, which are due
+    again: such an invoice cannot be rebilled, and is not collected by a run. Ours: to give money back for a charge, credit the
+    charge first.
+    """
+    account_no = account_of_entry(client, transaction_id)
+    with money_act(client, account_no, caller, today) as stamp:
+        check_may_correct(caller)
+        payment = _refundable(transaction_id)
+        amount = _check(client, payment, account_no, amount, why)
+        refund = _record(payment, account_no, amount, why, stamp)
+        after: dict[str, Any] = {"transaction_id": refund.pk, "payment": payment.pk, "amount": str(amount), **why._asdict()}
+        record_acts(client, caller, [Act("refund.asked", account_no, after=after)])
+    return settle_refund(
+        refund, client=client, caller=caller, today=today, ask=lambda gateway, request: gateway.refund(request)
+    )
+
+
+def resolve_refund(refund: Refund, *, client: Client, caller: Caller, today: date) -> Refund:
+    """Asks the gateway what came of a refund; where it knows nothing of it, it is asked for it again, under the same key."""
+    return settle_refund(
+        refund,
+        client=client,
+        caller=caller,
+        today=today,
+        ask=lambda gateway, request: gateway.find_refund(request) or gateway.refund(request),
+    )
+
+
+def settle_refund(
+    refund: Refund, *, client: Client, caller: Caller, today: date, ask: Callable[[Gateway, RefundRequest], Answer]
+) -> Refund:
+    """Outside any transaction the gateway is asked; what it says is recorded in one."""
+    if refund.status != RefundStatus.ASKED:
+        return refund
+    entry = refund.entry
+    request = RefundRequest(
+        refund.idempotency_key, entry.amount, currency_of(entry.account_id), refund.payment.gateway_payment_id
+    )
+    try:
+        answer = ask(gateway_named(refund.payment.gateway), request)
+    except Exception as error:
+        logger.error("gateway %s gave no answer on refund %s: %s", refund.payment.gateway, refund.pk, type(error).__name__)
+        return refund
+    return record_refund(refund.pk, answer, client=client, caller=caller, today=today)
+
+
+def record_refund(refund_no: int, answer: Answer, *, client: Client, caller: Caller, today: date) -> Refund:
+    """Writes what the gateway has said of a refund, once. A refused one is voided, and the payment pays its invoices again."""
+    account_no = account_of_entry(client, refund_no)
+    with money_act(client, account_no, caller, today) as stamp:
+        refund = Refund.objects.select_related("entry", "payment").get(pk=refund_no)
+        if refund.status != RefundStatus.ASKED or answer.result is Result.UNKNOWN:
+            return refund
+        done = answer.result is Result.DONE
+        refund.status = RefundStatus.DONE if done else RefundStatus.FAILED
+        refund.gateway_refund_id, refund.settled_at = answer.reference[:100], timezone.now()
+        refund.proc_status_code, refund.proc_status_text = answer.status_code[:50], answer.status_text[:300]
+        refund.save()
+        if not done:
+            void_entry(refund.entry, Voiding(VoidReason.PROCESSOR_ERROR, answer.status_text), stamp)
+            apply_open_credits([account_no], stamp)
+        after = {"transaction_id": refund_no, "status": str(refund.status), "gateway_refund_id": refund.gateway_refund_id}
+        record_acts(client, caller, [Act(f"refund.{refund.status.value}", account_no, after=after)])
+        return refund
+
+
+def left_to_refund(payment: Payment) -> Decimal:
+    """What was paid, less the refunds that stand: never more than this goes back."""
+    refunds = LedgerEntry.objects.filter(refund__payment=payment, voided_by=None)
+    return Decimal(-payment.entry.amount - sum(refunds.values_list("amount", flat=True), ZERO))
+
+
+def _refundable(transaction_id: int) -> Payment:
+    payment = Payment.objects.select_related("entry").filter(pk=transaction_id).first()
+    if payment is None:
+        detail = f"transaction {transaction_id} is no payment"
+        raise BillingError(ErrorCode.TRANSACTION_NOT_FOUND, detail, field="transaction_id")
+    if LedgerEntry.objects.filter(voids=payment.entry).exists():
+        raise BillingError(ErrorCode.ALREADY_VOIDED, f"payment {transaction_id}", field="transaction_id")
+    return payment
+
+
+def _check(client: Client, payment: Payment, account_no: int, amount: Decimal | None, why: Why) -> Decimal:
+    left = left_to_refund(payment)
+    if amount is None and not left:
+        raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, f"payment {payment.pk} is refunded", field="transaction_id")
+    amount = left if amount is None else amount
+    check_amount(amount, currency_of(account_no))
+    check_not_above(amount, left, f"is left of payment {payment.pk}")
+    check_reason(client, ReasonType.REFUND, why)
+    return amount
+
+
+def _record(payment: Payment, account_no: int, amount: Decimal, why: Why, stamp: Stamp) -> Refund:
+    unapplied = left_of_credit(payment.pk)
+    if amount > unapplied:
+        release_credit(payment.pk, stamp.at, amount - unapplied, AllocationKind.REFUNDED)
+    electronic = payment.entry.kind == EntryKind.ELECTRONIC_PAYMENT
+    kind = EntryKind.ELECTRONIC_REFUND if electronic else EntryKind.REFUND
+    (entry_no,) = post([Draft(account_no, kind, amount, None, None, *why)], stamp)
+    allocate([Taken(payment.pk, entry_no, amount)], stamp.at)
+    return Refund.objects.create(
+        entry_id=entry_no,
+        payment=payment,
+        status=RefundStatus.ASKED if electronic else RefundStatus.DONE,
+        idempotency_key=f"refund-{entry_no}-{secrets.token_hex(8)}" if electronic else "",
+        asked_at=stamp.at,
+        settled_at=None if electronic else stamp.at,
+    )

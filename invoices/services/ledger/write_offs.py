@@ -1,0 +1,61 @@
+"""Part of what is due on an invoice is written off, or set aside because the customer disputes it."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from accounts.callers import Caller
+from accounts.models import Client
+from accounts.trail import Act, record_acts
+from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import EntryKind, InvoiceStatus, ReasonType
+from invoices.models import Invoice, LedgerEntry
+from invoices.plan.allocating import Taken
+from invoices.services.ledger.acts import (
+    Why,
+    account_of_invoice,
+    check_amount,
+    check_not_above,
+    check_not_collecting,
+    check_reason,
+    money_act,
+)
+from invoices.services.ledger.entries import Draft, allocate, post
+from invoices.services.ledger.open_items import charges_of
+from invoices.services.rights import check_may_correct
+
+REASONS = {EntryKind.WRITE_OFF: ReasonType.WRITE_OFF, EntryKind.DISPUTE: ReasonType.DISPUTE}
+
+
+def write_off(
+    *,
+    client: Client,
+    invoice_no: int,
+    caller: Caller,
+    today: date,
+    why: Why,
+    amount: Decimal | None = None,
+    kind: EntryKind = EntryKind.WRITE_OFF,
+) -> LedgerEntry:
+    """Takes an amount, or all that is due, off an invoice: for good (WRITE_OFF), or until it is settled (DISPUTE).
+
+    Ours: a dispute lowers the balance too. Voiding it makes the amount due again.
+    """
+    account_no = account_of_invoice(client, invoice_no)
+    with money_act(client, account_no, caller, today, invoice_no=invoice_no) as stamp:
+        check_may_correct(caller)
+        invoice = Invoice.objects.get(pk=invoice_no)
+        charge = charges_of([invoice_no]).get(invoice_no)
+        if charge is None or invoice.status != InvoiceStatus.APPROVED:
+            detail = f"invoice {invoice_no} is {invoice.status}"
+            raise BillingError(ErrorCode.NOT_ISSUED, detail, field="invoice_no")
+        check_not_collecting(invoice_no)
+        amount = charge.due if amount is None else amount
+        check_amount(amount, invoice.currency)
+        check_not_above(amount, charge.due, f"is due on invoice {invoice_no}")
+        check_reason(client, REASONS[kind], why)
+        (entry_no,) = post([Draft(account_no, kind, -amount, invoice_no, None, *why)], stamp)
+        allocate([Taken(entry_no, charge.entry_no, amount)], stamp.at)
+        after: dict[str, Any] = {"transaction_id": entry_no, "amount": str(amount), **why._asdict()}
+        record_acts(client, caller, [Act(f"{kind.value}.added", account_no, invoice_no, after=after)])
+        return LedgerEntry.objects.get(pk=entry_no)
