@@ -1,0 +1,51 @@
+"""Accounts that pay, in tests: their tokens, what is due from them, and what the gateway's own books say."""
+
+import sqlite3
+from decimal import Decimal as D
+
+from django.conf import settings
+
+from accounts.models import PaymentMethod
+from invoices.kinds import EntryKind
+from invoices.models import LedgerEntry
+from invoices.services.ledger.acts import Why
+from invoices.services.ledger.open_items import charges_of, open_credits
+from tests.factories import a_plan, an_account
+from tests.invoices.billing import JAN_10, bill
+
+WHY = Why(1, "as agreed")
+
+
+def paying(client, token="sandbox_approved", rate="30.00", **fields):
+    """An account that owes `rate` a month from 10 January, and pays by a sandbox token."""
+    account = an_account(client, a_plan(client, {"phone": rate}), **fields)
+    PaymentMethod.objects.create(account=account, type="card", token=token, label="Test card")
+    return account
+
+
+def billed(client, caller, token="sandbox_approved", rate="30.00", day=JAN_10, **fields):
+    """Such an account, and its invoice."""
+    account = paying(client, token, rate, **fields)
+    return account, bill(account, caller, day)
+
+
+def due(invoice):
+    return charges_of([invoice.pk])[invoice.pk].due
+
+
+def unapplied(account):
+    return sum((item.open for item in open_credits([account.pk]).get(account.pk, [])), D(0))
+
+
+def ledger(account):
+    """The kinds and amounts of the account's entries, with the balance after each."""
+    rows = LedgerEntry.objects.filter(account=account).order_by("entry_no")
+    return [(EntryKind(kind), amount, after) for kind, amount, after in rows.values_list("kind", "amount", "balance_after")]
+
+
+def books(table="charges"):
+    """What the sandbox has in its own books: amounts of charges that were made, or of refunds."""
+    with sqlite3.connect(settings.SANDBOX_GATEWAY_FILE) as own:
+        own.executescript("CREATE TABLE IF NOT EXISTS charges (result, amount); CREATE TABLE IF NOT EXISTS refunds (amount);")
+        made = " WHERE result = 'done'" if table == "charges" else ""
+        return [D(amount) for (amount,) in own.execute(f"SELECT amount FROM {table}{made}")]
