@@ -15,7 +15,7 @@ from rest_framework.viewsets import ViewSet
 from accounts.clock import advance_clock, local_time
 from accounts.fields import LongField, LongFilter
 from accounts.method_calls import Call, method_call
-from accounts.models import Account, Contact, PaymentMethod, Plan, PlanInstance, RateSchedule, Service, ServiceLocation
+from accounts.models import Account, Contact, Plan, PlanInstance, RateSchedule, Service, ServiceLocation
 from accounts.resources import CreateReadResource
 from accounts.serializers import (
     PLAN_PARTS,
@@ -23,7 +23,6 @@ from accounts.serializers import (
     ChangeArguments,
     ContactSerializer,
     EndArguments,
-    PaymentMethodSerializer,
     PlanInstanceSerializer,
     PlanSerializer,
     PriceSerializer,
@@ -49,13 +48,6 @@ class AccountViewSet(CreateReadResource):
 class ContactViewSet(CreateReadResource):
     queryset = Contact.objects.all()
     serializer_class = ContactSerializer
-    filterset_class = OfAccount
-    client_path = "account__client"
-
-
-class PaymentMethodViewSet(CreateReadResource):
-    queryset = PaymentMethod.objects.all()
-    serializer_class = PaymentMethodSerializer
     filterset_class = OfAccount
     client_path = "account__client"
 

@@ -129,7 +129,8 @@ GATEWAYS = {
 }
 # The books of the sandbox, which are not ours to write otherwise.
 SANDBOX_GATEWAY_FILE = os.environ.get("SANDBOX_GATEWAY_FILE", str(BASE_DIR / "sandbox_gateway.sqlite3"))
-# Only for the stripe gateway.
+# Only for the stripe gateway: the secret key, what its messages to /webhooks/stripe/ are signed with (without it none is
+# taken), and another server that answers as Stripe does, for tests.
 STRIPE_API_KEY = os.environ.get("STRIPE_API_KEY", "")
 STRIPE_WEBHOOK_SECRET = os.environ.get("STRIPE_WEBHOOK_SECRET", "")
 STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "")

@@ -6,6 +6,7 @@ from django.urls import include, path
 
 from billing_site.api import router
 from billing_site.views import home
+from invoices.webhooks import stripe_webhook
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
@@ -17,5 +18,6 @@ urlpatterns = [
     path("", home, name="home"),
     path("admin/", admin.site.urls),
     path("api/v1/", include(router.urls)),
+    path("webhooks/stripe/", stripe_webhook, name="stripe-webhook"),
     path("healthz", healthz, name="healthz"),
 ]

@@ -14,6 +14,23 @@ class Result(Enum):
     UNKNOWN = "unknown"
 
 
+class TokenRefused(Exception):
+    """The token stands for nothing that can be charged. Its text says why, and does not quote the token."""
+
+
+class UnexpectedAnswer(Exception):
+    """The gateway's answer does not fit what it was asked: another amount, say. What came of it has to be looked up."""
+
+
+class Holder(NamedTuple):
+    """The account that a token is kept for. `kept` is the token that was kept for it last, if there is one."""
+
+    account_no: int
+    name: str
+    email: str = ""
+    kept: str = ""
+
+
 class ChargeRequest(NamedTuple):
     """So much of a currency from whatever the token stands for."""
 
@@ -52,8 +69,8 @@ class Answer(NamedTuple):
 class Gateway(Protocol):
     """A gateway that does not answer, or answers what cannot be read, raises; the caller takes that for UNKNOWN."""
 
-    def check_token(self, token: str) -> str:
-        """Empty where the token stands for something that can be charged; else why not."""
+    def keep_token(self, token: str, holder: Holder) -> str:
+        """Keeps a token for later charges of an account, and gives the one that is to be stored. TokenRefused says why not."""
         ...
 
     def charge(self, request: ChargeRequest) -> Answer: ...
@@ -65,3 +82,29 @@ class Gateway(Protocol):
     def refund(self, request: RefundRequest) -> Answer: ...
 
     def find_refund(self, request: RefundRequest) -> Answer | None: ...
+
+
+class News(NamedTuple):
+    """What a gateway has to say of the charge or refund that it was asked for under a key, and of how much of what it is."""
+
+    key: str
+    amount: Decimal
+    currency: str
+    answer: Answer
+
+
+class Message(NamedTuple):
+    """What a gateway sent of itself. It may have nothing to say of a charge or refund of ours."""
+
+    event_id: str
+    type: str
+    charges: tuple[News, ...] = ()
+    refunds: tuple[News, ...] = ()
+
+
+class Notifier(Protocol):
+    """A gateway that sends messages of itself."""
+
+    def read_message(self, body: bytes, signature: str) -> Message:
+        """The message, if it bears a fresh signature of the gateway; else it is refused (90023)."""
+        ...

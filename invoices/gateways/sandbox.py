@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from django.conf import settings
 
-from invoices.gateways.protocol import Answer, ChargeRequest, RefundRequest, Result
+from invoices.gateways.protocol import Answer, ChargeRequest, Holder, RefundRequest, Result, TokenRefused
 
 PREFIX = "sandbox_"
 
@@ -55,9 +55,11 @@ class GatewayTimeout(Exception):
 
 
 class SandboxGateway:
-    def check_token(self, token: str) -> str:
+    def keep_token(self, token: str, holder: Holder) -> str:
         outcome = _outcome(token)
-        return outcome.text if outcome in (UNKNOWN_TOKEN, OUTCOMES["expired"]) else ""
+        if outcome in (UNKNOWN_TOKEN, OUTCOMES["expired"]):
+            raise TokenRefused(outcome.text)
+        return token
 
     def charge(self, request: ChargeRequest) -> Answer:
         outcome = _outcome(request.token)

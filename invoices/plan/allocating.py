@@ -23,9 +23,9 @@ class Taken(NamedTuple):
 
 
 def oldest_first(credits: Iterable[OpenItem], debits: Iterable[OpenItem]) -> list[Taken]:
-    """What each debit takes of the credits, both in the order given, until nothing is left of one side."""
+    """What each debit takes of the credits, both in the order given, until nothing is left of one side. Never a part of 0."""
     taken: list[Taken] = []
-    waiting = list(debits)
+    waiting = [debit for debit in debits if debit.open > ZERO]
     for credit in credits:
         left = credit.open
         while left > ZERO and waiting:

@@ -3,6 +3,7 @@
 from invoices.viewsets.credits import CouponRedemptionViewSet, CouponViewSet, ServiceCreditViewSet, SurchargeViewSet
 from invoices.viewsets.documents import BillingRunViewSet, InvoiceViewSet, RunOutcomeViewSet, TaxRateViewSet
 from invoices.viewsets.orders import OneTimeChargeViewSet
+from invoices.viewsets.payment_methods import PaymentMethodViewSet
 from invoices.viewsets.usage import UsageViewSet
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "CouponViewSet",
     "InvoiceViewSet",
     "OneTimeChargeViewSet",
+    "PaymentMethodViewSet",
     "RunOutcomeViewSet",
     "ServiceCreditViewSet",
     "SurchargeViewSet",

@@ -212,9 +212,11 @@ def test_contacts_and_payment_methods_are_kept_and_found_by_account(acme, api):
         "country": "US",
     }
     create(api, "contacts", contact)
-    create(api, "payment-methods", {"acct_no": first.pk, "type": "card", "token": "tok_1", "label": "Visa ending 4242"})
+    create(
+        api, "payment-methods", {"acct_no": first.pk, "type": "card", "token": "sandbox_approved", "label": "Visa ending 4242"}
+    )
     assert Contact.objects.get(account=first).email == "ada@example.org"
-    assert PaymentMethod.objects.get(account=first).token == "tok_1"
+    assert PaymentMethod.objects.get(account=first).token == "sandbox_approved"
     for resource in ("contacts", "payment-methods"):
         counts = [api.get(f"{API}/{resource}/?acct_no={account.pk}").json()["count"] for account in (first, second)]
         assert counts == [1, 0]

@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from accounts.kinds import AccountStatus
 from accounts.models import Account
-from accounts.trail import Act, record_acts
-from billing_site.errors import ErrorCode
+from accounts.trail import Act, record_acts, refusal
+from billing_site.errors import BillingError, ErrorCode
 from invoices.gateways.protocol import Answer, Result
 from invoices.kinds import ASKED_ATTEMPTS, AttemptStatus, EntryKind, InvoiceStatus, PaymentType, VoidReason
 from invoices.models import CollectionAttempt, Invoice, Payment
@@ -17,6 +17,7 @@ from invoices.services.collecting.asking import Answered
 from invoices.services.collecting.outcomes import Collected, outcome_of
 from invoices.services.collecting.starting import Collecting
 from invoices.services.facts import lock_states
+from invoices.services.ledger.acts import REFUSED
 from invoices.services.ledger.applying import apply_credit
 from invoices.services.ledger.entries import Draft, post
 from invoices.services.ledger.voids import Voiding
@@ -111,8 +112,7 @@ def _after_failure(attempt: CollectionAttempt, status: int, account_no: int, wor
     if work.client.void_on_collection_failure:
         invoice = Invoice.objects.get(pk=attempt.invoice_id)
         if invoice.status == InvoiceStatus.APPROVED:
-            reason = Voiding(VoidReason.COLLECTION_FAILED, attempt.message)
-            void_locked(invoice, reason, client=work.client, caller=work.caller, stamp=work.stamp)
+            _void(invoice, Voiding(VoidReason.COLLECTION_FAILED, attempt.message), work)
     elif work.client.dunning_on_collection_failure and status in DUNNING_FROM:
         Account.objects.filter(pk=account_no).update(status=AccountStatus.ACTIVE_DUNNING_1)
         act = Act(
@@ -123,3 +123,12 @@ def _after_failure(attempt: CollectionAttempt, status: int, account_no: int, wor
             after={"status": AccountStatus.ACTIVE_DUNNING_1.value},
         )
         record_acts(work.client, work.caller, [act])
+
+
+def _void(invoice: Invoice, voiding: Voiding, work: Collecting) -> None:
+    """Where something is in the way, such as a pending invoice of the next cycle, the invoice stays due, and an event says so:
+    what the gateway has answered is recorded anyway."""
+    try:
+        void_locked(invoice, voiding, client=work.client, caller=work.caller, stamp=work.stamp)
+    except BillingError as error:
+        record_acts(work.client, work.caller, [refusal(REFUSED, error, account_no=invoice.account_id, invoice_no=invoice.pk)])

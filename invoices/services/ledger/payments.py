@@ -45,7 +45,7 @@ def record_external_payment(
     invoices: Chosen | None = None,
 ) -> Payment:
     """Records a cheque, a transfer or cash, and applies it. The same reference of the same type again is the payment that is
-    there, if its amount is; another amount under it is refused (90013)."""
+    there, if its amount is; another amount under it is refused (90013), and so is that of a voided payment (2003)."""
     with money_act(client, account_no, caller, received_on or today) as stamp:
         check_may_collect(caller)
         currency = currency_of(account_no)
@@ -54,8 +54,7 @@ def record_external_payment(
             raise BillingError(ErrorCode.INVALID_INPUT, f"received_on: {stamp.day} is to come", field="received_on")
         earlier = _earlier(account_no, type, reference)
         if earlier is not None:
-            if earlier.entry.amount != -amount:
-                raise BillingError(ErrorCode.RECORD_ID_USED, f"payment {earlier.pk} has this reference", field="reference")
+            _check_same(earlier, amount)
             return earlier
         draft = Draft(account_no, EntryKind.PAYMENT, -amount, comments=comments)
         entry_no = _credit(draft, stamp, currency, invoices)
@@ -70,6 +69,15 @@ def _earlier(account_no: int, type: PaymentType, reference: str) -> Payment | No
         return None
     rows = Payment.objects.filter(account=account_no, type=type, reference=reference).select_related("entry")
     return rows.first()
+
+
+def _check_same(earlier: Payment, amount: Decimal) -> None:
+    """To give a voided payment for the answer would say that money is there which is not."""
+    detail = f"payment {earlier.pk} has this reference"
+    if LedgerEntry.objects.filter(voids=earlier.entry).exists():
+        raise BillingError(ErrorCode.ALREADY_VOIDED, detail, field="reference")
+    if earlier.entry.amount != -amount:
+        raise BillingError(ErrorCode.RECORD_ID_USED, detail, field="reference")
 
 
 def add_cash_credit(

@@ -100,11 +100,13 @@ def settle_refund(
 
 
 def record_refund(refund_no: int, answer: Answer, *, client: Client, caller: Caller, today: date) -> Refund:
-    """Writes what the gateway has said of a refund, once. A refused one is voided, and the payment pays its invoices again."""
+    """Writes what the gateway has said of a refund, once. A refused one is voided, and the payment pays its invoices again: so
+    is one that was done and fails later, where the bank has sent the money back."""
     account_no = account_of_entry(client, refund_no)
     with money_act(client, account_no, caller, today) as stamp:
         refund = Refund.objects.select_related("entry", "payment").get(pk=refund_no)
-        if refund.status != RefundStatus.ASKED or answer.result is Result.UNKNOWN:
+        failed_later = refund.status == RefundStatus.DONE and answer.result is Result.DECLINED
+        if answer.result is Result.UNKNOWN or not (refund.status == RefundStatus.ASKED or failed_later):
             return refund
         done = answer.result is Result.DONE
         refund.status = RefundStatus.DONE if done else RefundStatus.FAILED

@@ -1,0 +1,67 @@
+"""An account's transactions, the newest first, as they are told to others."""
+
+from datetime import date
+from typing import NamedTuple
+
+from django.db.models import Q, QuerySet
+
+from accounts.models import Account, Client
+from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import TRANSACTION_TYPES, EntryKind
+from invoices.models import LedgerEntry
+
+MOST_RECORDS = 999
+DEFAULT_RECORDS = 99
+
+
+class HistoryRequest(NamedTuple):
+    """Which transactions: of a type (below zero: its voids), of days from one to another, with or without what was voided."""
+
+    transaction_type: int | None = None
+    start_date: date | None = None
+    end_date: date | None = None
+    include_voided: bool = True
+    limit: int = DEFAULT_RECORDS
+    offset: int = 0
+
+
+def transaction_history(*, client: Client, account_no: int, request: HistoryRequest) -> list[LedgerEntry]:
+    """Aria's get_acct_trans_history. Each transaction has the balance after it; what is left out changes no balance."""
+    if not Account.objects.filter(client=client, pk=account_no).exists():
+        raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"account_no {account_no}", field="account_no")
+    entries = with_voids(LedgerEntry.objects.filter(account=account_no)).order_by("-entry_no")
+    if request.transaction_type is not None:
+        entries = entries.filter(_of_type(request.transaction_type))
+    if request.start_date is not None:
+        entries = entries.filter(entry_date__gte=request.start_date)
+    if request.end_date is not None:
+        entries = entries.filter(entry_date__lte=request.end_date)
+    if not request.include_voided:
+        entries = entries.filter(voids=None, voided_by=None)
+    return list(entries[request.offset : request.offset + request.limit])
+
+
+def with_voids(entries: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
+    """With what `transaction_type` and `description` need of other rows."""
+    return entries.select_related("voids", "voided_by", "account", "invoice", "payment")
+
+
+def transaction_type(entry: LedgerEntry) -> int:
+    """Aria's number; of a void that of what it voids, below zero."""
+    if entry.voids is not None:
+        return -TRANSACTION_TYPES[EntryKind(entry.voids.kind)]
+    return TRANSACTION_TYPES[EntryKind(entry.kind)]
+
+
+def description(entry: LedgerEntry) -> str:
+    """In words: Invoice INV-000001, Electronic payment 12, Void of payment 7."""
+    if entry.voids is not None:
+        return f"Void of {entry.voids.get_kind_display().lower()} {entry.voids_id}"
+    if entry.kind in (EntryKind.INVOICE, EntryKind.CREDIT_MEMO) and entry.invoice is not None:
+        return f"{entry.get_kind_display()} {entry.invoice.document_number}"
+    return f"{entry.get_kind_display()} {entry.pk}"
+
+
+def _of_type(number: int) -> Q:
+    kinds = [kind for kind, own in TRANSACTION_TYPES.items() if own == abs(number)]
+    return Q(kind__in=kinds) if number > 0 else Q(voids__kind__in=kinds)

@@ -1,0 +1,79 @@
+"""How an account pays is added: a gateway keeps its token for later charges before the token is stored."""
+
+import logging
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from accounts.callers import Caller
+from accounts.kinds import ELECTRONIC_METHODS, ContactRole
+from accounts.models import Account, Client, Contact, PaymentMethod
+from accounts.trail import Act, record_acts, refusal
+from accounts.validators import validate_no_card_number
+from billing_site.errors import BillingError, ErrorCode
+from invoices.gateways import gateway_named
+from invoices.gateways.protocol import Holder, TokenRefused
+
+logger = logging.getLogger(__name__)
+
+ADDED, REFUSED = "payment_method.added", "payment_method.refused"
+
+
+def add_payment_method(
+    *, client: Client, account_no: int, caller: Caller, type: str, token: str = "", label: str = ""
+) -> PaymentMethod:
+    """Adds a payment method, by which the account's invoices are collected from now on if it is an electronic one.
+
+    The client's gateway is asked to keep the token, outside any transaction, and what it gives is stored. A card number is
+    refused before anyone is asked; where the gateway refuses the token or does not answer, nothing is written but an event.
+    """
+    account = Account.objects.filter(client=client, pk=account_no).first()
+    if account is None:
+        raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"acct_no {account_no}", field="acct_no")
+    method = PaymentMethod(account=account, type=type, token=token, label=label)
+    _check(method)
+    if method.token and method.type in ELECTRONIC_METHODS:
+        try:
+            method.token = _kept(client, method)
+        except BillingError as error:
+            record_acts(client, caller, [refusal(REFUSED, error, account_no=account_no)])
+            raise
+    with transaction.atomic():
+        _check(method)
+        method.save()
+        after = {"payment_method": method.pk, "type": str(method.type), "label": method.label}
+        record_acts(client, caller, [Act(ADDED, account_no, after=after)])
+    return method
+
+
+def _check(method: PaymentMethod) -> None:
+    """Neither the token nor the label is a card number."""
+    try:
+        validate_no_card_number(method.label)
+    except ValidationError as error:
+        raise ValidationError({"label": error}) from None
+    method.full_clean()
+
+
+def _kept(client: Client, method: PaymentMethod) -> str:
+    try:
+        return gateway_named(client.gateway).keep_token(method.token, _holder(method.account))
+    except TokenRefused as error:
+        raise BillingError(ErrorCode.TOKEN_REFUSED, str(error), field="token") from None
+    except Exception as error:
+        # Not the error's text: what a gateway's library says may quote what it was sent.
+        logger.error("gateway %s did not say whether it keeps a token: %s", client.gateway, type(error).__name__)
+        raise BillingError(ErrorCode.TOKEN_REFUSED, "the gateway does not answer; try again later", field="token") from None
+
+
+def _holder(account: Account) -> Holder:
+    """The account under the name of its billing contact, or of its first one."""
+    contacts = Contact.objects.filter(account=account).order_by("contact_no")
+    contact = min(contacts, key=lambda one: one.role != ContactRole.BILLING, default=None)
+    tokens = PaymentMethod.objects.filter(account=account, type__in=ELECTRONIC_METHODS).exclude(token="")
+    return Holder(
+        account.pk,
+        contact.name if contact is not None else account.client_acct_id,
+        contact.email if contact is not None else "",
+        tokens.order_by("-pk").values_list("token", flat=True).first() or "",
+    )

@@ -1,0 +1,28 @@
+"""The resource of payment methods: a gateway keeps the token of a new one."""
+
+from typing import Any
+
+from django_filters.filterset import FilterSet
+from rest_framework.serializers import BaseSerializer
+
+from accounts.fields import LongFilter
+from accounts.models import PaymentMethod
+from accounts.resources import CreateReadResource
+from accounts.serializers import PaymentMethodSerializer
+from invoices.services.payment_methods import add_payment_method
+
+
+class PaymentMethodFilter(FilterSet):
+    acct_no = LongFilter(field_name="account")
+
+
+class PaymentMethodViewSet(CreateReadResource):
+    queryset = PaymentMethod.objects.all()
+    serializer_class = PaymentMethodSerializer
+    filterset_class = PaymentMethodFilter
+    client_path = "account__client"
+
+    def perform_create(self, serializer: BaseSerializer[Any]) -> None:
+        asked = dict(serializer.validated_data)
+        account = asked.pop("account")
+        serializer.instance = add_payment_method(client=self.client, account_no=account.pk, caller=self.caller, **asked)
