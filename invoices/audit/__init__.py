@@ -13,7 +13,9 @@ from invoices.audit import (
     claims,
     credits,
     fingerprints,
+    ledger,
     limits,
+    memos,
     numbers,
     periods,
     prices,
@@ -25,30 +27,31 @@ from invoices.audit.account_histories import account_histories
 from invoices.audit.reports import Audit, AuditReport, audited
 from invoices.audit.rules import RuleAudit, proven
 from invoices.audit.snapshot import one_moment
-from invoices.audit.stored_documents import stored_documents
+from invoices.audit.stored_documents import of_bills, stored_documents
 
 __all__ = ["AuditReport", "run_audits"]
 
 DOCUMENT_AUDITS = (
     Audit("Approved documents are numbered and dated, and no others", numbers.numbered_when_approved),
     Audit("Totals are the sums of lines and taxes", amounts.totals),
-    Audit("Lines are numbered from 1, and one of them charges", amounts.line_numbers, rows=amounts.count_lines),
-    Audit("Line amounts are rate x units x proration factor", rates.line_amounts, rows=rates.count_lines),
-    Audit("Units lie in the bands that price them", rates.bands, rows=rates.count_bands),
-    Audit("Percent lines are so much of what they are counted on", rates.percents, rows=rates.count_percents),
-    Audit("All that lines take off is spread over charges", credits.credit_lines, rows=credits.count_credit_lines),
-    Audit("No charge is credited beyond its amount", credits.credit_details, rows=credits.count_credits),
+    Audit("Lines are numbered from 1, and one of them charges", of_bills(amounts.line_numbers), rows=amounts.count_lines),
+    Audit("Line amounts are rate x units x proration factor", of_bills(rates.line_amounts), rows=rates.count_lines),
+    Audit("Units lie in the bands that price them", of_bills(rates.bands), rows=rates.count_bands),
+    Audit("Percent lines are so much of what they are counted on", of_bills(rates.percents), rows=rates.count_percents),
+    Audit("All that lines take off is spread over charges", of_bills(credits.credit_lines), rows=credits.count_credit_lines),
+    Audit("No charge is credited beyond its amount", of_bills(credits.credit_details), rows=credits.count_credits),
     Audit("Tax lines are the sums of their details", taxes.tax_lines, rows=taxes.count_tax_lines),
-    Audit("Tax details tie a tax line to a charge", taxes.tax_details, rows=taxes.count_taxes),
-    Audit("Taxes are counted on what credits leave", taxes.taxable_amounts, rows=taxes.count_taxes),
+    Audit("Tax details tie a tax line to a charge", of_bills(taxes.tax_details), rows=taxes.count_taxes),
+    Audit("Taxes are counted on what credits leave", of_bills(taxes.taxable_amounts), rows=taxes.count_taxes),
     Audit("Amounts are in whole smallest units of the currency", amounts.whole_units, rows=amounts.count_amounts),
-    Audit("Lines lie within the billed periods of their documents", periods.lines_within, rows=amounts.count_lines),
+    Audit("Lines lie within the billed periods of their documents", of_bills(periods.lines_within), rows=amounts.count_lines),
     Audit("Usage, arrears and orders wait for the bill date", periods.ahead_of_their_date),
-    Audit("Documents hold the usage that they bill", claims.usage, rows=claims.count_usage),
-    Audit("Documents hold the orders that they bill", claims.orders, rows=claims.count_orders),
+    Audit("Documents hold the usage that they bill", of_bills(claims.usage), rows=claims.count_usage),
+    Audit("Documents hold the orders that they bill", of_bills(claims.orders), rows=claims.count_orders),
     Audit("Coupons and credits are used by the lines that show them", claims.uses, rows=claims.count_uses),
     Audit("Due dates follow the payment terms", numbers.due_dates),
     Audit("Approved documents are as they were when approved", fingerprints.unmoved, rows=fingerprints.count_approved),
+    Audit("Credit memos credit lines of the document that they correct", memos.memo_lines, rows=memos.count_memo_lines),
     Audit("The trail tells how each document came to be what it is", trail.acts),
 )
 
@@ -73,13 +76,29 @@ RULE_AUDITS = (
     RuleAudit("Plan instances and prices belong to their account's client", belonging.CATALOGUE),
     RuleAudit("Prices have one rate, or bands that begin at 0", prices.PRICES),
     RuleAudit("An account and all its documents and plans have one currency", belonging.CURRENCIES),
+    RuleAudit("Credit memos correct issued documents of their account", memos.RULES),
+    RuleAudit("Issued documents are in the ledger, once, and no others", ledger.IN_LEDGER),
+    RuleAudit("A void is the opposite of what it voids", ledger.VOIDS),
+    RuleAudit("What pays a debt is of its account, and of its invoice", ledger.PAID),
+    RuleAudit("Payments and refunds are in the ledger as what they are", ledger.PAYMENTS),
+    RuleAudit("Attempts have collected what their payments say", ledger.ATTEMPTS),
+    RuleAudit("Credits, refunds and voids have a reason", ledger.REASONS),
+    RuleAudit("The trail tells of each transaction", ledger.TRAIL),
     RuleAudit("Events name documents that are on file", trail.EVENTS),
     RuleAudit("Receipts name invoices of their client", trail.RECEIPTS),
     RuleAudit("Billing runs tell what came of each account", trail.RUNS),
 )
 
 NUMBER_AUDITS = (numbers.gapless, numbers.series_counters, numbers.unique_document_numbers)
-LIMIT_AUDITS = (limits.service_credits, limits.coupon_cycles, limits.coupon_redemptions)
+LIMIT_AUDITS = (
+    limits.service_credits,
+    limits.coupon_cycles,
+    limits.coupon_redemptions,
+    memos.lines_credited,
+    memos.taxes_credited,
+    memos.taken_off_invoices,
+    ledger.allocations,
+)
 
 
 def run_audits(client: Client | None = None) -> list[AuditReport]:
@@ -90,5 +109,6 @@ def run_audits(client: Client | None = None) -> list[AuditReport]:
             *audited(stored_documents(client), DOCUMENT_AUDITS),
             *audited(account_histories(client), ACCOUNT_AUDITS),
             *(audit(client) for audit in LIMIT_AUDITS),
+            *ledger.balances(client),
             *(proven(audit, client) for audit in RULE_AUDITS),
         ]

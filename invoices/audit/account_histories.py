@@ -119,6 +119,7 @@ def account_histories(client: Client | None) -> Iterator[AccountHistory]:
         .filter(
             line_type=LineType.ARREARS,
             invoice__status__in=LIVE_STATUSES,
+            invoice__kind__in=CYCLE_KINDS,
             plan_instance__isnull=False,
             period_start__isnull=False,
             period_end__isnull=False,

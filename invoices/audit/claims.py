@@ -31,7 +31,7 @@ def usage(document: Document) -> Iterator[str]:
     held: dict[UsageKey, Decimal] = {(one.plan_instance_no, one.service_no): one.units for one in document.holdings.usage}
     if not document.is_live:
         for key, units in held.items():
-            yield f"is discarded, but holds {shown(units)} units of {_usage_of(*key)}"
+            yield f"is {document.standing.status}, but holds {shown(units)} units of {_usage_of(*key)}"
         return
     billed: dict[UsageKey, list[Line]] = defaultdict(list)
     for line in document.lines:
@@ -66,7 +66,7 @@ def orders(document: Document) -> Iterator[str]:
             yield f"line {line.line_no} is of type {line.line_type}, and names {_order(line.order_no)}"
     if not document.is_live:
         for order_no in held:
-            yield f"is discarded, but holds order {order_no}"
+            yield f"is {document.standing.status}, but holds order {order_no}"
         return
     for line in document.lines:
         if line.order_no is not None:

@@ -4,16 +4,15 @@ from collections.abc import Iterator
 
 from invoices.audit.stored_documents import Document
 from invoices.fingerprints import moved_parts
-from invoices.kinds import InvoiceStatus
 
 
 def count_approved(document: Document) -> int:
-    return int(document.standing.status == InvoiceStatus.APPROVED)
+    return int(document.is_issued)
 
 
 def unmoved(document: Document) -> Iterator[str]:
     """The fingerprint taken at approval is that of what is stored now; where not, this says which parts have moved."""
-    if document.standing.status == InvoiceStatus.APPROVED:
+    if document.is_issued:
         moved = moved_parts(document.standing.fingerprint, document.content)
         if moved:
             yield f"is not as it was when it was approved, moved: {', '.join(moved)}"

@@ -10,12 +10,11 @@ from accounts.models import Client
 from invoices.audit.reports import AuditReport
 from invoices.audit.rules import ROWS_AT_ONCE, of_client
 from invoices.audit.stored_documents import Document
-from invoices.kinds import InvoiceStatus
 from invoices.models import Invoice, NumberSeries
 
 
 def numbered_when_approved(document: Document) -> Iterator[str]:
-    """An approved document has all that approval gives; a pending or discarded one has nothing of it."""
+    """An approved document has all that approval gives, also once it is voided; a pending or discarded one nothing of it."""
     terms, standing = document.terms, document.standing
     given = {
         "number": terms.number,
@@ -27,11 +26,10 @@ def numbered_when_approved(document: Document) -> Iterator[str]:
         "approver": standing.approved_by,
         "moment of approval": standing.approved_at,
     }
-    approved = standing.status == InvoiceStatus.APPROVED
     for name, value in given.items():
-        if approved and value in (None, ""):
-            yield f"is approved, but has no {name}"
-        elif not approved and value not in (None, ""):
+        if document.is_issued and value in (None, ""):
+            yield f"is {standing.status}, but has no {name}"
+        elif not document.is_issued and value not in (None, ""):
             yield f"is {standing.status}, but its {name} is {value}"
 
 

@@ -12,12 +12,12 @@ from invoices.audit.holdings import Holdings, holdings_of
 from invoices.audit.rules import of_client
 from invoices.calculation import WHOLE, Share
 from invoices.fingerprints import LINE_FIELDS, TAX_FIELDS, TERM_FIELDS, Content
-from invoices.kinds import CREDIT_TYPES, LIVE_STATUSES, LineType
+from invoices.kinds import CREDIT_TYPES, ISSUED_STATUSES, LIVE_STATUSES, InvoiceKind, LineType
 from invoices.models import Invoice
 from invoices.services.rows import stored_contents
 
 DOCUMENTS_AT_ONCE = 500
-ACTS = ("invoice.generated", "invoice.approved", "invoice.discarded")
+ACTS = ("invoice.generated", "invoice.approved", "invoice.discarded", "invoice.voided")
 
 
 class Terms(NamedTuple):
@@ -143,12 +143,25 @@ class Document(NamedTuple):
         return self.standing.status in LIVE_STATUSES
 
     @property
+    def is_issued(self) -> bool:
+        return self.standing.status in ISSUED_STATUSES
+
+    @property
+    def is_memo(self) -> bool:
+        return self.terms.kind == InvoiceKind.CREDIT_MEMO
+
+    @property
     def charge_lines(self) -> list[Line]:
         return [line for line in self.lines if line.charges]
 
     @property
     def tax_lines(self) -> list[Line]:
         return [line for line in self.lines if line.line_type == LineType.TAX]
+
+
+def of_bills(wrong: Callable[[Document], Iterator[str]]) -> Callable[[Document], Iterator[str]]:
+    """An audit of documents that bill something. How the amounts of a credit memo came about stands on what it corrects."""
+    return lambda document: iter(()) if document.is_memo else wrong(document)
 
 
 def stored_documents(client: Client | None) -> Iterator[Document]:

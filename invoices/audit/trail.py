@@ -15,11 +15,13 @@ from invoices.models import Invoice, RunOutcome
 GENERATED = "invoice.generated"
 APPROVED = "invoice.approved"
 DISCARDED = "invoice.discarded"
+VOIDED = "invoice.voided"
 DECIDED: dict[str, str] = {InvoiceStatus.APPROVED: APPROVED, InvoiceStatus.DISCARDED: DISCARDED}
 
 
 def acts(document: Document) -> Iterator[str]:
-    """A document was generated once, as approved or as pending; a pending one was approved or discarded once, or still waits.
+    """A document was generated once, as approved or as pending; a pending one was approved or discarded once, or still waits;
+    one that is voided was voided once.
 
     The events also say who did it and for how much: what no fingerprint guards while a document is pending.
     """
@@ -30,9 +32,10 @@ def acts(document: Document) -> Iterator[str]:
         yield "has no event of having been generated"
         return
     began = generated.after.get("status")
-    decided = DECIDED.get(standing.status) if began == InvoiceStatus.PENDING else None
-    expected = [GENERATED, decided] if decided else [GENERATED]
-    if seen != expected or (began != InvoiceStatus.PENDING and standing.status != began):
+    stood = InvoiceStatus.APPROVED if standing.status == InvoiceStatus.VOIDED else standing.status
+    decided = DECIDED.get(stood) if began == InvoiceStatus.PENDING else None
+    expected = [GENERATED, *([decided] if decided else []), *([VOIDED] if standing.status == InvoiceStatus.VOIDED else [])]
+    if seen != expected or (began != InvoiceStatus.PENDING and stood != began):
         yield f"is {standing.status}, but the trail has generated as {began}, then: {', '.join(seen[1:]) or 'nothing'}"
     if _total(generated) != document.terms.total_amount:
         total = generated.after.get("total_amount")
@@ -40,7 +43,7 @@ def acts(document: Document) -> Iterator[str]:
     if standing.generated_by != generated.identity:
         yield f"names {standing.generated_by} as who generated it, but it was {generated.identity}"
     approval = next((act for act in document.acts if act.name == APPROVED), generated)
-    if standing.status == InvoiceStatus.APPROVED and standing.approved_by != approval.identity:
+    if stood == InvoiceStatus.APPROVED and standing.approved_by != approval.identity:
         yield f"names {standing.approved_by} as who approved it, but it was {approval.identity}"
 
 

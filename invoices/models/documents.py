@@ -75,7 +75,7 @@ class Invoice(models.Model):
     series = models.CharField(max_length=20, choices=SeriesKind, blank=True)
     number = models.PositiveBigIntegerField(null=True)
     document_number = models.CharField(max_length=50, blank=True)
-    fingerprint = models.CharField(max_length=200, blank=True, help_text=_("Of all that is stored, taken at approval."))
+    fingerprint = models.CharField(max_length=300, blank=True, help_text=_("Of all that is stored, taken at approval."))
     generated_by = models.CharField(max_length=60, help_text=_("Whose identity four eyes compare: staff, key or process."))
     generated_at = models.DateTimeField()
     approved_by = models.CharField(max_length=60, blank=True)

@@ -35,7 +35,8 @@ class Ages(NamedTuple):
 
 
 class Receivable(NamedTuple):
-    """What one account owes by age. `unapplied` is what is left of its payments and credits: due less unapplied is the balance."""
+    """What one account owes by age. `unapplied` is what is left of its payments and credits: the balance is what is due less
+    that."""
 
     account_no: int
     client_acct_id: str

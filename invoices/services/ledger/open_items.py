@@ -47,7 +47,7 @@ def open_charges(account_nos: Collection[int]) -> dict[int, list[Charge]]:
     return charges
 
 
-def open_entries() -> QuerySet[LedgerEntry]:
+def open_entries() -> QuerySet[Any]:
     """The entries of invoices on which something is due."""
     return _with_paid(ANY).filter(paid__lt=F("amount"))
 

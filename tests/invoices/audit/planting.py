@@ -41,6 +41,7 @@ PRICE = "UPDATE accounts_rateschedule SET {} WHERE id = {{{}}}"
 REMOVE = [
     f"DELETE FROM invoices_{table} WHERE {column} = {{plain_feb}}"
     for table, column in (
+        ("ledgerentry", "invoice_id"),
         ("taxdetail", "invoice_id"),
         ("invoiceline", "invoice_id"),
         ("billedperiod", "invoice_id"),

@@ -2,6 +2,7 @@
 
 import sqlite3
 from decimal import Decimal as D
+from pathlib import Path
 
 from django.conf import settings
 
@@ -45,7 +46,8 @@ def ledger(account):
 
 def books(table="charges"):
     """What the sandbox has in its own books: amounts of charges that were made, or of refunds."""
+    if not Path(settings.SANDBOX_GATEWAY_FILE).exists():
+        return []
     with sqlite3.connect(settings.SANDBOX_GATEWAY_FILE) as own:
-        own.executescript("CREATE TABLE IF NOT EXISTS charges (result, amount); CREATE TABLE IF NOT EXISTS refunds (amount);")
         made = " WHERE result = 'done'" if table == "charges" else ""
         return [D(amount) for (amount,) in own.execute(f"SELECT amount FROM {table}{made}")]

@@ -140,7 +140,7 @@ def test_an_invoice_that_is_being_collected_is_not_written_off(acme, process):
 
 def test_an_invoice_of_another_client_is_unknown(acme, umbra, process):
     _account, invoice = billed(umbra, process)
-    given = {"client": acme, "caller": process, "today": JAN_31, "why": Why(1)}
+    given = {"client": acme, "caller": process, "today": JAN_31, "why": WHY}
     assert refused_as(write_off, invoice_no=invoice.pk, **given) == (3004, "invoice_no")
     assert refused_as(write_off, invoice_no=invoice.pk + 1000, **given) == (3004, "invoice_no")
 

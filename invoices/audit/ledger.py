@@ -1,0 +1,338 @@
+"""The ledger: every balance follows from the one before, charges less credits and payments make it, and nothing pays twice."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple
+
+from django.db.models import BigIntegerField, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Coalesce
+
+from accounts.models import Client, Event
+from accounts.storage import ExactSum
+from invoices.audit.amounts import shown
+from invoices.audit.reports import AuditReport
+from invoices.audit.rules import ROWS_AT_ONCE, Rule, differ, of_client
+from invoices.calculation import ZERO
+from invoices.kinds import (
+    CHARGE_KINDS,
+    FREE_KINDS,
+    ISSUED_STATUSES,
+    OPEN_ATTEMPTS,
+    PAYMENT_KINDS,
+    REFUND_KINDS,
+    AllocationKind,
+    AttemptStatus,
+    EntryKind,
+    InvoiceKind,
+    InvoiceStatus,
+    RefundStatus,
+)
+from invoices.models import Allocation, CollectionAttempt, Invoice, LedgerEntry, Payment, Refund
+
+NEGATED = -1
+# As a number: SQLite compares a sum with a decimal that is written as text by kind, not by value.
+NOTHING = Value(0, output_field=IntegerField())
+
+
+class Entry(NamedTuple):
+    account_no: int
+    client_no: int
+    currency: str
+    entry_no: int
+    kind: str
+    amount: Decimal
+    balance_after: Decimal
+    voided_kind: str | None
+
+    @property
+    def side(self) -> str:
+        """What the entry is in the sum; a void is on the side of what it voids."""
+        kind = self.voided_kind or self.kind
+        if kind == EntryKind.INVOICE:
+            return "charges"
+        if kind in PAYMENT_KINDS:
+            return "payments"
+        return "refunds" if kind in REFUND_KINDS else "credits"
+
+
+class _Sides:
+    """Charges, credits, payments and refunds, each above zero, and the balances that they must make."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, Decimal] = defaultdict(Decimal)
+        self.balance = ZERO
+
+    def add(self, entry: Entry) -> None:
+        sign = 1 if entry.side in ("charges", "refunds") else NEGATED
+        self.sums[entry.side] += sign * entry.amount
+
+    def wrong(self) -> str | None:
+        made = self.sums["charges"] - self.sums["credits"] - self.sums["payments"] + self.sums["refunds"]
+        if made == self.balance:
+            return None
+        parts = ", ".join(f"{side} {shown(self.sums[side])}" for side in ("charges", "credits", "payments", "refunds"))
+        return f"{parts} make {shown(made)}, but the balance is {shown(self.balance)}"
+
+
+def balances(client: Client | None) -> tuple[AuditReport, AuditReport]:
+    """One pass over the entries: each balance is the one before and the amount, and conservation holds for every account and
+    for all accounts of a client in a currency."""
+    rows = of_client(LedgerEntry, "account__client", client).order_by("account_id", "entry_no")
+    columns = (
+        "account_id",
+        "account__client_id",
+        "account__currency",
+        "entry_no",
+        "kind",
+        "amount",
+        "balance_after",
+        "voids__kind",
+    )
+    entries = (Entry._make(row) for row in rows.values_list(*columns).iterator(chunk_size=ROWS_AT_ONCE))
+    count = 0
+    running: list[str] = []
+    conservation: list[str] = []
+    clients: dict[tuple[int, str], _Sides] = defaultdict(_Sides)
+    for account_no, mine in groupby(entries, itemgetter(0)):
+        sides, before = _Sides(), Entry(account_no, 0, "", 0, "", ZERO, ZERO, None)
+        for entry in mine:
+            count += 1
+            running.extend(f"account {account_no}: {words}" for words in _step(before, entry))
+            sides.add(entry)
+            clients[entry.client_no, entry.currency].add(entry)
+            before = entry
+        sides.balance = before.balance_after
+        clients[before.client_no, before.currency].balance += before.balance_after
+        if words := sides.wrong():
+            conservation.append(f"account {account_no}: {words}")
+    for (client_no, currency), sides in clients.items():
+        if words := sides.wrong():
+            conservation.append(f"client {client_no} in {currency}: {words}")
+    return (
+        AuditReport("Each balance is the one before it and the transaction's amount", count, running),
+        AuditReport("Charges - credits - payments + refunds = balance", count, conservation),
+    )
+
+
+def _step(before: Entry, entry: Entry) -> Iterator[str]:
+    if entry.entry_no != before.entry_no + 1:
+        yield f"transaction {entry.entry_no} follows on {before.entry_no}"
+    if entry.balance_after != before.balance_after + entry.amount:
+        yield (
+            f"transaction {entry.entry_no} of {shown(entry.amount)} brings {shown(before.balance_after)} to "
+            f"{shown(entry.balance_after)}"
+        )
+
+
+def allocations(client: Client | None) -> AuditReport:
+    """No credit is used beyond its amount, no debit paid beyond its own, and nothing is let go that was not taken."""
+    rows = of_client(Allocation, "credit__account__client", client).order_by()
+    pairs = (
+        rows.values_list("credit__account_id", "credit_id", "debit_id").annotate(sum=ExactSum("amount")).filter(sum__lt=NOTHING)
+    )
+    entries = of_client(LedgerEntry, "account__client", client)
+    taken = entries.filter(amount__lt=0).annotate(sum=Coalesce(ExactSum("taken_by__amount"), ZERO))
+    paid = entries.filter(amount__gt=0).annotate(sum=Coalesce(ExactSum("paid_by__amount"), ZERO))
+    findings = [
+        f"account {account_no}: debit {debit_no} lets go of more of credit {credit_no} than it has taken"
+        for account_no, credit_no, debit_no, _ in pairs.order_by("credit_id", "debit_id").iterator(chunk_size=ROWS_AT_ONCE)
+    ]
+    findings += [
+        f"account {account_no}: {shown(used)} is used of credit {number} of {shown(-amount)}"
+        for account_no, number, amount, used in _odd(taken.filter(sum__gt=-F("amount")))
+    ]
+    findings += [
+        f"account {account_no}: debit {number} of {shown(amount)} is paid with {shown(used)}"
+        for account_no, number, amount, used in _odd(paid.filter(sum__gt=F("amount")))
+    ]
+    whole = paid.exclude(kind=EntryKind.INVOICE) | paid.filter(voided_by__isnull=False)
+    findings += [
+        f"account {account_no}: debit {number} of {shown(amount)} is taken from credits by {shown(used)} only"
+        for account_no, number, amount, used in _odd(whole.filter(sum__lt=F("amount")))
+    ]
+    tied = taken.exclude(kind__in=FREE_KINDS) | taken.filter(voided_by__isnull=False)
+    findings += [
+        f"account {account_no}: credit {number} of {shown(-amount)} is used for {shown(used)} only"
+        for account_no, number, amount, used in _odd(tied.filter(sum__lt=-F("amount")))
+    ]
+    return AuditReport("Payments and credits are used up to their amounts, once", rows.count(), findings)
+
+
+def _odd(entries: QuerySet[Any]) -> Iterator[tuple[Any, ...]]:
+    return entries.order_by("pk").values_list("account_id", "pk", "amount", "sum").iterator(chunk_size=ROWS_AT_ONCE)
+
+
+IN_LEDGER = (
+    Rule(
+        Invoice,
+        "client",
+        ~Exists(
+            LedgerEntry.objects.filter(
+                invoice=OuterRef("pk"), account=OuterRef("account"), kind__in=CHARGE_KINDS, amount=OuterRef("total_amount")
+            )
+        ),
+        "invoice {pk} of account {account_id}: of {total_amount}, is not in the ledger with this amount",
+        checked=Q(status__in=ISSUED_STATUSES),
+    ),
+    Rule(
+        LedgerEntry,
+        "account__client",
+        ~Q(invoice__status__in=ISSUED_STATUSES)
+        | (Q(kind=EntryKind.CREDIT_MEMO) & ~Q(invoice__kind=InvoiceKind.CREDIT_MEMO))
+        | (Q(kind=EntryKind.INVOICE) & Q(invoice__kind=InvoiceKind.CREDIT_MEMO))
+        | differ("invoice__account", "account"),
+        "account {account_id}: transaction {pk} is a {kind} of invoice {invoice_id}, a {invoice__kind} that is "
+        "{invoice__status} and of account {invoice__account_id}",
+        checked=Q(kind__in=CHARGE_KINDS),
+    ),
+)
+
+VOIDS = (
+    Rule(
+        LedgerEntry,
+        "account__client",
+        differ("voids__account", "account")
+        | ~Q(voids__amount=F("amount") * NEGATED)
+        | differ("voids__invoice", "invoice")
+        | Q(voids__kind=EntryKind.VOID),
+        "account {account_id}: transaction {pk} of {amount} voids {voids_id}, a {voids__kind} of {voids__amount} of account "
+        "{voids__account_id}",
+        checked=Q(kind=EntryKind.VOID),
+    ),
+    Rule(
+        Invoice,
+        "client",
+        (
+            Q(status=InvoiceStatus.VOIDED)
+            & ~Exists(LedgerEntry.objects.filter(invoice=OuterRef("pk"), kind__in=CHARGE_KINDS, voided_by__isnull=False))
+        )
+        | (
+            Q(status=InvoiceStatus.APPROVED)
+            & Exists(LedgerEntry.objects.filter(invoice=OuterRef("pk"), kind__in=CHARGE_KINDS, voided_by__isnull=False))
+        ),
+        "invoice {pk} of account {account_id}: is {status}, but the ledger says otherwise",
+        checked=Q(status__in=ISSUED_STATUSES),
+    ),
+)
+
+PAID = (
+    Rule(
+        Allocation,
+        "credit__account__client",
+        differ("credit__account", "debit__account"),
+        "account {debit__account_id}: debit {debit_id} is paid by credit {credit_id} of account {credit__account_id}",
+    ),
+    Rule(
+        Allocation,
+        "credit__account__client",
+        Q(kind=AllocationKind.REFUNDED) & ~Q(debit__kind=EntryKind.INVOICE),
+        "account {debit__account_id}: a refund has let go of {debit_id}, a {debit__kind}",
+    ),
+    Rule(
+        Allocation,
+        "credit__account__client",
+        Q(credit__kind__in=[EntryKind.WRITE_OFF, EntryKind.DISPUTE])
+        & Q(debit__kind=EntryKind.INVOICE)
+        & differ("credit__invoice", "debit__invoice"),
+        "account {debit__account_id}: {credit__kind} {credit_id} of invoice {credit__invoice_id} is taken by invoice "
+        "{debit__invoice_id}",
+    ),
+    Rule(
+        Allocation,
+        "credit__account__client",
+        Q(credit__kind=EntryKind.CREDIT_MEMO)
+        & Q(debit__kind=EntryKind.INVOICE)
+        & differ("credit__invoice__corrects", "debit__invoice"),
+        "account {debit__account_id}: credit memo {credit__invoice_id} is taken by invoice {debit__invoice_id}, which it does "
+        "not correct",
+    ),
+)
+
+PAYMENTS = (
+    Rule(
+        LedgerEntry,
+        "account__client",
+        ~Exists(Payment.objects.filter(entry=OuterRef("pk"), account=OuterRef("account"))),
+        "account {account_id}: transaction {pk} is a {kind} of which there is no payment",
+        checked=Q(kind__in=PAYMENT_KINDS),
+    ),
+    Rule(
+        Payment,
+        "account__client",
+        ~Q(entry__kind__in=PAYMENT_KINDS) | (Q(entry__kind=EntryKind.ELECTRONIC_PAYMENT) & Q(gateway_payment_id="")),
+        "payment {pk} of account {account_id}: is in the ledger as {entry__kind}, and of the gateway as '{gateway_payment_id}'",
+    ),
+    Rule(
+        LedgerEntry,
+        "account__client",
+        ~Exists(Refund.objects.filter(entry=OuterRef("pk"), payment__account=OuterRef("account"))),
+        "account {account_id}: transaction {pk} is a {kind} of no payment of the account",
+        checked=Q(kind__in=REFUND_KINDS),
+    ),
+    Rule(
+        Refund,
+        "payment__account__client",
+        (Q(status=RefundStatus.FAILED) & Q(entry__voided_by=None))
+        | (Q(entry__kind=EntryKind.ELECTRONIC_REFUND) & ~Q(status=RefundStatus.FAILED) & Q(entry__voided_by__isnull=False)),
+        "refund {pk} of payment {payment_id}: is {status}, but the ledger says otherwise",
+    ),
+)
+
+ATTEMPTS = (
+    Rule(
+        CollectionAttempt,
+        "invoice__client",
+        differ("payment__account", "invoice__account")
+        | ~Q(payment__entry__amount=F("amount") * NEGATED)
+        | differ("payment__gateway", "gateway"),
+        "invoice {invoice_id}: attempt {attempt_no} has collected {amount} by {gateway}, but its payment is of "
+        "{payment__entry__amount} by {payment__gateway}",
+        checked=Q(status=AttemptStatus.COLLECTED),
+    ),
+    Rule(
+        CollectionAttempt,
+        "invoice__client",
+        Q(status__in=OPEN_ATTEMPTS) & Q(invoice__status=InvoiceStatus.VOIDED),
+        "invoice {invoice_id}: is voided, but attempt {attempt_no} is {status}",
+    ),
+)
+
+REASONED = (
+    EntryKind.CASH_CREDIT,
+    EntryKind.CREDIT_MEMO,
+    EntryKind.WRITE_OFF,
+    EntryKind.DISPUTE,
+    EntryKind.REFUND,
+    EntryKind.ELECTRONIC_REFUND,
+    EntryKind.VOID,
+)
+REASONS = (
+    Rule(
+        LedgerEntry,
+        "account__client",
+        Q(reason_code=None),
+        "account {account_id}: transaction {pk}, a {kind}, has no reason",
+        checked=Q(kind__in=REASONED),
+    ),
+)
+
+# Acts that name their transaction, which the trail must have.
+TOLD = (*PAYMENT_KINDS, *REFUND_KINDS, EntryKind.CASH_CREDIT, EntryKind.WRITE_OFF, EntryKind.DISPUTE)
+TOLD_OF = (
+    Event.objects.filter(error_code=0, after__has_key="transaction_id")
+    .annotate(transaction_id=Cast(KeyTextTransform("transaction_id", "after"), BigIntegerField()))
+    .values("transaction_id")
+)
+TRAIL = (
+    Rule(
+        LedgerEntry,
+        "account__client",
+        ~Q(pk__in=TOLD_OF),
+        "account {account_id}: transaction {pk}, a {kind}, has no event",
+        checked=Q(kind__in=TOLD),
+    ),
+)

@@ -1,0 +1,154 @@
+"""Credit memos credit lines of the document that they correct, and no more of it than there is."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from django.db.models import DecimalField, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
+
+from accounts.models import Client
+from accounts.storage import ExactSum
+from invoices.audit.amounts import shown
+from invoices.audit.reports import AuditReport
+from invoices.audit.rules import ROWS_AT_ONCE, Rule, differ, of_client
+from invoices.audit.stored_documents import Document
+from invoices.calculation import ZERO
+from invoices.kinds import CREDIT_TYPES, EntryKind, InvoiceKind, InvoiceStatus, LineType
+from invoices.models import CreditDetail, Invoice, InvoiceLine, LedgerEntry, TaxDetail
+
+LIVE_MEMO = Q(invoice__kind=InvoiceKind.CREDIT_MEMO, invoice__status=InvoiceStatus.APPROVED)
+
+
+def count_memo_lines(document: Document) -> int:
+    return len(document.lines) if document.is_memo else 0
+
+
+def memo_lines(document: Document) -> Iterator[str]:
+    """A memo corrects a document; its lines are numbered from 1 and below zero (a tax may be 0), and each names its source."""
+    if not document.is_memo:
+        return
+    correction = document.content.correction
+    if correction is None:
+        yield "corrects no document"
+        return
+    numbers = [line.line_no for line in document.lines]
+    if numbers != list(range(1, len(numbers) + 1)):
+        yield f"its lines are numbered {', '.join(map(str, numbers))}"
+    for line, source in zip(document.lines, correction.source_line_nos, strict=True):
+        if source is None:
+            yield f"line {line.line_no} credits no line of invoice {correction.corrects_id}"
+        if line.amount > ZERO or (line.amount == ZERO and line.line_type != LineType.TAX):
+            yield f"line {line.line_no} credits {shown(-line.amount)}"
+
+
+RULES = (
+    Rule(
+        Invoice,
+        "client",
+        differ("account", "corrects__account"),
+        "invoice {pk}: is of account {account_id}, but corrects invoice {corrects_id} of account {corrects__account_id}",
+        checked=Q(corrects__isnull=False),
+    ),
+    Rule(
+        Invoice,
+        "client",
+        differ("currency", "corrects__currency") | ~Q(corrects__status=InvoiceStatus.APPROVED),
+        "invoice {pk}: in {currency}, corrects invoice {corrects_id}, which is {corrects__status}, in {corrects__currency}",
+        checked=Q(corrects__isnull=False, status=InvoiceStatus.APPROVED),
+    ),
+)
+
+
+def lines_credited(client: Client | None) -> AuditReport:
+    """Live memos credit no more of a line than coupons and credits have left of it, and only lines that charge."""
+    credits = of_client(InvoiceLine, "invoice__client", client).filter(LIVE_MEMO).exclude(line_type=LineType.TAX).order_by()
+    source = InvoiceLine.objects.filter(invoice=OuterRef("invoice__corrects"), line_no=OuterRef("source_line_no"))
+    charging = source.exclude(line_type__in=[LineType.TAX, *CREDIT_TYPES])
+    taken_off = (
+        CreditDetail.objects.filter(invoice=OuterRef("invoice__corrects"), credited_line_no=OuterRef("source_line_no"))
+        .order_by()
+        .values("invoice")
+        .annotate(sum=ExactSum("amount"))
+        .values("sum")
+    )
+    rows = (
+        credits.annotate(
+            charged=Subquery(charging.values("amount")[:1]),
+            off=Coalesce(Subquery(taken_off, output_field=DecimalField()), ZERO),
+        )
+        .values_list("invoice__corrects_id", "source_line_no", "charged", "off")
+        .annotate(credited=ExactSum("amount"))
+        .order_by("invoice__corrects_id", "source_line_no")
+    )
+    return AuditReport(
+        "Credit memos credit no more of a line than it charges",
+        credits.count(),
+        [words for row in rows.iterator(chunk_size=ROWS_AT_ONCE) for words in _overcredited(*row)],
+    )
+
+
+def _overcredited(
+    invoice_no: int, line_no: int | None, charged: Decimal | None, off: Decimal, credited: Decimal
+) -> Iterator[str]:
+    if charged is None:
+        yield f"invoice {invoice_no}: line {line_no} is credited {shown(-credited)}, but charges nothing"
+    elif -credited > charged - off:
+        yield f"invoice {invoice_no}: of line {line_no}, which charges {shown(charged - off)}, {shown(-credited)} is credited"
+
+
+def taxes_credited(client: Client | None) -> AuditReport:
+    """Live memos give back no more of a tax on a line than it is."""
+    given = of_client(TaxDetail, "invoice__client", client).filter(LIVE_MEMO).order_by()
+    line = InvoiceLine.objects.filter(invoice=OuterRef("invoice"))
+    rows = (
+        given.annotate(
+            source_tax=Subquery(line.filter(line_no=OuterRef("tax_line_no")).values("source_line_no")[:1]),
+            source_line=Subquery(line.filter(line_no=OuterRef("taxed_line_no")).values("source_line_no")[:1]),
+        )
+        .annotate(
+            tax=Subquery(
+                TaxDetail.objects.filter(
+                    invoice=OuterRef("invoice__corrects"),
+                    tax_line_no=OuterRef("source_tax"),
+                    taxed_line_no=OuterRef("source_line"),
+                ).values("amount")[:1]
+            )
+        )
+        .values_list("invoice__corrects_id", "source_tax", "source_line", "tax")
+        .annotate(back=ExactSum("amount"))
+        .order_by("invoice__corrects_id", "source_tax", "source_line")
+    )
+    return AuditReport(
+        "Credit memos give back no more tax than was taken",
+        given.count(),
+        [
+            f"invoice {invoice_no}: of the tax of line {tax_line} on line {line_no}, {shown(tax or ZERO)}, "
+            f"{shown(-back)} is given back"
+            for invoice_no, tax_line, line_no, tax, back in rows.iterator(chunk_size=ROWS_AT_ONCE)
+            if tax is None or -back > tax
+        ],
+    )
+
+
+def taken_off_invoices(client: Client | None) -> AuditReport:
+    """Credit memos, write-offs and disputes together are no more than the invoice."""
+    kinds = (EntryKind.CREDIT_MEMO, EntryKind.WRITE_OFF, EntryKind.DISPUTE)
+    off = of_client(LedgerEntry, "account__client", client).filter(kind__in=kinds, voided_by=None).order_by()
+    rows = (
+        off.annotate(
+            of_no=Coalesce(F("invoice__corrects_id"), F("invoice_id")),
+            of_total=Coalesce(F("invoice__corrects__total_amount"), F("invoice__total_amount")),
+        )
+        .values_list("of_no", "of_total")
+        .annotate(sum=ExactSum("amount"))
+        .order_by("of_no")
+    )
+    return AuditReport(
+        "No more is taken off an invoice than its total",
+        off.count(),
+        [
+            f"invoice {invoice_no} of {shown(total)}: {shown(-amount)} is credited, written off and disputed"
+            for invoice_no, total, amount in rows.iterator(chunk_size=ROWS_AT_ONCE)
+            if -amount > total
+        ],
+    )
