@@ -5,6 +5,7 @@ from typing import Any, cast
 from django.db.models import QuerySet
 from django.http import Http404
 from rest_framework.mixins import CreateModelMixin, ListModelMixin, RetrieveModelMixin
+from rest_framework.serializers import Serializer
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.callers import Caller
@@ -29,6 +30,12 @@ class ClientResource(GenericViewSet):
     @property
     def caller(self) -> Caller:
         return Caller(api_key=self.key)
+
+    def asked(self, arguments: type[Serializer]) -> dict[str, Any]:
+        """The body, read as the arguments of an act."""
+        serializer = arguments(data=self.request.data)
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
 
     def get_queryset(self) -> QuerySet[Any]:
         return super().get_queryset().filter(**{self.client_path: self.client})

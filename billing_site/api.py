@@ -33,16 +33,26 @@ from accounts.viewsets import (
 from billing_site.errors import BillingError, ErrorCode
 from invoices.viewsets import (
     BillingRunViewSet,
+    CashCreditViewSet,
+    CollectionAttemptViewSet,
     CouponRedemptionViewSet,
     CouponViewSet,
+    CreditMemoViewSet,
+    DisputeViewSet,
     InvoiceViewSet,
     OneTimeChargeViewSet,
     PaymentMethodViewSet,
+    PaymentViewSet,
+    ReasonCodeViewSet,
+    ReceivableViewSet,
+    RefundViewSet,
     RunOutcomeViewSet,
     ServiceCreditViewSet,
     SurchargeViewSet,
     TaxRateViewSet,
+    TransactionViewSet,
     UsageViewSet,
+    WriteOffViewSet,
 )
 
 logger = logging.getLogger(__name__)
@@ -65,6 +75,16 @@ router.register("coupons", CouponViewSet)
 router.register("coupon-redemptions", CouponRedemptionViewSet)
 router.register("service-credits", ServiceCreditViewSet)
 router.register("invoices", InvoiceViewSet)
+router.register("credit-memos", CreditMemoViewSet, basename="creditmemo")
+router.register("payments", PaymentViewSet, basename="payment")
+router.register("refunds", RefundViewSet, basename="refund")
+router.register("cash-credits", CashCreditViewSet, basename="cashcredit")
+router.register("write-offs", WriteOffViewSet, basename="writeoff")
+router.register("disputes", DisputeViewSet, basename="dispute")
+router.register("transactions", TransactionViewSet, basename="transaction")
+router.register("collection-attempts", CollectionAttemptViewSet)
+router.register("receivables", ReceivableViewSet, basename="receivable")
+router.register("reason-codes", ReasonCodeViewSet)
 router.register("billing-runs", BillingRunViewSet)
 router.register(r"billing-runs/(?P<run>[0-9]+)/outcomes", RunOutcomeViewSet, basename="runoutcome")
 router.register("clock", ClockViewSet, basename="clock")

@@ -15,8 +15,10 @@ from accounts.serializers import ClientRowSerializer
 from billing_site.errors import ErrorCode
 from invoices.calculation import rounded
 from invoices.fingerprints import CREDIT_FIELDS, LINE_FIELDS, PARTY_FIELDS, TAX_FIELDS, TERM_FIELDS, Content, fingerprint
+from invoices.kinds import ISSUED_STATUSES, InvoiceKind
 from invoices.models import BillingRun, RunOutcome, TaxRate
 from invoices.plan.facts import BillingRequest
+from invoices.serializers.money import collected_row
 from invoices.services.discarding import Remarks
 from invoices.services.outcomes import Outcome
 from invoices.services.runs import count_refusals, count_results, run_totals
@@ -58,6 +60,12 @@ class GenInvoiceArguments(GenerationArguments):
     )
 
 
+class CreationArguments(GenerationArguments):
+    """`collect` counts before the client's setting, for an invoice that is issued at once."""
+
+    collect = TrueFalseField(required=False, allow_null=True)
+
+
 def billing_request(arguments: Mapping[str, Any], today: date) -> BillingRequest:
     """What is not given is the current cycle, on the account's own bill day, pending only where a setting says so."""
     return BillingRequest(
@@ -75,8 +83,9 @@ class RemarkArguments(serializers.Serializer):
 
 
 class ApprovalArguments(RemarkArguments):
-    """`fingerprint` is the one of the document that was looked at."""
+    """`fingerprint` is the one of the document that was looked at; `collect` counts before the client's setting."""
 
+    collect = TrueFalseField(required=False, allow_null=True)
     fingerprint = serializers.CharField(max_length=200, required=False)
 
 
@@ -84,7 +93,12 @@ class ManyArguments(RemarkArguments):
     invoice_nos = serializers.ListField(child=LongField(), allow_empty=False, max_length=INVOICES_AT_ONCE)
 
 
+class CollectArguments(serializers.Serializer):
+    invoice_nos = serializers.ListField(child=LongField(), allow_empty=False, max_length=INVOICES_AT_ONCE)
+
+
 class ManyApprovalArguments(ManyArguments):
+    collect = TrueFalseField(required=False, allow_null=True)
     fingerprints = serializers.DictField(child=serializers.CharField(max_length=200), required=False)
 
     def validate_fingerprints(self, seen: Mapping[str, str]) -> dict[int, str]:
@@ -133,12 +147,23 @@ class InvoiceSerializer(TermsSerializer):
     invoice_no = serializers.ReadOnlyField(source="pk")
     status = serializers.ReadOnlyField()
     document_number = serializers.ReadOnlyField()
+    amount_due = serializers.SerializerMethodField()
+    corrects = serializers.ReadOnlyField(source="corrects_id")
+    reason_code = serializers.ReadOnlyField()
+    comments = serializers.ReadOnlyField()
+    void_reason_code = serializers.ReadOnlyField()
     generated_by = serializers.ReadOnlyField()
     generated_at = serializers.ReadOnlyField()
     approved_by = serializers.ReadOnlyField()
     approved_at = serializers.ReadOnlyField()
     custom_status_label = serializers.ReadOnlyField()
     client_notes = serializers.ReadOnlyField()
+
+    def get_amount_due(self, invoice: Any) -> str | None:
+        """Null where nothing is owed on it: a credit memo, and what was not issued."""
+        if invoice.status not in ISSUED_STATUSES or invoice.kind == InvoiceKind.CREDIT_MEMO:
+            return None
+        return f"{rounded(invoice.total_amount - invoice.amount_paid, invoice.currency):f}"
 
 
 class LineSerializer(serializers.Serializer):
@@ -233,6 +258,7 @@ def outcome_row(invoice_no: int, outcome: Outcome) -> dict[str, Any]:
         "acct_no": outcome.account_no,
         "error_code": code.number,
         "error_msg": outcome.error.message if outcome.error else code.message,
+        "collection": None if outcome.collection is None else collected_row(outcome.collection),
     }
 
 

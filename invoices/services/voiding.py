@@ -28,7 +28,14 @@ class Voided(NamedTuple):
 
 
 def void_invoice(
-    *, client: Client, invoice_no: int, caller: Caller, today: date, reason_code: int, comments: str = ""
+    *,
+    client: Client,
+    invoice_no: int,
+    caller: Caller,
+    today: date,
+    reason_code: int,
+    comments: str = "",
+    account_no: int | None = None,
 ) -> Voided:
     """Voids an invoice or a credit memo (Aria's void_invoice).
 
@@ -36,8 +43,10 @@ def void_invoice(
     one. The account's newest recurring or advance invoice opens its period again; an older one leaves a hole, which the audit
     reports. What a voided credit memo took off its invoice is due again."""
     voiding = Voiding(void_reason(reason_code), comments)
-    account_no = account_of_invoice(client, invoice_no)
-    with money_act(client, account_no, caller, today, invoice_no=invoice_no) as stamp:
+    owner = account_of_invoice(client, invoice_no)
+    if account_no not in (None, owner):
+        raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {invoice_no} of account {account_no}", field="invoice_no")
+    with money_act(client, owner, caller, today, invoice_no=invoice_no) as stamp:
         check_may_correct(caller)
         invoice = Invoice.objects.get(pk=invoice_no)
         _check_voidable(invoice)

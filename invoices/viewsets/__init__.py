@@ -1,21 +1,43 @@
-"""The API's doors of invoices: documents and runs, what waits to be billed, and what is taken off."""
+"""The API's doors of invoices: documents and runs, what waits to be billed, what is taken off, and money."""
 
 from invoices.viewsets.credits import CouponRedemptionViewSet, CouponViewSet, ServiceCreditViewSet, SurchargeViewSet
 from invoices.viewsets.documents import BillingRunViewSet, InvoiceViewSet, RunOutcomeViewSet, TaxRateViewSet
+from invoices.viewsets.money import (
+    CashCreditViewSet,
+    CollectionAttemptViewSet,
+    CreditMemoViewSet,
+    DisputeViewSet,
+    PaymentViewSet,
+    ReasonCodeViewSet,
+    ReceivableViewSet,
+    RefundViewSet,
+    TransactionViewSet,
+    WriteOffViewSet,
+)
 from invoices.viewsets.orders import OneTimeChargeViewSet
 from invoices.viewsets.payment_methods import PaymentMethodViewSet
 from invoices.viewsets.usage import UsageViewSet
 
 __all__ = [
     "BillingRunViewSet",
+    "CashCreditViewSet",
+    "CollectionAttemptViewSet",
     "CouponRedemptionViewSet",
     "CouponViewSet",
+    "CreditMemoViewSet",
+    "DisputeViewSet",
     "InvoiceViewSet",
     "OneTimeChargeViewSet",
     "PaymentMethodViewSet",
+    "PaymentViewSet",
+    "ReasonCodeViewSet",
+    "ReceivableViewSet",
+    "RefundViewSet",
     "RunOutcomeViewSet",
     "ServiceCreditViewSet",
     "SurchargeViewSet",
     "TaxRateViewSet",
+    "TransactionViewSet",
     "UsageViewSet",
+    "WriteOffViewSet",
 ]

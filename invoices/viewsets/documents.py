@@ -24,8 +24,9 @@ from invoices.serializers.documents import (
     ApprovalArguments,
     BillingRunDetailSerializer,
     BillingRunSerializer,
+    CollectArguments,
     ContentSerializer,
-    GenerationArguments,
+    CreationArguments,
     GenInvoiceArguments,
     InvoiceSerializer,
     ManyApprovalArguments,
@@ -40,11 +41,16 @@ from invoices.serializers.documents import (
     outcome_row,
     remarks_of,
 )
+from invoices.serializers.money import AttemptSerializer, ReasonArguments, VoidInvoiceArguments, collected_row
+from invoices.services.collecting.collecting import collect_invoices
+from invoices.services.collecting.outcomes import Collected
 from invoices.services.generating import ACT_REFUSED, generate_invoice
+from invoices.services.ledger.open_items import with_due
 from invoices.services.outcomes import Outcome
 from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.planning import preview_invoices
 from invoices.services.rows import content_of, stored_contents
+from invoices.services.voiding import void_invoice
 
 Decide = Callable[[Sequence[int], Mapping[str, Any]], list[Outcome]]
 
@@ -59,7 +65,41 @@ class InvoiceFilter(FilterSet):
         fields = ("status", "kind")
 
 
-class PendingDecisions(ClientResource):
+class DocumentResource(ReadResource):
+    """Invoices and credit memos, with what is due on them: nothing edits or deletes one."""
+
+    serializer_class = InvoiceSerializer
+    filterset_class = InvoiceFilter
+    not_found = ErrorCode.INVOICE_NOT_FOUND
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        page = self.paginate_queryset(with_due(self.filter_queryset(self.get_queryset())))
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self.shown(self.get_object().pk)
+
+    @action(detail=True, methods=["post"])
+    def void(self, request: Request, pk: str) -> Response:
+        asked = self.asked(ReasonArguments)
+        invoice_no = self.get_object().pk
+        void_invoice(client=self.client, invoice_no=invoice_no, caller=self.caller, today=today(self.client), **asked)
+        return self.shown(invoice_no)
+
+    def shown(self, invoice_no: int | None, status: int | None = None) -> Response:
+        """The invoice as it is stored; where there was nothing to bill, that there is none."""
+        if invoice_no is None:
+            return Response({"invoice_no": None})
+        invoice = with_due(self.get_queryset()).get(pk=invoice_no)
+        document = document_of(stored_contents([invoice_no])[invoice_no])
+        document["fingerprint"] = invoice.fingerprint or document["fingerprint"]
+        attempt = invoice.collection_attempts.order_by("-attempt_no").first()
+        collection = AttemptSerializer(attempt).data if attempt else None
+        shown = {**InvoiceSerializer(invoice).data, **ContentSerializer(document).data, "collection": collection}
+        return Response(shown, status=status)
+
+
+class PendingDecisions(DocumentResource):
     """Approve, discard and regenerate: one invoice by its number in the address, or many by `invoice_nos` in the body."""
 
     @action(detail=True, methods=["post"])
@@ -86,6 +126,23 @@ class PendingDecisions(ClientResource):
     def regenerate_many(self, request: Request) -> Response:
         return self._many(ManyArguments, self._regenerate)
 
+    @action(detail=True, methods=["post"])
+    def collect(self, request: Request, pk: str) -> Response:
+        """Collects what is due. What the gateway declines is an outcome, answered with its own status (402)."""
+        (outcome,) = self._collect([self.get_object().pk])
+        if outcome.error is not None and outcome.attempt is None:
+            raise outcome.error
+        status = outcome.error.code.http_status if outcome.error else None
+        return Response(collected_row(outcome), status=status)
+
+    @action(detail=False, methods=["post"], url_path="collect")
+    def collect_many(self, request: Request) -> Response:
+        asked = self.asked(CollectArguments)
+        return Response({"outcomes": [collected_row(outcome) for outcome in self._collect(asked["invoice_nos"])]})
+
+    def _collect(self, invoice_nos: Sequence[int]) -> list[Collected]:
+        return collect_invoices(client=self.client, invoice_nos=invoice_nos, caller=self.caller, today=today(self.client))
+
     def _approve(self, invoice_nos: Sequence[int], asked: Mapping[str, Any]) -> list[Outcome]:
         return approve_invoices(
             client=self.client,
@@ -94,6 +151,7 @@ class PendingDecisions(ClientResource):
             today=today(self.client),
             seen=asked.get("fingerprints") or dict.fromkeys(invoice_nos, asked.get("fingerprint", "")),
             remarks=remarks_of(asked),
+            collect=asked.get("collect"),
         )
 
     def _discard(self, invoice_nos: Sequence[int], asked: Mapping[str, Any]) -> list[Outcome]:
@@ -122,20 +180,6 @@ class PendingDecisions(ClientResource):
         found = _by_invoice(outcomes, dict(rows.values_list("pk", "account_id")))
         return Response({"outcomes": [outcome_row(number, found[number]) for number in asked["invoice_nos"]]})
 
-    def asked(self, arguments: type[Serializer]) -> dict[str, Any]:
-        serializer = arguments(data=self.request.data)
-        serializer.is_valid(raise_exception=True)
-        return dict(serializer.validated_data)
-
-    def shown(self, invoice_no: int | None, status: int | None = None) -> Response:
-        """The invoice as it is stored; where there was nothing to bill, that there is none."""
-        if invoice_no is None:
-            return Response({"invoice_no": None})
-        invoice = self.get_queryset().get(pk=invoice_no)
-        document = document_of(stored_contents([invoice_no])[invoice_no])
-        document["fingerprint"] = invoice.fingerprint or document["fingerprint"]
-        return Response({**InvoiceSerializer(invoice).data, **ContentSerializer(document).data}, status=status)
-
 
 def _by_invoice(outcomes: Sequence[Outcome], accounts: Mapping[int, int]) -> dict[int, Outcome]:
     """The outcomes by the invoice that was asked for. One that names no invoice or a new one is found by its account."""
@@ -144,24 +188,19 @@ def _by_invoice(outcomes: Sequence[Outcome], accounts: Mapping[int, int]) -> dic
     return of_accounts | {outcome.invoice_no: outcome for outcome in outcomes if outcome.invoice_no is not None}
 
 
-class InvoiceViewSet(PendingDecisions, ReadResource):
+class InvoiceViewSet(PendingDecisions):
     """Invoices are generated, previewed, shown and decided on; nothing edits or deletes one."""
 
     queryset = Invoice.objects.all()
-    serializer_class = InvoiceSerializer
-    filterset_class = InvoiceFilter
-    not_found = ErrorCode.INVOICE_NOT_FOUND
-
-    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return self.shown(self.get_object().pk)
 
     def create(self, request: Request) -> Response:
-        asked = self.asked(GenerationArguments)
+        asked = self.asked(CreationArguments)
         invoice_no = generate_invoice(
             client=self.client,
             account_no=asked["acct_no"],
             request=billing_request(asked, today(self.client)),
             caller=self.caller,
+            collect=asked.get("collect"),
         )
         return self.shown(invoice_no, HTTP_201_CREATED)
 
@@ -193,6 +232,21 @@ class InvoiceViewSet(PendingDecisions, ReadResource):
             claim=claim_for(call.arguments.get("client_receipt_id"), "gen_invoice", effect),
         )
         return {"invoice_no": invoice_no}
+
+    @method_call(VoidInvoiceArguments, outputs=("void_transactions",), refused_act="money.refused")
+    def void_invoice(self, call: Call) -> Mapping[str, Any]:
+        asked = call.arguments
+        voided = void_invoice(
+            client=call.client,
+            invoice_no=asked["invoice_no"],
+            caller=call.caller,
+            today=today(call.client),
+            reason_code=asked["reason_code"],
+            comments=asked["comments"],
+            account_no=asked.get("acct_no"),
+        )
+        names = ("invoice_transaction_id", "void_transaction_id")
+        return {"void_transactions": [{name: getattr(voided, name) for name in names}]}
 
 
 class TaxRateViewSet(CreateReadResource):

@@ -85,13 +85,18 @@ def open_credits(account_nos: Collection[int]) -> dict[int, list[OpenItem]]:
     return credits
 
 
+def with_taken(entries: QuerySet[LedgerEntry]) -> QuerySet[Any]:
+    """Credits with `taken`: what of each is applied or refunded."""
+    return entries.annotate(taken=TAKEN)
+
+
 def left_of_credit(entry_no: int) -> Decimal:
     """What is left of one payment or credit."""
     amount, taken = LedgerEntry.objects.filter(pk=entry_no).annotate(taken=TAKEN).values_list("amount", "taken").get()
     return Decimal(-amount - taken)
 
 
-def with_due(invoices: QuerySet[Invoice]) -> QuerySet[Invoice]:
+def with_due(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
     """Invoices with `amount_paid`: what is taken of payments and credits for them. The rest of an issued one is due."""
     paid = (
         Allocation.objects.filter(debit__invoice=OuterRef("pk"), debit__kind=EntryKind.INVOICE)
