@@ -218,7 +218,7 @@ def call_history(api, account, **asked):
         ({"record_limit": 0}, 1016),
         ({"record_limit": 1000}, 1016),
         ({"start_date": "10/01/2026"}, 1024),
-        ({"account_no": 1}, 1009),
+        ({"account_no": 999_999}, 1009),
     ],
 )
 def test_a_history_that_cannot_be_is_refused(acme, api, asked, code):

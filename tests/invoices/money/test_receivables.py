@@ -1,6 +1,7 @@
 """What is due by age, as a resource and as a command: literal days on both sides of each age."""
 
 from datetime import UTC, date, datetime
+from decimal import Decimal as D
 from io import StringIO
 
 import pytest
@@ -46,7 +47,7 @@ def test_accounts_and_currencies_have_rows_and_totals_of_their_own(acme, umbra, 
     bill(yen, process, JAN_10)
     paid = an_account(acme)
     bill(paid, process, JAN_10)
-    for account, amount in ((paid, 30), (dollars, 12)):
+    for account, amount in ((paid, D(30)), (dollars, D(12))):
         record_external_payment(client=acme, account_no=account.pk, caller=process, today=JAN_10, amount=amount, type="cash")
     bill(an_account(umbra), process, JAN_10)
     rows = list(receivables(acme, date(2026, 2, 10)))
