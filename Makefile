@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 DEMO_DATABASE = demo.sqlite3
 
-.PHONY: demo test serve bench check lock
+.PHONY: demo test soak serve bench check lock
 
 demo: .venv/base
 	@if [ -e $(DEMO_DATABASE) ]; then echo "Starting afresh: the last demo's database is deleted."; fi
@@ -13,6 +13,10 @@ demo: .venv/base
 
 test: .venv/dev
 	$(BIN)/python -m tests
+
+# Collecting, killed at a hundred points and moments on each database.
+soak: .venv/dev
+	$(BIN)/python -m tests.soak
 
 serve: export DATABASE_URL ?= sqlite:///$(DEMO_DATABASE)
 serve: export DEBUG = 1

@@ -1,0 +1,76 @@
+"""manage.py collect CLIENT_NO: goes on where collecting was interrupted, then collects all that is due."""
+
+from argparse import ArgumentParser
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from tqdm import tqdm
+
+from accounts import clock
+from accounts.callers import Caller
+from accounts.models import Client
+from invoices.calculation import rounded
+from invoices.services.collecting.collecting import collect_due, collect_invoices, resume_collecting
+from invoices.services.collecting.outcomes import Collected, CollectionResult
+
+CALLER = Caller(process="collect")
+
+
+class Command(BaseCommand):
+    help = (
+        "Collects what is due of a client: first what was interrupted (the gateway is asked what became of it), then every "
+        "invoice on which something is due. Exits 1 while an outcome is not known."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("client_no", type=int)
+        parser.add_argument("--resume", action="store_true", help="Only go on with what was interrupted.")
+        parser.add_argument("--invoice", type=int, nargs="+", metavar="NO", help="Only these invoices.")
+
+    def handle(self, *args: Any, client_no: int, resume: bool, invoice: list[int] | None, **options: Any) -> None:
+        try:
+            client = Client.objects.get(pk=client_no)
+        except Client.DoesNotExist:
+            raise CommandError(f"There is no client {client_no}.") from None
+        summary = Summary()
+        by: dict[str, Any] = {"client": client, "caller": CALLER, "today": clock.today(client)}
+        if invoice:
+            summary.add(collect_invoices(invoice_nos=invoice, **by))
+        else:
+            with tqdm(unit="invoice", desc="Collecting", leave=False, disable=None) as bar:
+                summary.add(resume_collecting(**by, progress=lambda some: bar.update(len(some))))
+                if not resume:
+                    summary.add(collect_due(**by, progress=lambda some: bar.update(len(some))))
+        for line in summary.lines():
+            self.stdout.write(line)
+        if summary.results[CollectionResult.UNKNOWN]:
+            raise CommandError("The gateway has not said what came of some. Run it again: it is asked before it is charged.")
+
+
+class Summary:
+    """How many invoices came to what, the money per currency, and why the rest was not collected."""
+
+    def __init__(self) -> None:
+        self.results: Counter[CollectionResult] = Counter()
+        self.amounts: dict[str, Decimal] = defaultdict(Decimal)
+        self.reasons: Counter[str] = Counter()
+
+    def add(self, collected: Iterable[Collected]) -> None:
+        for one in collected:
+            self.results[one.result] += 1
+            if one.attempt is not None and one.amount is not None:
+                self.amounts[one.attempt.currency] += one.amount
+            if one.error is not None:
+                self.reasons[f"{one.error_code} {one.message}"] += 1
+
+    def lines(self) -> list[str]:
+        lines = [f"{result.value.replace('_', ' '):<17}{self.results[result]:>14,}" for result in CollectionResult]
+        lines += [f"  {count:,} x {reason}" for reason, count in sorted(self.reasons.items())]
+        lines += [
+            f"collected        {rounded(amount, currency):>14,} {currency.upper()}"
+            for currency, amount in sorted(self.amounts.items())
+        ]
+        return lines

@@ -1,0 +1,73 @@
+"""manage.py collect: goes on with what was interrupted, collects what is due, and says what came of it."""
+
+from datetime import UTC, datetime
+from io import StringIO
+
+import pytest
+import time_machine
+from django.core.management import call_command
+from django.core.management.base import CommandError
+
+from invoices.gateways.sandbox import APPROVED, OUTCOMES
+from invoices.models import CollectionAttempt
+from tests.factories import an_account
+from tests.invoices.billing import JAN_10, bill
+from tests.invoices.money.paying import billed, books, due
+
+pytestmark = pytest.mark.usefixtures("audited")
+
+
+@pytest.fixture(autouse=True)
+def tenth_of_january():
+    with time_machine.travel(datetime(2026, 1, 10, 12, tzinfo=UTC), tick=False):
+        yield
+
+
+def collect(client, *options):
+    """What the command prints, by the words at the beginning of its lines, and what it says when it fails."""
+    out, said = StringIO(), None
+    try:
+        call_command("collect", client.pk, *options, stdout=out)
+    except CommandError as error:
+        said = str(error)
+    return [" ".join(line.split()) for line in out.getvalue().splitlines()], said
+
+
+def test_all_that_is_due_is_collected_and_the_rest_is_explained(acme, umbra, process):
+    _, good = billed(acme, process)
+    _, declined = billed(acme, process, "sandbox_declined")
+    unpaid = bill(an_account(acme), process, JAN_10)
+    _, theirs = billed(umbra, process)
+    assert collect(acme) == (
+        [
+            "collected 1",
+            "nothing due 0",
+            "below threshold 0",
+            "declined 1",
+            "unknown 0",
+            "refused 0",
+            "1 x 4011 cc authorization failed: The card was declined",
+            "collected 30.00 USD",
+        ],
+        None,
+    )
+    assert (due(good), due(declined), due(unpaid), books()) == (0, 30, 30, [30])
+    # Once more on the same day nobody is asked again.
+    assert collect(acme)[0][:4] == ["collected 0", "nothing due 0", "below threshold 0", "declined 0"]
+    assert CollectionAttempt.objects.count() == 2
+
+
+def test_resuming_asks_about_what_was_interrupted_and_begins_nothing(acme, process, monkeypatch):
+    _, silent = billed(acme, process, "sandbox_timeout_before")
+    _, waiting = billed(acme, process)
+    words, said = collect(acme, "--invoice", str(silent.pk))
+    assert (words[4], said.split(".")[0]) == ("unknown 1", "The gateway has not said what came of some")
+    monkeypatch.setitem(OUTCOMES, "timeout_before", APPROVED)
+    words, said = collect(acme, "--resume")
+    assert (words[0], words[-1], said) == ("collected 1", "collected 30.00 USD", None)
+    assert (due(silent), due(waiting), books()) == (0, 30, [30])
+
+
+def test_a_client_that_does_not_exist_is_refused(db):
+    with pytest.raises(CommandError, match="no client 77"):
+        call_command("collect", 77)

@@ -1,0 +1,141 @@
+"""Callers at the same moment, in real threads on PostgreSQL: no debt is charged twice, and nothing is given back twice."""
+
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal as D
+
+import pytest
+from django.db import connection, connections
+
+from accounts.callers import Caller
+from accounts.models import PaymentMethod
+from billing_site.errors import BillingError
+from invoices.audit import run_audits
+from invoices.models import Invoice, LedgerEntry, Payment, Refund
+from invoices.services.collecting.collecting import collect_invoices, resume_collecting
+from invoices.services.credit_memos import Asked, create_credit_memo
+from invoices.services.ledger.acts import Why
+from invoices.services.ledger.payments import record_external_payment
+from invoices.services.ledger.refunds import refund_payment
+from invoices.services.pending import approve_invoices
+from invoices.services.voiding import void_invoice
+from tests.factories import ClientFactory, an_account
+from tests.invoices.billing import JAN_10, bill
+from tests.invoices.money.paying import books, due
+
+pytestmark = [
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time"),
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+]
+CALLER = Caller(process="test")
+AT_ONCE = 8
+
+
+@pytest.fixture
+def client(transactional_db):
+    return ClientFactory()
+
+
+@pytest.fixture
+def by(client):
+    return {"client": client, "caller": CALLER, "today": JAN_10}
+
+
+def at_once(*acts):
+    """What came of acts that begin together, each on a connection of its own: an answer or a refusal's code."""
+
+    def run(act):
+        try:
+            return act()
+        except BillingError as error:
+            return error.code.number
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(acts)) as pool:
+        return list(pool.map(run, acts))
+
+
+def an_invoice(client, **request):
+    account = an_account(client)
+    PaymentMethod.objects.create(account=account, type="card", token="sandbox_approved")
+    return bill(account, CALLER, JAN_10, **request)
+
+
+def no_findings():
+    assert [finding for report in run_audits() for finding in report.findings] == []
+
+
+def test_an_invoice_is_charged_once_by_eight_callers_at_once(client, by):
+    invoice = an_invoice(client)
+    at_once(*[lambda: collect_invoices(invoice_nos=[invoice.pk], **by)] * AT_ONCE)
+    resume_collecting(**by)
+    assert (books(), due(invoice), Payment.objects.count()) == ([D(30)], 0, 1)
+    no_findings()
+
+
+def test_many_are_approved_and_collected_while_others_collect_them_too(client, by):
+    invoices = [an_invoice(client, force_pending=True).pk for _ in range(10)]
+    at_once(
+        lambda: approve_invoices(invoice_nos=invoices, collect=True, **by),
+        *[lambda: collect_invoices(invoice_nos=invoices, **by)] * 4,
+        lambda: resume_collecting(**by),
+    )
+    # What another held in that moment was refused (3108), and is done now.
+    approve_invoices(invoice_nos=invoices, collect=True, **by)
+    resume_collecting(**by)
+    collect_invoices(invoice_nos=invoices, **by)
+    assert (books(), Payment.objects.count()) == ([D(30)] * 10, 10)
+    no_findings()
+
+
+def test_a_payment_that_comes_while_the_gateway_is_asked_leaves_a_credit_and_no_second_debt(client, by):
+    invoice = an_invoice(client)
+
+    def pay():
+        return record_external_payment(account_no=invoice.account_id, amount=D(30), type="cash", **by)
+
+    at_once(lambda: collect_invoices(invoice_nos=[invoice.pk], **by), pay)
+    assert due(invoice) == 0
+    assert len(books()) <= 1
+    no_findings()
+
+
+def test_refunds_at_once_never_give_back_more_than_was_paid(client, by):
+    invoice = an_invoice(client)
+    collect_invoices(invoice_nos=[invoice.pk], **by)
+    payment = Payment.objects.get().pk
+    came = at_once(*[lambda: refund_payment(transaction_id=payment, amount=D(20), why=Why(1), **by)] * AT_ONCE)
+    assert came.count(90021) == AT_ONCE - 1
+    assert (books("refunds"), Refund.objects.count()) == ([D(20)], 1)
+    no_findings()
+
+
+def test_credit_memos_at_once_never_credit_more_than_a_line(client, by):
+    invoice = an_invoice(client)
+    asked = Asked(lines={1: D(12)})
+    came = at_once(*[lambda: create_credit_memo(invoice_no=invoice.pk, why=Why(1, "late"), asked=asked, **by)] * AT_ONCE)
+    assert (came.count(90021), Invoice.objects.filter(kind="credit_memo").count(), due(invoice)) == (AT_ONCE - 2, 2, 6)
+    no_findings()
+
+
+def test_a_reference_at_once_is_one_payment(client, by):
+    invoice = an_invoice(client)
+
+    def pay():
+        return record_external_payment(account_no=invoice.account_id, amount=D(10), type="check", reference="1042", **by).pk
+
+    assert len(set(at_once(*[pay] * AT_ONCE))) == 1
+    assert Payment.objects.count() == 1
+    no_findings()
+
+
+def test_an_invoice_is_voided_once_or_collected_but_its_money_is_never_lost(client, by):
+    invoice = an_invoice(client)
+    at_once(
+        lambda: collect_invoices(invoice_nos=[invoice.pk], **by),
+        *[lambda: void_invoice(invoice_no=invoice.pk, reason_code=5, **by)] * 3,
+    )
+    resume_collecting(**by)
+    paid = sum(-amount for amount in LedgerEntry.objects.filter(kind="electronic_payment").values_list("amount", flat=True))
+    assert sum(books()) == paid
+    no_findings()
