@@ -165,6 +165,20 @@ UNFOLD = {
                 ],
             },
             {
+                "title": _("Money"),
+                "items": [
+                    sidebar_link(_("Transactions"), "account_balance", "invoices.ledgerentry"),
+                    sidebar_link(_("Payments"), "payments", "invoices.payment"),
+                    sidebar_link(_("Collection attempts"), "sync_alt", "invoices.collectionattempt"),
+                    sidebar_link(_("Refunds"), "undo", "invoices.refund"),
+                    sidebar_link(_("Credit memos"), "receipt", "invoices.creditmemo"),
+                    sidebar_link(_("Cash credits"), "redeem", "invoices.cashcredit"),
+                    sidebar_link(_("Write-offs"), "money_off", "invoices.writeoff"),
+                    sidebar_link(_("Disputes"), "gavel", "invoices.dispute"),
+                    sidebar_link(_("Voids"), "block", "invoices.transactionvoid"),
+                ],
+            },
+            {
                 "title": _("Customers"),
                 "items": [
                     sidebar_link(_("Accounts"), "account_circle", "accounts.account"),
@@ -191,6 +205,7 @@ UNFOLD = {
                     sidebar_link(_("Clients"), "domain", "accounts.client"),
                     sidebar_link(_("API keys"), "key", "accounts.apikey"),
                     sidebar_link(_("Number series"), "tag", "invoices.numberseries"),
+                    sidebar_link(_("Reason codes"), "label", "invoices.reasoncode"),
                 ],
             },
             {
@@ -198,6 +213,7 @@ UNFOLD = {
                 "items": [
                     sidebar_link(_("Events"), "history", "accounts.event"),
                     sidebar_link(_("Receipts"), "task_alt", "accounts.receipt"),
+                    sidebar_link(_("Gateway events"), "webhook", "invoices.gatewayevent"),
                 ],
             },
             {

@@ -13,6 +13,12 @@ from invoices.audit import run_audits
 from tests.factories import ClientFactory
 
 
+@pytest.fixture(autouse=True)
+def sandbox_books(settings, tmp_path):
+    """A sandbox gateway with books of its own for each test."""
+    settings.SANDBOX_GATEWAY_FILE = str(tmp_path / "sandbox.sqlite3")
+
+
 @pytest.fixture
 def acme(db: None) -> Client:
     return ClientFactory()

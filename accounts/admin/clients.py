@@ -5,15 +5,17 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.options import InlineModelAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.admin.rows import MasterDataAdmin, MasterDataForm
 from accounts.keys import create_key
-from accounts.models import ApiKey, Client
+from accounts.models import ApiKey, Client, CollectionThreshold
 from accounts.services import create_client
 
 ADDRESS_FIELDS: tuple[str | tuple[str, ...], ...] = ("address1", "address2", ("city", "region"), ("postal_code", "country"))
@@ -30,6 +32,19 @@ class ClientForm(MasterDataForm):
         widget=UnfoldAdminSelectWidget,
         help_text=_("The tax engine that quotes this client's invoices."),
     )
+    gateway = forms.ChoiceField(
+        choices=lambda: [(name, name) for name in settings.GATEWAYS],
+        widget=UnfoldAdminSelectWidget,
+        initial="sandbox",
+        help_text=_("The payment gateway that collects for this client."),
+    )
+
+
+class ThresholdsOfClient(TabularInline):
+    model = CollectionThreshold
+    fields = ["currency", "amount"]
+    extra = 0
+    verbose_name_plural = _("minimum collection thresholds")
 
 
 @admin.register(Client)
@@ -44,8 +59,15 @@ class ClientAdmin(MasterDataAdmin):
         (_("Approval"), {"fields": ["invoice_approval_required", "pending_discard_days", ("four_eyes", "four_eyes_amount")]}),
         (_("Terms"), {"fields": ["payment_terms_days"]}),
         (_("Tax"), {"fields": ["taxable_address_order", ("tax_rounding", "tax_engine")]}),
+        (
+            _("Collection"),
+            {"fields": ["gateway", "collect_on_approval", "void_on_collection_failure", "dunning_on_collection_failure"]},
+        ),
         (_("Calls"), {"fields": ["never_allow_used_receipt_id"]}),
     ]
+
+    def get_inlines(self, request: HttpRequest, obj: Client | None) -> list[type[InlineModelAdmin]]:
+        return [ThresholdsOfClient] if obj else []
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
@@ -60,10 +82,10 @@ class ClientAdmin(MasterDataAdmin):
 class ApiKeyAdmin(MasterDataAdmin):
     """A key is made and revoked, never deleted: documents and events name it as who made them."""
 
-    fields = ["client", "name", "may_approve"]
+    fields = ["client", "name", "may_approve", "may_collect", "may_correct"]
     fixed_fields = ["client"]
-    list_display = ["name", "prefix", "client", "may_approve", "created_at", "revoked_at"]
-    list_filter = ["may_approve", ("revoked_at", admin.EmptyFieldListFilter), "client"]
+    list_display = ["name", "prefix", "client", "may_approve", "may_collect", "may_correct", "created_at", "revoked_at"]
+    list_filter = ["may_approve", "may_collect", "may_correct", ("revoked_at", admin.EmptyFieldListFilter), "client"]
     list_select_related = ["client"]
     search_fields = ["name", "prefix"]
     autocomplete_fields = ["client"]

@@ -25,12 +25,15 @@ from billing_site.errors import BillingError
 from invoices.admin.amounts import amount
 from invoices.admin.batches import outcomes_by_client, tell
 from invoices.admin.credits import CreditFigures
-from invoices.models import CouponRedemption, OneTimeCharge, ServiceCredit, Usage
+from invoices.admin.money import EntryColumns
+from invoices.models import CashCredit, CouponRedemption, LedgerEntry, OneTimeCharge, Payment, ServiceCredit, Usage
 from invoices.plan.facts import BillingRequest
 from invoices.services.balances import account_balance
 from invoices.services.extras import credits_with_used, redemptions_with_used
 from invoices.services.generating import generate_invoices
-from invoices.services.rights import APPROVE_PERMISSION
+from invoices.services.ledger.history import description, with_voids
+from invoices.services.receivables import Receivable, receivables_of
+from invoices.services.rights import APPROVE_PERMISSION, COLLECT_PERMISSION, CORRECT_PERMISSION
 from invoices.services.unbilled import rate_unbilled_usage
 
 admin.site.unregister(Account)
@@ -95,7 +98,21 @@ class CouponsOfAccount(PagedInline):
         return "-" if cycles is None else count(cycles)
 
 
-EXTRAS = (OrdersOfAccount, CreditsOfAccount, CouponsOfAccount)
+class LedgerOfAccount(EntryColumns, PagedInline):  # type: ignore[misc]
+    """The newest first, each with the balance after it."""
+
+    model = LedgerEntry
+    fields = readonly_fields = ("transaction", "date", "amount_in_currency", "balance_in_currency")
+    transaction = link_to_page(_("transaction"), description)
+    ordering = ["-entry_no"]
+    verbose_name_plural = _("transactions")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LedgerEntry]:
+        return with_voids(super().get_queryset(request))
+
+
+EXTRAS = (LedgerOfAccount, OrdersOfAccount, CreditsOfAccount, CouponsOfAccount)
+MONEY_ADDITIONS = ((Payment, _("Payment"), COLLECT_PERMISSION), (CashCredit, _("Cash credit"), CORRECT_PERMISSION))
 ADDITIONS = (
     (OneTimeCharge, _("One-time charge")),
     (ServiceCredit, _("Service credit")),
@@ -103,9 +120,29 @@ ADDITIONS = (
 )
 
 
+AGE_HEADINGS = (_("current"), _("1-30 days"), _("31-60 days"), _("61-90 days"), _("over 90"), _("total"))
+
+
+def _receivable(account: Account) -> Receivable:
+    """Read once for all columns of a page."""
+    found: Receivable | None = account.__dict__.get("receivable")
+    if found is None:
+        (found,) = receivables_of([account], today(account.client))
+        account.__dict__["receivable"] = found
+    return found
+
+
 @admin.register(Account)
 class BilledAccountAdmin(AccountAdmin):
-    readonly_fields = [*AccountAdmin.readonly_fields, "balance", "unbilled_usage", "additions"]
+    readonly_fields = [
+        *AccountAdmin.readonly_fields,
+        "balance",
+        "unapplied",
+        "ages",
+        "money_additions",
+        "unbilled_usage",
+        "additions",
+    ]
     actions = ["generate_invoice", "generate_pending_invoice"]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -114,9 +151,10 @@ class BilledAccountAdmin(AccountAdmin):
             return fieldsets
         additions = ["additions"] if any(may_add(request, model) for model, _text in ADDITIONS) else []
         waits = [*(["unbilled_usage"] if request.user.has_perm("invoices.view_usage") else []), *additions]
+        may_add_money = any(request.user.has_perm(right) for _model, _text, right in MONEY_ADDITIONS)
         return [
             *fieldsets,
-            (_("Balance"), {"fields": ["balance"]}),
+            (_("Balance"), {"fields": [("balance", "unapplied"), "ages", *(["money_additions"] if may_add_money else [])]}),
             *([(_("Not yet billed"), {"fields": waits})] if waits else []),
         ]
 
@@ -161,6 +199,23 @@ class BilledAccountAdmin(AccountAdmin):
     @asked_once
     def balance(self, account: Account) -> SafeString:
         return amount(account_balance(account), account.currency)
+
+    @admin.display(description=_("unapplied payments and credits"))
+    def unapplied(self, account: Account) -> SafeString:
+        return amount(_receivable(account).unapplied, account.currency)
+
+    @admin.display(description=_("due by age"))
+    def ages(self, account: Account) -> SafeString:
+        ages = _receivable(account).ages
+        if not ages.total:
+            return SafeString("-")
+        cells = [amount(value, account.currency) for value in (*ages, ages.total)]
+        return figures(AGE_HEADINGS, [cells], words=0)
+
+    @admin.display(description=_("add"))
+    def money_additions(self, account: Account) -> SafeString:
+        links = (add_link(model, text, account=account.pk) for model, text, _right in MONEY_ADDITIONS)
+        return format_html_join(SafeString(" &middot; "), "{}", ((link,) for link in links))
 
     def has_approve_permission(self, request: HttpRequest) -> bool:
         """An invoice that is generated here may be issued at once."""

@@ -1,24 +1,36 @@
 """Ticked rows of a list, handed to a service client by client, and what came of them told to the person who ticked them."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import itemgetter
+from typing import TypeVar
 
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.models import Account, Client
 from invoices.models import Invoice
+from invoices.services.collecting.outcomes import Collected, CollectionResult
 from invoices.services.outcomes import Outcome
 
 REFUSALS_SHOWN = 20
+RESULT_WORDS = {
+    CollectionResult.COLLECTED: _lazy("Collected"),
+    CollectionResult.NOTHING_DUE: _lazy("Nothing due"),
+    CollectionResult.BELOW_THRESHOLD: _lazy("Below the minimum collection threshold"),
+}
+
+
+R = TypeVar("R")
 
 
 def outcomes_by_client(
-    chosen: QuerySet[Invoice] | QuerySet[Account], decide: Callable[[Client, list[int]], Iterable[Outcome]]
-) -> list[Outcome]:
+    chosen: QuerySet[Invoice] | QuerySet[Account], decide: Callable[[Client, list[int]], Iterable[R]]
+) -> list[R]:
     """One service call per client: services work for one client at a time, a list may show the rows of many."""
     return [outcome for client, numbers in _by_client(chosen) for outcome in decide(client, numbers)]
 
@@ -43,10 +55,23 @@ def tell(request: HttpRequest, outcomes: Sequence[Outcome], done: str) -> None:
         messages.success(request, _("%(done)s: %(count)d") % {"done": done, "count": succeeded})
     if nothing:
         messages.info(request, _("Nothing to bill: %(count)d") % {"count": nothing})
+    tell_collected(request, [outcome.collection for outcome in outcomes if outcome.collection is not None])
     for refusal in refused[:REFUSALS_SHOWN]:
         messages.error(request, refusal)
     if len(refused) > REFUSALS_SHOWN:
         messages.error(request, _("And %(count)d more refused.") % {"count": len(refused) - REFUSALS_SHOWN})
+
+
+def tell_collected(request: HttpRequest, collected: Sequence[Collected]) -> None:
+    """How many were collected or needed not be, and what came of the others."""
+    for result, count in Counter(one.result for one in collected if one.error is None).items():
+        messages.success(request, f"{RESULT_WORDS[result]}: {count}")
+    failed = [one for one in collected if one.error is not None]
+    for one in failed[:REFUSALS_SHOWN]:
+        text = _("Invoice %(number)s") % {"number": one.invoice_no}
+        messages.error(request, f"{text}: {one.error_code} {one.message}")
+    if len(failed) > REFUSALS_SHOWN:
+        messages.error(request, _("And %(count)d more not collected.") % {"count": len(failed) - REFUSALS_SHOWN})
 
 
 def _name(outcome: Outcome) -> str:

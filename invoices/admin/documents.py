@@ -1,5 +1,6 @@
 """Invoices in the admin: documents to read, the decisions on pending ones, and the series that number them."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import admin
@@ -12,23 +13,39 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from accounts.admin.figures import plain
-from accounts.admin.rows import MasterDataAdmin, ReadOnlyAdmin, ReadOnlyInline
+from accounts.admin.figures import day, figures, plain
+from accounts.admin.rows import MasterDataAdmin, ReadOnlyAdmin, ReadOnlyInline, add_link, asked_once, page_link
 from accounts.callers import Caller
 from accounts.clock import today
 from invoices.admin.amounts import amount
 from invoices.admin.batches import outcomes_by_client, tell
+from invoices.admin.collection import AttemptsOfInvoice, collect
 from invoices.admin.holdings import HeldByInvoice
 from invoices.admin.lines import CreditsOfInvoice, LinesOfInvoice
-from invoices.kinds import InvoiceStatus
-from invoices.models import BilledPeriod, Invoice, NumberSeries, TaxDetail
+from invoices.calculation import ZERO
+from invoices.kinds import CHARGE_KINDS, ISSUED_STATUSES, EntryKind, InvoiceKind, InvoiceStatus
+from invoices.models import (
+    Allocation,
+    BilledPeriod,
+    CreditMemo,
+    Dispute,
+    Invoice,
+    LedgerEntry,
+    NumberSeries,
+    TaxDetail,
+    TransactionVoid,
+    WriteOff,
+)
+from invoices.services.ledger.history import description
+from invoices.services.ledger.open_items import with_due
 from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
-from invoices.services.rights import APPROVE_PERMISSION
+from invoices.services.rights import APPROVE_PERMISSION, COLLECT_PERMISSION
 
 STATUS_COLOURS = {
     InvoiceStatus.PENDING.value: "warning",
     InvoiceStatus.APPROVED.value: "success",
     InvoiceStatus.DISCARDED.value: "info",
+    InvoiceStatus.VOIDED.value: "danger",
 }
 TAX_COLUMNS = (
     "tax_line_no",
@@ -90,11 +107,12 @@ class InvoiceAdmin(HeldByInvoice, ReadOnlyAdmin):  # type: ignore[misc]
         "due_date",
         "currency",
         "total_in_currency",
+        "due_in_currency",
     ]
     list_filter = ["status", "kind", "client", "bill_date", "invoice_date"]
     list_select_related = ["account"]
     search_fields = ["document_number", "id__exact", "account__client_acct_id"]
-    actions = ["approve_selected", "discard_selected", "regenerate_selected"]
+    actions = ["approve_selected", "discard_selected", "regenerate_selected", "collect_selected"]
     fieldsets = [
         (
             None,
@@ -105,7 +123,9 @@ class InvoiceAdmin(HeldByInvoice, ReadOnlyAdmin):  # type: ignore[misc]
                     ("account", "client"),
                     ("kind", "currency"),
                     ("net_in_currency", "tax_in_currency"),
-                    "total_in_currency",
+                    ("total_in_currency", "due_in_currency"),
+                    ("corrects", "void_reason_code"),
+                    "money_links",
                     "client_notes",
                 ]
             },
@@ -121,6 +141,7 @@ class InvoiceAdmin(HeldByInvoice, ReadOnlyAdmin):  # type: ignore[misc]
                 ]
             },
         ),
+        (_("Paid and taken off"), {"fields": ["paid_by"]}),
         (_("Holds"), {"fields": [("usage_held", "orders_held"), ("coupons_held", "credits_held")]}),
         (_("Parties"), {"fields": [("seller_as_printed", "bill_to_as_printed")]}),
         (
@@ -139,7 +160,8 @@ class InvoiceAdmin(HeldByInvoice, ReadOnlyAdmin):  # type: ignore[misc]
     def get_inlines(self, request: HttpRequest, obj: Invoice | None) -> list[type[InlineModelAdmin]]:
         """Without a table of credits where nothing is taken off."""
         has_credits = obj is not None and obj.credit_details.exists()
-        return [LinesOfInvoice, *([CreditsOfInvoice] if has_credits else []), TaxesOfInvoice, PeriodsOfInvoice]
+        attempts = [AttemptsOfInvoice] if obj is not None and obj.collection_attempts.exists() else []
+        return [LinesOfInvoice, *([CreditsOfInvoice] if has_credits else []), TaxesOfInvoice, PeriodsOfInvoice, *attempts]
 
     def has_approve_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(APPROVE_PERMISSION)
@@ -159,6 +181,50 @@ class InvoiceAdmin(HeldByInvoice, ReadOnlyAdmin):  # type: ignore[misc]
     @admin.display(description=_("total"), ordering="total_amount")
     def total_in_currency(self, invoice: Invoice) -> SafeString:
         return amount(invoice.total_amount, invoice.currency)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
+        return with_due(super().get_queryset(request))
+
+    def has_collect_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(COLLECT_PERMISSION)
+
+    @admin.display(description=_("due"))
+    def due_in_currency(self, invoice: Any) -> SafeString:
+        if invoice.status not in ISSUED_STATUSES or invoice.kind == InvoiceKind.CREDIT_MEMO:
+            return SafeString("-")
+        return amount(invoice.total_amount - invoice.amount_paid, invoice.currency)
+
+    @admin.display(description=_("payments and credits"))
+    @asked_once
+    def paid_by(self, invoice: Invoice) -> SafeString:
+        """By the transaction that paid it or took something off it."""
+        parts = Allocation.objects.filter(debit__invoice=invoice, debit__kind=EntryKind.INVOICE).order_by("pk")
+        sums: dict[LedgerEntry, Decimal] = {}
+        for part in parts.select_related("credit__invoice", "credit__voids"):
+            sums[part.credit] = sums.get(part.credit, ZERO) + part.amount
+        rows = [
+            (page_link(credit, description(credit)), day(credit.entry_date), amount(sum_, invoice.currency))
+            for credit, sum_ in sums.items()
+            if sum_
+        ]
+        return figures([_("Transaction"), _("Date"), _("Amount")], rows, words=2)
+
+    @admin.display(description=_("what can be done"))
+    @asked_once
+    def money_links(self, invoice: Invoice) -> SafeString:
+        """Of an issued invoice. Collecting is an action of the list."""
+        entry = LedgerEntry.objects.filter(invoice=invoice, kind__in=CHARGE_KINDS).first()
+        if entry is None or invoice.status != InvoiceStatus.APPROVED:
+            return SafeString("-")
+        links = [add_link(TransactionVoid, _("Void"), voids=entry.pk)]
+        if invoice.kind != InvoiceKind.CREDIT_MEMO:
+            links = [
+                add_link(CreditMemo, _("Credit memo"), corrects=invoice.pk),
+                add_link(WriteOff, _("Write off"), invoice=invoice.pk),
+                add_link(Dispute, _("Dispute"), invoice=invoice.pk),
+                *links,
+            ]
+        return format_html_join(SafeString(" &middot; "), "{}", ((link,) for link in links))
 
     @admin.display(description=_("seller"))
     def seller_as_printed(self, invoice: Invoice) -> SafeString:
@@ -193,6 +259,10 @@ class InvoiceAdmin(HeldByInvoice, ReadOnlyAdmin):  # type: ignore[misc]
             lambda client, numbers: regenerate_invoices(client=client, invoice_nos=numbers, caller=caller, today=today(client)),
         )
         tell(request, outcomes, gettext("Invoices regenerated"))
+
+    @admin.action(description=_("Collect selected"), permissions=["collect"])
+    def collect_selected(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> None:
+        collect(request, queryset)
 
 
 @admin.register(NumberSeries)

@@ -1,6 +1,7 @@
 """What is owed and what was paid: documents, what waits to be billed, credits, the number series, billing runs, the ledger,
 and what was asked of payment gateways."""
 
+from invoices.models.acts import CashCredit, CreditMemo, Dispute, TransactionVoid, WriteOff
 from invoices.models.collection import CollectionAttempt, GatewayEvent
 from invoices.models.credits import Coupon, CouponRedemption, CouponUse, CreditUse, ServiceCredit, Surcharge
 from invoices.models.documents import (
@@ -21,12 +22,15 @@ __all__ = [
     "Allocation",
     "BilledPeriod",
     "BillingRun",
+    "CashCredit",
     "CollectionAttempt",
     "Coupon",
     "CouponRedemption",
     "CouponUse",
     "CreditDetail",
+    "CreditMemo",
     "CreditUse",
+    "Dispute",
     "GatewayEvent",
     "Invoice",
     "InvoiceLine",
@@ -41,5 +45,7 @@ __all__ = [
     "Surcharge",
     "TaxDetail",
     "TaxRate",
+    "TransactionVoid",
     "Usage",
+    "WriteOff",
 ]

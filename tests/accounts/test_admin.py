@@ -189,6 +189,7 @@ def test_a_new_client_gets_its_first_key(admin_client, acme):
         "taxable_address_order": "account",
         "tax_rounding": "document",
         "tax_engine": "table",
+        "gateway": "sandbox",
     }
     response = admin_client.post(add_url(Client), fields, follow=True)
     client = Client.objects.get(name="Northwind")

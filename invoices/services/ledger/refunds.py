@@ -57,6 +57,14 @@ def refund_payment(
     again: such an invoice cannot be rebilled, and is not collected by a run. Ours: to give money back for a charge, credit the
     charge first.
     """
+    refund = ask_refund(client=client, transaction_id=transaction_id, caller=caller, today=today, why=why, amount=amount)
+    return make_refund(refund, client=client, caller=caller, today=today)
+
+
+def ask_refund(
+    *, client: Client, transaction_id: int, caller: Caller, today: date, why: Why, amount: Decimal | None = None
+) -> Refund:
+    """Writes a refund down, which its gateway is to be asked for after the commit: see `refund_payment`."""
     account_no = account_of_entry(client, transaction_id)
     with money_act(client, account_no, caller, today) as stamp:
         check_may_correct(caller)
@@ -65,6 +73,11 @@ def refund_payment(
         refund = _record(payment, account_no, amount, why, stamp)
         after: dict[str, Any] = {"transaction_id": refund.pk, "payment": payment.pk, "amount": str(amount), **why._asdict()}
         record_acts(client, caller, [Act("refund.asked", account_no, after=after)])
+        return refund
+
+
+def make_refund(refund: Refund, *, client: Client, caller: Caller, today: date) -> Refund:
+    """Has the gateway make a refund that is written down. One by hand is made already."""
     return settle_refund(
         refund, client=client, caller=caller, today=today, ask=lambda gateway, request: gateway.refund(request)
     )

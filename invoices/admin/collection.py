@@ -1,0 +1,146 @@
+"""Attempts to collect in the admin, and payment methods, whose tokens a gateway keeps."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from accounts.admin.accounts import PaymentMethodAdmin
+from accounts.admin.rows import ReadOnlyAdmin, ReadOnlyInline, link_to_page, page_link
+from accounts.callers import Caller
+from accounts.clock import today
+from accounts.models import PaymentMethod
+from billing_site.errors import BillingError
+from invoices.admin.amounts import amount
+from invoices.admin.batches import outcomes_by_client, tell_collected
+from invoices.kinds import AttemptStatus
+from invoices.models import CollectionAttempt, Invoice
+from invoices.services.collecting.collecting import collect_invoices
+from invoices.services.payment_methods import add_payment_method
+from invoices.services.rights import COLLECT_PERMISSION
+
+ATTEMPT_COLOURS = {
+    AttemptStatus.REQUESTED.value: "info",
+    AttemptStatus.STARTED.value: "warning",
+    AttemptStatus.UNKNOWN.value: "warning",
+    AttemptStatus.COLLECTED.value: "success",
+    AttemptStatus.DECLINED.value: "danger",
+    AttemptStatus.NOT_MADE.value: "info",
+}
+
+
+class AttemptColumns:
+    @admin.display(description=_("amount"), ordering="amount")
+    def amount_in_currency(self, attempt: CollectionAttempt) -> SafeString:
+        return SafeString("-") if attempt.amount is None else amount(attempt.amount, attempt.currency)
+
+    @admin.display(description=_("payment"))
+    def payment_link(self, attempt: CollectionAttempt) -> SafeString:
+        return page_link(attempt.payment) if attempt.payment is not None else SafeString("-")
+
+    @display(description=_("status"), ordering="status", label=ATTEMPT_COLOURS)  # type: ignore[arg-type]
+    def status_label(self, attempt: CollectionAttempt) -> tuple[str, str]:
+        return attempt.status, attempt.get_status_display()
+
+
+class AttemptsOfInvoice(AttemptColumns, ReadOnlyInline):  # type: ignore[misc]
+    model = CollectionAttempt
+    fields = readonly_fields = (
+        "attempt",
+        "status",
+        "amount_in_currency",
+        "proc_status_code",
+        "message",
+        "payment_link",
+        "requested_at",
+    )
+    attempt = link_to_page(_("attempt"), lambda attempt: attempt.attempt_no)
+    verbose_name_plural = _("collection attempts")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CollectionAttempt]:
+        return super().get_queryset(request).select_related("payment__entry")
+
+
+@admin.register(CollectionAttempt)
+class CollectionAttemptAdmin(AttemptColumns, ReadOnlyAdmin):  # type: ignore[misc]
+    """Neither the token nor the key is shown."""
+
+    list_display = ["id", "invoice", "attempt_no", "status_label", "amount_in_currency", "proc_status_code", "requested_at"]
+    list_filter = ["status", "gateway", "proc_status_code", "requested_on", "invoice__client"]
+    list_select_related = ["invoice"]
+    search_fields = ["invoice__document_number", "invoice__id__exact", "proc_payment_id", "invoice__account__client_acct_id"]
+    actions = ["ask_the_gateway"]
+    fields = (
+        ("invoice", "attempt_no"),
+        ("status", "at_issue"),
+        ("amount_in_currency", "currency"),
+        ("gateway", "payment_link"),
+        ("error_code", "message"),
+        ("proc_status_code", "proc_status_text"),
+        ("proc_payment_id", "proc_auth_code"),
+        ("proc_cvv_response", "proc_avs_response"),
+        ("proc_cavv_response", "proc_merch_comments"),
+        ("requested_by", "requested_on"),
+        ("requested_at", "started_at"),
+        "settled_at",
+    )
+    readonly_fields = ["amount_in_currency", "payment_link"]
+
+    def has_collect_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(COLLECT_PERMISSION)
+
+    @admin.action(description=_("Ask the gateway what came of it, and go on"), permissions=["collect"])
+    def ask_the_gateway(self, request: HttpRequest, queryset: QuerySet[CollectionAttempt]) -> None:
+        collect(request, Invoice.objects.filter(pk__in=queryset.values("invoice")))
+
+
+def collect(request: HttpRequest, invoices: QuerySet[Invoice]) -> None:
+    """Collects invoices of one client or several, and tells what came of them."""
+    caller = Caller(staff=request.user)
+    collected = outcomes_by_client(
+        invoices,
+        lambda client, numbers: collect_invoices(client=client, invoice_nos=numbers, caller=caller, today=today(client)),
+    )
+    tell_collected(request, collected)
+
+
+admin.site.unregister(PaymentMethod)
+
+
+@admin.register(PaymentMethod)
+class KeptPaymentMethodAdmin(PaymentMethodAdmin):
+    """A new one's token is given to the gateway before it is stored, and never shown again."""
+
+    def get_fields(self, request: HttpRequest, obj: PaymentMethod | None = None) -> list[Any]:
+        return ["account", "type", "label"] if obj else ["account", "type", "token", "label"]
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Saves outside the transaction that Django opens for a page, so that no gateway is asked within one; what is not saved
+        is shown again as on any page."""
+        if request.method == "POST":
+            try:
+                response = self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
+                if response.status_code == 302:
+                    return response
+            except BillingError as refusal:
+                request.refusal = refusal  # type: ignore[attr-defined]
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        given = {name: form.cleaned_data[name] for name in ("type", "token", "label")}
+        obj.pk = add_payment_method(
+            client=obj.account.client, account_no=obj.account_id, caller=Caller(staff=request.user), **given
+        ).pk

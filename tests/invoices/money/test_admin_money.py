@@ -1,0 +1,197 @@
+"""Money in the admin: adding one is doing it, a refusal stands on the form, and who has not the right sees no button."""
+
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Account, PaymentMethod
+from invoices.kinds import RefundStatus
+from invoices.models import (
+    CashCredit,
+    CollectionAttempt,
+    CreditMemo,
+    Dispute,
+    Invoice,
+    LedgerEntry,
+    Payment,
+    ReasonCode,
+    Refund,
+    TransactionVoid,
+    WriteOff,
+)
+from invoices.services.collecting.collecting import collect_invoices
+from tests.admin_pages import act, add_url, change_url, errors, list_url, texts
+from tests.factories import an_account
+from tests.invoices.billing import JAN_10, bill
+from tests.invoices.money.paying import billed, books, due, unapplied
+
+pytestmark = pytest.mark.usefixtures("audited")
+
+
+@pytest.fixture(autouse=True)
+def tenth_of_january():
+    with time_machine.travel(datetime(2026, 1, 10, 12, tzinfo=UTC), tick=False):
+        yield
+
+
+@pytest.fixture
+def browser(client, admin_user):
+    client.force_login(admin_user)
+    return client
+
+
+def add(browser, model, **data):
+    response = browser.post(add_url(model), data)
+    assert response.status_code == 302, errors(response)
+
+
+def refused(browser, model, field, **data):
+    response = browser.post(add_url(model), data)
+    assert response.status_code == 200
+    return errors(response)[field]
+
+
+def test_a_payment_is_recorded_and_shown(acme, browser, process):
+    account, invoice = billed(acme, process)
+    form = {"account": account.pk, "type": "check", "amount": "50", "reference": "1042", "invoice": invoice.pk}
+    assert "is due" in refused(browser, Payment, "invoice", **form)[0]
+    add(browser, Payment, **{**form, "invoice": ""})
+    assert (due(invoice), unapplied(account)) == (0, 20)
+    payment = Payment.objects.get()
+    page = browser.get(change_url(payment)).content.decode()
+    assert "Refund it" in page and "Void it" in page and "20.00" in page and invoice.document_number in page
+    assert "50.00" in browser.get(change_url(account)).content.decode()
+
+
+def test_a_payment_is_refunded_by_its_gateway_after_the_commit(acme, browser, process, django_capture_on_commit_callbacks):
+    _account, invoice = billed(acme, process)
+    collect_invoices(client=acme, invoice_nos=[invoice.pk], caller=process, today=JAN_10)
+    payment = Payment.objects.get()
+    with django_capture_on_commit_callbacks(execute=True):
+        add(browser, Refund, payment=payment.pk, amount="12", reason="1", comments="twice")
+        assert Refund.objects.get().status == RefundStatus.ASKED
+    assert (Refund.objects.get().status, books("refunds"), due(invoice)) == (RefundStatus.DONE, [12], 12)
+    assert "is left of payment" in refused(browser, Refund, "amount", payment=payment.pk, amount="18.01", reason="1")[0]
+
+
+def test_credits_write_offs_disputes_and_their_voids(acme, browser, process):
+    account, invoice = billed(acme, process)
+    add(browser, CashCredit, account=account.pk, amount="4", reason="1")
+    add(browser, WriteOff, invoice=invoice.pk, amount="1", reason="1")
+    add(browser, Dispute, invoice=invoice.pk, reason="1")
+    assert due(invoice) == 0
+    assert "0" in refused(browser, WriteOff, "amount", invoice=invoice.pk, reason="1", amount="1")[0]
+    dispute = Dispute.objects.get(kind="dispute")
+    add(browser, TransactionVoid, voids=dispute.pk, reason="8", comments="settled")
+    assert due(invoice) == 25
+
+
+def test_a_memo_is_issued_and_an_invoice_is_voided_from_its_page(acme, browser, process):
+    _account, invoice = billed(acme, process)
+    form = {"corrects": invoice.pk, "line_no": "1", "amount": "10", "reason": "1", "comments": "late"}
+    assert refused(browser, CreditMemo, "comments", **{**form, "comments": ""}) == ["This field is required."]
+    add(browser, CreditMemo, **form)
+    memo = CreditMemo.objects.get(kind="credit_memo")
+    assert (
+        browser.get(change_url(memo)).status_code == browser.get(change_url(Invoice.objects.get(pk=memo.pk))).status_code == 200
+    )
+    assert memo.document_number in browser.get(list_url(CreditMemo)).content.decode()
+    page = browser.get(change_url(invoice)).content.decode()
+    assert "20.00" in page and memo.document_number in page
+    charge = LedgerEntry.objects.get(invoice=invoice)
+    assert "credit memos" in refused(browser, TransactionVoid, "voids", voids=charge.pk, reason="5")[0]
+    add(browser, TransactionVoid, voids=LedgerEntry.objects.get(invoice=memo.pk).pk, reason="8")
+    add(browser, TransactionVoid, voids=charge.pk, reason="5")
+    assert Invoice.objects.get(pk=invoice.pk).status == "voided"
+    assert browser.get(change_url(invoice)).status_code == 200
+
+
+def test_invoices_are_collected_from_the_list_with_what_came_of_each(acme, browser, process):
+    _, good = billed(acme, process)
+    _, declined = billed(acme, process, "sandbox_declined")
+    _, silent = billed(acme, process, "sandbox_timeout_after")
+    said = texts(act(browser, Invoice, "collect_selected", good.pk, declined.pk, silent.pk))
+    assert said[0] == "Collected: 1"
+    assert f"Invoice {declined.pk}: 4011 cc authorization failed: The card was declined" in said
+    assert any(text.startswith(f"Invoice {silent.pk}: 90019") for text in said)
+    attempt = CollectionAttempt.objects.get(invoice=silent)
+    page = browser.get(change_url(attempt)).content.decode()
+    assert "sandbox_timeout" not in page and attempt.idempotency_key not in page
+    assert texts(act(browser, CollectionAttempt, "ask_the_gateway", attempt.pk)) == ["Collected: 1"]
+    assert "Collected" in browser.get(change_url(silent)).content.decode()
+
+
+def test_an_approval_says_what_came_of_collecting(acme, browser, process):
+    acme.collect_on_approval = True
+    acme.save()
+    account = an_account(acme)
+    pending = bill(account, process, JAN_10, force_pending=True)
+    said = texts(act(browser, Invoice, "approve_selected", pending.pk))
+    assert said[0] == "Invoices approved: 1"
+    assert said[1].startswith(f"Invoice {pending.pk}: 7025")
+
+
+def test_a_payment_method_is_kept_by_the_gateway_and_its_token_not_shown(acme, browser):
+    account = an_account(acme)
+    form = {"account": account.pk, "type": "card", "label": "Visa ending 4242"}
+    assert "not known" in refused(browser, PaymentMethod, "token", token="tok_x", **form)[0]
+    assert "card number" in refused(browser, PaymentMethod, "token", token="4242424242424242", **form)[0]
+    assert PaymentMethod.objects.count() == 0
+    add(browser, PaymentMethod, token="sandbox_approved:7", **form)
+    method = PaymentMethod.objects.get()
+    assert "sandbox_approved" not in browser.get(change_url(method)).content.decode()
+    assert browser.post(change_url(method), {"type": "card", "label": "Visa"}).status_code == 302
+    method.refresh_from_db()
+    assert (method.label, method.token) == ("Visa", "sandbox_approved:7")
+
+
+def test_common_reasons_are_changed_by_superusers_only(acme, browser, client):
+    common = ReasonCode.objects.filter(client=None).first()
+    assert (
+        browser.post(
+            change_url(common), {"client": "", "type": common.type, "code": common.code, "name": "Other", "is_active": "on"}
+        ).status_code
+        == 302
+    )
+    common.refresh_from_db()
+    assert common.name == "Other"
+    add(browser, ReasonCode, client=acme.pk, type="refund", code=77, name="Own", is_active="on")
+    staff = get_user_model().objects.create_user("carol", is_staff=True)
+    staff.user_permissions.set(Permission.objects.filter(codename__in=["view_reasoncode", "change_reasoncode"]))
+    client.force_login(staff)
+    assert client.post(change_url(common), {"name": "Mine"}).status_code == 403
+
+
+def test_who_has_not_the_right_sees_no_button_and_does_nothing(acme, client, process):
+    account, invoice = billed(acme, process)
+    viewer = get_user_model().objects.create_user("vera", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
+    client.force_login(viewer)
+    for model in (Payment, Refund, CashCredit, WriteOff, Dispute, TransactionVoid, CreditMemo):
+        assert client.get(list_url(model)).status_code == 200
+        assert client.get(add_url(model)).status_code == 403
+    assert "collect_selected" not in client.get(list_url(Invoice)).content.decode()
+    assert client.get(change_url(account)).status_code == 200
+    assert due(invoice) == 30
+
+
+@pytest.mark.parametrize("model", [Invoice, LedgerEntry, Payment, Refund, CollectionAttempt, CreditMemo, CashCredit])
+def test_lists_take_the_same_number_of_queries_however_long(acme, browser, process, model):
+    counts = []
+    for _ in range(2):
+        for _ in range(3):
+            account, invoice = billed(acme, process)
+            collect_invoices(client=acme, invoice_nos=[invoice.pk], caller=process, today=JAN_10)
+            add(browser, CashCredit, account=account.pk, amount="4", reason="1")
+            add(browser, CreditMemo, corrects=invoice.pk, amount="1", reason="1", comments="x")
+            add(browser, Refund, payment=Payment.objects.latest("pk").pk, amount="1", reason="1")
+        with CaptureQueriesContext(connection) as captured:
+            assert browser.get(list_url(model)).status_code == 200
+        counts.append(len(captured))
+    assert counts[0] == counts[1]
+    assert Account.objects.count() == 6
