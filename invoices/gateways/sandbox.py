@@ -106,7 +106,9 @@ def _outcome(token: str) -> Outcome:
 def _books() -> Iterator[sqlite3.Connection]:
     """The gateway's own database, in one transaction."""
     with closing(sqlite3.connect(settings.SANDBOX_GATEWAY_FILE, timeout=30, isolation_level=None)) as books:
-        books.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;" + TABLES)
+        if not books.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
+            books.executescript("PRAGMA journal_mode=WAL;" + TABLES)
+        books.execute("PRAGMA synchronous=NORMAL")
         books.execute("BEGIN IMMEDIATE")
         try:
             yield books

@@ -1,6 +1,7 @@
 """After the gateway has answered: the payment, or the refusal and what the client's settings make of it."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from django.utils import timezone
@@ -9,17 +10,19 @@ from accounts.kinds import AccountStatus
 from accounts.models import Account
 from accounts.trail import Act, record_acts, refusal
 from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO
 from invoices.gateways.protocol import Answer, Result
 from invoices.kinds import ASKED_ATTEMPTS, AttemptStatus, EntryKind, InvoiceStatus, PaymentType, VoidReason
 from invoices.models import CollectionAttempt, Invoice, Payment
-from invoices.plan.allocating import OpenItem
+from invoices.plan.allocating import OpenItem, Taken
 from invoices.services.collecting.asking import Answered
 from invoices.services.collecting.outcomes import Collected, outcome_of
 from invoices.services.collecting.starting import Collecting
 from invoices.services.facts import lock_states
 from invoices.services.ledger.acts import REFUSED
 from invoices.services.ledger.applying import apply_credit
-from invoices.services.ledger.entries import Draft, post
+from invoices.services.ledger.entries import Draft, allocate, post
+from invoices.services.ledger.open_items import charges_of
 from invoices.services.ledger.voids import Voiding
 from invoices.services.voiding import void_locked
 
@@ -36,49 +39,96 @@ DUNNING_FROM = frozenset(
 """Accounts in other states are in dunning already, or beyond it."""
 
 
+STANDING = {
+    Result.DONE: (AttemptStatus.COLLECTED, ErrorCode.OK),
+    Result.DECLINED: (AttemptStatus.DECLINED, ErrorCode.COLLECTION_DECLINED),
+    Result.UNKNOWN: (AttemptStatus.UNKNOWN, ErrorCode.OUTCOME_UNKNOWN),
+}
+RECORDED_FIELDS = (
+    "status",
+    "payment",
+    "error_code",
+    "message",
+    "settled_at",
+    "proc_status_code",
+    "proc_status_text",
+    "proc_payment_id",
+    "proc_auth_code",
+    "proc_cvv_response",
+    "proc_avs_response",
+    "proc_cavv_response",
+    "proc_merch_comments",
+)
+
+
 def record(answered: Sequence[Answered], work: Collecting) -> list[Collected]:
     """Writes what the gateway has said of attempts, and gives what came of each. One that is on record already stays as it is;
     but money that came in is recorded whatever was thought of its attempt before."""
     locked = lock_states([one.account_no for one in answered], skip_locked=False)
-    rows = CollectionAttempt.objects.select_for_update(no_key=True).filter(pk__in=[one.attempt.pk for one in answered])
-    attempts = {attempt.pk: attempt for attempt in rows.order_by("pk")}
-    acts = []
-    for one in answered:
+    attempts = _locked_attempts([one.attempt.pk for one in answered])
+    news = [one for one in answered if _is_news(attempts[one.attempt.pk], one.answer)]
+    before = {one.attempt.pk: attempts[one.attempt.pk].status for one in news}
+    for one in news:
+        _take_over(attempts[one.attempt.pk], one.answer)
+    paid = [(attempts[one.attempt.pk], one.account_no) for one in news if one.answer.result is Result.DONE]
+    _record_payments(paid, work)
+    CollectionAttempt.objects.bulk_update([attempts[one.attempt.pk] for one in news], RECORDED_FIELDS)
+    acts = [_act(attempts[one.attempt.pk], one.account_no, before[one.attempt.pk]) for one in news]
+    record_acts(work.client, work.caller, acts)
+    for one in news:
         attempt = attempts[one.attempt.pk]
-        done = one.answer.result is Result.DONE
-        if attempt.status == AttemptStatus.COLLECTED or (not done and attempt.status not in ASKED_ATTEMPTS):
-            continue
-        before = attempt.status
-        _take_over(attempt, one.answer)
-        if done:
-            _record_payment(attempt, one.account_no, work)
-        elif one.answer.result is Result.DECLINED:
-            attempt.status, attempt.error_code = AttemptStatus.DECLINED, ErrorCode.COLLECTION_DECLINED.number
-            attempt.message, attempt.settled_at = one.answer.status_text, timezone.now()
-        else:
-            attempt.status, attempt.error_code = AttemptStatus.UNKNOWN, ErrorCode.OUTCOME_UNKNOWN.number
-        attempt.save()
-        acts.append(_act(attempt, one.account_no, before))
         if attempt.status == AttemptStatus.DECLINED and attempt.at_issue:
             _after_failure(attempt, locked[one.account_no].status, one.account_no, work)
-    record_acts(work.client, work.caller, acts)
     return [outcome_of(attempts[one.attempt.pk], one.account_no) for one in answered]
 
 
+def _locked_attempts(numbers: Sequence[int]) -> dict[int, CollectionAttempt]:
+    rows = CollectionAttempt.objects.select_for_update(no_key=True, of=("self",)).filter(pk__in=numbers)
+    return {attempt.pk: attempt for attempt in rows.select_related("payment_method").order_by("pk")}
+
+
+def _is_news(attempt: CollectionAttempt, answer: Answer) -> bool:
+    done = answer.result is Result.DONE
+    return attempt.status != AttemptStatus.COLLECTED and (done or attempt.status in ASKED_ATTEMPTS)
+
+
 def _take_over(attempt: CollectionAttempt, answer: Answer) -> None:
+    """What the answer says, and what stands of the attempt by it."""
     attempt.proc_status_code, attempt.proc_status_text = answer.status_code[:50], answer.status_text[:300]
     attempt.proc_payment_id, attempt.proc_auth_code = answer.reference[:100], answer.auth_code[:50]
     attempt.proc_cvv_response, attempt.proc_avs_response = answer.cvv_response[:10], answer.avs_response[:10]
     attempt.proc_cavv_response, attempt.proc_merch_comments = answer.cavv_response[:10], answer.merch_comments[:300]
+    attempt.status, code = STANDING[answer.result]
+    attempt.error_code = code.number
+    attempt.message = "" if answer.result is Result.DONE else answer.status_text
+    attempt.settled_at = None if answer.result is Result.UNKNOWN else timezone.now()
 
 
-def _record_payment(attempt: CollectionAttempt, account_no: int, work: Collecting) -> None:
-    """The payment goes to its invoice, as far as that is still due; the rest to what else is due, the oldest first."""
-    assert attempt.amount is not None
+def _record_payments(paid: Sequence[tuple[CollectionAttempt, int]], work: Collecting) -> None:
+    """A payment goes to its invoice, as far as that is still due; the rest to what else is due, the oldest first."""
     stamp = work.stamp
-    (entry_no,) = post([Draft(account_no, EntryKind.ELECTRONIC_PAYMENT, -attempt.amount)], stamp)
+    drafts = [Draft(account_no, EntryKind.ELECTRONIC_PAYMENT, -_amount(attempt)) for attempt, account_no in paid]
+    entries = post(drafts, stamp)
+    charges = charges_of([attempt.invoice_id for attempt, _ in paid]) if paid else {}
+    payments, taken, rests = [], [], []
+    for (attempt, account_no), entry_no in zip(paid, entries, strict=True):
+        payments.append(_payment(attempt, account_no, entry_no))
+        attempt.payment_id = entry_no
+        charge = charges[attempt.invoice_id]
+        part = min(charge.due, _amount(attempt))
+        if part > ZERO:
+            taken.append(Taken(entry_no, charge.entry_no, part))
+        if part < _amount(attempt):
+            rests.append((account_no, OpenItem(entry_no, _amount(attempt) - part)))
+    Payment.objects.bulk_create(payments)
+    allocate(taken, stamp.at)
+    for account_no, rest in rests:
+        apply_credit(account_no, rest, stamp.at)
+
+
+def _payment(attempt: CollectionAttempt, account_no: int, entry_no: int) -> Payment:
     method = attempt.payment_method
-    attempt.payment = Payment.objects.create(
+    return Payment(
         entry_id=entry_no,
         account_id=account_no,
         type=method.type if method is not None else PaymentType.OTHER,
@@ -86,9 +136,11 @@ def _record_payment(attempt: CollectionAttempt, account_no: int, work: Collectin
         gateway=attempt.gateway,
         gateway_payment_id=attempt.proc_payment_id,
     )
-    apply_credit(account_no, OpenItem(entry_no, attempt.amount), stamp.at, first=[attempt.invoice_id])
-    attempt.status, attempt.error_code, attempt.message = AttemptStatus.COLLECTED, 0, ""
-    attempt.settled_at = stamp.at
+
+
+def _amount(attempt: CollectionAttempt) -> Decimal:
+    assert attempt.amount is not None, "a gateway was asked for an amount"
+    return attempt.amount
 
 
 def _act(attempt: CollectionAttempt, account_no: int, before: str) -> Act:
