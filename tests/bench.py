@@ -1,21 +1,18 @@
 """Speed as a ratio to a floor that is measured in the same run, on the database of DATABASE_URL. Run it with `make bench`.
 
 Of generating, the floor is the same rows written by COPY (PostgreSQL) or executemany (SQLite), with no logic at all. Of rating
-usage, it is a bare GROUP BY over the same records.
+usage, it is a bare GROUP BY over the same records. Of collecting: see bench_money.
 """
 
 import os
 import statistics
-import time
 import tracemalloc
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
 
 import django
-from django.db import connection, models, transaction
-from django.test.utils import CaptureQueriesContext
+from django.db import connection, transaction
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_site.settings")
 django.setup()
@@ -27,7 +24,7 @@ from accounts.periods import ONE_DAY, arrears_due  # noqa: E402
 from accounts.rates import RateTerms, TierTerms  # noqa: E402
 from accounts.services import add_price  # noqa: E402
 from accounts.storage import insert_rows  # noqa: E402
-from invoices.models import BilledPeriod, Invoice, InvoiceLine, NumberSeries, TaxDetail, TaxRate, Usage  # noqa: E402
+from invoices.models import BilledPeriod, Invoice, InvoiceLine, LedgerEntry, NumberSeries, TaxDetail, TaxRate, Usage  # noqa: E402
 from invoices.plan.charges import add_usage  # noqa: E402
 from invoices.plan.drafts import Lines  # noqa: E402
 from invoices.plan.facts import BillingRequest  # noqa: E402
@@ -35,6 +32,7 @@ from invoices.services.facts import read_facts  # noqa: E402
 from invoices.services.generating import generate_invoices  # noqa: E402
 from invoices.services.instance_facts import UsageReading, read_instances  # noqa: E402
 from invoices.services.planning import preview_invoices  # noqa: E402
+from tests.bench_money import measure_money, queries, timed, write_bare  # noqa: E402
 
 START = date(2026, 1, 1)
 TODAY = date(2026, 1, 15)
@@ -46,7 +44,7 @@ SINGLES = 200
 RECORDS = 500_000
 METERED = 1_000
 CALLER = Caller(process="bench")
-WRITTEN = (Invoice, InvoiceLine, TaxDetail, BilledPeriod, Event)
+WRITTEN = (Invoice, InvoiceLine, TaxDetail, BilledPeriod, LedgerEntry, Event)
 
 
 def make_world(accounts: int) -> Client:
@@ -88,12 +86,6 @@ def analyze() -> None:
             cursor.execute("VACUUM ANALYZE")
 
 
-def timed(work: Callable[[], Any]) -> float:
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
-
-
 def generate(client: Client, account_nos: Sequence[int], day: date = TODAY) -> None:
     outcomes = generate_invoices(client=client, account_nos=account_nos, request=BillingRequest(day), caller=CALLER)
     assert all(outcome.invoice_no for outcome in outcomes), outcomes[0]
@@ -126,24 +118,6 @@ def floor_of(account_nos: Sequence[int]) -> float:
                 write_bare(model, fields, rows)
 
     return timed(write)
-
-
-def write_bare(model: type[models.Model], fields: Sequence[models.Field], rows: Sequence[Sequence[Any]]) -> None:
-    names = ", ".join(f'"{field.column}"' for field in fields)
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            with cursor.copy(f"COPY {model._meta.db_table} ({names}) FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(row)
-        else:
-            places = ", ".join(["%s"] * len(fields))
-            cursor.executemany(f"INSERT INTO {model._meta.db_table} ({names}) VALUES ({places})", rows)
-
-
-def queries(work: Callable[[], Any]) -> int:
-    with CaptureQueriesContext(connection) as captured:
-        work()
-    return len(captured)
 
 
 def make_usage(client: Client) -> list[int]:
@@ -231,6 +205,8 @@ def main() -> None:
     try:
         client = make_world(BATCH * (BATCHES + 1) + SINGLES + 210 + 1)
         measure(client)
+        issued = Invoice.objects.order_by("pk").values_list("pk", flat=True)
+        measure_money(client, issued[: 3 * 1_000 + 101])
         measure_usage(client)
     finally:
         connection.creation.destroy_test_db(verbosity=0)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from invoices.calculation import ZERO
 from invoices.kinds import EntryKind
 from invoices.plan.allocating import OpenItem, Taken, oldest_first
-from invoices.services.ledger.entries import Draft, Stamp, Standing, allocate, post
+from invoices.services.ledger.entries import Draft, Stamp, Standing, allocate, post, post_unnumbered
 from invoices.services.ledger.open_items import open_charges, open_credits
 
 
@@ -23,11 +23,13 @@ class Issued(NamedTuple):
 def charge(issued: Sequence[Issued], stamp: Stamp, stand: dict[int, Standing]) -> dict[int, Decimal]:
     """Enters invoices into the ledger, one for each account at most, and gives what is due on each once the account's unapplied
     payments and cash credits are taken. Under the accounts' locks."""
-    entries = post([Draft(one.account_no, EntryKind.INVOICE, one.total, one.invoice_no) for one in issued], stamp, stand)
+    drafts = [Draft(one.account_no, EntryKind.INVOICE, one.total, one.invoice_no) for one in issued]
     due = {one.invoice_no: one.total for one in issued}
     having = [one.account_no for one in issued if stand[one.account_no].has_credits and one.total > ZERO]
     if not having:
+        post_unnumbered(drafts, stamp, stand)
         return due
+    entries = post(drafts, stamp, stand)
     credits = open_credits(having)
     taken: list[Taken] = []
     for one, entry_no in zip(issued, entries, strict=True):

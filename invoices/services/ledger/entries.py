@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Exists, OuterRef, Subquery
 
@@ -15,7 +15,6 @@ from invoices.models import Allocation, Invoice, LedgerEntry
 from invoices.plan.allocating import Taken
 
 ENTRY_FIELDS = (
-    "id",
     "account_id",
     "entry_no",
     "kind",
@@ -91,14 +90,24 @@ def post(drafts: Sequence[Draft], stamp: Stamp, stand: dict[int, Standing] | Non
     if stand is None:
         stand = standings({draft.account_no for draft in drafts})
     numbers = reserve_ids(LedgerEntry, len(drafts))
+    rows = _rows(drafts, stamp, stand)
+    insert_rows(LedgerEntry, ("id", *ENTRY_FIELDS), [(number, *row) for number, row in zip(numbers, rows, strict=True)])
+    return numbers
+
+
+def post_unnumbered(drafts: Sequence[Draft], stamp: Stamp, stand: dict[int, Standing]) -> None:
+    """Adds entries that nothing else names, so that the database may number them as it writes them."""
+    insert_rows(LedgerEntry, ENTRY_FIELDS, _rows(drafts, stamp, stand))
+
+
+def _rows(drafts: Sequence[Draft], stamp: Stamp, stand: dict[int, Standing]) -> list[tuple[Any, ...]]:
     rows = []
-    for number, draft in zip(numbers, drafts, strict=True):
+    for draft in drafts:
         before = stand[draft.account_no]
         after = before._replace(entry_no=before.entry_no + 1, balance=total([before.balance, draft.amount]))
         stand[draft.account_no] = after
         rows.append(
             (
-                number,
                 draft.account_no,
                 after.entry_no,
                 draft.kind.value,
@@ -113,8 +122,7 @@ def post(drafts: Sequence[Draft], stamp: Stamp, stand: dict[int, Standing] | Non
                 draft.comments,
             )
         )
-    insert_rows(LedgerEntry, ENTRY_FIELDS, rows)
-    return numbers
+    return rows
 
 
 def allocate(taken: Sequence[Taken], at: datetime, kind: AllocationKind = AllocationKind.APPLIED) -> None:
