@@ -2,12 +2,14 @@
 PYTHON ?= python3
 BIN = .venv/bin
 DEMO_DATABASE = demo.sqlite3
+DEMO_GATEWAY = demo_gateway.sqlite3
 
 .PHONY: demo test soak serve bench check lock
 
+demo serve: export SANDBOX_GATEWAY_FILE ?= $(DEMO_GATEWAY)
 demo: .venv/base
 	@if [ -e $(DEMO_DATABASE) ]; then echo "Starting afresh: the last demo's database is deleted."; fi
-	@rm -f $(DEMO_DATABASE) $(DEMO_DATABASE)-wal $(DEMO_DATABASE)-shm
+	@rm -f $(DEMO_DATABASE) $(DEMO_DATABASE)-wal $(DEMO_DATABASE)-shm $(DEMO_GATEWAY) $(DEMO_GATEWAY)-wal $(DEMO_GATEWAY)-shm
 	DATABASE_URL=sqlite:///$(DEMO_DATABASE) VIRTUAL_CLOCK=1 $(BIN)/python manage.py migrate --verbosity 0
 	DATABASE_URL=sqlite:///$(DEMO_DATABASE) VIRTUAL_CLOCK=1 $(BIN)/python manage.py demo
 

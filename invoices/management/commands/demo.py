@@ -21,16 +21,23 @@ from accounts.importing.customers import import_customers
 from accounts.models import Account, Client
 from accounts.services import create_client
 from invoices.audit import run_audits
-from invoices.calculation import rounded
-from invoices.kinds import InvoiceStatus, LineType, RunResult
+from invoices.calculation import ZERO, rounded
+from invoices.kinds import InvoiceStatus, LineType, RefundStatus, RunResult
 from invoices.management import nine_line_types
 from invoices.management.commands.audit import report_lines
 from invoices.management.commands.bill import bill_with_progress, run_summary
-from invoices.models import Invoice, TaxRate
+from invoices.models import CollectionAttempt, Invoice, LedgerEntry, Payment, TaxRate
 from invoices.plan.facts import BillingRequest
 from invoices.services.balances import account_balance
+from invoices.services.collecting.collecting import collect_invoices
+from invoices.services.credit_memos import Asked, create_credit_memo
 from invoices.services.generating import generate_invoice
+from invoices.services.ledger.acts import Why
+from invoices.services.ledger.history import description, with_voids
+from invoices.services.ledger.refunds import left_to_refund, refund_payment
+from invoices.services.payment_methods import add_payment_method
 from invoices.services.pending import approve_invoices
+from invoices.services.receivables import add_up_by_currency, receivables
 from invoices.services.runs import count_results, run_totals, start_run
 from invoices.stories import story_of, units_text
 
@@ -63,7 +70,7 @@ class Expected(NamedTuple):
 
 
 class Command(BaseCommand):
-    help = "Imports 7,043 real customers, bills them in a run, bills one by hand, and audits it all. Wants an empty database."
+    help = "Imports 7,043 real customers, bills them, collects and refunds, and audits it all. Wants an empty database."
 
     def handle(self, *args: Any, **options: Any) -> None:
         if Client.objects.exists():
@@ -72,7 +79,7 @@ class Command(BaseCommand):
         self.import_them(client)
         self.bill_them(client)
         self.bill_one(client)
-        self.bill_every_way(client)
+        self.move_money(client, self.bill_every_way(client))
         self.audit(client)
         self.say_what_next(client, auth_key)
 
@@ -147,7 +154,7 @@ class Command(BaseCommand):
         self.must_be("status", invoice.status, InvoiceStatus.APPROVED.value)
         self.must_be("balance after", after, before + rounded(invoice.total_amount, invoice.currency))
 
-    def bill_every_way(self, client: Client) -> None:
+    def bill_every_way(self, client: Client) -> Invoice:
         today = clock.today(client)
         self.title("One account is charged in every way: all nine line types on one invoice, and the story of each line")
         account = nine_line_types.open_account(client, today, CALLER)
@@ -167,6 +174,43 @@ class Command(BaseCommand):
         seen = [(line.line_type, str(rounded(line.amount, invoice.currency))) for line in lines]
         self.must_be("lines", seen, [(int(line_type), amount) for line_type, amount in nine_line_types.EXPECTED_LINES])
         self.must_be("line types", {line.line_type for line in lines}, set(LineType))
+        return invoice
+
+    def move_money(self, client: Client, invoice: Invoice) -> None:
+        """The invoice's first card is declined and its second charged; a line is credited, and what that frees is refunded."""
+        account = invoice.account
+        by: dict[str, Any] = {"client": client, "caller": CALLER, "today": clock.today(client)}
+        self.title("What it owes is collected through the sandbox gateway, which keeps books of its own")
+        total = rounded(invoice.total_amount, invoice.currency)
+        owed = list(Invoice.objects.filter(account=account).order_by("pk").values_list("pk", flat=True))
+        for token, result in (("sandbox_insufficient_funds", "declined"), ("sandbox_approved", "collected")):
+            add_payment_method(client=client, account_no=account.pk, caller=CALLER, type="card", token=token, label="A card")
+            outcomes = collect_invoices(invoice_nos=owed, **by)
+            self.must_be(f"collecting by {token}", {outcome.result.value for outcome in outcomes}, {result})
+            attempt = CollectionAttempt.objects.filter(invoice=invoice).latest("attempt_no")
+            self.stdout.write(f"  attempt {attempt.attempt_no}: {attempt.status}, {attempt.proc_status_text}")
+        self.must_be("balance once it is collected", account_balance(account), ZERO)
+        first = invoice.lines.filter(line_type=LineType.RECURRING).earliest("line_no")
+        memo = create_credit_memo(
+            invoice_no=invoice.pk, why=Why(1, "Line was down"), asked=Asked(lines={first.line_no: None}), **by
+        )
+        credited = rounded(-memo.total_amount, memo.currency)
+        self.stdout.write(
+            f"  {memo.document_number} credits line {first.line_no} ({first.description}) and its tax: {credited}"
+        )
+        self.must_be("balance with the credit", account_balance(account), -credited)
+        payment = Payment.objects.get(attempt__invoice=invoice)
+        refund = refund_payment(transaction_id=payment.pk, amount=credited, why=Why(4, "Customer asked"), **by)
+        self.must_be("refund", refund.status, RefundStatus.DONE.value)
+        self.must_be("balance once it is refunded", account_balance(account), ZERO)
+        self.stdout.write("  Its transactions:")
+        for entry in with_voids(LedgerEntry.objects.filter(account=account)).order_by("entry_no"):
+            amounts = [rounded(amount, invoice.currency) for amount in (entry.amount, entry.balance_after)]
+            self.stdout.write(f"  {description(entry):<34}{amounts[0]:>12}{amounts[1]:>12}")
+        self.must_be("the invoice, less the credit, is what the gateway has kept", total - credited, left_to_refund(payment))
+        for currency, ages in add_up_by_currency(receivables(client, by["today"])).items():
+            self.figure(f"due from all, {currency.upper()}", f"{ages.total:,.2f}")
+            self.figure("of it not payable", f"{ages.current:,.2f}")
 
     def show(self, invoice: Invoice) -> None:
         for line in invoice.lines.all():
