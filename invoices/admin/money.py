@@ -257,7 +257,7 @@ class LedgerEntryAdmin(EntryColumns, ReadOnlyAdmin):  # type: ignore[misc]
 
 
 class PaymentForm(MasterDataForm):
-    type = forms.ChoiceField(choices=PaymentType.choices, widget=UnfoldAdminSelectWidget)
+    type = forms.ChoiceField(choices=PaymentType.choices, initial=PaymentType.CHECK, widget=UnfoldAdminSelectWidget)
     amount = amount_field()
     received_on = forms.DateField(required=False, widget=UnfoldAdminSingleDateWidget, help_text=_("Empty: today."))
     reference = forms.CharField(

@@ -15,6 +15,7 @@ from rest_framework.status import HTTP_201_CREATED
 from accounts.clock import today
 from accounts.fields import DayFilter, LongFilter
 from accounts.method_calls import Call, method_call
+from accounts.models import Account
 from accounts.resources import ClientResource, ReadResource
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import PAYMENT_KINDS, REFUND_KINDS, EntryKind, InvoiceKind, PaymentType, RefundStatus
@@ -236,10 +237,18 @@ class CollectionAttemptViewSet(ReadResource):
     client_path = "invoice__client"
 
 
+class ReceivableFilter(FilterSet):
+    acct_no = LongFilter(field_name="pk")
+
+    class Meta:
+        model = Account
+        fields = ("currency",)
+
+
 class ReceivableViewSet(ClientResource):
     """What is due by age, an account a row; and the totals per currency."""
 
-    filterset_fields = ("currency",)
+    filterset_class = ReceivableFilter
 
     def get_queryset(self) -> QuerySet[Any]:
         return accounts_with_dues(self.client)
