@@ -214,14 +214,15 @@ def database() -> Iterator[None]:
 
 
 def main(kills: int, at_random: bool) -> None:
-    killed = 0
+    killed = turns = 0
     with database():
         world = World()
         world.prepare("refund")  # warm, and the sandbox has books
-        for number in range(kills):
-            act, name, point = POINTS[number % len(POINTS)]
+        while killed < kills:
+            act, name, point = POINTS[turns % len(POINTS)]
+            turns += 1
             numbers, work = world.prepare(act)
-            if at_random and number % 2:
+            if at_random and turns % 2:
                 killed += kill_sometime(random.uniform(0, 0.12), work)
             else:
                 assert kill_at(point, work), f"{act}: {name}: was not killed"
@@ -233,7 +234,7 @@ def main(kills: int, at_random: bool) -> None:
         found = [finding for report in run_audits() for finding in report.findings]
         assert found == [], found
         charged = CollectionAttempt.objects.filter(status=AttemptStatus.COLLECTED).count()
-        print(f"{connection.vendor}: {killed} of {kills} killed, {charged} charges, both books agree, 0 findings")
+        print(f"{connection.vendor}: {killed} killed in {turns} turns, {charged} charges, both books agree, 0 findings")
 
 
 if __name__ == "__main__":

@@ -23,4 +23,4 @@ def test_collecting_survives_being_killed_at_every_point(settings):
         check=False,
     )
     assert run.returncode == 0, run.stderr[-3000:]
-    assert run.stdout.startswith(f"{connection.vendor}: {KILLS} of {KILLS} killed, "), run.stdout
+    assert run.stdout.startswith(f"{connection.vendor}: {KILLS} killed in {KILLS} turns, "), run.stdout
