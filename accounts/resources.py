@@ -33,7 +33,7 @@ class ClientResource(GenericViewSet):
 
     def asked(self, arguments: type[Serializer]) -> dict[str, Any]:
         """The body, read as the arguments of an act."""
-        serializer = arguments(data=self.request.data)
+        serializer = arguments(data=self.request.data, context=self.get_serializer_context())
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
 

@@ -93,19 +93,17 @@ class PlanInstanceViewSet(CreateReadResource):
     @action(detail=True, methods=["post"])
     def end(self, request: Request, pk: str) -> Response:
         """Sets the last day that is charged."""
-        asked = EndArguments(data=request.data)
-        asked.is_valid(raise_exception=True)
-        end_plan_instance(self.get_object(), asked.validated_data["end_date"])
+        asked = self.asked(EndArguments)
+        end_plan_instance(self.get_object(), asked["end_date"])
         return Response(self.get_serializer(self.get_object()).data)
 
     @action(detail=True, methods=["post"])
     def change(self, request: Request, pk: str) -> Response:
         """Another plan takes this one's place from a day on. Answers the new plan instance."""
-        asked = ChangeArguments(data=request.data, context=self.get_serializer_context())
-        asked.is_valid(raise_exception=True)
-        instance, plan = self.get_object(), asked.validated_data["plan"]
-        prices = terms_by_charge(plan, asked.validated_data.get("prices", []), instance.account.currency)
-        new = change_plan(instance=instance, plan=plan, start_date=asked.validated_data["start_date"], prices=prices)
+        asked = self.asked(ChangeArguments)
+        instance, plan = self.get_object(), asked["plan"]
+        prices = terms_by_charge(plan, asked.get("prices", []), instance.account.currency)
+        new = change_plan(instance=instance, plan=plan, start_date=asked["start_date"], prices=prices)
         return Response(self.get_serializer(new).data, status=HTTP_201_CREATED)
 
 

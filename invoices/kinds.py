@@ -56,6 +56,10 @@ class SeriesKind(TextChoices):
     CREDIT_MEMO = "credit_memo", _("Credit memos")
 
 
+NOTHING_BILLED = "account.nothing_to_bill"
+"""The act by which an account moves past a cycle that had nothing to bill. It has no document, so its event tells of it."""
+
+
 class RunResult(TextChoices):
     WAITING = "waiting", _("Waiting")
     INVOICED = "invoiced", _("Invoiced")

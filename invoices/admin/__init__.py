@@ -1,5 +1,31 @@
 """Documents, what waits for them, what is taken off them, runs and tax rates in the admin. Importing it registers them."""
 
-from invoices.admin import accounts, collection, credits, documents, lines, money, runs, taxes, waiting
+from invoices.admin import (
+    accounts,
+    collection,
+    corrections,
+    credits,
+    documents,
+    ledger,
+    lines,
+    payments,
+    reasons,
+    runs,
+    taxes,
+    waiting,
+)
 
-__all__ = ["accounts", "collection", "credits", "documents", "lines", "money", "runs", "taxes", "waiting"]
+__all__ = [
+    "accounts",
+    "collection",
+    "corrections",
+    "credits",
+    "documents",
+    "ledger",
+    "lines",
+    "payments",
+    "reasons",
+    "runs",
+    "taxes",
+    "waiting",
+]

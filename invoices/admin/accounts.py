@@ -25,7 +25,7 @@ from billing_site.errors import BillingError
 from invoices.admin.amounts import amount
 from invoices.admin.batches import outcomes_by_client, tell
 from invoices.admin.credits import CreditFigures
-from invoices.admin.money import EntryColumns
+from invoices.admin.ledger import EntryColumns
 from invoices.models import CashCredit, CouponRedemption, LedgerEntry, OneTimeCharge, Payment, ServiceCredit, Usage
 from invoices.plan.facts import BillingRequest
 from invoices.services.balances import account_balance

@@ -1,4 +1,4 @@
-"""Attempts to collect in the admin, and payment methods, whose tokens a gateway keeps."""
+"""What is asked of gateways, in the admin: attempts to collect, payment methods whose tokens they keep, and what they sent."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ from billing_site.errors import BillingError
 from invoices.admin.amounts import amount
 from invoices.admin.batches import outcomes_by_client, tell_collected
 from invoices.kinds import AttemptStatus
-from invoices.models import CollectionAttempt, Invoice
+from invoices.models import CollectionAttempt, GatewayEvent, Invoice
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.payment_methods import add_payment_method
 from invoices.services.rights import COLLECT_PERMISSION
@@ -144,3 +144,11 @@ class KeptPaymentMethodAdmin(PaymentMethodAdmin):
         obj.pk = add_payment_method(
             client=obj.account.client, account_no=obj.account_id, caller=Caller(staff=request.user), **given
         ).pk
+
+
+@admin.register(GatewayEvent)
+class GatewayEventAdmin(ReadOnlyAdmin):
+    list_display = ["event_id", "gateway", "type", "received_at"]
+    list_filter = ["gateway", "type", "received_at"]
+    search_fields = ["event_id"]
+    fields = ["gateway", "event_id", "type", "received_at"]

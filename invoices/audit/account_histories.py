@@ -12,7 +12,7 @@ from accounts.models import Account, Client, Event, PlanInstance
 from accounts.periods import InstanceDates
 from accounts.services import DATE_COLUMNS, instances_with_dates
 from invoices.audit.rules import ROWS_AT_ONCE, of_client
-from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType
+from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, NOTHING_BILLED, InvoiceKind, InvoiceStatus, LineType
 from invoices.models import BilledPeriod, Invoice, InvoiceLine
 
 
@@ -129,7 +129,7 @@ def account_histories(client: Client | None) -> Iterator[AccountHistory]:
         ("invoice__account_id", "plan_instance_id", "service_id", "period_start", "period_end", "invoice_id"),
     )
     nothing_billed = _streamed(
-        of_client(Event, "account__client", client).filter(act="account.nothing_to_bill").order_by("account_id", "pk"),
+        of_client(Event, "account__client", client).filter(act=NOTHING_BILLED).order_by("account_id", "pk"),
         ("account_id", "after"),
     )
     mine = [_Dealt(rows) for rows in (instances, documents, periods, arrears, nothing_billed)]

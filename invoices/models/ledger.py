@@ -67,6 +67,10 @@ class LedgerEntry(models.Model):
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.pk}"
 
+    @property
+    def is_voided(self) -> bool:
+        return hasattr(self, "voided_by")
+
 
 class Allocation(models.Model):
     """So much of a credit (below zero in the ledger) is taken by a debit (above zero). Below zero here: it is let go again."""

@@ -54,13 +54,13 @@ def approve_locked(
         except BillingError as error:
             refused.append(Outcome(invoice.account_id, invoice.pk, error=error))
     _move_dates(approved, states, contents)
-    _issue(approved, contents, client=client, caller=caller, today=today, remarks=remarks)
     charge_and_request(
         [Issued(invoice.account_id, invoice.pk, invoice.total_amount, invoice.currency) for invoice in approved],
         Stamp(today, timezone.now(), caller.identity),
         standings([invoice.account_id for invoice in approved]),
         collect=collect,
     )
+    _issue(approved, contents, client=client, caller=caller, today=today, remarks=remarks)
     return [*(Outcome(invoice.account_id, invoice.pk) for invoice in approved), *refused]
 
 

@@ -51,6 +51,7 @@ def approve_invoices(
     `seen` holds the fingerprints that were looked at; a document that is no longer the one that was seen is refused (90003).
     Then what is due on them is collected, if `collect` or else the client's setting says so.
     """
+    collects = collects_at_issue(client, collect)
     approve = partial(
         approve_locked,
         client=client,
@@ -58,10 +59,10 @@ def approve_invoices(
         today=today,
         seen=seen or {},
         remarks=remarks or Remarks(),
-        collect=collects_at_issue(client, collect),
+        collect=collects,
     )
     outcomes = _decide("invoice.approval_refused", client, invoice_nos, caller, InvoiceStatus.APPROVED, approve)
-    return collect_issued(client, outcomes, caller, today) if collects_at_issue(client, collect) else outcomes
+    return collect_issued(client, outcomes, caller, today) if collects else outcomes
 
 
 def discard_invoices(

@@ -13,7 +13,7 @@ from accounts.models import Account, Client, PlanInstance
 from accounts.storage import reserve_ids, update_rows
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
-from invoices.kinds import RunResult, SeriesKind
+from invoices.kinds import NOTHING_BILLED, RunResult, SeriesKind
 from invoices.models import Invoice, RunOutcome
 from invoices.plan import BilledTo, InvoicePlan, check_billable
 from invoices.plan.facts import BillingRequest, BillingState
@@ -200,7 +200,7 @@ def _record_nothing_billed(recording: Recording, plans: Sequence[InvoicePlan], a
         recording.client,
         recording.caller,
         [
-            Act("account.nothing_to_bill", plan.account_no, after={"bill_date": str(plan.bill_date), "kind": plan.kind.value})
+            Act(NOTHING_BILLED, plan.account_no, after={"bill_date": str(plan.bill_date), "kind": plan.kind.value})
             for plan in plans
             if not plan.lines
         ],

@@ -9,7 +9,7 @@ from accounts.models import Account, Event, PlanInstance
 from accounts.periods import ONE_DAY, InstanceDates, next_bill_date
 from accounts.services import DATE_COLUMNS, instances_with_dates
 from accounts.storage import update_rows
-from invoices.kinds import CYCLE_KINDS, InvoiceKind, InvoiceStatus
+from invoices.kinds import CYCLE_KINDS, NOTHING_BILLED, InvoiceKind, InvoiceStatus
 from invoices.models import BilledPeriod, Invoice
 
 
@@ -60,7 +60,7 @@ def _instances_before(invoice: Invoice) -> dict[int, InstanceDates]:
 
 def _cycles(account_no: int) -> list[BilledCycle]:
     documents = Invoice.objects.filter(account=account_no, status=InvoiceStatus.APPROVED, kind__in=CYCLE_KINDS)
-    nothing = Event.objects.filter(account=account_no, act="account.nothing_to_bill").values_list("after", flat=True)
+    nothing = Event.objects.filter(account=account_no, act=NOTHING_BILLED).values_list("after", flat=True)
     return [
         *(BilledCycle(*row) for row in documents.order_by().values_list("kind", "bill_date")),
         *(BilledCycle(after.get("kind", InvoiceKind.RECURRING), date.fromisoformat(after["bill_date"])) for after in nothing),

@@ -54,13 +54,12 @@ class CouponRedemptionViewSet(ReadResource):
     client_path = "account__client"
 
     def create(self, request: Request) -> Response:
-        asked = RedeemArguments(data=request.data)
-        asked.is_valid(raise_exception=True)
+        asked = self.asked(RedeemArguments)
         redemption = redeem_coupon(
             client=self.client,
-            account_no=asked.validated_data["acct_no"],
+            account_no=asked["acct_no"],
             caller=self.caller,
-            code=asked.validated_data["code"],
+            code=asked["code"],
             today=today(self.client),
         )
         shown = self.get_queryset().get(pk=redemption.pk)
@@ -94,12 +93,11 @@ class ServiceCreditViewSet(CreateReadResource):
     @action(detail=True, methods=["post"])
     def expire(self, request: Request, pk: str) -> Response:
         """Sets the last bill date that the credit is used for. Bills after it do not take anything of it."""
-        asked = ExpiryArguments(data=request.data)
-        asked.is_valid(raise_exception=True)
+        asked = self.asked(ExpiryArguments)
         expire_service_credit(
             client=self.client,
             credit_no=self.get_object().pk,
             caller=self.caller,
-            expires_on=asked.validated_data["expires_on"],
+            expires_on=asked["expires_on"],
         )
         return Response(self.get_serializer(self.get_object()).data)

@@ -66,9 +66,7 @@ class UsageViewSet(ReadResource):
 
     def create(self, request: Request) -> Response:
         """Loads up to 10,000 records, with a result for each: a bad one harms no other."""
-        asked = LoadArguments(data=request.data)
-        asked.is_valid(raise_exception=True)
-        records = list(map(record_reader(self.client), asked.validated_data["records"]))
+        records = list(map(record_reader(self.client), self.asked(LoadArguments)["records"]))
         return Response(load_answer(load_usage(client=self.client, records=records, now=local_time(self.client))))
 
     def destroy(self, request: Request, pk: str) -> Response:

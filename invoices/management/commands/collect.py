@@ -15,6 +15,7 @@ from accounts.models import Client
 from invoices.calculation import rounded
 from invoices.services.collecting.collecting import collect_due, collect_invoices, resume_collecting
 from invoices.services.collecting.outcomes import Collected, CollectionResult
+from invoices.services.ledger.refunds import asked_refunds
 
 CALLER = Caller(process="collect")
 
@@ -46,7 +47,7 @@ class Command(BaseCommand):
                     summary.add(collect_due(**by, progress=lambda some: bar.update(len(some))))
         for line in summary.lines():
             self.stdout.write(line)
-        if summary.results[CollectionResult.UNKNOWN]:
+        if summary.results[CollectionResult.UNKNOWN] or asked_refunds(client).exists():
             raise CommandError("The gateway has not said what came of some. Run it again: it is asked before it is charged.")
 
 

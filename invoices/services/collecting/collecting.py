@@ -11,15 +11,15 @@ from accounts.kinds import ELECTRONIC_METHODS
 from accounts.models import Client, PaymentMethod
 from accounts.trail import record_acts, refusal
 from billing_site.errors import BillingError, ErrorCode
-from invoices.kinds import OPEN_ATTEMPTS, AllocationKind, AttemptStatus, RefundStatus
-from invoices.models import Allocation, CollectionAttempt, Invoice, Refund
+from invoices.kinds import OPEN_ATTEMPTS, AllocationKind, AttemptStatus
+from invoices.models import Allocation, CollectionAttempt, Invoice
 from invoices.services.batches import in_halves
 from invoices.services.collecting.asking import Answered, ask_to_charge, ask_what_came
 from invoices.services.collecting.outcomes import Collected, CollectionResult, outcome_of, refused
 from invoices.services.collecting.recording import record
 from invoices.services.collecting.starting import Collecting, Started, Wanted, collecting, start
 from invoices.services.ledger.open_items import open_entries
-from invoices.services.ledger.refunds import resolve_refund
+from invoices.services.ledger.refunds import asked_refunds, resolve_refund
 from invoices.services.outcomes import Outcome
 from invoices.services.rights import check_may_collect
 
@@ -94,8 +94,7 @@ def resume_collecting(
         progress(some)
         collected += some
         last = rows[-1][0]
-    refunds = Refund.objects.filter(payment__account__client=client, status=RefundStatus.ASKED).order_by("pk")
-    for refund in refunds.select_related("entry", "payment"):
+    for refund in asked_refunds(client).select_related("entry", "payment"):
         resolve_refund(refund, client=client, caller=caller, today=today)
     return collected
 
@@ -144,5 +143,7 @@ def _settle_some(wanted: Sequence[Wanted], work: Collecting) -> list[Collected]:
 
 
 def _ask(attempt: CollectionAttempt, started: Started) -> Answered:
-    ask = ask_what_came if started.unresolved else ask_to_charge
-    return ask(attempt, started.wanted.account_no)
+    account_no = started.wanted.account_no
+    if started.unresolved:
+        return ask_what_came(attempt, account_no, still_due=started.still_due)
+    return ask_to_charge(attempt, account_no)

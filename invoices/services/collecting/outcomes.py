@@ -55,5 +55,7 @@ def outcome_of(attempt: CollectionAttempt, account_no: int) -> Collected:
     if attempt.status == AttemptStatus.DECLINED:
         error = BillingError(ErrorCode.COLLECTION_DECLINED, attempt.proc_status_text)
         return Collected(account_no, attempt.invoice_id, CollectionResult.DECLINED, error.message, error, attempt)
+    if attempt.status == AttemptStatus.NOT_MADE:
+        return Collected(account_no, attempt.invoice_id, CollectionResult.NOTHING_DUE, attempt.message, attempt=attempt)
     error = BillingError(ErrorCode.OUTCOME_UNKNOWN)
     return Collected(account_no, attempt.invoice_id, CollectionResult.UNKNOWN, error.message, error, attempt)

@@ -1,6 +1,7 @@
 """After the gateway has answered: the payment, or the refusal and what the client's settings make of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ from invoices.gateways.protocol import Answer, Result
 from invoices.kinds import ASKED_ATTEMPTS, AttemptStatus, EntryKind, InvoiceStatus, PaymentType, VoidReason
 from invoices.models import CollectionAttempt, Invoice, Payment
 from invoices.plan.allocating import OpenItem, Taken
+from invoices.plan.facts import BillingState
 from invoices.services.collecting.asking import Answered
 from invoices.services.collecting.outcomes import Collected, outcome_of
 from invoices.services.collecting.starting import Collecting
@@ -38,6 +40,8 @@ DUNNING_FROM = frozenset(
 )
 """Accounts in other states are in dunning already, or beyond it."""
 
+UNDER_WAY = timedelta(hours=1)
+"""A process that has begun an attempt has asked the gateway for it by then, or never will."""
 
 STANDING = {
     Result.DONE: (AttemptStatus.COLLECTED, ErrorCode.OK),
@@ -70,15 +74,14 @@ def record(answered: Sequence[Answered], work: Collecting) -> list[Collected]:
     before = {one.attempt.pk: attempts[one.attempt.pk].status for one in news}
     for one in news:
         _take_over(attempts[one.attempt.pk], one.answer)
-    paid = [(attempts[one.attempt.pk], one.account_no) for one in news if one.answer.result is Result.DONE]
+    paid = [(attempts[one.attempt.pk], one.account_no) for one in news if one.answer and one.answer.result is Result.DONE]
     _record_payments(paid, work)
     CollectionAttempt.objects.bulk_update([attempts[one.attempt.pk] for one in news], RECORDED_FIELDS)
     acts = [_act(attempts[one.attempt.pk], one.account_no, before[one.attempt.pk]) for one in news]
     record_acts(work.client, work.caller, acts)
-    for one in news:
-        attempt = attempts[one.attempt.pk]
-        if attempt.status == AttemptStatus.DECLINED and attempt.at_issue:
-            _after_failure(attempt, locked[one.account_no].status, one.account_no, work)
+    failed = [(attempts[one.attempt.pk], one.account_no) for one in news]
+    failed = [(attempt, no) for attempt, no in failed if attempt.status == AttemptStatus.DECLINED and attempt.at_issue]
+    _after_failures(failed, locked, work)
     return [outcome_of(attempts[one.attempt.pk], one.account_no) for one in answered]
 
 
@@ -87,13 +90,22 @@ def _locked_attempts(numbers: Sequence[int]) -> dict[int, CollectionAttempt]:
     return {attempt.pk: attempt for attempt in rows.select_related("payment_method").order_by("pk")}
 
 
-def _is_news(attempt: CollectionAttempt, answer: Answer) -> bool:
+def _is_news(attempt: CollectionAttempt, answer: Answer | None) -> bool:
+    if answer is None:
+        # Whoever began it may still be on its way to the gateway.
+        began = attempt.started_at
+        return attempt.status in ASKED_ATTEMPTS and began is not None and began + UNDER_WAY <= timezone.now()
     done = answer.result is Result.DONE
     return attempt.status != AttemptStatus.COLLECTED and (done or attempt.status in ASKED_ATTEMPTS)
 
 
-def _take_over(attempt: CollectionAttempt, answer: Answer) -> None:
+def _take_over(attempt: CollectionAttempt, answer: Answer | None) -> None:
     """What the answer says, and what stands of the attempt by it."""
+    if answer is None:
+        attempt.status, attempt.error_code = AttemptStatus.NOT_MADE, ErrorCode.OK.number
+        attempt.message = "The gateway was not asked for it, and less is due by now."
+        attempt.settled_at = timezone.now()
+        return
     attempt.proc_status_code, attempt.proc_status_text = answer.status_code[:50], answer.status_text[:300]
     attempt.proc_payment_id, attempt.proc_auth_code = answer.reference[:100], answer.auth_code[:50]
     attempt.proc_cvv_response, attempt.proc_avs_response = answer.cvv_response[:10], answer.avs_response[:10]
@@ -158,23 +170,31 @@ def _act(attempt: CollectionAttempt, account_no: int, before: str) -> Act:
     )
 
 
-def _after_failure(attempt: CollectionAttempt, status: int, account_no: int, work: Collecting) -> None:
+def _after_failures(
+    failed: Sequence[tuple[CollectionAttempt, int]], locked: Mapping[int, BillingState], work: Collecting
+) -> None:
     """An invoice that could not be collected when it was issued is voided, or its account goes into dunning, or it stays
     due."""
     if work.client.void_on_collection_failure:
-        invoice = Invoice.objects.get(pk=attempt.invoice_id)
-        if invoice.status == InvoiceStatus.APPROVED:
-            _void(invoice, Voiding(VoidReason.COLLECTION_FAILED, attempt.message), work)
-    elif work.client.dunning_on_collection_failure and status in DUNNING_FROM:
-        Account.objects.filter(pk=account_no).update(status=AccountStatus.ACTIVE_DUNNING_1)
-        act = Act(
-            "account.dunning",
-            account_no,
-            attempt.invoice_id,
-            before={"status": status},
-            after={"status": AccountStatus.ACTIVE_DUNNING_1.value},
-        )
-        record_acts(work.client, work.caller, [act])
+        invoices = Invoice.objects.in_bulk([attempt.invoice_id for attempt, _ in failed])
+        for attempt, _ in failed:
+            invoice = invoices[attempt.invoice_id]
+            if invoice.status == InvoiceStatus.APPROVED:
+                _void(invoice, Voiding(VoidReason.COLLECTION_FAILED, attempt.message), work)
+    elif work.client.dunning_on_collection_failure:
+        _begin_dunning([one for one in failed if locked[one[1]].status in DUNNING_FROM], locked, work)
+
+
+def _begin_dunning(
+    failed: Sequence[tuple[CollectionAttempt, int]], locked: Mapping[int, BillingState], work: Collecting
+) -> None:
+    Account.objects.filter(pk__in=[account_no for _, account_no in failed]).update(status=AccountStatus.ACTIVE_DUNNING_1)
+    after = {"status": AccountStatus.ACTIVE_DUNNING_1.value}
+    acts = [
+        Act("account.dunning", account_no, attempt.invoice_id, before={"status": locked[account_no].status}, after=after)
+        for attempt, account_no in failed
+    ]
+    record_acts(work.client, work.caller, acts)
 
 
 def _void(invoice: Invoice, voiding: Voiding, work: Collecting) -> None:

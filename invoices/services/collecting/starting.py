@@ -13,7 +13,7 @@ from accounts.kinds import ELECTRONIC_METHODS, AccountStatus
 from accounts.models import Client, PaymentMethod
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO, rounded
-from invoices.kinds import ASKED_ATTEMPTS, AttemptStatus, InvoiceStatus
+from invoices.kinds import ASKED_ATTEMPTS, AttemptStatus, InvoiceKind, InvoiceStatus
 from invoices.models import CollectionAttempt, Invoice
 from invoices.plan.facts import BillingState
 from invoices.services.collecting.outcomes import Collected, CollectionResult, refused
@@ -48,11 +48,13 @@ class Collecting(NamedTuple):
 
 class Started(NamedTuple):
     """An attempt that the gateway is to be asked for, or may have been asked already (`unresolved`); or what came of an
-    invoice of which none is begun."""
+    invoice of which none is begun. `still_due` says whether all that an unresolved one is for is still due.
+    """
 
     wanted: Wanted
     attempt: CollectionAttempt | None = None
     unresolved: bool = False
+    still_due: bool = True
     settled: Collected | None = None
 
 
@@ -90,11 +92,23 @@ def _new_key(invoice_no: int, attempt_no: int) -> str:
     return f"invoice-{invoice_no}-{attempt_no}-{secrets.token_hex(8)}"
 
 
-BEGUN_FIELDS = ("status", "amount", "currency", "payment_method", "gateway", "token", "started_at")
+STARTED_FIELDS = (
+    "status",
+    "amount",
+    "currency",
+    "payment_method",
+    "gateway",
+    "token",
+    "started_at",
+    "error_code",
+    "message",
+    "settled_at",
+)
+"""What becomes of an attempt that was requested: it is begun, or given up."""
 
 
 class _Facts(NamedTuple):
-    """What the decisions stand on, read under the locks."""
+    """What the decisions stand on, read under the locks. `attempts` are the latest ones, of locked accounts only."""
 
     locked: Mapping[int, BillingState]
     charges: Mapping[int, Charge]
@@ -107,18 +121,18 @@ def start(wanted: Sequence[Wanted], work: Collecting) -> list[Started]:
     """Begins an attempt for each invoice that may be collected. Where an earlier one may have reached the gateway, none is
     begun: it is resolved first."""
     facts = _read(wanted, work)
+    requested = [one for one in facts.attempts.values() if one.status == AttemptStatus.REQUESTED]
     started = [_start_one(one, facts, work) for one in wanted]
-    begun = [one.attempt for one in started if one.attempt is not None and not one.unresolved]
-    new = [attempt for attempt in begun if attempt.pk is None]
-    CollectionAttempt.objects.bulk_update([attempt for attempt in begun if attempt.pk is not None], BEGUN_FIELDS)
-    CollectionAttempt.objects.bulk_create(new)
+    CollectionAttempt.objects.bulk_update(requested, STARTED_FIELDS)
+    begun = [one.attempt for one in started if one.attempt is not None]
+    CollectionAttempt.objects.bulk_create([attempt for attempt in begun if attempt.pk is None])
     return started
 
 
 def _start_one(one: Wanted, facts: _Facts, work: Collecting) -> Started:
-    latest = facts.attempts.get(one.invoice_no) if one.account_no in facts.locked else None
-    if latest is not None and latest.status in ASKED_ATTEMPTS:
-        return Started(one, latest, unresolved=True)
+    latest = facts.attempts.get(one.invoice_no)
+    if latest is not None and latest.status in ASKED_ATTEMPTS and latest.amount is not None:
+        return Started(one, latest, unresolved=True, still_due=facts.charges[one.invoice_no].due >= latest.amount)
     requested = latest if latest is not None and latest.status == AttemptStatus.REQUESTED else None
     skipped = _why_not(one, facts, work)
     if skipped is None:
@@ -134,12 +148,13 @@ def _read(wanted: Sequence[Wanted], work: Collecting) -> _Facts:
     locked = lock_states([one.account_no for one in wanted], skip_locked=len(wanted) > 1)
     apply_open_credits(list(locked), work.stamp)
     numbers = [one.invoice_no for one in wanted]
+    attempts = CollectionAttempt.objects.filter(invoice__in=numbers, invoice__account__in=locked).order_by("attempt_no")
     return _Facts(
         locked,
         charges_of(numbers),
         Invoice.objects.in_bulk(numbers),
         _methods(list(locked)),
-        {one.invoice_id: one for one in CollectionAttempt.objects.filter(invoice__in=numbers).order_by("attempt_no")},
+        {attempt.invoice_id: attempt for attempt in attempts},
     )
 
 
@@ -155,7 +170,8 @@ def _why_not(one: Wanted, facts: _Facts, work: Collecting) -> Collected | None:
     if state is None:
         return refused(one.account_no, one.invoice_no, BillingError(ErrorCode.IN_PROGRESS))
     if charge is None or invoice.status != InvoiceStatus.APPROVED:
-        error = BillingError(ErrorCode.NOT_ISSUED, f"invoice {invoice.pk} is {invoice.status}")
+        what = invoice.get_kind_display() if invoice.kind == InvoiceKind.CREDIT_MEMO else invoice.get_status_display()
+        error = BillingError(ErrorCode.NOT_ISSUED, f"document {invoice.pk}: {what}")
         return refused(one.account_no, one.invoice_no, error)
     if charge.due <= ZERO:
         return Collected(one.account_no, one.invoice_no, CollectionResult.NOTHING_DUE, "Nothing is due.")
@@ -204,4 +220,3 @@ def _give_up(requested: CollectionAttempt, skipped: Collected) -> None:
     requested.status = AttemptStatus.NOT_MADE
     requested.error_code, requested.message = skipped.error_code, skipped.message
     requested.settled_at = timezone.now()
-    requested.save(update_fields=["status", "error_code", "message", "settled_at"])

@@ -58,16 +58,6 @@ def check_reason(client: Client, type: ReasonType, why: Why) -> None:
         raise BillingError(ErrorCode.INVALID_REASON, f"{why.reason_code} is no reason of a {type.label}", field="reason_code")
 
 
-def reasons_of(client: Client, type: ReasonType) -> list[ReasonCode]:
-    """The reasons that may be given for an act of the client."""
-    rows = ReasonCode.objects.filter(Q(client=client) | Q(client=None), type=type).order_by("code", "client")
-    by_code: dict[int, ReasonCode] = {}
-    for row in rows:
-        if row.code not in by_code or row.client_id is not None:
-            by_code[row.code] = row
-    return [row for row in by_code.values() if row.is_active]
-
-
 def account_of_invoice(client: Client, invoice_no: int) -> int:
     account_no = Invoice.objects.filter(client=client, pk=invoice_no).values_list("account_id", flat=True).first()
     if account_no is None:

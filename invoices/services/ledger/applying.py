@@ -16,17 +16,15 @@ from invoices.services.ledger.entries import allocate
 from invoices.services.ledger.open_items import charges_of, open_charges
 
 
-def apply_credit(
-    account_no: int, credit: OpenItem, at: datetime, *, first: Sequence[int] = (), chosen: Mapping[int, Decimal] | None = None
-) -> None:
-    """Applies what is left of a credit to `chosen` invoices, each with its amount, then to all of the account's open invoices:
-    those named in `first` before the others, the oldest first."""
+def apply_credit(account_no: int, credit: OpenItem, at: datetime, *, chosen: Mapping[int, Decimal] | None = None) -> None:
+    """Applies what is left of a credit to `chosen` invoices, each with its amount, then to the account's open invoices, the
+    oldest first."""
     taken = _chosen(account_no, credit, chosen or {})
     allocate(taken, at)
     left = credit.open - sum((one.amount for one in taken), ZERO)
     if left <= ZERO:
         return
-    charges = sorted(open_charges([account_no]).get(account_no, []), key=lambda charge: charge.invoice_no not in first)
+    charges = open_charges([account_no]).get(account_no, [])
     allocate(oldest_first([credit._replace(open=left)], [charge.item for charge in charges]), at)
 
 

@@ -74,7 +74,7 @@ def _earlier(account_no: int, type: PaymentType, reference: str) -> Payment | No
 def _check_same(earlier: Payment, amount: Decimal) -> None:
     """To give a voided payment for the answer would say that money is there which is not."""
     detail = f"payment {earlier.pk} has this reference"
-    if LedgerEntry.objects.filter(voids=earlier.entry).exists():
+    if earlier.entry.is_voided:
         raise BillingError(ErrorCode.ALREADY_VOIDED, detail, field="reference")
     if earlier.entry.amount != -amount:
         raise BillingError(ErrorCode.RECORD_ID_USED, detail, field="reference")

@@ -11,6 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.callers import Caller
@@ -109,7 +110,13 @@ def settle_refund(
     except Exception as error:
         logger.error("gateway %s gave no answer on refund %s: %s", refund.payment.gateway, refund.pk, type(error).__name__)
         return refund
-    return record_refund(refund.pk, answer, client=client, caller=caller, today=today)
+    try:
+        return record_refund(refund.pk, answer, client=client, caller=caller, today=today)
+    except BillingError as error:
+        if error.code is not ErrorCode.IN_PROGRESS:
+            raise
+        # Another holds the account. The gateway has answered, so this is no refusal: it is asked again what came of it.
+        return refund
 
 
 def record_refund(refund_no: int, answer: Answer, *, client: Client, caller: Caller, today: date) -> Refund:
@@ -134,6 +141,11 @@ def record_refund(refund_no: int, answer: Answer, *, client: Client, caller: Cal
         return refund
 
 
+def asked_refunds(client: Client) -> QuerySet[Refund]:
+    """Refunds of which the gateway has not said what came of them."""
+    return Refund.objects.filter(payment__account__client=client, status=RefundStatus.ASKED).order_by("pk")
+
+
 def left_to_refund(payment: Payment) -> Decimal:
     """What was paid, less the refunds that stand: never more than this goes back."""
     refunds = LedgerEntry.objects.filter(refund__payment=payment, voided_by=None)
@@ -145,7 +157,7 @@ def _refundable(transaction_id: int) -> Payment:
     if payment is None:
         detail = f"transaction {transaction_id} is no payment"
         raise BillingError(ErrorCode.TRANSACTION_NOT_FOUND, detail, field="transaction_id")
-    if LedgerEntry.objects.filter(voids=payment.entry).exists():
+    if payment.entry.is_voided:
         raise BillingError(ErrorCode.ALREADY_VOIDED, f"payment {transaction_id}", field="transaction_id")
     return payment
 

@@ -83,7 +83,7 @@ def _check_voidable(entry: LedgerEntry, voiding: Voiding) -> None:
         raise BillingError(ErrorCode.NOT_BY_ITSELF, field="transaction_id")
     if entry.kind == EntryKind.VOID:
         raise BillingError(ErrorCode.VOIDING_TRANSACTION, field="transaction_id")
-    if LedgerEntry.objects.filter(voids=entry).exists():
+    if entry.is_voided:
         raise BillingError(ErrorCode.ALREADY_VOIDED, field="transaction_id")
     by_gateway = entry.kind == EntryKind.ELECTRONIC_PAYMENT and voiding.reason not in TAKEN_BACK_BY_OTHERS
     if by_gateway or entry.kind == EntryKind.ELECTRONIC_REFUND:

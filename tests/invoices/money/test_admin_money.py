@@ -162,9 +162,11 @@ def test_common_reasons_are_changed_by_superusers_only(acme, browser, client):
     assert common.name == "Other"
     add(browser, ReasonCode, client=acme.pk, type="refund", code=77, name="Own", is_active="on")
     staff = get_user_model().objects.create_user("carol", is_staff=True)
-    staff.user_permissions.set(Permission.objects.filter(codename__in=["view_reasoncode", "change_reasoncode"]))
+    staff.user_permissions.set(Permission.objects.filter(codename__endswith="_reasoncode"))
     client.force_login(staff)
     assert client.post(change_url(common), {"name": "Mine"}).status_code == 403
+    common_one = {"client": "", "type": "refund", "code": 78, "name": "For all", "is_active": "on"}
+    assert refused(client, ReasonCode, "client", **common_one) == ["This field is required."]
 
 
 def test_who_has_not_the_right_sees_no_button_and_does_nothing(acme, client, process):

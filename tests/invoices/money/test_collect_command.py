@@ -1,6 +1,7 @@
 """manage.py collect: goes on with what was interrupted, collects what is due, and says what came of it."""
 
 from datetime import UTC, datetime
+from decimal import Decimal as D
 from io import StringIO
 
 import pytest
@@ -8,11 +9,12 @@ import time_machine
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from invoices.gateways.sandbox import APPROVED, OUTCOMES
-from invoices.models import CollectionAttempt
+from invoices.gateways.sandbox import APPROVED, OUTCOMES, GatewayTimeout, SandboxGateway
+from invoices.models import CollectionAttempt, Payment
+from invoices.services.ledger.refunds import refund_payment
 from tests.factories import an_account
 from tests.invoices.billing import JAN_10, bill
-from tests.invoices.money.paying import billed, books, due
+from tests.invoices.money.paying import WHY, billed, books, due
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -71,3 +73,19 @@ def test_resuming_asks_about_what_was_interrupted_and_begins_nothing(acme, proce
 def test_a_client_that_does_not_exist_is_refused(db):
     with pytest.raises(CommandError, match="no client 77"):
         call_command("collect", 77)
+
+
+def test_a_refund_that_the_gateway_is_silent_about_fails_the_command_until_it_answers(acme, process, monkeypatch):
+    _, invoice = billed(acme, process)
+    collect(acme)
+
+    def no_answer(gateway, request):
+        raise GatewayTimeout
+
+    with monkeypatch.context() as silent:
+        silent.setattr(SandboxGateway, "refund", no_answer)
+        refund_payment(
+            client=acme, transaction_id=Payment.objects.get().pk, caller=process, today=JAN_10, why=WHY, amount=D(12)
+        )
+        assert collect(acme, "--resume")[1].startswith("The gateway has not said what came of some")
+    assert (collect(acme, "--resume")[1], books("refunds"), due(invoice)) == (None, [12], 12)

@@ -1,18 +1,27 @@
 """Collecting through the sandbox: every outcome, once and never twice, and what the client's settings make of a failure."""
 
+from datetime import timedelta
 from decimal import Decimal as D
 
 import pytest
+import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import PaymentMethod
 from invoices.gateways.sandbox import APPROVED, OUTCOMES
-from invoices.kinds import EntryKind
+from invoices.kinds import AttemptStatus, EntryKind
 from invoices.models import CollectionAttempt, Payment
+from invoices.plan.facts import BillingRequest
 from invoices.services.balances import account_balance
 from invoices.services.collecting.collecting import collect_invoices, resume_collecting
 from invoices.services.collecting.outcomes import CollectionResult
+from invoices.services.generating import generate_invoices
+from invoices.services.ledger.payments import record_external_payment
+from tests.factories import an_account
 from tests.invoices.billing import JAN_10, JAN_31
-from tests.invoices.money.paying import billed, books, due, ledger, unapplied
+from tests.invoices.money.paying import billed, books, due, ledger, paying, unapplied
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -87,3 +96,46 @@ def test_a_time_out_before_the_charge_stays_unknown_until_the_gateway_answers(ac
     monkeypatch.setitem(OUTCOMES, "timeout_before", APPROVED)
     assert [one.result for one in resume_collecting(client=acme, caller=process, today=JAN_31)] == [CollectionResult.COLLECTED]
     assert (books(), due(invoice), CollectionAttempt.objects.count()) == ([D(30)], 0, 1)
+
+
+def test_what_was_paid_otherwise_while_the_gateway_was_silent_is_not_charged_any_more(acme, process, monkeypatch):
+    account, invoice = billed(acme, process, "sandbox_timeout_before")
+    noon = timezone.now()
+    collect(acme, process, invoice)
+    record_external_payment(client=acme, account_no=account.pk, caller=process, today=JAN_10, amount=D("20.00"), type="check")
+    monkeypatch.setitem(OUTCOMES, "timeout_before", APPROVED)
+    # The process that began it may still be on its way: until it cannot be, nothing is decided.
+    (young,) = resume_collecting(client=acme, caller=process, today=JAN_10)
+    assert (young.result, books()) == (CollectionResult.UNKNOWN, [])
+    with time_machine.travel(noon + timedelta(hours=2), tick=False):
+        (old,) = resume_collecting(client=acme, caller=process, today=JAN_10)
+    assert (old.result, old.error_code, books()) == (CollectionResult.NOTHING_DUE, 0, [])
+    assert "less is due by now" in old.message
+    assert CollectionAttempt.objects.get().status == AttemptStatus.NOT_MADE
+    (rest,) = collect(acme, process, invoice)
+    assert (rest.result, rest.amount, books(), due(invoice)) == (CollectionResult.COLLECTED, D("10.00"), [D("10.00")], 0)
+
+
+def test_requests_that_lead_to_nothing_take_the_same_number_of_queries_for_one_and_for_many(acme, process):
+    acme.collect_on_approval = True
+    acme.save()
+    counts = []
+    for count in (1, 1, 8):  # the first makes the number series
+        accounts = [an_account(acme).pk for _ in range(count)]
+        with CaptureQueriesContext(connection) as captured:
+            outcomes = generate_invoices(client=acme, account_nos=accounts, request=BillingRequest(JAN_10), caller=process)
+        assert [one.collection.error_code for one in outcomes] == [7025] * count
+        counts.append(len(captured))
+    assert counts[1] == counts[2]
+
+
+def test_declines_that_begin_dunning_take_the_same_number_of_queries_for_one_and_for_many(acme, process):
+    acme.collect_on_approval = acme.dunning_on_collection_failure = True
+    acme.save()
+    counts = []
+    for count in (1, 1, 8):  # the first makes the number series
+        accounts = [paying(acme, "sandbox_declined").pk for _ in range(count)]
+        with CaptureQueriesContext(connection) as captured:
+            generate_invoices(client=acme, account_nos=accounts, request=BillingRequest(JAN_10), caller=process)
+        counts.append(len(captured))
+    assert counts[1] == counts[2]

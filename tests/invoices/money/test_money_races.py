@@ -1,15 +1,18 @@
 """Callers at the same moment, in real threads on PostgreSQL: no debt is charged twice, and nothing is given back twice."""
 
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal as D
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
 from accounts.callers import Caller
 from accounts.models import PaymentMethod
+from accounts.services import lock_account
 from billing_site.errors import BillingError
 from invoices.audit import run_audits
+from invoices.gateways.sandbox import SandboxGateway
 from invoices.models import Invoice, LedgerEntry, Payment, ReasonCode, Refund
 from invoices.services.collecting.collecting import collect_invoices, resume_collecting
 from invoices.services.credit_memos import Asked, create_credit_memo
@@ -143,3 +146,35 @@ def test_an_invoice_is_voided_once_or_collected_but_its_money_is_never_lost(clie
     paid = sum(-amount for amount in LedgerEntry.objects.filter(kind="electronic_payment").values_list("amount", flat=True))
     assert sum(books()) == paid
     no_findings()
+
+
+def test_a_refund_that_is_made_while_another_holds_the_account_is_not_said_to_be_refused(client, by, monkeypatch):
+    """Its account is held from when the gateway is asked until long after: it stays asked for, and is resolved later."""
+    invoice = an_invoice(client)
+    collect_invoices(invoice_nos=[invoice.pk], **by)
+    monkeypatch.setattr("invoices.services.account_acts.LOCK_WAIT_SECONDS", 1)
+    asked, done = threading.Event(), threading.Event()
+    real = SandboxGateway.refund
+
+    def refund(gateway, request):
+        threading.Thread(target=hold, args=(invoice.account_id, asked, done)).start()
+        asked.wait(10)
+        return real(gateway, request)
+
+    monkeypatch.setattr(SandboxGateway, "refund", refund)
+    made = refund_payment(transaction_id=Payment.objects.get().pk, amount=D(20), why=Why(1), **by)
+    done.set()
+    assert (made.status, books("refunds")) == ("asked", [D(20)])
+    resume_collecting(**by)
+    assert (Refund.objects.get().status, books("refunds")) == ("done", [D(20)])
+    no_findings()
+
+
+def hold(account_no, asked, done):
+    try:
+        with transaction.atomic():
+            lock_account(account_no)
+            asked.set()
+            done.wait(10)
+    finally:
+        connections.close_all()

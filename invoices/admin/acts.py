@@ -1,0 +1,97 @@
+"""Acts on money in the admin: adding one is doing it, by the service. Nothing is changed or deleted: it is voided."""
+
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminDecimalFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+)
+
+from accounts.admin.rows import (
+    MasterDataAdmin,
+    never,
+)
+from accounts.callers import Caller
+from accounts.clock import today
+from accounts.models import Client
+from invoices.admin.ledger import EntryColumns, LedgerEntryAdmin, flat
+from invoices.kinds import (
+    EntryKind,
+    ReasonType,
+)
+from invoices.models import (
+    ReasonCode,
+)
+from invoices.services.ledger.acts import Why
+from invoices.services.ledger.history import with_voids
+from invoices.services.rights import CORRECT_PERMISSION
+
+
+def amount_field(*, required: bool = True, help_text: Any = "") -> forms.DecimalField:
+    widget = UnfoldAdminDecimalFieldWidget
+    return forms.DecimalField(max_digits=15, decimal_places=4, required=required, widget=widget, help_text=help_text)
+
+
+def comments_field(*, required: bool = False) -> forms.CharField:
+    return forms.CharField(max_length=1000, required=required, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
+
+
+def reason_field(type: ReasonType) -> forms.TypedChoiceField:
+    """All reasons of a type, the common ones and those of clients: which of them the account's client has, the service says."""
+
+    def choices() -> list[tuple[int, str]]:
+        rows = ReasonCode.objects.filter(type=type, is_active=True).order_by("code", "client")
+        return list({row.code: (row.code, str(row)) for row in rows}.values())
+
+    return forms.TypedChoiceField(choices=choices, coerce=int, widget=UnfoldAdminSelectWidget, label=_("reason"))
+
+
+def why(given: dict[str, Any]) -> Why:
+    return Why(given["reason"], given.get("comments", ""))
+
+
+def by(request: HttpRequest, client: Client) -> dict[str, Any]:
+    return {"client": client, "caller": Caller(staff=request.user), "today": today(client)}
+
+
+class ActAdmin(MasterDataAdmin):
+    """Adding one is doing it, for those with the right; it is shown as it is, and never changed or deleted."""
+
+    has_change_permission = never
+    has_delete_permission = never
+    right = CORRECT_PERMISSION
+    add_form: type[forms.ModelForm]
+    shown: tuple[Any, ...] = ()
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(self.right)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        if obj is None:
+            kwargs["form"] = self.add_form
+        return super().get_form(request, obj, change=change, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.shown if obj is not None else list(self.add_form.base_fields)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return flat(self.shown) if obj is not None else ()
+
+
+class EntryAdmin(EntryColumns, ActAdmin):  # type: ignore[misc]
+    """Entries of one kind."""
+
+    kind: EntryKind
+    list_display = ["named", "account", "date", "invoice_link", "amount_in_currency"]
+    list_filter = ["entry_date", "account__client"]
+    search_fields = ["id__exact", "account__client_acct_id", "account__id__exact"]
+    shown = LedgerEntryAdmin.fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return with_voids(super().get_queryset(request)).filter(kind=self.kind)

@@ -1,0 +1,164 @@
+"""What corrects a debt, in the admin: write-offs, disputes, credit memos and voids."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+)
+
+from accounts.admin.rows import (
+    MasterDataForm,
+    page_link,
+)
+from invoices.admin.acts import ActAdmin, EntryAdmin, amount_field, by, comments_field, reason_field, why
+from invoices.admin.amounts import amount
+from invoices.kinds import (
+    CHARGE_KINDS,
+    EntryKind,
+    InvoiceKind,
+    ReasonType,
+    VoidReason,
+)
+from invoices.models import (
+    CreditMemo,
+    Dispute,
+    Invoice,
+    TransactionVoid,
+    WriteOff,
+)
+from invoices.services.credit_memos import Asked, create_credit_memo
+from invoices.services.ledger.voids import void_transaction
+from invoices.services.ledger.write_offs import write_off
+from invoices.services.voiding import void_invoice
+
+
+class WriteOffForm(MasterDataForm):
+    amount = amount_field(required=False, help_text=_("Empty: all that is due."))
+    reason = reason_field(ReasonType.WRITE_OFF)
+    comments = comments_field()
+    named: ClassVar = {"invoice_no": "invoice", "reason_code": "reason"}
+
+    class Meta:
+        model = WriteOff
+        fields = ["invoice", "amount", "reason", "comments"]
+
+
+class DisputeForm(WriteOffForm):
+    reason = reason_field(ReasonType.DISPUTE)
+
+    class Meta:
+        model = Dispute
+        fields = WriteOffForm.Meta.fields
+
+
+@admin.register(WriteOff)
+class WriteOffAdmin(EntryAdmin):
+    add_form: type[forms.ModelForm] = WriteOffForm
+    autocomplete_fields = ["invoice"]
+    kind = EntryKind.WRITE_OFF
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        given = form.cleaned_data
+        obj.pk = write_off(
+            invoice_no=obj.invoice_id,
+            amount=given["amount"],
+            why=why(given),
+            kind=self.kind,
+            **by(request, obj.invoice.client),
+        ).pk
+
+
+@admin.register(Dispute)
+class DisputeAdmin(WriteOffAdmin):
+    """Voiding it makes the amount due again."""
+
+    add_form = DisputeForm
+    kind = EntryKind.DISPUTE
+
+
+class VoidForm(MasterDataForm):
+    reason = forms.TypedChoiceField(choices=VoidReason.choices, coerce=int, widget=UnfoldAdminSelectWidget)
+    comments = comments_field()
+    named: ClassVar = {"transaction_id": "voids", "invoice_no": "voids", "reason_code": "reason"}
+
+    class Meta:
+        model = TransactionVoid
+        fields = ["voids", "reason", "comments"]
+
+
+@admin.register(TransactionVoid)
+class TransactionVoidAdmin(EntryAdmin):
+    """A void of an invoice or credit memo voids the document, with all that it held."""
+
+    kind = EntryKind.VOID
+    add_form = VoidForm
+    autocomplete_fields = ["voids"]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        given, entry = form.cleaned_data, obj.voids
+        who, reason = by(request, entry.account.client), {"reason_code": given["reason"], "comments": given["comments"]}
+        if entry.kind in CHARGE_KINDS:
+            obj.pk = void_invoice(invoice_no=entry.invoice_id, **reason, **who).void_transaction_id
+        else:
+            obj.pk = void_transaction(transaction_id=entry.pk, **reason, **who).pk
+
+
+class CreditMemoForm(MasterDataForm):
+    line_no = forms.IntegerField(
+        required=False, widget=UnfoldAdminIntegerFieldWidget, help_text=_("One line of it. Empty: the whole invoice.")
+    )
+    amount = amount_field(
+        required=False,
+        help_text=_("Before the tax that is added to it, which goes back in proportion. Empty: all that is left."),
+    )
+    reason = reason_field(ReasonType.CREDIT_MEMO)
+    comments = comments_field(required=True)
+    named: ClassVar = {"invoice_no": "corrects", "reason_code": "reason", "lines": "line_no"}
+
+    class Meta:
+        model = CreditMemo
+        fields = ["corrects", "line_no", "amount", "reason", "comments"]
+
+
+@admin.register(CreditMemo)
+class CreditMemoAdmin(ActAdmin):
+    add_form = CreditMemoForm
+    autocomplete_fields = ["corrects"]
+    list_display = ["document_number", "account", "corrects", "invoice_date", "status", "total_in_currency"]
+    list_filter = ["status", "client", "invoice_date"]
+    list_select_related = ["account", "corrects"]
+    search_fields = ["document_number", "id__exact", "corrects__document_number", "account__client_acct_id"]
+    shown = (
+        ("document_number", "status"),
+        ("account", "corrects"),
+        ("invoice_date", "total_in_currency"),
+        ("reason_code", "comments"),
+        "document",
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).filter(kind=InvoiceKind.CREDIT_MEMO)
+
+    @admin.display(description=_("total"), ordering="total_amount")
+    def total_in_currency(self, memo: CreditMemo) -> SafeString:
+        return amount(memo.total_amount, memo.currency)
+
+    @admin.display(description=_("the document"))
+    def document(self, memo: CreditMemo) -> SafeString:
+        return page_link(Invoice.objects.get(pk=memo.pk), _("Lines and taxes"))
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        given = form.cleaned_data
+        line_no, asked = given["line_no"], Asked(amount=given["amount"])
+        if line_no is not None:
+            asked = Asked(lines={line_no: given["amount"]})
+        obj.pk = create_credit_memo(
+            invoice_no=obj.corrects_id, why=why(given), asked=asked, **by(request, obj.corrects.client)
+        ).pk

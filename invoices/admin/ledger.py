@@ -1,0 +1,159 @@
+"""The ledger in the admin: every transaction with the balance after it, and what stands on its other side."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin.figures import day, figures
+from accounts.admin.rows import (
+    ReadOnlyAdmin,
+    add_link,
+    asked_once,
+    page_link,
+)
+from invoices.admin.amounts import amount
+from invoices.kinds import (
+    CHARGE_KINDS,
+    FREE_KINDS,
+    PAYMENT_KINDS,
+    EntryKind,
+    VoidReason,
+)
+from invoices.models import (
+    LedgerEntry,
+    ReasonCode,
+    Refund,
+    TransactionVoid,
+)
+from invoices.services.ledger.history import description, with_voids
+from invoices.services.ledger.open_items import left_of_credit
+
+
+class EntryColumns:
+    """An entry of the ledger, and what stands on its other side."""
+
+    def entry(self, row: Any) -> LedgerEntry:
+        return row if isinstance(row, LedgerEntry) else row.entry
+
+    @admin.display(description=_("transaction"))
+    def named(self, row: Any) -> str:
+        return description(self.entry(row))
+
+    @admin.display(description=_("amount"), ordering="amount")
+    def amount_in_currency(self, row: Any) -> SafeString:
+        entry = self.entry(row)
+        return amount(entry.amount, entry.account.currency)
+
+    @admin.display(description=_("balance after"))
+    def balance_in_currency(self, row: Any) -> SafeString:
+        entry = self.entry(row)
+        return amount(entry.balance_after, entry.account.currency)
+
+    @admin.display(description=_("invoice"))
+    def invoice_link(self, row: Any) -> SafeString:
+        invoice = self.entry(row).invoice
+        return page_link(invoice) if invoice is not None else SafeString("-")
+
+    @admin.display(description=_("date"), ordering="entry_date")
+    def date(self, row: Any) -> str:
+        return day(self.entry(row).entry_date)
+
+    @admin.display(description=_("reason"))
+    @asked_once
+    def reason(self, row: Any) -> str:
+        """In the words of the list, or Aria's for a void."""
+        entry = self.entry(row)
+        if entry.reason_code is None:
+            return "-"
+        if entry.kind == EntryKind.VOID:
+            return f"{entry.reason_code} {VoidReason(entry.reason_code).label}"
+        rows = ReasonCode.objects.filter(
+            Q(client=entry.account.client_id) | Q(client=None), code=entry.reason_code, type__in=_reason_types(entry)
+        )
+        found = rows.order_by("client").first()
+        return str(found or entry.reason_code)
+
+    @admin.display(description=_("comments"))
+    def comment(self, row: Any) -> str:
+        return self.entry(row).comments or "-"
+
+    @admin.display(description=_("by"))
+    def who(self, row: Any) -> str:
+        return self.entry(row).created_by
+
+    @admin.display(description=_("applied"))
+    @asked_once
+    def applied(self, row: Any) -> SafeString:
+        """What a credit pays, or what pays a debit, added up by the other side."""
+        entry = self.entry(row)
+        side, other = ("taken_by", "debit") if entry.amount < 0 else ("paid_by", "credit")
+        sums: dict[LedgerEntry, Decimal] = {}
+        parts = getattr(entry, side).select_related(f"{other}__invoice", f"{other}__voids").order_by("pk")
+        for part in parts:
+            against = getattr(part, other)
+            sums[against] = sums.get(against, Decimal(0)) + part.amount
+        currency = entry.account.currency
+        rows = [(page_link(against, description(against)), amount(sum_, currency)) for against, sum_ in sums.items() if sum_]
+        return figures([_("Transaction"), _("Amount")], rows)
+
+    @admin.display(description=_("voided by"))
+    def voided(self, row: Any) -> SafeString:
+        void = LedgerEntry.objects.filter(voids=self.entry(row)).first()
+        return page_link(void, description(void)) if void else SafeString("-")
+
+    @admin.display(description=_("what can be done"))
+    @asked_once
+    def acts(self, row: Any) -> SafeString:
+        entry = self.entry(row)
+        if entry.kind in CHARGE_KINDS or entry.kind == EntryKind.VOID or entry.is_voided:
+            return SafeString("-")
+        links = [add_link(TransactionVoid, _("Void it"), voids=entry.pk)]
+        if entry.kind in PAYMENT_KINDS:
+            links.insert(0, add_link(Refund, _("Refund it"), payment=entry.pk))
+        return format_html_join(SafeString(" &middot; "), "{}", ((link,) for link in links))
+
+    @admin.display(description=_("left of it"))
+    @asked_once
+    def left(self, row: Any) -> SafeString:
+        entry = self.entry(row)
+        return amount(left_of_credit(entry.pk), entry.account.currency) if entry.kind in FREE_KINDS else SafeString("-")
+
+
+def _reason_types(entry: LedgerEntry) -> list[str]:
+    return ["refund" if entry.kind in (EntryKind.REFUND, EntryKind.ELECTRONIC_REFUND) else entry.kind]
+
+
+def flat(fields: Iterable[Any]) -> list[str]:
+    """The names of fields of which some stand on one line."""
+    return [name for field in fields for name in (field if isinstance(field, tuple) else (field,))]
+
+
+STANDING = ("applied", "voided", "acts")
+TRAIL = (("who", "created_at"),)
+
+
+@admin.register(LedgerEntry)
+class LedgerEntryAdmin(EntryColumns, ReadOnlyAdmin):  # type: ignore[misc]
+    list_display = ["named", "account", "date", "amount_in_currency", "balance_in_currency", "invoice_link"]
+    list_filter = ["kind", "entry_date", "account__client"]
+    search_fields = ["id__exact", "account__client_acct_id", "account__id__exact", "invoice__document_number"]
+    ordering = ["-id"]
+    fields = (
+        ("account", "named"),
+        ("date", "invoice_link"),
+        ("amount_in_currency", "balance_in_currency"),
+        ("reason", "comment"),
+        *STANDING,
+        *TRAIL,
+    )
+    readonly_fields = flat(fields)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LedgerEntry]:
+        return with_voids(super().get_queryset(request))

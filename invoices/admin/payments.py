@@ -1,0 +1,173 @@
+"""Payments, refunds and cash credits in the admin."""
+
+from functools import partial
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.db import transaction
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminSingleDateWidget,
+    UnfoldAdminTextInputWidget,
+)
+
+from accounts.admin.rows import (
+    MasterDataForm,
+    page_link,
+)
+from invoices.admin.acts import ActAdmin, EntryAdmin, amount_field, by, comments_field, reason_field, why
+from invoices.admin.ledger import STANDING, EntryColumns
+from invoices.kinds import (
+    EntryKind,
+    PaymentType,
+    ReasonType,
+    RefundStatus,
+)
+from invoices.models import (
+    CashCredit,
+    Payment,
+    Refund,
+)
+from invoices.services.ledger.payments import add_cash_credit, record_external_payment
+from invoices.services.ledger.refunds import ask_refund, make_refund
+from invoices.services.rights import COLLECT_PERMISSION
+
+REFUND_COLOURS = {
+    RefundStatus.ASKED.value: "warning",
+    RefundStatus.DONE.value: "success",
+    RefundStatus.FAILED.value: "danger",
+}
+
+
+class PaymentForm(MasterDataForm):
+    type = forms.ChoiceField(choices=PaymentType.choices, initial=PaymentType.CHECK, widget=UnfoldAdminSelectWidget)
+    amount = amount_field()
+    received_on = forms.DateField(required=False, widget=UnfoldAdminSingleDateWidget, help_text=_("Empty: today."))
+    reference = forms.CharField(
+        max_length=100,
+        required=False,
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("Of the cheque or transfer: the same one is recorded once."),
+    )
+    invoice = forms.IntegerField(
+        required=False,
+        widget=UnfoldAdminIntegerFieldWidget,
+        help_text=_("The number of an invoice that it is for. Empty: the oldest open ones."),
+    )
+    comments = comments_field()
+    named: ClassVar = {"acct_no": "account", "invoices": "invoice"}
+
+    class Meta:
+        model = Payment
+        fields = ["account", "type", "amount", "received_on", "reference", "invoice", "comments"]
+
+
+@admin.register(Payment)
+class PaymentAdmin(EntryColumns, ActAdmin):  # type: ignore[misc]
+    right = COLLECT_PERMISSION
+    add_form = PaymentForm
+    autocomplete_fields = ["account"]
+    list_display = ["named", "account", "date", "type", "reference", "amount_in_currency"]
+    list_filter = ["type", "gateway", "account__client"]
+    list_select_related = ["account", "entry__account", "entry__voids"]
+    search_fields = ["entry__id__exact", "reference", "gateway_payment_id", "account__client_acct_id"]
+    shown = (
+        ("account", "named"),
+        ("amount_in_currency", "left"),
+        ("date", "type"),
+        ("reference", "comment"),
+        ("gateway", "gateway_payment_id"),
+        *STANDING,
+        "who",
+    )
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        given = form.cleaned_data
+        chosen = {given["invoice"]: given["amount"]} if given["invoice"] else None
+        obj.entry = record_external_payment(
+            account_no=obj.account_id,
+            amount=given["amount"],
+            type=PaymentType(given["type"]),
+            received_on=given["received_on"],
+            reference=given["reference"],
+            comments=given["comments"],
+            invoices=chosen,
+            **by(request, obj.account.client),
+        ).entry
+
+
+class RefundForm(MasterDataForm):
+    amount = amount_field(required=False, help_text=_("Empty: all that was not refunded."))
+    reason = reason_field(ReasonType.REFUND)
+    comments = comments_field()
+    named: ClassVar = {"transaction_id": "payment", "reason_code": "reason"}
+
+    class Meta:
+        model = Refund
+        fields = ["payment", "amount", "reason", "comments"]
+
+
+@admin.register(Refund)
+class RefundAdmin(EntryColumns, ActAdmin):  # type: ignore[misc]
+    """The gateway is asked after the page's transaction is committed."""
+
+    add_form = RefundForm
+    autocomplete_fields = ["payment"]
+    list_display = ["named", "account", "payment", "date", "status_label", "amount_in_currency"]
+    list_filter = ["status", "payment__account__client"]
+    list_select_related = ["entry__account", "entry__voids", "payment"]
+    search_fields = ["entry__id__exact", "gateway_refund_id", "payment__account__client_acct_id"]
+    shown = (
+        ("account", "payment"),
+        ("amount_in_currency", "status"),
+        ("reason", "comment"),
+        ("gateway_refund_id", "proc_status_code"),
+        "proc_status_text",
+        ("asked_at", "settled_at"),
+        *STANDING,
+        "who",
+    )
+
+    @admin.display(description=_("account"))
+    def account(self, refund: Refund) -> SafeString:
+        return page_link(refund.entry.account)
+
+    @display(description=_("status"), ordering="status", label=REFUND_COLOURS)  # type: ignore[arg-type]
+    def status_label(self, refund: Refund) -> tuple[str, str]:
+        return refund.status, refund.get_status_display()
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        given, who = form.cleaned_data, by(request, obj.payment.account.client)
+        refund = ask_refund(transaction_id=obj.payment_id, amount=given["amount"], why=why(given), **who)
+        obj.entry = refund.entry
+        transaction.on_commit(partial(make_refund, refund, **who))
+
+
+class CashCreditForm(MasterDataForm):
+    amount = amount_field()
+    reason = reason_field(ReasonType.CASH_CREDIT)
+    comments = comments_field()
+    named: ClassVar = {"acct_no": "account", "reason_code": "reason"}
+
+    class Meta:
+        model = CashCredit
+        fields = ["account", "amount", "reason", "comments"]
+
+
+@admin.register(CashCredit)
+class CashCreditAdmin(EntryAdmin):
+    kind = EntryKind.CASH_CREDIT
+    add_form = CashCreditForm
+    autocomplete_fields = ["account"]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        given = form.cleaned_data
+        obj.pk = add_cash_credit(
+            account_no=obj.account_id, amount=given["amount"], why=why(given), **by(request, obj.account.client)
+        ).pk
