@@ -1,4 +1,4 @@
-"""Credit memos: exactly the negative of what they credit, never more of it than there is, and what then becomes of money.
+"""Credit memos: exactly the negative of what they credit, line by line and tax by tax.
 
 The amounts are worked out by hand; where one is rounded, a comment says how.
 """
@@ -9,76 +9,21 @@ import pytest
 
 from accounts.models import Event, Service
 from invoices.fingerprints import fingerprint
-from invoices.kinds import EntryKind, InvoiceStatus, VoidReason
-from invoices.models import Invoice, NumberSeries, TaxDetail
-from invoices.services.balances import account_balance
-from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.credit_memos import Asked, create_credit_memo, preview_credit_memo
+from invoices.models import NumberSeries
+from invoices.services.credit_memos import Asked, preview_credit_memo
 from invoices.services.ledger.acts import Why
-from invoices.services.ledger.refunds import refund_payment
-from invoices.services.ledger.write_offs import write_off
-from invoices.services.pending import approve_invoices, discard_invoices
+from invoices.services.pending import approve_invoices
 from invoices.services.rows import stored_contents
-from invoices.services.voiding import void_invoice
 from tests.factories import PlanFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
-from tests.invoices.billing import FEB_10, JAN_10, JAN_31, MAR_10, USAGE, bill
-from tests.invoices.money.paying import WHY, billed, due, ledger, unapplied
-from tests.invoices.money.test_payments import key_with, pay, refused_as, rows, staff_with
+from tests.invoices.billing import FEB_10, JAN_10, JAN_31, USAGE, bill
+from tests.invoices.money.memos import credited, exactly_undone, memo_of, taxes, totals
+from tests.invoices.money.paying import billed, due
+from tests.invoices.money.test_payments import refused_as, rows
 from tests.invoices.test_coupons import a_coupon, redeem
 from tests.invoices.test_one_time_charges import order
 from tests.invoices.test_service_credits import credit
 
 pytestmark = pytest.mark.usefixtures("audited")
-
-
-def memo_of(invoice, caller, lines=None, amount=None, *, why=WHY, today=JAN_31):
-    asked = Asked(
-        {number: None if part is None else D(part) for number, part in (lines or {}).items()},
-        None if amount is None else D(amount),
-    )
-    return create_credit_memo(client=invoice.client, invoice_no=invoice.pk, caller=caller, today=today, why=why, asked=asked)
-
-
-def void(document, caller, today=JAN_31):
-    reason = VoidReason.ERRONEOUS_ENTRY.value
-    return void_invoice(client=document.client, invoice_no=document.pk, caller=caller, today=today, reason_code=reason)
-
-
-def totals(document):
-    return document.net_amount, document.tax_amount, document.total_amount
-
-
-def credited(memo):
-    """Of each line: what it credits, and how much."""
-    return list(memo.lines.values_list("source_line_no", "amount"))
-
-
-def taxes(*documents):
-    """What is taxed and what tax is taken, by tax and taxed line of the first document, together."""
-    sums = {}
-    for document in documents:
-        source = dict(document.lines.values_list("line_no", "source_line_no"))
-        for tax in TaxDetail.objects.filter(invoice=document):
-            names = tuple(source[no] or no for no in (tax.tax_line_no, tax.taxed_line_no))
-            taxable, amount = sums.get(names, (D(0), D(0)))
-            sums[names] = (taxable + tax.taxable_amount, amount + tax.amount)
-    return sums
-
-
-def exactly_undone(invoice, *memos):
-    """Nothing is left of an invoice: of its totals, of what each charge was worth after coupons and credits, of each tax."""
-    assert [sum(amounts) for amounts in zip(totals(invoice), *(totals(memo) for memo in memos), strict=True)] == [0, 0, 0]
-    assert all(left == (0, 0) for left in taxes(invoice, *memos).values())
-    by_line = {line.line_no: line.amount for line in invoice.lines.all()}
-    for detail in invoice.credit_details.all():
-        by_line[detail.credited_line_no] -= detail.amount
-        by_line[detail.credit_line_no] += detail.amount
-    for memo in memos:
-        assert memo.lines.exclude(source_line_no=None).count() == memo.lines.count()
-        assert sum(line.amount for line in memo.lines.all()) == memo.total_amount
-        for number, amount in credited(memo):
-            by_line[number] += amount
-    assert set(by_line.values()) == {0}
 
 
 # All of an invoice.
@@ -346,183 +291,3 @@ def test_a_coupon_leaves_less_of_a_line_to_be_credited(acme, process):
     # Ten percent of 39.99 is 4.00: 3.00 off the phone, 1.00 off the tv.
     assert refused_as(memo_of, invoice, process, {1: "27.01"}) == (90021, "lines")
     assert credited(memo_of(invoice, process, {1: "27.00"}))[0] == (1, D(-27))
-
-
-# What is refused.
-
-
-@pytest.mark.parametrize(
-    ("lines", "amount", "refusal"),
-    [
-        ({1: "30.01"}, None, (90021, "lines")),
-        ({1: "30.00", 2: "10.00"}, None, (90021, "lines")),
-        ({3: None}, None, (1016, "lines")),
-        ({4: "1.00"}, None, (1016, "lines")),
-        ({99: None}, None, (1016, "lines")),
-        ({0: "1.00"}, None, (1016, "lines")),
-        ({1: "1.00"}, "1.00", (1016, "amount")),
-        (None, "39.98", (90021, "amount")),
-        ({1: "0"}, None, (1016, "lines")),
-        ({1: "-1.00"}, None, (1016, "lines")),
-        ({1: "0.001"}, None, (1016, "lines")),
-        (None, "0", (1016, "amount")),
-        (None, "-1", (1016, "amount")),
-        (None, "0.005", (1016, "amount")),
-    ],
-)
-def test_what_cannot_be_credited_is_refused_and_nothing_written(acme, process, lines, amount, refusal):
-    """Lines 1 and 2 charge 30.00 and 9.98, line 3 is a coupon of 0.01, line 4 the tax."""
-    account = an_account(acme, a_plan(acme, {"phone": "30.00", "tv": "9.98"}))
-    TaxRateFactory(client=acme)
-    coupon = a_coupon(acme, percent=None, amount=D("0.01"), currency="usd")
-    coupon.services.add(Service.objects.get(client=acme, client_service_id="tv"))
-    redeem(account)
-    invoice = bill(account, process, JAN_10)
-    assert [line.line_type for line in invoice.lines.all()] == [1, 1, 4, 2]
-    before = rows()
-    assert refused_as(memo_of, invoice, process, lines, amount) == refusal
-    assert rows() == before
-
-
-def test_nothing_more_is_credited_once_nothing_is_left(acme, process):
-    TaxRateFactory(client=acme)
-    _account, invoice = billed(acme, process)
-    memo_of(invoice, process)
-    before = rows()
-    assert refused_as(memo_of, invoice, process) == (90021, "invoice_no")
-    assert refused_as(memo_of, invoice, process, None, "0.01") == (90021, "amount")
-    assert refused_as(memo_of, invoice, process, {1: "0.01"}) == (90021, "lines")
-    assert refused_as(memo_of, invoice, process, {1: None})[1] == "lines"
-    assert rows() == before
-
-
-@pytest.mark.parametrize("comments", ["", "   ", "\n"])
-def test_a_memo_without_comments_is_refused(acme, process, comments):
-    _account, invoice = billed(acme, process)
-    before = rows()
-    assert refused_as(memo_of, invoice, process, why=Why(1, comments)) == (29007, "comments")
-    assert rows() == before
-
-
-def test_a_pending_or_discarded_invoice_is_not_credited(umbra, process):
-    _account, pending = billed(umbra, process)
-    assert refused_as(memo_of, pending, process) == (90017, "invoice_no")
-    discard_invoices(client=umbra, invoice_nos=[pending.pk], caller=process)
-    assert refused_as(memo_of, pending, process) == (90017, "invoice_no")
-    assert Invoice.objects.count() == 1
-
-
-def test_a_voided_invoice_is_not_credited(acme, process):
-    _account, invoice = billed(acme, process)
-    void(invoice, process)
-    assert refused_as(memo_of, invoice, process) == (90017, "invoice_no")
-
-
-def test_a_memo_is_not_credited_itself(acme, process):
-    _account, invoice = billed(acme, process)
-    memo = memo_of(invoice, process)
-    assert refused_as(memo_of, memo, process) == (90017, "invoice_no")
-
-
-def test_an_invoice_of_another_client_is_unknown(acme, umbra, process):
-    _account, invoice = billed(umbra, process)
-    given = {"client": acme, "invoice_no": invoice.pk}
-    why = {"caller": process, "today": JAN_31, "why": WHY}
-    assert refused_as(create_credit_memo, **given, **why) == (3004, "invoice_no")
-    assert refused_as(preview_credit_memo, **given, asked=Asked()) == (3004, "invoice_no")
-
-
-def test_an_invoice_that_is_being_collected_is_not_credited(acme, process):
-    _account, invoice = billed(acme, process, "sandbox_timeout_before")
-    collect_invoices(client=acme, invoice_nos=[invoice.pk], caller=process, today=JAN_31)
-    assert refused_as(memo_of, invoice, process) == (90018, "invoice_no")
-
-
-def test_who_may_not_correct_credits_nothing_and_leaves_an_event_only(acme, process):
-    _account, invoice = billed(acme, process)
-    before, events = rows(), Event.objects.count()
-    for caller in (staff_with("collect_money", "approve_invoice"), key_with(acme, may_collect=True, may_approve=True)):
-        assert refused_as(memo_of, invoice, caller) == (90026, None)
-    assert (rows(), Event.objects.count()) == (before, events + 2)
-    assert memo_of(invoice, key_with(acme, may_correct=True)).total_amount == D(-30)
-
-
-# What becomes of the money.
-
-
-def test_what_a_memo_leaves_of_an_unpaid_invoice_is_due(acme, process):
-    account, invoice = billed(acme, process)
-    memo_of(invoice, process, {1: "12.00"})
-    assert (due(invoice), account_balance(account)) == (D(18), D(18))
-    assert ledger(account)[1:] == [(EntryKind.CREDIT_MEMO, D(-12), D(18))]
-
-
-def test_payments_that_a_memo_leaves_no_room_for_go_to_the_oldest_open_invoice(acme, process):
-    account, january = billed(acme, process)
-    february, march = bill(account, process, FEB_10), bill(account, process, MAR_10)
-    pay(account, process, "30.00", invoices={march: "30.00"}, today=MAR_10)
-    memo_of(march, process, {1: "20.00"}, today=MAR_10)
-    assert [due(one) for one in (january, february, march)] == [D(10), D(30), 0]
-    assert (unapplied(account), account_balance(account)) == (0, D(40))
-
-
-def test_payments_that_nothing_takes_stay_unapplied(acme, process):
-    account, invoice = billed(acme, process)
-    pay(account, process, "30.00")
-    memo_of(invoice, process)
-    assert (due(invoice), unapplied(account), account_balance(account)) == (0, D(30), D(-30))
-    assert due(bill(account, process, FEB_10)) == 0
-
-
-def test_only_as_much_of_a_payment_is_freed_as_the_memo_needs(acme, process):
-    account, invoice = billed(acme, process)
-    pay(account, process, "25.00")
-    memo_of(invoice, process, {1: "12.00"})
-    assert (due(invoice), unapplied(account)) == (0, D(7))
-
-
-def test_after_a_write_off_only_the_rest_can_be_credited(acme, process):
-    TaxRateFactory(client=acme)
-    account, invoice = billed(acme, process)
-    write_off(client=acme, invoice_no=invoice.pk, caller=process, today=JAN_31, why=WHY, amount=D("11.00"))
-    before = rows()
-    assert refused_as(memo_of, invoice, process) == (90021, "amount")
-    assert refused_as(memo_of, invoice, process, {1: "20.01"}) == (90021, "amount")
-    assert rows() == before
-    memo = memo_of(invoice, process, {1: "20.00"})
-    assert (memo.total_amount, due(invoice), account_balance(account)) == (D(-22), 0, 0)
-    assert refused_as(memo_of, invoice, process, {1: "0.10"}) == (90021, "amount")
-
-
-def test_a_voided_memo_makes_its_amount_due_again_and_can_be_made_again(acme, process):
-    account, invoice = billed(acme, process)
-    pay(account, process, "30.00")
-    memo = memo_of(invoice, process)
-    assert unapplied(account) == D(30)
-    void(memo, process)
-    memo.refresh_from_db()
-    assert (memo.status, memo.document_number, memo.void_reason_code) == (InvoiceStatus.VOIDED, "CM-000001", 8)
-    assert (due(invoice), unapplied(account), account_balance(account)) == (0, 0, 0)
-    again = memo_of(invoice, process)
-    assert (again.document_number, again.total_amount) == ("CM-000002", D(-30))
-    assert (due(invoice), unapplied(account)) == (0, D(30))
-
-
-def test_a_memo_whose_freed_payment_has_gone_elsewhere_leaves_its_invoice_due_when_it_is_voided(acme, process):
-    account, january = billed(acme, process)
-    pay(account, process, "30.00")
-    memo = memo_of(january, process)
-    february = bill(account, process, FEB_10)
-    assert (due(february), unapplied(account)) == (0, 0)
-    void(memo, process, FEB_10)
-    assert (due(january), due(february), account_balance(account)) == (D(30), 0, D(30))
-
-
-def test_a_memo_of_an_invoice_whose_money_was_given_back_takes_no_payment_from_it(acme, process):
-    """The invoice is due again after the refund; the memo pays it, and nobody owes anything."""
-    account, invoice = billed(acme, process)
-    payment = pay(account, process, "30.00")
-    refund_payment(client=acme, transaction_id=payment.pk, caller=process, today=JAN_31, why=WHY)
-    assert due(invoice) == D(30)
-    memo_of(invoice, process)
-    assert (due(invoice), unapplied(account), account_balance(account)) == (0, 0, 0)

@@ -14,15 +14,13 @@ from invoices.models import Invoice
 from invoices.plan.memo import LineToCredit, TaxOfLine, plan_memo, spread
 from invoices.services.credit_memos import lines_to_credit
 from tests.invoices.billing import JAN_10, bill
+from tests.invoices.money.memos import exactly_undone, memo_of, void
 from tests.invoices.money.paying import due
 from tests.invoices.money.test_credit_memos import (
     each_line_rounded,
-    exactly_undone,
-    memo_of,
     net_and_gross,
     two_contained_taxes,
     two_taxes,
-    void,
     with_coupons_and_credits,
 )
 

@@ -1,0 +1,60 @@
+"""Credit memos in tests: making and voiding them, and what documents come to together."""
+
+from decimal import Decimal as D
+
+from invoices.kinds import VoidReason
+from invoices.models import TaxDetail
+from invoices.services.credit_memos import Asked, create_credit_memo
+from invoices.services.voiding import void_invoice
+from tests.invoices.billing import JAN_31
+from tests.invoices.money.paying import WHY
+
+
+def memo_of(invoice, caller, lines=None, amount=None, *, why=WHY, today=JAN_31):
+    asked = Asked(
+        {number: None if part is None else D(part) for number, part in (lines or {}).items()},
+        None if amount is None else D(amount),
+    )
+    return create_credit_memo(client=invoice.client, invoice_no=invoice.pk, caller=caller, today=today, why=why, asked=asked)
+
+
+def void(document, caller, today=JAN_31):
+    reason = VoidReason.ERRONEOUS_ENTRY.value
+    return void_invoice(client=document.client, invoice_no=document.pk, caller=caller, today=today, reason_code=reason)
+
+
+def totals(document):
+    return document.net_amount, document.tax_amount, document.total_amount
+
+
+def credited(memo):
+    """Of each line: what it credits, and how much."""
+    return list(memo.lines.values_list("source_line_no", "amount"))
+
+
+def taxes(*documents):
+    """What is taxed and what tax is taken, by tax and taxed line of the first document, together."""
+    sums = {}
+    for document in documents:
+        source = dict(document.lines.values_list("line_no", "source_line_no"))
+        for tax in TaxDetail.objects.filter(invoice=document):
+            names = tuple(source[no] or no for no in (tax.tax_line_no, tax.taxed_line_no))
+            taxable, amount = sums.get(names, (D(0), D(0)))
+            sums[names] = (taxable + tax.taxable_amount, amount + tax.amount)
+    return sums
+
+
+def exactly_undone(invoice, *memos):
+    """Nothing is left of an invoice: of its totals, of what each charge was worth after coupons and credits, of each tax."""
+    assert [sum(amounts) for amounts in zip(totals(invoice), *(totals(memo) for memo in memos), strict=True)] == [0, 0, 0]
+    assert all(left == (0, 0) for left in taxes(invoice, *memos).values())
+    by_line = {line.line_no: line.amount for line in invoice.lines.all()}
+    for detail in invoice.credit_details.all():
+        by_line[detail.credited_line_no] -= detail.amount
+        by_line[detail.credit_line_no] += detail.amount
+    for memo in memos:
+        assert memo.lines.exclude(source_line_no=None).count() == memo.lines.count()
+        assert sum(line.amount for line in memo.lines.all()) == memo.total_amount
+        for number, amount in credited(memo):
+            by_line[number] += amount
+    assert set(by_line.values()) == {0}
