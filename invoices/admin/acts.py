@@ -5,7 +5,6 @@ from typing import Any
 from django import forms
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminSelectWidget,
@@ -31,6 +30,9 @@ from invoices.services.ledger.acts import Why
 from invoices.services.ledger.history import with_voids
 from invoices.services.rights import CORRECT_PERMISSION
 
+# A reason that stands there already is one that nobody has thought about.
+TO_BE_CHOSEN = ("", "---------")
+
 
 def amount_field(*, required: bool = True, help_text: Any = "") -> forms.DecimalField:
     widget = UnfoldAdminDecimalFieldWidget
@@ -44,11 +46,11 @@ def comments_field(*, required: bool = False) -> forms.CharField:
 def reason_field(type: ReasonType) -> forms.TypedChoiceField:
     """All reasons of a type, the common ones and those of clients: which of them the account's client has, the service says."""
 
-    def choices() -> list[tuple[int, str]]:
+    def choices() -> list[tuple[Any, Any]]:
         rows = ReasonCode.objects.filter(type=type, is_active=True).order_by("code", "client")
-        return list({row.code: (row.code, str(row)) for row in rows}.values())
+        return [TO_BE_CHOSEN, *{row.code: (row.code, str(row)) for row in rows}.values()]
 
-    return forms.TypedChoiceField(choices=choices, coerce=int, widget=UnfoldAdminSelectWidget, label=_("reason"))
+    return forms.TypedChoiceField(choices=choices, coerce=int, widget=UnfoldAdminSelectWidget)
 
 
 def why(given: dict[str, Any]) -> Why:

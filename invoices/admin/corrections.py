@@ -17,7 +17,7 @@ from accounts.admin.rows import (
     MasterDataForm,
     page_link,
 )
-from invoices.admin.acts import ActAdmin, EntryAdmin, amount_field, by, comments_field, reason_field, why
+from invoices.admin.acts import TO_BE_CHOSEN, ActAdmin, EntryAdmin, amount_field, by, comments_field, reason_field, why
 from invoices.admin.amounts import amount
 from invoices.kinds import (
     CHARGE_KINDS,
@@ -84,7 +84,7 @@ class DisputeAdmin(WriteOffAdmin):
 
 
 class VoidForm(MasterDataForm):
-    reason = forms.TypedChoiceField(choices=VoidReason.choices, coerce=int, widget=UnfoldAdminSelectWidget)
+    reason = forms.TypedChoiceField(choices=[TO_BE_CHOSEN, *VoidReason.choices], coerce=int, widget=UnfoldAdminSelectWidget)
     comments = comments_field()
     named: ClassVar = {"transaction_id": "voids", "invoice_no": "voids", "reason_code": "reason"}
 

@@ -104,6 +104,7 @@ def test_a_memo_is_issued_and_an_invoice_is_voided_from_its_page(acme, browser, 
     page = browser.get(change_url(invoice)).content.decode()
     assert "20.00" in page and memo.document_number in page
     charge = LedgerEntry.objects.get(invoice=invoice)
+    assert refused(browser, TransactionVoid, "reason", voids=charge.pk, reason="") == ["This field is required."]
     assert "credit memos" in refused(browser, TransactionVoid, "voids", voids=charge.pk, reason="5")[0]
     add(browser, TransactionVoid, voids=LedgerEntry.objects.get(invoice=memo.pk).pk, reason="8")
     add(browser, TransactionVoid, voids=charge.pk, reason="5")
