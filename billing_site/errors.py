@@ -16,6 +16,7 @@ class ErrorCode(Enum):
     UNEXPECTED = (1001, "unexpected error", 500)
     NO_DATA = (1002, "no data found", 404)
     AUTHENTICATION = (1004, "authentication error", 401)
+    NO_LINE_ITEMS = (1008, "no line items provided", 400)
     ACCOUNT_NOT_FOUND = (1009, "account does not exist", 404)
     MISSING_PARAMETER = (1010, "Missing required parameter: {field}", 400)
     INVALID_FORMAT = (1012, "invalid input format", 400)
@@ -102,6 +103,24 @@ class ErrorCode(Enum):
     COLLECTION_NOT_PERMITTED = (90025, "The caller may not collect invoices or record payments", 403)
     CORRECTION_NOT_PERMITTED = (90026, "The caller may not void, credit, write off, dispute or refund", 403)
     REFUND_REFUSED = (90027, "The gateway refused the refund", 402)
+
+    REBILL_NOT_PERMITTED = (90028, "The caller may not rebill invoices", 403)
+    LINE_TERMS = (90029, "The rate, units and amount of a line do not go together", 400)
+    REBILL_OF_PENDING = (90030, "A pending invoice is not rebilled: nothing of it was issued", 409)
+    REBILL_OF_DISCARDED = (90031, "A discarded invoice is not rebilled: nothing of it was issued", 409)
+    REBILL_OF_VOIDED = (90032, "A voided invoice is not rebilled", 409)
+    ALREADY_REBILLED = (90033, "The invoice has been rebilled", 409)
+    REBILL_WAITING = (90034, "A rebill of the invoice waits for approval", 409)
+    REBILL_OF_MEMO = (90035, "A credit memo is not rebilled", 409)
+    REBILL_REFUNDED = (90036, "Money that had paid the invoice was refunded", 409)
+    REBILL_CREDITED = (90037, "A credit memo of the invoice stands", 409)
+    REBILL_WRITTEN_OFF = (90038, "A write-off of the invoice stands", 409)
+    REBILL_DISPUTED = (90039, "The invoice is disputed", 409)
+    NOTHING_TO_REBILL = (90040, "The invoice has no line that charges anything", 409)
+    PART_OF_REBILL = (90041, "The document is part of a rebill", 409)
+    NOTHING_TO_DO = (90042, "There is nothing that it could be done to", 409)
+    NO_STATEMENT_ADDRESS = (90043, "No contact of the account has an e-mail address for statements", 409)
+    STATEMENT_NOT_SENT = (90044, "The statement could not be sent", 502)
 
     def __init__(self, number: int, message: str, http_status: int) -> None:
         self.number = number

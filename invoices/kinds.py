@@ -8,10 +8,14 @@ class InvoiceKind(TextChoices):
     RECURRING = "recurring", _("Recurring")
     ADVANCE = "advance", _("Advance")
     CREDIT_MEMO = "credit_memo", _("Credit memo")
+    REBILL = "rebill", _("Rebill")
 
 
 CYCLE_KINDS = (InvoiceKind.RECURRING, InvoiceKind.ADVANCE)
 """The documents that bill a cycle and move their account's dates."""
+
+CORRECTING_KINDS = (InvoiceKind.CREDIT_MEMO, InvoiceKind.REBILL)
+"""The documents that name another one which they credit or replace."""
 
 
 class InvoiceStatus(TextChoices):
@@ -54,6 +58,7 @@ CREDIT_TYPES = (LineType.SERVICE_CREDIT, LineType.COUPON)
 class SeriesKind(TextChoices):
     INVOICE = "invoice", _("Invoices")
     CREDIT_MEMO = "credit_memo", _("Credit memos")
+    REBILL = "rebill", _("Rebills")
 
 
 NOTHING_BILLED = "account.nothing_to_bill"
@@ -148,6 +153,25 @@ class ReasonType(TextChoices):
     WRITE_OFF = "write_off", _("Write-off")
     DISPUTE = "dispute", _("Dispute")
     REFUND = "refund", _("Refund")
+    REBILL = "rebill", _("Rebill")
+
+
+class StatementStatus(TextChoices):
+    """What stands of the e-mail that brings a document to a contact."""
+
+    REQUESTED = "requested", _("Requested")
+    SENDING = "sending", _("Being sent")
+    SENT = "sent", _("Sent")
+    FAILED = "failed", _("Failed")
+
+
+class TaxedAt(TextChoices):
+    """The address of a line that decides on a tax: most are owed where a supply goes to, some where it comes from."""
+
+    SHIP_TO = "ship_to", _("Where it is supplied to")
+    SHIP_FROM = "ship_from", _("Where it is supplied from")
+    BILL_TO = "bill_to", _("Where it is billed to")
+    BILL_FROM = "bill_from", _("Where it is billed from")
 
 
 class VoidReason(IntegerChoices):

@@ -97,6 +97,23 @@ class Client(Address):
         default=False,
         help_text=_("What is due on an invoice is collected when it is issued (Auto-Collect On Pending Invoice Approval)."),
     )
+    collect_on_rebill = models.BooleanField(
+        default=False, help_text=_("What is due on a rebill is collected when it is issued (Autocollect on Rebill).")
+    )
+    rebill_approval_required = models.BooleanField(
+        default=False, help_text=_("Every rebill waits for approval. Until then it changes nothing.")
+    )
+    original_due_date_on_rebill = models.BooleanField(
+        default=True,
+        help_text=_("A rebill is due when its original was (Use Original Invoice Due Date for Rebill), else by its own terms."),
+    )
+    carry_unlisted_lines = models.BooleanField(
+        default=False,
+        help_text=_("Lines that a rebill does not name are carried onto it. Else, as in Aria, they are credited and left out."),
+    )
+    statement_on_issue = models.BooleanField(
+        default=False, help_text=_("The statement is sent by e-mail when an invoice is issued.")
+    )
     void_on_collection_failure = models.BooleanField(
         default=False, help_text=_("An invoice that cannot be collected when it is issued is voided.")
     )
@@ -143,6 +160,7 @@ class ApiKey(models.Model):
     secret_hash = models.CharField(max_length=64, editable=False)
     may_approve = models.BooleanField(default=False, help_text=_("This key may approve, discard and regenerate invoices."))
     may_collect = models.BooleanField(default=False, help_text=_("This key may collect invoices and record payments."))
+    may_rebill = models.BooleanField(default=False, help_text=_("This key may rebill issued invoices."))
     may_correct = models.BooleanField(default=False, help_text=_("This key may void, credit, write off, dispute and refund."))
     created_at = models.DateTimeField(auto_now_add=True)
     revoked_at = models.DateTimeField(null=True, blank=True)

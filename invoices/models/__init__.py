@@ -15,6 +15,7 @@ from invoices.models.documents import (
 from invoices.models.ledger import Allocation, LedgerEntry, Payment, Refund
 from invoices.models.reasons import ReasonCode
 from invoices.models.runs import BillingRun, RunOutcome
+from invoices.models.statements import Statement
 from invoices.models.taxes import TaxRate
 from invoices.models.waiting import OneTimeCharge, Usage
 
@@ -42,6 +43,7 @@ __all__ = [
     "Refund",
     "RunOutcome",
     "ServiceCredit",
+    "Statement",
     "Surcharge",
     "TaxDetail",
     "TaxRate",

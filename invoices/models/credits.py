@@ -190,6 +190,7 @@ class CreditUse(models.Model):
     credit = models.ForeignKey(ServiceCredit, on_delete=models.PROTECT, related_name="uses")
     line_no = models.PositiveIntegerField()
     amount = AmountField()
+    is_given_back = models.BooleanField(default=False, help_text=_("The invoice was rebilled, so it counts no more."))
 
     class Meta:
         ordering = ["invoice", "line_no"]

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Client, Contact, PlanInstance, Service, ServiceLocation
 from invoices.kinds import (
+    CORRECTING_KINDS,
     CYCLE_KINDS,
     ISSUED_STATUSES,
     LIVE_STATUSES,
@@ -35,6 +36,7 @@ class NumberSeries(models.Model):
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="number_series")
     kind = models.CharField(max_length=20, choices=SeriesKind)
     prefix = models.CharField(max_length=20, blank=True, help_text=_("Stands before the number on documents: INV-."))
+    suffix = models.CharField(max_length=20, blank=True, help_text=_("Stands behind the number on documents: -R."))
     last_number = models.PositiveBigIntegerField(default=0, editable=False)
 
     class Meta:
@@ -54,7 +56,38 @@ class Invoice(models.Model):
     kind = models.CharField(max_length=20, choices=InvoiceKind)
     status = models.CharField(max_length=20, choices=InvoiceStatus)
     corrects = models.ForeignKey(
-        "self", on_delete=models.PROTECT, null=True, related_name="corrected_by", help_text=_("What a credit memo credits.")
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="corrected_by",
+        help_text=_("What a credit memo credits, or a rebill replaces."),
+    )
+    chain_root = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="chain",
+        db_index=False,
+        help_text=_("The first invoice of the chain of corrections that this document is part of. Empty on that one."),
+    )
+    memo = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="issued_with",
+        db_index=False,
+        help_text=_("Of a rebill: the credit memo that was issued with it."),
+    )
+    collect_when_issued = models.BooleanField(
+        null=True, help_text=_("Whether what is due is collected at issue. Empty: the client's setting.")
+    )
+    statement_contact = models.ForeignKey(
+        Contact,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="+",
+        db_index=False,
+        help_text=_("Who gets the statement. Empty: as the client's setting says."),
     )
     reason_code = models.PositiveSmallIntegerField(null=True, help_text=_("Why it corrects another document."))
     comments = models.TextField(blank=True, max_length=3000)
@@ -86,7 +119,10 @@ class Invoice(models.Model):
 
     class Meta:
         ordering = ["-id"]
-        permissions = [("approve_invoice", "Can approve, discard and regenerate pending invoices")]
+        permissions = [
+            ("approve_invoice", "Can approve, discard and regenerate pending invoices"),
+            ("rebill_invoice", "Can rebill issued invoices"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 fields=["account"],
@@ -112,13 +148,28 @@ class Invoice(models.Model):
                 name="a_reason_when_voided",
             ),
             models.CheckConstraint(
-                condition=~Q(kind=InvoiceKind.CREDIT_MEMO) | Q(corrects__isnull=False),
-                name="credit_memos_correct",
+                condition=~Q(kind__in=CORRECTING_KINDS) | Q(corrects__isnull=False),
+                name="correcting_documents_correct",
+            ),
+            models.UniqueConstraint(
+                fields=["corrects"],
+                condition=Q(status__in=LIVE_STATUSES, kind=InvoiceKind.REBILL),
+                name="one_live_rebill_per_original",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED, memo__isnull=False)
+                | (~Q(kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED) & Q(memo__isnull=True)),
+                name="issued_rebills_have_a_memo",
+            ),
+            models.UniqueConstraint(fields=["memo"], condition=Q(memo__isnull=False), name="one_rebill_per_memo"),
+            models.CheckConstraint(
+                condition=~Q(kind=InvoiceKind.REBILL, status=InvoiceStatus.VOIDED), name="rebills_are_not_voided"
             ),
         ]
         indexes = [
             # The approval queue: a client's pending invoices, oldest first.
             models.Index(fields=["client", "id"], condition=Q(status=InvoiceStatus.PENDING), name="pending_of_client"),
+            models.Index(fields=["chain_root"], condition=Q(chain_root__isnull=False), name="documents_of_chain"),
         ]
 
     def __str__(self) -> str:
@@ -157,7 +208,8 @@ class InvoiceLine(models.Model):
     explanation = models.CharField(max_length=200, blank=True, help_text=_("What the columns do not say."))
     order_no = models.PositiveBigIntegerField(null=True, help_text=_("The one-time charge that this line bills."))
     coupon_code = models.CharField(max_length=50, blank=True)
-    source_line_no = models.PositiveIntegerField(null=True, help_text=_("The line that it credits, on the corrected document."))
+    source_line_no = models.PositiveIntegerField(null=True, help_text=_("The line of the corrected document."))
+    comments = models.CharField(max_length=200, blank=True, help_text=_("Why a rebill changes the line."))
     proration_factor = models.DecimalField(max_digits=12, decimal_places=10, default=1)
     proration_text = models.CharField(max_length=100, blank=True)
     period_total_days = models.PositiveIntegerField(null=True, help_text=_("Of the full period that the line's days are of."))

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Client
 from accounts.validators import validate_country
+from invoices.kinds import TaxedAt
 
 
 class TaxRate(models.Model):
@@ -21,6 +22,12 @@ class TaxRate(models.Model):
     region = models.CharField(max_length=50, blank=True, help_text=_("State or province. Empty: the whole country."))
     category = models.CharField(max_length=50, default="standard", help_text=_("The services' tax category it applies to."))
     percent = models.DecimalField(max_digits=9, decimal_places=6, validators=[MinValueValidator(0), MaxValueValidator(100)])
+    taxed_at = models.CharField(
+        max_length=10,
+        choices=TaxedAt,
+        default=TaxedAt.SHIP_TO,
+        help_text=_("Which of a line's four addresses must lie in its country and region."),
+    )
     valid_from = models.DateField()
     valid_to = models.DateField(null=True, blank=True, help_text=_("Last day. Empty: still valid."))
 

@@ -1,0 +1,37 @@
+"""Statements: what was sent of a document, to whom, and what came of it."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Contact
+from invoices.kinds import StatementStatus
+from invoices.models.documents import Invoice
+
+
+class Statement(models.Model):
+    """An e-mail that brings a document to a contact. It is written down in the transaction that issues the document, and sent
+    after it: what fails can be sent again."""
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="statements")
+    contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    email = models.EmailField(blank=True, help_text=_("The contact's address when it was sent."))
+    status = models.CharField(max_length=10, choices=StatementStatus)
+    error_code = models.IntegerField(default=0)
+    message = models.CharField(max_length=300, blank=True, help_text=_("Why it could not be sent."))
+    requested_by = models.CharField(max_length=60)
+    requested_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            # What was not sent yet, to go on where a process has died.
+            models.Index(
+                fields=["id"],
+                condition=models.Q(status__in=[StatementStatus.REQUESTED, StatementStatus.SENDING]),
+                name="statements_to_send",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.invoice_id} to {self.email or self.get_status_display()}"
