@@ -118,7 +118,7 @@ class ErrorCode(Enum):
     REBILL_DISPUTED = (90039, "The invoice is disputed", 409)
     NOTHING_TO_REBILL = (90040, "The invoice has no line that charges anything", 409)
     PART_OF_REBILL = (90041, "The document is part of a rebill", 409)
-    NOTHING_TO_DO = (90042, "There is nothing that it could be done to", 409)
+    TAX_LINE = (90042, "A tax line cannot be changed: taxes are counted again", 400)
     NO_STATEMENT_ADDRESS = (90043, "No contact of the account has an e-mail address for statements", 409)
     STATEMENT_NOT_SENT = (90044, "The statement could not be sent", 502)
 

@@ -6,6 +6,8 @@ from accounts.callers import Caller
 from accounts.kinds import FourEyes
 from accounts.models import Client
 from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import InvoiceKind
+from invoices.models import Invoice
 
 
 def four_eyes_apply(client: Client, total_amount: Decimal) -> bool:
@@ -13,6 +15,15 @@ def four_eyes_apply(client: Client, total_amount: Decimal) -> bool:
     if client.four_eyes == FourEyes.ABOVE_AMOUNT:
         return total_amount > client.four_eyes_amount
     return client.four_eyes == FourEyes.ANOTHER_PERSON
+
+
+def stake_of(invoice: Invoice) -> Decimal:
+    """The amount that four eyes look at: a document's total; of a rebill the larger of what it credits and what it charges.
+
+    Ours: so a rebill that credits much and charges little waits as well."""
+    if invoice.kind == InvoiceKind.REBILL and invoice.corrects is not None:
+        return max(invoice.total_amount, invoice.corrects.total_amount)
+    return invoice.total_amount
 
 
 def check_four_eyes(client: Client, total_amount: Decimal, generated_by: str, caller: Caller) -> None:
@@ -27,3 +38,8 @@ def must_wait(client: Client, *, account_requires: bool, forced: bool, total_amo
     None of them overrides another: force_pending=false does not lift the client's or the account's setting.
     """
     return client.invoice_approval_required or account_requires or forced or four_eyes_apply(client, total_amount)
+
+
+def rebill_must_wait(client: Client, stake: Decimal) -> bool:
+    """Whether a rebill waits for approval: the client's setting for rebills, or four eyes, ask for it."""
+    return client.rebill_approval_required or four_eyes_apply(client, stake)

@@ -1,67 +1,64 @@
-"""Approving pending invoices whose accounts are locked: the stored lines are issued, never newly computed ones."""
+"""Approving pending documents whose accounts are locked: the stored lines are issued, never newly computed ones."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import date
-from typing import Any
 
-from django.utils import timezone
-
-from accounts.callers import Caller
-from accounts.models import Client, PlanInstance
+from accounts.models import PlanInstance
 from accounts.periods import InstanceDates, next_bill_date
 from accounts.services import DATE_COLUMNS, instances_with_dates
-from accounts.storage import update_rows
-from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
-from invoices.fingerprints import TERM_FIELDS, Content, fingerprint, moved_parts
-from invoices.kinds import InvoiceStatus, SeriesKind
+from invoices.fingerprints import Content, moved_parts
+from invoices.kinds import CYCLE_KINDS, InvoiceKind, SeriesKind
 from invoices.models import Invoice
 from invoices.plan import billed_to_after
+from invoices.plan.actions import why_not_issued_now
 from invoices.plan.facts import BillingState
-from invoices.services.approval_rules import check_four_eyes
+from invoices.services.actions import document_facts
+from invoices.services.approval_rules import check_four_eyes, stake_of
 from invoices.services.collecting.starting import charge_and_request
-from invoices.services.discarding import Remarks
+from invoices.services.issuing import Issuing, collects, issue_pending
+from invoices.services.issuing_rebills import issue_rebills
 from invoices.services.ledger.charging import Issued
-from invoices.services.ledger.entries import Stamp, standings
-from invoices.services.numbers import take_numbers
+from invoices.services.ledger.entries import standings
 from invoices.services.outcomes import Outcome
 from invoices.services.recording import AccountDates, move_dates
-from invoices.services.rows import issue, stored_contents
-
-ISSUE_FIELDS = ("invoice_date", "due_date", "series", "number", "document_number")
+from invoices.services.rows import stored_contents
 
 
 def approve_locked(
-    invoices: Sequence[Invoice],
-    states: Mapping[int, BillingState],
-    *,
-    client: Client,
-    caller: Caller,
-    today: date,
-    seen: Mapping[int, str],
-    remarks: Remarks,
-    collect: bool,
+    invoices: Sequence[Invoice], states: Mapping[int, BillingState], *, issuing: Issuing, seen: Mapping[int, str]
 ) -> list[Outcome]:
     """Approves what may be approved, in the order given, and says why the rest may not. The accounts owe them from now on."""
     contents = stored_contents([invoice.pk for invoice in invoices])
+    blocked = _blocked_rebills(invoices)
     approved, refused = [], []
     for invoice in invoices:
         try:
-            check_four_eyes(client, invoice.total_amount, invoice.generated_by, caller)
+            check_four_eyes(issuing.client, stake_of(invoice), invoice.generated_by, issuing.caller)
             _check_seen(invoice.pk, seen.get(invoice.pk), contents[invoice.pk])
+            if invoice.pk in blocked:
+                raise blocked[invoice.pk]
             approved.append(invoice)
         except BillingError as error:
             refused.append(Outcome(invoice.account_id, invoice.pk, error=error))
-    _move_dates(approved, states, contents)
-    charge_and_request(
-        [Issued(invoice.account_id, invoice.pk, invoice.total_amount, invoice.currency) for invoice in approved],
-        Stamp(today, timezone.now(), caller.identity),
-        standings([invoice.account_id for invoice in approved]),
-        collect=collect,
-    )
-    _issue(approved, contents, client=client, caller=caller, today=today, remarks=remarks)
+    issue_locked(approved, states, contents, issuing)
     return [*(Outcome(invoice.account_id, invoice.pk) for invoice in approved), *refused]
+
+
+def issue_locked(
+    invoices: Sequence[Invoice], states: Mapping[int, BillingState], contents: Mapping[int, Content], issuing: Issuing
+) -> None:
+    """Issues pending documents that may be issued: numbers, dates and fingerprints are given, and the accounts owe them."""
+    cycles = [invoice for invoice in invoices if invoice.kind in CYCLE_KINDS]
+    _move_dates(cycles, states, contents)
+    charge_and_request(
+        [Issued(invoice.account_id, invoice.pk, invoice.total_amount, invoice.currency) for invoice in cycles],
+        issuing.stamp,
+        standings([invoice.account_id for invoice in cycles]),
+        collect=collects(issuing.client, InvoiceKind.RECURRING, issuing.collect),
+    )
+    issue_pending(cycles, contents, SeriesKind.INVOICE, issuing)
+    issue_rebills([invoice for invoice in invoices if invoice.kind == InvoiceKind.REBILL], contents, issuing)
 
 
 def _check_seen(invoice_no: int, seen: str | None, content: Content) -> None:
@@ -72,8 +69,20 @@ def _check_seen(invoice_no: int, seen: str | None, content: Content) -> None:
         raise BillingError(ErrorCode.DOCUMENT_MOVED, f"invoice {invoice_no}, moved: {', '.join(moved)}", field="fingerprint")
 
 
+def _blocked_rebills(invoices: Sequence[Invoice]) -> dict[int, BillingError]:
+    """The rebills whose originals cannot be rebilled any more, with why: what has happened while they waited."""
+    originals = {invoice.pk: invoice.corrects_id for invoice in invoices if invoice.kind == InvoiceKind.REBILL}
+    if not originals:
+        return {}
+    facts = document_facts([number for number in originals.values() if number is not None])
+    refusals = {number: why_not_issued_now(facts[original or 0]) for number, original in originals.items()}
+    return {number: refusal.error for number, refusal in refusals.items() if refusal is not None}
+
+
 def _move_dates(invoices: Sequence[Invoice], states: Mapping[int, BillingState], contents: Mapping[int, Content]) -> None:
     """Moves the accounts to where these invoices leave them, from their plan instances as they are now, under the lock."""
+    if not invoices:
+        return
     instances: dict[int, dict[int, InstanceDates]] = defaultdict(dict)
     rows = PlanInstance.objects.filter(account__in=[invoice.account_id for invoice in invoices]).order_by("pk")
     for account_no, number, *dates in instances_with_dates(rows).values_list("account_id", "pk", *DATE_COLUMNS):
@@ -88,41 +97,3 @@ def _move_dates(invoices: Sequence[Invoice], states: Mapping[int, BillingState],
         due = next_bill_date(mine.values(), invoice.bill_day, *billed_to)
         moves.append(AccountDates(invoice.account_id, invoice.bill_day, due, billed_to, billed_through))
     move_dates(moves)
-
-
-def _issue(
-    invoices: Sequence[Invoice],
-    contents: Mapping[int, Content],
-    *,
-    client: Client,
-    caller: Caller,
-    today: date,
-    remarks: Remarks,
-) -> None:
-    at = timezone.now()
-    prefix, numbers = take_numbers(client, SeriesKind.INVOICE, len(invoices))
-    noted = remarks.columns()
-    rows, acts = [], []
-    for invoice, number in zip(invoices, numbers, strict=True):
-        issued = issue(number, prefix, today, invoice.payment_terms_days)
-        given: dict[str, Any] = {**issued._asdict(), "series": SeriesKind.INVOICE.value}
-        content = _with_terms(contents[invoice.pk], given)
-        standing = (InvoiceStatus.APPROVED.value, fingerprint(content), caller.identity, at, *noted.values())
-        rows.append((invoice.pk, *(given[name] for name in ISSUE_FIELDS), *standing))
-        after = {"status": "approved", "document_number": issued.document_number, "total_amount": str(invoice.total_amount)}
-        acts.append(
-            Act(
-                "invoice.approved",
-                invoice.account_id,
-                invoice.pk,
-                before={"status": "pending"},
-                after={**after, "reason": remarks.reason},
-            )
-        )
-    update_rows(Invoice, (*ISSUE_FIELDS, "status", "fingerprint", "approved_by", "approved_at", *noted), rows)
-    record_acts(client, caller, acts, at)
-
-
-def _with_terms(content: Content, given: Mapping[str, Any]) -> Content:
-    terms = {**dict(zip(TERM_FIELDS, content.terms, strict=True)), **given}
-    return content._replace(terms=tuple(terms[name] for name in TERM_FIELDS))

@@ -30,8 +30,8 @@ def hold_claims(claimed: Sequence[tuple[int, Claims]]) -> None:
     )
     insert_rows(
         CreditUse,
-        ("credit_id", "line_no", "amount", "invoice_id"),
-        [(*credit, invoice_no) for invoice_no, claims in claimed for credit in claims.credits],
+        ("credit_id", "line_no", "amount", "invoice_id", "is_given_back"),
+        [(*credit, invoice_no, False) for invoice_no, claims in claimed for credit in claims.credits],
     )
 
 

@@ -25,15 +25,16 @@ from invoices.kinds import (
     SeriesKind,
 )
 from invoices.models import Invoice, LedgerEntry
+from invoices.plan.actions import Action
 from invoices.plan.allocating import Taken
 from invoices.plan.memo import LineToCredit, MemoPlan, TaxOfLine, plan_memo, spread
+from invoices.services.actions import check_allowed
 from invoices.services.discarding import Remarks
 from invoices.services.ledger.acts import (
     Why,
     account_of_invoice,
     check_amount,
     check_not_above,
-    check_not_collecting,
     check_reason,
     money_act,
 )
@@ -44,7 +45,7 @@ from invoices.services.ledger.open_items import charges_of
 from invoices.services.memo_documents import memo_document
 from invoices.services.numbers import take_numbers
 from invoices.services.rights import check_may_correct
-from invoices.services.rows import insert_documents, issue, stored_contents
+from invoices.services.rows import Links, insert_documents, issue, stored_contents
 
 
 class Asked(NamedTuple):
@@ -86,9 +87,8 @@ def lines_to_credit(invoice: Invoice) -> list[LineToCredit]:
 def preview_credit_memo(*, client: Client, invoice_no: int, asked: Asked) -> MemoPlan:
     """What a memo would credit. Nothing is written."""
     account_of_invoice(client, invoice_no)
-    invoice = Invoice.objects.get(pk=invoice_no)
-    _check_creditable(invoice)
-    return _plan(invoice, asked)
+    check_allowed(Action.CREDIT, invoice_no)
+    return _plan(Invoice.objects.get(pk=invoice_no), asked)
 
 
 def create_credit_memo(
@@ -101,20 +101,13 @@ def create_credit_memo(
     account_no = account_of_invoice(client, invoice_no)
     with money_act(client, account_no, caller, today, invoice_no=invoice_no) as stamp:
         check_may_correct(caller)
+        check_allowed(Action.CREDIT, invoice_no)
         invoice = Invoice.objects.get(pk=invoice_no)
-        _check_creditable(invoice)
-        check_not_collecting(invoice_no)
         check_reason(client, ReasonType.CREDIT_MEMO, why)
         memo = _plan(invoice, asked or Asked())
         memo_no = _record(client, invoice, memo, why, caller, stamp)
         _apply(invoice, memo_no, memo.total_amount, why, stamp)
         return Invoice.objects.get(pk=memo_no)
-
-
-def _check_creditable(invoice: Invoice) -> None:
-    if invoice.status != InvoiceStatus.APPROVED or invoice.kind == InvoiceKind.CREDIT_MEMO:
-        what = invoice.get_status_display() if invoice.status != InvoiceStatus.APPROVED else invoice.get_kind_display()
-        raise BillingError(ErrorCode.NOT_ISSUED, f"document {invoice.pk}: {what}", field="invoice_no")
 
 
 def _plan(invoice: Invoice, asked: Asked) -> MemoPlan:
@@ -181,8 +174,8 @@ def _sums(pairs: Any) -> dict[int, Decimal]:
 def _record(client: Client, invoice: Invoice, memo: MemoPlan, why: Why, caller: Caller, stamp: Stamp) -> int:
     (memo_no,) = reserve_ids(Invoice, 1)
     content = stored_contents([invoice.pk])[invoice.pk]
-    prefix, (number,) = take_numbers(client, SeriesKind.CREDIT_MEMO, 1)
-    issued = issue(number, prefix, stamp.day, 0)
+    (numbered,) = take_numbers(client, SeriesKind.CREDIT_MEMO, 1)
+    issued = issue(numbered, stamp.day, 0)
     document = memo_document(invoice, content, memo, why, issued._asdict())
     insert_documents(
         [(memo_no, document)],
@@ -190,6 +183,7 @@ def _record(client: Client, invoice: Invoice, memo: MemoPlan, why: Why, caller: 
         remarks=Remarks(),
         at=timezone.now(),
         approved=frozenset([memo_no]),
+        links={memo_no: Links(invoice.chain_root_id or invoice.pk)},
     )
     after = {
         "status": "approved",

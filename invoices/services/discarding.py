@@ -27,15 +27,15 @@ class Remarks(NamedTuple):
 def discard_locked(
     client: Client, invoices: Mapping[int, int], caller: Caller, at: datetime, remarks: Remarks | None = None
 ) -> None:
-    """Discards pending invoices, given by account. They keep their lines and never get a number; no date moves,
+    """Discards pending invoices, given with their accounts. They keep their lines and never get a number; no date moves,
     and what they held waits for the next one."""
     if not invoices:
         return
     remarks = remarks or Remarks()
-    Invoice.objects.filter(pk__in=invoices.values(), status=InvoiceStatus.PENDING).update(
+    Invoice.objects.filter(pk__in=invoices, status=InvoiceStatus.PENDING).update(
         status=InvoiceStatus.DISCARDED, **remarks.columns()
     )
-    release_claims(list(invoices.values()))
+    release_claims(list(invoices))
     record_acts(
         client,
         caller,
@@ -47,7 +47,7 @@ def discard_locked(
                 before={"status": "pending"},
                 after={"status": "discarded", "reason": remarks.reason},
             )
-            for account_no, invoice_no in invoices.items()
+            for invoice_no, account_no in invoices.items()
         ],
         at,
     )

@@ -130,12 +130,6 @@ def lock_states(account_nos: Collection[int], *, skip_locked: bool) -> dict[int,
     return {row[0]: BillingState._make(row) for row in rows}
 
 
-def pending_invoices(account_nos: Collection[int]) -> dict[int, int]:
-    """The pending invoice of each account that has one."""
-    rows = Invoice.objects.filter(account__in=account_nos, status=InvoiceStatus.PENDING).values_list("account_id", "pk")
-    return dict(rows)
-
-
 def _documents(account_nos: list[int], replacing: Collection[int]) -> dict[int, Documents]:
     live = (
         Invoice.objects.filter(account__in=account_nos, status__in=LIVE_STATUSES, kind__in=CYCLE_KINDS)

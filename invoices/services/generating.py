@@ -7,8 +7,10 @@ from accounts.callers import Caller
 from accounts.models import Account, Client
 from accounts.trail import record_acts, refusal
 from billing_site.errors import BillingError
+from invoices.kinds import InvoiceKind
 from invoices.plan.facts import BillingRequest
-from invoices.services.collecting.collecting import collect_issued, collects_at_issue
+from invoices.services.collecting.collecting import collect_issued
+from invoices.services.issuing import collects
 from invoices.services.outcomes import Outcome
 from invoices.services.planning import preview_invoices
 from invoices.services.recording import Recording, record_plans
@@ -31,7 +33,7 @@ def generate_invoice(
     Raises the refusal, with nothing written but its event. A call repeated under its receipt gives its first answer.
     """
     try:
-        return _generate_once(client, account_no, request, caller, claim, collects_at_issue(client, collect))
+        return _generate_once(client, account_no, request, caller, claim, collects(client, InvoiceKind.RECURRING, collect))
     except BillingError as error:
         # A used receipt is refused before the account is read, so the number may be another client's or nobody's.
         known = Account.objects.filter(client=client, pk=account_no).exists()

@@ -47,6 +47,23 @@ def memo_document(invoice: Invoice, content: Content, memo: MemoPlan, why: Why, 
     )
 
 
+def memo_of_all(invoice_no: int, content: Content, why: Why, issued: Mapping[str, Any]) -> Content:
+    """The exact negative of a document, line by line and tax by tax: what a rebill offsets its original with."""
+    lines = content.document_lines
+    terms = dict(zip(TERM_FIELDS, content.terms, strict=True))
+    terms |= {name: -terms[name] for name in ("net_amount", "tax_amount", "total_amount")}
+    terms |= {"kind": InvoiceKind.CREDIT_MEMO.value, "payment_terms_days": 0, "series": SeriesKind.CREDIT_MEMO.value, **issued}
+    return Content(
+        terms=tuple(terms[name] for name in TERM_FIELDS),
+        parties=content.parties,
+        lines=[tuple(_line(line._asdict(), line.line_no, -line.amount).values()) for line in lines],
+        credits=[],
+        taxes=[tax._replace(taxable_amount=-tax.taxable_amount, amount=-tax.amount) for tax in content.document_taxes],
+        periods=[],
+        correction=Correction(invoice_no, why.reason_code, why.comments, tuple(line.line_no for line in lines)),
+    )
+
+
 KEPT_OF_A_LINE = frozenset(
     {
         "line_type",

@@ -12,14 +12,16 @@ from accounts.callers import Caller
 from accounts.models import Client
 from accounts.trail import record_acts, refusal
 from billing_site.errors import BillingError, ErrorCode
-from invoices.kinds import TRANSITIONS, InvoiceKind, InvoiceStatus
+from invoices.kinds import CYCLE_KINDS, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
+from invoices.plan.actions import Action, why_not_decided
 from invoices.plan.facts import BillingRequest, BillingState
 from invoices.services.approving import approve_locked
 from invoices.services.batches import write_in_halves
-from invoices.services.collecting.collecting import collect_issued, collects_at_issue
+from invoices.services.collecting.collecting import collect_issued
 from invoices.services.discarding import Remarks, discard_locked
 from invoices.services.facts import lock_states
+from invoices.services.issuing import Issuing
 from invoices.services.outcomes import Outcome
 from invoices.services.planning import preview_invoices
 from invoices.services.recording import Recording, record_plans
@@ -49,41 +51,36 @@ def approve_invoices(
     """Issues pending invoices as they are stored: numbers, dates and fingerprints are given, and the accounts move on.
 
     `seen` holds the fingerprints that were looked at; a document that is no longer the one that was seen is refused (90003).
-    Then what is due on them is collected, if `collect` or else the client's setting says so.
+    Then what is due on them is collected, if `collect` or else the client's setting says so. A rebill is issued with the memo
+    that offsets its original.
     """
-    collects = collects_at_issue(client, collect)
-    approve = partial(
-        approve_locked,
-        client=client,
-        caller=caller,
-        today=today,
-        seen=seen or {},
-        remarks=remarks or Remarks(),
-        collect=collects,
-    )
-    outcomes = _decide("invoice.approval_refused", client, invoice_nos, caller, InvoiceStatus.APPROVED, approve)
-    return collect_issued(client, outcomes, caller, today) if collects else outcomes
+    issuing = Issuing(client, caller, today, timezone.now(), remarks or Remarks(), collect)
+    approve = partial(approve_locked, issuing=issuing, seen=seen or {})
+    outcomes = _decide("invoice.approval_refused", client, invoice_nos, caller, Action.APPROVE, approve)
+    return outcomes if collect is False else collect_issued(client, outcomes, caller, today)
 
 
 def discard_invoices(
     *, client: Client, invoice_nos: Collection[int], caller: Caller, remarks: Remarks | None = None
 ) -> list[Outcome]:
-    """Discards pending invoices: their accounts are as before, and the same cycle can be billed again."""
+    """Discards pending invoices and rebills: their accounts are as before, and the same cycle can be billed again, the same
+    invoice rebilled."""
 
     def discard(invoices: list[Invoice], states: Mapping[int, BillingState]) -> list[Outcome]:
-        by_account = {invoice.account_id: invoice.pk for invoice in invoices}
-        discard_locked(client, by_account, caller, timezone.now(), remarks)
-        return [Outcome(account_no, invoice_no) for account_no, invoice_no in by_account.items()]
+        discard_locked(client, {invoice.pk: invoice.account_id for invoice in invoices}, caller, timezone.now(), remarks)
+        return [Outcome(invoice.account_id, invoice.pk) for invoice in invoices]
 
-    return _decide("invoice.discard_refused", client, invoice_nos, caller, InvoiceStatus.DISCARDED, discard)
+    return _decide("invoice.discard_refused", client, invoice_nos, caller, Action.DISCARD, discard)
 
 
 def discard_stale(*, client: Client, caller: Caller, today: date) -> list[Outcome]:
-    """Discards the pending invoices that were generated more than the client's pending_discard_days ago, by its own clock."""
+    """Discards the pending invoices that were generated more than the client's pending_discard_days ago, by its own clock.
+    Ours: a rebill is what someone has made by hand, and waits until someone decides on it."""
     if client.pending_discard_days is None:
         return []
     oldest = today - timedelta(days=client.pending_discard_days)
-    stale = Invoice.objects.filter(client=client, status=InvoiceStatus.PENDING, tax_date__lt=oldest).order_by("pk")
+    waiting = Invoice.objects.filter(client=client, status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS)
+    stale = waiting.filter(tax_date__lt=oldest).order_by("pk")
     remarks = Remarks(reason=f"pending for more than {client.pending_discard_days} days")
     return discard_invoices(client=client, invoice_nos=list(stale.values_list("pk", flat=True)), caller=caller, remarks=remarks)
 
@@ -101,8 +98,9 @@ def regenerate_invoices(
     )
     batches: dict[BillingRequest, dict[int, int]] = defaultdict(dict)
     for invoice_no, account_no, kind, bill_day, account_bill_day, status in rows:
-        if status != InvoiceStatus.PENDING:
-            refused.append(_not_pending(invoice_no, account_no, status))
+        why = why_not_decided(Action.REGENERATE, invoice_no, kind, status)
+        if why is not None:
+            refused.append(Outcome(account_no, invoice_no, error=why.error))
             continue
         alternate = bill_day if bill_day != account_bill_day else None
         batches[BillingRequest(today, kind == InvoiceKind.ADVANCE, alternate, force_pending=True)][account_no] = invoice_no
@@ -131,11 +129,11 @@ def _decide(
     client: Client,
     invoice_nos: Collection[int],
     caller: Caller,
-    status: InvoiceStatus,
+    action: Action,
     write_locked: WriteLocked,
 ) -> list[Outcome]:
     chosen, refused = _chosen(client, invoice_nos, caller)
-    outcomes = [*write_in_halves(chosen, partial(_write, status=status, write_locked=write_locked)), *refused]
+    outcomes = [*write_in_halves(chosen, partial(_write, action=action, write_locked=write_locked)), *refused]
     _record_refusals(refused_act, client, caller, outcomes)
     return outcomes
 
@@ -161,12 +159,13 @@ def _chosen(client: Client, invoice_nos: Collection[int], caller: Caller) -> tup
     return list(found.values()), unknown
 
 
-def _write(chosen: Sequence[Chosen], status: InvoiceStatus, write_locked: WriteLocked) -> list[Outcome]:
+def _write(chosen: Sequence[Chosen], action: Action, write_locked: WriteLocked) -> list[Outcome]:
     """Under the locks of accounts and invoices, in this order, what is still pending is decided on."""
     locked = lock_states([one.account_no for one in chosen], skip_locked=len(chosen) > 1)
     invoices = {
         invoice.pk: invoice
-        for invoice in Invoice.objects.select_for_update(no_key=True)
+        for invoice in Invoice.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("corrects")
         .filter(pk__in=[one.invoice_no for one in chosen], account__in=locked)
         .order_by("pk")
     }
@@ -175,15 +174,12 @@ def _write(chosen: Sequence[Chosen], status: InvoiceStatus, write_locked: WriteL
         invoice = invoices.get(one.invoice_no)
         if invoice is None:
             refused.append(Outcome(one.account_no, one.invoice_no, error=BillingError(ErrorCode.IN_PROGRESS)))
-        elif status not in TRANSITIONS[InvoiceStatus(invoice.status)]:
-            refused.append(_not_pending(invoice.pk, invoice.account_id, invoice.status))
+            continue
+        why = why_not_decided(action, invoice.pk, invoice.kind, invoice.status)
+        if why is not None:
+            refused.append(Outcome(invoice.account_id, invoice.pk, error=why.error))
             del invoices[invoice.pk]
     return [*write_locked(list(invoices.values()), locked), *refused]
-
-
-def _not_pending(invoice_no: int, account_no: int, status: str) -> Outcome:
-    error = BillingError(ErrorCode.NOT_PENDING, f"invoice {invoice_no} is {status}")
-    return Outcome(account_no, invoice_no, error=error)
 
 
 def _record_refusals(act: str, client: Client, caller: Caller, outcomes: Sequence[Outcome]) -> None:

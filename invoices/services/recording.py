@@ -76,7 +76,7 @@ def _write(recording: Recording, ready: Sequence[Outcome]) -> list[Outcome]:
         receipts.use(recording.client, recording.claim, invoice_no=numbers.get(plans[0].account_no))
     at = timezone.now()
     replaced = {
-        plan.account_no: recording.replacing[plan.account_no] for plan in plans if plan.account_no in recording.replacing
+        recording.replacing[plan.account_no]: plan.account_no for plan in plans if plan.account_no in recording.replacing
     }
     discard_locked(recording.client, replaced, recording.caller, at)
     waiting = {plan.account_no for plan in billed if _must_wait(recording, plan)}
@@ -162,10 +162,10 @@ def _insert(
     recording: Recording, billed: Sequence[InvoicePlan], numbers: Mapping[int, int], waiting: set[int], at: datetime
 ) -> None:
     approved = [plan for plan in billed if plan.account_no not in waiting]
-    prefix, fiscal = take_numbers(recording.client, SeriesKind.INVOICE, len(approved))
+    fiscal = take_numbers(recording.client, SeriesKind.INVOICE, len(approved))
     issues = {
-        plan.account_no: issue(number, prefix, recording.request.today, plan.facts.payment_terms_days)
-        for plan, number in zip(approved, fiscal, strict=True)
+        plan.account_no: issue(numbered, recording.request.today, plan.facts.payment_terms_days)
+        for plan, numbered in zip(approved, fiscal, strict=True)
     }
     insert_documents(
         [(numbers[plan.account_no], content_of(recording.client, plan, issues.get(plan.account_no))) for plan in billed],

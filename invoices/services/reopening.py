@@ -20,14 +20,6 @@ class BilledCycle(NamedTuple):
     bill_date: date
 
 
-def is_newest(invoice: Invoice) -> bool:
-    """Whether the account stands where this document has left it: no later cycle is billed, and none was passed over."""
-    cycles = Invoice.objects.filter(account=invoice.account_id, status=InvoiceStatus.APPROVED, kind__in=CYCLE_KINDS)
-    newest = cycles.order_by("-bill_date", "-pk").values_list("pk", flat=True).first()
-    last_bill_date = Account.objects.values_list("last_bill_date", flat=True).get(pk=invoice.account_id)
-    return invoice.pk == newest and invoice.bill_date == last_bill_date
-
-
 def reopen(invoice: Invoice) -> None:
     """The period of the document, which is no longer among the approved ones, is due again."""
     account = Account.objects.get(pk=invoice.account_id)

@@ -6,6 +6,7 @@ from billing_site.errors import BillingError, ErrorCode
 APPROVE_PERMISSION = "invoices.approve_invoice"
 COLLECT_PERMISSION = "invoices.collect_money"
 CORRECT_PERMISSION = "invoices.correct_money"
+REBILL_PERMISSION = "invoices.rebill_invoice"
 
 
 def check_may_approve(caller: Caller) -> None:
@@ -21,6 +22,11 @@ def check_may_collect(caller: Caller) -> None:
 def check_may_correct(caller: Caller) -> None:
     """Voiding, crediting, writing off, disputing and refunding."""
     _check(caller, CORRECT_PERMISSION, "may_correct", ErrorCode.CORRECTION_NOT_PERMITTED)
+
+
+def check_may_rebill(caller: Caller) -> None:
+    """Crediting an issued invoice and replacing it by a rebill."""
+    _check(caller, REBILL_PERMISSION, "may_rebill", ErrorCode.REBILL_NOT_PERMITTED)
 
 
 def _check(caller: Caller, permission: str, right: str, refused: ErrorCode) -> None:

@@ -1,6 +1,6 @@
 """From a plan to the rows that are stored. The one builder feeds COPY and bulk_create, and the fingerprint."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -22,6 +22,7 @@ from invoices.models import BilledPeriod, CreditDetail, Invoice, InvoiceLine, Ta
 from invoices.plan import InvoicePlan
 from invoices.plan.drafts import LineDraft
 from invoices.services.discarding import Remarks
+from invoices.services.numbers import Numbered
 
 STANDING_FIELDS = (
     "id",
@@ -36,11 +37,22 @@ STANDING_FIELDS = (
 )
 CORRECTION_FIELDS = ("corrects_id", "reason_code", "comments")
 NO_CORRECTION = (None, None, "")
-INVOICE_FIELDS = (*TERM_FIELDS, *PARTY_FIELDS, *CORRECTION_FIELDS, *STANDING_FIELDS)
-INVOICE_LINE_FIELDS = ("invoice_id", *LINE_FIELDS, "source_line_no")
+INVOICE_LINE_FIELDS = ("invoice_id", *LINE_FIELDS, "source_line_no", "comments")
 CREDIT_DETAIL_FIELDS = ("invoice_id", *CREDIT_FIELDS)
 TAX_DETAIL_FIELDS = ("invoice_id", *TAX_FIELDS)
 BILLED_PERIOD_FIELDS = ("invoice_id", *PERIOD_FIELDS)
+
+
+class Links(NamedTuple):
+    """What stands on a document beside its content: the chain that it is part of, and what was asked for when it is issued."""
+
+    chain_root_id: int | None = None
+    collect_when_issued: bool | None = None
+    statement_contact_id: int | None = None
+
+
+INVOICE_FIELDS = (*TERM_FIELDS, *PARTY_FIELDS, *CORRECTION_FIELDS, *Links._fields, *STANDING_FIELDS)
+NO_LINKS = Links()
 
 
 class Issue(NamedTuple):
@@ -52,9 +64,9 @@ class Issue(NamedTuple):
     due_date: date
 
 
-def issue(number: int, prefix: str, invoice_date: date, terms_days: int) -> Issue:
+def issue(numbered: Numbered, invoice_date: date, terms_days: int) -> Issue:
     """The invoice date is the day of approval, and the due date is counted from it."""
-    return Issue(number, f"{prefix}{number:06d}", invoice_date, invoice_date + timedelta(days=terms_days))
+    return Issue(*numbered, invoice_date, invoice_date + timedelta(days=terms_days))
 
 
 def content_of(client: Client, plan: InvoicePlan, issued: Issue | None = None) -> Content:
@@ -142,9 +154,16 @@ def _line(plan: InvoicePlan, line: LineDraft) -> tuple[Any, ...]:
 
 
 def insert_documents(
-    contents: Sequence[tuple[int, Content]], *, generated_by: str, remarks: Remarks, at: datetime, approved: frozenset[int]
+    contents: Sequence[tuple[int, Content]],
+    *,
+    generated_by: str,
+    remarks: Remarks,
+    at: datetime,
+    approved: frozenset[int],
+    links: Mapping[int, Links] | None = None,
 ) -> None:
     """Writes documents with their lines, credits, taxes and periods: five statements, however many."""
+    links = links or {}
     insert_rows(
         Invoice,
         INVOICE_FIELDS,
@@ -153,6 +172,7 @@ def insert_documents(
                 *content.terms,
                 *content.parties,
                 *(content.correction[:3] if content.correction else NO_CORRECTION),
+                *links.get(invoice_no, NO_LINKS),
                 invoice_no,
                 InvoiceStatus.APPROVED.value if invoice_no in approved else InvoiceStatus.PENDING.value,
                 fingerprint(content) if invoice_no in approved else "",
@@ -169,15 +189,19 @@ def insert_documents(
     insert_rows(
         InvoiceLine,
         INVOICE_LINE_FIELDS,
-        [(no, *row, source) for no, content in contents for row, source in zip(content.lines, _sources(content), strict=True)],
+        [(no, *row, *beside) for no, content in contents for row, beside in zip(content.lines, _beside(content), strict=True)],
     )
     insert_rows(CreditDetail, CREDIT_DETAIL_FIELDS, [(no, *row) for no, content in contents for row in content.credits])
     insert_rows(TaxDetail, TAX_DETAIL_FIELDS, [(no, *row) for no, content in contents for row in content.taxes])
     insert_rows(BilledPeriod, BILLED_PERIOD_FIELDS, [(no, *row) for no, content in contents for row in content.periods])
 
 
-def _sources(content: Content) -> Sequence[int | None]:
-    return content.correction.source_line_nos if content.correction else [None] * len(content.lines)
+def _beside(content: Content) -> Sequence[tuple[int | None, str]]:
+    """The source of each line, and the comments on it."""
+    if content.correction is None:
+        return [(None, "")] * len(content.lines)
+    comments = content.correction.line_comments or [""] * len(content.lines)
+    return list(zip(content.correction.source_line_nos, comments, strict=True))
 
 
 def stored_contents(invoice_nos: Sequence[int]) -> dict[int, Content]:
@@ -189,7 +213,7 @@ def stored_contents(invoice_nos: Sequence[int]) -> dict[int, Content]:
         terms, parties = row[: len(TERM_FIELDS)], row[len(TERM_FIELDS) : -len(CORRECTION_FIELDS)]
         contents[number] = Content(tuple(terms), tuple(parties), [], [], [], [])
         corrections[number] = tuple(row[-len(CORRECTION_FIELDS) :])
-    sources = _read_lines(contents)
+    read = _read_lines(contents)
     children = (
         ("credits", CreditDetail, CREDIT_FIELDS, ("credit_line_no", "credited_line_no")),
         ("taxes", TaxDetail, TAX_FIELDS, ("tax_line_no", "taxed_line_no")),
@@ -200,18 +224,19 @@ def stored_contents(invoice_nos: Sequence[int]) -> dict[int, Content]:
         for number, *row in rows.values_list("invoice_id", *fields).iterator():
             getattr(contents[number], part).append(tuple(row))
     return {
-        number: content._replace(correction=Correction._make((*corrections[number], tuple(sources[number]))))
+        number: content._replace(correction=Correction(*corrections[number], *read[number]))
         if corrections[number] != NO_CORRECTION
         else content
         for number, content in contents.items()
     }
 
 
-def _read_lines(contents: dict[int, Content]) -> dict[int, list[int | None]]:
-    """Fills in the lines, and gives the source of each: the line of another document that it credits."""
-    sources: dict[int, list[int | None]] = {number: [] for number in contents}
+def _read_lines(contents: dict[int, Content]) -> dict[int, tuple[tuple[int | None, ...], tuple[str, ...]]]:
+    """Fills in the lines, and gives the source of each, the line of another document that it credits or replaces, with the
+    comments of each."""
+    read: dict[int, list[tuple[int | None, str]]] = {number: [] for number in contents}
     rows = InvoiceLine.objects.filter(invoice__in=contents).order_by("invoice", "line_no")
-    for number, *row, source in rows.values_list("invoice_id", *LINE_FIELDS, "source_line_no").iterator():
+    for number, *row, source, comments in rows.values_list(*INVOICE_LINE_FIELDS).iterator():
         contents[number].lines.append(tuple(row))  # type: ignore[attr-defined]
-        sources[number].append(source)
-    return sources
+        read[number].append((source, comments))
+    return {number: (tuple(one for one, _ in rows), tuple(one for _, one in rows)) for number, rows in read.items()}

@@ -10,7 +10,7 @@ from django.db.models import Count, Max, Min, Q, QuerySet
 from accounts.models import PlanInstance
 from accounts.storage import ExactSum, assign_rows
 from invoices.calculation import ZERO
-from invoices.kinds import LIVE_STATUSES, LineType
+from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, LineType
 from invoices.models import InvoiceLine, Usage
 from invoices.plan.drafts import UsageClaim
 from invoices.plan.facts import BilledUsage, UsageTotal
@@ -55,10 +55,12 @@ def unbilled_usage(
 
 
 def billed_usage(late_from: Mapping[int, date], replacing: Collection[int]) -> dict[int, list[BilledUsage]]:
-    """What live invoices have charged for the usage of plan instances, each from the first day of a cycle on."""
+    """What live invoices of cycles have charged for the usage of plan instances, each from the first day of a cycle on. What
+    was credited or rebilled of it since was used all the same."""
     rows = InvoiceLine.objects.filter(
         invoice__account__in=PlanInstance.objects.filter(pk__in=late_from).values("account"),
         invoice__status__in=LIVE_STATUSES,
+        invoice__kind__in=CYCLE_KINDS,
         line_type=LineType.USAGE,
         plan_instance__in=late_from,
     ).exclude(invoice__in=replacing)

@@ -7,15 +7,16 @@ from accounts.callers import Caller
 from accounts.models import Client
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
-from invoices.kinds import CHARGE_KINDS, CYCLE_KINDS, EntryKind, InvoiceKind, InvoiceStatus
+from invoices.kinds import CHARGE_KINDS, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice, LedgerEntry
+from invoices.plan.actions import Action
+from invoices.services.actions import check_allowed
 from invoices.services.claims import release_claims
-from invoices.services.facts import pending_invoices
-from invoices.services.ledger.acts import account_of_invoice, check_not_collecting, money_act
+from invoices.services.ledger.acts import account_of_invoice, money_act
 from invoices.services.ledger.charging import apply_open_credits
 from invoices.services.ledger.entries import Stamp
 from invoices.services.ledger.voids import Voiding, void_entry, void_reason
-from invoices.services.reopening import billing_changed_of, is_newest, reopen
+from invoices.services.reopening import billing_changed_of, reopen
 from invoices.services.rights import check_may_correct
 
 
@@ -48,34 +49,12 @@ def void_invoice(
         raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {invoice_no} of account {account_no}", field="invoice_no")
     with money_act(client, owner, caller, today, invoice_no=invoice_no) as stamp:
         check_may_correct(caller)
-        invoice = Invoice.objects.get(pk=invoice_no)
-        _check_voidable(invoice)
-        check_not_collecting(invoice_no)
-        return void_locked(invoice, voiding, client=client, caller=caller, stamp=stamp)
-
-
-def _check_voidable(invoice: Invoice) -> None:
-    if invoice.status == InvoiceStatus.VOIDED:
-        raise BillingError(ErrorCode.ALREADY_VOIDED, f"invoice {invoice.pk}", field="invoice_no")
-    if invoice.status != InvoiceStatus.APPROVED:
-        raise BillingError(ErrorCode.NOT_ISSUED, f"invoice {invoice.pk} is {invoice.status}", field="invoice_no")
-    for document in invoice.corrected_by.filter(status=InvoiceStatus.APPROVED).order_by("pk"):
-        code = ErrorCode.CREDIT_MEMO_APPLIED if document.kind == InvoiceKind.CREDIT_MEMO else ErrorCode.REBILLED
-        raise BillingError(code, f"document {document.document_number}", field="invoice_no")
-    taken_off = LedgerEntry.objects.filter(
-        invoice=invoice, kind__in=[EntryKind.WRITE_OFF, EntryKind.DISPUTE], voided_by=None
-    ).first()
-    if taken_off is not None:
-        raise BillingError(ErrorCode.IN_THE_WAY, f"{taken_off}: void it first", field="invoice_no")
+        return void_locked(Invoice.objects.get(pk=invoice_no), voiding, client=client, caller=caller, stamp=stamp)
 
 
 def void_locked(invoice: Invoice, voiding: Voiding, *, client: Client, caller: Caller, stamp: Stamp) -> Voided:
-    """Voids a document that may be voided, under its account's lock."""
-    reopens = invoice.kind in CYCLE_KINDS and is_newest(invoice)
-    pending = pending_invoices([invoice.account_id]).get(invoice.account_id)
-    if reopens and pending is not None:
-        detail = f"pending invoice {pending} bills the cycle after it: discard that first"
-        raise BillingError(ErrorCode.IN_THE_WAY, detail, field="invoice_no")
+    """Voids a document, if it may be voided, under its account's lock."""
+    reopens = check_allowed(Action.VOID, invoice.pk).reopens
     entry = LedgerEntry.objects.get(invoice=invoice, kind__in=CHARGE_KINDS)
     void_no = void_entry(entry, voiding, stamp)
     invoice.status, invoice.void_reason_code = InvoiceStatus.VOIDED, voiding.reason

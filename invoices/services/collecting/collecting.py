@@ -34,11 +34,6 @@ COLLECTION_REFUSED = "collection.refused"
 Progress = Callable[[Sequence[Collected]], object]
 
 
-def collects_at_issue(client: Client, asked: bool | None) -> bool:
-    """What a call asks for counts before the client's setting."""
-    return client.collect_on_approval if asked is None else asked
-
-
 def collect_issued(client: Client, outcomes: Sequence[Outcome], caller: Caller, today: date) -> list[Outcome]:
     """After the commit: collects the invoices that were issued with a request to. Whatever goes wrong here, they stay
     issued."""

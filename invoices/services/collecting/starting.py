@@ -9,21 +9,19 @@ from typing import NamedTuple
 from django.utils import timezone
 
 from accounts.callers import Caller
-from accounts.kinds import ELECTRONIC_METHODS, AccountStatus
+from accounts.kinds import ELECTRONIC_METHODS
 from accounts.models import Client, PaymentMethod
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO, rounded
 from invoices.kinds import ASKED_ATTEMPTS, AttemptStatus, InvoiceKind, InvoiceStatus
 from invoices.models import CollectionAttempt, Invoice
+from invoices.plan.actions import PayerFacts, why_not_collected
 from invoices.plan.facts import BillingState
 from invoices.services.collecting.outcomes import Collected, CollectionResult, refused
 from invoices.services.facts import lock_states
 from invoices.services.ledger.charging import Issued, apply_open_credits, charge
 from invoices.services.ledger.entries import Stamp, Standing
 from invoices.services.ledger.open_items import Charge, charges_of
-
-UNCOLLECTABLE_STATUSES = frozenset({AccountStatus.ARCHIVED, AccountStatus.PERMANENT})
-"""What is due of an account that has ended is still collected; an archived one is not touched, a permanent one never pays."""
 
 
 class Wanted(NamedTuple):
@@ -66,8 +64,12 @@ def charge_and_request(issued: Sequence[Issued], stamp: Stamp, stand: dict[int, 
     """Enters issued invoices into the ledger. Where what is due on them is to be collected, that is written down in the same
     transaction: if the process dies before it is done, the request is found again."""
     due = charge(issued, stamp, stand)
-    if not collect:
-        return
+    if collect:
+        request_collection([(one, due[one.invoice_no]) for one in issued], stamp)
+
+
+def request_collection(issued: Sequence[tuple[Issued, Decimal]], stamp: Stamp) -> None:
+    """Writes down that what is due on issued invoices is to be collected."""
     CollectionAttempt.objects.bulk_create(
         [
             CollectionAttempt(
@@ -81,9 +83,16 @@ def charge_and_request(issued: Sequence[Issued], stamp: Stamp, stand: dict[int, 
                 requested_on=stamp.day,
                 requested_at=stamp.at,
             )
-            for one in issued
-            if due[one.invoice_no] > ZERO
+            for one, due in issued
+            if due > ZERO
         ]
+    )
+
+
+def stop_collecting(invoice_nos: Sequence[int], why: str) -> None:
+    """Gives up what was requested and not begun, where nothing is owed on the invoices any more."""
+    CollectionAttempt.objects.filter(invoice__in=invoice_nos, status=AttemptStatus.REQUESTED).update(
+        status=AttemptStatus.NOT_MADE, error_code=ErrorCode.OK.number, message=why, settled_at=timezone.now()
     )
 
 
@@ -180,16 +189,8 @@ def _why_not(one: Wanted, facts: _Facts, work: Collecting) -> Collected | None:
         due, least = (f"{rounded(amount, invoice.currency)}" for amount in (charge.due, threshold))
         text = f"{due} {invoice.currency} is below the minimum collection threshold of {least}."
         return Collected(one.account_no, one.invoice_no, CollectionResult.BELOW_THRESHOLD, text)
-    code = _account_refusal(state, facts.methods.get(one.account_no))
+    code = why_not_collected(PayerFacts(state.is_test, state.status, one.account_no in facts.methods))
     return refused(one.account_no, one.invoice_no, BillingError(code)) if code else None
-
-
-def _account_refusal(state: BillingState, method: PaymentMethod | None) -> ErrorCode | None:
-    if state.is_test:
-        return ErrorCode.COLLECTION_TEST_ACCOUNT
-    if state.status in UNCOLLECTABLE_STATUSES:
-        return ErrorCode.COLLECTION_STATUS
-    return ErrorCode.NO_ELECTRONIC_METHOD if method is None else None
 
 
 def _new_attempt(one: Wanted, latest: CollectionAttempt | None, work: Collecting) -> CollectionAttempt:

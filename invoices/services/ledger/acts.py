@@ -14,8 +14,8 @@ from accounts.callers import Caller
 from accounts.models import Account, Client
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO, rounded, smallest_unit
-from invoices.kinds import OPEN_ATTEMPTS, ReasonType
-from invoices.models import CollectionAttempt, Invoice, LedgerEntry, ReasonCode
+from invoices.kinds import ReasonType
+from invoices.models import Invoice, LedgerEntry, ReasonCode
 from invoices.services.account_acts import account_act
 from invoices.services.ledger.entries import Stamp
 
@@ -71,12 +71,6 @@ def account_of_entry(client: Client, transaction_id: int) -> int:
     if account_no is None:
         raise BillingError(ErrorCode.TRANSACTION_NOT_FOUND, f"transaction {transaction_id}", field="transaction_id")
     return account_no
-
-
-def check_not_collecting(invoice_no: int) -> None:
-    """Money may be on its way for an invoice: nothing takes its debt away until it is known."""
-    if CollectionAttempt.objects.filter(invoice=invoice_no, status__in=OPEN_ATTEMPTS).exists():
-        raise BillingError(ErrorCode.COLLECTING, f"invoice {invoice_no}", field="invoice_no")
 
 
 def currency_of(account_no: int) -> str:

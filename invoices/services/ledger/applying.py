@@ -1,7 +1,8 @@
 """What a payment or credit goes to: the invoices that are named first, then the oldest that are open. And letting go of it
 again."""
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -47,8 +48,7 @@ def _chosen(account_no: int, credit: OpenItem, chosen: Mapping[int, Decimal]) ->
 
 def release_debit(debit_no: int, at: datetime, most: Decimal | None = None) -> None:
     """Lets go of the payments and cash credits that a debit has taken, the newest first, up to an amount or all of them."""
-    held = _sums(Allocation.objects.filter(debit=debit_no, credit__kind__in=FREE_KINDS), "credit_id")
-    parts = _up_to(most, held)
+    parts = _up_to(most, held_credits([debit_no]).get(debit_no, []))
     allocate([Taken(credit_no, debit_no, -amount) for credit_no, amount in parts], at, AllocationKind.RELEASED)
 
 
@@ -56,16 +56,25 @@ def release_credit(
     credit_no: int, at: datetime, most: Decimal | None = None, kind: AllocationKind = AllocationKind.RELEASED
 ) -> None:
     """Takes a credit back from the invoices that it was applied to, the newest first, up to an amount or all of it."""
-    held = _sums(Allocation.objects.filter(credit=credit_no, debit__kind=EntryKind.INVOICE), "debit_id")
+    applied = Allocation.objects.filter(credit=credit_no, debit__kind=EntryKind.INVOICE)
+    held = _sums(applied, "credit_id", "debit_id").get(credit_no, [])
     allocate([Taken(credit_no, debit_no, -amount) for debit_no, amount in _up_to(most, held)], at, kind)
 
 
-def _sums(allocations: QuerySet[Allocation], column: str) -> list[tuple[int, Decimal]]:
-    """What still stands of allocations by the entry on their other side, that which took part last standing first."""
-    sums: dict[int, Decimal] = {}
-    for number, amount in allocations.order_by("pk").values_list(column, "amount"):
-        sums[number] = sums.pop(number, ZERO) + amount
-    return [(number, amount) for number, amount in reversed(sums.items()) if amount]
+def held_credits(debit_nos: Collection[int]) -> dict[int, list[tuple[int, Decimal]]]:
+    """The payments and cash credits that debits have taken, with how much of each, the newest first: one query."""
+    return _sums(Allocation.objects.filter(debit__in=debit_nos, credit__kind__in=FREE_KINDS), "debit_id", "credit_id")
+
+
+def _sums(allocations: QuerySet[Allocation], mine: str, other: str) -> dict[int, list[tuple[int, Decimal]]]:
+    """What still stands of allocations, by the entry on one side and that on the other, which took part last standing first."""
+    sums: dict[int, dict[int, Decimal]] = defaultdict(dict)
+    for number, counterpart, amount in allocations.order_by("pk").values_list(mine, other, "amount"):
+        sums[number][counterpart] = sums[number].pop(counterpart, ZERO) + amount
+    return {
+        number: [(counterpart, amount) for counterpart, amount in reversed(parts.items()) if amount]
+        for number, parts in sums.items()
+    }
 
 
 def _up_to(most: Decimal | None, held: Sequence[tuple[int, Decimal]]) -> list[tuple[int, Decimal]]:

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Subquery
 from accounts.models import Account
 from accounts.storage import insert_rows, reserve_ids
 from invoices.calculation import ZERO, total
-from invoices.kinds import FREE_KINDS, AllocationKind, EntryKind, InvoiceStatus
+from invoices.kinds import CYCLE_KINDS, FREE_KINDS, AllocationKind, EntryKind, InvoiceStatus
 from invoices.models import Allocation, Invoice, LedgerEntry
 from invoices.plan.allocating import Taken
 
@@ -32,7 +32,7 @@ ENTRY_FIELDS = (
 
 class Standing(NamedTuple):
     """Where an account stands under its lock: its newest entry, its balance, whether it has credits that may go to any invoice
-    (used up or not), and its pending invoice."""
+    (used up or not), and its pending invoice of a cycle."""
 
     entry_no: int = 0
     balance: Decimal = ZERO
@@ -64,7 +64,7 @@ def standings(account_nos: Collection[int]) -> dict[int, Standing]:
     """One query, by the newest entry of each account, however many entries there are."""
     newest = LedgerEntry.objects.filter(account=OuterRef("pk")).order_by("-entry_no")
     credits = LedgerEntry.objects.filter(account=OuterRef("pk"), amount__lt=0, kind__in=FREE_KINDS)
-    pending = Invoice.objects.filter(account=OuterRef("pk"), status=InvoiceStatus.PENDING).order_by("pk")
+    pending = Invoice.objects.filter(account=OuterRef("pk"), status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS).order_by("pk")
     rows = (
         Account.objects.filter(pk__in=account_nos)
         .order_by("pk")

@@ -7,23 +7,25 @@ from typing import Any
 from accounts.callers import Caller
 from accounts.models import Client
 from accounts.trail import Act, record_acts
-from billing_site.errors import BillingError, ErrorCode
-from invoices.kinds import EntryKind, InvoiceStatus, ReasonType
-from invoices.models import Invoice, LedgerEntry
+from invoices.kinds import EntryKind, ReasonType
+from invoices.models import LedgerEntry
+from invoices.plan.actions import Action
 from invoices.plan.allocating import Taken
+from invoices.services.actions import check_allowed
 from invoices.services.ledger.acts import (
     Why,
     account_of_invoice,
     check_amount,
     check_not_above,
-    check_not_collecting,
     check_reason,
+    currency_of,
     money_act,
 )
 from invoices.services.ledger.entries import Draft, allocate, post
 from invoices.services.ledger.open_items import charges_of
 from invoices.services.rights import check_may_correct
 
+ACTIONS = {EntryKind.WRITE_OFF: Action.WRITE_OFF, EntryKind.DISPUTE: Action.DISPUTE}
 REASONS = {EntryKind.WRITE_OFF: ReasonType.WRITE_OFF, EntryKind.DISPUTE: ReasonType.DISPUTE}
 
 
@@ -44,14 +46,10 @@ def write_off(
     account_no = account_of_invoice(client, invoice_no)
     with money_act(client, account_no, caller, today, invoice_no=invoice_no) as stamp:
         check_may_correct(caller)
-        invoice = Invoice.objects.get(pk=invoice_no)
-        charge = charges_of([invoice_no]).get(invoice_no)
-        if charge is None or invoice.status != InvoiceStatus.APPROVED:
-            detail = f"invoice {invoice_no} is {invoice.status}"
-            raise BillingError(ErrorCode.NOT_ISSUED, detail, field="invoice_no")
-        check_not_collecting(invoice_no)
+        check_allowed(ACTIONS[kind], invoice_no)
+        charge = charges_of([invoice_no])[invoice_no]
         amount = charge.due if amount is None else amount
-        check_amount(amount, invoice.currency)
+        check_amount(amount, currency_of(account_no))
         check_not_above(amount, charge.due, f"is due on invoice {invoice_no}")
         check_reason(client, REASONS[kind], why)
         (entry_no,) = post([Draft(account_no, kind, -amount, invoice_no, None, *why)], stamp)

@@ -1,0 +1,333 @@
+"""PURE: what may be done with a document, and if not: why, what is in the way, and what to do instead.
+
+Every service asks here before it acts, under the account's lock; every door asks here what it may offer.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
+from enum import Enum
+from typing import NamedTuple
+
+from accounts.kinds import AccountStatus
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO
+from invoices.kinds import ASKED_ATTEMPTS, OPEN_ATTEMPTS, TRANSITIONS, AttemptStatus, EntryKind, InvoiceKind, InvoiceStatus
+
+
+class Action(Enum):
+    APPROVE = "approve"
+    DISCARD = "discard"
+    REGENERATE = "regenerate"
+    VOID = "void"
+    COLLECT = "collect"
+    REFUND = "refund"
+    CREDIT = "credit"
+    WRITE_OFF = "write_off"
+    DISPUTE = "dispute"
+    REBILL = "rebill"
+
+
+UNCOLLECTABLE_STATUSES = frozenset({AccountStatus.ARCHIVED, AccountStatus.PERMANENT})
+"""What is due of an account that has ended is still collected; an archived one is not touched, a permanent one never pays."""
+
+
+class InTheWay(NamedTuple):
+    """What blocks an act: a document, a transaction or a collection attempt."""
+
+    type: str
+    number: int
+    name: str
+
+
+class Correcting(NamedTuple):
+    """A live document that corrects another."""
+
+    invoice_no: int
+    kind: str
+    status: str
+    document_number: str
+
+    @property
+    def blocker(self) -> InTheWay:
+        return InTheWay("invoice", self.invoice_no, self.document_number or f"{self.kind.replace('_', ' ')} {self.invoice_no}")
+
+
+class TakenOff(NamedTuple):
+    """A write-off or dispute that stands."""
+
+    transaction_id: int
+    kind: str
+
+    @property
+    def blocker(self) -> InTheWay:
+        return InTheWay("transaction", self.transaction_id, f"{self.kind.replace('_', '-')} {self.transaction_id}")
+
+
+class PayerFacts(NamedTuple):
+    """What of an account decides whether a gateway can collect from it."""
+
+    is_test: bool
+    status: int
+    has_method: bool
+
+
+class DocumentFacts(NamedTuple):
+    """What is known of a document when something is to be done with it.
+
+    `charges`: it has a line that charges something. `part_of` is the rebill that a credit memo was issued with. `refund_no` is
+    a refund of money that had paid it. `reopens`: voiding it opens its cycle again. `pending_no` is the account's pending
+    invoice of a cycle.
+    """
+
+    invoice_no: int
+    account_no: int
+    kind: str
+    status: str
+    document_number: str
+    total: Decimal
+    due: Decimal
+    charges: bool
+    payer: PayerFacts
+    corrected_by: tuple[Correcting, ...] = ()
+    part_of: Correcting | None = None
+    taken_off: tuple[TakenOff, ...] = ()
+    refund_no: int | None = None
+    attempt_status: str | None = None
+    attempt_no: int | None = None
+    has_payments: bool = False
+    reopens: bool = False
+    pending_no: int | None = None
+
+    @property
+    def name(self) -> str:
+        return self.document_number or f"invoice {self.invoice_no}"
+
+    def rebill(self, status: InvoiceStatus) -> Correcting | None:
+        """The rebill of it that is issued, or that waits."""
+        rebills = (one for one in self.corrected_by if one.kind == InvoiceKind.REBILL and one.status == status)
+        return next(rebills, None)
+
+    @property
+    def memo(self) -> Correcting | None:
+        """A credit memo of it that stands by itself."""
+        return next((one for one in self.corrected_by if one.kind == InvoiceKind.CREDIT_MEMO), None)
+
+
+class Refusal(NamedTuple):
+    """Why something may not be done."""
+
+    code: ErrorCode
+    detail: str
+    in_the_way: InTheWay | None = None
+    instead: str = ""
+    field: str = "invoice_no"
+
+    @property
+    def error(self) -> BillingError:
+        detail = f"{self.detail}; {self.instead}" if self.instead else self.detail
+        return BillingError(self.code, detail, field=self.field)
+
+
+Rule = Callable[[DocumentFacts], Iterator[Refusal]]
+
+
+def why_not(action: Action, facts: DocumentFacts) -> Refusal | None:
+    """The first reason why a document may not be acted on so; None where it may."""
+    return next((refusal for rule in RULES[action] for refusal in rule(facts)), None)
+
+
+def why_not_collected(payer: PayerFacts) -> ErrorCode | None:
+    """Why a gateway collects nothing from an account."""
+    if payer.is_test:
+        return ErrorCode.COLLECTION_TEST_ACCOUNT
+    if payer.status in UNCOLLECTABLE_STATUSES:
+        return ErrorCode.COLLECTION_STATUS
+    return None if payer.has_method else ErrorCode.NO_ELECTRONIC_METHOD
+
+
+def why_not_decided(action: Action, invoice_no: int, kind: str, status: str) -> Refusal | None:
+    """Why a document is not approved, discarded or regenerated: only what waits is decided on."""
+    if InvoiceStatus.APPROVED not in TRANSITIONS[InvoiceStatus(status)]:
+        return Refusal(ErrorCode.NOT_PENDING, f"invoice {invoice_no} is {status}")
+    if action is Action.REGENERATE and kind == InvoiceKind.REBILL:
+        return Refusal(ErrorCode.PART_OF_REBILL, f"invoice {invoice_no} is a rebill", instead="discard it and rebill again")
+    return None
+
+
+def _decided(action: Action) -> Rule:
+    def rule(facts: DocumentFacts) -> Iterator[Refusal]:
+        refusal = why_not_decided(action, facts.invoice_no, facts.kind, facts.status)
+        if refusal is not None:
+            yield refusal
+
+    return rule
+
+
+def _issued(facts: DocumentFacts) -> Iterator[Refusal]:
+    if facts.status != InvoiceStatus.APPROVED:
+        yield Refusal(ErrorCode.NOT_ISSUED, f"{facts.name} is {facts.status}")
+
+
+def _owed(facts: DocumentFacts) -> Iterator[Refusal]:
+    if facts.kind == InvoiceKind.CREDIT_MEMO:
+        yield Refusal(ErrorCode.NOT_ISSUED, f"{facts.name} is a credit memo, on which nothing is owed")
+
+
+def _not_voided(facts: DocumentFacts) -> Iterator[Refusal]:
+    if facts.status == InvoiceStatus.VOIDED:
+        yield Refusal(ErrorCode.ALREADY_VOIDED, facts.name)
+
+
+def _in_no_rebill(facts: DocumentFacts) -> Iterator[Refusal]:
+    """A rebill and its memo stand together, and are corrected by the next rebill."""
+    if facts.kind == InvoiceKind.REBILL:
+        yield Refusal(ErrorCode.PART_OF_REBILL, f"{facts.name} is a rebill", instead="rebill it again")
+    if facts.part_of is not None:
+        rebill = facts.part_of.blocker
+        yield Refusal(ErrorCode.PART_OF_REBILL, f"{facts.name} was issued with {rebill.name}", rebill, "rebill that again")
+
+
+def _not_rebilled(code: ErrorCode) -> Rule:
+    def rule(facts: DocumentFacts) -> Iterator[Refusal]:
+        rebill = facts.rebill(InvoiceStatus.APPROVED)
+        if rebill is not None:
+            name = rebill.blocker.name
+            yield Refusal(code, f"{facts.name} was replaced by {name}", rebill.blocker, f"take {name}")
+
+    return rule
+
+
+def _no_rebill_waiting(facts: DocumentFacts) -> Iterator[Refusal]:
+    rebill = facts.rebill(InvoiceStatus.PENDING)
+    if rebill is not None:
+        name = rebill.blocker.name
+        yield Refusal(ErrorCode.REBILL_WAITING, f"{name} of {facts.name}", rebill.blocker, "approve or discard that first")
+
+
+def _not_credited(code: ErrorCode) -> Rule:
+    def rule(facts: DocumentFacts) -> Iterator[Refusal]:
+        if facts.memo is not None:
+            blocker = facts.memo.blocker
+            yield Refusal(code, f"{blocker.name} of {facts.name}", blocker, "void that first")
+
+    return rule
+
+
+def _nothing_taken_off(facts: DocumentFacts) -> Iterator[Refusal]:
+    for taken in facts.taken_off:
+        yield Refusal(ErrorCode.IN_THE_WAY, f"{taken.blocker.name} of {facts.name}", taken.blocker, "void it first")
+
+
+def _no_collection(statuses: Iterable[AttemptStatus]) -> Rule:
+    """Money may be on its way for an invoice: nothing takes its debt away until it is known."""
+    chosen = frozenset(statuses)
+
+    def rule(facts: DocumentFacts) -> Iterator[Refusal]:
+        if facts.attempt_status in chosen:
+            attempt = InTheWay("collection_attempt", facts.attempt_no or 0, f"attempt {facts.attempt_no}")
+            detail = f"{attempt.name} of {facts.name} is {facts.attempt_status}"
+            yield Refusal(ErrorCode.COLLECTING, detail, attempt, "collect it again, to learn what came of it")
+
+    return rule
+
+
+def _cycle_can_reopen(facts: DocumentFacts) -> Iterator[Refusal]:
+    if facts.reopens and facts.pending_no is not None:
+        blocker = InTheWay("invoice", facts.pending_no, f"pending invoice {facts.pending_no}")
+        detail = f"{blocker.name} bills the cycle after it"
+        yield Refusal(ErrorCode.IN_THE_WAY, detail, blocker, "discard that first")
+
+
+def _due(facts: DocumentFacts) -> Iterator[Refusal]:
+    if facts.due <= ZERO:
+        yield Refusal(ErrorCode.ABOVE_WHAT_IS_OPEN, f"0 is due on {facts.name}", field="amount")
+
+
+def _paid(facts: DocumentFacts) -> Iterator[Refusal]:
+    if not facts.has_payments:
+        yield Refusal(ErrorCode.ABOVE_WHAT_IS_OPEN, f"no payment has paid {facts.name}", field="amount")
+
+
+def _payer(facts: DocumentFacts) -> Iterator[Refusal]:
+    code = why_not_collected(facts.payer)
+    if code is not None:
+        yield Refusal(code, "")
+
+
+NOT_REBILLABLE = {
+    InvoiceStatus.PENDING: (ErrorCode.REBILL_OF_PENDING, "discard or regenerate it"),
+    InvoiceStatus.DISCARDED: (ErrorCode.REBILL_OF_DISCARDED, "generate its cycle again"),
+    InvoiceStatus.VOIDED: (ErrorCode.REBILL_OF_VOIDED, "generate its cycle again"),
+}
+TAKEN_OFF = {
+    EntryKind.WRITE_OFF.value: ErrorCode.REBILL_WRITTEN_OFF,
+    EntryKind.DISPUTE.value: ErrorCode.REBILL_DISPUTED,
+}
+
+
+def _is_rebillable(facts: DocumentFacts) -> Iterator[Refusal]:
+    """A document that was issued, charges something, and is no credit memo."""
+    if facts.kind == InvoiceKind.CREDIT_MEMO:
+        yield Refusal(ErrorCode.REBILL_OF_MEMO, facts.name, instead="rebill the invoice that it corrects")
+    elif facts.status != InvoiceStatus.APPROVED:
+        code, instead = NOT_REBILLABLE[InvoiceStatus(facts.status)]
+        yield Refusal(code, facts.name, instead=instead)
+
+
+def _no_refund(facts: DocumentFacts) -> Iterator[Refusal]:
+    if facts.refund_no is not None:
+        blocker = InTheWay("transaction", facts.refund_no, f"refund {facts.refund_no}")
+        yield Refusal(
+            ErrorCode.REBILL_REFUNDED, f"{blocker.name} of {facts.name}", blocker, "credit its lines by a credit memo"
+        )
+
+
+def _has_charges(facts: DocumentFacts) -> Iterator[Refusal]:
+    if not facts.charges:
+        yield Refusal(ErrorCode.NOTHING_TO_REBILL, facts.name)
+
+
+def _nothing_to_rebill_is_taken_off(facts: DocumentFacts) -> Iterator[Refusal]:
+    for taken in facts.taken_off:
+        yield Refusal(TAKEN_OFF[taken.kind], f"{taken.blocker.name} of {facts.name}", taken.blocker, "void it first")
+
+
+OPEN = _no_collection(OPEN_ATTEMPTS)
+ASKED = _no_collection(ASKED_ATTEMPTS)
+LOWERED = (_issued, _owed, _not_rebilled(ErrorCode.ALREADY_REBILLED), _no_rebill_waiting, OPEN)
+
+RULES: dict[Action, tuple[Rule, ...]] = {
+    **{action: (_decided(action),) for action in (Action.APPROVE, Action.DISCARD, Action.REGENERATE)},
+    Action.VOID: (
+        _not_voided,
+        _issued,
+        _not_rebilled(ErrorCode.REBILLED),
+        _no_rebill_waiting,
+        _in_no_rebill,
+        _not_credited(ErrorCode.CREDIT_MEMO_APPLIED),
+        _nothing_taken_off,
+        OPEN,
+        _cycle_can_reopen,
+    ),
+    Action.COLLECT: (_issued, _owed, _due, _payer),
+    Action.REFUND: (_issued, _owed, _paid),
+    Action.CREDIT: LOWERED,
+    Action.WRITE_OFF: (*LOWERED, _due),
+    Action.DISPUTE: (*LOWERED, _due),
+    Action.REBILL: (
+        _is_rebillable,
+        _not_rebilled(ErrorCode.ALREADY_REBILLED),
+        _no_rebill_waiting,
+        _no_refund,
+        _not_credited(ErrorCode.REBILL_CREDITED),
+        _nothing_to_rebill_is_taken_off,
+        ASKED,
+        _has_charges,
+    ),
+}
+
+
+def why_not_issued_now(facts: DocumentFacts) -> Refusal | None:
+    """Why a rebill that waits may not be issued: its original as if there was none waiting."""
+    others = tuple(one for one in facts.corrected_by if one.status != InvoiceStatus.PENDING)
+    return why_not(Action.REBILL, facts._replace(corrected_by=others))

@@ -1,0 +1,139 @@
+"""Issuing rebills: memo and rebill at once, and the debt of the original exchanged for the rebill's. Under the accounts' locks.
+
+A rebill that waits has no memo yet: what offsets its original is the negative of that, which does not change.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from accounts.storage import insert_rows, reserve_ids
+from accounts.trail import Act, record_acts
+from invoices.fingerprints import Content
+from invoices.kinds import LineType, SeriesKind
+from invoices.models import CreditUse, Invoice
+from invoices.services.collecting.starting import request_collection, stop_collecting
+from invoices.services.discarding import Remarks
+from invoices.services.issuing import Issuing, collects, issue_pending
+from invoices.services.ledger.acts import Why
+from invoices.services.ledger.charging import Issued
+from invoices.services.ledger.exchanging import Exchange, exchange
+from invoices.services.memo_documents import memo_of_all
+from invoices.services.numbers import take_numbers
+from invoices.services.rows import Links, insert_documents, issue, stored_contents
+
+
+class Pair(NamedTuple):
+    """A rebill, what it replaces, and the number that its memo gets."""
+
+    rebill: Invoice
+    original: Invoice
+    memo_no: int
+
+    @property
+    def why(self) -> Why:
+        return Why(self.rebill.reason_code or 0, self.rebill.comments)
+
+
+def issue_rebills(rebills: Sequence[Invoice], contents: Mapping[int, Content], issuing: Issuing) -> None:
+    """Issues pending rebills, each with a memo that offsets its original to the cent."""
+    if not rebills:
+        return
+    pairs = _pairs(rebills)
+    stop_collecting([pair.original.pk for pair in pairs], "The invoice was rebilled.")
+    _issue_memos(pairs, issuing)
+    due = exchange([_exchange(pair) for pair in pairs], issuing.stamp)
+    wanted = [pair.rebill for pair in pairs if _collects(pair.rebill, issuing)]
+    request_collection(
+        [(Issued(one.account_id, one.pk, one.total_amount, one.currency), due[one.pk]) for one in wanted], issuing.stamp
+    )
+    _move_credits(pairs, contents)
+    due_dates = {pair.rebill.pk: pair.original.due_date for pair in pairs if pair.original.due_date is not None}
+    issue_pending(
+        [pair.rebill for pair in pairs],
+        contents,
+        SeriesKind.REBILL,
+        issuing,
+        due_dates=due_dates if issuing.client.original_due_date_on_rebill else {},
+        memos={pair.rebill.pk: pair.memo_no for pair in pairs},
+    )
+    record_acts(issuing.client, issuing.caller, [_act(pair) for pair in pairs], issuing.at)
+
+
+def _pairs(rebills: Sequence[Invoice]) -> list[Pair]:
+    originals = Invoice.objects.in_bulk([rebill.corrects_id for rebill in rebills if rebill.corrects_id is not None])
+    numbers = reserve_ids(Invoice, len(rebills))
+    return [Pair(rebill, originals[rebill.corrects_id or 0], memo_no) for rebill, memo_no in zip(rebills, numbers, strict=True)]
+
+
+def _collects(rebill: Invoice, issuing: Issuing) -> bool:
+    """A rebill that waited keeps what was asked for when it was made."""
+    asked = rebill.collect_when_issued if issuing.collect is None else issuing.collect
+    return collects(issuing.client, rebill.kind, asked)
+
+
+def _issue_memos(pairs: Sequence[Pair], issuing: Issuing) -> None:
+    originals = stored_contents([pair.original.pk for pair in pairs])
+    documents = []
+    for pair, numbered in zip(pairs, take_numbers(issuing.client, SeriesKind.CREDIT_MEMO, len(pairs)), strict=True):
+        issued = issue(numbered, issuing.today, 0)._asdict()
+        documents.append((pair.memo_no, memo_of_all(pair.original.pk, originals[pair.original.pk], pair.why, issued)))
+    insert_documents(
+        documents,
+        generated_by=issuing.caller.identity,
+        remarks=Remarks(),
+        at=issuing.at,
+        approved=frozenset(pair.memo_no for pair in pairs),
+        links={pair.memo_no: Links(pair.rebill.chain_root_id) for pair in pairs},
+    )
+    acts = [
+        Act(
+            "invoice.generated",
+            pair.rebill.account_id,
+            pair.memo_no,
+            after={
+                "status": "approved",
+                "total_amount": str(-pair.original.total_amount),
+                "currency": pair.rebill.currency,
+                "corrects": pair.original.pk,
+                **pair.why._asdict(),
+            },
+        )
+        for pair in pairs
+    ]
+    record_acts(issuing.client, issuing.caller, acts, issuing.at)
+
+
+def _exchange(pair: Pair) -> Exchange:
+    original, rebill = pair.original, pair.rebill
+    totals = original.total_amount, rebill.total_amount
+    return Exchange(rebill.account_id, original.pk, pair.memo_no, rebill.pk, *totals, pair.why)
+
+
+def _move_credits(pairs: Sequence[Pair], contents: Mapping[int, Content]) -> None:
+    """A rebill takes from service credits what its lines say, instead of the original: the rest goes back to the account."""
+    uses = CreditUse.objects.filter(invoice__in=[pair.original.pk for pair in pairs])
+    credits = {(invoice_no, line_no): credit_no for invoice_no, line_no, credit_no in uses.values_list(*CREDIT_USE)}
+    if not credits:
+        return
+    uses.update(is_given_back=True)
+    rows = []
+    for pair in pairs:
+        content = contents[pair.rebill.pk]
+        sources = content.correction.source_line_nos if content.correction else ()
+        for line, source in zip(content.document_lines, sources, strict=True):
+            if line.line_type == LineType.SERVICE_CREDIT:
+                rows.append((pair.rebill.pk, line.line_no, credits[pair.original.pk, source or 0], -line.amount, False))
+    insert_rows(CreditUse, (*CREDIT_USE, "amount", "is_given_back"), rows)
+
+
+CREDIT_USE = ("invoice_id", "line_no", "credit_id")
+
+
+def _act(pair: Pair) -> Act:
+    after = {
+        "rebill": pair.rebill.pk,
+        "memo": pair.memo_no,
+        "difference": str(pair.rebill.total_amount - pair.original.total_amount),
+        **pair.why._asdict(),
+    }
+    return Act("invoice.rebilled", pair.original.account_id, pair.original.pk, after=after)
