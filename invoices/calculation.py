@@ -92,3 +92,14 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
     if abs(result) > LARGEST_AMOUNT:
         raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, f"{result:f}")
     return result
+
+
+def tax_amounts(
+    percent: Decimal, contained: Decimal, amounts: Sequence[Decimal], currency: str, *, per_line: bool
+) -> list[Decimal]:
+    """What a rate takes from each of the lines that it taxes: percent of a net price, percent / (100 + all contained percents)
+    of a gross one. Rounded once over all of them, its cents spread (EN 16931, BR-CO-17), or each line by itself."""
+    whole = HUNDRED + contained
+    if per_line:
+        return [rounded(exact_share(amount, percent, whole), currency) for amount in amounts]
+    return split(rounded(exact_share(sum(amounts, ZERO), percent, whole), currency), amounts, currency)

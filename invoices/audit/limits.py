@@ -16,8 +16,8 @@ LIVE = Q(invoice__status__in=LIVE_STATUSES)
 
 
 def service_credits(client: Client | None) -> AuditReport:
-    """Live documents take no more from a service credit than its amount."""
-    uses = of_client(CreditUse, "credit__account__client", client).filter(LIVE).order_by()
+    """Live documents take no more from a service credit than its amount; what a rebill has given back counts no more."""
+    uses = of_client(CreditUse, "credit__account__client", client).filter(LIVE, is_given_back=False).order_by()
     overdrawn = (
         uses.values_list("credit__account_id", "credit_id", "credit__amount")
         .annotate(used=ExactSum("amount"))

@@ -187,20 +187,41 @@ def unbilled_usage(facts: AccountFacts, today: date) -> tuple[LineDraft, ...]:
 
 
 def with_taxes(plan: InvoicePlan, quoted: Iterable[LineTax]) -> InvoicePlan:
-    """The plan with one tax line per tax, last on the document, and a detail per taxed line.
+    """The plan with one tax line per tax, last on the document, and a detail per taxed line."""
+    taxes = tax_lines(quoted, len(plan.lines))
+    return plan._replace(
+        lines=(*plan.lines, *taxes.lines),
+        taxes=taxes.details,
+        net_amount=plan.net_amount - taxes.included,
+        tax_amount=taxes.included + taxes.added,
+        total_amount=total([plan.net_amount, taxes.added]),
+    )
+
+
+class TaxLines(NamedTuple):
+    """The tax lines of a document, and what of their amounts prices contain and what is added to them."""
+
+    lines: tuple[LineDraft, ...]
+    details: tuple[TaxDraft, ...]
+    included: Decimal
+    added: Decimal
+
+
+def tax_lines(quoted: Iterable[LineTax], after: int) -> TaxLines:
+    """One line per tax behind line `after`, and a detail per taxed line.
 
     A tax that prices contain adds nothing: its line shows 0 and its details say how much of the total it is.
     """
     groups: dict[tuple[object, ...], list[LineTax]] = {}
     for tax in quoted:
         groups.setdefault((tax.authority, tax.authority_level, tax.jurisdiction, tax.percent, tax.is_inclusive), []).append(tax)
-    lines = list(plan.lines)
+    lines: list[LineDraft] = []
     details: list[TaxDraft] = []
     included = added = ZERO
     for taxes in groups.values():
         first = taxes[0]
         amount = total(tax.amount for tax in taxes)
-        line_no = len(lines) + 1
+        line_no = after + len(lines) + 1
         lines.append(LineDraft(line_no, LineType.TAX.value, _tax_text(first, amount), ZERO if first.is_inclusive else amount))
         # In the order in which they are read back: a fingerprint does not depend on the order of an engine's answer.
         details.extend(TaxDraft(line_no, *tax) for tax in sorted(taxes, key=lambda tax: tax.line_no))
@@ -208,13 +229,7 @@ def with_taxes(plan: InvoicePlan, quoted: Iterable[LineTax]) -> InvoicePlan:
             included += amount
         else:
             added += amount
-    return plan._replace(
-        lines=tuple(lines),
-        taxes=tuple(details),
-        net_amount=plan.net_amount - included,
-        tax_amount=included + added,
-        total_amount=total([plan.net_amount, added]),
-    )
+    return TaxLines(tuple(lines), tuple(details), included, added)
 
 
 def _tax_text(tax: LineTax, amount: Decimal) -> str:

@@ -84,6 +84,7 @@ class DocumentFacts(NamedTuple):
     kind: str
     status: str
     document_number: str
+    currency: str
     total: Decimal
     due: Decimal
     charges: bool

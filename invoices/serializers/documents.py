@@ -265,7 +265,7 @@ def outcome_row(invoice_no: int, outcome: Outcome) -> dict[str, Any]:
 class TaxRateSerializer(ClientRowSerializer):
     class Meta:
         model = TaxRate
-        fields = ("id", "name", "country", "region", "category", "percent", "valid_from", "valid_to")
+        fields = ("id", "name", "country", "region", "category", "percent", "taxed_at", "valid_from", "valid_to")
 
 
 class BillingRunSerializer(serializers.ModelSerializer):

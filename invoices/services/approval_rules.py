@@ -18,12 +18,15 @@ def four_eyes_apply(client: Client, total_amount: Decimal) -> bool:
 
 
 def stake_of(invoice: Invoice) -> Decimal:
-    """The amount that four eyes look at: a document's total; of a rebill the larger of what it credits and what it charges.
-
-    Ours: so a rebill that credits much and charges little waits as well."""
+    """The amount that four eyes look at: a document's total, or what is at stake in a rebill."""
     if invoice.kind == InvoiceKind.REBILL and invoice.corrects is not None:
-        return max(invoice.total_amount, invoice.corrects.total_amount)
+        return rebill_stake(invoice.corrects.total_amount, invoice.total_amount)
     return invoice.total_amount
+
+
+def rebill_stake(original: Decimal, rebill: Decimal) -> Decimal:
+    """Ours: the larger of what is credited and what is charged, so one that credits much and charges little waits as well."""
+    return max(original, rebill)
 
 
 def check_four_eyes(client: Client, total_amount: Decimal, generated_by: str, caller: Caller) -> None:

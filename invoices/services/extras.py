@@ -102,8 +102,9 @@ def read_credits(account_nos: Collection[int], replacing: Collection[int]) -> di
 
 
 def credits_with_used(credits: QuerySet[ServiceCredit], replacing: Collection[int] = ()) -> QuerySet[Any]:
-    """Service credits with `used`: what pending and approved invoices have taken from them."""
-    return credits.annotate(used=Coalesce(Sum("uses__amount", filter=_live_uses(replacing)), ZERO))
+    """Service credits with `used`: what pending and approved invoices have taken from them, and no rebill has given back."""
+    kept = _live_uses(replacing) & Q(uses__is_given_back=False)
+    return credits.annotate(used=Coalesce(Sum("uses__amount", filter=kept), ZERO))
 
 
 def redemptions_with_used(redemptions: QuerySet[CouponRedemption], replacing: Collection[int] = ()) -> QuerySet[Any]:

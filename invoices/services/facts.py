@@ -33,6 +33,7 @@ BILL_TO_ROLES = (ContactRole.BILLING.value, ContactRole.ACCOUNT.value, ContactRo
 
 class ContactFacts(NamedTuple):
     contact_pk: int
+    contact_no: int
     role: str
     party: dict[str, str]
 
@@ -86,15 +87,15 @@ def read_facts(
     orders = read_orders([row[0] for row in rows if row[width + 2]], replacing)
     coupons = read_coupons([row[0] for row in rows if row[width + 3]], replacing)
     credits = read_credits([row[0] for row in rows if row[width + 4]], replacing)
-    contacts = _contacts(list(states))
+    contacts = read_contacts(list(states))
     taxed_roles = client.taxable_address_order.split(",")
-    accounts, taxed_contacts = {}, {}
+    accounts: dict[int, AccountFacts] = {}
+    addresses: dict[int, TaxAddress] = {}
     for number, *_, approval_required, terms_days, _, _, _ in rows:
         mine = contacts.get(number, [])
-        bill_to = _first(mine, BILL_TO_ROLES)
+        bill_to = billing_contact(mine)
         taxed = _first(mine, taxed_roles)
-        if taxed is not None:
-            taxed_contacts[taxed.contact_pk] = taxed.address
+        addresses |= {one.contact_pk: one.address for one in (bill_to, taxed) if one is not None}
         accounts[number] = AccountFacts(
             state=states[number],
             approval_required=approval_required,
@@ -109,7 +110,7 @@ def read_facts(
             bill_to_contact_no=bill_to.contact_pk if bill_to else None,
             taxed_contact_no=taxed.contact_pk if taxed else None,
         )
-    return Facts(accounts, taxed_contacts, _locations(client))
+    return Facts(accounts, addresses, read_locations(client))
 
 
 def _past_pending(state: BillingState, documents: Documents) -> BillingState:
@@ -152,21 +153,26 @@ def _documents(account_nos: list[int], replacing: Collection[int]) -> dict[int, 
     return documents
 
 
-def _contacts(account_nos: list[int]) -> dict[int, list[ContactFacts]]:
+def read_contacts(account_nos: list[int]) -> dict[int, list[ContactFacts]]:
     rows = (
         Contact.objects.filter(account__in=account_nos)
         .order_by("account_id", "contact_no")
-        .values_list("account_id", "pk", "role", *PARTY_FIELDS)
+        .values_list("account_id", "pk", "contact_no", "role", *PARTY_FIELDS)
     )
     contacts: dict[int, list[ContactFacts]] = defaultdict(list)
-    for account_no, number, role, *party in rows:
-        contacts[account_no].append(ContactFacts(number, role, dict(zip(PARTY_FIELDS, party, strict=True))))
+    for account_no, number, contact_no, role, *party in rows:
+        contacts[account_no].append(ContactFacts(number, contact_no, role, dict(zip(PARTY_FIELDS, party, strict=True))))
     return contacts
 
 
-def _locations(client: Client) -> dict[int, TaxAddress]:
+def read_locations(client: Client) -> dict[int, TaxAddress]:
     rows = ServiceLocation.objects.filter(client=client).values_list("pk", *TaxAddress._fields)
     return {number: TaxAddress(*address) for number, *address in rows}
+
+
+def billing_contact(contacts: list[ContactFacts]) -> ContactFacts | None:
+    """Who is printed as billed."""
+    return _first(contacts, BILL_TO_ROLES)
 
 
 def _first(contacts: list[ContactFacts], roles: Iterable[str]) -> ContactFacts | None:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from billing_site.errors import BillingError
 from invoices.kinds import RunResult
+from invoices.models import Statement
 from invoices.plan import InvoicePlan
 from invoices.services.collecting.outcomes import Collected
 
@@ -11,7 +12,7 @@ from invoices.services.collecting.outcomes import Collected
 class Outcome(NamedTuple):
     """An invoice, nothing to bill, or the error that refused it. An error here harmed none of the batch's other members.
 
-    `collection` is what came of collecting the invoice, where that was tried when it was issued.
+    `collection` is what came of collecting the invoice, where that was tried when it was issued, and `statement` of sending it.
     """
 
     account_no: int | None
@@ -19,6 +20,7 @@ class Outcome(NamedTuple):
     plan: InvoicePlan | None = None
     error: BillingError | None = None
     collection: Collected | None = None
+    statement: Statement | None = None
 
     @property
     def result(self) -> RunResult:

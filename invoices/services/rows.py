@@ -224,7 +224,7 @@ def stored_contents(invoice_nos: Sequence[int]) -> dict[int, Content]:
         for number, *row in rows.values_list("invoice_id", *fields).iterator():
             getattr(contents[number], part).append(tuple(row))
     return {
-        number: content._replace(correction=Correction(*corrections[number], *read[number]))
+        number: content._replace(correction=Correction._make((*corrections[number], *read[number])))
         if corrections[number] != NO_CORRECTION
         else content
         for number, content in contents.items()

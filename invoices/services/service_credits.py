@@ -68,7 +68,8 @@ def expire_service_credit(*, client: Client, credit_no: int, caller: Caller, exp
 
 
 def _check_not_used_after(credit: ServiceCredit, expires_on: date | None) -> None:
-    uses = CreditUse.objects.filter(credit=credit, invoice__status__in=LIVE_STATUSES).order_by("-invoice__bill_date")
+    uses = CreditUse.objects.filter(credit=credit, invoice__status__in=LIVE_STATUSES, is_given_back=False)
+    uses = uses.order_by("-invoice__bill_date")
     for invoice_no, bill_date in uses.values_list("invoice_id", "invoice__bill_date")[:1]:
         if expires_on is not None and expires_on < bill_date:
             detail = f"expires_on: invoice {invoice_no} of {bill_date} has used it"

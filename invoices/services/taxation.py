@@ -9,7 +9,7 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import rounded
 from invoices.plan import InvoicePlan
 from invoices.tax_engines import engine_named
-from invoices.tax_engines.protocol import TaxableLine, TaxAddress, TaxFailure, TaxQuote, TaxRequest
+from invoices.tax_engines.protocol import TaxableLine, TaxAddress, TaxAddresses, TaxFailure, TaxQuote, TaxRequest
 
 logger = logging.getLogger(__name__)
 
@@ -17,10 +17,14 @@ logger = logging.getLogger(__name__)
 def quote_taxes(
     client: Client, plans: Sequence[InvoicePlan], contacts: dict[int, TaxAddress], locations: dict[int, TaxAddress]
 ) -> list[TaxQuote | BillingError]:
-    """One quote per plan, or the refusal of its invoice. An engine that fails never lets an invoice go out untaxed."""
-    if not plans:
+    """One quote per plan, or the refusal of its invoice."""
+    return ask_engine(client, [_request(client, plan, contacts, locations) for plan in plans])
+
+
+def ask_engine(client: Client, requests: Sequence[TaxRequest]) -> list[TaxQuote | BillingError]:
+    """One quote per document, or its refusal. An engine that fails never lets a document go out untaxed."""
+    if not requests:
         return []
-    requests = [_request(client, plan, contacts, locations) for plan in plans]
     try:
         answers = engine_named(client.tax_engine).quote(client.pk, requests)
     except Exception as error:
@@ -32,8 +36,10 @@ def quote_taxes(
 def _request(
     client: Client, plan: InvoicePlan, contacts: dict[int, TaxAddress], locations: dict[int, TaxAddress]
 ) -> TaxRequest:
-    taxed = plan.facts.taxed_contact_no
-    ship_to = contacts[taxed] if taxed is not None else None
+    bill_to, ship_to = (
+        contacts[number] if number is not None else None
+        for number in (plan.facts.bill_to_contact_no, plan.facts.taxed_contact_no)
+    )
     return TaxRequest(
         currency=plan.facts.state.currency,
         tax_date=plan.tax_date,
@@ -44,13 +50,17 @@ def _request(
                 plan.left[line.line_no],
                 line.tax_category,
                 line.tax_inclusive,
-                locations.get(line.location_no) if line.location_no is not None else None,
-                ship_to,
+                _addresses(locations.get(line.location_no or 0), bill_to, ship_to),
             )
             for line in plan.lines
             if line.line_no in plan.left
         ),
     )
+
+
+def _addresses(location: TaxAddress | None, bill_to: TaxAddress | None, ship_to: TaxAddress | None) -> TaxAddresses:
+    """A service is billed and supplied from its location."""
+    return TaxAddresses(location, location, bill_to, ship_to)
 
 
 def _checked(request: TaxRequest, answer: TaxQuote | TaxFailure) -> TaxQuote | BillingError:

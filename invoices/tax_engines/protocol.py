@@ -3,6 +3,7 @@
 An engine is asked about many documents at once, outside any transaction. For each it gives a quote or says why it cannot.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
@@ -19,13 +20,21 @@ class TaxAddress(NamedTuple):
     country: str = ""
 
 
+class TaxAddresses(NamedTuple):
+    """The four addresses of a line."""
+
+    bill_from: TaxAddress | None = None
+    ship_from: TaxAddress | None = None
+    bill_to: TaxAddress | None = None
+    ship_to: TaxAddress | None = None
+
+
 class TaxableLine(NamedTuple):
     line_no: int
     amount: Decimal
     category: str
     is_inclusive: bool
-    ship_from: TaxAddress | None
-    ship_to: TaxAddress | None
+    addresses: TaxAddresses
 
 
 class TaxRequest(NamedTuple):
@@ -48,6 +57,19 @@ class LineTax(NamedTuple):
     is_inclusive: bool
     taxable_amount: Decimal
     amount: Decimal
+
+
+def net_of_contained(taxes: Sequence[LineTax]) -> tuple[LineTax, ...]:
+    """Taxes whose taxable amounts are what they were counted on: an inclusive line's without the taxes that it contains."""
+    contained: dict[int, Decimal] = defaultdict(Decimal)
+    for tax in taxes:
+        if tax.is_inclusive:
+            contained[tax.line_no] += tax.amount
+    if not contained:
+        return tuple(taxes)
+    return tuple(
+        tax._replace(taxable_amount=tax.taxable_amount - contained[tax.line_no]) if tax.is_inclusive else tax for tax in taxes
+    )
 
 
 class TaxQuote(NamedTuple):

@@ -1,6 +1,7 @@
-"""The embedded engine: reads the client's TaxRate rows and taxes by the address that is supplied to.
+"""The embedded engine: reads the client's TaxRate rows and taxes by the addresses of a line.
 
-A line is taxed by every rate of its category whose country is the address's and whose region is the address's or empty.
+A line is taxed by every rate of its category whose country is the address's and whose region is the address's or empty. Each
+rate says which of the four addresses it looks at; nearly all look at where a supply goes to.
 """
 
 from collections import defaultdict
@@ -10,9 +11,18 @@ from decimal import Decimal
 from functools import cache
 from typing import NamedTuple
 
-from invoices.calculation import HUNDRED, ZERO, exact_share, rounded, split
+from invoices.calculation import ZERO, tax_amounts
 from invoices.models import TaxRate
-from invoices.tax_engines.protocol import LineTax, TaxableLine, TaxAddress, TaxFailure, TaxQuote, TaxRequest
+from invoices.tax_engines.protocol import (
+    LineTax,
+    TaxableLine,
+    TaxAddress,
+    TaxAddresses,
+    TaxFailure,
+    TaxQuote,
+    TaxRequest,
+    net_of_contained,
+)
 
 
 class Rate(NamedTuple):
@@ -21,6 +31,7 @@ class Rate(NamedTuple):
     region: str
     category: str
     percent: Decimal
+    taxed_at: str
     valid_from: date
     valid_to: date | None
 
@@ -28,9 +39,11 @@ class Rate(NamedTuple):
     def jurisdiction(self) -> str:
         return f"{self.country}-{self.region}" if self.region else self.country
 
-    def applies(self, category: str, address: TaxAddress, on: date) -> bool:
+    def applies(self, category: str, addresses: TaxAddresses, on: date) -> bool:
+        address: TaxAddress | None = getattr(addresses, self.taxed_at)
         return (
-            self.category == category
+            address is not None
+            and self.category == category
             and self.country == address.country
             and self.region in ("", address.region)
             and self.valid_from <= on
@@ -38,7 +51,7 @@ class Rate(NamedTuple):
         )
 
 
-RatesFor = Callable[[str, TaxAddress | None, date], tuple[Rate, ...]]
+RatesFor = Callable[[str, TaxAddresses, date], tuple[Rate, ...]]
 
 
 class TableTaxEngine:
@@ -49,23 +62,20 @@ class TableTaxEngine:
 
 
 def rates_lookup(rates: Sequence[Rate]) -> RatesFor:
-    """Finds the rates of a category at an address on a day: once for each combination, however many lines ask."""
+    """Finds the rates of a category at addresses on a day: once for each combination, however many lines ask."""
 
     @cache
-    def rates_for(category: str, address: TaxAddress | None, on: date) -> tuple[Rate, ...]:
-        if address is None:
-            return ()
-        return tuple(rate for rate in rates if rate.applies(category, address, on))
+    def rates_for(category: str, addresses: TaxAddresses, on: date) -> tuple[Rate, ...]:
+        return tuple(rate for rate in rates if rate.applies(category, addresses, on))
 
     return rates_for
 
 
 def quote_from(rates_for: RatesFor, request: TaxRequest) -> TaxQuote:
-    """The taxes of one document. Each rate is rounded once over the document and its cents are spread over the taxed lines
-    (EN 16931, BR-CO-17), or each line is rounded by itself."""
+    """The taxes of one document."""
     taxed: dict[tuple[Rate, bool, Decimal], list[TaxableLine]] = defaultdict(list)
     for line in request.lines:
-        rates = rates_for(line.category, line.ship_to, request.tax_date)
+        rates = rates_for(line.category, line.addresses, request.tax_date)
         # An inclusive price contains all of its rates, so each is counted on the same net amount.
         contained = sum((rate.percent for rate in rates), ZERO) if line.is_inclusive else ZERO
         for rate in rates:
@@ -82,28 +92,10 @@ def quote_from(rates_for: RatesFor, request: TaxRequest) -> TaxQuote:
             amount,
         )
         for (rate, is_inclusive, contained), lines in taxed.items()
-        for line, amount in zip(lines, _amounts(rate.percent, contained, lines, request), strict=True)
+        for line, amount in zip(
+            lines,
+            tax_amounts(rate.percent, contained, [line.amount for line in lines], request.currency, per_line=request.per_line),
+            strict=True,
+        )
     ]
-    return TaxQuote(_net_of_contained(taxes))
-
-
-def _amounts(percent: Decimal, contained: Decimal, lines: list[TaxableLine], request: TaxRequest) -> list[Decimal]:
-    """What a rate takes from each line: percent of a net price, percent / (100 + all contained percents) of a gross one."""
-    whole = HUNDRED + contained
-    if request.per_line:
-        return [rounded(exact_share(line.amount, percent, whole), request.currency) for line in lines]
-    weights = [line.amount for line in lines]
-    return split(rounded(exact_share(sum(weights, ZERO), percent, whole), request.currency), weights, request.currency)
-
-
-def _net_of_contained(taxes: list[LineTax]) -> tuple[LineTax, ...]:
-    """An inclusive line's taxable amount is its price without the taxes that it contains."""
-    contained: dict[int, Decimal] = defaultdict(Decimal)
-    for tax in taxes:
-        if tax.is_inclusive:
-            contained[tax.line_no] += tax.amount
-    if not contained:
-        return tuple(taxes)
-    return tuple(
-        tax._replace(taxable_amount=tax.taxable_amount - contained[tax.line_no]) if tax.is_inclusive else tax for tax in taxes
-    )
+    return TaxQuote(net_of_contained(taxes))

@@ -1,0 +1,19 @@
+"""After the commit that issues documents: collecting what is due on them, then sending their statements.
+
+Nothing here undoes an issue: what fails is an outcome, on record, and can be tried again.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+from accounts.callers import Caller
+from accounts.models import Client
+from invoices.services.collecting.collecting import collect_issued
+from invoices.services.outcomes import Outcome
+
+
+def settle_issued(client: Client, outcomes: Sequence[Outcome], caller: Caller, today: date) -> list[Outcome]:
+    """Collects what was issued with a request to, and sends the statements that were asked for: these say what is still due."""
+    collected = collect_issued(client, outcomes, caller, today)
+    issued = [one.invoice_no for one in collected if one.invoice_no is not None and one.error is None]
+    return collected

@@ -1,0 +1,194 @@
+"""Reading what rebills are planned from: a constant number of queries, however many invoices and lines."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from typing import NamedTuple, TypeVar
+
+from django.db.models import Q
+
+from accounts.kinds import TaxRounding
+from accounts.models import Client, Service
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO
+from invoices.fingerprints import Content, DocumentLine
+from invoices.kinds import InvoiceKind
+from invoices.models import Invoice
+from invoices.plan.actions import DocumentFacts
+from invoices.plan.allocating import OpenItem
+from invoices.plan.facts import ServiceFacts
+from invoices.services.actions import document_facts
+from invoices.services.facts import ContactFacts, billing_contact, read_contacts, read_locations
+from invoices.services.issuing import collects
+from invoices.services.ledger.applying import held_credits
+from invoices.services.ledger.entries import standings
+from invoices.services.ledger.open_items import charges_of, open_charges, open_credits
+from invoices.services.rows import seller_of, stored_contents
+from invoices.tax_engines.protocol import TaxAddress, TaxAddresses
+from rebills.plan.requests import LineChange, MoneyFacts, RebillFacts
+from rebills.services.requests import AskedLine, RebillRequest
+
+T = TypeVar("T")
+
+
+class Originals(NamedTuple):
+    """All that is known of the invoices that are to be rebilled, by their numbers, and of what their rebills may name."""
+
+    client: Client
+    chain_roots: Mapping[int, int]
+    documents: Mapping[int, DocumentFacts]
+    contents: Mapping[int, Content]
+    services: Mapping[int | str, ServiceFacts]
+    contacts: Mapping[int, list[ContactFacts]]
+    addresses: Mapping[int, TaxAddress]
+    locations: Mapping[int, TaxAddress]
+    money: Mapping[int, MoneyFacts]
+
+    def facts(self, request: RebillRequest) -> RebillFacts:
+        """What one rebill is planned from."""
+        document = self.documents[request.invoice_no]
+        contacts = self.contacts.get(document.account_no, [])
+        billed = billing_contact(contacts)
+        unlisted = request.carries_unlisted
+        return RebillFacts(
+            invoice_no=request.invoice_no,
+            account_no=document.account_no,
+            original=self.contents[request.invoice_no],
+            inclusive=frozenset(one.service_no for one in self.services.values() if one.tax_inclusive),
+            carries_unlisted=self.client.carry_unlisted_lines if unlisted is None else unlisted,
+            tax_per_line=self.client.tax_rounding == TaxRounding.LINE,
+            collects=collects(self.client, InvoiceKind.REBILL, request.collect),
+            seller=seller_of(self.client),
+            bill_to=billed.party if billed else {},
+            parties={contact.contact_pk: contact.party for contact in contacts},
+            money=self.money[request.invoice_no],
+            reason_code=request.reason_code,
+            comments=request.comments,
+            chain_root=self.chain_roots[request.invoice_no],
+            statement_contact=self._statement_contact(request.statement_contact_no, document.account_no),
+        )
+
+    def change(self, asked: AskedLine, account_no: int) -> LineChange:
+        """A line that is asked for, with what it names. What is not the client's, or not of the account, does not exist."""
+        return LineChange(
+            line_no=asked.line_no,
+            path=asked.path,
+            prefix=asked.prefix,
+            exclude=asked.exclude,
+            service=self._service(asked),
+            rate=asked.rate_per_unit,
+            units=asked.units,
+            amount=asked.amount,
+            comments=asked.comments,
+            po_num=asked.po_num,
+            bill_from=self._location(asked, "bill_from_location_no"),
+            ship_from=self._location(asked, "ship_from_location_no"),
+            bill_to=self._contact(asked, "bill_to_address_seq", account_no),
+            ship_to=self._contact(asked, "ship_to_address_seq", account_no),
+        )
+
+    def _statement_contact(self, contact_no: int | None, account_no: int) -> int | None:
+        if contact_no is None:
+            return None
+        for contact in self.contacts.get(account_no, []):
+            if contact.contact_no == contact_no:
+                return contact.contact_pk
+        raise BillingError(ErrorCode.INVALID_INPUT, f"the account has no contact {contact_no}", field="statement_contact")
+
+    def tax_addresses(self, line: DocumentLine) -> TaxAddresses:
+        """The addresses of a line, as a tax engine is told them."""
+        return TaxAddresses(
+            self.locations.get(line.bill_from_location_id or 0),
+            self.locations.get(line.ship_from_location_id or 0),
+            self.addresses.get(line.bill_to_contact_id or 0),
+            self.addresses.get(line.ship_to_contact_id or 0),
+        )
+
+    def _service(self, asked: AskedLine) -> ServiceFacts | None:
+        key = asked.client_service_id if asked.service_no is None else asked.service_no
+        if key is None:
+            return None
+        field = "client_service_id" if asked.service_no is None else "service_no"
+        return _found(self.services.get(key), asked, field, key)
+
+    def _location(self, asked: AskedLine, name: str) -> int | None:
+        number: int | None = getattr(asked, name)
+        if number is not None:
+            _found(self.locations.get(number), asked, name, number)
+        return number
+
+    def _contact(self, asked: AskedLine, name: str, account_no: int) -> int | None:
+        number: int | None = getattr(asked, name)
+        if number is None:
+            return None
+        mine = {contact.contact_no: contact.contact_pk for contact in self.contacts.get(account_no, [])}
+        return _found(mine.get(number), asked, name, number)
+
+
+def _found(found: T | None, asked: AskedLine, name: str, value: object) -> T:
+    if found is None:
+        field = f"{asked.path}.{name}" if asked.path else name
+        raise BillingError(ErrorCode.INVALID_INPUT, f"{field}: {value} does not exist", field=field)
+    return found
+
+
+def read_originals(client: Client, requests: Iterable[RebillRequest]) -> Originals:
+    """The client's invoices among those that are to be rebilled; others are not among them."""
+    requests = list(requests)
+    numbers = [request.invoice_no for request in requests]
+    roots = dict(Invoice.objects.filter(client=client, pk__in=numbers).values_list("pk", "chain_root_id"))
+    documents, contents = document_facts(roots), stored_contents(list(roots))
+    lines = [line for request in requests for line in request.lines]
+    billed = {line.service_id for content in contents.values() for line in content.document_lines}
+    contacts = read_contacts([document.account_no for document in documents.values()])
+    return Originals(
+        client,
+        {number: root or number for number, root in roots.items()},
+        documents,
+        contents,
+        _services(client, lines, billed),
+        contacts,
+        {one.contact_pk: one.address for some in contacts.values() for one in some},
+        read_locations(client),
+        read_money(client, documents),
+    )
+
+
+def read_money(client: Client, documents: Mapping[int, DocumentFacts]) -> dict[int, MoneyFacts]:
+    """The money of the accounts of documents, as far as a rebill of each moves it."""
+    accounts = {document.account_no for document in documents.values()}
+    stand, credits, debits = standings(accounts), open_credits(accounts), open_charges(accounts)
+    charges = charges_of(documents)
+    held = held_credits([charge.entry_no for charge in charges.values()])
+    thresholds = dict(client.collection_thresholds.values_list("currency", "amount"))
+    money: dict[int, MoneyFacts] = defaultdict(MoneyFacts)
+    for number, document in documents.items():
+        if number not in charges:
+            continue
+        entry_no = charges[number].entry_no
+        money[number] = MoneyFacts(
+            balance=stand[document.account_no].balance,
+            paid=tuple(sorted(OpenItem(*part) for part in held.get(entry_no, []))),
+            credits=tuple(credits.get(document.account_no, ())),
+            debits=tuple(one.item for one in debits.get(document.account_no, ()) if one.invoice_no != number),
+            payer=document.payer,
+            threshold=thresholds.get(document.currency, ZERO),
+        )
+    return money
+
+
+def _services(client: Client, lines: Iterable[AskedLine], billed: Collection[int | None]) -> dict[int | str, ServiceFacts]:
+    """The services that lines name, by number and by the client's own id, and those of the originals."""
+    lines = list(lines)
+    numbers = {line.service_no for line in lines} | set(billed)
+    named = {line.client_service_id for line in lines}
+    rows = Service.objects.filter(
+        Q(pk__in=[number for number in numbers if number is not None])
+        | Q(client_service_id__in=[name for name in named if name is not None]),
+        client=client,
+    )
+    services: dict[int | str, ServiceFacts] = {}
+    columns = ("pk", "name", "gl_code", "tax_category", "tax_inclusive", "location_id")
+    for client_service_id, *row in rows.values_list("client_service_id", *columns):
+        facts = ServiceFacts._make(row)
+        services[facts.service_no] = services[client_service_id] = facts
+    return services

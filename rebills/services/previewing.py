@@ -1,0 +1,114 @@
+"""From what is asked to plans: read the originals, plan the lines, quote the taxes of those that change. Writes nothing."""
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import NamedTuple
+
+from accounts.models import Client
+from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import ReasonType
+from invoices.plan.actions import Action, why_not
+from invoices.services.ledger.acts import Why, check_reason
+from invoices.services.taxation import ask_engine
+from invoices.tax_engines.protocol import TaxableLine, TaxQuote, TaxRequest
+from rebills.plan import RebillPlan, plan_rebill
+from rebills.plan.lines import PlannedLines, plan_lines
+from rebills.plan.requests import RebillFacts
+from rebills.services.facts import Originals, read_originals
+from rebills.services.requests import RebillOutcome, RebillRequest
+
+logger = logging.getLogger(__name__)
+
+
+def preview_rebills(*, client: Client, requests: Sequence[RebillRequest]) -> list[RebillOutcome]:
+    """The rebill of each request, to the cent, with all that follows from it, or why there would be none. In their order.
+
+    Not even an event is written.
+    """
+    originals = read_originals(client, requests)
+    drafts = [_drafted(request, originals, _reasons(client)) for request in requests]
+    asking = [draft for draft in drafts if draft.taxed is not None]
+    quotes = ask_engine(client, [draft.taxed for draft in asking if draft.taxed is not None])
+    quoted = {id(draft): quote for draft, quote in zip(asking, quotes, strict=True)}
+    return [_planned(draft, quoted.get(id(draft), TaxQuote(()))) for draft in drafts]
+
+
+class _Draft(NamedTuple):
+    """A rebill before tax, and what the tax engine is to be asked about it; or the outcome that it was refused with."""
+
+    request: RebillRequest
+    account_no: int | None = None
+    facts: RebillFacts | None = None
+    lines: PlannedLines | None = None
+    taxed: TaxRequest | None = None
+    error: BillingError | None = None
+
+
+def _reasons(client: Client) -> Callable[[int], None]:
+    """Checks a reason once, however many rebills are made for it."""
+
+    @cache
+    def refused(reason_code: int) -> BillingError | None:
+        try:
+            check_reason(client, ReasonType.REBILL, Why(reason_code))
+        except BillingError as error:
+            return error
+        return None
+
+    def check(reason_code: int) -> None:
+        error = refused(reason_code)
+        if error is not None:
+            raise error
+
+    return check
+
+
+def _drafted(request: RebillRequest, originals: Originals, check_code: Callable[[int], None]) -> _Draft:
+    document = originals.documents.get(request.invoice_no)
+    account_no = document.account_no if document is not None else None
+    try:
+        if document is None or request.account_no not in (None, account_no):
+            raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {request.invoice_no}", field="invoice_no")
+        refusal = why_not(Action.REBILL, document)
+        if refusal is not None:
+            raise refusal.error
+        check_code(request.reason_code)
+        facts = originals.facts(request)
+        changes = [originals.change(line, document.account_no) for line in request.lines]
+        lines = plan_lines(facts.original, changes, facts.inclusive, facts.currency, carries_unlisted=facts.carries_unlisted)
+        return _Draft(request, account_no, facts, lines, _tax_request(facts, lines, originals))
+    except BillingError as error:
+        return _Draft(request, account_no, error=error)
+    except Exception:
+        logger.exception("planning the rebill of invoice %s failed", request.invoice_no)
+        return _Draft(request, account_no, error=BillingError(ErrorCode.UNEXPECTED))
+
+
+def _tax_request(facts: RebillFacts, planned: PlannedLines, originals: Originals) -> TaxRequest | None:
+    """The lines whose tax is not known: none where all stand as they did."""
+    lines = tuple(
+        TaxableLine(
+            one.line.line_no,
+            planned.left[one.line.line_no],
+            one.line.tax_category,
+            one.inclusive,
+            originals.tax_addresses(one.line),
+        )
+        for one in planned.lines
+        if one.line.line_no in planned.left and not one.is_kept
+    )
+    if not lines:
+        return None
+    return TaxRequest(facts.currency, facts.original.term("tax_date"), facts.tax_per_line, lines)
+
+
+def _planned(draft: _Draft, quote: TaxQuote | BillingError) -> RebillOutcome:
+    error = quote if isinstance(quote, BillingError) else draft.error
+    plan: RebillPlan | None = None
+    if error is None and not isinstance(quote, BillingError) and draft.facts is not None and draft.lines is not None:
+        try:
+            plan = plan_rebill(draft.facts, draft.lines, quote.taxes)
+        except BillingError as refused:
+            error = refused
+    return RebillOutcome(draft.request, draft.account_no, plan, error=error)

@@ -1,0 +1,204 @@
+"""Rebilling issued invoices: a credit memo that offsets each and the rebill that replaces it, in one transaction.
+
+A single call is a batch of one. A rebill is written as one that waits, then issued by the same code that approves it later: so
+one that waits for approval and one that does not are the same.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import partial
+from typing import NamedTuple
+
+from django.utils import timezone
+
+from accounts import receipts
+from accounts.callers import Caller
+from accounts.models import Client
+from accounts.storage import reserve_ids
+from accounts.trail import Act, record_acts, refusal
+from billing_site.errors import BillingError, ErrorCode
+from invoices.models import Invoice
+from invoices.plan.actions import Action, why_not
+from invoices.plan.facts import BillingState
+from invoices.services.actions import document_facts
+from invoices.services.approval_rules import rebill_must_wait, rebill_stake
+from invoices.services.approving import issue_locked
+from invoices.services.batches import in_halves
+from invoices.services.discarding import Remarks
+from invoices.services.facts import lock_states
+from invoices.services.issuing import Issuing
+from invoices.services.outcomes import Outcome
+from invoices.services.rights import check_may_rebill
+from invoices.services.rows import Links, insert_documents
+from invoices.services.settling import settle_issued
+from rebills.plan import RebillPlan
+from rebills.plan.requests import MoneyFacts
+from rebills.services.facts import read_money
+from rebills.services.previewing import preview_rebills
+from rebills.services.requests import RebillOutcome, RebillRequest
+
+REFUSED = "rebill.refused"
+
+
+class Rebilling(NamedTuple):
+    """For whom, by whom and when. `claim` is the receipt of a single call."""
+
+    client: Client
+    caller: Caller
+    today: date
+    claim: receipts.Claim | None = None
+
+
+def rebill_invoices(
+    *, client: Client, requests: Sequence[RebillRequest], caller: Caller, today: date, claim: receipts.Claim | None = None
+) -> list[RebillOutcome]:
+    """Rebills invoices, with an outcome for each, in their order: a refusal harms no other.
+
+    Where the client's settings or four eyes ask for it, a rebill waits for approval and changes nothing until then. Else what
+    is due on it is collected after the commit, if that was asked for, and its statement sent: whatever fails then, it is issued.
+    """
+    work = Rebilling(client, caller, today, claim)
+    outcomes: dict[int, RebillOutcome] = {}
+    for wave in _waves(requests):
+        outcomes |= dict(zip(wave, _rebill_some([requests[place] for place in wave], work), strict=True))
+    done = [outcomes[place] for place in range(len(requests))]
+    record_acts(client, caller, [_refusal(one) for one in done if one.error is not None])
+    return done
+
+
+def _waves(requests: Sequence[RebillRequest]) -> list[list[int]]:
+    """The places of requests whose accounts differ: a second rebill of an account is planned when the first is recorded, as it
+    stands on what that has left of the account's money."""
+    accounts = dict(Invoice.objects.filter(pk__in=[one.invoice_no for one in requests]).values_list("pk", "account_id"))
+    waves: list[list[int]] = []
+    seen: dict[int, int] = {}
+    for place, request in enumerate(requests):
+        account_no = accounts.get(request.invoice_no, -place)
+        wave = seen.get(account_no, 0)
+        seen[account_no] = wave + 1
+        if wave == len(waves):
+            waves.append([])
+        waves[wave].append(place)
+    return waves
+
+
+def _rebill_some(requests: Sequence[RebillRequest], work: Rebilling) -> list[RebillOutcome]:
+    try:
+        check_may_rebill(work.caller)
+    except BillingError as error:
+        return [RebillOutcome(request, error=error) for request in requests]
+    planned = preview_rebills(client=work.client, requests=requests)
+    ready = [outcome for outcome in planned if outcome.plan is not None]
+    recorded = in_halves(ready, partial(_write, work), lambda one, error: one._replace(plan=None, error=error))
+    by_invoice = {one.request.invoice_no: one for one in _settled(recorded, work)}
+    return [by_invoice.get(one.request.invoice_no, one) if one.plan is not None else one for one in planned]
+
+
+def _write(work: Rebilling, ready: Sequence[RebillOutcome]) -> list[RebillOutcome]:
+    """Under the accounts' locks what the plans stood on is checked again, and what still holds is written."""
+    states = lock_states([one.account_no for one in ready if one.account_no is not None], skip_locked=len(ready) > 1)
+    checked = _checked_again(work, ready, states)
+    good = [one for one in checked if one.plan is not None]
+    numbers = dict(zip([one.request.invoice_no for one in good], reserve_ids(Invoice, len(good)), strict=True))
+    if work.claim is not None and good:
+        receipts.use(work.client, work.claim, invoice_no=numbers[good[0].request.invoice_no])
+    issuing = Issuing(work.client, work.caller, work.today, timezone.now())
+    recorded = [_numbered(one, numbers, work.client) for one in checked]
+    _insert([one for one in recorded if one.rebill_no is not None], issuing)
+    now = [one for one in recorded if one.rebill_no is not None and not one.waits]
+    rebills = Invoice.objects.filter(pk__in=[one.rebill_no for one in now]).order_by("account_id", "pk")
+    contents = {one.rebill_no: one.plan.content for one in now if one.plan is not None and one.rebill_no is not None}
+    issue_locked(list(rebills), states, contents, issuing)
+    return recorded
+
+
+def _checked_again(work: Rebilling, ready: Sequence[RebillOutcome], states: Mapping[int, BillingState]) -> list[RebillOutcome]:
+    """Who was locked by another drops out, and whose original may not be rebilled any more, or is not as it was seen."""
+    documents = document_facts([one.request.invoice_no for one in ready])
+    seen = {one.request.invoice_no: documents[one.request.invoice_no] for one in ready if one.request.fingerprint}
+    money = read_money(work.client, seen) if seen else {}
+    checked = []
+    for one in ready:
+        try:
+            if one.account_no not in states:
+                raise BillingError(ErrorCode.IN_PROGRESS)
+            why = why_not(Action.REBILL, documents[one.request.invoice_no])
+            if why is not None:
+                raise why.error
+            _check_seen(one, money)
+            checked.append(one)
+        except BillingError as error:
+            checked.append(one._replace(plan=None, error=error))
+    return checked
+
+
+def _check_seen(one: RebillOutcome, money: Mapping[int, MoneyFacts]) -> None:
+    """Lines and taxes are as planned just now; the account's money is as it is under the lock."""
+    request, plan = one.request, one.plan
+    if not request.fingerprint or plan is None:
+        return
+    moved = plan.with_money(money[request.invoice_no]).moved(request.fingerprint)
+    if moved:
+        detail = f"rebill of invoice {request.invoice_no}, moved: {', '.join(moved)}"
+        raise BillingError(ErrorCode.DOCUMENT_MOVED, detail, field="fingerprint")
+
+
+def _numbered(one: RebillOutcome, numbers: Mapping[int, int], client: Client) -> RebillOutcome:
+    if one.plan is None:
+        return one
+    stake = rebill_stake(one.plan.original.total, one.plan.rebill.total)
+    return one._replace(rebill_no=numbers[one.request.invoice_no], waits=rebill_must_wait(client, stake))
+
+
+def _insert(recorded: Sequence[RebillOutcome], issuing: Issuing) -> None:
+    """Writes rebills as documents that wait, with what was asked for when they are issued."""
+    documents, links, acts = [], {}, []
+    for one in recorded:
+        if one.plan is None or one.rebill_no is None:
+            continue
+        facts = one.plan.facts
+        documents.append((one.rebill_no, one.plan.content))
+        links[one.rebill_no] = Links(facts.chain_root, one.request.collect, facts.statement_contact)
+        acts += _acts(one, one.plan, one.rebill_no)
+    insert_documents(
+        documents,
+        generated_by=issuing.caller.identity,
+        remarks=Remarks(),
+        at=issuing.at,
+        approved=frozenset(),
+        links=links,
+    )
+    record_acts(issuing.client, issuing.caller, acts, issuing.at)
+
+
+def _acts(one: RebillOutcome, plan: RebillPlan, rebill_no: int) -> list[Act]:
+    """The rebill is there; and the original has one that waits, where it does."""
+    after = {
+        "status": "pending",
+        "total_amount": str(plan.rebill.total),
+        "currency": plan.facts.currency,
+        "corrects": one.request.invoice_no,
+        "reason_code": one.request.reason_code,
+        "comments": one.request.comments,
+        "excluded": [row.line_no for row in plan.excluded],
+    }
+    generated = Act("invoice.generated", one.account_no, rebill_no, after=after)
+    if not one.waits:
+        return [generated]
+    return [generated, Act("invoice.rebill_waits", one.account_no, one.request.invoice_no, after={"rebill": rebill_no})]
+
+
+def _settled(recorded: Sequence[RebillOutcome], work: Rebilling) -> list[RebillOutcome]:
+    issued = [Outcome(one.account_no, one.rebill_no) for one in recorded if one.rebill_no is not None and not one.waits]
+    settled = {one.invoice_no: one for one in settle_issued(work.client, issued, work.caller, work.today)}
+    return [
+        one._replace(collection=settled[one.rebill_no].collection, statement=settled[one.rebill_no].statement)
+        if one.rebill_no in settled
+        else one
+        for one in recorded
+    ]
+
+
+def _refusal(one: RebillOutcome) -> Act:
+    assert one.error is not None
+    return refusal(REFUSED, one.error, account_no=one.account_no, invoice_no=one.request.invoice_no)
