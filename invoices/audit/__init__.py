@@ -20,6 +20,7 @@ from invoices.audit import (
     periods,
     prices,
     rates,
+    rebills,
     taxes,
     trail,
 )
@@ -27,7 +28,7 @@ from invoices.audit.account_histories import account_histories
 from invoices.audit.reports import Audit, AuditReport, audited
 from invoices.audit.rules import RuleAudit, proven
 from invoices.audit.snapshot import one_moment
-from invoices.audit.stored_documents import of_bills, stored_documents
+from invoices.audit.stored_documents import of_bills, of_cycles, stored_documents
 
 __all__ = ["AuditReport", "run_audits"]
 
@@ -36,7 +37,7 @@ DOCUMENT_AUDITS = (
     Audit("Totals are the sums of lines and taxes", amounts.totals),
     Audit("Lines are numbered from 1, and one of them charges", of_bills(amounts.line_numbers), rows=amounts.count_lines),
     Audit("Line amounts are rate x units x proration factor", of_bills(rates.line_amounts), rows=rates.count_lines),
-    Audit("Units lie in the bands that price them", of_bills(rates.bands), rows=rates.count_bands),
+    Audit("Units lie in the bands that price them", of_cycles(rates.bands), rows=rates.count_bands),
     Audit("Percent lines are so much of what they are counted on", of_bills(rates.percents), rows=rates.count_percents),
     Audit("All that lines take off is spread over charges", of_bills(credits.credit_lines), rows=credits.count_credit_lines),
     Audit("No charge is credited beyond its amount", of_bills(credits.credit_details), rows=credits.count_credits),
@@ -44,12 +45,12 @@ DOCUMENT_AUDITS = (
     Audit("Tax details tie a tax line to a charge", of_bills(taxes.tax_details), rows=taxes.count_taxes),
     Audit("Taxes are counted on what credits leave", of_bills(taxes.taxable_amounts), rows=taxes.count_taxes),
     Audit("Amounts are in whole smallest units of the currency", amounts.whole_units, rows=amounts.count_amounts),
-    Audit("Lines lie within the billed periods of their documents", of_bills(periods.lines_within), rows=amounts.count_lines),
+    Audit("Lines lie within the billed periods of their documents", of_cycles(periods.lines_within), rows=amounts.count_lines),
     Audit("Usage, arrears and orders wait for the bill date", periods.ahead_of_their_date),
-    Audit("Documents hold the usage that they bill", of_bills(claims.usage), rows=claims.count_usage),
-    Audit("Documents hold the orders that they bill", of_bills(claims.orders), rows=claims.count_orders),
+    Audit("Documents hold the usage that they bill", of_cycles(claims.usage), rows=claims.count_usage),
+    Audit("Documents hold the orders that they bill", of_cycles(claims.orders), rows=claims.count_orders),
     Audit("Coupons and credits are used by the lines that show them", claims.uses, rows=claims.count_uses),
-    Audit("Due dates follow the payment terms", numbers.due_dates),
+    Audit("Due dates follow the payment terms, or the original's of a rebill", numbers.due_dates),
     Audit("Approved documents are as they were when approved", fingerprints.unmoved, rows=fingerprints.count_approved),
     Audit("Credit memos credit lines of the document that they correct", memos.memo_lines, rows=memos.count_memo_lines),
     Audit("The trail tells how each document came to be what it is", trail.acts),
@@ -77,6 +78,8 @@ RULE_AUDITS = (
     RuleAudit("Prices have one rate, or bands that begin at 0", prices.PRICES),
     RuleAudit("An account and all its documents and plans have one currency", belonging.CURRENCIES),
     RuleAudit("Credit memos correct issued documents of their account", memos.RULES),
+    RuleAudit("A rebill ties its original, and a memo that is its exact negative", rebills.REBILLS),
+    RuleAudit("Nothing is paid, collected or held by what was rebilled", rebills.REBILLED),
     RuleAudit("Issued documents are in the ledger, once, and no others", ledger.IN_LEDGER),
     RuleAudit("A void is the opposite of what it voids", ledger.VOIDS),
     RuleAudit("What pays a debt is of its account, and of its invoice", ledger.PAID),
@@ -97,6 +100,7 @@ LIMIT_AUDITS = (
     memos.lines_credited,
     memos.taxes_credited,
     memos.taken_off_invoices,
+    rebills.paid_originals,
     ledger.allocations,
 )
 

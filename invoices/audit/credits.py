@@ -56,7 +56,7 @@ def credit_details(document: Document) -> Iterator[str]:
             yield f"a credit detail names line {credit.credit_line_no} as taking something off, which does not"
         if charging is None or not charging.charges:
             yield f"a credit detail takes something off line {credit.credited_line_no}, which does not charge"
-        elif taking is not None and _is_above_maximum(taking) and taking.charge_key != charging.charge_key:
+        elif taking is not None and _is_of_another_charge(taking, charging, document):
             yield f"line {taking.line_no} is above a maximum, but takes something off line {charging.line_no} of another charge"
         if credit.amount <= ZERO:
             yield f"line {credit.credit_line_no} takes {shown(credit.amount)} off line {credit.credited_line_no}"
@@ -64,6 +64,11 @@ def credit_details(document: Document) -> Iterator[str]:
         if left < ZERO:
             amount = lines[line_no].amount
             yield f"line {line_no} of {shown(amount)} is credited {shown(amount - left)}"
+
+
+def _is_of_another_charge(taking: Line, charging: Line, document: Document) -> bool:
+    """A rebill may bill a charge for another service; what is above its maximum is taken off it all the same."""
+    return _is_above_maximum(taking) and taking.charge_key != charging.charge_key and not document.is_rebill
 
 
 def left_of_charges(document: Document) -> dict[int, Decimal]:

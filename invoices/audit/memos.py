@@ -16,7 +16,8 @@ from invoices.calculation import ZERO
 from invoices.kinds import CREDIT_TYPES, EntryKind, InvoiceKind, InvoiceStatus, LineType
 from invoices.models import CreditDetail, Invoice, InvoiceLine, LedgerEntry, TaxDetail
 
-LIVE_MEMO = Q(invoice__kind=InvoiceKind.CREDIT_MEMO, invoice__status=InvoiceStatus.APPROVED)
+LIVE_MEMO = Q(invoice__kind=InvoiceKind.CREDIT_MEMO, invoice__status=InvoiceStatus.APPROVED, invoice__issued_with__isnull=True)
+"""Those that were issued with a rebill are the negative of their invoice, coupons and credits too: see `rebills`."""
 
 
 def count_memo_lines(document: Document) -> int:
@@ -24,7 +25,8 @@ def count_memo_lines(document: Document) -> int:
 
 
 def memo_lines(document: Document) -> Iterator[str]:
-    """A memo corrects a document; its lines are numbered from 1 and below zero (a tax may be 0), and each names its source."""
+    """A memo corrects a document; its lines are numbered from 1 and below zero (a tax may be 0), and each names its source. One
+    that was issued with a rebill also gives back what coupons and credits had taken off."""
     if not document.is_memo:
         return
     correction = document.content.correction
@@ -37,6 +39,8 @@ def memo_lines(document: Document) -> Iterator[str]:
     for line, source in zip(document.lines, correction.source_line_nos, strict=True):
         if source is None:
             yield f"line {line.line_no} credits no line of invoice {correction.corrects_id}"
+        if document.standing.issued_with is not None:
+            continue
         if line.amount > ZERO or (line.amount == ZERO and line.line_type != LineType.TAX):
             yield f"line {line.line_no} credits {shown(-line.amount)}"
 

@@ -34,12 +34,13 @@ def numbered_when_approved(document: Document) -> Iterator[str]:
 
 
 def due_dates(document: Document) -> Iterator[str]:
-    """The due date is the invoice date and the payment terms."""
+    """The due date is the invoice date and the payment terms; that of a rebill may be its original's."""
     terms = document.terms
     if terms.invoice_date is None or terms.due_date is None:
         return
     due = terms.invoice_date + timedelta(days=terms.payment_terms_days)
-    if terms.due_date != due:
+    originals = document.standing.corrects__due_date if document.is_rebill else None
+    if terms.due_date not in (due, originals):
         days = f"{terms.payment_terms_days} days from its invoice date {terms.invoice_date}"
         yield f"is due on {terms.due_date}, but {days} is {due}"
 

@@ -12,7 +12,7 @@ from invoices.audit.holdings import Holdings, holdings_of
 from invoices.audit.rules import of_client
 from invoices.calculation import WHOLE, Share
 from invoices.fingerprints import LINE_FIELDS, TAX_FIELDS, TERM_FIELDS, Content
-from invoices.kinds import CREDIT_TYPES, ISSUED_STATUSES, LIVE_STATUSES, InvoiceKind, LineType
+from invoices.kinds import CREDIT_TYPES, CYCLE_KINDS, ISSUED_STATUSES, LIVE_STATUSES, InvoiceKind, LineType
 from invoices.models import Invoice
 from invoices.services.rows import stored_contents
 
@@ -103,7 +103,7 @@ class Period(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """What approval and discarding change, beside the terms."""
+    """What approval and discarding change, beside the terms. `issued_with` is the rebill that a credit memo was issued with."""
 
     invoice_no: int
     account_no: int
@@ -112,6 +112,8 @@ class Standing(NamedTuple):
     generated_by: str
     approved_by: str
     approved_at: datetime | None
+    issued_with: int | None
+    corrects__due_date: date | None
 
 
 class ActSeen(NamedTuple):
@@ -151,6 +153,10 @@ class Document(NamedTuple):
         return self.terms.kind == InvoiceKind.CREDIT_MEMO
 
     @property
+    def is_rebill(self) -> bool:
+        return self.terms.kind == InvoiceKind.REBILL
+
+    @property
     def charge_lines(self) -> list[Line]:
         return [line for line in self.lines if line.charges]
 
@@ -162,6 +168,11 @@ class Document(NamedTuple):
 def of_bills(wrong: Callable[[Document], Iterator[str]]) -> Callable[[Document], Iterator[str]]:
     """An audit of documents that bill something. How the amounts of a credit memo came about stands on what it corrects."""
     return lambda document: iter(()) if document.is_memo else wrong(document)
+
+
+def of_cycles(wrong: Callable[[Document], Iterator[str]]) -> Callable[[Document], Iterator[str]]:
+    """An audit of documents that bill a cycle: a rebill changes what was billed, and neither periods nor usage."""
+    return lambda document: iter(()) if document.terms.kind not in CYCLE_KINDS else wrong(document)
 
 
 def stored_documents(client: Client | None) -> Iterator[Document]:

@@ -205,7 +205,6 @@ def _paid(invoice_nos: Collection[int]) -> set[int]:
         Allocation.objects.filter(debit__invoice__in=invoice_nos, debit__kind=EntryKind.INVOICE, credit__kind__in=PAYMENT_KINDS)
         .order_by()
         .values_list("debit__invoice_id")
-        .annotate(sum=ExactSum("amount"))
-        .filter(sum__gt=0)
+        .annotate(ExactSum("amount"))
     )
-    return {invoice_no for invoice_no, _ in rows if invoice_no is not None}
+    return {invoice_no for invoice_no, amount in rows if invoice_no is not None and amount > ZERO}

@@ -15,5 +15,5 @@ from invoices.services.outcomes import Outcome
 def settle_issued(client: Client, outcomes: Sequence[Outcome], caller: Caller, today: date) -> list[Outcome]:
     """Collects what was issued with a request to, and sends the statements that were asked for: these say what is still due."""
     collected = collect_issued(client, outcomes, caller, today)
-    issued = [one.invoice_no for one in collected if one.invoice_no is not None and one.error is None]
+
     return collected

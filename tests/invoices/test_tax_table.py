@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from invoices.tax_engines.protocol import TaxableLine, TaxAddress, TaxRequest
+from invoices.tax_engines.protocol import TaxableLine, TaxAddress, TaxAddresses, TaxRequest
 from invoices.tax_engines.table import Rate, quote_from, rates_lookup
 
 FRESNO = TaxAddress(city="Fresno", region="CA", country="US")
@@ -16,12 +16,14 @@ BERLIN = TaxAddress(city="Berlin", country="DE")
 DAY = date(2026, 1, 15)
 
 
-def a_rate(percent, name="Sales tax", country="US", region="CA", category="standard", start=date(2000, 1, 1), end=None):
-    return Rate(name, country, region, category, D(percent), start, end)
+def a_rate(
+    percent, name="Sales tax", country="US", region="CA", category="standard", start=date(2000, 1, 1), end=None, at="ship_to"
+):
+    return Rate(name, country, region, category, D(percent), at, start, end)
 
 
 def a_line(number, amount, category="standard", inclusive=False, address=FRESNO):
-    return TaxableLine(number, D(amount), category, inclusive, None, address)
+    return TaxableLine(number, D(amount), category, inclusive, TaxAddresses(ship_to=address))
 
 
 def quoted(rates, lines, currency="usd", per_line=False, day=DAY):

@@ -1,0 +1,122 @@
+"""Rebills: an original, the memo that offsets it to the cent, and the rebill that takes its place."""
+
+from django.db.models import BigIntegerField, Exists, F, OuterRef, Q
+from django.db.models.fields.json import KeyTextTransform
+from django.db.models.functions import Cast, Coalesce
+
+from accounts.models import Client, Event
+from accounts.storage import ExactSum
+from invoices.audit.amounts import shown
+from invoices.audit.ledger import NEGATED
+from invoices.audit.reports import AuditReport
+from invoices.audit.rules import ROWS_AT_ONCE, Rule, of_client
+from invoices.kinds import FREE_KINDS, OPEN_ATTEMPTS, EntryKind, InvoiceKind, InvoiceStatus
+from invoices.models import CollectionAttempt, CreditUse, Invoice, InvoiceLine, LedgerEntry, TaxDetail
+
+ISSUED = Q(kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
+OF_REBILL_MEMO = Q(invoice__issued_with__isnull=False)
+ISSUED_REBILLS = Invoice.objects.filter(ISSUED)
+
+OPPOSITE_LINE = InvoiceLine.objects.filter(
+    invoice=OuterRef("invoice__corrects"),
+    line_no=OuterRef("line_no"),
+    line_type=OuterRef("line_type"),
+    amount=OuterRef("amount") * NEGATED,
+)
+OPPOSITE_TAX = TaxDetail.objects.filter(
+    invoice=OuterRef("invoice__corrects"),
+    tax_line_no=OuterRef("tax_line_no"),
+    taxed_line_no=OuterRef("taxed_line_no"),
+    percent=OuterRef("percent"),
+    is_inclusive=OuterRef("is_inclusive"),
+    amount=OuterRef("amount") * NEGATED,
+)
+
+TOLD_OF = (
+    Event.objects.filter(act="invoice.rebilled", after__has_key="rebill")
+    .annotate(rebill_no=Cast(KeyTextTransform("rebill", "after"), BigIntegerField()))
+    .values("rebill_no")
+)
+
+REBILLS = (
+    Rule(
+        Invoice,
+        "client",
+        ~Q(memo__kind=InvoiceKind.CREDIT_MEMO)
+        | ~Q(memo__status=InvoiceStatus.APPROVED)
+        | ~Q(memo__corrects=F("corrects"))
+        | ~Q(memo__total_amount=F("corrects__total_amount") * NEGATED)
+        | ~Q(corrects__status=InvoiceStatus.APPROVED)
+        | Q(corrects__kind=InvoiceKind.CREDIT_MEMO),
+        "rebill {pk} of invoice {corrects_id} ({corrects__status}, {corrects__total_amount}): was issued with document "
+        "{memo_id}, a {memo__kind} of {memo__total_amount} that corrects {memo__corrects_id}",
+        checked=ISSUED,
+    ),
+    Rule(
+        Invoice,
+        "client",
+        Q(chain_root=None) | ~Q(chain_root=Coalesce("corrects__chain_root", "corrects")),
+        "document {pk}: corrects {corrects_id}, but is in the chain of {chain_root_id}",
+        checked=Q(corrects__isnull=False),
+    ),
+    Rule(
+        InvoiceLine,
+        "invoice__client",
+        ~Exists(OPPOSITE_LINE) | ~Q(source_line_no=F("line_no")),
+        "memo {invoice_id} of a rebill: line {line_no} of {amount} is not the negative of that of the original",
+        checked=OF_REBILL_MEMO,
+    ),
+    Rule(
+        TaxDetail,
+        "invoice__client",
+        ~Exists(OPPOSITE_TAX),
+        "memo {invoice_id} of a rebill: the tax of line {tax_line_no} on line {taxed_line_no}, {amount}, is not the negative "
+        "of that of the original",
+        checked=OF_REBILL_MEMO,
+    ),
+    Rule(
+        Invoice,
+        "client",
+        ~Q(pk__in=TOLD_OF),
+        "rebill {pk}: the trail does not tell that it replaced invoice {corrects_id}",
+        checked=ISSUED,
+    ),
+)
+
+REBILLED = (
+    Rule(
+        CollectionAttempt,
+        "invoice__client",
+        Q(status__in=OPEN_ATTEMPTS) & Exists(ISSUED_REBILLS.filter(corrects=OuterRef("invoice"))),
+        "invoice {invoice_id}: was rebilled, but attempt {attempt_no} is {status}",
+    ),
+    Rule(
+        CreditUse,
+        "invoice__client",
+        (Q(is_given_back=True) & ~Exists(ISSUED_REBILLS.filter(corrects=OuterRef("invoice"))))
+        | (Q(is_given_back=False) & Exists(ISSUED_REBILLS.filter(corrects=OuterRef("invoice")))),
+        "invoice {invoice_id}: its use of service credit {credit_id} is given back: {is_given_back}, which is not so",
+    ),
+)
+
+
+def paid_originals(client: Client | None) -> AuditReport:
+    """What was paid on an invoice that was rebilled has gone to its rebill, or elsewhere."""
+    entries = of_client(LedgerEntry, "account__client", client).filter(kind=EntryKind.INVOICE)
+    rebilled = entries.filter(Exists(ISSUED_REBILLS.filter(corrects=OuterRef("invoice"))))
+    paid = (
+        rebilled.filter(paid_by__credit__kind__in=FREE_KINDS)
+        .order_by()
+        .values_list("invoice_id")
+        .annotate(sum=ExactSum("paid_by__amount"))
+        .order_by("invoice_id")
+    )
+    return AuditReport(
+        "Payments do not stay on what was rebilled",
+        rebilled.count(),
+        [
+            f"invoice {invoice_no}: was rebilled, but {shown(amount)} of payments and credits still pay it"
+            for invoice_no, amount in paid.iterator(chunk_size=ROWS_AT_ONCE)
+            if amount
+        ],
+    )
