@@ -1,6 +1,7 @@
 """The types of values on the wire, each with error codes of its own, so that `input_errors` can tell them apart."""
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any, NoReturn, cast
@@ -60,6 +61,24 @@ class TrueFalseField(serializers.BooleanField):
         if data not in ("true", "false"):
             self.fail("not_true_or_false")
         return bool(data == "true")
+
+
+class FlagField(TrueFalseField):
+    """1 or 0, or true or false, as numbers, booleans or text: Aria's pages name both for the same field."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if type(data) in (int, str) and str(data) in ("0", "1"):
+            return str(data) == "1"
+        return super().to_internal_value(data)
+
+
+class GivenSerializer(serializers.Serializer):
+    """Members of a body. An empty text or null is the same as none, also within lists of objects."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            data = {name: value for name, value in data.items() if value is not None and value != ""}
+        return super().to_internal_value(data)
 
 
 class DayField(serializers.DateField):

@@ -15,8 +15,8 @@ def _hash(key: str) -> str:
 
 
 def create_key(client: Client, *, name: str, **rights: bool) -> tuple[ApiKey, str]:
-    """A new key with its rights (may_approve, may_collect, may_correct): its row, and the auth_key that can be shown only
-    now."""
+    """A new key with its rights (may_approve, may_collect, may_rebill, may_correct): its row, and the auth_key that can be
+    shown only now."""
     auth_key = secrets.token_urlsafe(24)
     row = ApiKey.objects.create(
         client=client,

@@ -24,7 +24,7 @@ def create_client(*, name: str, **settings: Any) -> tuple[Client, ApiKey, str]:
     client = Client(name=name, **settings)
     client.full_clean()
     client.save()
-    key, auth_key = create_key(client, name="first key", may_approve=True, may_collect=True, may_correct=True)
+    key, auth_key = create_key(client, name="first key", may_approve=True, may_collect=True, may_rebill=True, may_correct=True)
     return client, key, auth_key
 
 

@@ -54,6 +54,7 @@ from invoices.viewsets import (
     UsageViewSet,
     WriteOffViewSet,
 )
+from rebills.viewsets import RebillViewSet
 
 logger = logging.getLogger(__name__)
 
@@ -75,6 +76,7 @@ router.register("coupons", CouponViewSet)
 router.register("coupon-redemptions", CouponRedemptionViewSet)
 router.register("service-credits", ServiceCreditViewSet)
 router.register("invoices", InvoiceViewSet)
+router.register("rebills", RebillViewSet, basename="rebill")
 router.register("credit-memos", CreditMemoViewSet, basename="creditmemo")
 router.register("payments", PaymentViewSet, basename="payment")
 router.register("refunds", RefundViewSet, basename="refund")

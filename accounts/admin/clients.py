@@ -18,6 +18,7 @@ from accounts.keys import create_key
 from accounts.models import ApiKey, Client, CollectionThreshold
 from accounts.services import create_client
 
+RIGHTS = ("may_approve", "may_collect", "may_rebill", "may_correct")
 ADDRESS_FIELDS: tuple[str | tuple[str, ...], ...] = ("address1", "address2", ("city", "region"), ("postal_code", "country"))
 
 
@@ -63,6 +64,16 @@ class ClientAdmin(MasterDataAdmin):
             _("Collection"),
             {"fields": ["gateway", "collect_on_approval", "void_on_collection_failure", "dunning_on_collection_failure"]},
         ),
+        (
+            _("Rebills"),
+            {
+                "fields": [
+                    ("rebill_approval_required", "collect_on_rebill"),
+                    ("carry_unlisted_lines", "original_due_date_on_rebill"),
+                ]
+            },
+        ),
+        (_("Statements"), {"fields": ["statement_on_issue"]}),
         (_("Calls"), {"fields": ["never_allow_used_receipt_id"]}),
     ]
 
@@ -82,10 +93,10 @@ class ClientAdmin(MasterDataAdmin):
 class ApiKeyAdmin(MasterDataAdmin):
     """A key is made and revoked, never deleted: documents and events name it as who made them."""
 
-    fields = ["client", "name", "may_approve", "may_collect", "may_correct"]
+    fields = ["client", "name", *RIGHTS]
     fixed_fields = ["client"]
-    list_display = ["name", "prefix", "client", "may_approve", "may_collect", "may_correct", "created_at", "revoked_at"]
-    list_filter = ["may_approve", "may_collect", "may_correct", ("revoked_at", admin.EmptyFieldListFilter), "client"]
+    list_display = ["name", "prefix", "client", *RIGHTS, "created_at", "revoked_at"]
+    list_filter = [*RIGHTS, ("revoked_at", admin.EmptyFieldListFilter), "client"]
     list_select_related = ["client"]
     search_fields = ["name", "prefix"]
     autocomplete_fields = ["client"]

@@ -267,12 +267,12 @@ class InvoiceAdmin(HeldByInvoice, ReadOnlyAdmin):  # type: ignore[misc]
 
 @admin.register(NumberSeries)
 class NumberSeriesAdmin(MasterDataAdmin):
-    """Only the prefix is chosen. The counter moves at approval, and a series stays: its numbers have no holes."""
+    """Prefix and suffix are chosen. The counter moves at approval, and a series stays: its numbers have no holes."""
 
-    fields = ["client", "kind", "prefix", "last_number"]
+    fields = ["client", "kind", ("prefix", "suffix"), "last_number"]
     fixed_fields = ["client", "kind"]
     readonly_fields = ["last_number"]
-    list_display = ["client", "kind", "prefix", "last_number"]
+    list_display = ["client", "kind", "prefix", "suffix", "last_number"]
     list_filter = ["client", "kind"]
     list_select_related = ["client"]
     search_fields = ["client__name", "prefix"]

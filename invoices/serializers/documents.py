@@ -1,6 +1,6 @@
 """Invoices, tax rates and billing runs on the wire, and what is asked of generating and of deciding on pending ones."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -15,10 +15,11 @@ from accounts.serializers import ClientRowSerializer
 from billing_site.errors import ErrorCode
 from invoices.calculation import rounded
 from invoices.fingerprints import CREDIT_FIELDS, LINE_FIELDS, PARTY_FIELDS, TAX_FIELDS, TERM_FIELDS, Content, fingerprint
-from invoices.kinds import ISSUED_STATUSES, InvoiceKind
+from invoices.kinds import ISSUED_STATUSES, InvoiceKind, LineType
 from invoices.models import BillingRun, RunOutcome, TaxRate
 from invoices.plan.facts import BillingRequest
 from invoices.serializers.money import collected_row
+from invoices.services.actions import Allowed
 from invoices.services.discarding import Remarks
 from invoices.services.outcomes import Outcome
 from invoices.services.runs import count_refusals, count_results, run_totals
@@ -149,6 +150,14 @@ class InvoiceSerializer(TermsSerializer):
     document_number = serializers.ReadOnlyField()
     amount_due = serializers.SerializerMethodField()
     corrects = serializers.ReadOnlyField(source="corrects_id")
+    chain_root = serializers.ReadOnlyField(source="chain_root_id")
+    memo = serializers.ReadOnlyField(source="memo_id")
+    rb_no = serializers.ReadOnlyField()
+    rb_status = serializers.SerializerMethodField()
+    rb_flag = serializers.SerializerMethodField()
+    rebill_waiting = serializers.ReadOnlyField()
+    orig_invoice_no = serializers.SerializerMethodField()
+    rb_reason_cd = serializers.SerializerMethodField()
     reason_code = serializers.ReadOnlyField()
     comments = serializers.ReadOnlyField()
     void_reason_code = serializers.ReadOnlyField()
@@ -158,6 +167,20 @@ class InvoiceSerializer(TermsSerializer):
     approved_at = serializers.ReadOnlyField()
     custom_status_label = serializers.ReadOnlyField()
     client_notes = serializers.ReadOnlyField()
+
+    def get_rb_status(self, invoice: Any) -> str:
+        """Whether it was rebilled, in Aria's words."""
+        return "True" if invoice.rb_no else "False"
+
+    def get_rb_flag(self, invoice: Any) -> int:
+        """1 for a rebill."""
+        return int(invoice.kind == InvoiceKind.REBILL)
+
+    def get_orig_invoice_no(self, invoice: Any) -> int | None:
+        return invoice.corrects_id if invoice.kind == InvoiceKind.REBILL else None
+
+    def get_rb_reason_cd(self, invoice: Any) -> int | None:
+        return invoice.reason_code if invoice.kind == InvoiceKind.REBILL else None
 
     def get_amount_due(self, invoice: Any) -> str | None:
         """Null where nothing is owed on it: a credit memo, and what was not issued."""
@@ -195,6 +218,9 @@ class LineSerializer(serializers.Serializer):
     period_start = serializers.ReadOnlyField()
     period_end = serializers.ReadOnlyField()
     po_num = serializers.ReadOnlyField()
+    source_line_no = serializers.ReadOnlyField()
+    rb_excluded = serializers.ReadOnlyField()
+    rb_line_comments = serializers.ReadOnlyField()
     bill_from_location = serializers.ReadOnlyField(source="bill_from_location_id")
     ship_from_location = serializers.ReadOnlyField(source="ship_from_location_id")
     bill_to_contact = serializers.ReadOnlyField(source="bill_to_contact_id")
@@ -244,8 +270,32 @@ def document_of(content: Content) -> dict[str, Any]:
         [{**dict(zip(fields, row, strict=True)), "currency": currency} for row in getattr(content, part)]
         for part, fields in parts
     )
+    beside = content.correction
+    for place, line in enumerate(document["lines"]):
+        line["source_line_no"] = beside.source_line_nos[place] if beside else None
+        line["rb_line_comments"] = beside.line_comments[place] if beside and beside.line_comments else ""
+        line["rb_excluded"] = None
     document["fingerprint"] = fingerprint(content)
     return document
+
+
+def mark_excluded(document: Mapping[str, Any], excluded: Sequence[int] | None) -> None:
+    """Says of each line of an invoice that was rebilled whether the rebill left it out; of a tax line nothing."""
+    for line in document["lines"]:
+        if excluded is not None and line["line_type"] != LineType.TAX:
+            line["rb_excluded"] = line["line_no"] in excluded
+
+
+def action_row(one: Allowed) -> dict[str, Any]:
+    """What may be done, or why not, what is in the way, and what to do instead."""
+    return {
+        "action": one.action.value,
+        "allowed": one.error is None,
+        "error_code": one.error.code.number if one.error else 0,
+        "reason": one.error.message if one.error else "",
+        "in_the_way": one.in_the_way._asdict() if one.in_the_way else None,
+        "instead": one.instead,
+    }
 
 
 def outcome_row(invoice_no: int, outcome: Outcome) -> dict[str, Any]:

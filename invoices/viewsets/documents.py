@@ -36,12 +36,15 @@ from invoices.serializers.documents import (
     RunOutcomeSerializer,
     TaxRateSerializer,
     TermsSerializer,
+    action_row,
     billing_request,
     document_of,
+    mark_excluded,
     outcome_row,
     remarks_of,
 )
 from invoices.serializers.money import AttemptSerializer, ReasonArguments, VoidInvoiceArguments, collected_row
+from invoices.services.actions import available_actions
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.collecting.outcomes import Collected
 from invoices.services.generating import ACT_REFUSED, generate_invoice
@@ -49,6 +52,7 @@ from invoices.services.ledger.open_items import with_due
 from invoices.services.outcomes import Outcome
 from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.planning import preview_invoices
+from invoices.services.rebill_markers import excluded_lines, with_rebills
 from invoices.services.rows import content_of, stored_contents
 from invoices.services.voiding import void_invoice
 
@@ -73,7 +77,7 @@ class DocumentResource(ReadResource):
     not_found = ErrorCode.INVOICE_NOT_FOUND
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        page = self.paginate_queryset(with_due(self.filter_queryset(self.get_queryset())))
+        page = self.paginate_queryset(with_rebills(with_due(self.filter_queryset(self.get_queryset()))))
         return self.get_paginated_response(self.get_serializer(page, many=True).data)
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -90,12 +94,18 @@ class DocumentResource(ReadResource):
         """The invoice as it is stored; where there was nothing to bill, that there is none."""
         if invoice_no is None:
             return Response({"invoice_no": None})
-        invoice = with_due(self.get_queryset()).get(pk=invoice_no)
+        invoice = with_rebills(with_due(self.get_queryset())).get(pk=invoice_no)
         document = document_of(stored_contents([invoice_no])[invoice_no])
         document["fingerprint"] = invoice.fingerprint or document["fingerprint"]
+        mark_excluded(document, excluded_lines([invoice.rb_no])[invoice.rb_no] if invoice.rb_no else None)
         attempt = invoice.collection_attempts.order_by("-attempt_no").first()
-        collection = AttemptSerializer(attempt).data if attempt else None
-        shown = {**InvoiceSerializer(invoice).data, **ContentSerializer(document).data, "collection": collection}
+        actions = available_actions(self.client, [invoice_no], self.caller)[invoice_no]
+        shown = {
+            **InvoiceSerializer(invoice).data,
+            **ContentSerializer(document).data,
+            "collection": AttemptSerializer(attempt).data if attempt else None,
+            "available_actions": [action_row(one) for one in actions],
+        }
         return Response(shown, status=status)
 
 

@@ -69,7 +69,7 @@ class RebillFacts(NamedTuple):
     bill_to: Mapping[str, str]
     parties: Mapping[int, Mapping[str, str]]
     money: MoneyFacts
-    reason_code: int
+    reason_code: int | None
     comments: str
     chain_root: int
     statement_contact: int | None

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 from django.db.models import Q
 
 from accounts.kinds import TaxRounding
-from accounts.models import Client, Service
+from accounts.models import Account, Client, Service
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO
 from invoices.fingerprints import Content, DocumentLine
@@ -34,6 +34,7 @@ class Originals(NamedTuple):
     """All that is known of the invoices that are to be rebilled, by their numbers, and of what their rebills may name."""
 
     client: Client
+    accounts: Mapping[int | str, int]
     chain_roots: Mapping[int, int]
     documents: Mapping[int, DocumentFacts]
     contents: Mapping[int, Content]
@@ -42,6 +43,18 @@ class Originals(NamedTuple):
     addresses: Mapping[int, TaxAddress]
     locations: Mapping[int, TaxAddress]
     money: Mapping[int, MoneyFacts]
+
+    def document(self, request: RebillRequest) -> DocumentFacts:
+        """The invoice that is to be rebilled. It is the client's, and of the account where one is named: by its number, or else
+        by the client's own id for it."""
+        named = request.client_acct_id if request.account_no is None else request.account_no
+        if named is not None and named not in self.accounts:
+            field = "client_acct_id" if request.account_no is None else "acct_no"
+            raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"{field} {named}", field=field)
+        document = self.documents.get(request.invoice_no)
+        if document is None or (named is not None and self.accounts[named] != document.account_no):
+            raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {request.invoice_no}", field="invoice_no")
+        return document
 
     def facts(self, request: RebillRequest) -> RebillFacts:
         """What one rebill is planned from."""
@@ -92,7 +105,7 @@ class Originals(NamedTuple):
         for contact in self.contacts.get(account_no, []):
             if contact.contact_no == contact_no:
                 return contact.contact_pk
-        raise BillingError(ErrorCode.INVALID_INPUT, f"the account has no contact {contact_no}", field="statement_contact")
+        raise BillingError(ErrorCode.INVALID_INPUT, f"the account has no contact {contact_no}", field="statement_address_seq")
 
     def tax_addresses(self, line: DocumentLine) -> TaxAddresses:
         """The addresses of a line, as a tax engine is told them."""
@@ -142,6 +155,7 @@ def read_originals(client: Client, requests: Iterable[RebillRequest]) -> Origina
     contacts = read_contacts([document.account_no for document in documents.values()])
     return Originals(
         client,
+        _accounts(client, requests),
         {number: root or number for number, root in roots.items()},
         documents,
         contents,
@@ -174,6 +188,18 @@ def read_money(client: Client, documents: Mapping[int, DocumentFacts]) -> dict[i
             threshold=thresholds.get(document.currency, ZERO),
         )
     return money
+
+
+def _accounts(client: Client, requests: Iterable[RebillRequest]) -> dict[int | str, int]:
+    """The client's accounts that requests name, by number and by the client's own id."""
+    named = list(requests)
+    numbers = [request.account_no for request in named if request.account_no is not None]
+    ids = [request.client_acct_id for request in named if request.client_acct_id is not None]
+    if not numbers and not ids:
+        return {}
+    rows = Account.objects.filter(Q(pk__in=numbers) | Q(client_acct_id__in=ids), client=client)
+    found = list(rows.values_list("pk", "client_acct_id"))
+    return {number: number for number, _ in found} | {name: number for number, name in found}
 
 
 def _services(client: Client, lines: Iterable[AskedLine], billed: Collection[int | None]) -> dict[int | str, ServiceFacts]:

@@ -65,15 +65,15 @@ def _reasons(client: Client) -> Callable[[int], None]:
 
 
 def _drafted(request: RebillRequest, originals: Originals, check_code: Callable[[int], None]) -> _Draft:
-    document = originals.documents.get(request.invoice_no)
-    account_no = document.account_no if document is not None else None
+    known = originals.documents.get(request.invoice_no)
+    account_no = known.account_no if known is not None else None
     try:
-        if document is None or request.account_no not in (None, account_no):
-            raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {request.invoice_no}", field="invoice_no")
+        document = originals.document(request)
         refusal = why_not(Action.REBILL, document)
         if refusal is not None:
             raise refusal.error
-        check_code(request.reason_code)
+        if request.reason_code is not None:
+            check_code(request.reason_code)
         facts = originals.facts(request)
         changes = [originals.change(line, document.account_no) for line in request.lines]
         lines = plan_lines(facts.original, changes, facts.inclusive, facts.currency, carries_unlisted=facts.carries_unlisted)

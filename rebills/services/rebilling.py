@@ -55,7 +55,7 @@ def rebill_invoices(
     """Rebills invoices, with an outcome for each, in their order: a refusal harms no other.
 
     Where the client's settings or four eyes ask for it, a rebill waits for approval and changes nothing until then. Else what
-    is due on it is collected after the commit, if that was asked for, and its statement sent: whatever fails then, it is issued.
+    is due on it is collected after the commit, if that was asked for, and its statement sent: what fails then does not undo it.
     """
     work = Rebilling(client, caller, today, claim)
     outcomes: dict[int, RebillOutcome] = {}
@@ -64,6 +64,33 @@ def rebill_invoices(
     done = [outcomes[place] for place in range(len(requests))]
     record_acts(client, caller, [_refusal(one) for one in done if one.error is not None])
     return done
+
+
+def rebill_invoice(
+    *, client: Client, request: RebillRequest, caller: Caller, today: date, claim: receipts.Claim | None = None
+) -> int:
+    """Rebills one invoice and gives the rebill's number; raises the refusal, with nothing written but its event. A call that is
+    repeated under its receipt gives its first answer."""
+    try:
+        return _rebill_once(client, request, caller, today, claim)
+    except BillingError:
+        if claim and client.never_allow_used_receipt_id:
+            receipts.use_up(client, claim)
+        raise
+
+
+def _rebill_once(client: Client, request: RebillRequest, caller: Caller, today: date, claim: receipts.Claim | None) -> int:
+    earlier = receipts.earlier_use(client, claim) if claim else None
+    if earlier is None:
+        (outcome,) = rebill_invoices(client=client, requests=[request], caller=caller, today=today, claim=claim)
+        if outcome.error is None and outcome.rebill_no is not None:
+            return outcome.rebill_no
+        # An equal call at the same time may have got there first: then its answer is this call's answer.
+        earlier = receipts.earlier_use(client, claim) if claim else None
+        if earlier is None:
+            raise outcome.error or BillingError(ErrorCode.UNEXPECTED)
+    assert earlier.invoice_no is not None, "a rebill that succeeded has a number"
+    return earlier.invoice_no
 
 
 def _waves(requests: Sequence[RebillRequest]) -> list[list[int]]:

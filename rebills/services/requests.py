@@ -34,17 +34,19 @@ class RebillRequest(NamedTuple):
     """A rebill that is asked for.
 
     `carries_unlisted`, `collect`: None leaves it to the client's settings. `statement_contact_no` is of the account.
-    `account_no` is whose invoice the caller takes it for. `fingerprint` is that of the preview that was seen.
+    `account_no` or `client_acct_id` is whose invoice the caller takes it for. `fingerprint` is that of the preview that was
+    seen. Only a preview may have no reason yet.
     """
 
     invoice_no: int
-    reason_code: int
+    reason_code: int | None = None
     lines: tuple[AskedLine, ...] = ()
     carries_unlisted: bool | None = None
     comments: str = ""
     collect: bool | None = None
     statement_contact_no: int | None = None
     account_no: int | None = None
+    client_acct_id: str | None = None
     fingerprint: str = ""
 
 

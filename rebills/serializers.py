@@ -1,0 +1,376 @@
+"""Rebills on the wire: what is asked, the preview, the chain, and Aria's gen_rb_m."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.fields import DigitsField, FlagField, GivenSerializer, LongField, TrueFalseField
+from accounts.models import Client, PlanInstance, Service
+from accounts.validators import validate_significant_digits
+from billing_site.errors import ErrorCode
+from invoices.calculation import rounded
+from invoices.fingerprints import Content, DocumentLine, DocumentTax
+from invoices.models import Invoice
+from invoices.serializers.documents import ContentSerializer, document_of, validate_alphanumeric
+from invoices.serializers.money import MoneyField, amount_text, collected_row
+from invoices.services.approval_rules import rebill_must_wait, rebill_stake
+from rebills.plan import RebillPlan
+from rebills.plan.differences import Amounts, Difference
+from rebills.services.chains import Chain, Step
+from rebills.services.requests import AskedLine, RebillOutcome, RebillRequest
+
+REBILLS_AT_ONCE = 1000
+
+
+class RateField(DigitsField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_digits=20, decimal_places=10, validators=[validate_significant_digits], **options)
+
+
+class UnitsField(DigitsField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_digits=15, decimal_places=4, **options)
+
+
+class LineArguments(GivenSerializer):
+    """A line by its number: what is not given stands as on the original. A number beyond the original's last adds a line."""
+
+    line_no = LongField()
+    service_no = LongField(required=False)
+    client_service_id = serializers.CharField(max_length=100, required=False)
+    po_num = serializers.CharField(max_length=1000, required=False)
+    bill_from_location_no = LongField(required=False)
+    ship_from_location_no = LongField(required=False)
+    bill_to_address_seq = LongField(required=False)
+    ship_to_address_seq = LongField(required=False)
+
+
+class ChangedLineArguments(LineArguments):
+    exclude = TrueFalseField(required=False, default=False)
+    rate_per_unit = RateField(required=False)
+    units = UnitsField(required=False)
+    amount = MoneyField(required=False)
+    comments = serializers.CharField(max_length=200, required=False)
+
+
+class RebillPreviewArguments(GivenSerializer):
+    """`unlisted_lines` says what becomes of lines that are not named: left out, or carried as they are."""
+
+    invoice_no = LongField()
+    lines = ChangedLineArguments(many=True, required=False)
+    unlisted_lines = serializers.ChoiceField(choices=["exclude", "carry"], required=False)
+    reason_code = LongField(max_digits=4, required=False)
+    comments = serializers.CharField(max_length=3000, required=False)
+    collect = TrueFalseField(required=False)
+    statement_address_seq = LongField(required=False)
+
+
+class RebillArguments(RebillPreviewArguments):
+    """`fingerprint` is that of the preview that was seen: where it does not hold any more, nothing is written (90003)."""
+
+    reason_code = LongField(max_digits=4)
+    fingerprint = serializers.CharField(max_length=200, required=False)
+
+
+class ManyRebillArguments(serializers.Serializer):
+    rebills = serializers.ListField(child=RebillArguments(), allow_empty=False, max_length=REBILLS_AT_ONCE)
+
+
+def rebill_request(asked: Mapping[str, Any], path: str = "") -> RebillRequest:
+    unlisted = asked.get("unlisted_lines")
+    lines = asked.get("lines", [])
+    return RebillRequest(
+        asked["invoice_no"],
+        asked.get("reason_code"),
+        tuple(AskedLine(path=f"{path}lines[{place}]", **line) for place, line in enumerate(lines)),
+        carries_unlisted=None if unlisted is None else unlisted == "carry",
+        comments=asked.get("comments", ""),
+        collect=asked.get("collect"),
+        statement_contact_no=asked.get("statement_address_seq"),
+        fingerprint=asked.get("fingerprint", ""),
+    )
+
+
+class RbLineItem(LineArguments):
+    rb_rate_per_unit = RateField(required=False)
+    rb_units = UnitsField(required=False)
+    rb_amount = MoneyField(required=False)
+    rb_line_comments = serializers.CharField(max_length=200, required=False)
+
+    def to_internal_value(self, data: Any) -> Any:
+        needs_number = not (isinstance(data, Mapping) and data.get("client_service_id"))
+        self.fields["service_no"].required = needs_number
+        return super().to_internal_value(data)
+
+
+class GenRbMArguments(GivenSerializer):
+    """Aria's gen_rb_m, with do_write of its later versions. Ours: client_receipt_id."""
+
+    acct_no = LongField(required=False)
+    client_acct_id = serializers.CharField(max_length=50, required=False)
+    orig_invoice_no = LongField()
+    reason_cd = LongField()
+    rb_line_items = RbLineItem(many=True)
+    alt_statement_address_seq = LongField(required=False)
+    rb_comments = serializers.CharField(max_length=3000, required=False)
+    do_collect = FlagField(required=False, allow_null=True, default=None)
+    do_write = TrueFalseField(required=False, default=True)
+    client_receipt_id = serializers.CharField(
+        max_length=50, required=False, trim_whitespace=False, validators=[validate_alphanumeric]
+    )
+
+    def to_internal_value(self, data: Any) -> Any:
+        self.fields["acct_no"].required = not (isinstance(data, Mapping) and data.get("client_acct_id"))
+        return super().to_internal_value(data)
+
+
+RB_NAMES = {
+    "rb_rate_per_unit": "rate_per_unit",
+    "rb_units": "units",
+    "rb_amount": "amount",
+    "rb_line_comments": "comments",
+}
+
+
+def gen_rb_m_request(asked: Mapping[str, Any]) -> RebillRequest:
+    return RebillRequest(
+        asked["orig_invoice_no"],
+        asked["reason_cd"],
+        tuple(
+            AskedLine(
+                path=f"rb_line_items[{place}]",
+                prefix="rb_",
+                **{RB_NAMES.get(name, name): value for name, value in item.items()},
+            )
+            for place, item in enumerate(asked["rb_line_items"])
+        ),
+        comments=asked.get("rb_comments", ""),
+        collect=asked["do_collect"],
+        statement_contact_no=asked.get("alt_statement_address_seq"),
+        account_no=asked.get("acct_no"),
+        client_acct_id=asked.get("client_acct_id"),
+    )
+
+
+GEN_RB_M_OUTPUTS = (
+    "invoice_no",
+    "collection_error_cd",
+    "collection_error_msg",
+    "statement_error_cd",
+    "statement_error_msg",
+    "proc_cvv_response",
+    "proc_avs_response",
+    "proc_cavv_response",
+    "proc_status_code",
+    "proc_status_text",
+    "proc_payment_id",
+    "proc_auth_code",
+    "created_by",
+    "created_date",
+    "amount",
+    "reason_code",
+    "is_pending_ind",
+    "excluded_lines",
+    "third_party_errors",
+    "invoice_items",
+    "tax_details",
+)
+
+
+def gen_rb_m_preview(plan: RebillPlan) -> dict[str, Any]:
+    """What gen_rb_m answers where nothing is written (do_write=false)."""
+    return {
+        "amount": float(plan.rebill.total),
+        "reason_code": plan.facts.reason_code,
+        "excluded_lines": [row.line_no for row in plan.excluded],
+        **aria_document(plan.content),
+    }
+
+
+def gen_rb_m_answer(rebill: Invoice, content: Content, excluded: Sequence[int]) -> dict[str, Any]:
+    """What gen_rb_m answers of a rebill that is stored: the first time, and whenever it is asked again."""
+    attempt = rebill.collection_attempts.order_by("attempt_no").first()
+    statement = rebill.statements.order_by("pk").first()
+    return {
+        "invoice_no": rebill.pk,
+        "collection_error_cd": attempt.error_code if attempt else 0,
+        "collection_error_msg": (attempt.message or "OK") if attempt else None,
+        "statement_error_cd": statement.error_code if statement else 0,
+        "statement_error_msg": (statement.message or "OK") if statement else None,
+        **{name: (getattr(attempt, name) or None) if attempt else None for name in GEN_RB_M_OUTPUTS if name[:5] == "proc_"},
+        "created_by": rebill.generated_by,
+        "created_date": f"{rebill.generated_at:%Y-%m-%d}",
+        "amount": float(rounded(rebill.total_amount, rebill.currency)),
+        "reason_code": rebill.reason_code,
+        "is_pending_ind": int(not rebill.number),
+        "excluded_lines": list(excluded),
+        **aria_document(content),
+    }
+
+
+def aria_document(content: Content) -> dict[str, Any]:
+    """Lines and taxes in Aria's words, amounts as numbers."""
+    lines = content.document_lines
+    services = Service.objects.in_bulk({line.service_id for line in lines if line.service_id is not None})
+    numbers = {line.plan_instance_id for line in lines if line.plan_instance_id is not None}
+    instances = PlanInstance.objects.select_related("plan").in_bulk(numbers)
+    texts = {line.line_no: line.description for line in lines}
+    return {
+        "invoice_items": [
+            _item(line, services.get(line.service_id or 0), instances.get(line.plan_instance_id or 0)) for line in lines
+        ],
+        "tax_details": [_tax(place, tax, texts) for place, tax in enumerate(content.document_taxes, 1)],
+    }
+
+
+def _item(line: DocumentLine, service: Service | None, instance: PlanInstance | None) -> dict[str, Any]:
+    plan = instance.plan if instance is not None else None
+    return {
+        "invoice_line_no": line.line_no,
+        "plan_no": plan.pk if plan else None,
+        "client_plan_id": plan.client_plan_id if plan else None,
+        "plan_instance_no": line.plan_instance_id,
+        "client_plan_instance_id": None,
+        "plan_name": line.plan_name or None,
+        "service_no": line.service_id,
+        "client_service_id": service.client_service_id if service else None,
+        "service_name": service.name if service else None,
+        "service_coa_id": None,
+        "client_service_coa_code": line.gl_code or None,
+        "units": _number(line.units),
+        "rate_per_unit": _number(line.rate_per_unit),
+        "line_amount": float(line.amount),
+        "line_description": line.description,
+        "start_date_range": _text(line.period_start),
+        "end_date_range": _text(line.period_end),
+        "line_type": line.line_type,
+        "base_plan_units": _number(instance.units) if instance else None,
+        "proration_factor": float(line.proration_factor),
+        "proration_text": line.proration_text or None,
+        "proration_remaining_days": line.proration_remaining_days,
+        "proration_description": None,
+        "credit_coupon_code": line.coupon_code or None,
+        "client_sku": None,
+        "order_no": line.order_no,
+        "item_no": None,
+        "client_item_id": None,
+        "adv_billing_period_total_days": line.period_total_days,
+        "rate_schedule_no": line.rate_schedule_no,
+        "rate_schedule_tier_no": line.tier_no,
+        "bill_from_address_no": line.bill_from_location_id,
+        "ship_from_address_no": line.ship_from_location_id,
+        "bill_to_address_no": line.bill_to_contact_id,
+        "ship_to_address_no": line.ship_to_contact_id,
+    }
+
+
+def _tax(place: int, tax: DocumentTax, texts: Mapping[int, str]) -> dict[str, Any]:
+    return {
+        "tax_detail_line": place,
+        "seq_num": tax.tax_line_no,
+        "taxed_seq_num": tax.taxed_line_no,
+        "debit": float(tax.amount),
+        "tax_authority_level": tax.authority_level,
+        "tax_rate": float(tax.percent),
+        "orig_was_tax_inclusive": int(tax.is_inclusive),
+        "tax_srv_tax_type_id": None,
+        "tax_srv_tax_type_desc": tax.authority,
+        "tax_srv_cat_text": None,
+        "tax_srv_juris_nm": tax.jurisdiction,
+        "tax_srv_tax_sum_text": texts.get(tax.tax_line_no),
+    }
+
+
+def _number(value: Decimal | None) -> float | None:
+    return None if value is None else float(value)
+
+
+def _text(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def preview_row(plan: RebillPlan, client: Client) -> dict[str, Any]:
+    """Original, memo, rebill and difference side by side, what becomes of the money, and the rebill as it would be stored."""
+    currency = plan.facts.currency
+    original, rebill = plan.original, plan.rebill
+    document = ContentSerializer(document_of(plan.content)).data
+    stake = rebill_stake(original.total, rebill.total)
+    return {
+        "invoice_no": plan.facts.invoice_no,
+        "acct_no": plan.facts.account_no,
+        "currency": currency,
+        "original": _amounts(original, currency),
+        "credit_memo": _amounts(Amounts().less(original), currency),
+        "rebill": _amounts(rebill, currency),
+        "difference": _amounts(rebill.less(original), currency),
+        "lines": [_difference(row, currency) for row in plan.differences],
+        "excluded_lines": [row.line_no for row in plan.excluded],
+        "money": {name: amount_text(amount, currency) for name, amount in plan.money._asdict().items()},
+        "waits_for_approval": rebill_must_wait(client, stake),
+        "document": {**document, "fingerprint": None},
+        "fingerprint": plan.fingerprint,
+    }
+
+
+def _amounts(amounts: Amounts, currency: str) -> dict[str, str]:
+    named = {"net_amount": amounts.net, "tax_amount": amounts.tax, "total_amount": amounts.total}
+    return {name: amount_text(amount, currency) for name, amount in named.items()}
+
+
+def _difference(row: Difference, currency: str) -> dict[str, Any]:
+    return {
+        "line_no": row.line_no,
+        "rebill_line_no": row.rebill_line_no,
+        "description": row.description,
+        "excluded": row.is_excluded,
+        "changes": list(row.changes),
+        "comments": row.comments,
+        "original": _amounts(row.original, currency),
+        "rebill": _amounts(row.rebill, currency),
+        "difference": _amounts(row.difference, currency),
+    }
+
+
+def outcome_row(one: RebillOutcome) -> dict[str, Any]:
+    """What came of one of many."""
+    code = one.error.code if one.error else ErrorCode.OK
+    return {
+        "invoice_no": one.request.invoice_no,
+        "rebill_no": one.rebill_no,
+        "acct_no": one.account_no,
+        "waits_for_approval": one.waits,
+        "error_code": code.number,
+        "error_msg": one.error.message if one.error else code.message,
+        "collection": None if one.collection is None else collected_row(one.collection),
+    }
+
+
+def chain_row(chain: Chain) -> dict[str, Any]:
+    return {
+        "root": chain.root.pk,
+        "acct_no": chain.root.account_id,
+        "currency": chain.root.currency,
+        "documents": [_step(step) for step in chain.steps],
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    document = step.document
+    return {
+        "invoice_no": document.pk,
+        "kind": document.kind,
+        "status": document.status,
+        "document_number": document.document_number,
+        "corrects": document.corrects_id,
+        "total_amount": amount_text(document.total_amount, document.currency),
+        "difference": amount_text(step.difference, document.currency),
+        "reason_code": document.reason_code,
+        "reason": step.reason,
+        "comments": document.comments,
+        "generated_by": document.generated_by,
+        "generated_at": document.generated_at,
+        "approved_by": document.approved_by,
+        "approved_at": document.approved_at,
+    }

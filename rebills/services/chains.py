@@ -1,0 +1,85 @@
+"""The chain of corrections that a document is part of: the first invoice, memo, rebill, memo, rebill ..."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.db.models import Q
+
+from accounts.models import Client
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO
+from invoices.kinds import InvoiceKind, ReasonType
+from invoices.models import Invoice, ReasonCode
+
+REASON_TYPES = {InvoiceKind.CREDIT_MEMO: ReasonType.CREDIT_MEMO, InvoiceKind.REBILL: ReasonType.REBILL}
+
+
+class Step(NamedTuple):
+    """A document of a chain: who has made and issued it, when, why, and what it changes for the account.
+
+    `difference` of a rebill is against what it replaces; of a memo by itself its amount; of one that a rebill was issued with
+    0, since that tells the whole difference.
+    """
+
+    document: Invoice
+    reason: str
+    difference: Decimal
+
+    @property
+    def made(self) -> tuple[str, datetime]:
+        return self.document.generated_by, self.document.generated_at
+
+
+class Chain(NamedTuple):
+    root: Invoice
+    steps: tuple[Step, ...]
+
+
+def read_chain(*, client: Client, invoice_no: int) -> Chain:
+    """The chain of a document, by its root: three queries, however long it is. Discarded rebills are part of it."""
+    found = Invoice.objects.filter(client=client, pk=invoice_no).values_list("pk", "chain_root_id").first()
+    if found is None:
+        raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {invoice_no}", field="invoice_no")
+    root_no = found[1] or found[0]
+    documents = {one.pk: one for one in Invoice.objects.filter(Q(pk=root_no) | Q(chain_root=root_no)).order_by("pk")}
+    reasons = _reasons(client, documents.values())
+    ordered = sorted(documents.values(), key=lambda one: (_stage(one, documents), one.pk))
+    return Chain(documents[root_no], tuple(_step(one, documents, reasons) for one in ordered))
+
+
+def _stage(document: Invoice, documents: dict[int, Invoice]) -> tuple[int, int]:
+    """How many documents it stands behind; a memo before the rebill that it was issued with."""
+    depth, at = 0, document
+    while at.corrects_id is not None:
+        depth, at = depth + 1, documents[at.corrects_id]
+    return depth, int(document.kind == InvoiceKind.REBILL)
+
+
+def _step(document: Invoice, documents: dict[int, Invoice], reasons: dict[tuple[str, int], str]) -> Step:
+    kind = REASON_TYPES.get(InvoiceKind(document.kind))
+    if document.kind == InvoiceKind.CREDIT_MEMO and _is_of_rebill(document, documents):
+        kind = ReasonType.REBILL
+    reason = reasons.get((str(kind), document.reason_code or 0), "")
+    return Step(document, reason, _difference(document, documents))
+
+
+def _difference(document: Invoice, documents: dict[int, Invoice]) -> Decimal:
+    if document.corrects_id is None or _is_of_rebill(document, documents):
+        return ZERO
+    if document.kind == InvoiceKind.REBILL:
+        return document.total_amount - documents[document.corrects_id].total_amount
+    return document.total_amount
+
+
+def _is_of_rebill(document: Invoice, documents: dict[int, Invoice]) -> bool:
+    return any(one.memo_id == document.pk for one in documents.values())
+
+
+def _reasons(client: Client, documents: Iterable[Invoice]) -> dict[tuple[str, int], str]:
+    """The names of the reasons, the client's own before the common ones."""
+    codes = {document.reason_code for document in documents if document.reason_code is not None}
+    rows = ReasonCode.objects.filter(Q(client=client) | Q(client=None), code__in=codes, type__in=REASON_TYPES.values())
+    named = sorted(rows, key=lambda row: row.client_id is not None)
+    return {(row.type, row.code): row.name for row in named}

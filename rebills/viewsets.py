@@ -1,0 +1,106 @@
+"""Rebills as a resource, and the method call gen_rb_m."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.status import HTTP_201_CREATED
+
+from accounts.clock import today
+from accounts.fields import LongField
+from accounts.method_calls import Call, method_call
+from accounts.receipts import claim_for
+from billing_site.errors import BillingError, ErrorCode
+from invoices.models import Invoice
+from invoices.services.rebill_markers import excluded_lines
+from invoices.services.rows import stored_contents
+from invoices.viewsets.documents import DocumentResource
+from rebills.models import Rebill
+from rebills.plan import RebillPlan
+from rebills.serializers import (
+    GEN_RB_M_OUTPUTS,
+    GenRbMArguments,
+    ManyRebillArguments,
+    RebillArguments,
+    RebillPreviewArguments,
+    chain_row,
+    gen_rb_m_answer,
+    gen_rb_m_preview,
+    gen_rb_m_request,
+    outcome_row,
+    preview_row,
+    rebill_request,
+)
+from rebills.services.chains import read_chain
+from rebills.services.previewing import preview_rebills
+from rebills.services.rebilling import REFUSED, rebill_invoice, rebill_invoices
+from rebills.services.requests import RebillRequest
+
+
+class ChainArguments(Serializer):
+    invoice_no = LongField()
+
+
+class RebillViewSet(DocumentResource):
+    """Rebills are previewed, made and shown. Those that wait are approved and discarded as invoices are."""
+
+    queryset = Rebill.objects.all()
+
+    def create(self, request: Request) -> Response:
+        number = rebill_invoice(
+            client=self.client,
+            request=rebill_request(self.asked(RebillArguments)),
+            caller=self.caller,
+            today=today(self.client),
+        )
+        return self.shown(number, HTTP_201_CREATED)
+
+    @action(detail=False, methods=["post"])
+    def bulk(self, request: Request) -> Response:
+        """Many rebills, with an outcome for each: one that is refused stops no other."""
+        asked = self.asked(ManyRebillArguments)["rebills"]
+        outcomes = rebill_invoices(
+            client=self.client,
+            requests=[rebill_request(one, f"rebills[{place}].") for place, one in enumerate(asked)],
+            caller=self.caller,
+            today=today(self.client),
+        )
+        return Response({"outcomes": [outcome_row(one) for one in outcomes]})
+
+    @action(detail=False, methods=["post"])
+    def preview(self, request: Request) -> Response:
+        """Original, memo, rebill and difference, line by line. Nothing is written."""
+        plan = _preview(self.client, rebill_request(self.asked(RebillPreviewArguments)))
+        return Response(preview_row(plan, self.client))
+
+    @action(detail=False)
+    def chain(self, request: Request) -> Response:
+        """The chain of corrections that a document is part of, from its first invoice on."""
+        asked = ChainArguments(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        return Response(chain_row(read_chain(client=self.client, invoice_no=asked.validated_data["invoice_no"])))
+
+    @method_call(GenRbMArguments, outputs=GEN_RB_M_OUTPUTS, refused_act=REFUSED)
+    def gen_rb_m(self, call: Call) -> Mapping[str, Any]:
+        asked = gen_rb_m_request(call.arguments)
+        if not call.arguments["do_write"]:
+            return gen_rb_m_preview(_preview(call.client, asked))
+        number = rebill_invoice(
+            client=call.client,
+            request=asked,
+            caller=call.caller,
+            today=today(call.client),
+            claim=claim_for(call.arguments.get("client_receipt_id"), "gen_rb_m", asked._asdict()),
+        )
+        rebill = Invoice.objects.get(pk=number)
+        return gen_rb_m_answer(rebill, stored_contents([number])[number], excluded_lines([number])[number])
+
+
+def _preview(client: Any, request: RebillRequest) -> RebillPlan:
+    (outcome,) = preview_rebills(client=client, requests=[request])
+    if outcome.plan is None:
+        raise outcome.error or BillingError(ErrorCode.UNEXPECTED)
+    return outcome.plan

@@ -1,0 +1,49 @@
+"""Rebilling in tests: asking for it, and what stands on the documents that come of it."""
+
+from decimal import Decimal as D
+
+from invoices.models import Invoice
+from rebills.services.previewing import preview_rebills
+from rebills.services.rebilling import rebill_invoices
+from rebills.services.requests import AskedLine, RebillRequest
+from tests.invoices.billing import JAN_31
+
+NUMBERS = ("rate_per_unit", "units", "amount")
+
+
+def line(line_no, **asked):
+    """A line that is asked for: rates, units and amounts as text."""
+    return AskedLine(line_no, **{name: D(value) if name in NUMBERS else value for name, value in asked.items()})
+
+
+def asked(invoice, *lines, reason_code=1, **request):
+    """A rebill of lines: numbers stand for lines as they are."""
+    named = tuple(one if isinstance(one, AskedLine) else line(one) for one in lines)
+    return RebillRequest(invoice.pk, reason_code, named, **request)
+
+
+def previewed(request, client):
+    (outcome,) = preview_rebills(client=client, requests=[request])
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome.plan
+
+
+def rebilled(invoice, caller, *lines, today=JAN_31, **request):
+    """The rebill of an invoice, stored; raises why there is none."""
+    (outcome,) = rebill_invoices(
+        client=invoice.client, requests=[asked(invoice, *lines, **request)], caller=caller, today=today
+    )
+    if outcome.error is not None:
+        raise outcome.error
+    return Invoice.objects.get(pk=outcome.rebill_no)
+
+
+def lines_of(document):
+    """Type, units, rate, amount and source of each line."""
+    rows = document.lines.values_list("line_type", "units", "rate_per_unit", "amount", "source_line_no")
+    return [tuple(row) for row in rows]
+
+
+def amounts_of(document):
+    return [amount for _, _, _, amount, _ in lines_of(document)]
