@@ -135,6 +135,18 @@ STRIPE_API_KEY = os.environ.get("STRIPE_API_KEY", "")
 STRIPE_WEBHOOK_SECRET = os.environ.get("STRIPE_WEBHOOK_SECRET", "")
 STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "")
 
+# Statements go out by e-mail. EMAIL_BACKEND may be another of Django's: with filebased.EmailBackend they are files in
+# EMAIL_FILE_PATH. A mail server that does not answer is not waited for long: the statement can be sent again.
+EMAIL_BACKEND = os.environ.get("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
+EMAIL_FILE_PATH = os.environ.get("EMAIL_FILE_PATH", str(BASE_DIR / "mails"))
+EMAIL_HOST = os.environ.get("EMAIL_HOST", "localhost")
+EMAIL_PORT = int(os.environ.get("EMAIL_PORT", "25"))
+EMAIL_HOST_USER = os.environ.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = os.environ.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS = env_bool("EMAIL_USE_TLS", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "billing@localhost")
+
 
 def sidebar_link(title: object, icon: str, model: str) -> dict[str, object]:
     """A link of the admin's sidebar to the list of a model, for those who may see it."""
@@ -157,7 +169,9 @@ UNFOLD = {
                 "title": _("Billing"),
                 "items": [
                     sidebar_link(_("Invoices"), "receipt_long", "invoices.invoice"),
+                    sidebar_link(_("Rebills"), "published_with_changes", "rebills.rebill"),
                     sidebar_link(_("Billing runs"), "event_repeat", "invoices.billingrun"),
+                    sidebar_link(_("Statements"), "mail", "invoices.statement"),
                     sidebar_link(_("Usage"), "speed", "invoices.usage"),
                     sidebar_link(_("One-time charges"), "shopping_cart", "invoices.onetimecharge"),
                     sidebar_link(_("Service credits"), "savings", "invoices.servicecredit"),

@@ -20,7 +20,7 @@ class Statement(models.Model):
     message = models.CharField(max_length=300, blank=True, help_text=_("Why it could not be sent."))
     requested_by = models.CharField(max_length=60)
     requested_at = models.DateTimeField()
-    settled_at = models.DateTimeField(null=True)
+    settled_at = models.DateTimeField(null=True, help_text=_("Sent or failed; while it is being sent, when that began."))
 
     class Meta:
         ordering = ["-id"]

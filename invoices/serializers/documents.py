@@ -189,6 +189,25 @@ class InvoiceSerializer(TermsSerializer):
         return f"{rounded(invoice.total_amount - invoice.amount_paid, invoice.currency):f}"
 
 
+class StatementArguments(serializers.Serializer):
+    """The number of a contact of the account; else it goes to whom it went before."""
+
+    statement_address_seq = LongField(required=False)
+
+
+class StatementSerializer(serializers.Serializer):
+    status = serializers.ReadOnlyField()
+    email = serializers.ReadOnlyField()
+    error_code = serializers.ReadOnlyField()
+    error_msg = serializers.SerializerMethodField()
+    requested_by = serializers.ReadOnlyField()
+    requested_at = serializers.ReadOnlyField()
+    settled_at = serializers.ReadOnlyField()
+
+    def get_error_msg(self, statement: Any) -> str:
+        return statement.message or "OK"
+
+
 class LineSerializer(serializers.Serializer):
     line_no = serializers.ReadOnlyField()
     line_type = serializers.ReadOnlyField()

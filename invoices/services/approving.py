@@ -23,6 +23,7 @@ from invoices.services.ledger.entries import standings
 from invoices.services.outcomes import Outcome
 from invoices.services.recording import AccountDates, move_dates
 from invoices.services.rows import stored_contents
+from invoices.services.statements import request_statements, statements_wanted
 
 
 def approve_locked(
@@ -59,6 +60,7 @@ def issue_locked(
     )
     issue_pending(cycles, contents, SeriesKind.INVOICE, issuing)
     issue_rebills([invoice for invoice in invoices if invoice.kind == InvoiceKind.REBILL], contents, issuing)
+    request_statements(statements_wanted(issuing.client, invoices), issuing.stamp)
 
 
 def _check_seen(invoice_no: int, seen: str | None, content: Content) -> None:

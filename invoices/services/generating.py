@@ -9,11 +9,11 @@ from accounts.trail import record_acts, refusal
 from billing_site.errors import BillingError
 from invoices.kinds import InvoiceKind
 from invoices.plan.facts import BillingRequest
-from invoices.services.collecting.collecting import collect_issued
 from invoices.services.issuing import collects
 from invoices.services.outcomes import Outcome
 from invoices.services.planning import preview_invoices
 from invoices.services.recording import Recording, record_plans
+from invoices.services.settling import settle_issued
 
 ACT_REFUSED = "invoice.refused"
 
@@ -51,8 +51,8 @@ def _generate_once(
     planned = preview_invoices(client=client, account_nos=[account_no], request=request)
     (outcome,) = record_plans(Recording(client, caller, request, claim, collect=collect), planned)
     if outcome.error is None:
-        if collect:
-            collect_issued(client, [outcome], caller, request.today)
+        if collect or client.statement_on_issue:
+            settle_issued(client, [outcome], caller, request.today)
         return outcome.invoice_no
     # An equal call at the same time may have got there first: then its answer is this call's answer.
     if claim and (receipt := receipts.earlier_use(client, claim)):
@@ -77,4 +77,6 @@ def generate_invoices(
         caller,
         [refusal(ACT_REFUSED, one.error, account_no=one.account_no) for one in outcomes if one.error is not None],
     )
-    return collect_issued(client, outcomes, caller, request.today) if recording.collect else outcomes
+    if not (recording.collect or client.statement_on_issue):
+        return outcomes
+    return settle_issued(client, outcomes, caller, request.today)

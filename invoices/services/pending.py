@@ -18,7 +18,6 @@ from invoices.plan.actions import Action, why_not_decided
 from invoices.plan.facts import BillingRequest, BillingState
 from invoices.services.approving import approve_locked
 from invoices.services.batches import write_in_halves
-from invoices.services.collecting.collecting import collect_issued
 from invoices.services.discarding import Remarks, discard_locked
 from invoices.services.facts import lock_states
 from invoices.services.issuing import Issuing
@@ -26,6 +25,7 @@ from invoices.services.outcomes import Outcome
 from invoices.services.planning import preview_invoices
 from invoices.services.recording import Recording, record_plans
 from invoices.services.rights import check_may_approve
+from invoices.services.settling import settle_issued
 
 
 class Chosen(NamedTuple):
@@ -51,13 +51,13 @@ def approve_invoices(
     """Issues pending invoices as they are stored: numbers, dates and fingerprints are given, and the accounts move on.
 
     `seen` holds the fingerprints that were looked at; a document that is no longer the one that was seen is refused (90003).
-    Then what is due on them is collected, if `collect` or else the client's setting says so. A rebill is issued with the memo
-    that offsets its original.
+    A rebill is issued with the memo that offsets its original. Then what is due is collected, if `collect` or else the client's
+    setting says so, and statements are sent.
     """
     issuing = Issuing(client, caller, today, timezone.now(), remarks or Remarks(), collect)
     approve = partial(approve_locked, issuing=issuing, seen=seen or {})
     outcomes = _decide("invoice.approval_refused", client, invoice_nos, caller, Action.APPROVE, approve)
-    return outcomes if collect is False else collect_issued(client, outcomes, caller, today)
+    return settle_issued(client, outcomes, caller, today)
 
 
 def discard_invoices(

@@ -28,6 +28,7 @@ from invoices.services.ledger.entries import Stamp, Standing, standings
 from invoices.services.numbers import take_numbers
 from invoices.services.outcomes import Outcome
 from invoices.services.rows import content_of, insert_documents, issue
+from invoices.services.statements import StatementWanted, request_statements
 
 
 class Recording(NamedTuple):
@@ -92,6 +93,9 @@ def _write(recording: Recording, ready: Sequence[Outcome]) -> list[Outcome]:
         stand,
         collect=recording.collect,
     )
+    if recording.client.statement_on_issue:
+        issued = [StatementWanted(numbers[plan.account_no]) for plan in billed if plan.account_no not in waiting]
+        request_statements(issued, Stamp(recording.request.today, at, recording.caller.identity))
     hold_claims([(numbers[plan.account_no], plan.claims) for plan in billed])
     _record_nothing_billed(recording, plans, at)
     _write_run_outcomes(recording, plans, numbers)

@@ -10,10 +10,11 @@ from accounts.callers import Caller
 from accounts.models import Client
 from invoices.services.collecting.collecting import collect_issued
 from invoices.services.outcomes import Outcome
+from invoices.services.statements import send_requested
 
 
 def settle_issued(client: Client, outcomes: Sequence[Outcome], caller: Caller, today: date) -> list[Outcome]:
     """Collects what was issued with a request to, and sends the statements that were asked for: these say what is still due."""
     collected = collect_issued(client, outcomes, caller, today)
-
-    return collected
+    statements = send_requested([one.invoice_no for one in collected if one.invoice_no is not None and one.error is None])
+    return [one._replace(statement=statements.get(one.invoice_no or 0)) for one in collected]

@@ -11,7 +11,7 @@ from rest_framework.mixins import ListModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
-from rest_framework.status import HTTP_201_CREATED
+from rest_framework.status import HTTP_201_CREATED, HTTP_502_BAD_GATEWAY
 
 from accounts.clock import today
 from accounts.fields import DayFilter, LongFilter
@@ -19,6 +19,7 @@ from accounts.method_calls import Call, method_call
 from accounts.receipts import claim_for
 from accounts.resources import ClientResource, CreateReadResource, ReadResource
 from billing_site.errors import ErrorCode
+from invoices.kinds import StatementStatus
 from invoices.models import BillingRun, Invoice, RunOutcome, TaxRate
 from invoices.serializers.documents import (
     ApprovalArguments,
@@ -34,6 +35,8 @@ from invoices.serializers.documents import (
     PreviewArguments,
     RemarkArguments,
     RunOutcomeSerializer,
+    StatementArguments,
+    StatementSerializer,
     TaxRateSerializer,
     TermsSerializer,
     action_row,
@@ -54,6 +57,7 @@ from invoices.services.pending import approve_invoices, discard_invoices, regene
 from invoices.services.planning import preview_invoices
 from invoices.services.rebill_markers import excluded_lines, with_rebills
 from invoices.services.rows import content_of, stored_contents
+from invoices.services.statements import resend_statement
 from invoices.services.voiding import void_invoice
 
 Decide = Callable[[Sequence[int], Mapping[str, Any]], list[Outcome]]
@@ -90,6 +94,19 @@ class DocumentResource(ReadResource):
         void_invoice(client=self.client, invoice_no=invoice_no, caller=self.caller, today=today(self.client), **asked)
         return self.shown(invoice_no)
 
+    @action(detail=True, methods=["post"])
+    def send_statement(self, request: Request, pk: str) -> Response:
+        """Sends the statement once more. What failed is an outcome, answered with its own status."""
+        asked = self.asked(StatementArguments)
+        statement = resend_statement(
+            client=self.client,
+            invoice_no=self.get_object().pk,
+            caller=self.caller,
+            contact_no=asked.get("statement_address_seq"),
+        )
+        failed = statement.status == StatementStatus.FAILED
+        return Response(StatementSerializer(statement).data, status=HTTP_502_BAD_GATEWAY if failed else None)
+
     def shown(self, invoice_no: int | None, status: int | None = None) -> Response:
         """The invoice as it is stored; where there was nothing to bill, that there is none."""
         if invoice_no is None:
@@ -99,11 +116,13 @@ class DocumentResource(ReadResource):
         document["fingerprint"] = invoice.fingerprint or document["fingerprint"]
         mark_excluded(document, excluded_lines([invoice.rb_no])[invoice.rb_no] if invoice.rb_no else None)
         attempt = invoice.collection_attempts.order_by("-attempt_no").first()
+        statement = invoice.statements.order_by("-pk").first()
         actions = available_actions(self.client, [invoice_no], self.caller)[invoice_no]
         shown = {
             **InvoiceSerializer(invoice).data,
             **ContentSerializer(document).data,
             "collection": AttemptSerializer(attempt).data if attempt else None,
+            "statement": StatementSerializer(statement).data if statement else None,
             "available_actions": [action_row(one) for one in actions],
         }
         return Response(shown, status=status)
