@@ -19,6 +19,7 @@ from invoices.services.approval_rules import rebill_must_wait, rebill_stake
 from rebills.plan import RebillPlan
 from rebills.plan.differences import Amounts, Difference
 from rebills.services.chains import Chain, Step
+from rebills.services.facts import contact_numbers
 from rebills.services.requests import AskedLine, RebillOutcome, RebillRequest
 
 REBILLS_AT_ONCE = 1000
@@ -216,10 +217,16 @@ def aria_document(content: Content) -> dict[str, Any]:
     services = Service.objects.in_bulk({line.service_id for line in lines if line.service_id is not None})
     numbers = {line.plan_instance_id for line in lines if line.plan_instance_id is not None}
     instances = PlanInstance.objects.select_related("plan").in_bulk(numbers)
+    contacts = contact_numbers(lines)
     texts = {line.line_no: line.description for line in lines}
     return {
         "invoice_items": [
-            _item(line, services.get(line.service_id or 0), instances.get(line.plan_instance_id or 0)) for line in lines
+            {
+                **_item(line, services.get(line.service_id or 0), instances.get(line.plan_instance_id or 0)),
+                "bill_to_address_no": contacts.get(line.bill_to_contact_id or 0),
+                "ship_to_address_no": contacts.get(line.ship_to_contact_id or 0),
+            }
+            for line in lines
         ],
         "tax_details": [_tax(place, tax, texts) for place, tax in enumerate(content.document_taxes, 1)],
     }
@@ -261,8 +268,6 @@ def _item(line: DocumentLine, service: Service | None, instance: PlanInstance | 
         "rate_schedule_tier_no": line.tier_no,
         "bill_from_address_no": line.bill_from_location_id,
         "ship_from_address_no": line.ship_from_location_id,
-        "bill_to_address_no": line.bill_to_contact_id,
-        "ship_to_address_no": line.ship_to_contact_id,
     }
 
 

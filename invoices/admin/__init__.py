@@ -11,6 +11,7 @@ from invoices.admin import (
     payments,
     reasons,
     runs,
+    statements,
     taxes,
     waiting,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "payments",
     "reasons",
     "runs",
+    "statements",
     "taxes",
     "waiting",
 ]

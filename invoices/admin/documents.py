@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.admin.figures import day, figures, plain
-from accounts.admin.rows import MasterDataAdmin, ReadOnlyAdmin, ReadOnlyInline, add_link, asked_once, page_link
+from accounts.admin.rows import MasterDataAdmin, ReadOnlyAdmin, ReadOnlyInline, add_link, asked_once, list_link, page_link
 from accounts.callers import Caller
 from accounts.clock import today
 from invoices.admin.amounts import amount
@@ -32,13 +32,17 @@ from invoices.models import (
     Invoice,
     LedgerEntry,
     NumberSeries,
+    Payment,
     TaxDetail,
     TransactionVoid,
     WriteOff,
 )
+from invoices.plan.actions import Action
+from invoices.services.actions import available_actions
 from invoices.services.ledger.history import description
 from invoices.services.ledger.open_items import with_due
 from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
+from invoices.services.rebill_markers import with_rebills
 from invoices.services.rights import APPROVE_PERMISSION, COLLECT_PERMISSION
 
 STATUS_COLOURS = {
@@ -63,6 +67,35 @@ PARTY_PARTS = ("company", "name", "address1", "address2", "city", "region", "pos
 def as_printed(party: dict[str, str]) -> SafeString:
     """A party of a document, a line for each part that it has."""
     return format_html_join(SafeString("<br>"), "{}", ((party[part],) for part in PARTY_PARTS if party.get(part)))
+
+
+ACT_WORDS = {
+    Action.APPROVE: _("Approve"),
+    Action.DISCARD: _("Discard"),
+    Action.REGENERATE: _("Regenerate"),
+    Action.VOID: _("Void"),
+    Action.COLLECT: _("Collect"),
+    Action.REFUND: _("Refund"),
+    Action.CREDIT: _("Credit memo"),
+    Action.WRITE_OFF: _("Write off"),
+    Action.DISPUTE: _("Dispute"),
+    Action.REBILL: _("Rebill"),
+}
+
+
+def _act_links(invoice: Invoice) -> dict[Action, SafeString]:
+    """Where an act that has a page of its own is done."""
+    links = {
+        Action.CREDIT: add_link(CreditMemo, _("Credit memo"), corrects=invoice.pk),
+        Action.WRITE_OFF: add_link(WriteOff, _("Write off"), invoice=invoice.pk),
+        Action.DISPUTE: add_link(Dispute, _("Dispute"), invoice=invoice.pk),
+        Action.REFUND: list_link(Payment, _("Payments of the account"), account__id__exact=invoice.account_id),
+        Action.REBILL: SafeString("POST /api/v1/rebills/"),
+    }
+    entry = LedgerEntry.objects.filter(invoice=invoice, kind__in=CHARGE_KINDS).first()
+    if entry is not None:
+        links[Action.VOID] = add_link(TransactionVoid, _("Void"), voids=entry.pk)
+    return links
 
 
 class TaxesOfInvoice(ReadOnlyInline):
@@ -125,7 +158,8 @@ class InvoiceAdmin(HeldByInvoice, ReadOnlyAdmin):  # type: ignore[misc]
                     ("net_in_currency", "tax_in_currency"),
                     ("total_in_currency", "due_in_currency"),
                     ("corrects", "void_reason_code"),
-                    "money_links",
+                    ("replaced_by", "rebill_waits"),
+                    "what_can_be_done",
                     "client_notes",
                 ]
             },
@@ -142,6 +176,7 @@ class InvoiceAdmin(HeldByInvoice, ReadOnlyAdmin):  # type: ignore[misc]
             },
         ),
         (_("Paid and taken off"), {"fields": ["paid_by"]}),
+        (_("Statements"), {"fields": ["statements_sent"]}),
         (_("Holds"), {"fields": [("usage_held", "orders_held"), ("coupons_held", "credits_held")]}),
         (_("Parties"), {"fields": [("seller_as_printed", "bill_to_as_printed")]}),
         (
@@ -183,7 +218,14 @@ class InvoiceAdmin(HeldByInvoice, ReadOnlyAdmin):  # type: ignore[misc]
         return amount(invoice.total_amount, invoice.currency)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
-        return with_due(super().get_queryset(request))
+        return with_rebills(with_due(super().get_queryset(request)))
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """The page says what whoever looks at it may do."""
+        invoice = super().get_object(request, object_id, from_field)
+        if invoice is not None:
+            invoice.looked_at_by = Caller(staff=request.user)
+        return invoice
 
     def has_collect_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(COLLECT_PERMISSION)
@@ -209,22 +251,34 @@ class InvoiceAdmin(HeldByInvoice, ReadOnlyAdmin):  # type: ignore[misc]
         ]
         return figures([_("Transaction"), _("Date"), _("Amount")], rows, words=2)
 
+    @admin.display(description=_("replaced by"))
+    @asked_once
+    def replaced_by(self, invoice: Any) -> SafeString:
+        return page_link(Invoice.objects.get(pk=invoice.rb_no)) if invoice.rb_no else SafeString("-")
+
+    @admin.display(description=_("rebill waiting"))
+    @asked_once
+    def rebill_waits(self, invoice: Any) -> SafeString:
+        """A rebill that waits for approval: until then the invoice is as it was, and closed to other corrections."""
+        return page_link(Invoice.objects.get(pk=invoice.rebill_waiting)) if invoice.rebill_waiting else SafeString("-")
+
     @admin.display(description=_("what can be done"))
     @asked_once
-    def money_links(self, invoice: Invoice) -> SafeString:
-        """Of an issued invoice. Collecting is an action of the list."""
-        entry = LedgerEntry.objects.filter(invoice=invoice, kind__in=CHARGE_KINDS).first()
-        if entry is None or invoice.status != InvoiceStatus.APPROVED:
-            return SafeString("-")
-        links = [add_link(TransactionVoid, _("Void"), voids=entry.pk)]
-        if invoice.kind != InvoiceKind.CREDIT_MEMO:
-            links = [
-                add_link(CreditMemo, _("Credit memo"), corrects=invoice.pk),
-                add_link(WriteOff, _("Write off"), invoice=invoice.pk),
-                add_link(Dispute, _("Dispute"), invoice=invoice.pk),
-                *links,
-            ]
-        return format_html_join(SafeString(" &middot; "), "{}", ((link,) for link in links))
+    def what_can_be_done(self, invoice: Any) -> SafeString:
+        """Each act, with a link to it or why it cannot be done. Those of the list are done there."""
+        actions = available_actions(invoice.client, [invoice.pk], invoice.looked_at_by)[invoice.pk]
+        links = _act_links(invoice)
+        rows = [
+            (str(ACT_WORDS[one.action]), links.get(one.action, _("in the list")) if one.error is None else one.error.message)
+            for one in actions
+        ]
+        return figures([_("Act"), _("How, or why not")], rows, words=2)
+
+    @admin.display(description=_("sent to"))
+    @asked_once
+    def statements_sent(self, invoice: Invoice) -> SafeString:
+        rows = [(page_link(one), one.get_status_display(), one.message) for one in invoice.statements.all()]
+        return figures([_("Statement"), _("Status"), _("Message")], rows, words=3)
 
     @admin.display(description=_("seller"))
     def seller_as_printed(self, invoice: Invoice) -> SafeString:

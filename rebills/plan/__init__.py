@@ -83,7 +83,7 @@ def plan_rebill(facts: RebillFacts, planned: PlannedLines, quoted: Iterable[Line
         periods=[],
         correction=_correction(facts, planned.lines, len(shown.lines)),
     )
-    return RebillPlan(facts, content, tuple(differences(facts.original, content)), _money(facts, content))
+    return RebillPlan(facts, content, tuple(differences(facts.original, content, facts.names)), _money(facts, content))
 
 
 def _bill_to(facts: RebillFacts, lines: Iterable[DocumentLine]) -> Mapping[str, str]:

@@ -1,9 +1,9 @@
 """PURE: original and rebill side by side: what each line was, what it is now, and what of it was changed."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from invoices.calculation import ZERO
 from invoices.fingerprints import Content, DocumentLine, DocumentTax
@@ -55,9 +55,13 @@ COMPARED = {
     "bill_to_contact_id": "bill-to contact",
     "ship_to_contact_id": "ship-to contact",
 }
+KINDS = {"service_id": "service", "bill_to_contact_id": "contact", "ship_to_contact_id": "contact"}
+
+Names = Mapping[tuple[str, int], str]
+"""What people call a service or a contact, by that word and its key: a service by its name, a contact by its number."""
 
 
-def differences(original: Content, rebill: Content) -> list[Difference]:
+def differences(original: Content, rebill: Content, names: Names) -> list[Difference]:
     """A row for each line of the original but its taxes, which stand beside their lines, and for each line that was added."""
     before, after = _by_line(original), _by_line(rebill)
     old, new = ({line.line_no: line for line in one.document_lines} for one in (original, rebill))
@@ -73,7 +77,7 @@ def differences(original: Content, rebill: Content) -> list[Difference]:
             old[number].description,
             amounts,
             after.get(replaced_by.get(number, 0), Amounts()),
-            _changes(old[number], new.get(replaced_by.get(number, 0))),
+            _changes(old[number], new.get(replaced_by.get(number, 0)), names),
             comments.get(replaced_by.get(number, 0), ""),
         )
         for number, amounts in before.items()
@@ -100,14 +104,18 @@ def _amounts(line: DocumentLine, taxes: Iterable[DocumentTax]) -> Amounts:
     return Amounts(line.amount - included, included + added)
 
 
-def _changes(before: DocumentLine, after: DocumentLine | None) -> tuple[str, ...]:
+def _changes(before: DocumentLine, after: DocumentLine | None, names: Names) -> tuple[str, ...]:
     if after is None:
         return ("left out",)
-    pairs = ((words, getattr(before, name), getattr(after, name)) for name, words in COMPARED.items())
-    return tuple(f"{words} {_shown(old)} -> {_shown(new)}" for words, old, new in pairs if old != new)
+    pairs = ((name, getattr(before, name), getattr(after, name)) for name in COMPARED)
+    return tuple(
+        f"{COMPARED[name]} {_shown(name, old, names)} -> {_shown(name, new, names)}" for name, old, new in pairs if old != new
+    )
 
 
-def _shown(value: object) -> str:
+def _shown(name: str, value: Any, names: Names) -> str:
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
-    return "none" if value in (None, "") else str(value)
+    if value in (None, ""):
+        return "none"
+    return names.get((KINDS.get(name, ""), value), str(value))

@@ -9,6 +9,7 @@ from invoices.fingerprints import Content
 from invoices.plan.actions import PayerFacts
 from invoices.plan.allocating import OpenItem
 from invoices.plan.facts import ServiceFacts
+from rebills.plan.differences import Names
 
 
 class LineChange(NamedTuple):
@@ -55,7 +56,7 @@ class RebillFacts(NamedTuple):
 
     `inclusive` are the services whose prices contain tax. `collects`: what is due is to be collected. `chain_root` is the first
     invoice of the chain, `statement_contact` who is to get the statement. `parties` are the account's contacts as they are
-    printed, by their keys, and `bill_to` its billing contact.
+    printed, by their keys, and `bill_to` its billing contact. `names` are for words on what was changed.
     """
 
     invoice_no: int
@@ -68,6 +69,7 @@ class RebillFacts(NamedTuple):
     seller: Mapping[str, str]
     bill_to: Mapping[str, str]
     parties: Mapping[int, Mapping[str, str]]
+    names: Names
     money: MoneyFacts
     reason_code: int | None
     comments: str

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 from django.db.models import Q
 
 from accounts.kinds import TaxRounding
-from accounts.models import Account, Client, Service
+from accounts.models import Account, Client, Contact, Service
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO
 from invoices.fingerprints import Content, DocumentLine
@@ -24,6 +24,7 @@ from invoices.services.ledger.entries import standings
 from invoices.services.ledger.open_items import charges_of, open_charges, open_credits
 from invoices.services.rows import seller_of, stored_contents
 from invoices.tax_engines.protocol import TaxAddress, TaxAddresses
+from rebills.plan.differences import Names
 from rebills.plan.requests import LineChange, MoneyFacts, RebillFacts
 from rebills.services.requests import AskedLine, RebillRequest
 
@@ -73,6 +74,10 @@ class Originals(NamedTuple):
             seller=seller_of(self.client),
             bill_to=billed.party if billed else {},
             parties={contact.contact_pk: contact.party for contact in contacts},
+            names={
+                **{("service", one.service_no): one.name for one in self.services.values()},
+                **{("contact", one.contact_pk): str(one.contact_no) for one in contacts},
+            },
             money=self.money[request.invoice_no],
             reason_code=request.reason_code,
             comments=request.comments,
@@ -165,6 +170,22 @@ def read_originals(client: Client, requests: Iterable[RebillRequest]) -> Origina
         read_locations(client),
         read_money(client, documents),
     )
+
+
+def read_names(contents: Iterable[Content]) -> Names:
+    """What people call the services and contacts of stored documents: two queries."""
+    lines = [line for content in contents for line in content.document_lines]
+    services = Service.objects.filter(pk__in={line.service_id for line in lines if line.service_id is not None})
+    return {
+        **{("service", number): name for number, name in services.values_list("pk", "name")},
+        **{("contact", number): str(contact_no) for number, contact_no in contact_numbers(lines).items()},
+    }
+
+
+def contact_numbers(lines: Iterable[DocumentLine]) -> dict[int, int]:
+    """The numbers that contacts of lines have on their accounts, by their keys."""
+    keys = {key for line in lines for key in (line.bill_to_contact_id, line.ship_to_contact_id) if key is not None}
+    return dict(Contact.objects.filter(pk__in=keys).values_list("pk", "contact_no"))
 
 
 def read_money(client: Client, documents: Mapping[int, DocumentFacts]) -> dict[int, MoneyFacts]:

@@ -1,0 +1,45 @@
+"""Statements in the admin: what was sent of which document, to whom, and what came of it."""
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.admin.rows import ReadOnlyAdmin
+from accounts.callers import Caller
+from billing_site.errors import BillingError
+from invoices.kinds import StatementStatus
+from invoices.models import Statement
+from invoices.services.statements import resend_statement
+
+
+@admin.register(Statement)
+class StatementAdmin(ReadOnlyAdmin):
+    list_display = ["invoice", "email", "status", "message", "requested_at"]
+    list_filter = ["status", "invoice__client", "requested_at"]
+    list_select_related = ["invoice"]
+    search_fields = ["email", "invoice__document_number", "invoice__id__exact"]
+    actions = ["send_again"]
+
+    @admin.action(description=_("Send again"), permissions=["view"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Statement]) -> None:
+        """To whom each went before."""
+        for statement in queryset.select_related("invoice__client"):
+            try:
+                sent = resend_statement(
+                    client=statement.invoice.client,
+                    invoice_no=statement.invoice_id,
+                    caller=Caller(staff=request.user),
+                )
+            except BillingError as error:
+                messages.error(request, f"{statement.invoice}: {error.message}")
+                continue
+            if sent.status == StatementStatus.SENT:
+                messages.success(request, gettext("%(document)s: sent to %(email)s") % _named(sent))
+            else:
+                messages.error(request, f"{statement.invoice}: {sent.message}")
+
+
+def _named(statement: Statement) -> dict[str, str]:
+    return {"document": str(statement.invoice), "email": statement.email}
