@@ -49,7 +49,7 @@ DOCUMENT_AUDITS = (
     Audit("Usage, arrears and orders wait for the bill date", periods.ahead_of_their_date),
     Audit("Documents hold the usage that they bill", of_cycles(claims.usage), rows=claims.count_usage),
     Audit("Documents hold the orders that they bill", of_cycles(claims.orders), rows=claims.count_orders),
-    Audit("Coupons and credits are used by the lines that show them", claims.uses, rows=claims.count_uses),
+    Audit("Coupons and credits are used by the lines that show them", of_bills(claims.uses), rows=claims.count_uses),
     Audit("Due dates follow the payment terms, or the original's of a rebill", numbers.due_dates),
     Audit("Approved documents are as they were when approved", fingerprints.unmoved, rows=fingerprints.count_approved),
     Audit("Credit memos credit lines of the document that they correct", memos.memo_lines, rows=memos.count_memo_lines),

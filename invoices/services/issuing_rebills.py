@@ -35,12 +35,15 @@ class Pair(NamedTuple):
 
 
 def issue_rebills(rebills: Sequence[Invoice], contents: Mapping[int, Content], issuing: Issuing) -> None:
-    """Issues pending rebills, each with a memo that offsets its original to the cent."""
+    """Issues pending rebills, each with a memo that offsets its original to the cent. `contents` are of the rebills, and of
+    those originals that are at hand."""
     if not rebills:
         return
     pairs = _pairs(rebills)
+    unread = [pair.original.pk for pair in pairs if pair.original.pk not in contents]
+    contents = {**contents, **(stored_contents(unread) if unread else {})}
     stop_collecting([pair.original.pk for pair in pairs], "The invoice was rebilled.")
-    _issue_memos(pairs, issuing)
+    _issue_memos(pairs, contents, issuing)
     due = exchange([_exchange(pair) for pair in pairs], issuing.stamp)
     wanted = [pair.rebill for pair in pairs if _collects(pair.rebill, issuing)]
     request_collection(
@@ -60,9 +63,12 @@ def issue_rebills(rebills: Sequence[Invoice], contents: Mapping[int, Content], i
 
 
 def _pairs(rebills: Sequence[Invoice]) -> list[Pair]:
-    originals = Invoice.objects.in_bulk([rebill.corrects_id for rebill in rebills if rebill.corrects_id is not None])
     numbers = reserve_ids(Invoice, len(rebills))
-    return [Pair(rebill, originals[rebill.corrects_id or 0], memo_no) for rebill, memo_no in zip(rebills, numbers, strict=True)]
+    return [
+        Pair(rebill, rebill.corrects, memo_no)
+        for rebill, memo_no in zip(rebills, numbers, strict=True)
+        if rebill.corrects is not None
+    ]
 
 
 def _collects(rebill: Invoice, issuing: Issuing) -> bool:
@@ -71,12 +77,11 @@ def _collects(rebill: Invoice, issuing: Issuing) -> bool:
     return collects(issuing.client, rebill.kind, asked)
 
 
-def _issue_memos(pairs: Sequence[Pair], issuing: Issuing) -> None:
-    originals = stored_contents([pair.original.pk for pair in pairs])
+def _issue_memos(pairs: Sequence[Pair], contents: Mapping[int, Content], issuing: Issuing) -> None:
     documents = []
     for pair, numbered in zip(pairs, take_numbers(issuing.client, SeriesKind.CREDIT_MEMO, len(pairs)), strict=True):
         issued = issue(numbered, issuing.today, 0)._asdict()
-        documents.append((pair.memo_no, memo_of_all(pair.original.pk, originals[pair.original.pk], pair.why, issued)))
+        documents.append((pair.memo_no, memo_of_all(pair.original.pk, contents[pair.original.pk], pair.why, issued)))
     insert_documents(
         documents,
         generated_by=issuing.caller.identity,

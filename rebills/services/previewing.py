@@ -27,7 +27,8 @@ def preview_rebills(*, client: Client, requests: Sequence[RebillRequest]) -> lis
     Not even an event is written.
     """
     originals = read_originals(client, requests)
-    drafts = [_drafted(request, originals, _reasons(client)) for request in requests]
+    check_code = _reasons(client)
+    drafts = [_drafted(request, originals, check_code) for request in requests]
     asking = [draft for draft in drafts if draft.taxed is not None]
     quotes = ask_engine(client, [draft.taxed for draft in asking if draft.taxed is not None])
     quoted = {id(draft): quote for draft, quote in zip(asking, quotes, strict=True)}

@@ -17,6 +17,7 @@ from accounts.models import Client
 from accounts.storage import reserve_ids
 from accounts.trail import Act, record_acts, refusal
 from billing_site.errors import BillingError, ErrorCode
+from invoices.fingerprints import Content
 from invoices.models import Invoice
 from invoices.plan.actions import Action, why_not
 from invoices.plan.facts import BillingState
@@ -133,9 +134,12 @@ def _write(work: Rebilling, ready: Sequence[RebillOutcome]) -> list[RebillOutcom
     recorded = [_numbered(one, numbers, work.client) for one in checked]
     _insert([one for one in recorded if one.rebill_no is not None], issuing)
     now = [one for one in recorded if one.rebill_no is not None and not one.waits]
-    rebills = Invoice.objects.filter(pk__in=[one.rebill_no for one in now]).order_by("account_id", "pk")
-    contents = {one.rebill_no: one.plan.content for one in now if one.plan is not None and one.rebill_no is not None}
-    issue_locked(list(rebills), states, contents, issuing)
+    rebills = Invoice.objects.filter(pk__in=[one.rebill_no for one in now]).select_related("corrects")
+    contents: dict[int, Content] = {}
+    for one in now:
+        if one.plan is not None and one.rebill_no is not None:
+            contents |= {one.rebill_no: one.plan.content, one.request.invoice_no: one.plan.facts.original}
+    issue_locked(list(rebills.order_by("account_id", "pk")), states, contents, issuing)
     return recorded
 
 

@@ -121,6 +121,8 @@ def _due(client: Client, today: date) -> Iterator[list[Wanted]]:
 
 def settle(client: Client, wanted: Sequence[Wanted], caller: Caller, today: date) -> list[Collected]:
     """Start, ask, record: so many invoices at once."""
+    if not wanted:
+        return []
     work = collecting(client, caller, today)
     chunks = (wanted[at : at + AT_ONCE] for at in range(0, len(wanted), AT_ONCE))
     return [outcome for chunk in chunks for outcome in _settle_some(chunk, work)]
