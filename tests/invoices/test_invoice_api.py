@@ -119,6 +119,8 @@ def check_document(shown, account):
     contact = account.contacts.get()
     instance = account.plan_instances.get()
     lines = [dict(line) for line in shown["lines"]]
+    of_rebills = [(line.pop("source_line_no"), line.pop("rb_excluded"), line.pop("rb_line_comments")) for line in lines]
+    assert of_rebills == [(None, None, "")] * len(lines)
     keys = [[line.pop(name) for name in KEYS] for line in lines]
     assert lines == LINES
     charge = instance.plan.charges.get()

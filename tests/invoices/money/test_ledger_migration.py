@@ -127,6 +127,7 @@ def test_every_kind_of_act_has_common_reasons(db):
         ReasonType.WRITE_OFF: 4,
         ReasonType.DISPUTE: 3,
         ReasonType.REFUND: 4,
+        ReasonType.REBILL: 9,
     }
     assert list(ReasonCode.objects.filter(type="refund").values_list("code", "name", "is_active")) == [
         (1, "Duplicate payment", True),

@@ -17,6 +17,7 @@ from invoices.services.voiding import void_invoice
 from tests.invoices.billing import JAN_31
 from tests.invoices.money.paying import billed
 from tests.invoices.money.test_payments import pay, refused_as, rows
+from tests.rebills.rebilling import rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -30,6 +31,7 @@ def acts(account, invoice, payment, caller, why):
         ReasonType.WRITE_OFF: lambda: write_off(invoice_no=invoice.pk, amount=D(1), **given),
         ReasonType.DISPUTE: lambda: write_off(invoice_no=invoice.pk, amount=D(1), kind=EntryKind.DISPUTE, **given),
         ReasonType.REFUND: lambda: refund_payment(transaction_id=payment.pk, amount=D(1), **given),
+        ReasonType.REBILL: lambda: rebilled(invoice, caller, 1, reason_code=why.reason_code),
     }
 
 

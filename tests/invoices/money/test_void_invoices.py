@@ -6,7 +6,7 @@ from decimal import Decimal as D
 import pytest
 
 from accounts.models import Event
-from invoices.kinds import EntryKind, InvoiceKind, InvoiceStatus
+from invoices.kinds import EntryKind
 from invoices.models import Coupon, CouponUse, Invoice, LedgerEntry, ServiceCredit, TaxDetail, Usage
 from invoices.plan.facts import BillingRequest
 from invoices.services.balances import account_balance
@@ -20,12 +20,13 @@ from invoices.services.pending import approve_invoices, discard_invoices
 from invoices.services.planning import preview_invoices
 from invoices.services.voiding import void_invoice
 from tests.factories import ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance, some_usage
-from tests.invoices.billing import APR_10, ARREARS, FEB_5, FEB_10, JAN_10, JAN_31, MAR_10, USAGE, bill
+from tests.invoices.billing import ARREARS, FEB_5, FEB_10, JAN_10, JAN_31, MAR_10, USAGE, bill
 from tests.invoices.money.paying import WHY, billed, due, ledger, unapplied
 from tests.invoices.money.test_payments import key_with, pay, refused_as, rows, staff_with
 from tests.invoices.test_coupons import a_coupon, redeem
 from tests.invoices.test_one_time_charges import order
 from tests.invoices.test_service_credits import credit
+from tests.rebills.rebilling import rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -386,20 +387,14 @@ def test_the_hole_of_an_older_invoice_stays_when_newer_ones_are_voided(acme, pro
     assert standing(account)[0] == MAR_10
 
 
-def test_an_invoice_that_another_document_replaces_is_not_voided(acme, process):
-    """No service of this module makes such a document, so it is planted, and taken away for the audit."""
+def test_an_invoice_that_was_rebilled_is_not_voided_nor_are_the_rebill_and_its_memo(acme, process):
     _account, invoice = billed(acme, process)
-    planted = Invoice.objects.get(pk=invoice.pk)
-    planted.pk, planted.number, planted.document_number, planted.bill_date = None, 99, "RB-000099", APR_10
-    planted.kind, planted.corrects = InvoiceKind.ADVANCE, invoice
-    planted.save()
+    rebill = rebilled(invoice, process, 1)
     before = rows()
     assert refused_as(void, invoice, process) == (3096, "invoice_no")
+    assert refused_as(void, rebill, process) == (90041, "invoice_no")
+    assert refused_as(void, rebill.memo, process) == (90041, "invoice_no")
     assert rows() == before
-    planted.delete()
-    void(invoice, process)
-    invoice.refresh_from_db()
-    assert invoice.status == InvoiceStatus.VOIDED
 
 
 def test_a_cycle_that_is_voided_twice_is_billed_by_the_third_invoice_only(acme, process):
