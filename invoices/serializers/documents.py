@@ -26,6 +26,7 @@ from invoices.services.runs import count_refusals, count_results, run_totals
 
 INVOICES_AT_ONCE = 1000
 CLIENT_NOTES_LENGTH = 1000
+FINGERPRINT_LENGTH = 300
 
 
 def validate_invoice_mode(mode: int) -> None:
@@ -87,7 +88,7 @@ class ApprovalArguments(RemarkArguments):
     """`fingerprint` is the one of the document that was looked at; `collect` counts before the client's setting."""
 
     collect = TrueFalseField(required=False, allow_null=True)
-    fingerprint = serializers.CharField(max_length=200, required=False)
+    fingerprint = serializers.CharField(max_length=FINGERPRINT_LENGTH, required=False)
 
 
 class ManyArguments(RemarkArguments):
@@ -100,7 +101,7 @@ class CollectArguments(serializers.Serializer):
 
 class ManyApprovalArguments(ManyArguments):
     collect = TrueFalseField(required=False, allow_null=True)
-    fingerprints = serializers.DictField(child=serializers.CharField(max_length=200), required=False)
+    fingerprints = serializers.DictField(child=serializers.CharField(max_length=FINGERPRINT_LENGTH), required=False)
 
     def validate_fingerprints(self, seen: Mapping[str, str]) -> dict[int, str]:
         return {LongField().to_internal_value(number): text for number, text in seen.items()}

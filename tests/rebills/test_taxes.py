@@ -28,7 +28,7 @@ def account(acme):
 def places(acme):
     """Two locations of the client, in California and Nevada."""
     return [
-        ServiceLocation.objects.create(client=acme, name=region, region=region, country="US")
+        ServiceLocation.objects.create(client=acme, client_service_location_id=region, region=region, country="US")
         for region in ("CA", "NV")
     ]
 
