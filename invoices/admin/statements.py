@@ -25,12 +25,13 @@ class StatementAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Send again"), permissions=["view"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Statement]) -> None:
         """To whom each went before."""
-        for statement in queryset.select_related("invoice__client"):
+        for statement in queryset.select_related("invoice__client", "contact"):
             try:
                 sent = resend_statement(
                     client=statement.invoice.client,
                     invoice_no=statement.invoice_id,
                     caller=Caller(staff=request.user),
+                    contact_no=statement.contact.contact_no if statement.contact is not None else None,
                 )
             except BillingError as error:
                 messages.error(request, f"{statement.invoice}: {error.message}")

@@ -7,10 +7,13 @@ all.
 
 import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from smtplib import SMTPServerDisconnected
+from typing import Any, NamedTuple
 
 from django.core import mail
+from django.core.mail import EmailMessage
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
@@ -19,10 +22,10 @@ from accounts.kinds import ContactRole
 from accounts.models import Client, Contact
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
-from invoices.kinds import InvoiceStatus, StatementStatus
+from invoices.kinds import InvoiceKind, InvoiceStatus, StatementStatus
 from invoices.models import Invoice, Statement
 from invoices.services.ledger.entries import Stamp
-from invoices.services.statement_mails import statement_mail, statement_parts
+from invoices.services.statement_mails import StatementParts, statement_mail, statement_parts
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +43,13 @@ class StatementWanted(NamedTuple):
 
     invoice_no: int
     contact: int | None = None
+
+
+class _Facts(NamedTuple):
+    """What is read of documents to send their statements; `addresses` are those of their accounts."""
+
+    parts: Mapping[int, StatementParts]
+    addresses: Mapping[int, str]
 
 
 def statements_wanted(client: Client, invoices: Sequence[Invoice]) -> list[StatementWanted]:
@@ -70,7 +80,7 @@ def send_requested(invoice_nos: Collection[int]) -> dict[int, Statement]:
     """After the commit: sends the statements of documents that wait to be sent, and gives what came of each. Never raises."""
     waiting = Statement.objects.filter(invoice__in=invoice_nos, status=StatementStatus.REQUESTED)
     try:
-        return {statement.invoice_id: statement for statement in _send(waiting)}
+        return {statement.invoice_id: statement for statement in _send(_read(waiting))}
     except Exception:
         logger.exception("sending statements failed")
         return {}
@@ -83,7 +93,7 @@ def send_waiting(*, client: Client, progress: Callable[[Statement], object] = la
     sent: list[Statement] = []
     last = 0
     while numbers := list(waiting.filter(pk__gt=last).values_list("pk", flat=True)[:AT_ONCE]):
-        for statement in _send(Statement.objects.filter(pk__in=numbers)):
+        for statement in _send(_read(waiting.filter(pk__in=numbers))):
             progress(statement)
             sent.append(statement)
         last = numbers[-1]
@@ -95,12 +105,16 @@ def resend_statement(*, client: Client, invoice_no: int, caller: Caller, contact
     invoice = Invoice.objects.filter(client=client, pk=invoice_no).first()
     if invoice is None:
         raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {invoice_no}", field="invoice_no")
-    if invoice.status != InvoiceStatus.APPROVED:
-        raise BillingError(ErrorCode.NOT_ISSUED, f"invoice {invoice_no} is {invoice.status}", field="invoice_no")
+    if invoice.status != InvoiceStatus.APPROVED or invoice.kind == InvoiceKind.CREDIT_MEMO:
+        # A credit memo claims nothing, so it has no statement: the rebill that it was issued with has.
+        what = invoice.kind if invoice.status == InvoiceStatus.APPROVED else invoice.status
+        raise BillingError(ErrorCode.NOT_ISSUED, f"invoice {invoice_no} is {what}", field="invoice_no")
     contact = invoice.statement_contact_id if contact_no is None else _contact(invoice, contact_no)
-    requested = _requested(StatementWanted(invoice_no, contact), caller.identity, timezone.now())
-    requested.save()
-    (statement,) = _send(Statement.objects.filter(pk=requested.pk))
+    begun = _requested(StatementWanted(invoice_no, contact), caller.identity, timezone.now())
+    # Begun from the start: a process that sends what waits at this moment leaves it alone.
+    begun.status, begun.settled_at = StatementStatus.SENDING, begun.requested_at
+    begun.save()
+    (statement,) = _send(_read(Statement.objects.filter(pk=begun.pk)), begun=True)
     after = {"email": statement.email, "message": statement.message}
     act = Act(f"statement.{statement.status}", invoice.account_id, invoice_no, after=after, error_code=statement.error_code)
     record_acts(client, caller, [act])
@@ -115,31 +129,92 @@ def _contact(invoice: Invoice, contact_no: int) -> int:
     return contact
 
 
-def _send(waiting: QuerySet[Statement]) -> list[Statement]:
-    """Sends each statement that no other process has begun to send meanwhile."""
-    chosen = list(waiting.select_related("contact", "invoice__corrects", "invoice__client").order_by("pk"))
-    mine = [statement for statement in chosen if _claim(statement)]
-    if not mine:
+def _read(waiting: QuerySet[Statement]) -> list[Statement]:
+    return list(waiting.select_related("contact", "invoice__corrects", "invoice__client").order_by("pk"))
+
+
+def _send(chosen: Sequence[Statement], *, begun: bool = False) -> list[Statement]:
+    """Sends each statement that no other process has begun to send meanwhile, and gives what came of it. Each is claimed only
+    when its turn has come: so those that a dying process did not come to still wait, and are not taken for being sent."""
+    if not chosen:
         return []
-    addresses = _addresses({statement.invoice.account_id for statement in mine})
-    parts = statement_parts([statement.invoice for statement in mine])
-    connection = mail.get_connection()
-    for statement in mine:
-        statement.email = _address(statement, addresses)
-        code, message = ErrorCode.NO_STATEMENT_ADDRESS, ErrorCode.NO_STATEMENT_ADDRESS.message
+    facts = _facts_of_all(chosen)
+    mails = _Mails()
+    sent = []
+    for statement in chosen:
+        if begun or _claim(statement):
+            _send_one(statement, facts, mails)
+            sent.append(statement)
+    mails.close()
+    return sent
+
+
+def _facts_of_all(chosen: Sequence[Statement]) -> _Facts | None:
+    """None where a document cannot be read: each is read by itself then, and the others are sent."""
+    try:
+        return _facts(chosen)
+    except Exception:
+        logger.exception("statements could not be read together")
+        return None
+
+
+def _facts(chosen: Sequence[Statement]) -> _Facts:
+    invoices = {statement.invoice_id: statement.invoice for statement in chosen}
+    addresses = _addresses({invoice.account_id for invoice in invoices.values()})
+    return _Facts(statement_parts(list(invoices.values())), addresses)
+
+
+def _send_one(statement: Statement, facts: _Facts | None, mails: "_Mails") -> None:
+    """Sends one that is claimed, and writes what came of it. Of an error only its kind is kept: its words may hold secrets."""
+    code, message = ErrorCode.OK, ""
+    try:
+        facts = facts or _facts([statement])
+        statement.email = _address(statement, facts.addresses)
         if statement.email:
-            try:
-                statement_mail(statement.invoice, parts[statement.invoice_id], statement.email, connection).send()
-                code, message = ErrorCode.OK, ""
-            except Exception as error:
-                logger.exception("statement of invoice %s was not sent", statement.invoice_id)
-                code, message = ErrorCode.STATEMENT_NOT_SENT, f"{ErrorCode.STATEMENT_NOT_SENT.message}: {type(error).__name__}"
-                # What a broken connection has left is not used for the next one.
-                connection = mail.get_connection()
-        statement.status = StatementStatus.SENT if code is ErrorCode.OK else StatementStatus.FAILED
-        statement.error_code, statement.message, statement.settled_at = code.number, message[:300], timezone.now()
-        statement.save(update_fields=["email", "status", "error_code", "message", "settled_at"])
-    return mine
+            mails.send(statement_mail(statement.invoice, facts.parts[statement.invoice_id], statement.email, None))
+        else:
+            code, message = ErrorCode.NO_STATEMENT_ADDRESS, ErrorCode.NO_STATEMENT_ADDRESS.message
+    except Exception as error:
+        logger.exception("statement of invoice %s was not sent", statement.invoice_id)
+        code, message = ErrorCode.STATEMENT_NOT_SENT, f"{ErrorCode.STATEMENT_NOT_SENT.message}: {type(error).__name__}"
+    statement.status = StatementStatus.SENT if code is ErrorCode.OK else StatementStatus.FAILED
+    statement.error_code, statement.message, statement.settled_at = code.number, message[:300], timezone.now()
+    statement.save(update_fields=["email", "status", "error_code", "message", "settled_at"])
+
+
+class _Mails:
+    """One connection to the mail server for all mails of a batch, and another one after it has failed."""
+
+    def __init__(self) -> None:
+        self._connection: Any = None
+
+    def send(self, message: EmailMessage) -> None:
+        kept = self._connection is not None
+        try:
+            self._send(message)
+        except SMTPServerDisconnected:
+            # Servers end a connection that has brought them many mails, or none for a while.
+            if not kept:
+                raise
+            self._send(message)
+
+    def _send(self, message: EmailMessage) -> None:
+        try:
+            if self._connection is None:
+                self._connection = mail.get_connection()
+                self._connection.open()
+            message.connection = self._connection
+            message.send()
+        except Exception:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """What was sent is sent, even if the server does not take leave."""
+        connection, self._connection = self._connection, None
+        with suppress(Exception):
+            if connection is not None:
+                connection.close()
 
 
 def _claim(statement: Statement) -> bool:

@@ -34,6 +34,7 @@ from invoices.models import (
     OneTimeCharge,
     RunOutcome,
     ServiceCredit,
+    Statement,
     Surcharge,
     TransactionVoid,
     Usage,
@@ -49,8 +50,11 @@ from invoices.services.ledger.refunds import refund_payment
 from invoices.services.ledger.voids import void_transaction
 from invoices.services.ledger.write_offs import write_off
 from invoices.services.runs import continue_run, start_run
+from rebills.models import Rebill
 from tests.admin_pages import act, page_url, texts
 from tests.factories import TaxRateFactory, a_plan, an_account, some_usage
+from tests.invoices.billing import bill
+from tests.rebills.rebilling import rebilled
 
 JAN_10 = date(2026, 1, 10)
 RECORD = [
@@ -64,6 +68,8 @@ RECORD = [
     LedgerEntry,
     CollectionAttempt,
     GatewayEvent,
+    Statement,
+    Rebill,
 ]
 # Pages of a part of the ledger or of the documents: their rows are of this kind.
 KINDS = {
@@ -112,6 +118,8 @@ def everything(acme, key_caller, process):
     OneTimeCharge.objects.create(account=account, service=service, rate_per_unit=Decimal(5), charge_date=JAN_10)
     some_usage(instance, "calls", "7", JAN_10)
     acts_on_money(acme, account, process)
+    rebilled(bill(an_account(acme), process, JAN_10), process, 1)
+    Statement.objects.create(invoice=Invoice.objects.first(), status="sent", requested_by="test", requested_at=timezone.now())
 
 
 def acts_on_money(client, account, caller):
@@ -164,7 +172,7 @@ def test_the_counter_of_a_series_cannot_be_set(admin_client, everything):
     response = admin_client.post(page_url(NumberSeries, "change", series.pk), {"prefix": "ACME-", "last_number": "99"})
     assert response.status_code == 302
     series.refresh_from_db()
-    assert (series.prefix, series.last_number) == ("ACME-", 1)
+    assert (series.prefix, series.last_number) == ("ACME-", 2)
 
 
 @pytest.mark.parametrize(
