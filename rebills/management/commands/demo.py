@@ -1,5 +1,5 @@
 """manage.py demo: real customers are imported, billed to the cent, and one of them is billed by hand; then one account is
-charged in all nine ways. Checks every figure.
+charged in all nine ways, and the invoice that was billed by hand is rebilled. Checks every figure.
 
 It wants an empty database: `make demo` makes one. The figures are compared with what this module reads from the file itself.
 """
@@ -40,6 +40,10 @@ from invoices.services.pending import approve_invoices
 from invoices.services.receivables import add_up_by_currency, receivables
 from invoices.services.runs import count_results, run_totals, start_run
 from invoices.stories import story_of, units_text
+from rebills.plan import RebillPlan
+from rebills.services.previewing import preview_rebills
+from rebills.services.rebilling import rebill_invoices
+from rebills.services.requests import AskedLine, RebillRequest
 
 CUSTOMERS = Path(settings.BASE_DIR) / "data" / "telco_customers.csv"
 # Bill days run from 1 to 28, so on these days everyone's cycle of the month is due, and nobody's of the next.
@@ -58,6 +62,8 @@ EXTRAS = {
     "StreamingTV": 10,
     "StreamingMovies": 10,
 }
+# A customer with a telephone, an internet connection and several extras.
+BILLED_BY_HAND = "9305-CDSKC"
 CALLER = Caller(process="demo")
 
 
@@ -78,8 +84,9 @@ class Command(BaseCommand):
         client, auth_key = self.make_client()
         self.import_them(client)
         self.bill_them(client)
-        self.bill_one(client)
+        by_hand = self.bill_one(client)
         self.move_money(client, self.bill_every_way(client))
+        self.rebill_one(client, by_hand)
         self.audit(client)
         self.say_what_next(client, auth_key)
 
@@ -131,9 +138,9 @@ class Command(BaseCommand):
         self.must_be("total", totals.total_amount, expected.net_amount + expected.tax_amount)
         self.stdout.write("  The file says the same, added up on its own.")
 
-    def bill_one(self, client: Client) -> None:
+    def bill_one(self, client: Client) -> Invoice:
         today = clock.advance_clock_to(client, END_OF_FEBRUARY).date()
-        account = Account.objects.filter(client=client).earliest("pk")
+        account = Account.objects.filter(client=client).get(client_acct_id=BILLED_BY_HAND)
         self.title(f"One month on, {today}: account {account.pk} ({account.client_acct_id}) is billed by hand, as pending")
         before = account_balance(account)
         number = generate_invoice(
@@ -153,6 +160,7 @@ class Command(BaseCommand):
         self.figure("balance after", f"{after}")
         self.must_be("status", invoice.status, InvoiceStatus.APPROVED.value)
         self.must_be("balance after", after, before + rounded(invoice.total_amount, invoice.currency))
+        return invoice
 
     def bill_every_way(self, client: Client) -> Invoice:
         today = clock.today(client)
@@ -211,6 +219,68 @@ class Command(BaseCommand):
         for currency, ages in add_up_by_currency(receivables(client, by["today"])).items():
             self.figure(f"due from all, {currency.upper()}", f"{ages.total:,.2f}")
             self.figure("of it not payable", f"{ages.current:,.2f}")
+
+    def rebill_one(self, client: Client, invoice: Invoice) -> None:
+        """Once it is paid, half the units of one line are charged, another rate on a second, and a third is left out."""
+        account, today = invoice.account, clock.today(client)
+        by: dict[str, Any] = {"client": client, "caller": CALLER, "today": today}
+        self.title(f"{invoice.document_number}, billed by hand, is paid by card and then rebilled: a memo and a rebill at once")
+        add_payment_method(
+            client=client, account_no=account.pk, caller=CALLER, type="card", token="sandbox_approved", label="Card"
+        )
+        owed = list(Invoice.objects.filter(account=account).values_list("pk", flat=True))
+        collected = collect_invoices(invoice_nos=owed, **by)
+        self.must_be("collecting", {one.result.value for one in collected}, {"collected"})
+        halved, repriced, dropped, *_ = invoice.lines.exclude(line_type=LineType.TAX)
+        assert halved.units is not None and repriced.rate_per_unit is not None
+        request = RebillRequest(
+            invoice.pk,
+            reason_code=1,
+            comments="As agreed by telephone",
+            carries_unlisted=True,
+            collect=True,
+            lines=(
+                AskedLine(halved.line_no, units=halved.units / 2, comments="half a month"),
+                AskedLine(repriced.line_no, rate_per_unit=repriced.rate_per_unit - 1, comments="the price of the offer"),
+                AskedLine(dropped.line_no, exclude=True),
+            ),
+        )
+        (preview,) = preview_rebills(client=client, requests=[request])
+        if preview.plan is None:
+            raise CommandError(f"The preview was refused: {preview.error}")
+        (outcome,) = rebill_invoices(requests=[request._replace(fingerprint=preview.plan.fingerprint)], **by)
+        if outcome.error is not None:
+            raise outcome.error
+        rebill = Invoice.objects.select_related("memo").get(pk=outcome.rebill_no)
+        assert rebill.memo is not None
+        self.show_side_by_side(invoice, rebill, preview.plan)
+        left = rounded(halved.amount - cents(halved.amount / 2), "usd") + 1 + rounded(dropped.amount, "usd")
+        self.must_be("difference before tax", rounded(invoice.net_amount - rebill.net_amount, "usd"), left)
+        self.must_be("the memo", rebill.memo.total_amount, -invoice.total_amount)
+        difference = rounded(rebill.total_amount - invoice.total_amount, "usd")
+        self.must_be("balance after it, as the preview has said", account_balance(account), preview.plan.money.balance_after)
+        self.must_be("what was paid and is not owed any more", account_balance(account), difference)
+        payment = Payment.objects.get(attempt__invoice=invoice)
+        refund = refund_payment(transaction_id=payment.pk, amount=-difference, why=Why(2, "Rebilled"), **by)
+        self.must_be("refund", refund.status, RefundStatus.DONE.value)
+        self.must_be("balance once it is refunded", account_balance(account), ZERO)
+        self.stdout.write(f"  The difference of {-difference} is given back through the gateway; the balance is {ZERO:.2f}.")
+
+    def show_side_by_side(self, invoice: Invoice, rebill: Invoice, plan: RebillPlan) -> None:
+        numbers = (invoice.document_number, str(rebill.memo), rebill.document_number, "difference")
+        self.stdout.write(f"  {'with tax':<26}" + "".join(f"{number:>13}" for number in numbers))
+        for row in plan.differences:
+            amounts = (row.original.total, -row.original.total, row.rebill.total, row.difference.total)
+            changes = "; ".join(change for change in row.changes if not change.startswith("amount"))
+            self.stdout.write(
+                f"  {row.description:<26}" + "".join(f"{amount:>13.2f}" for amount in amounts) + f"  {changes}".rstrip()
+            )
+        for name, label in (("net", "before tax"), ("tax", "tax"), ("total", "total")):
+            before, after = getattr(plan.original, name), getattr(plan.rebill, name)
+            amounts = (before, -before, after, after - before)
+            self.stdout.write(f"  {label:<26}" + "".join(f"{amount:>13.2f}" for amount in amounts))
+        stored = (invoice.total_amount, rebill.total_amount)
+        self.must_be("preview and commit", stored, (plan.original.total, plan.rebill.total))
 
     def show(self, invoice: Invoice) -> None:
         for line in invoice.lines.all():
