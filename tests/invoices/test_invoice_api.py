@@ -400,7 +400,7 @@ def test_who_made_an_invoice_may_not_approve_it_where_four_eyes_apply(acme, api)
         ({"client_notes": "x" * 1001}, 3044),
         ({"custom_status_label": "x" * 101}, 1012),
         ({"reason": "x" * 1001}, 1012),
-        ({"fingerprint": "x" * 201}, 1012),
+        ({"fingerprint": "x" * 301}, 1012),
         ({"fingerprint": ["x"]}, 1016),
     ],
 )

@@ -22,7 +22,7 @@ from accounts.models import Account, Client
 from accounts.services import create_client
 from invoices.audit import run_audits
 from invoices.calculation import ZERO, rounded
-from invoices.kinds import InvoiceStatus, LineType, RefundStatus, RunResult
+from invoices.kinds import InvoiceKind, InvoiceStatus, LineType, RefundStatus, RunResult
 from invoices.management import nine_line_types
 from invoices.management.commands.audit import report_lines
 from invoices.management.commands.bill import bill_with_progress, run_summary
@@ -251,7 +251,7 @@ class Command(BaseCommand):
         (outcome,) = rebill_invoices(requests=[request._replace(fingerprint=preview.plan.fingerprint)], **by)
         if outcome.error is not None:
             raise outcome.error
-        rebill = Invoice.objects.select_related("memo").get(pk=outcome.rebill_no)
+        rebill = Invoice.objects.select_related("memo").get(corrects=invoice, kind=InvoiceKind.REBILL)
         assert rebill.memo is not None
         self.show_side_by_side(invoice, rebill, preview.plan)
         left = rounded(halved.amount - cents(halved.amount / 2), "usd") + 1 + rounded(dropped.amount, "usd")
@@ -272,9 +272,8 @@ class Command(BaseCommand):
         for row in plan.differences:
             amounts = (row.original.total, -row.original.total, row.rebill.total, row.difference.total)
             changes = "; ".join(change for change in row.changes if not change.startswith("amount"))
-            self.stdout.write(
-                f"  {row.description:<26}" + "".join(f"{amount:>13.2f}" for amount in amounts) + f"  {changes}".rstrip()
-            )
+            figures = "".join(f"{amount:>13.2f}" for amount in amounts)
+            self.stdout.write(f"  {row.description:<26}{figures}  {changes}".rstrip())
         for name, label in (("net", "before tax"), ("tax", "tax"), ("total", "total")):
             before, after = getattr(plan.original, name), getattr(plan.rebill, name)
             amounts = (before, -before, after, after - before)
