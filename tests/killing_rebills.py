@@ -1,6 +1,6 @@
 """`python -m tests.killing_rebills KILLS [random]`: rebilling is killed at each of its points, and goes on where it was.
 
-As `tests.killing` does it: a forked victim dies by SIGKILL. Each rebill is then either absent, its original as it was, or whole:
+As `tests.killing` does it, a forked victim dies by SIGKILL. Each rebill is then absent, its original as it was, or whole:
 memo, rebill, ledger and numbers. What is asked again after it is done once, and our books agree with the gateway's.
 """
 
