@@ -16,7 +16,7 @@ demo: .venv/base
 test: .venv/dev
 	$(BIN)/python -m tests
 
-# Collecting, killed at a hundred points and moments on each database.
+# What takes too long for the tests: collecting and rebilling killed at hundreds of points and moments, a thousand random rebills.
 soak: .venv/dev
 	$(BIN)/python -m tests.soak
 

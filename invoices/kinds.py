@@ -92,6 +92,8 @@ CHARGE_KINDS = (EntryKind.INVOICE, EntryKind.CREDIT_MEMO)
 
 PAYMENT_KINDS = (EntryKind.PAYMENT, EntryKind.ELECTRONIC_PAYMENT)
 REFUND_KINDS = (EntryKind.REFUND, EntryKind.ELECTRONIC_REFUND)
+RAISING_KINDS = (EntryKind.INVOICE, *REFUND_KINDS)
+"""The entries that raise what the account owes. A void does either, as what it voids."""
 FREE_KINDS = (*PAYMENT_KINDS, EntryKind.CASH_CREDIT)
 """Credits that may go to any invoice of the account. Of a credit memo, write-off or dispute, all is of its one invoice."""
 

@@ -1,26 +1,25 @@
-"""`python -m tests.soak`: what takes too long for the suite.
+"""`python -m tests.soak`: what takes too long for the suite, on SQLite and on PostgreSQL.
 
-Collecting is killed a hundred times on each database, half of them at random moments.
+Collecting is killed a hundred times and rebilling two hundred, half of them at random moments; what must hold of every rebill
+is tried on a thousand random invoices, changes and sequences of acts.
 """
 
 import os
-import subprocess
 import sys
 
-from tests.__main__ import postgresql
+from tests.__main__ import SQLITE, on_both
 
-KILLS = 100
-
-
-def soak(url: str) -> int:
-    command = [sys.executable, "-m", "tests.killing", str(KILLS), "random"]
-    return subprocess.run(command, env={**os.environ, "DATABASE_URL": url}, check=False).returncode
+SOAKS = (
+    ["-m", "tests.killing", "100", "random"],
+    ["-m", "tests.killing_rebills", "200", "random"],
+    ["-m", "pytest", "tests/rebills/test_rebill_properties.py"],
+)
 
 
 def main() -> int:
-    failed = soak("sqlite:///unused.sqlite3")
-    with postgresql() as url:
-        return failed | soak(url)
+    os.environ["SOAK_EXAMPLES"] = "1000"
+    failed = [on_both(arguments, SQLITE if "pytest" in arguments else "sqlite:///unused.sqlite3") for arguments in SOAKS]
+    return int(any(failed))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, PaymentMethod
-from invoices.kinds import CHARGE_KINDS, AllocationKind, EntryKind, PaymentType, RefundStatus
+from invoices.kinds import CHARGE_KINDS, RAISING_KINDS, AllocationKind, EntryKind, PaymentType, RefundStatus
 from invoices.models.documents import AmountField, Invoice
 
 
@@ -51,12 +51,11 @@ class LedgerEntry(models.Model):
                 fields=["invoice"], condition=Q(kind__in=CHARGE_KINDS), name="one_entry_per_issued_document"
             ),
             models.CheckConstraint(
-                condition=Q(kind__in=[EntryKind.INVOICE, EntryKind.REFUND, EntryKind.ELECTRONIC_REFUND], amount__gte=0)
+                condition=Q(kind__in=RAISING_KINDS, amount__gte=0)
+                # The memo of a rebilled invoice over nothing is of nothing too.
+                | Q(kind=EntryKind.CREDIT_MEMO, amount__lte=0)
                 | Q(kind=EntryKind.VOID, voids__isnull=False)
-                | (
-                    ~Q(kind__in=[EntryKind.INVOICE, EntryKind.REFUND, EntryKind.ELECTRONIC_REFUND, EntryKind.VOID])
-                    & Q(amount__lt=0)
-                ),
+                | (~Q(kind__in=[*RAISING_KINDS, EntryKind.CREDIT_MEMO, EntryKind.VOID]) & Q(amount__lt=0)),
                 name="entry_raises_or_lowers_the_balance",
             ),
             models.CheckConstraint(condition=Q(kind=EntryKind.VOID) | Q(voids__isnull=True), name="only_voids_void"),

@@ -19,6 +19,7 @@ from invoices.plan.charges import add_advance, add_arrears, add_order, add_surch
 from invoices.plan.credits import add_coupons, add_service_credits
 from invoices.plan.drafts import Claims, CreditDraft, LineDraft, Lines, PeriodDraft, TaxDraft, UsageClaim
 from invoices.plan.facts import AccountFacts, BillingRequest, BillingState, InstanceFacts
+from invoices.plan.rating import shown
 from invoices.tax_engines.protocol import LineTax
 
 
@@ -188,7 +189,7 @@ def unbilled_usage(facts: AccountFacts, today: date) -> tuple[LineDraft, ...]:
 
 def with_taxes(plan: InvoicePlan, quoted: Iterable[LineTax]) -> InvoicePlan:
     """The plan with one tax line per tax, last on the document, and a detail per taxed line."""
-    taxes = tax_lines(quoted, len(plan.lines))
+    taxes = tax_lines(quoted, len(plan.lines), plan.facts.state.currency)
     return plan._replace(
         lines=(*plan.lines, *taxes.lines),
         taxes=taxes.details,
@@ -207,7 +208,7 @@ class TaxLines(NamedTuple):
     added: Decimal
 
 
-def tax_lines(quoted: Iterable[LineTax], after: int) -> TaxLines:
+def tax_lines(quoted: Iterable[LineTax], after: int, currency: str) -> TaxLines:
     """One line per tax behind line `after`, and a detail per taxed line.
 
     A tax that prices contain adds nothing: its line shows 0 and its details say how much of the total it is.
@@ -222,7 +223,8 @@ def tax_lines(quoted: Iterable[LineTax], after: int) -> TaxLines:
         first = taxes[0]
         amount = total(tax.amount for tax in taxes)
         line_no = after + len(lines) + 1
-        lines.append(LineDraft(line_no, LineType.TAX.value, _tax_text(first, amount), ZERO if first.is_inclusive else amount))
+        text = _tax_text(first, shown(amount, currency))
+        lines.append(LineDraft(line_no, LineType.TAX.value, text, ZERO if first.is_inclusive else amount))
         # In the order in which they are read back: a fingerprint does not depend on the order of an engine's answer.
         details.extend(TaxDraft(line_no, *tax) for tax in sorted(taxes, key=lambda tax: tax.line_no))
         if first.is_inclusive:
@@ -232,6 +234,6 @@ def tax_lines(quoted: Iterable[LineTax], after: int) -> TaxLines:
     return TaxLines(tuple(lines), tuple(details), included, added)
 
 
-def _tax_text(tax: LineTax, amount: Decimal) -> str:
+def _tax_text(tax: LineTax, amount: str) -> str:
     text = f"{tax.authority} {tax.percent.normalize():f} % ({tax.jurisdiction})"
     return f"{text}, {amount} included in prices" if tax.is_inclusive else text

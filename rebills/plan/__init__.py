@@ -66,7 +66,7 @@ class RebillPlan(NamedTuple):
 def plan_rebill(facts: RebillFacts, planned: PlannedLines, quoted: Iterable[LineTax]) -> RebillPlan:
     """The rebill of these lines with its taxes."""
     taxes = rebill_taxes(facts.original, planned, quoted, facts.currency, per_line=facts.tax_per_line)
-    shown = tax_lines(taxes, len(planned.lines))
+    shown = tax_lines(taxes, len(planned.lines), facts.currency)
     lines = [*(one.line for one in planned.lines), *(_tax_line(draft) for draft in shown.lines)]
     net = total(one.line.amount for one in planned.lines)
     amounts = {

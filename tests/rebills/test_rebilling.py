@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from accounts.models import Event
+from accounts.models import Event, Service
 from billing_site.errors import BillingError
 from invoices.kinds import EntryKind, SeriesKind
 from invoices.models import CollectionAttempt, CreditUse, Invoice, NumberSeries, ServiceCredit
@@ -21,6 +21,7 @@ from tests.invoices.money.memos import taxes, totals
 from tests.invoices.money.paying import books, due, ledger, paying, unapplied
 from tests.invoices.money.test_credit_memos import with_coupons_and_credits
 from tests.invoices.money.test_payments import pay, refused_as, rows
+from tests.invoices.test_service_credits import credit as given
 from tests.rebills.rebilling import amounts_of, asked, line, lines_of, previewed, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
@@ -242,6 +243,26 @@ def test_service_credits_that_are_carried_are_used_by_the_rebill(acme, process):
     number = first.lines.get(line_type=3).line_no
     second = rebilled(first, process, line(number, amount="-2.00"), carries_unlisted=True)
     assert (used(credit), second.lines.get(line_type=3).amount) == (D(2), D(-2))
+
+
+def test_an_invoice_that_a_credit_covers_whole_is_rebilled_by_documents_over_nothing(acme, process):
+    account = an_account(acme, a_plan(acme, {"phone": "5.00"}))
+    credit = given(account, "7.00")
+    invoice = bill(account, process, JAN_10)
+    rebill = rebilled(invoice, process, carries_unlisted=True)
+    assert (totals(invoice), totals(rebill.memo), totals(rebill)) == ((0, 0, 0), (0, 0, 0), (0, 0, 0))
+    assert amounts_of(rebill) == [D(5), D(-5)]
+    assert ledger(account) == [(EntryKind.INVOICE, 0, 0), (EntryKind.CREDIT_MEMO, 0, 0), (EntryKind.INVOICE, 0, 0)]
+    assert used(credit) == D(5)
+
+
+def test_the_text_of_a_tax_line_that_prices_contain_is_as_on_the_original(acme, process, taxed):
+    plan = a_plan(acme, {"phone": "11.00"})
+    Service.objects.filter(client=acme).update(tax_inclusive=True)
+    invoice = bill(an_account(acme, plan), process, JAN_10)
+    rebill = rebilled(invoice, process, 1)
+    assert invoice.lines.get(line_type=2).description == "Sales tax 10 % (US-CA), 1.00 included in prices"
+    assert rebill.lines.get(line_type=2).description == "Sales tax 10 % (US-CA), 1.00 included in prices"
 
 
 def used(credit):
