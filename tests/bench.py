@@ -1,7 +1,7 @@
 """Speed as a ratio to a floor that is measured in the same run, on the database of DATABASE_URL. Run it with `make bench`.
 
-Of generating, the floor is the same rows written by COPY (PostgreSQL) or executemany (SQLite), with no logic at all. Of rating
-usage, it is a bare GROUP BY over the same records. Of collecting: see bench_money.
+Of generating and rebilling, the floor is the same rows written with no logic at all (bare_rows). Of rating usage, it is a bare
+GROUP BY over the same records. Of collecting: see bench_money.
 """
 
 import os
@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import django
-from django.db import connection, transaction
+from django.db import connection
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_site.settings")
 django.setup()
@@ -32,7 +32,9 @@ from invoices.services.facts import read_facts  # noqa: E402
 from invoices.services.generating import generate_invoices  # noqa: E402
 from invoices.services.instance_facts import UsageReading, read_instances  # noqa: E402
 from invoices.services.planning import preview_invoices  # noqa: E402
-from tests.bench_money import measure_money, queries, timed, write_bare  # noqa: E402
+from tests.bare_rows import queries, taken_out, timed  # noqa: E402
+from tests.bench_money import measure_money  # noqa: E402
+from tests.bench_rebills import measure_rebills  # noqa: E402
 
 START = date(2026, 1, 1)
 TODAY = date(2026, 1, 15)
@@ -44,7 +46,7 @@ SINGLES = 200
 RECORDS = 500_000
 METERED = 1_000
 CALLER = Caller(process="bench")
-WRITTEN = (Invoice, InvoiceLine, TaxDetail, BilledPeriod, LedgerEntry, Event)
+WRITTEN = (InvoiceLine, TaxDetail, BilledPeriod, LedgerEntry)
 
 
 def make_world(accounts: int) -> Client:
@@ -94,30 +96,16 @@ def generate(client: Client, account_nos: Sequence[int], day: date = TODAY) -> N
 def floor_of(account_nos: Sequence[int]) -> float:
     """Takes out all that a batch has written, and writes the same rows again with no logic."""
     invoices = list(Invoice.objects.filter(account__in=account_nos).values_list("pk", flat=True))
-    kept = []
-    for model in WRITTEN:
-        column = {Invoice: "pk", Event: "invoice_no"}.get(model, "invoice")
-        chosen = model._default_manager.filter(**{f"{column}__in": invoices})
-        fields = [field for field in model._meta.concrete_fields if model is Invoice or not field.primary_key]
-        kept.append((model, fields, list(chosen.order_by("pk").values_list(*(field.attname for field in fields)))))
-    for model, _, _ in reversed(kept):
-        column = {Invoice: "pk", Event: "invoice_no"}.get(model, "invoice")
-        model._default_manager.filter(**{f"{column}__in": invoices})._raw_delete("default")
-    prepared = [
-        (
-            model,
-            fields,
-            [[field.get_db_prep_save(value, connection) for field, value in zip(fields, row, strict=True)] for row in rows],
+    return timed(
+        taken_out(
+            [
+                Invoice.objects.filter(pk__in=invoices),
+                *(model._default_manager.filter(invoice__in=invoices) for model in WRITTEN),
+                Event.objects.filter(invoice_no__in=invoices),
+            ],
+            (*WRITTEN, Event),
         )
-        for model, fields, rows in kept
-    ]
-
-    def write() -> None:
-        with transaction.atomic():
-            for model, fields, rows in prepared:
-                write_bare(model, fields, rows)
-
-    return timed(write)
+    )
 
 
 def make_usage(client: Client) -> list[int]:
@@ -207,6 +195,7 @@ def main() -> None:
         measure(client)
         issued = Invoice.objects.order_by("pk").values_list("pk", flat=True)
         measure_money(client, issued[: 3 * 1_000 + 101])
+        measure_rebills(client, issued[3 * 1_000 + 101 : 3 * 1_000 + 101 + 902])
         measure_usage(client)
     finally:
         connection.creation.destroy_test_db(verbosity=0)

@@ -2,16 +2,13 @@
 
 import statistics
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from django.conf import settings
-from django.db import connection, models, transaction
-from django.test.utils import CaptureQueriesContext
+from django.db import connection
 from django.utils import timezone
 
 from accounts.callers import Caller
@@ -23,18 +20,13 @@ from invoices.models import Allocation, CollectionAttempt, Invoice, LedgerEntry,
 from invoices.services.balances import account_balance
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.ledger.entries import Draft, Stamp, post
+from tests.bare_rows import queries, taken_out, timed
 
 CALLER = Caller(process="bench")
 TODAY = date(2026, 1, 15)
 BATCH = 1_000
 ROUNDS = 3
-WRITTEN = (CollectionAttempt, LedgerEntry, Payment, Allocation, Event)
-
-
-def timed(work: Callable[[], Any]) -> float:
-    begin = time.perf_counter()
-    work()
-    return time.perf_counter() - begin
+WRITTEN = (LedgerEntry, Payment, CollectionAttempt, Allocation, Event)
 
 
 def measure_money(client: Client, invoice_nos: Sequence[int]) -> None:
@@ -73,7 +65,6 @@ def measure_collecting(client: Client, numbers: list[int]) -> None:
 
 def floor_of(batch: Sequence[int], prefix: str) -> float:
     """The same charges asked of the sandbox under other keys, and the same rows written with no logic."""
-    kept = []
     entries = LedgerEntry.objects.filter(payment__attempt__invoice__in=batch)
     chosen = {
         CollectionAttempt: CollectionAttempt.objects.filter(invoice__in=batch),
@@ -88,47 +79,15 @@ def floor_of(batch: Sequence[int], prefix: str) -> float:
             "invoice_id", "amount", "currency", "token"
         )
     ]
-    for model in WRITTEN:
-        fields = list(model._meta.concrete_fields)
-        kept.append((model, fields, list(chosen[model].order_by("pk").values_list(*(field.attname for field in fields)))))
-    for model, _, rows in (kept[3], kept[0], kept[2], kept[1], kept[4]):
-        model._default_manager.filter(pk__in=[row[0] for row in rows])._raw_delete("default")
-    prepared = [
-        (model, fields, [[_prepared(field, value) for field, value in zip(fields, row, strict=True)] for row in rows])
-        for model, fields, rows in (kept[1], kept[2], kept[0], kept[3], kept[4])
-    ]
+    write = taken_out([chosen[model] for model in WRITTEN])
     gateway = gateway_named("sandbox")
 
     def work() -> None:
         for request in requests:
             gateway.charge(request)
-        with transaction.atomic():
-            for model, fields, rows in prepared:
-                write_bare(model, fields, rows)
+        write()
 
     return timed(work)
-
-
-def _prepared(field: models.Field, value: Any) -> Any:
-    return field.get_db_prep_save(value, connection)
-
-
-def write_bare(model: type[models.Model], fields: Sequence[models.Field], rows: Sequence[Sequence[Any]]) -> None:
-    names = ", ".join(f'"{field.column}"' for field in fields)
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            with cursor.copy(f"COPY {model._meta.db_table} ({names}) FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row(row)
-        else:
-            places = ", ".join(["%s"] * len(fields))
-            cursor.executemany(f"INSERT INTO {model._meta.db_table} ({names}) VALUES ({places})", rows)
-
-
-def queries(work: Callable[[], Any]) -> int:
-    with CaptureQueriesContext(connection) as captured:
-        work()
-    return len(captured)
 
 
 def measure_balances(client: Client) -> None:

@@ -1,0 +1,60 @@
+"""The floor of the benches: the rows that our work has written, taken out and written again with no logic at all, by COPY
+(PostgreSQL) or executemany (SQLite)."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from django.db import connection, models, transaction
+from django.db.models import QuerySet
+from django.test.utils import CaptureQueriesContext
+
+
+def timed(work: Callable[[], Any]) -> float:
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
+
+
+def queries(work: Callable[[], Any]) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        work()
+    return len(captured)
+
+
+def taken_out(written: Sequence[QuerySet[Any]], unnumbered: Sequence[type[models.Model]] = ()) -> Callable[[], None]:
+    """Takes rows out, the last table first, and gives what writes them again, the first table first, in one transaction. The
+    tables of `unnumbered` number their rows anew, as they did."""
+    kept = []
+    for rows in written:
+        fields = [one for one in rows.model._meta.concrete_fields if rows.model not in unnumbered or not one.primary_key]
+        names = [field.attname for field in fields]
+        numbers = list(rows.values_list("pk", flat=True))
+        chosen = rows.model._default_manager.filter(pk__in=numbers)
+        kept.append((rows.model, fields, numbers, list(chosen.order_by("pk").values_list(*names))))
+    for model, _, numbers, _ in reversed(kept):
+        model._default_manager.filter(pk__in=numbers)._raw_delete("default")
+    prepared = [(model, fields, [_prepared(fields, row) for row in rows]) for model, fields, _, rows in kept]
+
+    def write() -> None:
+        with transaction.atomic():
+            for model, fields, rows in prepared:
+                _write_bare(model, fields, rows)
+
+    return write
+
+
+def _prepared(fields: Sequence[models.Field], row: Sequence[Any]) -> list[Any]:
+    return [field.get_db_prep_save(value, connection) for field, value in zip(fields, row, strict=True)]
+
+
+def _write_bare(model: type[models.Model], fields: Sequence[models.Field], rows: Sequence[Sequence[Any]]) -> None:
+    names = ", ".join(f'"{field.column}"' for field in fields)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            with cursor.copy(f"COPY {model._meta.db_table} ({names}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+        else:
+            places = ", ".join(["%s"] * len(fields))
+            cursor.executemany(f"INSERT INTO {model._meta.db_table} ({names}) VALUES ({places})", rows)
