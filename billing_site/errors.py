@@ -162,7 +162,7 @@ class BillingError(Exception):
         if instead:
             self.message = detail
         else:
-            self.message = f"{row_message}: {detail}" if detail else row_message
+            self.message = f"{row_message.rstrip('.')}: {detail}" if detail else row_message
         super().__init__(f"{code.number} {self.message}")
 
     def within(self, path: str) -> "BillingError":
