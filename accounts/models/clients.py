@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -124,6 +125,12 @@ class Client(Address):
     never_allow_used_receipt_id = models.BooleanField(
         default=False,
         help_text=_("A client_receipt_id is used up by a failed call too (NEVER_ALLOW_USED_RECEIPT_ID)."),
+    )
+    staff = models.ManyToManyField(
+        settings.AUTH_USER_MODEL,
+        blank=True,
+        related_name="clients",
+        help_text=_("Who works for this client. Superusers work for every client; others see nothing of clients not theirs."),
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
