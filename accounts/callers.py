@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from accounts.models import ApiKey
+from accounts.receipts import Claim
 
 
 @dataclass(frozen=True)
@@ -11,7 +12,7 @@ class Caller:
     """The sender of one call. Exactly one of staff, api_key and process is answerable for it.
 
     `declared` holds alt_caller_id, application_id, application_date and the transaction qualifiers: anyone can write them, so
-    they are kept for the record and decide nothing.
+    they are kept for the record and decide nothing. `receipt` is what the call is to be known by if it comes again.
     """
 
     staff: Any = None
@@ -19,6 +20,7 @@ class Caller:
     process: str = ""
     declared: dict[str, Any] = field(default_factory=dict)
     request_id: str = ""
+    receipt: Claim | None = None
 
     @property
     def identity(self) -> str:

@@ -13,6 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from django_filters.filters import Filter
 from rest_framework import serializers
 
+from accounts.validators import validate_alphanumeric
+
 LARGEST_LONG = 2**63 - 1
 
 
@@ -70,6 +72,21 @@ class FlagField(TrueFalseField):
         if type(data) in (int, str) and str(data) in ("0", "1"):
             return str(data) == "1"
         return super().to_internal_value(data)
+
+
+class ReceiptIdField(serializers.CharField):
+    """A client_receipt_id: up to 50 letters and digits, unique for the client."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            **{
+                "max_length": 50,
+                "required": False,
+                "trim_whitespace": False,
+                "validators": [validate_alphanumeric],
+                **options,
+            }
+        )
 
 
 class GivenSerializer(serializers.Serializer):

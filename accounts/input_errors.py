@@ -37,11 +37,6 @@ SELF_EXPLAINING = {ErrorCode.INVALID_INVOICE_MODE, ErrorCode.NOTES_TOO_LONG}
 """Rows whose message names the field already."""
 
 
-def unreadable_body() -> BillingError:
-    """The body is not one JSON object."""
-    return BillingError(ErrorCode.INVALID_FORMAT, "Unable to parse input json - invalid format.", instead=True)
-
-
 class WrongInput(NamedTuple):
     """One thing that is wrong, and where: charges[0].service."""
 

@@ -1,33 +1,39 @@
-"""Aria's method calls as viewset actions: one JSON object in, credentials among its members, and always HTTP 200 out.
+"""Aria's method calls as viewset actions: parameters in any spelling in, credentials among them, and always HTTP 200 out.
 
 The order of refusals: a body that cannot be read (1012); credentials that cannot be a pair (1016, 1012) or are not one
 (1004), so that a stranger learns nothing else; missing parameters, all named (1010); the first wrong value; then whatever
 the service says. Once the client is known, a refusal of its input leaves one event; services record their own.
 """
 
+import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from django.core.exceptions import RequestDataTooBig
+from django.http import HttpRequest, HttpResponse
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.exceptions import ParseError, UnsupportedMediaType
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from accounts.authentication import authenticated_key
 from accounts.callers import Caller
 from accounts.fields import LongField
-from accounts.input_errors import refusal_of, unreadable_body, wrong_inputs
-from accounts.models import ApiKey, Client
+from accounts.input_errors import refusal_of, wrong_inputs
+from accounts.models import ApiKey, Client, Receipt
+from accounts.receipts import Claim, ReceiptRefused, claim_for, once
 from accounts.trail import record_acts, refusal
 from billing_site.errors import BillingError, ErrorCode
+from billing_site.parsers import Parameters, nested, parameters, unreadable_body
+from billing_site.renderers import FORMATS, as_json
 
 logger = logging.getLogger(__name__)
+
+Answer = Mapping[str, Any]
+Arguments = Mapping[str, Any]
 
 
 class Credentials(serializers.Serializer):
@@ -57,8 +63,32 @@ class Call(NamedTuple):
     arguments: Mapping[str, Any]
 
 
+def always(arguments: Arguments) -> bool:
+    return True
+
+
+def never(arguments: Arguments) -> bool:
+    return False
+
+
+class Method(NamedTuple):
+    """A method call: what it takes and gives, the act that its refusals are recorded as, and what it does.
+
+    `writes` says of its arguments whether it does more than read. `again` makes the answer of a call under a receipt that was
+    done and not answered.
+    """
+
+    name: str
+    arguments: type[serializers.Serializer]
+    outputs: Sequence[str]
+    refused_act: str
+    work: Callable[[Any, Call], Answer]
+    writes: Callable[[Arguments], bool] = always
+    again: Callable[[Any, Call, Receipt], Answer] | None = None
+
+
 class JsonWhateverIsAccepted(DefaultContentNegotiation):
-    """Answers in JSON whatever the Accept header says: a 406 would not be the HTTP 200 that callers rely on."""
+    """Answers whatever the Accept header says: a 406 would not be the HTTP 200 that callers rely on."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
@@ -68,14 +98,21 @@ class JsonWhateverIsAccepted(DefaultContentNegotiation):
 
 
 def method_call(
-    arguments: type[serializers.Serializer], *, outputs: Sequence[str], refused_act: str
-) -> Callable[[Callable[[Any, Call], Mapping[str, Any]]], Callable[[Any, Request], Response]]:
+    arguments: type[serializers.Serializer],
+    *,
+    outputs: Sequence[str],
+    refused_act: str,
+    writes: Callable[[Arguments], bool] = always,
+    again: Callable[[Any, Call, Receipt], Answer] | None = None,
+) -> Callable[[Callable[[Any, Call], Answer]], Callable[[Any, Request], HttpResponse]]:
     """Makes a viewset's method a method call of the same name: it gets a `Call` and gives the output fields.
 
     On failure every output field is present, as null; the tax engine's own errors where the call has a field for them.
     """
 
-    def decorate(method: Callable[[Any, Call], Mapping[str, Any]]) -> Callable[[Any, Request], Response]:
+    def decorate(work: Callable[[Any, Call], Answer]) -> Callable[[Any, Request], HttpResponse]:
+        method = Method(work.__name__, arguments, outputs, refused_act, work, writes, again)
+
         @action(
             detail=False,
             methods=["post"],
@@ -83,55 +120,104 @@ def method_call(
             permission_classes=[],
             content_negotiation_class=JsonWhateverIsAccepted,
         )
-        @wraps(method)
-        def answer(view: Any, request: Request) -> Response:
-            try:
-                output = method(view, _read_call(request, arguments, refused_act))
-                return Response({**_envelope(BillingError(ErrorCode.OK), outputs), **output})
-            except BillingError as error:
-                return Response(_envelope(error, outputs))
-            except Exception:
-                logger.exception("method call %s failed", method.__name__)
-                return Response(_envelope(BillingError(ErrorCode.UNEXPECTED), outputs))
+        @wraps(work)
+        def answer(view: Any, request: Request) -> HttpResponse:
+            return rendered(_answer(view, method, request._request), output_format(request._request))
 
+        answer.method_call = method  # type: ignore[attr-defined]
         return answer
 
     return decorate
 
 
-def _envelope(error: BillingError, outputs: Sequence[str]) -> dict[str, Any]:
+def given_parameters(request: HttpRequest) -> Parameters:
+    """What was sent, read once for a request."""
+    if not hasattr(request, "given_parameters"):
+        try:
+            request.given_parameters = parameters(request.META.get("QUERY_STRING", ""), request.body)  # type: ignore[attr-defined]
+        except RequestDataTooBig as error:
+            raise unreadable_body() from error
+    return request.given_parameters  # type: ignore[attr-defined, no-any-return]
+
+
+def output_format(request: HttpRequest) -> str:
+    """The format that a dispatcher has found out; JSON at the methods' own addresses."""
+    return getattr(request, "output_format", "json")
+
+
+def rendered(answer: Answer, output_format: str) -> HttpResponse:
+    write, content_type = FORMATS[output_format]
+    # A message may quote a value that JSON can carry and UTF-8 cannot: half of a surrogate pair.
+    return HttpResponse(write(answer).encode("utf-8", "replace"), content_type=content_type)
+
+
+def envelope(error: BillingError, outputs: Sequence[str] = ()) -> dict[str, Any]:
     """The fields that every answer has, and its outputs as null. Some callers split messages at bars, so they have none."""
-    envelope = {
+    fields = {
         "error_code": error.code.number,
         "error_msg": error.message.replace("|", "/"),
         **dict.fromkeys(outputs),
     }
     if "third_party_errors" in outputs and error.third_party_errors:
-        envelope["third_party_errors"] = list(error.third_party_errors)
-    return envelope
+        fields["third_party_errors"] = list(error.third_party_errors)
+    return fields
 
 
-def _read_call(request: Request, arguments: type[serializers.Serializer], refused_act: str) -> Call:
-    given = _given(request)
+def _answer(view: Any, method: Method, request: HttpRequest) -> Answer:
+    try:
+        call = _read_call(method, given_parameters(request))
+        text = once(
+            call.client,
+            call.caller.receipt,
+            lambda: _answered(method, method.work(view, call)),
+            lambda receipt: _answered(method, method.again(view, call, receipt) if method.again else {}),
+        )
+        read: Answer = json.loads(text)
+        return read
+    except ReceiptRefused as error:
+        record_acts(call.client, call.caller, [refusal(method.refused_act, error)])
+        return envelope(error, method.outputs)
+    except BillingError as error:
+        return envelope(error, method.outputs)
+    except Exception:
+        logger.exception("method call %s failed", method.name)
+        return envelope(BillingError(ErrorCode.UNEXPECTED), method.outputs)
+
+
+def _answered(method: Method, output: Answer) -> str:
+    return as_json({**envelope(BillingError(ErrorCode.OK), method.outputs), **output})
+
+
+def _read_call(method: Method, pairs: Parameters) -> Call:
+    given = nested(pairs, arrays_of(method.arguments(), CallerFields()))
+    given = {name: value for name, value in given.items() if value not in (None, "")}
     key = _key(given)
     sender = CallerFields(data=given)
-    caller = Caller(api_key=key, declared=sender.validated_data if sender.is_valid() else {})
-    asked = arguments(data=given)
+    declared = sender.validated_data if sender.is_valid() else {}
+    asked = method.arguments(data=given)
     if not asked.is_valid() or sender.errors:
-        wrong = wrong_inputs(serializers.ValidationError({**asked.errors, **sender.errors}))
-        error = refusal_of(wrong)
-        record_acts(key.client, caller, [refusal(refused_act, error)])
+        error = refusal_of(wrong_inputs(serializers.ValidationError({**asked.errors, **sender.errors})))
+        record_acts(key.client, Caller(api_key=key, declared=declared), [refusal(method.refused_act, error)])
         raise error
+    caller = Caller(api_key=key, declared=declared, receipt=_claim(method, asked.validated_data))
     return Call(key.client, caller, asked.validated_data)
 
 
-def _given(request: Request) -> dict[str, Any]:
-    """The members of the body. An empty text or null is the same as none."""
-    try:
-        body = cast(dict[str, Any], request.data)
-    except (ParseError, UnsupportedMediaType, RequestDataTooBig) as error:
-        raise unreadable_body() from error
-    return {name: value for name, value in body.items() if value not in (None, "")}
+def _claim(method: Method, arguments: Arguments) -> Claim | None:
+    if not method.writes(arguments):
+        return None
+    effect = {name: value for name, value in arguments.items() if value is not None and name != "client_receipt_id"}
+    return claim_for(arguments.get("client_receipt_id"), method.name, effect)
+
+
+def arrays_of(*asked: serializers.Serializer) -> dict[str, list[str]]:
+    """The arrays that a call takes, each with the names of its rows' fields."""
+    fields = {name: field for serializer in asked for name, field in serializer.fields.items()}
+    return {
+        name: list(field.child.fields)
+        for name, field in fields.items()
+        if isinstance(field, serializers.ListSerializer) and isinstance(field.child, serializers.Serializer)
+    }
 
 
 def _key(given: Mapping[str, Any]) -> ApiKey:

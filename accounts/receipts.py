@@ -1,38 +1,118 @@
-"""client_receipt_id: a call that is repeated gives its first answer again and does nothing twice.
+"""Calls that are repeated: under the same client_receipt_id (Aria) or Idempotency-Key (resources) a call does its work once,
+and gives its first answer whenever it is asked again.
 
 Ours: Aria's receipt is an anti-replay key that refuses a second use (1012). Here the same call gets the same answer, other
-arguments get 1012, and a failed call does not use the receipt up unless the client's never_allow_used_receipt_id says so.
+arguments are refused, and a failed call does not use the receipt up unless the client's never_allow_used_receipt_id says so.
+
+The receipt is written in the transaction of the work (by `accounts.trail`, with the event of what was done), so there is no
+moment at which the one is there without the other. The answer is kept after it. Where the process died between the two, the
+answer is made again from what was stored.
 """
 
 import hashlib
 import json
-from collections.abc import Mapping
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from datetime import timedelta
 from typing import Any, NamedTuple
 
+from django.utils import timezone
+
 from accounts.models import Client, Receipt
+from accounts.storage import insert_new_rows
 from billing_site.errors import BillingError, ErrorCode
+
+ANSWER_WAIT = timedelta(seconds=10)
+"""So long after a receipt was written its call may still be at its answer: collecting, or sending a statement."""
+
+POLL_SECONDS = 0.05
 
 
 class Claim(NamedTuple):
-    """A receipt id with the call that it stands for."""
+    """A receipt id with the call that it stands for. `token` tells this call from an equal one at the same time; `refused_as`
+    is the refusal where the receipt stands for other arguments, and `field` its name on the wire."""
 
     receipt_id: str
     method: str
     arguments_hash: str
+    token: str
+    refused_as: ErrorCode = ErrorCode.INVALID_FORMAT
+    field: str = "client_receipt_id"
 
 
-def claim_for(receipt_id: str | None, method: str, arguments: Mapping[str, Any]) -> Claim | None:
+class ReceiptRefused(BillingError):
+    """The receipt is used up, or stands for another call."""
+
+
+class ReceiptTaken(Exception):
+    """An equal call has done the work meanwhile. The transaction that hears of it is to be undone."""
+
+
+def claim_for(receipt_id: str | None, method: str, arguments: Mapping[str, Any], **named: Any) -> Claim | None:
     """The claim of a call. `arguments` are what decides its effect: no credentials, no output format, no caller fields."""
     if not receipt_id:
         return None
     text = json.dumps(arguments, sort_keys=True, default=str)
-    return Claim(receipt_id, method, hashlib.sha256(text.encode()).hexdigest())
+    return Claim(receipt_id, method, hashlib.sha256(text.encode()).hexdigest(), secrets.token_hex(8), **named)
 
 
-def earlier_use(client: Client, claim: Claim) -> Receipt | None:
-    """The call that succeeded under this receipt before, if it was the same; 1012 if the receipt is used up."""
-    receipt = Receipt.objects.filter(client=client, receipt_id=claim.receipt_id).first()
+def once(client: Client, claim: Claim | None, work: Callable[[], str], answer_of: Callable[[Receipt], str]) -> str:
+    """The answer of a call that does its work once. `answer_of` makes it again of a call that died before it was kept."""
+    if claim is None:
+        return work()
+    receipt = _earlier_use(client, claim)
     if receipt is None:
+        receipt, answer = _work(client, claim, work)
+        if receipt is None:
+            return answer
+    return _answer_again(receipt, answer_of)
+
+
+def use(client: Client, claim: Claim | None, *, invoice_no: int | None = None, row_no: int | None = None) -> None:
+    """Writes the receipt in the transaction of the work, with the document or other row that it is about. Its unique key makes
+    an equal call at the same time wait; that one's work is then undone."""
+    if claim is None:
+        return
+    row = (client.pk, *claim[:4], True, invoice_no, row_no, "", timezone.now())
+    insert_new_rows(Receipt, RECEIPT_FIELDS, [row], unique=("client_id", "receipt_id"))
+    if Receipt.objects.values_list("token", flat=True).get(client=client, receipt_id=claim.receipt_id) != claim.token:
+        raise ReceiptTaken
+
+
+RECEIPT_FIELDS = (
+    "client_id",
+    "receipt_id",
+    "method",
+    "arguments_hash",
+    "token",
+    "succeeded",
+    "invoice_no",
+    "row_no",
+    "answer",
+    "created_at",
+)
+
+
+def _work(client: Client, claim: Claim, work: Callable[[], str]) -> tuple[Receipt | None, str]:
+    """The answer of the work; or the receipt of an equal call that was there first: then its answer is this call's answer."""
+    try:
+        answer = work()
+        use(client, claim)
+    except (BillingError, ReceiptTaken) as error:
+        receipt = _earlier_use(client, claim)
+        if receipt is not None:
+            return receipt, ""
+        if isinstance(error, BillingError) and client.never_allow_used_receipt_id:
+            _use_up(client, claim)
+        raise
+    return None, _kept(Receipt.objects.get(client=client, receipt_id=claim.receipt_id), answer)
+
+
+def _earlier_use(client: Client, claim: Claim) -> Receipt | None:
+    """The call that succeeded under this receipt before, if it was the same; a refusal if the receipt is used up."""
+    receipt = Receipt.objects.filter(client=client, receipt_id=claim.receipt_id).first()
+    if receipt is None or (receipt.token == claim.token and receipt.succeeded):
         return None
     if not receipt.succeeded:
         raise _used(claim, "was used by a call that failed")
@@ -41,19 +121,21 @@ def earlier_use(client: Client, claim: Claim) -> Receipt | None:
     return receipt
 
 
-def use(client: Client, claim: Claim, *, invoice_no: int | None) -> None:
-    """Writes the receipt. Its unique key makes an equal call at the same time wait, and fail with an IntegrityError."""
-    Receipt.objects.create(
-        client=client,
-        receipt_id=claim.receipt_id,
-        method=claim.method,
-        arguments_hash=claim.arguments_hash,
-        succeeded=True,
-        invoice_no=invoice_no,
-    )
+def _answer_again(receipt: Receipt, answer_of: Callable[[Receipt], str]) -> str:
+    while not receipt.answer and timezone.now() < receipt.created_at + ANSWER_WAIT:
+        time.sleep(POLL_SECONDS)
+        receipt.refresh_from_db()
+    return receipt.answer or _kept(receipt, answer_of(receipt))
 
 
-def use_up(client: Client, claim: Claim) -> None:
+def _kept(receipt: Receipt, answer: str) -> str:
+    """The answer that is kept: where two keep one at once, the first."""
+    Receipt.objects.filter(pk=receipt.pk, answer="").update(answer=answer)
+    receipt.refresh_from_db()
+    return receipt.answer
+
+
+def _use_up(client: Client, claim: Claim) -> None:
     """Marks the receipt of a failed call as used, unless it is on file already."""
     Receipt.objects.get_or_create(
         client=client,
@@ -62,5 +144,5 @@ def use_up(client: Client, claim: Claim) -> None:
     )
 
 
-def _used(claim: Claim, why: str) -> BillingError:
-    return BillingError(ErrorCode.INVALID_FORMAT, f"client_receipt_id {claim.receipt_id} {why}", field="client_receipt_id")
+def _used(claim: Claim, why: str) -> ReceiptRefused:
+    return ReceiptRefused(claim.refused_as, f"{claim.field} {claim.receipt_id} {why}", field=claim.field)

@@ -1,15 +1,26 @@
 """What all resources share: rows are found, created and shown for the client whose key is calling, and for no other."""
 
+import json
+import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any, cast
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import Http404
 from rest_framework.mixins import CreateModelMixin, ListModelMixin, RetrieveModelMixin
-from rest_framework.serializers import Serializer
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer, Serializer
+from rest_framework.status import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.callers import Caller
-from accounts.models import ApiKey, Client
+from accounts.models import ApiKey, Client, Receipt
+from accounts.receipts import Claim, claim_for, once, use
 from billing_site.errors import BillingError, ErrorCode
 
 
@@ -18,6 +29,40 @@ class ClientResource(GenericViewSet):
 
     client_path = "client"
     not_found = ErrorCode.NO_DATA
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """A call with an Idempotency-Key does its work once, and gives its first answer whenever it comes again."""
+        super().initial(request, *args, **kwargs)
+        self.receipt = _claim(request)
+        if self.receipt is not None:
+            verb = (request.method or "").lower()
+            setattr(self, verb, partial(self._once, getattr(self, verb)))
+
+    def _once(self, work: Callable[..., Response], request: Request, *args: Any, **kwargs: Any) -> Response:
+        answer = once(
+            self.client,
+            self.receipt,
+            lambda: _written(work(request, *args, **kwargs)),
+            lambda receipt: _written(self._answer_again(receipt, partial(work, request, *args, **kwargs))),
+        )
+        status, body = json.loads(answer)
+        return Response(body, status=status)
+
+    def _answer_again(self, receipt: Receipt, work: Callable[[], Response]) -> Response:
+        """A receipt that names nothing is one of work that comes to the same when it is done again."""
+        named = receipt.invoice_no is not None or receipt.row_no is not None
+        return self.answer_again(receipt) if named else work()
+
+    def answer_again(self, receipt: Receipt) -> Response:
+        """The answer of a call whose work was done before, made from what was stored."""
+        if self.request.method == "DELETE":
+            return Response(status=HTTP_204_NO_CONTENT)
+        return Response(self.get_serializer(self.get_queryset().get(pk=receipt.row_no)).data, status=self.created)
+
+    @property
+    def created(self) -> int:
+        """The status of an answer that shows what a call has made or changed."""
+        return HTTP_201_CREATED if self.action == "create" else HTTP_200_OK
 
     @property
     def key(self) -> ApiKey:
@@ -29,7 +74,7 @@ class ClientResource(GenericViewSet):
 
     @property
     def caller(self) -> Caller:
-        return Caller(api_key=self.key)
+        return Caller(api_key=self.key, receipt=self.receipt)
 
     def asked(self, arguments: type[Serializer]) -> dict[str, Any]:
         """The body, read as the arguments of an act."""
@@ -53,3 +98,28 @@ class ReadResource(ListModelMixin, RetrieveModelMixin, ClientResource):
 
 class CreateReadResource(CreateModelMixin, ReadResource):
     """Create, list and retrieve. What documents may stand on is not changed or deleted here."""
+
+    def perform_create(self, serializer: BaseSerializer[Any]) -> None:
+        with transaction.atomic():
+            row = serializer.save()
+            use(self.client, self.receipt, row_no=row.pk)
+
+
+def _claim(request: Request) -> Claim | None:
+    key = request.headers.get("Idempotency-Key", "")
+    if request.method in SAFE_METHODS or not key:
+        return None
+    if not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
+        raise BillingError(ErrorCode.INVALID_FORMAT, "Idempotency-Key: 1 to 255 printable characters", field="Idempotency-Key")
+    return claim_for(
+        key,
+        f"{request.method} {request.path}",
+        {"body": request.data, "query": request.query_params},
+        refused_as=ErrorCode.KEY_OF_ANOTHER_REQUEST,
+        field="Idempotency-Key",
+    )
+
+
+def _written(response: Response) -> str:
+    """Status and body as they are sent."""
+    return f"[{response.status_code},{JSONRenderer().render(response.data).decode() or 'null'}]"

@@ -1,11 +1,12 @@
 """Writing events: one append-only row per act on money, in the act's own transaction."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.utils import timezone
 
+from accounts import receipts
 from accounts.callers import Caller
 from accounts.models import Client, Event
 from accounts.storage import insert_rows
@@ -30,7 +31,7 @@ EVENT_FIELDS = (
 
 
 class Act(NamedTuple):
-    """What happened to one document or account."""
+    """What happened to one document or account. `row_no` is the transaction or other row that it made or changed."""
 
     name: str
     account_no: int | None = None
@@ -39,11 +40,16 @@ class Act(NamedTuple):
     after: dict[str, Any] = {}
     error_code: int = 0
     message: str = ""
+    row_no: int | None = None
 
 
-def record_acts(client: Client, caller: Caller, acts: Iterable[Act], at: datetime | None = None) -> None:
-    """Writes one event per act, all by the same caller."""
+def record_acts(client: Client, caller: Caller, acts: Sequence[Act], at: datetime | None = None) -> None:
+    """Writes one event per act, all by the same caller. Something that was done uses the caller's receipt up, in the same
+    transaction; a refusal does not."""
     at = at or timezone.now()
+    done = next((act for act in acts if not act.error_code), None)
+    if done is not None:
+        receipts.use(client, caller.receipt, invoice_no=done.invoice_no, row_no=done.row_no)
     staff_id = caller.staff.pk if caller.staff is not None else None
     key_id = caller.api_key.pk if caller.api_key is not None else None
     insert_rows(

@@ -59,3 +59,8 @@ def validate_no_card_number(value: str) -> None:
 def _luhn_sum(digits: list[int]) -> int:
     doubled = [sum(divmod(2 * digit, 10)) for digit in digits[-2::-2]]
     return sum(digits[-1::-2]) + sum(doubled)
+
+
+def validate_alphanumeric(text: str) -> None:
+    if not (text.isascii() and text.isalnum()):
+        raise ValidationError(_("Letters and digits only."), code="not_alphanumeric")

@@ -14,7 +14,7 @@ from rest_framework.viewsets import ViewSet
 
 from accounts.clock import advance_clock, local_time
 from accounts.fields import LongField, LongFilter
-from accounts.method_calls import Call, method_call
+from accounts.method_calls import Call, method_call, never
 from accounts.models import Account, Contact, Plan, PlanInstance, RateSchedule, Service, ServiceLocation
 from accounts.resources import CreateReadResource
 from accounts.serializers import (
@@ -118,7 +118,7 @@ class Hours(serializers.Serializer):
 class ClockViewSet(ViewSet):
     """The client's virtual clock, for tests and demonstrations."""
 
-    @method_call(NoArguments, outputs=("virtual_datetime",), refused_act="clock.refused")
+    @method_call(NoArguments, outputs=("virtual_datetime",), refused_act="clock.refused", writes=never)
     def get_virtual_datetime(self, call: Call) -> Mapping[str, Any]:
         if not settings.VIRTUAL_CLOCK:
             raise BillingError(ErrorCode.CLOCK_IN_PRODUCTION)

@@ -18,8 +18,9 @@ from rest_framework.exceptions import (
 )
 from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
+from rest_framework.viewsets import ViewSetMixin
 
-from accounts.input_errors import messages_by_field, refusal_of, unreadable_body, wrong_inputs
+from accounts.input_errors import messages_by_field, refusal_of, wrong_inputs
 from accounts.viewsets import (
     AccountViewSet,
     ClockViewSet,
@@ -31,6 +32,7 @@ from accounts.viewsets import (
     ServiceViewSet,
 )
 from billing_site.errors import BillingError, ErrorCode
+from billing_site.parsers import unreadable_body
 from invoices.viewsets import (
     BillingRunViewSet,
     CashCreditViewSet,
@@ -90,6 +92,16 @@ router.register("reason-codes", ReasonCodeViewSet)
 router.register("billing-runs", BillingRunViewSet)
 router.register(r"billing-runs/(?P<run>[0-9]+)/outcomes", RunOutcomeViewSet, basename="runoutcome")
 router.register("clock", ClockViewSet, basename="clock")
+
+METHODS: dict[str, type[ViewSetMixin]] = {
+    "gen_invoice": InvoiceViewSet,
+    "void_invoice": InvoiceViewSet,
+    "gen_rb_m": RebillViewSet,
+    "get_acct_trans_history": TransactionViewSet,
+    "get_virtual_datetime": ClockViewSet,
+    "advance_virtual_datetime": ClockViewSet,
+}
+"""Each method call, by its name (`rest_call`), and the viewset that has it as an action of this name."""
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response:

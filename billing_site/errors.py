@@ -12,6 +12,7 @@ from enum import Enum
 class ErrorCode(Enum):
     """One row per error: number, message, HTTP status. `{field}` in a message is filled with the wire name of the field."""
 
+    API_NOT_FOUND = (-1, "API not found", 404)
     OK = (0, "OK", 200)
     UNEXPECTED = (1001, "unexpected error", 500)
     NO_DATA = (1002, "no data found", 404)
@@ -121,6 +122,8 @@ class ErrorCode(Enum):
     TAX_LINE = (90042, "A tax line cannot be changed: taxes are counted again", 400)
     NO_STATEMENT_ADDRESS = (90043, "No contact of the account has an e-mail address for statements", 409)
     STATEMENT_NOT_SENT = (90044, "The statement could not be sent", 502)
+
+    KEY_OF_ANOTHER_REQUEST = (90045, "The Idempotency-Key stands for another request", 422)
 
     def __init__(self, number: int, message: str, http_status: int) -> None:
         self.number = number

@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 
 from billing_site.api import router
+from billing_site.dispatcher import dispatch
 from billing_site.views import home
 from invoices.webhooks import stripe_webhook
 
@@ -18,6 +19,9 @@ urlpatterns = [
     path("", home, name="home"),
     path("admin/", admin.site.urls),
     path("api/v1/", include(router.urls)),
+    path("v1/core", dispatch, name="core"),
+    path("v1/core/", dispatch),
+    path("api/ws/api_ws_class_dispatcher.php", dispatch, name="class-dispatcher"),
     path("webhooks/stripe/", stripe_webhook, name="stripe-webhook"),
     path("healthz", healthz, name="healthz"),
 ]

@@ -6,14 +6,14 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.fields import DigitsField, FlagField, GivenSerializer, LongField, TrueFalseField
+from accounts.fields import DigitsField, FlagField, GivenSerializer, LongField, ReceiptIdField, TrueFalseField
 from accounts.models import Client, PlanInstance, Service
 from accounts.validators import validate_significant_digits
 from billing_site.errors import ErrorCode
 from invoices.calculation import rounded
 from invoices.fingerprints import Content, DocumentLine, DocumentTax
 from invoices.models import Invoice
-from invoices.serializers.documents import ContentSerializer, document_of, validate_alphanumeric
+from invoices.serializers.documents import ContentSerializer, document_of
 from invoices.serializers.money import MoneyField, amount_text, collected_row
 from invoices.services.approval_rules import rebill_must_wait, rebill_stake
 from rebills.plan import RebillPlan
@@ -118,9 +118,7 @@ class GenRbMArguments(GivenSerializer):
     rb_comments = serializers.CharField(max_length=3000, required=False)
     do_collect = FlagField(required=False, allow_null=True, default=None)
     do_write = TrueFalseField(required=False, default=True)
-    client_receipt_id = serializers.CharField(
-        max_length=50, required=False, trim_whitespace=False, validators=[validate_alphanumeric]
-    )
+    client_receipt_id = ReceiptIdField()
 
     def to_internal_value(self, data: Any) -> Any:
         self.fields["acct_no"].required = not (isinstance(data, Mapping) and data.get("client_acct_id"))

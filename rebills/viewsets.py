@@ -12,7 +12,7 @@ from rest_framework.status import HTTP_201_CREATED
 from accounts.clock import today
 from accounts.fields import LongField
 from accounts.method_calls import Call, method_call
-from accounts.receipts import claim_for
+from accounts.models import Receipt
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice
 from invoices.services.rebill_markers import excluded_lines
@@ -36,7 +36,7 @@ from rebills.serializers import (
 )
 from rebills.services.chains import read_chain
 from rebills.services.previewing import preview_rebills
-from rebills.services.rebilling import REFUSED, rebill_invoice, rebill_invoices
+from rebills.services.rebilling import REFUSED, rebill_invoice, rebill_invoices, rebilled_before
 from rebills.services.requests import RebillRequest
 
 
@@ -70,6 +70,13 @@ class RebillViewSet(DocumentResource):
         )
         return Response({"outcomes": [outcome_row(one) for one in outcomes]})
 
+    def answer_again(self, receipt: Receipt) -> Response:
+        if self.action == "bulk":
+            asked = self.asked(ManyRebillArguments)["rebills"]
+            outcomes = rebilled_before(client=self.client, requests=[rebill_request(one) for one in asked])
+            return Response({"outcomes": [outcome_row(one) for one in outcomes]})
+        return super().answer_again(receipt)
+
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
         """Original, memo, rebill and difference, line by line. Nothing is written."""
@@ -83,20 +90,24 @@ class RebillViewSet(DocumentResource):
         asked.is_valid(raise_exception=True)
         return Response(chain_row(read_chain(client=self.client, invoice_no=asked.validated_data["invoice_no"])))
 
-    @method_call(GenRbMArguments, outputs=GEN_RB_M_OUTPUTS, refused_act=REFUSED)
+    @method_call(
+        GenRbMArguments,
+        outputs=GEN_RB_M_OUTPUTS,
+        refused_act=REFUSED,
+        writes=lambda arguments: bool(arguments["do_write"]),
+        again=lambda view, call, receipt: _stored_answer(receipt.invoice_no or 0),
+    )
     def gen_rb_m(self, call: Call) -> Mapping[str, Any]:
         asked = gen_rb_m_request(call.arguments)
         if not call.arguments["do_write"]:
             return gen_rb_m_preview(_preview(call.client, asked))
-        number = rebill_invoice(
-            client=call.client,
-            request=asked,
-            caller=call.caller,
-            today=today(call.client),
-            claim=claim_for(call.arguments.get("client_receipt_id"), "gen_rb_m", asked._asdict()),
-        )
-        rebill = Invoice.objects.get(pk=number)
-        return gen_rb_m_answer(rebill, stored_contents([number])[number], excluded_lines([number])[number])
+        number = rebill_invoice(client=call.client, request=asked, caller=call.caller, today=today(call.client))
+        return _stored_answer(number)
+
+
+def _stored_answer(rebill_no: int) -> Mapping[str, Any]:
+    rebill = Invoice.objects.get(pk=rebill_no)
+    return gen_rb_m_answer(rebill, stored_contents([rebill_no])[rebill_no], excluded_lines([rebill_no])[rebill_no])
 
 
 def _preview(client: Any, request: RebillRequest) -> RebillPlan:

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.accounts import Account
@@ -10,18 +11,18 @@ from accounts.models.clients import ApiKey, Client
 
 
 class Receipt(models.Model):
-    """A client_receipt_id that was used, with the answer that the call gave.
-
-    It is the first row that the call's transaction writes, so two equal calls at once wait for each other here.
-    """
+    """A client_receipt_id or Idempotency-Key that was used, with the answer that the call gave: see `accounts.receipts`."""
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="receipts")
-    receipt_id = models.CharField(max_length=50)
-    method = models.CharField(max_length=50)
+    receipt_id = models.CharField(max_length=255)
+    method = models.CharField(max_length=300, help_text=_("The call, or the HTTP method and address."))
     arguments_hash = models.CharField(max_length=64, help_text=_("SHA-256 of the arguments, credentials and caller aside."))
+    token = models.CharField(max_length=32, default="", help_text=_("Which of several equal calls has done the work."))
     succeeded = models.BooleanField()
     invoice_no = models.BigIntegerField(null=True)
-    created_at = models.DateTimeField(auto_now_add=True)
+    row_no = models.BigIntegerField(null=True, help_text=_("The transaction or other row that the call has made."))
+    answer = models.TextField(blank=True, default="", help_text=_("As it was given. Empty while the call is at it."))
+    created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
         ordering = ["id"]

@@ -6,11 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.fields import get_attribute
 
-from accounts.fields import LongField, TrueFalseField
+from accounts.fields import LongField, ReceiptIdField, TrueFalseField
 from accounts.serializers import ClientRowSerializer
 from billing_site.errors import ErrorCode
 from invoices.calculation import rounded
@@ -39,11 +38,6 @@ def validate_client_notes(notes: str) -> None:
         raise ValidationError(ErrorCode.NOTES_TOO_LONG.message, code="client_notes")
 
 
-def validate_alphanumeric(text: str) -> None:
-    if not (text.isascii() and text.isalnum()):
-        raise ValidationError(_("Letters and digits only."), code="not_alphanumeric")
-
-
 class PreviewArguments(serializers.Serializer):
     """Which cycle of which account. The range of alt_bill_day is the service's to judge."""
 
@@ -57,9 +51,9 @@ class GenerationArguments(PreviewArguments):
 
 
 class GenInvoiceArguments(GenerationArguments):
-    client_receipt_id = serializers.CharField(
-        max_length=50, required=False, trim_whitespace=False, validators=[validate_alphanumeric]
-    )
+    invoice_mode = LongField(required=False, default=0, validators=[validate_invoice_mode])
+    force_pending = TrueFalseField(required=False, default=False)
+    client_receipt_id = ReceiptIdField()
 
 
 class CreationArguments(GenerationArguments):

@@ -29,7 +29,7 @@ def redeem_coupon(*, client: Client, account_no: int, caller: Caller, code: str,
         redemption = CouponRedemption(coupon=coupon, account=account, redemption_no=number, redeemed_on=today)
         redemption.save()
         after = {"code": coupon.code, "redemption_no": redemption.redemption_no}
-        record_acts(client, caller, [Act(REDEEMED, account.pk, after=after)])
+        record_acts(client, caller, [Act(REDEEMED, account.pk, after=after, row_no=redemption.pk)])
         return redemption
 
 

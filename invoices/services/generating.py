@@ -2,11 +2,9 @@
 
 from collections.abc import Collection, Mapping
 
-from accounts import receipts
 from accounts.callers import Caller
-from accounts.models import Account, Client
+from accounts.models import Client
 from accounts.trail import record_acts, refusal
-from billing_site.errors import BillingError
 from invoices.kinds import InvoiceKind
 from invoices.plan.facts import BillingRequest
 from invoices.services.issuing import collects
@@ -19,45 +17,22 @@ ACT_REFUSED = "invoice.refused"
 
 
 def generate_invoice(
-    *,
-    client: Client,
-    account_no: int,
-    request: BillingRequest,
-    caller: Caller,
-    claim: receipts.Claim | None = None,
-    collect: bool | None = None,
+    *, client: Client, account_no: int, request: BillingRequest, caller: Caller, collect: bool | None = None
 ) -> int | None:
     """Bills an account's oldest unbilled cycle and gives the invoice's number; None where there is nothing to bill.
 
     What is due on an invoice that is issued at once is then collected, if `collect` or else the client's setting says so.
-    Raises the refusal, with nothing written but its event. A call repeated under its receipt gives its first answer.
+    Raises the refusal, with nothing written but its event.
     """
-    try:
-        return _generate_once(client, account_no, request, caller, claim, collects(client, InvoiceKind.RECURRING, collect))
-    except BillingError as error:
-        # A used receipt is refused before the account is read, so the number may be another client's or nobody's.
-        known = Account.objects.filter(client=client, pk=account_no).exists()
-        record_acts(client, caller, [refusal(ACT_REFUSED, error, account_no=account_no if known else None)])
-        if claim and client.never_allow_used_receipt_id:
-            receipts.use_up(client, claim)
-        raise
-
-
-def _generate_once(
-    client: Client, account_no: int, request: BillingRequest, caller: Caller, claim: receipts.Claim | None, collect: bool
-) -> int | None:
-    if claim and (receipt := receipts.earlier_use(client, claim)):
-        return receipt.invoice_no
     planned = preview_invoices(client=client, account_nos=[account_no], request=request)
-    (outcome,) = record_plans(Recording(client, caller, request, claim, collect=collect), planned)
-    if outcome.error is None:
-        if collect or client.statement_on_issue:
-            settle_issued(client, [outcome], caller, request.today)
-        return outcome.invoice_no
-    # An equal call at the same time may have got there first: then its answer is this call's answer.
-    if claim and (receipt := receipts.earlier_use(client, claim)):
-        return receipt.invoice_no
-    raise outcome.error
+    collecting = collects(client, InvoiceKind.RECURRING, collect)
+    (outcome,) = record_plans(Recording(client, caller, request, collect=collecting), planned)
+    if outcome.error is not None:
+        record_acts(client, caller, [refusal(ACT_REFUSED, outcome.error, account_no=account_no)])
+        raise outcome.error
+    if collecting or client.statement_on_issue:
+        settle_issued(client, [outcome], caller, request.today)
+    return outcome.invoice_no
 
 
 def generate_invoices(

@@ -55,7 +55,7 @@ def add_one_time_charge(
             return earlier
         _check(order)
         order.save()
-        record_acts(client, caller, [Act(ADDED, account.pk, after=_remembered(order))])
+        record_acts(client, caller, [Act(ADDED, account.pk, after=_remembered(order), row_no=order.pk)])
         return order
 
 

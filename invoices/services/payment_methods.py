@@ -42,7 +42,7 @@ def add_payment_method(
         _check(method)
         method.save()
         after = {"payment_method": method.pk, "type": str(method.type), "label": method.label}
-        record_acts(client, caller, [Act(ADDED, account_no, after=after)])
+        record_acts(client, caller, [Act(ADDED, account_no, after=after, row_no=method.pk)])
     return method
 
 

@@ -113,6 +113,17 @@ def regenerate_invoices(
     return [*done, *refused]
 
 
+def decided_before(client: Client, invoice_nos: Sequence[int], status: InvoiceStatus) -> list[Outcome]:
+    """What a decision that was made before came to: the invoices that have this status by now, and those that have not."""
+    rows = Invoice.objects.filter(client=client, pk__in=invoice_nos).values_list("pk", "account_id", "status")
+    found = {number: (account_no, now == status) for number, account_no, now in rows}
+    outcomes = []
+    for number in invoice_nos:
+        account_no, decided = found.get(number, (None, False))
+        outcomes.append(Outcome(account_no, number, error=None if decided else BillingError(ErrorCode.NOT_PENDING)))
+    return outcomes
+
+
 def _regenerate(recording: Recording) -> list[Outcome]:
     replacing = recording.replacing
     planned = preview_invoices(

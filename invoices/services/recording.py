@@ -34,14 +34,13 @@ from invoices.services.statements import StatementWanted, request_statements
 class Recording(NamedTuple):
     """For whom and by whom plans are recorded, and what is written in the same transaction.
 
-    `claim` is the receipt of a single call. `replacing` names the pending invoice that each account's new one replaces, and
+    `replacing` names the pending invoice that each account's new one replaces, and
     `remarks` are put on the new one. `run_outcomes` are the waiting outcomes of a billing run, by account. `collect` says
     whether what is due on the invoices that are issued is to be collected."""
 
     client: Client
     caller: Caller
     request: BillingRequest
-    claim: receipts.Claim | None = None
     replacing: Mapping[int, int] = {}
     remarks: Remarks = Remarks()
     run_outcomes: Mapping[int, int] = {}
@@ -73,8 +72,8 @@ def _write(recording: Recording, ready: Sequence[Outcome]) -> list[Outcome]:
     plans = [outcome.plan for outcome in checked if outcome.plan is not None]
     billed = [plan for plan in plans if plan.lines]
     numbers = dict(zip([plan.account_no for plan in billed], reserve_ids(Invoice, len(billed)), strict=True))
-    if recording.claim and plans:
-        receipts.use(recording.client, recording.claim, invoice_no=numbers.get(plans[0].account_no))
+    if plans:
+        receipts.use(recording.client, recording.caller.receipt, invoice_no=numbers.get(plans[0].account_no))
     at = timezone.now()
     replaced = {
         recording.replacing[plan.account_no]: plan.account_no for plan in plans if plan.account_no in recording.replacing

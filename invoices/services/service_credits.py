@@ -42,7 +42,7 @@ def add_service_credit(
         credit.full_clean()
         credit.save()
         after = {"credit_no": credit.pk, "amount": str(amount), "reason": reason, "expires_on": expires_on}
-        record_acts(client, caller, [Act(ADDED, account.pk, after=after)])
+        record_acts(client, caller, [Act(ADDED, account.pk, after=after, row_no=credit.pk)])
         return credit
 
 
@@ -63,7 +63,7 @@ def expire_service_credit(*, client: Client, credit_no: int, caller: Caller, exp
         credit.save(update_fields=["expires_on"])
         billing_changed(account)
         after = {"credit_no": credit.pk, "expires_on": expires_on}
-        record_acts(client, caller, [Act(EXPIRED, account.pk, before=before, after=after)])
+        record_acts(client, caller, [Act(EXPIRED, account.pk, before=before, after=after, row_no=credit.pk)])
         return credit
 
 

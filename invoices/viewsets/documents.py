@@ -16,11 +16,11 @@ from rest_framework.status import HTTP_201_CREATED, HTTP_502_BAD_GATEWAY
 from accounts.clock import today
 from accounts.fields import DayFilter, LongFilter
 from accounts.method_calls import Call, method_call
-from accounts.receipts import claim_for
+from accounts.models import Receipt
 from accounts.resources import ClientResource, CreateReadResource, ReadResource
 from billing_site.errors import ErrorCode
-from invoices.kinds import StatementStatus
-from invoices.models import BillingRun, Invoice, RunOutcome, TaxRate
+from invoices.kinds import InvoiceStatus, StatementStatus
+from invoices.models import BillingRun, Invoice, RunOutcome, Statement, TaxRate
 from invoices.serializers.documents import (
     ApprovalArguments,
     BillingRunDetailSerializer,
@@ -48,12 +48,12 @@ from invoices.serializers.documents import (
 )
 from invoices.serializers.money import AttemptSerializer, ReasonArguments, VoidInvoiceArguments, collected_row
 from invoices.services.actions import available_actions
-from invoices.services.collecting.collecting import collect_invoices
+from invoices.services.collecting.collecting import collect_invoices, collected_before
 from invoices.services.collecting.outcomes import Collected
 from invoices.services.generating import ACT_REFUSED, generate_invoice
 from invoices.services.ledger.open_items import with_due
 from invoices.services.outcomes import Outcome
-from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
+from invoices.services.pending import approve_invoices, decided_before, discard_invoices, regenerate_invoices
 from invoices.services.planning import preview_invoices
 from invoices.services.rebill_markers import excluded_lines, with_rebills
 from invoices.services.rows import content_of, stored_contents
@@ -107,6 +107,11 @@ class DocumentResource(ReadResource):
         failed = statement.status == StatementStatus.FAILED
         return Response(StatementSerializer(statement).data, status=HTTP_502_BAD_GATEWAY if failed else None)
 
+    def answer_again(self, receipt: Receipt) -> Response:
+        if self.action == "send_statement":
+            return Response(StatementSerializer(Statement.objects.filter(invoice=receipt.invoice_no).latest("pk")).data)
+        return self.shown(receipt.invoice_no, self.created)
+
     def shown(self, invoice_no: int | None, status: int | None = None) -> Response:
         """The invoice as it is stored; where there was nothing to bill, that there is none."""
         if invoice_no is None:
@@ -126,6 +131,14 @@ class DocumentResource(ReadResource):
             "available_actions": [action_row(one) for one in actions],
         }
         return Response(shown, status=status)
+
+
+DECIDED = {
+    "approve_many": InvoiceStatus.APPROVED,
+    "discard_many": InvoiceStatus.DISCARDED,
+    "regenerate_many": InvoiceStatus.DISCARDED,
+}
+"""What an invoice is once it is decided on."""
 
 
 class PendingDecisions(DocumentResource):
@@ -168,6 +181,19 @@ class PendingDecisions(DocumentResource):
     def collect_many(self, request: Request) -> Response:
         asked = self.asked(CollectArguments)
         return Response({"outcomes": [collected_row(outcome) for outcome in self._collect(asked["invoice_nos"])]})
+
+    def answer_again(self, receipt: Receipt) -> Response:
+        if self.action == "collect":
+            (outcome,) = collected_before(self.client, [receipt.invoice_no or 0])
+            return Response(collected_row(outcome), status=outcome.error.code.http_status if outcome.error else None)
+        if self.action == "collect_many":
+            numbers = self.asked(CollectArguments)["invoice_nos"]
+            return Response({"outcomes": [collected_row(one) for one in collected_before(self.client, numbers)]})
+        if self.action in DECIDED:
+            numbers = self.asked(ManyArguments)["invoice_nos"]
+            found = {one.invoice_no: one for one in decided_before(self.client, numbers, DECIDED[self.action])}
+            return Response({"outcomes": [outcome_row(number, found[number]) for number in numbers]})
+        return super().answer_again(receipt)
 
     def _collect(self, invoice_nos: Sequence[int]) -> list[Collected]:
         return collect_invoices(client=self.client, invoice_nos=invoice_nos, caller=self.caller, today=today(self.client))
@@ -247,18 +273,18 @@ class InvoiceViewSet(PendingDecisions):
         document = document_of(content_of(self.client, outcome.plan))
         return Response({**TermsSerializer(document).data, **ContentSerializer(document).data})
 
-    @method_call(GenInvoiceArguments, outputs=("invoice_no", "third_party_errors"), refused_act=ACT_REFUSED)
+    @method_call(
+        GenInvoiceArguments,
+        outputs=("invoice_no", "third_party_errors"),
+        refused_act=ACT_REFUSED,
+        again=lambda view, call, receipt: {"invoice_no": receipt.invoice_no},
+    )
     def gen_invoice(self, call: Call) -> Mapping[str, Any]:
-        acct_no = call.arguments["acct_no"]
-        request = billing_request(call.arguments, today(call.client))
-        # Not the day: a call that is repeated after midnight is still the same call.
-        effect = {**request._asdict(), "acct_no": acct_no, "today": None}
         invoice_no = generate_invoice(
             client=call.client,
-            account_no=acct_no,
-            request=request,
+            account_no=call.arguments["acct_no"],
+            request=billing_request(call.arguments, today(call.client)),
             caller=call.caller,
-            claim=claim_for(call.arguments.get("client_receipt_id"), "gen_invoice", effect),
         )
         return {"invoice_no": invoice_no}
 

@@ -14,8 +14,8 @@ from rest_framework.status import HTTP_201_CREATED
 
 from accounts.clock import today
 from accounts.fields import DayFilter, LongFilter
-from accounts.method_calls import Call, method_call
-from accounts.models import Account
+from accounts.method_calls import Call, method_call, never
+from accounts.models import Account, Receipt
 from accounts.resources import ClientResource, ReadResource
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import PAYMENT_KINDS, REFUND_KINDS, EntryKind, InvoiceKind, PaymentType, RefundStatus
@@ -85,6 +85,13 @@ class LedgerResource(ReadResource):
         """For whom, by whom and on which day."""
         return {"client": self.client, "caller": self.caller, "today": today(self.client)}
 
+    def answer_again(self, receipt: Receipt) -> Response:
+        serializer = RefundSerializer if self.action == "refund" else TransactionSerializer
+        if self.action in ("refund", "void"):
+            entry = with_voids(LedgerEntry.objects.select_related("refund")).get(pk=receipt.row_no or 0)
+            return Response(serializer(entry).data)
+        return self.shown(receipt.row_no or 0, self.created)
+
     def shown(self, entry_no: int, status: int | None = None) -> Response:
         return Response(self.get_serializer(self.get_queryset().get(pk=entry_no)).data, status=status)
 
@@ -101,7 +108,7 @@ class VoidAction(LedgerResource):
 class TransactionViewSet(VoidAction):
     """All that moves balances, the newest first, each with the balance after it."""
 
-    @method_call(TransHistoryArguments, outputs=("history",), refused_act="history.refused")
+    @method_call(TransHistoryArguments, outputs=("history",), refused_act="history.refused", writes=never)
     def get_acct_trans_history(self, call: Call) -> Mapping[str, Any]:
         request = history_request(call.arguments)
         entries = transaction_history(client=call.client, account_no=call.arguments["account_no"], request=request)

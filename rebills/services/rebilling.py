@@ -18,6 +18,7 @@ from accounts.storage import reserve_ids
 from accounts.trail import Act, record_acts, refusal
 from billing_site.errors import BillingError, ErrorCode
 from invoices.fingerprints import Content
+from invoices.kinds import LIVE_STATUSES, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan.actions import Action, why_not
 from invoices.plan.facts import BillingState
@@ -42,23 +43,20 @@ REFUSED = "rebill.refused"
 
 
 class Rebilling(NamedTuple):
-    """For whom, by whom and when. `claim` is the receipt of a single call."""
+    """For whom, by whom and when."""
 
     client: Client
     caller: Caller
     today: date
-    claim: receipts.Claim | None = None
 
 
-def rebill_invoices(
-    *, client: Client, requests: Sequence[RebillRequest], caller: Caller, today: date, claim: receipts.Claim | None = None
-) -> list[RebillOutcome]:
+def rebill_invoices(*, client: Client, requests: Sequence[RebillRequest], caller: Caller, today: date) -> list[RebillOutcome]:
     """Rebills invoices, with an outcome for each, in their order: a refusal harms no other.
 
     Where the client's settings or four eyes ask for it, a rebill waits for approval and changes nothing until then. Else what
     is due on it is collected after the commit, if that was asked for, and its statement sent: what fails then does not undo it.
     """
-    work = Rebilling(client, caller, today, claim)
+    work = Rebilling(client, caller, today)
     outcomes: dict[int, RebillOutcome] = {}
     for wave in _waves(requests):
         outcomes |= dict(zip(wave, _rebill_some([requests[place] for place in wave], work), strict=True))
@@ -67,31 +65,30 @@ def rebill_invoices(
     return done
 
 
-def rebill_invoice(
-    *, client: Client, request: RebillRequest, caller: Caller, today: date, claim: receipts.Claim | None = None
-) -> int:
-    """Rebills one invoice and gives the rebill's number; raises the refusal, with nothing written but its event. A call that is
-    repeated under its receipt gives its first answer."""
-    try:
-        return _rebill_once(client, request, caller, today, claim)
-    except BillingError:
-        if claim and client.never_allow_used_receipt_id:
-            receipts.use_up(client, claim)
-        raise
+def rebill_invoice(*, client: Client, request: RebillRequest, caller: Caller, today: date) -> int:
+    """Rebills one invoice and gives the rebill's number; raises the refusal, with nothing written but its event."""
+    (outcome,) = rebill_invoices(client=client, requests=[request], caller=caller, today=today)
+    if outcome.error is not None or outcome.rebill_no is None:
+        raise outcome.error or BillingError(ErrorCode.UNEXPECTED)
+    return outcome.rebill_no
 
 
-def _rebill_once(client: Client, request: RebillRequest, caller: Caller, today: date, claim: receipts.Claim | None) -> int:
-    earlier = receipts.earlier_use(client, claim) if claim else None
-    if earlier is None:
-        (outcome,) = rebill_invoices(client=client, requests=[request], caller=caller, today=today, claim=claim)
-        if outcome.error is None and outcome.rebill_no is not None:
-            return outcome.rebill_no
-        # An equal call at the same time may have got there first: then its answer is this call's answer.
-        earlier = receipts.earlier_use(client, claim) if claim else None
-        if earlier is None:
-            raise outcome.error or BillingError(ErrorCode.UNEXPECTED)
-    assert earlier.invoice_no is not None, "a rebill that succeeded has a number"
-    return earlier.invoice_no
+def rebilled_before(*, client: Client, requests: Sequence[RebillRequest]) -> list[RebillOutcome]:
+    """What rebilling came to that was done before: the live rebill of each invoice, or that there is none."""
+    rebills = Invoice.objects.filter(
+        client=client,
+        kind=InvoiceKind.REBILL,
+        corrects__in=[one.invoice_no for one in requests],
+        status__in=LIVE_STATUSES,
+    )
+    live = {rebill.corrects_id: rebill for rebill in rebills}
+    return [_rebilled_before(request, live.get(request.invoice_no)) for request in requests]
+
+
+def _rebilled_before(request: RebillRequest, rebill: Invoice | None) -> RebillOutcome:
+    if rebill is None:
+        return RebillOutcome(request, error=BillingError(ErrorCode.NO_DATA, f"rebill of invoice {request.invoice_no}"))
+    return RebillOutcome(request, rebill.account_id, rebill_no=rebill.pk, waits=rebill.status == InvoiceStatus.PENDING)
 
 
 def _waves(requests: Sequence[RebillRequest]) -> list[list[int]]:
@@ -128,8 +125,8 @@ def _write(work: Rebilling, ready: Sequence[RebillOutcome]) -> list[RebillOutcom
     checked = _checked_again(work, ready, states)
     good = [one for one in checked if one.plan is not None]
     numbers = dict(zip([one.request.invoice_no for one in good], reserve_ids(Invoice, len(good)), strict=True))
-    if work.claim is not None and good:
-        receipts.use(work.client, work.claim, invoice_no=numbers[good[0].request.invoice_no])
+    if good:
+        receipts.use(work.client, work.caller.receipt, invoice_no=numbers[good[0].request.invoice_no])
     issuing = Issuing(work.client, work.caller, work.today, timezone.now())
     recorded = [_numbered(one, numbers, work.client) for one in checked]
     _insert([one for one in recorded if one.rebill_no is not None], issuing)

@@ -10,7 +10,6 @@ from django.db import connection, connections, transaction
 
 from accounts.callers import Caller
 from accounts.models import Account, Event
-from accounts.receipts import claim_for
 from billing_site.errors import BillingError
 from invoices.models import Invoice, NumberSeries
 from invoices.plan.facts import BillingRequest
@@ -72,14 +71,6 @@ def test_twenty_threads_generating_for_one_account_make_one_invoice(force_pendin
     assert {error.code.number for error in refused} <= {7006, 7007, 3108}
     assert Invoice.objects.get().pk == made[0]
     assert Counter(Event.objects.values_list("act", flat=True)) == {"invoice.generated": 1, "invoice.refused": 19}
-
-
-def test_twenty_equal_calls_with_one_receipt_get_one_answer():
-    account = an_account(ClientFactory())
-    claim = claim_for("R1", "gen_invoice", {"acct_no": account.pk})
-    results = at_once(lambda _: generate(account, date(2026, 12, 1), claim=claim))
-    assert len(set(results)) == 1
-    assert Invoice.objects.get().pk == results[0]
 
 
 def test_numbers_have_no_hole_when_many_accounts_are_billed_at_once():

@@ -8,7 +8,6 @@ import pytest
 from accounts.clock import offset_to, today
 from accounts.models import Account, Event, PlanInstance
 from accounts.rates import RateTerms
-from accounts.receipts import claim_for
 from accounts.services import assign_plan
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import BilledPeriod, Invoice, InvoiceLine, NumberSeries, TaxDetail
@@ -30,13 +29,12 @@ JAN_10 = date(2026, 1, 10)
 FEB_10 = date(2026, 2, 10)
 
 
-def bill(account, caller, day=JAN_10, claim=None, **request):
+def bill(account, caller, day=JAN_10, **request):
     number = generate_invoice(
         client=account.client,
         account_no=account.pk,
         request=BillingRequest(day, **request),
         caller=caller,
-        claim=claim,
     )
     account.refresh_from_db()
     return Invoice.objects.filter(pk=number).first()
@@ -413,40 +411,6 @@ def test_a_cycle_without_charges_moves_the_dates_and_makes_no_invoice(acme, proc
 def test_lines_that_sum_to_zero_make_a_numbered_invoice(acme, process):
     invoice = bill(an_account(acme, a_plan(acme, {"phone": "0"})), process)
     assert (invoice.total_amount, invoice.document_number) == (0, "INV-000001")
-
-
-# Receipts
-
-
-def test_a_repeated_call_gives_its_first_answer_and_bills_once(acme, process):
-    account = an_account(acme)
-    claim = claim_for("R1", "gen_invoice", {"acct_no": account.pk})
-    first = bill(account, process, date(2026, 6, 1), claim=claim)
-    assert bill(account, process, date(2026, 6, 1), claim=claim) == first
-    assert Invoice.objects.count() == 1
-
-
-def test_a_receipt_with_other_arguments_is_refused(acme, process):
-    account = an_account(acme)
-    bill(account, process, claim=claim_for("R1", "gen_invoice", {"acct_no": account.pk}))
-    error = refused(account, process, FEB_10, claim=claim_for("R1", "gen_invoice", {"acct_no": account.pk, "x": 1}))
-    assert (error.code, error.field) == (ErrorCode.INVALID_FORMAT, "client_receipt_id")
-
-
-def test_a_failed_call_does_not_use_its_receipt_up(acme, process):
-    account = an_account(acme)
-    claim = claim_for("R1", "gen_invoice", {"acct_no": account.pk})
-    assert refused(account, process, date(2026, 1, 9), claim=claim).code is ErrorCode.BILL_DATE_IN_FUTURE
-    assert bill(account, process, JAN_10, claim=claim).total_amount == D(30)
-
-
-def test_a_failed_call_uses_its_receipt_up_where_the_client_wants_arias_rule(acme, process):
-    acme.never_allow_used_receipt_id = True
-    acme.save()
-    account = an_account(acme)
-    claim = claim_for("R1", "gen_invoice", {"acct_no": account.pk})
-    refused(account, process, date(2026, 1, 9), claim=claim)
-    assert refused(account, process, JAN_10, claim=claim).code is ErrorCode.INVALID_FORMAT
 
 
 # Batches and previews

@@ -75,6 +75,17 @@ def collect_invoices(*, client: Client, invoice_nos: Collection[int], caller: Ca
     return outcomes
 
 
+def collected_before(client: Client, invoice_nos: Sequence[int]) -> list[Collected]:
+    """What the last attempt on each invoice says of itself."""
+    attempts = CollectionAttempt.objects.filter(invoice__client=client, invoice__in=invoice_nos).select_related("invoice")
+    latest = {attempt.invoice_id: attempt for attempt in attempts.order_by("attempt_no")}
+    nothing = CollectionResult.NOTHING_DUE
+    return [
+        outcome_of(latest[no], latest[no].invoice.account_id) if no in latest else Collected(None, no, nothing)
+        for no in invoice_nos
+    ]
+
+
 def resume_collecting(
     *, client: Client, caller: Caller, today: date, progress: Progress = lambda collected: None
 ) -> list[Collected]:

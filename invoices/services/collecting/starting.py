@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
+from accounts import receipts
 from accounts.callers import Caller
 from accounts.kinds import ELECTRONIC_METHODS
 from accounts.models import Client, PaymentMethod
@@ -134,6 +135,8 @@ def start(wanted: Sequence[Wanted], work: Collecting) -> list[Started]:
     started = [_start_one(one, facts, work) for one in wanted]
     CollectionAttempt.objects.bulk_update(requested, STARTED_FIELDS)
     begun = [one.attempt for one in started if one.attempt is not None]
+    if begun:
+        receipts.use(work.client, work.caller.receipt, invoice_no=begun[0].invoice_id)
     CollectionAttempt.objects.bulk_create([attempt for attempt in begun if attempt.pk is None])
     return started
 

@@ -60,7 +60,7 @@ def record_external_payment(
         entry_no = _credit(draft, stamp, currency, invoices)
         payment = Payment.objects.create(entry_id=entry_no, account_id=account_no, type=type, reference=reference)
         after = {"transaction_id": entry_no, "amount": str(amount), "type": str(type), "reference": reference}
-        record_acts(client, caller, [Act("payment.recorded", account_no, after=after)])
+        record_acts(client, caller, [Act("payment.recorded", account_no, after=after, row_no=entry_no)])
         return payment
 
 
@@ -99,7 +99,7 @@ def add_cash_credit(
         draft = Draft(account_no, EntryKind.CASH_CREDIT, -amount, reason_code=why.reason_code, comments=why.comments)
         entry_no = _credit(draft, stamp, currency, invoices)
         after: dict[str, Any] = {"transaction_id": entry_no, "amount": str(amount), **why._asdict()}
-        record_acts(client, caller, [Act("cash_credit.added", account_no, after=after)])
+        record_acts(client, caller, [Act("cash_credit.added", account_no, after=after, row_no=entry_no)])
         return LedgerEntry.objects.get(pk=entry_no)
 
 
@@ -130,5 +130,6 @@ def apply_left(
             check_amount(amount, currency_of(account_no), "invoices")
         apply_credit(account_no, OpenItem(entry.pk, left), stamp.at, chosen=invoices)
         after = {"transaction_id": entry.pk, "left": str(left_of_credit(entry.pk))}
-        record_acts(client, caller, [Act("payment.applied", account_no, before={"left": str(left)}, after=after)])
+        act = Act("payment.applied", account_no, before={"left": str(left)}, after=after, row_no=entry.pk)
+        record_acts(client, caller, [act])
         return entry

@@ -73,7 +73,7 @@ def ask_refund(
         amount = _check(client, payment, account_no, amount, why)
         refund = _record(payment, account_no, amount, why, stamp)
         after: dict[str, Any] = {"transaction_id": refund.pk, "payment": payment.pk, "amount": str(amount), **why._asdict()}
-        record_acts(client, caller, [Act("refund.asked", account_no, after=after)])
+        record_acts(client, caller, [Act("refund.asked", account_no, after=after, row_no=refund.pk)])
         return refund
 
 

@@ -73,7 +73,7 @@ def void_transaction(
         apply_open_credits([account_no], stamp)
         before: dict[str, Any] = {"transaction_id": entry.pk, "kind": entry.kind, "amount": str(entry.amount)}
         after = {"transaction_id": void_no, "reason_code": reason_code, "comments": comments}
-        act = Act("transaction.voided", account_no, entry.invoice_id, before=before, after=after)
+        act = Act("transaction.voided", account_no, entry.invoice_id, before=before, after=after, row_no=void_no)
         record_acts(client, caller, [act])
         return LedgerEntry.objects.get(pk=void_no)
 

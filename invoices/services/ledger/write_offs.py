@@ -55,5 +55,5 @@ def write_off(
         (entry_no,) = post([Draft(account_no, kind, -amount, invoice_no, None, *why)], stamp)
         allocate([Taken(entry_no, charge.entry_no, amount)], stamp.at)
         after: dict[str, Any] = {"transaction_id": entry_no, "amount": str(amount), **why._asdict()}
-        record_acts(client, caller, [Act(f"{kind.value}.added", account_no, invoice_no, after=after)])
+        record_acts(client, caller, [Act(f"{kind.value}.added", account_no, invoice_no, after=after, row_no=entry_no)])
         return LedgerEntry.objects.get(pk=entry_no)

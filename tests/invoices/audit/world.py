@@ -82,7 +82,8 @@ def two_clients_with_plain_charges(alice):
     discarded = generate(mixed, FEB_10, pending=True)
     discard_invoices(client=acme, invoice_nos=[discarded], caller=alice)
     pending = generate(mixed, FEB_10, pending=True)
-    yen_advance = generate(yen, JAN_10, advance=True, claim=claim_for("R-1", "gen_invoice", {"acct_no": yen.pk}))
+    once_asked = Caller(process="test", receipt=claim_for("R-1", "gen_invoice", {"acct_no": yen.pk}))
+    yen_advance = generate(yen, JAN_10, advance=True, caller=once_asked)
     plan_charge = PlanCharge.objects.get(plan__instances__account=paused)
     PlanCharge.objects.filter(pk=plan_charge.pk).delete()
     assert generate(paused, FEB_10) is None

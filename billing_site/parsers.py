@@ -1,0 +1,132 @@
+"""PURE: what Aria's clients send, in every spelling that is known of them, as one nested dict.
+
+Parameters come as JSON, as a form, in the query string, or split between these. Rows of an array come as a JSON list; as
+columns under the names of their fields (`line_no[0]=..&line_no[1]=..`, `line_no[]=..`, `line_no=..&line_no=..`,
+`line_no=1|2`); or nested (`rb_line_items[0][line_no]=..`, `rb_line_items[][line_no]=..`). Where a name comes twice the last one
+counts, as in PHP.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any, NoReturn
+from urllib.parse import parse_qsl
+
+from billing_site.errors import BillingError, ErrorCode
+
+Parameters = list[tuple[str, Any]]
+
+MOST_FIELDS = 200_000
+"""In a form: 10,000 line items with all their columns are fewer."""
+
+NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
+KEY = re.compile(r"\[([^\[\]]*)\]")
+
+
+def unreadable_body() -> BillingError:
+    """The body is neither a JSON object nor a form."""
+    return BillingError(ErrorCode.INVALID_FORMAT, "Unable to parse input json - invalid format.", instead=True)
+
+
+def parameters(query: str, body: bytes) -> Parameters:
+    """Names and values in the order in which they count: the body's after the query's. A body that begins with a brace is JSON,
+    whatever its content type says."""
+    try:
+        text = body.decode("utf-8-sig").strip()
+        pairs = _form(query)
+        if text.startswith("{"):
+            return [*pairs, *_json_object(text).items()]
+        if text and "=" not in text:
+            raise ValueError("neither a form nor an object")
+        return [*pairs, *_form(text)]
+    except (ValueError, RecursionError) as error:
+        raise unreadable_body() from error
+
+
+def _form(text: str) -> Parameters:
+    if "\0" in text:
+        raise ValueError("no text")
+    return list(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS))
+
+
+def _json_object(text: str) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(text, parse_constant=_no_number)
+    return read
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON (RFC 8259)")
+
+
+def scalar(pairs: Parameters, name: str) -> Any:
+    """The last value of a plain name; None where it was not given."""
+    return next((value for key, value in reversed(pairs) if key == name), None)
+
+
+def nested(pairs: Iterable[tuple[str, Any]], arrays: Mapping[str, Collection[str]]) -> dict[str, Any]:
+    """One dict of the parameters, with each array as a list of rows. `arrays` holds the arrays of the call, each with the
+    names of its rows' fields.
+
+    Indexes may begin at 1 and leave holes; rows come in their order. An index behind a field's name is refused (1016), as
+    Aria refuses it.
+    """
+    array_of = {field: array for array, fields in arrays.items() for field in fields}
+    plain: dict[str, Any] = {}
+    rows: dict[str, _Rows] = {array: _Rows() for array in arrays}
+    for name, value in pairs:
+        base, keys = _split(name)
+        if base in arrays and keys:
+            rows[base].add_nested(name, keys, value)
+        elif base in array_of:
+            rows[array_of[base]].add_column(name, base, keys, value)
+        else:
+            plain[name] = value
+    return {**plain, **{array: found.in_order() for array, found in rows.items() if found.is_given}}
+
+
+def _split(name: str) -> tuple[str, list[str]]:
+    match = NAME.fullmatch(name)
+    return (match[1], KEY.findall(match[2])) if match else (name, [])
+
+
+class _Rows:
+    """The rows of one array, as they come in. Rows without an index follow one another."""
+
+    def __init__(self) -> None:
+        self.by_index: dict[int, dict[str, Any]] = {}
+        self.columns: dict[str, list[Any]] = {}
+        self.open_row = -1
+
+    @property
+    def is_given(self) -> bool:
+        return bool(self.by_index or self.columns)
+
+    def add_nested(self, name: str, keys: list[str], value: Any) -> None:
+        """`[0][line_no]`; or `[][line_no]`, where a field that comes again begins a new row, as in Rack."""
+        if len(keys) != 2 or not re.fullmatch(r"[0-9]{0,9}", keys[0]):
+            raise BillingError(ErrorCode.INVALID_INPUT, f"{name} is not a valid string.", field=name, instead=True)
+        index, field = keys
+        if not index and field in self.by_index.get(self.open_row, {field: None}):
+            self.open_row += 1
+        self.by_index.setdefault(int(index) if index else self.open_row, {})[field] = value
+
+    def add_column(self, name: str, field: str, keys: list[str], value: Any) -> None:
+        """`line_no[0]`, `line_no[]`, `line_no` once for each row, a JSON list of the column's cells, or cells between bars."""
+        if not keys and isinstance(value, list):
+            self.columns.setdefault(field, []).extend(value)
+        elif keys in ([], [""]):
+            self.columns.setdefault(field, []).append(value)
+        elif len(keys) == 1 and re.fullmatch(r"[0-9]{1,9}", keys[0]):
+            self.by_index.setdefault(int(keys[0]), {})[field] = value
+        else:
+            raise BillingError(ErrorCode.INVALID_INPUT, f"{name} is not a valid string.", field=name, instead=True)
+
+    def in_order(self) -> list[dict[str, Any]]:
+        """The rows by their indexes; those in which nothing stands are none."""
+        for field, cells in self.columns.items():
+            if len(cells) == 1 and isinstance(cells[0], str):
+                cells = cells[0].split("|")
+            for index, cell in enumerate(cells):
+                self.by_index.setdefault(index, {})[field] = cell
+        rows = [self.by_index[index] for index in sorted(self.by_index)]
+        return [row for row in rows if any(value not in (None, "") for value in row.values())]
