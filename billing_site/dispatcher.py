@@ -15,11 +15,9 @@ UNNAMED_FORMAT = "wddx"
 """What clients expect that name no format."""
 
 
-def _views() -> Mapping[str, Callable[[HttpRequest], HttpResponse]]:
-    return {name: viewset.as_view({"post": name, "get": name}) for name, viewset in METHODS.items()}
-
-
-VIEWS = _views()
+VIEWS: Mapping[str, Callable[[HttpRequest], HttpResponse]] = {
+    name: viewset.as_view({"post": name, "get": name}, **getattr(viewset, name).kwargs) for name, viewset in METHODS.items()
+}
 
 
 @csrf_exempt

@@ -67,8 +67,8 @@ def nested(pairs: Iterable[tuple[str, Any]], arrays: Mapping[str, Collection[str
     """One dict of the parameters, with each array as a list of rows. `arrays` holds the arrays of the call, each with the
     names of its rows' fields.
 
-    Indexes may begin at 1 and leave holes; rows come in their order. An index behind a field's name is refused (1016), as
-    Aria refuses it.
+    A list under the array's own name counts before its columns. Indexes may begin at 1 and leave holes; rows come in their
+    order. An index behind a field's name is refused (1016), as Aria refuses it.
     """
     array_of = {field: array for array, fields in arrays.items() for field in fields}
     plain: dict[str, Any] = {}
@@ -81,7 +81,7 @@ def nested(pairs: Iterable[tuple[str, Any]], arrays: Mapping[str, Collection[str
             rows[array_of[base]].add_column(name, base, keys, value)
         else:
             plain[name] = value
-    return {**plain, **{array: found.in_order() for array, found in rows.items() if found.is_given}}
+    return {**{array: found.in_order() for array, found in rows.items() if found.is_given}, **plain}
 
 
 def _split(name: str) -> tuple[str, list[str]]:
