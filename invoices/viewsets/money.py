@@ -10,7 +10,7 @@ from rest_framework.mixins import CreateModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
-from rest_framework.status import HTTP_201_CREATED
+from rest_framework.status import HTTP_201_CREATED, HTTP_202_ACCEPTED
 
 from accounts.clock import today
 from accounts.fields import DayFilter, LongFilter
@@ -86,14 +86,22 @@ class LedgerResource(ReadResource):
         return {"client": self.client, "caller": self.caller, "today": today(self.client)}
 
     def answer_again(self, receipt: Receipt) -> Response:
-        serializer = RefundSerializer if self.action == "refund" else TransactionSerializer
-        if self.action in ("refund", "void"):
-            entry = with_voids(LedgerEntry.objects.select_related("refund")).get(pk=receipt.row_no or 0)
-            return Response(serializer(entry).data)
-        return self.shown(receipt.row_no or 0, self.created)
+        number = receipt.row_no or 0
+        if self.action == "void":
+            return Response(TransactionSerializer(with_voids(LedgerEntry.objects.all()).get(pk=number)).data)
+        return refund_shown(number) if self.action == "refund" else self.shown(number, self.created)
 
     def shown(self, entry_no: int, status: int | None = None) -> Response:
         return Response(self.get_serializer(self.get_queryset().get(pk=entry_no)).data, status=status)
+
+
+def refund_shown(transaction_id: int) -> Response:
+    """The answer to a refund that was asked for."""
+    entry = with_voids(LedgerEntry.objects.select_related("refund")).get(pk=transaction_id)
+    if entry.refund.status == RefundStatus.FAILED:
+        raise BillingError(ErrorCode.REFUND_REFUSED, entry.refund.proc_status_text)
+    status = HTTP_202_ACCEPTED if entry.refund.status == RefundStatus.ASKED else HTTP_201_CREATED
+    return Response(RefundSerializer(entry).data, status=status)
 
 
 class VoidAction(LedgerResource):
@@ -149,10 +157,7 @@ class PaymentViewSet(ApplyAction):
         """Answers the refund: done, or (202) asked of a gateway that has not answered. A refused one is an error (402)."""
         asked = self.asked(RefundArguments)
         refund = refund_payment(transaction_id=self.get_object().pk, amount=asked.get("amount"), why=why_of(asked), **self.by)
-        if refund.status == RefundStatus.FAILED:
-            raise BillingError(ErrorCode.REFUND_REFUSED, refund.proc_status_text)
-        entry = with_voids(LedgerEntry.objects.select_related("refund")).get(pk=refund.pk)
-        return Response(RefundSerializer(entry).data, status=202 if refund.status == RefundStatus.ASKED else HTTP_201_CREATED)
+        return refund_shown(refund.pk)
 
 
 class RefundViewSet(VoidAction):
