@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from billing_site.api import router
 from billing_site.dispatcher import dispatch
@@ -19,6 +20,8 @@ urlpatterns = [
     path("", home, name="home"),
     path("admin/", admin.site.urls),
     path("api/v1/", include(router.urls)),
+    path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("v1/core", dispatch, name="core"),
     path("v1/core/", dispatch),
     path("api/ws/api_ws_class_dispatcher.php", dispatch, name="class-dispatcher"),

@@ -124,7 +124,7 @@ def resend_statement(*, client: Client, invoice_no: int, caller: Caller, contact
 def _contact(invoice: Invoice, contact_no: int) -> int:
     contact = Contact.objects.filter(account=invoice.account_id, contact_no=contact_no).values_list("pk", flat=True).first()
     if contact is None:
-        detail = f"the account has no contact {contact_no}"
+        detail = f"statement_address_seq: the account has no contact {contact_no}"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="statement_address_seq")
     return contact
 

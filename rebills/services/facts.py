@@ -110,7 +110,8 @@ class Originals(NamedTuple):
         for contact in self.contacts.get(account_no, []):
             if contact.contact_no == contact_no:
                 return contact.contact_pk
-        raise BillingError(ErrorCode.INVALID_INPUT, f"the account has no contact {contact_no}", field="statement_address_seq")
+        detail = f"statement_address_seq: the account has no contact {contact_no}"
+        raise BillingError(ErrorCode.INVALID_INPUT, detail, field="statement_address_seq")
 
     def tax_addresses(self, line: DocumentLine) -> TaxAddresses:
         """The addresses of a line, as a tax engine is told them."""

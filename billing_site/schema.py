@@ -1,0 +1,204 @@
+"""The API's description of itself (OpenAPI 3): what drf-spectacular cannot know, of resources and of method calls.
+
+Every operation of a resource may answer with an error of the one table; a method call answers HTTP 200 whatever comes of it.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter
+from rest_framework import serializers
+from rest_framework.permissions import SAFE_METHODS
+
+from accounts.method_calls import CallerFields, Credentials, Method
+from billing_site.api import METHODS
+from billing_site.errors import ErrorCode
+from billing_site.renderers import FORMATS
+
+PROBLEM = "Problem"
+WHOLE = {"type": "integer", "format": "int64", "nullable": True}
+NUMBER = {"type": "number", "format": "double", "nullable": True}
+TEXT = {"type": "string", "nullable": True}
+ROWS = {"type": "array", "items": {"type": "object", "additionalProperties": {}}, "nullable": True}
+"""The types of Aria's output fields. Any of them is null where the call failed."""
+
+
+class BasicKeyScheme(OpenApiAuthenticationExtension):
+    target_class = "accounts.authentication.BasicKeyAuthentication"
+    name = "client_no and auth_key"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {"type": "http", "scheme": "basic", "description": "client_no as the user name, auth_key as the password."}
+
+
+class Schema(AutoSchema):
+    """Adds the table's errors to resources, and describes method calls from what they take and give."""
+
+    @property
+    def called(self) -> Method | None:
+        action = getattr(self.view, self.view.action, None) if getattr(self.view, "action", None) else None
+        return getattr(action, "method_call", None)
+
+    def get_override_parameters(self) -> list[OpenApiParameter]:
+        if self.called or self.method in SAFE_METHODS:
+            return []
+        return [
+            OpenApiParameter(
+                "Idempotency-Key",
+                OpenApiTypes.STR,
+                OpenApiParameter.HEADER,
+                description="The same request under the same key is done once, and answered by its first answer.",
+                pattern="^[!-~]{1,255}$",
+            )
+        ]
+
+    def get_tags(self) -> list[str]:
+        return ["Aria's method calls"] if self.called else super().get_tags()
+
+    def get_operation_id(self) -> str:
+        return self.called.name if self.called else super().get_operation_id()
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        return [{}] if self.called else super().get_auth()
+
+    def get_request_serializer(self) -> Any:
+        return taken_by(self.called) if self.called else super().get_request_serializer()
+
+    def map_parsers(self) -> list[str]:
+        parsers: list[str] = ["application/json"] if self.called else super().map_parsers()
+        return parsers
+
+    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+        if self.called:
+            return {
+                "200": {"description": self.called.name, "content": {"application/json": {"schema": given_by(self.called)}}}
+            }
+        return {**super()._get_response_bodies(direction), **problems()}
+
+
+def taken_by(method: Method) -> type[serializers.Serializer]:
+    """All that a call takes, as one serializer."""
+    parts = (Credentials, method.arguments, CallerFields)
+    fields = {name: field for part in parts for name, field in part().fields.items()}
+    return type(f"{method.name}_request", (serializers.Serializer,), fields)
+
+
+def given_by(method: Method) -> dict[str, Any]:
+    outputs = {name: OUTPUTS[name] for name in method.outputs}
+    return {
+        "type": "object",
+        "properties": {"error_code": {**WHOLE, "nullable": False}, "error_msg": {"type": "string"}, **outputs},
+        "required": ["error_code", "error_msg", *method.outputs],
+    }
+
+
+def problems() -> dict[str, Any]:
+    """One response for each HTTP status of the error table, with its rows."""
+    rows: dict[int, list[str]] = defaultdict(list)
+    for code in ErrorCode:
+        if code.http_status >= 400:
+            rows[code.http_status].append(f"{code.number}: {code.message}")
+    told = {str(status): "  \n".join(sorted(texts)) for status, texts in sorted(rows.items())}
+    return {status: _problem(text) for status, text in {**told, **HTTP_ITSELF}.items()}
+
+
+HTTP_ITSELF = {"405": "The address does not take this method.", "406": "No such format.", "415": "Not JSON."}
+
+
+def _problem(text: str) -> dict[str, Any]:
+    return {
+        "description": text,
+        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{PROBLEM}"}}},
+    }
+
+
+def with_problem_and_dispatcher(result: dict[str, Any], **options: Any) -> dict[str, Any]:
+    """Adds the body of errors, and Aria's one address for all method calls."""
+    result["components"].setdefault("schemas", {})[PROBLEM] = {
+        "type": "object",
+        "description": "A refusal: nothing was written. `errors` has what is wrong by the names of fields.",
+        "properties": {
+            "error_code": {"type": "integer"},
+            "error_msg": {"type": "string"},
+            "errors": {"type": "object", "additionalProperties": {"type": "array", "items": {"type": "string"}}},
+            "third_party_errors": {"type": "array", "items": {"type": "object", "additionalProperties": {}}},
+        },
+        "required": ["error_code", "error_msg", "errors"],
+    }
+    result["paths"]["/v1/core"] = {"post": _dispatcher()}
+    return result
+
+
+def _dispatcher() -> dict[str, Any]:
+    return {
+        "operationId": "core",
+        "tags": ["Aria's method calls"],
+        "description": (
+            "Any method call by its name in `rest_call`, with the members that it takes at its own address. Also at "
+            "/api/ws/api_ws_class_dispatcher.php. Forms are read too, and parameters of the query. Without an output_format the "
+            "answer is WDDX."
+        ),
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "type": "object",
+                        "properties": {
+                            "rest_call": {"type": "string", "enum": sorted(METHODS)},
+                            "output_format": {"type": "string", "enum": sorted(FORMATS)},
+                            "client_no": {"type": "integer", "format": "int64"},
+                            "auth_key": {"type": "string", "maxLength": 32},
+                        },
+                        "required": ["rest_call", "output_format", "client_no", "auth_key"],
+                        "additionalProperties": {},
+                    }
+                }
+            },
+        },
+        "security": [{}],
+        "responses": {
+            "200": {
+                "description": "What the method gives. `error_code` is 0, or a number of the error table.",
+                "content": {
+                    content_type: {"schema": _any_answer() if name == "json" else {"type": "string"}}
+                    for name, (_, content_type) in FORMATS.items()
+                },
+            }
+        },
+    }
+
+
+def _any_answer() -> Mapping[str, Any]:
+    properties = {"error_code": {"type": "integer"}, "error_msg": {"type": "string"}}
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": {}}
+
+
+OUTPUTS: Mapping[str, Mapping[str, Any]] = {
+    **dict.fromkeys(("invoice_no", "reason_code", "collection_error_cd", "statement_error_cd", "is_pending_ind"), WHOLE),
+    **dict.fromkeys(("amount",), NUMBER),
+    **dict.fromkeys(
+        (
+            "collection_error_msg",
+            "statement_error_msg",
+            "proc_cvv_response",
+            "proc_avs_response",
+            "proc_cavv_response",
+            "proc_status_code",
+            "proc_status_text",
+            "proc_payment_id",
+            "proc_auth_code",
+            "created_by",
+            "created_date",
+            "virtual_datetime",
+        ),
+        TEXT,
+    ),
+    **dict.fromkeys(("third_party_errors", "invoice_items", "tax_details", "history", "void_transactions"), ROWS),
+    "excluded_lines": {"type": "array", "items": {"type": "integer"}, "nullable": True},
+}
+"""Aria's output fields by their names, which mean the same in every call."""
