@@ -12,7 +12,7 @@ from django.db.models import Prefetch
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
-from accounts.fields import AccountField, DayField, DigitsField, LongField, OwnRowField, TrueFalseField
+from accounts.fields import AccountField, DayField, DigitsField, GivenSerializer, LongField, OwnRowField, TrueFalseField
 from accounts.models import (
     Account,
     Contact,
@@ -40,6 +40,20 @@ def store(row: Row) -> Row:
     row.full_clean()
     row.save()
     return row
+
+
+class AccountArguments(GivenSerializer):
+    """An account by Aria's number or by the client's own id; where both are given, the number counts."""
+
+    acct_no = LongField(required=False)
+    client_acct_id = serializers.CharField(max_length=50, required=False)
+
+    needs_account = True
+
+    def to_internal_value(self, data: Any) -> Any:
+        by_id = isinstance(data, Mapping) and bool(data.get("client_acct_id"))
+        self.fields["acct_no"].required = self.needs_account and not by_id
+        return super().to_internal_value(data)
 
 
 class RowSerializer(serializers.ModelSerializer):

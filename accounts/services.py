@@ -38,6 +38,16 @@ def create_account(*, client: Client, **fields: Any) -> Account:
 
 
 @transaction.atomic
+def find_account_no(client: Client, acct_no: int | None, client_acct_id: str | None = None) -> int:
+    """The number of the client's account that is meant by its number or, where none is given, by the client's own id."""
+    named = {"pk": acct_no} if acct_no is not None else {"client_acct_id": client_acct_id}
+    number = Account.objects.filter(client=client, **named).values_list("pk", flat=True).first()
+    if number is None:
+        field = "acct_no" if acct_no is not None else "client_acct_id"
+        raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"{field} {acct_no or client_acct_id}", field=field)
+    return number
+
+
 def assign_plan(
     *,
     account: Account,

@@ -120,10 +120,38 @@ class ClockViewSet(ViewSet):
 
     @method_call(NoArguments, outputs=("virtual_datetime",), refused_act="clock.refused", writes=never)
     def get_virtual_datetime(self, call: Call) -> Mapping[str, Any]:
-        if not settings.VIRTUAL_CLOCK:
-            raise BillingError(ErrorCode.CLOCK_IN_PRODUCTION)
-        return {"virtual_datetime": f"{local_time(call.client):%Y-%m-%d %H:%M:%S}"}
+        return _clock(call)
+
+    @method_call(NoArguments, outputs=("virtual_datetime",), refused_act="clock.refused", writes=never)
+    def get_virtual_datetime_m(self, call: Call) -> Mapping[str, Any]:
+        return _clock(call)
 
     @method_call(Hours, outputs=("virtual_datetime",), refused_act="clock.refused")
     def advance_virtual_datetime(self, call: Call) -> Mapping[str, Any]:
-        return {"virtual_datetime": f"{advance_clock(call.client, call.arguments['hours']):%Y-%m-%d %H:%M:%S}"}
+        return _advance(call)
+
+    @method_call(Hours, outputs=("virtual_datetime",), refused_act="clock.refused")
+    def advance_virtual_datetime_m(self, call: Call) -> Mapping[str, Any]:
+        return _advance(call)
+
+
+def _clock(call: Call) -> Mapping[str, Any]:
+    if not settings.VIRTUAL_CLOCK:
+        raise BillingError(ErrorCode.CLOCK_IN_PRODUCTION)
+    return {"virtual_datetime": f"{local_time(call.client):%Y-%m-%d %H:%M:%S}"}
+
+
+def _advance(call: Call) -> Mapping[str, Any]:
+    return {"virtual_datetime": f"{advance_clock(call.client, call.arguments['hours']):%Y-%m-%d %H:%M:%S}"}
+
+
+class CallerViewSet(ViewSet):
+    """Whether client_no and auth_key are a pair."""
+
+    @method_call(NoArguments, outputs=(), refused_act="caller.refused", writes=never)
+    def authenticate_caller(self, call: Call) -> Mapping[str, Any]:
+        return {}
+
+    @method_call(NoArguments, outputs=(), refused_act="caller.refused", writes=never)
+    def authenticate_caller_m(self, call: Call) -> Mapping[str, Any]:
+        return {}

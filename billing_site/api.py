@@ -23,6 +23,7 @@ from rest_framework.viewsets import ViewSetMixin
 from accounts.input_errors import messages_by_field, refusal_of, wrong_inputs
 from accounts.viewsets import (
     AccountViewSet,
+    CallerViewSet,
     ClockViewSet,
     ContactViewSet,
     PlanInstanceViewSet,
@@ -92,14 +93,41 @@ router.register("reason-codes", ReasonCodeViewSet)
 router.register("billing-runs", BillingRunViewSet)
 router.register(r"billing-runs/(?P<run>[0-9]+)/outcomes", RunOutcomeViewSet, basename="runoutcome")
 router.register("clock", ClockViewSet, basename="clock")
+router.register("caller", CallerViewSet, basename="caller")
 
 METHODS: dict[str, type[ViewSetMixin]] = {
     "gen_invoice": InvoiceViewSet,
-    "void_invoice": InvoiceViewSet,
+    "gen_invoice_m": InvoiceViewSet,
     "gen_rb_m": RebillViewSet,
+    "get_pending_invoice_no": InvoiceViewSet,
+    "get_pending_invoice_no_m": InvoiceViewSet,
+    "manage_pending_invoice": InvoiceViewSet,
+    "manage_pending_invoice_m": InvoiceViewSet,
+    "get_invoice_details": InvoiceViewSet,
+    "get_invoice_details_m": InvoiceViewSet,
+    "get_acct_invoice_history": InvoiceViewSet,
+    "get_invoice_history_m": InvoiceViewSet,
+    "get_invoice_cm_details_m": InvoiceViewSet,
+    "get_statement_for_invoice": InvoiceViewSet,
+    "get_statement_for_invoice_m": InvoiceViewSet,
+    "void_invoice": InvoiceViewSet,
+    "void_invoice_m": InvoiceViewSet,
+    "get_payments_on_invoice": PaymentViewSet,
+    "get_payments_on_invoice_m": PaymentViewSet,
+    "record_external_payment": PaymentViewSet,
+    "record_external_payment_m": PaymentViewSet,
+    "collect_from_account": CollectionAttemptViewSet,
+    "collect_from_account_m": CollectionAttemptViewSet,
     "get_acct_trans_history": TransactionViewSet,
+    "get_acct_trans_history_m": TransactionViewSet,
+    "get_reason_code_m": ReasonCodeViewSet,
+    "create_reason_code_m": ReasonCodeViewSet,
+    "authenticate_caller": CallerViewSet,
+    "authenticate_caller_m": CallerViewSet,
     "get_virtual_datetime": ClockViewSet,
+    "get_virtual_datetime_m": ClockViewSet,
     "advance_virtual_datetime": ClockViewSet,
+    "advance_virtual_datetime_m": ClockViewSet,
 }
 """Each method call, by its name (`rest_call`), and the viewset that has it as an action of this name."""
 

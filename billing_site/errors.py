@@ -24,7 +24,13 @@ class ErrorCode(Enum):
     INVALID_INPUT = (1016, "invalid input", 400)
     INVALID_DATE = (1024, "invalid date format", 400)
     INVALID_BOOLEAN = (1033, "a parameter that represents a true or false value contains invalid input", 400)
+    INVALID_DIRECTIVE = (1039, "invalid action directive", 400)
     INVALID_INVOICE_MODE = (1059, "Invalid input: invoice_mode should be either 0 or 1", 400)
+    COMBINE_INVOICES = (
+        1068,
+        "Combine invoices must be either 1-Long Cycle or 2-Short Cycle or 3-Consider Client Param.",
+        400,
+    )
     TRANSACTION_NOT_FOUND = (2001, "transaction does not exist", 404)
     VOIDING_TRANSACTION = (2002, "transaction is a voiding transaction", 409)
     ALREADY_VOIDED = (2003, "transaction already voided", 409)
@@ -53,6 +59,7 @@ class ErrorCode(Enum):
     )
     COLLECTION_DECLINED = (4011, "cc authorization failed", 402)
     ALT_BILL_DAY_RANGE = (5020, "alternate billing day must be between 1 and 31", 400)
+    NO_PENDING_INVOICE = (5022, "account does not have a pending invoice", 404)
     TEST_ACCOUNT = (7001, "Recurring billing not allowed because account is a TEST account", 409)
     ACCOUNT_STATUS = (7002, "Recurring billing not allowed because account status prevents it", 409)
     NO_BILLABLE_PLAN = (7003, "Recurring billing not allowed because account does not have a billable service plan", 409)
@@ -74,6 +81,8 @@ class ErrorCode(Enum):
         409,
     )
     ALT_BILL_DAY_NOT_FIRST = (7026, "Pro-ration to new bill day only supported for first invoice", 409)
+    NO_PLAN_INSTANCE = (14046, "Invalid Plan instance number", 404)
+    NO_CLIENT_PLAN_INSTANCE = (14047, "Invalid client Plan instance identifier", 404)
     MISSING_MEMO_COMMENTS = (29007, "Missing Credit Memo Comments", 400)
 
     APPROVAL_NOT_PERMITTED = (90001, "The caller may not approve invoices", 403)

@@ -5,7 +5,7 @@ Every operation of a resource may answer with an error of the one table; a metho
 
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
@@ -19,6 +19,7 @@ from billing_site.api import METHODS
 from billing_site.errors import ErrorCode
 from billing_site.renderers import FORMATS
 
+Direction = Literal["request", "response"]
 PROBLEM = "Problem"
 WHOLE = {"type": "integer", "format": "int64", "nullable": True}
 NUMBER = {"type": "number", "format": "double", "nullable": True}
@@ -27,7 +28,7 @@ ROWS = {"type": "array", "items": {"type": "object", "additionalProperties": {}}
 """The types of Aria's output fields. Any of them is null where the call failed."""
 
 
-class BasicKeyScheme(OpenApiAuthenticationExtension):
+class BasicKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
     target_class = "accounts.authentication.BasicKeyAuthentication"
     name = "client_no and auth_key"
 
@@ -40,10 +41,9 @@ class Schema(AutoSchema):
 
     @property
     def called(self) -> Method | None:
-        action = getattr(self.view, self.view.action, None) if getattr(self.view, "action", None) else None
-        return getattr(action, "method_call", None)
+        return getattr(getattr(self.view, getattr(self.view, "action", None) or "", None), "method_call", None)
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
+    def get_override_parameters(self) -> list[Any]:
         if self.called or self.method in SAFE_METHODS:
             return []
         return [
@@ -72,7 +72,7 @@ class Schema(AutoSchema):
         parsers: list[str] = ["application/json"] if self.called else super().map_parsers()
         return parsers
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Direction = "response") -> dict[str, Any]:
         if self.called:
             return {
                 "200": {"description": self.called.name, "content": {"application/json": {"schema": given_by(self.called)}}}
@@ -139,8 +139,8 @@ def _dispatcher() -> dict[str, Any]:
         "tags": ["Aria's method calls"],
         "description": (
             "Any method call by its name in `rest_call`, with the members that it takes at its own address. Also at "
-            "/api/ws/api_ws_class_dispatcher.php. Forms are read too, and parameters of the query. Without an output_format the "
-            "answer is WDDX."
+            "/api/ws/api_ws_class_dispatcher.php. Forms are read too, and parameters of the query. Without an output_format "
+            "the answer is WDDX."
         ),
         "requestBody": {
             "required": True,

@@ -55,6 +55,15 @@ class LineType(IntegerChoices):
 CREDIT_TYPES = (LineType.SERVICE_CREDIT, LineType.COUPON)
 
 
+INVOICE_TYPES = {
+    InvoiceKind.RECURRING: "F",
+    InvoiceKind.ADVANCE: "F",
+    InvoiceKind.REBILL: "R",
+    InvoiceKind.CREDIT_MEMO: "CM",
+}
+"""Aria's invoice types (invoice_type_cd): F of an anniversary period, R a rebill. Ours: CM of a credit memo."""
+
+
 class SeriesKind(TextChoices):
     INVOICE = "invoice", _("Invoices")
     CREDIT_MEMO = "credit_memo", _("Credit memos")

@@ -1,25 +1,25 @@
 """Rebills on the wire: what is asked, the preview, the chain, and Aria's gen_rb_m."""
 
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
 from rest_framework import serializers
 
 from accounts.fields import DigitsField, FlagField, GivenSerializer, LongField, ReceiptIdField, TrueFalseField
-from accounts.models import Client, PlanInstance, Service
+from accounts.models import Client
+from accounts.serializers import AccountArguments
 from accounts.validators import validate_significant_digits
 from billing_site.errors import ErrorCode
 from invoices.calculation import rounded
-from invoices.fingerprints import Content, DocumentLine, DocumentTax
+from invoices.fingerprints import Content
 from invoices.models import Invoice
+from invoices.serializers.aria_documents import aria_document, settled_fields
 from invoices.serializers.documents import ContentSerializer, document_of
 from invoices.serializers.money import MoneyField, amount_text, collected_row
 from invoices.services.approval_rules import rebill_must_wait, rebill_stake
 from rebills.plan import RebillPlan
 from rebills.plan.differences import Amounts, Difference
 from rebills.services.chains import Chain, Step
-from rebills.services.facts import contact_numbers
 from rebills.services.requests import AskedLine, RebillOutcome, RebillRequest
 
 REBILLS_AT_ONCE = 1000
@@ -106,11 +106,9 @@ class RbLineItem(LineArguments):
         return super().to_internal_value(data)
 
 
-class GenRbMArguments(GivenSerializer):
+class GenRbMArguments(AccountArguments):
     """Aria's gen_rb_m, with do_write of its later versions. Ours: client_receipt_id."""
 
-    acct_no = LongField(required=False)
-    client_acct_id = serializers.CharField(max_length=50, required=False)
     orig_invoice_no = LongField()
     reason_cd = LongField()
     rb_line_items = RbLineItem(many=True)
@@ -119,10 +117,6 @@ class GenRbMArguments(GivenSerializer):
     do_collect = FlagField(required=False, allow_null=True, default=None)
     do_write = TrueFalseField(required=False, default=True)
     client_receipt_id = ReceiptIdField()
-
-    def to_internal_value(self, data: Any) -> Any:
-        self.fields["acct_no"].required = not (isinstance(data, Mapping) and data.get("client_acct_id"))
-        return super().to_internal_value(data)
 
 
 RB_NAMES = {
@@ -190,15 +184,10 @@ def gen_rb_m_preview(plan: RebillPlan) -> dict[str, Any]:
 
 def gen_rb_m_answer(rebill: Invoice, content: Content, excluded: Sequence[int]) -> dict[str, Any]:
     """What gen_rb_m answers of a rebill that is stored: the first time, and whenever it is asked again."""
-    attempt = rebill.collection_attempts.order_by("attempt_no").first()
-    statement = rebill.statements.order_by("pk").first()
+    settled = settled_fields(rebill, "cd")
     return {
         "invoice_no": rebill.pk,
-        "collection_error_cd": attempt.error_code if attempt else 0,
-        "collection_error_msg": (attempt.message or "OK") if attempt else None,
-        "statement_error_cd": statement.error_code if statement else 0,
-        "statement_error_msg": (statement.message or "OK") if statement else None,
-        **{name: (getattr(attempt, name) or None) if attempt else None for name in GEN_RB_M_OUTPUTS if name[:5] == "proc_"},
+        **{name: value for name, value in settled.items() if name in GEN_RB_M_OUTPUTS},
         "created_by": rebill.generated_by,
         "created_date": f"{rebill.generated_at:%Y-%m-%d}",
         "amount": float(rounded(rebill.total_amount, rebill.currency)),
@@ -207,91 +196,6 @@ def gen_rb_m_answer(rebill: Invoice, content: Content, excluded: Sequence[int]) 
         "excluded_lines": list(excluded),
         **aria_document(content),
     }
-
-
-def aria_document(content: Content) -> dict[str, Any]:
-    """Lines and taxes in Aria's words, amounts as numbers."""
-    lines = content.document_lines
-    services = Service.objects.in_bulk({line.service_id for line in lines if line.service_id is not None})
-    numbers = {line.plan_instance_id for line in lines if line.plan_instance_id is not None}
-    instances = PlanInstance.objects.select_related("plan").in_bulk(numbers)
-    contacts = contact_numbers(lines)
-    texts = {line.line_no: line.description for line in lines}
-    return {
-        "invoice_items": [
-            {
-                **_item(line, services.get(line.service_id or 0), instances.get(line.plan_instance_id or 0)),
-                "bill_to_address_no": contacts.get(line.bill_to_contact_id or 0),
-                "ship_to_address_no": contacts.get(line.ship_to_contact_id or 0),
-            }
-            for line in lines
-        ],
-        "tax_details": [_tax(place, tax, texts) for place, tax in enumerate(content.document_taxes, 1)],
-    }
-
-
-def _item(line: DocumentLine, service: Service | None, instance: PlanInstance | None) -> dict[str, Any]:
-    plan = instance.plan if instance is not None else None
-    return {
-        "invoice_line_no": line.line_no,
-        "plan_no": plan.pk if plan else None,
-        "client_plan_id": plan.client_plan_id if plan else None,
-        "plan_instance_no": line.plan_instance_id,
-        "client_plan_instance_id": None,
-        "plan_name": line.plan_name or None,
-        "service_no": line.service_id,
-        "client_service_id": service.client_service_id if service else None,
-        "service_name": service.name if service else None,
-        "service_coa_id": None,
-        "client_service_coa_code": line.gl_code or None,
-        "units": _number(line.units),
-        "rate_per_unit": _number(line.rate_per_unit),
-        "line_amount": float(line.amount),
-        "line_description": line.description,
-        "start_date_range": _text(line.period_start),
-        "end_date_range": _text(line.period_end),
-        "line_type": line.line_type,
-        "base_plan_units": _number(instance.units) if instance else None,
-        "proration_factor": float(line.proration_factor),
-        "proration_text": line.proration_text or None,
-        "proration_remaining_days": line.proration_remaining_days,
-        "proration_description": None,
-        "credit_coupon_code": line.coupon_code or None,
-        "client_sku": None,
-        "order_no": line.order_no,
-        "item_no": None,
-        "client_item_id": None,
-        "adv_billing_period_total_days": line.period_total_days,
-        "rate_schedule_no": line.rate_schedule_no,
-        "rate_schedule_tier_no": line.tier_no,
-        "bill_from_address_no": line.bill_from_location_id,
-        "ship_from_address_no": line.ship_from_location_id,
-    }
-
-
-def _tax(place: int, tax: DocumentTax, texts: Mapping[int, str]) -> dict[str, Any]:
-    return {
-        "tax_detail_line": place,
-        "seq_num": tax.tax_line_no,
-        "taxed_seq_num": tax.taxed_line_no,
-        "debit": float(tax.amount),
-        "tax_authority_level": tax.authority_level,
-        "tax_rate": float(tax.percent),
-        "orig_was_tax_inclusive": int(tax.is_inclusive),
-        "tax_srv_tax_type_id": None,
-        "tax_srv_tax_type_desc": tax.authority,
-        "tax_srv_cat_text": None,
-        "tax_srv_juris_nm": tax.jurisdiction,
-        "tax_srv_tax_sum_text": texts.get(tax.tax_line_no),
-    }
-
-
-def _number(value: Decimal | None) -> float | None:
-    return None if value is None else float(value)
-
-
-def _text(value: object) -> str | None:
-    return None if value is None else str(value)
 
 
 def preview_row(plan: RebillPlan, client: Client) -> dict[str, Any]:

@@ -60,7 +60,7 @@ def issue_locked(
     )
     issue_pending(cycles, contents, SeriesKind.INVOICE, issuing)
     issue_rebills([invoice for invoice in invoices if invoice.kind == InvoiceKind.REBILL], contents, issuing)
-    request_statements(statements_wanted(issuing.client, invoices), issuing.stamp)
+    request_statements(statements_wanted(issuing.client, invoices, issuing.statement), issuing.stamp)
 
 
 def _check_seen(invoice_no: int, seen: str | None, content: Content) -> None:

@@ -20,7 +20,8 @@ ISSUE_FIELDS = ("invoice_date", "due_date", "series", "number", "document_number
 
 
 class Issuing(NamedTuple):
-    """For whom, by whom and when documents are issued. `collect` is what the caller asks for; None: the settings decide."""
+    """For whom, by whom and when documents are issued. `collect` and `statement` are what the caller asks for: whether what is
+    due is collected, and whether a statement is sent; None: the settings decide."""
 
     client: Client
     caller: Caller
@@ -28,6 +29,7 @@ class Issuing(NamedTuple):
     at: datetime
     remarks: Remarks = Remarks()
     collect: bool | None = None
+    statement: bool | None = None
 
     @property
     def stamp(self) -> Stamp:

@@ -1,5 +1,6 @@
 """One-time charges: ordered once, billed once, cancelled only while no invoice holds them."""
 
+from collections.abc import Collection
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -93,6 +94,13 @@ def cancel_one_time_charge(*, client: Client, order_no: int, caller: Caller) -> 
         order.delete()
         billing_changed(account)
         record_acts(client, caller, [Act(CANCELLED, account.pk, before=before)])
+
+
+def cancel_held(client: Client, invoice_nos: Collection[int], caller: Caller) -> None:
+    """Takes the orders back that pending invoices hold, as these are discarded: in that transaction, under its locks."""
+    orders = list(OneTimeCharge.objects.filter(invoice__in=invoice_nos).order_by("pk"))
+    OneTimeCharge.objects.filter(pk__in=[order.pk for order in orders]).delete()
+    record_acts(client, caller, [Act(CANCELLED, order.account_id, before=_remembered(order)) for order in orders])
 
 
 def _account_of(client: Client, order_no: int) -> int:

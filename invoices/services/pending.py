@@ -21,6 +21,7 @@ from invoices.services.batches import write_in_halves
 from invoices.services.discarding import Remarks, discard_locked
 from invoices.services.facts import lock_states
 from invoices.services.issuing import Issuing
+from invoices.services.one_time_charges import cancel_held
 from invoices.services.outcomes import Outcome
 from invoices.services.planning import preview_invoices
 from invoices.services.recording import Recording, record_plans
@@ -47,26 +48,34 @@ def approve_invoices(
     seen: Mapping[int, str] | None = None,
     remarks: Remarks | None = None,
     collect: bool | None = None,
+    statement: bool | None = None,
 ) -> list[Outcome]:
     """Issues pending invoices as they are stored: numbers, dates and fingerprints are given, and the accounts move on.
 
     `seen` holds the fingerprints that were looked at; a document that is no longer the one that was seen is refused (90003).
-    A rebill is issued with the memo that offsets its original. Then what is due is collected, if `collect` or else the client's
-    setting says so, and statements are sent.
+    A rebill is issued with the memo that offsets its original. Then what is due is collected, and statements are sent, as
+    `collect` and `statement` or else the client's settings say.
     """
-    issuing = Issuing(client, caller, today, timezone.now(), remarks or Remarks(), collect)
+    issuing = Issuing(client, caller, today, timezone.now(), remarks or Remarks(), collect, statement)
     approve = partial(approve_locked, issuing=issuing, seen=seen or {})
     outcomes = _decide("invoice.approval_refused", client, invoice_nos, caller, Action.APPROVE, approve)
     return settle_issued(client, outcomes, caller, today)
 
 
 def discard_invoices(
-    *, client: Client, invoice_nos: Collection[int], caller: Caller, remarks: Remarks | None = None
+    *,
+    client: Client,
+    invoice_nos: Collection[int],
+    caller: Caller,
+    remarks: Remarks | None = None,
+    cancel_orders: bool = False,
 ) -> list[Outcome]:
     """Discards pending invoices and rebills: their accounts are as before, and the same cycle can be billed again, the same
-    invoice rebilled."""
+    invoice rebilled. With `cancel_orders` the one-time charges that they held are cancelled, and not billed again."""
 
     def discard(invoices: list[Invoice], states: Mapping[int, BillingState]) -> list[Outcome]:
+        if cancel_orders:
+            cancel_held(client, [invoice.pk for invoice in invoices], caller)
         discard_locked(client, {invoice.pk: invoice.account_id for invoice in invoices}, caller, timezone.now(), remarks)
         return [Outcome(invoice.account_id, invoice.pk) for invoice in invoices]
 

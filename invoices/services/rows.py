@@ -1,10 +1,10 @@
 """From a plan to the rows that are stored. The one builder feeds COPY and bulk_create, and the fingerprint."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
-from accounts.models import Client
+from accounts.models import Client, Contact
 from accounts.storage import insert_rows
 from invoices.fingerprints import (
     CREDIT_FIELDS,
@@ -15,6 +15,7 @@ from invoices.fingerprints import (
     TERM_FIELDS,
     Content,
     Correction,
+    DocumentLine,
     fingerprint,
 )
 from invoices.kinds import InvoiceStatus, SeriesKind
@@ -240,3 +241,9 @@ def _read_lines(contents: dict[int, Content]) -> dict[int, tuple[tuple[int | Non
         contents[number].lines.append(tuple(row))  # type: ignore[attr-defined]
         read[number].append((source, comments))
     return {number: (tuple(one for one, _ in rows), tuple(one for _, one in rows)) for number, rows in read.items()}
+
+
+def contact_numbers(lines: Iterable[DocumentLine]) -> dict[int, int]:
+    """The numbers that contacts of lines have on their accounts, by their keys."""
+    keys = {key for line in lines for key in (line.bill_to_contact_id, line.ship_to_contact_id) if key is not None}
+    return dict(Contact.objects.filter(pk__in=keys).values_list("pk", "contact_no"))

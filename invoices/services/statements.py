@@ -52,12 +52,13 @@ class _Facts(NamedTuple):
     addresses: Mapping[int, str]
 
 
-def statements_wanted(client: Client, invoices: Sequence[Invoice]) -> list[StatementWanted]:
-    """Of documents that are issued: all where the client's setting says so, and those that name who is to get it."""
+def statements_wanted(client: Client, invoices: Sequence[Invoice], asked: bool | None = None) -> list[StatementWanted]:
+    """Of documents that are issued: all or none as it is asked for; else all where the client's setting says so, and those that
+    name who is to get it."""
     return [
         StatementWanted(invoice.pk, invoice.statement_contact_id)
         for invoice in invoices
-        if client.statement_on_issue or invoice.statement_contact_id is not None
+        if (client.statement_on_issue or invoice.statement_contact_id is not None if asked is None else asked)
     ]
 
 

@@ -15,7 +15,6 @@ from rest_framework.status import HTTP_201_CREATED, HTTP_502_BAD_GATEWAY
 
 from accounts.clock import today
 from accounts.fields import DayFilter, LongFilter
-from accounts.method_calls import Call, method_call
 from accounts.models import Receipt
 from accounts.resources import ClientResource, CreateReadResource, ReadResource
 from billing_site.errors import ErrorCode
@@ -28,7 +27,6 @@ from invoices.serializers.documents import (
     CollectArguments,
     ContentSerializer,
     CreationArguments,
-    GenInvoiceArguments,
     InvoiceSerializer,
     ManyApprovalArguments,
     ManyArguments,
@@ -46,11 +44,11 @@ from invoices.serializers.documents import (
     outcome_row,
     remarks_of,
 )
-from invoices.serializers.money import AttemptSerializer, ReasonArguments, VoidInvoiceArguments, collected_row
+from invoices.serializers.money import AttemptSerializer, ReasonArguments, collected_row
 from invoices.services.actions import available_actions
 from invoices.services.collecting.collecting import collect_invoices, collected_before
 from invoices.services.collecting.outcomes import Collected
-from invoices.services.generating import ACT_REFUSED, generate_invoice
+from invoices.services.generating import generate_invoice
 from invoices.services.ledger.open_items import with_due
 from invoices.services.outcomes import Outcome
 from invoices.services.pending import approve_invoices, decided_before, discard_invoices, regenerate_invoices
@@ -59,6 +57,7 @@ from invoices.services.rebill_markers import excluded_lines, with_rebills
 from invoices.services.rows import content_of, stored_contents
 from invoices.services.statements import resend_statement
 from invoices.services.voiding import void_invoice
+from invoices.viewsets.document_methods import GeneratingMethods, PendingMethods, ReadingMethods, VoidingMethods
 
 Decide = Callable[[Sequence[int], Mapping[str, Any]], list[Outcome]]
 
@@ -243,7 +242,7 @@ def _by_invoice(outcomes: Sequence[Outcome], accounts: Mapping[int, int]) -> dic
     return of_accounts | {outcome.invoice_no: outcome for outcome in outcomes if outcome.invoice_no is not None}
 
 
-class InvoiceViewSet(PendingDecisions):
+class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingMethods, PendingDecisions):
     """Invoices are generated, previewed, shown and decided on; nothing edits or deletes one."""
 
     queryset = Invoice.objects.all()
@@ -272,36 +271,6 @@ class InvoiceViewSet(PendingDecisions):
             return Response({"acct_no": outcome.account_no, "bill_date": outcome.plan.bill_date, "lines": []})
         document = document_of(content_of(self.client, outcome.plan))
         return Response({**TermsSerializer(document).data, **ContentSerializer(document).data})
-
-    @method_call(
-        GenInvoiceArguments,
-        outputs=("invoice_no", "third_party_errors"),
-        refused_act=ACT_REFUSED,
-        again=lambda view, call, receipt: {"invoice_no": receipt.invoice_no},
-    )
-    def gen_invoice(self, call: Call) -> Mapping[str, Any]:
-        invoice_no = generate_invoice(
-            client=call.client,
-            account_no=call.arguments["acct_no"],
-            request=billing_request(call.arguments, today(call.client)),
-            caller=call.caller,
-        )
-        return {"invoice_no": invoice_no}
-
-    @method_call(VoidInvoiceArguments, outputs=("void_transactions",), refused_act="money.refused")
-    def void_invoice(self, call: Call) -> Mapping[str, Any]:
-        asked = call.arguments
-        voided = void_invoice(
-            client=call.client,
-            invoice_no=asked["invoice_no"],
-            caller=call.caller,
-            today=today(call.client),
-            reason_code=asked["reason_code"],
-            comments=asked["comments"],
-            account_no=asked.get("acct_no"),
-        )
-        names = ("invoice_transaction_id", "void_transaction_id")
-        return {"void_transactions": [{name: getattr(voided, name) for name in names}]}
 
 
 class TaxRateViewSet(CreateReadResource):

@@ -1,6 +1,5 @@
 """Resources of payments, credits, write-offs, refunds, transactions, attempts, receivables and reasons."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -14,7 +13,6 @@ from rest_framework.status import HTTP_201_CREATED, HTTP_202_ACCEPTED
 
 from accounts.clock import today
 from accounts.fields import DayFilter, LongFilter
-from accounts.method_calls import Call, method_call, never
 from accounts.models import Account, Receipt
 from accounts.resources import ClientResource, ReadResource
 from billing_site.errors import BillingError, ErrorCode
@@ -35,18 +33,15 @@ from invoices.serializers.money import (
     RefundArguments,
     RefundSerializer,
     TransactionSerializer,
-    TransHistoryArguments,
     ages_row,
     amount_text,
-    aria_history_row,
-    history_request,
     memo_asked,
     memo_preview,
     receivable_row,
     why_of,
 )
 from invoices.services.credit_memos import create_credit_memo, lines_to_credit, preview_credit_memo
-from invoices.services.ledger.history import transaction_history, with_voids
+from invoices.services.ledger.history import with_voids
 from invoices.services.ledger.open_items import with_taken
 from invoices.services.ledger.payments import add_cash_credit, apply_left, record_external_payment
 from invoices.services.ledger.refunds import refund_payment
@@ -54,6 +49,7 @@ from invoices.services.ledger.voids import void_transaction
 from invoices.services.ledger.write_offs import write_off
 from invoices.services.receivables import accounts_with_dues, add_up_by_currency, receivables, receivables_of
 from invoices.viewsets.documents import DocumentResource
+from invoices.viewsets.money_methods import CollectingMethods, PaymentMethods, ReasonMethods, TransactionMethods
 
 
 class TransactionFilter(FilterSet):
@@ -113,14 +109,8 @@ class VoidAction(LedgerResource):
         return Response(TransactionSerializer(with_voids(LedgerEntry.objects.all()).get(pk=void.pk)).data)
 
 
-class TransactionViewSet(VoidAction):
+class TransactionViewSet(TransactionMethods, VoidAction):
     """All that moves balances, the newest first, each with the balance after it."""
-
-    @method_call(TransHistoryArguments, outputs=("history",), refused_act="history.refused", writes=never)
-    def get_acct_trans_history(self, call: Call) -> Mapping[str, Any]:
-        request = history_request(call.arguments)
-        entries = transaction_history(client=call.client, account_no=call.arguments["account_no"], request=request)
-        return {"history": [aria_history_row(entry) for entry in entries]}
 
 
 class ApplyAction(VoidAction):
@@ -140,7 +130,7 @@ class ApplyAction(VoidAction):
         return self.shown(number)
 
 
-class PaymentViewSet(ApplyAction):
+class PaymentViewSet(PaymentMethods, ApplyAction):
     serializer_class = PaymentSerializer
     kinds = PAYMENT_KINDS
 
@@ -242,7 +232,7 @@ class AttemptFilter(FilterSet):
         fields = ("status", "gateway")
 
 
-class CollectionAttemptViewSet(ReadResource):
+class CollectionAttemptViewSet(CollectingMethods, ReadResource):
     queryset = CollectionAttempt.objects.all()
     serializer_class = AttemptSerializer
     filterset_class = AttemptFilter
@@ -278,7 +268,7 @@ class ReceivableViewSet(ClientResource):
         return Response({"today": day, "totals": rows})
 
 
-class ReasonCodeViewSet(CreateModelMixin, ReadResource):
+class ReasonCodeViewSet(ReasonMethods, CreateModelMixin, ReadResource):
     """The client's own reasons and those that are there for all."""
 
     queryset = ReasonCode.objects.all()

@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeVar
 from django.db.models import Q
 
 from accounts.kinds import TaxRounding
-from accounts.models import Account, Client, Contact, Service
+from accounts.models import Account, Client, Service
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO
 from invoices.fingerprints import Content, DocumentLine
@@ -22,7 +22,7 @@ from invoices.services.issuing import collects
 from invoices.services.ledger.applying import held_credits
 from invoices.services.ledger.entries import standings
 from invoices.services.ledger.open_items import charges_of, open_charges, open_credits
-from invoices.services.rows import seller_of, stored_contents
+from invoices.services.rows import contact_numbers, seller_of, stored_contents
 from invoices.tax_engines.protocol import TaxAddress, TaxAddresses
 from rebills.plan.differences import Names
 from rebills.plan.requests import LineChange, MoneyFacts, RebillFacts
@@ -181,12 +181,6 @@ def read_names(contents: Iterable[Content]) -> Names:
         **{("service", number): name for number, name in services.values_list("pk", "name")},
         **{("contact", number): str(contact_no) for number, contact_no in contact_numbers(lines).items()},
     }
-
-
-def contact_numbers(lines: Iterable[DocumentLine]) -> dict[int, int]:
-    """The numbers that contacts of lines have on their accounts, by their keys."""
-    keys = {key for line in lines for key in (line.bill_to_contact_id, line.ship_to_contact_id) if key is not None}
-    return dict(Contact.objects.filter(pk__in=keys).values_list("pk", "contact_no"))
 
 
 def read_money(client: Client, documents: Mapping[int, DocumentFacts]) -> dict[int, MoneyFacts]:

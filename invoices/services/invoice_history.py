@@ -1,0 +1,89 @@
+"""An account's documents as Aria's reading calls find them: one by its number, or all, the newest first."""
+
+from datetime import date
+from typing import Any, NamedTuple
+
+from django.db.models import Max, OuterRef, Q, QuerySet, Subquery
+
+from accounts.models import Client
+from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import CYCLE_KINDS, AllocationKind, EntryKind, InvoiceKind, InvoiceStatus
+from invoices.models import Allocation, Invoice, LedgerEntry
+from invoices.plan.actions import Action, why_not
+from invoices.plan.memo import LineToCredit
+from invoices.services.actions import document_facts
+from invoices.services.credit_memos import lines_to_credit
+from invoices.services.ledger.open_items import with_due
+from invoices.services.rebill_markers import with_rebills
+
+MOST_INVOICES = 999
+"""Ours: no more are told, the newest; dates reach those before."""
+
+
+class HistoryOfInvoices(NamedTuple):
+    """Which of an account's invoices. `rebills`: 1 originals only; 2 of those that were rebilled, their rebills only."""
+
+    start: date | None = None
+    end: date | None = None
+    include_voided: bool = False
+    rebills: int = 0
+
+
+def invoice_history(client: Client, account_no: int, asked: HistoryOfInvoices) -> list[Any]:
+    """Invoices that are issued, memos aside, with what is paid of them, since when, and their rebills: one query."""
+    statuses = [InvoiceStatus.APPROVED, *([InvoiceStatus.VOIDED] if asked.include_voided else [])]
+    rows = Invoice.objects.filter(client=client, account=account_no, status__in=statuses)
+    rows = rows.exclude(kind=InvoiceKind.CREDIT_MEMO)
+    if asked.start is not None:
+        rows = rows.filter(bill_date__gte=asked.start)
+    if asked.end is not None:
+        rows = rows.filter(bill_date__lte=asked.end)
+    if asked.rebills == 1:
+        rows = rows.filter(kind__in=CYCLE_KINDS)
+    marked = with_paid_on(with_rebills(with_due(rows)))
+    if asked.rebills == 2:
+        marked = marked.filter(rb_no=None)
+    return list(marked.order_by("-pk")[:MOST_INVOICES])
+
+
+def with_paid_on(invoices: QuerySet[Any]) -> QuerySet[Any]:
+    """With `paid_on`, the day of the newest payment or credit that was taken for each."""
+    taken = Allocation.objects.filter(debit__invoice=OuterRef("pk"), debit__kind=EntryKind.INVOICE, kind=AllocationKind.APPLIED)
+    newest = taken.order_by().values("debit__invoice").annotate(day=Max("credit__entry_date")).values("day")
+    marked: QuerySet[Any] = invoices.annotate(paid_on=Subquery(newest))
+    return marked
+
+
+def document_of_account(client: Client, account_no: int, number: int) -> Any:
+    """A document of an account by its own number or that of its transaction."""
+    by_number = Q(pk=number) | Q(ledger__pk=number, ledger__kind__in=(EntryKind.INVOICE, EntryKind.CREDIT_MEMO))
+    rows = Invoice.objects.filter(by_number, client=client, account=account_no).order_by("-pk").distinct()
+    # An invoice's own number counts before another's transaction of the same number.
+    found = sorted(with_rebills(with_due(rows)), key=lambda invoice: invoice.pk != number)
+    if not found:
+        raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {number} of account {account_no}", field="invoice_no")
+    return found[0]
+
+
+def pending_invoices(client: Client, account_no: int) -> list[Invoice]:
+    """What waits for approval: the account's invoice, and rebills."""
+    rows = Invoice.objects.filter(client=client, account=account_no, status=InvoiceStatus.PENDING).order_by("pk")
+    if not rows:
+        raise BillingError(ErrorCode.NO_PENDING_INVOICE, f"account {account_no}", field="acct_no")
+    return list(rows)
+
+
+def payments_on_invoice(invoice: Invoice) -> list[tuple[LedgerEntry, Any]]:
+    """The payments and credits that are taken for an invoice, each with how much of it, the oldest first."""
+    applied: dict[int, Any] = {}
+    rows = Allocation.objects.filter(debit__invoice=invoice, debit__kind=EntryKind.INVOICE).order_by("pk")
+    for credit_no, amount in rows.values_list("credit_id", "amount"):
+        applied[credit_no] = applied.get(credit_no, 0) + amount
+    entries = LedgerEntry.objects.select_related("payment", "account", "voided_by").in_bulk(applied)
+    return [(entries[number], amount) for number, amount in applied.items()]
+
+
+def credit_restriction(invoice: Invoice) -> tuple[str, list[LineToCredit]]:
+    """Why no credit memo can be made of an invoice, or nothing; and its lines with what can still be credited of each."""
+    refusal = why_not(Action.CREDIT, document_facts([invoice.pk])[invoice.pk])
+    return (refusal.error.message if refusal else "", lines_to_credit(invoice))

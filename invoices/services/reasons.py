@@ -1,0 +1,34 @@
+"""The reasons that acts on money are given: a client's own, and those that are there for all."""
+
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+
+from accounts.models import Client
+from billing_site.errors import BillingError, ErrorCode
+from invoices.models import ReasonCode
+
+
+def reasons_of(client: Client, type: str | None = None, code: int | None = None) -> list[ReasonCode]:
+    """The reasons that the client may give: its own of a number stands in the place of the common one."""
+    rows = ReasonCode.objects.filter(Q(client=client) | Q(client=None))
+    if type is not None:
+        rows = rows.filter(type=type)
+    if code is not None:
+        rows = rows.filter(code=code)
+    found: dict[tuple[str, int], ReasonCode] = {}
+    for row in rows.order_by("type", "code"):
+        if row.client_id is not None or (row.type, row.code) not in found:
+            found[(row.type, row.code)] = row
+    return list(found.values())
+
+
+def add_reason(client: Client, type: str, code: int, name: str) -> ReasonCode:
+    """A reason of the client's own, from 1 to 9999. A number that it has given already is refused."""
+    reason = ReasonCode(client=client, type=type, code=code, name=name)
+    reason.clean_fields()
+    try:
+        with transaction.atomic():
+            reason.save()
+    except IntegrityError as error:
+        raise BillingError(ErrorCode.RECORD_ID_USED, f"reason_code {code} of type {type}", field="reason_code") from error
+    return reason
