@@ -24,11 +24,10 @@ def reasons_of(client: Client, type: str | None = None, code: int | None = None)
 
 def add_reason(client: Client, type: str, code: int, name: str) -> ReasonCode:
     """A reason of the client's own, from 1 to 9999. A number that it has given already is refused."""
-    reason = ReasonCode(client=client, type=type, code=code, name=name)
-    reason.clean_fields()
+    if not 1 <= code <= 9999:
+        raise BillingError(ErrorCode.INVALID_INPUT, "reason_code: from 1 to 9999", field="reason_code")
     try:
         with transaction.atomic():
-            reason.save()
+            return ReasonCode.objects.create(client=client, type=type, code=code, name=name)
     except IntegrityError as error:
         raise BillingError(ErrorCode.RECORD_ID_USED, f"reason_code {code} of type {type}", field="reason_code") from error
-    return reason

@@ -1,0 +1,33 @@
+"""Method calls in tests, through Aria's one address."""
+
+import json
+
+from django.test import Client as Browser
+
+from accounts.keys import create_key
+from billing_site.api import METHODS
+
+RIGHTS = ("may_approve", "may_collect", "may_correct", "may_rebill")
+
+
+def caller_of(client):
+    """Calls methods as a program of the client: `call("gen_invoice", acct_no=1)` gives the answer, whose fields are checked."""
+    auth_key = create_key(client, name="integrator", **dict.fromkeys(RIGHTS, True))[1]
+
+    def call(rest_call, **members):
+        body = {"client_no": client.pk, "auth_key": auth_key, "rest_call": rest_call, "output_format": "json", **members}
+        browser = Browser(raise_request_exception=False)
+        response = browser.post("/v1/core", json.dumps(body, default=str), content_type="application/json")
+        assert (response.status_code, response["Content-Type"]) == (200, "application/json")
+        answer = response.json()
+        outputs = getattr(METHODS[rest_call], rest_call).method_call.outputs
+        assert set(answer) == {"error_code", "error_msg", *outputs}, set(answer) ^ {"error_code", "error_msg", *outputs}
+        return answer
+
+    return call
+
+
+def refused(answer, code, text=""):
+    """The call was refused with this code; every output is null."""
+    assert (answer["error_code"], text in answer["error_msg"]) == (code, True), answer
+    assert all(value is None for name, value in answer.items() if name not in ("error_code", "error_msg"))

@@ -1,0 +1,189 @@
+"""Aria's method calls of money, reasons, the clock and the caller."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.utils import timezone
+
+from accounts.models import Receipt
+from invoices.models import CollectionAttempt, Payment, ReasonCode
+from tests.calling import caller_of, refused
+from tests.invoices.billing import FEB_10, bill
+from tests.invoices.money.paying import billed, books, due, paying
+
+pytestmark = pytest.mark.usefixtures("audited")
+
+
+@pytest.fixture(autouse=True)
+def end_of_january():
+    with time_machine.travel(datetime(2026, 1, 31, 12, tzinfo=UTC), tick=False):
+        yield
+
+
+@pytest.fixture
+def call(acme):
+    return caller_of(acme)
+
+
+def forgotten():
+    Receipt.objects.update(answer="", created_at=timezone.now() - timedelta(minutes=1))
+
+
+# Collecting
+
+
+def test_all_that_is_due_of_an_account_is_collected(acme, call, process):
+    account, first = billed(acme, process, client_acct_id="A1")
+    second = bill(account, process, FEB_10)
+    answer = call("collect_from_account", account_no=account.pk, amount_to_collect="60.00")
+    assert (due(first), due(second), books()) == (0, 0, [30, 30])
+    assert answer["transaction_id"] == CollectionAttempt.objects.get(invoice=first).payment_id
+    assert (answer["proc_status_code"], answer["proc_cvv_response"]) == ("approved", "M")
+    nothing = call("collect_from_account_m", client_acct_id="A1")
+    assert (nothing["error_code"], nothing["transaction_id"]) == (0, None)
+
+
+def test_part_of_what_is_due_is_not_collected(acme, call, process):
+    account, _ = billed(acme, process)
+    refused(call("collect_from_account", account_no=account.pk, amount_to_collect="20"), 90021, "30 is due")
+    assert books() == []
+
+
+@pytest.mark.parametrize(("token", "code"), [("sandbox_declined", 4011), ("sandbox_timeout_after", 90019), ("", 7025)])
+def test_a_collection_that_fails_is_the_calls_failure(acme, call, process, token, code):
+    account, _ = billed(acme, process, token)
+    refused(call("collect_from_account_m", acct_no=account.pk), code)
+
+
+@pytest.mark.parametrize("died", [False, True])
+def test_a_collection_under_a_receipt_is_made_once(acme, call, process, died):
+    account, _ = billed(acme, process)
+    first = call("collect_from_account", account_no=account.pk, client_receipt_id="r1")
+    if died:
+        forgotten()
+    bill(account, process, FEB_10)
+    assert call("collect_from_account", account_no=account.pk, client_receipt_id="r1") == first
+    assert books() == [30]
+
+
+# Payments from outside
+
+
+@pytest.mark.parametrize("method", ["record_external_payment", "record_external_payment_m"])
+def test_a_payment_is_recorded_and_goes_to_the_oldest_invoice(acme, call, process, method):
+    account, invoice = billed(acme, process)
+    answer = call(
+        method,
+        acct_no=account.pk,
+        payment_amount=12.5,
+        reference_code="cheque 7",
+        comments="by post",
+        payment_received_date="2026-01-30",
+    )
+    payment = Payment.objects.select_related("entry").get()
+    assert answer["transaction_id"] == payment.pk
+    assert (payment.type, payment.reference, payment.entry.comments) == ("other", "cheque 7", "by post")
+    assert (str(payment.entry.entry_date), due(invoice)) == ("2026-01-30", 17.5)
+
+
+@pytest.mark.parametrize("named", [lambda numbers: numbers, lambda numbers: "|".join(map(str, numbers))])
+def test_a_payment_goes_to_the_invoices_that_are_named(acme, call, process, named):
+    account, first = billed(acme, process)
+    second, third = bill(account, process, FEB_10), bill(account, process, FEB_10.replace(month=3))
+    numbers = [third.pk, second.pk]
+    call("record_external_payment", acct_no=account.pk, payment_amount=40, reference_code="x", invoice_no=named(numbers))
+    assert (due(first), due(second), due(third)) == (30, 20, 0)
+
+
+@pytest.mark.parametrize(
+    ("members", "code", "text"),
+    [
+        ({"reference_code": None}, 1010, "reference_code"),
+        ({"payment_amount": None}, 1010, "payment_amount"),
+        ({"payment_amount": "0"}, 1016, "amount"),
+        ({"payment_amount": "x"}, 1016, "payment_amount"),
+        ({"reference_code": "x" * 33}, 1012, "reference_code"),
+        ({"comments": "x" * 201}, 1012, "comments"),
+        ({"payment_received_date": "2026-02-01"}, 1016, "received_on"),
+        ({"payment_received_date": "30.1.2026"}, 1024, "payment_received_date"),
+        ({"invoice_no": [999]}, 3004, "invoice_no 999"),
+        ({"invoice_no": "x"}, 1016, "invoice_no"),
+        ({"acct_no": 999}, 1009, "acct_no"),
+    ],
+)
+def test_a_payment_is_refused(acme, call, members, code, text):
+    asked = {"acct_no": paying(acme).pk, "payment_amount": "5", "reference_code": "x", **members}
+    refused(call("record_external_payment", **asked), code, text)
+    assert not Payment.objects.exists()
+
+
+@pytest.mark.parametrize("died", [False, True])
+def test_a_payment_under_a_receipt_is_recorded_once(acme, call, died):
+    asked = {"acct_no": paying(acme).pk, "payment_amount": "5", "reference_code": "x", "client_receipt_id": "r1"}
+    first = call("record_external_payment_m", **asked)
+    if died:
+        forgotten()
+    assert call("record_external_payment_m", **asked) == first
+    assert Payment.objects.count() == 1
+
+
+def test_what_has_paid_an_invoice(acme, call, process):
+    account, invoice = billed(acme, process)
+    paid = call("record_external_payment", acct_no=account.pk, payment_amount=40, reference_code="cheque 7")
+    rows = call("get_payments_on_invoice", acct_no=account.pk, src_transaction_id=invoice.pk)["invoice_payments"]
+    assert rows == call("get_payments_on_invoice_m", acct_no=account.pk, invoice_no=invoice.pk)["invoice_payments"]
+    (row,) = rows
+    assert (row["transaction_id"], row["amount"], row["applied_amount"]) == (paid["transaction_id"], 40.0, 30.0)
+    assert (row["transaction_type"], row["payment_type"], row["is_voided"]) == (2, "Other", "false")
+
+
+def test_the_transactions_by_either_name_of_the_account(acme, call, process):
+    account, _ = billed(acme, process, client_acct_id="A1")
+    ours = call("get_acct_trans_history", account_no=account.pk)["history"]
+    assert ours == call("get_acct_trans_history_m", client_acct_id="A1")["history"]
+    assert [(row["transaction_type"], row["transaction_amount"]) for row in ours] == [(1, 30.0)]
+
+
+# Reasons
+
+
+def test_a_reason_of_ones_own_is_made_and_stands_in_the_place_of_the_common_one(acme, call):
+    assert call("create_reason_code_m", reason_code_type="rebill", reason_code=1, reason_code_name="Ours")["reason_code"] == 1
+    (row,) = call("get_reason_code_m", reason_code_type="rebill", reason_code=1)["reason_codes"]
+    assert (row["reason_code_name"], row["is_own"], row["is_active"]) == ("Ours", 1, 1)
+    everything = call("get_reason_code_m")["reason_codes"]
+    assert len(everything) == ReasonCode.objects.filter(client=None).count()
+    refused(call("create_reason_code_m", reason_code_type="rebill", reason_code=1, reason_code_name="Again"), 90013)
+
+
+@pytest.mark.parametrize(
+    ("members", "code"),
+    [
+        ({"reason_code_type": "nothing"}, 1016),
+        ({"reason_code": 0}, 1016),
+        ({"reason_code": 10_000}, 1012),
+        ({"reason_code_name": "x" * 101}, 1012),
+        ({"reason_code_name": ""}, 1010),
+    ],
+)
+def test_a_reason_is_refused(call, members, code):
+    asked = {"reason_code_type": "rebill", "reason_code": 77, "reason_code_name": "x", **members}
+    refused(call("create_reason_code_m", **asked), code)
+
+
+# The caller and the clock
+
+
+@pytest.mark.parametrize("method", ["authenticate_caller", "authenticate_caller_m"])
+def test_a_caller_is_known_by_its_key(call, method):
+    assert call(method) == {"error_code": 0, "error_msg": "OK"}
+    assert call(method, auth_key="x" * 32)["error_code"] == 1004
+
+
+def test_the_clock_by_both_names(settings, call):
+    settings.VIRTUAL_CLOCK = True
+    assert call("get_virtual_datetime_m")["virtual_datetime"] == "2026-01-31 12:00:00"
+    assert call("advance_virtual_datetime_m", hours=5)["virtual_datetime"] == "2026-01-31 17:00:00"
+    settings.VIRTUAL_CLOCK = False
+    refused(call("get_virtual_datetime_m"), 90005)
