@@ -10,7 +10,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext_lazy as _
-from django_filters.filters import Filter
+from django_filters.filters import BaseInFilter, ChoiceFilter, Filter
 from rest_framework import serializers
 
 from accounts.validators import validate_alphanumeric
@@ -145,6 +145,40 @@ class ValueFilter(Filter):
 
     def __init__(self, field_name: str, lookup_expr: str = "exact", **options: Any) -> None:
         super().__init__(field_name=field_name, lookup_expr=lookup_expr, **options)  # type: ignore[no-untyped-call]
+
+
+class ChoicesFilter(BaseInFilter, ChoiceFilter):
+    """One of the choices, or several between commas."""
+
+    def __init__(self, choices: Any, **options: Any) -> None:
+        super().__init__(choices=choices.choices, **options)  # type: ignore[no-untyped-call]
+
+
+class TrueFalseInput(forms.Field):
+    def to_python(self, value: Any) -> bool | None:
+        if value not in (None, "", "true", "false"):
+            raise ValidationError(_("Neither true nor false."), code="not_true_or_false")
+        return value == "true" if value else None
+
+
+class TrueFalseFilter(ValueFilter):
+    """true or false: `method` says what that means."""
+
+    field_class: type[forms.Field] = TrueFalseInput
+
+
+class TextFilter(ValueFilter):
+    field_class: type[forms.Field] = forms.CharField
+
+    def __init__(self, field_name: str, lookup_expr: str = "exact", *, max_length: int = 100, **options: Any) -> None:
+        super().__init__(field_name, lookup_expr, max_length=max_length, **options)
+
+
+class AmountFilter(ValueFilter):
+    field_class: type[forms.Field] = forms.DecimalField
+
+    def __init__(self, field_name: str, lookup_expr: str = "exact", **options: Any) -> None:
+        super().__init__(field_name, lookup_expr, max_digits=15, decimal_places=4, **options)
 
 
 class LongFilter(ValueFilter):

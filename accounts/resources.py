@@ -2,16 +2,18 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, cast
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import Http404
+from django.http import Http404, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from django_filters.rest_framework.backends import DjangoFilterBackend
 from rest_framework.mixins import CreateModelMixin, ListModelMixin, RetrieveModelMixin
 from rest_framework.permissions import SAFE_METHODS
-from rest_framework.renderers import JSONRenderer
+from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer, Serializer
@@ -19,7 +21,9 @@ from rest_framework.status import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CON
 from rest_framework.viewsets import GenericViewSet
 
 from accounts.callers import Caller
+from accounts.csv_lists import ROWS_AT_ONCE, CsvRenderer, csv_response
 from accounts.models import ApiKey, Client, Receipt
+from accounts.pages import asked_order, in_chunks
 from accounts.receipts import Claim, claim_for, once, use
 from billing_site.errors import BillingError, ErrorCode
 
@@ -92,7 +96,82 @@ class ClientResource(GenericViewSet):
             raise BillingError(self.not_found) from error
 
 
-class ReadResource(ListModelMixin, RetrieveModelMixin, ClientResource):
+LIST_PARAMETERS = {"cursor", "limit", "ordering", "fields", "expand"}
+"""What any list may be asked, beside its filters."""
+
+
+class ListResource(ListModelMixin, ClientResource):
+    """Lists, by filters and in orders that the resource names (`ordering`: names of the wire with their columns); with some
+    members only (`fields`), with more than a row has (`expand`, of `expansions`), or as CSV."""
+
+    ordering: Mapping[str, str] = {}
+    newest_first = False
+    expansions: Sequence[str] = ()
+
+    def get_renderers(self) -> list[BaseRenderer]:
+        renderers = super().get_renderers()
+        return [*renderers, CsvRenderer()] if self.action == "list" else renderers
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """An error is told in JSON, also to those who asked for CSV."""
+        self.request.accepted_renderer = JSONRenderer()
+        self.request.accepted_media_type = JSONRenderer.media_type
+        return super().handle_exception(exc)
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        rows = super().filter_queryset(queryset)
+        if self.action == "list":
+            self._check_parameters()
+        return rows
+
+    def _check_parameters(self) -> None:
+        """A filter that is misspelt would give rows that were not meant."""
+        filters = DjangoFilterBackend().get_filterset_class(self, self.get_queryset())  # type: ignore[no-untyped-call]
+        known = LIST_PARAMETERS | set(filters.base_filters if filters else ())
+        for name in self.request.query_params:
+            if name not in known:
+                raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: no filter of this list", field=name)
+
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
+        rows = self.listed(self.filter_queryset(self.get_queryset()))
+        if isinstance(request.accepted_renderer, CsvRenderer):
+            return self._as_csv(rows)
+        page = self.paginate_queryset(rows) or []
+        return self.get_paginated_response(self.expanded(page, self.get_serializer(page, many=True).data))
+
+    def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        """The rows with what a list shows of them beside their columns."""
+        return rows
+
+    def expanded(self, page: Sequence[Any], data: Any) -> Any:
+        """The rows of a page with what `expand` asks for."""
+        self.asked_names("expand", self.expansions)
+        return data
+
+    def asked_names(self, parameter: str, known: Iterable[str]) -> set[str]:
+        """The names that a parameter lists between commas, each one that is known."""
+        given = self.request.query_params.get(parameter, "")
+        names = {name for name in given.split(",") if name}
+        for name in sorted(names - set(known)):
+            raise BillingError(ErrorCode.INVALID_INPUT, f"{parameter}: there is no {name}", field=parameter)
+        return names
+
+    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
+        serializer: Any = super().get_serializer(*args, **kwargs)
+        if self.request.method in SAFE_METHODS and "fields" in self.request.query_params:
+            fields = getattr(serializer, "child", serializer).fields
+            for name in set(fields) - self.asked_names("fields", fields):
+                fields.pop(name)
+        return serializer
+
+    def _as_csv(self, rows: QuerySet[Any]) -> StreamingHttpResponse:
+        self.asked_names("expand", ())
+        name = self.request.path.rstrip("/").rsplit("/", 1)[-1]
+        chunks = in_chunks(rows, asked_order(self.request, self.ordering, newest_first=self.newest_first), ROWS_AT_ONCE)
+        return csv_response(name, self.get_serializer(), chunks, lambda chunk: self.get_serializer(chunk, many=True).data)
+
+
+class ReadResource(RetrieveModelMixin, ListResource):
     """List and retrieve."""
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_filters.filterset import FilterSet
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -13,7 +14,7 @@ from rest_framework.status import HTTP_201_CREATED
 from rest_framework.viewsets import ViewSet
 
 from accounts.clock import advance_clock, local_time
-from accounts.fields import LongField, LongFilter
+from accounts.fields import DayFilter, LongField, LongFilter, TextFilter
 from accounts.method_calls import Call, method_call, never
 from accounts.models import Account, Contact, Plan, PlanInstance, RateSchedule, Service, ServiceLocation
 from accounts.resources import CreateReadResource
@@ -38,10 +39,28 @@ class OfAccount(FilterSet):
     acct_no = LongFilter(field_name="account")
 
 
+class AccountFilter(FilterSet):
+    client_acct_id = TextFilter("client_acct_id")
+    currency = TextFilter("currency", max_length=3)
+    next_bill_date_from = DayFilter("next_bill_date", "gte")
+    next_bill_date_to = DayFilter("next_bill_date", "lte")
+    search = TextFilter("pk", method="filter_search")
+
+    class Meta:
+        model = Account
+        fields = ("status", "is_test")
+
+    def filter_search(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """An id that begins so, or part of the name of a contact."""
+        named = Contact.objects.filter(account=OuterRef("pk"), name__icontains=value)
+        return rows.filter(Q(client_acct_id__istartswith=value) | Exists(named))
+
+
 class AccountViewSet(CreateReadResource):
     queryset = Account.objects.all()
     serializer_class = AccountSerializer
-    filterset_fields = ("client_acct_id", "status")
+    filterset_class = AccountFilter
+    ordering = {"acct_no": "pk", "client_acct_id": "client_acct_id", "next_bill_date": "next_bill_date"}
     not_found = ErrorCode.ACCOUNT_NOT_FOUND
 
 

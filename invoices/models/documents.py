@@ -51,7 +51,7 @@ class NumberSeries(models.Model):
 class Invoice(models.Model):
     """A document of an account. Its primary key is Aria's invoice_no; its fiscal document_number is given at approval."""
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="invoices")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="invoices", db_index=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="invoices")
     kind = models.CharField(max_length=20, choices=InvoiceKind)
     status = models.CharField(max_length=20, choices=InvoiceStatus)
@@ -169,6 +169,11 @@ class Invoice(models.Model):
         indexes = [
             # The approval queue: a client's pending invoices, oldest first.
             models.Index(fields=["client", "id"], condition=Q(status=InvoiceStatus.PENDING), name="pending_of_client"),
+            # Lists of a client's documents in these orders.
+            models.Index(fields=["client", "id"], name="documents_of_client"),
+            models.Index(fields=["client", "bill_date", "id"], name="bill_dates_of_client"),
+            models.Index(fields=["client", "due_date", "id"], name="due_dates_of_client"),
+            models.Index(fields=["client", "total_amount", "id"], name="totals_of_client"),
             models.Index(fields=["chain_root"], condition=Q(chain_root__isnull=False), name="documents_of_chain"),
         ]
 

@@ -5,18 +5,16 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
-from django_filters.filterset import FilterSet
 from rest_framework.decorators import action
-from rest_framework.mixins import ListModelMixin
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.status import HTTP_201_CREATED, HTTP_502_BAD_GATEWAY
 
 from accounts.clock import today
-from accounts.fields import DayFilter, LongFilter
 from accounts.models import Receipt
-from accounts.resources import ClientResource, CreateReadResource, ReadResource
+from accounts.resources import CreateReadResource, ListResource, ReadResource
 from billing_site.errors import ErrorCode
 from invoices.kinds import InvoiceStatus, StatementStatus
 from invoices.models import BillingRun, Invoice, RunOutcome, Statement, TaxRate
@@ -58,18 +56,9 @@ from invoices.services.rows import content_of, stored_contents
 from invoices.services.statements import resend_statement
 from invoices.services.voiding import void_invoice
 from invoices.viewsets.document_methods import GeneratingMethods, PendingMethods, ReadingMethods, VoidingMethods
+from invoices.viewsets.filters import InvoiceFilter
 
 Decide = Callable[[Sequence[int], Mapping[str, Any]], list[Outcome]]
-
-
-class InvoiceFilter(FilterSet):
-    acct_no = LongFilter(field_name="account")
-    bill_date_from = DayFilter(field_name="bill_date", lookup_expr="gte")
-    bill_date_to = DayFilter(field_name="bill_date", lookup_expr="lte")
-
-    class Meta:
-        model = Invoice
-        fields = ("status", "kind")
 
 
 class DocumentResource(ReadResource):
@@ -78,10 +67,30 @@ class DocumentResource(ReadResource):
     serializer_class = InvoiceSerializer
     filterset_class = InvoiceFilter
     not_found = ErrorCode.INVOICE_NOT_FOUND
+    ordering = {name: name for name in ("bill_date", "due_date", "total_amount")} | {"invoice_no": "pk"}
+    newest_first = True
+    expansions = ("lines", "available_actions")
 
-    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        page = self.paginate_queryset(with_rebills(with_due(self.filter_queryset(self.get_queryset()))))
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+    def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return with_rebills(with_due(rows))
+
+    def expanded(self, page: Sequence[Any], data: Any) -> Any:
+        """Lines with taxes, and what can be done, of all documents of a page at once."""
+        asked = self.asked_names("expand", self.expansions)
+        numbers = [invoice.pk for invoice in page]
+        if "lines" in asked:
+            contents = stored_contents(numbers)
+            data = [
+                {**row, **ContentSerializer(document_of(contents[number])).data}
+                for number, row in zip(numbers, data, strict=True)
+            ]
+        if "available_actions" in asked:
+            actions = available_actions(self.client, numbers, self.caller)
+            data = [
+                {**row, "available_actions": [action_row(one) for one in actions[number]]}
+                for number, row in zip(numbers, data, strict=True)
+            ]
+        return data
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         return self.shown(self.get_object().pk)
@@ -116,20 +125,35 @@ class DocumentResource(ReadResource):
         if invoice_no is None:
             return Response({"invoice_no": None})
         invoice = with_rebills(with_due(self.get_queryset())).get(pk=invoice_no)
-        document = document_of(stored_contents([invoice_no])[invoice_no])
+        parts = {**dict.fromkeys(InvoiceSerializer().fields, "row"), **dict.fromkeys(ContentSerializer().fields, "content")}
+        parts |= {name: name for name in ("collection", "statement", "available_actions")}
+        asked = self.asked_names("fields", parts) if self.request.method in SAFE_METHODS else set()
+        shown: dict[str, Any] = {}
+        for part in dict.fromkeys(parts[name] for name in parts if not asked or name in asked):
+            shown |= self._part(part, invoice)
+        shown = {name: value for name, value in shown.items() if not asked or name in asked}
+        return Response(shown, status=status)
+
+    def _part(self, part: str, invoice: Any) -> Mapping[str, Any]:
+        """One part of what a document shows: only what is asked for is read."""
+        if part == "row":
+            return dict(InvoiceSerializer(invoice).data)
+        if part == "content":
+            return self._content(invoice)
+        if part == "collection":
+            attempt = invoice.collection_attempts.order_by("-attempt_no").first()
+            return {part: AttemptSerializer(attempt).data if attempt else None}
+        if part == "statement":
+            statement = invoice.statements.order_by("-pk").first()
+            return {part: StatementSerializer(statement).data if statement else None}
+        actions = available_actions(self.client, [invoice.pk], self.caller)[invoice.pk]
+        return {part: [action_row(one) for one in actions]}
+
+    def _content(self, invoice: Any) -> Mapping[str, Any]:
+        document = document_of(stored_contents([invoice.pk])[invoice.pk])
         document["fingerprint"] = invoice.fingerprint or document["fingerprint"]
         mark_excluded(document, excluded_lines([invoice.rb_no])[invoice.rb_no] if invoice.rb_no else None)
-        attempt = invoice.collection_attempts.order_by("-attempt_no").first()
-        statement = invoice.statements.order_by("-pk").first()
-        actions = available_actions(self.client, [invoice_no], self.caller)[invoice_no]
-        shown = {
-            **InvoiceSerializer(invoice).data,
-            **ContentSerializer(document).data,
-            "collection": AttemptSerializer(attempt).data if attempt else None,
-            "statement": StatementSerializer(statement).data if statement else None,
-            "available_actions": [action_row(one) for one in actions],
-        }
-        return Response(shown, status=status)
+        return dict(ContentSerializer(document).data)
 
 
 DECIDED = {
@@ -281,12 +305,13 @@ class TaxRateViewSet(CreateReadResource):
 
 class BillingRunViewSet(ReadResource):
     queryset = BillingRun.objects.all()
+    newest_first = True
 
     def get_serializer_class(self) -> type[BillingRunSerializer]:
         return BillingRunDetailSerializer if self.detail else BillingRunSerializer
 
 
-class RunOutcomeViewSet(ListModelMixin, ClientResource):
+class RunOutcomeViewSet(ListResource):
     """What a run did for each account, page by page."""
 
     serializer_class = RunOutcomeSerializer

@@ -12,7 +12,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.status import HTTP_201_CREATED, HTTP_202_ACCEPTED
 
 from accounts.clock import today
-from accounts.fields import DayFilter, LongFilter
+from accounts.fields import AmountFilter, ChoicesFilter, DayFilter, LongFilter
 from accounts.models import Account, Receipt
 from accounts.resources import ClientResource, ReadResource
 from billing_site.errors import BillingError, ErrorCode
@@ -55,12 +55,16 @@ from invoices.viewsets.money_methods import CollectingMethods, PaymentMethods, R
 class TransactionFilter(FilterSet):
     acct_no = LongFilter(field_name="account")
     invoice_no = LongFilter(field_name="invoice")
-    date_from = DayFilter(field_name="entry_date", lookup_expr="gte")
-    date_to = DayFilter(field_name="entry_date", lookup_expr="lte")
+    kind = ChoicesFilter(EntryKind, field_name="kind")
+    reason_code = LongFilter("reason_code")
+    date_from = DayFilter("entry_date", "gte")
+    date_to = DayFilter("entry_date", "lte")
+    amount_min = AmountFilter("amount", "gte")
+    amount_max = AmountFilter("amount", "lte")
 
     class Meta:
         model = LedgerEntry
-        fields = ("kind",)
+        fields = ()
 
 
 class LedgerResource(ReadResource):
@@ -71,6 +75,8 @@ class LedgerResource(ReadResource):
     filterset_class = TransactionFilter
     client_path = "account__client"
     not_found = ErrorCode.TRANSACTION_NOT_FOUND
+    newest_first = True
+    ordering = {"transaction_id": "pk", "entry_date": "entry_date", "amount": "amount"}
     kinds: tuple[EntryKind, ...] = tuple(EntryKind)
 
     def get_queryset(self) -> QuerySet[Any]:
@@ -233,6 +239,7 @@ class AttemptFilter(FilterSet):
 
 
 class CollectionAttemptViewSet(CollectingMethods, ReadResource):
+    newest_first = True
     queryset = CollectionAttempt.objects.all()
     serializer_class = AttemptSerializer
     filterset_class = AttemptFilter

@@ -1,11 +1,7 @@
 """The resource of usage: loaded in batches, read, removed while no invoice holds it, and rated before it is billed."""
 
-from typing import Any
-
 from django import forms
-from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.utils.translation import gettext_lazy as _
 from django_filters.filterset import FilterSet
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -13,7 +9,7 @@ from rest_framework.response import Response
 from rest_framework.status import HTTP_204_NO_CONTENT
 
 from accounts.clock import local_time, today
-from accounts.fields import DayFilter, LongFilter, ValueFilter
+from accounts.fields import DayFilter, LongFilter, TrueFalseInput, ValueFilter
 from accounts.resources import ReadResource
 from invoices.models import Usage
 from invoices.serializers.usage import (
@@ -27,13 +23,6 @@ from invoices.serializers.usage import (
 from invoices.services.unbilled import rate_unbilled_usage
 from invoices.services.usage_loading import load_usage
 from invoices.services.usage_removal import remove_usage
-
-
-class TrueFalseInput(forms.Field):
-    def to_python(self, value: Any) -> bool | None:
-        if value not in (None, "", "true", "false"):
-            raise ValidationError(_("Neither true nor false."), code="not_true_or_false")
-        return value == "true" if value else None
 
 
 class BilledFilter(ValueFilter):

@@ -225,7 +225,7 @@ def test_an_invoice_takes_as_many_queries_whatever_its_lines(acme, api):
 
 def test_another_clients_invoice_does_not_exist(umbra, api):
     number = billed(an_account(umbra))
-    assert api.get(API).json()["count"] == 0
+    assert api.get(API).json()["results"] == []
     for response in (
         api.get(f"{API}{number}/"),
         *(api.post(f"{API}{number}/{verb}/", {}, format="json") for verb in ("approve", "discard", "regenerate")),
@@ -556,7 +556,7 @@ def test_the_outcomes_of_a_run_are_listed_and_found_by_result(api, run):
     address = f"/api/v1/billing-runs/{run.pk}/outcomes/"
     invoices = {invoice.account_id: invoice.pk for invoice in Invoice.objects.all()}
     everything = api.get(address).json()
-    assert everything["count"] == 4
+    assert len(everything["results"]) == 4
     assert [row["invoice_no"] for row in everything["results"] if row["result"] == "invoiced"] == list(invoices.values())[::-1]
     (refused,) = api.get(f"{address}?result=refused").json()["results"]
     assert (refused["error_code"], refused["error_msg"]) == (
@@ -569,7 +569,7 @@ def test_the_outcomes_of_a_run_are_listed_and_found_by_result(api, run):
 
 def test_a_run_of_another_client_does_not_exist(umbra, run):
     api = signed_in(umbra)
-    assert api.get("/api/v1/billing-runs/").json()["count"] == 0
+    assert api.get("/api/v1/billing-runs/").json()["results"] == []
     for address in ("", "outcomes/"):
         response = api.get(f"/api/v1/billing-runs/{run.pk}/{address}")
         assert (response.status_code, response.json()["error_code"]) == (404, 1002)

@@ -211,7 +211,7 @@ def test_a_credit_is_shown_with_what_is_used_and_what_remains(acme, account, pro
         ("50.00", "0.00", "50.00"),
         ("12.50", "12.50", "0.00"),
     ]
-    assert api.get(f"{API}/service-credits/?acct_no={an_account(acme).pk}").json()["count"] == 0
+    assert api.get(f"{API}/service-credits/?acct_no={an_account(acme).pk}").json()["results"] == []
 
 
 @pytest.mark.parametrize(("currency", "shown"), [("jpy", "50"), ("kwd", "50.000")])

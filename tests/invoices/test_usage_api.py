@@ -520,7 +520,7 @@ def test_a_list_of_many_takes_as_many_queries_as_a_list_of_two(api, account):
 def test_usage_of_another_client_is_neither_listed_nor_read_nor_removed(api, umbra, account):
     (result,) = load(api, a_record())
     theirs = signed_in(umbra)
-    assert theirs.get(f"{API}/usage/").json()["count"] == 0
+    assert theirs.get(f"{API}/usage/").json()["results"] == []
     for method in (theirs.get, theirs.delete):
         response = method(f"{API}/usage/{result['id']}/")
         assert (response.status_code, response.json()["error_code"]) == (404, 1002)

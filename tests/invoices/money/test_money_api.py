@@ -137,7 +137,7 @@ def test_credits_write_offs_and_disputes(acme, api, process):
     post(api, f"disputes/{dispute['transaction_id']}/void", {"reason_code": 8}, 200)
     assert due(invoice) == D("24.50")
     assert get(api, "disputes")["results"][0]["voided_by"] is not None
-    assert get(api, "write-offs", invoice_no=invoice.pk)["count"] == 1
+    assert len(get(api, "write-offs", invoice_no=invoice.pk)["results"]) == 1
 
 
 def test_a_credit_memo_is_previewed_issued_and_voided(acme, api, process):
@@ -293,7 +293,7 @@ def test_reasons_are_listed_and_a_client_adds_its_own(acme, api):
     common = get(api, "reason-codes", type="refund")["results"]
     assert [(row["code"], row["name"], row["is_own"]) for row in common][0] == (1, "Duplicate payment", False)
     own = post(api, "reason-codes", {"type": "refund", "code": 77, "name": "Chairman's wish"}, 201)
-    assert own["is_own"] and get(api, "reason-codes", type="refund")["count"] == len(common) + 1
+    assert own["is_own"] and len(get(api, "reason-codes", type="refund")["results"]) == len(common) + 1
     assert post(api, "reason-codes", {"type": "refund", "code": 77, "name": "Again"}, 400)["error_code"] == 1016
     for code in ("0", "10000"):
         assert post(api, "reason-codes", {"type": "refund", "code": code, "name": "x"}, 400)["error_code"] in (1012, 1016)

@@ -1,0 +1,161 @@
+"""Lists page by page, by where the last row stands and not by how many rows are before it: the last page of a million costs
+what the first one does, and rows that are added meanwhile move nothing.
+
+A page is asked for by `limit` (1 to 500) and by the `cursor` of `next` or `previous`, which is opaque; the order by `ordering`:
+a name that the list says, with `-` before it for the greatest first. Rows of the same value are ordered by their numbers; no
+value counts as the greatest.
+"""
+
+import base64
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from django.core.exceptions import ValidationError
+from django.db.models import F, Model, Q, QuerySet
+from rest_framework.exceptions import ValidationError as WrongValue
+from rest_framework.pagination import BasePagination
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.utils.urls import replace_query_param
+
+from accounts.fields import LongField
+from billing_site.errors import BillingError, ErrorCode
+
+PAGE_SIZE, LARGEST_PAGE = 50, 500
+
+
+class Order(NamedTuple):
+    """The column that rows are ordered by before their numbers."""
+
+    column: str = "pk"
+    descending: bool = False
+
+    @property
+    def reversed(self) -> "Order":
+        return Order(self.column, not self.descending)
+
+
+class Position(NamedTuple):
+    """A row that a page begins after: the value of the order's column, and the row's number."""
+
+    value: Any
+    pk: int
+
+
+def ordered(rows: QuerySet[Any], order: Order) -> QuerySet[Any]:
+    """The rows in this order; those without a value come after the greatest one. An index on the column serves both ways."""
+    if order.column == "pk":
+        return rows.order_by("-pk" if order.descending else "pk")
+    column = F(order.column)
+    nullable = rows.model._meta.get_field(order.column).null
+    if order.descending:
+        return rows.order_by(column.desc(nulls_first=True) if nullable else column.desc(), "-pk")
+    return rows.order_by(column.asc(nulls_last=True) if nullable else column.asc(), "pk")
+
+
+def after(order: Order, position: Position) -> Q:
+    """The rows that come after a position."""
+    compared = "lt" if order.descending else "gt"
+    same = Q(**{f"pk__{compared}": position.pk})
+    if order.column == "pk":
+        return same
+    empty = Q(**{f"{order.column}__isnull": True})
+    if position.value is None:
+        return empty & same | ~empty if order.descending else empty & same
+    # The first condition is implied by the others: it is what an index on the column is used by.
+    beyond = Q(**{f"{order.column}__{compared}": position.value})
+    reached = Q(**{f"{order.column}__{compared}e": position.value}) & (beyond | same)
+    return reached if order.descending else reached | empty
+
+
+def in_chunks(rows: QuerySet[Any], order: Order, size: int) -> Iterator[list[Any]]:
+    """All rows in their order, so many at once, in as many queries."""
+    chunk = list(ordered(rows, order)[:size])
+    while chunk:
+        yield chunk
+        position = Position(getattr(chunk[-1], order.column), chunk[-1].pk)
+        chunk = list(ordered(rows.filter(after(order, position)), order)[:size])
+
+
+class KeysetPagination(BasePagination):
+    """`{"next", "previous", "results"}`."""
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
+        self.url = request.build_absolute_uri()
+        self.size = _size(request)
+        self.order = asked_order(request, getattr(view, "ordering", {}), newest_first=getattr(view, "newest_first", False))
+        backwards, position = _read_cursor(request, queryset.model, self.order)
+        order = self.order.reversed if backwards else self.order
+        rows = queryset.filter(after(order, position)) if position else queryset
+        found = list(ordered(rows, order)[: self.size + 1])
+        more, page = len(found) > self.size, found[: self.size]
+        if backwards:
+            page.reverse()
+        self.next = self._link(page, last=True) if more or backwards else None
+        self.previous = self._link(page, last=False) if (more if backwards else position) else None
+        return page
+
+    def _link(self, page: Sequence[Any], *, last: bool) -> str | None:
+        if not page:
+            return None
+        row = page[-1 if last else 0]
+        value = getattr(row, self.order.column)
+        cursor = json.dumps([not last, None if value is None else str(value), row.pk])
+        text = base64.urlsafe_b64encode(cursor.encode()).decode().rstrip("=")
+        return str(replace_query_param(self.url, "cursor", text))
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response({"next": self.next, "previous": self.previous, "results": data})
+
+    def get_paginated_response_schema(self, schema: Mapping[str, Any]) -> dict[str, Any]:
+        link = {"type": "string", "format": "uri", "nullable": True}
+        properties = {"next": link, "previous": link, "results": schema}
+        return {"type": "object", "required": list(properties), "properties": properties}
+
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        asked = {
+            "limit": {"type": "integer", "minimum": 1, "maximum": LARGEST_PAGE, "default": PAGE_SIZE},
+            "cursor": {"type": "string"},
+        }
+        if orders := getattr(view, "ordering", {}):
+            asked["ordering"] = {"type": "string", "enum": [sign + name for name in orders for sign in ("", "-")]}
+        return [{"name": name, "required": False, "in": "query", "schema": schema} for name, schema in asked.items()]
+
+
+def asked_order(request: Request, orders: Mapping[str, str], *, newest_first: bool) -> Order:
+    """The order that is asked for among those of the list; else by number."""
+    asked = request.query_params.get("ordering")
+    if not asked:
+        return Order("pk", newest_first)
+    name = asked.removeprefix("-")
+    if name not in orders:
+        raise _refused("ordering", f"one of {', '.join(orders) or 'none'}, with - before it for the greatest first")
+    return Order(orders[name], asked.startswith("-"))
+
+
+def _size(request: Request) -> int:
+    asked = request.query_params.get("limit")
+    if asked is None:
+        return PAGE_SIZE
+    try:
+        return max(1, min(LongField().to_internal_value(asked), LARGEST_PAGE))
+    except WrongValue as error:
+        raise _refused("limit", f"1 to {LARGEST_PAGE}") from error
+
+
+def _read_cursor(request: Request, model: type[Model], order: Order) -> tuple[bool, Position | None]:
+    text = request.query_params.get("cursor")
+    if text is None:
+        return False, None
+    try:
+        backwards, value, pk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        field = model._meta.pk if order.column == "pk" else model._meta.get_field(order.column)
+        value = None if value is None else field.to_python(value)  # type: ignore[union-attr]
+        return backwards is True, Position(value, LongField().to_internal_value(pk))
+    except (ValueError, TypeError, RecursionError, ValidationError, WrongValue) as error:
+        raise _refused("cursor", "not one of this list") from error
+
+
+def _refused(name: str, why: str) -> BillingError:
+    return BillingError(ErrorCode.INVALID_INPUT, f"{name}: {why}", field=name)

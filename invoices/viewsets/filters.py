@@ -1,0 +1,77 @@
+"""What lists of documents can be asked for: each filter is a parameter of the query."""
+
+from typing import Any
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django_filters.filterset import FilterSet
+
+from accounts.clock import today
+from accounts.fields import AmountFilter, ChoicesFilter, DayFilter, LongFilter, TextFilter, TrueFalseFilter
+from accounts.models import Contact
+from invoices.kinds import InvoiceKind, InvoiceStatus
+from invoices.models import Invoice, InvoiceLine, RunOutcome
+from invoices.services.ledger.open_items import with_due
+
+
+class InvoiceFilter(FilterSet):
+    acct_no = LongFilter("account")
+    client_acct_id = TextFilter("account__client_acct_id")
+    status = ChoicesFilter(InvoiceStatus)
+    kind = ChoicesFilter(InvoiceKind)
+    currency = TextFilter("currency", max_length=3)
+    document_number = TextFilter("document_number")
+    bill_date_from = DayFilter("bill_date", "gte")
+    bill_date_to = DayFilter("bill_date", "lte")
+    invoice_date_from = DayFilter("invoice_date", "gte")
+    invoice_date_to = DayFilter("invoice_date", "lte")
+    due_date_from = DayFilter("due_date", "gte")
+    due_date_to = DayFilter("due_date", "lte")
+    total_amount_min = AmountFilter("total_amount", "gte")
+    total_amount_max = AmountFilter("total_amount", "lte")
+    reason_code = LongFilter("reason_code")
+    corrects = LongFilter("corrects")
+    generated_by = TextFilter("generated_by")
+    open = TrueFalseFilter("pk", method="filter_open")
+    overdue = TrueFalseFilter("pk", method="filter_overdue")
+    rebilled = TrueFalseFilter("pk", method="filter_rebilled")
+    po_num = TextFilter("pk", method="filter_po_num", max_length=1000)
+    run = LongFilter("pk", method="filter_run")
+    search = TextFilter("pk", method="filter_search")
+
+    class Meta:
+        model = Invoice
+        fields = ()
+
+    def filter_open(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
+        """Issued, and something is due on it: or nothing is."""
+        if value is None:
+            return rows
+        issued = Q(status=InvoiceStatus.APPROVED) & ~Q(kind=InvoiceKind.CREDIT_MEMO) & Q(total_amount__gt=F("amount_paid"))
+        return with_due(rows).filter(issued if value else ~issued)
+
+    def filter_overdue(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
+        """Something is due on it since before the client's day: or not."""
+        if value is None:
+            return rows
+        late = self.filter_open(rows, name, True).filter(due_date__lt=today(self.request.auth.client))
+        return late if value else rows.exclude(pk__in=late.values("pk"))
+
+    def filter_rebilled(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
+        if value is None:
+            return rows
+        rebills = Invoice.objects.filter(corrects=OuterRef("pk"), kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
+        return rows.filter(Exists(rebills) if value else ~Exists(rebills))
+
+    def filter_po_num(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return rows.filter(Exists(InvoiceLine.objects.filter(invoice=OuterRef("pk"), po_num=value)))
+
+    def filter_run(self, rows: QuerySet[Any], name: str, value: int | None) -> QuerySet[Any]:
+        """What a billing run has generated."""
+        return rows.filter(Exists(RunOutcome.objects.filter(invoice=OuterRef("pk"), run=value))) if value is not None else rows
+
+    def filter_search(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """A document number or an account's id that begins so, a PO number, or part of the name of one of its contacts."""
+        named = Contact.objects.filter(account=OuterRef("account"), name__icontains=value)
+        ordered = InvoiceLine.objects.filter(invoice=OuterRef("pk"), po_num=value)
+        begins = Q(document_number__istartswith=value) | Q(account__client_acct_id__istartswith=value)
+        return rows.filter(begins | Exists(named) | Exists(ordered))
