@@ -1,27 +1,53 @@
-"""Who is calling: a client's key, given as client_no and auth_key. Resources take the pair by HTTP Basic (RFC 7617)."""
+"""Who is calling: a client's key, given as client_no and auth_key, or a member of staff who is signed in. Resources take the
+pair by HTTP Basic (RFC 7617)."""
 
 import base64
 import binascii
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication, get_authorization_header
 from rest_framework.exceptions import AuthenticationFailed
-from rest_framework.permissions import BasePermission
+from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
-from accounts.keys import find_key
-from accounts.models import ApiKey
+from accounts.call_log import call_of
+from accounts.keys import find_key, may_call_from, note_use
+from accounts.models import ApiKey, Client
+from accounts.staff import clients_of
+from billing_site.errors import BillingError, ErrorCode
 
 LARGEST_NUMBER = 2**63 - 1
 
 
-def authenticated_key(client_no: int, auth_key: str) -> ApiKey | None:
-    """The live key of this pair. What cannot be a number or a key of ours never reaches the database."""
+class StaffAccess(NamedTuple):
+    """A member of staff, and the client that the call is for."""
+
+    user: Any
+    client: Client
+
+
+def authenticated_key(client_no: int, auth_key: str, request: HttpRequest) -> ApiKey | None:
+    """The live key of this pair. What cannot be a number or a key of ours never reaches the database. A key that is limited to
+    addresses is refused from others (1003)."""
     if not 0 < client_no <= LARGEST_NUMBER or not re.fullmatch(r"[A-Za-z0-9_-]{32}", auth_key):
         return None
-    return find_key(client_no, auth_key)
+    key = find_key(client_no, auth_key)
+    if key is None:
+        return None
+    record = call_of(request)
+    record.client_no, record.key_no = key.client_id, key.pk
+    if not may_call_from(key, record.address):
+        raise BillingError(ErrorCode.HOST_NOT_PERMITTED)
+    note_use(key)
+    return key
+
+
+def check_may_write(key: ApiKey) -> None:
+    if key.read_only:
+        raise BillingError(ErrorCode.PERMISSION, "the key may only read")
 
 
 class BasicKeyAuthentication(BaseAuthentication):
@@ -32,13 +58,46 @@ class BasicKeyAuthentication(BaseAuthentication):
         if scheme.lower() != b"basic":
             return None
         client_no, auth_key = _pair(credentials)
-        key = authenticated_key(int(client_no), auth_key) if re.fullmatch(r"[0-9]{1,22}", client_no) else None
+        key = None
+        if re.fullmatch(r"[0-9]{1,22}", client_no):
+            key = authenticated_key(int(client_no), auth_key, request._request)
         if key is None:
             raise AuthenticationFailed(_("Wrong client_no or auth_key."))
         return None, key
 
     def authenticate_header(self, request: Request) -> str:
         return 'Basic realm="client_no and auth_key", charset="UTF-8"'
+
+
+class StaffSessionAuthentication(SessionAuthentication):
+    """Staff who are signed in to the site. The client is theirs, or, where they work for several, the one that `client_no` in
+    the query or the header X-Client-No names. `request.auth` is a `StaffAccess`."""
+
+    def authenticate(self, request: Request) -> tuple[Any, StaffAccess] | None:
+        signed_in = super().authenticate(request)
+        if signed_in is None:
+            return None
+        user = signed_in[0]
+        record = call_of(request)
+        record.staff_no = user.pk
+        client = _client_of(user, request.query_params.get("client_no") or request.headers.get("X-Client-No", ""))
+        record.client_no = client.pk
+        return user, StaffAccess(user, client)
+
+
+def _client_of(user: Any, asked: str) -> Client:
+    theirs = clients_of(user)
+    if asked:
+        known = re.fullmatch(r"[0-9]{1,18}", asked) and theirs.filter(pk=int(asked)).first()
+        if not known:
+            raise BillingError(ErrorCode.PERMISSION, f"client_no {asked[:22]}", field="client_no")
+        return known
+    few = list(theirs[:2])
+    if not few:
+        raise BillingError(ErrorCode.PERMISSION, "no client names you")
+    if len(few) > 1:
+        raise BillingError(ErrorCode.MISSING_PARAMETER, field="client_no")
+    return few[0]
 
 
 def _pair(credentials: bytes) -> tuple[str, str]:
@@ -49,8 +108,17 @@ def _pair(credentials: bytes) -> tuple[str, str]:
     return client_no, auth_key
 
 
-class HasClient(BasePermission):
-    """The call comes from a client's key, so that every query can begin at its client."""
+class MayCall(BasePermission):
+    """The call comes from a client's key or for a client of staff, so that every query can begin at its client. A key that may
+    only read calls nothing that writes; staff need the permission that the resource names."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        return isinstance(request.auth, ApiKey)
+        access = request.auth
+        if isinstance(access, ApiKey):
+            if request.method not in SAFE_METHODS and getattr(view, "action", "") not in getattr(view, "reading_actions", ()):
+                check_may_write(access)
+            return True
+        if isinstance(access, StaffAccess):
+            needed = getattr(view, "staff_permission", None)
+            return needed is None or bool(access.user.has_perm(needed))
+        return False

@@ -1,10 +1,18 @@
-"""Making API keys and finding them again. A key is 32 characters, as Aria's auth_key."""
+"""Making API keys, finding them again, and ending them. A key is 32 characters, as Aria's auth_key."""
 
 import hashlib
 import hmac
 import secrets
+from datetime import timedelta
+from ipaddress import ip_address
+from typing import Any
+
+from django.utils import timezone
 
 from accounts.models import ApiKey, Client
+from accounts.validators import networks
+
+USE_NOTED_EACH = timedelta(minutes=1)
 
 PREFIX_LENGTH = 8
 
@@ -14,9 +22,9 @@ def _hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def create_key(client: Client, *, name: str, **rights: bool) -> tuple[ApiKey, str]:
-    """A new key with its rights (may_approve, may_collect, may_rebill, may_correct): its row, and the auth_key that can be
-    shown only now."""
+def create_key(client: Client, *, name: str, **rights: Any) -> tuple[ApiKey, str]:
+    """A new key with its rights (may_approve, may_collect, may_rebill, may_correct) and limits (read_only,
+    allowed_addresses): its row, and the auth_key that can be shown only now."""
     auth_key = secrets.token_urlsafe(24)
     row = ApiKey.objects.create(
         client=client,
@@ -26,6 +34,35 @@ def create_key(client: Client, *, name: str, **rights: bool) -> tuple[ApiKey, st
         **rights,
     )
     return row, auth_key
+
+
+def rotate_key(key: ApiKey) -> tuple[ApiKey, str]:
+    """A new key with the rights and limits of another. Both live until that one is revoked."""
+    kept = ("may_approve", "may_collect", "may_rebill", "may_correct", "read_only", "allowed_addresses")
+    return create_key(key.client, name=key.name, **{name: getattr(key, name) for name in kept})
+
+
+def revoke_key(key: ApiKey) -> None:
+    """From now on the key is none any more. When that was is kept."""
+    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+
+
+def note_use(key: ApiKey) -> None:
+    """Keeps when a key was used last, to the minute: most calls write nothing."""
+    now = timezone.now()
+    if key.last_used_at is None or now - key.last_used_at >= USE_NOTED_EACH:
+        ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+
+
+def may_call_from(key: ApiKey, address: str) -> bool:
+    """Whether a key may be used from an address."""
+    allowed = networks(key.allowed_addresses)
+    if not allowed:
+        return True
+    try:
+        return any(ip_address(address) in network for network in allowed)
+    except ValueError:
+        return False
 
 
 def find_key(client_no: int, auth_key: str) -> ApiKey | None:

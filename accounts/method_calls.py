@@ -19,7 +19,8 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from accounts.authentication import authenticated_key
+from accounts.authentication import authenticated_key, check_may_write
+from accounts.call_log import call_of
 from accounts.callers import Caller
 from accounts.fields import LongField
 from accounts.input_errors import refusal_of, wrong_inputs
@@ -121,11 +122,14 @@ def method_call(
             content_negotiation_class=JsonWhateverIsAccepted,
         )
         @wraps(work)
-        def answer(view: Any, request: Request) -> HttpResponse:
-            return rendered(_answer(view, method, request._request), output_format(request._request))
+        def answered(view: Any, request: Request) -> HttpResponse:
+            answer = _answer(view, method, request._request)
+            record = call_of(request)
+            record.method, record.error_code, record.message = method.name, answer["error_code"], answer["error_msg"]
+            return rendered(answer, output_format(request._request))
 
-        answer.method_call = method  # type: ignore[attr-defined]
-        return answer
+        answered.method_call = method  # type: ignore[attr-defined]
+        return answered
 
     return decorate
 
@@ -165,7 +169,7 @@ def envelope(error: BillingError, outputs: Sequence[str] = ()) -> dict[str, Any]
 
 def _answer(view: Any, method: Method, request: HttpRequest) -> Answer:
     try:
-        call = _read_call(method, given_parameters(request))
+        call = _read_call(method, request)
         text = once(
             call.client,
             call.caller.receipt,
@@ -188,10 +192,10 @@ def _answered(method: Method, output: Answer) -> str:
     return as_json({**envelope(BillingError(ErrorCode.OK), method.outputs), **output})
 
 
-def _read_call(method: Method, pairs: Parameters) -> Call:
-    given = nested(pairs, arrays_of(method.arguments(), CallerFields()))
+def _read_call(method: Method, request: HttpRequest) -> Call:
+    given = nested(given_parameters(request), arrays_of(method.arguments(), CallerFields()))
     given = {name: value for name, value in given.items() if value not in (None, "")}
-    key = _key(given)
+    key = _key(given, request)
     sender = CallerFields(data=given)
     declared = sender.validated_data if sender.is_valid() else {}
     asked = method.arguments(data=given)
@@ -199,8 +203,14 @@ def _read_call(method: Method, pairs: Parameters) -> Call:
         error = refusal_of(wrong_inputs(serializers.ValidationError({**asked.errors, **sender.errors})))
         record_acts(key.client, Caller(api_key=key, declared=declared), [refusal(method.refused_act, error)])
         raise error
-    caller = Caller(api_key=key, declared=declared, receipt=_claim(method, asked.validated_data))
-    return Call(key.client, caller, asked.validated_data)
+    arguments = asked.validated_data
+    if method.writes(arguments):
+        check_may_write(key)
+    record = call_of(request)
+    record.account_no = arguments.get("acct_no") or arguments.get("account_no")
+    record.receipt_id, record.caller = arguments.get("client_receipt_id") or "", declared.get("alt_caller_id") or ""
+    caller = Caller(api_key=key, declared=declared, receipt=_claim(method, arguments), request_id=record.request_id)
+    return Call(key.client, caller, arguments)
 
 
 def _claim(method: Method, arguments: Arguments) -> Claim | None:
@@ -220,13 +230,13 @@ def arrays_of(*asked: serializers.Serializer) -> dict[str, list[str]]:
     }
 
 
-def _key(given: Mapping[str, Any]) -> ApiKey:
+def _key(given: Mapping[str, Any], request: HttpRequest) -> ApiKey:
     if "client_no" not in given or "auth_key" not in given:
         raise BillingError(ErrorCode.AUTHENTICATION)
     credentials = Credentials(data=given)
     if not credentials.is_valid():
         raise refusal_of(wrong_inputs(serializers.ValidationError(credentials.errors)))
-    key = authenticated_key(**credentials.validated_data)
+    key = authenticated_key(**credentials.validated_data, request=request)
     if key is None:
         raise BillingError(ErrorCode.AUTHENTICATION)
     return key

@@ -20,8 +20,11 @@ from rest_framework.serializers import BaseSerializer, Serializer
 from rest_framework.status import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from rest_framework.viewsets import GenericViewSet
 
+from accounts.authentication import StaffAccess
+from accounts.call_log import call_of
 from accounts.callers import Caller
 from accounts.csv_lists import ROWS_AT_ONCE, CsvRenderer, csv_response
+from accounts.fields import LARGEST_LONG
 from accounts.models import ApiKey, Client, Receipt
 from accounts.pages import asked_order, in_chunks
 from accounts.receipts import Claim, claim_for, once, use
@@ -37,7 +40,13 @@ class ClientResource(GenericViewSet):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """A call with an Idempotency-Key does its work once, and gives its first answer whenever it comes again."""
         super().initial(request, *args, **kwargs)
+        if request.auth is None:
+            return  # a method call: it looks at its credentials by itself
         self.receipt = _claim(request)
+        record = call_of(request)
+        record.receipt_id = self.receipt.receipt_id if self.receipt else ""
+        if request.method not in SAFE_METHODS and isinstance(request.data, Mapping):
+            record.account_no = _whole(request.data.get("acct_no"))
         if self.receipt is not None:
             verb = (request.method or "").lower()
             setattr(self, verb, partial(self._once, getattr(self, verb)))
@@ -68,17 +77,28 @@ class ClientResource(GenericViewSet):
         """The status of an answer that shows what a call has made or changed."""
         return HTTP_201_CREATED if self.action == "create" else HTTP_200_OK
 
+    reading_actions: Sequence[str] = ("preview",)
+    """Actions that write nothing, though they are asked for by POST."""
+
     @property
-    def key(self) -> ApiKey:
-        return cast(ApiKey, self.request.auth)
+    def staff_permission(self) -> str:
+        """What staff need: to see such rows. What may be done to them, the services say."""
+        return self.permission_of("view")
+
+    def permission_of(self, right: str) -> str:
+        rows: Any = type(self).queryset
+        return f"{rows.model._meta.app_label}.{right}_{rows.model._meta.model_name}"
 
     @property
     def client(self) -> Client:
-        return self.key.client
+        return cast(ApiKey | StaffAccess, self.request.auth).client
 
     @property
     def caller(self) -> Caller:
-        return Caller(api_key=self.key, receipt=self.receipt)
+        access, request_id = self.request.auth, call_of(self.request).request_id
+        if isinstance(access, StaffAccess):
+            return Caller(staff=access.user, receipt=self.receipt, request_id=request_id)
+        return Caller(api_key=cast(ApiKey, access), receipt=self.receipt, request_id=request_id)
 
     def asked(self, arguments: type[Serializer]) -> dict[str, Any]:
         """The body, read as the arguments of an act."""
@@ -96,7 +116,7 @@ class ClientResource(GenericViewSet):
             raise BillingError(self.not_found) from error
 
 
-LIST_PARAMETERS = {"cursor", "limit", "ordering", "fields", "expand"}
+LIST_PARAMETERS = {"cursor", "limit", "ordering", "fields", "expand", "client_no"}
 """What any list may be asked, beside its filters."""
 
 
@@ -178,6 +198,10 @@ class ReadResource(RetrieveModelMixin, ListResource):
 class CreateReadResource(CreateModelMixin, ReadResource):
     """Create, list and retrieve. What documents may stand on is not changed or deleted here."""
 
+    @property
+    def staff_permission(self) -> str:
+        return self.permission_of({"create": "add", "destroy": "delete"}.get(self.action, "view"))
+
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:
         with transaction.atomic():
             row = serializer.save()
@@ -197,6 +221,10 @@ def _claim(request: Request) -> Claim | None:
         refused_as=ErrorCode.KEY_OF_ANOTHER_REQUEST,
         field="Idempotency-Key",
     )
+
+
+def _whole(number: Any) -> int | None:
+    return number if type(number) is int and abs(number) <= LARGEST_LONG else None
 
 
 def _written(response: Response) -> str:

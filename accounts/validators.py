@@ -1,5 +1,6 @@
 """What a single value must look like. Knows no model."""
 
+import ipaddress
 import re
 import zoneinfo
 from datetime import date
@@ -64,3 +65,15 @@ def _luhn_sum(digits: list[int]) -> int:
 def validate_alphanumeric(text: str) -> None:
     if not (text.isascii() and text.isalnum()):
         raise ValidationError(_("Letters and digits only."), code="not_alphanumeric")
+
+
+def networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    """Addresses and networks between commas."""
+    return [ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip()]
+
+
+def validate_networks(text: str) -> None:
+    try:
+        networks(text)
+    except ValueError as error:
+        raise ValidationError(_("%(why)s"), params={"why": error}, code="not_a_network") from error

@@ -20,6 +20,7 @@ from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 from rest_framework.viewsets import ViewSetMixin
 
+from accounts.call_log import call_of
 from accounts.input_errors import messages_by_field, refusal_of, wrong_inputs
 from accounts.viewsets import (
     AccountViewSet,
@@ -134,6 +135,13 @@ METHODS: dict[str, type[ViewSetMixin]] = {
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
     """Every error of the resource API has one body: a row of the error table, and what is wrong with which field."""
+    answer = _answer_to(error)
+    record = call_of(context["request"])
+    record.error_code, record.message = answer.data["error_code"], answer.data["error_msg"]
+    return answer
+
+
+def _answer_to(error: Exception) -> Response:
     if isinstance(error, (ValidationError, ModelError)):
         wrong = wrong_inputs(error)
         return _answer(refusal_of(wrong), messages_by_field(wrong))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 
+from accounts.call_log import call_of
 from accounts.method_calls import envelope, given_parameters, rendered
 from billing_site.api import METHODS
 from billing_site.errors import BillingError, ErrorCode
@@ -33,6 +34,8 @@ def dispatch(request: HttpRequest) -> HttpResponse:
             raise BillingError(ErrorCode.API_NOT_FOUND, f"rest_call {name}"[:100], field="rest_call")
         return VIEWS[name](request)
     except BillingError as error:
+        record = call_of(request)
+        record.error_code, record.message = error.code.number, error.message
         return rendered(envelope(error), getattr(request, "output_format", "json"))
 
 

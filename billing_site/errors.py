@@ -16,6 +16,7 @@ class ErrorCode(Enum):
     OK = (0, "OK", 200)
     UNEXPECTED = (1001, "unexpected error", 500)
     NO_DATA = (1002, "no data found", 404)
+    HOST_NOT_PERMITTED = (1003, "host not permitted", 403)
     AUTHENTICATION = (1004, "authentication error", 401)
     NO_LINE_ITEMS = (1008, "no line items provided", 400)
     ACCOUNT_NOT_FOUND = (1009, "account does not exist", 404)

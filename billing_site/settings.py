@@ -60,6 +60,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "accounts.call_log.CallLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -117,6 +118,11 @@ USE_I18N = True
 USE_TZ = True
 
 STATIC_URL = "static/"
+
+# How many proxies before this server can be trusted to say, in X-Forwarded-For, who called them.
+TRUSTED_PROXY_COUNT = int(os.environ.get("TRUSTED_PROXY_COUNT", "0"))
+# How long `manage.py prune_calls` keeps the log of API calls.
+CALL_LOG_DAYS = int(os.environ.get("CALL_LOG_DAYS", "90"))
 
 # Tax engines by the name that Client.tax_engine stores.
 TAX_ENGINES = {
@@ -228,6 +234,7 @@ UNFOLD = {
                 "title": _("Trail"),
                 "items": [
                     sidebar_link(_("Events"), "history", "accounts.event"),
+                    sidebar_link(_("API calls"), "swap_horiz", "accounts.apicall"),
                     sidebar_link(_("Receipts"), "task_alt", "accounts.receipt"),
                     sidebar_link(_("Gateway events"), "webhook", "invoices.gatewayevent"),
                 ],
@@ -244,8 +251,11 @@ UNFOLD = {
 }
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.BasicKeyAuthentication"],
-    "DEFAULT_PERMISSION_CLASSES": ["accounts.authentication.HasClient"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.BasicKeyAuthentication",
+        "accounts.authentication.StaffSessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.authentication.MayCall"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["accounts.limits.JSONObjectParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
@@ -275,7 +285,15 @@ SPECTACULAR_SETTINGS = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "stream": sys.stderr, "formatter": "plain"}},
+    "filters": {"request_id": {"()": "billing_site.request_ids.RequestIdFilter"}},
+    "formatters": {"plain": {"format": "{asctime} {levelname} {request_id} {name}: {message}", "style": "{"}},
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "stream": sys.stderr,
+            "formatter": "plain",
+            "filters": ["request_id"],
+        }
+    },
     "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "WARNING")},
 }

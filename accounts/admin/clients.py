@@ -8,13 +8,12 @@ from django.contrib import admin, messages
 from django.contrib.admin.options import InlineModelAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.admin.rows import MasterDataAdmin, MasterDataForm
-from accounts.keys import create_key
+from accounts.keys import create_key, revoke_key, rotate_key
 from accounts.models import ApiKey, Client, CollectionThreshold
 from accounts.services import create_client
 
@@ -93,20 +92,20 @@ class ClientAdmin(MasterDataAdmin):
 class ApiKeyAdmin(MasterDataAdmin):
     """A key is made and revoked, never deleted: documents and events name it as who made them."""
 
-    fields = ["client", "name", *RIGHTS]
+    fields = ["client", "name", *RIGHTS, "read_only", "allowed_addresses"]
     fixed_fields = ["client"]
-    list_display = ["name", "prefix", "client", *RIGHTS, "created_at", "revoked_at"]
+    list_display = ["name", "prefix", "client", *RIGHTS, "read_only", "last_used_at", "revoked_at"]
     list_filter = [*RIGHTS, ("revoked_at", admin.EmptyFieldListFilter), "client"]
     list_select_related = ["client"]
     search_fields = ["name", "prefix"]
     autocomplete_fields = ["client"]
-    actions = ["revoke"]
+    actions = ["rotate", "revoke"]
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[Any]:
-        return [*self.fields, "prefix", "created_at", "revoked_at"] if obj else [*self.fields]
+        return [*self.fields, "prefix", "created_at", "last_used_at", "revoked_at"] if obj else [*self.fields]
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
-        return ["prefix", "created_at", "revoked_at"]
+        return ["prefix", "created_at", "last_used_at", "revoked_at"]
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         return False
@@ -119,10 +118,17 @@ class ApiKeyAdmin(MasterDataAdmin):
         obj.pk, obj.prefix = key.pk, key.prefix
         show_once(request, key, auth_key)
 
+    @admin.action(description=_("Rotate selected keys: a new one of the same rights beside each"), permissions=["add"])
+    def rotate(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
+        for key in queryset.filter(revoked_at=None):
+            new, auth_key = rotate_key(key)
+            self.log_addition(request, new, "rotated")
+            show_once(request, new, auth_key)
+
     @admin.action(description=_("Revoke selected keys"), permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         live = list(queryset.filter(revoked_at=None))
-        ApiKey.objects.filter(pk__in=[key.pk for key in live]).update(revoked_at=timezone.now())
         for key in live:
+            revoke_key(key)
             self.log_change(request, key, "revoked")
         messages.success(request, _("Keys revoked: %(count)d") % {"count": len(live)})

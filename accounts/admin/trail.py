@@ -1,10 +1,10 @@
-"""What was asked and done: events and receipts, to read."""
+"""What was asked and done: events, receipts and calls of the API, to read."""
 
 from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.rows import ReadOnlyAdmin
-from accounts.models import Event, Receipt
+from accounts.models import ApiCall, Event, Receipt
 
 
 @admin.register(Event)
@@ -30,3 +30,24 @@ class ReceiptAdmin(ReadOnlyAdmin):
     list_filter = ["client", "method", "succeeded", "created_at"]
     list_select_related = ["client"]
     search_fields = ["receipt_id", "invoice_no__exact"]
+
+
+@admin.register(ApiCall)
+class ApiCallAdmin(ReadOnlyAdmin):
+    list_display = ["at", "method", "account_no", "error_code", "http_status", "milliseconds", "who", "address", "request_id"]
+    list_filter = ["client", "at", "http_status"]
+    list_select_related = ["api_key", "staff"]
+    search_fields = [
+        "method__startswith",
+        "account_no__exact",
+        "receipt_id__exact",
+        "request_id__exact",
+        "error_code__exact",
+        "address__exact",
+        "caller__exact",
+    ]
+    date_hierarchy = "at"
+
+    @admin.display(description=_("who"))
+    def who(self, call: ApiCall) -> str:
+        return str(call.staff or call.api_key or "-")

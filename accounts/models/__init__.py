@@ -4,9 +4,10 @@ from accounts.models.accounts import Account, Contact, PaymentMethod, PlanInstan
 from accounts.models.catalogue import Plan, PlanCharge, Service, ServiceLocation
 from accounts.models.clients import Address, ApiKey, Client, CollectionThreshold
 from accounts.models.rates import RateSchedule, RateTier
-from accounts.models.trail import Event, Receipt
+from accounts.models.trail import ApiCall, Event, Receipt
 
 __all__ = [
+    "ApiCall",
     "Account",
     "Address",
     "ApiKey",

@@ -12,6 +12,7 @@ from accounts.validators import (
     validate_contact_roles,
     validate_country,
     validate_currency,
+    validate_networks,
     validate_significant_digits,
     validate_time_zone,
 )
@@ -169,6 +170,16 @@ class ApiKey(models.Model):
     may_collect = models.BooleanField(default=False, help_text=_("This key may collect invoices and record payments."))
     may_rebill = models.BooleanField(default=False, help_text=_("This key may rebill issued invoices."))
     may_correct = models.BooleanField(default=False, help_text=_("This key may void, credit, write off, dispute and refund."))
+    read_only = models.BooleanField(default=False, help_text=_("This key may read and preview, and nothing else."))
+    allowed_addresses = models.CharField(
+        max_length=1000,
+        blank=True,
+        validators=[validate_networks],
+        help_text=_(
+            "The addresses and networks that this key is used from, between commas: 192.0.2.7, 2001:db8::/32. Empty: any."
+        ),
+    )
+    last_used_at = models.DateTimeField(null=True, editable=False, help_text=_("To the minute."))
     created_at = models.DateTimeField(auto_now_add=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
 

@@ -59,3 +59,37 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.act} {self.invoice_no or ''}".strip()
+
+
+class ApiCall(models.Model):
+    """One call of the API: who asked what, what came of it, and how long it took. Never a secret, never a body.
+
+    Numbers stand as they were given: a call may name an account that is not there.
+    """
+
+    at = models.DateTimeField()
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, null=True, related_name="+", db_index=False)
+    api_key = models.ForeignKey(ApiKey, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
+    staff = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+", db_index=False)
+    method = models.CharField(max_length=200, help_text=_("The method call, or the HTTP method and address without numbers."))
+    account_no = models.BigIntegerField(null=True)
+    receipt_id = models.CharField(max_length=255, blank=True, help_text=_("client_receipt_id or Idempotency-Key."))
+    error_code = models.IntegerField(default=0)
+    message = models.TextField(blank=True)
+    http_status = models.PositiveSmallIntegerField()
+    milliseconds = models.PositiveIntegerField()
+    address = models.CharField(max_length=45, blank=True)
+    caller = models.CharField(max_length=30, blank=True, help_text=_("alt_caller_id, as it was given."))
+    request_id = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = _("API call")
+        indexes = [
+            models.Index(fields=["client", "id"], name="calls_of_client"),
+            models.Index(fields=["at"], name="calls_by_time"),
+            models.Index(fields=["request_id"], name="calls_by_request"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.request_id}"

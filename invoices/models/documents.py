@@ -120,6 +120,7 @@ class Invoice(models.Model):
     class Meta:
         ordering = ["-id"]
         permissions = [
+            ("generate_invoice", "Can generate invoices"),
             ("approve_invoice", "Can approve, discard and regenerate pending invoices"),
             ("rebill_invoice", "Can rebill issued invoices"),
         ]

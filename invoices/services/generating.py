@@ -11,6 +11,7 @@ from invoices.services.issuing import collects
 from invoices.services.outcomes import Outcome
 from invoices.services.planning import preview_invoices
 from invoices.services.recording import Recording, record_plans
+from invoices.services.rights import check_may_generate
 from invoices.services.settling import settle_issued
 
 ACT_REFUSED = "invoice.refused"
@@ -24,6 +25,7 @@ def generate_invoice(
     What is due on an invoice that is issued at once is then collected, if `collect` or else the client's setting says so.
     Raises the refusal, with nothing written but its event.
     """
+    check_may_generate(caller)
     planned = preview_invoices(client=client, account_nos=[account_no], request=request)
     collecting = collects(client, InvoiceKind.RECURRING, collect)
     (outcome,) = record_plans(Recording(client, caller, request, collect=collecting), planned)
@@ -44,6 +46,7 @@ def generate_invoices(
     run_outcomes: Mapping[int, int] | None = None,
 ) -> list[Outcome]:
     """Bills the oldest unbilled cycle of each account, with an outcome for each: a refusal harms no other account."""
+    check_may_generate(caller)
     planned = preview_invoices(client=client, account_nos=account_nos, request=request)
     recording = Recording(client, caller, request, run_outcomes=run_outcomes or {}, collect=client.collect_on_approval)
     outcomes = record_plans(recording, planned)

@@ -3,10 +3,17 @@
 from accounts.callers import Caller
 from billing_site.errors import BillingError, ErrorCode
 
+GENERATE_PERMISSION = "invoices.generate_invoice"
 APPROVE_PERMISSION = "invoices.approve_invoice"
 COLLECT_PERMISSION = "invoices.collect_money"
 CORRECT_PERMISSION = "invoices.correct_money"
 REBILL_PERMISSION = "invoices.rebill_invoice"
+
+
+def check_may_generate(caller: Caller) -> None:
+    """Generating invoices. Any key may, unless it may only read."""
+    if caller.staff is not None and not caller.staff.has_perm(GENERATE_PERMISSION):
+        raise BillingError(ErrorCode.PERMISSION, "generating invoices")
 
 
 def check_may_approve(caller: Caller) -> None:

@@ -314,8 +314,12 @@ class BillingRunViewSet(ReadResource):
 class RunOutcomeViewSet(ListResource):
     """What a run did for each account, page by page."""
 
+    queryset = RunOutcome.objects.all()
+    client_path = "run__client"
+
     serializer_class = RunOutcomeSerializer
     filterset_fields = ("result",)
 
     def get_queryset(self) -> QuerySet[RunOutcome]:
-        return get_object_or_404(BillingRun, client=self.client, pk=self.kwargs["run"]).outcomes.all()
+        run = get_object_or_404(BillingRun, client=self.client, pk=self.kwargs["run"])
+        return super().get_queryset().filter(run=run)

@@ -257,6 +257,7 @@ class ReceivableFilter(FilterSet):
 class ReceivableViewSet(ClientResource):
     """What is due by age, an account a row; and the totals per currency."""
 
+    queryset = Account.objects.all()
     filterset_class = ReceivableFilter
 
     def get_queryset(self) -> QuerySet[Any]:

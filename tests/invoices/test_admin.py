@@ -9,12 +9,13 @@ from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from django.db import connection
+from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.callers import Caller
 from accounts.kinds import FourEyes
-from accounts.models import Account, Contact, Event, PaymentMethod, PlanInstance, Receipt, ServiceLocation
+from accounts.models import Account, ApiCall, Contact, Event, PaymentMethod, PlanInstance, Receipt, ServiceLocation
 from accounts.rates import RateTerms
 from accounts.services import add_price
 from invoices.kinds import EntryKind, InvoiceKind
@@ -58,6 +59,7 @@ from tests.rebills.rebilling import rebilled
 
 JAN_10 = date(2026, 1, 10)
 RECORD = [
+    ApiCall,
     Invoice,
     InvoiceLine,
     BillingRun,
@@ -134,6 +136,7 @@ def acts_on_money(client, account, caller):
     void_transaction(transaction_id=credit.pk, reason_code=8, **by)
     PaymentMethod.objects.create(account=account, type="card", token="sandbox_declined")
     collect_invoices(invoice_nos=[invoice], **by)
+    Browser().get("/api/v1/invoices/")
     GatewayEvent.objects.create(gateway="stripe", event_id="evt_1", type="payment_intent.succeeded", received_at=timezone.now())
 
 

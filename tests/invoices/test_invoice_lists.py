@@ -176,6 +176,7 @@ def test_lines_and_what_can_be_done_come_with_a_list_in_as_many_queries_however_
             rows = api.get("/api/v1/invoices/?expand=lines,available_actions").json()["results"]
         return len(captured), rows
 
+    asked()  # notes the use of the key
     few, rows = asked()
     (pending,) = [row for row in rows if row["status"] == "pending"]
     assert [line["amount"] for line in pending["lines"]] == ["30.00", "20.00", "5.00"]

@@ -1,0 +1,134 @@
+"""The log of API calls: what doors know of a call is gathered on its request, and written once it is answered.
+
+A request has an id: the X-Request-ID that it came with, or a new one. It is answered, stands in the log and in events, and in
+what the server's own log says meanwhile.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from accounts.models import ApiCall
+from accounts.storage import insert_rows
+from billing_site.request_ids import request_id_now, request_id_of
+
+logger = logging.getLogger(__name__)
+
+LOGGED = ("/api/v1/", "/v1/core", "/api/ws/")
+"""The addresses below which a request is a call of the API."""
+
+
+@dataclass
+class CallRecord:
+    """What is known of a call so far."""
+
+    request_id: str
+    address: str = ""
+    at: datetime = field(default_factory=timezone.now)
+    began: float = field(default_factory=time.perf_counter)
+    client_no: int | None = None
+    key_no: int | None = None
+    staff_no: int | None = None
+    method: str = ""
+    account_no: int | None = None
+    receipt_id: str = ""
+    error_code: int = 0
+    message: str = ""
+    caller: str = ""
+
+
+def call_of(request: Any) -> CallRecord:
+    """The record of a request; a new one where no middleware has made it."""
+    request = getattr(request, "_request", request)
+    if not hasattr(request, "call_record"):
+        request.call_record = CallRecord(request_id_of(request.headers.get("X-Request-ID", "")), calling_address(request))
+    record: CallRecord = request.call_record
+    return record
+
+
+def calling_address(request: HttpRequest) -> str:
+    """Who calls: behind so many trusted proxies, the address that the first of them was called from."""
+    forwarded = [one.strip() for one in request.headers.get("X-Forwarded-For", "").split(",") if one.strip()]
+    if 0 < settings.TRUSTED_PROXY_COUNT <= len(forwarded):
+        return forwarded[-settings.TRUSTED_PROXY_COUNT][:45]
+    return str(request.META.get("REMOTE_ADDR", ""))
+
+
+class CallLogMiddleware:
+    """Gives each request its id, and logs calls of the API."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        record = call_of(request)
+        token = request_id_now.set(record.request_id)
+        try:
+            response = self.get_response(request)
+            response["X-Request-ID"] = record.request_id
+            if request.path.startswith(LOGGED):
+                _write(record, request, response)
+            return response
+        finally:
+            request_id_now.reset(token)
+
+
+FIELDS = (
+    "at",
+    "client_id",
+    "api_key_id",
+    "staff_id",
+    "method",
+    "account_no",
+    "receipt_id",
+    "error_code",
+    "message",
+    "http_status",
+    "milliseconds",
+    "address",
+    "caller",
+    "request_id",
+)
+
+
+def _write(record: CallRecord, request: HttpRequest, response: HttpResponse) -> None:
+    """One insert. A call whose line cannot be written is answered all the same."""
+    row = (
+        record.at,
+        record.client_no,
+        record.key_no,
+        record.staff_no,
+        (record.method or _address(request))[:200],
+        record.account_no,
+        _storable(record.receipt_id)[:255],
+        record.error_code,
+        _storable(record.message)[:2000],
+        response.status_code,
+        round((time.perf_counter() - record.began) * 1000),
+        record.address,
+        _storable(record.caller)[:30],
+        record.request_id,
+    )
+    try:
+        insert_rows(ApiCall, FIELDS, [row])
+    except Exception:
+        logger.exception("the call could not be logged")
+
+
+def _address(request: HttpRequest) -> str:
+    """POST invoices/{id}/approve."""
+    path = re.sub(r"/[0-9]+(?=/)", "/{id}", request.path.removeprefix("/api/v1/").join("//"))
+    return _storable(f"{request.method} {path.strip('/')}")
+
+
+def _storable(text: str) -> str:
+    """Without what a database cannot hold."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")

@@ -1,0 +1,28 @@
+"""manage.py rotate_key KEY_NO [--revoke]: a new API key with the rights and limits of another."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.keys import revoke_key, rotate_key
+from accounts.models import ApiKey
+
+
+class Command(BaseCommand):
+    help = "Makes a new API key with the rights and limits of another. Both live, until the old one is revoked."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("key_no", type=int)
+        parser.add_argument("--revoke", action="store_true", help="only ends the key, and makes no new one")
+
+    def handle(self, *args: Any, key_no: int, revoke: bool, **options: Any) -> None:
+        key = ApiKey.objects.select_related("client").filter(pk=key_no, revoked_at=None).first()
+        if key is None:
+            raise CommandError(f"There is no live key {key_no}.")
+        if revoke:
+            revoke_key(key)
+            self.stdout.write(f"key {key_no} is revoked")
+            return
+        new, auth_key = rotate_key(key)
+        self.stdout.write(f"client_no {new.client_id}\nkey_no    {new.pk}\nauth_key  {auth_key}")
