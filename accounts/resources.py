@@ -35,6 +35,7 @@ class ClientResource(GenericViewSet):
     """Rows of the caller's client. Another client's rows do not exist, so they are never said to be forbidden."""
 
     client_path = "client"
+    lookup_value_regex = "[0-9]{1,18}"
     not_found = ErrorCode.NO_DATA
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -47,8 +48,8 @@ class ClientResource(GenericViewSet):
         record.receipt_id = self.receipt.receipt_id if self.receipt else ""
         if request.method not in SAFE_METHODS and isinstance(request.data, Mapping):
             record.account_no = _whole(request.data.get("acct_no"))
-        if self.receipt is not None:
-            verb = (request.method or "").lower()
+        verb = (request.method or "").lower()
+        if self.receipt is not None and hasattr(self, verb):
             setattr(self, verb, partial(self._once, getattr(self, verb)))
 
     def _once(self, work: Callable[..., Response], request: Request, *args: Any, **kwargs: Any) -> Response:

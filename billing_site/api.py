@@ -7,7 +7,8 @@ from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import RequestDataTooBig
 from django.core.exceptions import ValidationError as ModelError
 from django.db import IntegrityError
-from django.http import Http404
+from django.http import Http404, HttpRequest, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import (
     APIException,
     AuthenticationFailed,
@@ -131,6 +132,13 @@ METHODS: dict[str, type[ViewSetMixin]] = {
     "advance_virtual_datetime_m": ClockViewSet,
 }
 """Each method call, by its name (`rest_call`), and the viewset that has it as an action of this name."""
+
+
+@csrf_exempt
+def no_such_address(request: HttpRequest, address: str) -> JsonResponse:
+    """An address of the API that is none is told in JSON as well."""
+    error = BillingError(ErrorCode.NO_DATA, f"{request.path[:100]} is no address of the API")
+    return JsonResponse({"error_code": error.code.number, "error_msg": error.message, "errors": {}}, status=404)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response:

@@ -7,7 +7,8 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from django.conf import settings
+from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSerializerFieldExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
@@ -17,6 +18,7 @@ from rest_framework.permissions import SAFE_METHODS
 from accounts.method_calls import CallerFields, Credentials, Method
 from billing_site.api import METHODS
 from billing_site.errors import ErrorCode
+from billing_site.operations import OPERATIONS
 from billing_site.renderers import FORMATS
 
 Direction = Literal["request", "response"]
@@ -34,6 +36,42 @@ class BasicKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
         return {"type": "http", "scheme": "basic", "description": "client_no as the user name, auth_key as the password."}
+
+
+class StaffSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "accounts.authentication.StaffSessionAuthentication"
+    name = "staff session"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:
+        return {"type": "apiKey", "in": "cookie", "name": settings.SESSION_COOKIE_NAME}
+
+
+class LongFieldType(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "accounts.fields.LongField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        return {"type": "integer", "format": "int64"}
+
+
+class AmountType(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    """Amounts, rates and units are written as text, so that no reader makes doubles of them."""
+
+    target_class = "rest_framework.serializers.ReadOnlyField"
+    match_subclasses = True
+
+    @classmethod
+    def _matches(cls, target: Any) -> bool:
+        return type(target).__name__ in ("AmountField", "PlainDecimalField", "EntryAmountField")
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        return {"type": "string", "format": "decimal", "nullable": True}
+
+
+class UsedAtType(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
+    target_class = "invoices.serializers.usage.UsedAtField"
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
+        return {"type": "string", "description": "yyyy-mm-ddThh:mm:ss, with or without an offset."}
 
 
 class Schema(AutoSchema):
@@ -60,13 +98,30 @@ class Schema(AutoSchema):
         return ["Aria's method calls"] if self.called else super().get_tags()
 
     def get_operation_id(self) -> str:
-        return self.called.name if self.called else super().get_operation_id()
+        """The method's name, or resource and act: invoice_approve."""
+        view: Any = self.view
+        return self.called.name if self.called else f"{view.basename}_{view.action}".replace("-", "_")
 
     def get_auth(self) -> list[dict[str, Any]]:
         return [{}] if self.called else super().get_auth()
 
+    @property
+    def operation(self) -> tuple[Any, Any, str] | None:
+        return OPERATIONS.get((getattr(self.view, "basename", ""), getattr(self.view, "action", "")))
+
     def get_request_serializer(self) -> Any:
-        return taken_by(self.called) if self.called else super().get_request_serializer()
+        if self.called:
+            return taken_by(self.called)
+        return self.operation[0] if self.operation else super().get_request_serializer()
+
+    def get_response_serializers(self) -> Any:
+        if self.operation is None:
+            return super().get_response_serializers()
+        _, answer, status = self.operation
+        return answer if self._is_list_view(answer) else {int(status): answer}
+
+    def _is_list_view(self, serializer: Any = None) -> bool:
+        return getattr(self.view, "action", "") == "list"
 
     def map_parsers(self) -> list[str]:
         parsers: list[str] = ["application/json"] if self.called else super().map_parsers()
@@ -84,7 +139,7 @@ def taken_by(method: Method) -> type[serializers.Serializer]:
     """All that a call takes, as one serializer."""
     parts = (Credentials, method.arguments, CallerFields)
     fields = {name: field for part in parts for name, field in part().fields.items()}
-    return type(f"{method.name}_request", (serializers.Serializer,), fields)
+    return type(method.name, (serializers.Serializer,), fields)
 
 
 def given_by(method: Method) -> dict[str, Any]:
@@ -117,7 +172,11 @@ def _problem(text: str) -> dict[str, Any]:
 
 
 def with_problem_and_dispatcher(result: dict[str, Any], **options: Any) -> dict[str, Any]:
-    """Adds the body of errors, and Aria's one address for all method calls."""
+    """Adds the body of errors, and Aria's one address for all method calls. With `fields` a resource answers only what is asked
+    for, so no member of an answer is sure to be there."""
+    for name, schema in result["components"].get("schemas", {}).items():
+        if not name.endswith("Request"):
+            schema.pop("required", None)
     result["components"].setdefault("schemas", {})[PROBLEM] = {
         "type": "object",
         "description": "A refusal: nothing was written. `errors` has what is wrong by the names of fields.",

@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from billing_site.api import router
+from billing_site.api import no_such_address, router
 from billing_site.dispatcher import dispatch
 from billing_site.views import home
 from invoices.webhooks import stripe_webhook
@@ -22,6 +22,7 @@ urlpatterns = [
     path("api/v1/", include(router.urls)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("api/v1/<path:address>", no_such_address),
     path("v1/core", dispatch, name="core"),
     path("v1/core/", dispatch),
     path("api/ws/api_ws_class_dispatcher.php", dispatch, name="class-dispatcher"),

@@ -15,7 +15,7 @@ from billing_site.errors import ErrorCode
 from invoices.calculation import rounded
 from invoices.fingerprints import CREDIT_FIELDS, LINE_FIELDS, PARTY_FIELDS, TAX_FIELDS, TERM_FIELDS, Content, fingerprint
 from invoices.kinds import ISSUED_STATUSES, InvoiceKind, LineType
-from invoices.models import BillingRun, RunOutcome, TaxRate
+from invoices.models import BillingRun, CreditDetail, Invoice, InvoiceLine, RunOutcome, Statement, TaxDetail, TaxRate
 from invoices.plan.facts import BillingRequest
 from invoices.serializers.money import collected_row
 from invoices.services.actions import Allowed
@@ -123,6 +123,9 @@ class PlainDecimalField(serializers.ReadOnlyField):
 class TermsSerializer(serializers.Serializer):
     """What a document says of itself as a whole, stored or only planned."""
 
+    class Meta:
+        model = Invoice
+
     acct_no = serializers.ReadOnlyField(source="account_id")
     kind = serializers.ReadOnlyField()
     currency = serializers.ReadOnlyField()
@@ -140,17 +143,17 @@ class TermsSerializer(serializers.Serializer):
 
 
 class InvoiceSerializer(TermsSerializer):
-    invoice_no = serializers.ReadOnlyField(source="pk")
+    invoice_no = serializers.ReadOnlyField(source="id")
     status = serializers.ReadOnlyField()
     document_number = serializers.ReadOnlyField()
     amount_due = serializers.SerializerMethodField()
     corrects = serializers.ReadOnlyField(source="corrects_id")
     chain_root = serializers.ReadOnlyField(source="chain_root_id")
     memo = serializers.ReadOnlyField(source="memo_id")
-    rb_no = serializers.ReadOnlyField()
+    rb_no = serializers.IntegerField(read_only=True, allow_null=True)
     rb_status = serializers.SerializerMethodField()
     rb_flag = serializers.SerializerMethodField()
-    rebill_waiting = serializers.ReadOnlyField()
+    rebill_waiting = serializers.IntegerField(read_only=True, allow_null=True)
     orig_invoice_no = serializers.SerializerMethodField()
     rb_reason_cd = serializers.SerializerMethodField()
     reason_code = serializers.ReadOnlyField()
@@ -191,6 +194,9 @@ class StatementArguments(serializers.Serializer):
 
 
 class StatementSerializer(serializers.Serializer):
+    class Meta:
+        model = Statement
+
     status = serializers.ReadOnlyField()
     email = serializers.ReadOnlyField()
     error_code = serializers.ReadOnlyField()
@@ -204,6 +210,9 @@ class StatementSerializer(serializers.Serializer):
 
 
 class LineSerializer(serializers.Serializer):
+    class Meta:
+        model = InvoiceLine
+
     line_no = serializers.ReadOnlyField()
     line_type = serializers.ReadOnlyField()
     description = serializers.ReadOnlyField()
@@ -233,8 +242,8 @@ class LineSerializer(serializers.Serializer):
     period_end = serializers.ReadOnlyField()
     po_num = serializers.ReadOnlyField()
     source_line_no = serializers.ReadOnlyField()
-    rb_excluded = serializers.ReadOnlyField()
-    rb_line_comments = serializers.ReadOnlyField()
+    rb_excluded = serializers.BooleanField(read_only=True, allow_null=True)
+    rb_line_comments = serializers.CharField(read_only=True)
     bill_from_location = serializers.ReadOnlyField(source="bill_from_location_id")
     ship_from_location = serializers.ReadOnlyField(source="ship_from_location_id")
     bill_to_contact = serializers.ReadOnlyField(source="bill_to_contact_id")
@@ -244,12 +253,18 @@ class LineSerializer(serializers.Serializer):
 class CreditDetailSerializer(serializers.Serializer):
     """What a line that takes off takes off a line that charges."""
 
+    class Meta:
+        model = CreditDetail
+
     credit_line_no = serializers.ReadOnlyField()
     credited_line_no = serializers.ReadOnlyField()
     amount = AmountField()
 
 
 class TaxDetailSerializer(serializers.Serializer):
+    class Meta:
+        model = TaxDetail
+
     tax_line_no = serializers.ReadOnlyField()
     taxed_line_no = serializers.ReadOnlyField()
     authority = serializers.ReadOnlyField()
@@ -264,12 +279,12 @@ class TaxDetailSerializer(serializers.Serializer):
 class ContentSerializer(serializers.Serializer):
     """The rest of a document, and the fingerprint that an approval may carry."""
 
-    seller = serializers.ReadOnlyField()
-    bill_to = serializers.ReadOnlyField()
+    seller = serializers.DictField(read_only=True)
+    bill_to = serializers.DictField(read_only=True)
     lines = LineSerializer(many=True)
     credit_details = CreditDetailSerializer(many=True)
     tax_details = TaxDetailSerializer(many=True)
-    fingerprint = serializers.ReadOnlyField()
+    fingerprint = serializers.CharField(read_only=True, allow_null=True)
 
 
 def document_of(content: Content) -> dict[str, Any]:

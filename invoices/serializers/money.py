@@ -195,7 +195,10 @@ class EntryAmountField(serializers.ReadOnlyField):
 class TransactionSerializer(serializers.Serializer):
     """One entry of the ledger: above zero it raises what the account owes."""
 
-    transaction_id = serializers.ReadOnlyField(source="pk")
+    class Meta:
+        model = LedgerEntry
+
+    transaction_id = serializers.ReadOnlyField(source="id")
     acct_no = serializers.ReadOnlyField(source="account_id")
     entry_no = serializers.ReadOnlyField()
     kind = serializers.ReadOnlyField()

@@ -181,24 +181,24 @@ class UnbilledArguments(serializers.Serializer):
 
 
 class UnbilledLineSerializer(serializers.Serializer):
-    plan_instance = serializers.ReadOnlyField(source="plan_instance_no")
-    service = serializers.ReadOnlyField(source="service_no")
-    description = serializers.ReadOnlyField()
-    period_start = serializers.ReadOnlyField()
-    period_end = serializers.ReadOnlyField()
+    plan_instance = serializers.IntegerField(read_only=True, allow_null=True, source="plan_instance_no")
+    service = serializers.IntegerField(read_only=True, allow_null=True, source="service_no")
+    description = serializers.CharField(read_only=True)
+    period_start = serializers.DateField(read_only=True, allow_null=True)
+    period_end = serializers.DateField(read_only=True, allow_null=True)
     units = PlainDecimalField()
     rate_per_unit = PlainDecimalField()
-    tier_no = serializers.ReadOnlyField()
+    tier_no = serializers.IntegerField(read_only=True, allow_null=True)
     tier_from = PlainDecimalField()
     tier_to = PlainDecimalField()
     amount = AmountField()
-    explanation = serializers.ReadOnlyField()
+    explanation = serializers.CharField(read_only=True)
 
 
 class UnbilledSerializer(serializers.Serializer):
-    acct_no = serializers.ReadOnlyField(source="account_no")
-    currency = serializers.ReadOnlyField()
-    through = serializers.ReadOnlyField()
+    acct_no = serializers.IntegerField(read_only=True, source="account_no")
+    currency = serializers.CharField(read_only=True)
+    through = serializers.DateField(read_only=True, allow_null=True)
     lines = UnbilledLineSerializer(many=True)
     total_amount = AmountField(source="amount")
 

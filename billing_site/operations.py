@@ -1,0 +1,198 @@
+"""What the acts of resources take and answer, for the API's description: rows of (resource, act) with what is sent and what is
+answered. Creating, listing and showing rows of master data need no row here: their serializers say it."""
+
+from typing import Any
+
+from drf_spectacular.utils import inline_serializer
+from rest_framework import serializers
+
+from accounts.serializers import ChangeArguments, EndArguments, PlanInstanceSerializer
+from invoices.serializers.credits import (
+    CouponRedemptionSerializer,
+    ExpiryArguments,
+    RedeemArguments,
+    ServiceCreditSerializer,
+)
+from invoices.serializers.documents import (
+    ApprovalArguments,
+    CollectArguments,
+    ContentSerializer,
+    CreationArguments,
+    InvoiceSerializer,
+    ManyApprovalArguments,
+    ManyArguments,
+    PreviewArguments,
+    RemarkArguments,
+    StatementArguments,
+    StatementSerializer,
+    TermsSerializer,
+)
+from invoices.serializers.money import (
+    AppliedArguments,
+    AttemptSerializer,
+    CashCreditArguments,
+    CreditSerializer,
+    MemoArguments,
+    MemoPreviewArguments,
+    OffArguments,
+    PaymentArguments,
+    PaymentSerializer,
+    ReasonArguments,
+    RefundArguments,
+    RefundSerializer,
+    TransactionSerializer,
+)
+from invoices.serializers.usage import LoadArguments, UnbilledSerializer
+from rebills.serializers import ManyRebillArguments, RebillArguments, RebillPreviewArguments
+
+
+class ActionSerializer(serializers.Serializer):
+    """What can be done with a document, or why not."""
+
+    action = serializers.CharField()
+    allowed = serializers.BooleanField()
+    error_code = serializers.IntegerField()
+    reason = serializers.CharField(allow_blank=True)
+    in_the_way = serializers.DictField(allow_null=True)
+    instead = serializers.CharField(allow_blank=True)
+
+
+class CollectedSerializer(serializers.Serializer):
+    """What came of collecting an invoice."""
+
+    invoice_no = serializers.IntegerField()
+    acct_no = serializers.IntegerField(allow_null=True)
+    result = serializers.CharField()
+    error_code = serializers.IntegerField()
+    error_msg = serializers.CharField()
+    attempt = AttemptSerializer(allow_null=True)
+
+
+class DocumentSerializer(InvoiceSerializer, ContentSerializer):
+    """A document whole: its terms, lines and taxes, what came of it, and what can be done with it."""
+
+    collection = AttemptSerializer(allow_null=True)
+    statement = StatementSerializer(allow_null=True)
+    available_actions = ActionSerializer(many=True)
+
+
+class PreviewSerializer(TermsSerializer, ContentSerializer):
+    """A document that would be made."""
+
+
+class OutcomeSerializer(serializers.Serializer):
+    """What came of one of many."""
+
+    invoice_no = serializers.IntegerField()
+    new_invoice_no = serializers.IntegerField(allow_null=True)
+    rebill_no = serializers.IntegerField(allow_null=True)
+    acct_no = serializers.IntegerField(allow_null=True)
+    waits_for_approval = serializers.BooleanField()
+    error_code = serializers.IntegerField()
+    error_msg = serializers.CharField()
+    collection = CollectedSerializer(allow_null=True)
+
+
+Free = serializers.DictField
+OUTCOMES = inline_serializer("Outcomes", {"outcomes": OutcomeSerializer(many=True)})
+COLLECTED = inline_serializer("CollectedOutcomes", {"outcomes": CollectedSerializer(many=True)})
+REBILL_PREVIEW = inline_serializer(
+    "RebillPreview",
+    {
+        "invoice_no": serializers.IntegerField(),
+        "acct_no": serializers.IntegerField(),
+        "currency": serializers.CharField(),
+        **{name: Free() for name in ("original", "credit_memo", "rebill", "difference", "money")},
+        "lines": serializers.ListField(child=Free()),
+        "excluded_lines": serializers.ListField(child=serializers.IntegerField()),
+        "waits_for_approval": serializers.BooleanField(),
+        "document": PreviewSerializer(),
+        "fingerprint": serializers.CharField(),
+    },
+)
+CHAIN = inline_serializer(
+    "Chain",
+    {
+        "root": serializers.IntegerField(),
+        "acct_no": serializers.IntegerField(),
+        "currency": serializers.CharField(),
+        "documents": serializers.ListField(child=Free()),
+    },
+)
+MEMO_PREVIEW = inline_serializer(
+    "CreditMemoPreview",
+    {
+        "invoice_no": serializers.IntegerField(),
+        "currency": serializers.CharField(),
+        **{name: serializers.ListField(child=Free()) for name in ("lines", "taxes", "left")},
+        **{name: serializers.CharField() for name in ("net_amount", "tax_amount", "total_amount")},
+    },
+)
+AGES = ("current", "days_30", "days_60", "days_90", "over_90", "total_due")
+RECEIVABLE = inline_serializer(
+    "Receivable",
+    {
+        "acct_no": serializers.IntegerField(),
+        "client_acct_id": serializers.CharField(),
+        "currency": serializers.CharField(),
+        **{name: serializers.CharField() for name in (*AGES, "unapplied_credit", "balance")},
+    },
+)
+TOTALS = inline_serializer(
+    "ReceivableTotals", {"today": serializers.DateField(), "totals": serializers.ListField(child=Free())}
+)
+LOADED = inline_serializer(
+    "LoadedUsage",
+    {
+        **{name: serializers.IntegerField() for name in ("created", "already_there", "refused")},
+        "results": serializers.ListField(child=Free()),
+    },
+)
+
+# Resource and act: what is sent, what is answered, and with which status.
+OPERATIONS: dict[tuple[str, str], tuple[Any, Any, str]] = {
+    ("invoice", "create"): (CreationArguments, DocumentSerializer, "201"),
+    ("invoice", "preview"): (PreviewArguments, PreviewSerializer, "200"),
+    ("invoice", "approve"): (ApprovalArguments, DocumentSerializer, "200"),
+    ("invoice", "discard"): (RemarkArguments, DocumentSerializer, "200"),
+    ("invoice", "regenerate"): (RemarkArguments, DocumentSerializer, "200"),
+    ("invoice", "approve_many"): (ManyApprovalArguments, OUTCOMES, "200"),
+    ("invoice", "discard_many"): (ManyArguments, OUTCOMES, "200"),
+    ("invoice", "regenerate_many"): (ManyArguments, OUTCOMES, "200"),
+    ("invoice", "collect"): (None, CollectedSerializer, "200"),
+    ("invoice", "collect_many"): (CollectArguments, COLLECTED, "200"),
+    **{
+        row: operation
+        for document in ("invoice", "rebill", "creditmemo")
+        for row, operation in {
+            (document, "retrieve"): (None, DocumentSerializer, "200"),
+            (document, "void"): (ReasonArguments, DocumentSerializer, "200"),
+            (document, "send_statement"): (StatementArguments, StatementSerializer, "200"),
+        }.items()
+    },
+    ("rebill", "create"): (RebillArguments, DocumentSerializer, "201"),
+    ("rebill", "bulk"): (ManyRebillArguments, OUTCOMES, "200"),
+    ("rebill", "preview"): (RebillPreviewArguments, REBILL_PREVIEW, "200"),
+    ("rebill", "chain"): (None, CHAIN, "200"),
+    ("creditmemo", "create"): (MemoArguments, DocumentSerializer, "201"),
+    ("creditmemo", "preview"): (MemoPreviewArguments, MEMO_PREVIEW, "200"),
+    ("payment", "create"): (PaymentArguments, PaymentSerializer, "201"),
+    ("payment", "apply"): (AppliedArguments, PaymentSerializer, "200"),
+    ("payment", "refund"): (RefundArguments, RefundSerializer, "201"),
+    ("cashcredit", "create"): (CashCreditArguments, CreditSerializer, "201"),
+    ("cashcredit", "apply"): (AppliedArguments, CreditSerializer, "200"),
+    ("writeoff", "create"): (OffArguments, TransactionSerializer, "201"),
+    ("dispute", "create"): (OffArguments, TransactionSerializer, "201"),
+    **{
+        (entry, "void"): (ReasonArguments, TransactionSerializer, "200")
+        for entry in ("payment", "refund", "cashcredit", "writeoff", "dispute", "transaction")
+    },
+    ("receivable", "list"): (None, RECEIVABLE, "200"),
+    ("receivable", "totals"): (None, TOTALS, "200"),
+    ("usage", "create"): (LoadArguments, LOADED, "200"),
+    ("usage", "unbilled"): (None, UnbilledSerializer, "200"),
+    ("couponredemption", "create"): (RedeemArguments, CouponRedemptionSerializer, "201"),
+    ("servicecredit", "expire"): (ExpiryArguments, ServiceCreditSerializer, "200"),
+    ("planinstance", "end"): (EndArguments, PlanInstanceSerializer, "200"),
+    ("planinstance", "change"): (ChangeArguments, PlanInstanceSerializer, "201"),
+}
