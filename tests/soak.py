@@ -1,7 +1,8 @@
 """`python -m tests.soak`: what takes too long for the suite, on SQLite and on PostgreSQL.
 
 Collecting is killed a hundred times and rebilling two hundred, half of them at random moments; what must hold of every rebill
-is tried on a thousand random invoices, changes and sequences of acts.
+is tried on a thousand random invoices, changes and sequences of acts; the API is asked at the edges of all that its
+description allows.
 """
 
 import os
@@ -12,7 +13,7 @@ from tests.__main__ import SQLITE, on_both
 SOAKS = (
     ["-m", "tests.killing", "100", "random"],
     ["-m", "tests.killing_rebills", "200", "random"],
-    ["-m", "pytest", "tests/rebills/test_rebill_properties.py"],
+    ["-m", "pytest", "tests/rebills/test_rebill_properties.py", "tests/test_schema.py"],
 )
 
 

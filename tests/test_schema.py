@@ -32,6 +32,9 @@ from tests.invoices.billing import JAN_10, bill
 DESCRIBED = SchemaGenerator().get_schema(request=None, public=True)
 SCHEMA = schemathesis.openapi.from_dict(DESCRIBED)
 SCHEMA.app = application
+SOAKS = "SOAK_EXAMPLES" in os.environ
+SCHEMA.config.phases.coverage.enabled = SOAKS
+"""`make soak` tries the edges of every parameter as well: some thousand requests."""
 
 
 def test_the_description_is_valid_and_leaves_nothing_open():
@@ -100,7 +103,7 @@ def test_a_client_that_is_written_from_it_makes_an_invoice_and_a_rebill(acme, wr
     assert (rebill.total_amount, rebill.kind, rebill.corrects) == ("16.50", "rebill", made.invoice_no)
     called = models.GenInvoiceRequest(client_no=acme.pk, auth_key=auth_key, acct_no=account.pk)
     answer = written("api.arias_method_calls.gen_invoice").sync(client=api, body=called)
-    assert answer.error_code == 7007
+    assert (answer.error_code, answer.error_msg) == (0, "OK")
 
 
 TRUE_HERE = [
@@ -133,7 +136,7 @@ def seeded(django_db_setup, django_db_blocker):
 
 
 @SCHEMA.parametrize()
-@settings(max_examples=int(os.environ.get("SOAK_EXAMPLES", "1")), deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=20 if SOAKS else 1, deadline=None, suppress_health_check=list(HealthCheck))
 def test_whatever_it_allows_is_answered_as_it_says(case, seeded, db):
     client, auth_key = seeded
     token = base64.b64encode(f"{client.pk}:{auth_key}".encode()).decode()
