@@ -37,7 +37,6 @@ def create_account(*, client: Client, **fields: Any) -> Account:
     return account
 
 
-@transaction.atomic
 def find_account_no(client: Client, acct_no: int | None, client_acct_id: str | None = None) -> int:
     """The number of the client's account that is meant by its number or, where none is given, by the client's own id."""
     named = {"pk": acct_no} if acct_no is not None else {"client_acct_id": client_acct_id}
@@ -48,6 +47,7 @@ def find_account_no(client: Client, acct_no: int | None, client_acct_id: str | N
     return number
 
 
+@transaction.atomic
 def assign_plan(
     *,
     account: Account,

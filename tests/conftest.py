@@ -55,7 +55,7 @@ def admin_user(db):
 
 def _approver(name: str) -> Caller:
     user = get_user_model().objects.create_user(name, is_staff=True)
-    user.user_permissions.add(Permission.objects.get(codename="approve_invoice"))
+    user.user_permissions.set(Permission.objects.filter(codename__in=["generate_invoice", "approve_invoice"]))
     return Caller(staff=user)
 
 

@@ -12,6 +12,8 @@ import httpx
 import pytest
 import schemathesis
 from django.core.management import call_command
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
 from drf_spectacular.generators import SchemaGenerator
 from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
@@ -35,6 +37,16 @@ SCHEMA.app = application
 SOAKS = "SOAK_EXAMPLES" in os.environ
 SCHEMA.config.phases.coverage.enabled = SOAKS
 """`make soak` tries the edges of every parameter as well: some thousand requests."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def kept_connection():
+    """Requests that come by WSGI end with closing what connections are old, and with them the transaction of a test."""
+    for signal in (request_started, request_finished):
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in (request_started, request_finished):
+        signal.connect(close_old_connections)
 
 
 def test_the_description_is_valid_and_leaves_nothing_open():

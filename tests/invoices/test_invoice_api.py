@@ -206,10 +206,11 @@ def test_a_list_of_20_takes_as_many_queries_as_a_list_of_2(acme, api):
     plan = a_plan(acme)
     for _ in range(2):
         billed(an_account(acme, plan))
+    queries(2)  # notes the use of the key
     few = queries(2)
     for _ in range(18):
         billed(an_account(acme, plan))
-    assert queries(20) == few <= 3
+    assert queries(20) == few <= 4
 
 
 def test_an_invoice_takes_as_many_queries_whatever_its_lines(acme, api):
@@ -220,6 +221,7 @@ def test_an_invoice_takes_as_many_queries_whatever_its_lines(acme, api):
 
     short = billed(an_account(acme))
     long = billed(an_account(acme, a_plan(acme, {f"s{n}": "1" for n in range(30)})))
+    queries(short)  # notes the use of the key
     assert queries(long) == queries(short)
 
 
