@@ -7,7 +7,6 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from billing_site.api import no_such_address, router
 from billing_site.dispatcher import dispatch
-from billing_site.views import home
 from invoices.webhooks import stripe_webhook
 
 
@@ -17,7 +16,9 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 urlpatterns = [
-    path("", home, name="home"),
+    path("", include("accounts.urls")),
+    path("", include("invoices.urls")),
+    path("", include("rebills.urls")),
     path("admin/", admin.site.urls),
     path("api/v1/", include(router.urls)),
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),

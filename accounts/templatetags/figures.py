@@ -1,0 +1,83 @@
+"""Money, numbers and days as the reader writes them, and the pages' icons."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_datetime
+from babel.numbers import format_currency, format_decimal, format_percent
+from django import template
+from django.http import QueryDict
+from django.templatetags.static import static
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+NOTHING = "–"
+
+
+@register.simple_tag(takes_context=True)
+def money(context: Any, amount: Decimal | None, currency: str) -> str:
+    """An amount in its currency's precision: the amounts of documents are whole smallest units already."""
+    if amount is None:
+        return NOTHING
+    return format_currency(amount, currency.upper(), locale=context["locale"])
+
+
+@register.simple_tag(takes_context=True)
+def signed_money(context: Any, amount: Decimal | None, currency: str) -> str:
+    """A difference: with its sign, also above zero."""
+    shown = money(context, amount, currency)
+    return f"+{shown}" if amount is not None and amount > 0 else shown
+
+
+@register.simple_tag(takes_context=True)
+def number(context: Any, value: Decimal | int | None) -> str:
+    """A rate, units or a count, without the zeros that the database adds."""
+    if value is None:
+        return NOTHING
+    decimals = value.normalize() if isinstance(value, Decimal) else Decimal(value)
+    return format_decimal(decimals, format="#,##0.##########", locale=context["locale"])
+
+
+@register.simple_tag(takes_context=True)
+def percent(context: Any, value: Decimal | None) -> str:
+    """So many hundredths, with a sign: +12.5%."""
+    if value is None:
+        return NOTHING
+    return format_percent(value / 100, format="+#,##0.#%;-#,##0.#%", locale=context["locale"])
+
+
+@register.simple_tag(takes_context=True)
+def day(context: Any, value: date | None) -> str:
+    return NOTHING if value is None else format_date(value, "medium", locale=context["locale"])
+
+
+@register.simple_tag(takes_context=True)
+def moment(context: Any, value: datetime | None) -> str:
+    """In the client's time zone."""
+    if value is None:
+        return NOTHING
+    client = context.get("client")
+    zone = ZoneInfo(client.time_zone) if client else None
+    return format_datetime(value, "medium", tzinfo=zone, locale=context["locale"])
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """Beside words that say the same, so it is nothing to a screen reader."""
+    address = static("vendor/tabler-icons/icons.svg")
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', address, name)
+
+
+@register.simple_tag(takes_context=True)
+def query(context: Any, **changed: Any) -> str:
+    """This page's query with other values: None takes one away."""
+    given: QueryDict = context["request"].GET.copy()
+    for name, value in changed.items():
+        if value is None or value == "":
+            given.pop(name, None)
+        else:
+            given[name] = str(value)
+    return f"?{given.urlencode()}"

@@ -1,0 +1,1 @@
+"""The back office's pages, and what all of them share."""

@@ -1,0 +1,1 @@
+"""The back office's pages of accounts, invoices, their approval and billing runs."""

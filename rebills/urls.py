@@ -1,0 +1,13 @@
+"""The back office's pages of rebills."""
+
+from django.urls import path
+
+from rebills.views.building import RebillBuilder
+from rebills.views.differences import DifferencePage
+from rebills.views.lists import RebillList
+
+urlpatterns = [
+    path("rebills/", RebillList.as_view(), name="rebills"),
+    path("invoices/<int:number>/rebill/", RebillBuilder.as_view(), name="rebill"),
+    path("invoices/<int:number>/difference/<int:other>/", DifferencePage.as_view(), name="difference"),
+]

@@ -1,0 +1,96 @@
+"""A real browser on the real pages: Debian's Chromium, or the one that Playwright has installed (see tests/__main__.py)."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.test import Client as Session
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from tests.browsers import find_chromium
+
+# Playwright keeps an event loop running in this thread, which Django would take for one of its own.
+os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+
+AXE = Path(__file__).parents[1] / "vendor" / "axe.min.js"
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+DESK, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(chromium: Browser, live_server: Any) -> Iterator[Any]:
+    """`opened(user, **options)`: a page of a browser in which this user is signed in. Whatever it loads is ours, and nothing
+    that it says is an error."""
+    contexts: list[BrowserContext] = []
+
+    def open_for(user: Any = None, **options: Any) -> Page:
+        options = {"viewport": DESK, "base_url": live_server.url, "locale": "en-US", **options}
+        context = chromium.new_context(**options)
+        contexts.append(context)
+        if user is not None:
+            session = Session()
+            session.force_login(user)
+            value = session.cookies[settings.SESSION_COOKIE_NAME].value
+            context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": value, "url": live_server.url}])
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.troubles = []
+        page.on("request", lambda request: _note_other_hosts(page, request.url, live_server.url))
+        page.on("pageerror", lambda error: page.troubles.append(str(error)))
+        page.on("console", lambda line: page.troubles.append(line.text) if line.type == "error" else None)
+        return page
+
+    yield open_for
+    troubles = [trouble for context in contexts for page in context.pages for trouble in page.troubles]
+    for context in contexts:
+        context.close()
+    assert troubles == []
+
+
+def _note_other_hosts(page: Any, url: str, ours: str) -> None:
+    if not url.startswith((ours, "data:", "blob:")):
+        page.troubles.append(f"asked another host: {url}")
+
+
+@pytest.fixture
+def boss(transactional_db: None) -> Any:
+    """A superuser: works for every client."""
+    return get_user_model().objects.create(username="boss", is_staff=True, is_superuser=True)
+
+
+def violations(page: Page) -> list[str]:
+    """What axe finds wrong with a page by WCAG 2.2 A and AA: rule and place. It is run from outside of the page's policy."""
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("(tags) => axe.run(document, {runOnly: tags})", RULES)
+    return [f"{one['id']}: {node['target']} {node['failureSummary']}" for one in found["violations"] for node in one["nodes"]]
+
+
+def wider_than_screen(page: Page) -> int:
+    """By how many pixels a page must be scrolled sideways."""
+    return page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+
+
+def check_looks(page: Page, address: str) -> None:
+    """A page at desk and phone size, light and dark: axe finds nothing, and nothing is wider than the screen."""
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for size in (DESK, PHONE):
+            page.set_viewport_size(size)
+            page.goto(address)
+            assert violations(page) == [], (address, scheme, size)
+            assert wider_than_screen(page) <= 0, (address, scheme, size)
+    page.set_viewport_size(DESK)
+    page.emulate_media(color_scheme="light")
