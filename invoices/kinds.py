@@ -81,6 +81,35 @@ class RunResult(TextChoices):
     REFUSED = "refused", _("Refused")
 
 
+class Flag(TextChoices):
+    """Why an approver should look at a document that waits before it is approved."""
+
+    FIRST = "first", _("First invoice")
+    CHANGED = "changed", _("Total changed")
+    NEW_LINES = "new_lines", _("New lines")
+    MISSING_LINES = "missing_lines", _("Missing lines")
+    NOT_POSITIVE = "not_positive", _("Zero or below")
+    NO_PO = "no_po", _("No PO number")
+
+
+class DecisionAct(TextChoices):
+    """What staff decide on documents that wait."""
+
+    APPROVE = "approve", _("Approve")
+    DISCARD = "discard", _("Discard")
+    REGENERATE = "regenerate", _("Recalculate")
+    REMARK = "remark", _("Note")
+
+
+class DecisionResult(TextChoices):
+    """Refused: a rule says no, and will again. Failed: something was in the way, and it may be tried again."""
+
+    WAITING = "waiting", _("Waiting")
+    DONE = "done", _("Done")
+    REFUSED = "refused", _("Refused")
+    FAILED = "failed", _("Failed")
+
+
 class EntryKind(TextChoices):
     """What moves a balance."""
 

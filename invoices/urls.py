@@ -4,7 +4,10 @@ from django.urls import path
 
 from invoices.views.accounts import AccountList, AccountPage, GeneratePage
 from invoices.views.dashboard import Dashboard
+from invoices.views.decisions import DecisionCsv, DecisionPage
 from invoices.views.documents import InvoiceList
+from invoices.views.invoice_page import InvoiceAct, InvoicePage, PrintPage
+from invoices.views.pending import Beside, Decide, Queue
 from invoices.views.runs import RunList, RunPage
 
 urlpatterns = [
@@ -13,8 +16,14 @@ urlpatterns = [
     path("accounts/<int:number>/", AccountPage.as_view(), name="account"),
     path("accounts/<int:number>/generate/", GeneratePage.as_view(), name="generate"),
     path("invoices/", InvoiceList.as_view(), name="invoices"),
-    path("invoices/pending/", Dashboard.as_view(), name="pending"),
-    path("invoices/<int:number>/", Dashboard.as_view(), name="invoice"),
+    path("invoices/pending/", Queue.as_view(), name="pending"),
+    path("invoices/pending/decide/", Decide.as_view(), name="decide"),
+    path("invoices/pending/<int:number>/", Beside.as_view(), name="beside"),
+    path("invoices/decisions/<int:number>/", DecisionPage.as_view(), name="decision"),
+    path("invoices/decisions/<int:number>/outcomes.csv", DecisionCsv.as_view(), name="decision-csv"),
+    path("invoices/<int:number>/", InvoicePage.as_view(), name="invoice"),
+    path("invoices/<int:number>/print/", PrintPage.as_view(), name="print"),
+    path("invoices/<int:number>/act/<slug:act>/", InvoiceAct.as_view(), name="invoice-act"),
     path("billing-runs/", RunList.as_view(), name="runs"),
     path("billing-runs/<int:number>/", RunPage.as_view(), name="run"),
 ]

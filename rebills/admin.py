@@ -12,10 +12,10 @@ from accounts.admin.figures import figures
 from accounts.admin.rows import ReadOnlyAdmin, asked_once, page_link
 from invoices.admin.amounts import amount
 from invoices.models import Invoice
+from invoices.services.chains import read_chain
 from invoices.services.rows import stored_contents
 from rebills.models import Rebill
 from rebills.plan.differences import differences
-from rebills.services.chains import read_chain
 from rebills.services.facts import read_names
 
 

@@ -17,9 +17,9 @@ from invoices.serializers.aria_documents import aria_document, settled_fields
 from invoices.serializers.documents import ContentSerializer, document_of
 from invoices.serializers.money import MoneyField, amount_text, collected_row
 from invoices.services.approval_rules import rebill_must_wait, rebill_stake
+from invoices.services.chains import Chain, Step
 from rebills.plan import RebillPlan
 from rebills.plan.differences import Amounts, Difference
-from rebills.services.chains import Chain, Step
 from rebills.services.requests import AskedLine, RebillOutcome, RebillRequest
 
 REBILLS_AT_ONCE = 1000

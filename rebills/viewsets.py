@@ -15,6 +15,7 @@ from accounts.method_calls import Call, method_call
 from accounts.models import Receipt
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice
+from invoices.services.chains import read_chain
 from invoices.services.rebill_markers import excluded_lines
 from invoices.services.rows import stored_contents
 from invoices.viewsets.documents import DocumentResource
@@ -34,7 +35,6 @@ from rebills.serializers import (
     preview_row,
     rebill_request,
 )
-from rebills.services.chains import read_chain
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import REFUSED, rebill_invoice, rebill_invoices, rebilled_before
 from rebills.services.requests import RebillRequest

@@ -57,6 +57,7 @@ class ClientAdmin(MasterDataAdmin):
         (None, {"fields": ["name", *ADDRESS_FIELDS]}),
         (_("Time"), {"fields": ["time_zone", "clock_offset", "created_at"]}),
         (_("Approval"), {"fields": ["invoice_approval_required", "pending_discard_days", ("four_eyes", "four_eyes_amount")]}),
+        (_("Flags"), {"fields": ["flag_change_percent", ("flag_first", "flag_lines", "flag_missing_po")]}),
         (_("Terms"), {"fields": ["payment_terms_days"]}),
         (_("Tax"), {"fields": ["taxable_address_order", ("tax_rounding", "tax_engine")]}),
         (

@@ -69,6 +69,20 @@ class Client(Address):
         validators=[MinValueValidator(0)],
         help_text=_("With 'above an amount': the total, in the invoice's currency, above which another person approves."),
     )
+    flag_first = models.BooleanField(default=True, help_text=_("The approval queue flags an account's first invoice."))
+    flag_change_percent = models.DecimalField(
+        max_digits=7,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        default=20,
+        validators=[MinValueValidator(0)],
+        help_text=_("It flags an invoice whose total differs by more percent from the account's last one. Empty: never."),
+    )
+    flag_lines = models.BooleanField(
+        default=True, help_text=_("It flags services that are new beside the account's last invoice, or missing.")
+    )
+    flag_missing_po = models.BooleanField(default=False, help_text=_("It flags an invoice without a PO number."))
     payment_terms_days = models.PositiveIntegerField(
         default=30,
         help_text=_("Days from approval to the due date, unless the account has terms of its own."),

@@ -14,6 +14,7 @@ from invoices.models.documents import (
 )
 from invoices.models.ledger import Allocation, LedgerEntry, Payment, Refund
 from invoices.models.reasons import ReasonCode
+from invoices.models.review import Comparison, Decision, DecisionOutcome
 from invoices.models.runs import BillingRun, RunOutcome
 from invoices.models.statements import Statement
 from invoices.models.taxes import TaxRate
@@ -25,12 +26,15 @@ __all__ = [
     "BillingRun",
     "CashCredit",
     "CollectionAttempt",
+    "Comparison",
     "Coupon",
     "CouponRedemption",
     "CouponUse",
     "CreditDetail",
     "CreditMemo",
     "CreditUse",
+    "Decision",
+    "DecisionOutcome",
     "Dispute",
     "GatewayEvent",
     "Invoice",

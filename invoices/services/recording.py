@@ -21,6 +21,7 @@ from invoices.services.approval_rules import must_wait
 from invoices.services.batches import write_in_halves
 from invoices.services.claims import hold_claims
 from invoices.services.collecting.starting import charge_and_request
+from invoices.services.comparisons import record_comparisons
 from invoices.services.discarding import Remarks, discard_locked
 from invoices.services.facts import lock_states
 from invoices.services.ledger.charging import Issued
@@ -170,13 +171,11 @@ def _insert(
         plan.account_no: issue(numbered, recording.request.today, plan.facts.payment_terms_days)
         for plan, numbered in zip(approved, fiscal, strict=True)
     }
-    insert_documents(
-        [(numbers[plan.account_no], content_of(recording.client, plan, issues.get(plan.account_no))) for plan in billed],
-        generated_by=recording.caller.identity,
-        remarks=recording.remarks,
-        at=at,
-        approved=frozenset(numbers[plan.account_no] for plan in approved),
-    )
+    documents = [(numbers[plan.account_no], content_of(recording.client, plan, issues.get(plan.account_no))) for plan in billed]
+    issued = frozenset(numbers[plan.account_no] for plan in approved)
+    insert_documents(documents, generated_by=recording.caller.identity, remarks=recording.remarks, at=at, approved=issued)
+    if waiting:
+        record_comparisons([(number, content) for number, content in documents if number not in issued])
     record_acts(
         recording.client,
         recording.caller,

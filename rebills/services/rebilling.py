@@ -26,6 +26,7 @@ from invoices.services.actions import document_facts
 from invoices.services.approval_rules import rebill_must_wait, rebill_stake
 from invoices.services.approving import issue_locked
 from invoices.services.batches import in_halves
+from invoices.services.comparisons import record_comparisons
 from invoices.services.discarding import Remarks
 from invoices.services.facts import lock_states
 from invoices.services.issuing import Issuing
@@ -196,6 +197,9 @@ def _insert(recorded: Sequence[RebillOutcome], issuing: Issuing) -> None:
         approved=frozenset(),
         links=links,
     )
+    waiting = {one.rebill_no for one in recorded if one.waits}
+    if waiting:
+        record_comparisons([(number, content) for number, content in documents if number in waiting])
     record_acts(issuing.client, issuing.caller, acts, issuing.at)
 
 

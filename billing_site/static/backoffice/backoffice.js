@@ -38,9 +38,8 @@
     for (const output of form.querySelectorAll("[data-ticked]")) output.textContent = ticked.length;
     for (const output of form.querySelectorAll("[data-ticked-totals]")) {
       output.textContent = Object.entries(sums).map(([currency, units]) => {
-        const digits = Number(form.querySelector(`[data-currency="${currency}"]`).dataset.digits);
-        const amount = Number(units) / 10 ** digits;
-        return new Intl.NumberFormat(form.dataset.locale, { style: "currency", currency: currency.toUpperCase() }).format(amount);
+        const format = new Intl.NumberFormat(form.dataset.locale, { style: "currency", currency: currency.toUpperCase() });
+        return format.format(Number(units) / 10 ** format.resolvedOptions().maximumFractionDigits);
       }).join(" · ");
     }
     for (const output of form.querySelectorAll("[data-ticked-blocked]")) {

@@ -1,0 +1,72 @@
+"""What the approval queue looks at: how a document that waits compares with the last one, and decisions on many at once."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Client
+from invoices.kinds import DecisionAct, DecisionResult
+from invoices.models.documents import AmountField, Invoice
+
+
+class Comparison(models.Model):
+    """A document that waits beside the account's last one, as both were when it was made; a rebill beside what it replaces."""
+
+    invoice = models.OneToOneField(Invoice, on_delete=models.CASCADE, primary_key=True, related_name="comparison")
+    previous = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    change_amount = AmountField(null=True, help_text=_("Its total less that of the last one."))
+    change_percent = models.DecimalField(
+        max_digits=13, decimal_places=2, null=True, help_text=_("Of the last one's total. Empty where that is 0.")
+    )
+    new_lines = models.PositiveIntegerField(help_text=_("Services that are charged again and again, and were not on the last."))
+    missing_lines = models.PositiveIntegerField(help_text=_("Services that were charged on the last one, and are not on this."))
+    has_po = models.BooleanField(help_text=_("One of its lines has a PO number."))
+
+    def __str__(self) -> str:
+        return f"{self.invoice_id} beside {self.previous_id}"
+
+
+class Decision(models.Model):
+    """What a member of staff has decided on many documents that wait. It is carried out part by part, each document with an
+    outcome; what is left after an interruption is gone on with."""
+
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="decisions")
+    act = models.CharField(max_length=20, choices=DecisionAct)
+    staff = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    reason = models.CharField(max_length=1000, blank=True)
+    client_notes = models.TextField(max_length=1000, null=True)  # noqa: DJ001 - null leaves what stands on the documents
+    custom_status_label = models.CharField(max_length=100, null=True)  # noqa: DJ001 - null leaves what stands there
+    made_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.get_act_display()} {self.pk}"
+
+
+class DecisionOutcome(models.Model):
+    """What came of a decision for one document. `taken_at`: a process has begun with it."""
+
+    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="outcomes")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="decision_outcomes")
+    result = models.CharField(max_length=10, choices=DecisionResult, default=DecisionResult.WAITING)
+    new_invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    error_code = models.IntegerField(default=0)
+    message = models.TextField(blank=True)
+    taken_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["decision", "invoice"], name="one_outcome_per_document_of_a_decision"),
+            models.CheckConstraint(
+                condition=Q(result=DecisionResult.DONE) | Q(new_invoice__isnull=True), name="new_invoice_when_done"
+            ),
+        ]
+        # What is left of a decision, in the order of its documents.
+        indexes = [models.Index(fields=["decision", "result", "invoice"], name="decision_outcome_by_result")]
+
+    def __str__(self) -> str:
+        return f"{self.invoice_id}: {self.result}"

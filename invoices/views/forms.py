@@ -1,0 +1,40 @@
+"""What staff are asked for when they decide on documents."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.views.forms import PageForm
+from invoices.kinds import DecisionAct, VoidReason
+from invoices.services.discarding import Remarks
+
+
+class DecideForm(PageForm):
+    act = forms.ChoiceField(choices=DecisionAct, widget=forms.HiddenInput)
+    reason = forms.CharField(required=False, max_length=1000, label=_("Reason"), help_text=_("Stands in the trail."))
+    client_notes = forms.CharField(
+        required=False,
+        max_length=1000,
+        label=_("Note"),
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Stands beside the documents. Empty: what stands there is left."),
+    )
+    custom_status_label = forms.CharField(
+        required=False, max_length=100, label=_("Custom status"), help_text=_("Empty: what stands there is left.")
+    )
+
+
+def remarks_from(given: Mapping[str, Any]) -> Remarks:
+    """What is not given leaves what stands on the documents."""
+    return Remarks(given["reason"], given["client_notes"] or None, given["custom_status_label"] or None)
+
+
+class ActForm(PageForm):
+    reason = forms.CharField(required=False, max_length=1000, label=_("Reason"))
+
+
+class VoidForm(PageForm):
+    reason_code = forms.TypedChoiceField(coerce=int, choices=VoidReason, label=_("Reason"))
+    comments = forms.CharField(required=False, max_length=1000, label=_("Comments"))

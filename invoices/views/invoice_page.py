@@ -1,0 +1,246 @@
+"""The page of one document: its chain, what can be done with it, its lines with their stories, its money and its timeline."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.callers import Caller
+from accounts.models import Event, Receipt
+from accounts.views.forms import PageForm
+from accounts.views.pages import StaffPage
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO
+from invoices.fingerprints import fingerprint
+from invoices.kinds import InvoiceStatus, LineType
+from invoices.models import Invoice, InvoiceLine
+from invoices.plan.actions import Action
+from invoices.services.actions import Allowed, available_actions
+from invoices.services.chains import read_chain
+from invoices.services.collecting.collecting import collect_invoices
+from invoices.services.comparisons import lines_beside
+from invoices.services.discarding import Remarks
+from invoices.services.flags import flags_of, with_flags
+from invoices.services.invoice_history import payments_on_invoice
+from invoices.services.ledger.history import description
+from invoices.services.ledger.open_items import with_due
+from invoices.services.outcomes import Outcome
+from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
+from invoices.services.rebill_markers import with_rebills
+from invoices.services.rows import stored_contents
+from invoices.services.statement_mails import statement_context, statement_parts
+from invoices.services.voiding import void_invoice
+from invoices.stories import story_of, units_text
+from invoices.views.forms import ActForm, VoidForm
+
+LINE_PARTS = (
+    "service",
+    "bill_from_location",
+    "ship_from_location",
+    "bill_to_contact",
+    "ship_to_contact",
+)
+EVENTS_SHOWN = 200
+
+WORDS = {
+    Action.APPROVE: _("Approve"),
+    Action.DISCARD: _("Discard"),
+    Action.REGENERATE: _("Recalculate"),
+    Action.VOID: _("Void"),
+    Action.COLLECT: _("Collect what is due"),
+    Action.REFUND: _("Refund"),
+    Action.CREDIT: _("Credit lines"),
+    Action.WRITE_OFF: _("Write off"),
+    Action.DISPUTE: _("Dispute"),
+    Action.REBILL: _("Rebill"),
+}
+HERE = (Action.APPROVE, Action.DISCARD, Action.REGENERATE, Action.VOID, Action.COLLECT)
+"""What is done on this page; the others have pages of their own."""
+
+
+class Choice(NamedTuple):
+    """Something that could be done with a document: where, or why not, and what is in the way."""
+
+    allowed: Allowed
+    words: Any
+    here: bool
+    address: str
+
+    @property
+    def name(self) -> str:
+        return self.allowed.action.value
+
+
+class Shown(NamedTuple):
+    """A line with the story of its amount."""
+
+    line: InvoiceLine
+    counted: str
+    story: str
+
+
+class DocumentPage(StaffPage):
+    def document(self, number: int) -> Any:
+        rows = with_rebills(with_due(Invoice.objects.select_related("account", "corrects", "memo", "client")))
+        return self.found(rows, number)
+
+
+class InvoicePage(DocumentPage):
+    def get(self, request: HttpRequest, number: int) -> HttpResponse:
+        return self.shown(self.document(number))
+
+    def shown(self, invoice: Any, forms_: Mapping[str, PageForm] | None = None, status: int = 200) -> HttpResponse:
+        allowed = available_actions(self.client, [invoice.pk], self.caller)[invoice.pk]
+        lines = list(invoice.lines.select_related(*LINE_PARTS).order_by("line_no"))
+        for line in lines:
+            line.invoice = invoice
+        chain = read_chain(client=self.client, invoice_no=invoice.pk)
+        events = Event.objects.filter(invoice_no=invoice.pk, client=self.client).select_related("staff", "api_key")
+        context = {
+            "invoice": invoice,
+            "is_pending": invoice.status == InvoiceStatus.PENDING,
+            "is_issued": invoice.number is not None,
+            "due": invoice.total_amount - invoice.amount_paid if invoice.status == InvoiceStatus.APPROVED else ZERO,
+            "choices": [_choice(one, invoice) for one in allowed],
+            "forms": {"act": ActForm(), "void": VoidForm(), **(forms_ or {})},
+            "lines": [Shown(line, units_text(line), "; ".join(story_of(line))) for line in lines],
+            "tax_type": LineType.TAX,
+            "taxes": list(invoice.tax_details.all()),
+            "payments": [(entry, description(entry), amount) for entry, amount in payments_on_invoice(invoice) if amount],
+            "attempts": list(invoice.collection_attempts.select_related("payment_method").order_by("-attempt_no")),
+            "statements": list(invoice.statements.order_by("-pk")),
+            "chain": chain,
+            "events": events.order_by("-pk")[:EVENTS_SHOWN],
+            **self._waiting(invoice),
+        }
+        return self.page("invoices/invoice.html", context, status=status)
+
+    def _waiting(self, invoice: Any) -> dict[str, Any]:
+        """Of a document that waits: its flags, what it is compared with, and the fingerprint of what is looked at."""
+        if invoice.status != InvoiceStatus.PENDING:
+            return {}
+        rows = with_flags(Invoice.objects.select_related("comparison__previous"), self.client)
+        flagged = rows.get(pk=invoice.pk)
+        comparison = getattr(flagged, "comparison", None)
+        previous = comparison.previous if comparison else None
+        return {
+            "flags": flags_of(flagged),
+            "comparison": comparison,
+            "previous": previous,
+            "beside": lines_beside(invoice, previous) if previous else [],
+            "fingerprint": fingerprint(stored_contents([invoice.pk])[invoice.pk]),
+        }
+
+
+def _choice(allowed: Allowed, invoice: Any) -> Choice:
+    """Acts that have a page of their own are links to it."""
+    action = allowed.action
+    addresses = {
+        Action.REBILL: reverse("rebill", args=[invoice.pk]),
+        Action.CREDIT: reverse("admin:invoices_creditmemo_add", query={"corrects": invoice.pk}),
+        Action.WRITE_OFF: reverse("admin:invoices_writeoff_add", query={"invoice": invoice.pk}),
+        Action.DISPUTE: reverse("admin:invoices_dispute_add", query={"invoice": invoice.pk}),
+        Action.REFUND: reverse("admin:invoices_payment_changelist", query={"account__id__exact": invoice.account_id}),
+    }
+    return Choice(allowed, WORDS[action], action in HERE, addresses.get(action, ""))
+
+
+class InvoiceAct(InvoicePage):
+    """Does one thing with a document, and says what came of it."""
+
+    def get(self, request: HttpRequest, number: int, act: str = "") -> HttpResponse:
+        return self.shown(self.document(number))
+
+    def post(self, request: HttpRequest, number: int, act: str) -> HttpResponse:
+        invoice = self.document(number)
+        name = "void" if act == "void" else "act"
+        form: PageForm = VoidForm(request.POST) if act == "void" else ActForm(request.POST)
+        if not form.is_valid():
+            return self.shown(invoice, {name: form}, status=422)
+        acts: dict[str, Callable[[Any, dict[str, Any], Caller], int]] = {
+            "approve": self._approve,
+            "discard": self._discard,
+            "regenerate": self._regenerate,
+            "collect": self._collect,
+            "void": self._void,
+        }
+        if act not in acts:
+            raise BillingError(ErrorCode.INVALID_DIRECTIVE, act[:30])
+        given = form.cleaned_data
+
+        def answer_of(receipt: Receipt) -> str:
+            return reverse("invoice", args=[receipt.invoice_no or number])
+
+        return self.once(lambda caller: reverse("invoice", args=[acts[act](invoice, given, caller)]), answer_of)
+
+    def _approve(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
+        seen = self.request.POST.get("fingerprint", "")
+        outcomes = approve_invoices(
+            client=self.client,
+            invoice_nos=[invoice.pk],
+            caller=caller,
+            today=self.today,
+            seen={invoice.pk: seen} if seen else None,
+            remarks=Remarks(given["reason"]),
+        )
+        number = self._one(outcomes)
+        issued = Invoice.objects.get(pk=number)
+        messages.success(self.request, gettext("Approved: it is %(number)s now.") % {"number": issued.document_number})
+        collection = outcomes[0].collection
+        if collection is not None and collection.error is not None:
+            messages.warning(self.request, gettext("Not collected: %(why)s") % {"why": collection.message})
+        return number
+
+    def _discard(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
+        outcomes = discard_invoices(
+            client=self.client, invoice_nos=[invoice.pk], caller=caller, remarks=Remarks(given["reason"])
+        )
+        messages.success(self.request, gettext("Discarded: nothing is owed on it."))
+        return self._one(outcomes)
+
+    def _regenerate(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
+        number = self._one(
+            regenerate_invoices(
+                client=self.client,
+                invoice_nos=[invoice.pk],
+                caller=caller,
+                today=self.today,
+                remarks=Remarks(given["reason"]),
+            )
+        )
+        messages.success(self.request, gettext("Made anew: this is what waits in the place of %(old)s.") % {"old": invoice.pk})
+        return number
+
+    def _collect(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
+        (collected,) = collect_invoices(client=self.client, invoice_nos=[invoice.pk], caller=caller, today=self.today)
+        if collected.error is not None:
+            messages.error(self.request, gettext("Not collected: %(why)s") % {"why": collected.error.message})
+        else:
+            messages.success(self.request, gettext("Collected.") if collected.amount else collected.message)
+        number: int = invoice.pk
+        return number
+
+    def _void(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
+        void_invoice(client=self.client, invoice_no=invoice.pk, caller=caller, today=self.today, **given)
+        messages.success(self.request, gettext("Voided: what was paid on it is credit of the account now."))
+        number: int = invoice.pk
+        return number
+
+    def _one(self, outcomes: Sequence[Outcome]) -> int:
+        (outcome,) = outcomes
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.invoice_no or 0
+
+
+class PrintPage(DocumentPage):
+    """The document as the customer gets it, for paper."""
+
+    def get(self, request: HttpRequest, number: int) -> HttpResponse:
+        invoice = self.document(number)
+        shown = statement_context(invoice, statement_parts([invoice])[invoice.pk])
+        return self.page("invoices/print.html", shown)

@@ -1,0 +1,179 @@
+"""The approval queue: what waits, why to look at it, and deciding on one, on those that are ticked, or on all that match."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from django.contrib import messages
+from django.db.models import Max, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from rest_framework.request import Request
+
+from accounts.models import Receipt
+from accounts.pages import KeysetPagination
+from accounts.views.pages import StaffPage
+from billing_site.errors import BillingError
+from invoices.calculation import smallest_unit
+from invoices.filters import InvoiceFilter
+from invoices.kinds import DecisionAct, Flag
+from invoices.models import Decision, Invoice
+from invoices.plan.actions import Action
+from invoices.services.actions import available_actions
+from invoices.services.approval_rules import check_four_eyes, stake_of
+from invoices.services.comparisons import lines_beside
+from invoices.services.decisions import continue_decision, start_decision
+from invoices.services.discarding import Remarks
+from invoices.services.effects import Effects, effects_of
+from invoices.services.flags import flags_of, with_flags
+from invoices.services.queue import Tab, runs_that_wait, sums_of, tab_rules, tab_sums, waiting_documents
+from invoices.services.rights import APPROVE_PERMISSION
+from invoices.views.forms import DecideForm, remarks_from
+
+ORDERS = {"age": "pk", "total": "total_amount", "bill_date": "bill_date"}
+TAB_NAMES = {Tab.ALL: _("All"), Tab.FLAGGED: _("Flagged"), Tab.CLEAN: _("Clean"), Tab.MINE: _("Mine")}
+
+
+class Row(NamedTuple):
+    """A document of the queue, its flags, how long it waits in days, and why the reader may not approve it."""
+
+    invoice: Any
+    flags: Sequence[Flag]
+    age: int
+    blocked: str
+
+    @property
+    def smallest_units(self) -> int:
+        """The total in whole smallest units of the currency, to be added up exactly in the browser."""
+        return int(self.invoice.total_amount / smallest_unit(self.invoice.currency))
+
+
+class QueuePage(StaffPage):
+    """Documents that wait, of a tab and by filters."""
+
+    newest_first = False
+    ordering = ORDERS
+
+    @property
+    def tab(self) -> Tab:
+        asked = self.request.GET.get("tab", "")
+        return Tab(asked) if asked in {tab.value for tab in Tab} else Tab.ALL
+
+    def matching(self) -> QuerySet[Invoice]:
+        """What the filters leave, on all tabs."""
+        filters: Any = InvoiceFilter(self.request.GET, waiting_documents(self.client), request=self.request)  # type: ignore[no-untyped-call]
+        rows: QuerySet[Invoice] = filters.qs if filters.is_valid() else waiting_documents(self.client).none()
+        return rows
+
+    def on_tab(self) -> QuerySet[Invoice]:
+        return self.matching().filter(tab_rules(self.client, self.caller)[self.tab])
+
+
+class Queue(QueuePage):
+    def get(self, request: HttpRequest) -> HttpResponse:
+        rows = with_flags(self.on_tab(), self.client).select_related("account", "comparison", "corrects")
+        pages: Any = KeysetPagination()
+        found = pages.paginate_queryset(rows, Request(request), self)
+        sums = tab_sums(self.matching(), self.client, self.caller)
+        context = {
+            "rows": self._rows(found),
+            "pages": pages,
+            "tabs": [(tab, TAB_NAMES[tab], sums[tab]) for tab in Tab],
+            "tab": self.tab,
+            "runs": runs_that_wait(self.client),
+            "filtered": any(request.GET.get(name) for name in ("search", "run", "currency")),
+            "may_decide": self.may(APPROVE_PERMISSION),
+        }
+        return self.page("invoices/queue.html", context)
+
+    def _rows(self, found: Sequence[Any]) -> list[Row]:
+        allowed = available_actions(self.client, [invoice.pk for invoice in found], self.caller)
+        rows = []
+        for invoice in found:
+            approve = next(one for one in allowed[invoice.pk] if one.action is Action.APPROVE)
+            blocked = approve.error.message if approve.error else ""
+            rows.append(Row(invoice, flags_of(invoice), (self.today - invoice.tax_date).days, blocked))
+        return rows
+
+
+class Beside(StaffPage):
+    """The lines of a document that waits beside those of the one that it is compared with."""
+
+    def get(self, request: HttpRequest, number: int) -> HttpResponse:
+        invoice = self.found(with_flags(Invoice.objects.select_related("comparison__previous"), self.client), number)
+        comparison = getattr(invoice, "comparison", None)
+        previous = comparison.previous if comparison else None
+        context = {"invoice": invoice, "previous": previous, "lines": lines_beside(invoice, previous)}
+        return self.page("invoices/beside.html", {**context, "flags": flags_of(invoice)})
+
+
+class Decide(QueuePage):
+    """Confirms what is to be done with the documents that were ticked, or with all that match, and then has it done."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        chosen = self._chosen()
+        confirmed = "confirmed" in request.POST
+        form = DecideForm(request.POST if confirmed else None, initial={"act": request.POST.get("act", "approve")})
+        if confirmed and form.is_valid():
+            return self._done(DecisionAct(form.cleaned_data["act"]), chosen, remarks_from(form.cleaned_data))
+        act = request.POST.get("act", "")
+        if act not in DecisionAct.values or not chosen.exists():
+            messages.warning(request, gettext("Nothing is ticked: tick documents, or choose all that match."))
+            return redirect(self._queue_address())
+        return self.page("invoices/decide.html", self._context(DecisionAct(act), chosen, form))
+
+    def _chosen(self) -> QuerySet[Invoice]:
+        """All that match, up to the newest that was there when it was asked; or those that are ticked."""
+        if self.request.POST.get("scope") == "all":
+            newest = self.request.POST.get("newest", "")
+            rows = self.on_tab()
+            return rows.filter(pk__lte=int(newest)) if newest.isdecimal() else rows
+        ticked = [int(number) for number in self.request.POST.getlist("invoice_no") if number.isdecimal() and len(number) < 19]
+        return waiting_documents(self.client).filter(pk__in=ticked)
+
+    def _context(self, act: DecisionAct, chosen: QuerySet[Invoice], form: DecideForm) -> dict[str, Any]:
+        scope = self.request.POST.get("scope", "")
+        blocked = self._blocked(chosen) if act is DecisionAct.APPROVE else {}
+        return {
+            "form": form,
+            "act": act,
+            "sums": sums_of(chosen),
+            "count": chosen.count(),
+            "blocked": blocked,
+            "effects": effects_of(self.client, chosen) if act is DecisionAct.APPROVE else Effects(),
+            "scope": scope,
+            "newest": chosen.aggregate(Max("pk"))["pk__max"] if scope == "all" else None,
+            "ticked": [] if scope == "all" else list(chosen.values_list("pk", flat=True)),
+            "back": self._queue_address(),
+            "may_decide": self.may(APPROVE_PERMISSION),
+        }
+
+    def _blocked(self, chosen: QuerySet[Invoice]) -> Counter[str]:
+        """Why the reader may not approve some of them, and how many."""
+        reasons: Counter[str] = Counter()
+        for invoice in chosen.select_related("corrects").order_by("pk").iterator(chunk_size=1000):
+            try:
+                check_four_eyes(self.client, stake_of(invoice), invoice.generated_by, self.caller)
+            except BillingError as error:
+                reasons[error.code.message] += 1
+        return reasons
+
+    def _queue_address(self) -> str:
+        query = self.request.GET.urlencode()
+        return f"{reverse('pending')}?{query}" if query else reverse("pending")
+
+    def _done(self, act: DecisionAct, chosen: QuerySet[Invoice], remarks: Remarks) -> HttpResponse:
+        def work(caller: Any) -> str:
+            decision = start_decision(client=self.client, act=act, invoices=chosen, caller=caller, remarks=remarks)
+            continue_decision(decision, caller=self.caller, today=self.today)
+            return reverse("decision", args=[decision.pk])
+
+        return self.once(work, self._started_before)
+
+    def _started_before(self, receipt: Receipt) -> str:
+        """Where the process died after it had begun: the newest decision of the reader's."""
+        newest = Decision.objects.filter(client=self.client, staff=self.request.user.pk).first()
+        return reverse("decision", args=[newest.pk]) if newest else reverse("pending")
