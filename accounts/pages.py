@@ -8,7 +8,7 @@ value counts as the greatest.
 
 import base64
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -69,6 +69,31 @@ def after(order: Order, position: Position) -> Q:
     return reached if order.descending else reached | empty
 
 
+class Page(NamedTuple):
+    """Some rows of a list, and the cursors of the pages before and after them."""
+
+    rows: list[Any]
+    next: str | None
+    previous: str | None
+
+
+def page_of(rows: QuerySet[Any], order: Order, cursor: str | None = None, size: int = PAGE_SIZE) -> Page:
+    """The page that a cursor names; the first one without."""
+    backwards, position = _read_cursor(cursor, rows.model, order)
+    way = order.reversed if backwards else order
+    found = list(ordered(rows.filter(after(way, position)) if position else rows, way)[: size + 1])
+    more, page = len(found) > size, found[:size]
+    if backwards:
+        page.reverse()
+    if not page:
+        return Page([], None, None)
+    return Page(
+        page,
+        _cursor(page[-1], order, before=False) if more or backwards else None,
+        _cursor(page[0], order, before=True) if (more if backwards else position) else None,
+    )
+
+
 def in_chunks(rows: QuerySet[Any], order: Order, size: int) -> Iterator[list[Any]]:
     """All rows in their order, so many at once, in as many queries."""
     chunk = list(ordered(rows, order)[:size])
@@ -85,25 +110,12 @@ class KeysetPagination(BasePagination):
         self.url = request.build_absolute_uri()
         self.size = _size(request)
         self.order = asked_order(request, getattr(view, "ordering", {}), newest_first=getattr(view, "newest_first", False))
-        backwards, position = _read_cursor(request, queryset.model, self.order)
-        order = self.order.reversed if backwards else self.order
-        rows = queryset.filter(after(order, position)) if position else queryset
-        found = list(ordered(rows, order)[: self.size + 1])
-        more, page = len(found) > self.size, found[: self.size]
-        if backwards:
-            page.reverse()
-        self.next = self._link(page, last=True) if more or backwards else None
-        self.previous = self._link(page, last=False) if (more if backwards else position) else None
-        return page
+        page = page_of(queryset, self.order, request.query_params.get("cursor"), self.size)
+        self.next, self.previous = self._link(page.next), self._link(page.previous)
+        return page.rows
 
-    def _link(self, page: Sequence[Any], *, last: bool) -> str | None:
-        if not page:
-            return None
-        row = page[-1 if last else 0]
-        value = getattr(row, self.order.column)
-        cursor = json.dumps([not last, None if value is None else str(value), row.pk])
-        text = base64.urlsafe_b64encode(cursor.encode()).decode().rstrip("=")
-        return str(replace_query_param(self.url, "cursor", text))
+    def _link(self, cursor: str | None) -> str | None:
+        return None if cursor is None else str(replace_query_param(self.url, "cursor", cursor))
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response({"next": self.next, "previous": self.previous, "results": data})
@@ -124,8 +136,11 @@ class KeysetPagination(BasePagination):
 
 
 def asked_order(request: Request, orders: Mapping[str, str], *, newest_first: bool) -> Order:
+    return order_of(request.query_params.get("ordering"), orders, newest_first=newest_first)
+
+
+def order_of(asked: str | None, orders: Mapping[str, str], *, newest_first: bool = False) -> Order:
     """The order that is asked for among those of the list; else by number."""
-    asked = request.query_params.get("ordering")
     if not asked:
         return Order("pk", newest_first)
     name = asked.removeprefix("-")
@@ -144,8 +159,13 @@ def _size(request: Request) -> int:
         raise _refused("limit", f"1 to {LARGEST_PAGE}") from error
 
 
-def _read_cursor(request: Request, model: type[Model], order: Order) -> tuple[bool, Position | None]:
-    text = request.query_params.get("cursor")
+def _cursor(row: Any, order: Order, *, before: bool) -> str:
+    value = getattr(row, order.column)
+    cursor = json.dumps([before, None if value is None else str(value), row.pk])
+    return base64.urlsafe_b64encode(cursor.encode()).decode().rstrip("=")
+
+
+def _read_cursor(text: str | None, model: type[Model], order: Order) -> tuple[bool, Position | None]:
     if text is None:
         return False, None
     try:

@@ -57,9 +57,11 @@ class GenInvoiceArguments(GenerationArguments):
 
 
 class CreationArguments(GenerationArguments):
-    """`collect` counts before the client's setting, for an invoice that is issued at once."""
+    """`collect` counts before the client's setting, for an invoice that is issued at once; `fingerprint` is the one of the
+    preview that was looked at."""
 
     collect = TrueFalseField(required=False, allow_null=True)
+    fingerprint = serializers.CharField(max_length=FINGERPRINT_LENGTH, required=False)
 
 
 def billing_request(arguments: Mapping[str, Any], today: date) -> BillingRequest:

@@ -5,6 +5,8 @@ from collections.abc import Collection, Mapping
 from accounts.callers import Caller
 from accounts.models import Client
 from accounts.trail import record_acts, refusal
+from billing_site.errors import BillingError, ErrorCode
+from invoices.fingerprints import document_parts, moved_of
 from invoices.kinds import InvoiceKind
 from invoices.plan.facts import BillingRequest
 from invoices.services.issuing import collects
@@ -12,29 +14,48 @@ from invoices.services.outcomes import Outcome
 from invoices.services.planning import preview_invoices
 from invoices.services.recording import Recording, record_plans
 from invoices.services.rights import check_may_generate
+from invoices.services.rows import content_of
 from invoices.services.settling import settle_issued
 
 ACT_REFUSED = "invoice.refused"
 
 
 def generate_invoice(
-    *, client: Client, account_no: int, request: BillingRequest, caller: Caller, collect: bool | None = None
+    *,
+    client: Client,
+    account_no: int,
+    request: BillingRequest,
+    caller: Caller,
+    collect: bool | None = None,
+    seen: str = "",
 ) -> int | None:
     """Bills an account's oldest unbilled cycle and gives the invoice's number; None where there is nothing to bill.
 
+    `seen` is the fingerprint of the preview that was looked at: what is no longer that document is refused (90003).
     What is due on an invoice that is issued at once is then collected, if `collect` or else the client's setting says so.
     Raises the refusal, with nothing written but its event.
     """
     check_may_generate(caller)
-    planned = preview_invoices(client=client, account_nos=[account_no], request=request)
+    (planned,) = preview_invoices(client=client, account_nos=[account_no], request=request)
     collecting = collects(client, InvoiceKind.RECURRING, collect)
-    (outcome,) = record_plans(Recording(client, caller, request, collect=collecting), planned)
+    (outcome,) = record_plans(Recording(client, caller, request, collect=collecting), [_as_seen(client, planned, seen)])
     if outcome.error is not None:
         record_acts(client, caller, [refusal(ACT_REFUSED, outcome.error, account_no=account_no)])
         raise outcome.error
     if collecting or client.statement_on_issue:
         settle_issued(client, [outcome], caller, request.today)
     return outcome.invoice_no
+
+
+def _as_seen(client: Client, planned: Outcome, seen: str) -> Outcome:
+    """Recording writes the plan or nothing, so the plan is what is compared with the preview."""
+    if not seen or planned.plan is None:
+        return planned
+    moved = moved_of(seen, document_parts(content_of(client, planned.plan)))
+    if not moved:
+        return planned
+    detail = f"invoice of account {planned.account_no}, moved: {', '.join(moved)}"
+    return Outcome(planned.account_no, error=BillingError(ErrorCode.DOCUMENT_MOVED, detail, field="fingerprint"))
 
 
 def generate_invoices(

@@ -279,6 +279,7 @@ class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingM
             request=billing_request(asked, today(self.client)),
             caller=self.caller,
             collect=asked.get("collect"),
+            seen=asked.get("fingerprint", ""),
         )
         return self.shown(invoice_no, HTTP_201_CREATED)
 

@@ -328,6 +328,39 @@ def test_a_wrong_value_is_refused_with_its_code(api, given, code):
     assert (answer["error_code"], list(answer["errors"])) == (code, [list(given)[-1]])
 
 
+@pytest.mark.parametrize(
+    ("move", "moved"),
+    [
+        (lambda account: RateSchedule.objects.update(rate_per_unit=20), "terms, lines"),
+        (lambda account: account.contacts.update(name="Ada Lovelace"), "parties"),
+        (lambda account: TaxRateFactory(client=account.client), "terms, lines, taxes"),
+        (lambda account: account.client.services.update(tax_inclusive=True), ""),
+    ],
+)
+def test_a_preview_that_does_not_hold_any_more_is_refused_with_what_moved(acme, api, move, moved):
+    account = an_account(acme)
+    seen = post(api, "preview/", {"acct_no": account.pk})
+    move(account)
+    answer = post(api, "", {"acct_no": account.pk, "fingerprint": seen["fingerprint"]}, 409 if moved else 201)
+    if not moved:
+        assert (answer["total_amount"], answer["lines"]) == ("30.00", seen["lines"])
+        return
+    assert (answer["error_code"], list(answer["errors"]), Invoice.objects.count()) == (90003, ["fingerprint"], 0)
+    assert answer["error_msg"].endswith(f"invoice of account {account.pk}, moved: {moved}")
+    refused = Event.objects.get()
+    assert (refused.act, refused.error_code, refused.account_id) == ("invoice.refused", 90003, account.pk)
+    account.refresh_from_db()
+    assert account.next_bill_date == date(2026, 1, 10)
+
+
+def test_a_preview_of_another_day_or_way_is_not_what_is_generated(acme, api):
+    account = an_account(acme, start=date(2026, 1, 10))
+    seen = post(api, "preview/", {"acct_no": account.pk, "alt_bill_day": 20})["fingerprint"]
+    answer = post(api, "", {"acct_no": account.pk, "fingerprint": seen}, 409)
+    assert answer["error_msg"].endswith("moved: terms, lines, periods")
+    assert post(api, "", {"acct_no": account.pk, "alt_bill_day": 20, "fingerprint": seen}, 201)["bill_day"] == 20
+
+
 # Deciding on one.
 
 
