@@ -78,32 +78,51 @@ def in_chunks(rows: QuerySet[Any], order: Order, size: int) -> Iterator[list[Any
         chunk = list(ordered(rows.filter(after(order, position)), order)[:size])
 
 
+class RowPage(NamedTuple):
+    """Some rows of a list, with the cursors of the pages after and before them."""
+
+    rows: list[Any]
+    next: str | None
+    previous: str | None
+
+
+def read_page(rows: QuerySet[Any], order: Order, parameters: Mapping[str, str], size: int = PAGE_SIZE) -> RowPage:
+    """The page of a list that the `cursor` among the parameters asks for: the first one without it."""
+    backwards, position = _read_cursor(parameters, rows.model, order)
+    towards = order.reversed if backwards else order
+    found = list(ordered(rows.filter(after(towards, position)) if position else rows, towards)[: size + 1])
+    more, page = len(found) > size, found[:size]
+    if backwards:
+        page.reverse()
+    return RowPage(
+        page,
+        next=_cursor_at(page, order, last=True) if more or backwards else None,
+        previous=_cursor_at(page, order, last=False) if (more if backwards else position) else None,
+    )
+
+
+def _cursor_at(page: Sequence[Any], order: Order, *, last: bool) -> str | None:
+    if not page:
+        return None
+    row = page[-1 if last else 0]
+    value = getattr(row, order.column)
+    cursor = json.dumps([not last, None if value is None else str(value), row.pk])
+    return base64.urlsafe_b64encode(cursor.encode()).decode().rstrip("=")
+
+
 class KeysetPagination(BasePagination):
     """`{"next", "previous", "results"}`."""
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
-        self.url = request.build_absolute_uri()
-        self.size = _size(request)
-        self.order = asked_order(request, getattr(view, "ordering", {}), newest_first=getattr(view, "newest_first", False))
-        backwards, position = _read_cursor(request, queryset.model, self.order)
-        order = self.order.reversed if backwards else self.order
-        rows = queryset.filter(after(order, position)) if position else queryset
-        found = list(ordered(rows, order)[: self.size + 1])
-        more, page = len(found) > self.size, found[: self.size]
-        if backwards:
-            page.reverse()
-        self.next = self._link(page, last=True) if more or backwards else None
-        self.previous = self._link(page, last=False) if (more if backwards else position) else None
-        return page
-
-    def _link(self, page: Sequence[Any], *, last: bool) -> str | None:
-        if not page:
-            return None
-        row = page[-1 if last else 0]
-        value = getattr(row, self.order.column)
-        cursor = json.dumps([not last, None if value is None else str(value), row.pk])
-        text = base64.urlsafe_b64encode(cursor.encode()).decode().rstrip("=")
-        return str(replace_query_param(self.url, "cursor", text))
+        parameters = request.query_params
+        orders, newest_first = getattr(view, "ordering", {}), getattr(view, "newest_first", False)
+        order = asked_order(parameters, orders, newest_first=newest_first)
+        page = read_page(queryset, order, parameters, _size(parameters))
+        url = request.build_absolute_uri()
+        self.next, self.previous = (
+            None if cursor is None else str(replace_query_param(url, "cursor", cursor)) for cursor in (page.next, page.previous)
+        )
+        return page.rows
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response({"next": self.next, "previous": self.previous, "results": data})
@@ -123,9 +142,9 @@ class KeysetPagination(BasePagination):
         return [{"name": name, "required": False, "in": "query", "schema": schema} for name, schema in asked.items()]
 
 
-def asked_order(request: Request, orders: Mapping[str, str], *, newest_first: bool) -> Order:
+def asked_order(parameters: Mapping[str, str], orders: Mapping[str, str], *, newest_first: bool) -> Order:
     """The order that is asked for among those of the list; else by number."""
-    asked = request.query_params.get("ordering")
+    asked = parameters.get("ordering")
     if not asked:
         return Order("pk", newest_first)
     name = asked.removeprefix("-")
@@ -134,8 +153,8 @@ def asked_order(request: Request, orders: Mapping[str, str], *, newest_first: bo
     return Order(orders[name], asked.startswith("-"))
 
 
-def _size(request: Request) -> int:
-    asked = request.query_params.get("limit")
+def _size(parameters: Mapping[str, str]) -> int:
+    asked = parameters.get("limit")
     if asked is None:
         return PAGE_SIZE
     try:
@@ -144,8 +163,8 @@ def _size(request: Request) -> int:
         raise _refused("limit", f"1 to {LARGEST_PAGE}") from error
 
 
-def _read_cursor(request: Request, model: type[Model], order: Order) -> tuple[bool, Position | None]:
-    text = request.query_params.get("cursor")
+def _read_cursor(parameters: Mapping[str, str], model: type[Model], order: Order) -> tuple[bool, Position | None]:
+    text = parameters.get("cursor")
     if text is None:
         return False, None
     try:

@@ -188,7 +188,8 @@ class ListResource(ListModelMixin, ClientResource):
     def _as_csv(self, rows: QuerySet[Any]) -> StreamingHttpResponse:
         self.asked_names("expand", ())
         name = self.request.path.rstrip("/").rsplit("/", 1)[-1]
-        chunks = in_chunks(rows, asked_order(self.request, self.ordering, newest_first=self.newest_first), ROWS_AT_ONCE)
+        order = asked_order(self.request.query_params, self.ordering, newest_first=self.newest_first)
+        chunks = in_chunks(rows, order, ROWS_AT_ONCE)
         return csv_response(name, self.get_serializer(), chunks, lambda chunk: self.get_serializer(chunk, many=True).data)
 
 

@@ -16,6 +16,7 @@ from accounts.clock import today
 from accounts.models import Receipt
 from accounts.resources import CreateReadResource, ListResource, ReadResource
 from billing_site.errors import ErrorCode
+from invoices.filters import InvoiceFilter
 from invoices.kinds import InvoiceStatus, StatementStatus
 from invoices.models import BillingRun, Invoice, RunOutcome, Statement, TaxRate
 from invoices.serializers.documents import (
@@ -56,7 +57,6 @@ from invoices.services.rows import content_of, stored_contents
 from invoices.services.statements import resend_statement
 from invoices.services.voiding import void_invoice
 from invoices.viewsets.document_methods import GeneratingMethods, PendingMethods, ReadingMethods, VoidingMethods
-from invoices.viewsets.filters import InvoiceFilter
 
 Decide = Callable[[Sequence[int], Mapping[str, Any]], list[Outcome]]
 
