@@ -9,8 +9,10 @@ from typing import Any, NoReturn, cast
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django_filters.filters import BaseInFilter, ChoiceFilter, Filter
+from django_filters.widgets import BaseCSVWidget
 from rest_framework import serializers
 
 from accounts.validators import validate_alphanumeric
@@ -147,11 +149,23 @@ class ValueFilter(Filter):
         super().__init__(field_name=field_name, lookup_expr=lookup_expr, **options)  # type: ignore[no-untyped-call]
 
 
+class OneOrSeveralSelect(BaseCSVWidget, forms.Select):
+    """Offers each of the choices; several that are asked for between commas are offered as one more."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        given = [str(one) for one in value or ()]
+        if len(given) > 1:
+            labels = {str(choice): str(label) for choice, label in self.choices}
+            self.choices = [*self.choices, (",".join(given), ", ".join(labels.get(one, one) for one in given))]
+        return forms.Select.render(self, name, ",".join(given), attrs, renderer)
+
+
 class ChoicesFilter(BaseInFilter, ChoiceFilter):
     """One of the choices, or several between commas."""
 
     def __init__(self, choices: Any, **options: Any) -> None:
-        super().__init__(choices=choices.choices, **options)  # type: ignore[no-untyped-call]
+        options = {"choices": choices.choices, "widget": OneOrSeveralSelect, "empty_label": _("Any"), **options}
+        super().__init__(**options)  # type: ignore[no-untyped-call]
 
 
 class TrueFalseInput(forms.Field):

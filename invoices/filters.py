@@ -1,13 +1,13 @@
 """What lists of documents can be asked for: each filter is a parameter of the query."""
 
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django_filters.filterset import FilterSet
 
 from accounts.clock import today
 from accounts.fields import AmountFilter, ChoicesFilter, DayFilter, LongFilter, TextFilter, TrueFalseFilter
-from accounts.models import Contact
+from accounts.models import Client, Contact
 from invoices.kinds import InvoiceKind, InvoiceStatus
 from invoices.models import Invoice, InvoiceLine, RunOutcome
 from invoices.services.ledger.open_items import with_due
@@ -18,7 +18,7 @@ class InvoiceFilter(FilterSet):
     client_acct_id = TextFilter("account__client_acct_id")
     status = ChoicesFilter(InvoiceStatus)
     kind = ChoicesFilter(InvoiceKind)
-    currency = TextFilter("currency", max_length=3)
+    currency = TextFilter("currency", "iexact", max_length=3)
     document_number = TextFilter("document_number")
     bill_date_from = DayFilter("bill_date", "gte")
     bill_date_to = DayFilter("bill_date", "lte")
@@ -26,6 +26,8 @@ class InvoiceFilter(FilterSet):
     invoice_date_to = DayFilter("invoice_date", "lte")
     due_date_from = DayFilter("due_date", "gte")
     due_date_to = DayFilter("due_date", "lte")
+    tax_date_from = DayFilter("tax_date", "gte")
+    tax_date_to = DayFilter("tax_date", "lte")
     total_amount_min = AmountFilter("total_amount", "gte")
     total_amount_max = AmountFilter("total_amount", "lte")
     reason_code = LongFilter("reason_code")
@@ -42,6 +44,11 @@ class InvoiceFilter(FilterSet):
         model = Invoice
         fields = ()
 
+    def _client(self) -> Client:
+        """Whose lists these are: the caller's of the API, or the one for whom a page is."""
+        access = getattr(self.request, "auth", None) or self.request
+        return cast(Client, access.client)
+
     def filter_open(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
         """Issued, and something is due on it: or nothing is."""
         if value is None:
@@ -53,7 +60,7 @@ class InvoiceFilter(FilterSet):
         """Something is due on it since before the client's day: or not."""
         if value is None:
             return rows
-        late = self.filter_open(rows, name, True).filter(due_date__lt=today(self.request.auth.client))
+        late = self.filter_open(rows, name, True).filter(due_date__lt=today(self._client()))
         return late if value else rows.exclude(pk__in=late.values("pk"))
 
     def filter_rebilled(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:

@@ -14,12 +14,13 @@ from accounts.serializers import ClientRowSerializer
 from billing_site.errors import ErrorCode
 from invoices.calculation import rounded
 from invoices.fingerprints import CREDIT_FIELDS, LINE_FIELDS, PARTY_FIELDS, TAX_FIELDS, TERM_FIELDS, Content, fingerprint
-from invoices.kinds import ISSUED_STATUSES, InvoiceKind, LineType
+from invoices.kinds import InvoiceKind, LineType
 from invoices.models import BillingRun, CreditDetail, Invoice, InvoiceLine, RunOutcome, Statement, TaxDetail, TaxRate
 from invoices.plan.facts import BillingRequest
 from invoices.serializers.money import collected_row
 from invoices.services.actions import Allowed
 from invoices.services.discarding import Remarks
+from invoices.services.ledger.open_items import amount_due
 from invoices.services.outcomes import Outcome
 from invoices.services.runs import count_refusals, count_results, run_totals
 
@@ -184,9 +185,8 @@ class InvoiceSerializer(TermsSerializer):
 
     def get_amount_due(self, invoice: Any) -> str | None:
         """Null where nothing is owed on it: a credit memo, and what was not issued."""
-        if invoice.status not in ISSUED_STATUSES or invoice.kind == InvoiceKind.CREDIT_MEMO:
-            return None
-        return f"{rounded(invoice.total_amount - invoice.amount_paid, invoice.currency):f}"
+        due = amount_due(invoice)
+        return None if due is None else f"{rounded(due, invoice.currency):f}"
 
 
 class StatementArguments(serializers.Serializer):

@@ -7,10 +7,9 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from rest_framework import serializers
-from rest_framework.request import Request
 
 from accounts.csv_lists import ROWS_AT_ONCE, csv_response
-from accounts.pages import KeysetPagination, Order, in_chunks
+from accounts.pages import Order, in_chunks, page_of
 from accounts.views.pages import StaffPage
 from invoices.kinds import DecisionResult
 from invoices.models import Decision, DecisionOutcome
@@ -18,9 +17,6 @@ from invoices.services.decisions import continue_decision, count_results, retry_
 
 
 class DecisionPage(StaffPage):
-    ordering: dict[str, str] = {}
-    newest_first = False
-
     def get(self, request: HttpRequest, number: int) -> HttpResponse:
         decision = self.found(Decision.objects.select_related("staff", "client"), number)
         counts = count_results(decision)
@@ -28,7 +24,7 @@ class DecisionPage(StaffPage):
         result = request.GET.get("result", "")
         if result in DecisionResult.values:
             rows = rows.filter(result=result)
-        pages: Any = KeysetPagination()
+        pages = page_of(rows, Order(), request.GET.get("cursor"))
         context = {
             "decision": decision,
             "counts": counts,
@@ -38,7 +34,7 @@ class DecisionPage(StaffPage):
             "failed": counts[DecisionResult.FAILED],
             "result": result,
             "results": [(one, counts[one]) for one in DecisionResult if counts[one]],
-            "rows": pages.paginate_queryset(rows, Request(request), self),
+            "rows": pages.rows,
             "pages": pages,
             "is_mine": decision.staff_id == request.user.pk,
         }

@@ -11,10 +11,9 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from rest_framework.request import Request
 
 from accounts.models import Receipt
-from accounts.pages import KeysetPagination
+from accounts.pages import order_of, page_of
 from accounts.views.pages import StaffPage
 from billing_site.errors import BillingError
 from invoices.calculation import smallest_unit
@@ -54,9 +53,6 @@ class Row(NamedTuple):
 class QueuePage(StaffPage):
     """Documents that wait, of a tab and by filters."""
 
-    newest_first = False
-    ordering = ORDERS
-
     @property
     def tab(self) -> Tab:
         asked = self.request.GET.get("tab", "")
@@ -75,11 +71,11 @@ class QueuePage(StaffPage):
 class Queue(QueuePage):
     def get(self, request: HttpRequest) -> HttpResponse:
         rows = with_flags(self.on_tab(), self.client).select_related("account", "comparison", "corrects")
-        pages: Any = KeysetPagination()
-        found = pages.paginate_queryset(rows, Request(request), self)
+        order = order_of(request.GET.get("ordering"), ORDERS)
+        pages = page_of(rows, order, request.GET.get("cursor"))
         sums = tab_sums(self.matching(), self.client, self.caller)
         context = {
-            "rows": self._rows(found),
+            "rows": self._rows(pages.rows),
             "pages": pages,
             "tabs": [(tab, TAB_NAMES[tab], sums[tab]) for tab in Tab],
             "tab": self.tab,

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.storage import ExactSum
 from invoices.calculation import ZERO
-from invoices.kinds import FREE_KINDS, EntryKind
+from invoices.kinds import FREE_KINDS, ISSUED_STATUSES, EntryKind, InvoiceKind
 from invoices.models import Allocation, Invoice, LedgerEntry
 from invoices.plan.allocating import OpenItem
 
@@ -94,6 +94,13 @@ def left_of_credit(entry_no: int) -> Decimal:
     """What is left of one payment or credit."""
     amount, taken = LedgerEntry.objects.filter(pk=entry_no).annotate(taken=TAKEN).values_list("amount", "taken").get()
     return Decimal(-amount - taken)
+
+
+def amount_due(invoice: Any) -> Decimal | None:
+    """What is due on one of `with_due`; None where nothing is owed on it: a credit memo, and what was not issued."""
+    if invoice.status not in ISSUED_STATUSES or invoice.kind == InvoiceKind.CREDIT_MEMO:
+        return None
+    return Decimal(invoice.total_amount - invoice.amount_paid)
 
 
 def with_due(invoices: QuerySet[Invoice]) -> QuerySet[Any]:

@@ -1,0 +1,161 @@
+"""The page that lists documents: what it shows of each, its filters, orders and pages, and its CSV."""
+
+import csv
+import io
+from datetime import UTC, datetime
+
+import pytest
+import time_machine
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+
+from accounts import pages
+from accounts.callers import Caller
+from tests.factories import an_account
+from tests.invoices.billing import FEB_10, JAN_10, bill
+from tests.invoices.test_invoice_lists import EVERYTHING, World
+
+PROCESS = Caller(process="test")
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def end_of_march():
+    with time_machine.travel(datetime(2026, 3, 31, 12, tzinfo=UTC), tick=False):
+        yield
+
+
+def reader(*clients, permissions=("view_invoice",), name="reader"):
+    """A browser in which a member of staff of these clients is signed in."""
+    user = get_user_model().objects.create(username=name, is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    for client in clients:
+        client.staff.add(user)
+    browser = Browser()
+    browser.force_login(user)
+    return browser
+
+
+@pytest.fixture
+def browser(acme):
+    return reader(acme)
+
+
+@pytest.fixture
+def world(acme):
+    return World(acme)
+
+
+def shown(browser, world, **query):
+    answer = browser.get("/invoices/", query)
+    assert answer.status_code == 200
+    return world.names(invoice.pk for invoice in answer.context["pages"].rows)
+
+
+def text_of(browser, **query):
+    return " ".join(browser.get("/invoices/", query).content.decode().split())
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ({}, EVERYTHING),
+        ({"status": "pending"}, {"pending"}),
+        ({"kind": "rebill,credit_memo"}, {"rebill", "memo"}),
+        ({"open": "true"}, {"open", "rebill"}),
+        ({"overdue": "true"}, {"open", "rebill"}),
+        ({"rebilled": "true"}, {"original"}),
+        ({"currency": "USD", "search": "meier"}, {"paid", "open"}),
+        ({"bill_date_from": "2026-02-01", "search": "CD"}, {"pending"}),
+        ({"po_num": "PO 9"}, {"original", "rebill", "memo", "pending"}),
+        ({"reason_code": "1", "kind": "rebill"}, {"rebill"}),
+        ({"tax_date_to": "2026-01-31", "status": "approved", "kind": "recurring"}, {"paid", "original"}),
+    ],
+)
+def test_the_address_says_what_is_listed(browser, world, query, expected):
+    assert shown(browser, world, **query) == expected
+
+
+def test_an_account_is_named_by_either_word(browser, world):
+    number = world.paid.account_id
+    assert shown(browser, world, account=number) == shown(browser, world, acct_no=number) == {"paid", "open"}
+    assert "Invoices of AB-1" in text_of(browser, account=number)
+
+
+def test_a_row_tells_amounts_due_and_corrections(browser, world):
+    page = text_of(browser, search="CD-2")
+    assert "$55.00" in page
+    assert f">rebilled by {world.rebill.pk}</a>" in page
+    assert f">corrects {world.original.document_number}</a>" in page
+    assert f">No. {world.pending.pk}</a>" in page
+    rows = {row.pk: row for row in browser.get("/invoices/").context["pages"].rows}
+    assert [rows[one.pk].due for one in (world.paid, world.open, world.memo, world.pending)] == [0, 55, None, None]
+
+
+def test_a_wrong_filter_is_told_beside_it_and_lists_nothing(browser, world):
+    page = text_of(browser, bill_date_from="soon", status="pending")
+    assert "Enter a valid date." in page
+    assert "<tbody>" not in page
+
+
+def test_pages_follow_each_other(browser, world, monkeypatch):
+    monkeypatch.setattr(pages.page_of, "__defaults__", (None, 2))
+    found, cursor = [], ""
+    while cursor is not None:
+        page = browser.get("/invoices/", {"ordering": "total_amount", **({"cursor": cursor} if cursor else {})}).context[
+            "pages"
+        ]
+        found += [invoice.pk for invoice in page.rows]
+        cursor = page.next
+    assert world.names(found) == EVERYTHING
+    assert (len(found), found[0]) == (6, world.memo.pk)
+
+
+def test_a_cursor_that_is_none_is_refused_and_told(browser, world):
+    answer = browser.get("/invoices/", {"cursor": "nonsense"}, follow=True)
+    assert "cursor: not one of this list" in answer.content.decode()
+
+
+def test_csv_has_every_row_that_the_filters_leave(browser, world, monkeypatch):
+    monkeypatch.setattr("invoices.views.documents.ROWS_AT_ONCE", 1)
+    answer = browser.get("/invoices/", {"format": "csv", "open": "true", "ordering": "invoice_no"})
+    rows = list(csv.DictReader(io.StringIO(answer.getvalue().decode())))
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert [(int(row["invoice_no"]), row["amount_due"]) for row in rows] == [
+        (world.open.pk, "55.00"),
+        (world.rebill.pk, "33.00"),
+    ]
+
+
+def test_other_clients_rows_are_not_there(world, umbra):
+    browser = reader(umbra)
+    assert browser.get("/invoices/").context["pages"].rows == []
+    assert browser.get("/invoices/", {"acct_no": world.paid.account_id}).context["account"] is None
+
+
+def test_the_page_needs_the_right_to_see_invoices(acme):
+    assert reader(acme, permissions=()).get("/invoices/").status_code == 403
+
+
+def test_however_many_rows_the_queries_are_as_many(acme, browser):
+    def queries():
+        with CaptureQueriesContext(connection) as captured:
+            browser.get("/invoices/")
+        return len(captured)
+
+    bill(an_account(acme), PROCESS, JAN_10)
+    few = queries()
+    for _ in range(5):
+        account = an_account(acme)
+        bill(account, PROCESS, JAN_10)
+        bill(account, PROCESS, FEB_10)
+    assert queries() == few
+
+
+def test_empty_lists_say_what_to_do_next(acme, browser):
+    assert "There are no invoices yet" in text_of(browser)
+    assert "No invoice is like this" in text_of(browser, status="pending")
