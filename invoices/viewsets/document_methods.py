@@ -41,6 +41,7 @@ from invoices.services.invoice_history import (
     HistoryOfInvoices,
     credit_restriction,
     document_of_account,
+    document_of_transaction,
     invoice_history,
     pending_invoices,
 )
@@ -138,7 +139,7 @@ class PendingMethods:
 class ReadingMethods:
     @method_call(InvoiceDetailsArguments, outputs=("invoice_line_items", *MARKERS), refused_act="details.refused", writes=never)
     def get_invoice_details(self, call: Call) -> Mapping[str, Any]:
-        invoice = document_of_account(call.client, _account_no(call), call.arguments["src_transaction_id"])
+        invoice = document_of_transaction(call.client, _account_no(call), call.arguments["src_transaction_id"])
         return {"invoice_line_items": _lines(invoice), **document_markers(invoice)}
 
     @method_call(
