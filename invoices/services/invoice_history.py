@@ -54,14 +54,22 @@ def with_paid_on(invoices: QuerySet[Any]) -> QuerySet[Any]:
     return marked
 
 
-def document_of_account(client: Client, account_no: int, number: int) -> Any:
-    """A document of an account by its own number or that of its transaction."""
-    by_number = Q(pk=number) | Q(ledger__pk=number, ledger__kind__in=(EntryKind.INVOICE, EntryKind.CREDIT_MEMO))
-    rows = Invoice.objects.filter(by_number, client=client, account=account_no).order_by("-pk").distinct()
-    # An invoice's own number counts before another's transaction of the same number.
+def document_of_account(client: Client, account_no: int, invoice_no: int) -> Any:
+    """A document of an account by its own number."""
+    return _found(client, account_no, Q(pk=invoice_no), invoice_no, "invoice_no")
+
+
+def document_of_transaction(client: Client, account_no: int, number: int) -> Any:
+    """A document of an account by the number of its transaction, or its own, which counts before another's transaction."""
+    by_transaction = Q(ledger__pk=number, ledger__kind__in=(EntryKind.INVOICE, EntryKind.CREDIT_MEMO))
+    return _found(client, account_no, Q(pk=number) | by_transaction, number, "src_transaction_id")
+
+
+def _found(client: Client, account_no: int, meant: Q, number: int, field: str) -> Any:
+    rows = Invoice.objects.filter(meant, client=client, account=account_no).order_by("-pk").distinct()
     found = sorted(with_rebills(with_due(rows)), key=lambda invoice: invoice.pk != number)
     if not found:
-        raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {number} of account {account_no}", field="invoice_no")
+        raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"{field} {number} of account {account_no}", field=field)
     return found[0]
 
 

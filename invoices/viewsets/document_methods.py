@@ -41,12 +41,14 @@ from invoices.services.invoice_history import (
     HistoryOfInvoices,
     credit_restriction,
     document_of_account,
+    document_of_transaction,
     invoice_history,
     pending_invoices,
 )
 from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.rebill_markers import excluded_lines
 from invoices.services.rows import stored_contents
+from invoices.services.settling import go_on_settling
 from invoices.services.statement_mails import statement_context, statement_parts
 from invoices.services.voiding import void_invoice
 
@@ -84,7 +86,7 @@ class GeneratingMethods:
         GenInvoiceArguments,
         outputs=("invoice_no", "third_party_errors"),
         refused_act=ACT_REFUSED,
-        again=lambda view, call, receipt: {"invoice_no": receipt.invoice_no},
+        again=lambda view, call, receipt: {"invoice_no": _settled(call, receipt)},
     )
     def gen_invoice(self, call: Call) -> Mapping[str, Any]:
         return {"invoice_no": _generate(call, call.arguments["acct_no"])}
@@ -93,7 +95,7 @@ class GeneratingMethods:
         GenInvoiceMArguments,
         outputs=(*GENERATED, "out_invoices_list", "third_party_errors"),
         refused_act=ACT_REFUSED,
-        again=lambda view, call, receipt: _generated(call, _account_no(call), receipt.invoice_no),
+        again=lambda view, call, receipt: _generated(call, _account_no(call), _settled(call, receipt)),
     )
     def gen_invoice_m(self, call: Call) -> Mapping[str, Any]:
         account_no = _account_no(call)
@@ -120,7 +122,7 @@ class PendingMethods:
         ManagePendingArguments,
         outputs=MANAGED,
         refused_act="pending.refused",
-        again=lambda view, call, receipt: _managed(receipt.invoice_no),
+        again=lambda view, call, receipt: _managed(_settled(call, receipt)),
     )
     def manage_pending_invoice(self, call: Call) -> Mapping[str, Any]:
         return _managed(_decide(call))
@@ -129,7 +131,7 @@ class PendingMethods:
         ManagePendingArguments,
         outputs=("acct_no", "client_acct_id", *GROUP_FIELDS, *MANAGED),
         refused_act="pending.refused",
-        again=lambda view, call, receipt: _managed_m(receipt.invoice_no),
+        again=lambda view, call, receipt: _managed_m(_settled(call, receipt)),
     )
     def manage_pending_invoice_m(self, call: Call) -> Mapping[str, Any]:
         return _managed_m(_decide(call))
@@ -138,7 +140,7 @@ class PendingMethods:
 class ReadingMethods:
     @method_call(InvoiceDetailsArguments, outputs=("invoice_line_items", *MARKERS), refused_act="details.refused", writes=never)
     def get_invoice_details(self, call: Call) -> Mapping[str, Any]:
-        invoice = document_of_account(call.client, _account_no(call), call.arguments["src_transaction_id"])
+        invoice = document_of_transaction(call.client, _account_no(call), call.arguments["src_transaction_id"])
         return {"invoice_line_items": _lines(invoice), **document_markers(invoice)}
 
     @method_call(
@@ -227,6 +229,13 @@ def _account_no(call: Call) -> int:
         if name in asked:
             raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: accounts have no billing groups", field=name)
     return account_no
+
+
+def _settled(call: Call, receipt: Receipt) -> int | None:
+    """The document that a call under a receipt has made or decided on: what its process did not come to is done."""
+    if receipt.invoice_no is not None:
+        go_on_settling(call.client, receipt.invoice_no, call.caller, today(call.client))
+    return receipt.invoice_no
 
 
 def _generate(call: Call, account_no: int) -> int | None:

@@ -24,9 +24,9 @@ from invoices.serializers.aria_arguments import (
 )
 from invoices.serializers.aria_documents import PROC_FIELDS, number, proc_fields
 from invoices.serializers.money import TransHistoryArguments, aria_history_row, history_request
-from invoices.services.collecting.collecting import collect_invoices, collected_before
+from invoices.services.collecting.collecting import begun_together, collect_invoices, collected_before
 from invoices.services.collecting.outcomes import Collected
-from invoices.services.invoice_history import document_of_account, payments_on_invoice
+from invoices.services.invoice_history import document_of_account, document_of_transaction, payments_on_invoice
 from invoices.services.ledger.history import description, transaction_history, transaction_type
 from invoices.services.ledger.open_items import open_charges
 from invoices.services.ledger.payments import record_external_payment
@@ -76,11 +76,11 @@ class PaymentMethods:
 
     @method_call(InvoiceDetailsArguments, outputs=("invoice_payments",), refused_act="details.refused", writes=never)
     def get_payments_on_invoice(self, call: Call) -> Mapping[str, Any]:
-        return _payments(call, call.arguments["src_transaction_id"])
+        return _payments(document_of_transaction(call.client, _account_no(call), call.arguments["src_transaction_id"]))
 
     @method_call(InvoiceOfAccountArguments, outputs=("invoice_payments",), refused_act="details.refused", writes=never)
     def get_payments_on_invoice_m(self, call: Call) -> Mapping[str, Any]:
-        return _payments(call, call.arguments["invoice_no"])
+        return _payments(document_of_account(call.client, _account_no(call), call.arguments["invoice_no"]))
 
 
 class TransactionMethods:
@@ -139,7 +139,8 @@ def _check_amount(asked: Decimal | None, due: Decimal) -> None:
 
 
 def _collected_before(call: Call, receipt: Receipt) -> Mapping[str, Any]:
-    return _told(collected_before(call.client, [receipt.invoice_no or 0]))
+    numbers = begun_together(receipt.invoice_no or 0, receipt.created_at)
+    return _told(collected_before(call.client, numbers, call.caller, today(call.client)))
 
 
 def _told(outcomes: Sequence[Collected]) -> Mapping[str, Any]:
@@ -182,8 +183,7 @@ def _chosen(account_no: int, invoice_nos: Sequence[int], amount: Decimal) -> dic
     return {invoice_no: part for invoice_no, part in chosen.items() if part > ZERO}
 
 
-def _payments(call: Call, invoice_no: int) -> Mapping[str, Any]:
-    invoice: Invoice = document_of_account(call.client, _account_no(call), invoice_no)
+def _payments(invoice: Invoice) -> Mapping[str, Any]:
     return {"invoice_payments": [_payment_row(entry, amount) for entry, amount in payments_on_invoice(invoice)]}
 
 

@@ -216,6 +216,34 @@ def test_details_are_found_by_the_transaction_too_and_of_pending_invoices(acme, 
     refused(call("get_invoice_details_m", acct_no=999, invoice_no=other.pk), 1009)
 
 
+@pytest.mark.parametrize(
+    "method",
+    [
+        "get_invoice_details_m",
+        "get_invoice_cm_details_m",
+        "get_payments_on_invoice_m",
+        "get_statement_for_invoice",
+        "get_statement_for_invoice_m",
+    ],
+)
+def test_an_invoice_no_is_never_the_number_of_a_transaction(account, call, transaction_no, method):
+    refused(call(method, acct_no=account.pk, invoice_no=transaction_no), 3004, "invoice_no")
+
+
+@pytest.mark.parametrize("method", ["get_invoice_details", "get_payments_on_invoice"])
+def test_a_src_transaction_id_is_the_number_of_a_transaction_or_of_an_invoice(account, call, issued, transaction_no, method):
+    found = call(method, acct_no=account.pk, src_transaction_id=transaction_no)
+    assert (found["error_code"], found) == (0, call(method, acct_no=account.pk, src_transaction_id=issued.pk))
+    refused(call(method, acct_no=account.pk, src_transaction_id=999_999), 3004, "src_transaction_id")
+
+
+@pytest.fixture
+def transaction_no(issued):
+    """The number of the issued invoice's transaction, which no document has."""
+    issued.ledger.update(id=900_000)
+    return 900_000
+
+
 def test_the_history_of_an_account(account, call, process, issued):
     second = bill(account, process, FEB_10)
     pay(account, process, "55.00")
