@@ -154,8 +154,8 @@ LONGEST_MESSAGE = 2000
 
 
 def tellable(message: str) -> str:
-    """A message may quote what was sent: cut where that is long, and without what JSON can carry, but UTF-8 (half of a surrogate
-    pair) or PostgreSQL (NUL) cannot."""
+    """A message may quote what was sent: cut where that is long, and without what JSON can carry, but UTF-8 (half of a
+    surrogate pair) or PostgreSQL (NUL) cannot."""
     return message[:LONGEST_MESSAGE].encode("utf-8", "replace").decode().replace("\0", "?")
 
 

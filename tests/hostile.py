@@ -35,7 +35,7 @@ HOSTILE = {
     "blanks": '" \\t\\n"',
     "bars": '"||||"',
     "markup": '"<script>&\'\\""',
-    "a statement": "\"'; DROP TABLE invoices_invoice; --\"",
+    "a statement": '"\'; DROP TABLE invoices_invoice; --"',
     "a template": '"{field} %s %(pk)s {{ 7 }}"',
     "100,000 characters": json.dumps("x" * 100_000),
     "an empty list": "[]",
