@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Client
+from accounts.validators import LAST_YEAR
 from billing_site.errors import BillingError, ErrorCode
 
 
@@ -39,9 +40,16 @@ def advance_clock(client: Client, hours: int) -> datetime:
     with transaction.atomic():
         locked = Client.objects.select_for_update(no_key=True).get(pk=client.pk)
         locked.clock_offset += timedelta(hours=hours)
+        _check_end(locked.clock_offset)
         locked.save(update_fields=["clock_offset"])
     client.clock_offset = locked.clock_offset
     return local_time(client)
+
+
+def _check_end(offset: timedelta) -> None:
+    """No plan ends after the year 2999, and no day can be told after 9999: a clock that stood there would never tell a time."""
+    if (timezone.now() + offset).year > LAST_YEAR:
+        raise BillingError(ErrorCode.INVALID_INPUT, f"hours: the clock ends with the year {LAST_YEAR}", field="hours")
 
 
 def advance_clock_to(client: Client, day: date) -> datetime:

@@ -100,6 +100,20 @@ class GivenSerializer(serializers.Serializer):
         return super().to_internal_value(data)
 
 
+class ShortListField(serializers.ListField):
+    """A list whose length is looked at before its items are: a million items would be a million errors."""
+
+    def run_child_validation(self, data: Any) -> Any:
+        if self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        return super().run_child_validation(data)
+
+
+def rows_of(row: serializers.Serializer, *, most: int, **options: Any) -> "serializers.ListSerializer[Any]":
+    """An array of rows, counted before they are read."""
+    return serializers.ListSerializer(child=row, max_length=most, **options)
+
+
 class DayField(serializers.DateField):
     """A date as yyyy-mm-dd."""
 

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError as ModelError
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.fields import get_error_detail
 
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, ErrorCode, tellable
 
 TABLE = {
     "required": ErrorCode.MISSING_PARAMETER,
@@ -73,7 +73,7 @@ def refusal_of(wrong: list[WrongInput]) -> BillingError:
 def messages_by_field(wrong: list[WrongInput]) -> dict[str, list[str]]:
     messages: dict[str, list[str]] = {}
     for one in wrong:
-        messages.setdefault(one.field or "non_field_errors", []).append(str(one.detail))
+        messages.setdefault(tellable(one.field) or "non_field_errors", []).append(tellable(str(one.detail)))
     return messages
 
 

@@ -23,7 +23,7 @@ from rest_framework.request import Request
 from accounts.authentication import authenticated_key, check_may_write
 from accounts.call_log import call_of
 from accounts.callers import Caller
-from accounts.fields import LongField
+from accounts.fields import LongField, rows_of
 from accounts.input_errors import refusal_of, wrong_inputs
 from accounts.models import ApiKey, Client, Receipt
 from accounts.receipts import Claim, ReceiptRefused, claim_for, once
@@ -54,7 +54,7 @@ class CallerFields(serializers.Serializer):
     alt_caller_id = serializers.CharField(max_length=30, required=False, trim_whitespace=False)
     application_id = serializers.CharField(max_length=300, required=False, trim_whitespace=False)
     application_date = serializers.CharField(max_length=300, required=False, trim_whitespace=False)
-    optional_transaction_qualifiers = Qualifier(many=True, required=False)
+    optional_transaction_qualifiers = rows_of(Qualifier(), most=100, required=False)
 
 
 class Call(NamedTuple):
@@ -156,8 +156,7 @@ def output_format(request: HttpRequest) -> str:
 
 def rendered(answer: Answer, output_format: str) -> HttpResponse:
     write, content_type = FORMATS[output_format]
-    # A message may quote a value that JSON can carry and UTF-8 cannot: half of a surrogate pair.
-    return HttpResponse(write(answer).encode("utf-8", "replace"), content_type=content_type)
+    return HttpResponse(write(answer), content_type=content_type)
 
 
 def envelope(error: BillingError, outputs: Sequence[str] = ()) -> dict[str, Any]:

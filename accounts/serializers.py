@@ -12,7 +12,16 @@ from django.db.models import Prefetch
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
-from accounts.fields import AccountField, DayField, DigitsField, GivenSerializer, LongField, OwnRowField, TrueFalseField
+from accounts.fields import (
+    AccountField,
+    DayField,
+    DigitsField,
+    GivenSerializer,
+    LongField,
+    OwnRowField,
+    TrueFalseField,
+    rows_of,
+)
 from accounts.models import (
     Account,
     Contact,
@@ -31,6 +40,9 @@ from accounts.validators import validate_currency, validate_significant_digits
 from billing_site.errors import BillingError, ErrorCode
 
 Row = TypeVar("Row", bound=models.Model)
+
+PARTS_AT_ONCE = 500
+"""Charges of a plan, prices of a charge, bands of a price."""
 
 ADDRESS = ("address1", "address2", "city", "region", "postal_code", "country")
 
@@ -142,7 +154,7 @@ class TierSerializer(RowSerializer):
 class RateSerializer(RowSerializer):
     """A price: one rate, or bands of rates. On the way out each band shows where it ends."""
 
-    tiers = TierSerializer(many=True, required=False)
+    tiers = rows_of(TierSerializer(), most=PARTS_AT_ONCE, required=False)
 
     class Meta:
         model = RateSchedule
@@ -201,7 +213,7 @@ class PlanChargeSerializer(RowSerializer):
         required=False,
         write_only=True,
     )
-    rates = RateSerializer(many=True, required=False, source="list_rates")
+    rates = rows_of(RateSerializer(), most=PARTS_AT_ONCE, required=False, source="list_rates")
 
     class Meta:
         model = PlanCharge
@@ -217,7 +229,7 @@ class PlanSerializer(ClientRowSerializer):
     """`currency` is that of the rates that name none of their own."""
 
     currency = serializers.CharField(write_only=True, required=False, validators=[validate_currency])
-    charges = PlanChargeSerializer(many=True)
+    charges = rows_of(PlanChargeSerializer(), most=PARTS_AT_ONCE)
 
     class Meta:
         model = Plan
@@ -283,7 +295,7 @@ class PlanInstanceSerializer(RowSerializer):
     acct_no = AccountField(source="account", queryset=Account.objects)
     plan = OwnRowField(queryset=Plan.objects)
     billed_through = DayField(required=False, allow_null=True)
-    prices = OwnPriceSerializer(many=True, required=False, source="own_rates")
+    prices = rows_of(OwnPriceSerializer(), most=PARTS_AT_ONCE, required=False, source="own_rates")
 
     class Meta:
         model = PlanInstance
@@ -302,7 +314,7 @@ class ChangeArguments(serializers.Serializer):
 
     plan = OwnRowField(queryset=Plan.objects)
     start_date = DayField()
-    prices = OwnPriceSerializer(many=True, required=False)
+    prices = rows_of(OwnPriceSerializer(), most=PARTS_AT_ONCE, required=False)
 
 
 def terms_by_charge(plan: Plan, prices: Sequence[Mapping[str, Any]], currency: str) -> dict[PlanCharge, RateTerms]:

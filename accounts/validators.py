@@ -15,6 +15,8 @@ CONTACT_ROLES = ("account", "billing", "statement")
 # SQLite keeps a decimal as a double, which holds any decimal of 15 significant digits exactly. Both databases keep to it.
 MAX_SIGNIFICANT_DIGITS = 15
 
+FIRST_YEAR, LAST_YEAR = 1900, 2999
+
 
 def validate_time_zone(value: str) -> None:
     if value not in zoneinfo.available_timezones():
@@ -45,7 +47,7 @@ def validate_significant_digits(value: Decimal) -> None:
 
 def validate_billing_day(value: date) -> None:
     """A day from which periods can be counted both ways: no plan begins before 1900 or ends after 2999."""
-    if not 1900 <= value.year <= 2999:
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
         raise ValidationError(_("%(value)s is not between the years 1900 and 2999."), params={"value": value})
 
 

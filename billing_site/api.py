@@ -34,7 +34,7 @@ from accounts.viewsets import (
     ServiceLocationViewSet,
     ServiceViewSet,
 )
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, ErrorCode, tellable
 from billing_site.parsers import unreadable_body
 from invoices.viewsets import (
     BillingRunViewSet,
@@ -154,7 +154,7 @@ def _answer_to(error: Exception) -> Response:
         wrong = wrong_inputs(error)
         return _answer(refusal_of(wrong), messages_by_field(wrong))
     if isinstance(error, BillingError):
-        return _answer(error, {error.field: [error.message]} if error.field else {})
+        return _answer(error, {tellable(error.field): [error.message]} if error.field else {})
     if isinstance(error, IntegrityError):
         # The values were free when they were checked: another call has taken them in the same moment.
         return _answer(BillingError(ErrorCode.RECORD_ID_USED), {})
@@ -182,13 +182,7 @@ def _answer(
     status: int | None = None,
     headers: dict[str, str] | None = None,
 ) -> Response:
-    errors = {_writable(name): [_writable(text) for text in texts] for name, texts in messages.items()}
-    body: dict[str, Any] = {"error_code": error.code.number, "error_msg": _writable(error.message), "errors": errors}
+    body: dict[str, Any] = {"error_code": error.code.number, "error_msg": error.message, "errors": messages}
     if error.third_party_errors:
         body["third_party_errors"] = list(error.third_party_errors)
     return Response(body, status=status or error.code.http_status, headers=headers)
-
-
-def _writable(text: str) -> str:
-    """A message may quote a value that JSON can carry and UTF-8 cannot: half of a surrogate pair."""
-    return text.encode("utf-8", "replace").decode("utf-8")

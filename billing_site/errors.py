@@ -150,6 +150,15 @@ def _check_table() -> None:
 _check_table()
 
 
+LONGEST_MESSAGE = 2000
+
+
+def tellable(message: str) -> str:
+    """A message may quote what was sent: cut where that is long, and without what JSON can carry, but UTF-8 (half of a
+    surrogate pair) or PostgreSQL (NUL) cannot."""
+    return message[:LONGEST_MESSAGE].encode("utf-8", "replace").decode().replace("\0", "?")
+
+
 class BillingError(Exception):
     """A refusal: nothing has happened, and the caller is told why.
 
@@ -172,10 +181,8 @@ class BillingError(Exception):
         self.instead = instead
         self.third_party_errors = third_party_errors
         row_message = code.message.replace("{field}", field or "")
-        if instead:
-            self.message = detail
-        else:
-            self.message = f"{row_message.rstrip('.')}: {detail}" if detail else row_message
+        explained = f"{row_message.rstrip('.')}: {detail}" if detail else row_message
+        self.message = tellable(detail if instead else explained)
         super().__init__(f"{code.number} {self.message}")
 
     def within(self, path: str) -> "BillingError":

@@ -7,6 +7,7 @@ counts, as in PHP.
 """
 
 import json
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NoReturn
@@ -18,6 +19,17 @@ Parameters = list[tuple[str, Any]]
 
 MOST_FIELDS = 200_000
 """In a form: 10,000 line items with all their columns are fewer."""
+
+MOST_PIECES = 1_000_000
+"""Members, items or encoded bytes of a body: 8 MB of empty lists cost 30 times their size."""
+
+LONGEST_NAME = 200
+
+MOST_ROWS = 10_000
+"""Of an array: a text of millions of bars is refused before rows are made of it."""
+
+MOST_LEVELS = 20
+"""Of lists and objects within one another: no call takes more than four."""
 
 NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 KEY = re.compile(r"\[([^\[\]]*)\]")
@@ -35,7 +47,7 @@ def parameters(query: str, body: bytes) -> Parameters:
         text = body.decode("utf-8-sig").strip()
         pairs = _form(query)
         if text.startswith("{"):
-            return [*pairs, *_json_object(text).items()]
+            return [*pairs, *json_object(text).items()]
         if text and "=" not in text:
             raise ValueError("neither a form nor an object")
         return [*pairs, *_form(text)]
@@ -44,18 +56,41 @@ def parameters(query: str, body: bytes) -> Parameters:
 
 
 def _form(text: str) -> Parameters:
-    if "\0" in text:
-        raise ValueError("no text")
+    if "\0" in text or text.count("%") > MOST_PIECES:
+        raise ValueError("no text, or too much of it")
     return list(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS))
 
 
-def _json_object(text: str) -> dict[str, Any]:
-    read: dict[str, Any] = json.loads(text, parse_constant=_no_number)
+def json_object(text: str) -> dict[str, Any]:
+    """One JSON object (RFC 8259) whose numbers are finite, and which is not nested without end."""
+    if sum(map(text.count, ",[{")) > MOST_PIECES:
+        raise ValueError("too many values")
+    read = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+    if not isinstance(read, dict):
+        raise ValueError("no object")
+    _check_levels(read)
     return read
 
 
 def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON (RFC 8259)")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number that no double can hold")
+    return number
+
+
+def _check_levels(read: dict[str, Any]) -> None:
+    level: list[Any] = [read]
+    for _ in range(MOST_LEVELS):
+        inner = (value for one in level for value in (one.values() if isinstance(one, dict) else one))
+        level = [value for value in inner if isinstance(value, dict | list)]
+        if not level:
+            return
+    raise ValueError("nested too deeply")
 
 
 def scalar(pairs: Parameters, name: str) -> Any:
@@ -72,7 +107,7 @@ def nested(pairs: Iterable[tuple[str, Any]], arrays: Mapping[str, Collection[str
     """
     array_of = {field: array for array, fields in arrays.items() for field in fields}
     plain: dict[str, Any] = {}
-    rows: dict[str, _Rows] = {array: _Rows() for array in arrays}
+    rows: dict[str, _Rows] = {array: _Rows(array) for array in arrays}
     for name, value in pairs:
         base, keys = _split(name)
         if base in arrays and keys:
@@ -85,14 +120,21 @@ def nested(pairs: Iterable[tuple[str, Any]], arrays: Mapping[str, Collection[str
 
 
 def _split(name: str) -> tuple[str, list[str]]:
+    if len(name) > LONGEST_NAME:
+        raise _misplaced(name)
     match = NAME.fullmatch(name)
     return (match[1], KEY.findall(match[2])) if match else (name, [])
+
+
+def _misplaced(name: str) -> BillingError:
+    return BillingError(ErrorCode.INVALID_INPUT, f"{name[:100]} is not a valid string.", field=name[:100], instead=True)
 
 
 class _Rows:
     """The rows of one array, as they come in. Rows without an index follow one another."""
 
-    def __init__(self) -> None:
+    def __init__(self, array: str) -> None:
+        self.array = array
         self.by_index: dict[int, dict[str, Any]] = {}
         self.columns: dict[str, list[Any]] = {}
         self.open_row = -1
@@ -104,11 +146,11 @@ class _Rows:
     def add_nested(self, name: str, keys: list[str], value: Any) -> None:
         """`[0][line_no]`; or `[][line_no]`, where a field that comes again begins a new row, as in Rack."""
         if len(keys) != 2 or not re.fullmatch(r"[0-9]{0,9}", keys[0]):
-            raise BillingError(ErrorCode.INVALID_INPUT, f"{name} is not a valid string.", field=name, instead=True)
+            raise _misplaced(name)
         index, field = keys
         if not index and field in self.by_index.get(self.open_row, {field: None}):
             self.open_row += 1
-        self.by_index.setdefault(int(index) if index else self.open_row, {})[field] = value
+        self._row(int(index) if index else self.open_row)[field] = value
 
     def add_column(self, name: str, field: str, keys: list[str], value: Any) -> None:
         """`line_no[0]`, `line_no[]`, `line_no` once for each row, a JSON list of the column's cells, or cells between bars."""
@@ -117,16 +159,21 @@ class _Rows:
         elif keys in ([], [""]):
             self.columns.setdefault(field, []).append(value)
         elif len(keys) == 1 and re.fullmatch(r"[0-9]{1,9}", keys[0]):
-            self.by_index.setdefault(int(keys[0]), {})[field] = value
+            self._row(int(keys[0]))[field] = value
         else:
-            raise BillingError(ErrorCode.INVALID_INPUT, f"{name} is not a valid string.", field=name, instead=True)
+            raise _misplaced(name)
+
+    def _row(self, index: int) -> dict[str, Any]:
+        if index not in self.by_index and len(self.by_index) >= MOST_ROWS:
+            raise BillingError(ErrorCode.INVALID_FORMAT, f"{self.array}: no more than {MOST_ROWS} rows", field=self.array)
+        return self.by_index.setdefault(index, {})
 
     def in_order(self) -> list[dict[str, Any]]:
         """The rows by their indexes; those in which nothing stands are none."""
         for field, cells in self.columns.items():
             if len(cells) == 1 and isinstance(cells[0], str):
-                cells = cells[0].split("|")
+                cells = cells[0].split("|", MOST_ROWS)
             for index, cell in enumerate(cells):
-                self.by_index.setdefault(index, {})[field] = cell
+                self._row(index)[field] = cell
         rows = [self.by_index[index] for index in sorted(self.by_index)]
         return [row for row in rows if any(value not in (None, "") for value in row.values())]

@@ -5,7 +5,16 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.fields import DigitsField, FlagField, GivenSerializer, LongField, ReceiptIdField, TrueFalseField
+from accounts.fields import (
+    DigitsField,
+    FlagField,
+    GivenSerializer,
+    LongField,
+    ReceiptIdField,
+    ShortListField,
+    TrueFalseField,
+    rows_of,
+)
 from accounts.models import Client
 from accounts.serializers import AccountArguments
 from accounts.validators import validate_significant_digits
@@ -15,7 +24,7 @@ from invoices.fingerprints import Content
 from invoices.models import Invoice
 from invoices.serializers.aria_documents import aria_document, settled_fields
 from invoices.serializers.documents import ContentSerializer, document_of
-from invoices.serializers.money import MoneyField, amount_text, collected_row
+from invoices.serializers.money import LINES_AT_ONCE, MoneyField, amount_text, collected_row
 from invoices.services.approval_rules import rebill_must_wait, rebill_stake
 from invoices.services.chains import Chain, Step
 from rebills.plan import RebillPlan
@@ -60,7 +69,7 @@ class RebillPreviewArguments(GivenSerializer):
     """`unlisted_lines` says what becomes of lines that are not named: left out, or carried as they are."""
 
     invoice_no = LongField()
-    lines = ChangedLineArguments(many=True, required=False)
+    lines = rows_of(ChangedLineArguments(), most=LINES_AT_ONCE, required=False)
     unlisted_lines = serializers.ChoiceField(choices=["exclude", "carry"], required=False)
     reason_code = LongField(max_digits=4, required=False)
     comments = serializers.CharField(max_length=3000, required=False)
@@ -76,7 +85,7 @@ class RebillArguments(RebillPreviewArguments):
 
 
 class ManyRebillArguments(serializers.Serializer):
-    rebills = serializers.ListField(child=RebillArguments(), allow_empty=False, max_length=REBILLS_AT_ONCE)
+    rebills = ShortListField(child=RebillArguments(), allow_empty=False, max_length=REBILLS_AT_ONCE)
 
 
 def rebill_request(asked: Mapping[str, Any], path: str = "") -> RebillRequest:
@@ -111,7 +120,7 @@ class GenRbMArguments(AccountArguments):
 
     orig_invoice_no = LongField()
     reason_cd = LongField()
-    rb_line_items = RbLineItem(many=True)
+    rb_line_items = rows_of(RbLineItem(), most=LINES_AT_ONCE)
     alt_statement_address_seq = LongField(required=False)
     rb_comments = serializers.CharField(max_length=3000, required=False)
     do_collect = FlagField(required=False, allow_null=True, default=None)

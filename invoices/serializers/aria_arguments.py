@@ -5,11 +5,14 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.fields import DayField, FlagField, GivenSerializer, LongField, ReceiptIdField, TrueFalseField
+from accounts.fields import DayField, FlagField, GivenSerializer, LongField, ReceiptIdField, ShortListField, TrueFalseField
 from accounts.serializers import AccountArguments
 from invoices.kinds import ReasonType
 from invoices.serializers.documents import GenInvoiceArguments, validate_client_notes
 from invoices.serializers.money import MoneyField, TransHistoryArguments, VoidInvoiceArguments
+
+MOST_INVOICES = 100
+"""That one payment pays."""
 
 
 class PlanScope(AccountArguments):
@@ -118,13 +121,13 @@ class ExternalPaymentArguments(AccountArguments):
     reference_code = serializers.CharField(max_length=32)
     comments = serializers.CharField(max_length=200, required=False, default="")
     payment_received_date = DayField(required=False)
-    invoice_no = serializers.ListField(child=LongField(), max_length=100, required=False)
+    invoice_no = ShortListField(child=LongField(), max_length=MOST_INVOICES, required=False)
     client_receipt_id = ReceiptIdField()
 
     def to_internal_value(self, data: Any) -> Any:
         """One invoice may come as a number, not as a list."""
         if isinstance(data, Mapping) and "invoice_no" in data and not isinstance(data["invoice_no"], list):
-            data = {**data, "invoice_no": str(data["invoice_no"]).split("|")}
+            data = {**data, "invoice_no": str(data["invoice_no"]).split("|", MOST_INVOICES)}
         return super().to_internal_value(data)
 
 

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from rest_framework import serializers
 from rest_framework.fields import get_attribute
 
-from accounts.fields import LongField, ReceiptIdField, TrueFalseField
+from accounts.fields import LongField, ReceiptIdField, ShortListField, TrueFalseField
 from accounts.serializers import ClientRowSerializer
 from billing_site.errors import ErrorCode
 from invoices.calculation import rounded
@@ -89,11 +89,11 @@ class ApprovalArguments(RemarkArguments):
 
 
 class ManyArguments(RemarkArguments):
-    invoice_nos = serializers.ListField(child=LongField(), allow_empty=False, max_length=INVOICES_AT_ONCE)
+    invoice_nos = ShortListField(child=LongField(), allow_empty=False, max_length=INVOICES_AT_ONCE)
 
 
 class CollectArguments(serializers.Serializer):
-    invoice_nos = serializers.ListField(child=LongField(), allow_empty=False, max_length=INVOICES_AT_ONCE)
+    invoice_nos = ShortListField(child=LongField(), allow_empty=False, max_length=INVOICES_AT_ONCE)
 
 
 class ManyApprovalArguments(ManyArguments):

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.fields import get_attribute
 
-from accounts.fields import DayField, DigitsField, LongField, TrueFalseField
+from accounts.fields import DayField, DigitsField, LongField, TrueFalseField, rows_of
 from accounts.serializers import RowSerializer
 from invoices.calculation import rounded
 from invoices.kinds import PaymentType, ReasonType
@@ -20,6 +20,8 @@ from invoices.services.ledger.history import DEFAULT_RECORDS, MOST_RECORDS, Hist
 from invoices.services.receivables import Ages, Receivable
 
 COMMENTS_LENGTH = 1000
+SHARES_AT_ONCE = 1000
+LINES_AT_ONCE = 2000
 
 
 class MoneyField(DigitsField):
@@ -44,7 +46,7 @@ class ShareArguments(serializers.Serializer):
 class AppliedArguments(serializers.Serializer):
     """The invoices that are chosen, each once. What they leave goes to the oldest open ones."""
 
-    invoices = ShareArguments(many=True, required=False)
+    invoices = rows_of(ShareArguments(), most=SHARES_AT_ONCE, required=False)
 
     def validate_invoices(self, shares: list[Mapping[str, Any]]) -> dict[int, Decimal]:
         chosen = {share["invoice_no"]: share["amount"] for share in shares}
@@ -96,7 +98,7 @@ class MemoPreviewArguments(serializers.Serializer):
     """Lines, each with an amount or all that is left of it; or an amount of the whole invoice; or neither: all that is left."""
 
     invoice_no = LongField()
-    lines = MemoLineArguments(many=True, required=False)
+    lines = rows_of(MemoLineArguments(), most=LINES_AT_ONCE, required=False)
     amount = MoneyField(required=False)
 
     def validate_lines(self, lines: list[Mapping[str, Any]]) -> dict[int, Decimal | None]:
