@@ -11,6 +11,7 @@ import base64
 import json
 import os
 import pickle
+import signal
 import socket
 import statistics
 import subprocess
@@ -245,7 +246,7 @@ def grow() -> None:
     copy_rows(
         Invoice,
         f"FROM {Invoice._meta.db_table} old, generate_series(1, {days}) day WHERE old.id = ANY(%s) ORDER BY day, old.id",
-        {"bill_date": "old.bill_date + day", "due_date": "old.due_date + day", "number": "old.number + day * 1000000"},
+        {"bill_date": "old.bill_date + day", "due_date": "old.due_date + day", "number": "old.number + day * 1000000::bigint"},
         invoices,
     )
     copy_rows(
@@ -266,5 +267,6 @@ def copy_rows(model: type, source: str, changed: dict[str, str], invoices: Seque
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is stopped then too
     with scratch_database():
         measure_http()
