@@ -1,6 +1,6 @@
 """How many rows are written with few statements, on PostgreSQL and on SQLite. The only module that knows the difference."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, models
@@ -87,6 +87,23 @@ def update_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable
             cursor.executemany(
                 f"UPDATE {table} SET {sets} WHERE id = %s", [[*_prepared(columns, values), key] for key, *values in rows]
             )
+
+
+def add_to_column(
+    model: type[models.Model], field: str, added: int, *, where: Mapping[str, Any], returning: Sequence[str]
+) -> tuple[Any, ...] | None:
+    """Adds to a column of the one row that has these values, and gives what it is then, with other columns; None where there
+    is no such row. It is locked from here to the end of the transaction: one statement reads, locks and writes."""
+    column, *others = map(_column_name, _columns(model, (field, *returning)))
+    found = " AND ".join(f"{_column_name(one)} = %s" for one in _columns(model, tuple(where)))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {_quoted(model._meta.db_table)} SET {column} = {column} + %s WHERE {found} "
+            f"RETURNING {', '.join([column, *others])}",
+            [added, *where.values()],
+        )
+        row: tuple[Any, ...] | None = cursor.fetchone()
+        return row
 
 
 def assign_rows(

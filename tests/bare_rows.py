@@ -3,7 +3,8 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 from django.db import connection, models, transaction
 from django.db.models import QuerySet
@@ -22,9 +23,17 @@ def queries(work: Callable[[], Any]) -> int:
     return len(captured)
 
 
-def taken_out(written: Sequence[QuerySet[Any]], unnumbered: Sequence[type[models.Model]] = ()) -> Callable[[], None]:
-    """Takes rows out, the last table first, and gives what writes them again, the first table first, in one transaction. The
-    tables of `unnumbered` number their rows anew, as they did."""
+class TakenRows(NamedTuple):
+    """Rows of a table that were taken out of it, as they are written."""
+
+    model: type[models.Model]
+    fields: Sequence[models.Field]
+    rows: Sequence[Sequence[Any]]
+
+
+def take_out(written: Sequence[QuerySet[Any]], unnumbered: Sequence[type[models.Model]] = ()) -> list[TakenRows]:
+    """Takes rows out, the last table first. Those of the tables of `unnumbered` are numbered anew when they are written again,
+    as they were."""
     kept = []
     for rows in written:
         fields = [one for one in rows.model._meta.concrete_fields if rows.model not in unnumbered or not one.primary_key]
@@ -34,14 +43,19 @@ def taken_out(written: Sequence[QuerySet[Any]], unnumbered: Sequence[type[models
         kept.append((rows.model, fields, numbers, list(chosen.order_by("pk").values_list(*names))))
     for model, _, numbers, _ in reversed(kept):
         model._default_manager.filter(pk__in=numbers)._raw_delete("default")
-    prepared = [(model, fields, [_prepared(fields, row) for row in rows]) for model, fields, _, rows in kept]
+    return [TakenRows(model, fields, [_prepared(fields, row) for row in rows]) for model, fields, _, rows in kept]
 
-    def write() -> None:
-        with transaction.atomic():
-            for model, fields, rows in prepared:
-                _write_bare(model, fields, rows)
 
-    return write
+def write_again(taken: Sequence[TakenRows]) -> None:
+    """The first table first, in one transaction."""
+    with transaction.atomic():
+        for one in taken:
+            _write_bare(*one)
+
+
+def taken_out(written: Sequence[QuerySet[Any]], unnumbered: Sequence[type[models.Model]] = ()) -> Callable[[], None]:
+    """Takes rows out, and gives what writes them again."""
+    return partial(write_again, take_out(written, unnumbered))
 
 
 def _prepared(fields: Sequence[models.Field], row: Sequence[Any]) -> list[Any]:

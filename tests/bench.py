@@ -1,18 +1,20 @@
 """Speed as a ratio to a floor that is measured in the same run, on the database of DATABASE_URL. Run it with `make bench`.
 
 Of generating and rebilling, the floor is the same rows written with no logic at all (bare_rows). Of rating usage, it is a bare
-GROUP BY over the same records. Of collecting: see bench_money.
+GROUP BY over the same records. Of collecting: see bench_money; of calls over HTTP: see bench_http, always on PostgreSQL.
 """
 
 import os
 import statistics
 import tracemalloc
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import django
 from django.db import connection
+from django.db.models import QuerySet
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "billing_site.settings")
 django.setup()
@@ -32,6 +34,7 @@ from invoices.services.facts import read_facts  # noqa: E402
 from invoices.services.generating import generate_invoices  # noqa: E402
 from invoices.services.instance_facts import UsageReading, read_instances  # noqa: E402
 from invoices.services.planning import preview_invoices  # noqa: E402
+from tests.__main__ import postgresql, started  # noqa: E402
 from tests.bare_rows import queries, taken_out, timed  # noqa: E402
 from tests.bench_money import measure_money  # noqa: E402
 from tests.bench_rebills import measure_rebills  # noqa: E402
@@ -96,16 +99,15 @@ def generate(client: Client, account_nos: Sequence[int], day: date = TODAY) -> N
 def floor_of(account_nos: Sequence[int]) -> float:
     """Takes out all that a batch has written, and writes the same rows again with no logic."""
     invoices = list(Invoice.objects.filter(account__in=account_nos).values_list("pk", flat=True))
-    return timed(
-        taken_out(
-            [
-                Invoice.objects.filter(pk__in=invoices),
-                *(model._default_manager.filter(invoice__in=invoices) for model in WRITTEN),
-                Event.objects.filter(invoice_no__in=invoices),
-            ],
-            (*WRITTEN, Event),
-        )
-    )
+    return timed(taken_out(written_for(invoices), (*WRITTEN, Event)))
+
+
+def written_for(invoices: Sequence[int]) -> list[QuerySet]:
+    return [
+        Invoice.objects.filter(pk__in=invoices),
+        *(model._default_manager.filter(invoice__in=invoices) for model in WRITTEN),
+        Event.objects.filter(invoice_no__in=invoices),
+    ]
 
 
 def make_usage(client: Client) -> list[int]:
@@ -188,17 +190,27 @@ def measure_usage(client: Client) -> None:
     print(f"  memory at most    {most / 2**20:>9,.1f} MiB")
 
 
-def main() -> None:
+@contextmanager
+def scratch_database() -> Iterator[None]:
+    name = connection.settings_dict["NAME"]
     connection.creation.create_test_db(verbosity=0)
     try:
+        yield
+    finally:
+        connection.creation.destroy_test_db(name, verbosity=0)
+
+
+def main() -> None:
+    with scratch_database():
         client = make_world(BATCH * (BATCHES + 1) + SINGLES + 210 + 1)
         measure(client)
         issued = Invoice.objects.order_by("pk").values_list("pk", flat=True)
         measure_money(client, issued[: 3 * 1_000 + 101])
         measure_rebills(client, issued[3 * 1_000 + 101 : 3 * 1_000 + 101 + 902])
         measure_usage(client)
-    finally:
-        connection.creation.destroy_test_db(verbosity=0)
+    url = os.environ.get("DATABASE_URL") if connection.vendor == "postgresql" else None
+    with nullcontext(url) if url else postgresql() as served:
+        started(served, ["-m", "tests.bench_http"]).wait()
 
 
 def measure(client: Client) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable
 from datetime import date
 from typing import NamedTuple
 
-from django.db.models import Max
+from django.db.models import Max, QuerySet
 
 from accounts.kinds import ContactRole
 from accounts.models import Account, Client, Contact, ServiceLocation
@@ -110,7 +110,7 @@ def read_facts(
             bill_to_contact_no=bill_to.contact_pk if bill_to else None,
             taxed_contact_no=taxed.contact_pk if taxed else None,
         )
-    return Facts(accounts, addresses, read_locations(client))
+    return Facts(accounts, addresses, locations_of(accounts.values()))
 
 
 def _past_pending(state: BillingState, documents: Documents) -> BillingState:
@@ -165,8 +165,27 @@ def read_contacts(account_nos: list[int]) -> dict[int, list[ContactFacts]]:
     return contacts
 
 
+def locations_of(accounts: Iterable[AccountFacts]) -> dict[int, TaxAddress]:
+    """The locations of the services that accounts are charged for: most have none."""
+    services = {
+        service
+        for account in accounts
+        for service in (
+            *(charge.service for instance in account.instances for charge in instance.charges),
+            *(order.service for order in account.orders),
+            *(surcharge.service for surcharge in account.surcharges),
+        )
+    }
+    numbers = {service.location_no for service in services} - {None}
+    return _addresses(ServiceLocation.objects.filter(pk__in=numbers)) if numbers else {}
+
+
 def read_locations(client: Client) -> dict[int, TaxAddress]:
-    rows = ServiceLocation.objects.filter(client=client).values_list("pk", *TaxAddress._fields)
+    return _addresses(ServiceLocation.objects.filter(client=client))
+
+
+def _addresses(locations: QuerySet[ServiceLocation]) -> dict[int, TaxAddress]:
+    rows = locations.values_list("pk", *TaxAddress._fields)
     return {number: TaxAddress(*address) for number, *address in rows}
 
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-from django.db.models import FilteredRelation, Q
+from django.db.models import Exists, FilteredRelation, OuterRef, Q
 
 from accounts.kinds import ChargeType
 from accounts.models import PlanCharge, PlanInstance, RateSchedule
@@ -51,16 +51,18 @@ class UsageReading(NamedTuple):
 def read_instances(
     states: Mapping[int, BillingState], replacing: Collection[int], reading: UsageReading
 ) -> dict[int, list[InstanceFacts]]:
-    """The plan instances of accounts, by account: three queries, and for accounts that are charged by usage one or two more."""
+    """The plan instances of accounts, by account: two queries, one more for those with own prices, and for accounts that are
+    charged by usage one or two more."""
     rows = list(
         instances_with_dates(PlanInstance.objects.filter(account__in=states))
         .order_by("account_id", "pk")
-        .values_list("account_id", "pk", "plan_id", "plan__name", "units", "po_num", *DATE_COLUMNS)
+        .annotate(has_prices=Exists(RateSchedule.objects.filter(plan_instance=OuterRef("pk"))))
+        .values_list("account_id", "pk", "plan_id", "plan__name", "units", "po_num", "has_prices", *DATE_COLUMNS)
     )
     charges = _charges({plan_no for _, _, plan_no, *_ in rows})
-    own = _own_prices(states)
+    own = _own_prices([number for _, number, _, _, _, _, has_prices, *_ in rows if has_prices])
     instances: dict[int, list[InstanceFacts]] = defaultdict(list)
-    for account_no, number, plan_no, plan_name, units, po_num, *dates in rows:
+    for account_no, number, plan_no, plan_name, units, po_num, _, *dates in rows:
         instances[account_no].append(
             InstanceFacts(
                 number,
@@ -92,10 +94,12 @@ def _charges(plan_nos: Collection[int]) -> dict[int, dict[int, ChargeFacts]]:
     return charges
 
 
-def _own_prices(account_nos: Iterable[int]) -> dict[int, Prices]:
+def _own_prices(instance_nos: Collection[int]) -> dict[int, Prices]:
     """The own prices of plan instances, by plan instance and charge."""
+    if not instance_nos:
+        return {}
     rows = (
-        RateSchedule.objects.filter(plan_instance__account__in=account_nos)
+        RateSchedule.objects.filter(plan_instance__in=instance_nos)
         .order_by("plan_instance_id", "charge_id", "pk", "tiers__from_unit")
         .values_list("plan_instance_id", "charge_id", *RATE_COLUMNS)
     )

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 from accounts.models import Client
+from accounts.storage import add_to_column
 from invoices.kinds import SeriesKind
 from invoices.models import NumberSeries
 
@@ -18,13 +19,20 @@ def take_numbers(client: Client, kind: SeriesKind, count: int) -> list[Numbered]
     """The series' next `count` numbers. Take them last: whoever wants the next number waits for the commit."""
     if not count:
         return []
-    series, _ = NumberSeries.objects.select_for_update(no_key=True).get_or_create(
-        client=client, kind=kind, defaults={"prefix": DEFAULT_PREFIXES[kind]}
+    taken = _moved(client, kind, count)
+    if taken is None:
+        NumberSeries.objects.get_or_create(client=client, kind=kind, defaults={"prefix": DEFAULT_PREFIXES[kind]})
+        taken = _moved(client, kind, count)
+    assert taken is not None
+    last, prefix, suffix = taken
+    return [Numbered(number, f"{prefix}{number:06d}{suffix}") for number in range(last - count + 1, last + 1)]
+
+
+def _moved(client: Client, kind: SeriesKind, count: int) -> tuple[int, str, str] | None:
+    """The series' last number, moved on, with what stands before and behind its numbers."""
+    return add_to_column(
+        NumberSeries, "last_number", count, where={"client_id": client.pk, "kind": kind.value}, returning=("prefix", "suffix")
     )
-    first = series.last_number + 1
-    series.last_number += count
-    series.save(update_fields=["last_number"])
-    return [Numbered(number, f"{series.prefix}{number:06d}{series.suffix}") for number in range(first, series.last_number + 1)]
 
 
 DEFAULT_PREFIXES = {SeriesKind.INVOICE: "INV-", SeriesKind.CREDIT_MEMO: "CM-", SeriesKind.REBILL: "RB-"}

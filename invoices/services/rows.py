@@ -222,7 +222,7 @@ def stored_contents(invoice_nos: Sequence[int]) -> dict[int, Content]:
     )
     for part, model, fields, order in children:
         rows = model._default_manager.filter(invoice__in=invoice_nos).order_by("invoice", *order)
-        for number, *row in rows.values_list("invoice_id", *fields).iterator():
+        for number, *row in rows.values_list("invoice_id", *fields):
             getattr(contents[number], part).append(tuple(row))
     return {
         number: content._replace(correction=Correction._make((*corrections[number], *read[number])))
@@ -237,7 +237,7 @@ def _read_lines(contents: dict[int, Content]) -> dict[int, tuple[tuple[int | Non
     comments of each."""
     read: dict[int, list[tuple[int | None, str]]] = {number: [] for number in contents}
     rows = InvoiceLine.objects.filter(invoice__in=contents).order_by("invoice", "line_no")
-    for number, *row, source, comments in rows.values_list(*INVOICE_LINE_FIELDS).iterator():
+    for number, *row, source, comments in rows.values_list(*INVOICE_LINE_FIELDS):
         contents[number].lines.append(tuple(row))  # type: ignore[attr-defined]
         read[number].append((source, comments))
     return {number: (tuple(one for one, _ in rows), tuple(one for _, one in rows)) for number, rows in read.items()}

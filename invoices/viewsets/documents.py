@@ -1,6 +1,7 @@
 """Resources of invoices, tax rates and billing runs, and the method call gen_invoice."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from django.db.models import QuerySet
@@ -94,7 +95,11 @@ class DocumentResource(ReadResource):
         return data
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        return self.shown(self.get_object().pk)
+        return self._shown(self.get_object())
+
+    def get_queryset(self) -> QuerySet[Any]:
+        rows = super().get_queryset()
+        return self.listed(rows) if self.action == "retrieve" else rows
 
     @action(detail=True, methods=["post"])
     def void(self, request: Request, pk: str) -> Response:
@@ -127,9 +132,10 @@ class DocumentResource(ReadResource):
         """The invoice as it is stored; where there was nothing to bill, that there is none."""
         if invoice_no is None:
             return Response({"invoice_no": None})
-        invoice = with_rebills(with_due(self.get_queryset())).get(pk=invoice_no)
-        parts = {**dict.fromkeys(InvoiceSerializer().fields, "row"), **dict.fromkeys(ContentSerializer().fields, "content")}
-        parts |= {name: name for name in ("collection", "statement", "available_actions")}
+        return self._shown(self.listed(self.get_queryset()).get(pk=invoice_no), status)
+
+    def _shown(self, invoice: Any, status: int | None = None) -> Response:
+        parts = _parts()
         asked = self.asked_names("fields", parts) if self.request.method in SAFE_METHODS else set()
         shown: dict[str, Any] = {}
         for part in dict.fromkeys(parts[name] for name in parts if not asked or name in asked):
@@ -157,6 +163,13 @@ class DocumentResource(ReadResource):
         document["fingerprint"] = invoice.fingerprint or document["fingerprint"]
         mark_excluded(document, excluded_lines([invoice.rb_no])[invoice.rb_no] if invoice.rb_no else None)
         return dict(ContentSerializer(document).data)
+
+
+@cache
+def _parts() -> Mapping[str, str]:
+    """The parts that a document is read in, by the members that it is shown with."""
+    parts = {**dict.fromkeys(InvoiceSerializer().fields, "row"), **dict.fromkeys(ContentSerializer().fields, "content")}
+    return parts | {name: name for name in ("collection", "statement", "available_actions")}
 
 
 DECIDED = {
