@@ -1,4 +1,4 @@
-"""PURE: original and rebill side by side: what each line was, what it is now, and what of it was changed."""
+"""PURE: two documents of a chain side by side: what each line was, what it is now, and what of it was changed."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -24,8 +24,17 @@ class Amounts(NamedTuple):
         return Amounts(self.net - other.net, self.tax - other.tax)
 
 
+class Change(NamedTuple):
+    """What of a line differs: the name of its column, and its value on either side."""
+
+    column: str
+    before: Any
+    after: Any
+
+
 class Difference(NamedTuple):
-    """A line of the original beside what replaces it, either of which may not be there. `changes` says what differs."""
+    """A line of the original beside what replaces it, either of which may not be there. `changes` says in words what differs,
+    and `changed` by columns."""
 
     line_no: int | None
     rebill_line_no: int | None
@@ -34,6 +43,7 @@ class Difference(NamedTuple):
     rebill: Amounts
     changes: tuple[str, ...] = ()
     comments: str = ""
+    changed: tuple[Change, ...] = ()
 
     @property
     def is_excluded(self) -> bool:
@@ -61,32 +71,104 @@ Names = Mapping[tuple[str, int], str]
 """What people call a service or a contact, by that word and its key: a service by its name, a contact by its number."""
 
 
+class TaxDifference(NamedTuple):
+    """One tax on either side, whichever lines it was taken from."""
+
+    authority: str
+    jurisdiction: str
+    percent: Decimal
+    is_inclusive: bool
+    original: Decimal
+    rebill: Decimal
+
+    @property
+    def difference(self) -> Decimal:
+        return self.rebill - self.original
+
+
 def differences(original: Content, rebill: Content, names: Names) -> list[Difference]:
-    """A row for each line of the original but its taxes, which stand beside their lines, and for each line that was added."""
-    before, after = _by_line(original), _by_line(rebill)
-    old, new = ({line.line_no: line for line in one.document_lines} for one in (original, rebill))
-    beside = rebill.correction
-    assert beside is not None
-    comments = dict(zip(new, beside.line_comments or [""] * len(new), strict=True))
-    source_of = {number: source for number, source in zip(new, beside.source_line_nos, strict=True) if number in after}
-    replaced_by = {source: number for number, source in source_of.items() if source is not None}
-    rows = [
-        Difference(
-            number,
-            replaced_by.get(number),
-            old[number].description,
-            amounts,
-            after.get(replaced_by.get(number, 0), Amounts()),
-            _changes(old[number], new.get(replaced_by.get(number, 0)), names),
-            comments.get(replaced_by.get(number, 0), ""),
+    """What a rebill makes of its original, line by line."""
+    return compared(original, rebill, source_lines(rebill), names)
+
+
+def compared(before: Content, after: Content, sources: Mapping[int, int | None], names: Names) -> list[Difference]:
+    """A row for each line of a document but its taxes, which stand beside their lines, and for each line that only the other
+    has. `sources` are, for the lines of the other, those of the first that they stand for."""
+    was, now = _by_line(before), _by_line(after)
+    old, new = ({line.line_no: line for line in one.document_lines} for one in (before, after))
+    comments = _comments(after)
+    replaced_by: dict[int, int] = {}
+    for number, source in sources.items():
+        if source is not None and source in was:
+            replaced_by.setdefault(source, number)
+    rows = []
+    for number, amounts in was.items():
+        replacing = replaced_by.get(number)
+        changed = () if replacing is None else _changed(old[number], new[replacing])
+        rows.append(
+            Difference(
+                number,
+                replacing,
+                old[number].description,
+                amounts,
+                Amounts() if replacing is None else now[replacing],
+                ("left out",) if replacing is None else tuple(_words(one, names) for one in changed),
+                "" if replacing is None else comments.get(replacing, ""),
+                changed,
+            )
         )
-        for number, amounts in before.items()
-    ]
-    added = [number for number, source in source_of.items() if source is None]
+    kept = set(replaced_by.values())
     return rows + [
-        Difference(None, number, new[number].description, Amounts(), after[number], ("added",), comments[number])
-        for number in added
+        Difference(None, number, new[number].description, Amounts(), amounts, ("added",), comments.get(number, ""))
+        for number, amounts in now.items()
+        if number not in kept
     ]
+
+
+def source_lines(content: Content) -> dict[int, int | None]:
+    """For each line of a correcting document the line of what it corrects that it stands for. Taxes stand for none."""
+    assert content.correction is not None
+    lines = zip(content.document_lines, content.correction.source_line_nos, strict=True)
+    return {line.line_no: source for line, source in lines if line.line_type != LineType.TAX}
+
+
+def traced_lines(chain: Mapping[int, Content], before_no: int, after_no: int) -> dict[int, int | None]:
+    """For each line of one document of a chain the line of another that it stands for: followed up to the document that both
+    come from, and down again. `chain` is all of it, by its numbers."""
+    before, after = _ancestors(chain, before_no), _ancestors(chain, after_no)
+    common = next(number for number in after if number in before)
+    standing_for = {there: number for number, there in before[common].items() if there is not None}
+    return {number: None if there is None else standing_for.get(there) for number, there in after[common].items()}
+
+
+def _ancestors(chain: Mapping[int, Content], document_no: int) -> dict[int, dict[int, int | None]]:
+    """The document itself and all that it comes from, the nearest first: which line of each its own lines stand for."""
+    lines: dict[int, int | None] = {number: number for number in _by_line(chain[document_no])}
+    reached = {document_no: lines}
+    at = chain[document_no]
+    while at.correction is not None:
+        sources = source_lines(at)
+        lines = {number: None if there is None else sources.get(there) for number, there in lines.items()}
+        reached[at.correction.corrects_id] = lines
+        at = chain[at.correction.corrects_id]
+    return reached
+
+
+def tax_differences(before: Content, after: Content) -> list[TaxDifference]:
+    """Each tax by its authority, as the two documents have it."""
+    sums: dict[tuple[str, str, Decimal, bool], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
+    for side, content in enumerate((before, after)):
+        for tax in content.document_taxes:
+            sums[tax.authority, tax.jurisdiction, tax.percent.normalize(), tax.is_inclusive][side] += tax.amount
+    return [TaxDifference(*tax, *amounts) for tax, amounts in sums.items()]
+
+
+def _comments(content: Content) -> dict[int, str]:
+    """Why each line was changed, where that is said."""
+    beside = content.correction
+    if beside is None or not beside.line_comments:
+        return {}
+    return {line.line_no: comment for line, comment in zip(content.document_lines, beside.line_comments, strict=True)}
 
 
 def _by_line(content: Content) -> dict[int, Amounts]:
@@ -104,13 +186,14 @@ def _amounts(line: DocumentLine, taxes: Iterable[DocumentTax]) -> Amounts:
     return Amounts(line.amount - included, included + added)
 
 
-def _changes(before: DocumentLine, after: DocumentLine | None, names: Names) -> tuple[str, ...]:
-    if after is None:
-        return ("left out",)
+def _changed(before: DocumentLine, after: DocumentLine) -> tuple[Change, ...]:
     pairs = ((name, getattr(before, name), getattr(after, name)) for name in COMPARED)
-    return tuple(
-        f"{COMPARED[name]} {_shown(name, old, names)} -> {_shown(name, new, names)}" for name, old, new in pairs if old != new
-    )
+    return tuple(Change(name, old, new) for name, old, new in pairs if old != new)
+
+
+def _words(change: Change, names: Names) -> str:
+    name = change.column
+    return f"{COMPARED[name]} {_shown(name, change.before, names)} -> {_shown(name, change.after, names)}"
 
 
 def _shown(name: str, value: Any, names: Names) -> str:

@@ -1,0 +1,171 @@
+"""What is typed into the builder: kept as it was typed, and read as the resource reads a rebill that is asked for."""
+
+import re
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
+
+from django.http import QueryDict
+
+from billing_site.errors import BillingError
+from rebills.serializers import RebillArguments, RebillPreviewArguments, rebill_request
+from rebills.services.requests import RebillRequest
+
+FIGURES = ("units", "rate_per_unit", "amount")
+ADDRESSES = ("bill_from_location_no", "ship_from_location_no", "bill_to_address_seq", "ship_to_address_seq")
+CHARGE_FIELDS = ("service_no", *FIGURES, "po_num", *ADDRESSES, "comments")
+CREDIT_FIELDS = ("amount", "po_num", "comments")
+"""What takes something off has an amount only, and goes to whom its lines go to."""
+
+FOR_ALL = ("po_num", *ADDRESSES)
+TOP_FIELDS = ("reason_code", "comments", "collect", "statement_address_seq")
+MOST_ADDED = 200
+
+Refusals = Mapping[str, str]
+"""Why what was typed is refused, by the name of the field that it was typed into; of none: by no name."""
+
+
+class TypedLine(NamedTuple):
+    """A line of the builder. `standing` is what the original has in each field, `values` what is typed there."""
+
+    line_no: int
+    standing: Mapping[str, str]
+    values: Mapping[str, str]
+    is_included: bool = True
+    is_added: bool = False
+
+    @property
+    def changed(self) -> list[str]:
+        """The fields that say something else than the original. A field that was emptied says nothing; a PO number that was
+        emptied is taken away."""
+        return [name for name, value in self.values.items() if self._is_changed(name, value)]
+
+    def _is_changed(self, name: str, value: str) -> bool:
+        stands = self.standing.get(name, "")
+        if not value:
+            return name == "po_num" and stands != ""
+        return value != stands and not _same_number(value, stands)
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The line as the resource is asked for it."""
+        if not self.is_included:
+            return {"line_no": self.line_no, "exclude": True}
+        return {"line_no": self.line_no, **{name: self.values[name] for name in self.changed}}
+
+    def field(self, name: str) -> str:
+        return f"line-{self.line_no}-{name}"
+
+
+class Typed(NamedTuple):
+    """All that is typed: the lines in the original's order, added ones last, and what is asked for the whole rebill."""
+
+    lines: tuple[TypedLine, ...]
+    top: Mapping[str, str]
+    last_line_no: int
+
+    @property
+    def asked_lines(self) -> list[TypedLine]:
+        """An added line asks for nothing while nothing is typed into it."""
+        return [line for line in self.lines if not line.is_added or line.changed]
+
+    def with_line(self) -> "Typed":
+        number = max([self.last_line_no, *(line.line_no for line in self.lines)]) + 1
+        return self._replace(lines=(*self.lines, _added(number, {})))
+
+    def without_changes(self, line_no: int) -> "Typed":
+        """The line as the original has it; one that was added is gone."""
+        kept = [line for line in self.lines if line.line_no != line_no or not line.is_added]
+        return self._replace(
+            lines=tuple(
+                line._replace(values=line.standing, is_included=True) if line.line_no == line_no else line for line in kept
+            )
+        )
+
+    def with_for_all(self, given: Mapping[str, str]) -> "Typed":
+        """With the PO number and the addresses that are given for all lines, where a line has such a field."""
+        return self._replace(
+            lines=tuple(
+                line._replace(values={**line.values, **{name: given[name] for name in given if name in line.values}})
+                for line in self.lines
+            )
+        )
+
+
+def untouched(standing: Mapping[int, Mapping[str, str]], last_line_no: int) -> Typed:
+    lines = tuple(TypedLine(number, values, values) for number, values in standing.items())
+    return Typed(lines, dict.fromkeys(TOP_FIELDS, ""), last_line_no)
+
+
+def typed_in(sent: QueryDict, standing: Mapping[int, Mapping[str, str]], last_line_no: int) -> Typed:
+    """What a form has sent. Fields that it does not have stand as on the original; a box that is not ticked is not sent."""
+    lines = []
+    for number, values in standing.items():
+        line = TypedLine(number, values, {}, is_included=f"line-{number}-include" in sent)
+        lines.append(line._replace(values={name: sent.get(line.field(name), values[name]).strip() for name in values}))
+    for text in sent.getlist("added")[:MOST_ADDED]:
+        if text.isdecimal() and len(text) < 9 and int(text) > last_line_no:
+            lines.append(_added(int(text), sent))
+    return Typed(tuple(lines), {name: sent.get(name, "").strip() for name in TOP_FIELDS}, last_line_no)
+
+
+def given_for_all(sent: QueryDict) -> dict[str, str]:
+    given = {name: sent.get(f"all-{name}", "").strip() for name in FOR_ALL}
+    return {name: value for name, value in given.items() if value}
+
+
+def read(typed: Typed, invoice_no: int, fingerprint: str = "", *, is_final: bool) -> tuple[RebillRequest | None, Refusals]:
+    """The rebill that is asked for, or why what is typed cannot be read. Only a final one must have a reason."""
+    asked = typed.asked_lines
+    body = {
+        "invoice_no": invoice_no,
+        "unlisted_lines": "carry",
+        "lines": [line.asked for line in asked],
+        "fingerprint": fingerprint,
+        **typed.top,
+    }
+    serializer = (RebillArguments if is_final else RebillPreviewArguments)(data=body)
+    if not serializer.is_valid():
+        return None, dict(_unread(serializer.errors, asked))
+    request = rebill_request(serializer.validated_data)
+    lines = zip(request.lines, asked, strict=True)
+    # The resource takes an empty text for none; here an emptied PO number is one that is taken away.
+    cleared = tuple(one._replace(po_num="") if line.is_included and _clears_po(line) else one for one, line in lines)
+    return request._replace(lines=cleared), {}
+
+
+def refusal_at(refusal: BillingError, typed: Typed) -> Refusals:
+    """A service's refusal at the field that it names: lines[2].amount is one of the third line that was asked for."""
+    field = refusal.field or ""
+    told = refusal.detail.removeprefix(f"{field}: ") if field and refusal.detail.startswith(f"{field}: ") else refusal.message
+    named = re.fullmatch(r"lines\[(\d+)\]\.(\w+)", field)
+    if named is not None and int(named[1]) < len(typed.asked_lines):
+        return {typed.asked_lines[int(named[1])].field(named[2]): told}
+    return {field if field in TOP_FIELDS else "": told}
+
+
+def _unread(errors: Mapping[str, Any], asked: Iterable[TypedLine]) -> Iterable[tuple[str, str]]:
+    for name, told in errors.items():
+        if name != "lines":
+            yield name, str(told[0])
+            continue
+        for line, of_line in zip(asked, told, strict=True):
+            for field, messages in of_line.items():
+                yield line.field(field), str(messages[0])
+
+
+def _clears_po(line: TypedLine) -> bool:
+    return "po_num" in line.changed and not line.values["po_num"]
+
+
+def _added(number: int, sent: Mapping[str, str]) -> TypedLine:
+    blank = dict.fromkeys(CHARGE_FIELDS, "")
+    line = TypedLine(number, blank, blank, is_added=True)
+    return line._replace(values={name: sent.get(line.field(name), "").strip() for name in blank})
+
+
+def _same_number(one: str, other: str) -> bool:
+    try:
+        return Decimal(one) == Decimal(other)
+    except InvalidOperation:
+        return False

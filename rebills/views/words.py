@@ -1,0 +1,72 @@
+"""Changes of lines in words: what a field is called, and what it said before and says now."""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Client
+from rebills.plan.differences import Change, Difference, Names
+
+NAMES = {
+    "service_id": _("service"),
+    "units": _("units"),
+    "rate_per_unit": _("rate"),
+    "amount": _("amount"),
+    "po_num": _("PO number"),
+    "bill_from_location_id": _("billed from"),
+    "ship_from_location_id": _("supplied from"),
+    "bill_to_contact_id": _("billed to"),
+    "ship_to_contact_id": _("supplied to"),
+}
+KINDS = {
+    "service_id": "service",
+    "bill_from_location_id": "location",
+    "ship_from_location_id": "location",
+    "bill_to_contact_id": "contact",
+    "ship_to_contact_id": "contact",
+}
+
+
+class ShownChange(NamedTuple):
+    """`kind` says how the values are written: as an amount, a number or a text."""
+
+    name: Any
+    kind: str
+    before: Decimal | str | None
+    after: Decimal | str | None
+
+
+class ShownDifference(NamedTuple):
+    row: Difference
+    changes: tuple[ShownChange, ...]
+
+    @property
+    def is_changed(self) -> bool:
+        return bool(self.changes) or self.row.is_excluded or self.row.line_no is None
+
+
+def shown(rows: Iterable[Difference], names: Names) -> list[ShownDifference]:
+    return [ShownDifference(row, tuple(_shown(change, names) for change in row.changed)) for row in rows]
+
+
+def location_names(client: Client) -> dict[tuple[str, int], str]:
+    """What the client calls the places that it bills and supplies from."""
+    rows = client.service_locations.values_list("pk", "client_service_location_id", "name")
+    return {("location", number): name or own_id for number, own_id, name in rows}
+
+
+FIGURES = {"amount": "amount", "units": "number", "rate_per_unit": "number"}
+
+
+def _shown(change: Change, names: Names) -> ShownChange:
+    column = change.column
+    before, after = (_value(column, value, names) for value in (change.before, change.after))
+    return ShownChange(NAMES[column], FIGURES.get(column, "text"), before, after)
+
+
+def _value(column: str, value: Any, names: Names) -> Decimal | str | None:
+    if column in FIGURES:
+        return None if value is None else Decimal(value)
+    return names.get((KINDS.get(column, ""), value), str(value)) if value else None
