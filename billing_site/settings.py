@@ -185,7 +185,11 @@ def sidebar_link(title: object, icon: str, model: str) -> dict[str, object]:
     app, name = model.split(".")
 
     def may_see(request: HttpRequest) -> bool:
-        return any(request.user.has_perm(f"{app}.{right}_{name}") for right in ("view", "change"))
+        # The admin knows its pages only once the apps are loaded.
+        from django.apps import apps
+        from django.contrib import admin
+
+        return admin.site.get_model_admin(apps.get_model(model)).has_view_permission(request)
 
     return {"title": title, "icon": icon, "link": reverse_lazy(f"admin:{app}_{name}_changelist"), "permission": may_see}
 

@@ -21,6 +21,7 @@ from rebills.services.facts import read_names
 
 @admin.register(Rebill)
 class RebillAdmin(ReadOnlyAdmin):
+    client_path = "client"
     list_display = ["named", "account", "original", "status", "total_in_currency", "difference_in_currency", "generated_by"]
     list_filter = ["status", "reason_code", "client", "invoice_date"]
     list_select_related = ["account", "corrects"]

@@ -50,6 +50,7 @@ class PaymentMethodsOfAccount(ReadOnlyInline):
 
 @admin.register(Account)
 class AccountAdmin(MasterDataAdmin):
+    client_path = "client"
     list_display = ["client_acct_id", "id", "client", "status", "currency", "bill_day", "next_bill_date", "is_test"]
     list_filter = ["client", "status", "is_test", "invoice_approval_required", "next_bill_date"]
     list_select_related = ["client"]
@@ -89,6 +90,7 @@ class AccountAdmin(MasterDataAdmin):
 
 @admin.register(Contact)
 class ContactAdmin(MasterDataAdmin):
+    client_path = "account__client"
     fields = ["account", ("contact_no", "role"), ("name", "company"), ("email", "phone"), *ADDRESS_FIELDS]
     fixed_fields = ["account"]
     list_display = ["name", "contact_no", "role", "account", "city", "region", "country"]
@@ -100,6 +102,7 @@ class ContactAdmin(MasterDataAdmin):
 
 @admin.register(PaymentMethod)
 class PaymentMethodAdmin(MasterDataAdmin):
+    client_path = "account__client"
     fields = ["account", "type", "token", "label"]
     fixed_fields = ["account"]
     list_display = ["id", "account", "type", "label"]
@@ -113,6 +116,7 @@ class PaymentMethodAdmin(MasterDataAdmin):
 class PlanInstanceAdmin(MasterDataAdmin):
     """Every change of a plan instance moves its account's next bill date and version with it, under the account's lock."""
 
+    client_path = "account__client"
     fixed_fields = ["account", "plan"]
     list_display = ["plan", "id", "account", "units", "start_date", "end_date", "billed_through"]
     list_filter = ["account__client", "start_date", ("end_date", admin.EmptyFieldListFilter)]

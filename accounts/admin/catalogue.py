@@ -13,7 +13,7 @@ from unfold.admin import TabularInline
 
 from accounts.admin.clients import ADDRESS_FIELDS
 from accounts.admin.prices import ListPricesOfCharge, list_prices, price_texts
-from accounts.admin.rows import MasterDataAdmin, MasterDataForm, add_link, may_add, page_link
+from accounts.admin.rows import MasterDataAdmin, MasterDataForm, OwnChoices, add_link, may_add, page_link
 from accounts.clock import today
 from accounts.models import Client, Plan, PlanCharge, RateSchedule, Service, ServiceLocation
 from billing_site.errors import BillingError, ErrorCode
@@ -28,6 +28,7 @@ def check_of_client(row: Any, client: Client | None, field: str) -> None:
 
 @admin.register(ServiceLocation)
 class ServiceLocationAdmin(MasterDataAdmin):
+    client_path = "client"
     fields = ["client", "client_service_location_id", "name", *ADDRESS_FIELDS]
     fixed_fields = ["client"]
     list_display = ["client_service_location_id", "name", "client", "city", "region", "country"]
@@ -46,6 +47,7 @@ class ServiceForm(MasterDataForm):
 
 @admin.register(Service)
 class ServiceAdmin(MasterDataAdmin):
+    client_path = "client"
     form = ServiceForm
     fields = ["client", ("client_service_id", "name"), ("gl_code", "tax_category"), "tax_inclusive", "location"]
     fixed_fields = ["client"]
@@ -73,7 +75,7 @@ class PricesNow:
         return price_texts(charge.list_rates, today(charge.plan.client)) if charge.pk else None  # type: ignore[attr-defined]
 
 
-class ChargesOfPlan(PricesNow, TabularInline):  # type: ignore[misc]
+class ChargesOfPlan(PricesNow, OwnChoices, TabularInline):  # type: ignore[misc]
     model = PlanCharge
     form = PlanChargeForm
     fields = ["service", "line_type", "prices_now", "page"]
@@ -94,6 +96,7 @@ class ChargesOfPlan(PricesNow, TabularInline):  # type: ignore[misc]
 
 @admin.register(Plan)
 class PlanAdmin(MasterDataAdmin):
+    client_path = "client"
     fields = ["client", ("client_plan_id", "name"), ("billing_interval", "term_months")]
     # Plan instances were given to accounts of this client.
     fixed_fields = ["client"]
@@ -109,6 +112,7 @@ class PlanAdmin(MasterDataAdmin):
 class PlanChargeAdmin(PricesNow, MasterDataAdmin):  # type: ignore[misc]
     """What a plan charges for a service, with its list prices. Reached from its plan."""
 
+    client_path = "plan__client"
     form = PlanChargeForm
     # Own prices of the plan's instances stand on it.
     fixed_fields = ["plan"]

@@ -49,10 +49,12 @@ class ThresholdsOfClient(TabularInline):
 
 @admin.register(Client)
 class ClientAdmin(MasterDataAdmin):
+    client_path = "id"
     form = ClientForm
     list_display = ["name", "id", "time_zone", "invoice_approval_required", "four_eyes", "tax_engine"]
     search_fields = ["name", "id__exact"]
     readonly_fields = ["clock_offset", "created_at"]
+    autocomplete_fields = ["staff"]
     fieldsets = [
         (None, {"fields": ["name", *ADDRESS_FIELDS]}),
         (_("Time"), {"fields": ["time_zone", "clock_offset", "created_at"]}),
@@ -77,6 +79,12 @@ class ClientAdmin(MasterDataAdmin):
         (_("Calls"), {"fields": ["never_allow_used_receipt_id"]}),
     ]
 
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Who works for a client is for superusers to say."""
+        fieldsets = super().get_fieldsets(request, obj)
+        staff = [(_("Staff"), {"fields": ["staff"]})] if obj is not None and request.user.is_superuser else []
+        return [*fieldsets, *staff]
+
     def get_inlines(self, request: HttpRequest, obj: Client | None) -> list[type[InlineModelAdmin]]:
         return [ThresholdsOfClient] if obj else []
 
@@ -85,6 +93,9 @@ class ClientAdmin(MasterDataAdmin):
             super().save_model(request, obj, form, change)
             return
         client, key, auth_key = create_client(**form.cleaned_data)
+        if not request.user.is_superuser:
+            # Whoever makes a client works for it.
+            client.staff.add(request.user)  # type: ignore[arg-type]
         obj.pk = client.pk
         show_once(request, key, auth_key)
 
@@ -93,6 +104,7 @@ class ClientAdmin(MasterDataAdmin):
 class ApiKeyAdmin(MasterDataAdmin):
     """A key is made and revoked, never deleted: documents and events name it as who made them."""
 
+    client_path = "client"
     fields = ["client", "name", *RIGHTS, "read_only", "allowed_addresses"]
     fixed_fields = ["client"]
     list_display = ["name", "prefix", "client", *RIGHTS, "read_only", "last_used_at", "revoked_at"]

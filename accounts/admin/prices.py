@@ -190,6 +190,7 @@ def terms_of(price: Mapping[str, Any], bands: BandsFormSet) -> RateTerms:
 class RateScheduleAdmin(PriceColumns, MasterDataAdmin):  # type: ignore[misc]
     """A price with its bands: both go to the service together, which checks and stores them."""
 
+    client_path = "charge__plan__client"
     form = PriceForm
     inlines = [BandsOfPrice]
     # A price of another charge or customer is another price.

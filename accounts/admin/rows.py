@@ -1,4 +1,5 @@
-"""The two sorts of rows in the admin: master data, which staff change, and the record of what happened, which nobody does."""
+"""Whose rows staff see in the admin, and the two sorts of them: master data, which staff change, and the record of what
+happened, which nobody does."""
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -8,21 +9,87 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import NON_FIELD_ERRORS
-from django.db.models import Model
-from django.http import HttpRequest
+from django.db.models import ForeignKey, ManyToManyField, Model, Q, QuerySet
+from django.http import Http404, HttpRequest
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from unfold.admin import ModelAdmin, TabularInline
 
+from accounts.staff import clients_of
 from billing_site.errors import BillingError
+
+
+def own_rows(rows: QuerySet[Any], user: Any) -> QuerySet[Any]:
+    """Those of a model's rows that a member of staff sees: see OwnRows."""
+    # A model without pages names no client: staff who are told to choose among its rows get an error, not another's rows.
+    return rows if user.is_superuser else admin.site.get_model_admin(rows.model).own(rows, user)  # type: ignore[attr-defined]
+
+
+class OwnChoices:
+    """A form offers, and takes, only the rows that a member of staff sees."""
+
+    def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:
+        return self._own(super().formfield_for_foreignkey(db_field, request, **kwargs), request)  # type: ignore[misc]
+
+    def formfield_for_manytomany(self, db_field: ManyToManyField, request: HttpRequest, **kwargs: Any) -> Any:
+        return self._own(super().formfield_for_manytomany(db_field, request, **kwargs), request)  # type: ignore[misc]
+
+    def _own(self, field: Any, request: HttpRequest) -> Any:
+        if field is not None:
+            field.queryset = own_rows(field.queryset, request.user)
+        return field
+
+
+class OwnRows(OwnChoices):
+    """Staff see and change the rows of the clients that they work for, and no others: of another client there is no page."""
+
+    # How a row leads to its client; None: it belongs to none, and only superusers see it.
+    client_path: ClassVar[str | None]
+    # Whether a row that names no client is there for all of them.
+    common_rows: ClassVar[bool] = False
+
+    def own(self, rows: QuerySet[Any], user: Any) -> QuerySet[Any]:
+        if user.is_superuser:
+            return rows
+        if self.client_path is None:
+            return rows.none()
+        common = Q(**{self.client_path: None}) if self.common_rows else Q()
+        return rows.filter(Q(**{f"{self.client_path}__in": clients_of(user)}) | common)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return self.own(super().get_queryset(request), request.user)  # type: ignore[misc]
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        row = super().get_object(request, object_id, from_field)  # type: ignore[misc]
+        if row is None:
+            raise Http404
+        return row
+
+
+def only_superusers(admin: object, request: HttpRequest, obj: Model | None = None) -> bool:
+    return bool(request.user.is_superuser)
+
+
+class OwnRelatedFilter(admin.RelatedFieldListFilter):
+    """The filters of a list name no other client's rows."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
+        rows = own_rows(field.related_model._default_manager.all(), request.user)
+        rows = rows.order_by(*self.field_admin_ordering(field, request, model_admin) or rows.model._meta.ordering)
+        return [(row.pk, str(row)) for row in rows]
+
+
+admin.FieldListFilter.register(lambda field: bool(field.remote_field), OwnRelatedFilter, take_priority=True)
 
 
 class MasterDataForm(forms.ModelForm):
     """A form that also shows what a service refused when the form was saved."""
 
     refusal: BillingError | None = None
+    # Who fills it in.
+    user: Any = None
     # What the database guards, by the constraint's name: the field to say it at, and the words. None: the service says it.
     guarded: ClassVar[Mapping[str, tuple[str, Any] | None]] = {}
     # What the form calls a field that a service calls otherwise.
@@ -60,7 +127,7 @@ class MasterDataForm(forms.ModelForm):
         return cleaned
 
 
-class MasterDataAdmin(ModelAdmin):
+class MasterDataAdmin(OwnRows, ModelAdmin):  # type: ignore[misc]
     """Rows that staff add and change. What a row is made with and keeps for ever stands in `fixed_fields`."""
 
     form = MasterDataForm
@@ -72,7 +139,7 @@ class MasterDataAdmin(ModelAdmin):
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """Fixed fields are disabled, not read-only: Django checks a unique key only where all of its fields are on the form."""
         form: Any = super().get_form(request, obj, change=change, **kwargs)
-        form.refusal = getattr(request, "refusal", None)
+        form.refusal, form.user = getattr(request, "refusal", None), request.user
         if obj is not None:
             for name in self.get_fixed_fields(obj):
                 if name in form.base_fields:
@@ -122,7 +189,7 @@ def never(admin: object, request: HttpRequest, obj: Model | None = None) -> bool
     return False
 
 
-class ReadOnlyAdmin(ModelAdmin):
+class ReadOnlyAdmin(OwnRows, ModelAdmin):  # type: ignore[misc]
     """Rows that everything is shown of, and that nobody adds, changes or deletes."""
 
     has_add_permission = never

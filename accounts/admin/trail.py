@@ -9,6 +9,7 @@ from accounts.models import ApiCall, Event, Receipt
 
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin):
+    client_path = "client"
     list_display = ["act", "at", "account", "invoice_no", "who", "error_code", "message"]
     list_filter = ["client", "act", "at"]
     list_select_related = ["account", "staff", "api_key"]
@@ -26,6 +27,7 @@ class EventAdmin(ReadOnlyAdmin):
 
 @admin.register(Receipt)
 class ReceiptAdmin(ReadOnlyAdmin):
+    client_path = "client"
     list_display = ["receipt_id", "client", "method", "succeeded", "invoice_no", "created_at"]
     list_filter = ["client", "method", "succeeded", "created_at"]
     list_select_related = ["client"]
@@ -34,6 +36,7 @@ class ReceiptAdmin(ReadOnlyAdmin):
 
 @admin.register(ApiCall)
 class ApiCallAdmin(ReadOnlyAdmin):
+    client_path = "client"
     list_display = ["at", "method", "account_no", "error_code", "http_status", "milliseconds", "who", "address", "request_id"]
     list_filter = ["client", "at", "http_status"]
     list_select_related = ["api_key", "staff"]

@@ -13,7 +13,9 @@ from unfold.widgets import (
 
 from accounts.admin.rows import (
     MasterDataAdmin,
+    MasterDataForm,
     never,
+    own_rows,
 )
 from accounts.callers import Caller
 from accounts.clock import today
@@ -43,14 +45,23 @@ def comments_field(*, required: bool = False) -> forms.CharField:
     return forms.CharField(max_length=1000, required=required, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
 
 
-def reason_field(type: ReasonType) -> forms.TypedChoiceField:
-    """All reasons of a type, the common ones and those of clients: which of them the account's client has, the service says."""
+class ReasonField(forms.TypedChoiceField):
+    """The reasons of a type, the common ones and those of clients: which of them the account's client has, the service says."""
 
-    def choices() -> list[tuple[Any, Any]]:
-        rows = ReasonCode.objects.filter(type=type, is_active=True).order_by("code", "client")
-        return [TO_BE_CHOSEN, *{row.code: (row.code, str(row)) for row in rows}.values()]
+    def __init__(self, type: ReasonType) -> None:
+        super().__init__(coerce=int, widget=UnfoldAdminSelectWidget)
+        self.type = type
 
-    return forms.TypedChoiceField(choices=choices, coerce=int, widget=UnfoldAdminSelectWidget)
+    def offer_to(self, user: Any) -> None:
+        rows = ReasonCode.objects.filter(type=self.type, is_active=True).order_by("code", "client")
+        self.choices = [TO_BE_CHOSEN, *{row.code: (row.code, str(row)) for row in own_rows(rows, user)}.values()]
+
+
+class ActForm(MasterDataForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if isinstance(reason := self.fields.get("reason"), ReasonField):
+            reason.offer_to(self.user)
 
 
 def why(given: dict[str, Any]) -> Why:
@@ -89,6 +100,7 @@ class ActAdmin(MasterDataAdmin):
 class EntryAdmin(EntryColumns, ActAdmin):  # type: ignore[misc]
     """Entries of one kind."""
 
+    client_path = "account__client"
     kind: EntryKind
     list_display = ["named", "account", "date", "invoice_link", "amount_in_currency"]
     list_filter = ["entry_date", "account__client"]

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.admin.accounts import PaymentMethodAdmin
-from accounts.admin.rows import ReadOnlyAdmin, ReadOnlyInline, link_to_page, page_link
+from accounts.admin.rows import ReadOnlyAdmin, ReadOnlyInline, link_to_page, only_superusers, page_link
 from accounts.callers import Caller
 from accounts.clock import today
 from accounts.models import PaymentMethod
@@ -69,6 +69,7 @@ class AttemptsOfInvoice(AttemptColumns, ReadOnlyInline):  # type: ignore[misc]
 class CollectionAttemptAdmin(AttemptColumns, ReadOnlyAdmin):  # type: ignore[misc]
     """Neither the token nor the key is shown."""
 
+    client_path = "invoice__client"
     list_display = ["id", "invoice", "attempt_no", "status_label", "amount_in_currency", "proc_status_code", "requested_at"]
     list_filter = ["status", "gateway", "proc_status_code", "requested_on", "invoice__client"]
     list_select_related = ["invoice"]
@@ -148,6 +149,10 @@ class KeptPaymentMethodAdmin(PaymentMethodAdmin):
 
 @admin.register(GatewayEvent)
 class GatewayEventAdmin(ReadOnlyAdmin):
+    """What a gateway sent names its own numbers, and no client."""
+
+    client_path = None
+    has_view_permission = has_module_permission = only_superusers
     list_display = ["event_id", "gateway", "type", "received_at"]
     list_filter = ["gateway", "type", "received_at"]
     search_fields = ["event_id"]

@@ -14,10 +14,9 @@ from unfold.widgets import (
 )
 
 from accounts.admin.rows import (
-    MasterDataForm,
     page_link,
 )
-from invoices.admin.acts import TO_BE_CHOSEN, ActAdmin, EntryAdmin, amount_field, by, comments_field, reason_field, why
+from invoices.admin.acts import TO_BE_CHOSEN, ActAdmin, ActForm, EntryAdmin, ReasonField, amount_field, by, comments_field, why
 from invoices.admin.amounts import amount
 from invoices.kinds import (
     CHARGE_KINDS,
@@ -39,9 +38,9 @@ from invoices.services.ledger.write_offs import write_off
 from invoices.services.voiding import void_invoice
 
 
-class WriteOffForm(MasterDataForm):
+class WriteOffForm(ActForm):
     amount = amount_field(required=False, help_text=_("Empty: all that is due."))
-    reason = reason_field(ReasonType.WRITE_OFF)
+    reason = ReasonField(ReasonType.WRITE_OFF)
     comments = comments_field()
     named: ClassVar = {"invoice_no": "invoice", "reason_code": "reason"}
 
@@ -51,7 +50,7 @@ class WriteOffForm(MasterDataForm):
 
 
 class DisputeForm(WriteOffForm):
-    reason = reason_field(ReasonType.DISPUTE)
+    reason = ReasonField(ReasonType.DISPUTE)
 
     class Meta:
         model = Dispute
@@ -83,7 +82,7 @@ class DisputeAdmin(WriteOffAdmin):
     kind = EntryKind.DISPUTE
 
 
-class VoidForm(MasterDataForm):
+class VoidForm(ActForm):
     reason = forms.TypedChoiceField(choices=[TO_BE_CHOSEN, *VoidReason.choices], coerce=int, widget=UnfoldAdminSelectWidget)
     comments = comments_field()
     named: ClassVar = {"transaction_id": "voids", "invoice_no": "voids", "reason_code": "reason"}
@@ -110,7 +109,7 @@ class TransactionVoidAdmin(EntryAdmin):
             obj.pk = void_transaction(transaction_id=entry.pk, **reason, **who).pk
 
 
-class CreditMemoForm(MasterDataForm):
+class CreditMemoForm(ActForm):
     line_no = forms.IntegerField(
         required=False, widget=UnfoldAdminIntegerFieldWidget, help_text=_("One line of it. Empty: the whole invoice.")
     )
@@ -118,7 +117,7 @@ class CreditMemoForm(MasterDataForm):
         required=False,
         help_text=_("Before the tax that is added to it, which goes back in proportion. Empty: all that is left."),
     )
-    reason = reason_field(ReasonType.CREDIT_MEMO)
+    reason = ReasonField(ReasonType.CREDIT_MEMO)
     comments = comments_field(required=True)
     named: ClassVar = {"invoice_no": "corrects", "reason_code": "reason", "lines": "line_no"}
 
@@ -129,6 +128,7 @@ class CreditMemoForm(MasterDataForm):
 
 @admin.register(CreditMemo)
 class CreditMemoAdmin(ActAdmin):
+    client_path = "client"
     add_form = CreditMemoForm
     autocomplete_fields = ["corrects"]
     list_display = ["document_number", "account", "corrects", "invoice_date", "status", "total_in_currency"]

@@ -61,6 +61,7 @@ class OffOrOn:
 
 @admin.register(Surcharge)
 class SurchargeAdmin(OffOrOn, MasterDataAdmin):  # type: ignore[misc]
+    client_path = "client"
     form = OfClientForm
     fields = [
         ("client", "name"),
@@ -113,6 +114,7 @@ class RedemptionsOfCoupon(PagedInline):
 
 @admin.register(Coupon)
 class CouponAdmin(OffOrOn, MasterDataAdmin):  # type: ignore[misc]
+    client_path = "client"
     form = OfClientForm
     fixed_fields = ["client"]
     readonly_fields = ["redeem"]
@@ -181,6 +183,7 @@ class RedemptionForm(MasterDataForm):
 class CouponRedemptionAdmin(MasterDataAdmin):
     """Adding one is redeeming. It stays as it is, or is withdrawn while no invoice has used it."""
 
+    client_path = "coupon__client"
     form = RedemptionForm
     list_display = ["coupon", "redemption_no", "account", "redeemed_on", "uses"]
     list_filter = ["coupon__client", "redeemed_on"]
@@ -283,6 +286,7 @@ class CreditFigures:
 class ServiceCreditAdmin(CreditFigures, MasterDataAdmin):  # type: ignore[misc]
     """A credit that is given keeps its terms. Its last day may be set: a credit ends so, and is not deleted."""
 
+    client_path = "account__client"
     form = ServiceCreditForm
     fixed_fields = ["account", "amount", "reason", "gl_code", "service"]
     has_delete_permission = never

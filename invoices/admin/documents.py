@@ -131,6 +131,7 @@ class PeriodsOfInvoice(ReadOnlyInline):
 
 @admin.register(Invoice)
 class InvoiceAdmin(HeldByInvoice, ReadOnlyAdmin):  # type: ignore[misc]
+    client_path = "client"
     list_display = [
         "id",
         "document_number",
@@ -323,6 +324,7 @@ class InvoiceAdmin(HeldByInvoice, ReadOnlyAdmin):  # type: ignore[misc]
 class NumberSeriesAdmin(MasterDataAdmin):
     """Prefix and suffix are chosen. The counter moves at approval, and a series stays: its numbers have no holes."""
 
+    client_path = "client"
     fields = ["client", "kind", ("prefix", "suffix"), "last_number"]
     fixed_fields = ["client", "kind"]
     readonly_fields = ["last_number"]

@@ -141,6 +141,7 @@ TRAIL = (("who", "created_at"),)
 
 @admin.register(LedgerEntry)
 class LedgerEntryAdmin(EntryColumns, ReadOnlyAdmin):  # type: ignore[misc]
+    client_path = "account__client"
     list_display = ["named", "account", "date", "amount_in_currency", "balance_in_currency", "invoice_link"]
     list_filter = ["kind", "entry_date", "account__client"]
     search_fields = ["id__exact", "account__client_acct_id", "account__id__exact", "invoice__document_number"]

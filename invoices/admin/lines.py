@@ -89,6 +89,7 @@ def _text_of(line_no: str) -> Subquery:
 class InvoiceLineAdmin(LineFigures, ReadOnlyAdmin):  # type: ignore[misc]
     """Every column of a line. Reached from its invoice."""
 
+    client_path = "invoice__client"
     list_display = ["description", "line_no", "invoice", "line_type", "gl_code", "amount_in_currency"]
     list_filter = ["line_type", "invoice__client"]
     list_select_related = ["invoice"]

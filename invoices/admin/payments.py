@@ -18,10 +18,9 @@ from unfold.widgets import (
 )
 
 from accounts.admin.rows import (
-    MasterDataForm,
     page_link,
 )
-from invoices.admin.acts import ActAdmin, EntryAdmin, amount_field, by, comments_field, reason_field, why
+from invoices.admin.acts import ActAdmin, ActForm, EntryAdmin, ReasonField, amount_field, by, comments_field, why
 from invoices.admin.ledger import STANDING, EntryColumns
 from invoices.kinds import (
     EntryKind,
@@ -45,7 +44,7 @@ REFUND_COLOURS = {
 }
 
 
-class PaymentForm(MasterDataForm):
+class PaymentForm(ActForm):
     type = forms.ChoiceField(choices=PaymentType.choices, initial=PaymentType.CHECK, widget=UnfoldAdminSelectWidget)
     amount = amount_field()
     received_on = forms.DateField(required=False, widget=UnfoldAdminSingleDateWidget, help_text=_("Empty: today."))
@@ -70,6 +69,7 @@ class PaymentForm(MasterDataForm):
 
 @admin.register(Payment)
 class PaymentAdmin(EntryColumns, ActAdmin):  # type: ignore[misc]
+    client_path = "account__client"
     right = COLLECT_PERMISSION
     add_form = PaymentForm
     autocomplete_fields = ["account"]
@@ -102,9 +102,9 @@ class PaymentAdmin(EntryColumns, ActAdmin):  # type: ignore[misc]
         ).entry
 
 
-class RefundForm(MasterDataForm):
+class RefundForm(ActForm):
     amount = amount_field(required=False, help_text=_("Empty: all that was not refunded."))
-    reason = reason_field(ReasonType.REFUND)
+    reason = ReasonField(ReasonType.REFUND)
     comments = comments_field()
     named: ClassVar = {"transaction_id": "payment", "reason_code": "reason"}
 
@@ -117,6 +117,7 @@ class RefundForm(MasterDataForm):
 class RefundAdmin(EntryColumns, ActAdmin):  # type: ignore[misc]
     """The gateway is asked after the page's transaction is committed."""
 
+    client_path = "payment__account__client"
     add_form = RefundForm
     autocomplete_fields = ["payment"]
     list_display = ["named", "account", "payment", "date", "status_label", "amount_in_currency"]
@@ -149,9 +150,9 @@ class RefundAdmin(EntryColumns, ActAdmin):  # type: ignore[misc]
         transaction.on_commit(partial(make_refund, refund, **who))
 
 
-class CashCreditForm(MasterDataForm):
+class CashCreditForm(ActForm):
     amount = amount_field()
-    reason = reason_field(ReasonType.CASH_CREDIT)
+    reason = ReasonField(ReasonType.CASH_CREDIT)
     comments = comments_field()
     named: ClassVar = {"acct_no": "account", "reason_code": "reason"}
 

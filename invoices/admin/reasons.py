@@ -18,6 +18,8 @@ from invoices.models import (
 class ReasonCodeAdmin(MasterDataAdmin):
     """A client's own reasons, and (for superusers) those that are there for all. What has one keeps it, so none is deleted."""
 
+    client_path = "client"
+    common_rows = True
     fields = ["client", "type", ("code", "name"), "is_active"]
     fixed_fields = ["client", "type", "code"]
     list_display = ["name", "code", "type", "client", "is_active"]

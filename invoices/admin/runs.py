@@ -26,6 +26,7 @@ RESULT_COLOURS = {
 
 @admin.register(BillingRun)
 class BillingRunAdmin(ReadOnlyAdmin):
+    client_path = "client"
     list_display = ["id", "client", "bill_date", "started_by", "started_at", "finished_at"]
     list_filter = ["client", "bill_date", ("finished_at", admin.EmptyFieldListFilter)]
     list_select_related = ["client"]
@@ -73,6 +74,7 @@ class BillingRunAdmin(ReadOnlyAdmin):
 
 @admin.register(RunOutcome)
 class RunOutcomeAdmin(ReadOnlyAdmin):
+    client_path = "run__client"
     fields = ["run", "account", "result", "invoice", "error_code", "message"]
     list_display = ["id", "run", "account", "result_label", "invoice", "error_code", "message"]
     list_filter = ["result", "error_code", "run__client"]

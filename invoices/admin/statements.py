@@ -16,6 +16,7 @@ from invoices.services.statements import resend_statement
 
 @admin.register(Statement)
 class StatementAdmin(ReadOnlyAdmin):
+    client_path = "invoice__client"
     list_display = ["invoice", "email", "status", "message", "requested_at"]
     list_filter = ["status", "invoice__client", "requested_at"]
     list_select_related = ["invoice"]

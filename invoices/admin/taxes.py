@@ -8,6 +8,7 @@ from invoices.models import TaxRate
 
 @admin.register(TaxRate)
 class TaxRateAdmin(MasterDataAdmin):
+    client_path = "client"
     fields = ["client", "name", ("country", "region"), ("category", "percent", "taxed_at"), ("valid_from", "valid_to")]
     fixed_fields = ["client"]
     list_display = ["name", "client", "country", "region", "category", "percent", "valid_from", "valid_to"]

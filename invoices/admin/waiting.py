@@ -38,6 +38,7 @@ class OnAnInvoice(admin.SimpleListFilter):
 class UsageAdmin(ReadOnlyAdmin):
     """Usage comes by the API. The table grows without end, so the list does not count it."""
 
+    client_path = "client"
     paginator = InfinitePaginator
     ordering = ["-id"]
     fields = [
@@ -78,6 +79,7 @@ class OneTimeChargeForm(MasterDataForm):
 class OneTimeChargeAdmin(MasterDataAdmin):
     """An order may be changed and deleted until an invoice holds it."""
 
+    client_path = "account__client"
     form = OneTimeChargeForm
     fixed_fields = ["account"]
     readonly_fields = ["invoice", "created_at"]

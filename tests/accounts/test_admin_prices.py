@@ -105,6 +105,7 @@ def test_a_charge_stays_in_its_plan_and_with_its_clients_services(admin_client, 
 
 def test_who_may_not_add_prices_is_not_shown_where_to(client, phone):
     user = get_user_model().objects.create_user("seller", is_staff=True)
+    phone.client.staff.add(user)
     rights = ["change_plancharge", "change_planinstance", "view_rateschedule"]
     user.user_permissions.set(Permission.objects.filter(codename__in=rights))
     client.force_login(user)
@@ -225,6 +226,7 @@ def test_a_refused_change_leaves_the_price_as_it_was(admin_client, charge):
 def test_who_may_only_read_prices_reads_their_bands_and_changes_nothing(client, charge):
     price = a_charge(charge.plan, "data", None, ChargeType.USAGE, tiers={"0": "3", "10": "0.0625"}).rates.get()
     user = get_user_model().objects.create_user("viewer", is_staff=True)
+    charge.plan.client.staff.add(user)
     user.user_permissions.set(Permission.objects.filter(codename="view_rateschedule"))
     client.force_login(user)
     assert "0.0625" in client.get(change_url(price)).content.decode()
@@ -235,6 +237,7 @@ def test_who_may_only_read_prices_reads_their_bands_and_changes_nothing(client, 
 def test_who_changes_prices_changes_their_bands_too(client, charge):
     price = a_charge(charge.plan, "data", None, ChargeType.USAGE, tiers={"0": "3"}).rates.get()
     user = get_user_model().objects.create_user("pricer", is_staff=True)
+    charge.plan.client.staff.add(user)
     user.user_permissions.set(Permission.objects.filter(codename="change_rateschedule"))
     client.force_login(user)
     kept = [band("0", "4", id=price.tiers.get().pk, schedule=price.pk)]

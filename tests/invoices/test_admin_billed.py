@@ -194,6 +194,7 @@ def test_an_account_shows_its_orders_credits_and_coupons(admin_client, invoice):
 
 def test_who_may_not_see_usage_or_add_anything_is_shown_neither(client, invoice):
     user = get_user_model().objects.create_user("clerk", is_staff=True)
+    invoice.client.staff.add(user)
     user.user_permissions.set(Permission.objects.filter(codename="view_account"))
     client.force_login(user)
     page = page_of(client, invoice.account)

@@ -51,8 +51,9 @@ def test_an_invoice_says_that_a_rebill_waits(acme, admin_client, invoice, proces
     assert f"rebill {rebill.pk} of INV-000001; approve or discard that first" in shown(admin_client, invoice)
 
 
-def test_what_a_person_may_not_do_is_said(client, django_user_model, invoice):
+def test_what_a_person_may_not_do_is_said(acme, client, django_user_model, invoice):
     user = django_user_model.objects.create_user("reader", is_staff=True)
+    acme.staff.add(user)
     user.user_permissions.set(Permission.objects.filter(codename="view_invoice"))
     client.force_login(user)
     assert "The caller may not rebill invoices" in shown(client, invoice)

@@ -173,6 +173,7 @@ def test_common_reasons_are_changed_by_superusers_only(acme, browser, client):
 def test_who_has_not_the_right_sees_no_button_and_does_nothing(acme, client, process):
     account, invoice = billed(acme, process)
     viewer = get_user_model().objects.create_user("vera", is_staff=True)
+    acme.staff.add(viewer)
     viewer.user_permissions.set(Permission.objects.filter(codename__startswith="view_"))
     client.force_login(viewer)
     for model in (Payment, Refund, CashCredit, WriteOff, Dispute, TransactionVoid, CreditMemo):

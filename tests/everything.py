@@ -1,0 +1,96 @@
+"""A row of each model that the admin has pages of."""
+
+from datetime import date
+from decimal import Decimal
+
+from django.contrib.auth.models import Group
+from django.utils import timezone
+
+from accounts.models import ApiCall, PaymentMethod, Receipt, ServiceLocation
+from accounts.rates import RateTerms
+from accounts.services import add_price
+from invoices.kinds import EntryKind, InvoiceKind
+from invoices.models import (
+    CashCredit,
+    Coupon,
+    CouponRedemption,
+    CreditMemo,
+    Dispute,
+    GatewayEvent,
+    Invoice,
+    OneTimeCharge,
+    ServiceCredit,
+    Statement,
+    Surcharge,
+    TransactionVoid,
+    WriteOff,
+)
+from invoices.services.collecting.collecting import collect_invoices
+from invoices.services.credit_memos import Asked, create_credit_memo
+from invoices.services.ledger.acts import Why
+from invoices.services.ledger.payments import add_cash_credit, record_external_payment
+from invoices.services.ledger.refunds import refund_payment
+from invoices.services.ledger.voids import void_transaction
+from invoices.services.ledger.write_offs import write_off
+from invoices.services.runs import continue_run, start_run
+from tests.factories import TaxRateFactory, an_account, some_usage
+from tests.invoices.billing import bill
+from tests.rebills.rebilling import rebilled
+
+JAN_10 = date(2026, 1, 10)
+# Pages of a part of the ledger or of the documents: their rows are of this kind.
+KINDS = {
+    CashCredit: EntryKind.CASH_CREDIT,
+    WriteOff: EntryKind.WRITE_OFF,
+    Dispute: EntryKind.DISPUTE,
+    TransactionVoid: EntryKind.VOID,
+    CreditMemo: InvoiceKind.CREDIT_MEMO,
+}
+
+
+def rows_of(model):
+    """The rows that a model's pages show."""
+    rows = model._default_manager.filter(kind=KINDS[model]) if model in KINDS else model._default_manager.all()
+    return rows.order_by("pk")
+
+
+def a_row_of_each_model(acme, process):
+    """A row of each model that the admin has pages of, apart from the client's and its keys."""
+    TaxRateFactory(client=acme)
+    ServiceLocation.objects.create(client=acme, client_service_location_id="HQ")
+    Receipt.objects.create(client=acme, receipt_id="r-1", method="gen_invoice", arguments_hash="0", succeeded=True)
+    Group.objects.create(name="clerks")
+    account = an_account(acme)
+    PaymentMethod.objects.create(account=account, type="mailed_check")
+    instance = account.plan_instances.get()
+    add_price(instance.plan.charges.get(), RateTerms("usd", Decimal(25)), instance)
+    an_account(acme, is_test=True)
+    service = instance.plan.charges.get().service
+    Surcharge.objects.create(client=acme, service=service, name="Fee", percent=Decimal(2), valid_from=date(2027, 1, 1))
+    coupon = Coupon.objects.create(client=acme, code="TEN", name="Ten", percent=Decimal(10), valid_from=date(2027, 1, 1))
+    continue_run(start_run(client=acme, today=JAN_10, caller=process), caller=process)
+    CouponRedemption.objects.create(coupon=coupon, account=account, redemption_no=1, redeemed_on=JAN_10)
+    ServiceCredit.objects.create(account=account, amount=Decimal(20), reason="Outage")
+    OneTimeCharge.objects.create(account=account, service=service, rate_per_unit=Decimal(5), charge_date=JAN_10)
+    some_usage(instance, "calls", "7", JAN_10)
+    acts_on_money(acme, account, process)
+    rebilled(bill(an_account(acme), process, JAN_10), process, 1)
+    Statement.objects.create(invoice=Invoice.objects.first(), status="sent", requested_by="test", requested_at=timezone.now())
+
+
+def acts_on_money(client, account, caller):
+    by, why = {"client": client, "caller": caller, "today": JAN_10}, Why(1, "as agreed")
+    invoice = Invoice.objects.get(account=account).pk
+    payment = record_external_payment(account_no=account.pk, amount=Decimal(9), type="cash", **by)
+    refund_payment(transaction_id=payment.pk, amount=Decimal(2), why=why, **by)
+    credit = add_cash_credit(account_no=account.pk, amount=Decimal(1), why=why, **by)
+    create_credit_memo(invoice_no=invoice, why=why, asked=Asked(amount=Decimal(3)), **by)
+    for kind in (EntryKind.WRITE_OFF, EntryKind.DISPUTE):
+        write_off(invoice_no=invoice, amount=Decimal(1), why=why, kind=kind, **by)
+    void_transaction(transaction_id=credit.pk, reason_code=8, **by)
+    PaymentMethod.objects.create(account=account, type="card", token="sandbox_declined")
+    collect_invoices(invoice_nos=[invoice], **by)
+    ApiCall.objects.create(
+        client=client, at=timezone.now(), method="gen_invoice", http_status=200, milliseconds=9, request_id="r-1"
+    )
+    GatewayEvent.objects.create(gateway="stripe", event_id="evt_1", type="payment_intent.succeeded", received_at=timezone.now())
