@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from accounts.fields import LongField
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, ErrorCode, tellable
 
 PAGE_SIZE, LARGEST_PAGE = 50, 500
 
@@ -170,8 +170,12 @@ def _read_cursor(text: str | None, model: type[Model], order: Order) -> tuple[bo
         return False, None
     try:
         backwards, value, pk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        field = model._meta.pk if order.column == "pk" else model._meta.get_field(order.column)
-        value = None if value is None else field.to_python(value)  # type: ignore[union-attr]
+        field: Any = model._meta.pk if order.column == "pk" else model._meta.get_field(order.column)
+        if value is not None:
+            if not isinstance(value, str) or tellable(value) != value:
+                raise ValueError("not what a link says of a row")
+            value = field.to_python(value)
+            field.run_validators(value)
         return backwards is True, Position(value, LongField().to_internal_value(pk))
     except (ValueError, TypeError, RecursionError, ValidationError, WrongValue) as error:
         raise _refused("cursor", "not one of this list") from error
