@@ -124,7 +124,7 @@ def test_an_invoice_is_approved_on_its_page(opened, two):
     page = opened(ben)
     page.goto(f"/invoices/{invoice.pk}/")
     page.get_by_role("button", name="Approve").click()
-    page.get_by_text("Approved: it is 1 now.").wait_for()
+    page.get_by_text("Approved: it is INV-000001 now.").wait_for()
     mine = Invoice.objects.get(account__client_acct_id="B-1")
     page.goto(f"/invoices/{mine.pk}/")
     assert page.get_by_role("button", name="Approve").count() == 0
