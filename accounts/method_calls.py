@@ -8,6 +8,7 @@ the service says. Once the client is known, a refusal of its input leaves one ev
 import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import wraps
 from typing import Any, NamedTuple
 
@@ -62,6 +63,10 @@ class Call(NamedTuple):
     client: Client
     caller: Caller
     arguments: Mapping[str, Any]
+
+    def under_no_receipt(self) -> "Call":
+        """What is done to answer again stands under the receipt of the first call already."""
+        return self._replace(caller=replace(self.caller, receipt=None))
 
 
 def always(arguments: Arguments) -> bool:
@@ -174,7 +179,7 @@ def _answer(view: Any, method: Method, request: HttpRequest) -> Answer:
             call.client,
             call.caller.receipt,
             lambda: _answered(method, method.work(view, call)),
-            lambda receipt: _answered(method, method.again(view, call, receipt) if method.again else {}),
+            lambda receipt: _answered(method, method.again(view, call.under_no_receipt(), receipt) if method.again else {}),
         )
         read: Answer = json.loads(text)
         return read

@@ -14,9 +14,10 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Client, Receipt
@@ -61,20 +62,27 @@ def once(client: Client, claim: Claim | None, work: Callable[[], str], answer_of
     """The answer of a call that does its work once. `answer_of` makes it again of a call that died before it was kept."""
     if claim is None:
         return work()
-    receipt = _earlier_use(client, claim)
-    if receipt is None:
-        receipt, answer = _work(client, claim, work)
-        if receipt is None:
-            return answer
-    return _answer_again(receipt, answer_of)
+    while True:
+        try:
+            receipt = _earlier_use(client, claim)
+            return _work(client, claim, work) if receipt is None else _answer_again(client, receipt, answer_of)
+        except (ReceiptTaken, Receipt.DoesNotExist):
+            continue  # An equal call was there first: its answer is this one's. Or it has failed: this one is the first.
 
 
-def use(client: Client, claim: Claim | None, *, invoice_no: int | None = None, row_no: int | None = None) -> None:
+def use(
+    client: Client,
+    claim: Claim | None,
+    *,
+    invoice_no: int | None = None,
+    row_no: int | None = None,
+    at: datetime | None = None,
+) -> None:
     """Writes the receipt in the transaction of the work, with the document or other row that it is about. Its unique key makes
     an equal call at the same time wait; that one's work is then undone."""
     if claim is None:
         return
-    row = (client.pk, *claim[:4], True, invoice_no, row_no, "", timezone.now())
+    row = (client.pk, *claim[:4], True, invoice_no, row_no, "", at or timezone.now())
     insert_new_rows(Receipt, RECEIPT_FIELDS, [row], unique=("client_id", "receipt_id"))
     if Receipt.objects.values_list("token", flat=True).get(client=client, receipt_id=claim.receipt_id) != claim.token:
         raise ReceiptTaken
@@ -94,19 +102,18 @@ RECEIPT_FIELDS = (
 )
 
 
-def _work(client: Client, claim: Claim, work: Callable[[], str]) -> tuple[Receipt | None, str]:
-    """The answer of the work; or the receipt of an equal call that was there first: then its answer is this call's answer."""
+def _work(client: Client, claim: Claim, work: Callable[[], str]) -> str:
     try:
         answer = work()
-        use(client, claim)
-    except (BillingError, ReceiptTaken) as error:
-        receipt = _earlier_use(client, claim)
-        if receipt is not None:
-            return receipt, ""
-        if isinstance(error, BillingError) and client.never_allow_used_receipt_id:
-            _use_up(client, claim)
+    except Exception as error:
+        if _earlier_use(client, claim) is not None:
+            raise ReceiptTaken from error
+        if isinstance(error, BillingError):
+            _failed(client, claim)
         raise
-    return None, _kept(Receipt.objects.get(client=client, receipt_id=claim.receipt_id), answer)
+    with transaction.atomic():
+        use(client, claim)
+        return _kept(Receipt.objects.get(client=client, receipt_id=claim.receipt_id), answer)
 
 
 def _earlier_use(client: Client, claim: Claim) -> Receipt | None:
@@ -121,11 +128,17 @@ def _earlier_use(client: Client, claim: Claim) -> Receipt | None:
     return receipt
 
 
-def _answer_again(receipt: Receipt, answer_of: Callable[[Receipt], str]) -> str:
+def _answer_again(client: Client, receipt: Receipt, answer_of: Callable[[Receipt], str]) -> str:
     while not receipt.answer and timezone.now() < receipt.created_at + ANSWER_WAIT:
         time.sleep(POLL_SECONDS)
         receipt.refresh_from_db()
-    return receipt.answer or _kept(receipt, answer_of(receipt))
+    if receipt.answer:
+        return receipt.answer
+    try:
+        return _kept(receipt, answer_of(receipt))
+    except BillingError:
+        _failed(client, Claim(receipt.receipt_id, receipt.method, receipt.arguments_hash, receipt.token))
+        raise
 
 
 def _kept(receipt: Receipt, answer: str) -> str:
@@ -135,13 +148,17 @@ def _kept(receipt: Receipt, answer: str) -> str:
     return receipt.answer
 
 
-def _use_up(client: Client, claim: Claim) -> None:
-    """Marks the receipt of a failed call as used, unless it is on file already."""
-    Receipt.objects.get_or_create(
-        client=client,
-        receipt_id=claim.receipt_id,
-        defaults={"method": claim.method, "arguments_hash": claim.arguments_hash, "succeeded": False},
-    )
+def _failed(client: Client, claim: Claim) -> None:
+    """What a failed call has written stands, but its receipt does not stand for it: it is free again, or is used up."""
+    own = Receipt.objects.filter(client=client, receipt_id=claim.receipt_id, token=claim.token, answer="")
+    if not client.never_allow_used_receipt_id:
+        own.delete()
+    elif not own.update(succeeded=False):
+        Receipt.objects.get_or_create(
+            client=client,
+            receipt_id=claim.receipt_id,
+            defaults={"method": claim.method, "arguments_hash": claim.arguments_hash, "succeeded": False},
+        )
 
 
 def _used(claim: Claim, why: str) -> ReceiptRefused:

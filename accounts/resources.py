@@ -63,8 +63,10 @@ class ClientResource(GenericViewSet):
         return Response(body, status=status)
 
     def _answer_again(self, receipt: Receipt, work: Callable[[], Response]) -> Response:
-        """A receipt that names nothing is one of work that comes to the same when it is done again."""
-        named = receipt.invoice_no is not None or receipt.row_no is not None
+        """A receipt that names nothing is one of a row that is gone, or of work that comes to the same when it is done again.
+        What is done here stands under that receipt already."""
+        self.receipt = None
+        named = receipt.invoice_no is not None or receipt.row_no is not None or self.request.method == "DELETE"
         return self.answer_again(receipt) if named else work()
 
     def answer_again(self, receipt: Receipt) -> Response:
@@ -76,7 +78,10 @@ class ClientResource(GenericViewSet):
     @property
     def created(self) -> int:
         """The status of an answer that shows what a call has made or changed."""
-        return HTTP_201_CREATED if self.action == "create" else HTTP_200_OK
+        return HTTP_201_CREATED if self.action in self.creating_actions else HTTP_200_OK
+
+    creating_actions: Sequence[str] = ("create",)
+    """Actions that answer with a row that they have made."""
 
     reading_actions: Sequence[str] = ("preview",)
     """Actions that write nothing, though they are asked for by POST."""

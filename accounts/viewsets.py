@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_filters.filterset import FilterSet
 from rest_framework import serializers
@@ -17,6 +18,7 @@ from accounts.clock import advance_clock, local_time
 from accounts.fields import DayFilter, LongField, LongFilter, TextFilter
 from accounts.method_calls import Call, method_call, never
 from accounts.models import Account, Contact, Plan, PlanInstance, RateSchedule, Service, ServiceLocation
+from accounts.receipts import use
 from accounts.resources import CreateReadResource
 from accounts.serializers import (
     PLAN_PARTS,
@@ -105,6 +107,7 @@ class RateViewSet(CreateReadResource):
 
 class PlanInstanceViewSet(CreateReadResource):
     queryset = PlanInstance.objects.prefetch_related("own_rates__tiers")
+    creating_actions = ("create", "change")
     serializer_class = PlanInstanceSerializer
     filterset_class = OfAccount
     client_path = "account__client"
@@ -113,7 +116,9 @@ class PlanInstanceViewSet(CreateReadResource):
     def end(self, request: Request, pk: str) -> Response:
         """Sets the last day that is charged."""
         asked = self.asked(EndArguments)
-        end_plan_instance(self.get_object(), asked["end_date"])
+        with transaction.atomic():
+            instance = end_plan_instance(self.get_object(), asked["end_date"])
+            use(self.client, self.receipt, row_no=instance.pk)
         return Response(self.get_serializer(self.get_object()).data)
 
     @action(detail=True, methods=["post"])
@@ -122,7 +127,9 @@ class PlanInstanceViewSet(CreateReadResource):
         asked = self.asked(ChangeArguments)
         instance, plan = self.get_object(), asked["plan"]
         prices = terms_by_charge(plan, asked.get("prices", []), instance.account.currency)
-        new = change_plan(instance=instance, plan=plan, start_date=asked["start_date"], prices=prices)
+        with transaction.atomic():
+            new = change_plan(instance=instance, plan=plan, start_date=asked["start_date"], prices=prices)
+            use(self.client, self.receipt, row_no=new.pk)
         return Response(self.get_serializer(new).data, status=HTTP_201_CREATED)
 
 

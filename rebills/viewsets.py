@@ -17,6 +17,7 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice
 from invoices.services.rebill_markers import excluded_lines
 from invoices.services.rows import stored_contents
+from invoices.services.settling import go_on_settling
 from invoices.viewsets.documents import DocumentResource
 from rebills.models import Rebill
 from rebills.plan import RebillPlan
@@ -95,7 +96,7 @@ class RebillViewSet(DocumentResource):
         outputs=GEN_RB_M_OUTPUTS,
         refused_act=REFUSED,
         writes=lambda arguments: bool(arguments["do_write"]),
-        again=lambda view, call, receipt: _stored_answer(receipt.invoice_no or 0),
+        again=lambda view, call, receipt: _settled_answer(call, receipt.invoice_no or 0),
     )
     def gen_rb_m(self, call: Call) -> Mapping[str, Any]:
         asked = gen_rb_m_request(call.arguments)
@@ -103,6 +104,12 @@ class RebillViewSet(DocumentResource):
             return gen_rb_m_preview(_preview(call.client, asked))
         number = rebill_invoice(client=call.client, request=asked, caller=call.caller, today=today(call.client))
         return _stored_answer(number)
+
+
+def _settled_answer(call: Call, rebill_no: int) -> Mapping[str, Any]:
+    """The answer after what a process that died did not come to."""
+    go_on_settling(call.client, rebill_no, call.caller, today(call.client))
+    return _stored_answer(rebill_no)
 
 
 def _stored_answer(rebill_no: int) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
+from accounts import receipts
 from accounts.models import PlanInstance
 from accounts.periods import InstanceDates, next_bill_date
 from accounts.services import DATE_COLUMNS, instances_with_dates
@@ -42,6 +43,8 @@ def approve_locked(
             approved.append(invoice)
         except BillingError as error:
             refused.append(Outcome(invoice.account_id, invoice.pk, error=error))
+    if approved:
+        receipts.use(issuing.client, issuing.caller.receipt, invoice_no=approved[0].pk)
     issue_locked(approved, states, contents, issuing)
     return [*(Outcome(invoice.account_id, invoice.pk) for invoice in approved), *refused]
 

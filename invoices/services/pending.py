@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from django.utils import timezone
 
+from accounts import receipts
 from accounts.callers import Caller
 from accounts.models import Client
 from accounts.trail import record_acts, refusal
@@ -74,6 +75,8 @@ def discard_invoices(
     invoice rebilled. With `cancel_orders` the one-time charges that they held are cancelled, and not billed again."""
 
     def discard(invoices: list[Invoice], states: Mapping[int, BillingState]) -> list[Outcome]:
+        if invoices:
+            receipts.use(client, caller.receipt, invoice_no=invoices[0].pk)
         if cancel_orders:
             cancel_held(client, [invoice.pk for invoice in invoices], caller)
         discard_locked(client, {invoice.pk: invoice.account_id for invoice in invoices}, caller, timezone.now(), remarks)

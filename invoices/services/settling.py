@@ -8,7 +8,7 @@ from datetime import date
 
 from accounts.callers import Caller
 from accounts.models import Client
-from invoices.services.collecting.collecting import collect_issued
+from invoices.services.collecting.collecting import collect_issued, collected_before
 from invoices.services.outcomes import Outcome
 from invoices.services.statements import send_requested
 
@@ -18,3 +18,9 @@ def settle_issued(client: Client, outcomes: Sequence[Outcome], caller: Caller, t
     collected = collect_issued(client, outcomes, caller, today)
     statements = send_requested([one.invoice_no for one in collected if one.invoice_no is not None and one.error is None])
     return [one._replace(statement=statements.get(one.invoice_no or 0)) for one in collected]
+
+
+def go_on_settling(client: Client, invoice_no: int, caller: Caller, today: date) -> None:
+    """Does for a document what a process that died after the commit did not come to."""
+    collected_before(client, [invoice_no], caller, today)
+    send_requested([invoice_no])

@@ -48,6 +48,7 @@ from invoices.services.invoice_history import (
 from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.rebill_markers import excluded_lines
 from invoices.services.rows import stored_contents
+from invoices.services.settling import go_on_settling
 from invoices.services.statement_mails import statement_context, statement_parts
 from invoices.services.voiding import void_invoice
 
@@ -85,7 +86,7 @@ class GeneratingMethods:
         GenInvoiceArguments,
         outputs=("invoice_no", "third_party_errors"),
         refused_act=ACT_REFUSED,
-        again=lambda view, call, receipt: {"invoice_no": receipt.invoice_no},
+        again=lambda view, call, receipt: {"invoice_no": _settled(call, receipt)},
     )
     def gen_invoice(self, call: Call) -> Mapping[str, Any]:
         return {"invoice_no": _generate(call, call.arguments["acct_no"])}
@@ -94,7 +95,7 @@ class GeneratingMethods:
         GenInvoiceMArguments,
         outputs=(*GENERATED, "out_invoices_list", "third_party_errors"),
         refused_act=ACT_REFUSED,
-        again=lambda view, call, receipt: _generated(call, _account_no(call), receipt.invoice_no),
+        again=lambda view, call, receipt: _generated(call, _account_no(call), _settled(call, receipt)),
     )
     def gen_invoice_m(self, call: Call) -> Mapping[str, Any]:
         account_no = _account_no(call)
@@ -121,7 +122,7 @@ class PendingMethods:
         ManagePendingArguments,
         outputs=MANAGED,
         refused_act="pending.refused",
-        again=lambda view, call, receipt: _managed(receipt.invoice_no),
+        again=lambda view, call, receipt: _managed(_settled(call, receipt)),
     )
     def manage_pending_invoice(self, call: Call) -> Mapping[str, Any]:
         return _managed(_decide(call))
@@ -130,7 +131,7 @@ class PendingMethods:
         ManagePendingArguments,
         outputs=("acct_no", "client_acct_id", *GROUP_FIELDS, *MANAGED),
         refused_act="pending.refused",
-        again=lambda view, call, receipt: _managed_m(receipt.invoice_no),
+        again=lambda view, call, receipt: _managed_m(_settled(call, receipt)),
     )
     def manage_pending_invoice_m(self, call: Call) -> Mapping[str, Any]:
         return _managed_m(_decide(call))
@@ -228,6 +229,13 @@ def _account_no(call: Call) -> int:
         if name in asked:
             raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: accounts have no billing groups", field=name)
     return account_no
+
+
+def _settled(call: Call, receipt: Receipt) -> int | None:
+    """The document that a call under a receipt has made or decided on: what its process did not come to is done."""
+    if receipt.invoice_no is not None:
+        go_on_settling(call.client, receipt.invoice_no, call.caller, today(call.client))
+    return receipt.invoice_no
 
 
 def _generate(call: Call, account_no: int) -> int | None:

@@ -53,6 +53,7 @@ from invoices.services.pending import approve_invoices, decided_before, discard_
 from invoices.services.planning import preview_invoices
 from invoices.services.rebill_markers import excluded_lines, with_rebills
 from invoices.services.rows import content_of, stored_contents
+from invoices.services.settling import go_on_settling
 from invoices.services.statements import resend_statement
 from invoices.services.voiding import void_invoice
 from invoices.viewsets.document_methods import GeneratingMethods, PendingMethods, ReadingMethods, VoidingMethods
@@ -118,6 +119,8 @@ class DocumentResource(ReadResource):
     def answer_again(self, receipt: Receipt) -> Response:
         if self.action == "send_statement":
             return Response(StatementSerializer(Statement.objects.filter(invoice=receipt.invoice_no).latest("pk")).data)
+        if receipt.invoice_no is not None:
+            go_on_settling(self.client, receipt.invoice_no, self.caller, today(self.client))
         return self.shown(receipt.invoice_no, self.created)
 
     def shown(self, invoice_no: int | None, status: int | None = None) -> Response:
@@ -207,11 +210,11 @@ class PendingDecisions(DocumentResource):
 
     def answer_again(self, receipt: Receipt) -> Response:
         if self.action == "collect":
-            (outcome,) = collected_before(self.client, [receipt.invoice_no or 0])
+            (outcome,) = self._collected_before([receipt.invoice_no or 0])
             return Response(collected_row(outcome), status=outcome.error.code.http_status if outcome.error else None)
         if self.action == "collect_many":
             numbers = self.asked(CollectArguments)["invoice_nos"]
-            return Response({"outcomes": [collected_row(one) for one in collected_before(self.client, numbers)]})
+            return Response({"outcomes": [collected_row(one) for one in self._collected_before(numbers)]})
         if self.action in DECIDED:
             numbers = self.asked(ManyArguments)["invoice_nos"]
             found = {one.invoice_no: one for one in decided_before(self.client, numbers, DECIDED[self.action])}
@@ -220,6 +223,9 @@ class PendingDecisions(DocumentResource):
 
     def _collect(self, invoice_nos: Sequence[int]) -> list[Collected]:
         return collect_invoices(client=self.client, invoice_nos=invoice_nos, caller=self.caller, today=today(self.client))
+
+    def _collected_before(self, invoice_nos: Sequence[int]) -> list[Collected]:
+        return collected_before(self.client, invoice_nos, self.caller, today(self.client))
 
     def _approve(self, invoice_nos: Sequence[int], asked: Mapping[str, Any]) -> list[Outcome]:
         return approve_invoices(

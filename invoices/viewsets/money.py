@@ -5,7 +5,6 @@ from typing import Any
 from django.db.models import Q, QuerySet
 from django_filters.filterset import FilterSet
 from rest_framework.decorators import action
-from rest_framework.mixins import CreateModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -14,7 +13,7 @@ from rest_framework.status import HTTP_201_CREATED, HTTP_202_ACCEPTED
 from accounts.clock import today
 from accounts.fields import AmountFilter, ChoicesFilter, DayFilter, LongFilter
 from accounts.models import Account, Receipt
-from accounts.resources import ClientResource, ReadResource
+from accounts.resources import ClientResource, CreateReadResource, ReadResource
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import PAYMENT_KINDS, REFUND_KINDS, EntryKind, InvoiceKind, PaymentType, RefundStatus
 from invoices.models import CollectionAttempt, Invoice, LedgerEntry, ReasonCode
@@ -278,7 +277,7 @@ class ReceivableViewSet(ClientResource):
         return Response({"today": day, "totals": rows})
 
 
-class ReasonCodeViewSet(ReasonMethods, CreateModelMixin, ReadResource):
+class ReasonCodeViewSet(ReasonMethods, CreateReadResource):
     """The client's own reasons and those that are there for all."""
 
     queryset = ReasonCode.objects.all()

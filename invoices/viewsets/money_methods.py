@@ -24,7 +24,7 @@ from invoices.serializers.aria_arguments import (
 )
 from invoices.serializers.aria_documents import PROC_FIELDS, number, proc_fields
 from invoices.serializers.money import TransHistoryArguments, aria_history_row, history_request
-from invoices.services.collecting.collecting import collect_invoices, collected_before
+from invoices.services.collecting.collecting import begun_together, collect_invoices, collected_before
 from invoices.services.collecting.outcomes import Collected
 from invoices.services.invoice_history import document_of_account, document_of_transaction, payments_on_invoice
 from invoices.services.ledger.history import description, transaction_history, transaction_type
@@ -139,7 +139,8 @@ def _check_amount(asked: Decimal | None, due: Decimal) -> None:
 
 
 def _collected_before(call: Call, receipt: Receipt) -> Mapping[str, Any]:
-    return _told(collected_before(call.client, [receipt.invoice_no or 0]))
+    numbers = begun_together(receipt.invoice_no or 0, receipt.created_at)
+    return _told(collected_before(call.client, numbers, call.caller, today(call.client)))
 
 
 def _told(outcomes: Sequence[Collected]) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import date
+from datetime import date, datetime
 
 from django.db.models import Exists, OuterRef
 
@@ -75,8 +75,18 @@ def collect_invoices(*, client: Client, invoice_nos: Collection[int], caller: Ca
     return outcomes
 
 
-def collected_before(client: Client, invoice_nos: Sequence[int]) -> list[Collected]:
-    """What the last attempt on each invoice says of itself."""
+def begun_together(invoice_no: int, at: datetime) -> list[int]:
+    """The invoices of an account for which attempts were begun at one moment, with the one that is known of them."""
+    attempts = CollectionAttempt.objects.filter(started_at=at, invoice__account__invoices=invoice_no)
+    return sorted({invoice_no, *attempts.values_list("invoice_id", flat=True)})
+
+
+def collected_before(client: Client, invoice_nos: Sequence[int], caller: Caller, today: date) -> list[Collected]:
+    """What the last attempt on each invoice says of itself. With one whose process has died it goes on first."""
+    unfinished = CollectionAttempt.objects.filter(
+        invoice__client=client, invoice__in=invoice_nos, status__in=OPEN_ATTEMPTS
+    ).order_by("pk")
+    settle(client, [Wanted(*row) for row in unfinished.values_list("invoice_id", "invoice__account_id")], caller, today)
     attempts = CollectionAttempt.objects.filter(invoice__client=client, invoice__in=invoice_nos).select_related("invoice")
     latest = {attempt.invoice_id: attempt for attempt in attempts.order_by("attempt_no")}
     nothing = CollectionResult.NOTHING_DUE

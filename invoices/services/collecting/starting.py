@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -130,18 +130,18 @@ class _Facts(NamedTuple):
 def start(wanted: Sequence[Wanted], work: Collecting) -> list[Started]:
     """Begins an attempt for each invoice that may be collected. Where an earlier one may have reached the gateway, none is
     begun: it is resolved first."""
-    facts = _read(wanted, work)
+    facts, at = _read(wanted, work), timezone.now()
     requested = [one for one in facts.attempts.values() if one.status == AttemptStatus.REQUESTED]
-    started = [_start_one(one, facts, work) for one in wanted]
+    started = [_start_one(one, facts, work, at) for one in wanted]
     CollectionAttempt.objects.bulk_update(requested, STARTED_FIELDS)
     begun = [one.attempt for one in started if one.attempt is not None]
     if begun:
-        receipts.use(work.client, work.caller.receipt, invoice_no=begun[0].invoice_id)
+        receipts.use(work.client, work.caller.receipt, invoice_no=begun[0].invoice_id, at=at)
     CollectionAttempt.objects.bulk_create([attempt for attempt in begun if attempt.pk is None])
     return started
 
 
-def _start_one(one: Wanted, facts: _Facts, work: Collecting) -> Started:
+def _start_one(one: Wanted, facts: _Facts, work: Collecting, at: datetime) -> Started:
     latest = facts.attempts.get(one.invoice_no)
     if latest is not None and latest.status in ASKED_ATTEMPTS and latest.amount is not None:
         return Started(one, latest, unresolved=True, still_due=facts.charges[one.invoice_no].due >= latest.amount)
@@ -149,7 +149,7 @@ def _start_one(one: Wanted, facts: _Facts, work: Collecting) -> Started:
     skipped = _why_not(one, facts, work)
     if skipped is None:
         attempt = requested or _new_attempt(one, latest, work)
-        _begin(attempt, facts, one, work)
+        _begin(attempt, facts, one, work, at)
         return Started(one, attempt)
     if requested is not None:
         _give_up(requested, skipped)
@@ -209,14 +209,14 @@ def _new_attempt(one: Wanted, latest: CollectionAttempt | None, work: Collecting
     )
 
 
-def _begin(attempt: CollectionAttempt, facts: _Facts, one: Wanted, work: Collecting) -> None:
+def _begin(attempt: CollectionAttempt, facts: _Facts, one: Wanted, work: Collecting, at: datetime) -> None:
     method = facts.methods[one.account_no]
     attempt.status = AttemptStatus.STARTED
     attempt.amount = facts.charges[one.invoice_no].due
     attempt.currency = facts.invoices[one.invoice_no].currency
     attempt.payment_method = method
     attempt.gateway, attempt.token = work.client.gateway, method.token
-    attempt.started_at = timezone.now()
+    attempt.started_at = at
 
 
 def _give_up(requested: CollectionAttempt, skipped: Collected) -> None:
