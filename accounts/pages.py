@@ -48,34 +48,49 @@ def ordered(rows: QuerySet[Any], order: Order) -> QuerySet[Any]:
     if order.column == "pk":
         return rows.order_by("-pk" if order.descending else "pk")
     column = F(order.column)
-    nullable = rows.model._meta.get_field(order.column).null
+    nullable = _nullable(rows, order)
     if order.descending:
         return rows.order_by(column.desc(nulls_first=True) if nullable else column.desc(), "-pk")
     return rows.order_by(column.asc(nulls_last=True) if nullable else column.asc(), "pk")
 
 
-def after(order: Order, position: Position) -> Q:
-    """The rows that come after a position."""
+def first_after(rows: QuerySet[Any], order: Order, position: Position | None, count: int) -> list[Any]:
+    """The first rows after a position, or of all. They are read stretch by stretch: of one condition for both, rows with a
+    value and rows without, an index on the column would not be used."""
+    if position is None:
+        return list(ordered(rows, order)[:count])
+    found: list[Any] = []
+    for stretch in _after(order, position, nullable=_nullable(rows, order)):
+        if len(found) < count:
+            found += ordered(rows.filter(stretch), order)[: count - len(found)]
+    return found
+
+
+def _nullable(rows: QuerySet[Any], order: Order) -> bool:
+    return order.column != "pk" and rows.model._meta.get_field(order.column).null
+
+
+def _after(order: Order, position: Position, *, nullable: bool) -> list[Q]:
+    """The rows that come after a position: all of a condition before those of the next."""
     compared = "lt" if order.descending else "gt"
     same = Q(**{f"pk__{compared}": position.pk})
     if order.column == "pk":
-        return same
+        return [same]
     empty = Q(**{f"{order.column}__isnull": True})
     if position.value is None:
-        return empty & same | ~empty if order.descending else empty & same
+        return [empty & same, ~empty] if order.descending else [empty & same]
     # The first condition is implied by the others: it is what an index on the column is used by.
     beyond = Q(**{f"{order.column}__{compared}": position.value})
     reached = Q(**{f"{order.column}__{compared}e": position.value}) & (beyond | same)
-    return reached if order.descending else reached | empty
+    return [reached, empty] if nullable and not order.descending else [reached]
 
 
 def in_chunks(rows: QuerySet[Any], order: Order, size: int) -> Iterator[list[Any]]:
-    """All rows in their order, so many at once, in as many queries."""
-    chunk = list(ordered(rows, order)[:size])
+    """All rows in their order, so many at once."""
+    chunk = first_after(rows, order, None, size)
     while chunk:
         yield chunk
-        position = Position(getattr(chunk[-1], order.column), chunk[-1].pk)
-        chunk = list(ordered(rows.filter(after(order, position)), order)[:size])
+        chunk = first_after(rows, order, Position(getattr(chunk[-1], order.column), chunk[-1].pk), size)
 
 
 class KeysetPagination(BasePagination):
@@ -87,8 +102,7 @@ class KeysetPagination(BasePagination):
         self.order = asked_order(request, getattr(view, "ordering", {}), newest_first=getattr(view, "newest_first", False))
         backwards, position = _read_cursor(request, queryset.model, self.order)
         order = self.order.reversed if backwards else self.order
-        rows = queryset.filter(after(order, position)) if position else queryset
-        found = list(ordered(rows, order)[: self.size + 1])
+        found = first_after(queryset, order, position, self.size + 1)
         more, page = len(found) > self.size, found[: self.size]
         if backwards:
             page.reverse()
