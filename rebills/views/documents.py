@@ -10,9 +10,9 @@ from invoices.kinds import InvoiceStatus
 from invoices.models import Invoice
 from invoices.services.actions import available_actions
 from invoices.services.approval_rules import check_four_eyes, stake_of
+from invoices.services.chains import Chain, read_chain
 from invoices.services.ledger.open_items import with_due
 from rebills.models import Rebill
-from rebills.services.chains import Chain, read_chain
 from rebills.views.people import names_of
 
 
