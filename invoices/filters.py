@@ -8,7 +8,7 @@ from django_filters.filterset import FilterSet
 from accounts.clock import today
 from accounts.fields import AmountFilter, ChoicesFilter, DayFilter, LongFilter, TextFilter, TrueFalseFilter
 from accounts.models import Client, Contact
-from invoices.kinds import InvoiceKind, InvoiceStatus
+from invoices.kinds import InvoiceKind, InvoiceStatus, RunResult
 from invoices.models import Invoice, InvoiceLine, RunOutcome
 from invoices.services.ledger.open_items import with_due
 
@@ -82,3 +82,13 @@ class InvoiceFilter(FilterSet):
         ordered = InvoiceLine.objects.filter(invoice=OuterRef("pk"), po_num=value)
         begins = Q(document_number__istartswith=value) | Q(account__client_acct_id__istartswith=value)
         return rows.filter(begins | Exists(named) | Exists(ordered))
+
+
+class RunOutcomeFilter(FilterSet):
+    result = ChoicesFilter(RunResult)
+    error_code = LongFilter("error_code")
+    acct_no = LongFilter("account")
+
+    class Meta:
+        model = RunOutcome
+        fields = ()

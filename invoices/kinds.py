@@ -185,6 +185,8 @@ class AttemptStatus(TextChoices):
 OPEN_ATTEMPTS = (AttemptStatus.REQUESTED, AttemptStatus.STARTED, AttemptStatus.UNKNOWN)
 ASKED_ATTEMPTS = (AttemptStatus.STARTED, AttemptStatus.UNKNOWN)
 """The gateway was, or may have been, asked."""
+FAILED_ATTEMPTS = (AttemptStatus.UNKNOWN, AttemptStatus.DECLINED)
+"""A person has to see to what is still due."""
 
 
 class ReasonType(TextChoices):

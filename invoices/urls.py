@@ -8,7 +8,7 @@ from invoices.views.decisions import DecisionCsv, DecisionPage
 from invoices.views.documents import InvoiceList
 from invoices.views.invoice_page import InvoiceAct, InvoicePage, PrintPage
 from invoices.views.pending import Beside, Decide, Queue
-from invoices.views.runs import RunList, RunPage
+from invoices.views.runs import RunList, RunPage, RunStart
 
 urlpatterns = [
     path("", Dashboard.as_view(), name="dashboard"),
@@ -25,5 +25,6 @@ urlpatterns = [
     path("invoices/<int:number>/print/", PrintPage.as_view(), name="print"),
     path("invoices/<int:number>/act/<slug:act>/", InvoiceAct.as_view(), name="invoice-act"),
     path("billing-runs/", RunList.as_view(), name="runs"),
+    path("billing-runs/new/", RunStart.as_view(), name="start-run"),
     path("billing-runs/<int:number>/", RunPage.as_view(), name="run"),
 ]

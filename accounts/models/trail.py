@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -55,6 +56,8 @@ class Event(models.Model):
         indexes = [
             models.Index(fields=["account", "id"], name="event_of_account"),
             models.Index(fields=["invoice_no", "id"], name="event_of_invoice"),
+            # The dashboard asks what was refused in the last days.
+            models.Index(fields=["client", "error_code", "at"], condition=~Q(error_code=0), name="refusals_of_client"),
         ]
 
     def __str__(self) -> str:

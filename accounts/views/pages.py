@@ -15,6 +15,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views import View
+from django_htmx.http import HttpResponseClientRedirect
 
 from accounts import clock
 from accounts.call_log import call_of
@@ -58,6 +59,8 @@ class StaffPage(View):
     def refused(self, refusal: BillingError) -> HttpResponseBase:
         """What a service refused is told where the reader came from, and nothing was done."""
         messages.error(self.request, refusal.message)
+        if getattr(self.request, "htmx", False):
+            return HttpResponseClientRedirect(self.came_from())  # a part of the page could not say it
         return redirect(self.came_from())
 
     def came_from(self) -> str:

@@ -5,7 +5,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import PaymentMethod
-from invoices.kinds import OPEN_ATTEMPTS, AttemptStatus
+from invoices.kinds import FAILED_ATTEMPTS, OPEN_ATTEMPTS, AttemptStatus
 from invoices.models.documents import AmountField, Invoice
 from invoices.models.ledger import Payment
 
@@ -59,6 +59,8 @@ class CollectionAttempt(models.Model):
         ]
         indexes = [
             models.Index(fields=["status", "id"], condition=Q(status__in=OPEN_ATTEMPTS), name="open_attempts"),
+            # The dashboard asks for them.
+            models.Index(fields=["invoice"], condition=Q(status__in=FAILED_ATTEMPTS), name="failed_attempts"),
         ]
 
     def __str__(self) -> str:

@@ -60,8 +60,12 @@ class LedgerEntry(models.Model):
             ),
             models.CheckConstraint(condition=Q(kind=EntryKind.VOID) | Q(voids__isnull=True), name="only_voids_void"),
         ]
-        # What is left of credits is asked at every approval: most accounts have none.
-        indexes = [models.Index(fields=["account"], condition=Q(amount__lt=0), name="credits_of_account")]
+        indexes = [
+            # What is left of credits is asked at every approval: most accounts have none.
+            models.Index(fields=["account"], condition=Q(amount__lt=0), name="credits_of_account"),
+            # What was invoiced, collected and credited in a month is added up from this index alone.
+            models.Index(fields=["kind", "entry_date", "account", "amount"], name="entries_by_day"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.pk}"

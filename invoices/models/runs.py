@@ -17,6 +17,9 @@ class BillingRun(models.Model):
     started_by = models.CharField(max_length=60)
     started_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    held_until = models.DateTimeField(
+        null=True, editable=False, help_text=_("Until then a process is at work on it, unless it was killed.")
+    )
 
     class Meta:
         ordering = ["-id"]

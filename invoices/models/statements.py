@@ -30,7 +30,9 @@ class Statement(models.Model):
                 fields=["id"],
                 condition=models.Q(status__in=[StatementStatus.REQUESTED, StatementStatus.SENDING]),
                 name="statements_to_send",
-            )
+            ),
+            # The dashboard asks for them.
+            models.Index(fields=["invoice"], condition=models.Q(status=StatementStatus.FAILED), name="failed_statements"),
         ]
 
     def __str__(self) -> str:

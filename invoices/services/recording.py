@@ -213,12 +213,14 @@ def _record_nothing_billed(recording: Recording, plans: Sequence[InvoicePlan], a
 def _write_run_outcomes(recording: Recording, plans: Sequence[InvoicePlan], numbers: Mapping[int, int]) -> None:
     update_rows(
         RunOutcome,
-        ("result", "invoice_id"),
+        ("result", "invoice_id", "error_code", "message"),
         [
             (
                 recording.run_outcomes[plan.account_no],
                 RunResult.INVOICED.value if plan.account_no in numbers else RunResult.NOTHING_TO_BILL.value,
                 numbers.get(plan.account_no),
+                0,
+                "",
             )
             for plan in plans
             if plan.account_no in recording.run_outcomes

@@ -1,26 +1,38 @@
 """Billing runs: every account of a client that is due on a day, in chunks; a run that was interrupted goes on where it was."""
 
+import time
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
 from django.db import connection, transaction
-from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts.callers import Caller
 from accounts.models import Account, Client
-from accounts.storage import update_rows
+from accounts.storage import ExactSum, update_rows
 from billing_site.errors import ErrorCode
 from invoices.calculation import ZERO, rounded
 from invoices.kinds import InvoiceStatus, RunResult, VoidReason
 from invoices.models import BillingRun, Invoice, RunOutcome
+from invoices.plan import InvoicePlan
 from invoices.plan.facts import BillingRequest
 from invoices.services.generating import generate_invoices
 from invoices.services.outcomes import Outcome
+from invoices.services.planning import preview_invoices
+from invoices.services.rights import check_may_generate
 
 ACCOUNTS_AT_ONCE = 500
+ACCOUNTS_OF_A_PAGE = 100
+HOLD = timedelta(seconds=60)
+"""So long a process may take for one chunk before others take it for dead. Where it is not, two are at work: no account is
+billed twice, but those that the one has locked are refused to the other."""
+
+
+AMOUNTS = ("net_amount", "tax_amount", "total_amount")
 
 
 class Refused(NamedTuple):
@@ -42,10 +54,20 @@ class CurrencyTotals(NamedTuple):
 
 
 @transaction.atomic
+def open_run(*, client: Client, today: date, caller: Caller) -> tuple[BillingRun, bool]:
+    """The run that is to be worked on, and whether it is a new one: one that was interrupted goes on before another begins."""
+    check_may_generate(caller)
+    Client.objects.select_for_update(no_key=True).get(pk=client.pk)
+    run = unfinished_run(client)
+    return (run, False) if run is not None else (start_run(client=client, today=today, caller=caller), True)
+
+
+@transaction.atomic
 def start_run(*, client: Client, today: date, caller: Caller) -> BillingRun:
-    """A run over all accounts whose next bill date is today or before, each with an outcome that waits."""
+    """A run over all accounts that are due, each with an outcome that waits."""
+    check_may_generate(caller)
     run = BillingRun.objects.create(client=client, bill_date=today, started_by=caller.identity)
-    due = Account.objects.filter(~Exists(_uncollectable()), client=client, next_bill_date__lte=today).order_by("pk")
+    due = due_accounts(client, today).order_by("pk")
     with connection.cursor() as cursor:
         chosen, parameters = due.values("id").query.sql_with_params()
         cursor.execute(
@@ -54,6 +76,11 @@ def start_run(*, client: Client, today: date, caller: Caller) -> BillingRun:
             [run.pk, RunResult.WAITING.value, *parameters],
         )
     return run
+
+
+def due_accounts(client: Client, today: date) -> QuerySet[Account]:
+    """The accounts that a run takes in: those whose next bill date is today or before."""
+    return Account.objects.filter(~Exists(_uncollectable()), client=client, next_bill_date__lte=today)
 
 
 def _uncollectable() -> QuerySet[Invoice]:
@@ -69,14 +96,99 @@ def _uncollectable() -> QuerySet[Invoice]:
 
 def continue_run(run: BillingRun, *, caller: Caller, progress: Callable[[int], object] = lambda accounts: None) -> None:
     """Bills the accounts of the run that still wait. `progress` is told how many accounts each chunk has settled."""
-    request = BillingRequest(run.bill_date)
-    for waiting in _waiting(run):
-        outcomes = generate_invoices(
-            client=run.client, account_nos=waiting, request=request, caller=caller, run_outcomes=waiting
-        )
-        _write_refusals(waiting, [outcome for outcome in outcomes if outcome.error is not None])
+    check_may_generate(caller)
+    for waiting in _waiting(run, ACCOUNTS_AT_ONCE):
+        _hold(run)
+        _bill(run, waiting, caller)
         progress(len(waiting))
-    BillingRun.objects.filter(pk=run.pk, finished_at=None).update(finished_at=timezone.now())
+    _finish(run)
+
+
+def continue_run_for(run: BillingRun, *, caller: Caller, seconds: float) -> None:
+    """Bills accounts of the run that still wait, until so many seconds are over: at least one small chunk. Where another
+    process is at work on the run, nothing is done."""
+    check_may_generate(caller)
+    if not _hold(run, unless_held=True):
+        return
+    end = time.monotonic() + seconds
+    try:
+        for waiting in _waiting(run, ACCOUNTS_OF_A_PAGE):
+            _hold(run)
+            _bill(run, waiting, caller)
+            if time.monotonic() >= end:
+                break
+    finally:
+        BillingRun.objects.filter(pk=run.pk).update(held_until=None)
+    if not run.outcomes.filter(result=RunResult.WAITING).exists():
+        _finish(run)
+
+
+def _hold(run: BillingRun, *, unless_held: bool = False) -> bool:
+    """Says that this process is at work on the run; with `unless_held` only if none is."""
+    now = timezone.now()
+    rows = BillingRun.objects.filter(pk=run.pk, finished_at=None)
+    if unless_held:
+        rows = rows.filter(Q(held_until=None) | Q(held_until__lt=now))
+    return bool(rows.update(held_until=now + HOLD))
+
+
+def _finish(run: BillingRun) -> None:
+    BillingRun.objects.filter(pk=run.pk, finished_at=None).update(finished_at=timezone.now(), held_until=None)
+
+
+def _bill(run: BillingRun, waiting: dict[int, int], caller: Caller) -> None:
+    request = BillingRequest(run.bill_date)
+    outcomes = generate_invoices(client=run.client, account_nos=waiting, request=request, caller=caller, run_outcomes=waiting)
+    _write_refusals(waiting, [outcome for outcome in outcomes if outcome.error is not None])
+
+
+def next_due_day(client: Client) -> date | None:
+    """When an account is due next, if any ever is."""
+    return Account.objects.filter(client=client).aggregate(day=Min("next_bill_date"))["day"]
+
+
+def pending_of_run(run: BillingRun) -> int:
+    """How many invoices of the run wait for approval."""
+    return run.outcomes.filter(result=RunResult.INVOICED, invoice__status=InvoiceStatus.PENDING).count()
+
+
+class RunPreview(NamedTuple):
+    """What a run would do now: how many accounts it would take in, and of the first of them (`looked_at`) what their invoices
+    would come to, how many have nothing to bill, and why others would be refused."""
+
+    due: int
+    looked_at: int
+    nothing_to_bill: int
+    totals: list[CurrencyTotals]
+    refused: list[Refused]
+
+
+def preview_run(*, client: Client, today: date, sample: int) -> RunPreview:
+    """Nothing is written."""
+    due = due_accounts(client, today)
+    chosen = list(due.order_by("pk").values_list("pk", flat=True)[:sample])
+    outcomes = preview_invoices(client=client, account_nos=chosen, request=BillingRequest(today))
+    plans = [outcome.plan for outcome in outcomes if outcome.plan is not None]
+    billed: dict[str, list[InvoicePlan]] = defaultdict(list)
+    for plan in plans:
+        if plan.lines:
+            billed[plan.facts.state.currency].append(plan)
+    refusals = Counter(outcome.error.code.number for outcome in outcomes if outcome.error is not None)
+    return RunPreview(
+        due=due.count(),
+        looked_at=len(chosen),
+        nothing_to_bill=sum(not plan.lines for plan in plans),
+        totals=[_planned_totals(currency, billed[currency]) for currency in sorted(billed)],
+        refused=[Refused(code, _message(code), count) for code, count in sorted(refusals.items())],
+    )
+
+
+def _planned_totals(currency: str, plans: Sequence[InvoicePlan]) -> CurrencyTotals:
+    return CurrencyTotals(
+        currency,
+        len(plans),
+        *(sum((getattr(plan, name) for plan in plans), ZERO) for name in AMOUNTS),
+    )
 
 
 def unfinished_run(client: Client) -> BillingRun | None:
@@ -85,8 +197,16 @@ def unfinished_run(client: Client) -> BillingRun | None:
 
 
 def count_results(run: BillingRun) -> dict[RunResult, int]:
-    rows = run.outcomes.order_by().values_list("result").annotate(Count("pk"))
-    return {RunResult(result): count for result, count in rows}
+    return count_results_of([run])[run.pk]
+
+
+def count_results_of(runs: Sequence[BillingRun]) -> dict[int, dict[RunResult, int]]:
+    """Of several runs: one query."""
+    counts: dict[int, dict[RunResult, int]] = {run.pk: {} for run in runs}
+    rows = RunOutcome.objects.filter(run__in=runs).order_by().values_list("run_id", "result").annotate(Count("pk"))
+    for run_no, result, count in rows:
+        counts[run_no][RunResult(result)] = count
+    return counts
 
 
 def count_refusals(run: BillingRun) -> list[Refused]:
@@ -101,7 +221,7 @@ def run_totals(run: BillingRun) -> list[CurrencyTotals]:
         run.outcomes.filter(result=RunResult.INVOICED)
         .order_by("invoice__currency")
         .values_list("invoice__currency")
-        .annotate(Count("pk"), Sum("invoice__net_amount"), Sum("invoice__tax_amount"), Sum("invoice__total_amount"))
+        .annotate(Count("pk"), *(ExactSum(f"invoice__{name}") for name in AMOUNTS))
     )
     return [
         CurrencyTotals(currency, count, *(rounded(amount or ZERO, currency) for amount in amounts))
@@ -113,12 +233,12 @@ def _message(error_code: int) -> str:
     return next(row.message for row in ErrorCode if row.number == error_code)
 
 
-def _waiting(run: BillingRun) -> Iterator[dict[int, int]]:
+def _waiting(run: BillingRun, size: int) -> Iterator[dict[int, int]]:
     """Chunks of the accounts that wait, with their outcomes, in the order of the account numbers."""
     last = 0
     while True:
         rows = run.outcomes.filter(result=RunResult.WAITING, account__gt=last).order_by("account_id")
-        waiting = dict(rows.values_list("account_id", "pk")[:ACCOUNTS_AT_ONCE])
+        waiting = dict(rows.values_list("account_id", "pk")[:size])
         if not waiting:
             return
         yield waiting

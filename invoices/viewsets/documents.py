@@ -17,7 +17,7 @@ from accounts.clock import today
 from accounts.models import Receipt
 from accounts.resources import CreateReadResource, ListResource, ReadResource
 from billing_site.errors import ErrorCode
-from invoices.filters import InvoiceFilter
+from invoices.filters import InvoiceFilter, RunOutcomeFilter
 from invoices.kinds import InvoiceStatus, StatementStatus
 from invoices.models import BillingRun, Invoice, RunOutcome, Statement, TaxRate
 from invoices.serializers.documents import (
@@ -338,7 +338,7 @@ class RunOutcomeViewSet(ListResource):
     client_path = "run__client"
 
     serializer_class = RunOutcomeSerializer
-    filterset_fields = ("result",)
+    filterset_class = RunOutcomeFilter
 
     def get_queryset(self) -> QuerySet[RunOutcome]:
         run = get_object_or_404(BillingRun, client=self.client, pk=self.kwargs["run"])

@@ -11,7 +11,7 @@ from accounts.callers import Caller
 from accounts.models import Client
 from invoices.kinds import RunResult
 from invoices.models import BillingRun
-from invoices.services.runs import continue_run, count_refusals, count_results, run_totals, start_run, unfinished_run
+from invoices.services.runs import continue_run, count_refusals, count_results, open_run, run_totals
 
 
 class Command(BaseCommand):
@@ -26,12 +26,11 @@ class Command(BaseCommand):
         except Client.DoesNotExist:
             raise CommandError(f"There is no client {client_no}.") from None
         caller = Caller(process="bill")
-        run = unfinished_run(client)
-        if run is not None:
-            self.stdout.write(f"Going on with billing run {run.pk} of {run.bill_date}, which was interrupted.")
-        else:
-            run = start_run(client=client, today=clock.today(client), caller=caller)
+        run, is_new = open_run(client=client, today=clock.today(client), caller=caller)
+        if is_new:
             self.stdout.write(f"Billing run {run.pk} of {run.bill_date}.")
+        else:
+            self.stdout.write(f"Going on with billing run {run.pk} of {run.bill_date}, which was interrupted.")
         bill_with_progress(run, caller)
         for line in run_summary(run):
             self.stdout.write(line)

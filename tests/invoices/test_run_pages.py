@@ -1,0 +1,219 @@
+"""The pages of billing runs: the list, the look before a start, working a run off page by page, and what came of it."""
+
+import csv
+import io
+from datetime import UTC, datetime, timedelta
+
+import pytest
+import time_machine
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from accounts.models import Event
+from billing_site.errors import BillingError
+from invoices.kinds import RunResult
+from invoices.models import BillingRun, Invoice
+from invoices.services import runs
+from invoices.services.runs import continue_run, continue_run_for, count_results, open_run, start_run
+from tests.factories import a_plan, an_account
+from tests.invoices.billing import JAN_10
+from tests.invoices.test_invoice_list_page import reader
+from tests.invoices.test_runs import a_world
+
+pytestmark = pytest.mark.django_db
+BILLER = ("view_invoice", "generate_invoice")
+HTMX = {"HTTP_HX_REQUEST": "true"}
+
+
+@pytest.fixture(autouse=True)
+def tenth_of_january():
+    with time_machine.travel(datetime(2026, 1, 10, 18, tzinfo=UTC), tick=False):
+        yield
+
+
+@pytest.fixture
+def browser(acme):
+    return reader(acme, permissions=BILLER)
+
+
+@pytest.fixture
+def one_by_one(monkeypatch):
+    """Each request works on two accounts, and no longer."""
+    monkeypatch.setattr(runs, "ACCOUNTS_OF_A_PAGE", 2)
+    monkeypatch.setattr("invoices.views.runs.SECONDS_OF_A_REQUEST", 0)
+
+
+def text_of(answer):
+    return " ".join(answer.content.decode().split())
+
+
+def test_the_look_before_a_start_tells_totals_and_refusals_and_writes_nothing(acme, browser):
+    a_world(acme)
+    answer = browser.get("/billing-runs/new/")
+    look = answer.context["look"]
+    assert (look.due, look.looked_at, look.nothing_to_bill) == (4, 4, 1)
+    assert [(one.currency, one.invoices, str(one.total_amount)) for one in look.totals] == [("usd", 2, "44.00")]
+    assert [(one.error_code, one.accounts) for one in look.refused] == [(7001, 1)]
+    page = text_of(answer)
+    assert "Start: bill 4 accounts" in page and "$44.00" in page
+    assert (Invoice.objects.count(), BillingRun.objects.count(), Event.objects.count()) == (0, 0, 0)
+
+
+def test_the_look_is_at_the_first_accounts_only(acme, browser, monkeypatch):
+    monkeypatch.setattr("invoices.views.runs.ACCOUNTS_LOOKED_AT", 1)
+    a_world(acme)
+    assert "What it would do with the first 1 of them" in text_of(browser.get("/billing-runs/new/"))
+
+
+def test_a_run_is_started_once_and_goes_on_by_itself(acme, browser):
+    a_world(acme)
+    sent = {"once": "a" * 32}
+    first, second = browser.post("/billing-runs/new/", sent), browser.post("/billing-runs/new/", sent)
+    run = BillingRun.objects.get()
+    assert first.url == second.url == f"/billing-runs/{run.pk}/"
+    assert count_results(run) == {RunResult.WAITING: 4}
+    assert 'hx-trigger="load delay:100ms"' in text_of(browser.get(first.url))
+    assert "load delay" not in text_of(browser.get(first.url))
+
+
+def test_a_run_is_worked_off_request_by_request(acme, browser, one_by_one, process):
+    for _ in range(5):
+        an_account(acme)
+    run = start_run(client=acme, today=JAN_10, caller=process)
+    address = f"/billing-runs/{run.pk}/"
+    assert browser.post(address).url == address
+    assert count_results(run) == {RunResult.INVOICED: 2, RunResult.WAITING: 3}
+    page = text_of(browser.get(address))
+    assert "2 of 5 accounts" in page and "Continue" in page
+    fragment = browser.post(address, **HTMX)
+    assert text_of(fragment).startswith('<section id="progress"')
+    assert "4 of 5 accounts" in text_of(fragment)
+    last = browser.post(address, **HTMX)
+    assert last["HX-Redirect"] == address
+    run.refresh_from_db()
+    assert run.finished_at is not None
+    page = text_of(browser.get(address))
+    assert "The billing run is finished." in page
+    assert "$150.00" in page
+
+
+def test_two_at_once_do_not_get_in_each_others_way(acme, process):
+    an_account(acme)
+    run = start_run(client=acme, today=JAN_10, caller=process)
+    BillingRun.objects.update(held_until=timezone.now() + timedelta(seconds=30))
+    continue_run_for(run, caller=process, seconds=5)
+    assert count_results(run) == {RunResult.WAITING: 1}
+    assert not Event.objects.exclude(error_code=0).exists()
+
+
+def test_a_run_whose_process_was_killed_is_taken_over(acme, process):
+    an_account(acme)
+    run = start_run(client=acme, today=JAN_10, caller=process)
+    BillingRun.objects.update(held_until=timezone.now() - timedelta(seconds=1))
+    continue_run_for(run, caller=process, seconds=5)
+    assert count_results(run) == {RunResult.INVOICED: 1}
+    run.refresh_from_db()
+    assert (run.finished_at is not None, run.held_until) == (True, None)
+
+
+def test_a_failure_lets_go_of_the_run(acme, process, monkeypatch):
+    an_account(acme)
+    run = start_run(client=acme, today=JAN_10, caller=process)
+    monkeypatch.setattr(runs, "_bill", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        continue_run_for(run, caller=process, seconds=5)
+    run.refresh_from_db()
+    assert (run.finished_at, run.held_until) == (None, None)
+
+
+def test_an_unfinished_run_goes_on_before_another_is_started(acme, browser, process):
+    an_account(acme)
+    run = start_run(client=acme, today=JAN_10, caller=process)
+    assert open_run(client=acme, today=JAN_10, caller=process) == (run, False)
+    assert browser.get("/billing-runs/new/").url == browser.post("/billing-runs/new/").url == f"/billing-runs/{run.pk}/"
+    assert BillingRun.objects.count() == 1
+
+
+def test_the_page_of_a_run_tells_what_came_of_each_account(acme, browser, process):
+    a_world(acme)
+    run = start_run(client=acme, today=JAN_10, caller=process)
+    continue_run(run, caller=process)
+    page = text_of(browser.get(f"/billing-runs/{run.pk}/"))
+    assert "$40.00" in page and "$4.00" in page and "$44.00" in page
+    refused = browser.get(f"/billing-runs/{run.pk}/", {"result": "refused", "error_code": "7001"})
+    assert [outcome.error_code for outcome in refused.context["pages"].rows] == [7001]
+    assert "/invoices/pending/?run=" not in page
+    answer = browser.get(f"/billing-runs/{run.pk}/", {"format": "csv", "result": "invoiced"})
+    rows = list(csv.DictReader(io.StringIO(answer.getvalue().decode())))
+    assert [row["result"] for row in rows] == ["invoiced", "invoiced"]
+    assert rows[0]["client_acct_id"].startswith("A-")
+
+
+def test_what_waits_is_a_link_to_the_queue(umbra, process):
+    an_account(umbra)
+    run = start_run(client=umbra, today=JAN_10, caller=process)
+    continue_run(run, caller=process)
+    page = text_of(reader(umbra).get(f"/billing-runs/{run.pk}/"))
+    assert f'href="/invoices/pending/?run={run.pk}"' in page
+    assert "Approve 1 invoice of this run" in page
+
+
+def test_who_may_not_bill_is_told_before_and_refused(acme, process):
+    an_account(acme)
+    browser = reader(acme)
+    assert "your roles do not let you generate invoices" in text_of(browser.get("/billing-runs/new/"))
+    answer = browser.post("/billing-runs/new/", {"once": "b" * 32}, follow=True)
+    assert BillingRun.objects.count() == 0
+    assert "generating invoices" in text_of(answer)
+    run = start_run(client=acme, today=JAN_10, caller=process)
+    assert "your roles do not let you generate invoices" in text_of(browser.get(f"/billing-runs/{run.pk}/"))
+    assert "HX-Redirect" in browser.post(f"/billing-runs/{run.pk}/", **HTMX)
+    assert count_results(run) == {RunResult.WAITING: 1}
+
+
+def test_the_service_checks_who_starts_a_run(acme, alice):
+    alice.staff.user_permissions.set(Permission.objects.none())
+    with pytest.raises(BillingError):
+        start_run(client=acme, today=JAN_10, caller=alice)
+
+
+def test_the_list_shows_runs_with_their_counts(acme, umbra, browser, process):
+    a_world(acme)
+    run = start_run(client=acme, today=JAN_10, caller=process)
+    continue_run(run, caller=process)
+    an_account(umbra)
+    others = start_run(client=umbra, today=JAN_10, caller=process)
+    answer = browser.get("/billing-runs/")
+    assert [(one.pk, one.starter, [count for _, count in one.counts]) for one in answer.context["pages"].rows] == [
+        (run.pk, "test", [0, 2, 1, 1])
+    ]
+    assert (
+        browser.get(f"/billing-runs/{others.pk}/").status_code == browser.post(f"/billing-runs/{others.pk}/").status_code == 404
+    )
+
+
+def test_however_many_runs_and_accounts_the_queries_are_as_many(acme, browser, process):
+    def queries(address):
+        with CaptureQueriesContext(connection) as captured:
+            assert browser.get(address).status_code == 200
+        return len(captured)
+
+    plan = a_plan(acme)
+    an_account(acme, plan)
+    run = start_run(client=acme, today=JAN_10, caller=process)
+    continue_run(run, caller=process)
+    few = [queries("/billing-runs/"), queries(f"/billing-runs/{run.pk}/")]
+    for _ in range(4):
+        an_account(acme, plan)
+    second = start_run(client=acme, today=JAN_10, caller=process)
+    continue_run(second, caller=process)
+    assert [queries("/billing-runs/"), queries(f"/billing-runs/{second.pk}/")] == few
+
+
+def test_with_nothing_due_the_page_says_what_comes_next(acme, browser):
+    assert "There are no accounts yet" in text_of(browser.get("/billing-runs/new/"))
+    assert "No billing run yet" in text_of(browser.get("/billing-runs/"))
+    an_account(acme, start=JAN_10 + timedelta(days=3))
+    assert "The next one is due on Jan 13, 2026." in text_of(browser.get("/billing-runs/new/"))
