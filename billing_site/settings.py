@@ -44,6 +44,7 @@ VIRTUAL_CLOCK = env_bool("VIRTUAL_CLOCK", DEBUG)
 
 INSTALLED_APPS = [
     "unfold",
+    "unfold.contrib.simple_history",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -54,6 +55,7 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "simple_history",
     "accounts",
     "invoices",
     "rebills",
@@ -66,6 +68,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -110,6 +113,9 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+# What is there now stands on what has happened since: an old version of a row is read, and never put back.
+SIMPLE_HISTORY_REVERT_DISABLED = True
+
 LOGIN_URL = "admin:login"
 
 LANGUAGE_CODE = os.environ.get("LANGUAGE_CODE", "en-us")
