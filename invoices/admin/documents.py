@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.admin.figures import day, figures, plain
-from accounts.admin.rows import MasterDataAdmin, ReadOnlyAdmin, ReadOnlyInline, add_link, asked_once, list_link, page_link
+from accounts.admin.rows import HistoryAdmin, ReadOnlyAdmin, ReadOnlyInline, add_link, asked_once, list_link, page_link
 from accounts.callers import Caller
 from accounts.clock import today
 from invoices.admin.amounts import amount
@@ -321,7 +321,7 @@ class InvoiceAdmin(HeldByInvoice, ReadOnlyAdmin):  # type: ignore[misc]
 
 
 @admin.register(NumberSeries)
-class NumberSeriesAdmin(MasterDataAdmin):
+class NumberSeriesAdmin(HistoryAdmin):
     """Prefix and suffix are chosen. The counter moves at approval, and a series stays: its numbers have no holes."""
 
     client_path = "client"

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from accounts.admin.rows import (
-    MasterDataAdmin,
+    HistoryAdmin,
     never,
 )
 from invoices.models import (
@@ -15,7 +15,7 @@ from invoices.models import (
 
 
 @admin.register(ReasonCode)
-class ReasonCodeAdmin(MasterDataAdmin):
+class ReasonCodeAdmin(HistoryAdmin):
     """A client's own reasons, and (for superusers) those that are there for all. What has one keeps it, so none is deleted."""
 
     client_path = "client"

@@ -2,12 +2,12 @@
 
 from django.contrib import admin
 
-from accounts.admin.rows import MasterDataAdmin
+from accounts.admin.rows import HistoryAdmin
 from invoices.models import TaxRate
 
 
 @admin.register(TaxRate)
-class TaxRateAdmin(MasterDataAdmin):
+class TaxRateAdmin(HistoryAdmin):
     client_path = "client"
     fields = ["client", "name", ("country", "region"), ("category", "percent", "taxed_at"), ("valid_from", "valid_to")]
     fixed_fields = ["client"]

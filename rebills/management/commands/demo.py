@@ -19,6 +19,7 @@ from accounts import clock
 from accounts.callers import Caller
 from accounts.importing.customers import import_customers
 from accounts.models import Account, Client
+from accounts.models.history import changing_as
 from accounts.services import create_client
 from invoices.audit import run_audits
 from invoices.calculation import ZERO, rounded
@@ -78,6 +79,7 @@ class Expected(NamedTuple):
 class Command(BaseCommand):
     help = "Imports 7,043 real customers, bills them, collects and refunds, and audits it all. Wants an empty database."
 
+    @changing_as("demo")
     def handle(self, *args: Any, **options: Any) -> None:
         if Client.objects.exists():
             raise CommandError("The demo wants an empty database. `make demo` makes one of its own and leaves yours alone.")
