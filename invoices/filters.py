@@ -10,6 +10,7 @@ from accounts.fields import AmountFilter, ChoicesFilter, DayFilter, LongFilter, 
 from accounts.models import Client, Contact
 from invoices.kinds import InvoiceKind, InvoiceStatus, RunResult
 from invoices.models import Invoice, InvoiceLine, RunOutcome
+from invoices.services.failures import collection_failed, statement_failed
 from invoices.services.ledger.open_items import with_due
 
 
@@ -36,6 +37,8 @@ class InvoiceFilter(FilterSet):
     open = TrueFalseFilter("pk", method="filter_open")
     overdue = TrueFalseFilter("pk", method="filter_overdue")
     rebilled = TrueFalseFilter("pk", method="filter_rebilled")
+    collection_failed = TrueFalseFilter("pk", method="filter_collection_failed")
+    statement_failed = TrueFalseFilter("pk", method="filter_statement_failed")
     po_num = TextFilter("pk", method="filter_po_num", max_length=1000)
     run = LongFilter("pk", method="filter_run")
     search = TextFilter("pk", method="filter_search")
@@ -60,14 +63,19 @@ class InvoiceFilter(FilterSet):
         """Something is due on it since before the client's day: or not."""
         if value is None:
             return rows
-        late = self.filter_open(rows, name, True).filter(due_date__lt=today(self._client()))
-        return late if value else rows.exclude(pk__in=late.values("pk"))
+        return _chosen(rows, self.filter_open(rows, name, True).filter(due_date__lt=today(self._client())), value)
 
     def filter_rebilled(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
         if value is None:
             return rows
         rebills = Invoice.objects.filter(corrects=OuterRef("pk"), kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
         return rows.filter(Exists(rebills) if value else ~Exists(rebills))
+
+    def filter_collection_failed(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
+        return _chosen(rows, collection_failed(rows), value)
+
+    def filter_statement_failed(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
+        return _chosen(rows, statement_failed(rows), value)
 
     def filter_po_num(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return rows.filter(Exists(InvoiceLine.objects.filter(invoice=OuterRef("pk"), po_num=value)))
@@ -82,6 +90,13 @@ class InvoiceFilter(FilterSet):
         ordered = InvoiceLine.objects.filter(invoice=OuterRef("pk"), po_num=value)
         begins = Q(document_number__istartswith=value) | Q(account__client_acct_id__istartswith=value)
         return rows.filter(begins | Exists(named) | Exists(ordered))
+
+
+def _chosen(rows: QuerySet[Any], such: QuerySet[Any], value: bool | None) -> QuerySet[Any]:
+    """Such rows; the others where the value is false."""
+    if value is None:
+        return rows
+    return such if value else rows.exclude(pk__in=such.values("pk"))
 
 
 class RunOutcomeFilter(FilterSet):

@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_currency, format_decimal, format_percent
+from babel.numbers import format_compact_currency, format_currency, format_decimal, format_percent
 from django import template
 from django.http import QueryDict
 from django.templatetags.static import static
@@ -23,6 +23,17 @@ def money(context: Any, amount: Decimal | None, currency: str) -> str:
     if amount is None:
         return NOTHING
     return format_currency(amount, currency.upper(), locale=context["locale"])
+
+
+@register.simple_tag(takes_context=True)
+def short_money(context: Any, amount: Decimal, currency: str) -> str:
+    """A round amount for the scale of a chart: $20K."""
+    return format_compact_currency(amount, currency.upper(), locale=context["locale"], fraction_digits=1).replace(".0", "")
+
+
+@register.simple_tag(takes_context=True)
+def month(context: Any, value: date, *, pattern: str = "LLL yyyy") -> str:
+    return format_date(value, pattern, locale=context["locale"])
 
 
 @register.simple_tag(takes_context=True)

@@ -12,11 +12,12 @@ from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts.callers import Caller
+from accounts.kinds import BILLABLE_STATUSES
 from accounts.models import Account, Client
 from accounts.storage import ExactSum, update_rows
 from billing_site.errors import ErrorCode
 from invoices.calculation import ZERO, rounded
-from invoices.kinds import InvoiceStatus, RunResult, VoidReason
+from invoices.kinds import CYCLE_KINDS, InvoiceStatus, RunResult, VoidReason
 from invoices.models import BillingRun, Invoice, RunOutcome
 from invoices.plan import InvoicePlan
 from invoices.plan.facts import BillingRequest
@@ -83,6 +84,14 @@ def due_accounts(client: Client, today: date) -> QuerySet[Account]:
     return Account.objects.filter(~Exists(_uncollectable()), client=client, next_bill_date__lte=today)
 
 
+def ready_accounts(client: Client, today: date) -> QuerySet[Account]:
+    """Those of them that nothing obvious stands in the way of: no test accounts, none that is not billed in its state, and
+    none whose invoice waits for approval."""
+    pending = Invoice.objects.filter(account=OuterRef("pk"), status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS)
+    billed = due_accounts(client, today).filter(is_test=False, status__in=BILLABLE_STATUSES)
+    return billed.filter(~Exists(pending))
+
+
 def _uncollectable() -> QuerySet[Invoice]:
     """The invoice of an account's due cycle that was voided because it could not be collected: a person has to see to it
     first."""
@@ -144,7 +153,8 @@ def _bill(run: BillingRun, waiting: dict[int, int], caller: Caller) -> None:
 
 def next_due_day(client: Client) -> date | None:
     """When an account is due next, if any ever is."""
-    return Account.objects.filter(client=client).aggregate(day=Min("next_bill_date"))["day"]
+    first: date | None = Account.objects.filter(client=client).aggregate(day=Min("next_bill_date"))["day"]
+    return first
 
 
 def pending_of_run(run: BillingRun) -> int:

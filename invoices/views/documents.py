@@ -8,6 +8,7 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 
 from accounts.csv_lists import ROWS_AT_ONCE, csv_response
+from accounts.fields import TrueFalseInput
 from accounts.models import Account
 from accounts.pages import in_chunks, order_of, page_of
 from accounts.views.forms import DayInput, PageForm, dress
@@ -50,6 +51,8 @@ LABELS = {
     "total_amount_min": _("Total at least"),
     "total_amount_max": _("Total at most"),
     "currency": _("Currency"),
+    "collection_failed": _("Collection failed"),
+    "statement_failed": _("Statement failed"),
     "rebilled": _("Rebilled"),
     "corrects": _("Corrects invoice"),
     "reason_code": _("Reason code"),
@@ -88,7 +91,7 @@ class InvoiceSearchForm(forms.Form):
             field.label, field.help_text = label, ""
             if isinstance(field, forms.DateField):
                 field.widget = DayInput()
-            elif name in ("open", "overdue", "rebilled"):
+            elif isinstance(field, TrueFalseInput):
                 field.widget = forms.Select(choices=YES_OR_NO)
         self.fields["search"].widget = forms.TextInput(
             attrs={"type": "search", "placeholder": _("Number, account, name or PO number")}

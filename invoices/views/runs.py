@@ -122,7 +122,8 @@ class RunPage(StaffPage):
         return self.page("invoices/run_progress.html", self._progress(run, going=True))
 
     def _run(self, number: int) -> BillingRun:
-        return self.found(BillingRun.objects.select_related("client"), number)
+        run: BillingRun = self.found(BillingRun.objects.select_related("client"), number)
+        return run
 
     def _progress(self, run: BillingRun, *, going: bool) -> dict[str, Any]:
         counts = count_results(run)
@@ -147,7 +148,7 @@ class OutcomeRow(RunOutcomeSerializer):
     client_acct_id = serializers.ReadOnlyField(source="account.client_acct_id")
 
     class Meta(RunOutcomeSerializer.Meta):
-        fields = ("client_acct_id", *RunOutcomeSerializer.Meta.fields)
+        fields: Any = ("client_acct_id", *RunOutcomeSerializer.Meta.fields)
 
 
 class RunOutcomeSearchForm(forms.Form):

@@ -1,0 +1,23 @@
+"""Documents with which something has failed that a person has to see to."""
+
+from typing import Any
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from invoices.kinds import FAILED_ATTEMPTS, StatementStatus
+from invoices.models import CollectionAttempt, Invoice, Statement
+
+
+def collection_failed(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
+    """Those whose last attempt to collect them was declined, or whose outcome is not known. Something may be due on them or
+    not."""
+    later = CollectionAttempt.objects.filter(invoice=OuterRef("invoice"), attempt_no__gt=OuterRef("attempt_no"))
+    failed = CollectionAttempt.objects.filter(~Exists(later), status__in=FAILED_ATTEMPTS)
+    return invoices.filter(pk__in=failed.values("invoice"))
+
+
+def statement_failed(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
+    """Those whose last statement could not be sent."""
+    later = Statement.objects.filter(invoice=OuterRef("invoice"), pk__gt=OuterRef("pk"))
+    failed = Statement.objects.filter(~Exists(later), status=StatementStatus.FAILED)
+    return invoices.filter(pk__in=failed.values("invoice"))
