@@ -44,6 +44,7 @@ VIRTUAL_CLOCK = env_bool("VIRTUAL_CLOCK", DEBUG)
 
 INSTALLED_APPS = [
     "unfold",
+    "unfold.contrib.import_export",
     "unfold.contrib.simple_history",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -57,6 +58,7 @@ INSTALLED_APPS = [
     "csp",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "import_export",
     "simple_history",
     "accounts",
     "invoices",

@@ -19,8 +19,10 @@ from unfold.admin import TabularInline
 from unfold.forms import PaginationInlineFormSet
 from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSingleDateWidget
 
+from accounts.admin.catalogue_files import PriceFile
 from accounts.admin.figures import day as shown_day
 from accounts.admin.figures import plain, rate
+from accounts.admin.files import FilesAdmin
 from accounts.admin.rows import HistoryAdmin, MasterDataForm, ReadOnlyInline, link_to_page
 from accounts.kinds import RateModel
 from accounts.models import PlanCharge, RateSchedule, RateTier
@@ -188,9 +190,10 @@ def terms_of(price: Mapping[str, Any], bands: BandsFormSet) -> RateTerms:
 
 
 @admin.register(RateSchedule)
-class RateScheduleAdmin(PriceColumns, HistoryAdmin):  # type: ignore[misc]
+class RateScheduleAdmin(PriceColumns, FilesAdmin, HistoryAdmin):  # type: ignore[misc]
     """A price with its bands: both go to the service together, which checks and stores them."""
 
+    resource_classes = [PriceFile]
     client_path = "charge__plan__client"
     form = PriceForm
     inlines = [BandsOfPrice]
