@@ -81,7 +81,7 @@ class Result(NamedTuple):
     is_included: bool
     is_overridden: bool
     changed: tuple[str, ...]
-    refused: tuple[tuple[str, str], ...]
+    refused: tuple[tuple[str, Any, str], ...]
     counted: str = ""
 
     @property
@@ -185,7 +185,7 @@ class Sheet:
             typed.is_included,
             planned is not None and planned.explanation == AMOUNT_GIVEN and counts_by_rate,
             tuple(typed.changed),
-            tuple((name, told) for name in typed.values if (told := counted.refusals.get(typed.field(name)))),
+            tuple((name, LABELS[name], told) for name in typed.values if (told := counted.refusals.get(typed.field(name)))),
             "" if planned is None else shown_rate(planned.amount, self.invoice.currency),
         )
 

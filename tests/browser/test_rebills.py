@@ -74,7 +74,7 @@ def test_a_refusal_is_shown_at_its_field_while_typing_and_goes_away(builder):
     page = builder
     units = of_line(page, 1, "units")
     units.fill("-1")
-    expect(page.locator("#told-1")).to_have_text("-1 is below 0")
+    expect(page.locator("#told-1")).to_have_text("Units: -1 is below 0")
     expect(units).to_have_attribute("aria-invalid", "true")
     expect(rail(page)).to_contain_text("Not counted")
     units.fill("2")
@@ -184,7 +184,7 @@ def test_review_and_refusals_look(builder):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         assert violations(page) == []
     of_line(page, 3, "units").fill("x")
-    expect(page.locator("#told-3")).to_have_text("A valid number is required.")
+    expect(page.locator("#told-3")).to_have_text("Units: A valid number is required.")
     assert violations(page) == []
     of_line(page, 3, "units").fill("3")
     page.get_by_label("Reason").select_option("1")

@@ -451,7 +451,7 @@ def test_backwards_and_between_a_memo_and_a_rebill(page, chain):
     assert "1 Net units 2 → 1 , rate 45 → 50 , $90.00 → $50.00" in back
     assert "+ Phone added" in back
     across = words(page.get(f"/invoices/{first.memo_id}/difference/{second.pk}/"))
-    assert "3 Net units – → 2 , rate – → 40 , -$50.00 → $80.00" in across
+    assert "3 Net units none → 2 , rate none → 40 , -$50.00 → $80.00" in across
 
 
 def test_documents_of_two_chains_are_not_compared(acme, page, process, chain):
