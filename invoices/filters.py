@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_filters.filterset import FilterSet
 
 from accounts.clock import today
@@ -11,7 +11,7 @@ from accounts.models import Client, Contact
 from invoices.kinds import InvoiceKind, InvoiceStatus, RunResult
 from invoices.models import Invoice, InvoiceLine, RunOutcome
 from invoices.services.failures import collection_failed, statement_failed
-from invoices.services.ledger.open_items import with_due
+from invoices.services.ledger.open_items import IS_OPEN, open_invoices, with_due
 
 
 class InvoiceFilter(FilterSet):
@@ -56,14 +56,13 @@ class InvoiceFilter(FilterSet):
         """Issued, and something is due on it: or nothing is."""
         if value is None:
             return rows
-        issued = Q(status=InvoiceStatus.APPROVED) & ~Q(kind=InvoiceKind.CREDIT_MEMO) & Q(total_amount__gt=F("amount_paid"))
-        return with_due(rows).filter(issued if value else ~issued)
+        return open_invoices(rows) if value else with_due(rows).filter(~IS_OPEN)
 
     def filter_overdue(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
         """Something is due on it since before the client's day: or not."""
         if value is None:
             return rows
-        return _chosen(rows, self.filter_open(rows, name, True).filter(due_date__lt=today(self._client())), value)
+        return _chosen(rows, open_invoices(rows).filter(due_date__lt=today(self._client())), value)
 
     def filter_rebilled(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
         if value is None:

@@ -65,6 +65,8 @@ class LedgerEntry(models.Model):
             models.Index(fields=["account"], condition=Q(amount__lt=0), name="credits_of_account"),
             # What was invoiced, collected and credited in a month is added up from this index alone.
             models.Index(fields=["kind", "entry_date", "account", "amount"], name="entries_by_day"),
+            # Which of all invoices are open is found by going along this index and `taken_for_debit` side by side.
+            models.Index(fields=["id", "amount", "invoice"], condition=Q(kind=EntryKind.INVOICE), name="charges_of_invoices"),
         ]
 
     def __str__(self) -> str:
@@ -79,7 +81,7 @@ class Allocation(models.Model):
     """So much of a credit (below zero in the ledger) is taken by a debit (above zero). Below zero here: it is let go again."""
 
     credit = models.ForeignKey(LedgerEntry, on_delete=models.PROTECT, related_name="taken_by")
-    debit = models.ForeignKey(LedgerEntry, on_delete=models.PROTECT, related_name="paid_by")
+    debit = models.ForeignKey(LedgerEntry, on_delete=models.PROTECT, related_name="paid_by", db_index=False)
     kind = models.CharField(max_length=20, choices=AllocationKind)
     amount = AmountField()
     created_at = models.DateTimeField()
@@ -92,6 +94,7 @@ class Allocation(models.Model):
                 name="allocation_takes_or_lets_go",
             ),
         ]
+        indexes = [models.Index(fields=["debit", "amount"], name="taken_for_debit")]
 
     def __str__(self) -> str:
         return f"{self.amount.normalize():f} of {self.credit_id} to {self.debit_id}"

@@ -6,19 +6,19 @@ from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from django.db.models import Case, CharField, Count, F, Q, Subquery, Value, When
+from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, Subquery, Value, When
 from django.utils import timezone
 
-from accounts.models import Account, Client, Event
+from accounts.models import Client, Event
 from accounts.storage import ExactSum
 from billing_site.errors import ErrorCode
 from invoices.calculation import ZERO
 from invoices.kinds import PAYMENT_KINDS, REFUND_KINDS, EntryKind, InvoiceKind, RunResult
 from invoices.models import BillingRun, Invoice, LedgerEntry, RunOutcome
-from invoices.services.failures import collection_failed, statement_failed
-from invoices.services.ledger.open_items import open_entries
+from invoices.services.failures import failed_attempts, statement_failed
+from invoices.services.ledger.open_items import open_entries, with_due
 from invoices.services.queue import Sum, waiting_documents
 from invoices.services.receivables import DAYS
 from invoices.services.runs import ready_accounts
@@ -77,23 +77,19 @@ PENDING_AGES = ((0, 1), (2, 7), (8, None))
 OVERDUE_AGES = tuple(zip((1, *(days + 1 for days in DAYS)), (*DAYS, None), strict=True))
 
 
-def attention(client: Client, today: date, currencies: Iterable[str]) -> Attention:
-    """`currencies` are those of the client's accounts."""
+def attention(client: Client, today: date) -> Attention:
     pending, rebills = _waiting(client, today)
+    overdue, failed_collections = _open(client, today)
     return Attention(
         pending,
         rebills,
-        _failed_collections(client),
+        failed_collections,
         statement_failed(Invoice.objects.filter(client=client)).count(),
         _runs(client),
         ready_accounts(client, today).count(),
         _tax_failures(client),
-        _overdue(client, today, currencies),
+        overdue,
     )
-
-
-def currencies_of(client: Client) -> list[str]:
-    return sorted(Account.objects.filter(client=client).order_by().values_list("currency", flat=True).distinct())
 
 
 def _ages(today: date, bounds: Iterable[tuple[int, int | None]]) -> list[Aged]:
@@ -115,26 +111,18 @@ def _age_of(ages: list[Aged], column: str) -> Case:
 
 
 REBILL = "rebill"
+DUE = ExactSum(F("total_amount") - F("amount_paid"))
 
 
 def _waiting(client: Client, today: date) -> tuple[list[Aged], list[Sum]]:
     """Pending invoices by the client's days since they were generated, and rebills."""
-    ages, rebills = _ages(today, PENDING_AGES), []
+    ages = _ages(today, PENDING_AGES)
+    rebills: list[Sum] = []
     group = Case(When(kind=InvoiceKind.REBILL, then=Value(REBILL)), default=_age_of(ages, "tax_date"))
     rows = waiting_documents(client).order_by("currency").annotate(group=group).values_list("group", "currency")
     for group_name, *found in rows.annotate(Count("pk"), ExactSum("total_amount")):
         (rebills if group_name == REBILL else ages[int(group_name)].sums).append(Sum(*found))
     return [one for one in ages if one.sums], rebills
-
-
-def _failed_collections(client: Client) -> list[Sum]:
-    """Open invoices whose last attempt to collect them has failed, with what is due on them."""
-    failed = collection_failed(Invoice.objects.filter(client=client)).values("pk")
-    due: dict[str, list[Decimal]] = defaultdict(list)
-    rows = open_entries().filter(invoice__in=failed).values_list("account__currency", "amount", "paid")
-    for currency, amount, paid in rows:
-        due[currency].append(amount - paid)
-    return [Sum(currency, len(due[currency]), sum(due[currency], ZERO)) for currency in sorted(due)]
 
 
 def _runs(client: Client) -> list[RunStanding]:
@@ -161,25 +149,31 @@ def _tax_failures(client: Client) -> int:
     return Event.objects.filter(client=client, error_code=ErrorCode.TAXATION_FAILED.number, at__gte=since).count()
 
 
-def _overdue(client: Client, today: date, currencies: Iterable[str]) -> list[Aged]:
-    """What is due on invoices since before today, by age: one pass over the invoices that are past their due dates."""
+def _open(client: Client, today: date) -> tuple[list[Aged], list[Sum]]:
+    """What is due on invoices since before today, by age, and on those that could not be collected, late or not. The ledger
+    says which are open: only those are looked at."""
     ages = _ages(today, OVERDUE_AGES)
-    cells = [(place, currency) for place in range(len(ages)) for currency in currencies]
-    entries: Any = (
-        open_entries()
-        .filter(account__client=client, invoice__due_date__lt=today)
-        .annotate(due=F("amount") - F("paid"), age=_age_of(ages, "invoice__due_date"), of=F("account__currency"))
+    failed = Exists(failed_attempts().filter(invoice=OuterRef("pk")))
+    opened = with_due(Invoice.objects.filter(client=client, pk__in=open_entries().values("invoice")))
+    rows = (
+        opened.order_by("currency")
+        .annotate(age=_age_of(ages, "due_date"), failed=failed)
+        .values_list("currency", "age", "failed")
     )
-    counted: dict[str, Any] = {}
-    for place, currency in cells:
-        cell = Q(age=str(place), of=currency)
-        counted[f"count_{place}_{currency}"] = Count("pk", filter=cell)
-        counted[f"due_{place}_{currency}"] = ExactSum("due", filter=cell)
-    found = entries.aggregate(**counted) if counted else {}
-    for place, currency in cells:
-        if found[f"count_{place}_{currency}"]:
-            ages[place].sums.append(Sum(currency, found[f"count_{place}_{currency}"], found[f"due_{place}_{currency}"]))
-    return [one for one in ages if one.sums]
+    not_collected: dict[str, Sum] = {}
+    late: dict[tuple[str, str], Sum] = {}
+    for currency, age, has_failed, *found in rows.annotate(count=Count("pk"), due=DUE):
+        if has_failed:
+            not_collected[currency] = _plus(not_collected.get(currency), Sum(currency, *found))
+        if age is not None:
+            late[currency, age] = _plus(late.get((currency, age)), Sum(currency, *found))
+    for (_currency, age), one in late.items():
+        ages[int(age)].sums.append(one)
+    return [one for one in ages if one.sums], list(not_collected.values())
+
+
+def _plus(one: Sum | None, other: Sum) -> Sum:
+    return other if one is None else Sum(one.currency, one.documents + other.documents, one.total + other.total)
 
 
 class Flow(Enum):

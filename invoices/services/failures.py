@@ -8,12 +8,15 @@ from invoices.kinds import FAILED_ATTEMPTS, StatementStatus
 from invoices.models import CollectionAttempt, Invoice, Statement
 
 
-def collection_failed(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
-    """Those whose last attempt to collect them was declined, or whose outcome is not known. Something may be due on them or
-    not."""
+def failed_attempts() -> QuerySet[CollectionAttempt]:
+    """Attempts that were declined, or whose outcome is not known, and that none followed on their invoice."""
     later = CollectionAttempt.objects.filter(invoice=OuterRef("invoice"), attempt_no__gt=OuterRef("attempt_no"))
-    failed = CollectionAttempt.objects.filter(~Exists(later), status__in=FAILED_ATTEMPTS)
-    return invoices.filter(pk__in=failed.values("invoice"))
+    return CollectionAttempt.objects.filter(~Exists(later), status__in=FAILED_ATTEMPTS)
+
+
+def collection_failed(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
+    """Those whose last attempt to collect them has failed. Something may be due on them or not."""
+    return invoices.filter(pk__in=failed_attempts().values("invoice"))
 
 
 def statement_failed(invoices: QuerySet[Invoice]) -> QuerySet[Any]:

@@ -11,8 +11,9 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import Account
 from accounts.views.pages import StaffPage
-from invoices.services.dashboard import TAX_FAILURE_DAYS, Aged, Attention, attention, currencies_of, months
+from invoices.services.dashboard import TAX_FAILURE_DAYS, Aged, Attention, attention, months
 from invoices.services.queue import Sum
 from invoices.views.charts import chart_of
 
@@ -45,10 +46,9 @@ class Tile(NamedTuple):
 
 class Dashboard(StaffPage):
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        currencies = currencies_of(self.client)
-        if not currencies:
+        if not Account.objects.filter(client=self.client).exists():
             return self.page("invoices/dashboard.html", {"no_accounts": True})
-        found = attention(self.client, self.today, currencies)
+        found = attention(self.client, self.today)
         by_currency = months(self.client, self.today)
         asked = request.GET.get("currency", "").lower()
         currency = asked if asked in by_currency else next(iter(by_currency), "")

@@ -13,7 +13,7 @@ from accounts.callers import Caller
 from billing_site.errors import BillingError
 from invoices.models import BillingRun, Statement
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.dashboard import attention, currencies_of, months
+from invoices.services.dashboard import attention, months
 from invoices.services.runs import continue_run, start_run
 from invoices.services.voiding import void_invoice
 from invoices.views.charts import chart_of
@@ -41,7 +41,7 @@ def browser(acme):
 
 
 def needs(client):
-    return attention(client, TODAY, currencies_of(client))
+    return attention(client, TODAY)
 
 
 def text_of(answer):

@@ -10,7 +10,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.storage import ExactSum
 from invoices.calculation import ZERO
-from invoices.kinds import FREE_KINDS, ISSUED_STATUSES, EntryKind, InvoiceKind
+from invoices.kinds import FREE_KINDS, ISSUED_STATUSES, EntryKind, InvoiceKind, InvoiceStatus
 from invoices.models import Allocation, Invoice, LedgerEntry
 from invoices.plan.allocating import OpenItem
 
@@ -101,6 +101,14 @@ def amount_due(invoice: Any) -> Decimal | None:
     if invoice.status not in ISSUED_STATUSES or invoice.kind == InvoiceKind.CREDIT_MEMO:
         return None
     return Decimal(invoice.total_amount - invoice.amount_paid)
+
+
+def open_invoices(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
+    """Those that are issued and on which something is due, as `with_due`."""
+    return with_due(invoices).filter(IS_OPEN)
+
+
+IS_OPEN = Q(status=InvoiceStatus.APPROVED) & ~Q(kind=InvoiceKind.CREDIT_MEMO) & Q(total_amount__gt=F("amount_paid"))
 
 
 def with_due(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
