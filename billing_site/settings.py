@@ -248,6 +248,7 @@ UNFOLD = {
                     sidebar_link(_("Events"), "history", "accounts.event"),
                     sidebar_link(_("API calls"), "swap_horiz", "accounts.apicall"),
                     sidebar_link(_("Receipts"), "task_alt", "accounts.receipt"),
+                    sidebar_link(_("Audits"), "fact_check", "invoices.auditrun"),
                     sidebar_link(_("Gateway events"), "webhook", "invoices.gatewayevent"),
                 ],
             },
