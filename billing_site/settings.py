@@ -39,6 +39,15 @@ SECRET_KEY = secret_key()
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", "")
 
+# In production, which is where DEBUG is off and ALLOWED_HOSTS names the hosts, the site is served over https only. HTTPS=0 is
+# for a site that no one reaches from outside.
+HTTPS = env_bool("HTTPS", not DEBUG and "ALLOWED_HOSTS" in os.environ)
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = int(os.environ.get("HSTS_SECONDS", str(30 * 24 * 3600))) if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = env_bool("HSTS_INCLUDE_SUBDOMAINS", HTTPS)
+# Who looks whether the process lives asks it directly.
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+
 # A client's clock may be moved forward for tests and demonstrations. Never in production.
 VIRTUAL_CLOCK = env_bool("VIRTUAL_CLOCK", DEBUG)
 
@@ -68,6 +77,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "accounts.call_log.CallLogMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -136,6 +146,9 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "billing_site" / "static"]
+# Where `manage.py collectstatic` puts the files of the pages. Until then they are served from where they are.
+STATIC_ROOT = Path(os.environ.get("STATIC_ROOT", BASE_DIR / "static_files"))
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG or not STATIC_ROOT.is_dir()
 
 # Pages load what this server has, and nothing else. The admin's own scripts make functions of strings, so it is left out.
 CONTENT_SECURITY_POLICY = {
@@ -155,6 +168,9 @@ CONTENT_SECURITY_POLICY = {
 
 # How many proxies before this server can be trusted to say, in X-Forwarded-For, who called them.
 TRUSTED_PROXY_COUNT = int(os.environ.get("TRUSTED_PROXY_COUNT", "0"))
+if TRUSTED_PROXY_COUNT:
+    # They also say whether it was by https.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # How long `manage.py prune_calls` keeps the log of API calls.
 CALL_LOG_DAYS = int(os.environ.get("CALL_LOG_DAYS", "90"))
 
@@ -274,6 +290,7 @@ UNFOLD = {
                     sidebar_link(_("Events"), "history", "accounts.event"),
                     sidebar_link(_("API calls"), "swap_horiz", "accounts.apicall"),
                     sidebar_link(_("Receipts"), "task_alt", "accounts.receipt"),
+                    sidebar_link(_("Audits"), "fact_check", "invoices.auditrun"),
                     sidebar_link(_("Gateway events"), "webhook", "invoices.gatewayevent"),
                 ],
             },

@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.models import ApiCall, PaymentMethod, Receipt, ServiceLocation
 from accounts.rates import RateTerms
 from accounts.services import add_price
+from invoices.audit.kept import audit_and_keep
 from invoices.kinds import EntryKind, InvoiceKind
 from invoices.models import (
     CashCredit,
@@ -74,6 +75,7 @@ def a_row_of_each_model(acme, process):
     OneTimeCharge.objects.create(account=account, service=service, rate_per_unit=Decimal(5), charge_date=JAN_10)
     some_usage(instance, "calls", "7", JAN_10)
     acts_on_money(acme, account, process)
+    audit_and_keep(acme, "test")
     rebilled(bill(an_account(acme), process, JAN_10), process, 1)
     Statement.objects.create(invoice=Invoice.objects.first(), status="sent", requested_by="test", requested_at=timezone.now())
 

@@ -1,6 +1,10 @@
 """What was asked and done: events, receipts and calls of the API, to read."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.rows import ReadOnlyAdmin
@@ -34,14 +38,28 @@ class ReceiptAdmin(ReadOnlyAdmin):
     search_fields = ["receipt_id", "invoice_no__exact"]
 
 
+class RefusedOrNot(admin.SimpleListFilter):
+    title = _("what came of it")
+    parameter_name = "refused"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("no", _("Done")), ("yes", _("Refused"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[ApiCall]) -> QuerySet[ApiCall]:
+        if self.value() == "yes":
+            return queryset.exclude(error_code=0)
+        return queryset.filter(error_code=0) if self.value() == "no" else queryset
+
+
 @admin.register(ApiCall)
 class ApiCallAdmin(ReadOnlyAdmin):
     client_path = "client"
     list_display = ["at", "method", "account_no", "error_code", "http_status", "milliseconds", "who", "address", "request_id"]
-    list_filter = ["client", "at", "http_status"]
+    list_filter = ["client", RefusedOrNot, "at", "http_status"]
     list_select_related = ["api_key", "staff"]
     search_fields = [
-        "method__startswith",
+        "method__icontains",
+        "message__icontains",
         "account_no__exact",
         "receipt_id__exact",
         "request_id__exact",
@@ -49,6 +67,7 @@ class ApiCallAdmin(ReadOnlyAdmin):
         "address__exact",
         "caller__exact",
     ]
+    search_help_text = _("Request id, receipt id, account number, method, message, code or address")
     date_hierarchy = "at"
 
     @admin.display(description=_("who"))

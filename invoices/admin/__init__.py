@@ -2,6 +2,7 @@
 
 from invoices.admin import (
     accounts,
+    audits,
     collection,
     corrections,
     credits,
@@ -18,6 +19,7 @@ from invoices.admin import (
 
 __all__ = [
     "accounts",
+    "audits",
     "collection",
     "corrections",
     "credits",

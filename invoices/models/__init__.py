@@ -2,6 +2,7 @@
 and what was asked of payment gateways."""
 
 from invoices.models.acts import CashCredit, CreditMemo, Dispute, TransactionVoid, WriteOff
+from invoices.models.audits import AuditFinding, AuditRun
 from invoices.models.collection import CollectionAttempt, GatewayEvent
 from invoices.models.credits import Coupon, CouponRedemption, CouponUse, CreditUse, ServiceCredit, Surcharge
 from invoices.models.documents import (
@@ -22,6 +23,8 @@ from invoices.models.waiting import OneTimeCharge, Usage
 
 __all__ = [
     "Allocation",
+    "AuditFinding",
+    "AuditRun",
     "BilledPeriod",
     "BillingRun",
     "CashCredit",

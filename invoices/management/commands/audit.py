@@ -1,4 +1,6 @@
-"""manage.py audit: proves that the stored documents, accounts and trail keep their rules. Exits with 1 where they do not."""
+"""manage.py audit: proves that the stored documents, accounts and trail keep their rules, and keeps what it found.
+
+Exits with 1 where they do not."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
@@ -7,7 +9,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import Client
-from invoices.audit import AuditReport, run_audits
+from invoices.audit import AuditReport
+from invoices.audit.kept import audit_and_keep
 
 
 class Command(BaseCommand):
@@ -17,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--client", metavar="CLIENT_NO", type=int, help="Only this client's rows. Default: all clients'.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        reports = run_audits(_client(options["client"]))
+        _run, reports = audit_and_keep(_client(options["client"]), "process:audit")
         for line in report_lines(reports):
             self.stdout.write(line)
         if findings := sum(len(report.findings) for report in reports):

@@ -304,7 +304,7 @@ class Command(BaseCommand):
             request=BillingRequest(today, force_pending=True),
             caller=CALLER,
         )
-        numbers = [outcome.invoice_no for outcome in outcomes]
+        numbers = [outcome.invoice_no for outcome in outcomes if outcome.invoice_no is not None]
         flagged = [flags_of(invoice) for invoice in with_flags(Invoice.objects.filter(pk__in=numbers), client)]
         self.must_be("invoices that wait", len(flagged), WAITING)
         self.must_be("of them flagged", sum(map(bool, flagged)), 2)

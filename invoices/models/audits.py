@@ -1,0 +1,45 @@
+"""What the audits found, each time that they ran."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Client
+
+
+class AuditRun(models.Model):
+    """One pass of the audits over the stored rows, of one client or of all."""
+
+    client = models.ForeignKey(
+        Client,
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="audit_runs",
+        help_text=_("Whose rows are proven. Empty: all clients'."),
+    )
+    asked_by = models.CharField(max_length=60)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+    rows = models.BigIntegerField(_("rows proven"))
+    findings_count = models.PositiveIntegerField(_("findings"))
+
+    class Meta:
+        ordering = ["-id"]
+        verbose_name = _("audit")
+
+    def __str__(self) -> str:
+        return f"Audit {self.pk}"
+
+
+class AuditFinding(models.Model):
+    """What breaks a rule: the document or account, and how."""
+
+    run = models.ForeignKey(AuditRun, on_delete=models.CASCADE, related_name="findings")
+    audit = models.CharField(max_length=200, help_text=_("The rule, in plain words."))
+    words = models.TextField(_("finding"))
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return self.words
