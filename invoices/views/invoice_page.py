@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.callers import Caller
 from accounts.models import Event, Receipt
+from accounts.staff import names_of
 from accounts.views.forms import PageForm
 from accounts.views.pages import StaffPage
 from billing_site.errors import BillingError, ErrorCode
@@ -33,6 +34,7 @@ from invoices.services.pending import approve_invoices, discard_invoices, regene
 from invoices.services.rebill_markers import with_rebills
 from invoices.services.rows import stored_contents
 from invoices.services.statement_mails import statement_context, statement_parts
+from invoices.services.timeline import happened, with_callers
 from invoices.services.voiding import void_invoice
 from invoices.stories import story_of, units_text
 from invoices.views.forms import ActForm, VoidForm
@@ -99,9 +101,14 @@ class InvoicePage(DocumentPage):
         for line in lines:
             line.invoice = invoice
         chain = read_chain(client=self.client, invoice_no=invoice.pk)
-        events = Event.objects.filter(invoice_no=invoice.pk, client=self.client).select_related("staff", "api_key")
+        events = with_callers(Event.objects.filter(invoice_no=invoice.pk, client=self.client))
+        people = [name for name in (invoice.generated_by, invoice.approved_by) if name]
+        names = names_of(people)
         context = {
             "invoice": invoice,
+            "made_by": names[invoice.generated_by],
+            "approved_by": names.get(invoice.approved_by, ""),
+            "can_act": any(one.error is None for one in allowed),
             "is_pending": invoice.status == InvoiceStatus.PENDING,
             "is_issued": invoice.number is not None,
             "due": invoice.total_amount - invoice.amount_paid if invoice.status == InvoiceStatus.APPROVED else ZERO,
@@ -114,7 +121,7 @@ class InvoicePage(DocumentPage):
             "attempts": list(invoice.collection_attempts.select_related("payment_method").order_by("-attempt_no")),
             "statements": list(invoice.statements.order_by("-pk")),
             "chain": chain,
-            "events": events.order_by("-pk")[:EVENTS_SHOWN],
+            "events": happened(list(events.order_by("-pk")[:EVENTS_SHOWN])),
             **self._waiting(invoice),
         }
         return self.page("invoices/invoice.html", context, status=status)

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Receipt
 from accounts.pages import order_of, page_of
+from accounts.staff import names_of
 from accounts.views.pages import StaffPage
 from billing_site.errors import BillingError
 from invoices.calculation import smallest_unit
@@ -37,11 +38,12 @@ TAB_NAMES = {Tab.ALL: _("All"), Tab.FLAGGED: _("Flagged"), Tab.CLEAN: _("Clean")
 
 
 class Row(NamedTuple):
-    """A document of the queue, its flags, how long it waits in days, and why the reader may not approve it."""
+    """A document of the queue, its flags, how long it waits in days, who has made it, and why the reader may not approve it."""
 
     invoice: Any
     flags: Sequence[Flag]
     age: int
+    made_by: str
     blocked: str
 
     @property
@@ -87,11 +89,13 @@ class Queue(QueuePage):
 
     def _rows(self, found: Sequence[Any]) -> list[Row]:
         allowed = available_actions(self.client, [invoice.pk for invoice in found], self.caller)
+        names = names_of(invoice.generated_by for invoice in found)
         rows = []
         for invoice in found:
             approve = next(one for one in allowed[invoice.pk] if one.action is Action.APPROVE)
             blocked = approve.error.message if approve.error else ""
-            rows.append(Row(invoice, flags_of(invoice), (self.today - invoice.tax_date).days, blocked))
+            age = (self.today - invoice.tax_date).days
+            rows.append(Row(invoice, flags_of(invoice), age, names[invoice.generated_by], blocked))
         return rows
 
 

@@ -3,6 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 
 from accounts.callers import Caller
+from accounts.staff import names_of
 from accounts.views.pages import StaffPage
 from billing_site.errors import BillingError
 from invoices.calculation import ZERO
@@ -13,7 +14,6 @@ from invoices.services.approval_rules import check_four_eyes, stake_of
 from invoices.services.chains import Chain, read_chain
 from invoices.services.ledger.open_items import with_due
 from rebills.models import Rebill
-from rebills.views.people import names_of
 
 
 class RebillPage(StaffPage):

@@ -15,13 +15,13 @@ from rest_framework.request import Request
 
 from accounts.csv_lists import ROWS_AT_ONCE, csv_response
 from accounts.pages import KeysetPagination, Order, in_chunks
+from accounts.staff import names_of
 from accounts.views.forms import DayInput, PageForm
 from accounts.views.pages import StaffPage
 from invoices.kinds import InvoiceStatus, ReasonType
 from invoices.serializers.money import amount_text
 from invoices.services.reasons import reasons_of
 from rebills.models import Rebill
-from rebills.views.people import names_of
 
 STATUSES = {
     "held": (InvoiceStatus.PENDING, _("Held for approval")),
