@@ -210,7 +210,8 @@ def main() -> None:
         measure_usage(client)
     url = os.environ.get("DATABASE_URL") if connection.vendor == "postgresql" else None
     with nullcontext(url) if url else postgresql() as served:
-        started(served, ["-m", "tests.bench_http"]).wait()
+        for part in ("tests.bench_http", "tests.bench_queue"):
+            started(served, ["-m", part]).wait()
 
 
 def measure(client: Client) -> None:
