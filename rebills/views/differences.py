@@ -2,13 +2,13 @@
 
 from django.http import Http404, HttpRequest, HttpResponse
 
+from accounts.staff import names_of
 from accounts.views.pages import StaffPage
 from invoices.models import Invoice
 from invoices.services.chains import read_chain
 from invoices.services.rows import stored_contents
 from rebills.plan.differences import compared, traced_lines
 from rebills.services.facts import read_names
-from rebills.views.people import names_of
 from rebills.views.rail import totals
 from rebills.views.words import location_names, shown
 
