@@ -6,13 +6,11 @@ from accounts.callers import Caller
 from accounts.staff import names_of
 from accounts.views.pages import StaffPage
 from billing_site.errors import BillingError
-from invoices.calculation import ZERO
 from invoices.kinds import InvoiceStatus
 from invoices.models import Invoice
-from invoices.services.actions import available_actions
 from invoices.services.approval_rules import check_four_eyes, stake_of
 from invoices.services.chains import Chain, read_chain
-from invoices.services.ledger.open_items import with_due
+from invoices.services.ledger.open_items import amount_due, with_due
 from rebills.models import Rebill
 
 
@@ -27,14 +25,13 @@ class RebillPage(StaffPage):
                 "rebill": rebill,
                 "invoice": rebill,
                 "difference": rebill.total_amount - rebill.corrects.total_amount,
-                "due": rebill.total_amount - rebill.amount_paid if rebill.status == InvoiceStatus.APPROVED else ZERO,
+                "due": amount_due(rebill),
                 "attempts": list(rebill.collection_attempts.order_by("attempt_no")),
                 "statements": list(rebill.statements.select_related("contact").order_by("pk")),
                 "reason": next((step.reason for step in chain.steps if step.document.pk == rebill.pk), ""),
                 "chain": chain,
                 "people": names_of(_who(chain)),
                 "waits_for_another": rebill.status == InvoiceStatus.PENDING and _waits_for_another(rebill, self.caller),
-                "actions": available_actions(self.client, [rebill.pk], self.caller)[rebill.pk],
             },
         )
 

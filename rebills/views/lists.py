@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from zoneinfo import ZoneInfo
 
 from django import forms
 from django.db.models import QuerySet
@@ -11,10 +12,10 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
-from rest_framework.request import Request
 
 from accounts.csv_lists import ROWS_AT_ONCE, csv_response
-from accounts.pages import KeysetPagination, Order, in_chunks
+from accounts.models import Client
+from accounts.pages import PAGE_SIZE, Order, in_chunks, page_of
 from accounts.staff import names_of
 from accounts.views.forms import DayInput, PageForm
 from accounts.views.pages import StaffPage
@@ -28,6 +29,7 @@ STATUSES = {
     "issued": (InvoiceStatus.APPROVED, _("Issued")),
     "discarded": (InvoiceStatus.DISCARDED, _("Discarded")),
 }
+NEWEST_FIRST = Order(descending=True)
 STATUS_CHOICES = [(name, text) for name, (_status, text) in STATUSES.items()]
 
 
@@ -48,22 +50,30 @@ class RebillFilters(PageForm):
         self.fields["reason"].widget.choices = choices
 
 
-def chosen(rows: QuerySet[Any], filters: RebillFilters) -> QuerySet[Any]:
-    """The rebills that every filter leaves. One that cannot be read is told at its field, and filters nothing."""
+def chosen(rows: QuerySet[Any], filters: RebillFilters, client: Client) -> QuerySet[Any]:
+    """The rebills that every filter leaves, by the client's days. One that cannot be read is told at its field, and filters
+    nothing."""
     filters.is_valid()
-    asked = {COLUMNS[name]: value for name, value in filters.cleaned_data.items() if value not in (None, "")}
-    if "status" in asked:
-        asked["status"] = STATUSES[asked["status"]][0]
+    given = {name: value for name, value in filters.cleaned_data.items() if value not in (None, "")}
+    asked = {}
+    if "status" in given:
+        asked["status"] = STATUSES[given["status"]][0]
+    if "reason" in given:
+        asked["reason_code"] = given["reason"]
+    if "account" in given:
+        asked["account__client_acct_id__istartswith"] = given["account"]
+    if "made_from" in given:
+        asked["generated_at__gte"] = begin_of(given["made_from"], client)
+    if "made_to" in given:
+        asked["generated_at__lt"] = begin_of(given["made_to"] + A_DAY, client)
     return rows.filter(**asked)
 
 
-COLUMNS = {
-    "status": "status",
-    "reason": "reason_code",
-    "account": "account__client_acct_id__istartswith",
-    "made_from": "generated_at__date__gte",
-    "made_to": "generated_at__date__lte",
-}
+A_DAY = timedelta(days=1)
+
+
+def begin_of(day: date, client: Client) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(client.time_zone))
 
 
 @dataclass(frozen=True)
@@ -112,24 +122,18 @@ class RebillCsv(serializers.Serializer):
 
 
 class RebillList(StaffPage):
-    newest_first = True
-
     def get(self, request: HttpRequest) -> HttpResponseBase:
         self.reasons = {reason.code: reason.name for reason in reasons_of(self.client, ReasonType.REBILL)}
         filters = RebillFilters(request.GET, self.reasons)
-        rows = chosen(Rebill.objects.filter(client=self.client).select_related("account", "corrects", "memo"), filters)
+        rows = chosen(
+            Rebill.objects.filter(client=self.client).select_related("account", "corrects", "memo"), filters, self.client
+        )
         if request.GET.get("format") == "csv":
-            chunks = in_chunks(rows, Order(descending=True), ROWS_AT_ONCE)
+            chunks = in_chunks(rows, NEWEST_FIRST, ROWS_AT_ONCE)
             return csv_response("rebills", RebillCsv(), chunks, lambda some: RebillCsv(self._rows(some), many=True).data)
-        pagination = KeysetPagination()
-        page = pagination.paginate_queryset(rows, Request(request), self)
-        pages = {"previous": _cursor(pagination.previous), "next": _cursor(pagination.next)}
-        return self.page("rebills/list.html", {"filters": filters, "rows": self._rows(page), "pages": pages})
+        pages = page_of(rows, NEWEST_FIRST, request.GET.get("cursor"), PAGE_SIZE)
+        return self.page("rebills/list.html", {"filters": filters, "rows": self._rows(pages.rows), "pages": pages})
 
     def _rows(self, rebills: Sequence[Any]) -> list[RebillRow]:
         people = names_of(rebill.generated_by for rebill in rebills)
         return [RebillRow(one, self.reasons.get(one.reason_code or 0, ""), people[one.generated_by]) for one in rebills]
-
-
-def _cursor(link: str | None) -> str:
-    return parse_qs(urlsplit(link).query)["cursor"][0] if link else ""
