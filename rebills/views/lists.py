@@ -55,7 +55,7 @@ def chosen(rows: QuerySet[Any], filters: RebillFilters, client: Client) -> Query
     nothing."""
     filters.is_valid()
     given = {name: value for name, value in filters.cleaned_data.items() if value not in (None, "")}
-    asked = {}
+    asked: dict[str, Any] = {}
     if "status" in given:
         asked["status"] = STATUSES[given["status"]][0]
     if "reason" in given:

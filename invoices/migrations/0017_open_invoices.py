@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0012_history'),
-        ('invoices', '0015_history'),
+        ('invoices', '0016_audit_runs'),
     ]
 
     operations = [
