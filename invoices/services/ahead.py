@@ -12,8 +12,7 @@ from invoices.calculation import ZERO
 from invoices.models import Invoice
 from invoices.plan.actions import Action
 from invoices.services.actions import available_actions, document_facts
-from invoices.services.issuing import collects
-from invoices.services.statements import statements_wanted
+from invoices.services.effects import effects_of
 
 
 class Refused(NamedTuple):
@@ -47,6 +46,4 @@ def look_ahead(client: Client, invoice_nos: Collection[int], action: Action, cal
         totals[one.currency] = (count + 1, amount + (one.due if action is Action.COLLECT else one.total))
     if action is not Action.APPROVE:
         return Ahead(action, refused, dict(totals))
-    issued = list(Invoice.objects.filter(pk__in=open_nos))
-    collected = sum(collects(client, invoice.kind, None) for invoice in issued)
-    return Ahead(action, refused, dict(totals), collected, len(statements_wanted(client, issued)))
+    return Ahead(action, refused, dict(totals), *effects_of(client, Invoice.objects.filter(pk__in=open_nos)))

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.models import PaymentMethod
 from invoices.models import Invoice, LedgerEntry
 from tests.admin_pages import act, decide, list_url, results, say_yes
 from tests.factories import a_plan, an_account
@@ -56,9 +57,12 @@ def test_the_page_says_how_many_and_how_much_of_each_currency(admin_client, acme
 def test_the_page_says_what_the_settings_make_of_it(admin_client, acme, umbra, pending):
     acme.collect_on_approval = acme.statement_on_issue = True
     acme.save()
-    page = act(admin_client, Invoice, "approve_selected", pending(acme), pending(umbra)).content.decode()
+    payable = pending(acme)
+    PaymentMethod.objects.create(account=Invoice.objects.get(pk=payable).account, type="card", token="sandbox_approved")
+    numbers = [payable, pending(acme), pending(umbra)]
+    page = act(admin_client, Invoice, "approve_selected", *numbers).content.decode()
     assert "What is due on 1 of them is collected at once." in page
-    assert "1 statement is sent." in page
+    assert "2 statements are sent." in page
 
 
 def test_what_cannot_be_decided_is_named_with_its_reason_and_left_out(admin_client, acme, pending):
