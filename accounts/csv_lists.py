@@ -52,14 +52,22 @@ def _lines(columns: Sequence[str], rows: Iterator[Mapping[str, Any]]) -> Iterato
     writer = csv.writer(_Echo())
     yield str(writer.writerow(columns))
     for row in rows:
-        yield str(writer.writerow([_cell(row.get(name)) for name in columns]))
+        yield str(writer.writerow([marked(row.get(name)) for name in columns]))
 
 
-def _cell(value: Any) -> Any:
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def marked(value: Any) -> Any:
     """A text that a spreadsheet would take for a formula is marked as a text; amounts stay numbers."""
-    if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") and not _is_number(value):
+    if isinstance(value, str) and value[:1] in FORMULA_SIGNS and not _is_number(value):
         return f"'{value}"
     return value
+
+
+def unmarked(value: Any) -> Any:
+    """A cell as it was before it was marked as a text."""
+    return value[1:] if isinstance(value, str) and value[:1] == "'" and value[1:2] in FORMULA_SIGNS else value
 
 
 def _is_number(text: str) -> bool:

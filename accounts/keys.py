@@ -7,6 +7,7 @@ from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import ApiKey, Client
@@ -44,7 +45,11 @@ def rotate_key(key: ApiKey) -> tuple[ApiKey, str]:
 
 def revoke_key(key: ApiKey) -> None:
     """From now on the key is none any more. When that was is kept."""
-    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=timezone.now())
+    with transaction.atomic():
+        live = ApiKey.objects.select_for_update(no_key=True).filter(pk=key.pk, revoked_at=None).first()
+        if live is not None:
+            live.revoked_at = timezone.now()
+            live.save(update_fields=["revoked_at"])
 
 
 def note_use(key: ApiKey) -> None:

@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from accounts.fields import LongField
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, ErrorCode, tellable
 
 PAGE_SIZE, LARGEST_PAGE = 50, 500
 
@@ -48,25 +48,41 @@ def ordered(rows: QuerySet[Any], order: Order) -> QuerySet[Any]:
     if order.column == "pk":
         return rows.order_by("-pk" if order.descending else "pk")
     column = F(order.column)
-    nullable = rows.model._meta.get_field(order.column).null
+    nullable = _nullable(rows, order)
     if order.descending:
         return rows.order_by(column.desc(nulls_first=True) if nullable else column.desc(), "-pk")
     return rows.order_by(column.asc(nulls_last=True) if nullable else column.asc(), "pk")
 
 
-def after(order: Order, position: Position) -> Q:
-    """The rows that come after a position."""
+def first_after(rows: QuerySet[Any], order: Order, position: Position | None, count: int) -> list[Any]:
+    """The first rows after a position, or of all. They are read stretch by stretch: of one condition for both, rows with a
+    value and rows without, an index on the column would not be used."""
+    if position is None:
+        return list(ordered(rows, order)[:count])
+    found: list[Any] = []
+    for stretch in _after(order, position, nullable=_nullable(rows, order)):
+        if len(found) < count:
+            found += ordered(rows.filter(stretch), order)[: count - len(found)]
+    return found
+
+
+def _nullable(rows: QuerySet[Any], order: Order) -> bool:
+    return order.column != "pk" and rows.model._meta.get_field(order.column).null
+
+
+def _after(order: Order, position: Position, *, nullable: bool) -> list[Q]:
+    """The rows that come after a position: all of a condition before those of the next."""
     compared = "lt" if order.descending else "gt"
     same = Q(**{f"pk__{compared}": position.pk})
     if order.column == "pk":
-        return same
+        return [same]
     empty = Q(**{f"{order.column}__isnull": True})
     if position.value is None:
-        return empty & same | ~empty if order.descending else empty & same
+        return [empty & same, ~empty] if order.descending else [empty & same]
     # The first condition is implied by the others: it is what an index on the column is used by.
     beyond = Q(**{f"{order.column}__{compared}": position.value})
     reached = Q(**{f"{order.column}__{compared}e": position.value}) & (beyond | same)
-    return reached if order.descending else reached | empty
+    return [reached, empty] if nullable and not order.descending else [reached]
 
 
 class Page(NamedTuple):
@@ -81,7 +97,7 @@ def page_of(rows: QuerySet[Any], order: Order, cursor: str | None = None, size: 
     """The page that a cursor names; the first one without."""
     backwards, position = _read_cursor(cursor, rows.model, order)
     way = order.reversed if backwards else order
-    found = list(ordered(rows.filter(after(way, position)) if position else rows, way)[: size + 1])
+    found = first_after(rows, way, position, size + 1)
     more, page = len(found) > size, found[:size]
     if backwards:
         page.reverse()
@@ -95,12 +111,11 @@ def page_of(rows: QuerySet[Any], order: Order, cursor: str | None = None, size: 
 
 
 def in_chunks(rows: QuerySet[Any], order: Order, size: int) -> Iterator[list[Any]]:
-    """All rows in their order, so many at once, in as many queries."""
-    chunk = list(ordered(rows, order)[:size])
+    """All rows in their order, so many at once."""
+    chunk = first_after(rows, order, None, size)
     while chunk:
         yield chunk
-        position = Position(getattr(chunk[-1], order.column), chunk[-1].pk)
-        chunk = list(ordered(rows.filter(after(order, position)), order)[:size])
+        chunk = first_after(rows, order, Position(getattr(chunk[-1], order.column), chunk[-1].pk), size)
 
 
 class KeysetPagination(BasePagination):
@@ -170,8 +185,12 @@ def _read_cursor(text: str | None, model: type[Model], order: Order) -> tuple[bo
         return False, None
     try:
         backwards, value, pk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        field = model._meta.pk if order.column == "pk" else model._meta.get_field(order.column)
-        value = None if value is None else field.to_python(value)  # type: ignore[union-attr]
+        field: Any = model._meta.pk if order.column == "pk" else model._meta.get_field(order.column)
+        if value is not None:
+            if not isinstance(value, str) or tellable(value) != value:
+                raise ValueError("not what a link says of a row")
+            value = field.to_python(value)
+            field.run_validators(value)
         return backwards is True, Position(value, LongField().to_internal_value(pk))
     except (ValueError, TypeError, RecursionError, ValidationError, WrongValue) as error:
         raise _refused("cursor", "not one of this list") from error

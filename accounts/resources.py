@@ -41,15 +41,16 @@ class ClientResource(GenericViewSet):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         """A call with an Idempotency-Key does its work once, and gives its first answer whenever it comes again."""
         super().initial(request, *args, **kwargs)
-        if request.auth is None:
-            return  # a method call: it looks at its credentials by itself
+        verb = (request.method or "").lower()
+        answers = verb in self.http_method_names and hasattr(self, verb)
+        if request.auth is None or not answers:
+            return  # a method call, which looks at its credentials by itself; or a method that the address does not take
         self.receipt = _claim(request)
         record = call_of(request)
         record.receipt_id = self.receipt.receipt_id if self.receipt else ""
         if request.method not in SAFE_METHODS and isinstance(request.data, Mapping):
             record.account_no = _whole(request.data.get("acct_no"))
-        verb = (request.method or "").lower()
-        if self.receipt is not None and hasattr(self, verb):
+        if self.receipt is not None:
             setattr(self, verb, partial(self._once, getattr(self, verb)))
 
     def _once(self, work: Callable[..., Response], request: Request, *args: Any, **kwargs: Any) -> Response:

@@ -120,7 +120,6 @@ def add_price(charge: PlanCharge, terms: RateTerms, instance: PlanInstance | Non
 def change_price(price: RateSchedule, terms: RateTerms) -> RateSchedule:
     """Gives a price other terms, its bands all anew. Invoices that were made keep the price that they had."""
     with _prices_changing(price.plan_instance):
-        price.tiers.all().delete()
         return _store_price(price, terms)
 
 
@@ -141,13 +140,14 @@ def _prices_changing(instance: PlanInstance | None) -> Iterator[None]:
 
 
 def _store_price(price: RateSchedule, terms: RateTerms) -> RateSchedule:
-    """Writes a price with its bands. An own price is stored under its account's lock."""
+    """Writes a price with its bands, all anew. An own price is stored under its account's lock."""
     check_price(price.charge, terms, price.plan_instance)
     for name in ("currency", "model", "rate_per_unit", "minimum_amount", "maximum_amount", "valid_to"):
         setattr(price, name, getattr(terms, name))
     price.valid_from = terms.valid_from or FROM_THE_BEGINNING
     price.full_clean()
     price.save()
+    price.tiers.all().delete()
     for tier in terms.tiers:
         row = RateTier(schedule=price, from_unit=tier.from_unit, rate_per_unit=tier.rate_per_unit)
         row.full_clean()
@@ -238,9 +238,11 @@ def plans_changed(account: Account) -> None:
     """Brings the account in line with its plan instances after one of them has changed. Call it under the account's lock."""
     rows = instances_with_dates(PlanInstance.objects.filter(account=account)).values_list(*DATE_COLUMNS)
     dates = [InstanceDates._make(row) for row in rows]
+    moved = ["next_bill_date", "billing_version"]
     if account.bill_day is None and dates:
         account.bill_day = min(one.start for one in dates).day
+        moved.append("bill_day")
     if account.bill_day is not None:
         account.next_bill_date = next_bill_date(dates, account.bill_day, account.last_bill_date, account.arrears_due_from)
     account.billing_version += 1
-    account.save(update_fields=["bill_day", "next_bill_date", "billing_version"])
+    account.save(update_fields=moved)

@@ -38,6 +38,15 @@ TRANSITIONS = {
 }
 
 
+class WaitReason(TextChoices):
+    """Why an invoice is generated as pending."""
+
+    CLIENT = "client", _("every invoice of this client waits for approval")
+    ACCOUNT = "account", _("the account's invoices wait for approval")
+    FOUR_EYES = "four_eyes", _("a second person approves such an invoice")
+    ASKED = "asked", _("it is asked for as pending")
+
+
 class LineType(IntegerChoices):
     """Aria's line types."""
 

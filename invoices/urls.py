@@ -2,7 +2,9 @@
 
 from django.urls import path
 
-from invoices.views.accounts import AccountList, AccountPage, GeneratePage
+from invoices.views.account_generating import GeneratePage
+from invoices.views.account_pages import AccountPage
+from invoices.views.accounts import AccountList
 from invoices.views.dashboard import Dashboard
 from invoices.views.decisions import DecisionCsv, DecisionPage
 from invoices.views.documents import InvoiceList

@@ -1,4 +1,4 @@
-"""Rebills in the admin: what each replaces, and the difference line by line. Those that wait are decided on among invoices."""
+"""Rebills in the admin: what each replaces, and the difference line by line. Those that wait are decided on here too."""
 
 from typing import Any
 
@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin.figures import figures
 from accounts.admin.rows import ReadOnlyAdmin, asked_once, page_link
 from invoices.admin.amounts import amount
+from invoices.admin.decisions import DecidedInList
 from invoices.models import Invoice
 from invoices.services.chains import read_chain
 from invoices.services.rows import stored_contents
@@ -20,12 +21,13 @@ from rebills.services.facts import read_names
 
 
 @admin.register(Rebill)
-class RebillAdmin(ReadOnlyAdmin):
+class RebillAdmin(DecidedInList, ReadOnlyAdmin):  # type: ignore[misc]
     client_path = "client"
     list_display = ["named", "account", "original", "status", "total_in_currency", "difference_in_currency", "generated_by"]
     list_filter = ["status", "reason_code", "client", "invoice_date"]
     list_select_related = ["account", "corrects"]
     search_fields = ["document_number", "id__exact", "corrects__document_number", "account__client_acct_id"]
+    actions = ["approve_selected", "discard_selected"]
     fields = [
         ("named", "status"),
         ("account", "original"),

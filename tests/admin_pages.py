@@ -29,6 +29,21 @@ def act(browser, model, action, *rows, **data):
     return browser.post(list_url(model), {"action": action, "_selected_action": rows, **data}, follow=True)
 
 
+def decide(browser, model, action, *rows):
+    """Ticks documents of a list, reads what would happen to them, and says yes."""
+    return say_yes(browser, model, act(browser, model, action, *rows))
+
+
+def say_yes(browser, model, asked):
+    posted = {"_selected_action": asked.context["ticked"], **{name: asked.context[name] for name in ("action", "numbers")}}
+    return browser.post(list_url(model), posted)
+
+
+def results(response):
+    """What came of each document that was decided on, as the page says it; what was not done stands first."""
+    return [row.words for row in response.context["rows"]]
+
+
 def texts(response):
     return [str(message) for message in get_messages(response.wsgi_request)]
 

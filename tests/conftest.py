@@ -28,7 +28,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """What is there by now stays until the end: looking through it for garbage again and again takes a tenth of the time."""
+    """What is there by now stays until the end, so it is not looked through for garbage again and again."""
     gc.collect()
     gc.freeze()
 

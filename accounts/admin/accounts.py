@@ -11,10 +11,12 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin.account_files import AccountFile, ContactFile
 from accounts.admin.clients import ADDRESS_FIELDS
 from accounts.admin.figures import plain
+from accounts.admin.files import FilesAdmin
 from accounts.admin.prices import OwnPricesOfPlanInstance
-from accounts.admin.rows import MasterDataAdmin, ReadOnlyInline, add_link, link_to_page, may_add
+from accounts.admin.rows import HistoryAdmin, ReadOnlyInline, add_link, link_to_page, may_add
 from accounts.models import Account, Contact, PaymentMethod, PlanInstance, RateSchedule
 from accounts.services import assign_plan, create_account, lock_account, plans_changed, update_plan_instance
 
@@ -49,7 +51,8 @@ class PaymentMethodsOfAccount(ReadOnlyInline):
 
 
 @admin.register(Account)
-class AccountAdmin(MasterDataAdmin):
+class AccountAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
+    resource_classes = [AccountFile]
     client_path = "client"
     list_display = ["client_acct_id", "id", "client", "status", "currency", "bill_day", "next_bill_date", "is_test"]
     list_filter = ["client", "status", "is_test", "invoice_approval_required", "next_bill_date"]
@@ -89,7 +92,8 @@ class AccountAdmin(MasterDataAdmin):
 
 
 @admin.register(Contact)
-class ContactAdmin(MasterDataAdmin):
+class ContactAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
+    resource_classes = [ContactFile]
     client_path = "account__client"
     fields = ["account", ("contact_no", "role"), ("name", "company"), ("email", "phone"), *ADDRESS_FIELDS]
     fixed_fields = ["account"]
@@ -101,7 +105,7 @@ class ContactAdmin(MasterDataAdmin):
 
 
 @admin.register(PaymentMethod)
-class PaymentMethodAdmin(MasterDataAdmin):
+class PaymentMethodAdmin(HistoryAdmin):
     client_path = "account__client"
     fields = ["account", "type", "token", "label"]
     fixed_fields = ["account"]
@@ -113,7 +117,7 @@ class PaymentMethodAdmin(MasterDataAdmin):
 
 
 @admin.register(PlanInstance)
-class PlanInstanceAdmin(MasterDataAdmin):
+class PlanInstanceAdmin(HistoryAdmin):
     """Every change of a plan instance moves its account's next bill date and version with it, under the account's lock."""
 
     client_path = "account__client"

@@ -11,9 +11,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 
+from accounts.admin.catalogue_files import PlanChargeFile, PlanFile, ServiceFile
 from accounts.admin.clients import ADDRESS_FIELDS
+from accounts.admin.files import FilesAdmin
 from accounts.admin.prices import ListPricesOfCharge, list_prices, price_texts
-from accounts.admin.rows import MasterDataAdmin, MasterDataForm, OwnChoices, add_link, may_add, page_link
+from accounts.admin.rows import HistoryAdmin, MasterDataForm, OwnChoices, add_link, may_add, page_link
 from accounts.clock import today
 from accounts.models import Client, Plan, PlanCharge, RateSchedule, Service, ServiceLocation
 from billing_site.errors import BillingError, ErrorCode
@@ -27,7 +29,7 @@ def check_of_client(row: Any, client: Client | None, field: str) -> None:
 
 
 @admin.register(ServiceLocation)
-class ServiceLocationAdmin(MasterDataAdmin):
+class ServiceLocationAdmin(HistoryAdmin):
     client_path = "client"
     fields = ["client", "client_service_location_id", "name", *ADDRESS_FIELDS]
     fixed_fields = ["client"]
@@ -46,7 +48,8 @@ class ServiceForm(MasterDataForm):
 
 
 @admin.register(Service)
-class ServiceAdmin(MasterDataAdmin):
+class ServiceAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
+    resource_classes = [ServiceFile]
     client_path = "client"
     form = ServiceForm
     fields = ["client", ("client_service_id", "name"), ("gl_code", "tax_category"), "tax_inclusive", "location"]
@@ -95,7 +98,8 @@ class ChargesOfPlan(PricesNow, OwnChoices, TabularInline):  # type: ignore[misc]
 
 
 @admin.register(Plan)
-class PlanAdmin(MasterDataAdmin):
+class PlanAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
+    resource_classes = [PlanFile]
     client_path = "client"
     fields = ["client", ("client_plan_id", "name"), ("billing_interval", "term_months")]
     # Plan instances were given to accounts of this client.
@@ -109,9 +113,10 @@ class PlanAdmin(MasterDataAdmin):
 
 
 @admin.register(PlanCharge)
-class PlanChargeAdmin(PricesNow, MasterDataAdmin):  # type: ignore[misc]
+class PlanChargeAdmin(PricesNow, FilesAdmin, HistoryAdmin):  # type: ignore[misc]
     """What a plan charges for a service, with its list prices. Reached from its plan."""
 
+    resource_classes = [PlanChargeFile]
     client_path = "plan__client"
     form = PlanChargeForm
     # Own prices of the plan's instances stand on it.

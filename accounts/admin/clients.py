@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from accounts.admin.rows import MasterDataAdmin, MasterDataForm
+from accounts.admin.rows import HistoryAdmin, MasterDataForm
 from accounts.keys import create_key, revoke_key, rotate_key
 from accounts.models import ApiKey, Client, CollectionThreshold
 from accounts.services import create_client
@@ -48,7 +48,7 @@ class ThresholdsOfClient(TabularInline):
 
 
 @admin.register(Client)
-class ClientAdmin(MasterDataAdmin):
+class ClientAdmin(HistoryAdmin):
     client_path = "id"
     form = ClientForm
     list_display = ["name", "id", "time_zone", "invoice_approval_required", "four_eyes", "tax_engine"]
@@ -101,7 +101,7 @@ class ClientAdmin(MasterDataAdmin):
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(MasterDataAdmin):
+class ApiKeyAdmin(HistoryAdmin):
     """A key is made and revoked, never deleted: documents and events name it as who made them."""
 
     client_path = "client"

@@ -1,7 +1,7 @@
 """What charges cost, in the admin: the list prices of a charge, and a plan instance's own prices."""
 
 from collections.abc import Iterable, Mapping
-from datetime import date
+from datetime import date, timedelta
 from typing import Any, ClassVar
 
 from django import forms
@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import ForeignKey, Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
 from django.shortcuts import redirect
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -18,9 +19,11 @@ from unfold.admin import TabularInline
 from unfold.forms import PaginationInlineFormSet
 from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSingleDateWidget
 
+from accounts.admin.catalogue_files import PriceFile
 from accounts.admin.figures import day as shown_day
 from accounts.admin.figures import plain, rate
-from accounts.admin.rows import MasterDataAdmin, MasterDataForm, ReadOnlyInline, link_to_page
+from accounts.admin.files import FilesAdmin
+from accounts.admin.rows import HistoryAdmin, MasterDataForm, ReadOnlyInline, link_to_page
 from accounts.kinds import RateModel
 from accounts.models import PlanCharge, RateSchedule, RateTier
 from accounts.models.rates import FROM_THE_BEGINNING
@@ -187,9 +190,10 @@ def terms_of(price: Mapping[str, Any], bands: BandsFormSet) -> RateTerms:
 
 
 @admin.register(RateSchedule)
-class RateScheduleAdmin(PriceColumns, MasterDataAdmin):  # type: ignore[misc]
+class RateScheduleAdmin(PriceColumns, FilesAdmin, HistoryAdmin):  # type: ignore[misc]
     """A price with its bands: both go to the service together, which checks and stores them."""
 
+    resource_classes = [PriceFile]
     client_path = "charge__plan__client"
     form = PriceForm
     inlines = [BandsOfPrice]
@@ -229,6 +233,15 @@ class RateScheduleAdmin(PriceColumns, MasterDataAdmin):  # type: ignore[misc]
     @admin.display(description=_("price"))
     def price(self, price: RateSchedule) -> str:
         return price_text(price)
+
+    history_list_display = ["tiers"]
+
+    @admin.display(description=_("bands"))
+    def tiers(self, version: Any) -> str:
+        """The bands that belong to a version of the price: those that stood when the next one was written."""
+        following = version.next_record
+        end = following.history_date - timedelta(microseconds=1) if following is not None else timezone.now()
+        return "; ".join(map(str, RateTier.history.as_of(end).filter(schedule=version.id).order_by("from_unit"))) or "-"
 
     @admin.display(description=_("charge"), ordering="charge")
     def charge_of_plan(self, price: RateSchedule) -> str:

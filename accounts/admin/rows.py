@@ -8,13 +8,14 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import NON_FIELD_ERRORS
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied
 from django.db.models import ForeignKey, ManyToManyField, Model, Q, QuerySet
 from django.http import Http404, HttpRequest
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin, TabularInline
 
 from accounts.staff import clients_of
@@ -182,6 +183,20 @@ class MasterDataAdmin(OwnRows, ModelAdmin):  # type: ignore[misc]
         except BillingError as refusal:
             messages.error(request, refusal.message)
             return redirect(request.get_full_path())
+
+
+class HistoryAdmin(MasterDataAdmin, SimpleHistoryAdmin):  # type: ignore[misc]
+    """Master data whose changes are kept: its history says who changed what, from what to what, also of a row that is gone."""
+
+    def get_history_queryset(self, request: HttpRequest, history_manager: Any, pk_name: str, object_id: Any) -> QuerySet[Any]:
+        return self.own(super().get_history_queryset(request, history_manager, pk_name, object_id), request.user)
+
+    def history_form_view(self, request: HttpRequest, object_id: str, version_id: str, extra_context: Any = None) -> Any:
+        """A version is read, and never put back: that would pass by the services."""
+        if request.method != "GET":
+            raise PermissionDenied
+        get_object_or_404(self.own(self.model.history.all(), request.user), id=object_id, history_id=version_id)
+        return super().history_form_view(request, object_id, version_id, extra_context)
 
 
 def never(admin: object, request: HttpRequest, obj: Model | None = None) -> bool:

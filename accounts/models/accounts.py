@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.kinds import AccountStatus, ContactRole, PaymentMethodType
 from accounts.models.catalogue import Plan
 from accounts.models.clients import Address, Client
+from accounts.models.history import MasterDataHistory
 from accounts.validators import validate_billing_day, validate_currency, validate_no_card_number, validate_significant_digits
 
 
@@ -54,6 +55,7 @@ class Account(models.Model):
         help_text=_("Counts the changes of what the account is billed for: an invoice planned before one is not recorded."),
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    history = MasterDataHistory(not_kept=("next_bill_date", "last_bill_date", "arrears_due_from", "billing_version"))
 
     class Meta:
         ordering = ["id"]
@@ -78,6 +80,7 @@ class Contact(Address):
     company = models.CharField(max_length=200, blank=True)
     email = models.EmailField(blank=True)
     phone = models.CharField(max_length=30, blank=True)
+    history = MasterDataHistory()
 
     class Meta:
         ordering = ["account", "contact_no"]
@@ -94,6 +97,7 @@ class PaymentMethod(models.Model):
     type = models.CharField(max_length=20, choices=PaymentMethodType)
     token = models.CharField(max_length=200, blank=True, validators=[validate_no_card_number])
     label = models.CharField(max_length=100, blank=True, help_text=_("What staff see, such as 'Visa ending 4242'."))
+    history = MasterDataHistory(not_kept=("token",))
 
     class Meta:
         ordering = ["id"]
@@ -121,6 +125,7 @@ class PlanInstance(models.Model):
         null=True, blank=True, editable=False, help_text=_("Last day that an approved invoice covers.")
     )
     po_num = models.CharField(_("PO number"), max_length=1000, blank=True)
+    history = MasterDataHistory(not_kept=("billed_through",))
 
     class Meta:
         ordering = ["id"]

@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.kinds import BillingInterval, ChargeType
 from accounts.models.clients import Address, Client
+from accounts.models.history import MasterDataHistory
 
 
 class ServiceLocation(Address):
@@ -13,6 +14,7 @@ class ServiceLocation(Address):
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="service_locations")
     client_service_location_id = models.CharField(max_length=100)
     name = models.CharField(max_length=200, blank=True)
+    history = MasterDataHistory()
 
     class Meta:
         ordering = ["id"]
@@ -42,6 +44,7 @@ class Service(models.Model):
         blank=True,
         help_text=_("Where it is billed and shipped from, for tax engines that ask."),
     )
+    history = MasterDataHistory()
 
     class Meta:
         ordering = ["id"]
@@ -66,6 +69,7 @@ class Plan(models.Model):
     term_months = models.PositiveSmallIntegerField(
         default=0, help_text=_("Months that the customer is bound for. 0: from month to month.")
     )
+    history = MasterDataHistory()
 
     class Meta:
         ordering = ["id"]
@@ -86,6 +90,7 @@ class PlanCharge(models.Model):
     line_type = models.PositiveSmallIntegerField(
         choices=ChargeType, default=ChargeType.RECURRING, help_text=_("When it is charged, and the line type it makes.")
     )
+    history = MasterDataHistory()
 
     class Meta:
         ordering = ["id"]

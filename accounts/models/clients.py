@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.kinds import FourEyes, TaxRounding
+from accounts.models.history import MasterDataHistory
 from accounts.validators import (
     validate_contact_roles,
     validate_country,
@@ -148,6 +149,7 @@ class Client(Address):
         help_text=_("Who works for this client. Superusers work for every client; others see nothing of clients not theirs."),
     )
     created_at = models.DateTimeField(auto_now_add=True)
+    history = MasterDataHistory(not_kept=("clock_offset",), m2m_fields=["staff"])
 
     class Meta:
         ordering = ["id"]
@@ -164,6 +166,7 @@ class CollectionThreshold(models.Model):
     amount = models.DecimalField(
         max_digits=15, decimal_places=4, validators=[MinValueValidator(0), validate_significant_digits]
     )
+    history = MasterDataHistory()
 
     class Meta:
         ordering = ["client", "currency"]
@@ -196,6 +199,7 @@ class ApiKey(models.Model):
     last_used_at = models.DateTimeField(null=True, editable=False, help_text=_("To the minute."))
     created_at = models.DateTimeField(auto_now_add=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
+    history = MasterDataHistory(not_kept=("secret_hash", "last_used_at"))
 
     class Meta:
         ordering = ["id"]

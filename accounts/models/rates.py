@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.kinds import BANDED_MODELS, RateModel
 from accounts.models.accounts import PlanInstance
 from accounts.models.catalogue import PlanCharge
+from accounts.models.history import MasterDataHistory
 from accounts.validators import validate_billing_day, validate_currency, validate_significant_digits
 
 FROM_THE_BEGINNING = date(1900, 1, 1)
@@ -64,6 +65,7 @@ class RateSchedule(models.Model):
     valid_to = models.DateField(
         null=True, blank=True, validators=[validate_billing_day], help_text=_("Last day. Empty: runs on.")
     )
+    history = MasterDataHistory()
 
     class Meta:
         ordering = ["charge", "currency", "valid_from", "id"]
@@ -114,6 +116,7 @@ class RateTier(models.Model):
         help_text=_("Units above this one, up to the next band's, have this rate. The first band begins at 0."),
     )
     rate_per_unit = RateField()
+    history = MasterDataHistory()
 
     class Meta:
         ordering = ["schedule", "from_unit"]

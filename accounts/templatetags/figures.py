@@ -44,6 +44,14 @@ def signed_money(context: Any, amount: Decimal | None, currency: str) -> str:
 
 
 @register.simple_tag(takes_context=True)
+def rate(context: Any, value: Decimal | None, currency: str) -> str:
+    """A price of one unit: with the decimals of its currency at least, and all that it has."""
+    if value is None:
+        return NOTHING
+    return format_currency(value.normalize(), currency.upper(), locale=context["locale"], decimal_quantization=False)
+
+
+@register.simple_tag(takes_context=True)
 def number(context: Any, value: Decimal | int | None) -> str:
     """A rate, units or a count, without the zeros that the database adds."""
     if value is None:
@@ -92,3 +100,9 @@ def query(context: Any, **changed: Any) -> str:
         else:
             given[name] = str(value)
     return f"?{given.urlencode()}"
+
+
+@register.simple_tag(takes_context=True)
+def query_of(context: Any, name: str, value: Any) -> str:
+    """This page's query with another value of one name."""
+    return query(context, **{name: value})

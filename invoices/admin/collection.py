@@ -130,7 +130,7 @@ class KeptPaymentMethodAdmin(PaymentMethodAdmin):
         is shown again as on any page."""
         if request.method == "POST":
             try:
-                response = self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
+                response = self._changeform_view(request, object_id, form_url, extra_context)
                 if response.status_code == 302:
                     return response
             except BillingError as refusal:

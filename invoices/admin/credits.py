@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin.catalogue import check_of_client
 from accounts.admin.figures import count
 from accounts.admin.rows import (
+    HistoryAdmin,
     MasterDataAdmin,
     MasterDataForm,
     PagedInline,
@@ -60,7 +61,7 @@ class OffOrOn:
 
 
 @admin.register(Surcharge)
-class SurchargeAdmin(OffOrOn, MasterDataAdmin):  # type: ignore[misc]
+class SurchargeAdmin(OffOrOn, HistoryAdmin):  # type: ignore[misc]
     client_path = "client"
     form = OfClientForm
     fields = [
@@ -113,7 +114,7 @@ class RedemptionsOfCoupon(PagedInline):
 
 
 @admin.register(Coupon)
-class CouponAdmin(OffOrOn, MasterDataAdmin):  # type: ignore[misc]
+class CouponAdmin(OffOrOn, HistoryAdmin):  # type: ignore[misc]
     client_path = "client"
     form = OfClientForm
     fixed_fields = ["client"]

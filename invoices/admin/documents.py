@@ -7,19 +7,18 @@ from django.contrib import admin
 from django.contrib.admin.options import InlineModelAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.admin.figures import day, figures, plain
-from accounts.admin.rows import MasterDataAdmin, ReadOnlyAdmin, ReadOnlyInline, add_link, asked_once, list_link, page_link
+from accounts.admin.rows import HistoryAdmin, ReadOnlyAdmin, ReadOnlyInline, add_link, asked_once, list_link, page_link
 from accounts.callers import Caller
-from accounts.clock import today
 from invoices.admin.amounts import amount
-from invoices.admin.batches import outcomes_by_client, tell
-from invoices.admin.collection import AttemptsOfInvoice, collect
+from invoices.admin.collection import AttemptsOfInvoice
+from invoices.admin.decisions import DecidedInList, decide
 from invoices.admin.holdings import HeldByInvoice
 from invoices.admin.lines import CreditsOfInvoice, LinesOfInvoice
 from invoices.calculation import ZERO
@@ -41,9 +40,8 @@ from invoices.plan.actions import Action
 from invoices.services.actions import available_actions
 from invoices.services.ledger.history import description
 from invoices.services.ledger.open_items import with_due
-from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.rebill_markers import with_rebills
-from invoices.services.rights import APPROVE_PERMISSION, COLLECT_PERMISSION
+from invoices.services.rights import COLLECT_PERMISSION
 
 STATUS_COLOURS = {
     InvoiceStatus.PENDING.value: "warning",
@@ -130,7 +128,7 @@ class PeriodsOfInvoice(ReadOnlyInline):
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(HeldByInvoice, ReadOnlyAdmin):  # type: ignore[misc]
+class InvoiceAdmin(DecidedInList, HeldByInvoice, ReadOnlyAdmin):  # type: ignore[misc]
     client_path = "client"
     list_display = [
         "id",
@@ -198,9 +196,6 @@ class InvoiceAdmin(HeldByInvoice, ReadOnlyAdmin):  # type: ignore[misc]
         has_credits = obj is not None and obj.credit_details.exists()
         attempts = [AttemptsOfInvoice] if obj is not None and obj.collection_attempts.exists() else []
         return [LinesOfInvoice, *([CreditsOfInvoice] if has_credits else []), TaxesOfInvoice, PeriodsOfInvoice, *attempts]
-
-    def has_approve_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(APPROVE_PERMISSION)
 
     @display(description=_("status"), ordering="status", label=STATUS_COLOURS)  # type: ignore[arg-type]
     def status_label(self, invoice: Invoice) -> tuple[str, Any]:
@@ -289,39 +284,17 @@ class InvoiceAdmin(HeldByInvoice, ReadOnlyAdmin):  # type: ignore[misc]
     def bill_to_as_printed(self, invoice: Invoice) -> SafeString:
         return as_printed(invoice.bill_to)
 
-    @admin.action(description=_("Approve selected"), permissions=["approve"])
-    def approve_selected(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> None:
-        caller = Caller(staff=request.user)
-        outcomes = outcomes_by_client(
-            queryset,
-            lambda client, numbers: approve_invoices(client=client, invoice_nos=numbers, caller=caller, today=today(client)),
-        )
-        tell(request, outcomes, gettext("Invoices approved"))
-
-    @admin.action(description=_("Discard selected"), permissions=["approve"])
-    def discard_selected(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> None:
-        caller = Caller(staff=request.user)
-        outcomes = outcomes_by_client(
-            queryset, lambda client, numbers: discard_invoices(client=client, invoice_nos=numbers, caller=caller)
-        )
-        tell(request, outcomes, gettext("Invoices discarded"))
-
     @admin.action(description=_("Regenerate selected"), permissions=["approve"])
-    def regenerate_selected(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> None:
-        caller = Caller(staff=request.user)
-        outcomes = outcomes_by_client(
-            queryset,
-            lambda client, numbers: regenerate_invoices(client=client, invoice_nos=numbers, caller=caller, today=today(client)),
-        )
-        tell(request, outcomes, gettext("Invoices regenerated"))
+    def regenerate_selected(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> TemplateResponse:
+        return decide(self, request, queryset, Action.REGENERATE)
 
     @admin.action(description=_("Collect selected"), permissions=["collect"])
-    def collect_selected(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> None:
-        collect(request, queryset)
+    def collect_selected(self, request: HttpRequest, queryset: QuerySet[Invoice]) -> TemplateResponse:
+        return decide(self, request, queryset, Action.COLLECT)
 
 
 @admin.register(NumberSeries)
-class NumberSeriesAdmin(MasterDataAdmin):
+class NumberSeriesAdmin(HistoryAdmin):
     """Prefix and suffix are chosen. The counter moves at approval, and a series stays: its numbers have no holes."""
 
     client_path = "client"

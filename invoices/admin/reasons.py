@@ -5,19 +5,22 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from accounts.admin.files import FilesAdmin
 from accounts.admin.rows import (
-    MasterDataAdmin,
+    HistoryAdmin,
     never,
 )
+from invoices.admin.files import ReasonCodeFile
 from invoices.models import (
     ReasonCode,
 )
 
 
 @admin.register(ReasonCode)
-class ReasonCodeAdmin(MasterDataAdmin):
+class ReasonCodeAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
     """A client's own reasons, and (for superusers) those that are there for all. What has one keeps it, so none is deleted."""
 
+    resource_classes = [ReasonCodeFile]
     client_path = "client"
     common_rows = True
     fields = ["client", "type", ("code", "name"), "is_active"]

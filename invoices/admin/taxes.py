@@ -2,12 +2,15 @@
 
 from django.contrib import admin
 
-from accounts.admin.rows import MasterDataAdmin
+from accounts.admin.files import FilesAdmin
+from accounts.admin.rows import HistoryAdmin
+from invoices.admin.files import TaxRateFile
 from invoices.models import TaxRate
 
 
 @admin.register(TaxRate)
-class TaxRateAdmin(MasterDataAdmin):
+class TaxRateAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
+    resource_classes = [TaxRateFile]
     client_path = "client"
     fields = ["client", "name", ("country", "region"), ("category", "percent", "taxed_at"), ("valid_from", "valid_to")]
     fixed_fields = ["client"]

@@ -28,6 +28,10 @@ class RuleAudit(NamedTuple):
     rules: Sequence[Rule]
 
 
+Counts = dict[tuple[type[Model], str, Q], int]
+"""How many rows of a client there are to check, of what a run of the audits has counted already."""
+
+
 def of_client(model: type[Model], path: str, client: Client | None) -> QuerySet[Any]:
     """The rows of a client, or all."""
     rows = model._default_manager.all()
@@ -39,14 +43,20 @@ def differ(one: str, other: str) -> Q:
     return Q(**{f"{one}__isnull": False}) & ~Q(**{one: F(other)})
 
 
-def proven(audit: RuleAudit, client: Client | None) -> AuditReport:
-    """Describes the rows that break a rule. A table's rows are counted once, however many of the rules speak of them."""
-    tables: dict[type[Model], QuerySet[Any]] = {}
+def proven(audit: RuleAudit, client: Client | None, counts: Counts) -> AuditReport:
+    """Describes the rows that break a rule. A table's rows are counted once, however many of the rules speak of them; where
+    there are none, no rule is asked for."""
+    tables: dict[type[Model], int] = {}
     findings: list[str] = []
     for rule in audit.rules:
-        tables[rule.model] = checked = of_client(rule.model, rule.client, client).filter(rule.checked)
-        findings.extend(_described(checked.filter(rule.broken), rule.words))
-    return AuditReport(audit.name, sum(rows.count() for rows in tables.values()), findings)
+        checked = of_client(rule.model, rule.client, client).filter(rule.checked)
+        which = rule.model, rule.client, rule.checked
+        if which not in counts:
+            counts[which] = checked.count()
+        tables[rule.model] = counts[which]
+        if counts[which]:
+            findings.extend(_described(checked.filter(rule.broken), rule.words))
+    return AuditReport(audit.name, sum(tables.values()), findings)
 
 
 def _described(broken: QuerySet[Any], words: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Client, Service
+from accounts.models.history import MasterDataHistory
 from accounts.validators import validate_billing_day, validate_currency, validate_significant_digits
 from invoices.calculation import smallest_unit
 from invoices.models.documents import AmountField, Invoice
@@ -76,6 +77,7 @@ class Surcharge(PercentOrAmount):
     service = models.ForeignKey(
         Service, on_delete=models.PROTECT, related_name="+", help_text=_("Its own service: decides GL code and tax.")
     )
+    history = MasterDataHistory(m2m_fields=["services"])
 
     class Meta:
         ordering = ["id"]
@@ -105,6 +107,7 @@ class Coupon(PercentOrAmount):
     max_redemptions = models.PositiveIntegerField(
         null=True, blank=True, help_text=_("How many accounts may redeem it. Empty: any number.")
     )
+    history = MasterDataHistory(m2m_fields=["services"])
 
     class Meta:
         ordering = ["id"]

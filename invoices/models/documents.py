@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Client, Contact, PlanInstance, Service, ServiceLocation
+from accounts.models.history import MasterDataHistory
 from invoices.kinds import (
     CORRECTING_KINDS,
     CYCLE_KINDS,
@@ -38,6 +39,7 @@ class NumberSeries(models.Model):
     prefix = models.CharField(max_length=20, blank=True, help_text=_("Stands before the number on documents: INV-."))
     suffix = models.CharField(max_length=20, blank=True, help_text=_("Stands behind the number on documents: -R."))
     last_number = models.PositiveBigIntegerField(default=0, editable=False)
+    history = MasterDataHistory(not_kept=("last_number",))
 
     class Meta:
         verbose_name_plural = "number series"

@@ -6,6 +6,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Client
+from accounts.models.history import MasterDataHistory
 from invoices.kinds import ReasonType
 
 
@@ -17,6 +18,7 @@ class ReasonCode(models.Model):
     code = models.PositiveSmallIntegerField(validators=[MinValueValidator(1), MaxValueValidator(9999)])
     name = models.CharField(max_length=100)
     is_active = models.BooleanField(default=True, help_text=_("Whether it can be given. What has it keeps it."))
+    history = MasterDataHistory()
 
     class Meta:
         ordering = ["type", "code", "client"]

@@ -6,6 +6,7 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Client
+from accounts.models.history import MasterDataHistory
 from accounts.validators import validate_country
 from invoices.kinds import TaxedAt
 
@@ -30,6 +31,7 @@ class TaxRate(models.Model):
     )
     valid_from = models.DateField()
     valid_to = models.DateField(null=True, blank=True, help_text=_("Last day. Empty: still valid."))
+    history = MasterDataHistory()
 
     class Meta:
         ordering = ["id"]

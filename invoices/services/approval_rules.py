@@ -6,7 +6,7 @@ from accounts.callers import Caller
 from accounts.kinds import FourEyes
 from accounts.models import Client
 from billing_site.errors import BillingError, ErrorCode
-from invoices.kinds import InvoiceKind
+from invoices.kinds import InvoiceKind, WaitReason
 from invoices.models import Invoice
 
 
@@ -36,11 +36,22 @@ def check_four_eyes(client: Client, total_amount: Decimal, generated_by: str, ca
 
 
 def must_wait(client: Client, *, account_requires: bool, forced: bool, total_amount: Decimal) -> bool:
-    """Whether an invoice is generated as pending: the client, the account, the call or four eyes ask for it.
+    """Whether an invoice is generated as pending."""
+    return bool(reasons_to_wait(client, account_requires=account_requires, forced=forced, total_amount=total_amount))
+
+
+def reasons_to_wait(client: Client, *, account_requires: bool, forced: bool, total_amount: Decimal) -> tuple[WaitReason, ...]:
+    """Who asks that an invoice is generated as pending: the client, the account, the call, four eyes.
 
     None of them overrides another: force_pending=false does not lift the client's or the account's setting.
     """
-    return client.invoice_approval_required or account_requires or forced or four_eyes_apply(client, total_amount)
+    asked = (
+        (WaitReason.CLIENT, client.invoice_approval_required),
+        (WaitReason.ACCOUNT, account_requires),
+        (WaitReason.FOUR_EYES, four_eyes_apply(client, total_amount)),
+        (WaitReason.ASKED, forced),
+    )
+    return tuple(reason for reason, holds in asked if holds)
 
 
 def rebill_must_wait(client: Client, stake: Decimal) -> bool:

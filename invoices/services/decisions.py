@@ -45,7 +45,7 @@ def start_decision(
     check_may_approve(caller)
     decision = Decision.objects.create(client=client, act=act, staff=caller.staff, **remarks._asdict())
     with connection.cursor() as cursor:
-        chosen, parameters = invoices.order_by("pk").values("pk").query.sql_with_params()
+        chosen, parameters = invoices.order_by("pk").values("id").query.sql_with_params()
         cursor.execute(
             f"INSERT INTO {DecisionOutcome._meta.db_table} (decision_id, invoice_id, result, error_code, message) "
             f"SELECT %s, chosen.id, %s, 0, '' FROM ({chosen}) AS chosen ORDER BY chosen.id",

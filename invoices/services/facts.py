@@ -176,7 +176,7 @@ def locations_of(accounts: Iterable[AccountFacts]) -> dict[int, TaxAddress]:
             *(surcharge.service for surcharge in account.surcharges),
         )
     }
-    numbers = {service.location_no for service in services} - {None}
+    numbers = {service.location_no for service in services if service.location_no is not None}
     return _addresses(ServiceLocation.objects.filter(pk__in=numbers)) if numbers else {}
 
 

@@ -147,7 +147,7 @@ class Decide(QueuePage):
             "may_decide": self.may(APPROVE_PERMISSION),
         }
 
-    def _blocked(self, chosen: QuerySet[Invoice]) -> Counter[str]:
+    def _blocked(self, chosen: QuerySet[Invoice]) -> dict[str, int]:
         """Why the reader may not approve some of them, and how many."""
         reasons: Counter[str] = Counter()
         for invoice in chosen.select_related("corrects").order_by("pk").iterator(chunk_size=1000):
@@ -155,7 +155,7 @@ class Decide(QueuePage):
                 check_four_eyes(self.client, stake_of(invoice), invoice.generated_by, self.caller)
             except BillingError as error:
                 reasons[error.code.message] += 1
-        return reasons
+        return dict(reasons)
 
     def _queue_address(self) -> str:
         query = self.request.GET.urlencode()

@@ -37,7 +37,7 @@ class RebillFilters(PageForm):
         required=False,
         choices=[("", _("All")), *((name, text) for name, (_value, text) in STATUSES.items())],
     )
-    reason = forms.TypedChoiceField(label=_("Reason"), required=False, coerce=int, empty_value=None)
+    reason = forms.IntegerField(label=_("Reason"), required=False, min_value=1, max_value=9999, widget=forms.Select)
     account = forms.CharField(label=_("Account"), required=False, max_length=50, widget=forms.TextInput)
     made_from = forms.DateField(label=_("Made from"), required=False, widget=DayInput())
     made_to = forms.DateField(label=_("Made to"), required=False, widget=DayInput())
@@ -45,7 +45,7 @@ class RebillFilters(PageForm):
     def __init__(self, data: Any, reasons: Mapping[int, str]) -> None:
         super().__init__(data)
         choices = [("", _("All")), *((str(code), name) for code, name in reasons.items())]
-        self.fields["reason"].choices = choices  # type: ignore[attr-defined]
+        self.fields["reason"].widget.choices = choices
 
 
 def chosen(rows: QuerySet[Any], filters: RebillFilters) -> QuerySet[Any]:

@@ -1,7 +1,7 @@
 """What is typed into the builder: kept as it was typed, and read as the resource reads a rebill that is asked for."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
@@ -144,14 +144,14 @@ def refusal_at(refusal: BillingError, typed: Typed) -> Refusals:
     return {field if field in TOP_FIELDS else "": told}
 
 
-def _unread(errors: Mapping[str, Any], asked: Iterable[TypedLine]) -> Iterable[tuple[str, str]]:
+def _unread(errors: Mapping[str, Any], asked: Sequence[TypedLine]) -> Iterator[tuple[str, str]]:
     for name, told in errors.items():
         if name != "lines":
             yield name, str(told[0])
             continue
-        for line, of_line in zip(asked, told, strict=True):
+        for place, of_line in told.items():
             for field, messages in of_line.items():
-                yield line.field(field), str(messages[0])
+                yield asked[place].field(field), str(messages[0])
 
 
 def _clears_po(line: TypedLine) -> bool:

@@ -321,7 +321,7 @@ def test_what_was_done_to_a_price_is_in_its_history(admin_client, charge):
     response = admin_client.post(add_url(RateSchedule), price_data(charge, band("0", "1")), follow=True)
     assert any("was added successfully" in text for text in texts(response))
     price = charge.rates.get()
-    assert "Added" in admin_client.get(f"{change_url(price).removesuffix('change/')}history/").content.decode()
+    assert "above 0 at 1" in admin_client.get(f"{change_url(price).removesuffix('change/')}history/").content.decode()
 
 
 # Lists

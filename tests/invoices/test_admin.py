@@ -142,55 +142,17 @@ def test_a_list_asks_the_same_queries_however_long_it_is(admin_client, acme, pro
 # Decisions
 
 
-def test_ticked_invoices_of_two_clients_are_approved_by_the_user(admin_client, admin_user, acme, umbra):
-    numbers = [pending(an_account(acme)), pending(an_account(umbra))]
-    response = act(admin_client, Invoice, "approve_selected", *numbers)
-    assert texts(response) == ["Invoices approved: 2"]
-    approved = Invoice.objects.filter(status="approved").order_by("pk")
-    assert [invoice.pk for invoice in approved] == numbers
-    assert {invoice.approved_by for invoice in approved} == {f"staff:{admin_user.pk}"}
-
-
-def test_a_refusal_names_its_invoice_and_harms_no_other(admin_client, acme):
-    first, second = pending(an_account(acme)), pending(an_account(acme))
-    act(admin_client, Invoice, "approve_selected", first)
-    response = act(admin_client, Invoice, "approve_selected", first, second)
-    assert texts(response) == [
-        "Invoices approved: 1",
-        f"Invoice {first}: 3015 invalid pending invoice number: invoice {first} is approved",
-    ]
-
-
 def test_who_generated_an_invoice_cannot_approve_it_where_four_eyes_apply(admin_client, acme):
     acme.four_eyes = FourEyes.ANOTHER_PERSON
     acme.save()
     account = an_account(acme)
     act(admin_client, Account, "generate_invoice", account.pk)
     invoice = Invoice.objects.get()
-    response = act(admin_client, Invoice, "approve_selected", invoice.pk)
-    assert texts(response)[0].startswith(f"Invoice {invoice.pk}: 90002 Who made a document may not approve it")
+    page = act(admin_client, Invoice, "approve_selected", invoice.pk)
+    assert "90002" in page.content.decode() and "Who made a document may not approve it" in page.content.decode()
+    assert page.context["numbers"] == ""
     invoice.refresh_from_db()
     assert invoice.status == "pending"
-
-
-def test_no_more_than_twenty_refusals_are_listed(admin_client, acme):
-    numbers = [pending(an_account(acme)) for _ in range(22)]
-    act(admin_client, Invoice, "discard_selected", *numbers)
-    told = texts(act(admin_client, Invoice, "discard_selected", *numbers))
-    assert len(told) == 21
-    assert told[-1] == "And 2 more refused."
-
-
-def test_ticked_invoices_are_discarded(admin_client, acme):
-    number = pending(an_account(acme))
-    assert texts(act(admin_client, Invoice, "discard_selected", number)) == ["Invoices discarded: 1"]
-    assert Invoice.objects.get().status == "discarded"
-
-
-def test_ticked_invoices_are_regenerated(admin_client, acme):
-    number = pending(an_account(acme))
-    assert texts(act(admin_client, Invoice, "regenerate_selected", number)) == ["Invoices regenerated: 1"]
-    assert list(Invoice.objects.order_by("pk").values_list("status", flat=True)) == ["discarded", "pending"]
 
 
 def test_ticked_accounts_are_billed_and_the_rest_is_told(admin_client, acme):

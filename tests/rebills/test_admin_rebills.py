@@ -9,7 +9,7 @@ from django.core import mail
 from accounts.models import Contact
 from invoices.models import Invoice, Statement
 from rebills.models import Rebill
-from tests.admin_pages import act, change_url, list_url, texts
+from tests.admin_pages import act, change_url, decide, list_url, results, texts
 from tests.factories import TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.test_payments import pay
@@ -76,10 +76,19 @@ def test_a_rebill_that_waits_is_approved_in_the_list_of_invoices(acme, admin_cli
     acme.save()
     invoice.client.refresh_from_db()
     rebill = rebilled(invoice, process, 1)
-    response = act(admin_client, Invoice, "approve_selected", rebill.pk)
-    assert texts(response) == ["Invoices approved: 1"]
+    assert results(decide(admin_client, Invoice, "approve_selected", rebill.pk)) == ["approved"]
     rebill.refresh_from_db()
     assert (rebill.status, rebill.total_amount) == ("approved", D(33))
+
+
+def test_a_rebill_that_waits_is_decided_on_in_its_own_list(acme, admin_client, invoice, process):
+    acme.rebill_approval_required = True
+    acme.save()
+    invoice.client.refresh_from_db()
+    rebill = rebilled(invoice, process, 1)
+    assert results(decide(admin_client, Rebill, "discard_selected", rebill.pk)) == ["discarded"]
+    rebill.refresh_from_db()
+    assert rebill.status == "discarded"
 
 
 def test_a_statement_that_failed_is_sent_again(acme, admin_client, invoice, process):

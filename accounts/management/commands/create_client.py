@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.models.history import changing_as
 from accounts.services import create_client
 
 SETTINGS = ("time_zone", "country", "region")
@@ -20,6 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--country", help="ISO 3166-1 alpha-2 code of the client's own address: US.")
         parser.add_argument("--region", help="State or province, as the tax table names it: CA.")
 
+    @changing_as("create_client")
     def handle(self, *args: Any, **options: Any) -> None:
         settings = {name: options[name] for name in SETTINGS if options[name] is not None}
         try:

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.importing.customers import Fault, ImportRefused, ImportSummary, import_customers
 from accounts.models import Client
+from accounts.models.history import changing_as
 
 
 class Command(BaseCommand):
@@ -23,6 +24,7 @@ class Command(BaseCommand):
             "--left-as-billable", action="store_true", help="Customers who have left get active accounts, not cancelled ones."
         )
 
+    @changing_as("import_customers")
     def handle(self, *args: Any, **options: Any) -> None:
         client = Client.objects.filter(pk=options["client"]).first()
         if client is None:

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.keys import revoke_key, rotate_key
 from accounts.models import ApiKey
+from accounts.models.history import changing_as
 
 
 class Command(BaseCommand):
@@ -16,6 +17,7 @@ class Command(BaseCommand):
         parser.add_argument("key_no", type=int)
         parser.add_argument("--revoke", action="store_true", help="only ends the key, and makes no new one")
 
+    @changing_as("rotate_key")
     def handle(self, *args: Any, key_no: int, revoke: bool, **options: Any) -> None:
         key = ApiKey.objects.select_related("client").filter(pk=key_no, revoked_at=None).first()
         if key is None:

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.kinds import AccountStatus
 from accounts.models import Account
+from accounts.models.history import change_many, changing_as
 from accounts.trail import Act, record_acts, refusal
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO
@@ -188,7 +189,9 @@ def _after_failures(
 def _begin_dunning(
     failed: Sequence[tuple[CollectionAttempt, int]], locked: Mapping[int, BillingState], work: Collecting
 ) -> None:
-    Account.objects.filter(pk__in=[account_no for _, account_no in failed]).update(status=AccountStatus.ACTIVE_DUNNING_1)
+    with changing_as(work.caller.process):
+        accounts = Account.objects.filter(pk__in=[account_no for _, account_no in failed])
+        change_many(accounts, status=AccountStatus.ACTIVE_DUNNING_1)
     after = {"status": AccountStatus.ACTIVE_DUNNING_1.value}
     acts = [
         Act("account.dunning", account_no, attempt.invoice_id, before={"status": locked[account_no].status}, after=after)

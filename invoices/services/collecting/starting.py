@@ -165,12 +165,12 @@ def _read(wanted: Sequence[Wanted], work: Collecting) -> _Facts:
         locked,
         charges_of(numbers),
         Invoice.objects.in_bulk(numbers),
-        _methods(list(locked)),
+        methods_of(list(locked)),
         {attempt.invoice_id: attempt for attempt in attempts},
     )
 
 
-def _methods(account_nos: Sequence[int]) -> dict[int, PaymentMethod]:
+def methods_of(account_nos: Sequence[int]) -> dict[int, PaymentMethod]:
     """The payment method of each account that a gateway can collect by: the one that was added last."""
     rows = PaymentMethod.objects.filter(account__in=account_nos, type__in=ELECTRONIC_METHODS).exclude(token="")
     return {method.account_id: method for method in rows.order_by("pk")}
@@ -185,14 +185,22 @@ def _why_not(one: Wanted, facts: _Facts, work: Collecting) -> Collected | None:
         what = invoice.get_kind_display() if invoice.kind == InvoiceKind.CREDIT_MEMO else invoice.get_status_display()
         error = BillingError(ErrorCode.NOT_ISSUED, f"document {invoice.pk}: {what}")
         return refused(one.account_no, one.invoice_no, error)
-    if charge.due <= ZERO:
+    payer = PayerFacts(state.is_test, state.status, one.account_no in facts.methods)
+    return why_nothing_collected(one, charge.due, invoice.currency, work.thresholds, payer)
+
+
+def why_nothing_collected(
+    one: Wanted, due: Decimal, currency: str, thresholds: Mapping[str, Decimal], payer: PayerFacts
+) -> Collected | None:
+    """Why a gateway is not asked for what is due on an issued invoice."""
+    if due <= ZERO:
         return Collected(one.account_no, one.invoice_no, CollectionResult.NOTHING_DUE, "Nothing is due.")
-    threshold = work.thresholds.get(invoice.currency, ZERO)
-    if charge.due < threshold:
-        due, least = (f"{rounded(amount, invoice.currency)}" for amount in (charge.due, threshold))
-        text = f"{due} {invoice.currency} is below the minimum collection threshold of {least}."
+    threshold = thresholds.get(currency, ZERO)
+    if due < threshold:
+        shown_due, least = (f"{rounded(amount, currency)}" for amount in (due, threshold))
+        text = f"{shown_due} {currency} is below the minimum collection threshold of {least}."
         return Collected(one.account_no, one.invoice_no, CollectionResult.BELOW_THRESHOLD, text)
-    code = why_not_collected(PayerFacts(state.is_test, state.status, one.account_no in facts.methods))
+    code = why_not_collected(payer)
     return refused(one.account_no, one.invoice_no, BillingError(code)) if code else None
 
 

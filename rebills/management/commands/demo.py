@@ -13,13 +13,15 @@ from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts import clock
 from accounts.callers import Caller
 from accounts.importing.customers import import_customers
-from accounts.models import Account, Client
-from accounts.services import create_client
+from accounts.models import Account, Client, Plan
+from accounts.models.history import changing_as
+from accounts.services import assign_plan, create_client, update_plan_instance
 from invoices.audit import run_audits
 from invoices.calculation import ZERO, rounded
 from invoices.kinds import InvoiceKind, InvoiceStatus, LineType, RefundStatus, RunResult
@@ -31,7 +33,8 @@ from invoices.plan.facts import BillingRequest
 from invoices.services.balances import account_balance
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.credit_memos import Asked, create_credit_memo
-from invoices.services.generating import generate_invoice
+from invoices.services.flags import flags_of, with_flags
+from invoices.services.generating import generate_invoice, generate_invoices
 from invoices.services.ledger.acts import Why
 from invoices.services.ledger.history import description, with_voids
 from invoices.services.ledger.refunds import left_to_refund, refund_payment
@@ -64,6 +67,8 @@ EXTRAS = {
 }
 # A customer with a telephone, an internet connection and several extras.
 BILLED_BY_HAND = "9305-CDSKC"
+# The accounts behind this one are left with an invoice that waits.
+WAITING_FROM, WAITING = 100, 12
 CALLER = Caller(process="demo")
 
 
@@ -78,6 +83,7 @@ class Expected(NamedTuple):
 class Command(BaseCommand):
     help = "Imports 7,043 real customers, bills them, collects and refunds, and audits it all. Wants an empty database."
 
+    @changing_as("demo")
     def handle(self, *args: Any, **options: Any) -> None:
         if Client.objects.exists():
             raise CommandError("The demo wants an empty database. `make demo` makes one of its own and leaves yours alone.")
@@ -87,6 +93,7 @@ class Command(BaseCommand):
         by_hand = self.bill_one(client)
         self.move_money(client, self.bill_every_way(client))
         self.rebill_one(client, by_hand)
+        self.leave_some_to_approve(client)
         self.audit(client)
         self.say_what_next(client, auth_key)
 
@@ -281,6 +288,27 @@ class Command(BaseCommand):
         stored = (invoice.total_amount, rebill.total_amount)
         self.must_be("preview and commit", stored, (plan.original.total, plan.rebill.total))
 
+    def leave_some_to_approve(self, client: Client) -> None:
+        """A dozen invoices of February wait: most are as in January, one has a service more, and one has another price."""
+        today = clock.today(client)
+        self.title("A dozen invoices are left in the approval queue, two of them with something to look at")
+        accounts = list(Account.objects.filter(client=client, pk__gt=WAITING_FROM).order_by("pk")[:WAITING])
+        extra = Plan.objects.filter(client=client, name__startswith="Streaming TV").earliest("pk")
+        assign_plan(account=accounts[0], plan=extra, start_date=accounts[0].next_bill_date or today)
+        instance = accounts[1].plan_instances.earliest("pk")
+        instance.units, instance.po_num = Decimal(2), "PO-2026-7"
+        update_plan_instance(instance, ["units", "po_num"])
+        outcomes = generate_invoices(
+            client=client,
+            account_nos=[account.pk for account in accounts],
+            request=BillingRequest(today, force_pending=True),
+            caller=CALLER,
+        )
+        numbers = [outcome.invoice_no for outcome in outcomes]
+        flagged = [flags_of(invoice) for invoice in with_flags(Invoice.objects.filter(pk__in=numbers), client)]
+        self.must_be("invoices that wait", len(flagged), WAITING)
+        self.must_be("of them flagged", sum(map(bool, flagged)), 2)
+
     def show(self, invoice: Invoice) -> None:
         for line in invoice.lines.all():
             period = f"{line.period_start} to {line.period_end}" if line.period_start else ""
@@ -302,8 +330,13 @@ class Command(BaseCommand):
     def say_what_next(self, client: Client, auth_key: str) -> None:
         password = secrets.token_urlsafe(9)
         get_user_model().objects.create_superuser("demo", password=password)
+        for role in ("Biller", "Approver"):
+            user = get_user_model().objects.create_user(role.lower(), password=password, is_staff=True)
+            user.groups.add(Group.objects.get(name=role))
+            client.staff.add(user)
         self.title("Every figure is right. `make serve` shows it all at http://127.0.0.1:8000/")
         self.stdout.write(f"  Sign in as demo with the password {password}")
+        self.stdout.write("  With the same password: biller, who generates and rebills, and approver, who approves")
         self.stdout.write(f"  For the API: client_no {client.pk}, auth_key {auth_key}")
 
     def title(self, text: str) -> None:

@@ -1,0 +1,157 @@
+"""CSV files in and out: of the clients that staff work for, checked as on the pages, and tried before they are taken."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from import_export.admin import ImportExportMixin
+from import_export.fields import Field
+from import_export.formats.base_formats import CSV
+from import_export.resources import ModelResource
+from import_export.widgets import ForeignKeyWidget
+from unfold.contrib.import_export.forms import ExportForm, ImportForm
+
+from accounts.admin.rows import OwnRows, own_rows
+from accounts.csv_lists import marked, unmarked
+from accounts.models import Client
+from accounts.staff import clients_of
+from billing_site.errors import BillingError
+
+CLIENT_NO = "client_no"
+
+
+class OfClient(ForeignKeyWidget):  # type: ignore[misc]
+    """A row of the same client, by the client's own name for it."""
+
+    def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
+        if not value:
+            return None
+        found = self.model._default_manager.filter(**{"client": row[CLIENT_NO], self.field: value}).first()
+        if found is None:
+            raise ValueError(_("there is no %(value)s") % {"value": value})
+        return found
+
+
+def of_client(name: str, model: type[Model], own_id: str, **options: Any) -> Field:
+    return Field(column_name=own_id, attribute=name, widget=OfClient(model, own_id), **options)
+
+
+class ClientFile(ModelResource):  # type: ignore[misc]
+    """Rows that name their client by its number, or, where staff work for one client only, need not name it.
+
+    A row that is there already is changed, and else made. An empty cell leaves what cannot be empty as it is.
+    """
+
+    client_no = Field(column_name=CLIENT_NO, attribute="client", widget=ForeignKeyWidget(Client))
+
+    class Meta:
+        clean_model_instances = True
+        use_transactions = True
+        skip_unchanged = True
+        report_skipped = True
+
+    def __init__(self, user: Any = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.user = user
+
+    @property
+    def pages(self) -> Any:
+        return admin.site.get_model_admin(self._meta.model)
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return own_rows(super().get_queryset(), self.user)
+
+    def before_import(self, dataset: Any, **kwargs: Any) -> None:
+        if CLIENT_NO not in dataset.headers:
+            dataset.append_col([""] * len(dataset), header=CLIENT_NO)
+
+    def before_import_row(self, row: Any, **kwargs: Any) -> None:
+        for column, value in row.items():
+            row[column] = unmarked(value)
+        row[CLIENT_NO] = self.client_of(row[CLIENT_NO])
+
+    def client_of(self, number: str) -> int | None:
+        """Whose row it is."""
+        own = clients_of(self.user)
+        found = list(own.filter(pk=number) if number.isdecimal() else own[:2] if not number else ())
+        if len(found) != 1:
+            raise ValidationError({CLIENT_NO: _("Name one of your clients by its number.")})
+        return found[0].pk
+
+    def import_instance(self, instance: Any, row: Any, **kwargs: Any) -> None:
+        fixed = self.pages.get_fixed_fields(instance) if instance.pk else ()
+        stood = {name: getattr(instance, name) for name in fixed}
+        super().import_instance(instance, row, **kwargs)
+        changed = [name for name, value in stood.items() if getattr(instance, name) != value]
+        if changed:
+            raise ValidationError({name: _("What a row was made with is not changed.") for name in changed})
+
+    def import_field(self, field: Field, instance: Any, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
+        if row.get(field.column_name) in ("", None) and field.attribute in self._not_emptied(instance):
+            return
+        super().import_field(field, instance, row, is_m2m, **kwargs)
+
+    def _not_emptied(self, instance: Any) -> set[str]:
+        fields = instance._meta.concrete_fields
+        needed = {field.name for field in fields if not field.null and not getattr(field, "empty_strings_allowed", False)}
+        return needed.union(self.pages.get_fixed_fields(instance) if instance.pk else ())
+
+    def save_instance(self, instance: Any, is_create: bool, row: Any, **kwargs: Any) -> None:
+        """What a service refuses is a fault of the row."""
+        try:
+            super().save_instance(instance, is_create, row, **kwargs)
+        except BillingError as refusal:
+            raise ValidationError(refusal.message) from refusal
+
+    def do_instance_save(self, instance: Any, is_create: bool) -> None:
+        """A row that is there keeps what billing moves meanwhile: only the file's columns are written."""
+        if is_create:
+            self.create(instance)
+        else:
+            written = {field.attribute for field in self.get_import_fields()}
+            instance.save(update_fields=[field.name for field in instance._meta.concrete_fields if field.name in written])
+
+    def create(self, instance: Any) -> None:
+        instance.save(force_insert=True)
+
+    def export_field(self, field: Field, instance: Any, **kwargs: Any) -> Any:
+        return marked(super().export_field(field, instance, **kwargs))
+
+
+class FilesAdmin(ImportExportMixin, OwnRows):  # type: ignore[misc]
+    """A list that is read from CSV by who may add and change its rows, and written by who may see them."""
+
+    import_form_class = ImportForm
+    export_form_class = ExportForm
+    formats = [CSV]
+    # The rows' history says it already.
+    skip_admin_log = True
+    has_add_permission: Callable[..., bool]
+    has_change_permission: Callable[..., bool]
+    has_view_permission: Callable[..., bool]
+
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        return self.has_add_permission(request) and self.has_change_permission(request)
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def get_resource_kwargs(self, request: HttpRequest, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        return {"user": request.user}
+
+    def get_import_data_kwargs(self, **kwargs: Any) -> dict[str, Any]:
+        """All rows of a file or none."""
+        return {**super().get_import_data_kwargs(**kwargs), "rollback_on_validation_errors": True}
+
+    def process_result(self, result: Any, request: HttpRequest) -> HttpResponseBase:
+        """What was tried a moment before may be refused now."""
+        if result.has_errors() or result.has_validation_errors():
+            messages.error(request, _("Nothing was imported: the rows are not as they were when the file was tried."))
+            return redirect(f"admin:{self.model._meta.app_label}_{self.model._meta.model_name}_import")
+        response: HttpResponseBase = super().process_result(result, request)
+        return response

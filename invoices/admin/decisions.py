@@ -1,0 +1,218 @@
+"""Decisions on ticked documents: a page says what is about to happen before anything does, and another what came of each."""
+
+from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.template.response import TemplateResponse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from accounts.admin.rows import page_link
+from accounts.callers import Caller
+from accounts.clock import today
+from accounts.models import Client
+from invoices.admin.amounts import amount
+from invoices.admin.batches import RESULT_WORDS, outcomes_by_client
+from invoices.kinds import StatementStatus
+from invoices.models import Invoice
+from invoices.plan.actions import Action
+from invoices.services.ahead import Ahead, Refused, look_ahead
+from invoices.services.collecting.collecting import collect_invoices
+from invoices.services.collecting.outcomes import Collected
+from invoices.services.outcomes import Outcome
+from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
+from invoices.services.rights import APPROVE_PERMISSION
+
+NUMBERS = "numbers"
+
+
+class ResultRow(NamedTuple):
+    """What came of one document: done, or refused and why; and what followed from it."""
+
+    document: SafeString | str
+    is_done: bool
+    words: str
+
+
+class Decision(NamedTuple):
+    """How a decision is asked for, and taken for the documents of one client."""
+
+    question: Any
+    what_follows: Any
+    button: Any
+    done: Any
+    take: Callable[[Client, list[int], Caller], Iterable[Outcome | Collected]]
+
+
+def _approve(client: Client, numbers: list[int], caller: Caller) -> list[Outcome]:
+    return approve_invoices(client=client, invoice_nos=numbers, caller=caller, today=today(client))
+
+
+def _discard(client: Client, numbers: list[int], caller: Caller) -> list[Outcome]:
+    return discard_invoices(client=client, invoice_nos=numbers, caller=caller)
+
+
+def _regenerate(client: Client, numbers: list[int], caller: Caller) -> list[Outcome]:
+    return regenerate_invoices(client=client, invoice_nos=numbers, caller=caller, today=today(client))
+
+
+def _collect(client: Client, numbers: list[int], caller: Caller) -> list[Collected]:
+    return collect_invoices(client=client, invoice_nos=numbers, caller=caller, today=today(client))
+
+
+DECISIONS = {
+    Action.APPROVE: Decision(
+        _("Approve these documents?"),
+        _("They are issued: they get the next numbers of their series, today's date, and their accounts owe them."),
+        _("Approve"),
+        _("approved"),
+        _approve,
+    ),
+    Action.DISCARD: Decision(
+        _("Discard these documents?"),
+        _("What they held is let go, and their cycles can be billed again. No number is lost."),
+        _("Discard"),
+        _("discarded"),
+        _discard,
+    ),
+    Action.REGENERATE: Decision(
+        _("Regenerate these documents?"),
+        _("Each is discarded, and a new pending one is made for the same cycle from today's facts."),
+        _("Regenerate"),
+        _("regenerated"),
+        _regenerate,
+    ),
+    Action.COLLECT: Decision(
+        _("Collect these documents?"),
+        _("The payment gateways are asked for what is due on them."),
+        _("Collect"),
+        _("collected"),
+        _collect,
+    ),
+}
+
+
+def decide(pages: Any, request: HttpRequest, chosen: QuerySet[Any], action: Action) -> TemplateResponse:
+    """Asks first. What is then decided on are the documents that were shown, whichever the list would show by now."""
+    if NUMBERS not in request.POST:
+        return _ask(pages, request, chosen, action)
+    shown = [int(number) for number in request.POST[NUMBERS].split(",") if number.isdecimal()]
+    caller = Caller(staff=request.user)
+    own = pages.get_queryset(request).filter(pk__in=shown)
+    outcomes = outcomes_by_client(own, lambda client, numbers: DECISIONS[action].take(client, numbers, caller))
+    return _tell(pages, request, outcomes, action)
+
+
+def _ask(pages: Any, request: HttpRequest, chosen: QuerySet[Any], action: Action) -> TemplateResponse:
+    caller = Caller(staff=request.user)
+    numbers = list(chosen.values_list("pk", flat=True))
+    parts = outcomes_by_client(chosen, lambda client, numbers: [look_ahead(client, numbers, action, caller)])
+    refused = [one for part in parts for one in part.refused]
+    return _page(
+        pages,
+        request,
+        "admin/invoices/decide.html",
+        action,
+        {
+            "count": len(numbers) - len(refused),
+            "numbers": ",".join(map(str, sorted(set(numbers) - {one.invoice_no for one in refused}))),
+            "action": request.POST["action"],
+            "ticked": next(iter(numbers), ""),
+            "totals": _totals(parts),
+            "consequences": _consequences(parts, action),
+            "refused": [(_named(one), one.error.code.number, one.error.message) for one in refused],
+        },
+    )
+
+
+def _totals(parts: Sequence[Ahead]) -> list[tuple[str, int, SafeString]]:
+    sums: dict[str, tuple[int, Decimal]] = {}
+    for part in parts:
+        for currency, (count, total) in part.totals.items():
+            before = sums.get(currency, (0, Decimal(0)))
+            sums[currency] = (before[0] + count, before[1] + total)
+    return [(currency, count, amount(total, currency)) for currency, (count, total) in sorted(sums.items())]
+
+
+def _consequences(parts: Sequence[Ahead], action: Action) -> list[Any]:
+    collected, statements = sum(part.collected for part in parts), sum(part.statements for part in parts)
+    texts = [DECISIONS[action].what_follows]
+    if collected:
+        one, more = "What is due on %d of them is collected at once.", "What is due on %d of them is collected at once."
+        texts.append(ngettext(one, more, collected) % collected)
+    if statements:
+        texts.append(ngettext("%d statement is sent.", "%d statements are sent.", statements) % statements)
+    return texts
+
+
+def _named(refused: Refused) -> SafeString:
+    return page_link(Invoice(pk=refused.invoice_no), refused.name)
+
+
+def _tell(pages: Any, request: HttpRequest, outcomes: Sequence[Outcome | Collected], action: Action) -> TemplateResponse:
+    documents = _documents(one.invoice_no for one in outcomes if one.invoice_no is not None)
+    rows = [_collection_row(one, documents) if isinstance(one, Collected) else _row(one, documents, action) for one in outcomes]
+    done = sum(row.is_done for row in rows)
+    counts = {"done": done, "not_done": len(rows) - done, "rows": sorted(rows, key=lambda row: row.is_done)}
+    return _page(pages, request, "admin/invoices/decided.html", action, counts)
+
+
+def _documents(numbers: Iterable[int]) -> dict[int, Invoice]:
+    return Invoice.objects.in_bulk(list(numbers))
+
+
+def _row(outcome: Outcome, documents: dict[int, Invoice], action: Action) -> ResultRow:
+    document = documents.get(outcome.invoice_no or 0)
+    name = page_link(document) if document is not None else str(outcome.account_no)
+    if outcome.error is not None:
+        return ResultRow(name, False, f"{outcome.error.code.number} {outcome.error.message}")
+    words = [str(DECISIONS[action].done)]
+    if outcome.collection is not None:
+        words.append(_collected_words(outcome.collection))
+    if outcome.statement is not None:
+        words.append(_statement_words(outcome.statement))
+    return ResultRow(name, True, "; ".join(words))
+
+
+def _collection_row(collected: Collected, documents: dict[int, Invoice]) -> ResultRow:
+    document = documents.get(collected.invoice_no)
+    name = page_link(document) if document is not None else str(collected.invoice_no)
+    return ResultRow(name, collected.error is None, _collected_words(collected))
+
+
+def _collected_words(collected: Collected) -> str:
+    if collected.error is not None:
+        return f"{collected.error_code} {collected.message}"
+    return str(RESULT_WORDS[collected.result]).lower()
+
+
+def _statement_words(statement: Any) -> str:
+    if statement.status == StatementStatus.SENT:
+        return str(_("statement sent to %(email)s") % {"email": statement.email})
+    return str(_("statement not sent: %(why)s") % {"why": statement.message})
+
+
+def _page(pages: Any, request: HttpRequest, template: str, action: Action, context: dict[str, Any]) -> TemplateResponse:
+    decision = DECISIONS[action]
+    common = {"title": decision.question, "decision": decision, "opts": pages.model._meta}
+    return TemplateResponse(request, template, {**pages.admin_site.each_context(request), **common, **context})
+
+
+class DecidedInList:
+    """The decisions on what waits."""
+
+    def has_approve_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(APPROVE_PERMISSION)
+
+    @admin.action(description=_("Approve selected"), permissions=["approve"])
+    def approve_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> TemplateResponse:
+        return decide(self, request, queryset, Action.APPROVE)
+
+    @admin.action(description=_("Discard selected"), permissions=["approve"])
+    def discard_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> TemplateResponse:
+        return decide(self, request, queryset, Action.DISCARD)

@@ -1,0 +1,32 @@
+"""CSV files of tax rates and reason codes."""
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from accounts.admin.files import CLIENT_NO, ClientFile
+from invoices.models import ReasonCode, TaxRate
+
+
+class TaxRateFile(ClientFile):
+    """A rate is named by whose it is, what it is called, where and for what it holds, and from which day."""
+
+    class Meta(ClientFile.Meta):
+        model = TaxRate
+        import_id_fields = ("client_no", "name", "country", "region", "category", "valid_from")
+        fields = (*import_id_fields, "percent", "taxed_at", "valid_to")
+
+
+class ReasonCodeFile(ClientFile):
+    """A reason that names no client is there for all: superusers bring these, and staff their clients' own."""
+
+    class Meta(ClientFile.Meta):
+        model = ReasonCode
+        import_id_fields = ("client_no", "type", "code")
+        fields = ("client_no", "type", "code", "name", "is_active")
+
+    def client_of(self, number: str) -> int | None:
+        if number:
+            return super().client_of(number)
+        if not self.user.is_superuser:
+            raise ValidationError({CLIENT_NO: _("Name one of your clients by its number.")})
+        return None

@@ -1,0 +1,81 @@
+"""The roles that staff are given, as groups: what each may do. Every door asks for the same permissions, so a role holds at
+all of them."""
+
+from typing import Any
+
+SEEN = (
+    "accounts.view_client",
+    "accounts.view_account",
+    "accounts.view_contact",
+    "accounts.view_paymentmethod",
+    "accounts.view_planinstance",
+    "accounts.view_service",
+    "accounts.view_servicelocation",
+    "accounts.view_plan",
+    "accounts.view_plancharge",
+    "accounts.view_rateschedule",
+    "accounts.view_ratetier",
+    "accounts.view_event",
+    "invoices.view_invoice",
+    "invoices.view_invoiceline",
+    "invoices.view_taxdetail",
+    "invoices.view_creditdetail",
+    "invoices.view_billedperiod",
+    "invoices.view_ledgerentry",
+    "invoices.view_payment",
+    "invoices.view_refund",
+    "invoices.view_creditmemo",
+    "invoices.view_cashcredit",
+    "invoices.view_writeoff",
+    "invoices.view_dispute",
+    "invoices.view_transactionvoid",
+    "invoices.view_collectionattempt",
+    "invoices.view_statement",
+    "invoices.view_billingrun",
+    "invoices.view_runoutcome",
+    "invoices.view_usage",
+    "invoices.view_onetimecharge",
+    "invoices.view_servicecredit",
+    "invoices.view_coupon",
+    "invoices.view_couponredemption",
+    "invoices.view_surcharge",
+    "invoices.view_taxrate",
+    "invoices.view_reasoncode",
+    "rebills.view_rebill",
+)
+"""All of a client's customers, catalogue and documents, but no keys, calls or settings of others."""
+
+BILLED = (
+    "invoices.generate_invoice",
+    "invoices.rebill_invoice",
+    "invoices.add_usage",
+    "invoices.add_onetimecharge",
+    "invoices.add_couponredemption",
+)
+COLLECTED = ("invoices.collect_money", "invoices.add_payment", "accounts.add_paymentmethod", "accounts.change_paymentmethod")
+ALL = ("accounts.*", "invoices.*", "rebills.*")
+
+ROLES: dict[str, tuple[str, ...]] = {
+    "Viewer": SEEN,
+    "Biller": (*SEEN, *BILLED),
+    "Approver": (*SEEN, "invoices.approve_invoice"),
+    "Collector": (*SEEN, *COLLECTED),
+    "Administrator": ALL,
+}
+"""Each role by its name. Biller: generates invoices, and builds rebills. Approver: approves, discards and recalculates.
+Collector: collects, and records payments. Administrator: everything of their clients, corrections and settings included."""
+
+
+def make_groups(groups: Any, permissions: Any) -> None:
+    """Makes the groups, or brings them in line with this table, by the managers of groups and permissions."""
+    for name, rights in ROLES.items():
+        group, _ = groups.get_or_create(name=name)
+        group.permissions.set([permission for right in rights for permission in _named(permissions, right)])
+
+
+def _named(permissions: Any, right: str) -> list[Any]:
+    app, codename = right.split(".")
+    rows = permissions.filter(content_type__app_label=app)
+    found = list(rows if codename == "*" else rows.filter(codename=codename))
+    assert found, f"there is no permission {right}"
+    return found

@@ -1,0 +1,250 @@
+"""CSV files of master data: what comes in is checked as on the pages, and is of the client that it is for."""
+
+import csv
+import io
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from accounts.kinds import ChargeType
+from accounts.models import Account, Contact, Plan, PlanCharge, RateSchedule, Service, ServiceLocation
+from invoices.models import ReasonCode, TaxRate
+from tests.admin_pages import list_url, page_url, texts
+from tests.factories import AccountFactory, ContactFactory, ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account
+
+SERVICE = "client_service_id,name,gl_code,tax_category,tax_inclusive"
+USAGE = ChargeType.USAGE.value
+ACCOUNT = "client_acct_id,status,currency,payment_terms_days"
+
+
+def staff(*clients, rights=None):
+    user = get_user_model().objects.create(username="biller", is_staff=True)
+    permissions = Permission.objects.all()
+    user.user_permissions.set(permissions.filter(codename__in=rights) if rights is not None else permissions)
+    user.clients.set(clients)
+    return user
+
+
+@pytest.fixture
+def browser(client, acme, umbra):
+    """Staff who work for acme only."""
+    client.force_login(staff(acme))
+    return client
+
+
+def tried(browser, model, *lines):
+    """The page that says what a file would change, or what is wrong with it."""
+    file = SimpleUploadedFile("rows.csv", "\n".join(lines).encode(), "text/csv")
+    return browser.post(page_url(model, "import"), {"import_file": file, "format": "0", "resource": ""})
+
+
+def taken(browser, model, *lines):
+    page = tried(browser, model, *lines)
+    assert "confirm_form" in page.context, faults(page)
+    response = browser.post(page_url(model, "process_import"), page.context["confirm_form"].initial, follow=True)
+    (told,) = texts(response)
+    return told
+
+
+def faults(page):
+    result = page.context["result"]
+    return (
+        [str(row.error_dict) for row in result.invalid_rows]
+        + [str(error.error) for error in result.base_errors]
+        + [str(error.error) for _, errors in result.row_errors() for error in errors]
+    )
+
+
+def written(browser, model, **filters):
+    response = browser.post(page_url(model, "export"), {"format": "0", "resource": ""}, query_params=filters)
+    assert response["Content-Type"] == "text/csv", response.content
+    return list(csv.DictReader(io.StringIO(response.content.decode())))
+
+
+def test_a_file_is_tried_before_it_is_taken(browser, acme):
+    page = tried(browser, Service, SERVICE, "s-1,Phone,4000,telecom,0")
+    assert not Service.objects.exists()
+    assert "Phone" in page.content.decode()
+    told = taken(browser, Service, SERVICE, "s-1,Phone,4000,telecom,0", "s-2,Line,4000,standard,1")
+    assert told == "Import finished: 2 new, 0 updated, 0 deleted and 0 skipped services."
+    assert list(Service.objects.values_list("client", "client_service_id", "tax_inclusive")) == [
+        (acme.pk, "s-1", False),
+        (acme.pk, "s-2", True),
+    ]
+
+
+def test_a_row_that_is_there_is_changed_and_its_history_names_the_user(browser, acme):
+    service = ServiceFactory(client=acme, client_service_id="s-1", name="Phone")
+    same = ServiceFactory(client=acme, client_service_id="s-2")
+    as_it_is = f"s-2,{same.name},{same.gl_code},{same.tax_category},0"
+    told = taken(browser, Service, SERVICE, "s-1,Telephone,4000,telecom,0", as_it_is)
+    assert told == "Import finished: 0 new, 1 updated, 0 deleted and 1 skipped services."
+    newest = service.history.first()
+    assert (newest.name, newest.history_user.username, same.history.count()) == ("Telephone", "biller", 1)
+
+
+def test_every_fault_is_told_by_its_row_and_nothing_is_taken(browser):
+    page = tried(browser, Service, SERVICE, "s-1,Phone,4000,telecom,0", "s-2,,4000,telecom,0", f"s-3,{'x' * 300},1,2,0")
+    assert "confirm_form" not in page.context
+    assert len(faults(page)) == 2
+    assert "name" in faults(page)[0]
+    assert not Service.objects.exists()
+
+
+def test_a_file_whose_rows_have_changed_since_is_taken_whole_or_not_at_all(browser, acme):
+    page = tried(browser, Service, f"{SERVICE},client_service_location_id", "s-1,A,1,standard,0,", "s-2,B,1,standard,0,")
+    confirm = page.context["confirm_form"].initial
+    acme.staff.clear()
+    response = browser.post(page_url(Service, "process_import"), confirm, follow=True)
+    assert texts(response) == ["Nothing was imported: the rows are not as they were when the file was tried."]
+    assert not Service.objects.exists()
+
+
+def test_another_clients_number_is_a_fault(browser, umbra):
+    theirs = ServiceFactory(client=umbra, client_service_id="s-1", name="Theirs")
+    page = tried(browser, Service, f"client_no,{SERVICE}", f"{umbra.pk},s-1,Mine,4000,telecom,0", "x,s-2,B,1,standard,0")
+    assert ["one of your clients" in fault for fault in faults(page)] == [True, True]
+    theirs.refresh_from_db()
+    assert theirs.name == "Theirs"
+
+
+def test_the_same_name_of_another_client_is_another_row(browser, acme, umbra):
+    theirs = ServiceFactory(client=umbra, client_service_id="s-1", name="Theirs")
+    taken(browser, Service, SERVICE, "s-1,Mine,4000,telecom,0")
+    theirs.refresh_from_db()
+    assert (theirs.name, Service.objects.get(client=acme).name) == ("Theirs", "Mine")
+
+
+def test_who_works_for_several_clients_names_one(client, acme, umbra):
+    client.force_login(staff(acme, umbra))
+    assert len(faults(tried(client, Service, SERVICE, "s-1,Phone,4000,telecom,0"))) == 1
+    taken(client, Service, f"client_no,{SERVICE}", f"{umbra.pk},s-1,Phone,4000,telecom,0")
+    assert Service.objects.get().client == umbra
+
+
+def test_a_service_names_its_location_by_the_clients_name(browser, acme, umbra):
+    hq = ServiceLocation.objects.create(client=acme, client_service_location_id="HQ")
+    ServiceLocation.objects.create(client=umbra, client_service_location_id="North")
+    columns = f"{SERVICE},client_service_location_id"
+    taken(browser, Service, columns, "s-1,Phone,4000,telecom,0,HQ")
+    assert Service.objects.get().location == hq
+    assert faults(tried(browser, Service, columns, "s-2,Line,4000,telecom,0,North")) == ["{'location': ['there is no North']}"]
+
+
+def test_what_is_written_comes_back_the_same_and_holds_no_formula(browser, acme):
+    ServiceFactory(client=acme, client_service_id="s-1", name="=1+1")
+    (row,) = written(browser, Service)
+    assert row["name"] == "'=1+1"
+    taken(browser, Service, ",".join(row), ",".join(row.values()))
+    assert Service.objects.get().name == "=1+1"
+
+
+def test_only_own_rows_that_the_list_shows_are_written(browser, acme, umbra):
+    for one, name in ((acme, "a"), (acme, "b"), (umbra, "c")):
+        AccountFactory(client=one, client_acct_id=name)
+    assert [row["client_acct_id"] for row in written(browser, Account)] == ["a", "b"]
+    assert [row["client_acct_id"] for row in written(browser, Account, q="b")] == ["b"]
+
+
+@pytest.mark.parametrize("rights", [["view_service"], ["view_service", "add_service"], ["view_service", "change_service"]])
+def test_who_may_not_add_and_change_brings_no_file(client, acme, rights):
+    client.force_login(staff(acme, rights=rights))
+    assert client.get(page_url(Service, "import")).status_code == 403
+    assert page_url(Service, "import") not in client.get(list_url(Service)).content.decode()
+    assert client.get(page_url(Service, "export")).status_code == 200
+
+
+# Plans and prices
+
+
+PRICE = "client_plan_id,client_service_id,line_type,currency,model,rate_per_unit,valid_from,bands"
+
+
+def test_a_plan_with_its_charges_and_prices(browser, acme):
+    ServiceFactory(client=acme, client_service_id="data")
+    taken(browser, Plan, "client_plan_id,name,billing_interval,term_months", "p-1,Data,1,0")
+    taken(browser, PlanCharge, "client_plan_id,client_service_id,line_type", f"p-1,data,{USAGE}")
+    lines = [f"p-1,data,{USAGE},usd,tiered,,,0:0.10 100:0.05", f"p-1,data,{USAGE},eur,per_unit,0.2,2026-02-01,"]
+    taken(browser, RateSchedule, PRICE, *lines)
+    banded, plain = RateSchedule.objects.order_by("pk")
+    assert [(band.from_unit, band.rate_per_unit) for band in banded.tiers.all()] == [
+        (0, Decimal("0.1")),
+        (100, Decimal("0.05")),
+    ]
+    assert (plain.rate_per_unit, plain.valid_from) == (Decimal("0.2"), date(2026, 2, 1))
+
+
+def test_a_price_comes_back_the_same_and_is_changed_by_the_service(browser, acme):
+    charge = a_charge(a_plan(acme, client_plan_id="p-1"), "data", tiers={"0": "3", "10": "2"})
+    price = charge.rates.get()
+    rows = [row for row in written(browser, RateSchedule) if row["client_service_id"] == "data"]
+    told = taken(browser, RateSchedule, ",".join(rows[0]), ",".join(rows[0].values()))
+    assert "0 new, 0 updated, 0 deleted and 1 skipped" in told
+    line = "p-1,data,1,usd,tiered,,1900-01-01,0:4"
+    assert "1 updated" in taken(browser, RateSchedule, PRICE, line)
+    assert [band.rate_per_unit for band in price.tiers.all()] == [4]
+
+
+def test_a_price_that_the_service_refuses_is_a_fault(browser, acme):
+    a_charge(a_plan(acme, client_plan_id="p-1"), "data", "1")
+    lines = ["p-1,data,1,eur,tiered,,,5:0.10", "p-1,data,1,eur,tiered,,,none", "p-1,data,8,eur,per_unit,1,,"]
+    page = tried(browser, RateSchedule, PRICE, *lines)
+    assert len(faults(page)) == 3
+    assert RateSchedule.objects.filter(currency="eur").count() == 0
+
+
+# Accounts and contacts
+
+
+def test_an_account_inherits_the_approval_setting_as_on_every_door(client, acme, umbra):
+    client.force_login(staff(umbra))
+    taken(client, Account, ACCOUNT, "A-1,1,usd,14")
+    account = Account.objects.get()
+    assert (account.client, account.payment_terms_days, account.invoice_approval_required) == (umbra, 14, True)
+
+
+def test_an_account_keeps_what_it_was_made_with_and_what_billing_moved(browser, acme):
+    account = an_account(acme, client_acct_id="A-1")
+    page = tried(browser, Account, f"{ACCOUNT},bill_day", "A-1,1,eur,14,10")
+    assert "currency" in faults(page)[0]
+    taken(browser, Account, f"{ACCOUNT},bill_day", "A-1,2,usd,14,")
+    before = account.next_bill_date
+    account.refresh_from_db()
+    assert (account.status, account.payment_terms_days, account.bill_day, account.next_bill_date) == (2, 14, 10, before)
+
+
+def test_contacts_name_their_account_by_the_clients_name(browser, acme, umbra):
+    account = AccountFactory(client=acme, client_acct_id="A-1")
+    ContactFactory(account=AccountFactory(client=umbra, client_acct_id="A-1"), name="Theirs")
+    columns = "client_acct_id,contact_no,role,name,phone,country"
+    taken(browser, Contact, columns, "A-1,1,account,Ada,+1 555,US", "A-1,2,billing,Bob,,US")
+    assert list(account.contacts.values_list("contact_no", "name", "phone")) == [(1, "Ada", "+1 555"), (2, "Bob", "")]
+    taken(browser, Contact, columns, "A-1,1,account,Grace,,US")
+    assert sorted(Contact.objects.values_list("name", flat=True)) == ["Bob", "Grace", "Theirs"]
+    assert [row["client_acct_id"] for row in written(browser, Contact)] == ["A-1", "A-1"]
+
+
+# Tax rates and reasons
+
+
+def test_tax_rates_come_and_are_changed(browser, acme):
+    TaxRateFactory(client=acme)
+    (row,) = written(browser, TaxRate)
+    row["percent"] = "9.5"
+    assert "1 updated" in taken(browser, TaxRate, ",".join(row), ",".join(row.values()))
+    assert TaxRate.objects.get().percent == Decimal("9.5")
+    row["percent"] = "101"
+    assert len(faults(tried(browser, TaxRate, ",".join(row), ",".join(row.values())))) == 1
+
+
+def test_staff_bring_reasons_of_their_client_and_superusers_common_ones(browser, admin_client, acme):
+    columns = "client_no,type,code,name,is_active"
+    assert len(faults(tried(browser, ReasonCode, columns, ",refund,900,Common,1"))) == 1
+    taken(browser, ReasonCode, columns, f"{acme.pk},refund,900,Own,1")
+    taken(admin_client, ReasonCode, columns, ",refund,900,Common,1")
+    rows = ReasonCode.objects.filter(code=900).order_by("name")
+    assert [(row.client, row.name) for row in rows] == [(None, "Common"), (acme, "Own")]

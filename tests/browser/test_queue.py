@@ -1,0 +1,132 @@
+"""The approval queue in a real browser: a mixed selection, two persons, results for each, without JavaScript, by keyboard."""
+
+from datetime import date
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+
+from accounts.callers import Caller
+from accounts.kinds import FourEyes
+from invoices.models import Invoice
+from invoices.plan.facts import BillingRequest
+from invoices.services.generating import generate_invoice
+from tests.browser.conftest import check_looks
+from tests.factories import ClientFactory, a_plan, an_account
+
+RIGHTS = ["view_invoice", "view_account", "generate_invoice", "approve_invoice"]
+
+
+def staff(client, name):
+    user = get_user_model().objects.create(username=name, is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=RIGHTS))
+    client.staff.add(user)
+    return user
+
+
+@pytest.fixture
+def two(transactional_db):
+    """A client under four eyes with two persons: ann has generated two invoices, ben one."""
+    client = ClientFactory(name="Umbra Cable", four_eyes=FourEyes.ANOTHER_PERSON)
+    ann, ben = staff(client, "ann"), staff(client, "ben")
+    plan = a_plan(client)
+    for name, user in (("A-1", ann), ("A-2", ann), ("B-1", ben)):
+        account = an_account(client, plan, client_acct_id=name)
+        request = BillingRequest(date(2026, 1, 10), force_pending=True)
+        generate_invoice(client=client, account_no=account.pk, request=request, caller=Caller(staff=user))
+    return client, ann, ben
+
+
+def test_what_one_has_made_another_approves(opened, two):
+    client, ann, ben = two
+    page = opened(ann)
+    page.goto("/invoices/pending/")
+    assert page.locator("[data-row]").count() == 3
+    page.get_by_label("Tick all that are shown").check()
+    bar = page.locator(".sticky-bar")
+    assert "3 ticked" in bar.inner_text()
+    assert "$90.00" in bar.inner_text()
+    assert "2 not by you" in bar.inner_text()
+    page.get_by_role("button", name="Approve").click()
+    assert "2 of them will be refused" in page.locator("main").inner_text()
+    page.get_by_role("button", name="Approve").click()
+    page.wait_for_url("**/invoices/decisions/*/")
+    text = page.locator("main").inner_text()
+    assert "3 of 3 are settled" in text
+    assert text.count("Who made a document may not approve it") == 2
+    assert Invoice.objects.filter(status="approved").count() == 1
+
+    other = opened(ben)
+    other.goto("/invoices/pending/")
+    other.get_by_label("all that match, on every page").check()
+    other.get_by_role("button", name="Approve").click()
+    other.get_by_role("button", name="Approve").click()
+    other.wait_for_url("**/invoices/decisions/*/")
+    assert Invoice.objects.filter(status="approved").count() == 3
+    other.goto("/invoices/pending/")
+    assert "Nothing waits for approval" in other.locator("main").inner_text()
+
+
+def test_lines_open_in_place(opened, two):
+    page = opened(two[1])
+    page.goto("/invoices/pending/")
+    page.get_by_label("beside the last invoice").first.click()
+    page.get_by_text("The account has no earlier invoice to compare with.").wait_for()
+    assert page.url.endswith("/invoices/pending/")
+
+
+def test_without_javascript(opened, two):
+    page = opened(two[2], java_script_enabled=False)
+    page.goto("/invoices/pending/?tab=flagged")
+    page.locator("[data-row] input[type=checkbox]").first.check()
+    page.get_by_role("button", name="Discard").click()
+    page.get_by_label("Reason").fill("made twice")
+    page.get_by_role("button", name="Discard").click()
+    assert "1 of 1 are settled" in page.locator("main").inner_text()
+    assert Invoice.objects.filter(status="discarded").count() == 1
+
+
+def test_by_keyboard(opened, two):
+    page = opened(two[2])
+    page.goto("/invoices/pending/")
+    page.keyboard.press("j")
+    page.keyboard.press("Space")
+    assert "1 ticked" in page.locator(".sticky-bar").inner_text()
+    page.get_by_role("button", name="Approve").focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Reason").wait_for()
+    page.keyboard.press("Control+Enter")
+    page.wait_for_url("**/invoices/decisions/*/")
+    assert Invoice.objects.filter(status="approved").count() == 1
+
+
+def test_looks(opened, two):
+    client, ann, ben = two
+    number = Invoice.objects.first().pk
+    page = opened(ben)
+    check_looks(page, "/invoices/pending/")
+    check_looks(page, f"/invoices/pending/{number}/")
+    check_looks(page, f"/invoices/{number}/")
+    page.goto("/invoices/pending/")
+    page.get_by_label("Tick all that are shown").check()
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_role("button", name="Approve").click()
+    page.wait_for_url("**/invoices/decisions/*/")
+    check_looks(page, page.url)
+    approved = Invoice.objects.filter(status="approved").first().pk
+    check_looks(page, f"/invoices/{approved}/")
+    check_looks(page, f"/invoices/{approved}/print/")
+
+
+def test_an_invoice_is_approved_on_its_page(opened, two):
+    client, ann, ben = two
+    invoice = Invoice.objects.get(account__client_acct_id="A-1")
+    page = opened(ben)
+    page.goto(f"/invoices/{invoice.pk}/")
+    page.get_by_role("button", name="Approve").click()
+    page.get_by_text("Approved: it is INV-000001 now.").wait_for()
+    mine = Invoice.objects.get(account__client_acct_id="B-1")
+    page.goto(f"/invoices/{mine.pk}/")
+    assert page.get_by_role("button", name="Approve").count() == 0
+    page.get_by_text("What cannot be done, and why").click()
+    assert "Who made a document may not approve it" in page.locator(".refusals").inner_text()

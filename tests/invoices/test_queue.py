@@ -1,0 +1,264 @@
+"""The approval queue: flags, tabs, decisions on many documents, and who may see and decide."""
+
+from datetime import date
+from decimal import Decimal
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+
+from accounts.callers import Caller
+from accounts.kinds import FourEyes
+from invoices.kinds import DecisionAct, DecisionResult, Flag
+from invoices.models import Comparison, Decision, DecisionOutcome, Invoice
+from invoices.plan.facts import BillingRequest
+from invoices.services import decisions
+from invoices.services.decisions import continue_decision, count_results, retry_failed, start_decision
+from invoices.services.discarding import Remarks
+from invoices.services.flags import flags_of, with_flags
+from invoices.services.generating import generate_invoice
+from invoices.services.queue import Sum, Tab, tab_sums, waiting_documents
+from tests.factories import ClientFactory, a_charge, a_plan, an_account, an_instance
+
+JANUARY, FEBRUARY = date(2026, 1, 10), date(2026, 2, 10)
+
+
+@pytest.fixture
+def user(umbra):
+    person = get_user_model().objects.create(username="ann", is_staff=True)
+    names = ["view_invoice", "generate_invoice", "approve_invoice"]
+    person.user_permissions.set(Permission.objects.filter(codename__in=names))
+    umbra.staff.add(person)
+    return person
+
+
+@pytest.fixture
+def ann(user):
+    return Caller(staff=user)
+
+
+@pytest.fixture
+def browser(client, user):
+    client.force_login(user)
+    return client
+
+
+def bill(account, caller, day, *, pending=True):
+    request = BillingRequest(day, force_pending=pending)
+    return generate_invoice(client=account.client, account_no=account.pk, request=request, caller=caller)
+
+
+def approve(client, numbers, caller):
+    rows = Invoice.objects.filter(pk__in=numbers)
+    decision = start_decision(client=client, act=DecisionAct.APPROVE, invoices=rows, caller=caller, remarks=Remarks())
+    while continue_decision(decision, caller=caller, today=FEBRUARY):
+        pass
+    return decision
+
+
+def flags(client, number):
+    return flags_of(with_flags(Invoice.objects.all(), client).get(pk=number))
+
+
+def test_first_invoice_has_nothing_to_be_compared_with(umbra, ann, audited):
+    number = bill(an_account(umbra), ann, JANUARY)
+    assert flags(umbra, number) == [Flag.FIRST]
+    assert Comparison.objects.get(pk=number).change_amount is None
+
+
+def test_same_again_has_no_flag(umbra, ann, audited):
+    account = an_account(umbra)
+    first = bill(account, ann, JANUARY)
+    approve(umbra, [first], ann)
+    second = bill(account, ann, FEBRUARY)
+    assert flags(umbra, second) == []
+    comparison = Comparison.objects.get(pk=second)
+    assert (comparison.previous_id, comparison.change_amount, comparison.change_percent) == (first, 0, 0)
+
+
+def test_a_new_service_is_flagged_with_what_it_changes(umbra, ann, audited):
+    account = an_account(umbra)
+    approve(umbra, [bill(account, ann, JANUARY)], ann)
+    an_instance(account, a_plan(umbra, {"internet": "15.00"}), FEBRUARY)
+    second = bill(account, ann, FEBRUARY)
+    assert flags(umbra, second) == [Flag.CHANGED, Flag.NEW_LINES]
+    comparison = Comparison.objects.get(pk=second)
+    assert (comparison.change_amount, comparison.change_percent) == (Decimal("15.00"), Decimal("50.00"))
+    umbra.flag_change_percent = Decimal("50.00")
+    assert flags(umbra, second) == [Flag.NEW_LINES]
+    umbra.flag_lines = False
+    assert flags(umbra, second) == []
+
+
+def test_a_service_that_is_gone_is_flagged(umbra, ann, audited):
+    plan = a_plan(umbra, {"phone": "30.00", "tv": "1.00"})
+    account = an_account(umbra, plan)
+    approve(umbra, [bill(account, ann, JANUARY)], ann)
+    instance = account.plan_instances.get()
+    instance.plan.charges.get(service__client_service_id="tv").delete()
+    assert flags(umbra, bill(account, ann, FEBRUARY)) == [Flag.MISSING_LINES]
+
+
+def test_zero_and_missing_po_are_flagged(umbra, ann, audited):
+    umbra.flag_first, umbra.flag_missing_po = False, True
+    umbra.save()
+    plan = a_plan(umbra, {"phone": "0.00"})
+    number = bill(an_account(umbra, plan), ann, JANUARY)
+    assert flags(umbra, number) == [Flag.NOT_POSITIVE, Flag.NO_PO]
+    account = an_account(umbra)
+    account.plan_instances.update(po_num="PO-1")
+    assert flags(umbra, bill(account, ann, JANUARY)) == []
+
+
+def test_tabs_count_and_add_up_per_currency(umbra, ann, process, audited):
+    umbra.flag_first = False
+    umbra.save()
+    bill(an_account(umbra), ann, JANUARY)
+    bill(an_account(umbra), process, JANUARY)
+    bill(an_account(umbra, a_plan(umbra, {"phone": "0"}, currency="jpy"), currency="jpy"), process, JANUARY)
+    sums = tab_sums(waiting_documents(umbra), umbra, ann)
+    assert sums[Tab.ALL] == [Sum("jpy", 1, Decimal(0)), Sum("usd", 2, Decimal(60))]
+    assert sums[Tab.FLAGGED] == [Sum("jpy", 1, Decimal(0)), Sum("usd", 0, Decimal(0))]
+    assert sums[Tab.CLEAN] == [Sum("jpy", 0, Decimal(0)), Sum("usd", 2, Decimal(60))]
+    assert sums[Tab.MINE] == [Sum("jpy", 0, Decimal(0)), Sum("usd", 1, Decimal(30))]
+
+
+def test_the_queue_costs_the_same_for_any_number_of_documents(
+    umbra, browser, ann, django_assert_max_num_queries, django_assert_num_queries
+):
+    plan = a_plan(umbra)
+    bill(an_account(umbra, plan), ann, JANUARY)
+    browser.get("/invoices/pending/")
+    with django_assert_max_num_queries(30) as few:
+        browser.get("/invoices/pending/")
+    for _ in range(20):
+        bill(an_account(umbra, plan), ann, JANUARY)
+    with django_assert_num_queries(len(few.captured_queries)):
+        browser.get("/invoices/pending/")
+
+
+def test_a_mixed_selection_is_decided_on_each_for_itself(umbra, browser, ann, process, audited):
+    umbra.four_eyes = FourEyes.ANOTHER_PERSON
+    umbra.save()
+    mine, other, gone = (bill(an_account(umbra), who, JANUARY) for who in (ann, process, process))
+    Invoice.objects.filter(pk=gone).exists()
+    page = browser.post("/invoices/pending/decide/", {"act": "approve", "invoice_no": [mine, other, gone]})
+    assert page.context["count"] == 3
+    assert page.context["blocked"] == {"Who made a document may not approve it": 1}
+    started = browser.post(
+        "/invoices/pending/decide/",
+        {"act": "approve", "invoice_no": [mine, other], "confirmed": "yes", "once": "a" * 32, "reason": "looked at"},
+    )
+    decision = Decision.objects.get()
+    assert started.url == f"/invoices/decisions/{decision.pk}/"
+    results = dict(decision.outcomes.values_list("invoice", "result"))
+    assert results == {mine: "refused", other: "done"}
+    assert decision.outcomes.get(invoice=mine).error_code == 90002
+    text = b"".join(browser.get(f"/invoices/decisions/{decision.pk}/outcomes.csv").streaming_content).decode()
+    assert f"{other},INV-000001," in text and "refused,,90002" in text
+
+
+def test_a_double_click_makes_one_decision(umbra, browser, ann):
+    number = bill(an_account(umbra), ann, JANUARY)
+    form = {"act": "approve", "invoice_no": [number], "confirmed": "yes", "once": "b" * 32}
+    addresses = {browser.post("/invoices/pending/decide/", form).url for _ in range(2)}
+    assert len(addresses) == 1
+    assert Decision.objects.count() == 1
+
+
+def test_all_that_match_are_those_that_were_there_when_it_was_asked(umbra, browser, ann):
+    first = bill(an_account(umbra), ann, JANUARY)
+    page = browser.post("/invoices/pending/decide/?tab=flagged", {"act": "discard", "scope": "all"})
+    assert page.context["newest"] == first
+    late = bill(an_account(umbra), ann, JANUARY)
+    form = {"act": "discard", "scope": "all", "newest": first, "confirmed": "yes", "once": "c" * 32}
+    browser.post("/invoices/pending/decide/?tab=flagged", form)
+    assert dict(Invoice.objects.values_list("pk", "status")) == {first: "discarded", late: "pending"}
+
+
+def test_a_decision_goes_on_where_it_was(umbra, browser, ann, monkeypatch, audited):
+    monkeypatch.setattr(decisions, "AT_ONCE", 2)
+    plan = a_plan(umbra)
+    numbers = [bill(an_account(umbra, plan), ann, JANUARY) for _ in range(5)]
+    form = {"act": "approve", "invoice_no": numbers, "confirmed": "yes", "once": "d" * 32}
+    address = browser.post("/invoices/pending/decide/", form).url
+    assert Invoice.objects.filter(status="approved").count() == 2
+    page = browser.get(address)
+    assert (page.context["settled"], page.context["of"]) == (2, 5)
+    for _ in range(3):
+        browser.post(address)
+    assert Invoice.objects.filter(status="approved").count() == 5
+    assert count_results(Decision.objects.get())[DecisionResult.DONE] == 5
+
+
+def test_who_has_died_on_the_way_is_followed_up(umbra, ann, audited):
+    """What was approved before its outcome was written is done, and what was not begun with is decided on."""
+    done, left = (bill(an_account(umbra), ann, JANUARY) for _ in range(2))
+    rows = Invoice.objects.filter(pk__in=[done, left])
+    decision = start_decision(client=umbra, act=DecisionAct.APPROVE, invoices=rows, caller=ann, remarks=Remarks())
+    approve(umbra, [done], ann)
+    long_ago = decision.made_at - decisions.GIVEN_UP * 2
+    DecisionOutcome.objects.filter(decision=decision, invoice=done).update(taken_at=long_ago)
+    continue_decision(decision, caller=ann, today=FEBRUARY)
+    assert count_results(decision)[DecisionResult.DONE] == 2
+
+
+def test_what_has_failed_is_tried_again_and_what_was_refused_is_not(umbra, ann):
+    failed, refused = (bill(an_account(umbra), ann, JANUARY) for _ in range(2))
+    rows = Invoice.objects.filter(pk__in=[failed, refused])
+    decision = start_decision(client=umbra, act=DecisionAct.APPROVE, invoices=rows, caller=ann, remarks=Remarks())
+    decision.outcomes.filter(invoice=failed).update(result="failed", error_code=3108)
+    decision.outcomes.filter(invoice=refused).update(result="refused", error_code=90002)
+    assert retry_failed(decision) == 1
+    continue_decision(decision, caller=ann, today=FEBRUARY)
+    assert dict(decision.outcomes.values_list("invoice", "result")) == {failed: "done", refused: "refused"}
+
+
+def test_recalculating_names_what_was_made_anew(umbra, ann, audited):
+    number = bill(an_account(umbra), ann, JANUARY)
+    rows = Invoice.objects.filter(pk=number)
+    decision = start_decision(client=umbra, act=DecisionAct.REGENERATE, invoices=rows, caller=ann, remarks=Remarks())
+    continue_decision(decision, caller=ann, today=FEBRUARY)
+    outcome = decision.outcomes.get()
+    assert (outcome.result, outcome.new_invoice.status) == ("done", "pending")
+    assert outcome.new_invoice_id != number
+
+
+def test_notes_stand_beside_the_document_and_in_the_trail(umbra, browser, ann, audited):
+    number = bill(an_account(umbra), ann, JANUARY)
+    form = {"act": "remark", "invoice_no": [number], "confirmed": "yes", "once": "e" * 32, "client_notes": "ask sales"}
+    browser.post("/invoices/pending/decide/", form)
+    invoice = Invoice.objects.get(pk=number)
+    assert (invoice.client_notes, invoice.custom_status_label, invoice.status) == ("ask sales", "", "pending")
+
+
+def test_who_may_only_look_decides_nothing(umbra, client):
+    viewer = get_user_model().objects.create(username="eve", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename="view_invoice"))
+    umbra.staff.add(viewer)
+    client.force_login(viewer)
+    number = bill(an_account(umbra), Caller(process="test"), JANUARY)
+    assert "that takes the role Approver" in client.get("/invoices/pending/").content.decode()
+    form = {"act": "approve", "invoice_no": [number], "confirmed": "yes", "once": "f" * 32}
+    client.post("/invoices/pending/decide/", form)
+    assert Invoice.objects.get(pk=number).status == "pending"
+    assert not Decision.objects.exists()
+
+
+def test_nothing_of_another_client_is_there(umbra, browser, process):
+    other = ClientFactory(name="Other", invoice_approval_required=True)
+    number = bill(an_account(other), process, JANUARY)
+    assert f">{number}<" not in browser.get("/invoices/pending/").content.decode()
+    assert browser.get(f"/invoices/{number}/").status_code == 404
+    assert browser.get(f"/invoices/pending/{number}/").status_code == 404
+    form = {"act": "discard", "invoice_no": [number], "confirmed": "yes", "once": "0" * 32}
+    browser.post("/invoices/pending/decide/", form)
+    assert Invoice.objects.get(pk=number).status == "pending"
+
+
+def test_usage_bands_do_not_count_as_new_lines(umbra, ann):
+    plan = a_plan(umbra)
+    a_charge(plan, "calls", line_type=6, tiers={"0": "0.10", "10": "0.05"})
+    account = an_account(umbra, plan)
+    approve(umbra, [bill(account, ann, JANUARY)], ann)
+    assert Flag.NEW_LINES not in flags(umbra, bill(account, ann, FEBRUARY))

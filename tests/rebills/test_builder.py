@@ -1,0 +1,481 @@
+"""The builder's page: what is typed is counted as it will be made, refused at its field, reviewed, and made once."""
+
+import csv
+import re
+from datetime import UTC, datetime
+from decimal import Decimal as D
+from io import StringIO
+
+import pytest
+import time_machine
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils.html import escape
+
+from accounts.callers import Caller
+from accounts.models import Contact, PaymentMethod, Service, ServiceLocation
+from invoices.models import CollectionAttempt, Invoice
+from rebills.plan.differences import compared, tax_differences, traced_lines
+from tests.factories import TaxRateFactory, a_plan, an_account
+from tests.invoices.billing import JAN_10, JAN_31, bill
+from tests.invoices.money.memos import memo_of
+from tests.invoices.money.paying import due
+from tests.invoices.money.test_credit_memos import with_coupons_and_credits
+from tests.invoices.money.test_payments import pay, rows
+from tests.rebills.rebilling import amounts_of, line, rebilled
+
+pytestmark = pytest.mark.usefixtures("audited")
+
+RATES = {"phone": "30.00", "tv": "20.00", "net": "50.00"}
+
+
+@pytest.fixture(autouse=True)
+def end_of_january():
+    with time_machine.travel(datetime(2026, 1, 31, 12, tzinfo=UTC), tick=False):
+        yield
+
+
+@pytest.fixture
+def carol(acme, django_user_model):
+    """Staff of acme who may rebill."""
+    user = django_user_model.objects.create_user("carol", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=["view_invoice", "rebill_invoice"]))
+    acme.staff.add(user)
+    return user
+
+
+@pytest.fixture
+def page(client, carol):
+    client.force_login(carol)
+    return client
+
+
+@pytest.fixture
+def invoice(acme, process):
+    """Phone 30.00, tv 20.00, net 50.00 and 10.00 of tax."""
+    TaxRateFactory(client=acme)
+    return bill(an_account(acme, a_plan(acme, RATES)), process, JAN_10)
+
+
+def typed(invoice, *, out=(), **fields):
+    """A form where nothing but these is changed: `line_1_units` is the field line-1-units."""
+    lines = invoice.lines.exclude(line_type=2).values_list("line_no", flat=True)
+    included = {f"line-{number}-include": "yes" for number in lines if number not in out}
+    named = {re.sub(r"^(line|all)_(\d+_)?", lambda m: m[0].replace("_", "-"), name): value for name, value in fields.items()}
+    return {**included, **named}
+
+
+def sent(page, invoice, act="recalculate", **fields):
+    return page.post(f"/invoices/{invoice.pk}/rebill/", {**typed(invoice, **fields), "act": act})
+
+
+def words(answer):
+    """What is read on a page, in one line."""
+    text = re.sub(r"<(script|style|select)\b.*?</\1>", " ", answer.content.decode(), flags=re.S)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
+
+
+def results(answer):
+    """The amount that each line comes to, as the page says it."""
+    found = re.findall(r'id="result-(\d+)".*?<strong class="plain">(.*?)</strong>', answer.content.decode(), re.S)
+    return {int(number): amount for number, amount in found}
+
+
+def hidden(answer, name):
+    return re.search(f'name="{name}" value="([^"]*)"', answer.content.decode())[1]
+
+
+def queries(work):
+    with CaptureQueriesContext(connection) as captured:
+        work()
+    return len(captured)
+
+
+def test_it_shows_each_line_beside_its_twin_and_counts_nothing_different(page, invoice):
+    answer = page.get(f"/invoices/{invoice.pk}/rebill/")
+    assert results(answer) == {1: "$30.00", 2: "$20.00", 3: "$50.00"}
+    assert "Sales tax 10 % (US-CA)" in words(answer) and "counted again" in words(answer)
+    assert "Difference $0.00 Due $110.00" in words(answer)
+    assert "Jan 24, 2026, as on the original" in words(answer)
+    assert answer.headers["Content-Security-Policy"] and " style=" not in answer.content.decode()
+
+
+def test_a_change_is_counted_as_it_will_be_made_and_nothing_is_written(page, process, invoice):
+    pay(invoice.account, process, "110.00")
+    before = rows()
+    answer = sent(page, invoice, out=[2], line_1_units="0.5", line_3_rate_per_unit="40")
+    assert rows() == before
+    assert results(answer) == {1: "$15.00", 2: "$0.00", 3: "$40.00"}
+    text = words(answer)
+    assert "Before tax $100.00 -$100.00 $55.00 -$45.00" in text
+    assert "Sales tax 10 % (US-CA) $10.00 -$10.00 $5.50 -$4.50" in text
+    assert "Total $110.00 -$110.00 $60.50 -$49.50" in text
+    assert "Payments carried over $60.50 Credit used $0.00 To other invoices $0.00 Left as credit $49.50 Due $0.00" in text
+    assert "Balance before $0.00 Balance after -$49.50" in text
+    assert "left out -$20.00" in text
+
+
+def test_htmx_is_answered_with_the_rail_and_the_lines_results_only(page, invoice):
+    address, body = f"/invoices/{invoice.pk}/rebill/", typed(invoice, line_1_rate_per_unit="10")
+    answer = page.post(address, body, headers={"HX-Request": "true"})
+    text = answer.content.decode()
+    assert results(answer) == {1: "$10.00", 2: "$20.00", 3: "$50.00"}
+    assert text.count('hx-swap-oob="true"') == 4 and "<html" not in text and "<input" not in text
+    assert re.search(r'id="result-1"[^>]* data-changed="rate_per_unit"', text)
+    assert "Difference -$22.00, due $88.00" in text
+
+
+def test_an_amount_that_is_typed_overrides_rate_times_units_and_says_so(page, invoice):
+    answer = sent(page, invoice, line_1_amount="25.00")
+    assert results(answer)[1] == "$25.00"
+    assert "overridden" in words(answer)
+    assert "overridden" not in words(sent(page, invoice, line_1_amount="30.00"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "told"),
+    [
+        ({"line_2_units": "many"}, "units", "A valid number is required."),
+        ({"line_2_units": "-1"}, "units", "-1 is below 0"),
+        ({"line_2_amount": "1.234"}, "amount", "1.234 is not in whole smallest units of usd"),
+        ({"line_2_units": "2", "line_2_rate_per_unit": "3", "line_2_amount": "7"}, "amount", "3 for 2 units is 6, and not 7"),
+        ({"line_2_service_no": "999999"}, "service_no", "999999 does not exist"),
+    ],
+)
+def test_a_refusal_stands_at_the_field_that_it_names_and_what_was_typed_is_kept(page, invoice, fields, field, told):
+    answer = sent(page, invoice, line_1_units="7", **fields)
+    text = answer.content.decode()
+    message = re.search(r'id="told-2">(.*?)</div>', text, re.S)[1]
+    assert escape(told) in message
+    assert re.search(rf'id="line-2-{field}"[^>]*aria-invalid="true"', text)
+    assert re.search(r'id="line-1-units"[^>]*value="7"', text)
+    assert "Not counted" in words(answer)
+
+
+def test_all_lines_left_out_is_refused_above_the_figures(page, invoice):
+    assert "no line items provided" in words(sent(page, invoice, out=[1, 2, 3]))
+
+
+def test_a_line_is_added_and_taken_away_and_one_of_the_original_is_reverted(acme, page, invoice):
+    service = Service.objects.get(client=acme, client_service_id="tv")
+    first = sent(page, invoice, "add")
+    assert hidden(first, "added") == "5" and "Not counted" not in words(first)
+    added = {"added": "5", "line_5_service_no": str(service.pk), "line_5_amount": "5.00"}
+    answer = sent(page, invoice, line_1_units="2", **added)
+    assert results(answer) == {1: "$60.00", 2: "$20.00", 3: "$50.00", 5: "$5.00"}
+    assert results(sent(page, invoice, "revert-1", line_1_units="2", **added))[1] == "$30.00"
+    assert 5 not in results(sent(page, invoice, "revert-5", **added))
+    assert results(sent(page, invoice, "revert-2", out=[2]))[2] == "$20.00"
+
+
+def test_one_po_number_and_one_address_for_all_lines(acme, page, carol, invoice):
+    Contact.objects.create(account=invoice.account, contact_no=2, name="Grace", city="Arlington", region="VA", country="US")
+    place = ServiceLocation.objects.create(client=acme, client_service_location_id="LA")
+    all_of_it = {"all-po_num": "PO-7", "all-bill_to_address_seq": "2", "all-ship_from_location_no": str(place.pk)}
+    answer = page.post(f"/invoices/{invoice.pk}/rebill/", {**typed(invoice), **all_of_it, "act": "apply"})
+    text = answer.content.decode()
+    assert text.count('value="PO-7"') == 3
+    assert len(re.findall(r'id="line-\d-bill_to_address_seq".*?<option value="2" selected>', text)) == 3
+    fields = {
+        f"line_{n}_{name}": value for n in (1, 2, 3) for name, value in (("po_num", "PO-7"), ("bill_to_address_seq", "2"))
+    }
+    page.post(f"/invoices/{invoice.pk}/rebill/", {**typed(invoice, **fields), "reason_code": "2", "act": "commit"})
+    rebill = Invoice.objects.get(kind="rebill")
+    assert set(rebill.lines.exclude(line_type=2).values_list("po_num", "bill_to_contact__contact_no")) == {("PO-7", 2)}
+
+
+def test_a_po_number_that_is_emptied_is_taken_away(page, process, invoice):
+    first = rebilled(invoice, process, line(1, po_num="PO-1"), 2, 3)
+    sent(page, first, "commit", line_1_po_num="", reason_code="2")
+    second = Invoice.objects.get(corrects=first, kind="rebill")
+    assert list(second.lines.values_list("po_num", flat=True)[:1]) == [""]
+
+
+def test_what_takes_off_has_an_amount_only(acme, process, page):
+    invoice = bill(with_coupons_and_credits(acme), process, JAN_10)
+    credit = invoice.lines.get(line_type=3)
+    answer = page.get(f"/invoices/{invoice.pk}/rebill/")
+    names = re.findall(rf'name="line-{credit.line_no}-(\w+)"', answer.content.decode())
+    assert names == ["include", "amount", "po_num", "comments"]
+    changed = sent(page, invoice, **{f"line_{credit.line_no}_amount": "-2.00"})
+    assert results(changed)[credit.line_no] == "-$2.00"
+    refused = sent(page, invoice, **{f"line_{credit.line_no}_amount": "-8.00"})
+    assert f"line {credit.line_no} takes off up to -7.77" in words(refused)
+
+
+def test_a_review_says_in_plain_words_what_will_be_done(acme, page, invoice):
+    tv = Service.objects.get(client=acme, client_service_id="tv")
+    added = {"added": "5", "line_5_service_no": str(tv.pk), "line_5_amount": "5.00"}
+    answer = sent(page, invoice, "review", out=[3], line_1_units="0.5", line_1_comments="half", reason_code="1", **added)
+    text = words(answer)
+    assert "Line 1, Phone : units 1 → 0.5 , $30.00 → $15.00 “half”" in text
+    assert "Line 3 is left out: Net , $50.00" in text
+    assert "Added: Tv , $5.00" in text
+    assert "1 line stays as it is." in text
+    assert "Wrong price or quantity" in text and "Nothing is collected." in text
+    assert "Total $110.00 -$110.00 $44.00 -$66.00" in text
+
+
+def test_a_review_needs_a_reason(page, invoice):
+    answer = sent(page, invoice, "review", line_1_units="2")
+    assert "Say why it is rebilled." in words(answer)
+    assert re.search(r'id="line-1-units"[^>]*value="2"', answer.content.decode())
+
+
+def committed(page, invoice, **fields):
+    """Reviewed, then made."""
+    review = sent(page, invoice, "review", reason_code="1", **fields)
+    body = {**typed(invoice, **fields), "reason_code": "1", "act": "commit"}
+    return {**body, "once": hidden(review, "once"), "fingerprint": hidden(review, "fingerprint")}
+
+
+def test_it_is_made_and_its_page_links_the_three_documents(page, carol, process, invoice):
+    pay(invoice.account, process, "50.00")
+    answer = page.post(
+        f"/invoices/{invoice.pk}/rebill/", committed(page, invoice, line_1_units="2", comments="as told"), follow=True
+    )
+    rebill = Invoice.objects.get(kind="rebill")
+    assert answer.redirect_chain == [(f"/rebills/{rebill.pk}/", 302)]
+    assert (rebill.total_amount, rebill.generated_by, rebill.comments) == (D(143), Caller(staff=carol).identity, "as told")
+    text = words(answer)
+    assert "The rebill is made." in text
+    assert "Original INV-000001 $110.00" in text
+    assert "Memo CM-000001 -$110.00" in text
+    assert "Rebill RB-000001 $143.00" in text
+    assert "Difference line by line +$33.00" in text
+    assert "Due $93.00, Jan 24, 2026" in text
+    assert "None was sent." in text and "carol" in text
+
+
+def test_a_double_click_makes_one_rebill(page, invoice):
+    body = committed(page, invoice, line_1_units="2")
+    answers = [page.post(f"/invoices/{invoice.pk}/rebill/", body) for _ in range(2)]
+    rebill = Invoice.objects.get(kind="rebill")
+    assert [answer.headers["Location"] for answer in answers] == [f"/rebills/{rebill.pk}/"] * 2
+
+
+def test_money_that_moved_meanwhile_stops_it_says_so_and_is_reviewed_again(page, process, invoice):
+    body = committed(page, invoice, line_1_units="2")
+    pay(invoice.account, process, "10.00")
+    before = rows()
+    answer = page.post(f"/invoices/{invoice.pk}/rebill/", body)
+    assert "Moved meanwhile: the account's payments and credits." in words(answer).replace("&#x27;", "'")
+    assert "Payments carried over $10.00" in words(answer)
+    assert rows() == before
+    assert (hidden(answer, "line-1-units"), Invoice.objects.filter(kind="rebill").count()) == ("2", 0)
+    again = {**body, "once": hidden(answer, "once"), "fingerprint": hidden(answer, "fingerprint")}
+    page.post(f"/invoices/{invoice.pk}/rebill/", again)
+    assert due(Invoice.objects.get(kind="rebill")) == D(133)
+
+
+def test_an_original_that_was_rebilled_meanwhile_is_told_with_a_link(page, process, invoice):
+    body = committed(page, invoice, line_1_units="2")
+    rebill = rebilled(invoice, process, 1)
+    answer = page.post(f"/invoices/{invoice.pk}/rebill/", body)
+    assert "INV-000001 is not rebilled." in words(answer) and "was replaced by RB-000001" in words(answer)
+    assert f'<a href="/invoices/{rebill.pk}/">To RB-000001</a>' in answer.content.decode()
+    assert re.search(r'id="line-1-units"[^>]*value="2"', answer.content.decode())
+
+
+def test_what_cannot_be_rebilled_says_why_and_where_it_stands(page, process, invoice):
+    memo = memo_of(invoice, process, {1: "5.00"})
+    answer = page.get(f"/invoices/{invoice.pk}/rebill/")
+    assert "A credit memo of the invoice stands: CM-000001 of INV-000001; void that first" in words(answer)
+    assert f'<a href="/invoices/{memo.pk}/">To CM-000001</a>' in answer.content.decode()
+    assert "<fieldset" not in answer.content.decode()
+
+
+def test_it_is_said_before_that_it_will_wait_and_afterwards_for_whom(acme, page, carol, invoice):
+    acme.four_eyes = "another_person"
+    acme.save()
+    assert "Will wait Another person has to approve it." in words(page.get(f"/invoices/{invoice.pk}/rebill/"))
+    page.post(f"/invoices/{invoice.pk}/rebill/", committed(page, invoice, line_1_units="2"))
+    rebill = Invoice.objects.get(kind="rebill")
+    text = words(page.get(f"/rebills/{rebill.pk}/"))
+    assert (rebill.status, "You made it, so another person has to approve it (four eyes)." in text) == ("pending", True)
+    assert "is issued with the rebill" in text
+
+
+def test_what_is_collected_and_the_outcome(acme, page, process, invoice):
+    PaymentMethod.objects.create(account=invoice.account, type="card", token="sandbox_approved", label="Test card")
+    assert "Collected now $0.00" in words(sent(page, invoice))
+    assert "Collected now $110.00" in words(sent(page, invoice, collect="true"))
+    acme.collect_on_rebill = True
+    acme.save()
+    assert "Collected now $110.00" in words(sent(page, invoice))
+    assert "As the settings say (yes)" in sent(page, invoice).content.decode()
+    page.post(f"/invoices/{invoice.pk}/rebill/", committed(page, invoice, line_1_units="2"))
+    rebill = Invoice.objects.get(kind="rebill")
+    assert CollectionAttempt.objects.get(invoice=rebill).amount == D(143)
+    assert "Collection Collected $143.00" in words(page.get(f"/rebills/{rebill.pk}/"))
+
+
+def test_why_nothing_is_collected_is_said(page, invoice):
+    assert "no valid electronic form of payment on file" in words(sent(page, invoice, collect="true"))
+
+
+def test_without_the_permission_it_is_said_before_and_refused(page, carol, invoice):
+    carol.user_permissions.set(Permission.objects.filter(codename="view_invoice"))
+    page.force_login(type(carol).objects.get(pk=carol.pk))
+    answer = page.get(f"/invoices/{invoice.pk}/rebill/")
+    assert "It needs invoices.rebill_invoice." in words(answer)
+    assert results(sent(page, invoice, line_1_units="2"))[1] == "$60.00"
+    made = sent(page, invoice, "commit", reason_code="1", line_1_units="2")
+    assert "The caller may not rebill invoices" in words(made)
+    assert Invoice.objects.filter(kind="rebill").count() == 0
+
+
+def test_another_clients_documents_do_not_exist(acme, umbra, page, process, invoice):
+    umbra.invoice_approval_required = False
+    umbra.save()
+    theirs = bill(an_account(umbra), process, JAN_10)
+    rebill = rebilled(theirs, process, 1)
+    addresses = (
+        f"/invoices/{theirs.pk}/rebill/",
+        f"/rebills/{rebill.pk}/",
+        f"/invoices/{theirs.pk}/difference/{rebill.pk}/",
+        f"/invoices/{invoice.pk}/difference/{rebill.pk}/",
+    )
+    assert [page.get(address).status_code for address in addresses] == [404, 404, 404, 404]
+    assert page.post(addresses[0], {"act": "commit"}).status_code == 404
+    assert "RB-000001" not in words(page.get("/rebills/"))
+
+
+def test_as_many_queries_for_fifty_lines_as_for_five(acme, page, process):
+    TaxRateFactory(client=acme)
+    invoices = [
+        bill(an_account(acme, a_plan(acme, {f"s{n}": "1.00" for n in range(number)})), process, JAN_10) for number in (5, 50)
+    ]
+    page.get(f"/invoices/{invoices[0].pk}/rebill/")
+    for work in (
+        lambda one: page.get(f"/invoices/{one.pk}/rebill/"),
+        lambda one: sent(page, one, line_1_units="3"),
+        lambda one: page.post(f"/invoices/{one.pk}/rebill/", typed(one, line_1_units="3"), headers={"HX-Request": "true"}),
+        lambda one: sent(page, one, "review", line_1_units="3", reason_code="1"),
+    ):
+        counts = [queries(lambda one=one, work=work: work(one)) for one in invoices]
+        assert counts[0] == counts[1] <= 45
+
+
+# The list.
+
+
+def test_rebills_are_listed_and_found(acme, page, process, invoice):
+    acme.rebill_approval_required = True
+    acme.save()
+    invoice.client.refresh_from_db()
+    held = rebilled(invoice, process, 1, reason_code=2)
+    acme.rebill_approval_required = False
+    acme.save()
+    other = bill(an_account(acme, a_plan(acme, RATES), client_acct_id="Z-9"), process, JAN_10)
+    issued = rebilled(other, process, 1, 2)
+
+    def listed(**asked):
+        return [int(number) for number in re.findall(r'href="/rebills/(\d+)/"', page.get("/rebills/", asked).content.decode())]
+
+    assert listed() == [issued.pk, held.pk]
+    assert (listed(status="held"), listed(status="issued"), listed(status="discarded")) == ([held.pk], [issued.pk], [])
+    assert (listed(reason="2"), listed(account="Z-"), listed(made_from="2026-01-31")) == (
+        [held.pk],
+        [issued.pk],
+        [issued.pk, held.pk],
+    )
+    assert (listed(made_to="2026-01-30"), listed(made_from="2026-02-01")) == ([], [])
+    assert "Enter a valid date." in words(page.get("/rebills/", {"made_from": "soon"}))
+    text = words(page.get("/rebills/"))
+    assert "INV-000002 CM-000001 RB-000001 Issued Z-9 Wrong price or quantity" in text
+    assert "$55.00 -$55.00" in text
+    assert "No rebills here" in words(page.get("/rebills/", {"status": "discarded"}))
+
+
+def test_the_list_goes_page_by_page_and_as_csv(acme, page, process):
+    plan = a_plan(acme, {"phone": "30.00"})
+    made = [rebilled(bill(an_account(acme, plan), process, JAN_10), process, line(1, units="2")) for _ in range(3)]
+    first = page.get("/rebills/", {"limit": 2}).content.decode()
+    cursor = re.search(r'cursor=([^"&]+)" rel="next"', first)[1]
+    second = page.get("/rebills/", {"limit": 2, "cursor": cursor}).content.decode()
+    assert [re.findall(r'href="/rebills/(\d+)/"', one) for one in (first, second)] == [
+        [str(made[2].pk), str(made[1].pk)],
+        [str(made[0].pk)],
+    ]
+    answer = page.get("/rebills/", {"format": "csv", "status": "issued"})
+    table = list(csv.DictReader(StringIO(b"".join(answer.streaming_content).decode())))
+    assert [row["rebill_no"] for row in table] == [str(one.pk) for one in reversed(made)]
+    told = ("document_number", "original", "credit_memo", "original_amount", "rebill_amount", "difference", "made_by")
+    assert [table[0][name] for name in told] == ["RB-000003", "INV-000003", "CM-000003", "30.00", "60.00", "30.00", "test"]
+
+
+def test_a_cursor_that_is_none_of_the_list_is_refused_with_a_message(page, invoice):
+    answer = page.get("/rebills/", {"cursor": "nonsense"})
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/rebills/")
+
+
+def test_the_list_takes_as_many_queries_for_many(acme, page, process):
+    plan = a_plan(acme, {"phone": "30.00"})
+    rebilled(bill(an_account(acme, plan), process, JAN_10), process, 1)
+    page.get("/rebills/")
+    one = queries(lambda: page.get("/rebills/"))
+    for _ in range(5):
+        rebilled(bill(an_account(acme, plan), process, JAN_10), process, 1)
+    assert queries(lambda: page.get("/rebills/")) == one
+
+
+# The difference between two documents.
+
+
+@pytest.fixture
+def chain(process, invoice):
+    """The original, and three rebills, each of the one before."""
+    first = rebilled(invoice, process, line(3, rate_per_unit="40.00"), 1, comments="the price agreed")
+    number = first.lines.get(source_line_no=3).line_no
+    second = rebilled(first, process, line(number, units="2"), reason_code=3)
+    third = rebilled(second, process, line(1, rate_per_unit="45.00", comments="dearer again"))
+    return invoice, first, second, third
+
+
+def test_two_documents_of_a_chain_are_compared_line_by_line(page, chain):
+    original, first, second, third = chain
+    text = words(page.get(f"/invoices/{original.pk}/difference/{third.pk}/"))
+    assert "1 Phone left out $33.00 – -$33.00" in text
+    assert "3 Net units 1 → 2 , rate 50 → 45 , $50.00 → $90.00 “dearer again” $55.00 $99.00 +$44.00" in text
+    assert "Before tax $100.00 $90.00 -$10.00" in text
+    assert "Sales tax 10 % (US-CA) $10.00 $9.00 -$1.00" in text
+    assert "Total $110.00 $99.00 -$11.00" in text
+    assert "the price agreed" in text
+
+
+def test_backwards_and_between_a_memo_and_a_rebill(page, chain):
+    original, first, second, third = chain
+    back = words(page.get(f"/invoices/{third.pk}/difference/{original.pk}/"))
+    assert "1 Net units 2 → 1 , rate 45 → 50 , $90.00 → $50.00" in back
+    assert "+ Phone added" in back
+    across = words(page.get(f"/invoices/{first.memo_id}/difference/{second.pk}/"))
+    assert "3 Net units – → 2 , rate – → 40 , -$50.00 → $80.00" in across
+
+
+def test_documents_of_two_chains_are_not_compared(acme, page, process, chain):
+    other = bill(an_account(acme, a_plan(acme, RATES)), process, JAN_10)
+    assert page.get(f"/invoices/{chain[0].pk}/difference/{other.pk}/").status_code == 404
+
+
+def test_a_difference_takes_as_many_queries_for_long_documents(acme, page, process):
+    counts = []
+    for number in (5, 50):
+        invoice = bill(an_account(acme, a_plan(acme, {f"s{n}": "1.00" for n in range(number)})), process, JAN_10)
+        rebill = rebilled(invoice, process, line(1, units="2"), carries_unlisted=True)
+        page.get("/rebills/")
+        counts.append(queries(lambda rebill=rebill: page.get(f"/invoices/{rebill.corrects_id}/difference/{rebill.pk}/")))
+    assert counts[0] == counts[1]
+
+
+def test_a_document_beside_itself_has_no_difference(chain):
+    from invoices.services.rows import stored_contents
+
+    original, *others = chain
+    contents = stored_contents([original.pk, *(one.pk for one in others)])
+    itself = contents[original.pk]
+    rows_ = compared(itself, itself, traced_lines(contents, original.pk, original.pk), {})
+    assert [(row.changed, row.difference.total) for row in rows_] == [((), 0)] * 3
+    assert [tax.difference for tax in tax_differences(itself, itself)] == [0]
+    assert amounts_of(others[0]) == [D(30), D(40), D(7)] and others[0].invoice_date == JAN_31
