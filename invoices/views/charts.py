@@ -8,7 +8,7 @@ from typing import NamedTuple
 from invoices.calculation import ZERO
 from invoices.services.dashboard import Month
 
-WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 720, 480, 64, 14, 32
+WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 720, 480, 78, 14, 32
 GRID_LINES = 4
 GAP = 0.25
 """The part of a month's width that is left free beside its bars."""
