@@ -17,7 +17,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts.models import ApiCall
-from accounts.storage import insert_rows
+from accounts.storage import commit_without_waiting, insert_rows
 from billing_site.request_ids import request_id_now, request_id_of
 
 logger = logging.getLogger(__name__)
@@ -100,7 +100,7 @@ FIELDS = (
 
 
 def _write(record: CallRecord, request: HttpRequest, response: HttpResponse) -> None:
-    """One insert. A call whose line cannot be written is answered all the same."""
+    """One insert, whose commit no one waits for. A call whose line cannot be written is answered all the same."""
     row = (
         record.at,
         record.client_no,
@@ -118,7 +118,8 @@ def _write(record: CallRecord, request: HttpRequest, response: HttpResponse) -> 
         record.request_id,
     )
     try:
-        insert_rows(ApiCall, FIELDS, [row])
+        with commit_without_waiting():
+            insert_rows(ApiCall, FIELDS, [row])
     except Exception:
         logger.exception("the call could not be logged")
 

@@ -1,9 +1,10 @@
 """How many rows are written with few statements, on PostgreSQL and on SQLite. The only module that knows the difference."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, models
+from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, models, transaction
 
 
 def insert_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -191,6 +192,17 @@ def reserve_ids(model: type[models.Model], count: int) -> list[int]:
         cursor.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = %s", [table])
         (last,) = cursor.fetchone()
         return list(range(last + 1, last + 1 + count))
+
+
+@contextmanager
+def commit_without_waiting() -> Iterator[None]:
+    """A transaction whose commit does not wait for the disk: where the database server dies within the next moments, it may be
+    lost, and it alone. For what is only told, never for money."""
+    with transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL synchronous_commit = off")
+        yield
 
 
 def limit_lock_wait(seconds: int) -> None:

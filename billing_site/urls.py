@@ -2,7 +2,9 @@
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
+from django.templatetags.static import static
 from django.urls import include, path
+from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from billing_site.api import no_such_address, router
@@ -29,4 +31,5 @@ urlpatterns = [
     path("api/ws/api_ws_class_dispatcher.php", dispatch, name="class-dispatcher"),
     path("webhooks/stripe/", stripe_webhook, name="stripe-webhook"),
     path("healthz", healthz, name="healthz"),
+    path("favicon.ico", RedirectView.as_view(url=static("backoffice/icon.svg"))),
 ]
