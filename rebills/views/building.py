@@ -101,7 +101,6 @@ class RebillBuilder(StaffPage):
             **self._shared(counted),
             "rows": [row for row in rows if row.is_changed],
             "unchanged": sum(not row.is_changed for row in rows),
-            "new_lines": {line.line_no: line for line in plan.content.document_lines},
             "reason": reasons.get(plan.facts.reason_code or 0, ""),
             "statement_contact": dict(self.sheet.choices["contacts"]).get(counted.typed.top["statement_address_seq"], ""),
             "kept": [(name, value) for name in sent if name not in NOT_TYPED for value in sent.getlist(name)],
