@@ -48,7 +48,7 @@ class RebillBuilder(StaffPage):
             return self.page("rebills/_counted.html", {**context, **rail(counted.plan, self.client)})
         if act == "review":
             return self._review(counted)
-        return self._builder(counted, new_line=changed.lines[-1].line_no if act == "add" else None)
+        return self._builder(counted, new_line=str(changed.lines[-1].line_no) if act == "add" else "")
 
     def _open(self, number: int) -> None:
         self.invoice: Invoice = self.found(Invoice.objects.select_related("client", "account"), number)
@@ -64,7 +64,7 @@ class RebillBuilder(StaffPage):
             return typed.with_for_all(given_for_all(self.request.POST))
         return typed
 
-    def _builder(self, counted: Counted, *, new_line: int | None = None) -> HttpResponse:
+    def _builder(self, counted: Counted, *, new_line: str = "") -> HttpResponse:
         context = {
             **self._shared(counted),
             "lines": self.sheet.sheet_lines(counted),
@@ -101,7 +101,6 @@ class RebillBuilder(StaffPage):
             **self._shared(counted),
             "rows": [row for row in rows if row.is_changed],
             "unchanged": sum(not row.is_changed for row in rows),
-            "new_lines": {line.line_no: line for line in plan.content.document_lines},
             "reason": reasons.get(plan.facts.reason_code or 0, ""),
             "statement_contact": dict(self.sheet.choices["contacts"]).get(counted.typed.top["statement_address_seq"], ""),
             "kept": [(name, value) for name in sent if name not in NOT_TYPED for value in sent.getlist(name)],

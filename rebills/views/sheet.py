@@ -43,7 +43,7 @@ CHOSEN_FROM = {
     "bill_to_address_seq": "contacts",
     "ship_to_address_seq": "contacts",
 }
-LENGTHS = {"comments": 200, "po_num": 1000}
+LENGTHS = {"comments": "200", "po_num": "1000"}
 
 
 class Counted(NamedTuple):
@@ -68,7 +68,12 @@ class Field(NamedTuple):
     is_refused: bool
     options: SafeString | None = None
     hint: str = ""
-    length: int | None = None
+    length: str = ""
+
+    @property
+    def css(self) -> str:
+        """The classes of its cell."""
+        return f"{self.name} cell{' is-changed' if self.is_changed else ''}{' is-refused' if self.is_refused else ''}"
 
 
 class Result(NamedTuple):
@@ -83,6 +88,10 @@ class Result(NamedTuple):
     changed: tuple[str, ...]
     refused: tuple[tuple[str, Any, str], ...]
     counted: str = ""
+
+    @property
+    def number(self) -> str:
+        return str(self.line_no)
 
     @property
     def difference(self) -> Decimal | None:
@@ -105,8 +114,9 @@ class SheetLine(NamedTuple):
     is_open: bool
 
     @property
-    def number(self) -> int:
-        return self.typed.line_no
+    def number(self) -> str:
+        """As it stands in names of fields: a text, which is written as it is."""
+        return str(self.typed.line_no)
 
 
 class Sheet:
@@ -219,7 +229,14 @@ class Sheet:
         if name in CHOSEN_FROM:
             was = dict(self.choices[CHOSEN_FROM[name]]).get(was, was)
         changed, refused = name in result.changed, key in refusals
-        return Field(name, key, LABELS[name], was, value, changed, refused, options, str(hint or ""), LENGTHS.get(name))
+        return Field(
+            name, key, self.labels[name], was, value, changed, refused, options, str(hint or ""), LENGTHS.get(name, "")
+        )
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """In the reader's language, looked up once for all lines."""
+        return {name: str(label) for name, label in LABELS.items()}
 
     @cached_property
     def choices(self) -> dict[str, list[tuple[str, str]]]:
@@ -262,7 +279,7 @@ class Sheet:
                 False,
                 self.options(CHOSEN_FROM[name], "") if name in CHOSEN_FROM else None,
                 "",
-                LENGTHS.get(name),
+                LENGTHS.get(name, ""),
             )
             for name in FOR_ALL
             if self._can_choose(name)

@@ -161,6 +161,7 @@ def test_a_line_is_added_and_taken_away_and_one_of_the_original_is_reverted(acme
     service = Service.objects.get(client=acme, client_service_id="tv")
     first = sent(page, invoice, "add")
     assert hidden(first, "added") == "5" and "Not counted" not in words(first)
+    assert re.search(r'id="line-5-service_no"[^>]* autofocus', first.content.decode())
     added = {"added": "5", "line_5_service_no": str(service.pk), "line_5_amount": "5.00"}
     answer = sent(page, invoice, line_1_units="2", **added)
     assert results(answer) == {1: "$60.00", 2: "$20.00", 3: "$50.00", 5: "$5.00"}
