@@ -1,6 +1,6 @@
 """How many rows are written with few statements, on PostgreSQL and on SQLite. The only module that knows the difference."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
