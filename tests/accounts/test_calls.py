@@ -93,8 +93,10 @@ def test_a_call_costs_one_insert_and_pages_none(acme, client):
     api.get(ACCOUNTS)
     with CaptureQueriesContext(connection) as captured:
         api.get(ACCOUNTS)
-    logged = [one["sql"] for one in captured if "accounts_apicall" in one["sql"]]
-    assert (len(logged), len(captured)) == (1, 3)
+    framing = ("SAVEPOINT", "RELEASE", "SET LOCAL")
+    asked = [one["sql"] for one in captured if not one["sql"].startswith(framing)]
+    logged = [sql for sql in asked if "accounts_apicall" in sql]
+    assert (len(logged), len(asked)) == (1, 3)
     client.get("/")
     assert ApiCall.objects.count() == 2
 
