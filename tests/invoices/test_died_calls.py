@@ -238,21 +238,7 @@ REQUESTS = {
 }
 
 
-BULK_WITH_REFUSALS = {
-    "approved in bulk",
-    "approved in bulk, some",
-    "discarded in bulk, some",
-    "regenerated in bulk, some",
-    "approved and collected in bulk",
-    "collected in bulk, some",
-    "rebilled in bulk, some",
-}
-not_mended = pytest.mark.xfail(strict=True, reason="why some of many were refused is not told again as it was")
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=not_mended if name in BULK_WITH_REFUSALS else ()) for name in REQUESTS]
-)
+@pytest.mark.parametrize("name", REQUESTS)
 def test_a_request_is_answered_as_it_would_have_been(acme, clock, name):
     path, body = REQUESTS[name]
     world = World(acme)
