@@ -92,7 +92,7 @@ class InvoiceHistoryMArguments(PlanScope):
 
 
 class VoidMArguments(AccountArguments, VoidInvoiceArguments):
-    client_receipt_id = ReceiptIdField()
+    """void_invoice_m: the account by either name."""
 
 
 class StatementOfInvoiceArguments(InvoiceOfAccountArguments):
