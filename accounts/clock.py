@@ -10,14 +10,19 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.callers import Caller
 from accounts.models import Client
+from accounts.trail import Act, acts_of_call, record_acts
 from accounts.validators import LAST_YEAR
 from billing_site.errors import BillingError, ErrorCode
 
 
 def local_time(client: Client) -> datetime:
     """The client's date and time. In production the virtual offset counts for nothing."""
-    offset = client.clock_offset if settings.VIRTUAL_CLOCK else timedelta()
+    return _at_offset(client, client.clock_offset if settings.VIRTUAL_CLOCK else timedelta())
+
+
+def _at_offset(client: Client, offset: timedelta) -> datetime:
     return (timezone.now() + offset).astimezone(ZoneInfo(client.time_zone))
 
 
@@ -31,7 +36,11 @@ def offset_to(day: date, time_zone: str) -> timedelta:
     return datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo(time_zone)) - timezone.now()
 
 
-def advance_clock(client: Client, hours: int) -> datetime:
+ADVANCED = "clock.advanced"
+BY_COMMAND = Caller(process="clock")
+
+
+def advance_clock(client: Client, hours: int, caller: Caller = BY_COMMAND) -> datetime:
     """Moves the client's virtual clock forward by whole hours (Aria's advance_virtual_datetime) and gives the new time."""
     if not settings.VIRTUAL_CLOCK:
         raise BillingError(ErrorCode.CLOCK_IN_PRODUCTION)
@@ -42,8 +51,16 @@ def advance_clock(client: Client, hours: int) -> datetime:
         locked.clock_offset += timedelta(hours=hours)
         _check_end(locked.clock_offset)
         locked.save(update_fields=["clock_offset"])
+        now = _at_offset(client, locked.clock_offset)
+        record_acts(client, caller, [Act(ADVANCED, after={"hours": hours, "local_time": now.isoformat()})])
     client.clock_offset = locked.clock_offset
-    return local_time(client)
+    return now
+
+
+def clock_set_by(caller: Caller) -> datetime:
+    """The time to which the caller's call has moved the clock."""
+    (event,) = acts_of_call(caller.receipt, ADVANCED)
+    return datetime.fromisoformat(event.after["local_time"])
 
 
 def _check_end(offset: timedelta) -> None:

@@ -26,7 +26,7 @@ from accounts.callers import Caller
 from accounts.fields import LongField, rows_of
 from accounts.input_errors import refusal_of, wrong_inputs
 from accounts.models import ApiKey, Client, Receipt
-from accounts.receipts import Claim, ReceiptRefused, claim_for, once
+from accounts.receipts import Claim, ReceiptRefused, claim_for, claim_of, once
 from accounts.trail import record_acts, refusal
 from billing_site.errors import BillingError, ErrorCode
 from billing_site.parsers import Parameters, nested, parameters, unreadable_body
@@ -64,9 +64,9 @@ class Call(NamedTuple):
     caller: Caller
     arguments: Mapping[str, Any]
 
-    def under_no_receipt(self) -> "Call":
-        """What is done to answer again stands under the receipt of the first call already."""
-        return self._replace(caller=replace(self.caller, receipt=None))
+    def under(self, receipt: Receipt) -> "Call":
+        """What is done to answer again is done by the call that has died."""
+        return self._replace(caller=replace(self.caller, receipt=claim_of(receipt)))
 
 
 def always(arguments: Arguments) -> bool:
@@ -178,7 +178,7 @@ def _answer(view: Any, method: Method, request: HttpRequest) -> Answer:
             call.client,
             call.caller.receipt,
             lambda: _answered(method, method.work(view, call)),
-            lambda receipt: _answered(method, method.again(view, call.under_no_receipt(), receipt) if method.again else {}),
+            lambda receipt: _answered(method, method.again(view, call.under(receipt), receipt) if method.again else {}),
         )
         read: Answer = json.loads(text)
         return read

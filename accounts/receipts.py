@@ -6,7 +6,7 @@ arguments are refused, and a failed call does not use the receipt up unless the 
 
 The receipt is written in the transaction of the work (by `accounts.trail`, with the event of what was done), so there is no
 moment at which the one is there without the other. The answer is kept after it. Where the process died between the two, the
-answer is made again from what was stored.
+answer is made again from what was stored: documents, and the events that carry the receipt's token.
 """
 
 import hashlib
@@ -46,6 +46,10 @@ class ReceiptRefused(BillingError):
     """The receipt is used up, or stands for another call."""
 
 
+class StillAtWork(BillingError):
+    """The call may still be at what it has begun: its receipt stands, and its answer is to be asked for later."""
+
+
 class ReceiptTaken(Exception):
     """An equal call has done the work meanwhile. The transaction that hears of it is to be undone."""
 
@@ -56,6 +60,11 @@ def claim_for(receipt_id: str | None, method: str, arguments: Mapping[str, Any],
         return None
     text = json.dumps(arguments, sort_keys=True, default=str)
     return Claim(receipt_id, method, hashlib.sha256(text.encode()).hexdigest(), secrets.token_hex(8), **named)
+
+
+def claim_of(receipt: Receipt) -> Claim:
+    """The claim of the call that wrote a receipt: what is done under it is done by that call."""
+    return Claim(receipt.receipt_id, receipt.method, receipt.arguments_hash, receipt.token)
 
 
 def once(client: Client, claim: Claim | None, work: Callable[[], str], answer_of: Callable[[Receipt], str]) -> str:
@@ -136,8 +145,10 @@ def _answer_again(client: Client, receipt: Receipt, answer_of: Callable[[Receipt
         return receipt.answer
     try:
         return _kept(receipt, answer_of(receipt))
+    except StillAtWork:
+        raise
     except BillingError:
-        _failed(client, Claim(receipt.receipt_id, receipt.method, receipt.arguments_hash, receipt.token))
+        _failed(client, claim_of(receipt))
         raise
 
 

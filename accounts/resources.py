@@ -27,7 +27,7 @@ from accounts.csv_lists import ROWS_AT_ONCE, CsvRenderer, csv_response
 from accounts.fields import LARGEST_LONG
 from accounts.models import ApiKey, Client, Receipt
 from accounts.pages import asked_order, in_chunks
-from accounts.receipts import Claim, claim_for, once, use
+from accounts.receipts import Claim, claim_for, claim_of, once, use
 from billing_site.errors import BillingError, ErrorCode
 
 
@@ -64,11 +64,14 @@ class ClientResource(GenericViewSet):
         return Response(body, status=status)
 
     def _answer_again(self, receipt: Receipt, work: Callable[[], Response]) -> Response:
-        """A receipt that names nothing is one of a row that is gone, or of work that comes to the same when it is done again.
-        What is done here stands under that receipt already."""
-        self.receipt = None
-        named = receipt.invoice_no is not None or receipt.row_no is not None or self.request.method == "DELETE"
-        return self.answer_again(receipt) if named else work()
+        """What is done here is done by the call that has died."""
+        self.receipt = claim_of(receipt)
+        return self.answer_again(receipt) if self.is_stored(receipt) else work()
+
+    def is_stored(self, receipt: Receipt) -> bool:
+        """Whether the answer stands in stored rows. A receipt that names nothing is one of a row that is gone, or of work that
+        comes to the same when it is done again."""
+        return receipt.invoice_no is not None or receipt.row_no is not None or self.request.method == "DELETE"
 
     def answer_again(self, receipt: Receipt) -> Response:
         """The answer of a call whose work was done before, made from what was stored."""

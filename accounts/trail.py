@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any, NamedTuple
 
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts import receipts
 from accounts.callers import Caller
 from accounts.models import Client, Event
+from accounts.receipts import Claim
 from accounts.storage import insert_rows
 from billing_site.errors import BillingError, ErrorCode
 
@@ -23,6 +27,7 @@ EVENT_FIELDS = (
     "process",
     "caller",
     "request_id",
+    "call_token",
     "error_code",
     "message",
     "before",
@@ -31,7 +36,10 @@ EVENT_FIELDS = (
 
 
 class Act(NamedTuple):
-    """What happened to one document or account. `row_no` is the transaction or other row that it made or changed."""
+    """What happened to one document or account. `row_no` is the transaction or other row that it made or changed.
+
+    `idle`: there was nothing to do, which is told and uses no receipt up.
+    """
 
     name: str
     account_no: int | None = None
@@ -41,15 +49,17 @@ class Act(NamedTuple):
     error_code: int = 0
     message: str = ""
     row_no: int | None = None
+    idle: bool = False
 
 
 def record_acts(client: Client, caller: Caller, acts: Sequence[Act], at: datetime | None = None) -> None:
     """Writes one event per act, all by the same caller. Something that was done uses the caller's receipt up, in the same
     transaction; a refusal does not."""
     at = at or timezone.now()
-    done = next((act for act in acts if not act.error_code), None)
+    done = next((act for act in acts if not act.error_code and not act.idle), None)
     if done is not None:
         receipts.use(client, caller.receipt, invoice_no=done.invoice_no, row_no=done.row_no)
+    token = caller.receipt.token if caller.receipt is not None else ""
     staff_id = caller.staff.pk if caller.staff is not None else None
     key_id = caller.api_key.pk if caller.api_key is not None else None
     insert_rows(
@@ -67,6 +77,7 @@ def record_acts(client: Client, caller: Caller, acts: Sequence[Act], at: datetim
                 caller.process,
                 caller.declared,
                 caller.request_id,
+                token,
                 act.error_code,
                 act.message,
                 act.before,
@@ -75,6 +86,14 @@ def record_acts(client: Client, caller: Caller, acts: Sequence[Act], at: datetim
             for act in acts
         ],
     )
+
+
+def acts_of_call(claim: Claim | None, *prefixes: str) -> list[Event]:
+    """What a call under a receipt has done and refused, the first act first: of the acts whose names begin so."""
+    if claim is None:
+        return []
+    named = [Q(act__startswith=prefix) for prefix in prefixes]
+    return list(Event.objects.filter(reduce(or_, named), call_token=claim.token).order_by("pk"))
 
 
 def refusal(name: str, error: BillingError, *, account_no: int | None = None, invoice_no: int | None = None) -> Act:

@@ -1,6 +1,7 @@
 """Resources of accounts and the catalogue, and the method calls of the client's clock."""
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -14,8 +15,8 @@ from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED
 from rest_framework.viewsets import ViewSet
 
-from accounts.clock import advance_clock, local_time
-from accounts.fields import DayFilter, LongField, LongFilter, TextFilter
+from accounts.clock import advance_clock, clock_set_by, local_time
+from accounts.fields import DayFilter, LongField, LongFilter, ReceiptIdField, TextFilter
 from accounts.method_calls import Call, method_call, never
 from accounts.models import Account, Contact, Plan, PlanInstance, RateSchedule, Service, ServiceLocation
 from accounts.receipts import use
@@ -138,7 +139,10 @@ class NoArguments(serializers.Serializer):
 
 
 class Hours(serializers.Serializer):
+    """Ours: client_receipt_id."""
+
     hours = LongField(max_digits=6)
+    client_receipt_id = ReceiptIdField()
 
 
 class ClockViewSet(ViewSet):
@@ -152,11 +156,21 @@ class ClockViewSet(ViewSet):
     def get_virtual_datetime_m(self, call: Call) -> Mapping[str, Any]:
         return _clock(call)
 
-    @method_call(Hours, outputs=("virtual_datetime",), refused_act="clock.refused")
+    @method_call(
+        Hours,
+        outputs=("virtual_datetime",),
+        refused_act="clock.refused",
+        again=lambda view, call, receipt: _advanced_before(call),
+    )
     def advance_virtual_datetime(self, call: Call) -> Mapping[str, Any]:
         return _advance(call)
 
-    @method_call(Hours, outputs=("virtual_datetime",), refused_act="clock.refused")
+    @method_call(
+        Hours,
+        outputs=("virtual_datetime",),
+        refused_act="clock.refused",
+        again=lambda view, call, receipt: _advanced_before(call),
+    )
     def advance_virtual_datetime_m(self, call: Call) -> Mapping[str, Any]:
         return _advance(call)
 
@@ -164,11 +178,19 @@ class ClockViewSet(ViewSet):
 def _clock(call: Call) -> Mapping[str, Any]:
     if not settings.VIRTUAL_CLOCK:
         raise BillingError(ErrorCode.CLOCK_IN_PRODUCTION)
-    return {"virtual_datetime": f"{local_time(call.client):%Y-%m-%d %H:%M:%S}"}
+    return _shown(local_time(call.client))
 
 
 def _advance(call: Call) -> Mapping[str, Any]:
-    return {"virtual_datetime": f"{advance_clock(call.client, call.arguments['hours']):%Y-%m-%d %H:%M:%S}"}
+    return _shown(advance_clock(call.client, call.arguments["hours"], call.caller))
+
+
+def _advanced_before(call: Call) -> Mapping[str, Any]:
+    return _shown(clock_set_by(call.caller))
+
+
+def _shown(moment: datetime) -> Mapping[str, Any]:
+    return {"virtual_datetime": f"{moment:%Y-%m-%d %H:%M:%S}"}
 
 
 class CallerViewSet(ViewSet):

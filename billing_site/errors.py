@@ -150,6 +150,8 @@ def _check_table() -> None:
 _check_table()
 
 
+NUMBERED = {row.number: row for row in ErrorCode}
+
 LONGEST_MESSAGE = 2000
 
 
@@ -189,3 +191,8 @@ class BillingError(Exception):
         """The same refusal, of a field that stands below a path: charges[0].rates[0]."""
         field = f"{path}.{self.field}" if self.field else path
         return BillingError(self.code, self.detail, field=field, instead=self.instead)
+
+
+def told_before(number: int, message: str) -> BillingError:
+    """A refusal that is on record, in the words of then."""
+    return BillingError(NUMBERED[number], message, instead=True)

@@ -1,6 +1,6 @@
 """Rebills as a resource, and the method call gen_rb_m."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rest_framework.decorators import action
@@ -38,7 +38,7 @@ from rebills.serializers import (
 )
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import REFUSED, rebill_invoice, rebill_invoices, rebilled_before
-from rebills.services.requests import RebillRequest
+from rebills.services.requests import RebillOutcome, RebillRequest
 
 
 class ChainArguments(Serializer):
@@ -62,21 +62,16 @@ class RebillViewSet(DocumentResource):
     @action(detail=False, methods=["post"])
     def bulk(self, request: Request) -> Response:
         """Many rebills, with an outcome for each: one that is refused stops no other."""
-        asked = self.asked(ManyRebillArguments)["rebills"]
-        outcomes = rebill_invoices(
-            client=self.client,
-            requests=[rebill_request(one, f"rebills[{place}].") for place, one in enumerate(asked)],
-            caller=self.caller,
-            today=today(self.client),
-        )
-        return Response({"outcomes": [outcome_row(one) for one in outcomes]})
+        return self._rebill_many(rebill_invoices)
 
     def answer_again(self, receipt: Receipt) -> Response:
-        if self.action == "bulk":
-            asked = self.asked(ManyRebillArguments)["rebills"]
-            outcomes = rebilled_before(client=self.client, requests=[rebill_request(one) for one in asked])
-            return Response({"outcomes": [outcome_row(one) for one in outcomes]})
-        return super().answer_again(receipt)
+        return self._rebill_many(rebilled_before) if self.action == "bulk" else super().answer_again(receipt)
+
+    def _rebill_many(self, rebill: Callable[..., list[RebillOutcome]]) -> Response:
+        asked = self.asked(ManyRebillArguments)["rebills"]
+        requests = [rebill_request(one, f"rebills[{place}].") for place, one in enumerate(asked)]
+        outcomes = rebill(client=self.client, requests=requests, caller=self.caller, today=today(self.client))
+        return Response({"outcomes": [outcome_row(one) for one in outcomes]})
 
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:

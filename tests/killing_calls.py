@@ -21,7 +21,7 @@ from accounts.models import Client, Receipt
 from invoices.audit import run_audits
 from invoices.gateways import sandbox
 from invoices.kinds import AttemptStatus
-from invoices.models import CollectionAttempt, Invoice
+from invoices.models import CollectionAttempt, Invoice, ReasonCode
 from invoices.services.collecting import collecting
 from tests.calling import caller_of
 from tests.factories import ClientFactory
@@ -55,6 +55,7 @@ def gen_invoice(client: Client) -> dict[str, Any]:
 
 def gen_rb_m(client: Client) -> dict[str, Any]:
     account, invoice = billed(client, CALLER)
+    ReasonCode.objects.create(client=client, type="rebill", code=1, name="As agreed")
     lines = [{"line_no": 1, "service_no": invoice.lines.get(line_type=1).service_id, "rb_rate_per_unit": "20.00"}]
     return {"acct_no": account.pk, "orig_invoice_no": invoice.pk, "reason_cd": 1, "do_collect": "true", "rb_line_items": lines}
 
@@ -86,7 +87,7 @@ def check(name: str, point: Callable[[], None], prepare: Callable[[Client], dict
 def main() -> None:
     setup_test_environment()
     receipts.ANSWER_WAIT = timedelta()  # whoever held the receipt is known to be dead
-    with database():
+    with database(migrated=False):
         for prepare in (gen_invoice, gen_rb_m, collect_from_account):
             for name, point in POINTS.items():
                 try:

@@ -46,6 +46,7 @@ class Event(models.Model):
     process = models.CharField(max_length=50, blank=True, help_text=_("The command that acted, where no one was signed in."))
     caller = models.JSONField(default=dict, help_text=_("alt_caller_id, application and qualifiers, as they were given."))
     request_id = models.CharField(max_length=64, blank=True)
+    call_token = models.CharField(max_length=32, blank=True, help_text=_("Of a call under a receipt: its receipt's token."))
     error_code = models.IntegerField(default=0, help_text=_("0, or why the act was refused."))
     message = models.TextField(blank=True)
     before = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
@@ -58,6 +59,7 @@ class Event(models.Model):
             models.Index(fields=["invoice_no", "id"], name="event_of_invoice"),
             # The dashboard asks what was refused in the last days.
             models.Index(fields=["client", "error_code", "at"], condition=~Q(error_code=0), name="refusals_of_client"),
+            models.Index(fields=["call_token", "id"], condition=~Q(call_token=""), name="events_of_call"),
         ]
 
     def __str__(self) -> str:

@@ -92,7 +92,7 @@ class InvoiceHistoryMArguments(PlanScope):
 
 
 class VoidMArguments(AccountArguments, VoidInvoiceArguments):
-    client_receipt_id = ReceiptIdField()
+    """void_invoice_m: the account by either name."""
 
 
 class StatementOfInvoiceArguments(InvoiceOfAccountArguments):
@@ -145,8 +145,9 @@ class ReasonCodesArguments(GivenSerializer):
 
 
 class NewReasonCodeArguments(GivenSerializer):
-    """create_reason_code_m."""
+    """create_reason_code_m. Ours: client_receipt_id."""
 
     reason_code_type = serializers.ChoiceField(choices=ReasonType.choices)
     reason_code = LongField(max_digits=4)
     reason_code_name = serializers.CharField(max_length=100)
+    client_receipt_id = ReceiptIdField()

@@ -7,7 +7,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.fields import get_attribute
 
-from accounts.fields import DayField, DigitsField, LongField, TrueFalseField, rows_of
+from accounts.fields import DayField, DigitsField, LongField, ReceiptIdField, TrueFalseField, rows_of
 from accounts.serializers import RowSerializer
 from invoices.calculation import rounded
 from invoices.kinds import PaymentType, ReasonType
@@ -117,12 +117,13 @@ def memo_asked(asked: Mapping[str, Any]) -> Asked:
 
 
 class VoidInvoiceArguments(serializers.Serializer):
-    """Aria's void_invoice."""
+    """Aria's void_invoice. Ours: client_receipt_id."""
 
     acct_no = LongField(required=False)
     invoice_no = LongField()
     reason_code = LongField()
     comments = serializers.CharField(max_length=500, required=False, default="")
+    client_receipt_id = ReceiptIdField()
 
 
 class TransHistoryArguments(serializers.Serializer):

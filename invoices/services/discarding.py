@@ -25,10 +25,15 @@ class Remarks(NamedTuple):
 
 
 def discard_locked(
-    client: Client, invoices: Mapping[int, int], caller: Caller, at: datetime, remarks: Remarks | None = None
+    client: Client,
+    invoices: Mapping[int, int],
+    caller: Caller,
+    at: datetime,
+    remarks: Remarks | None = None,
+    replaced_by: Mapping[int, int] | None = None,
 ) -> None:
     """Discards pending invoices, given with their accounts. They keep their lines and never get a number; no date moves,
-    and what they held waits for the next one."""
+    and what they held waits for the next one. `replaced_by` names the new invoices of those that have one."""
     if not invoices:
         return
     remarks = remarks or Remarks()
@@ -45,9 +50,13 @@ def discard_locked(
                 account_no,
                 invoice_no,
                 before={"status": "pending"},
-                after={"status": "discarded", "reason": remarks.reason},
+                after={"status": "discarded", "reason": remarks.reason, **_replaced(invoice_no, replaced_by or {})},
             )
             for invoice_no, account_no in invoices.items()
         ],
         at,
     )
+
+
+def _replaced(invoice_no: int, replaced_by: Mapping[int, int]) -> dict[str, int]:
+    return {"replaced_by": replaced_by[invoice_no]} if invoice_no in replaced_by else {}

@@ -21,6 +21,8 @@ from invoices.services.memo_documents import memo_of_all
 from invoices.services.numbers import take_numbers
 from invoices.services.rows import Links, insert_documents, issue, stored_contents
 
+REBILLED = "invoice.rebilled"
+
 
 class Pair(NamedTuple):
     """A rebill, what it replaces, and the number that its memo gets."""
@@ -141,4 +143,4 @@ def _act(pair: Pair) -> Act:
         "difference": str(pair.rebill.total_amount - pair.original.total_amount),
         **pair.why._asdict(),
     }
-    return Act("invoice.rebilled", pair.original.account_id, pair.original.pk, after=after)
+    return Act(REBILLED, pair.original.account_id, pair.original.pk, after=after)

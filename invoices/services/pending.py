@@ -10,15 +10,15 @@ from django.utils import timezone
 
 from accounts import receipts
 from accounts.callers import Caller
-from accounts.models import Client
-from accounts.trail import record_acts, refusal
-from billing_site.errors import BillingError, ErrorCode
+from accounts.models import Client, Event
+from accounts.trail import acts_of_call, record_acts, refusal
+from billing_site.errors import BillingError, ErrorCode, told_before
 from invoices.kinds import CYCLE_KINDS, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan.actions import Action, why_not_decided
 from invoices.plan.facts import BillingRequest, BillingState
 from invoices.services.approving import approve_locked
-from invoices.services.batches import write_in_halves
+from invoices.services.batches import in_halves
 from invoices.services.discarding import Remarks, discard_locked
 from invoices.services.facts import lock_states
 from invoices.services.issuing import Issuing
@@ -27,7 +27,7 @@ from invoices.services.outcomes import Outcome
 from invoices.services.planning import preview_invoices
 from invoices.services.recording import Recording, record_plans
 from invoices.services.rights import check_may_approve
-from invoices.services.settling import settle_issued
+from invoices.services.settling import settle_issued, settled_before
 
 
 class Chosen(NamedTuple):
@@ -35,6 +35,18 @@ class Chosen(NamedTuple):
 
     invoice_no: int
     account_no: int
+
+
+class Decision(NamedTuple):
+    """The acts that a decision is recorded as: done, and refused."""
+
+    done: str
+    refused: str
+
+
+APPROVAL = Decision("invoice.approved", "invoice.approval_refused")
+DISCARD = Decision("invoice.discarded", "invoice.discard_refused")
+REGENERATION = Decision("invoice.discarded", "invoice.regeneration_refused")
 
 
 WriteLocked = Callable[[list[Invoice], Mapping[int, BillingState]], list[Outcome]]
@@ -59,7 +71,7 @@ def approve_invoices(
     """
     issuing = Issuing(client, caller, today, timezone.now(), remarks or Remarks(), collect, statement)
     approve = partial(approve_locked, issuing=issuing, seen=seen or {})
-    outcomes = _decide("invoice.approval_refused", client, invoice_nos, caller, Action.APPROVE, approve)
+    outcomes = _decide(APPROVAL.refused, client, invoice_nos, caller, Action.APPROVE, approve)
     return settle_issued(client, outcomes, caller, today)
 
 
@@ -82,7 +94,7 @@ def discard_invoices(
         discard_locked(client, {invoice.pk: invoice.account_id for invoice in invoices}, caller, timezone.now(), remarks)
         return [Outcome(invoice.account_id, invoice.pk) for invoice in invoices]
 
-    return _decide("invoice.discard_refused", client, invoice_nos, caller, Action.DISCARD, discard)
+    return _decide(DISCARD.refused, client, invoice_nos, caller, Action.DISCARD, discard)
 
 
 def discard_stale(*, client: Client, caller: Caller, today: date) -> list[Outcome]:
@@ -121,19 +133,26 @@ def regenerate_invoices(
         for request, replacing in batches.items()
         for outcome in _regenerate(Recording(client, caller, request, replacing=replacing, remarks=remarks or Remarks()))
     ]
-    _record_refusals("invoice.regeneration_refused", client, caller, [*refused, *done])
+    _record_refusals(REGENERATION.refused, client, caller, [*refused, *done])
     return [*done, *refused]
 
 
-def decided_before(client: Client, invoice_nos: Sequence[int], status: InvoiceStatus) -> list[Outcome]:
-    """What a decision that was made before came to: the invoices that have this status by now, and those that have not."""
-    rows = Invoice.objects.filter(client=client, pk__in=invoice_nos).values_list("pk", "account_id", "status")
-    found = {number: (account_no, now == status) for number, account_no, now in rows}
-    outcomes = []
-    for number in invoice_nos:
-        account_no, decided = found.get(number, (None, False))
-        outcomes.append(Outcome(account_no, number, error=None if decided else BillingError(ErrorCode.NOT_PENDING)))
-    return outcomes
+def decided_before(client: Client, decision: Decision, caller: Caller, today: date) -> dict[int, Outcome]:
+    """What the caller's call, whose process has died, has decided, by invoice and as its events say it. What it issued is
+    settled now, if it did not come to that. An invoice that it did not come to is missing."""
+    told: dict[int, Outcome] = {}
+    for event in acts_of_call(caller.receipt, *decision):
+        if event.invoice_no is not None:
+            told.setdefault(event.invoice_no, _told(event, decision))
+    issued = [one for one in told.values() if one.error is None] if decision is APPROVAL else []
+    return told | {one.invoice_no: one for one in settled_before(client, issued, caller, today) if one.invoice_no is not None}
+
+
+def _told(event: Event, decision: Decision) -> Outcome:
+    if event.error_code:
+        return Outcome(event.account_id, event.invoice_no, error=told_before(event.error_code, event.message))
+    stands = event.after.get("replaced_by") if decision is REGENERATION else event.invoice_no
+    return Outcome(event.account_id, stands)
 
 
 def _regenerate(recording: Recording) -> list[Outcome]:
@@ -156,7 +175,12 @@ def _decide(
     write_locked: WriteLocked,
 ) -> list[Outcome]:
     chosen, refused = _chosen(client, invoice_nos, caller)
-    outcomes = [*write_in_halves(chosen, partial(_write, action=action, write_locked=write_locked)), *refused]
+    decided = in_halves(
+        chosen,
+        partial(_write, action=action, write_locked=write_locked),
+        lambda one, error: Outcome(one.account_no, one.invoice_no, error=error),
+    )
+    outcomes = [*decided, *refused]
     _record_refusals(refused_act, client, caller, outcomes)
     return outcomes
 

@@ -3,6 +3,8 @@
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
+from accounts import receipts
+from accounts.callers import Caller
 from accounts.models import Client
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import ReasonCode
@@ -22,12 +24,14 @@ def reasons_of(client: Client, type: str | None = None, code: int | None = None)
     return list(found.values())
 
 
-def add_reason(client: Client, type: str, code: int, name: str) -> ReasonCode:
+def add_reason(*, client: Client, caller: Caller, type: str, code: int, name: str) -> ReasonCode:
     """A reason of the client's own, from 1 to 9999. A number that it has given already is refused."""
     if not 1 <= code <= 9999:
         raise BillingError(ErrorCode.INVALID_INPUT, "reason_code: from 1 to 9999", field="reason_code")
     try:
         with transaction.atomic():
-            return ReasonCode.objects.create(client=client, type=type, code=code, name=name)
+            reason = ReasonCode.objects.create(client=client, type=type, code=code, name=name)
+            receipts.use(client, caller.receipt, row_no=reason.pk)
+            return reason
     except IntegrityError as error:
         raise BillingError(ErrorCode.RECORD_ID_USED, f"reason_code {code} of type {type}", field="reason_code") from error

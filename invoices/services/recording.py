@@ -79,7 +79,8 @@ def _write(recording: Recording, ready: Sequence[Outcome]) -> list[Outcome]:
     replaced = {
         recording.replacing[plan.account_no]: plan.account_no for plan in plans if plan.account_no in recording.replacing
     }
-    discard_locked(recording.client, replaced, recording.caller, at)
+    replaced_by = {old_no: numbers[account_no] for old_no, account_no in replaced.items() if account_no in numbers}
+    discard_locked(recording.client, replaced, recording.caller, at, replaced_by=replaced_by)
     waiting = {plan.account_no for plan in billed if _must_wait(recording, plan)}
     move_dates([_dates_after(plan) for plan in plans if plan.account_no not in waiting])
     _insert(recording, billed, numbers, waiting, at)

@@ -14,12 +14,15 @@ from typing import Any, NamedTuple
 
 from django.core import mail
 from django.core.mail import EmailMessage
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from accounts import receipts
 from accounts.callers import Caller
 from accounts.kinds import ContactRole
 from accounts.models import Client, Contact
+from accounts.receipts import StillAtWork
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import InvoiceKind, InvoiceStatus, StatementStatus
@@ -89,8 +92,7 @@ def send_requested(invoice_nos: Collection[int]) -> dict[int, Statement]:
 
 def send_waiting(*, client: Client, progress: Callable[[Statement], object] = lambda statement: None) -> list[Statement]:
     """Sends what was requested and never begun, and what was begun by a process that has died."""
-    stale = Q(status=StatementStatus.SENDING, settled_at__lt=timezone.now() - UNDER_WAY)
-    waiting = Statement.objects.filter(Q(status=StatementStatus.REQUESTED) | stale, invoice__client=client).order_by("pk")
+    waiting = Statement.objects.filter(Q(status=StatementStatus.REQUESTED) | _died(), invoice__client=client).order_by("pk")
     sent: list[Statement] = []
     last = 0
     while numbers := list(waiting.filter(pk__gt=last).values_list("pk", flat=True)[:AT_ONCE]):
@@ -114,12 +116,35 @@ def resend_statement(*, client: Client, invoice_no: int, caller: Caller, contact
     begun = _requested(StatementWanted(invoice_no, contact), caller.identity, timezone.now())
     # Begun from the start: a process that sends what waits at this moment leaves it alone.
     begun.status, begun.settled_at = StatementStatus.SENDING, begun.requested_at
-    begun.save()
+    with transaction.atomic():
+        begun.save()
+        receipts.use(client, caller.receipt, invoice_no=invoice_no, row_no=begun.pk)
     (statement,) = _send(_read(Statement.objects.filter(pk=begun.pk)), begun=True)
-    after = {"email": statement.email, "message": statement.message}
-    act = Act(f"statement.{statement.status}", invoice.account_id, invoice_no, after=after, error_code=statement.error_code)
-    record_acts(client, caller, [act])
+    return _recorded(statement, client, caller)
+
+
+def resent_before(*, client: Client, statement_no: int, caller: Caller) -> Statement:
+    """The statement that a call under a receipt has begun to send. One whose process died as it sent it is sent once more, but
+    not while that process may still be at it."""
+    statement = Statement.objects.get(invoice__client=client, pk=statement_no)
+    if statement.status != StatementStatus.SENDING:
+        return statement
+    sent = _send(_read(Statement.objects.filter(_died(), pk=statement_no)))
+    if not sent:
+        raise StillAtWork(ErrorCode.IN_PROGRESS, "The statement is being sent.", instead=True)
+    return _recorded(sent[0], client, caller)
+
+
+def _recorded(statement: Statement, client: Client, caller: Caller) -> Statement:
+    account_no, after = statement.invoice.account_id, {"email": statement.email, "message": statement.message}
+    name, code = f"statement.{statement.status}", statement.error_code
+    record_acts(client, caller, [Act(name, account_no, statement.invoice_id, after=after, error_code=code)])
     return statement
+
+
+def _died() -> Q:
+    """What was begun by a process that has died."""
+    return Q(status=StatementStatus.SENDING, settled_at__lt=timezone.now() - UNDER_WAY)
 
 
 def _contact(invoice: Invoice, contact_no: int) -> int:

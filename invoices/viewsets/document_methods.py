@@ -202,7 +202,12 @@ class ReadingMethods:
 
 
 class VoidingMethods:
-    @method_call(VoidInvoiceArguments, outputs=("void_transactions",), refused_act="money.refused")
+    @method_call(
+        VoidInvoiceArguments,
+        outputs=("void_transactions",),
+        refused_act="money.refused",
+        again=lambda view, call, receipt: _voided_before(receipt),
+    )
     def void_invoice(self, call: Call) -> Mapping[str, Any]:
         return _void(call, call.arguments.get("acct_no"))
 

@@ -18,7 +18,7 @@ from accounts.models import Receipt
 from accounts.resources import CreateReadResource, ListResource, ReadResource
 from billing_site.errors import ErrorCode
 from invoices.filters import InvoiceFilter, RunOutcomeFilter
-from invoices.kinds import InvoiceStatus, StatementStatus
+from invoices.kinds import StatementStatus
 from invoices.models import BillingRun, Invoice, RunOutcome, Statement, TaxRate
 from invoices.serializers.documents import (
     ApprovalArguments,
@@ -46,17 +46,26 @@ from invoices.serializers.documents import (
 )
 from invoices.serializers.money import AttemptSerializer, ReasonArguments, collected_row
 from invoices.services.actions import available_actions
-from invoices.services.collecting.collecting import collect_invoices, collected_before
+from invoices.services.collecting.collecting import collect_invoices, collected_before, collected_by_call
 from invoices.services.collecting.outcomes import Collected
 from invoices.services.generating import generate_invoice
 from invoices.services.ledger.open_items import with_due
 from invoices.services.outcomes import Outcome
-from invoices.services.pending import approve_invoices, decided_before, discard_invoices, regenerate_invoices
+from invoices.services.pending import (
+    APPROVAL,
+    DISCARD,
+    REGENERATION,
+    Decision,
+    approve_invoices,
+    decided_before,
+    discard_invoices,
+    regenerate_invoices,
+)
 from invoices.services.planning import preview_invoices
 from invoices.services.rebill_markers import excluded_lines, with_rebills
 from invoices.services.rows import content_of, stored_contents
 from invoices.services.settling import go_on_settling
-from invoices.services.statements import resend_statement
+from invoices.services.statements import resend_statement, resent_before
 from invoices.services.voiding import void_invoice
 from invoices.viewsets.document_methods import GeneratingMethods, PendingMethods, ReadingMethods, VoidingMethods
 
@@ -112,18 +121,18 @@ class DocumentResource(ReadResource):
     def send_statement(self, request: Request, pk: str) -> Response:
         """Sends the statement once more. What failed is an outcome, answered with its own status."""
         asked = self.asked(StatementArguments)
-        statement = resend_statement(
-            client=self.client,
-            invoice_no=self.get_object().pk,
-            caller=self.caller,
-            contact_no=asked.get("statement_address_seq"),
+        contact_no = asked.get("statement_address_seq")
+        return _sent(
+            resend_statement(client=self.client, invoice_no=self.get_object().pk, caller=self.caller, contact_no=contact_no)
         )
-        failed = statement.status == StatementStatus.FAILED
-        return Response(StatementSerializer(statement).data, status=HTTP_502_BAD_GATEWAY if failed else None)
+
+    def is_stored(self, receipt: Receipt) -> bool:
+        """Also where there was nothing to bill."""
+        return True
 
     def answer_again(self, receipt: Receipt) -> Response:
         if self.action == "send_statement":
-            return Response(StatementSerializer(Statement.objects.filter(invoice=receipt.invoice_no).latest("pk")).data)
+            return _sent(resent_before(client=self.client, statement_no=receipt.row_no or 0, caller=self.caller))
         if receipt.invoice_no is not None:
             go_on_settling(self.client, receipt.invoice_no, self.caller, today(self.client))
         return self.shown(receipt.invoice_no, self.created)
@@ -165,19 +174,16 @@ class DocumentResource(ReadResource):
         return dict(ContentSerializer(document).data)
 
 
+def _sent(statement: Statement) -> Response:
+    failed = statement.status == StatementStatus.FAILED
+    return Response(StatementSerializer(statement).data, status=HTTP_502_BAD_GATEWAY if failed else None)
+
+
 @cache
 def _parts() -> Mapping[str, str]:
     """The parts that a document is read in, by the members that it is shown with."""
     parts = {**dict.fromkeys(InvoiceSerializer().fields, "row"), **dict.fromkeys(ContentSerializer().fields, "content")}
     return parts | {name: name for name in ("collection", "statement", "available_actions")}
-
-
-DECIDED = {
-    "approve_many": InvoiceStatus.APPROVED,
-    "discard_many": InvoiceStatus.DISCARDED,
-    "regenerate_many": InvoiceStatus.DISCARDED,
-}
-"""What an invoice is once it is decided on."""
 
 
 class PendingDecisions(DocumentResource):
@@ -197,15 +203,15 @@ class PendingDecisions(DocumentResource):
 
     @action(detail=False, methods=["post"], url_path="approve")
     def approve_many(self, request: Request) -> Response:
-        return self._many(ManyApprovalArguments, self._approve)
+        return self._many(ManyApprovalArguments, self._approve, APPROVAL)
 
     @action(detail=False, methods=["post"], url_path="discard")
     def discard_many(self, request: Request) -> Response:
-        return self._many(ManyArguments, self._discard)
+        return self._many(ManyArguments, self._discard, DISCARD)
 
     @action(detail=False, methods=["post"], url_path="regenerate")
     def regenerate_many(self, request: Request) -> Response:
-        return self._many(ManyArguments, self._regenerate)
+        return self._many(ManyArguments, self._regenerate, REGENERATION)
 
     @action(detail=True, methods=["post"])
     def collect(self, request: Request, pk: str) -> Response:
@@ -218,27 +224,27 @@ class PendingDecisions(DocumentResource):
 
     @action(detail=False, methods=["post"], url_path="collect")
     def collect_many(self, request: Request) -> Response:
-        asked = self.asked(CollectArguments)
-        return Response({"outcomes": [collected_row(outcome) for outcome in self._collect(asked["invoice_nos"])]})
+        numbers = self._asked_to_collect()
+        return _collected_rows(numbers, self._collect(numbers))
 
     def answer_again(self, receipt: Receipt) -> Response:
         if self.action == "collect":
-            (outcome,) = self._collected_before([receipt.invoice_no or 0])
+            (outcome,) = collected_before(self.client, [receipt.invoice_no or 0], self.caller, today(self.client))
             return Response(collected_row(outcome), status=outcome.error.code.http_status if outcome.error else None)
         if self.action == "collect_many":
-            numbers = self.asked(CollectArguments)["invoice_nos"]
-            return Response({"outcomes": [collected_row(one) for one in self._collected_before(numbers)]})
-        if self.action in DECIDED:
-            numbers = self.asked(ManyArguments)["invoice_nos"]
-            found = {one.invoice_no: one for one in decided_before(self.client, numbers, DECIDED[self.action])}
-            return Response({"outcomes": [outcome_row(number, found[number]) for number in numbers]})
+            numbers, since = self._asked_to_collect(), receipt.created_at
+            by: dict[str, Any] = {"client": self.client, "caller": self.caller, "today": today(self.client)}
+            return _collected_rows(numbers, collected_by_call(invoice_nos=numbers, since=since, **by))
+        if self.action in ("approve_many", "discard_many", "regenerate_many"):
+            go_on: Callable[[Request], Response] = getattr(self, self.action)
+            return go_on(self.request)
         return super().answer_again(receipt)
+
+    def _asked_to_collect(self) -> list[int]:
+        return list(dict.fromkeys(self.asked(CollectArguments)["invoice_nos"]))
 
     def _collect(self, invoice_nos: Sequence[int]) -> list[Collected]:
         return collect_invoices(client=self.client, invoice_nos=invoice_nos, caller=self.caller, today=today(self.client))
-
-    def _collected_before(self, invoice_nos: Sequence[int]) -> list[Collected]:
-        return collected_before(self.client, invoice_nos, self.caller, today(self.client))
 
     def _approve(self, invoice_nos: Sequence[int], asked: Mapping[str, Any]) -> list[Outcome]:
         return approve_invoices(
@@ -270,12 +276,15 @@ class PendingDecisions(DocumentResource):
             raise outcome.error
         return self.shown(outcome.invoice_no)
 
-    def _many(self, arguments: type[Serializer], decide: Decide) -> Response:
+    def _many(self, arguments: type[Serializer], decide: Decide, decision: Decision) -> Response:
+        """Decides on what this call has not decided on before its process died."""
         asked = self.asked(arguments)
-        outcomes = decide(asked["invoice_nos"], asked)
-        rows = self.get_queryset().filter(pk__in=asked["invoice_nos"])
-        found = _by_invoice(outcomes, dict(rows.values_list("pk", "account_id")))
-        return Response({"outcomes": [outcome_row(number, found[number]) for number in asked["invoice_nos"]]})
+        numbers = asked["invoice_nos"]
+        told = decided_before(self.client, decision, self.caller, today(self.client))
+        left = [number for number in numbers if number not in told]
+        rows = self.get_queryset().filter(pk__in=left)
+        found = _by_invoice(decide(left, asked), dict(rows.values_list("pk", "account_id"))) | told
+        return Response({"outcomes": [outcome_row(number, found[number]) for number in numbers]})
 
 
 def _by_invoice(outcomes: Sequence[Outcome], accounts: Mapping[int, int]) -> dict[int, Outcome]:
@@ -283,6 +292,12 @@ def _by_invoice(outcomes: Sequence[Outcome], accounts: Mapping[int, int]) -> dic
     by_account = {outcome.account_no: outcome for outcome in reversed(outcomes)}
     of_accounts = {number: by_account[account_no] for number, account_no in accounts.items() if account_no in by_account}
     return of_accounts | {outcome.invoice_no: outcome for outcome in outcomes if outcome.invoice_no is not None}
+
+
+def _collected_rows(numbers: Sequence[int], outcomes: Sequence[Collected]) -> Response:
+    """In the order that was asked for."""
+    found = {one.invoice_no: one for one in outcomes}
+    return Response({"outcomes": [collected_row(found[number]) for number in numbers]})
 
 
 class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingMethods, PendingDecisions):

@@ -111,10 +111,16 @@ class ReasonMethods:
             ]
         }
 
-    @method_call(NewReasonCodeArguments, outputs=("reason_code",), refused_act="reason.refused")
+    @method_call(
+        NewReasonCodeArguments,
+        outputs=("reason_code",),
+        refused_act="reason.refused",
+        again=lambda view, call, receipt: {"reason_code": call.arguments["reason_code"]},
+    )
     def create_reason_code_m(self, call: Call) -> Mapping[str, Any]:
         asked = call.arguments
-        reason = add_reason(call.client, asked["reason_code_type"], asked["reason_code"], asked["reason_code_name"])
+        type, code, name = asked["reason_code_type"], asked["reason_code"], asked["reason_code_name"]
+        reason = add_reason(client=call.client, caller=call.caller, type=type, code=code, name=name)
         return {"reason_code": reason.code}
 
 

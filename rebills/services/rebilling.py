@@ -4,6 +4,7 @@ A single call is a batch of one. A rebill is written as one that waits, then iss
 one that waits for approval and one that does not are the same.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import partial
@@ -13,12 +14,11 @@ from django.utils import timezone
 
 from accounts import receipts
 from accounts.callers import Caller
-from accounts.models import Client
+from accounts.models import Client, Event
 from accounts.storage import reserve_ids
-from accounts.trail import Act, record_acts, refusal
-from billing_site.errors import BillingError, ErrorCode
+from accounts.trail import Act, acts_of_call, record_acts, refusal
+from billing_site.errors import BillingError, ErrorCode, told_before
 from invoices.fingerprints import Content
-from invoices.kinds import LIVE_STATUSES, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan.actions import Action, why_not
 from invoices.plan.facts import BillingState
@@ -30,10 +30,11 @@ from invoices.services.comparisons import record_comparisons
 from invoices.services.discarding import Remarks
 from invoices.services.facts import lock_states
 from invoices.services.issuing import Issuing
+from invoices.services.issuing_rebills import REBILLED
 from invoices.services.outcomes import Outcome
 from invoices.services.rights import check_may_rebill
 from invoices.services.rows import Links, insert_documents
-from invoices.services.settling import settle_issued
+from invoices.services.settling import settle_issued, settled_before
 from rebills.plan import RebillPlan
 from rebills.plan.requests import MoneyFacts
 from rebills.services.facts import read_money
@@ -41,6 +42,7 @@ from rebills.services.previewing import preview_rebills
 from rebills.services.requests import RebillOutcome, RebillRequest
 
 REFUSED = "rebill.refused"
+WAITS = "invoice.rebill_waits"
 
 
 class Rebilling(NamedTuple):
@@ -60,10 +62,10 @@ def rebill_invoices(*, client: Client, requests: Sequence[RebillRequest], caller
     work = Rebilling(client, caller, today)
     outcomes: dict[int, RebillOutcome] = {}
     for wave in _waves(requests):
-        outcomes |= dict(zip(wave, _rebill_some([requests[place] for place in wave], work), strict=True))
-    done = [outcomes[place] for place in range(len(requests))]
-    record_acts(client, caller, [_refusal(one) for one in done if one.error is not None])
-    return done
+        done = _rebill_some([requests[place] for place in wave], work)
+        record_acts(client, caller, [_refusal(one) for one in done if one.error is not None])
+        outcomes |= dict(zip(wave, done, strict=True))
+    return [outcomes[place] for place in range(len(requests))]
 
 
 def rebill_invoice(*, client: Client, request: RebillRequest, caller: Caller, today: date) -> int:
@@ -74,22 +76,30 @@ def rebill_invoice(*, client: Client, request: RebillRequest, caller: Caller, to
     return outcome.rebill_no
 
 
-def rebilled_before(*, client: Client, requests: Sequence[RebillRequest]) -> list[RebillOutcome]:
-    """What rebilling came to that was done before: the live rebill of each invoice, or that there is none."""
-    rebills = Invoice.objects.filter(
-        client=client,
-        kind=InvoiceKind.REBILL,
-        corrects__in=[one.invoice_no for one in requests],
-        status__in=LIVE_STATUSES,
-    )
-    live = {rebill.corrects_id: rebill for rebill in rebills}
-    return [_rebilled_before(request, live.get(request.invoice_no)) for request in requests]
+def rebilled_before(*, client: Client, requests: Sequence[RebillRequest], caller: Caller, today: date) -> list[RebillOutcome]:
+    """What the caller's call, whose process has died, came to, as its events say it: several of one invoice are told in their
+    order. What it issued is settled, and what it did not come to is rebilled now."""
+    events: dict[int | None, list[Event]] = defaultdict(list)
+    for event in acts_of_call(caller.receipt, REBILLED, WAITS, REFUSED):
+        events[event.invoice_no].append(event)
+    told, left = {}, []
+    for place, request in enumerate(requests):
+        if events[request.invoice_no]:
+            told[place] = _told(request, events[request.invoice_no].pop(0))
+        else:
+            left.append(place)
+    issued = [place for place, one in told.items() if one.rebill_no is not None and not one.waits]
+    done = settled_before(client, [Outcome(told[place].account_no, told[place].rebill_no) for place in issued], caller, today)
+    told |= {place: told[place]._replace(collection=one.collection) for place, one in zip(issued, done, strict=True)}
+    rest = rebill_invoices(client=client, requests=[requests[place] for place in left], caller=caller, today=today)
+    told |= dict(zip(left, rest, strict=True))
+    return [told[place] for place in range(len(requests))]
 
 
-def _rebilled_before(request: RebillRequest, rebill: Invoice | None) -> RebillOutcome:
-    if rebill is None:
-        return RebillOutcome(request, error=BillingError(ErrorCode.NO_DATA, f"rebill of invoice {request.invoice_no}"))
-    return RebillOutcome(request, rebill.account_id, rebill_no=rebill.pk, waits=rebill.status == InvoiceStatus.PENDING)
+def _told(request: RebillRequest, event: Event) -> RebillOutcome:
+    if event.error_code:
+        return RebillOutcome(request, event.account_id, error=told_before(event.error_code, event.message))
+    return RebillOutcome(request, event.account_id, rebill_no=event.after["rebill"], waits=event.act == WAITS)
 
 
 def _waves(requests: Sequence[RebillRequest]) -> list[list[int]]:
@@ -217,7 +227,7 @@ def _acts(one: RebillOutcome, plan: RebillPlan, rebill_no: int) -> list[Act]:
     generated = Act("invoice.generated", one.account_no, rebill_no, after=after)
     if not one.waits:
         return [generated]
-    return [generated, Act("invoice.rebill_waits", one.account_no, one.request.invoice_no, after={"rebill": rebill_no})]
+    return [generated, Act(WAITS, one.account_no, one.request.invoice_no, after={"rebill": rebill_no})]
 
 
 def _settled(recorded: Sequence[RebillOutcome], work: Rebilling) -> list[RebillOutcome]:

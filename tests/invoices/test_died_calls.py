@@ -4,11 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
+from django.core import mail
 
-from accounts.models import Account, Contact, PaymentMethod, PlanInstance
+from accounts.models import Account, Client, Contact, PaymentMethod, PlanInstance
 from invoices.models import CollectionAttempt, Invoice, LedgerEntry, OneTimeCharge, ReasonCode, Statement
+from invoices.services import pending as pending_service
+from invoices.services import statements
+from invoices.services.collecting import collecting
 from tests.calling import caller_of
-from tests.dying import answer_never_told
+from tests.dying import Died, answer_never_told
 from tests.factories import TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import FEB_10, bill
 from tests.invoices.money.paying import billed, books, paying
@@ -40,7 +44,8 @@ def clock():
 
 def state():
     """What a second doing would change."""
-    return [model.objects.count() for model in WRITTEN], len(books())
+    moved = list(Client.objects.order_by("pk").values_list("clock_offset", flat=True))
+    return [model.objects.count() for model in WRITTEN], len(books()), moved, len(mail.outbox)
 
 
 def billing(client):
@@ -135,6 +140,14 @@ def held_rebill(client):
     return rebill(do_collect="true")(client)
 
 
+def new_reason(client):
+    return {"reason_code_type": "rebill", "reason_code": 77, "reason_code_name": "Ours"}
+
+
+def hours(client):
+    return {"hours": 5}
+
+
 CALLS = {
     "gen_invoice": [billing, nothing_to_bill, collected_at_issue],
     "gen_invoice_m": [billing, nothing_to_bill, collected_at_issue],
@@ -150,7 +163,9 @@ CALLS = {
             waiting_rebill(2),
         ],
     ),
-    "void_invoice_m": [wrong_invoice, memo],
+    **dict.fromkeys(["void_invoice", "void_invoice_m"], [wrong_invoice, memo]),
+    "create_reason_code_m": [new_reason],
+    **dict.fromkeys(["advance_virtual_datetime", "advance_virtual_datetime_m"], [hours]),
     "collect_from_account": [owing_by_its_other_name],
     "collect_from_account_m": [owing, nothing_due],
     "record_external_payment": [payment, payment_on_record],
@@ -162,7 +177,8 @@ CALLS = {
 @pytest.mark.parametrize(
     ("method", "asked"), [(method, asked) for method, several in CALLS.items() for asked in several], ids=str
 )
-def test_a_method_call_is_answered_as_it_would_have_been(acme, clock, method, asked):
+def test_a_method_call_is_answered_as_it_would_have_been(acme, clock, settings, method, asked):
+    settings.VIRTUAL_CLOCK = True
     TaxRateFactory(client=acme)
     call, members = caller_of(acme), asked(acme)
     first = answer_never_told(lambda: call(method, client_receipt_id="r1", **members))
@@ -171,6 +187,16 @@ def test_a_method_call_is_answered_as_it_would_have_been(acme, clock, method, as
     clock.shift(timedelta(minutes=1))
     assert call(method, client_receipt_id="r1", **members) == first
     assert state() == done
+
+
+def test_the_clock_that_others_have_moved_since_is_told_as_it_was_set(acme, clock, settings):
+    settings.VIRTUAL_CLOCK = True
+    call = caller_of(acme)
+    first = answer_never_told(lambda: call("advance_virtual_datetime", hours=5, client_receipt_id="r1"))
+    call("advance_virtual_datetime", hours=24)
+    clock.shift(timedelta(minutes=1))
+    assert call("advance_virtual_datetime", hours=5, client_receipt_id="r1") == first
+    assert call("get_virtual_datetime")["virtual_datetime"] == "2026-02-01 17:01:00"
 
 
 def three_invoices(world):
@@ -184,6 +210,10 @@ def first_line(world):
 
 REQUESTS = {
     **{name: (path, body) for name, (path, body, _) in ACTS.items()},
+    "generated, nothing to bill": (
+        "invoices",
+        lambda world: {"acct_no": an_account(world.account.client, a_plan(world.account.client, {})).pk},
+    ),
     "approved in bulk, some": ("invoices/approve", three_invoices),
     "discarded in bulk, some": ("invoices/discard", three_invoices),
     "regenerated in bulk, some": ("invoices/regenerate", three_invoices),
@@ -197,6 +227,12 @@ REQUESTS = {
     "rebilled in bulk, some": (
         "rebills/bulk",
         lambda world: {"rebills": [{**first_line(world), "collect": True}, {**first_line(world), "invoice_no": 999_999}]},
+    ),
+    "rebilled in bulk, one twice": (
+        "rebills/bulk",
+        lambda world: {
+            "rebills": [{**first_line(world), "lines": [{"line_no": 99}]}, first_line(world), {**first_line(world)}]
+        },
     ),
     "disputed": ("disputes", lambda world: {"invoice_no": world.issued.pk, "amount": "2", "reason_code": 1}),
     "applied": ("payments/{payment}/apply", lambda world: {}),
@@ -238,21 +274,7 @@ REQUESTS = {
 }
 
 
-BULK_WITH_REFUSALS = {
-    "approved in bulk",
-    "approved in bulk, some",
-    "discarded in bulk, some",
-    "regenerated in bulk, some",
-    "approved and collected in bulk",
-    "collected in bulk, some",
-    "rebilled in bulk, some",
-}
-not_mended = pytest.mark.xfail(strict=True, reason="why some of many were refused is not told again as it was")
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=not_mended if name in BULK_WITH_REFUSALS else ()) for name in REQUESTS]
-)
+@pytest.mark.parametrize("name", REQUESTS)
 def test_a_request_is_answered_as_it_would_have_been(acme, clock, name):
     path, body = REQUESTS[name]
     world = World(acme)
@@ -266,6 +288,99 @@ def test_a_request_is_answered_as_it_would_have_been(acme, clock, name):
     clock.shift(timedelta(minutes=1))
     assert list(post(api, world.path(path), asked)) == first
     assert state() == done
+
+
+@pytest.fixture
+def asks(acme):
+    """Asks under a key; and one that dies where a function is called, and a minute ago."""
+    api = signed_in(acme, **RIGHTS)
+
+    def ask(path, body=None):
+        return post(api, path, body)
+
+    def die(*args, **options):
+        raise Died
+
+    def died(module, name, path, body=None):
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(Died):
+            patch.setattr(module, name, die)
+            ask(path, body)
+
+    ask.died = died
+    return ask
+
+
+@pytest.mark.parametrize("act", ["approve", "discard", "regenerate"])
+def test_a_decision_on_many_goes_on_where_its_process_has_died(acme, clock, asks, act):
+    """Killed with the decision made and no refusal on record: nothing is decided on twice, and the refusals are made now."""
+    world = World(acme)
+    asked = three_invoices(world)
+    asks.died(pending_service, "_record_refusals", f"invoices/{act}", asked)
+    done = state()
+    clock.shift(timedelta(minutes=1))
+    status, answer = asks(f"invoices/{act}", asked)
+    assert (status, [row["error_code"] for row in answer["outcomes"]]) == (200, [0, 3015, 3015])
+    replaced = answer["outcomes"][0]["new_invoice_no"]
+    assert replaced == (Invoice.objects.latest("pk").pk if act == "regenerate" else None)
+    assert (state(), asks(f"invoices/{act}", asked)) == (done, (status, answer))
+
+
+def test_a_collection_of_many_goes_on_where_its_process_has_died(acme, clock, asks):
+    """Killed when the gateway has charged for one, and has not been asked for the other."""
+    invoices = [billed(acme, PROCESS)[1].pk for _ in range(2)]
+    asks.died(collecting, "record", "invoices/collect", {"invoice_nos": invoices})
+    clock.shift(timedelta(minutes=1))
+    status, answer = asks("invoices/collect", {"invoice_nos": invoices})
+    assert (status, [row["result"] for row in answer["outcomes"]]) == (200, ["collected"] * 2)
+    assert books() == [30, 30]
+
+
+def test_what_was_not_due_is_not_collected_when_the_answer_is_given_again(acme, clock):
+    api = signed_in(acme, **RIGHTS)
+    _, due = billed(acme, PROCESS)
+    account, paid = billed(acme, PROCESS)
+    payment = post(api, "payments", {"acct_no": account.pk, "amount": "30", "type": "check"}, "pay")[1]["transaction_id"]
+    asked = {"invoice_nos": [paid.pk, due.pk]}
+    first = answer_never_told(lambda: post(api, "invoices/collect", asked))
+    assert [row["result"] for row in first[1]["outcomes"]] == ["nothing_due", "collected"]
+    post(api, f"payments/{payment}/void", {"reason_code": 5}, "void")
+    clock.shift(timedelta(minutes=1))
+    assert (list(post(api, "invoices/collect", asked)), books()) == (first, [30])
+
+
+def test_an_approval_whose_amount_was_too_small_to_collect_is_told_so_again(acme, clock):
+    acme.collection_thresholds.create(currency="usd", amount=100)
+    api, world = signed_in(acme, **RIGHTS), World(acme)
+    asked = {"invoice_nos": [world.pending.pk], "collect": True}
+    first = answer_never_told(lambda: post(api, "invoices/approve", asked))
+    assert first[1]["outcomes"][0]["collection"]["result"] == "below_threshold"
+    clock.shift(timedelta(minutes=1))
+    assert list(post(api, "invoices/approve", asked)) == first
+
+
+def test_a_statement_is_sent_again_only_where_its_process_has_died(acme, clock, asks):
+    account, invoice = billed(acme, PROCESS)
+    account.contacts.update(email="a@example.com")
+    path = f"invoices/{invoice.pk}/send_statement"
+    asks.died(statements, "_send_one", path)
+    clock.shift(timedelta(minutes=1))
+    status, answer = asks(path)
+    assert (status, answer["error_code"], len(mail.outbox)) == (409, 3108, 0)
+    clock.shift(timedelta(hours=1))
+    first = asks(path)
+    assert (first[0], first[1]["status"], asks(path), len(mail.outbox)) == (200, "sent", first, 1)
+    assert Statement.objects.count() == 1
+
+
+def test_a_statement_that_failed_is_told_so_again(acme, clock):
+    api = signed_in(acme, **RIGHTS)
+    account, invoice = billed(acme, PROCESS)
+    account.contacts.update(email="")
+    path = f"invoices/{invoice.pk}/send_statement"
+    first = answer_never_told(lambda: post(api, path))
+    assert (first[0], first[1]["error_code"]) == (502, 90043)
+    clock.shift(timedelta(minutes=1))
+    assert list(post(api, path)) == first
 
 
 def test_what_is_deleted_is_deleted_once(acme, clock):

@@ -8,9 +8,10 @@ from django.db.models import Exists, OuterRef
 
 from accounts.callers import Caller
 from accounts.kinds import ELECTRONIC_METHODS
-from accounts.models import Client, PaymentMethod
-from accounts.trail import record_acts, refusal
-from billing_site.errors import BillingError, ErrorCode
+from accounts.models import Client, Event, PaymentMethod
+from accounts.receipts import Claim
+from accounts.trail import Act, acts_of_call, record_acts, refusal
+from billing_site.errors import BillingError, ErrorCode, told_before
 from invoices.kinds import OPEN_ATTEMPTS, AllocationKind, AttemptStatus
 from invoices.models import Allocation, CollectionAttempt, Invoice
 from invoices.services.batches import in_halves
@@ -29,7 +30,8 @@ AT_ONCE = 100
 """Invoices whose attempts are begun in one transaction and recorded in another. Their charges are asked for in between, one by
 one: if the process dies, no more than these are asked about again."""
 
-COLLECTION_REFUSED = "collection.refused"
+COLLECTION = "collection."
+"""How the names of acts of collecting begin."""
 
 Progress = Callable[[Sequence[Collected]], object]
 
@@ -42,6 +44,7 @@ def collect_issued(client: Client, outcomes: Sequence[Outcome], caller: Caller, 
     wanted = [Wanted(*row) for row in attempts.values_list("invoice_id", "invoice__account_id")]
     try:
         collected = settle(client, wanted, caller, today)
+        _record_unasked(client, caller, collected)
     except Exception:
         logger.exception("collecting at issue failed")
         collected = [refused(one.account_no, one.invoice_no, BillingError(ErrorCode.UNEXPECTED)) for one in wanted]
@@ -63,16 +66,20 @@ def collect_invoices(*, client: Client, invoice_nos: Collection[int], caller: Ca
     else:
         unknown = [refused(None, no, BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {no}")) for no in missing]
         outcomes = [*settle(client, found, caller, today), *unknown]
-    record_acts(
-        client,
-        caller,
-        [
-            refusal(COLLECTION_REFUSED, one.error, account_no=one.account_no, invoice_no=one.invoice_no)
-            for one in outcomes
-            if one.error is not None and one.result is CollectionResult.REFUSED
-        ],
-    )
+    _record_unasked(client, caller, outcomes)
     return outcomes
+
+
+def _record_unasked(client: Client, caller: Caller, outcomes: Sequence[Collected]) -> None:
+    """Why a gateway was not asked: the attempts that it was asked for have their events already."""
+    record_acts(client, caller, [_unasked(one) for one in outcomes if one.attempt is None])
+
+
+def _unasked(one: Collected) -> Act:
+    name = f"{COLLECTION}{one.result.value}"
+    if one.error is not None:
+        return refusal(name, one.error, account_no=one.account_no, invoice_no=one.invoice_no)
+    return Act(name, one.account_no, one.invoice_no, message=one.message, idle=True)
 
 
 def begun_together(invoice_no: int, at: datetime) -> list[int]:
@@ -94,6 +101,47 @@ def collected_before(client: Client, invoice_nos: Sequence[int], caller: Caller,
         outcome_of(latest[no], latest[no].invoice.account_id) if no in latest else Collected(None, no, nothing)
         for no in invoice_nos
     ]
+
+
+def collected_by_call(
+    *, client: Client, invoice_nos: Sequence[int], caller: Caller, today: date, since: datetime
+) -> list[Collected]:
+    """What the caller's call, whose process has died, came to: as its events say it, and the attempts that it has begun. With
+    these it goes on, and with invoices that it did not come to. `since`: when its receipt was used."""
+    told = _told(caller.receipt)
+    open_now = [number for number in invoice_nos if number not in told]
+    attempts = CollectionAttempt.objects.filter(invoice__client=client, invoice__in=open_now, started_at__gte=since)
+    begun = sorted(set(attempts.values_list("invoice_id", flat=True)))
+    told |= {one.invoice_no: one for one in collected_before(client, begun, caller, today)}
+    rest = [number for number in open_now if number not in told]
+    told |= {one.invoice_no: one for one in collect_invoices(client=client, invoice_nos=rest, caller=caller, today=today)}
+    return [told[number] for number in invoice_nos]
+
+
+def collected_at_issue(client: Client, invoice_nos: Sequence[int], caller: Caller, today: date) -> dict[int, Collected]:
+    """What came of collecting documents that the caller's call, whose process has died, has issued with a request to."""
+    attempts = CollectionAttempt.objects.filter(invoice__client=client, invoice__in=invoice_nos, at_issue=True)
+    requested = list(attempts.values_list("invoice_id", flat=True))
+    return {one.invoice_no: one for one in collected_before(client, requested, caller, today)} | _told(caller.receipt)
+
+
+def _told(claim: Claim | None) -> dict[int, Collected]:
+    """What a call has recorded of collecting, by invoice."""
+    events = [event for event in acts_of_call(claim, COLLECTION) if event.invoice_no is not None]
+    rows = CollectionAttempt.objects.filter(invoice__in=[event.invoice_no for event in events])
+    attempts = {(attempt.invoice_id, attempt.attempt_no): attempt for attempt in rows}
+    told: dict[int, Collected] = {}
+    for event in events:
+        attempt = attempts.get((event.invoice_no or 0, event.after.get("attempt_no")))
+        one = _unasked_before(event) if attempt is None else outcome_of(attempt, event.account_id)
+        told.setdefault(one.invoice_no, one)
+    return told
+
+
+def _unasked_before(event: Event) -> Collected:
+    error = told_before(event.error_code, event.message) if event.error_code else None
+    result = CollectionResult(event.act.removeprefix(COLLECTION))
+    return Collected(event.account_id, event.invoice_no or 0, result, event.message, error)
 
 
 def resume_collecting(

@@ -4,7 +4,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import NamedTuple
 
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, ErrorCode, told_before
 from invoices.kinds import AttemptStatus
 from invoices.models import CollectionAttempt
 
@@ -48,13 +48,15 @@ def refused(account_no: int | None, invoice_no: int, error: BillingError) -> Col
     return Collected(account_no, invoice_no, CollectionResult.REFUSED, error.message, error)
 
 
-def outcome_of(attempt: CollectionAttempt, account_no: int) -> Collected:
+def outcome_of(attempt: CollectionAttempt, account_no: int | None) -> Collected:
     """What an attempt says of itself."""
     if attempt.status == AttemptStatus.COLLECTED:
         return Collected(account_no, attempt.invoice_id, CollectionResult.COLLECTED, attempt=attempt)
     if attempt.status == AttemptStatus.DECLINED:
         error = BillingError(ErrorCode.COLLECTION_DECLINED, attempt.proc_status_text)
         return Collected(account_no, attempt.invoice_id, CollectionResult.DECLINED, error.message, error, attempt)
+    if attempt.status == AttemptStatus.NOT_MADE and attempt.error_code:
+        return refused(account_no, attempt.invoice_id, told_before(attempt.error_code, attempt.message))
     if attempt.status == AttemptStatus.NOT_MADE:
         return Collected(account_no, attempt.invoice_id, CollectionResult.NOTHING_DUE, attempt.message, attempt=attempt)
     error = BillingError(ErrorCode.OUTCOME_UNKNOWN)
