@@ -68,7 +68,8 @@ class StaffPage(View):
         address = self.request.headers.get("Referer", "")
         if url_has_allowed_host_and_scheme(address, {self.request.get_host()}):
             parts = urlsplit(address)
-            return f"{parts.path}?{parts.query}" if parts.query else parts.path
+            path = "/" + parts.path.lstrip("/")  # an address that begins with // is another site's
+            return f"{path}?{parts.query}" if parts.query else path
         return self.request.path if self.request.method == "GET" else "/"
 
     @property

@@ -1,7 +1,7 @@
 """Signing in, and what a reader chooses for the pages: the client and the colours."""
 
 from django.contrib.auth.views import LoginView
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
@@ -35,7 +35,7 @@ def choose_theme(request: HttpRequest) -> HttpResponse:
     next_page = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(next_page, {request.get_host()}):
         next_page = "/"
-    response = redirect(next_page)
+    response = HttpResponseRedirect(next_page)
     theme = request.POST.get("theme", "")
     if theme in THEMES:
         response.set_cookie("theme", theme, max_age=A_YEAR, samesite="Lax")

@@ -206,8 +206,9 @@ class InvoiceAct(InvoicePage):
         outcomes = discard_invoices(
             client=self.client, invoice_nos=[invoice.pk], caller=caller, remarks=Remarks(given["reason"])
         )
+        number = self._one(outcomes)
         messages.success(self.request, gettext("Discarded: nothing is owed on it."))
-        return self._one(outcomes)
+        return number
 
     def _regenerate(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
         number = self._one(

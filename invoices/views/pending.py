@@ -1,7 +1,7 @@
 """The approval queue: what waits, why to look at it, and deciding on one, on those that are ticked, or on all that match."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from django.contrib import messages
@@ -113,6 +113,10 @@ class Beside(StaffPage):
 class Decide(QueuePage):
     """Confirms what is to be done with the documents that were ticked, or with all that match, and then has it done."""
 
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Back from signing in, from other colours or from a refusal: the documents are to be chosen again."""
+        return redirect(self._queue_address())
+
     def post(self, request: HttpRequest) -> HttpResponse:
         chosen = self._chosen()
         confirmed = "confirmed" in request.POST
@@ -128,11 +132,10 @@ class Decide(QueuePage):
     def _chosen(self) -> QuerySet[Invoice]:
         """All that match, up to the newest that was there when it was asked; or those that are ticked."""
         if self.request.POST.get("scope") == "all":
-            newest = self.request.POST.get("newest", "")
+            newest = _numbers([self.request.POST.get("newest", "")])
             rows = self.on_tab()
-            return rows.filter(pk__lte=int(newest)) if newest.isdecimal() else rows
-        ticked = [int(number) for number in self.request.POST.getlist("invoice_no") if number.isdecimal() and len(number) < 19]
-        return waiting_documents(self.client).filter(pk__in=ticked)
+            return rows.filter(pk__lte=newest[0]) if newest else rows
+        return waiting_documents(self.client).filter(pk__in=_numbers(self.request.POST.getlist("invoice_no")))
 
     def _context(self, act: DecisionAct, chosen: QuerySet[Invoice], form: DecideForm) -> dict[str, Any]:
         scope = self.request.POST.get("scope", "")
@@ -177,3 +180,8 @@ class Decide(QueuePage):
         """Where the process died after it had begun: the newest decision of the reader's."""
         newest = Decision.objects.filter(client=self.client, staff=self.request.user.pk).first()
         return reverse("decision", args=[newest.pk]) if newest else reverse("pending")
+
+
+def _numbers(sent: Iterable[str]) -> list[int]:
+    """Those that can be numbers of documents."""
+    return [int(text) for text in sent if text.isdecimal() and len(text) < 19]

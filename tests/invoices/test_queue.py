@@ -176,6 +176,19 @@ def test_all_that_match_are_those_that_were_there_when_it_was_asked(umbra, brows
     assert dict(Invoice.objects.values_list("pk", "status")) == {first: "discarded", late: "pending"}
 
 
+@pytest.mark.parametrize("newest", ["9" * 5000, "9" * 19, "²", "-1", "a\0b"])
+def test_a_newest_document_that_is_no_number_is_none(umbra, browser, ann, newest):
+    bill(an_account(umbra), ann, JANUARY)
+    page = browser.post("/invoices/pending/decide/", {"act": "discard", "scope": "all", "newest": newest})
+    assert page.context["count"] == 1
+
+
+def test_the_page_that_confirms_is_no_dead_end(umbra, browser):
+    """The browser comes back to its address from other colours, from signing in again and from a refusal."""
+    answer = browser.get("/invoices/pending/decide/?tab=flagged")
+    assert (answer.status_code, answer.url) == (302, "/invoices/pending/?tab=flagged")
+
+
 def test_a_decision_goes_on_where_it_was(umbra, browser, ann, monkeypatch, audited):
     monkeypatch.setattr(decisions, "AT_ONCE", 2)
     plan = a_plan(umbra)
@@ -243,6 +256,16 @@ def test_who_may_only_look_decides_nothing(umbra, client):
     client.post("/invoices/pending/decide/", form)
     assert Invoice.objects.get(pk=number).status == "pending"
     assert not Decision.objects.exists()
+
+
+def test_a_refused_discard_is_not_told_as_done(umbra, client):
+    viewer = get_user_model().objects.create(username="eve", is_staff=True)
+    viewer.user_permissions.set(Permission.objects.filter(codename="view_invoice"))
+    umbra.staff.add(viewer)
+    client.force_login(viewer)
+    number = bill(an_account(umbra), Caller(process="test"), JANUARY)
+    answer = client.post(f"/invoices/{number}/act/discard/", {"reason": ""}, follow=True)
+    assert [str(told) for told in answer.context["messages"]] == ["The caller may not approve invoices"]
 
 
 def test_nothing_of_another_client_is_there(umbra, browser, process):
