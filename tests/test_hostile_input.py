@@ -5,18 +5,16 @@ import time
 import tracemalloc
 
 import pytest
-from django.apps import apps
-from django.db import connection
 from django.test import Client as Browser
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from accounts.keys import create_key
 from accounts.method_calls import CallerFields
-from accounts.models import ApiCall, Event
+from accounts.models import ApiCall
 from billing_site.api import METHODS
 from billing_site.errors import LONGEST_MESSAGE
-from tests.calling import RIGHTS
+from tests.calling import RIGHTS, rows_stored
 from tests.factories import an_account
 from tests.hostile import HOSTILE, SOAKS, as_body, hostile_members, written
 from tests.invoices.billing import JAN_10, bill
@@ -67,14 +65,6 @@ def good(invoice):
 
 def fields_of(name):
     return getattr(METHODS[name], name).method_call.arguments().fields
-
-
-def rows_stored():
-    """How many rows each table has, besides the log of calls and the trail, which tell of refusals."""
-    tables = [model._meta.db_table for model in apps.get_models() if model not in (ApiCall, Event)]
-    with connection.cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in tables))
-        return dict(cursor.fetchall())
 
 
 def answered(body, *, content_type=JSON, url=CORE, query="output_format=json"):
