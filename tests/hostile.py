@@ -1,6 +1,13 @@
 """What a hostile or careless sender puts where a value belongs, as texts of JSON: Python could not write all of them."""
 
 import json
+import os
+from collections.abc import Iterable, Iterator
+
+SOAKS = "SOAK_EXAMPLES" in os.environ
+"""`make soak` puts every value into every field; the suite a share of them, another one with each operation."""
+
+SHARES = 1 if SOAKS else 15
 
 DEEP = 15
 """As deep as any body may be nested, and then some."""
@@ -55,6 +62,18 @@ HOSTILE = {
     "the first moment": '"0001-01-01T00:00:00+14:00"',
 }
 """Each readable by itself: what no parser takes, the tests of bodies have."""
+
+
+def share_of_values(place: int) -> list[str]:
+    """The values that are tried at one of many operations, by its place among them."""
+    return sorted(HOSTILE.values())[place % SHARES :: SHARES]
+
+
+def hostile_members(names: Iterable[str], place: int) -> Iterator[dict[str, str]]:
+    """Members that are hostile all at once, each in another way, until each has had every value of the share."""
+    values, names = share_of_values(place), list(names)
+    for turn in range(len(values)):
+        yield {name: values[(turn + column) % len(values)] for column, name in enumerate(names)}
 
 
 def as_body(members):

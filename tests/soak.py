@@ -2,7 +2,7 @@
 
 Collecting is killed a hundred times and rebilling two hundred, half of them at random moments; what must hold of every rebill
 is tried on a thousand random invoices, changes and sequences of acts; the API is asked at the edges of all that its
-description allows.
+description allows, and with every hostile value in every field.
 """
 
 import os
@@ -10,10 +10,11 @@ import sys
 
 from tests.__main__ import SQLITE, on_both
 
+HOSTILE = ("tests/test_hostile_input.py", "tests/test_hostile_resources.py")
 SOAKS = (
     ["-m", "tests.killing", "100", "random"],
     ["-m", "tests.killing_rebills", "200", "random"],
-    ["-m", "pytest", "tests/rebills/test_rebill_properties.py", "tests/test_schema.py"],
+    ["-m", "pytest", "tests/rebills/test_rebill_properties.py", "tests/test_schema.py", *HOSTILE],
 )
 
 
