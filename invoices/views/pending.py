@@ -118,24 +118,24 @@ class Decide(QueuePage):
         return redirect(self._queue_address())
 
     def post(self, request: HttpRequest) -> HttpResponse:
-        chosen = self._chosen()
         confirmed = "confirmed" in request.POST
         form = DecideForm(request.POST if confirmed else None, initial={"act": request.POST.get("act", "approve")})
         if confirmed and form.is_valid():
+            chosen = self._chosen(Invoice.objects.filter(client=self.client))
             return self._done(DecisionAct(form.cleaned_data["act"]), chosen, remarks_from(form.cleaned_data))
-        act = request.POST.get("act", "")
+        act, chosen = request.POST.get("act", ""), self._chosen(waiting_documents(self.client))
         if act not in DecisionAct.values or not chosen.exists():
-            messages.warning(request, gettext("Nothing is ticked: tick documents, or choose all that match."))
-            return redirect(self._queue_address())
+            return redirect(self._nothing_chosen())
         return self.page("invoices/decide.html", self._context(DecisionAct(act), chosen, form))
 
-    def _chosen(self) -> QuerySet[Invoice]:
-        """All that match, up to the newest that was there when it was asked; or those that are ticked."""
+    def _chosen(self, rows: QuerySet[Invoice]) -> QuerySet[Invoice]:
+        """All that match, up to the newest that was there when it was asked; or those of these rows that are ticked. What was
+        ticked and is decided on by another before it is confirmed has an outcome too: that it is refused, and why."""
         if self.request.POST.get("scope") == "all":
             newest = _numbers([self.request.POST.get("newest", "")])
-            rows = self.on_tab()
-            return rows.filter(pk__lte=newest[0]) if newest else rows
-        return waiting_documents(self.client).filter(pk__in=_numbers(self.request.POST.getlist("invoice_no")))
+            matching = self.on_tab()
+            return matching.filter(pk__lte=newest[0]) if newest else matching
+        return rows.filter(pk__in=_numbers(self.request.POST.getlist("invoice_no")))
 
     def _context(self, act: DecisionAct, chosen: QuerySet[Invoice], form: DecideForm) -> dict[str, Any]:
         scope = self.request.POST.get("scope", "")
@@ -168,8 +168,14 @@ class Decide(QueuePage):
         query = self.request.GET.urlencode()
         return f"{reverse('pending')}?{query}" if query else reverse("pending")
 
+    def _nothing_chosen(self) -> str:
+        messages.warning(self.request, gettext("Nothing is chosen that still waits: tick documents, or choose all that match."))
+        return self._queue_address()
+
     def _done(self, act: DecisionAct, chosen: QuerySet[Invoice], remarks: Remarks) -> HttpResponse:
         def work(caller: Any) -> str:
+            if not chosen.exists():
+                return self._nothing_chosen()
             decision = start_decision(client=self.client, act=act, invoices=chosen, caller=caller, remarks=remarks)
             continue_decision(decision, caller=self.caller, today=self.today)
             return reverse("decision", args=[decision.pk])

@@ -158,9 +158,29 @@ def test_a_mixed_selection_is_decided_on_each_for_itself(umbra, browser, ann, pr
     assert f"{other},INV-000001," in text and "refused,,90002" in text
 
 
-def test_a_double_click_makes_one_decision(umbra, browser, ann):
+def test_what_another_has_decided_since_it_was_seen_is_told_as_refused(umbra, browser, ann, process, audited):
+    mine, theirs = (bill(an_account(umbra), process, JANUARY) for _ in range(2))
+    form = {"act": "approve", "invoice_no": [mine, theirs], "confirmed": "yes", "once": "9" * 32}
+    approve(umbra, [theirs], ann)
+    browser.post("/invoices/pending/decide/", form)
+    decision = Decision.objects.latest("pk")
+    assert dict(decision.outcomes.values_list("invoice", "result")) == {mine: "done", theirs: "refused"}
+    assert decision.outcomes.get(invoice=theirs).message == f"invalid pending invoice number: invoice {theirs} is approved"
+
+
+def test_when_nothing_is_left_of_all_that_matched_nothing_is_decided(umbra, browser, ann, process):
+    number = bill(an_account(umbra), process, JANUARY)
+    approve(umbra, [number], ann)
+    form = {"act": "approve", "scope": "all", "newest": number, "confirmed": "yes", "once": "8" * 32}
+    answer = browser.post("/invoices/pending/decide/", form)
+    assert (answer.url, Decision.objects.count()) == ("/invoices/pending/", 1)
+
+
+@pytest.mark.parametrize("scope", ["", "all"])
+def test_a_double_click_makes_one_decision(umbra, browser, ann, scope):
     number = bill(an_account(umbra), ann, JANUARY)
-    form = {"act": "approve", "invoice_no": [number], "confirmed": "yes", "once": "b" * 32}
+    chosen = {"scope": "all", "newest": number} if scope else {"invoice_no": [number]}
+    form = {"act": "approve", **chosen, "confirmed": "yes", "once": "b" * 32}
     addresses = {browser.post("/invoices/pending/decide/", form).url for _ in range(2)}
     assert len(addresses) == 1
     assert Decision.objects.count() == 1
