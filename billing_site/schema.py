@@ -18,7 +18,7 @@ from rest_framework.permissions import SAFE_METHODS
 from accounts.method_calls import CallerFields, Credentials, Method
 from billing_site.api import METHODS
 from billing_site.errors import ErrorCode
-from billing_site.operations import OPERATIONS
+from billing_site.operations import OPERATIONS, QUERIES
 from billing_site.renderers import FORMATS
 
 Direction = Literal["request", "response"]
@@ -83,7 +83,7 @@ class Schema(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         if self.called or self.method in SAFE_METHODS:
-            return []
+            return [QUERIES[self.act]] if self.act in QUERIES else []
         return [
             OpenApiParameter(
                 "Idempotency-Key",
@@ -106,8 +106,12 @@ class Schema(AutoSchema):
         return [{}] if self.called else super().get_auth()
 
     @property
+    def act(self) -> tuple[str, str]:
+        return getattr(self.view, "basename", ""), getattr(self.view, "action", "")
+
+    @property
     def operation(self) -> tuple[Any, Any, str] | None:
-        return OPERATIONS.get((getattr(self.view, "basename", ""), getattr(self.view, "action", "")))
+        return OPERATIONS.get(self.act)
 
     def get_request_serializer(self) -> Any:
         if self.called:

@@ -84,6 +84,10 @@ class RebillArguments(RebillPreviewArguments):
     fingerprint = serializers.CharField(max_length=200, required=False)
 
 
+class ChainArguments(serializers.Serializer):
+    invoice_no = LongField()
+
+
 class ManyRebillArguments(serializers.Serializer):
     rebills = ShortListField(child=RebillArguments(), allow_empty=False, max_length=REBILLS_AT_ONCE)
 

@@ -6,11 +6,9 @@ from typing import Any
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.status import HTTP_201_CREATED
 
 from accounts.clock import today
-from accounts.fields import LongField
 from accounts.method_calls import Call, method_call
 from accounts.models import Receipt
 from billing_site.errors import BillingError, ErrorCode
@@ -24,6 +22,7 @@ from rebills.models import Rebill
 from rebills.plan import RebillPlan
 from rebills.serializers import (
     GEN_RB_M_OUTPUTS,
+    ChainArguments,
     GenRbMArguments,
     ManyRebillArguments,
     RebillArguments,
@@ -39,10 +38,6 @@ from rebills.serializers import (
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import REFUSED, rebill_invoice, rebill_invoices, rebilled_before
 from rebills.services.requests import RebillOutcome, RebillRequest
-
-
-class ChainArguments(Serializer):
-    invoice_no = LongField()
 
 
 class RebillViewSet(DocumentResource):

@@ -1,0 +1,109 @@
+"""Each operation of the API's description has an example of a request, and the example runs."""
+
+import json
+from base64 import b64encode
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+import pytest
+import time_machine
+from django.test import Client as Browser
+from drf_spectacular.generators import SchemaGenerator
+
+from billing_site.api import METHODS
+from billing_site.examples import REFUSED
+from tests.described_world import described_world, kept_for_a_module
+
+DESCRIBED = SchemaGenerator().get_schema(request=None, public=True)
+REQUESTS = {
+    operation["operationId"]: (method, path, operation)
+    for path, operations in DESCRIBED["paths"].items()
+    for method, operation in operations.items()
+}
+RESOURCES = [name for name in REQUESTS if name not in METHODS and name != "core"]
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup, django_db_blocker, tmp_path_factory):
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        time_machine.travel(datetime(2026, 1, 31, 12, tzinfo=UTC), tick=False),
+        kept_for_a_module(django_db_blocker.unblock()),
+    ):
+        patch.setattr("django.conf.settings.SANDBOX_GATEWAY_FILE", str(tmp_path_factory.mktemp("books") / "sandbox.sqlite3"))
+        yield described_world()
+
+
+@pytest.fixture(autouse=True)
+def virtual_clock(settings):
+    settings.VIRTUAL_CLOCK = True
+
+
+def meant(example, rows):
+    """An example with the numbers of rows that are there."""
+    if isinstance(example, dict):
+        return {name: meant(value, rows) for name, value in example.items()}
+    if isinstance(example, list):
+        return [meant(value, rows) for value in example]
+    return rows.get(example, example) if isinstance(example, int) else example
+
+
+def example_of(name):
+    return REQUESTS[name][2]["requestBody"]["content"]["application/json"]["example"]
+
+
+def ask(name, world):
+    """Sends the example of an operation of a resource."""
+    client, auth_key, rows = world
+    method, path, operation = REQUESTS[name]
+    examples = {(one["in"], one["name"]): one["example"] for one in operation.get("parameters", ()) if "example" in one}
+    path_numbers, query = (
+        meant({name: value for (place, name), value in examples.items() if place == asked}, rows) for asked in ("path", "query")
+    )
+    body = json.dumps(meant(example_of(name), rows)) if "requestBody" in operation else ""
+    token = b64encode(f"{client.pk}:{auth_key}".encode()).decode()
+    browser = Browser(HTTP_AUTHORIZATION=f"Basic {token}")
+    address = f"{path.format(**path_numbers)}?{urlencode(query)}"
+    return browser.generic(method.upper(), address, body, content_type="application/json")
+
+
+def success_of(operation):
+    (status,) = [int(status) for status in operation["responses"] if status < "300"]
+    return status
+
+
+@pytest.mark.parametrize("name", RESOURCES)
+def test_the_example_of_an_operation_of_a_resource_runs(name, world, db):
+    response = ask(name, world)
+    if name in REFUSED:
+        assert response.json()["error_code"] == REFUSED[name]
+        return
+    assert response.status_code == success_of(REQUESTS[name][2]), response.content
+    if response.content:
+        assert [one["error_code"] for one in response.json().get("outcomes", ()) if one["error_code"]] == []
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_the_example_of_a_method_call_runs_at_its_own_address(name, world, db):
+    assert called(REQUESTS[name][1], example_of(name), world) == (0, "OK")
+
+
+@pytest.mark.parametrize("name", [*METHODS, "core"])
+def test_the_example_of_a_method_call_runs_at_the_one_address(name, world, db):
+    body = {"rest_call": name, "output_format": "json", **example_of(name)}
+    assert called("/v1/core", body, world) == (0, "OK")
+
+
+def called(path, example, world):
+    client, auth_key, rows = world
+    body = {**meant(example, rows), "client_no": client.pk, "auth_key": auth_key}
+    answer = Browser().post(path, json.dumps(body), content_type="application/json").json()
+    return answer["error_code"], answer["error_msg"]
+
+
+def test_every_operation_that_is_sent_a_body_or_names_a_row_has_an_example():
+    for _, _, operation in REQUESTS.values():
+        needed = [one for one in operation.get("parameters", ()) if one.get("required")]
+        assert all("example" in one for one in needed), operation["operationId"]
