@@ -306,6 +306,7 @@ def test_a_body_without_records_or_with_too_many_is_refused_whole(api, account, 
     [
         '{"records": [{"units": NaN}]}',
         '{"records": [{"units": Infinity}]}',
+        '{"records": [{"units": 1e400}]}',
         '{"records": [{"record_id": "R-1"',
         '{"records": [' + "[" * 100_000 + "]" * 100_000 + "]}",
         '[{"record_id": "R-1"}]',
@@ -315,12 +316,6 @@ def test_a_body_without_records_or_with_too_many_is_refused_whole(api, account, 
 def test_a_body_that_cannot_be_read_is_refused_whole(api, account, text):
     response = api.generic("POST", f"{API}/usage/", text, content_type="application/json")
     assert (response.status_code, response.json()["error_code"]) == (400, 1012)
-
-
-def test_a_number_too_large_for_any_machine_is_a_wrong_value(api, account):
-    text = json.dumps({"records": [a_record(units="?")]}).replace('"?"', "1e400")
-    response = api.generic("POST", f"{API}/usage/", text, content_type="application/json")
-    assert response.json()["results"][0]["error_code"] == 1016
 
 
 def test_ten_thousand_records_with_long_texts_are_one_call(api, account):
@@ -573,7 +568,8 @@ def test_what_is_unbilled_is_rated_as_the_invoice_will_charge_it_and_nothing_is_
     service = instance.plan.charges.get().service_id
     with CaptureQueriesContext(connection) as queries:
         answer = api.get(f"{API}/usage/unbilled/?acct_no={account.pk}")
-    written = [query["sql"] for query in queries if not query["sql"].startswith("SELECT")]
+    reading = ("SELECT", "SAVEPOINT", "RELEASE", "SET LOCAL")
+    written = [query["sql"] for query in queries if not query["sql"].startswith(reading)]
     assert all("accounts_apicall" in sql or "accounts_apikey" in sql for sql in written)
     same = {"plan_instance": instance.pk, "service": service, "description": "Calls", "explanation": ""}
     january = {**same, "period_start": "2026-01-10", "period_end": "2026-02-09"}

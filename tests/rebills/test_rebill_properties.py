@@ -37,7 +37,7 @@ from tests.invoices.test_service_credits import credit
 
 CALLER = Caller(process="test")
 EXAMPLES = settings(
-    max_examples=int(os.environ.get("SOAK_EXAMPLES", "50")),
+    max_examples=int(os.environ.get("SOAK_EXAMPLES", "20")),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -45,6 +45,7 @@ REMOVE = [
         ("taxdetail", "invoice_id"),
         ("invoiceline", "invoice_id"),
         ("billedperiod", "invoice_id"),
+        ("comparison", "invoice_id"),
         ("invoice", "id"),
     )
 ]
