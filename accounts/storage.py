@@ -198,7 +198,7 @@ def reserve_ids(model: type[models.Model], count: int) -> list[int]:
 def commit_without_waiting() -> Iterator[None]:
     """A transaction whose commit does not wait for the disk: where the database server dies within the next moments, it may be
     lost, and it alone. For what is only told, never for money."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL synchronous_commit = off")

@@ -74,6 +74,7 @@ class RebillPreviewArguments(GivenSerializer):
     reason_code = LongField(max_digits=4, required=False)
     comments = serializers.CharField(max_length=3000, required=False)
     collect = TrueFalseField(required=False)
+    keep_due_date = TrueFalseField(required=False)
     statement_address_seq = LongField(required=False)
 
 
@@ -102,6 +103,7 @@ def rebill_request(asked: Mapping[str, Any], path: str = "") -> RebillRequest:
         carries_unlisted=None if unlisted is None else unlisted == "carry",
         comments=asked.get("comments", ""),
         collect=asked.get("collect"),
+        keeps_due_date=asked.get("keep_due_date"),
         statement_contact_no=asked.get("statement_address_seq"),
         fingerprint=asked.get("fingerprint", ""),
     )

@@ -83,6 +83,9 @@ class Invoice(models.Model):
     collect_when_issued = models.BooleanField(
         null=True, help_text=_("Whether what is due is collected at issue. Empty: the client's setting.")
     )
+    keeps_due_date = models.BooleanField(
+        null=True, help_text=_("Whether a rebill is due when its original was. Empty: the client's setting.")
+    )
     statement_contact = models.ForeignKey(
         Contact,
         on_delete=models.PROTECT,

@@ -6,6 +6,7 @@ A rebill that waits has no memo yet: what offsets its original is the negative o
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from accounts.models import Client
 from accounts.storage import insert_rows, reserve_ids
 from accounts.trail import Act, record_acts
 from invoices.fingerprints import Content
@@ -52,13 +53,14 @@ def issue_rebills(rebills: Sequence[Invoice], contents: Mapping[int, Content], i
         [(Issued(one.account_id, one.pk, one.total_amount, one.currency), due[one.pk]) for one in wanted], issuing.stamp
     )
     _move_credits(pairs, contents)
-    due_dates = {pair.rebill.pk: pair.original.due_date for pair in pairs if pair.original.due_date is not None}
+    kept = [pair for pair in pairs if _keeps_due_date(pair.rebill, issuing.client)]
+    due_dates = {pair.rebill.pk: pair.original.due_date for pair in kept if pair.original.due_date is not None}
     issue_pending(
         [pair.rebill for pair in pairs],
         contents,
         SeriesKind.REBILL,
         issuing,
-        due_dates=due_dates if issuing.client.original_due_date_on_rebill else {},
+        due_dates=due_dates,
         memos={pair.rebill.pk: pair.memo_no for pair in pairs},
     )
     record_acts(issuing.client, issuing.caller, [_act(pair) for pair in pairs], issuing.at)
@@ -71,6 +73,11 @@ def _pairs(rebills: Sequence[Invoice]) -> list[Pair]:
         for rebill, memo_no in zip(rebills, numbers, strict=True)
         if rebill.corrects is not None
     ]
+
+
+def _keeps_due_date(rebill: Invoice, client: Client) -> bool:
+    """What was asked for when it was made counts before the client's setting."""
+    return client.original_due_date_on_rebill if rebill.keeps_due_date is None else rebill.keeps_due_date
 
 
 def _collects(rebill: Invoice, issuing: Issuing) -> bool:

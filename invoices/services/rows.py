@@ -50,6 +50,7 @@ class Links(NamedTuple):
     chain_root_id: int | None = None
     collect_when_issued: bool | None = None
     statement_contact_id: int | None = None
+    keeps_due_date: bool | None = None
 
 
 INVOICE_FIELDS = (*TERM_FIELDS, *PARTY_FIELDS, *CORRECTION_FIELDS, *Links._fields, *STANDING_FIELDS)

@@ -197,7 +197,7 @@ def _insert(recorded: Sequence[RebillOutcome], issuing: Issuing) -> None:
             continue
         facts = one.plan.facts
         documents.append((one.rebill_no, one.plan.content))
-        links[one.rebill_no] = Links(facts.chain_root, one.request.collect, facts.statement_contact)
+        links[one.rebill_no] = Links(facts.chain_root, one.request.collect, facts.statement_contact, one.request.keeps_due_date)
         acts += _acts(one, one.plan, one.rebill_no)
     insert_documents(
         documents,

@@ -33,9 +33,9 @@ class AskedLine(NamedTuple):
 class RebillRequest(NamedTuple):
     """A rebill that is asked for.
 
-    `carries_unlisted`, `collect`: None leaves it to the client's settings. `statement_contact_no` is of the account.
-    `account_no` or `client_acct_id` is whose invoice the caller takes it for. `fingerprint` is that of the preview that was
-    seen. Only a preview may have no reason yet.
+    `carries_unlisted`, `collect`, `keeps_due_date`: None leaves it to the client's settings. `statement_contact_no` is of the
+    account. `account_no` or `client_acct_id` is whose invoice the caller takes it for. `fingerprint` is that of the preview
+    that was seen. Only a preview may have no reason yet.
     """
 
     invoice_no: int
@@ -44,6 +44,7 @@ class RebillRequest(NamedTuple):
     carries_unlisted: bool | None = None
     comments: str = ""
     collect: bool | None = None
+    keeps_due_date: bool | None = None
     statement_contact_no: int | None = None
     account_no: int | None = None
     client_acct_id: str | None = None

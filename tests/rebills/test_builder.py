@@ -2,7 +2,7 @@
 
 import csv
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal as D
 from io import StringIO
 
@@ -97,7 +97,7 @@ def test_it_shows_each_line_beside_its_twin_and_counts_nothing_different(page, i
     assert results(answer) == {1: "$30.00", 2: "$20.00", 3: "$50.00"}
     assert "Sales tax 10 % (US-CA)" in words(answer) and "counted again" in words(answer)
     assert "Difference $0.00 Due $110.00" in words(answer)
-    assert "Jan 24, 2026, as on the original" in words(answer)
+    assert "As the settings say (the original's)" in answer.content.decode()
     assert answer.headers["Content-Security-Policy"] and " style=" not in answer.content.decode()
 
 
@@ -310,6 +310,13 @@ def test_what_is_collected_and_the_outcome(acme, page, process, invoice):
     rebill = Invoice.objects.get(kind="rebill")
     assert CollectionAttempt.objects.get(invoice=rebill).amount == D(143)
     assert "Collection Collected $143.00" in words(page.get(f"/rebills/{rebill.pk}/"))
+
+
+def test_when_it_is_due_is_chosen(page, process, invoice):
+    review = words(sent(page, invoice, "review", reason_code="1", keep_due_date="false"))
+    assert "Due date 14 days after it is issued" in review
+    page.post(f"/invoices/{invoice.pk}/rebill/", committed(page, invoice, keep_due_date="false"))
+    assert Invoice.objects.get(kind="rebill").due_date == date(2026, 2, 14)
 
 
 def test_why_nothing_is_collected_is_said(page, invoice):

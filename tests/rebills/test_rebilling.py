@@ -136,6 +136,14 @@ def test_a_rebill_is_due_when_its_original_was_or_by_its_own_terms(acme, process
     assert rebilled(invoice, process, 1).due_date == expected
 
 
+@pytest.mark.parametrize(("kept", "expected"), [(True, date(2026, 1, 24)), (False, date(2026, 2, 14))])
+def test_what_is_asked_for_counts_before_the_setting(acme, process, invoice, kept, expected):
+    acme.original_due_date_on_rebill = not kept
+    acme.save()
+    invoice.client.refresh_from_db()
+    assert rebilled(invoice, process, 1, keeps_due_date=kept).due_date == expected
+
+
 def test_a_rebill_is_rebilled_and_an_original_only_once(acme, process, invoice):
     first = rebilled(invoice, process, 1, 2)
     before = rows()

@@ -235,7 +235,7 @@ def test_a_chain_is_read_by_any_of_its_documents_in_five_queries(acme, api, proc
         with CaptureQueriesContext(connection) as captured:
             answers.append(get(api, "rebills/chain", invoice_no=number))
         # One for the key, one for the root, one for the documents, one for the reasons, one for the log of calls.
-        assert len(captured) == 5
+        assert len([one for one in captured if not one["sql"].startswith("SET LOCAL")]) == 5
     assert answers[0] == answers[1]
     told = ("kind", "status", "document_number", "total_amount", "difference", "reason", "comments")
     assert [[row[name] for name in told] for row in answers[0]["documents"]] == [
