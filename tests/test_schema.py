@@ -62,6 +62,10 @@ def test_every_error_is_told_of():
             assert f"{code.number}: {code.message}" in responses[str(code.http_status)]["description"]
 
 
+def test_its_page_asks_no_other_host(client):
+    assert "https://" not in client.get("/api/docs/").content.decode()
+
+
 def test_the_description_and_its_page_are_there(client, settings):
     assert client.get("/api/schema/").status_code == 200
     page = client.get("/api/docs/")

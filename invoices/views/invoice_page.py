@@ -32,6 +32,7 @@ from invoices.services.ledger.open_items import with_due
 from invoices.services.outcomes import Outcome
 from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.rebill_markers import with_rebills
+from invoices.services.rights import COLLECT_PERMISSION
 from invoices.services.rows import stored_contents
 from invoices.services.statement_mails import statement_context, statement_parts
 from invoices.services.timeline import happened, with_callers
@@ -76,6 +77,10 @@ class Choice(NamedTuple):
     def name(self) -> str:
         return self.allowed.action.value
 
+    @property
+    def needs_method(self) -> bool:
+        return self.allowed.error is not None and self.allowed.error.code is ErrorCode.NO_ELECTRONIC_METHOD
+
 
 class Shown(NamedTuple):
     """A line with the story of its amount."""
@@ -104,14 +109,17 @@ class InvoicePage(DocumentPage):
         events = with_callers(Event.objects.filter(invoice_no=invoice.pk, client=self.client))
         people = [name for name in (invoice.generated_by, invoice.approved_by) if name]
         names = names_of(people)
+        due = invoice.total_amount - invoice.amount_paid if invoice.status == InvoiceStatus.APPROVED else ZERO
+        may_pay = due > ZERO and self.may(COLLECT_PERMISSION)
         context = {
             "invoice": invoice,
             "made_by": names[invoice.generated_by],
             "approved_by": names.get(invoice.approved_by, ""),
-            "can_act": any(one.error is None for one in allowed),
+            "can_act": may_pay or any(one.error is None for one in allowed),
+            "may_pay": may_pay,
             "is_pending": invoice.status == InvoiceStatus.PENDING,
             "is_issued": invoice.number is not None,
-            "due": invoice.total_amount - invoice.amount_paid if invoice.status == InvoiceStatus.APPROVED else ZERO,
+            "due": due,
             "choices": [_choice(one, invoice) for one in allowed],
             "forms": {"act": ActForm(), "void": VoidForm(), **(forms_ or {})},
             "lines": [Shown(line, units_text(line), "; ".join(story_of(line))) for line in lines],

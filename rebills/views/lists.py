@@ -17,6 +17,7 @@ from accounts.csv_lists import ROWS_AT_ONCE, csv_response
 from accounts.models import Client
 from accounts.pages import PAGE_SIZE, Order, in_chunks, page_of
 from accounts.staff import names_of
+from accounts.validators import validate_billing_day
 from accounts.views.forms import DayInput, PageForm
 from accounts.views.pages import StaffPage
 from invoices.kinds import InvoiceStatus, ReasonType
@@ -41,8 +42,8 @@ class RebillFilters(PageForm):
     )
     reason = forms.IntegerField(label=_("Reason"), required=False, min_value=1, max_value=9999, widget=forms.Select)
     account = forms.CharField(label=_("Account"), required=False, max_length=50, widget=forms.TextInput)
-    made_from = forms.DateField(label=_("Made from"), required=False, widget=DayInput())
-    made_to = forms.DateField(label=_("Made to"), required=False, widget=DayInput())
+    made_from = forms.DateField(label=_("Made from"), required=False, widget=DayInput(), validators=[validate_billing_day])
+    made_to = forms.DateField(label=_("Made to"), required=False, widget=DayInput(), validators=[validate_billing_day])
 
     def __init__(self, data: Any, reasons: Mapping[int, str]) -> None:
         super().__init__(data)

@@ -18,7 +18,7 @@ os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 AXE = Path(__file__).parents[1] / "vendor" / "axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-DESK, PHONE = {"width": 1280, "height": 900}, {"width": 360, "height": 740}
+DESK, TABLET, PHONE = {"width": 1280, "height": 900}, {"width": 768, "height": 1024}, {"width": 360, "height": 740}
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
@@ -84,7 +84,7 @@ def wider_than_screen(page: Page) -> int:
 
 
 def check_looks(page: Page, address: str) -> None:
-    """A page at desk and phone size, light and dark: axe finds nothing, and nothing is wider than the screen."""
+    """A page at desk and phone size, light and dark: axe finds nothing. Nothing is wider than these screens or a tablet's."""
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
         for size in (DESK, PHONE):
@@ -92,5 +92,8 @@ def check_looks(page: Page, address: str) -> None:
             page.goto(address)
             assert violations(page) == [], (address, scheme, size)
             assert wider_than_screen(page) <= 0, (address, scheme, size)
+    page.set_viewport_size(TABLET)
+    page.goto(address)
+    assert wider_than_screen(page) <= 0, (address, TABLET)
     page.set_viewport_size(DESK)
     page.emulate_media(color_scheme="light")

@@ -9,7 +9,8 @@ from django.contrib.auth.models import Group, Permission
 from accounts.clock import offset_to
 from accounts.models import PaymentMethod
 from invoices.audit import run_audits
-from invoices.models import Invoice
+from invoices.kinds import ReasonType
+from invoices.models import Invoice, ReasonCode
 from invoices.services.balances import account_balance
 from rebills.roles import make_groups
 from tests.browser.conftest import PHONE, violations, wider_than_screen
@@ -31,6 +32,8 @@ def world(transactional_db, settings):
         people[role].groups.add(Group.objects.get(name=role))
         client.staff.add(people[role])
     account = an_account(client, a_plan(client, {"phone": "30.00", "internet": "50.00"}), client_acct_id="A-1")
+    # What the migrations wrote, transactional tests have taken away.
+    ReasonCode.objects.get_or_create(client=None, type=ReasonType.REBILL, code=1, defaults={"name": "Wrong price or quantity"})
     PaymentMethod.objects.create(account=account, type="card", token="sandbox_approved", label="Card")
     return account, people
 

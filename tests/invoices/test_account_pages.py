@@ -388,6 +388,7 @@ def test_the_coming_cycle_is_billed_in_advance(acme, staff):
     page = preview(staff, account)
     assert page.context["form"]["mode"].value() == "advance"
     assert "Advance, bill date Feb 10, 2026" in text(page)
+    assert "Issue in advance" in text(page) and "Issue invoice" not in text(page)
     commit(staff, account, fields_of(page))
     assert Invoice.objects.get(kind="advance").bill_date == FEB_10
 

@@ -394,6 +394,8 @@ def test_rebills_are_listed_and_found(acme, page, process, invoice):
     acme.save()
     assert (listed(made_from="2026-02-01"), listed(made_to="2026-01-31")) == ([issued.pk, held.pk], [])
     assert "Enter a valid date." in words(page.get("/rebills/", {"made_from": "soon"}))
+    for end in ({"made_from": "0001-01-01"}, {"made_to": "9999-12-31"}):
+        assert "is not between the years 1900 and 2999." in words(page.get("/rebills/", end))
     text = words(page.get("/rebills/"))
     assert "INV-000002 CM-000001 RB-000001 Issued Z-9 Wrong price or quantity" in text
     assert "$55.00 -$55.00" in text
