@@ -18,6 +18,7 @@ from rest_framework import serializers
 from accounts.validators import validate_alphanumeric
 
 LARGEST_LONG = 2**63 - 1
+ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class LongField(serializers.Field):
@@ -120,7 +121,7 @@ class DayField(serializers.DateField):
     default_error_messages = {"not_a_date": _("Not a date as yyyy-mm-dd.")}
 
     def to_internal_value(self, value: Any) -> date:
-        if not isinstance(value, str) or not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        if not isinstance(value, str) or not ISO_DAY.fullmatch(value):
             self.fail("not_a_date")
         try:
             return date.fromisoformat(value)
@@ -217,7 +218,11 @@ class LongFilter(ValueFilter):
 
 
 class DayInput(forms.DateField):
+    """yyyy-mm-dd: a day that is written otherwise could be read as another."""
+
     def to_python(self, value: Any) -> date | None:
+        if isinstance(value, str) and value and not ISO_DAY.fullmatch(value):
+            raise ValidationError(_("Not a date as yyyy-mm-dd."), code="not_a_date")
         try:
             return super().to_python(value)
         except ValidationError as error:

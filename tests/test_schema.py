@@ -19,9 +19,13 @@ from hypothesis import HealthCheck, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
+    ignored_auth,
+    missing_required_header,
+    negative_data_rejection,
     response_headers_conformance,
     response_schema_conformance,
     status_code_conformance,
+    unsupported_method,
 )
 
 from accounts.keys import create_key
@@ -128,9 +132,17 @@ TRUE_HERE = [
     content_type_conformance,
     response_headers_conformance,
     response_schema_conformance,
+    negative_data_rejection,
+    missing_required_header,
+    unsupported_method,
+    ignored_auth,
 ]
-"""What every answer must be, whatever is asked. The other checks ask whether good values are taken and bad ones refused: a call
-may be refused for what no description can say, and credentials of method calls stand in their bodies."""
+"""What every answer must be, whatever is asked. Three checks cannot hold here:
+
+- positive_data_acceptance: a value of the right form is refused (400) for what no description can say: a currency that ISO does
+  not know, a coupon with both a percent and an amount, a reason that the client does not have.
+- use_after_free and ensure_resource_availability compare requests that follow one another, and here each stands alone.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +170,10 @@ def test_whatever_it_allows_is_answered_as_it_says(case, seeded, db):
     token = base64.b64encode(f"{client.pk}:{auth_key}".encode()).decode()
     if isinstance(case.body, dict) and "auth_key" in case.body:
         case.body = {**case.body, "client_no": client.pk, "auth_key": auth_key}
-    response = case.call(headers={"Authorization": f"Basic {token}"})
+    headers = {"Authorization": f"Basic {token}"}
+    response = case.call(headers=headers)
     assert response.status_code < 500 or response.status_code == 502, response.text
     assert '"error_code":1001' not in response.text
-    case.validate_response(response, checks=TRUE_HERE)
+    # A method call answers HTTP 200 to wrong values too: its error_code says so, which the check does not look at.
+    blind = [negative_data_rejection] if "Aria's method calls" in case.operation.definition.raw["tags"] else []
+    case.validate_response(response, checks=TRUE_HERE, excluded_checks=blind, headers=headers)

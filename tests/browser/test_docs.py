@@ -1,0 +1,31 @@
+"""The page of the API's description, in a browser that keeps to the site's policy."""
+
+import pytest
+from drf_spectacular.generators import SchemaGenerator
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SHOWN = "() => [...document.querySelectorAll('.opblock')].map(block => block.id)"
+
+
+def test_the_page_shows_every_operation_and_its_example(opened):
+    paths = SchemaGenerator().get_schema(request=None, public=True)["paths"]
+    described = sum(map(len, paths.values()))
+    page = opened()
+    page.goto("/api/docs/")
+    page.wait_for_selector(".opblock", timeout=30_000)
+    for operation, example in (("account_create", '"client_acct_id": "A-100"'), ("authenticate_caller", "YOUR-KEY")):
+        block = page.locator(f'.opblock[id$="-{operation}"]')
+        block.locator(".opblock-summary-control").first.click()
+        expect(block.locator(".body-param__example")).to_contain_text(example)
+        block.locator(".opblock-summary-control").first.click()
+    # Operations are drawn as they come into view, and may be taken away again behind it.
+    shown = set(page.evaluate(SHOWN))
+    for _ in range(100):
+        page.mouse.wheel(0, 600)
+        page.wait_for_timeout(100)
+        shown |= set(page.evaluate(SHOWN))
+        if len(shown) == described:
+            break
+    assert len(shown) == described
