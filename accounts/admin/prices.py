@@ -23,7 +23,7 @@ from accounts.admin.catalogue_files import PriceFile
 from accounts.admin.figures import day as shown_day
 from accounts.admin.figures import plain, rate
 from accounts.admin.files import FilesAdmin
-from accounts.admin.rows import HistoryAdmin, MasterDataForm, ReadOnlyInline, link_to_page
+from accounts.admin.rows import HistoryAdmin, MasterDataForm, ReadOnlyInline, is_number, link_to_page
 from accounts.kinds import RateModel
 from accounts.models import PlanCharge, RateSchedule, RateTier
 from accounts.models.rates import FROM_THE_BEGINNING
@@ -264,7 +264,7 @@ class RateScheduleAdmin(PriceColumns, FilesAdmin, HistoryAdmin):  # type: ignore
         if price_no.isdecimal():
             return charges.filter(rates=price_no)
         for name, path in (("plan_instance", "plan__instances"), ("charge", "plan__charges")):
-            if request.GET.get(name, "").isdecimal():
+            if is_number(request.GET.get(name, "")):
                 return charges.filter(**{path: request.GET[name]})
         return charges
 

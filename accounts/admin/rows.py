@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AutocompleteSelect
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied
 from django.db.models import ForeignKey, ManyToManyField, Model, Q, QuerySet
 from django.http import Http404, HttpRequest
@@ -28,10 +29,27 @@ def own_rows(rows: QuerySet[Any], user: Any) -> QuerySet[Any]:
     return rows if user.is_superuser else admin.site.get_model_admin(rows.model).own(rows, user)  # type: ignore[attr-defined]
 
 
+class RowWidget(AutocompleteSelect):
+    """A row to be chosen. What can be no row's number, in an address or a form, is not looked up."""
+
+    def format_value(self, value: Any) -> list[str]:
+        return [text for text in super().format_value(value) if not text or is_number(text)]
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        value = super().value_from_datadict(data, files, name)
+        return value if not value or is_number(value) else "none"
+
+
+def is_number(text: str) -> bool:
+    return text.isdecimal() and len(text) < 19
+
+
 class OwnChoices:
     """A form offers, and takes, only the rows that a member of staff sees."""
 
     def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:
+        if "widget" not in kwargs and db_field.name in self.get_autocomplete_fields(request):  # type: ignore[attr-defined]
+            kwargs["widget"] = RowWidget(db_field, self.admin_site)  # type: ignore[attr-defined]
         return self._own(super().formfield_for_foreignkey(db_field, request, **kwargs), request)  # type: ignore[misc]
 
     def formfield_for_manytomany(self, db_field: ManyToManyField, request: HttpRequest, **kwargs: Any) -> Any:
@@ -63,7 +81,7 @@ class OwnRows(OwnChoices):
         return self.own(super().get_queryset(request), request.user)  # type: ignore[misc]
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        row = super().get_object(request, object_id, from_field)  # type: ignore[misc]
+        row = super().get_object(request, object_id, from_field) if is_number(str(object_id)) else None  # type: ignore[misc]
         if row is None:
             raise Http404
         return row
