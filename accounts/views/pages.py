@@ -64,15 +64,17 @@ class StaffPage(View):
         return redirect(self.came_from())
 
     def came_from(self) -> str:
-        """The page of ours that the reader came from; the dashboard, if it was another site's, none, or the very one that was
-        refused to be shown."""
+        """The page of ours that the reader came from. Where it was another site's, none, or the very one that is refused: that
+        one without what it was asked for, or the dashboard."""
+        asked = self.request.get_full_path() if self.request.method == "GET" else ""
         address = self.request.headers.get("Referer", "")
         if url_has_allowed_host_and_scheme(address, {self.request.get_host()}):
             parts = urlsplit(address)
             path = "/" + parts.path.lstrip("/")  # an address that begins with // is another site's
             address = f"{path}?{parts.query}" if parts.query else path
-            return "/" if self.request.method == "GET" and address == self.request.get_full_path() else address
-        return "/"
+            if address != asked:
+                return address
+        return self.request.path if "?" in asked else "/"
 
     @property
     def client(self) -> Client:

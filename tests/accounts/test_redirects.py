@@ -18,6 +18,7 @@ def test_colours_lead_back_to_a_page_of_ours(client, db, asked, gone_to):
         ("http://testserver/invoices/?page=2", "/invoices/?page=2"),
         ("http://testserver//evil.example/", "/evil.example/"),
         ("http://evil.example/", "/accounts/"),
+        ("http://testserver/accounts/?cursor=none", "/accounts/"),
     ],
 )
 def test_a_refusal_leads_back_to_a_page_of_ours(acme, admin_client, came_from, gone_to):
