@@ -13,8 +13,12 @@ PRODUCTION = {"SECRET_KEY": "k9" * 40 + "abcdefghij", "ALLOWED_HOSTS": "billing.
 ASKED = ("SECURE_SSL_REDIRECT", "SESSION_COOKIE_SECURE", "CSRF_COOKIE_SECURE", "SECURE_HSTS_SECONDS", "SECURE_PROXY_SSL_HEADER")
 
 
+OF_ITS_OWN = ("DEBUG", "SECRET_KEY", "ALLOWED_HOSTS", "DJANGO_ALLOW_ASYNC_UNSAFE")
+"""What a production server is not to have from where the tests run, nor from the tests of the pages."""
+
+
 def manage(*arguments, **environment):
-    kept = {name: value for name, value in os.environ.items() if name not in ("DEBUG", "SECRET_KEY", "ALLOWED_HOSTS")}
+    kept = {name: value for name, value in os.environ.items() if name not in OF_ITS_OWN}
     command = [sys.executable, "manage.py", *arguments]
     return subprocess.run(command, cwd=ROOT, env={**kept, **environment}, capture_output=True, text=True, check=False)
 

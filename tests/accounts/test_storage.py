@@ -61,8 +61,9 @@ def test_awkward_values_survive(acme):
         "message",
         "before",
         "after",
+        "call_token",
     )
-    row = (acme.pk, at, "x", None, None, "", caller, "", 0, "\\N\t\r\n\\.", {}, {"amount": "1.00"})
+    row = (acme.pk, at, "x", None, None, "", caller, "", 0, "\\N\t\r\n\\.", {}, {"amount": "1.00"}, "")
     insert_rows(Event, fields, [row, row])
     assert list(Event.objects.values_list(*fields)) == [row, row]
 

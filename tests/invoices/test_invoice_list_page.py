@@ -98,7 +98,7 @@ def test_a_row_tells_amounts_due_and_corrections(browser, world):
 
 def test_a_wrong_filter_is_told_beside_it_and_lists_nothing(browser, world):
     page = text_of(browser, bill_date_from="soon", status="pending")
-    assert "Enter a valid date." in page
+    assert "Not a date as yyyy-mm-dd." in page
     assert "<tbody>" not in page
 
 
