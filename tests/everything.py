@@ -3,14 +3,16 @@
 from datetime import date
 from decimal import Decimal
 
+from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.utils import timezone
 
+from accounts.callers import Caller
 from accounts.models import ApiCall, PaymentMethod, Receipt, ServiceLocation
 from accounts.rates import RateTerms
 from accounts.services import add_price
 from invoices.audit.kept import audit_and_keep
-from invoices.kinds import EntryKind, InvoiceKind
+from invoices.kinds import DecisionAct, EntryKind, InvoiceKind
 from invoices.models import (
     CashCredit,
     Coupon,
@@ -26,8 +28,12 @@ from invoices.models import (
     TransactionVoid,
     WriteOff,
 )
+from invoices.plan.facts import BillingRequest
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.credit_memos import Asked, create_credit_memo
+from invoices.services.decisions import start_decision
+from invoices.services.discarding import Remarks
+from invoices.services.generating import generate_invoice
 from invoices.services.ledger.acts import Why
 from invoices.services.ledger.payments import add_cash_credit, record_external_payment
 from invoices.services.ledger.refunds import refund_payment
@@ -77,7 +83,16 @@ def a_row_of_each_model(acme, process):
     acts_on_money(acme, account, process)
     audit_and_keep(acme, "test")
     rebilled(bill(an_account(acme), process, JAN_10), process, 1)
+    something_is_decided(acme, process)
     Statement.objects.create(invoice=Invoice.objects.first(), status="sent", requested_by="test", requested_at=timezone.now())
+
+
+def something_is_decided(client, caller):
+    request = BillingRequest(JAN_10, force_pending=True)
+    number = generate_invoice(client=client, account_no=an_account(client).pk, request=request, caller=caller)
+    staff = Caller(staff=get_user_model().objects.create(username="decider", is_staff=True, is_superuser=True))
+    rows = Invoice.objects.filter(pk=number)
+    start_decision(client=client, act=DecisionAct.REMARK, invoices=rows, caller=staff, remarks=Remarks())
 
 
 def acts_on_money(client, account, caller):

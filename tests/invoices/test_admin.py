@@ -16,6 +16,9 @@ from accounts.models import Account, ApiCall, Client, Contact, Event, PlanInstan
 from invoices.models import (
     BillingRun,
     CollectionAttempt,
+    Comparison,
+    Decision,
+    DecisionOutcome,
     GatewayEvent,
     Invoice,
     InvoiceLine,
@@ -48,6 +51,9 @@ RECORD = [
     GatewayEvent,
     Statement,
     Rebill,
+    Decision,
+    DecisionOutcome,
+    Comparison,
 ]
 REGISTERED = sorted(admin.site._registry, key=lambda model: model._meta.label)
 

@@ -6,6 +6,8 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.callers import Caller
 from accounts.kinds import FourEyes
@@ -305,3 +307,32 @@ def test_usage_bands_do_not_count_as_new_lines(umbra, ann):
     account = an_account(umbra, plan)
     approve(umbra, [bill(account, ann, JANUARY)], ann)
     assert Flag.NEW_LINES not in flags(umbra, bill(account, ann, FEBRUARY))
+
+
+def test_the_page_of_a_document_costs_the_same_for_any_number_of_lines(
+    umbra, browser, ann, django_assert_max_num_queries, django_assert_num_queries
+):
+    few, many = (
+        bill(an_account(umbra, a_plan(umbra, {f"s{n}": "1.00" for n in range(lines)})), ann, JANUARY) for lines in (2, 40)
+    )
+    browser.get(f"/invoices/{few}/")
+    with django_assert_max_num_queries(45) as captured:
+        browser.get(f"/invoices/{few}/")
+    with django_assert_num_queries(len(captured.captured_queries)):
+        browser.get(f"/invoices/{many}/")
+
+
+def test_the_pages_of_a_decision_cost_the_same_for_any_number_of_documents(umbra, browser, ann):
+    plan = a_plan(umbra)
+    numbers = [bill(an_account(umbra, plan), ann, JANUARY) for _ in range(12)]
+    asked, told = [], []
+    for some in (numbers[:2], numbers[2:]):
+        with CaptureQueriesContext(connection) as captured:
+            browser.post("/invoices/pending/decide/", {"act": "approve", "invoice_no": some})
+        asked.append(len(captured))
+        form = {"act": "approve", "invoice_no": some, "confirmed": "yes", "once": f"{some[0]:032d}"}
+        address = browser.post("/invoices/pending/decide/", form).url
+        with CaptureQueriesContext(connection) as captured:
+            browser.get(address)
+        told.append(len(captured))
+    assert asked[0] == asked[1] and told[0] == told[1]
