@@ -36,7 +36,19 @@ ONCE = {
         "rebills/test_lines.py",
         "rebills/test_taxes.py",
     ),
-    "postgresql": ("test_examples.py", "test_hostile_input.py", "test_hostile_resources.py", "test_admin_rows.py"),
+    "postgresql": (
+        "test_admin_rows.py",
+        "test_examples.py",
+        "test_hostile_input.py",
+        "test_hostile_resources.py",
+        "accounts/test_admin.py",
+        "accounts/test_admin_prices.py",
+        "invoices/test_admin.py",
+        "invoices/test_admin_extras.py",
+        "invoices/test_admin_billed.py",
+        "invoices/money/test_admin_money.py",
+        "rebills/test_admin_rebills.py",
+    ),
 }
 """What asks nothing of the database that the other one could answer otherwise: of a run on both, only one has it. Which of
 them: where the page or the program would first be met, and what PostgreSQL alone refuses."""

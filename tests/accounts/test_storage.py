@@ -101,4 +101,4 @@ def test_copy_is_what_postgresql_gets(acme, process, django_assert_max_num_queri
     with django_assert_max_num_queries(25) as captured:
         a_pending(acme, process, account)
     copies = [query["sql"] for query in captured if query["sql"].startswith("COPY")]
-    assert len(copies) == (4 if connection.vendor == "postgresql" else 0)
+    assert len(copies) == (5 if connection.vendor == "postgresql" else 0)
