@@ -97,7 +97,7 @@ def test_it_shows_each_line_beside_its_twin_and_counts_nothing_different(page, i
     assert results(answer) == {1: "$30.00", 2: "$20.00", 3: "$50.00"}
     assert "Sales tax 10 % (US-CA)" in words(answer) and "counted again" in words(answer)
     assert "Difference $0.00 Due $110.00" in words(answer)
-    assert "As the settings say (the original's)" in answer.content.decode()
+    assert "As set: the original's" in answer.content.decode()
     assert answer.headers["Content-Security-Policy"] and " style=" not in answer.content.decode()
 
 
