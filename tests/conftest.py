@@ -55,8 +55,8 @@ them: where the page or the program would first be met, and what PostgreSQL alon
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves what is this part's of a run on both databases, where TEST_PART (`1/2` or `2/2`) says that it is one. Neighbouring
-    files are alike, so parts of every second take equally long."""
+    """Leaves what is this part's of a run on both databases: TEST_PART is `1/1` on SQLite, `1/2` and `2/2` on PostgreSQL.
+    Without it, everything is. Neighbouring files are alike, so parts of every n-th take equally long."""
     if "TEST_PART" not in os.environ:
         return
     part, parts = map(int, os.environ["TEST_PART"].split("/"))
