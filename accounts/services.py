@@ -10,8 +10,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.keys import create_key
-from accounts.kinds import ARREARS_TYPES
-from accounts.models import Account, ApiKey, Client, Plan, PlanCharge, PlanInstance, RateSchedule, RateTier
+from accounts.kinds import ARREARS_TYPES, ELECTRONIC_METHODS
+from accounts.models import Account, ApiKey, Client, PaymentMethod, Plan, PlanCharge, PlanInstance, RateSchedule, RateTier
 from accounts.models.rates import FROM_THE_BEGINNING
 from accounts.periods import ONE_DAY, InstanceDates, next_bill_date
 from accounts.rates import RateTerms, check_terms
@@ -218,6 +218,11 @@ def change_plan(
         po_num=instance.po_num,
         prices=prices,
     )
+
+
+def electronic_methods() -> QuerySet[PaymentMethod]:
+    """The methods that a gateway can collect by: those that it has a token for."""
+    return PaymentMethod.objects.filter(type__in=ELECTRONIC_METHODS).exclude(token="")
 
 
 def lock_account(account_no: int) -> Account:

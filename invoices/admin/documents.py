@@ -22,7 +22,7 @@ from invoices.admin.decisions import DecidedInList, decide
 from invoices.admin.holdings import HeldByInvoice
 from invoices.admin.lines import CreditsOfInvoice, LinesOfInvoice
 from invoices.calculation import ZERO
-from invoices.kinds import CHARGE_KINDS, ISSUED_STATUSES, EntryKind, InvoiceKind, InvoiceStatus
+from invoices.kinds import CHARGE_KINDS, EntryKind, InvoiceStatus
 from invoices.models import (
     Allocation,
     BilledPeriod,
@@ -39,7 +39,7 @@ from invoices.models import (
 from invoices.plan.actions import Action
 from invoices.services.actions import available_actions
 from invoices.services.ledger.history import description
-from invoices.services.ledger.open_items import with_due
+from invoices.services.ledger.open_items import amount_due, with_due
 from invoices.services.rebill_markers import with_rebills
 from invoices.services.rights import COLLECT_PERMISSION
 
@@ -228,9 +228,8 @@ class InvoiceAdmin(DecidedInList, HeldByInvoice, ReadOnlyAdmin):  # type: ignore
 
     @admin.display(description=_("due"))
     def due_in_currency(self, invoice: Any) -> SafeString:
-        if invoice.status not in ISSUED_STATUSES or invoice.kind == InvoiceKind.CREDIT_MEMO:
-            return SafeString("-")
-        return amount(invoice.total_amount - invoice.amount_paid, invoice.currency)
+        due = amount_due(invoice)
+        return SafeString("-") if due is None else amount(due, invoice.currency)
 
     @admin.display(description=_("payments and credits"))
     @asked_once

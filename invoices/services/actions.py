@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 from django.db.models import Exists, OuterRef, Q, Subquery
 
 from accounts.callers import Caller
-from accounts.kinds import ELECTRONIC_METHODS
-from accounts.models import Client, PaymentMethod
+from accounts.models import Client
+from accounts.services import electronic_methods
 from accounts.storage import ExactSum
 from billing_site.errors import BillingError
 from invoices.calculation import ZERO
@@ -130,7 +130,7 @@ def _documents(invoice_nos: Collection[int]) -> Any:
     charges = InvoiceLine.objects.filter(invoice=OuterRef("pk"), amount__gt=0).exclude(
         line_type__in=[LineType.TAX, *CREDIT_TYPES]
     )
-    methods = PaymentMethod.objects.filter(account=OuterRef("account"), type__in=ELECTRONIC_METHODS).exclude(token="")
+    methods = electronic_methods().filter(account=OuterRef("account"))
     cycles = Invoice.objects.filter(account=OuterRef("account"), kind__in=CYCLE_KINDS)
     newest = cycles.filter(status=InvoiceStatus.APPROVED).order_by("-bill_date", "-pk")
     return (

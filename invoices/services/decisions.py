@@ -9,6 +9,7 @@ from django.db import connection, transaction
 from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
+from accounts import receipts
 from accounts.callers import Caller
 from accounts.models import Client
 from accounts.storage import update_rows
@@ -41,9 +42,11 @@ DECIDED = {
 def start_decision(
     *, client: Client, act: DecisionAct, invoices: QuerySet[Invoice], caller: Caller, remarks: Remarks
 ) -> Decision:
-    """Writes down what is to be done with these documents, each with an outcome that waits."""
+    """Writes down what is to be done with these documents, each with an outcome that waits. The caller's receipt is used up
+    with it: what is asked for twice is one decision."""
     check_may_approve(caller)
     decision = Decision.objects.create(client=client, act=act, staff=caller.staff, **remarks._asdict())
+    receipts.use(client, caller.receipt, row_no=decision.pk)
     with connection.cursor() as cursor:
         chosen, parameters = invoices.order_by("pk").values("id").query.sql_with_params()
         cursor.execute(
@@ -68,6 +71,12 @@ def retry_failed(decision: Decision) -> int:
     """Lets what failed wait again. What a rule has refused is not tried again."""
     failed = decision.outcomes.filter(result=DecisionResult.FAILED)
     return failed.update(result=DecisionResult.WAITING, error_code=0, message="", taken_at=None)
+
+
+def is_taken(decision: Decision) -> bool:
+    """Whether other processes are at all that is left of it."""
+    waiting = decision.outcomes.filter(result=DecisionResult.WAITING)
+    return waiting.exists() and not waiting.filter(taken_at=None).exists()
 
 
 def count_results(decision: Decision) -> dict[DecisionResult, int]:

@@ -1,14 +1,19 @@
-"""What approving documents sets off, said before it is done: how many are collected, and how many statements go out."""
+"""What approving documents sets off, said before it is done: how many are collected, how many statements go out, and how many
+the caller may not approve."""
 
+from collections import Counter
 from typing import NamedTuple
 
 from django.db.models import Exists, F, OuterRef, QuerySet
 
-from accounts.kinds import ELECTRONIC_METHODS
-from accounts.models import Client, PaymentMethod
+from accounts.callers import Caller
+from accounts.models import Client
+from accounts.services import electronic_methods
+from billing_site.errors import BillingError
 from invoices.calculation import ZERO
 from invoices.models import Invoice
 from invoices.plan.actions import PayerFacts, why_not_collected
+from invoices.services.approval_rules import check_four_eyes, stake_of
 from invoices.services.issuing import collects
 from invoices.services.statements import statements_wanted
 
@@ -25,7 +30,7 @@ class Effects(NamedTuple):
 
 def effects_of(client: Client, waiting: QuerySet[Invoice]) -> Effects:
     """Of documents that wait, so many in memory at a time."""
-    methods = PaymentMethod.objects.filter(account=OuterRef("account"), type__in=ELECTRONIC_METHODS).exclude(token="")
+    methods = electronic_methods().filter(account=OuterRef("account"))
     rows = waiting.annotate(has_method=Exists(methods), payer_is_test=F("account__is_test"), payer_status=F("account__status"))
     collected = statements = 0
     for invoice in rows.order_by("pk").iterator(chunk_size=AT_ONCE):
@@ -34,3 +39,14 @@ def effects_of(client: Client, waiting: QuerySet[Invoice]) -> Effects:
         collected += asked and why_not_collected(payer) is None
         statements += len(statements_wanted(client, [invoice]))
     return Effects(collected, statements)
+
+
+def kept_from(client: Client, waiting: QuerySet[Invoice], caller: Caller) -> dict[str, int]:
+    """Why the caller may not approve some of them, and how many: so many in memory at a time."""
+    reasons: Counter[str] = Counter()
+    for invoice in waiting.select_related("corrects").order_by("pk").iterator(chunk_size=AT_ONCE):
+        try:
+            check_four_eyes(client, stake_of(invoice), invoice.generated_by, caller)
+        except BillingError as error:
+            reasons[error.code.message] += 1
+    return dict(reasons)

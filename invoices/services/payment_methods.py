@@ -8,6 +8,7 @@ from django.db import transaction
 from accounts.callers import Caller
 from accounts.kinds import ELECTRONIC_METHODS, ContactRole
 from accounts.models import Account, Client, Contact, PaymentMethod
+from accounts.services import electronic_methods
 from accounts.trail import Act, record_acts, refusal
 from accounts.validators import validate_no_card_number
 from billing_site.errors import BillingError, ErrorCode
@@ -70,7 +71,7 @@ def _holder(account: Account) -> Holder:
     """The account under the name of its billing contact, or of its first one."""
     contacts = Contact.objects.filter(account=account).order_by("contact_no")
     contact = min(contacts, key=lambda one: one.role != ContactRole.BILLING, default=None)
-    tokens = PaymentMethod.objects.filter(account=account, type__in=ELECTRONIC_METHODS).exclude(token="")
+    tokens = electronic_methods().filter(account=account)
     return Holder(
         account.pk,
         contact.name if contact is not None else account.client_acct_id,

@@ -37,16 +37,16 @@ class Chosen(NamedTuple):
     account_no: int
 
 
-class Decision(NamedTuple):
+class DecisionActs(NamedTuple):
     """The acts that a decision is recorded as: done, and refused."""
 
     done: str
     refused: str
 
 
-APPROVAL = Decision("invoice.approved", "invoice.approval_refused")
-DISCARD = Decision("invoice.discarded", "invoice.discard_refused")
-REGENERATION = Decision("invoice.discarded", "invoice.regeneration_refused")
+APPROVAL = DecisionActs("invoice.approved", "invoice.approval_refused")
+DISCARD = DecisionActs("invoice.discarded", "invoice.discard_refused")
+REGENERATION = DecisionActs("invoice.discarded", "invoice.regeneration_refused")
 
 
 WriteLocked = Callable[[list[Invoice], Mapping[int, BillingState]], list[Outcome]]
@@ -137,7 +137,7 @@ def regenerate_invoices(
     return [*done, *refused]
 
 
-def decided_before(client: Client, decision: Decision, caller: Caller, today: date) -> dict[int, Outcome]:
+def decided_before(client: Client, decision: DecisionActs, caller: Caller, today: date) -> dict[int, Outcome]:
     """What the caller's call, whose process has died, has decided, by invoice and as its events say it. What it issued is
     settled now, if it did not come to that. An invoice that it did not come to is missing."""
     told: dict[int, Outcome] = {}
@@ -148,7 +148,7 @@ def decided_before(client: Client, decision: Decision, caller: Caller, today: da
     return told | {one.invoice_no: one for one in settled_before(client, issued, caller, today) if one.invoice_no is not None}
 
 
-def _told(event: Event, decision: Decision) -> Outcome:
+def _told(event: Event, decision: DecisionActs) -> Outcome:
     if event.error_code:
         return Outcome(event.account_id, event.invoice_no, error=told_before(event.error_code, event.message))
     stands = event.after.get("replaced_by") if decision is REGENERATION else event.invoice_no

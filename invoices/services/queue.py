@@ -71,6 +71,6 @@ def sums_of(rows: QuerySet[Invoice]) -> list[Sum]:
     return [Sum(currency, count, total) for currency, count, total in found]
 
 
-def runs_that_wait(client: Client) -> QuerySet[BillingRun]:
-    """The newest runs some of whose invoices may still wait."""
+def newest_runs(client: Client) -> QuerySet[BillingRun]:
+    """Those that the queue can be narrowed to."""
     return BillingRun.objects.filter(client=client).order_by("-pk")[:RUNS_TO_CHOOSE]

@@ -13,7 +13,7 @@ from accounts.pages import Order, in_chunks, page_of
 from accounts.views.pages import StaffPage
 from invoices.kinds import DecisionResult
 from invoices.models import Decision, DecisionOutcome
-from invoices.services.decisions import continue_decision, count_results, retry_failed
+from invoices.services.decisions import continue_decision, count_results, is_taken, retry_failed
 
 
 class DecisionPage(StaffPage):
@@ -27,11 +27,11 @@ class DecisionPage(StaffPage):
         pages = page_of(rows, Order(), request.GET.get("cursor"))
         context = {
             "decision": decision,
-            "counts": counts,
             "of": sum(counts.values()),
             "settled": sum(counts.values()) - counts[DecisionResult.WAITING],
             "waits": counts[DecisionResult.WAITING],
             "failed": counts[DecisionResult.FAILED],
+            "is_taken": is_taken(decision),
             "result": result,
             "results": [(one, counts[one]) for one in DecisionResult if counts[one]],
             "rows": pages.rows,

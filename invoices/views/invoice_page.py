@@ -17,7 +17,7 @@ from accounts.views.pages import StaffPage
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO
 from invoices.fingerprints import fingerprint
-from invoices.kinds import InvoiceStatus, LineType
+from invoices.kinds import InvoiceStatus
 from invoices.models import Invoice, InvoiceLine
 from invoices.plan.actions import Action
 from invoices.services.actions import Allowed, available_actions
@@ -28,7 +28,7 @@ from invoices.services.discarding import Remarks
 from invoices.services.flags import flags_of, with_flags
 from invoices.services.invoice_history import payments_on_invoice
 from invoices.services.ledger.history import description
-from invoices.services.ledger.open_items import with_due
+from invoices.services.ledger.open_items import amount_due, with_due
 from invoices.services.outcomes import Outcome
 from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.rebill_markers import with_rebills
@@ -40,13 +40,6 @@ from invoices.services.voiding import void_invoice
 from invoices.stories import story_of, units_text
 from invoices.views.forms import ActForm, VoidForm
 
-LINE_PARTS = (
-    "service",
-    "bill_from_location",
-    "ship_from_location",
-    "bill_to_contact",
-    "ship_to_contact",
-)
 EVENTS_SHOWN = 200
 
 WORDS = {
@@ -61,16 +54,14 @@ WORDS = {
     Action.DISPUTE: _("Dispute"),
     Action.REBILL: _("Rebill"),
 }
-HERE = (Action.APPROVE, Action.DISCARD, Action.REGENERATE, Action.VOID, Action.COLLECT)
-"""What is done on this page; the others have pages of their own."""
 
 
 class Choice(NamedTuple):
-    """Something that could be done with a document: where, or why not, and what is in the way."""
+    """Something that could be done with a document: where (here, or at an address of its own), or why not, and what is in the
+    way."""
 
     allowed: Allowed
     words: Any
-    here: bool
     address: str
 
     @property
@@ -102,14 +93,14 @@ class InvoicePage(DocumentPage):
 
     def shown(self, invoice: Any, forms_: Mapping[str, PageForm] | None = None, status: int = 200) -> HttpResponse:
         allowed = available_actions(self.client, [invoice.pk], self.caller)[invoice.pk]
-        lines = list(invoice.lines.select_related(*LINE_PARTS).order_by("line_no"))
+        lines = list(invoice.lines.order_by("line_no"))
         for line in lines:
             line.invoice = invoice
         chain = read_chain(client=self.client, invoice_no=invoice.pk)
         events = with_callers(Event.objects.filter(invoice_no=invoice.pk, client=self.client))
         people = [name for name in (invoice.generated_by, invoice.approved_by) if name]
         names = names_of(people)
-        due = invoice.total_amount - invoice.amount_paid if invoice.status == InvoiceStatus.APPROVED else ZERO
+        due = (amount_due(invoice) or ZERO) if invoice.status == InvoiceStatus.APPROVED else ZERO
         may_pay = due > ZERO and self.may(COLLECT_PERMISSION)
         context = {
             "invoice": invoice,
@@ -117,13 +108,11 @@ class InvoicePage(DocumentPage):
             "approved_by": names.get(invoice.approved_by, ""),
             "can_act": may_pay or any(one.error is None for one in allowed),
             "may_pay": may_pay,
-            "is_pending": invoice.status == InvoiceStatus.PENDING,
             "is_issued": invoice.number is not None,
             "due": due,
             "choices": [_choice(one, invoice) for one in allowed],
             "forms": {"act": ActForm(), "void": VoidForm(), **(forms_ or {})},
             "lines": [Shown(line, units_text(line), "; ".join(story_of(line))) for line in lines],
-            "tax_type": LineType.TAX,
             "taxes": list(invoice.tax_details.all()),
             "payments": [(entry, description(entry), amount) for entry, amount in payments_on_invoice(invoice) if amount],
             "attempts": list(invoice.collection_attempts.select_related("payment_method").order_by("-attempt_no")),
@@ -161,7 +150,7 @@ def _choice(allowed: Allowed, invoice: Any) -> Choice:
         Action.DISPUTE: reverse("admin:invoices_dispute_add", query={"invoice": invoice.pk}),
         Action.REFUND: reverse("admin:invoices_payment_changelist", query={"account__id__exact": invoice.account_id}),
     }
-    return Choice(allowed, WORDS[action], action in HERE, addresses.get(action, ""))
+    return Choice(allowed, WORDS[action], addresses.get(action, ""))
 
 
 class InvoiceAct(InvoicePage):

@@ -1,6 +1,5 @@
 """The approval queue: what waits, why to look at it, and deciding on one, on those that are ticked, or on all that match."""
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -16,20 +15,18 @@ from accounts.models import Receipt
 from accounts.pages import order_of, page_of
 from accounts.staff import names_of
 from accounts.views.pages import StaffPage
-from billing_site.errors import BillingError
 from invoices.calculation import smallest_unit
 from invoices.filters import InvoiceFilter
 from invoices.kinds import DecisionAct, Flag
-from invoices.models import Decision, Invoice
+from invoices.models import Invoice
 from invoices.plan.actions import Action
 from invoices.services.actions import available_actions
-from invoices.services.approval_rules import check_four_eyes, stake_of
 from invoices.services.comparisons import lines_beside
 from invoices.services.decisions import continue_decision, start_decision
 from invoices.services.discarding import Remarks
-from invoices.services.effects import Effects, effects_of
+from invoices.services.effects import Effects, effects_of, kept_from
 from invoices.services.flags import flags_of, with_flags
-from invoices.services.queue import Tab, runs_that_wait, sums_of, tab_rules, tab_sums, waiting_documents
+from invoices.services.queue import Tab, newest_runs, sums_of, tab_rules, tab_sums, waiting_documents
 from invoices.services.rights import APPROVE_PERMISSION
 from invoices.views.forms import DecideForm, remarks_from
 
@@ -81,7 +78,7 @@ class Queue(QueuePage):
             "pages": pages,
             "tabs": [(tab, TAB_NAMES[tab], sums[tab]) for tab in Tab],
             "tab": self.tab,
-            "runs": runs_that_wait(self.client),
+            "runs": newest_runs(self.client),
             "filtered": any(request.GET.get(name) for name in ("search", "run", "currency")),
             "may_decide": self.may(APPROVE_PERMISSION),
         }
@@ -139,7 +136,7 @@ class Decide(QueuePage):
 
     def _context(self, act: DecisionAct, chosen: QuerySet[Invoice], form: DecideForm) -> dict[str, Any]:
         scope = self.request.POST.get("scope", "")
-        blocked = self._blocked(chosen) if act is DecisionAct.APPROVE else {}
+        blocked = kept_from(self.client, chosen, self.caller) if act is DecisionAct.APPROVE else {}
         return {
             "form": form,
             "act": act,
@@ -153,16 +150,6 @@ class Decide(QueuePage):
             "back": self._queue_address(),
             "may_decide": self.may(APPROVE_PERMISSION),
         }
-
-    def _blocked(self, chosen: QuerySet[Invoice]) -> dict[str, int]:
-        """Why the reader may not approve some of them, and how many."""
-        reasons: Counter[str] = Counter()
-        for invoice in chosen.select_related("corrects").order_by("pk").iterator(chunk_size=1000):
-            try:
-                check_four_eyes(self.client, stake_of(invoice), invoice.generated_by, self.caller)
-            except BillingError as error:
-                reasons[error.code.message] += 1
-        return dict(reasons)
 
     def _queue_address(self) -> str:
         query = self.request.GET.urlencode()
@@ -183,9 +170,8 @@ class Decide(QueuePage):
         return self.once(work, self._started_before)
 
     def _started_before(self, receipt: Receipt) -> str:
-        """Where the process died after it had begun: the newest decision of the reader's."""
-        newest = Decision.objects.filter(client=self.client, staff=self.request.user.pk).first()
-        return reverse("decision", args=[newest.pk]) if newest else reverse("pending")
+        """Where the process died after it had begun: its decision, to be gone on with."""
+        return self._queue_address() if receipt.row_no is None else reverse("decision", args=[receipt.row_no])
 
 
 def _numbers(sent: Iterable[str]) -> list[int]:

@@ -55,7 +55,7 @@ from invoices.services.pending import (
     APPROVAL,
     DISCARD,
     REGENERATION,
-    Decision,
+    DecisionActs,
     approve_invoices,
     decided_before,
     discard_invoices,
@@ -276,7 +276,7 @@ class PendingDecisions(DocumentResource):
             raise outcome.error
         return self.shown(outcome.invoice_no)
 
-    def _many(self, arguments: type[Serializer], decide: Decide, decision: Decision) -> Response:
+    def _many(self, arguments: type[Serializer], decide: Decide, decision: DecisionActs) -> Response:
         """Decides on what this call has not decided on before its process died."""
         asked = self.asked(arguments)
         numbers = asked["invoice_nos"]

@@ -1,14 +1,18 @@
 """The approval queue: flags, tabs, decisions on many documents, and who may see and decide."""
 
-from datetime import date
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date, timedelta
 from decimal import Decimal
+from threading import Barrier
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.db import connection
+from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 
+from accounts import receipts
 from accounts.callers import Caller
 from accounts.kinds import FourEyes
 from invoices.kinds import DecisionAct, DecisionResult, Flag
@@ -20,6 +24,7 @@ from invoices.services.discarding import Remarks
 from invoices.services.flags import flags_of, with_flags
 from invoices.services.generating import generate_invoice
 from invoices.services.queue import Sum, Tab, tab_sums, waiting_documents
+from invoices.views import pending
 from tests.factories import ClientFactory, a_charge, a_plan, an_account, an_instance
 
 JANUARY, FEBRUARY = date(2026, 1, 10), date(2026, 2, 10)
@@ -186,6 +191,44 @@ def test_a_double_click_makes_one_decision(umbra, browser, ann, scope):
     addresses = {browser.post("/invoices/pending/decide/", form).url for _ in range(2)}
     assert len(addresses) == 1
     assert Decision.objects.count() == 1
+
+
+def test_a_decision_that_died_as_it_began_is_gone_on_with_when_it_is_sent_again(umbra, browser, ann, monkeypatch):
+    first, second = (bill(an_account(umbra), ann, JANUARY) for _ in range(2))
+
+    def die(*args, **kwargs):
+        raise RuntimeError("the process has died")
+
+    form = {"act": "approve", "invoice_no": [first], "confirmed": "yes", "once": "7" * 32}
+    with monkeypatch.context() as dying, pytest.raises(RuntimeError):
+        dying.setattr(pending, "continue_decision", die)
+        browser.post("/invoices/pending/decide/", form)
+    begun = Decision.objects.get()
+    browser.post("/invoices/pending/decide/", {**form, "invoice_no": [second], "once": "8" * 32})
+    monkeypatch.setattr(receipts, "ANSWER_WAIT", timedelta())
+    assert browser.post("/invoices/pending/decide/", form).url == f"/invoices/decisions/{begun.pk}/"
+    assert Decision.objects.count() == 2
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite lets one write at a time")
+@pytest.mark.django_db(transaction=True)
+def test_two_equal_decisions_at_the_same_moment_are_one(umbra, user, ann):
+    number = bill(an_account(umbra), ann, JANUARY)
+    form = {"act": "approve", "invoice_no": [number], "confirmed": "yes", "once": "9" * 32}
+    together = Barrier(4)
+
+    def send(_):
+        browser = Browser()
+        browser.force_login(user)
+        together.wait()
+        try:
+            return browser.post("/invoices/pending/decide/", form).url
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        addresses = set(pool.map(send, range(4)))
+    assert addresses == {f"/invoices/decisions/{Decision.objects.get().pk}/"}
 
 
 def test_all_that_match_are_those_that_were_there_when_it_was_asked(umbra, browser, ann):

@@ -1,61 +1,26 @@
 """The builder's page: what is typed is counted as it will be made, refused at its field, reviewed, and made once."""
 
-import csv
 import re
-from datetime import UTC, date, datetime
+from datetime import date
 from decimal import Decimal as D
-from io import StringIO
 
 import pytest
-import time_machine
 from django.contrib.auth.models import Permission
-from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.utils.html import escape
 
 from accounts.callers import Caller
 from accounts.models import Contact, PaymentMethod, Service, ServiceLocation
 from invoices.models import CollectionAttempt, Invoice
-from rebills.plan.differences import compared, tax_differences, traced_lines
 from tests.factories import TaxRateFactory, a_plan, an_account
-from tests.invoices.billing import JAN_10, JAN_31, bill
+from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.memos import memo_of
 from tests.invoices.money.paying import due
 from tests.invoices.money.test_credit_memos import with_coupons_and_credits
 from tests.invoices.money.test_payments import pay, rows
-from tests.rebills.rebilling import amounts_of, line, rebilled
+from tests.rebills.reading import queries, words
+from tests.rebills.rebilling import line, rebilled
 
-pytestmark = pytest.mark.usefixtures("audited")
-
-RATES = {"phone": "30.00", "tv": "20.00", "net": "50.00"}
-
-
-@pytest.fixture(autouse=True)
-def end_of_january():
-    with time_machine.travel(datetime(2026, 1, 31, 12, tzinfo=UTC), tick=False):
-        yield
-
-
-@pytest.fixture
-def carol(acme, django_user_model):
-    """Staff of acme who may rebill."""
-    user = django_user_model.objects.create_user("carol", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=["view_invoice", "rebill_invoice"]))
-    acme.staff.add(user)
-    return user
-
-
-@pytest.fixture
-def page(client, carol):
-    client.force_login(carol)
-    return client
-
-
-@pytest.fixture
-def invoice(acme, process):
-    """Phone 30.00, tv 20.00, net 50.00 and 10.00 of tax."""
-    TaxRateFactory(client=acme)
-    return bill(an_account(acme, a_plan(acme, RATES)), process, JAN_10)
+pytestmark = pytest.mark.usefixtures("audited", "end_of_january")
 
 
 def typed(invoice, *, out=(), **fields):
@@ -70,12 +35,6 @@ def sent(page, invoice, act="recalculate", **fields):
     return page.post(f"/invoices/{invoice.pk}/rebill/", {**typed(invoice, **fields), "act": act})
 
 
-def words(answer):
-    """What is read on a page, in one line."""
-    text = re.sub(r"<(script|style|select)\b.*?</\1>", " ", answer.content.decode(), flags=re.S)
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
-
-
 def results(answer):
     """The amount that each line comes to, as the page says it."""
     found = re.findall(r'id="result-(\d+)".*?<strong class="plain">(.*?)</strong>', answer.content.decode(), re.S)
@@ -84,12 +43,6 @@ def results(answer):
 
 def hidden(answer, name):
     return re.search(f'name="{name}" value="([^"]*)"', answer.content.decode())[1]
-
-
-def queries(work):
-    with CaptureQueriesContext(connection) as captured:
-        work()
-    return len(captured)
 
 
 def test_it_shows_each_line_beside_its_twin_and_counts_nothing_different(page, invoice):
@@ -367,129 +320,3 @@ def test_as_many_queries_for_fifty_lines_as_for_five(acme, page, process):
 
 
 # The list.
-
-
-def test_rebills_are_listed_and_found(acme, page, process, invoice):
-    acme.rebill_approval_required = True
-    acme.save()
-    invoice.client.refresh_from_db()
-    held = rebilled(invoice, process, 1, reason_code=2)
-    acme.rebill_approval_required = False
-    acme.save()
-    other = bill(an_account(acme, a_plan(acme, RATES), client_acct_id="Z-9"), process, JAN_10)
-    issued = rebilled(other, process, 1, 2)
-
-    def listed(**asked):
-        return [int(number) for number in re.findall(r'href="/rebills/(\d+)/"', page.get("/rebills/", asked).content.decode())]
-
-    assert listed() == [issued.pk, held.pk]
-    assert (listed(status="held"), listed(status="issued"), listed(status="discarded")) == ([held.pk], [issued.pk], [])
-    assert (listed(reason="2"), listed(account="Z-"), listed(made_from="2026-01-31")) == (
-        [held.pk],
-        [issued.pk],
-        [issued.pk, held.pk],
-    )
-    assert (listed(made_to="2026-01-30"), listed(made_from="2026-02-01")) == ([], [])
-    acme.time_zone = "Pacific/Auckland"
-    acme.save()
-    assert (listed(made_from="2026-02-01"), listed(made_to="2026-01-31")) == ([issued.pk, held.pk], [])
-    assert "Enter a valid date." in words(page.get("/rebills/", {"made_from": "soon"}))
-    for end in ({"made_from": "0001-01-01"}, {"made_to": "9999-12-31"}):
-        assert "is not between the years 1900 and 2999." in words(page.get("/rebills/", end))
-    text = words(page.get("/rebills/"))
-    assert "INV-000002 CM-000001 RB-000001 Issued Z-9 Wrong price or quantity" in text
-    assert "$55.00 -$55.00" in text
-    assert "No rebills here" in words(page.get("/rebills/", {"status": "discarded"}))
-
-
-def test_the_list_goes_page_by_page_and_as_csv(acme, page, process, monkeypatch):
-    monkeypatch.setattr("rebills.views.lists.PAGE_SIZE", 2)
-    plan = a_plan(acme, {"phone": "30.00"})
-    made = [rebilled(bill(an_account(acme, plan), process, JAN_10), process, line(1, units="2")) for _ in range(3)]
-    first = page.get("/rebills/", {}).content.decode()
-    cursor = re.search(r'cursor=([^"&]+)" rel="next"', first)[1]
-    second = page.get("/rebills/", {"cursor": cursor}).content.decode()
-    assert [re.findall(r'href="/rebills/(\d+)/"', one) for one in (first, second)] == [
-        [str(made[2].pk), str(made[1].pk)],
-        [str(made[0].pk)],
-    ]
-    answer = page.get("/rebills/", {"format": "csv", "status": "issued"})
-    table = list(csv.DictReader(StringIO(b"".join(answer.streaming_content).decode())))
-    assert [row["rebill_no"] for row in table] == [str(one.pk) for one in reversed(made)]
-    told = ("document_number", "original", "credit_memo", "original_amount", "rebill_amount", "difference", "made_by")
-    assert [table[0][name] for name in told] == ["RB-000003", "INV-000003", "CM-000003", "30.00", "60.00", "30.00", "test"]
-
-
-def test_a_cursor_that_is_none_of_the_list_is_refused_with_a_message(page, invoice):
-    answer = page.get("/rebills/", {"cursor": "nonsense"})
-    assert (answer.status_code, answer.headers["Location"]) == (302, "/rebills/")
-
-
-def test_the_list_takes_as_many_queries_for_many(acme, page, process):
-    plan = a_plan(acme, {"phone": "30.00"})
-    rebilled(bill(an_account(acme, plan), process, JAN_10), process, 1)
-    page.get("/rebills/")
-    one = queries(lambda: page.get("/rebills/"))
-    for _ in range(5):
-        rebilled(bill(an_account(acme, plan), process, JAN_10), process, 1)
-    assert queries(lambda: page.get("/rebills/")) == one
-
-
-# The difference between two documents.
-
-
-@pytest.fixture
-def chain(process, invoice):
-    """The original, and three rebills, each of the one before."""
-    first = rebilled(invoice, process, line(3, rate_per_unit="40.00"), 1, comments="the price agreed")
-    number = first.lines.get(source_line_no=3).line_no
-    second = rebilled(first, process, line(number, units="2"), reason_code=3)
-    third = rebilled(second, process, line(1, rate_per_unit="45.00", comments="dearer again"))
-    return invoice, first, second, third
-
-
-def test_two_documents_of_a_chain_are_compared_line_by_line(page, chain):
-    original, first, second, third = chain
-    text = words(page.get(f"/invoices/{original.pk}/difference/{third.pk}/"))
-    assert "1 Phone left out $33.00 – -$33.00" in text
-    assert "3 Net units 1 → 2 , rate 50 → 45 , $50.00 → $90.00 “dearer again” $55.00 $99.00 +$44.00" in text
-    assert "Before tax $100.00 $90.00 -$10.00" in text
-    assert "Sales tax 10 % (US-CA) $10.00 $9.00 -$1.00" in text
-    assert "Total $110.00 $99.00 -$11.00" in text
-    assert "the price agreed" in text
-
-
-def test_backwards_and_between_a_memo_and_a_rebill(page, chain):
-    original, first, second, third = chain
-    back = words(page.get(f"/invoices/{third.pk}/difference/{original.pk}/"))
-    assert "1 Net units 2 → 1 , rate 45 → 50 , $90.00 → $50.00" in back
-    assert "+ Phone added" in back
-    across = words(page.get(f"/invoices/{first.memo_id}/difference/{second.pk}/"))
-    assert "3 Net units none → 2 , rate none → 40 , -$50.00 → $80.00" in across
-
-
-def test_documents_of_two_chains_are_not_compared(acme, page, process, chain):
-    other = bill(an_account(acme, a_plan(acme, RATES)), process, JAN_10)
-    assert page.get(f"/invoices/{chain[0].pk}/difference/{other.pk}/").status_code == 404
-
-
-def test_a_difference_takes_as_many_queries_for_long_documents(acme, page, process):
-    counts = []
-    for number in (5, 50):
-        invoice = bill(an_account(acme, a_plan(acme, {f"s{n}": "1.00" for n in range(number)})), process, JAN_10)
-        rebill = rebilled(invoice, process, line(1, units="2"), carries_unlisted=True)
-        page.get("/rebills/")
-        counts.append(queries(lambda rebill=rebill: page.get(f"/invoices/{rebill.corrects_id}/difference/{rebill.pk}/")))
-    assert counts[0] == counts[1]
-
-
-def test_a_document_beside_itself_has_no_difference(chain):
-    from invoices.services.rows import stored_contents
-
-    original, *others = chain
-    contents = stored_contents([original.pk, *(one.pk for one in others)])
-    itself = contents[original.pk]
-    rows_ = compared(itself, itself, traced_lines(contents, original.pk, original.pk), {})
-    assert [(row.changed, row.difference.total) for row in rows_] == [((), 0)] * 3
-    assert [tax.difference for tax in tax_differences(itself, itself)] == [0]
-    assert amounts_of(others[0]) == [D(30), D(40), D(7)] and others[0].invoice_date == JAN_31

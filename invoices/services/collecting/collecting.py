@@ -7,9 +7,9 @@ from datetime import date, datetime
 from django.db.models import Exists, OuterRef
 
 from accounts.callers import Caller
-from accounts.kinds import ELECTRONIC_METHODS
-from accounts.models import Client, Event, PaymentMethod
+from accounts.models import Client, Event
 from accounts.receipts import Claim
+from accounts.services import electronic_methods
 from accounts.trail import Act, acts_of_call, record_acts, refusal
 from billing_site.errors import BillingError, ErrorCode, told_before
 from invoices.kinds import OPEN_ATTEMPTS, AllocationKind, AttemptStatus
@@ -178,7 +178,7 @@ def collect_due(
 
 
 def _due(client: Client, today: date) -> Iterator[list[Wanted]]:
-    methods = PaymentMethod.objects.filter(account=OuterRef("account"), type__in=ELECTRONIC_METHODS).exclude(token="")
+    methods = electronic_methods().filter(account=OuterRef("account"))
     refunded = Allocation.objects.filter(debit=OuterRef("pk"), kind=AllocationKind.REFUNDED)
     declined = CollectionAttempt.objects.filter(invoice=OuterRef("invoice"), status=AttemptStatus.DECLINED, requested_on=today)
     entries = open_entries().filter(Exists(methods), ~Exists(refunded), ~Exists(declined), account__client=client)

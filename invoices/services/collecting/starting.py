@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from accounts import receipts
 from accounts.callers import Caller
-from accounts.kinds import ELECTRONIC_METHODS
 from accounts.models import Client, PaymentMethod
+from accounts.services import electronic_methods
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO, rounded
 from invoices.kinds import ASKED_ATTEMPTS, AttemptStatus, InvoiceKind, InvoiceStatus
@@ -172,7 +172,7 @@ def _read(wanted: Sequence[Wanted], work: Collecting) -> _Facts:
 
 def methods_of(account_nos: Sequence[int]) -> dict[int, PaymentMethod]:
     """The payment method of each account that a gateway can collect by: the one that was added last."""
-    rows = PaymentMethod.objects.filter(account__in=account_nos, type__in=ELECTRONIC_METHODS).exclude(token="")
+    rows = electronic_methods().filter(account__in=account_nos)
     return {method.account_id: method for method in rows.order_by("pk")}
 
 
