@@ -52,7 +52,7 @@ class PaymentForm(ActForm):
         max_length=100,
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text=_("Of the cheque or transfer: the same one is recorded once."),
+        help_text=_("Of the cheque or transfer. The same one on the same day is refused."),
     )
     invoice = forms.IntegerField(
         required=False,

@@ -267,6 +267,15 @@ PAYMENTS = (
         "payment {pk} of account {account_id}: is in the ledger as {entry__kind}, and of the gateway as '{gateway_payment_id}'",
     ),
     Rule(
+        Payment,
+        "account__client",
+        ~Q(received_on=F("entry__entry_date"))
+        | Q(is_voided=True, entry__voided_by=None)
+        | Q(is_voided=False, entry__voided_by__isnull=False),
+        "payment {pk} of account {account_id}: says received on {received_on}, voided {is_voided}; its ledger entry of "
+        "{entry__entry_date} says otherwise",
+    ),
+    Rule(
         LedgerEntry,
         "account__client",
         ~Exists(Refund.objects.filter(entry=OuterRef("pk"), payment__account=OuterRef("account"))),

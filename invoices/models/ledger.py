@@ -107,8 +107,10 @@ class Payment(models.Model):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="payments")
     type = models.CharField(max_length=20, choices=PaymentType)
     reference = models.CharField(
-        max_length=100, blank=True, help_text=_("Of the cheque or transfer: the same one is recorded once.")
+        max_length=100, blank=True, help_text=_("Of the cheque or transfer. An account has one such payment per day.")
     )
+    received_on = models.DateField(help_text=_("The day of its ledger entry, copied so that the database can compare it."))
+    is_voided = models.BooleanField(default=False, help_text=_("Set when its ledger entry is voided."))
     payment_method = models.ForeignKey(PaymentMethod, on_delete=models.SET_NULL, null=True, related_name="+")
     gateway = models.CharField(max_length=30, blank=True)
     gateway_payment_id = models.CharField(max_length=100, blank=True)
@@ -120,7 +122,9 @@ class Payment(models.Model):
                 fields=["gateway", "gateway_payment_id"], condition=~Q(gateway_payment_id=""), name="one_payment_per_charge"
             ),
             models.UniqueConstraint(
-                fields=["account", "type", "reference"], condition=~Q(reference=""), name="one_payment_per_reference"
+                fields=["account", "type", "reference", "received_on"],
+                condition=~Q(reference="") & Q(is_voided=False),
+                name="one_payment_per_reference_and_day",
             ),
         ]
 

@@ -1,7 +1,7 @@
 """After the gateway has answered: the payment, or the refusal and what the client's settings make of it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -125,7 +125,7 @@ def _record_payments(paid: Sequence[tuple[CollectionAttempt, int]], work: Collec
     charges = charges_of([attempt.invoice_id for attempt, _ in paid]) if paid else {}
     payments, taken, rests = [], [], []
     for (attempt, account_no), entry_no in zip(paid, entries, strict=True):
-        payments.append(_payment(attempt, account_no, entry_no))
+        payments.append(_payment(attempt, account_no, entry_no, stamp.day))
         attempt.payment_id = entry_no
         charge = charges[attempt.invoice_id]
         part = min(charge.due, _amount(attempt))
@@ -139,7 +139,7 @@ def _record_payments(paid: Sequence[tuple[CollectionAttempt, int]], work: Collec
         apply_credit(account_no, rest, stamp.at)
 
 
-def _payment(attempt: CollectionAttempt, account_no: int, entry_no: int) -> Payment:
+def _payment(attempt: CollectionAttempt, account_no: int, entry_no: int, day: date) -> Payment:
     method = attempt.payment_method
     return Payment(
         entry_id=entry_no,
@@ -148,6 +148,7 @@ def _payment(attempt: CollectionAttempt, account_no: int, entry_no: int) -> Paym
         payment_method=method,
         gateway=attempt.gateway,
         gateway_payment_id=attempt.proc_payment_id,
+        received_on=day,
     )
 
 

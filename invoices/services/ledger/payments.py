@@ -9,7 +9,7 @@ from accounts.callers import Caller
 from accounts.models import Client
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
-from invoices.calculation import ZERO
+from invoices.calculation import ZERO, rounded
 from invoices.kinds import FREE_KINDS, EntryKind, PaymentType, ReasonType
 from invoices.models import LedgerEntry, Payment
 from invoices.plan.allocating import OpenItem
@@ -44,39 +44,40 @@ def record_external_payment(
     comments: str = "",
     invoices: Chosen | None = None,
 ) -> Payment:
-    """Records a cheque, a transfer or cash, and applies it. The same reference of the same type again is the payment that is
-    there, if its amount is; another amount under it is refused (90013), and so is that of a voided payment (2003)."""
+    """Record a cheque, a transfer or cash, apply it, and return the payment.
+
+    A reference is not an idempotency key: the same reference on another day is another payment, as of a standing order. On the
+    same day it is refused (90013) unless the earlier payment was voided.
+    """
     with money_act(client, account_no, caller, received_on or today) as stamp:
         check_may_collect(caller)
         currency = currency_of(account_no)
         check_amount(amount, currency)
         if stamp.day > today:
             raise BillingError(ErrorCode.INVALID_INPUT, f"received_on: {stamp.day} is to come", field="received_on")
-        earlier = _earlier(account_no, type, reference)
-        if earlier is not None:
-            _check_same(earlier, amount)
-            return earlier
+        _check_reference(account_no, type, reference, stamp.day, currency)
         draft = Draft(account_no, EntryKind.PAYMENT, -amount, comments=comments)
         entry_no = _credit(draft, stamp, currency, invoices)
-        payment = Payment.objects.create(entry_id=entry_no, account_id=account_no, type=type, reference=reference)
+        payment = Payment.objects.create(
+            entry_id=entry_no, account_id=account_no, type=type, reference=reference, received_on=stamp.day
+        )
         after = {"transaction_id": entry_no, "amount": str(amount), "type": str(type), "reference": reference}
         record_acts(client, caller, [Act("payment.recorded", account_no, after=after, row_no=entry_no)])
         return payment
 
 
-def _earlier(account_no: int, type: PaymentType, reference: str) -> Payment | None:
+def _check_reference(account_no: int, type: PaymentType, reference: str, day: date, currency: str) -> None:
+    """Refuse a reference that a payment of the same account, type and day has (90013). Under the account's lock."""
     if not reference:
-        return None
-    rows = Payment.objects.filter(account=account_no, type=type, reference=reference).select_related("entry")
-    return rows.first()
-
-
-def _check_same(earlier: Payment, amount: Decimal) -> None:
-    """To give a voided payment for the answer would say that money is there which is not."""
-    detail = f"payment {earlier.pk} has this reference"
-    if earlier.entry.is_voided:
-        raise BillingError(ErrorCode.ALREADY_VOIDED, detail, field="reference")
-    if earlier.entry.amount != -amount:
+        return
+    same = Payment.objects.filter(account=account_no, type=type, reference=reference, received_on=day, is_voided=False)
+    earlier = same.select_related("entry").first()
+    if earlier is not None:
+        paid = f"{rounded(-earlier.entry.amount, currency):f} {currency}"
+        detail = (
+            f"payment {earlier.pk} of {paid}, received on {day}, has the reference {reference}. "
+            "If this is another payment, give it another reference"
+        )
         raise BillingError(ErrorCode.RECORD_ID_USED, detail, field="reference")
 
 

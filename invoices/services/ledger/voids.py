@@ -8,8 +8,8 @@ from accounts.models import Client
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO
-from invoices.kinds import CHARGE_KINDS, REFUND_KINDS, EntryKind, VoidReason
-from invoices.models import LedgerEntry
+from invoices.kinds import CHARGE_KINDS, PAYMENT_KINDS, REFUND_KINDS, EntryKind, VoidReason
+from invoices.models import LedgerEntry, Payment
 from invoices.plan.allocating import Taken
 from invoices.services.ledger.acts import account_of_entry, money_act
 from invoices.services.ledger.applying import release_credit, release_debit
@@ -55,6 +55,8 @@ def void_entry(entry: LedgerEntry, voiding: Voiding, stamp: Stamp) -> int:
         allocate([Taken(void_no, entry.pk, entry.amount)], stamp.at)
     elif entry.amount < ZERO:
         allocate([Taken(entry.pk, void_no, -entry.amount)], stamp.at)
+    if entry.kind in PAYMENT_KINDS:
+        Payment.objects.filter(pk=entry.pk).update(is_voided=True)
     return void_no
 
 

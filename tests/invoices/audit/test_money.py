@@ -120,6 +120,16 @@ DAMAGES = [
     ),
     (
         names.PAYMENTS,
+        "UPDATE invoices_payment SET received_on = '2026-01-01' WHERE entry_id = {cheque}",
+        "payment {cheque} of account {payer}: says received on 2026-01-01, voided False",
+    ),
+    (
+        names.PAYMENTS,
+        "UPDATE invoices_payment SET is_voided = true WHERE entry_id = {cheque}",
+        "voided True; its ledger entry of",
+    ),
+    (
+        names.PAYMENTS,
         "DELETE FROM invoices_refund WHERE entry_id = {refund}",
         "transaction {refund} is a refund of no payment of the account",
     ),

@@ -125,13 +125,13 @@ def test_credit_memos_at_once_never_credit_more_than_a_line(client, by):
     no_findings()
 
 
-def test_a_reference_at_once_is_one_payment(client, by):
+def test_a_reference_of_a_day_at_once_is_one_payment(client, by):
     invoice = an_invoice(client)
 
     def pay():
         return record_external_payment(account_no=invoice.account_id, amount=D(10), type="check", reference="1042", **by).pk
 
-    assert len(set(at_once(*[pay] * AT_ONCE))) == 1
+    assert at_once(*[pay] * AT_ONCE).count(90013) == AT_ONCE - 1
     assert Payment.objects.count() == 1
     no_findings()
 

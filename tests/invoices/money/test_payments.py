@@ -129,19 +129,23 @@ def test_money_in_whole_yen_is_taken(acme, process):
 # The same reference.
 
 
-def test_the_same_reference_again_is_the_payment_that_is_there(acme, process):
+def test_a_standing_order_pays_three_months_under_one_reference(acme, process):
+    account, january, february, march = three_months(acme, process)
+    for day in (JAN_31, FEB_10, MAR_10):
+        pay(account, process, "30.00", today=MAR_10, received_on=day, reference="STANDING ORDER 1000")
+    assert [due(one) for one in (january, february, march)] == [D(0), D(0), D(0)]
+    assert Payment.objects.filter(reference="STANDING ORDER 1000").count() == 3
+
+
+@pytest.mark.parametrize("amount", ["10.00", "10.01"])
+def test_the_same_reference_on_the_same_day_is_refused_and_the_earlier_payment_named(acme, process, amount):
     account, invoice = billed(acme, process)
     first = pay(account, process, "10.00", reference="CHQ 7")
     before = rows()
-    assert pay(account, process, "10.00", reference="CHQ 7") == first
-    assert (rows(), due(invoice)) == (before, D(20))
-
-
-def test_another_amount_under_a_reference_is_refused(acme, process):
-    account, invoice = billed(acme, process)
-    pay(account, process, "10.00", reference="CHQ 7")
-    before = rows()
-    assert refused_as(pay, account, process, "10.01", reference="CHQ 7") == (90013, "reference")
+    with pytest.raises(BillingError) as refused:
+        pay(account, process, amount, reference="CHQ 7")
+    assert (refused.value.code.number, refused.value.field) == (90013, "reference")
+    assert f"payment {first.pk} of 10.00 usd, received on 2026-01-31, has the reference CHQ 7" in refused.value.message
     assert (rows(), due(invoice), refusals()) == (before, D(20), [(account.pk, 90013)])
 
 
