@@ -6,8 +6,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
-from babel.numbers import get_currency_precision
-
+from accounts.currencies import decimals_of
 from accounts.kinds import BANDED_MODELS, RateModel
 from billing_site.errors import BillingError, ErrorCode
 
@@ -129,7 +128,7 @@ def _wrong(field: str, message: str) -> BillingError:
 
 def shown_rate(rate: Decimal, currency: str) -> str:
     """A rate with no fewer decimals than amounts in its currency have: 30.00 and 0.0125."""
-    least = get_currency_precision(currency.upper())
+    least = decimals_of(currency)
     shown = f"{rate.normalize():f}"
     return shown if len(shown.partition(".")[2]) > least else f"{rate:.{least}f}"
 

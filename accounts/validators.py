@@ -6,9 +6,10 @@ import zoneinfo
 from datetime import date
 from decimal import Decimal
 
-from babel.numbers import list_currencies
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+
+from accounts.currencies import is_currency
 
 CONTACT_ROLES = ("account", "billing", "statement")
 
@@ -25,7 +26,7 @@ def validate_time_zone(value: str) -> None:
 
 def validate_currency(value: str) -> None:
     """Three lower-case letters that ISO 4217 knows, as Aria spells currencies."""
-    if value != value.lower() or value.upper() not in list_currencies():
+    if not is_currency(value):
         raise ValidationError(_("%(value)s is not a currency code such as usd."), params={"value": value})
 
 

@@ -9,8 +9,7 @@ from functools import cache
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from babel.numbers import get_currency_precision
-
+from accounts.currencies import decimals_of
 from billing_site.errors import BillingError, ErrorCode
 
 ZERO = Decimal(0)
@@ -25,8 +24,8 @@ _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 @cache
 def smallest_unit(currency: str) -> Decimal:
-    """1 for JPY, 0.01 for USD, 0.001 for KWD (ISO 4217, as CLDR has it)."""
-    return Decimal(1).scaleb(-get_currency_precision(currency.upper()))
+    """1 for JPY, 0.01 for USD, 0.001 for KWD."""
+    return Decimal(1).scaleb(-decimals_of(currency))
 
 
 def rounded(amount: Decimal, currency: str) -> Decimal:

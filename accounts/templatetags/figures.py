@@ -6,12 +6,14 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_datetime
-from babel.numbers import format_compact_currency, format_currency, format_decimal, format_percent
+from babel.numbers import format_compact_currency, format_decimal, format_percent
 from django import template
 from django.http import QueryDict
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+from accounts.currencies import shown_money
 
 register = template.Library()
 NOTHING = "–"
@@ -22,7 +24,7 @@ def money(context: Any, amount: Decimal | None, currency: str) -> str:
     """An amount in its currency's precision: the amounts of documents are whole smallest units already."""
     if amount is None:
         return NOTHING
-    return format_currency(amount, currency.upper(), locale=context["locale"])
+    return shown_money(amount, currency, context["locale"])
 
 
 @register.simple_tag(takes_context=True)
@@ -48,7 +50,7 @@ def rate(context: Any, value: Decimal | None, currency: str) -> str:
     """A price of one unit: with the decimals of its currency at least, and all that it has."""
     if value is None:
         return NOTHING
-    return format_currency(value.normalize(), currency.upper(), locale=context["locale"], decimal_quantization=False)
+    return shown_money(value, currency, context["locale"], all_decimals=True)
 
 
 @register.simple_tag(takes_context=True)

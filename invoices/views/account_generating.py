@@ -2,7 +2,6 @@
 
 from typing import Any, NamedTuple
 
-from babel.numbers import format_currency
 from django import forms
 from django.contrib import messages
 from django.db.models import TextChoices
@@ -13,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.callers import Caller
+from accounts.currencies import shown_money
 from accounts.models import Account, Receipt
 from accounts.views.forms import PageForm, dress
 from accounts.views.locales import locale_of
@@ -153,7 +153,7 @@ class GeneratePage(StaffPage):
             messages.info(self.request, _("There was nothing to bill in this cycle. The account has moved on to the next one."))
             return
         invoice = Invoice.objects.get(pk=found.kwargs["number"])
-        total = format_currency(invoice.total_amount, invoice.currency.upper(), locale=locale_of(self.request))
+        total = shown_money(invoice.total_amount, invoice.currency, locale_of(self.request))
         if invoice.status == InvoiceStatus.PENDING:
             text = _("Invoice %(number)s of %(total)s waits for approval.")
             messages.warning(self.request, text % {"number": invoice.pk, "total": total})
@@ -167,7 +167,7 @@ class GeneratePage(StaffPage):
         if attempt is None:
             return
         if attempt.amount is not None and attempt.status == AttemptStatus.COLLECTED:
-            amount = format_currency(attempt.amount, invoice.currency.upper(), locale=locale_of(self.request))
+            amount = shown_money(attempt.amount, invoice.currency, locale_of(self.request))
             messages.success(self.request, _("%(amount)s was collected.") % {"amount": amount})
             return
         outcome = outcome_of(attempt, invoice.account_id)

@@ -11,6 +11,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.currencies import decimals_of
 from accounts.models import Receipt
 from accounts.pages import order_of, page_of
 from accounts.staff import names_of
@@ -47,6 +48,11 @@ class Row(NamedTuple):
     def smallest_units(self) -> int:
         """The total in whole smallest units of the currency, to be added up exactly in the browser."""
         return int(self.invoice.total_amount / smallest_unit(self.invoice.currency))
+
+    @property
+    def decimals(self) -> int:
+        """How many decimals the browser writes: its own numbers are not those of ISO 4217."""
+        return decimals_of(self.invoice.currency)
 
 
 class QueuePage(StaffPage):

@@ -26,8 +26,9 @@
   const count = (form) => {
     const boxes = [...form.querySelectorAll("input[data-tick]")];
     const ticked = boxes.filter((box) => box.checked);
-    const sums = {};
+    const sums = {}, decimals = {};
     for (const box of ticked) {
+      decimals[box.dataset.currency] = Number(box.dataset.decimals);
       sums[box.dataset.currency] = (sums[box.dataset.currency] || 0n) + BigInt(box.dataset.units);
     }
     const all = form.querySelector("input[data-tick-all]");
@@ -38,8 +39,12 @@
     for (const output of form.querySelectorAll("[data-ticked]")) output.textContent = ticked.length;
     for (const output of form.querySelectorAll("[data-ticked-totals]")) {
       output.textContent = Object.entries(sums).map(([currency, units]) => {
-        const format = new Intl.NumberFormat(form.dataset.locale, { style: "currency", currency: currency.toUpperCase() });
-        return format.format(Number(units) / 10 ** format.resolvedOptions().maximumFractionDigits);
+        // The browser's own number of decimals follows coins in use, not ISO 4217.
+        const shown = decimals[currency];
+        const format = new Intl.NumberFormat(form.dataset.locale, {
+          style: "currency", currency: currency.toUpperCase(), minimumFractionDigits: shown, maximumFractionDigits: shown,
+        });
+        return format.format(Number(units) / 10 ** shown);
       }).join(" · ");
     }
     for (const output of form.querySelectorAll("[data-ticked-blocked]")) {

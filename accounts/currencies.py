@@ -1,0 +1,60 @@
+"""PURE: how many decimals the money of a currency has (ISO 4217's minor units), and money as a reader writes it.
+
+Babel's own numbers are those of CLDR, which follow the coins in use: it writes 1,234.56 Serbian dinars as 1,235.
+"""
+
+from copy import copy
+from decimal import Decimal
+
+from babel import Locale
+from babel.numbers import list_currencies
+
+DEFAULT_DECIMALS = 2
+
+_ACTIVE = {
+    0: "bif clp djf gnf isk jpy kmf krw pyg rwf ugx uyi vnd vuv xaf xof xpf",
+    2: """
+    aed afn all amd aoa ars aud awg azn bam bbd bdt bgn bmd bnd bob bov brl bsd btn bwp byn bzd cad cdf che chf chw cny cop cou
+    crc cup cve czk dkk dop dzd egp ern etb eur fjd fkp gbp gel ghs gip gmd gtq gyd hkd hnl htg huf idr ils inr irr jmd kes kgs
+    khr kpw kyd kzt lak lbp lkr lrd lsl mad mdl mga mkd mmk mnt mop mru mur mvr mwk mxn mxv myr mzn nad ngn nio nok npr nzd pab
+    pen pgk php pkr pln qar ron rsd rub sar sbd scr sdg sek sgd shp sle sos srd ssp stn svc syp szl thb tjs tmt top try ttd twd
+    tzs uah usd usn uyu uzs ved ves wst xad xcd xcg yer zar zmw zwg
+    """,
+    3: "bhd iqd jod kwd lyd omr tnd",
+    4: "clf uyw",
+}
+# Codes that ISO 4217 has withdrawn, without a minor unit when they were used. Old documents may name them.
+_WITHDRAWN = {0: "adp bef byb byr esp grd itl luf mgf pte tpe trl"}
+
+ACTIVE_CURRENCIES = frozenset(code for codes in _ACTIVE.values() for code in codes.split())
+"""The codes of ISO 4217's list one that have a minor unit: currencies and funds, not metals and test codes."""
+
+_DECIMALS = {code: decimals for table in (_WITHDRAWN, _ACTIVE) for decimals, codes in table.items() for code in codes.split()}
+
+
+def decimals_of(currency: str) -> int:
+    """0 for JPY, 2 for USD and RSD, 3 for IQD, 4 for CLF. Codes without a minor unit of their own have 2."""
+    return _DECIMALS.get(currency.lower(), DEFAULT_DECIMALS)
+
+
+def is_currency(code: str) -> bool:
+    """Whether ISO 4217 knows the lower-case code, now or in former times."""
+    return code in ACTIVE_CURRENCIES or (code == code.lower() and code.upper() in list_currencies())
+
+
+def shown_money(amount: Decimal, currency: str, locale: Locale, *, all_decimals: bool = False) -> str:
+    """The amount with the currency's symbol, as the locale writes it, rounded to the currency's decimals.
+
+    With `all_decimals` it is not rounded and has those decimals at least: a price of $0.0125.
+    """
+    pattern = copy(locale.currency_formats["standard"])
+    pattern.frac_prec = (decimals_of(currency), decimals_of(currency))
+    return str(
+        pattern.apply(
+            amount.normalize() if all_decimals else amount,
+            locale,
+            currency=currency.upper(),
+            currency_digits=False,
+            decimal_quantization=not all_decimals,
+        )
+    )
