@@ -40,6 +40,7 @@ def _request(
         contacts[number] if number is not None else None
         for number in (plan.facts.bill_to_contact_no, plan.facts.taxed_contact_no)
     )
+    own = own_address(client)
     return TaxRequest(
         currency=plan.facts.state.currency,
         tax_date=plan.tax_date,
@@ -50,7 +51,7 @@ def _request(
                 plan.left[line.line_no],
                 line.tax_category,
                 line.tax_inclusive,
-                _addresses(locations.get(line.location_no or 0), bill_to, ship_to),
+                _addresses(locations.get(line.location_no or 0, own), bill_to, ship_to),
             )
             for line in plan.lines
             if line.line_no in plan.left
@@ -58,7 +59,12 @@ def _request(
     )
 
 
-def _addresses(location: TaxAddress | None, bill_to: TaxAddress | None, ship_to: TaxAddress | None) -> TaxAddresses:
+def own_address(client: Client) -> TaxAddress:
+    """Where a client bills and supplies a service from that has no location."""
+    return TaxAddress(*(getattr(client, name) for name in TaxAddress._fields))
+
+
+def _addresses(location: TaxAddress, bill_to: TaxAddress | None, ship_to: TaxAddress | None) -> TaxAddresses:
     """A service is billed and supplied from its location."""
     return TaxAddresses(location, location, bill_to, ship_to)
 

@@ -1,7 +1,8 @@
 """The embedded engine: reads the client's TaxRate rows and taxes by the addresses of a line.
 
 A line is taxed by every rate of its category whose country is the address's and whose region is the address's or empty. Each
-rate says which of the four addresses it looks at; nearly all look at where a supply goes to.
+rate says which of the four addresses it looks at; nearly all look at where a supply goes to. Rows of one name, place and
+percent are one rate of the law, whatever categories they are for: it is rounded once over all its lines (EN 16931, BR-CO-17).
 """
 
 from collections import defaultdict
@@ -25,7 +26,18 @@ from invoices.tax_engines.protocol import (
 )
 
 
+class Law(NamedTuple):
+    """A rate of the law, as documents show it."""
+
+    authority: str
+    authority_level: int
+    jurisdiction: str
+    percent: Decimal
+
+
 class Rate(NamedTuple):
+    """A row of the table: what a rate of the law takes from one category, by one of the addresses, between two days."""
+
     name: str
     country: str
     region: str
@@ -36,8 +48,9 @@ class Rate(NamedTuple):
     valid_to: date | None
 
     @property
-    def jurisdiction(self) -> str:
-        return f"{self.country}-{self.region}" if self.region else self.country
+    def law(self) -> Law:
+        jurisdiction = f"{self.country}-{self.region}" if self.region else self.country
+        return Law(self.name, 1 if self.region else 0, jurisdiction, self.percent)
 
     def applies(self, category: str, addresses: TaxAddresses, on: date) -> bool:
         address: TaxAddress | None = getattr(addresses, self.taxed_at)
@@ -73,28 +86,19 @@ def rates_lookup(rates: Sequence[Rate]) -> RatesFor:
 
 def quote_from(rates_for: RatesFor, request: TaxRequest) -> TaxQuote:
     """The taxes of one document."""
-    taxed: dict[tuple[Rate, bool, Decimal], list[TaxableLine]] = defaultdict(list)
+    taxed: dict[tuple[Law, bool, Decimal], list[TaxableLine]] = defaultdict(list)
     for line in request.lines:
-        rates = rates_for(line.category, line.addresses, request.tax_date)
+        laws = dict.fromkeys(rate.law for rate in rates_for(line.category, line.addresses, request.tax_date))
         # An inclusive price contains all of its rates, so each is counted on the same net amount.
-        contained = sum((rate.percent for rate in rates), ZERO) if line.is_inclusive else ZERO
-        for rate in rates:
-            taxed[rate, line.is_inclusive, contained].append(line)
+        contained = sum((law.percent for law in laws), ZERO) if line.is_inclusive else ZERO
+        for law in laws:
+            taxed[law, line.is_inclusive, contained].append(line)
     taxes = [
-        LineTax(
-            line.line_no,
-            rate.name,
-            1 if rate.region else 0,
-            rate.jurisdiction,
-            rate.percent,
-            is_inclusive,
-            line.amount,
-            amount,
-        )
-        for (rate, is_inclusive, contained), lines in taxed.items()
+        LineTax(line.line_no, *law, is_inclusive, line.amount, amount)
+        for (law, is_inclusive, contained), lines in taxed.items()
         for line, amount in zip(
             lines,
-            tax_amounts(rate.percent, contained, [line.amount for line in lines], request.currency, per_line=request.per_line),
+            tax_amounts(law.percent, contained, [line.amount for line in lines], request.currency, per_line=request.per_line),
             strict=True,
         )
     ]

@@ -23,6 +23,7 @@ from invoices.services.ledger.applying import held_credits
 from invoices.services.ledger.entries import standings
 from invoices.services.ledger.open_items import charges_of, open_charges, open_credits
 from invoices.services.rows import contact_numbers, seller_of, stored_contents
+from invoices.services.taxation import own_address
 from invoices.tax_engines.protocol import TaxAddress, TaxAddresses
 from rebills.plan.differences import Names
 from rebills.plan.requests import LineChange, MoneyFacts, RebillFacts
@@ -115,9 +116,10 @@ class Originals(NamedTuple):
 
     def tax_addresses(self, line: DocumentLine) -> TaxAddresses:
         """The addresses of a line, as a tax engine is told them."""
+        own = own_address(self.client)
         return TaxAddresses(
-            self.locations.get(line.bill_from_location_id or 0),
-            self.locations.get(line.ship_from_location_id or 0),
+            self.locations.get(line.bill_from_location_id or 0, own),
+            self.locations.get(line.ship_from_location_id or 0, own),
             self.addresses.get(line.bill_to_contact_id or 0),
             self.addresses.get(line.ship_to_contact_id or 0),
         )

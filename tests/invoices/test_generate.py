@@ -228,6 +228,35 @@ def test_the_clients_rounding_makes_tax_per_document_or_per_line(process):
         assert bill(account, process).tax_amount == D(tax)
 
 
+def test_two_categories_of_one_rate_have_one_tax_line(acme, process):
+    """10.00 and 15.00 at 7.25 % are 25.00 and 1.81 of tax (EN 16931, BR-CO-17), not 0.73 and 1.09."""
+    plan = a_plan(acme, {"internet": "10.00", "telephone": "15.00"})
+    acme.services.filter(client_service_id="telephone").update(tax_category="telecom")
+    for category in ("standard", "telecom"):
+        TaxRateFactory(client=acme, category=category, percent=D("7.25"))
+    invoice = bill(an_account(acme, plan), process)
+    assert (invoice.net_amount, invoice.tax_amount) == (D(25), D("1.81"))
+    assert invoice.lines.get(line_type=2).amount == D("1.81")
+
+
+@pytest.mark.parametrize("taxed_at", ["ship_from", "bill_from"])
+@pytest.mark.parametrize(("region", "tax"), [("CA", "3"), ("NV", "0")])
+def test_where_a_service_has_no_location_the_clients_own_address_is_where_it_comes_from(acme, process, taxed_at, region, tax):
+    """The client is in California, its customer in Oregon."""
+    TaxRateFactory(client=acme, taxed_at=taxed_at, region=region)
+    account = an_account(acme)
+    account.contacts.update(region="OR", city="Portland")
+    assert bill(account, process).tax_amount == D(tax)
+
+
+def test_a_services_own_location_counts_before_the_clients_address(acme, process):
+    TaxRateFactory(client=acme, taxed_at="ship_from", region="CA")
+    plan = a_plan(acme)
+    place = acme.service_locations.create(client_service_location_id="Reno", region="NV", country="US")
+    acme.services.update(location=place)
+    assert bill(an_account(acme, plan), process).tax_amount == 0
+
+
 def test_a_tax_engine_that_fails_refuses_the_invoice(acme, process):
     acme.tax_engine = "failing"
     acme.save()

@@ -112,3 +112,45 @@ def test_the_document_tax_is_the_rounded_share_of_the_whole(amounts, percent, in
     assert abs(sum(tax[3] for tax in taxes) - exact) <= D("0.005")
     if inclusive:
         assert sum(tax[2] + tax[3] for tax in taxes) == base
+
+
+def test_a_rate_of_the_law_is_rounded_once_over_all_categories():
+    """10.00 and 15.00 at 7.25 %: 25.00 in all, 1.81. Each category by itself would be 0.73 and 1.09."""
+    rates = [a_rate("7.25", category="internet"), a_rate("7.25", category="telephone")]
+    lines = [a_line(1, "10.00", category="internet"), a_line(2, "15.00", category="telephone")]
+    assert quoted(rates, lines) == [
+        (1, "Sales tax", D("10.00"), D("0.72")),
+        (2, "Sales tax", D("15.00"), D("1.09")),
+    ]
+    assert [tax[3] for tax in quoted(rates, lines, per_line=True)] == [D("0.73"), D("1.09")]
+
+
+def test_gross_prices_of_two_categories_contain_a_rate_that_is_rounded_once():
+    """VAT of 19 % in 0.10 and 0.10: of 0.20, 0.03. Each category by itself would be 0.02 and 0.02."""
+    rates = [a_rate("19", "VAT", "DE", "", category) for category in ("books", "records")]
+    lines = [a_line(number, "0.10", one, True, BERLIN) for number, one in enumerate(("books", "records"), 1)]
+    assert [(tax[2], tax[3]) for tax in quoted(rates, lines)] == [(D("0.08"), D("0.02")), (D("0.09"), D("0.01"))]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        a_rate("7.25", name="County tax", category="telephone"),
+        a_rate("7.5", category="telephone"),
+        a_rate("7.25", region="", category="telephone"),
+    ],
+)
+def test_rates_of_another_name_percent_or_place_are_rounded_by_themselves(other):
+    lines = [a_line(1, "10.00", category="internet"), a_line(2, "15.00", category="telephone")]
+    taxes = [tax[3] for tax in quoted([a_rate("7.25", category="internet"), other], lines)]
+    assert taxes == [D("0.73"), (15 * other.percent / 100).quantize(D("0.01"), "ROUND_HALF_UP")]
+
+
+def test_a_rate_that_two_addresses_bring_in_is_taken_once():
+    rates = [a_rate("10", at="ship_to"), a_rate("10", at="bill_to")]
+    both = TaxableLine(1, D("10.00"), "standard", False, TaxAddresses(bill_to=FRESNO, ship_to=FRESNO))
+    billed = TaxableLine(2, D("5.00"), "standard", False, TaxAddresses(bill_to=FRESNO, ship_to=RENO))
+    assert quoted(rates, [both, billed]) == [
+        (1, "Sales tax", D("10.00"), D("1.00")),
+        (2, "Sales tax", D("5.00"), D("0.50")),
+    ]
