@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError as ModelError
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.fields import get_error_detail
 
+from accounts.members import READ_ONLY, UNKNOWN
 from billing_site.errors import BillingError, ErrorCode, tellable
 
 TABLE = {
@@ -33,6 +34,9 @@ TABLE = {
 }
 """Any other code is an invalid input, 1016."""
 
+NAMED_IN_DETAIL = {UNKNOWN, READ_ONLY}
+"""Codes whose detail is a whole sentence with the field's name in it."""
+
 SELF_EXPLAINING = {ErrorCode.INVALID_INVOICE_MODE, ErrorCode.NOTES_TOO_LONG}
 """Rows whose message names the field already."""
 
@@ -51,6 +55,8 @@ class WrongInput(NamedTuple):
     def refusal(self) -> BillingError:
         if self.detail.code == "not_a_long":
             return BillingError(self.code, f"{self.field} is not a valid long.", field=self.field, instead=True)
+        if self.detail.code in NAMED_IN_DETAIL:
+            return BillingError(self.code, str(self.detail), field=self.field, instead=True)
         if self.code in SELF_EXPLAINING:
             return BillingError(self.code, field=self.field)
         return BillingError(self.code, f"{self.field}: {self.detail}" if self.field else str(self.detail), field=self.field)

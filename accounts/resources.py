@@ -25,6 +25,7 @@ from accounts.call_log import call_of
 from accounts.callers import Caller
 from accounts.csv_lists import ROWS_AT_ONCE, CsvRenderer, csv_response
 from accounts.fields import LARGEST_LONG
+from accounts.members import NoArguments, check_members, check_parameters
 from accounts.models import ApiKey, Client, Receipt
 from accounts.pages import asked_order, in_chunks
 from accounts.receipts import Claim, claim_for, claim_of, once, use
@@ -45,6 +46,9 @@ class ClientResource(GenericViewSet):
         answers = verb in self.http_method_names and hasattr(self, verb)
         if request.auth is None or not answers:
             return  # a method call, which looks at its credentials by itself; or a method that the address does not take
+        self._check_query()
+        if request.method == "DELETE":
+            self.asked(NoArguments)
         self.receipt = _claim(request)
         record = call_of(request)
         record.receipt_id = self.receipt.receipt_id if self.receipt else ""
@@ -52,6 +56,29 @@ class ClientResource(GenericViewSet):
             record.account_no = _whole(request.data.get("acct_no"))
         if self.receipt is not None:
             setattr(self, verb, partial(self._once, getattr(self, verb)))
+
+    def _check_query(self) -> None:
+        """A parameter that nobody reads is refused: on a list it would give rows that were not meant, and `dry_run` on an act
+        would write. A key says whose it is, so `client_no` may only repeat it."""
+        query = self.request.query_params
+        check_parameters(query, self.query_parameters() | {"client_no"})
+        if isinstance(self.request.auth, ApiKey) and query.get("client_no", str(self.client.pk)) != str(self.client.pk):
+            raise BillingError(ErrorCode.PERMISSION, f"client_no {query['client_no'][:22]}: not the key's", field="client_no")
+
+    queries: Mapping[str, type[Serializer]] = {}
+    """What the query of an action is read as, by the action."""
+
+    def query_parameters(self) -> set[str]:
+        """The parameters that this call may have in its query, beside `client_no`."""
+        return set(self.queries[self.action]().fields) if self.action in self.queries else set()
+
+    def asked_query(self) -> dict[str, Any]:
+        """The query, read as the arguments of this action."""
+        names = self.query_parameters()
+        given = {name: value for name, value in self.request.query_params.items() if name in names}
+        serializer = self.queries[self.action](data=given, context=self.get_serializer_context())
+        serializer.is_valid(raise_exception=True)
+        return dict(serializer.validated_data)
 
     def _once(self, work: Callable[..., Response], request: Request, *args: Any, **kwargs: Any) -> Response:
         answer = once(
@@ -113,8 +140,16 @@ class ClientResource(GenericViewSet):
     def asked(self, arguments: type[Serializer]) -> dict[str, Any]:
         """The body, read as the arguments of an act."""
         serializer = arguments(data=self.request.data, context=self.get_serializer_context())
+        check_members(serializer, self.request.data)
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
+
+    def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
+        """The serializer of the resource's rows. A body that it is to read has no member that it does not know."""
+        serializer: Any = super().get_serializer(*args, **kwargs)
+        if "data" in kwargs:
+            check_members(serializer, kwargs["data"])
+        return serializer
 
     def get_queryset(self) -> QuerySet[Any]:
         return super().get_queryset().filter(**{self.client_path: self.client})
@@ -126,11 +161,21 @@ class ClientResource(GenericViewSet):
             raise BillingError(self.not_found) from error
 
 
-LIST_PARAMETERS = {"cursor", "limit", "ordering", "fields", "expand", "client_no"}
-"""What any list may be asked, beside its filters."""
+PAGE_PARAMETERS = {"cursor", "limit"}
+MEMBER_PARAMETERS = {"fields", "expand"}
+"""Which members are answered: of a list and of a row."""
 
 
-class ListResource(ListModelMixin, ClientResource):
+class FilteredResource(ClientResource):
+    """Rows that are found by filters of a query."""
+
+    def filters(self) -> set[str]:
+        """The names of the filters."""
+        filters = DjangoFilterBackend().get_filterset_class(self, self.get_queryset())  # type: ignore[no-untyped-call]
+        return set(filters.base_filters if filters else ())
+
+
+class ListResource(ListModelMixin, FilteredResource):
     """Lists, by filters and in orders that the resource names (`ordering`: names of the wire with their columns); with some
     members only (`fields`), with more than a row has (`expand`, of `expansions`), or as CSV."""
 
@@ -148,19 +193,10 @@ class ListResource(ListModelMixin, ClientResource):
         self.request.accepted_media_type = JSONRenderer.media_type
         return super().handle_exception(exc)
 
-    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        rows = super().filter_queryset(queryset)
+    def query_parameters(self) -> set[str]:
         if self.action == "list":
-            self._check_parameters()
-        return rows
-
-    def _check_parameters(self) -> None:
-        """A filter that is misspelt would give rows that were not meant."""
-        filters = DjangoFilterBackend().get_filterset_class(self, self.get_queryset())  # type: ignore[no-untyped-call]
-        known = LIST_PARAMETERS | set(filters.base_filters if filters else ())
-        for name in self.request.query_params:
-            if name not in known:
-                raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: no filter of this list", field=name)
+            return PAGE_PARAMETERS | MEMBER_PARAMETERS | {"ordering"} | self.filters()
+        return MEMBER_PARAMETERS if self.action == "retrieve" else super().query_parameters()
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         rows = self.listed(self.filter_queryset(self.get_queryset()))
@@ -203,6 +239,10 @@ class ListResource(ListModelMixin, ClientResource):
 
 class ReadResource(RetrieveModelMixin, ListResource):
     """List and retrieve."""
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        self.asked_names("expand", self.expansions)
+        return super().retrieve(request, *args, **kwargs)
 
 
 class CreateReadResource(CreateModelMixin, ReadResource):

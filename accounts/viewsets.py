@@ -17,6 +17,7 @@ from rest_framework.viewsets import ViewSet
 
 from accounts.clock import advance_clock, clock_set_by, local_time
 from accounts.fields import DayFilter, LongField, LongFilter, ReceiptIdField, TextFilter
+from accounts.members import NoArguments
 from accounts.method_calls import Call, method_call, never
 from accounts.models import Account, Contact, Plan, PlanInstance, RateSchedule, Service, ServiceLocation
 from accounts.receipts import use
@@ -132,10 +133,6 @@ class PlanInstanceViewSet(CreateReadResource):
             new = change_plan(instance=instance, plan=plan, start_date=asked["start_date"], prices=prices)
             use(self.client, self.receipt, row_no=new.pk)
         return Response(self.get_serializer(new).data, status=HTTP_201_CREATED)
-
-
-class NoArguments(serializers.Serializer):
-    pass
 
 
 class Hours(serializers.Serializer):

@@ -42,8 +42,8 @@ from invoices.serializers.money import (
     RefundSerializer,
     TransactionSerializer,
 )
-from invoices.serializers.usage import LoadArguments, UnbilledArguments, UnbilledSerializer
-from rebills.serializers import ChainArguments, ManyRebillArguments, RebillArguments, RebillPreviewArguments
+from invoices.serializers.usage import LoadArguments, UnbilledSerializer
+from rebills.serializers import ManyRebillArguments, RebillArguments, RebillPreviewArguments
 
 
 class ActionSerializer(serializers.Serializer):
@@ -195,10 +195,4 @@ OPERATIONS: dict[tuple[str, str], tuple[Any, Any, str]] = {
     ("servicecredit", "expire"): (ExpiryArguments, ServiceCreditSerializer, "200"),
     ("planinstance", "end"): (EndArguments, PlanInstanceSerializer, "200"),
     ("planinstance", "change"): (ChangeArguments, PlanInstanceSerializer, "201"),
-}
-
-# Resource and act: the query without which it is refused.
-QUERIES: dict[tuple[str, str], type[serializers.Serializer]] = {
-    ("rebill", "chain"): ChainArguments,
-    ("usage", "unbilled"): UnbilledArguments,
 }

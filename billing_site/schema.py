@@ -18,7 +18,7 @@ from rest_framework.permissions import SAFE_METHODS
 from accounts.method_calls import CallerFields, Credentials, Method
 from billing_site.api import METHODS
 from billing_site.errors import ErrorCode
-from billing_site.operations import OPERATIONS, QUERIES
+from billing_site.operations import OPERATIONS
 from billing_site.renderers import FORMATS
 
 Direction = Literal["request", "response"]
@@ -83,7 +83,8 @@ class Schema(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         if self.called or self.method in SAFE_METHODS:
-            return [QUERIES[self.act]] if self.act in QUERIES else []
+            asked = getattr(self.view, "queries", {}).get(getattr(self.view, "action", ""))
+            return [asked] if asked else []
         return [
             OpenApiParameter(
                 "Idempotency-Key",
@@ -177,10 +178,12 @@ def _problem(text: str) -> dict[str, Any]:
 
 def with_problem_and_dispatcher(result: dict[str, Any], **options: Any) -> dict[str, Any]:
     """Adds the body of errors, and Aria's one address for all method calls. With `fields` a resource answers only what is asked
-    for, so no member of an answer is sure to be there."""
+    for, so no member of an answer is sure to be there. A request has no members but those of its schema."""
     for name, schema in result["components"].get("schemas", {}).items():
         if not name.endswith("Request"):
             schema.pop("required", None)
+        elif schema.get("type") == "object":
+            schema["additionalProperties"] = False
     result["components"].setdefault("schemas", {})[PROBLEM] = {
         "type": "object",
         "description": "A refusal: nothing was written. `errors` has what is wrong by the names of fields.",

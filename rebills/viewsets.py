@@ -44,6 +44,7 @@ class RebillViewSet(DocumentResource):
     """Rebills are previewed, made and shown. Those that wait are approved and discarded as invoices are."""
 
     queryset = Rebill.objects.all()
+    queries = {"chain": ChainArguments}
 
     def create(self, request: Request) -> Response:
         number = rebill_invoice(
@@ -77,9 +78,7 @@ class RebillViewSet(DocumentResource):
     @action(detail=False)
     def chain(self, request: Request) -> Response:
         """The chain of corrections that a document is part of, from its first invoice on."""
-        asked = ChainArguments(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        return Response(chain_row(read_chain(client=self.client, invoice_no=asked.validated_data["invoice_no"])))
+        return Response(chain_row(read_chain(client=self.client, invoice_no=self.asked_query()["invoice_no"])))
 
     @method_call(
         GenRbMArguments,

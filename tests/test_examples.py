@@ -54,8 +54,8 @@ def example_of(name):
     return REQUESTS[name][2]["requestBody"]["content"]["application/json"]["example"]
 
 
-def ask(name, world):
-    """Sends the example of an operation of a resource."""
+def request_of(name, world, more_query=None):
+    """The example of an operation of a resource: by whom, the method, the address and the body."""
     client, auth_key, rows = world
     method, path, operation = REQUESTS[name]
     examples = {(one["in"], one["name"]): one["example"] for one in operation.get("parameters", ()) if "example" in one}
@@ -65,8 +65,13 @@ def ask(name, world):
     body = json.dumps(meant(example_of(name), rows)) if "requestBody" in operation else ""
     token = b64encode(f"{client.pk}:{auth_key}".encode()).decode()
     browser = Browser(HTTP_AUTHORIZATION=f"Basic {token}")
-    address = f"{path.format(**path_numbers)}?{urlencode(query)}"
-    return browser.generic(method.upper(), address, body, content_type="application/json")
+    return browser, method.upper(), f"{path.format(**path_numbers)}?{urlencode({**query, **(more_query or {})})}", body
+
+
+def ask(name, world):
+    """Sends the example of an operation of a resource."""
+    browser, method, address, body = request_of(name, world)
+    return browser.generic(method, address, body, content_type="application/json")
 
 
 def success_of(operation):

@@ -14,6 +14,7 @@ from rest_framework.exceptions import ErrorDetail, ValidationError
 
 from accounts.fields import DigitsField, LongField
 from accounts.input_errors import messages_by_field, refusal_of, wrong_inputs
+from accounts.members import check_members
 from accounts.models import Client
 from accounts.validators import validate_billing_day
 from billing_site.errors import ErrorCode
@@ -110,6 +111,7 @@ def record_reader(client: Client) -> Callable[[Any], UsageRecord | UsageResult]:
 
 def _read_record(fields: UsageRecordSerializer, raw: Any) -> UsageRecord | UsageResult:
     try:
+        check_members(fields, raw)
         values = fields.run_validation(raw)
     except ValidationError as error:
         wrong = wrong_inputs(error)

@@ -14,6 +14,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.status import HTTP_201_CREATED, HTTP_502_BAD_GATEWAY
 
 from accounts.clock import today
+from accounts.members import NoArguments
 from accounts.models import Receipt
 from accounts.resources import CreateReadResource, ListResource, ReadResource
 from billing_site.errors import ErrorCode
@@ -104,6 +105,8 @@ class DocumentResource(ReadResource):
         return data
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The document whole, whatever `expand` asks for, or the members that `fields` names."""
+        self.asked_names("expand", self.expansions)
         return self._shown(self.get_object())
 
     def get_queryset(self) -> QuerySet[Any]:
@@ -216,6 +219,7 @@ class PendingDecisions(DocumentResource):
     @action(detail=True, methods=["post"])
     def collect(self, request: Request, pk: str) -> Response:
         """Collects what is due. What the gateway declines is an outcome, answered with its own status (402)."""
+        self.asked(NoArguments)
         (outcome,) = self._collect([self.get_object().pk])
         if outcome.error is not None and outcome.attempt is None:
             raise outcome.error

@@ -13,7 +13,7 @@ from rest_framework.status import HTTP_201_CREATED, HTTP_202_ACCEPTED
 from accounts.clock import today
 from accounts.fields import AmountFilter, ChoicesFilter, DayFilter, LongFilter
 from accounts.models import Account, Receipt
-from accounts.resources import ClientResource, CreateReadResource, ReadResource
+from accounts.resources import PAGE_PARAMETERS, CreateReadResource, FilteredResource, ReadResource
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import PAYMENT_KINDS, REFUND_KINDS, EntryKind, InvoiceKind, PaymentType, RefundStatus
 from invoices.models import CollectionAttempt, Invoice, LedgerEntry, ReasonCode
@@ -253,7 +253,7 @@ class ReceivableFilter(FilterSet):
         fields = ("currency",)
 
 
-class ReceivableViewSet(ClientResource):
+class ReceivableViewSet(FilteredResource):
     """What is due by age, an account a row; and the totals per currency."""
 
     queryset = Account.objects.all()
@@ -263,6 +263,9 @@ class ReceivableViewSet(ClientResource):
         if getattr(self, "swagger_fake_view", False):  # described, for no client
             return Account.objects.none()
         return accounts_with_dues(self.client)
+
+    def query_parameters(self) -> set[str]:
+        return PAGE_PARAMETERS | self.filters() if self.action == "list" else super().query_parameters()
 
     def list(self, request: Request) -> Response:
         accounts = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []

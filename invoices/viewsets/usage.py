@@ -52,6 +52,7 @@ class UsageViewSet(ReadResource):
     queryset = Usage.objects.all()
     serializer_class = UsageSerializer
     filterset_class = UsageFilter
+    queries = {"unbilled": UnbilledArguments}
 
     def create(self, request: Request) -> Response:
         """Loads up to 10,000 records, with a result for each: a bad one harms no other."""
@@ -65,9 +66,7 @@ class UsageViewSet(ReadResource):
     @action(detail=False)
     def unbilled(self, request: Request) -> Response:
         """The usage of an account that no invoice holds, at its prices so far. Nothing is written."""
-        asked = UnbilledArguments(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        account_no = asked.validated_data["acct_no"]
+        account_no = self.asked_query()["acct_no"]
         return Response(
             unbilled_answer(rate_unbilled_usage(client=self.client, account_no=account_no, today=today(self.client)))
         )

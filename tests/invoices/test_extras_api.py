@@ -296,8 +296,11 @@ def test_a_redemption_is_withdrawn_while_no_invoice_has_used_it(api, account, pr
     ],
 )
 def test_a_wrong_percent_or_amount_is_refused_by_name(api, account, router, resource, change, code, field):
-    extra = {"service": router.pk} if resource == "surcharges" else {}
-    answer = wrong(api, resource, {**a_coupon(), **extra, **change})
+    good = a_coupon()
+    if resource == "surcharges":
+        good["service"] = router.pk
+        del good["code"]
+    answer = wrong(api, resource, {**good, **change})
     assert (answer[0], list(answer[2])) == (code, [field]), answer
     assert not Coupon.objects.exists()
     assert not Surcharge.objects.exists()

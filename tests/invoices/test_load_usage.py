@@ -63,12 +63,20 @@ def test_good_rows_are_loaded_and_counted(acme, account, run):
     ]
 
 
-def test_numbers_may_be_used_and_columns_left_out_or_unknown(account, run):
+def test_numbers_may_be_used_and_columns_left_out(account, run):
     service = account.plan_instances.get().plan.charges.get().service_id
-    header = "used_at,units,acct_no,service,plan_instance,record_id,colour"
-    row = f"2026-01-31T12:00:00Z, 5 ,{account.pk},{service},{account.plan_instances.get().pk}, R-1 ,red"
+    header = "used_at,units,acct_no,service,plan_instance,record_id,"
+    row = f"2026-01-31T12:00:00Z, 5 ,{account.pk},{service},{account.plan_instances.get().pk}, R-1 ,"
     assert run(row, header=header)[1:] == ([], None)
     assert Usage.objects.get().record_id == "R-1"
+
+
+def test_a_value_in_a_column_that_no_record_has_refuses_its_row(run):
+    header = "record_id,client_acct_id,client_service_id,units,used_at,description,plan_instnace"
+    _, faults, end = run(f"R-1,{CALL},5", f"R-2,{CALL},", header=header)
+    assert faults == ["line 2: 1016 Unknown field `plan_instnace`. Did you mean `plan_instance`?"]
+    assert end == "1 of 2 rows were refused."
+    assert list(Usage.objects.values_list("record_id", flat=True)) == ["R-2"]
 
 
 def test_a_file_that_is_loaded_again_loads_nothing_twice(run):

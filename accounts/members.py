@@ -1,0 +1,98 @@
+"""Members of a body and parameters of a query that nobody reads are refused, each with its path and the name that was probably
+meant. One mechanism for all serializers, rows within rows included."""
+
+from collections.abc import Collection, Iterator, Mapping
+from difflib import get_close_matches
+from itertools import islice
+from typing import Any
+
+from django.http import QueryDict
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+
+from billing_site.errors import BillingError, ErrorCode
+
+UNKNOWN, READ_ONLY = "unknown_member", "read_only_member"
+
+MOST_NAMED = 100
+"""Wrong names that one refusal lists: a body of a million wrong members is not answered with a million messages."""
+
+LONGEST_NAME = 100
+"""What is compared and quoted of a wrong name: comparing costs the square of the length."""
+
+
+LIKE = 0.65
+"""How like a known name must be to be suggested, from 0 to 1: `interval` suggests `billing_interval`."""
+
+
+class NoArguments(serializers.Serializer):
+    """The body of an act that takes none."""
+
+
+def check_members(serializer: serializers.BaseSerializer[Any], data: Any, *, empty_is_absent: bool = False) -> None:
+    """Refuse (1016) each member of `data` that the serializer does not know, and each that only answers have.
+
+    With `empty_is_absent` a member that is null or an empty text is the same as none, as in method calls. Values of another
+    shape than the serializer's are left for it to refuse.
+    """
+    wrong = dict(islice(_wrong_members(serializer, data, "", empty_is_absent), MOST_NAMED))
+    if wrong:
+        raise ValidationError(wrong)
+
+
+def check_parameters(query: QueryDict, known: Collection[str]) -> None:
+    """Refuse (1016) a parameter of the query that is not known, and one that is given twice."""
+    for name in query:
+        if name not in known:
+            raise BillingError(ErrorCode.INVALID_INPUT, unknown_name(name, known, parameter=True), field=name, instead=True)
+        if len(query.getlist(name)) > 1:
+            raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: given twice", field=name)
+
+
+def unknown_name(name: str, known: Collection[str], path: str = "", *, parameter: bool = False) -> str:
+    """The sentence about a name that is not known: the nearest known one, or where none is near all of them."""
+    quoted = name[:LONGEST_NAME]
+    what = _("Unknown parameter") if parameter else _("Unknown field")
+    near = nearest(name, known)
+    if near:
+        return _("%(what)s `%(name)s`. Did you mean `%(near)s`?") % {"what": what, "name": path + quoted, "near": path + near}
+    names = ", ".join(sorted(known)) or _("none")
+    return _("%(what)s `%(name)s`. Known here: %(names)s.") % {"what": what, "name": path + quoted, "names": names}
+
+
+def nearest(name: str, known: Collection[str]) -> str | None:
+    """The known name that is most like a wrong one. None where none is like it."""
+    found = get_close_matches(name[:LONGEST_NAME], sorted(known), n=1, cutoff=LIKE)
+    return found[0] if found else None
+
+
+def _wrong_members(
+    field: serializers.Field | None, data: Any, path: str, empty_is_absent: bool
+) -> Iterator[tuple[str, list[ErrorDetail]]]:
+    """The path of each wrong member, with what is wrong about it, in the order in which they were sent."""
+    if isinstance(field, serializers.Serializer) and isinstance(data, Mapping):
+        below = f"{path}." if path else ""
+        writable = [name for name, one in field.fields.items() if not one.read_only]
+        for name, value in data.items():
+            if empty_is_absent and value in (None, ""):
+                continue
+            if name in writable:
+                yield from _wrong_members(field.fields[name], value, below + name, empty_is_absent)
+            elif name in field.fields:
+                yield below + name, [ErrorDetail(_not_writable(below + name), READ_ONLY)]
+            else:
+                place = below + str(name)[:LONGEST_NAME]
+                yield place, [ErrorDetail(unknown_name(str(name), writable, below), UNKNOWN)]
+    elif isinstance(field, serializers.ListSerializer | serializers.ListField) and isinstance(data, list):
+        for position, row in enumerate(data if _has_room(field, data) else ()):
+            yield from _wrong_members(field.child, row, f"{path}[{position}]", empty_is_absent)
+
+
+def _has_room(field: Any, rows: list[Any]) -> bool:
+    """Whether a list is read row by row. One that is too long is refused by its length."""
+    return field.max_length is None or len(rows) <= field.max_length
+
+
+def _not_writable(path: str) -> str:
+    return _("Field `%(name)s` is read-only: answers have it, requests do not. Leave it out.") % {"name": path}
