@@ -1,10 +1,11 @@
 """How many rows are written with few statements, on PostgreSQL and on SQLite. The only module that knows the difference."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, OperationalError, connection, connections, models, transaction
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, connection, connections, models, transaction
 
 
 def insert_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -216,3 +217,24 @@ def is_lock_failure(error: OperationalError) -> bool:
     """Whether the database gave up because another transaction is in the way (lock wait, deadlock), not for a fault."""
     sqlstate = getattr(error.__cause__, "sqlstate", None)
     return sqlstate in {"55P03", "40P01"} or "database is locked" in str(error)
+
+
+def violated_constraint(error: IntegrityError) -> str:
+    """Return the name of the constraint that refused a row, or "" where the database does not say it.
+
+    PostgreSQL names it. SQLite names checks, but of a unique key only the columns: the constraint is found by them. Call it
+    after the transaction was rolled back.
+    """
+    if (told := getattr(error.__cause__, "diag", None)) is not None:
+        return told.constraint_name or ""
+    message = str(error)
+    if named := re.fullmatch(r"(?:CHECK constraint failed: |UNIQUE constraint failed: index ')(\w+)'?", message):
+        return named[1]
+    columns = re.findall(r"(\w+)\.(\w+)", message.removeprefix("UNIQUE constraint failed: "))
+    if not message.startswith("UNIQUE") or not columns:
+        return ""
+    table = columns[0][0]
+    with connection.cursor() as cursor:
+        constraints = connection.introspection.get_constraints(cursor, table)
+    names = [name for _, name in columns]
+    return next((name for name, found in constraints.items() if found["unique"] and found["columns"] == names), "")

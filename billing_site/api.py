@@ -22,6 +22,7 @@ from rest_framework.routers import DefaultRouter
 from rest_framework.viewsets import ViewSetMixin
 
 from accounts.call_log import call_of
+from accounts.database_errors import refusal_of as refusal_of_database
 from accounts.input_errors import messages_by_field, refusal_of, wrong_inputs
 from accounts.viewsets import (
     AccountViewSet,
@@ -156,8 +157,7 @@ def _answer_to(error: Exception) -> Response:
     if isinstance(error, BillingError):
         return _answer(error, {tellable(error.field): [error.message]} if error.field else {})
     if isinstance(error, IntegrityError):
-        # The values were free when they were checked: another call has taken them in the same moment.
-        return _answer(BillingError(ErrorCode.RECORD_ID_USED), {})
+        return _answer_to(refusal_of_database(error))
     if isinstance(error, (ParseError, RequestDataTooBig)):
         return _answer(unreadable_body(), {})
     if isinstance(error, (AuthenticationFailed, NotAuthenticated)):

@@ -135,6 +135,8 @@ class ErrorCode(Enum):
 
     KEY_OF_ANOTHER_REQUEST = (90045, "The Idempotency-Key stands for another request", 422)
 
+    NUMBER_TAKEN = (90079, "Another document of the client prints this number", 409)
+
     def __init__(self, number: int, message: str, http_status: int) -> None:
         self.number = number
         self.message = message

@@ -3,14 +3,18 @@
 A document is a snapshot: everything needed to explain it stands on it, and nothing that is printed changes after approval.
 """
 
+import re
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Length, Substr
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Client, Contact, PlanInstance, Service, ServiceLocation
 from accounts.models.history import MasterDataHistory
+from invoices.document_numbers import DEFAULT_FORMATS, Format, could_print_the_same
 from invoices.kinds import (
     CORRECTING_KINDS,
     CYCLE_KINDS,
@@ -48,6 +52,42 @@ class NumberSeries(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} of client {self.client_id}"
+
+    def clean(self) -> None:
+        """Refuse a prefix and suffix that could print a number that another series prints, or that a document has."""
+        if self.client_id is None:
+            return
+        mine = Format(self.prefix, self.suffix)
+        for kind, other in self._other_formats():
+            if could_print_the_same(mine, other):
+                example = other.printed(1)
+                raise ValidationError(
+                    _("The series %(kind)s prints numbers such as %(example)s, and this one could print the same number."),
+                    params={"kind": SeriesKind(kind).label, "example": example},
+                )
+        taken = self._document_with_a_number_to_come()
+        if taken is not None:
+            raise ValidationError(
+                _("Document %(number)s has a number that this series would give again. Choose another prefix or suffix."),
+                params={"number": taken},
+            )
+
+    def _other_formats(self) -> "list[tuple[str, Format]]":
+        """Of the client's other series; one that is not stored yet will be made with its default."""
+        rows = NumberSeries.objects.filter(client=self.client_id).values_list("kind", "prefix", "suffix")
+        formats = dict(DEFAULT_FORMATS) | {SeriesKind(kind): Format(prefix, suffix) for kind, prefix, suffix in rows}
+        return [(kind, format) for kind, format in formats.items() if kind != self.kind]
+
+    def _document_with_a_number_to_come(self) -> str | None:
+        """A document of the client that was printed, under any earlier prefix, as a number that this series has not given."""
+        digits = Length("document_number") - len(self.prefix) - len(self.suffix)
+        number = Substr("document_number", len(self.prefix) + 1, digits)
+        last = Format().printed(self.last_number)
+        pattern = f"^{re.escape(self.prefix)}([0-9]{{6}}|[1-9][0-9]{{6,}}){re.escape(self.suffix)}$"
+        printed = Invoice.objects.filter(client=self.client_id, document_number__startswith=self.prefix)
+        same = printed.filter(document_number__regex=pattern).annotate(digits=digits).annotate(middle=number)
+        to_come = same.filter(Q(digits__gt=len(last)) | Q(digits=len(last), middle__gt=last))
+        return to_come.order_by("pk").values_list("document_number", flat=True).first()
 
 
 class Invoice(models.Model):
@@ -142,6 +182,11 @@ class Invoice(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["client", "series", "number"], condition=Q(number__isnull=False), name="one_document_per_number"
+            ),
+            models.UniqueConstraint(
+                fields=["client", "document_number"],
+                condition=~Q(document_number=""),
+                name="one_document_per_printed_number",
             ),
             models.CheckConstraint(
                 condition=Q(status__in=[InvoiceStatus.PENDING, InvoiceStatus.DISCARDED], number__isnull=True)

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import OperationalError, transaction
+from django.db import DataError, IntegrityError, OperationalError, transaction
 
 from accounts.callers import Caller
+from accounts.database_errors import refusal_of
 from accounts.models import Account, Client
 from accounts.services import lock_account
 from accounts.storage import is_lock_failure, limit_lock_wait
@@ -21,13 +22,13 @@ def account_act(
     """The client's account under its lock. Whatever is refused inside leaves nothing but the refusal's event, which names the
     invoice that is in the way, if there is one.
 
-    A lock is waited for 5 seconds; then it is 3108. An invoice that is planned meanwhile is not recorded where the act calls
-    `billing_changed`.
+    A lock is waited for 5 seconds; then it is 3108. A row that the database refuses is what `refusal_of` says. An invoice that
+    is planned meanwhile is not recorded where the act calls `billing_changed`.
     """
     if not Account.objects.filter(client=client, pk=account_no).exists():
         raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"acct_no {account_no}", field="acct_no")
     try:
-        with _lock_failures_as_refusals(), transaction.atomic():
+        with _database_errors_as_refusals(), transaction.atomic():
             limit_lock_wait(LOCK_WAIT_SECONDS)
             yield lock_account(account_no)
     except BillingError as error:
@@ -36,13 +37,13 @@ def account_act(
 
 
 @contextmanager
-def _lock_failures_as_refusals() -> Iterator[None]:
+def _database_errors_as_refusals() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
-        if not is_lock_failure(error):
+    except (IntegrityError, DataError, OperationalError) as error:
+        if isinstance(error, OperationalError) and not is_lock_failure(error):
             raise
-        raise BillingError(ErrorCode.IN_PROGRESS) from error
+        raise refusal_of(error) from error
 
 
 def check_will_be_billed(account: Account) -> None:

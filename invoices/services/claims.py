@@ -5,21 +5,20 @@ A live document holds its usage and orders by name. Coupons and service credits 
 
 from collections.abc import Sequence
 
-from django.db import IntegrityError
-
 from accounts.storage import insert_rows, update_rows
 from invoices.models import CouponUse, CreditUse, OneTimeCharge, Usage
 from invoices.plan.drafts import Claims
+from invoices.services.batches import Overtaken
 from invoices.services.usage_rows import hold_usage
 
 
 def hold_claims(claimed: Sequence[tuple[int, Claims]]) -> None:
     """Writes what documents claim, under the locks of their accounts. A document that would hold more usage than it bills,
-    because a record came in between, is refused as a duplicate key is: the batch is halved until it alone is left out (3108),
-    and the next call plans it anew."""
+    because a record came in between, is Overtaken: the batch is halved until it alone is left out (3108), and the next call
+    plans it again."""
     usage = [(invoice_no, claim) for invoice_no, claims in claimed for claim in claims.usage]
     if hold_usage(usage) != sum(claim.records for _, claim in usage):
-        raise IntegrityError("usage has come in since the invoice was planned")
+        raise Overtaken("usage has come in since the invoice was planned")
     update_rows(
         OneTimeCharge, ("invoice_id",), [(order_no, invoice_no) for invoice_no, claims in claimed for order_no in claims.orders]
     )

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 from accounts.models import Client
 from accounts.storage import add_to_column
+from invoices.document_numbers import DEFAULT_FORMATS, Format
 from invoices.kinds import SeriesKind
 from invoices.models import NumberSeries
 
@@ -21,11 +22,12 @@ def take_numbers(client: Client, kind: SeriesKind, count: int) -> list[Numbered]
         return []
     taken = _moved(client, kind, count)
     if taken is None:
-        NumberSeries.objects.get_or_create(client=client, kind=kind, defaults={"prefix": DEFAULT_PREFIXES[kind]})
+        NumberSeries.objects.get_or_create(client=client, kind=kind, defaults=DEFAULT_FORMATS[kind]._asdict())
         taken = _moved(client, kind, count)
     assert taken is not None
     last, prefix, suffix = taken
-    return [Numbered(number, f"{prefix}{number:06d}{suffix}") for number in range(last - count + 1, last + 1)]
+    format = Format(prefix, suffix)
+    return [Numbered(number, format.printed(number)) for number in range(last - count + 1, last + 1)]
 
 
 def _moved(client: Client, kind: SeriesKind, count: int) -> tuple[int, str, str] | None:
@@ -33,6 +35,3 @@ def _moved(client: Client, kind: SeriesKind, count: int) -> tuple[int, str, str]
     return add_to_column(
         NumberSeries, "last_number", count, where={"client_id": client.pk, "kind": kind.value}, returning=("prefix", "suffix")
     )
-
-
-DEFAULT_PREFIXES = {SeriesKind.INVOICE: "INV-", SeriesKind.CREDIT_MEMO: "CM-", SeriesKind.REBILL: "RB-"}

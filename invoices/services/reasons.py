@@ -5,6 +5,7 @@ from django.db.models import Q
 
 from accounts import receipts
 from accounts.callers import Caller
+from accounts.database_errors import refusal_of
 from accounts.models import Client
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import ReasonCode
@@ -34,4 +35,4 @@ def add_reason(*, client: Client, caller: Caller, type: str, code: int, name: st
             receipts.use(client, caller.receipt, row_no=reason.pk)
             return reason
     except IntegrityError as error:
-        raise BillingError(ErrorCode.RECORD_ID_USED, f"reason_code {code} of type {type}", field="reason_code") from error
+        raise refusal_of(error) from error

@@ -8,6 +8,7 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from accounts.callers import Caller
+from accounts.database_errors import refusal_of
 from accounts.models import Client
 from accounts.storage import is_lock_failure, limit_lock_wait
 from accounts.trail import Act, record_acts
@@ -39,7 +40,7 @@ def take_message(gateway: str, message: Message, today: DayOf) -> None:
     except OperationalError as error:
         if not is_lock_failure(error):
             raise
-        raise BillingError(ErrorCode.IN_PROGRESS) from error
+        raise refusal_of(error) from error
 
 
 def _take(gateway: str, message: Message, today: DayOf) -> None:

@@ -1,0 +1,129 @@
+"""Printed document numbers: unique for a client, whatever the prefixes and suffixes of its number series are."""
+
+import logging
+
+import pytest
+from django.apps import apps
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts.database_errors import BUSY, FIELDS_OF_IDS, SAME_PRINTED_NUMBER
+from accounts.models import Event
+from billing_site.errors import BillingError
+from invoices.document_numbers import Format, could_print_the_same
+from invoices.kinds import SeriesKind
+from invoices.models import Invoice, NumberSeries
+from invoices.services.credit_memos import create_credit_memo
+from invoices.services.ledger.acts import Why
+from tests.factories import an_account
+from tests.invoices.billing import FEB_10, JAN_10, bill
+
+PARTS = st.text("0123-A", max_size=8)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (("INV-", ""), ("CM-", ""), False),
+        (("", ""), ("", "-R"), False),
+        (("INV-", ""), ("INV-", ""), True),
+        (("INV-", ""), ("INV-1", ""), True),  # INV-1000001 is number 1000001 of one, number 1 of the other
+        (("INV-", ""), ("INV-0", ""), False),  # numbers of seven digits do not begin with 0
+        (("INV-", ""), ("INV-", "0"), True),
+        (("INV", "-000001"), ("INV000001-", ""), True),
+        (("INV-0", ""), ("INV-", "1"), True),  # INV-0000011
+    ],
+)
+def test_which_series_could_print_the_same_number(one, other, same):
+    assert could_print_the_same(Format(*one), Format(*other)) is same
+    assert could_print_the_same(Format(*other), Format(*one)) is same
+
+
+@given(PARTS, PARTS, PARTS, PARTS)
+def test_series_that_print_the_same_number_are_found(prefix, suffix, other_prefix, other_suffix):
+    one, other = Format(prefix, suffix), Format(other_prefix, other_suffix)
+    numbers = [*range(1, 40), 100000, 100001, 123000, 1000000, 1000001, 1100000, 2000001, 11000001, 12300000]
+    printed, also = ({format.printed(number) for number in numbers} for format in (one, other))
+    if printed & also:
+        assert could_print_the_same(one, other)
+
+
+def a_memo(invoice, caller):
+    why = Why(1, "Agreed by phone")
+    return create_credit_memo(client=invoice.client, invoice_no=invoice.pk, caller=caller, today=JAN_10, why=why)
+
+
+def test_the_database_refuses_a_printed_number_twice(acme, process):
+    first, second = (bill(an_account(acme), process, JAN_10) for _ in range(2))
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Invoice.objects.filter(pk=second.pk).update(document_number=first.document_number)
+
+
+@pytest.mark.parametrize(
+    ("kind", "prefix", "suffix", "refused"),
+    [
+        (SeriesKind.CREDIT_MEMO, "INV-", "", "The series Invoices prints numbers such as INV-000001"),
+        (SeriesKind.INVOICE, "CM-", "", "The series Credit memos prints numbers such as CM-000001"),
+        (SeriesKind.CREDIT_MEMO, "INV-2", "", "The series Invoices prints"),
+        (SeriesKind.CREDIT_MEMO, "OLD-", "", "Document OLD-000001 has a number that this series would give again"),
+    ],
+)
+def test_a_series_that_could_collide_is_refused_when_saved(acme, process, kind, prefix, suffix, refused):
+    """Also with a series that is not stored yet, and with documents that an earlier prefix has numbered."""
+    series = NumberSeries.objects.create(client=acme, kind="invoice", prefix="OLD-")
+    bill(an_account(acme), process, JAN_10)
+    NumberSeries.objects.filter(pk=series.pk).update(prefix="INV-")
+    changed = NumberSeries.objects.filter(client=acme, kind=kind).first() or NumberSeries(client=acme, kind=kind)
+    changed.prefix, changed.suffix = prefix, suffix
+    with pytest.raises(ValidationError) as error:
+        changed.full_clean()
+    assert refused in str(error.value)
+
+
+def test_a_series_may_take_back_its_own_earlier_prefix(acme, process):
+    bill(an_account(acme), process, JAN_10)
+    series = NumberSeries.objects.get(client=acme)
+    for prefix in ("A-", "INV-"):
+        series.prefix = prefix
+        series.full_clean()
+        series.save()
+    assert bill(an_account(acme), process, JAN_10).document_number == "INV-000002"
+
+
+def test_a_number_that_is_taken_after_all_is_refused_with_the_way_on(acme, process):
+    """The prefix was set past its check, by SQL: the memo is refused, and nothing of it is written."""
+    invoice = bill(an_account(acme), process, JAN_10)
+    NumberSeries.objects.create(client=acme, kind="credit_memo", prefix="INV-")
+    before = Invoice.objects.count()
+    with pytest.raises(BillingError) as refused:
+        a_memo(invoice, process)
+    assert refused.value.code.number == 90079
+    assert "change the prefix or suffix of the number series" in refused.value.message
+    assert Invoice.objects.count() == before
+    assert Event.objects.filter(error_code=90079).count() == 1
+
+
+def test_a_batch_of_which_one_number_is_taken_issues_the_others(acme, process):
+    """The series gives INV-000002 next, which another document has."""
+    taken = bill(an_account(acme), process, JAN_10)
+    Invoice.objects.filter(pk=taken.pk).update(document_number="INV-000002")
+    with pytest.raises(BillingError) as refused:
+        bill(an_account(acme), process, FEB_10)
+    assert refused.value.code.number == 90079
+
+
+def test_another_constraint_is_not_called_busy(acme, process, caplog):
+    """A counter that was set back by SQL is a fault, not another invoice in progress: it is logged, and answered 1001."""
+    bill(an_account(acme), process, JAN_10)
+    NumberSeries.objects.update(last_number=0, prefix="NEW-")
+    with caplog.at_level(logging.ERROR), pytest.raises(BillingError) as refused:
+        bill(an_account(acme), process, JAN_10)
+    assert (refused.value.code.number, refused.value.message) == (1001, "unexpected error")
+    assert "the database refused a row by constraint one_document_per_number" in caplog.text
+
+
+def test_the_constraints_that_are_named_exist():
+    names = {constraint.name for model in apps.get_models() for constraint in model._meta.constraints}
+    assert {*BUSY, *FIELDS_OF_IDS, SAME_PRINTED_NUMBER} <= names
