@@ -46,7 +46,8 @@ class InstanceDates(NamedTuple):
     """When a plan instance begins, ends (its last day; None: runs on) and through which day it is billed in advance.
 
     `interval` is how many months its cycles have; `in_arrears` says that its plan charges cycles, or their usage, when they
-    have ended.
+    have ended. `billed_elsewhere_through` is the last day that was billed before the customer came here. `ahead_since` is set
+    where an advance invoice was the first to bill the instance: the day from which the account's arrears were due then.
     """
 
     start: date
@@ -54,6 +55,13 @@ class InstanceDates(NamedTuple):
     billed_through: date | None
     interval: int = 1
     in_arrears: bool = False
+    billed_elsewhere_through: date | None = None
+    ahead_since: date | None = None
+
+    @property
+    def cycles_from(self) -> date:
+        """The first day that is billed here: the cycles that are charged in advance follow one another from it."""
+        return self.start if self.billed_elsewhere_through is None else self.billed_elsewhere_through + ONE_DAY
 
     @property
     def unbilled_from(self) -> date | None:
@@ -110,11 +118,12 @@ def cycles_due(dates: InstanceDates, bill_date: date, bill_day: int) -> Iterator
     """The periods of a plan instance that a bill of `bill_date` charges in advance: its unbilled days before it, and the
     cycle it begins.
 
-    An instance that began late gets its catch-up days as periods of their own. One that ends gets the days it has.
+    An instance that began late gets its catch-up days as periods of their own. One that ends gets the days it has; where its
+    end is moved out again, the rest of that cycle is part of the same full period, so that the parts add up to it.
     """
     start = dates.unbilled_from
     while start is not None and start <= bill_date:
-        cycle = cycle_from(start, bill_day, dates.interval).cut(dates.end)
+        cycle = cycle_of(start, dates.cycles_from, bill_day, dates.interval)._replace(start=start).cut(dates.end)
         yield cycle
         start = None if cycle.end == dates.end else cycle.end + ONE_DAY
 
@@ -123,18 +132,25 @@ def arrears_cycles(dates: InstanceDates, bill_day: int, arrears_due_from: date |
     """The cycles of a plan instance that no recurring invoice has charged in arrears yet, the oldest first, without end.
 
     `arrears_due_from` is the bill date of the account's last recurring invoice: what had ended by then is charged. An
-    instance that was never billed is charged from its start, one that was billed elsewhere before from its opening position.
+    instance that no recurring invoice has billed is charged from its start, one that was billed elsewhere before from its
+    opening position.
     """
     if not dates.in_arrears:
         return
     opening = dates.billed_through + ONE_DAY if dates.billed_through and arrears_due_from is None else None
     day: date | None = opening or dates.start
-    if dates.billed_through is not None and arrears_due_from is not None:
+    if arrears_due_from is not None and _was_on_recurring(dates, arrears_due_from):
         day = max(dates.start, arrears_due_from)
     while day is not None and (dates.end is None or day <= dates.end):
         cycle = cycle_of(day, dates.start, bill_day, dates.interval).cut(dates.end)
         yield cycle._replace(start=max(cycle.start, opening or cycle.start))
         day = cycle.end + ONE_DAY
+
+
+def _was_on_recurring(dates: InstanceDates, arrears_due_from: date) -> bool:
+    """Whether a recurring invoice of the account has billed the instance, and so charged its arrears up to that date."""
+    only_ahead = dates.ahead_since is not None and arrears_due_from <= dates.ahead_since
+    return dates.billed_through is not None and not only_ahead
 
 
 def arrears_due(dates: InstanceDates, bill_date: date, bill_day: int, arrears_due_from: date | None) -> Iterator[Period]:
@@ -156,9 +172,15 @@ def ended_through(dates: InstanceDates, bill_date: date, bill_day: int) -> date:
 
 
 def next_bill_date(
-    instances: Iterable[InstanceDates], bill_day: int, last_bill_date: date | None, arrears_due_from: date | None = None
+    instances: Iterable[InstanceDates],
+    bill_day: int,
+    last_bill_date: date | None,
+    arrears_due_from: date | None = None,
+    orders_due: date | None = None,
 ) -> date | None:
     """When an account is due next: the earliest of its instances' dates; None when all are billed to their ends.
+
+    `orders_due` is the date of a cycle that was billed ahead of it, where one-time charges are due on that date.
 
     The first cycle is due when the first instance begins. From then on cycles are due on bill days after the last one, so
     an instance that begins in between waits for the next bill day, and its catch-up days are charged there. What is charged
@@ -171,7 +193,13 @@ def next_bill_date(
     ended = [cycle.end for dates in instances for cycle in islice(arrears_cycles(dates, bill_day, arrears_due_from), 1)]
     due = [_bill_date_after(day, bill_day, last_bill_date) for day in running]
     due += [_bill_date_after(day + ONE_DAY, bill_day, arrears_due_from) for day in ended]
+    due += [] if orders_due is None else [orders_due]
     return min(due, default=None)
+
+
+def billed_ahead(advance: date | None, recurring: date | None) -> date | None:
+    """The bill date of an account's newest advance invoice, where no recurring invoice of that date or a later one exists."""
+    return advance if advance is not None and (recurring is None or recurring < advance) else None
 
 
 def _bill_date_after(day: date, bill_day: int, last: date | None) -> date:

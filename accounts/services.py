@@ -79,6 +79,7 @@ def assign_plan(
         start_date=start_date,
         end_date=end_date,
         billed_through=billed_through,
+        billed_elsewhere_through=billed_through,
         po_num=po_num,
     )
     instance.full_clean()
@@ -235,7 +236,15 @@ def instances_with_dates(rows: QuerySet[PlanInstance]) -> QuerySet[PlanInstance]
     return rows.annotate(in_arrears=Exists(PlanCharge.objects.filter(plan=OuterRef("plan"), line_type__in=ARREARS_TYPES)))
 
 
-DATE_COLUMNS = ("start_date", "end_date", "billed_through", "plan__billing_interval", "in_arrears")
+DATE_COLUMNS = (
+    "start_date",
+    "end_date",
+    "billed_through",
+    "plan__billing_interval",
+    "in_arrears",
+    "billed_elsewhere_through",
+    "ahead_since",
+)
 """The columns of InstanceDates, in its order."""
 
 
@@ -248,6 +257,8 @@ def plans_changed(account: Account) -> None:
         account.bill_day = min(one.start for one in dates).day
         moved.append("bill_day")
     if account.bill_day is not None:
-        account.next_bill_date = next_bill_date(dates, account.bill_day, account.last_bill_date, account.arrears_due_from)
+        account.next_bill_date = next_bill_date(
+            dates, account.bill_day, account.last_bill_date, account.arrears_due_from, account.orders_due
+        )
     account.billing_version += 1
     account.save(update_fields=moved)

@@ -141,6 +141,7 @@ def _write_plan_instances(
                 plan_id=charge.plan_id,
                 start_date=customer.start_date,
                 billed_through=customer.billed_through,
+                billed_elsewhere_through=customer.billed_through,
             )
             instances.append(instance)
             if place == 0 and customer.own_price is not None:

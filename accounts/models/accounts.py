@@ -49,13 +49,21 @@ class Account(models.Model):
         editable=False,
         help_text=_("First day whose usage and arrears no recurring invoice has charged yet. Empty: none has ever."),
     )
+    orders_due = models.DateField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("Date of a cycle that was billed ahead of it, on which one-time charges are due. Empty: none is due so."),
+    )
     billing_version = models.PositiveIntegerField(
         default=0,
         editable=False,
         help_text=_("Counts the changes of what the account is billed for: an invoice planned before one is not recorded."),
     )
     created_at = models.DateTimeField(auto_now_add=True)
-    history = MasterDataHistory(not_kept=("next_bill_date", "last_bill_date", "arrears_due_from", "billing_version"))
+    history = MasterDataHistory(
+        not_kept=("next_bill_date", "last_bill_date", "arrears_due_from", "orders_due", "billing_version")
+    )
 
     class Meta:
         ordering = ["id"]
@@ -124,8 +132,23 @@ class PlanInstance(models.Model):
     billed_through = models.DateField(
         null=True, blank=True, editable=False, help_text=_("Last day that an approved invoice covers.")
     )
+    billed_elsewhere_through = models.DateField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("Last day that was billed before the customer came here. Cycles are counted from the day after it."),
+    )
+    ahead_since = models.DateField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_(
+            "Of an instance that an advance invoice billed first: from when the account's arrears were due then. Until a "
+            "recurring invoice follows, its arrears begin with its start."
+        ),
+    )
     po_num = models.CharField(_("PO number"), max_length=1000, blank=True)
-    history = MasterDataHistory(not_kept=("billed_through",))
+    history = MasterDataHistory(not_kept=("billed_through", "billed_elsewhere_through", "ahead_since"))
 
     class Meta:
         ordering = ["id"]

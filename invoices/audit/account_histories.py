@@ -13,7 +13,8 @@ from accounts.periods import InstanceDates
 from accounts.services import DATE_COLUMNS, instances_with_dates
 from invoices.audit.rules import ROWS_AT_ONCE, of_client
 from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, NOTHING_BILLED, InvoiceKind, InvoiceStatus, LineType
-from invoices.models import BilledPeriod, Invoice, InvoiceLine
+from invoices.models import BilledPeriod, Invoice, InvoiceLine, OneTimeCharge
+from invoices.services.orders_due import NOT_ISSUED
 
 
 class LiveDocument(NamedTuple):
@@ -59,7 +60,9 @@ class NothingBilled(NamedTuple):
 
 
 class AccountHistory(NamedTuple):
-    """`periods` are in the order of the plan instances and of their days, `arrears` of their services too."""
+    """`periods` are in the order of the plan instances and of their days, `arrears` of their services too.
+
+    `orders` are the days of its one-time charges that no issued invoice holds."""
 
     account_no: int
     client_acct_id: str
@@ -67,11 +70,13 @@ class AccountHistory(NamedTuple):
     next_bill_date: date | None
     last_bill_date: date | None
     arrears_due_from: date | None
+    orders_due: date | None
     instances: dict[int, InstanceDates]
     documents: list[LiveDocument]
     periods: list[LivePeriod]
     arrears: list[ArrearsCycle]
     nothing_billed: list[NothingBilled]
+    orders: list[date]
 
     @property
     def title(self) -> str:
@@ -84,10 +89,10 @@ class AccountHistory(NamedTuple):
 
 
 def account_histories(client: Client | None) -> Iterator[AccountHistory]:
-    """All accounts in the order of their numbers. Six queries, read side by side, and one account in memory."""
+    """All accounts in the order of their numbers. Seven queries, read side by side, and one account in memory."""
     accounts = _streamed(
         of_client(Account, "client", client).order_by("pk"),
-        ("pk", "client_acct_id", "bill_day", "next_bill_date", "last_bill_date", "arrears_due_from"),
+        ("pk", "client_acct_id", "bill_day", "next_bill_date", "last_bill_date", "arrears_due_from", "orders_due"),
     )
     instances = _streamed(
         instances_with_dates(of_client(PlanInstance, "account__client", client)).order_by("account_id", "pk"),
@@ -132,9 +137,13 @@ def account_histories(client: Client | None) -> Iterator[AccountHistory]:
         of_client(Event, "account__client", client).filter(act=NOTHING_BILLED).order_by("account_id", "pk"),
         ("account_id", "after"),
     )
-    mine = [_Dealt(rows) for rows in (instances, documents, periods, arrears, nothing_billed)]
-    for account_no, client_acct_id, bill_day, next_bill_date, last_bill_date, arrears_due_from in accounts:
-        own_instances, own_documents, own_periods, own_arrears, own_events = (rows.of(account_no) for rows in mine)
+    orders = _streamed(
+        of_client(OneTimeCharge, "account__client", client).filter(NOT_ISSUED).order_by("account_id", "pk"),
+        ("account_id", "charge_date"),
+    )
+    mine = [_Dealt(rows) for rows in (instances, documents, periods, arrears, nothing_billed, orders)]
+    for account_no, client_acct_id, bill_day, next_bill_date, last_bill_date, arrears_due_from, orders_due in accounts:
+        own_instances, own_documents, own_periods, own_arrears, own_events, own_orders = (rows.of(account_no) for rows in mine)
         yield AccountHistory(
             account_no,
             client_acct_id,
@@ -142,11 +151,13 @@ def account_histories(client: Client | None) -> Iterator[AccountHistory]:
             next_bill_date,
             last_bill_date,
             arrears_due_from,
+            orders_due,
             {number: InstanceDates(*dates) for number, *dates in own_instances},
             [LiveDocument._make(row) for row in own_documents],
             [LivePeriod._make(row) for row in own_periods],
             [ArrearsCycle._make(row) for row in own_arrears],
             [_nothing_billed(after) for (after,) in own_events],
+            [day for (day,) in own_orders],
         )
 
 

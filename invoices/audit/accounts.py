@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 
-from accounts.periods import ONE_DAY, next_bill_date
+from accounts.periods import ONE_DAY, billed_ahead, next_bill_date
 from invoices.audit.account_histories import AccountHistory, LivePeriod
 from invoices.kinds import InvoiceKind, InvoiceStatus
 
@@ -82,13 +82,28 @@ def _billed_cycles(account: AccountHistory) -> list[tuple[str, date]]:
 
 
 def next_bill_dates(account: AccountHistory) -> Iterator[str]:
-    """The next bill date is what the plan instances, the bill day and the last bill date make it."""
+    """The next bill date is what the plan instances, the one-time charges, the bill day and the last bill date make it."""
+    ordered = _orders_due(account)
+    if account.orders_due != ordered:
+        yield f"has one-time charges due on {account.orders_due}, but its documents leave them due on {ordered}"
     if account.bill_day is None:
         due = None
     elif account.bill_day in DAYS_OF_A_MONTH:
-        due = next_bill_date(account.instances.values(), account.bill_day, account.last_bill_date, account.arrears_due_from)
+        dates = (account.last_bill_date, account.arrears_due_from, ordered)
+        due = next_bill_date(account.instances.values(), account.bill_day, *dates)
     else:
         yield f"has the bill day {account.bill_day}"
         return
     if account.next_bill_date != due:
         yield f"has the next bill date {account.next_bill_date}, but its plan instances are due on {due}"
+
+
+def _orders_due(account: AccountHistory) -> date | None:
+    """The date of a cycle that was billed ahead, where a one-time charge is of that day or an earlier one."""
+    approved = [one for one in account.documents if one.status == InvoiceStatus.APPROVED]
+    advance, recurring = (
+        max((one.bill_date for one in approved if one.kind == kind), default=None)
+        for kind in (InvoiceKind.ADVANCE, InvoiceKind.RECURRING)
+    )
+    ahead = billed_ahead(advance, recurring)
+    return ahead if ahead is not None and any(day <= ahead for day in account.orders) else None

@@ -4,14 +4,14 @@ Knows nothing of the database, of who asks, or of what day it is: the request sa
 charges by plan instance, one-time charges, surcharges, coupons, service credits, taxes.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from decimal import Decimal
 from itertools import takewhile
 from typing import NamedTuple
 
 from accounts.kinds import BILLABLE_STATUSES
-from accounts.periods import InstanceDates, Period, arrears_cycles, arrears_due, cycles_due, ended_through, next_bill_date
+from accounts.periods import InstanceDates, arrears_cycles, arrears_due, cycles_due, ended_through, next_bill_date
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO, total
 from invoices.kinds import InvoiceKind, LineType
@@ -33,7 +33,8 @@ class BilledTo(NamedTuple):
 class InvoicePlan(NamedTuple):
     """A document to be written, and where its account stands once it is approved. Without lines there is nothing to bill.
 
-    `left` is what credits leave of each line that charges: it is what the line is taxed on.
+    `left` is what credits leave of each line that charges: it is what the line is taxed on. `instances_after` are the dates
+    of the plan instances that it bills, by their numbers.
     """
 
     facts: AccountFacts
@@ -43,6 +44,8 @@ class InvoicePlan(NamedTuple):
     tax_date: date
     next_bill_date: date | None
     billed_to: BilledTo
+    orders_due: date | None
+    instances_after: Mapping[int, InstanceDates]
     periods: tuple[PeriodDraft, ...]
     lines: tuple[LineDraft, ...]
     credits: tuple[CreditDraft, ...]
@@ -114,14 +117,19 @@ def plan_charges(facts: AccountFacts, request: BillingRequest) -> InvoicePlan:
     claims = Claims(tuple(usage), tuple(order.order_no for order in orders), tuple(coupons), tuple(credits))
     amount = total(line.amount for line in lines.drafts)
     billed_to = billed_to_after(state, kind, bill_date)
+    after = _dates_after(facts, kind, periods)
+    is_ordered = any(one.charge_date <= bill_date for one in facts.orders)
+    orders_due = bill_date if kind is InvoiceKind.ADVANCE and is_ordered else None
     return InvoicePlan(
         facts=facts,
         kind=kind,
         bill_date=bill_date,
         bill_day=bill_day,
         tax_date=request.today,
-        next_bill_date=next_bill_date(_dates_after(facts, periods), bill_day, *billed_to),
+        next_bill_date=next_bill_date(after.values(), bill_day, *billed_to, orders_due),
         billed_to=billed_to,
+        orders_due=orders_due,
+        instances_after={number: after[number] for number, *_ in periods},
         periods=tuple(periods),
         lines=tuple(lines.drafts),
         credits=tuple(lines.credits),
@@ -140,8 +148,7 @@ def _add_plan_instances(
     usage: list[UsageClaim] = []
     for instance in facts.instances:
         in_arrears = list(arrears_due(instance.dates, bill_date, bill_day, facts.state.arrears_due_from))
-        if kind is InvoiceKind.RECURRING or not _must_be_caught_up(instance, in_arrears):
-            periods += _bill_in_advance(lines, instance, bill_date, bill_day)
+        periods += _bill_in_advance(lines, instance, bill_date, bill_day)
         if kind is InvoiceKind.RECURRING and instance.dates.in_arrears:
             add_arrears(lines, instance, in_arrears)
             usage += add_usage(lines, instance, in_arrears, bill_day, ended_through(instance.dates, bill_date, bill_day))
@@ -154,10 +161,11 @@ def billed_to_after(state: BillingState, kind: str, bill_date: date) -> BilledTo
     return BilledTo(max(bill_date, state.last_bill_date or bill_date), arrears_due_from or bill_date)
 
 
-def _must_be_caught_up(instance: InstanceFacts, in_arrears: list[Period]) -> bool:
-    """A plan instance that was never billed and has arrears is caught up on the bill date, not ahead of it: once it is
-    billed in advance, its arrears are counted from the account's last recurring invoice."""
-    return instance.dates.billed_through is None and bool(in_arrears)
+def instance_after(dates: InstanceDates, kind: str, end: date, arrears_due_from: date | None) -> InstanceDates:
+    """The dates of a plan instance once a document bills it to `end`. Where an advance invoice bills it first, its arrears
+    stay due from its start: `arrears_due_from` of its account is kept to know that by."""
+    is_first_ahead = kind == InvoiceKind.ADVANCE and dates.billed_through is None
+    return dates._replace(billed_through=end, ahead_since=arrears_due_from if is_first_ahead else dates.ahead_since)
 
 
 def _bill_in_advance(lines: Lines, instance: InstanceFacts, bill_date: date, bill_day: int) -> list[PeriodDraft]:
@@ -168,12 +176,12 @@ def _bill_in_advance(lines: Lines, instance: InstanceFacts, bill_date: date, bil
     return [PeriodDraft(instance.plan_instance_no, cycles[0].start, cycles[-1].end)]
 
 
-def _dates_after(facts: AccountFacts, periods: Iterable[PeriodDraft]) -> list[InstanceDates]:
-    billed_through = {period.plan_instance_no: period.end for period in periods}
-    return [
-        one.dates._replace(billed_through=billed_through.get(one.plan_instance_no, one.dates.billed_through))
-        for one in facts.instances
-    ]
+def _dates_after(facts: AccountFacts, kind: InvoiceKind, periods: Iterable[PeriodDraft]) -> dict[int, InstanceDates]:
+    """The dates of all plan instances once the document bills these periods, by their numbers."""
+    after = {one.plan_instance_no: one.dates for one in facts.instances}
+    for number, _, end in periods:
+        after[number] = instance_after(after[number], kind, end, facts.state.arrears_due_from)
+    return after
 
 
 def unbilled_usage(facts: AccountFacts, today: date) -> tuple[LineDraft, ...]:

@@ -11,7 +11,7 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.fingerprints import Content, moved_parts
 from invoices.kinds import CYCLE_KINDS, InvoiceKind, SeriesKind
 from invoices.models import Invoice
-from invoices.plan import billed_to_after
+from invoices.plan import billed_to_after, instance_after
 from invoices.plan.actions import why_not_issued_now
 from invoices.plan.facts import BillingState
 from invoices.services.actions import document_facts
@@ -21,6 +21,7 @@ from invoices.services.issuing import Issuing, collects, issue_pending
 from invoices.services.issuing_rebills import issue_rebills
 from invoices.services.ledger.charging import Issued
 from invoices.services.ledger.entries import standings
+from invoices.services.orders_due import orders_due_on
 from invoices.services.outcomes import Outcome
 from invoices.services.recording import AccountDates, move_dates
 from invoices.services.rows import stored_contents
@@ -92,13 +93,18 @@ def _move_dates(invoices: Sequence[Invoice], states: Mapping[int, BillingState],
     rows = PlanInstance.objects.filter(account__in=[invoice.account_id for invoice in invoices]).order_by("pk")
     for account_no, number, *dates in instances_with_dates(rows).values_list("account_id", "pk", *DATE_COLUMNS):
         instances[account_no][number] = InstanceDates._make(dates)
+    ahead = {one.account_id: one.bill_date for one in invoices if one.kind == InvoiceKind.ADVANCE}
+    orders_due = orders_due_on(ahead)
     moves = []
     for invoice in invoices:
         mine = instances[invoice.account_id]
-        billed_through = [(number, end) for number, _, end in contents[invoice.pk].periods]
-        for number, end in billed_through:
-            mine[number] = mine[number]._replace(billed_through=end)
-        billed_to = billed_to_after(states[invoice.account_id], invoice.kind, invoice.bill_date)
-        due = next_bill_date(mine.values(), invoice.bill_day, *billed_to)
-        moves.append(AccountDates(invoice.account_id, invoice.bill_day, due, billed_to, billed_through))
+        state = states[invoice.account_id]
+        billed = {
+            number: instance_after(mine[number], invoice.kind, end, state.arrears_due_from)
+            for number, _, end in contents[invoice.pk].periods
+        }
+        billed_to = billed_to_after(state, invoice.kind, invoice.bill_date)
+        ordered = orders_due.get(invoice.account_id)
+        due = next_bill_date({**mine, **billed}.values(), invoice.bill_day, *billed_to, ordered)
+        moves.append(AccountDates(invoice.account_id, invoice.bill_day, due, billed_to, ordered, billed))
     move_dates(moves)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from accounts.kinds import ChargeType
 from accounts.models import Client
-from accounts.periods import Period, cycle_from
+from accounts.periods import Period, cycles_due
 from billing_site.errors import BillingError, ErrorCode
 from invoices.plan import check_billable, plan_charges
 from invoices.plan.charges import price_on
@@ -86,7 +86,7 @@ def _next_period(facts: AccountFacts, instance: InstanceFacts) -> Period | None:
     start, bill_day = instance.dates.unbilled_from, facts.state.bill_day
     if start is None or bill_day is None:
         return None
-    return cycle_from(start, bill_day, instance.dates.interval).cut(instance.dates.end)
+    return next(cycles_due(instance.dates, start, bill_day))
 
 
 def _prices(facts: AccountFacts, instance: InstanceFacts, today: date) -> tuple[PriceShown, ...]:

@@ -11,7 +11,8 @@ from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import WHOLE, line_amount
 from invoices.models import OneTimeCharge
-from invoices.services.account_acts import account_act, billing_changed, check_will_be_billed
+from invoices.services.account_acts import account_act, check_will_be_billed
+from invoices.services.orders_due import orders_cancelled, orders_changed
 
 ADDED, CHANGED, CANCELLED, REFUSED = "order.added", "order.changed", "order.cancelled", "order.refused"
 TERMS = ("service_id", "description", "units", "rate_per_unit", "charge_date", "po_num")
@@ -56,6 +57,7 @@ def add_one_time_charge(
             return earlier
         _check(order)
         order.save()
+        orders_changed(account)
         record_acts(client, caller, [Act(ADDED, account.pk, after=_remembered(order), row_no=order.pk)])
         return order
 
@@ -81,7 +83,7 @@ def change_one_time_charge(
         order.client_order_id, order.description, order.po_num = client_order_id, description, po_num
         _check(order)
         order.save(update_fields=["service", *TERMS[1:], "client_order_id"])
-        billing_changed(account)
+        orders_changed(account)
         record_acts(client, caller, [Act(CHANGED, account.pk, before=before, after=_remembered(order))])
         return order
 
@@ -92,7 +94,7 @@ def cancel_one_time_charge(*, client: Client, order_no: int, caller: Caller) -> 
         order = _waiting(order_no)
         before = _remembered(order)
         order.delete()
-        billing_changed(account)
+        orders_changed(account)
         record_acts(client, caller, [Act(CANCELLED, account.pk, before=before)])
 
 
@@ -100,6 +102,7 @@ def cancel_held(client: Client, invoice_nos: Collection[int], caller: Caller) ->
     """Takes the orders back that pending invoices hold, as these are discarded: in that transaction, under its locks."""
     orders = list(OneTimeCharge.objects.filter(invoice__in=invoice_nos).order_by("pk"))
     OneTimeCharge.objects.filter(pk__in=[order.pk for order in orders]).delete()
+    orders_cancelled({order.account_id for order in orders})
     record_acts(client, caller, [Act(CANCELLED, order.account_id, before=_remembered(order)) for order in orders])
 
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts import receipts
 from accounts.callers import Caller
 from accounts.models import Account, Client, PlanInstance
+from accounts.periods import InstanceDates
 from accounts.storage import reserve_ids, update_rows
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
@@ -49,13 +50,14 @@ class Recording(NamedTuple):
 
 
 class AccountDates(NamedTuple):
-    """Where an account stands once a cycle is billed."""
+    """The dates of an account once a cycle is billed, and those of the plan instances that it bills, by their numbers."""
 
     account_no: int
     bill_day: int
     next_bill_date: date | None
     billed_to: BilledTo
-    billed_through: Sequence[tuple[int, date]]
+    orders_due: date | None
+    instances: Mapping[int, InstanceDates]
 
 
 def record_plans(recording: Recording, planned: Sequence[Outcome]) -> list[Outcome]:
@@ -149,7 +151,8 @@ def _dates_after(plan: InvoicePlan) -> AccountDates:
         plan.bill_day,
         plan.next_bill_date,
         plan.billed_to,
-        [(period.plan_instance_no, period.end) for period in plan.periods],
+        plan.orders_due,
+        plan.instances_after,
     )
 
 
@@ -157,10 +160,14 @@ def move_dates(accounts: Sequence[AccountDates]) -> None:
     """Moves accounts and their plan instances past the cycle that is billed: two statements, however many."""
     update_rows(
         Account,
-        ("bill_day", "next_bill_date", "last_bill_date", "arrears_due_from"),
-        [(dates.account_no, dates.bill_day, dates.next_bill_date, *dates.billed_to) for dates in accounts],
+        ("bill_day", "next_bill_date", "last_bill_date", "arrears_due_from", "orders_due"),
+        [(one.account_no, one.bill_day, one.next_bill_date, *one.billed_to, one.orders_due) for one in accounts],
     )
-    update_rows(PlanInstance, ("billed_through",), [moved for dates in accounts for moved in dates.billed_through])
+    update_rows(
+        PlanInstance,
+        ("billed_through", "ahead_since"),
+        [(number, one.billed_through, one.ahead_since) for dates in accounts for number, one in dates.instances.items()],
+    )
 
 
 def _insert(

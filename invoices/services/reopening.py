@@ -3,8 +3,6 @@
 from datetime import date
 from typing import NamedTuple
 
-from django.db.models import F
-
 from accounts.models import Account, Event, PlanInstance
 from accounts.periods import ONE_DAY, InstanceDates, next_bill_date
 from accounts.services import DATE_COLUMNS, instances_with_dates
@@ -29,7 +27,7 @@ def reopen(invoice: Invoice) -> None:
     last_bill_date = max((cycle.bill_date for cycle in cycles), default=None)
     arrears_due_from = max(recurring) if recurring else min((cycle.bill_date for cycle in cycles), default=None)
     if account.bill_day is not None:
-        due = next_bill_date(instances.values(), account.bill_day, last_bill_date, arrears_due_from)
+        due = next_bill_date(instances.values(), account.bill_day, last_bill_date, arrears_due_from, account.orders_due)
         account.next_bill_date = due
     account.last_bill_date, account.arrears_due_from = last_bill_date, arrears_due_from
     account.save(update_fields=["next_bill_date", "last_bill_date", "arrears_due_from"])
@@ -57,8 +55,3 @@ def _cycles(account_no: int) -> list[BilledCycle]:
         *(BilledCycle(*row) for row in documents.order_by().values_list("kind", "bill_date")),
         *(BilledCycle(after.get("kind", InvoiceKind.RECURRING), date.fromisoformat(after["bill_date"])) for after in nothing),
     ]
-
-
-def billing_changed_of(account_no: int) -> None:
-    """An invoice of the account that was planned before now is not recorded: what it stood on has moved."""
-    Account.objects.filter(pk=account_no).update(billing_version=F("billing_version") + 1)

@@ -4,7 +4,7 @@ from datetime import date
 from typing import NamedTuple
 
 from accounts.callers import Caller
-from accounts.models import Client
+from accounts.models import Account, Client
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import CHARGE_KINDS, InvoiceKind, InvoiceStatus
@@ -16,7 +16,8 @@ from invoices.services.ledger.acts import account_of_invoice, money_act
 from invoices.services.ledger.charging import apply_open_credits
 from invoices.services.ledger.entries import Stamp
 from invoices.services.ledger.voids import Voiding, void_entry, void_reason
-from invoices.services.reopening import billing_changed_of, reopen
+from invoices.services.orders_due import orders_changed
+from invoices.services.reopening import reopen
 from invoices.services.rights import check_may_correct
 
 
@@ -64,7 +65,7 @@ def void_locked(invoice: Invoice, voiding: Voiding, *, client: Client, caller: C
         reopen(invoice)
     if invoice.kind == InvoiceKind.CREDIT_MEMO:
         apply_open_credits([invoice.account_id], stamp)
-    billing_changed_of(invoice.account_id)
+    orders_changed(Account.objects.get(pk=invoice.account_id))
     after = {"status": "voided", "reason_code": voiding.reason.value, "comments": voiding.comments, "reopened": reopens}
     act = Act("invoice.voided", invoice.account_id, invoice.pk, before={"status": "approved"}, after=after)
     record_acts(client, caller, [act], stamp.at)

@@ -111,18 +111,18 @@ def test_an_account_that_begins_with_an_advance_invoice_is_charged_in_arrears_la
     assert amounts(bill(account, process, MAR_10)) == [D(30), D(12)]
 
 
-def test_a_plan_that_has_to_be_caught_up_in_arrears_waits_for_the_bill_date(acme, process):
+def test_an_advance_invoice_takes_the_fee_of_a_late_plan_and_leaves_its_arrears(acme, process):
     account = an_account(acme)
     bill(account, process, JAN_10)
     plan = a_plan(acme, {"tv": "31.00"})
     a_charge(plan, "support", "31.00", ARREARS)
     an_instance(account, plan, date(2026, 1, 25))
-    assert amounts(bill(account, process, JAN_31, advance=True)) == [D(30)]
-    assert charged(bill(account, process, FEB_10)) == [
+    assert charged(bill(account, process, JAN_31, advance=True)) == [
+        ("Phone", 1, D(30), FEB_10, MAR_9),
         ("Tv", 1, D(16), date(2026, 1, 25), FEB_9),
         ("Tv", 1, D(31), FEB_10, MAR_9),
-        ("Support", 1, D(16), date(2026, 1, 25), FEB_9),
     ]
+    assert charged(bill(account, process, FEB_10)) == [("Support", 1, D(16), date(2026, 1, 25), FEB_9)]
 
 
 def test_an_activation_fee_is_charged_once_a_plan_instance(acme, process):

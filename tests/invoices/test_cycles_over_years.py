@@ -87,7 +87,7 @@ def test_each_day_of_each_plan_is_charged_once_in_advance_and_once_in_arrears(pl
             advance_until = plan.bill_date
         for period in plan.periods:
             in_advance[period.plan_instance_no] += days(period.start, period.end)
-            instances[period.plan_instance_no] = instances[period.plan_instance_no]._replace(billed_through=period.end)
+        instances |= plan.instances_after
         for line in plan.lines:
             if line.line_type == ChargeType.ARREARS:
                 in_arrears[line.plan_instance_no] += days(line.period_start, line.period_end)
