@@ -1,5 +1,6 @@
 """Money, numbers and days as the reader writes them, and the pages' icons."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -17,6 +18,20 @@ from accounts.currencies import shown_money
 
 register = template.Library()
 NOTHING = "–"
+
+
+@register.filter
+def party_name(party: Mapping[str, str]) -> str:
+    """The first line of a printed party: the company, else the name. A dash where a document names neither."""
+    return party.get("company") or party.get("name") or NOTHING
+
+
+@register.filter
+def party_lines(party: Mapping[str, str]) -> list[str]:
+    """A party as it is printed, one text a line, without the lines that are empty: company, name, street, place."""
+    place = (party.get(part) for part in ("city", "region", "postal_code", "country"))
+    lines = (party.get(part) for part in ("company", "name", "address1", "address2"))
+    return [line for line in (*lines, " ".join(filter(None, place))) if line]
 
 
 @register.simple_tag(takes_context=True)

@@ -36,7 +36,7 @@ def statement_mail(invoice: Invoice, parts: StatementParts, to: str, connection:
     """The e-mail, as HTML and as plain text."""
     shown = statement_context(invoice, parts)
     message = EmailMultiAlternatives(
-        subject=" ".join(f"{shown['seller']['name']}: {shown['title']}".split()),
+        subject=" ".join(f"{shown['seller'].get('name', '')}: {shown['title']}".split()),
         body=render_to_string("invoices/statement.txt", shown),
         to=[to],
         connection=connection,

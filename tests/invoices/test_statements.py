@@ -9,6 +9,7 @@ from django.core import mail
 from django.core.mail.backends.locmem import EmailBackend
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.template.loader import render_to_string
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -16,6 +17,7 @@ from accounts.models import Client, Contact, Event
 from invoices.models import Invoice, Statement
 from invoices.services import statements
 from invoices.services.pending import approve_invoices
+from invoices.services.statement_mails import statement_context, statement_parts
 from invoices.services.statements import StatementWanted, resend_statement, send_requested, send_waiting
 from tests.admin_pages import act, texts
 from tests.factories import ContactFactory, TaxRateFactory, a_plan, an_account
@@ -390,3 +392,22 @@ def test_staff_send_again_to_whom_it_went(acme, process, admin_client):
         "INV-000001: sent to ada@example.com",
     ]
     assert len(sent()) == 4
+
+
+@pytest.mark.parametrize("name", ["شركة النور للاتصالات (Al-Noor) 123", "חברת אור A4 - 50"])
+def test_names_keep_their_own_direction(name, acme, process, admin_client):
+    account = an_account(acme)
+    account.contacts.update(name=name, company=name)
+    invoice = bill(account, process, JAN_10)
+    shown = statement_context(invoice, statement_parts([invoice])[invoice.pk])
+    assert f"<bdi>{name}</bdi>" in render_to_string("invoices/statement.html", shown)
+    for address in (f"/invoices/{invoice.pk}/", f"/invoices/{invoice.pk}/print/"):
+        assert f"<bdi>{name}</bdi>" in admin_client.get(address).text
+
+
+def test_a_document_without_a_buyer_names_none(acme, process, admin_client):
+    invoice = bill(an_account(acme, contact=False), process, JAN_10)
+    shown = statement_context(invoice, statement_parts([invoice])[invoice.pk])
+    for template in ("invoices/statement.html", "invoices/statement.txt"):
+        assert "For " not in render_to_string(template, shown)
+    assert "None" not in admin_client.get(f"/invoices/{invoice.pk}/print/").text
