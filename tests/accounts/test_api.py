@@ -14,13 +14,14 @@ from rest_framework.test import APIClient
 
 from accounts.keys import create_key
 from accounts.models import Account, Client, Contact, Event, PaymentMethod, Plan, PlanInstance, Service
+from tests.calling import DAILY
 from tests.factories import AccountFactory, ContactFactory, PlanFactory, ServiceFactory, a_plan, an_account
 
 API = "/api/v1"
 
 
 def signed_in(client, **rights):
-    _, auth_key = create_key(client, name="integrator", **rights)
+    _, auth_key = create_key(client, name="integrator", **{**DAILY, **rights})
     api = APIClient(raise_request_exception=False)
     api.credentials(HTTP_AUTHORIZATION=basic(f"{client.pk}:{auth_key}"))
     return api

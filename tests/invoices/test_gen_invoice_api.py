@@ -13,7 +13,7 @@ from accounts.keys import create_key
 from accounts.models import Account, Client, Event, Receipt, Service
 from accounts.services import assign_plan
 from invoices.models import Invoice
-from tests.factories import AccountFactory, PlanFactory, a_plan, an_account
+from tests.factories import BY_TEST, AccountFactory, PlanFactory, a_plan, an_account
 
 URL = "/api/v1/invoices/gen_invoice/"
 NOTHING = {"invoice_no": None, "third_party_errors": None}
@@ -419,7 +419,7 @@ def test_what_is_unexpected_is_logged_and_never_shown(acme, call, caplog):
 def test_a_bar_in_a_message_is_replaced(acme, call):
     account = an_account(acme)
     plan = a_plan(acme, {"tv": "5"})
-    assign_plan(account=account, plan=plan, start_date=date(2026, 1, 10))
+    assign_plan(account=account, plan=plan, start_date=date(2026, 1, 10), caller=BY_TEST)
     plan.charges.get().rates.update(currency="eur")
     Service.objects.filter(client_service_id="tv").update(name="a|b")
     answer = call(acct_no=account.pk)

@@ -17,6 +17,7 @@ from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
 from invoices.services.generating import generate_invoice
 from invoices.services.runs import continue_run, start_run
+from tests.calling import DAILY
 from tests.factories import PlanFactory, TaxRateFactory, a_plan, an_account
 
 API = "/api/v1/invoices/"
@@ -29,7 +30,7 @@ def tenth_of_january():
 
 
 def signed_in(client, **rights):
-    _, auth_key = create_key(client, name="integrator", **rights)
+    _, auth_key = create_key(client, name="integrator", **{**DAILY, **rights})
     api = APIClient(raise_request_exception=False)
     api.credentials(HTTP_AUTHORIZATION=f"Basic {b64encode(f'{client.pk}:{auth_key}'.encode()).decode()}")
     return api
