@@ -23,7 +23,7 @@ from rest_framework.request import Request
 from accounts.authentication import authenticated_key, check_may_write
 from accounts.call_log import call_of
 from accounts.callers import Caller
-from accounts.fields import LongField, rows_of
+from accounts.fields import NO_CLIENT, LongField, rows_of
 from accounts.input_errors import refusal_of, wrong_inputs
 from accounts.models import ApiKey, Client, Receipt
 from accounts.receipts import Claim, ReceiptRefused, claim_for, claim_of, once
@@ -40,7 +40,7 @@ Arguments = Mapping[str, Any]
 
 
 class Credentials(serializers.Serializer):
-    client_no = LongField()
+    client_no = LongField(no_such=NO_CLIENT)
     auth_key = serializers.CharField(max_length=32)
 
 

@@ -37,7 +37,7 @@ class ClientResource(GenericViewSet):
     """Rows of the caller's client. Another client's rows do not exist, so they are never said to be forbidden."""
 
     client_path = "client"
-    lookup_value_regex = "[0-9]{1,18}"
+    lookup_value_regex = "[0-9]{1,22}"
     not_found = ErrorCode.NO_DATA
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

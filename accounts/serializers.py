@@ -14,6 +14,7 @@ from rest_framework import serializers
 
 from accounts.callers import Caller
 from accounts.fields import (
+    NO_ACCOUNT,
     AccountField,
     DayField,
     DigitsField,
@@ -62,7 +63,7 @@ def store(row: Row, caller: Caller) -> Row:
 class AccountArguments(GivenSerializer):
     """An account by Aria's number or by the client's own id; where both are given, the number counts."""
 
-    acct_no = LongField(required=False)
+    acct_no = LongField(no_such=NO_ACCOUNT, required=False)
     client_acct_id = serializers.CharField(max_length=50, required=False)
 
     needs_account = True
