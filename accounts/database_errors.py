@@ -27,6 +27,8 @@ FIELDS_OF_IDS = {
     "one_plan_per_client_id": "client_plan_id",
     "one_list_rate_per_day_it_begins": "valid_from",
     "one_own_rate_per_day_it_begins": "valid_from",
+    "one_tax_rate_per_day_it_begins": "valid_from",
+    "one_surcharge_per_day_it_begins": "valid_from",
     "one_coupon_per_code": "code",
     "one_reason_per_code": "reason_code",
     "one_usage_per_record_id": "record_id",

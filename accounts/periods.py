@@ -4,11 +4,11 @@ Days are inclusive at both ends: a monthly period from 25 January runs through 2
 """
 
 import calendar
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from datetime import date, timedelta
 from functools import lru_cache
 from itertools import islice, takewhile
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 ONE_DAY = timedelta(days=1)
 
@@ -205,3 +205,24 @@ def billed_ahead(advance: date | None, recurring: date | None) -> date | None:
 def _bill_date_after(day: date, bill_day: int, last: date | None) -> date:
     """The first bill date on or after the day and after the last one."""
     return bill_date_on_or_after(day if last is None else max(day, last + ONE_DAY), bill_day)
+
+
+class Dated(Protocol):
+    """A row of master data that is valid from a day on."""
+
+    @property
+    def valid_from(self) -> date: ...
+
+
+D = TypeVar("D", bound=Dated)
+
+
+def began_last(valid: Iterable[D], same: Callable[[D], Hashable]) -> list[D]:
+    """Return, of rows that are valid on one day and mean the same thing, the one that began last, in the order given."""
+    newest: dict[Hashable, D] = {}
+    rows = list(valid)
+    for row in rows:
+        held = newest.setdefault(same(row), row)
+        if row.valid_from > held.valid_from:
+            newest[same(row)] = row
+    return [row for row in rows if newest[same(row)] is row]

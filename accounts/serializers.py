@@ -12,9 +12,7 @@ from django.db.models import Prefetch
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
-from accounts.callers import Caller
 from accounts.fields import (
-    NO_ACCOUNT,
     AccountField,
     DayField,
     DigitsField,
@@ -37,7 +35,6 @@ from accounts.models import (
     ServiceLocation,
 )
 from accounts.rates import RateTerms, TierTerms
-from accounts.rights import check_may_change
 from accounts.services import add_price, assign_plan, create_account
 from accounts.validators import validate_currency, validate_significant_digits
 from billing_site.errors import BillingError, ErrorCode
@@ -50,11 +47,8 @@ PARTS_AT_ONCE = 500
 ADDRESS = ("address1", "address2", "city", "region", "postal_code", "country")
 
 
-def store(row: Row, caller: Caller) -> Row:
-    """Stores a new row of master data after its model has checked it as a whole, as the admin does.
-
-    Refuses (90009) who may not add such rows."""
-    check_may_change(caller, "add", row._meta.label_lower)
+def store(row: Row) -> Row:
+    """Stores a new row after its model has checked it as a whole, as the admin does."""
     row.full_clean()
     row.save()
     return row
@@ -63,7 +57,7 @@ def store(row: Row, caller: Caller) -> Row:
 class AccountArguments(GivenSerializer):
     """An account by Aria's number or by the client's own id; where both are given, the number counts."""
 
-    acct_no = LongField(no_such=NO_ACCOUNT, required=False)
+    acct_no = LongField(required=False)
     client_acct_id = serializers.CharField(max_length=50, required=False)
 
     needs_account = True
@@ -84,13 +78,7 @@ class RowSerializer(serializers.ModelSerializer):
 
     def create(self, validated_data: Mapping[str, Any]) -> Any:
         model: type[models.Model] = self.Meta.model
-        return store(model(**validated_data), self.caller)
-
-    @property
-    def caller(self) -> Caller:
-        """Who asks for what is stored."""
-        caller: Caller = self.context["view"].caller
-        return caller
+        return store(model(**validated_data))
 
 
 class ClientRowSerializer(RowSerializer):
@@ -120,7 +108,7 @@ class AccountSerializer(RowSerializer):
         )
 
     def create(self, validated_data: Mapping[str, Any]) -> Account:
-        return create_account(client=self.context["request"].auth.client, caller=self.caller, **validated_data)
+        return create_account(client=self.context["request"].auth.client, **validated_data)
 
 
 class ContactSerializer(RowSerializer):
@@ -253,15 +241,13 @@ class PlanSerializer(ClientRowSerializer):
         currency = validated_data.get("currency")
         plan = super().create({name: value for name, value in validated_data.items() if name not in ("charges", "currency")})
         for place, asked in enumerate(validated_data["charges"]):
-            charge = PlanCharge(plan=plan, **{name: asked[name] for name in ("service", "line_type") if name in asked})
-            charge.full_clean()
-            charge.save()
+            charge = store(PlanCharge(plan=plan, **{name: asked[name] for name in ("service", "line_type") if name in asked}))
             if "rate_per_unit" in asked:
                 with naming(f"charges[{place}]"):
-                    add_price(charge, terms_of({"rate_per_unit": asked["rate_per_unit"]}, currency), caller=self.caller)
+                    add_price(charge, terms_of({"rate_per_unit": asked["rate_per_unit"]}, currency))
             for position, price in enumerate(asked.get("list_rates", [])):
                 with naming(f"charges[{place}].rates[{position}]"):
-                    add_price(charge, terms_of(price, currency), caller=self.caller)
+                    add_price(charge, terms_of(price, currency))
         return Plan.objects.prefetch_related(*PLAN_PARTS).get(pk=plan.pk)
 
 
@@ -298,7 +284,7 @@ class PriceSerializer(RateSerializer):
     def create(self, validated_data: Mapping[str, Any]) -> RateSchedule:
         instance: PlanInstance | None = validated_data.get("plan_instance")
         terms = terms_of(validated_data, instance.account.currency if instance else None)
-        return add_price(validated_data["charge"], terms, instance, caller=self.caller)
+        return add_price(validated_data["charge"], terms, instance)
 
 
 class EndArguments(serializers.Serializer):
@@ -320,7 +306,7 @@ class PlanInstanceSerializer(RowSerializer):
         return {**attrs, "prices": terms_by_charge(attrs["plan"], prices, attrs["account"].currency)}
 
     def create(self, validated_data: Mapping[str, Any]) -> PlanInstance:
-        return assign_plan(**validated_data, caller=self.caller)
+        return assign_plan(**validated_data)
 
 
 class ChangeArguments(serializers.Serializer):

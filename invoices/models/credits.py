@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Client, Service
@@ -70,7 +71,8 @@ class PercentOrAmount(models.Model):
 class Surcharge(PercentOrAmount):
     """Added to every invoice that charges for its services: a percent of these charges, or an amount once an invoice.
 
-    It counts on the bill date, on charges before coupons and credits, and not on other surcharges.
+    It counts on the bill date, on charges before coupons and credits, and not on other surcharges. Of surcharges of one name,
+    own service and currency that are valid on a day, the one that began last holds.
     """
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="surcharges")
@@ -86,10 +88,29 @@ class Surcharge(PercentOrAmount):
             models.CheckConstraint(
                 condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")), name="surcharge_ends_after_start"
             ),
+            models.UniqueConstraint(
+                "client", Lower("name"), "service", "currency", "valid_from", name="one_surcharge_per_day_it_begins"
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Refuse also a second surcharge of the same name, own service and currency that begins on the same day."""
+        super().clean()
+        if self.client_id is None or self.service_id is None:
+            return
+        same = Surcharge.objects.filter(
+            client=self.client_id,
+            name__iexact=self.name,
+            service=self.service_id,
+            currency=self.currency,
+            valid_from=self.valid_from,
+        ).exclude(pk=self.pk)
+        if earlier := same.first():
+            words = _("Surcharge %(number)s of this name and service begins on this day.")
+            raise ValidationError({"valid_from": ValidationError(words, params={"number": earlier.pk})})
 
 
 class Coupon(PercentOrAmount):

@@ -1,8 +1,10 @@
 """The tax table that the embedded engine reads."""
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Client
@@ -14,7 +16,8 @@ from invoices.kinds import TaxedAt
 class TaxRate(models.Model):
     """What one authority levies on one category of service, between two days.
 
-    A row without a region is the whole country's (Aria's tax_authority_level 0); one with a region is added to it (level 1).
+    A row without a region is the whole country's (Aria's tax_authority_level 0); one with a region is added to it (level 1). Of
+    rows of one name, place and category that are valid on a day, the one that began last holds.
     """
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="tax_rates")
@@ -40,7 +43,31 @@ class TaxRate(models.Model):
                 condition=Q(valid_to__isnull=True) | Q(valid_to__gte=F("valid_from")), name="tax_rate_ends_after_start"
             ),
             models.CheckConstraint(condition=Q(percent__range=(0, 100)), name="tax_rate_percent"),
+            models.UniqueConstraint(
+                "client",
+                Lower("name"),
+                "country",
+                Lower("region"),
+                "category",
+                "valid_from",
+                name="one_tax_rate_per_day_it_begins",
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.name} {self.percent.normalize():f} %"
+
+    def clean(self) -> None:
+        """Refuse a second rate of the same name, place and category that begins on the same day."""
+        same = TaxRate.objects.filter(
+            client=self.client_id,
+            name__iexact=self.name,
+            country=self.country,
+            region__iexact=self.region,
+            category=self.category,
+            valid_from=self.valid_from,
+        ).exclude(pk=self.pk)
+        if earlier := same.first():
+            words = _("Tax rate %(number)s of this name, place and category begins on this day: %(percent)s %%.")
+            values = {"number": earlier.pk, "percent": f"{earlier.percent.normalize():f}"}
+            raise ValidationError({"valid_from": ValidationError(words, params=values)})

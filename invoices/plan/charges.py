@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from accounts.kinds import ChargeType, RateModel
-from accounts.periods import Period, cycle_of
+from accounts.periods import Period, began_last, cycle_of
 from accounts.rates import Band, Rates, rates_on, shown_units
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import HUNDRED, WHOLE, ZERO, Share, exact_share, line_amount, rounded, total
@@ -208,8 +208,10 @@ def add_order(lines: Lines, order: OrderFacts) -> None:
 
 
 def add_surcharges(lines: Lines, surcharges: Iterable[SurchargeFacts], bill_date: date) -> None:
-    """Surcharges that are valid on the bill date, each on the charges of its services; none on another surcharge."""
-    bases = [(one, lines.charging_for(one.service_nos)) for one in surcharges if _is_valid(one, lines.currency, bill_date)]
+    """Surcharges that are valid on the bill date, each on the charges of its services; none on another surcharge. Of those of
+    one name, own service and currency, the one that began last is charged."""
+    valid = began_last((one for one in surcharges if _is_valid(one, lines.currency, bill_date)), SurchargeFacts.same)
+    bases = [(one, lines.charging_for(one.service_nos)) for one in valid]
     for surcharge, line_nos in bases:
         base = total(lines.left[line_no] for line_no in line_nos)
         columns = _service_columns(surcharge.service)

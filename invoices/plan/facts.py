@@ -87,6 +87,10 @@ class SurchargeFacts(NamedTuple):
     valid_from: date
     valid_to: date | None
 
+    def same(self) -> tuple[str, int, str]:
+        """What identifies a surcharge."""
+        return (self.name.casefold(), self.service.service_no, self.currency)
+
 
 class CouponFacts(NamedTuple):
     """A redeemed coupon that has a cycle left. No `service_nos`: it is taken off everything."""

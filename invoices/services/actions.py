@@ -1,14 +1,13 @@
 """What may be done with documents: reading what decides it, for one or for many in a constant number of queries."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple
 
 from django.db.models import Exists, OuterRef, Q, Subquery
 
 from accounts.callers import Caller
 from accounts.models import Client
-from accounts.rights import APPROVE, COLLECT, CORRECT, REBILL, Right, check_may
 from accounts.services import electronic_methods
 from accounts.storage import ExactSum
 from billing_site.errors import BillingError
@@ -29,6 +28,7 @@ from invoices.models import Allocation, CollectionAttempt, Invoice, InvoiceLine,
 from invoices.plan.actions import Action, Correcting, DocumentFacts, InTheWay, PayerFacts, TakenOff, why_not
 from invoices.services.approval_rules import check_four_eyes, stake_of
 from invoices.services.ledger.open_items import charges_of
+from invoices.services.rights import check_may_approve, check_may_collect, check_may_correct, check_may_rebill
 
 CORRECTING_COLUMNS = ("pk", "kind", "status", "document_number")
 
@@ -88,17 +88,17 @@ class Allowed(NamedTuple):
     instead: str = ""
 
 
-RIGHTS: dict[Action, Right] = {
-    Action.APPROVE: APPROVE,
-    Action.DISCARD: APPROVE,
-    Action.REGENERATE: APPROVE,
-    Action.VOID: CORRECT,
-    Action.COLLECT: COLLECT,
-    Action.REFUND: CORRECT,
-    Action.CREDIT: CORRECT,
-    Action.WRITE_OFF: CORRECT,
-    Action.DISPUTE: CORRECT,
-    Action.REBILL: REBILL,
+RIGHTS: dict[Action, Callable[[Caller], None]] = {
+    Action.APPROVE: check_may_approve,
+    Action.DISCARD: check_may_approve,
+    Action.REGENERATE: check_may_approve,
+    Action.VOID: check_may_correct,
+    Action.COLLECT: check_may_collect,
+    Action.REFUND: check_may_correct,
+    Action.CREDIT: check_may_correct,
+    Action.WRITE_OFF: check_may_correct,
+    Action.DISPUTE: check_may_correct,
+    Action.REBILL: check_may_rebill,
 }
 
 
@@ -118,7 +118,7 @@ def _allowed(action: Action, facts: DocumentFacts, client: Client, pending: Invo
     if refusal is not None:
         return Allowed(action, refusal.error, refusal.in_the_way, refusal.instead)
     try:
-        check_may(caller, RIGHTS[action])
+        RIGHTS[action](caller)
         if action is Action.APPROVE and pending is not None:
             check_four_eyes(client, stake_of(pending), pending.generated_by, caller)
     except BillingError as error:

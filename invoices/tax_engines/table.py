@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import cache
 from typing import NamedTuple
 
+from accounts.periods import began_last
 from invoices.calculation import ZERO, tax_amounts
 from invoices.models import TaxRate
 from invoices.tax_engines.protocol import (
@@ -52,6 +53,10 @@ class Rate(NamedTuple):
         jurisdiction = f"{self.country}-{self.region}" if self.region else self.country
         return Law(self.name, 1 if self.region else 0, jurisdiction, self.percent)
 
+    def same(self) -> tuple[str, ...]:
+        """What identifies a rate: of rows that are valid on one day, the one that began last holds."""
+        return (self.name.casefold(), self.country, self.region.casefold(), self.category)
+
     def applies(self, category: str, addresses: TaxAddresses, on: date) -> bool:
         address: TaxAddress | None = getattr(addresses, self.taxed_at)
         return (
@@ -79,7 +84,7 @@ def rates_lookup(rates: Sequence[Rate]) -> RatesFor:
 
     @cache
     def rates_for(category: str, addresses: TaxAddresses, on: date) -> tuple[Rate, ...]:
-        return tuple(rate for rate in rates if rate.applies(category, addresses, on))
+        return tuple(began_last((rate for rate in rates if rate.applies(category, addresses, on)), Rate.same))
 
     return rates_for
 

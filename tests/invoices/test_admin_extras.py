@@ -338,7 +338,7 @@ def test_a_list_asks_the_same_queries_however_long_it_is(admin_client, acme, rou
             coupon = a_coupon(acme, code=f"C{account.pk}")
             CouponRedemption.objects.create(coupon=coupon, account=account, redemption_no=1, redeemed_on=JAN_10)
             ServiceCredit.objects.create(account=account, amount=D(5), reason="Outage", service=router)
-            Surcharge.objects.create(client=acme, service=router, name="Fee", percent=D(1), valid_from=JAN_10)
+            Surcharge.objects.create(client=acme, service=router, name=f"Fee {account.pk}", percent=D(1), valid_from=JAN_10)
             an_order(account, router)
             bill(account, process)
             some_usage(account.plan_instances.get(), "calls", "1", JAN_10)

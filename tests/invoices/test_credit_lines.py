@@ -33,10 +33,10 @@ def a_credit(number, left, amount=None, service=None, expires=None):
     return CreditFacts(number, f"Credit {number}", "", service, expires, D(amount or left), D(left))
 
 
-def a_surcharge(percent=None, amount=None, services=(), currency="", start=DAY, end=None):
+def a_surcharge(percent=None, amount=None, services=(), currency="", start=DAY, end=None, name="Fee"):
     service = ServiceFacts(FEE, "Fee", "4900", "standard", False, None)
     return SurchargeFacts(
-        "Fee", service, percent and D(percent), amount and D(amount), currency, frozenset(services), start, end
+        name, service, percent and D(percent), amount and D(amount), currency, frozenset(services), start, end
     )
 
 
@@ -55,7 +55,8 @@ def details(lines):
 
 def test_a_percent_surcharge_is_on_the_charges_of_its_services_and_not_on_other_surcharges():
     lines = lines_of((PHONE, "100.00"), (TV, "50.00"))
-    add_surcharges(lines, [a_surcharge("10"), a_surcharge("3.5", services=[PHONE]), a_surcharge("1", services=[FEE])], DAY)
+    on_phone, on_fees = a_surcharge("3.5", services=[PHONE], name="Phones"), a_surcharge("1", services=[FEE], name="Fees")
+    add_surcharges(lines, [a_surcharge("10"), on_phone, on_fees], DAY)
     assert shown(lines) == [(9, D("15.00"), "10 % of 150.00"), (9, D("3.50"), "3.5 % of 100.00")]
     assert [(line.percent, line.base_amount) for line in lines.drafts[2:]] == [(D(10), D(150)), (D("3.5"), D(100))]
 

@@ -16,7 +16,6 @@ from invoices.services.generating import generate_invoice, generate_invoices
 from invoices.services.pending import approve_invoices
 from invoices.services.planning import preview_invoices
 from tests.factories import (
-    BY_TEST,
     ClientFactory,
     ContactFactory,
     ServiceFactory,
@@ -345,7 +344,7 @@ def test_another_clients_account_does_not_exist(acme, umbra, process):
 def test_a_plan_in_another_currency_is_refused(acme, process):
     account = an_account(acme)
     with pytest.raises(BillingError) as error:
-        assign_plan(account=account, plan=a_plan(acme, {"tv": "1"}, currency="eur"), start_date=JAN_10, caller=BY_TEST)
+        assign_plan(account=account, plan=a_plan(acme, {"tv": "1"}, currency="eur"), start_date=JAN_10)
     assert error.value.code is ErrorCode.CURRENCY_MISMATCH
 
 

@@ -28,6 +28,9 @@ def a_surcharge(fee, **change):
     return {"name": "Recovery fee", "service": fee.pk, "percent": "2", "valid_from": "2026-01-01", **change}
 
 
+A_COUPON = {"code": "TEN", "name": "Ten percent", "percent": "10", "valid_from": "2026-01-01"}
+
+
 def an_amount(fee, amount, currency="usd", **change):
     return a_surcharge(fee, percent=None, amount=amount, currency=currency, **change)
 
@@ -138,7 +141,7 @@ def test_an_amount_that_its_currency_does_not_have_is_refused(api, fee, currency
 def test_services_of_another_client_do_not_exist(umbra, api, fee, resource, field):
     theirs = ServiceFactory(client=umbra).pk
     change = {"service": theirs} if field == "service" else {"services": [fee.pk, theirs]}
-    body = {**a_surcharge(fee), "code": "TEN", **change}
+    body = {**(a_surcharge(fee) if resource == "surcharges" else A_COUPON), **change}
     code, message, errors = wrong(api, resource, body)
     assert (code, list(errors)) == (1016, [field])
     assert f"{theirs} does not exist" in message
@@ -150,3 +153,29 @@ def test_services_of_another_client_do_not_exist(umbra, api, fee, resource, fiel
 def test_a_surcharge_is_not_changed_or_deleted_here(api, fee, method):
     number = create(api, "surcharges", a_surcharge(fee))["id"]
     assert getattr(api, method)(f"{API}/surcharges/{number}/", {}, format="json").status_code == 405
+
+
+# The same surcharge again.
+
+
+def test_the_same_surcharge_twice_is_refused_and_charged_once(acme, api, fee, process):
+    first = create(api, "surcharges", a_surcharge(fee, name="Recovery fee", percent="10"))
+    answer = api.post(f"{API}/surcharges/", a_surcharge(fee, name="recovery FEE", percent="10"), "json")
+    assert answer.data["errors"] == {"valid_from": [f"Surcharge {first['id']} of this name and service begins on this day."]}
+    account = an_account(acme, a_plan(acme, {"phone": "100.00"}))
+    assert added(bill(account, process, JAN_10)) == [("Recovery fee", D("10.00"))]
+
+
+def test_of_one_surcharge_the_one_that_began_last_is_charged(acme, api, fee, process):
+    create(api, "surcharges", a_surcharge(fee, percent="10"))
+    create(api, "surcharges", a_surcharge(fee, percent="8", valid_from="2026-02-01"))
+    account = an_account(acme, a_plan(acme, {"phone": "100.00"}))
+    charged = [added(bill(account, process, day)) for day in (JAN_10, FEB_10)]
+    assert charged == [[("Recovery fee", D("10.00"))], [("Recovery fee", D("8.00"))]]
+
+
+def test_a_surcharge_in_two_currencies_is_two(acme, api, fee, process):
+    create(api, "surcharges", an_amount(fee, "1.50"))
+    create(api, "surcharges", an_amount(fee, "1.20", "eur"))
+    euros = an_account(acme, a_plan(acme, currency="eur"), currency="eur")
+    assert added(bill(euros, process, JAN_10)) == [("Recovery fee", D("1.20"))]

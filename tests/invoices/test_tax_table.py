@@ -4,11 +4,14 @@ from datetime import date
 from decimal import Decimal as D
 
 import pytest
+from django.db import IntegrityError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
 from invoices.tax_engines.protocol import TaxableLine, TaxAddress, TaxAddresses, TaxRequest
 from invoices.tax_engines.table import Rate, quote_from, rates_lookup
+from tests.accounts.test_api import API, create, signed_in
+from tests.factories import TaxRateFactory
 
 FRESNO = TaxAddress(city="Fresno", region="CA", country="US")
 RENO = TaxAddress(city="Reno", region="NV", country="US")
@@ -154,3 +157,48 @@ def test_a_rate_that_two_addresses_bring_in_is_taken_once():
         (1, "Sales tax", D("10.00"), D("1.00")),
         (2, "Sales tax", D("5.00"), D("0.50")),
     ]
+
+
+@pytest.mark.parametrize(
+    ("day", "percent"), [(date(2020, 12, 31), "16.00"), (date(2021, 1, 1), "19.00"), (date(2021, 7, 1), "19.00")]
+)
+def test_of_one_tax_the_rate_that_began_last_holds(day, percent):
+    """Nobody closed the old row: 16 % from July 2020, 19 % from January 2021."""
+    old = a_rate("16", name="VAT", country="DE", region="", start=date(2020, 7, 1))
+    new = a_rate("19", name="vat", country="DE", region="", start=date(2021, 1, 1))
+    lines = [a_line(1, "100.00", address=BERLIN)]
+    for rates in ([old, new], [new, old]):
+        assert [amount for *_, amount in quoted(rates, lines, "eur", day=day)] == [D(percent)]
+
+
+def test_a_rate_for_some_months_holds_over_the_standing_one():
+    standing = a_rate("19", name="VAT", country="DE", region="", start=date(2007, 1, 1))
+    lowered = a_rate("16", name="VAT", country="DE", region="", start=date(2020, 7, 1), end=date(2020, 12, 31))
+    taxes = [
+        quoted([standing, lowered], [a_line(1, "100.00", address=BERLIN)], "eur", day=day)[0][-1]
+        for day in (date(2020, 6, 30), date(2020, 7, 1), date(2020, 12, 31), date(2021, 1, 1))
+    ]
+    assert taxes == [D(19), D(16), D(16), D(19)]
+
+
+def test_rates_of_other_names_places_and_categories_are_others():
+    rates = [a_rate("6", name="State"), a_rate("1", name="City"), a_rate("2", name="State", region="")]
+    assert [tax[1::2] for tax in quoted(rates, [a_line(1, "100.00")])] == [("State", 6), ("City", 1), ("State", 2)]
+
+
+def test_the_same_row_of_tax_twice_is_refused_and_the_earlier_one_named(acme):
+    api = signed_in(acme)
+    row = {"name": "VAT", "country": "DE", "percent": "19", "valid_from": "2020-07-01"}
+    first = create(api, "tax-rates", row)
+    for change in ({}, {"name": "vat"}, {"percent": "16"}, {"valid_to": "2020-12-31"}):
+        answer = api.post(f"{API}/tax-rates/", {**row, **change}, "json")
+        assert (answer.status_code, answer.data["error_code"]) == (400, 1016)
+        said = f"Tax rate {first['id']} of this name, place and category begins on this day: 19 %."
+        assert answer.data["errors"] == {"valid_from": [said]}
+    create(api, "tax-rates", {**row, "valid_from": "2021-01-01"})
+
+
+def test_the_database_refuses_the_same_row_of_tax_twice(acme):
+    TaxRateFactory(client=acme)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        TaxRateFactory(client=acme, name="SALES TAX", percent=D(9))
