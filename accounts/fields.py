@@ -15,6 +15,8 @@ from django_filters.filters import BaseInFilter, ChoiceFilter, Filter
 from django_filters.widgets import BaseCSVWidget
 from rest_framework import serializers
 
+from accounts.models import places
+from accounts.places import country_code
 from accounts.validators import validate_alphanumeric
 
 LARGEST_LONG = 2**63 - 1
@@ -53,6 +55,17 @@ class DigitsField(serializers.DecimalField):
             self.fail("invalid")
         number: Decimal = super().to_internal_value(data)
         return number
+
+
+class CountryField(serializers.CharField):
+    """A country by a code or a name, in any case. It is answered as its code."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "max_length": places.CountryField.LONGEST_NAME})
+
+    def to_internal_value(self, data: Any) -> str:
+        text: str = super().to_internal_value(data)
+        return country_code(text) or text
 
 
 class TrueFalseField(serializers.BooleanField):

@@ -14,6 +14,7 @@ from rest_framework import serializers
 
 from accounts.fields import (
     AccountField,
+    CountryField,
     DayField,
     DigitsField,
     GivenSerializer,
@@ -34,6 +35,7 @@ from accounts.models import (
     Service,
     ServiceLocation,
 )
+from accounts.models.places import CountryField as CountryColumn
 from accounts.rates import RateTerms, TierTerms
 from accounts.services import add_price, assign_plan, create_account
 from accounts.validators import validate_currency, validate_significant_digits
@@ -71,6 +73,7 @@ class AccountArguments(GivenSerializer):
 class RowSerializer(serializers.ModelSerializer):
     serializer_field_mapping = {
         **serializers.ModelSerializer.serializer_field_mapping,
+        CountryColumn: CountryField,
         models.BooleanField: TrueFalseField,
         models.DateField: DayField,
         models.DecimalField: DigitsField,

@@ -10,7 +10,10 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from accounts.currencies import is_currency
+from accounts.places import country_code
+from accounts.tax_categories import categories_in
 
+LONGEST_CATEGORY = 50
 CONTACT_ROLES = ("account", "billing", "statement")
 
 # SQLite keeps a decimal as a double, which holds any decimal of 15 significant digits exactly. Both databases keep to it.
@@ -31,8 +34,14 @@ def validate_currency(value: str) -> None:
 
 
 def validate_country(value: str) -> None:
-    if not re.fullmatch(r"[A-Z]{2}", value):
-        raise ValidationError(_("%(value)s is not a country code such as US."), params={"value": value})
+    if country_code(value) != value:
+        raise ValidationError(_("%(value)s is not a country. Give its code or name, such as US."), params={"value": value})
+
+
+def validate_tax_categories(value: str) -> None:
+    for category in categories_in(value):
+        if len(category) > LONGEST_CATEGORY:
+            raise ValidationError(_("%(value)s is longer than 50 characters."), params={"value": category})
 
 
 def validate_contact_roles(value: str) -> None:

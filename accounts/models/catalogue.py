@@ -1,11 +1,15 @@
 """What a client sells: services, plans and what a plan charges for each service."""
 
+from typing import Any
+
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.kinds import BillingInterval, ChargeType
 from accounts.models.clients import Address, Client
 from accounts.models.history import MasterDataHistory
+from accounts.tax_categories import STANDARD, categories_in, spelled
 
 
 class ServiceLocation(Address):
@@ -34,7 +38,9 @@ class Service(models.Model):
     name = models.CharField(max_length=200)
     gl_code = models.CharField(_("GL code"), max_length=50, help_text=_("The account of the general ledger it is posted to."))
     tax_category = models.CharField(
-        max_length=50, default="standard", help_text=_("Which rates of the tax table apply: standard, telecom, exempt ...")
+        max_length=50,
+        default=STANDARD,
+        help_text=_("Which rates of the tax table apply: one of the client's tax categories. zero and exempt have no tax."),
     )
     tax_inclusive = models.BooleanField(default=False, help_text=_("Prices of this service contain the tax (gross prices)."))
     location = models.ForeignKey(
@@ -52,6 +58,23 @@ class Service(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        super().clean()
+        self.tax_category = known_category(self, "tax_category")
+
+
+def known_category(row: Any, name: str) -> str:
+    """The tax category of a client's row as its client spells it; refuses one that the client does not have."""
+    given: str = getattr(row, name)
+    if not given or row.client_id is None:
+        return given
+    known = categories_in(row.client.tax_categories)
+    found = spelled(given, known)
+    if found is None:
+        text = _("%(value)s is not a tax category of this client. It has %(known)s; others are added in its settings.")
+        raise ValidationError({name: ValidationError(text, params={"value": given, "known": ", ".join(known)})})
+    return found
 
 
 class Plan(models.Model):

@@ -9,25 +9,27 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.kinds import FourEyes, TaxRounding
 from accounts.models.history import MasterDataHistory
+from accounts.models.places import COUNTRY_HELP, REGION_HELP, CountryField, PlaceModel
+from accounts.tax_categories import COMMON
 from accounts.validators import (
     validate_contact_roles,
-    validate_country,
     validate_currency,
     validate_networks,
     validate_significant_digits,
+    validate_tax_categories,
     validate_time_zone,
 )
 
 
-class Address(models.Model):
+class Address(PlaceModel):
     """A postal address. Country is ISO 3166-1 alpha-2; region is the state or province that a tax table names."""
 
     address1 = models.CharField(max_length=200, blank=True)
     address2 = models.CharField(max_length=200, blank=True)
     city = models.CharField(max_length=100, blank=True)
-    region = models.CharField(max_length=50, blank=True, help_text=_("State or province, as the tax table names it: CA."))
+    region = models.CharField(max_length=50, blank=True, help_text=REGION_HELP)
     postal_code = models.CharField(max_length=20, blank=True)
-    country = models.CharField(max_length=2, blank=True, validators=[validate_country])
+    country = CountryField(blank=True, help_text=COUNTRY_HELP)
 
     class Meta:
         abstract = True
@@ -93,6 +95,16 @@ class Client(Address):
         default="account,billing,statement",
         validators=[validate_contact_roles],
         help_text=_("Taxable addresses to use: the account's first contact of these roles, in this order, decides the tax."),
+    )
+    tax_categories = models.CharField(
+        max_length=1000,
+        default=COMMON,
+        blank=True,
+        validators=[validate_tax_categories],
+        help_text=_(
+            "Tax categories that services and tax rates may have, between commas, beside standard, zero and exempt. Any other"
+            " is refused."
+        ),
     )
     tax_rounding = models.CharField(
         max_length=10,

@@ -8,12 +8,14 @@ from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Client
+from accounts.models.catalogue import known_category
 from accounts.models.history import MasterDataHistory
-from accounts.validators import validate_country
+from accounts.models.places import COUNTRY_HELP, CountryField, PlaceModel
+from accounts.tax_categories import STANDARD, is_untaxed
 from invoices.kinds import TaxedAt
 
 
-class TaxRate(models.Model):
+class TaxRate(PlaceModel):
     """What one authority levies on one category of service, between two days.
 
     A row without a region is the whole country's (Aria's tax_authority_level 0); one with a region is added to it (level 1). Of
@@ -22,9 +24,11 @@ class TaxRate(models.Model):
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="tax_rates")
     name = models.CharField(max_length=100, help_text=_("What invoices call it: VAT, State sales tax."))
-    country = models.CharField(max_length=2, validators=[validate_country])
-    region = models.CharField(max_length=50, blank=True, help_text=_("State or province. Empty: the whole country."))
-    category = models.CharField(max_length=50, default="standard", help_text=_("The services' tax category it applies to."))
+    country = CountryField(help_text=COUNTRY_HELP)
+    region = models.CharField(
+        max_length=50, blank=True, help_text=_("State or province: CA or California. Empty: the whole country.")
+    )
+    category = models.CharField(max_length=50, default=STANDARD, help_text=_("The services' tax category it applies to."))
     percent = models.DecimalField(max_digits=9, decimal_places=6, validators=[MinValueValidator(0), MaxValueValidator(100)])
     taxed_at = models.CharField(
         max_length=10,
@@ -58,7 +62,12 @@ class TaxRate(models.Model):
         return f"{self.name} {self.percent.normalize():f} %"
 
     def clean(self) -> None:
-        """Refuse a second rate of the same name, place and category that begins on the same day."""
+        """Refuse an unknown category, and a second rate of one name, place and category that begins on the same day."""
+        super().clean()
+        self.category = known_category(self, "category")
+        if self.percent and is_untaxed(self.category):
+            text = _("A rate of the category %(category)s is 0 percent.")
+            raise ValidationError({"percent": ValidationError(text, params={"category": self.category})})
         same = TaxRate.objects.filter(
             client=self.client_id,
             name__iexact=self.name,

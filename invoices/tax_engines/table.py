@@ -13,6 +13,7 @@ from functools import cache
 from typing import NamedTuple
 
 from accounts.periods import began_last
+from accounts.places import Place, place_of
 from invoices.calculation import ZERO, tax_amounts
 from invoices.models import TaxRate
 from invoices.tax_engines.protocol import (
@@ -53,17 +54,25 @@ class Rate(NamedTuple):
         jurisdiction = f"{self.country}-{self.region}" if self.region else self.country
         return Law(self.name, 1 if self.region else 0, jurisdiction, self.percent)
 
-    def same(self) -> tuple[str, ...]:
+    @property
+    def place(self) -> Place:
+        return place_of(self.country, self.region)
+
+    def same(self) -> tuple[str, Place, str]:
         """What identifies a rate: of rows that are valid on one day, the one that began last holds."""
-        return (self.name.casefold(), self.country, self.region.casefold(), self.category)
+        return (self.name.casefold(), self.place, self.category.casefold())
+
+    def _covers(self, address: TaxAddress) -> bool:
+        """Places are compared by their codes: `us`, `california` is `US`, `CA`."""
+        theirs = place_of(address.country, address.region)
+        return self.place.country == theirs.country and self.place.region in ("", theirs.region)
 
     def applies(self, category: str, addresses: TaxAddresses, on: date) -> bool:
         address: TaxAddress | None = getattr(addresses, self.taxed_at)
         return (
             address is not None
-            and self.category == category
-            and self.country == address.country
-            and self.region in ("", address.region)
+            and self.category.casefold() == category.casefold()
+            and self._covers(address)
             and self.valid_from <= on
             and (self.valid_to is None or on <= self.valid_to)
         )

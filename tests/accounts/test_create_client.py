@@ -37,7 +37,7 @@ def test_without_options_the_client_lives_in_utc():
     ("arguments", "message"),
     [
         (["Acme", "--time-zone", "Mars/Olympus"], "time_zone: Mars/Olympus is not a time zone"),
-        (["Acme", "--country", "usa"], "country: "),
+        (["Acme", "--country", "narnia"], "country: "),
         (["Acme", "--region", "x" * 51], "region: "),
         ([""], "name: This field cannot be blank."),
         (["x" * 201], "name: "),

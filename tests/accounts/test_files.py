@@ -248,3 +248,20 @@ def test_staff_bring_reasons_of_their_client_and_superusers_common_ones(browser,
     taken(admin_client, ReasonCode, columns, ",refund,900,Common,1")
     rows = ReasonCode.objects.filter(code=900).order_by("name")
     assert [(row.client, row.name) for row in rows] == [(None, "Common"), (acme, "Own")]
+
+
+def test_places_are_kept_by_their_codes(browser, acme):
+    account = AccountFactory(client=acme)
+    header = "client_acct_id,contact_no,role,name,region,country"
+    taken(browser, Contact, header, f"{account.client_acct_id},1,account,Ada,california,United States")
+    assert account.contacts.values_list("country", "region").get() == ("US", "CA")
+    (fault,) = faults(tried(browser, Contact, header, f"{account.client_acct_id},2,account,Ada,,Narnia"))
+    assert "Narnia is not a country." in fault
+
+
+def test_an_unknown_tax_category_is_a_fault(browser):
+    (fault,) = faults(tried(browser, Service, SERVICE, "s-1,Phone,4000,standrad,0"))
+    assert "standrad is not a tax category of this client" in fault
+    header = "name,country,region,category,percent,taxed_at,valid_from,valid_to"
+    (fault,) = faults(tried(browser, TaxRate, header, "VAT,DE,,standrad,19,ship_to,2020-01-01,"))
+    assert "standrad is not a tax category of this client" in fault
