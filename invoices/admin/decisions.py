@@ -111,7 +111,7 @@ def decide(pages: Any, request: HttpRequest, chosen: QuerySet[Any], action: Acti
 def _ask(pages: Any, request: HttpRequest, chosen: QuerySet[Any], action: Action) -> TemplateResponse:
     caller = Caller(staff=request.user)
     numbers = list(chosen.values_list("pk", flat=True))
-    parts = outcomes_by_client(chosen, lambda client, numbers: [look_ahead(client, numbers, action, caller)])
+    parts = outcomes_by_client(chosen, lambda client, numbers: [look_ahead(client, numbers, action, caller, today(client))])
     refused = [one for part in parts for one in part.refused]
     return _page(
         pages,

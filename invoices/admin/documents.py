@@ -16,6 +16,7 @@ from unfold.decorators import display
 from accounts.admin.figures import day, figures, plain
 from accounts.admin.rows import HistoryAdmin, ReadOnlyAdmin, ReadOnlyInline, add_link, asked_once, list_link, page_link
 from accounts.callers import Caller
+from accounts.clock import today
 from invoices.admin.amounts import amount
 from invoices.admin.collection import AttemptsOfInvoice
 from invoices.admin.decisions import DecidedInList, decide
@@ -261,7 +262,7 @@ class InvoiceAdmin(DecidedInList, HeldByInvoice, ReadOnlyAdmin):  # type: ignore
     @asked_once
     def what_can_be_done(self, invoice: Any) -> SafeString:
         """Each act, with a link to it or why it cannot be done. Those of the list are done there."""
-        actions = available_actions(invoice.client, [invoice.pk], invoice.looked_at_by)[invoice.pk]
+        actions = available_actions(invoice.client, [invoice.pk], invoice.looked_at_by, today(invoice.client))[invoice.pk]
         links = _act_links(invoice)
         rows = [
             (str(ACT_WORDS[one.action]), links.get(one.action, _("in the list")) if one.error is None else one.error.message)

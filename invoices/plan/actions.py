@@ -8,7 +8,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import NamedTuple
 
-from accounts.kinds import AccountStatus
+from accounts.kinds import BILLABLE_STATUSES, AccountStatus
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO
 from invoices.kinds import ASKED_ATTEMPTS, OPEN_ATTEMPTS, TRANSITIONS, AttemptStatus, EntryKind, InvoiceKind, InvoiceStatus
@@ -64,19 +64,24 @@ class TakenOff(NamedTuple):
 
 
 class PayerFacts(NamedTuple):
-    """What of an account decides whether a gateway can collect from it."""
+    """What of an account decides whether a gateway can collect from it, and whether it is billed."""
 
     is_test: bool
     status: int
     has_method: bool
 
+    @property
+    def is_billed(self) -> bool:
+        return not self.is_test and self.status in BILLABLE_STATUSES
+
 
 class DocumentFacts(NamedTuple):
     """What is known of a document when something is to be done with it.
 
-    `charges`: it has a line that charges something. `part_of` is the rebill that a credit memo was issued with. `refund_no` is
-    a refund of money that had paid it. `reopens`: voiding it opens its cycle again. `pending_no` is the account's pending
-    invoice of a cycle.
+    `to_credit` is its total less its credit memos, write-offs and disputes. `part_of` is the rebill that a memo was issued
+    with, `original` what it corrects itself, `newest` the last issued rebill of its chain. `refund_no` is a refund that
+    has left it unpaid. `reopens`: voiding it opens its cycle again. `cycle_is_open`: its cycle can be billed (again) now;
+    `billed_by` is another live document of its cycle. `pending_no` is the account's pending invoice of a cycle.
     """
 
     invoice_no: int
@@ -87,10 +92,14 @@ class DocumentFacts(NamedTuple):
     currency: str
     total: Decimal
     due: Decimal
-    charges: bool
     payer: PayerFacts
+    to_credit: Decimal = ZERO
     corrected_by: tuple[Correcting, ...] = ()
     part_of: Correcting | None = None
+    original: Correcting | None = None
+    newest: Correcting | None = None
+    billed_by: Correcting | None = None
+    cycle_is_open: bool = False
     taken_off: tuple[TakenOff, ...] = ()
     refund_no: int | None = None
     attempt_status: str | None = None
@@ -151,7 +160,8 @@ def why_not_decided(action: Action, invoice_no: int, kind: str, status: str) -> 
     if InvoiceStatus.APPROVED not in TRANSITIONS[InvoiceStatus(status)]:
         return Refusal(ErrorCode.NOT_PENDING, f"invoice {invoice_no} is {status}")
     if action is Action.REGENERATE and kind == InvoiceKind.REBILL:
-        return Refusal(ErrorCode.PART_OF_REBILL, f"invoice {invoice_no} is a rebill", instead="discard it and rebill again")
+        instead = "discard it and rebill the original again"
+        return Refusal(ErrorCode.PART_OF_REBILL, f"invoice {invoice_no} is a rebill", instead=instead)
     return None
 
 
@@ -184,16 +194,20 @@ def _in_no_rebill(facts: DocumentFacts) -> Iterator[Refusal]:
     if facts.kind == InvoiceKind.REBILL:
         yield Refusal(ErrorCode.PART_OF_REBILL, f"{facts.name} is a rebill", instead="rebill it again")
     if facts.part_of is not None:
-        rebill = facts.part_of.blocker
-        yield Refusal(ErrorCode.PART_OF_REBILL, f"{facts.name} was issued with {rebill.name}", rebill, "rebill that again")
+        rebill, newest = facts.part_of.blocker, (facts.newest or facts.part_of).blocker
+        yield Refusal(
+            ErrorCode.PART_OF_REBILL, f"{facts.name} was issued with {rebill.name}", rebill, f"rebill {newest.name} again"
+        )
 
 
-def _not_rebilled(code: ErrorCode) -> Rule:
+def _not_rebilled(code: ErrorCode, instead: str) -> Rule:
+    """What replaced it may be replaced as well: the last of its chain is recommended."""
+
     def rule(facts: DocumentFacts) -> Iterator[Refusal]:
         rebill = facts.rebill(InvoiceStatus.APPROVED)
         if rebill is not None:
-            name = rebill.blocker.name
-            yield Refusal(code, f"{facts.name} was replaced by {name}", rebill.blocker, f"take {name}")
+            newest = (facts.newest or rebill).blocker.name
+            yield Refusal(code, f"{facts.name} was replaced by {rebill.blocker.name}", rebill.blocker, instead.format(newest))
 
     return rule
 
@@ -244,6 +258,16 @@ def _due(facts: DocumentFacts) -> Iterator[Refusal]:
         yield Refusal(ErrorCode.ABOVE_WHAT_IS_OPEN, f"0 is due on {facts.name}", field="amount")
 
 
+def _something_to_credit(facts: DocumentFacts) -> Iterator[Refusal]:
+    if facts.to_credit <= ZERO:
+        yield Refusal(ErrorCode.ABOVE_WHAT_IS_OPEN, f"nothing is left to credit of {facts.name}")
+
+
+def _unless_asked(rule: Rule) -> Rule:
+    """An attempt that the gateway may have made is resolved by collecting again, whatever is due by now."""
+    return lambda facts: iter(()) if facts.attempt_status in ASKED_ATTEMPTS else rule(facts)
+
+
 def _paid(facts: DocumentFacts) -> Iterator[Refusal]:
     if not facts.has_payments:
         yield Refusal(ErrorCode.ABOVE_WHAT_IS_OPEN, f"no payment has paid {facts.name}", field="amount")
@@ -256,9 +280,9 @@ def _payer(facts: DocumentFacts) -> Iterator[Refusal]:
 
 
 NOT_REBILLABLE = {
-    InvoiceStatus.PENDING: (ErrorCode.REBILL_OF_PENDING, "discard or regenerate it"),
-    InvoiceStatus.DISCARDED: (ErrorCode.REBILL_OF_DISCARDED, "generate its cycle again"),
-    InvoiceStatus.VOIDED: (ErrorCode.REBILL_OF_VOIDED, "generate its cycle again"),
+    InvoiceStatus.PENDING: ErrorCode.REBILL_OF_PENDING,
+    InvoiceStatus.DISCARDED: ErrorCode.REBILL_OF_DISCARDED,
+    InvoiceStatus.VOIDED: ErrorCode.REBILL_OF_VOIDED,
 }
 TAKEN_OFF = {
     EntryKind.WRITE_OFF.value: ErrorCode.REBILL_WRITTEN_OFF,
@@ -267,25 +291,43 @@ TAKEN_OFF = {
 
 
 def _is_rebillable(facts: DocumentFacts) -> Iterator[Refusal]:
-    """A document that was issued, charges something, and is no credit memo."""
+    """A document that was issued and is no credit memo."""
     if facts.kind == InvoiceKind.CREDIT_MEMO:
-        yield Refusal(ErrorCode.REBILL_OF_MEMO, facts.name, instead="rebill the invoice that it corrects")
+        yield Refusal(ErrorCode.REBILL_OF_MEMO, facts.name, instead=_instead_of_memo(facts))
     elif facts.status != InvoiceStatus.APPROVED:
-        code, instead = NOT_REBILLABLE[InvoiceStatus(facts.status)]
-        yield Refusal(code, facts.name, instead=instead)
+        yield Refusal(NOT_REBILLABLE[InvoiceStatus(facts.status)], facts.name, instead=_instead_of_unissued(facts))
+
+
+def _instead_of_memo(facts: DocumentFacts) -> str:
+    """A credit memo blocks the rebill of its invoice until it is voided; one of a rebill has replaced its invoice."""
+    if facts.part_of is not None:
+        return f"rebill {(facts.newest or facts.part_of).blocker.name} again"
+    name = facts.original.blocker.name if facts.original else "the invoice that it corrects"
+    return f"rebill {name}" if facts.status == InvoiceStatus.VOIDED else f"void it, then rebill {name}"
+
+
+def _instead_of_unissued(facts: DocumentFacts) -> str:
+    """How to correct what a document that is not issued would bill; nothing where no act does."""
+    if facts.kind == InvoiceKind.REBILL:
+        name = facts.original.blocker.name if facts.original else "its original"
+        return f"{'discard it and ' if facts.status == InvoiceStatus.PENDING else ''}rebill {name} again"
+    discard = "discard or regenerate" if facts.payer.is_billed else "discard"
+    if facts.status == InvoiceStatus.PENDING:
+        return f"{discard} it"
+    if facts.billed_by is not None:
+        name = facts.billed_by.blocker.name
+        pending = facts.billed_by.status == InvoiceStatus.PENDING
+        return f"{discard} {name}" if pending else f"rebill {name}, which bills its cycle"
+    return "generate its cycle again" if facts.cycle_is_open and facts.payer.is_billed else ""
 
 
 def _no_refund(facts: DocumentFacts) -> Iterator[Refusal]:
-    if facts.refund_no is not None:
+    """A refund blocks while it has left the document unpaid: once the customer has paid again, nothing is missing."""
+    if facts.refund_no is not None and facts.due > ZERO:
         blocker = InTheWay("transaction", facts.refund_no, f"refund {facts.refund_no}")
         yield Refusal(
             ErrorCode.REBILL_REFUNDED, f"{blocker.name} of {facts.name}", blocker, "credit its lines by a credit memo"
         )
-
-
-def _has_charges(facts: DocumentFacts) -> Iterator[Refusal]:
-    if not facts.charges:
-        yield Refusal(ErrorCode.NOTHING_TO_REBILL, facts.name)
 
 
 def _nothing_to_rebill_is_taken_off(facts: DocumentFacts) -> Iterator[Refusal]:
@@ -295,14 +337,14 @@ def _nothing_to_rebill_is_taken_off(facts: DocumentFacts) -> Iterator[Refusal]:
 
 OPEN = _no_collection(OPEN_ATTEMPTS)
 ASKED = _no_collection(ASKED_ATTEMPTS)
-LOWERED = (_issued, _owed, _not_rebilled(ErrorCode.ALREADY_REBILLED), _no_rebill_waiting, OPEN)
+LOWERED = (_issued, _owed, _not_rebilled(ErrorCode.ALREADY_REBILLED, "take {}"), _no_rebill_waiting, OPEN)
 
 RULES: dict[Action, tuple[Rule, ...]] = {
     **{action: (_decided(action),) for action in (Action.APPROVE, Action.DISCARD, Action.REGENERATE)},
     Action.VOID: (
         _not_voided,
         _issued,
-        _not_rebilled(ErrorCode.REBILLED),
+        _not_rebilled(ErrorCode.REBILLED, "rebill {} again"),
         _no_rebill_waiting,
         _in_no_rebill,
         _not_credited(ErrorCode.CREDIT_MEMO_APPLIED),
@@ -310,20 +352,19 @@ RULES: dict[Action, tuple[Rule, ...]] = {
         OPEN,
         _cycle_can_reopen,
     ),
-    Action.COLLECT: (_issued, _owed, _due, _payer),
+    Action.COLLECT: (_issued, _owed, _unless_asked(_due), _unless_asked(_payer)),
     Action.REFUND: (_issued, _owed, _paid),
-    Action.CREDIT: LOWERED,
+    Action.CREDIT: (*LOWERED, _something_to_credit),
     Action.WRITE_OFF: (*LOWERED, _due),
     Action.DISPUTE: (*LOWERED, _due),
     Action.REBILL: (
         _is_rebillable,
-        _not_rebilled(ErrorCode.ALREADY_REBILLED),
+        _not_rebilled(ErrorCode.ALREADY_REBILLED, "rebill {} again"),
         _no_rebill_waiting,
         _no_refund,
         _not_credited(ErrorCode.REBILL_CREDITED),
         _nothing_to_rebill_is_taken_off,
         ASKED,
-        _has_charges,
     ),
 }
 

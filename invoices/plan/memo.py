@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from billing_site.errors import BillingError, ErrorCode
-from invoices.calculation import ZERO, exact_share, rounded, split, total
+from invoices.calculation import ZERO, exact_share, rounded, smallest_unit, split, total
 
 
 class TaxOfLine(NamedTuple):
@@ -81,6 +81,39 @@ def plan_memo(lines: Sequence[LineToCredit], amounts: Mapping[int, Decimal], cur
         tax_amount=included + added,
         total_amount=total([credited, added]),
     )
+
+
+def plan_memo_of_all(lines: Sequence[LineToCredit], most: Decimal, currency: str) -> MemoPlan:
+    """A memo of all that is left of the lines; where that is above `most`, tax included, of exactly that, spread over them.
+
+    What is written off or disputed of an invoice is not credited too. Not every total is net and tax of whole smallest units:
+    a cent that is missing is credited of the tax.
+    """
+    memo = plan_memo(lines, {line.line_no: line.left for line in lines if line.left > ZERO}, currency)
+    if memo.total_amount <= most:
+        return memo
+    unit = smallest_unit(currency)
+    fits, above = 0, int(total(line.left for line in lines) / unit)
+    memo = plan_memo(lines, {}, currency)
+    while above - fits > 1:
+        middle = (fits + above) // 2
+        tried = plan_memo(lines, spread(lines, middle * unit, currency), currency)
+        if tried.total_amount <= most:
+            fits, memo = middle, tried
+        else:
+            above = middle
+    return _with_more_tax(memo, lines, most - memo.total_amount)
+
+
+def _with_more_tax(memo: MemoPlan, lines: Sequence[LineToCredit], missing: Decimal) -> MemoPlan:
+    left = {(line.line_no, tax.tax_line_no): tax.amount - tax.credited for line in lines for tax in line.taxes}
+    taxes, added = [], ZERO
+    for tax in memo.taxes:
+        room = ZERO if tax.is_inclusive else left[tax.line_no, tax.tax_line_no] - tax.amount
+        more = min(room, missing - added)
+        taxes.append(tax._replace(amount=tax.amount + more))
+        added += more
+    return memo._replace(taxes=tuple(taxes), tax_amount=memo.tax_amount + added, total_amount=total([memo.total_amount, added]))
 
 
 def spread(lines: Sequence[LineToCredit], amount: Decimal, currency: str) -> dict[int, Decimal]:

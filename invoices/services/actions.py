@@ -2,9 +2,12 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Collection
+from datetime import date
+from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db.models import Exists, OuterRef, Q, Subquery
+from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 
 from accounts.callers import Caller
 from accounts.models import Client
@@ -13,8 +16,8 @@ from accounts.storage import ExactSum
 from billing_site.errors import BillingError
 from invoices.calculation import ZERO
 from invoices.kinds import (
-    CREDIT_TYPES,
     CYCLE_KINDS,
+    FREE_KINDS,
     LIVE_STATUSES,
     OPEN_ATTEMPTS,
     PAYMENT_KINDS,
@@ -22,24 +25,35 @@ from invoices.kinds import (
     EntryKind,
     InvoiceKind,
     InvoiceStatus,
-    LineType,
 )
-from invoices.models import Allocation, CollectionAttempt, Invoice, InvoiceLine, LedgerEntry
-from invoices.plan.actions import Action, Correcting, DocumentFacts, InTheWay, PayerFacts, TakenOff, why_not
+from invoices.models import Allocation, CollectionAttempt, Invoice, LedgerEntry
+from invoices.plan.actions import (
+    Action,
+    Correcting,
+    DocumentFacts,
+    InTheWay,
+    PayerFacts,
+    Refusal,
+    TakenOff,
+    why_not,
+    why_not_issued_now,
+)
+from invoices.plan.refunded import Move, left_unpaid
 from invoices.services.approval_rules import check_four_eyes, stake_of
 from invoices.services.ledger.open_items import charges_of
+from invoices.services.planning import why_not_regenerated
 from invoices.services.rights import check_may_approve, check_may_collect, check_may_correct, check_may_rebill
 
 CORRECTING_COLUMNS = ("pk", "kind", "status", "document_number")
 
 
 def document_facts(invoice_nos: Collection[int]) -> dict[int, DocumentFacts]:
-    """What decides on documents: eight queries, however many."""
-    corrected_by, part_of = _corrections(invoice_nos)
-    taken_off = _taken_off(invoice_nos)
+    """What decides on documents: ten queries at most, however many."""
+    corrections = _corrections(invoice_nos)
+    taken_off, lowered = _taken_off(invoice_nos)
     charges = charges_of(invoice_nos)
     attempts = _open_attempts(invoice_nos)
-    refunds, paid = _refunds(invoice_nos), _paid(invoice_nos)
+    refunds, paid = unpaid_by_refunds(invoice_nos), _paid(invoice_nos)
     facts = {}
     for row in _documents(invoice_nos):
         number = row["pk"]
@@ -54,10 +68,14 @@ def document_facts(invoice_nos: Collection[int]) -> dict[int, DocumentFacts]:
             currency=row["currency"],
             total=row["total_amount"],
             due=charge.due if charge is not None and row["status"] == InvoiceStatus.APPROVED else ZERO,
-            charges=row["charges"],
             payer=PayerFacts(row["account__is_test"], row["account__status"], row["has_method"]),
-            corrected_by=tuple(corrected_by.get(number, ())),
-            part_of=part_of.get(number),
+            to_credit=row["total_amount"] + lowered[number],
+            corrected_by=tuple(corrections.corrected_by.get(number, ())),
+            part_of=corrections.part_of.get(number),
+            original=corrections.originals.get(number),
+            newest=corrections.newest.get(number),
+            billed_by=corrections.billed_by.get(number),
+            cycle_is_open=row["account__next_bill_date"] == row["bill_date"] and row["pending_no"] is None,
             taken_off=tuple(taken_off.get(number, ())),
             refund_no=refunds.get(number),
             attempt_status=attempt[0] if attempt else None,
@@ -102,34 +120,55 @@ RIGHTS: dict[Action, Callable[[Caller], None]] = {
 }
 
 
-def available_actions(client: Client, invoice_nos: Collection[int], caller: Caller) -> dict[int, list[Allowed]]:
-    """For each document every action: allowed, or why it is not to this caller."""
+def available_actions(
+    client: Client, invoice_nos: Collection[int], caller: Caller, today: date, actions: Collection[Action] = tuple(Action)
+) -> dict[int, list[Allowed]]:
+    """For each document every action of `actions`: allowed, or why it is not to this caller. What is allowed would be done now:
+    so a rebill is not approved whose original cannot be rebilled any more, and a regeneration is planned."""
     facts = document_facts(invoice_nos)
-    pending = Invoice.objects.filter(pk__in=invoice_nos, status=InvoiceStatus.PENDING).select_related("corrects")
-    waiting = {invoice.pk: invoice for invoice in pending}
+    waiting = list(Invoice.objects.filter(pk__in=invoice_nos, status=InvoiceStatus.PENDING).select_related("corrects"))
+    pending = {invoice.pk: invoice for invoice in waiting}
+    refusals = {Action.APPROVE: why_rebills_are_not_issued(waiting)} if Action.APPROVE in actions else {}
+    planned = why_not_regenerated(client, list(pending), today) if Action.REGENERATE in actions else {}
     return {
-        number: [_allowed(action, one, client, waiting.get(number), caller) for action in Action]
+        number: [
+            _refused(action, why_not(action, one) or refusals.get(action, {}).get(number))
+            or _allowed(action, client, pending.get(number), caller, planned.get(number))
+            for action in actions
+        ]
         for number, one in facts.items()
     }
 
 
-def _allowed(action: Action, facts: DocumentFacts, client: Client, pending: Invoice | None, caller: Caller) -> Allowed:
-    refusal = why_not(action, facts)
-    if refusal is not None:
-        return Allowed(action, refusal.error, refusal.in_the_way, refusal.instead)
+def why_rebills_are_not_issued(invoices: Collection[Invoice]) -> dict[int, Refusal]:
+    """Of pending rebills those that cannot be issued any more: what has happened to their originals while they were pending."""
+    originals = {one.pk: one.corrects_id for one in invoices if one.kind == InvoiceKind.REBILL and one.corrects_id is not None}
+    if not originals:
+        return {}
+    facts = document_facts(list(originals.values()))
+    refusals = {number: why_not_issued_now(facts[original]) for number, original in originals.items()}
+    return {number: refusal for number, refusal in refusals.items() if refusal is not None}
+
+
+def _refused(action: Action, refusal: Refusal | None) -> Allowed | None:
+    return None if refusal is None else Allowed(action, refusal.error, refusal.in_the_way, refusal.instead)
+
+
+def _allowed(
+    action: Action, client: Client, pending: Invoice | None, caller: Caller, unplanned: BillingError | None
+) -> Allowed:
     try:
         RIGHTS[action](caller)
         if action is Action.APPROVE and pending is not None:
             check_four_eyes(client, stake_of(pending), pending.generated_by, caller)
+        if action is Action.REGENERATE and unplanned is not None:
+            raise unplanned
     except BillingError as error:
         return Allowed(action, error)
     return Allowed(action)
 
 
 def _documents(invoice_nos: Collection[int]) -> Any:
-    charges = InvoiceLine.objects.filter(invoice=OuterRef("pk"), amount__gt=0).exclude(
-        line_type__in=[LineType.TAX, *CREDIT_TYPES]
-    )
     methods = electronic_methods().filter(account=OuterRef("account"))
     cycles = Invoice.objects.filter(account=OuterRef("account"), kind__in=CYCLE_KINDS)
     newest = cycles.filter(status=InvoiceStatus.APPROVED).order_by("-bill_date", "-pk")
@@ -148,7 +187,7 @@ def _documents(invoice_nos: Collection[int]) -> Any:
             "account__is_test",
             "account__status",
             "account__last_bill_date",
-            charges=Exists(charges),
+            "account__next_bill_date",
             has_method=Exists(methods),
             newest_no=Subquery(newest.values("pk")[:1]),
             pending_no=Subquery(cycles.filter(status=InvoiceStatus.PENDING).values("pk")[:1]),
@@ -156,29 +195,77 @@ def _documents(invoice_nos: Collection[int]) -> Any:
     )
 
 
-def _corrections(invoice_nos: Collection[int]) -> tuple[dict[int, list[Correcting]], dict[int, Correcting]]:
-    """The live documents that correct each, memos that were issued with a rebill aside; and the rebill of each memo."""
+class _Corrections(NamedTuple):
+    """The live documents that correct each, memos that were issued with a rebill aside; the rebill of each memo; what each
+    corrects itself; the last issued rebill of each one's chain; and the other live document of each one's cycle."""
+
+    corrected_by: dict[int, list[Correcting]]
+    part_of: dict[int, Correcting]
+    originals: dict[int, Correcting]
+    newest: dict[int, Correcting]
+    billed_by: dict[int, Correcting]
+
+
+def _corrections(invoice_nos: Collection[int]) -> _Corrections:
     rows = Invoice.objects.filter(Q(corrects__in=invoice_nos) | Q(memo__in=invoice_nos), status__in=LIVE_STATUSES)
     rows = rows.filter(~Q(kind=InvoiceKind.CREDIT_MEMO) | ~Exists(Invoice.objects.filter(memo=OuterRef("pk"))))
-    corrected_by: dict[int, list[Correcting]] = defaultdict(list)
-    part_of = {}
+    found = _Corrections(defaultdict(list), {}, {}, {}, {})
     for corrects, memo, *columns in rows.order_by("pk").values_list("corrects_id", "memo_id", *CORRECTING_COLUMNS):
         correcting = Correcting(*columns)
         if corrects is not None:
-            corrected_by[corrects].append(correcting)
+            found.corrected_by[corrects].append(correcting)
         if memo is not None:
-            part_of[memo] = correcting
-    return corrected_by, part_of
+            found.part_of[memo] = correcting
+    originals = Invoice.objects.filter(pk__in=invoice_nos, corrects__isnull=False)
+    corrects = (f"corrects__{column}" for column in CORRECTING_COLUMNS)
+    found.originals.update({number: Correcting(*row) for number, *row in originals.values_list("pk", *corrects)})
+    found.newest.update(_newest_of_chains(invoice_nos))
+    found.billed_by.update(_billed_by(invoice_nos))
+    return found
 
 
-def _taken_off(invoice_nos: Collection[int]) -> dict[int, list[TakenOff]]:
-    kinds = (EntryKind.WRITE_OFF, EntryKind.DISPUTE)
-    rows = LedgerEntry.objects.filter(invoice__in=invoice_nos, kind__in=kinds, voided_by=None).order_by("pk")
+def _newest_of_chains(invoice_nos: Collection[int]) -> dict[int, Correcting]:
+    """The last issued rebill of the chain of each document that is part of one."""
+    roots = {
+        number: root or number for number, root in Invoice.objects.filter(pk__in=invoice_nos).values_list("pk", "chain_root")
+    }
+    rebills = Invoice.objects.filter(
+        chain_root__in=roots.values(), kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED
+    ).order_by("pk")
+    newest = {root: Correcting(*row) for root, *row in rebills.values_list("chain_root", *CORRECTING_COLUMNS)}
+    return {number: newest[root] for number, root in roots.items() if root in newest}
+
+
+def _billed_by(invoice_nos: Collection[int]) -> dict[int, Correcting]:
+    """The live document of a cycle whose other document was discarded or voided; a rebill of it stands for it."""
+    columns = tuple(f"account__invoices__{column}" for column in CORRECTING_COLUMNS)
+    rows = Invoice.objects.filter(
+        pk__in=invoice_nos,
+        kind__in=CYCLE_KINDS,
+        account__invoices__kind__in=CYCLE_KINDS,
+        account__invoices__status__in=LIVE_STATUSES,
+        account__invoices__bill_date=F("bill_date"),
+    ).exclude(status__in=LIVE_STATUSES)
+    others = {number: Correcting(*row) for number, *row in rows.values_list("pk", *columns)}
+    replaced = _newest_of_chains([one.invoice_no for one in others.values()]) if others else {}
+    return {number: replaced.get(one.invoice_no, one) for number, one in others.items()}
+
+
+def _taken_off(invoice_nos: Collection[int]) -> tuple[dict[int, list[TakenOff]], dict[int, Decimal]]:
+    """The write-offs and disputes of each document, and what they and credit memos take off it together (below zero)."""
+    kinds = (EntryKind.WRITE_OFF, EntryKind.DISPUTE, EntryKind.CREDIT_MEMO)
+    rows = LedgerEntry.objects.filter(
+        Q(invoice__in=invoice_nos) | Q(invoice__corrects__in=invoice_nos), kind__in=kinds, voided_by=None
+    ).order_by("pk")
     taken_off: dict[int, list[TakenOff]] = defaultdict(list)
-    for invoice_no, number, kind in rows.values_list("invoice_id", "pk", "kind"):
-        if invoice_no is not None:
+    lowered: dict[int, Decimal] = defaultdict(Decimal)
+    for invoice_no, corrects, number, kind, amount in rows.values_list(
+        "invoice_id", "invoice__corrects_id", "pk", "kind", "amount"
+    ):
+        if kind != EntryKind.CREDIT_MEMO and invoice_no is not None:
             taken_off[invoice_no].append(TakenOff(number, kind))
-    return taken_off
+        lowered[(corrects if kind == EntryKind.CREDIT_MEMO else invoice_no) or 0] += amount
+    return taken_off, lowered
 
 
 def _open_attempts(invoice_nos: Collection[int]) -> dict[int, tuple[str, int]]:
@@ -188,15 +275,20 @@ def _open_attempts(invoice_nos: Collection[int]) -> dict[int, tuple[str, int]]:
     }
 
 
-def _refunds(invoice_nos: Collection[int]) -> dict[int, int]:
-    """A refund that stands of money that had paid each."""
-    rows = Allocation.objects.filter(
-        debit__invoice__in=invoice_nos,
-        kind=AllocationKind.REFUNDED,
-        credit__payment__refunds__entry__voided_by=None,
-        credit__payment__refunds__isnull=False,
-    )
-    return dict(rows.order_by("pk").values_list("debit__invoice_id", "credit__payment__refunds"))
+def unpaid_by_refunds(invoice_nos: Collection[int]) -> dict[int, int]:
+    """The invoices that refunds have left unpaid, each with its newest such refund: one query where nothing was refunded."""
+    refunded = Allocation.objects.filter(debit__invoice__in=invoice_nos, kind=AllocationKind.REFUNDED)
+    debits: dict[int, int] = {}
+    credits = set()
+    for credit_no, debit_no, invoice_no in refunded.order_by("pk").values_list("credit_id", "debit_id", "debit__invoice_id"):
+        debits[debit_no] = invoice_no or 0
+        credits.add(credit_no)
+    if not debits:
+        return {}
+    rows = Allocation.objects.filter(Q(credit__in=credits) | Q(debit__in=debits), credit__kind__in=FREE_KINDS).order_by("pk")
+    chain_no = Coalesce("debit__invoice__chain_root_id", "debit__invoice_id")
+    moves = [Move._make(row) for row in rows.values_list("credit_id", "debit_id", "debit__kind", chain_no, "kind", "amount")]
+    return {debits[debit_no]: refund_no for debit_no, refund_no in left_unpaid(moves, debits).items()}
 
 
 def _paid(invoice_nos: Collection[int]) -> set[int]:

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection
+from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -34,10 +35,10 @@ class Ahead(NamedTuple):
     statements: int = 0
 
 
-def look_ahead(client: Client, invoice_nos: Collection[int], action: Action, caller: Caller) -> Ahead:
+def look_ahead(client: Client, invoice_nos: Collection[int], action: Action, caller: Caller, today: date) -> Ahead:
     """In a constant number of queries, however many there are."""
-    facts, allowed = document_facts(invoice_nos), available_actions(client, invoice_nos, caller)
-    errors = {number: next(one.error for one in actions if one.action is action) for number, actions in allowed.items()}
+    facts, allowed = document_facts(invoice_nos), available_actions(client, invoice_nos, caller, today, [action])
+    errors = {number: one.error for number, (one,) in allowed.items()}
     refused = [Refused(number, facts[number].name, error) for number, error in errors.items() if error is not None]
     totals: dict[str, tuple[int, Decimal]] = defaultdict(lambda: (0, ZERO))
     open_nos = [number for number, error in errors.items() if error is None]

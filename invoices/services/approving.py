@@ -12,9 +12,8 @@ from invoices.fingerprints import Content, moved_parts
 from invoices.kinds import CYCLE_KINDS, InvoiceKind, SeriesKind
 from invoices.models import Invoice
 from invoices.plan import billed_to_after, instance_after
-from invoices.plan.actions import why_not_issued_now
 from invoices.plan.facts import BillingState
-from invoices.services.actions import document_facts
+from invoices.services.actions import why_rebills_are_not_issued
 from invoices.services.approval_rules import check_four_eyes, stake_of
 from invoices.services.collecting.starting import charge_and_request
 from invoices.services.issuing import Issuing, collects, issue_pending
@@ -33,14 +32,14 @@ def approve_locked(
 ) -> list[Outcome]:
     """Approves what may be approved, in the order given, and says why the rest may not. The accounts owe them from now on."""
     contents = stored_contents([invoice.pk for invoice in invoices])
-    blocked = _blocked_rebills(invoices)
+    blocked = why_rebills_are_not_issued(invoices)
     approved, refused = [], []
     for invoice in invoices:
         try:
             check_four_eyes(issuing.client, stake_of(invoice), invoice.generated_by, issuing.caller)
             _check_seen(invoice.pk, seen.get(invoice.pk), contents[invoice.pk])
             if invoice.pk in blocked:
-                raise blocked[invoice.pk]
+                raise blocked[invoice.pk].error
             approved.append(invoice)
         except BillingError as error:
             refused.append(Outcome(invoice.account_id, invoice.pk, error=error))
@@ -73,16 +72,6 @@ def _check_seen(invoice_no: int, seen: str | None, content: Content) -> None:
     moved = moved_parts(seen, content)
     if moved:
         raise BillingError(ErrorCode.DOCUMENT_MOVED, f"invoice {invoice_no}, moved: {', '.join(moved)}", field="fingerprint")
-
-
-def _blocked_rebills(invoices: Sequence[Invoice]) -> dict[int, BillingError]:
-    """The rebills whose originals cannot be rebilled any more, with why: what has happened while they waited."""
-    originals = {invoice.pk: invoice.corrects_id for invoice in invoices if invoice.kind == InvoiceKind.REBILL}
-    if not originals:
-        return {}
-    facts = document_facts([number for number in originals.values() if number is not None])
-    refusals = {number: why_not_issued_now(facts[original or 0]) for number, original in originals.items()}
-    return {number: refusal.error for number, refusal in refusals.items() if refusal is not None}
 
 
 def _move_dates(invoices: Sequence[Invoice], states: Mapping[int, BillingState], contents: Mapping[int, Content]) -> None:

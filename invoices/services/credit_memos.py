@@ -27,7 +27,7 @@ from invoices.kinds import (
 from invoices.models import Invoice, LedgerEntry
 from invoices.plan.actions import Action
 from invoices.plan.allocating import Taken
-from invoices.plan.memo import LineToCredit, MemoPlan, TaxOfLine, plan_memo, spread
+from invoices.plan.memo import LineToCredit, MemoPlan, TaxOfLine, plan_memo, plan_memo_of_all, spread
 from invoices.services.actions import check_allowed
 from invoices.services.discarding import Remarks
 from invoices.services.ledger.acts import (
@@ -50,7 +50,7 @@ from invoices.services.rows import Links, insert_documents, issue, stored_conten
 
 class Asked(NamedTuple):
     """What is to be credited: lines, each with an amount or all that is left of it; or an amount of the whole invoice, before
-    the tax that is added to it. Neither: all that is left."""
+    the tax that is added to it. Neither: all that is neither credited, written off nor disputed."""
 
     lines: Mapping[int, Decimal | None] = {}
     amount: Decimal | None = None
@@ -116,16 +116,16 @@ def _plan(invoice: Invoice, asked: Asked) -> MemoPlan:
         raise BillingError(ErrorCode.INVALID_INPUT, "amount: give lines or an amount, not both", field="amount")
     if asked.amount is not None:
         check_amount(asked.amount, invoice.currency)
-        amounts = spread(lines, asked.amount, invoice.currency)
+        memo = plan_memo(lines, spread(lines, asked.amount, invoice.currency), invoice.currency)
     elif asked.lines:
         left = {line.line_no: line.left for line in lines}
         amounts = {number: left.get(number, ZERO) if amount is None else amount for number, amount in asked.lines.items()}
         for number, amount in amounts.items():
             if number in left:
                 check_amount(amount, invoice.currency, "lines")
+        memo = plan_memo(lines, amounts, invoice.currency)
     else:
-        amounts = {line.line_no: line.left for line in lines if line.left > ZERO}
-    memo = plan_memo(lines, amounts, invoice.currency)
+        memo = plan_memo_of_all(lines, _not_taken_off(invoice), invoice.currency)
     if not memo.lines:
         raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, f"nothing is left of invoice {invoice.pk}", field="invoice_no")
     open_amount = _not_taken_off(invoice)

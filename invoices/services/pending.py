@@ -1,6 +1,5 @@
 """Deciding on pending invoices: approve, discard, regenerate; for one or for many, with an outcome for each."""
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, timedelta
 from functools import partial
@@ -13,10 +12,10 @@ from accounts.callers import Caller
 from accounts.models import Client, Event
 from accounts.trail import acts_of_call, record_acts, refusal
 from billing_site.errors import BillingError, ErrorCode, told_before
-from invoices.kinds import CYCLE_KINDS, InvoiceKind, InvoiceStatus
+from invoices.kinds import CYCLE_KINDS, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan.actions import Action, why_not_decided
-from invoices.plan.facts import BillingRequest, BillingState
+from invoices.plan.facts import BillingState
 from invoices.services.approving import approve_locked
 from invoices.services.batches import in_halves
 from invoices.services.discarding import Remarks, discard_locked
@@ -24,7 +23,7 @@ from invoices.services.facts import lock_states
 from invoices.services.issuing import Issuing
 from invoices.services.one_time_charges import cancel_held
 from invoices.services.outcomes import Outcome
-from invoices.services.planning import preview_invoices
+from invoices.services.planning import preview_invoices, regenerations
 from invoices.services.recording import Recording, record_plans
 from invoices.services.rights import check_may_approve
 from invoices.services.settling import settle_issued, settled_before
@@ -117,17 +116,20 @@ def regenerate_invoices(
     Both in one transaction: where the new one is refused, the old one stays. The outcome names the new invoice.
     """
     chosen, refused = _chosen(client, invoice_nos, caller)
-    rows = Invoice.objects.filter(pk__in=[one.invoice_no for one in chosen]).values_list(
-        "pk", "account_id", "kind", "bill_day", "account__bill_day", "status"
-    )
-    batches: dict[BillingRequest, dict[int, int]] = defaultdict(dict)
-    for invoice_no, account_no, kind, bill_day, account_bill_day, status in rows:
+    rows = Invoice.objects.filter(pk__in=[one.invoice_no for one in chosen]).values_list("pk", "account_id", "kind", "status")
+    accounts = {}
+    for invoice_no, account_no, kind, status in rows:
         why = why_not_decided(Action.REGENERATE, invoice_no, kind, status)
-        if why is not None:
+        if why is None:
+            accounts[invoice_no] = account_no
+        else:
             refused.append(Outcome(account_no, invoice_no, error=why.error))
-            continue
-        alternate = bill_day if bill_day != account_bill_day else None
-        batches[BillingRequest(today, kind == InvoiceKind.ADVANCE, alternate, force_pending=True)][account_no] = invoice_no
+    batches = regenerations(list(accounts), today)
+    planned = {invoice_no for replacing in batches.values() for invoice_no in replacing.values()}
+    for invoice_no in sorted(accounts.keys() - planned):
+        # Another has decided on it since.
+        error = BillingError(ErrorCode.NOT_PENDING, f"invoice {invoice_no}")
+        refused.append(Outcome(accounts[invoice_no], invoice_no, error=error))
     done = [
         outcome
         for request, replacing in batches.items()

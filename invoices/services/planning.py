@@ -1,10 +1,14 @@
 """From account numbers to plans: read the facts, plan each account, quote the taxes. Writes nothing."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Collection
+from datetime import date
 
 from accounts.models import Client
 from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import CYCLE_KINDS, InvoiceKind, InvoiceStatus
+from invoices.models import Invoice
 from invoices.plan import plan_charges, with_taxes
 from invoices.plan.facts import AccountFacts, BillingRequest
 from invoices.services.facts import read_facts
@@ -28,6 +32,31 @@ def preview_invoices(
     quotes = quote_taxes(client, plans, facts.contacts, facts.locations)
     quoted = {plan.account_no: quote for plan, quote in zip(plans, quotes, strict=True)}
     return [_taxed(outcome, quoted.get(outcome.account_no or 0)) for outcome in outcomes]
+
+
+def regenerations(invoice_nos: Collection[int], today: date) -> dict[BillingRequest, dict[int, int]]:
+    """How pending invoices of cycles are generated again: requests, each with the invoices that it replaces by account."""
+    rows = Invoice.objects.filter(pk__in=invoice_nos, status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS).order_by("pk")
+    batches: dict[BillingRequest, dict[int, int]] = defaultdict(dict)
+    for invoice_no, account_no, kind, bill_day, account_bill_day in rows.values_list(
+        "pk", "account_id", "kind", "bill_day", "account__bill_day"
+    ):
+        alternate = bill_day if bill_day != account_bill_day else None
+        batches[BillingRequest(today, kind == InvoiceKind.ADVANCE, alternate, force_pending=True)][account_no] = invoice_no
+    return batches
+
+
+def why_not_regenerated(client: Client, invoice_nos: Collection[int], today: date) -> dict[int, BillingError]:
+    """Of pending invoices of cycles those that could not be generated again now, each with the refusal, before tax."""
+    refused: dict[int, BillingError] = {}
+    for request, replacing in regenerations(invoice_nos, today).items():
+        alternate = _day_of_month(request.alt_bill_day)
+        facts = read_facts(client, list(replacing), list(replacing.values()), alt_bill_day=alternate)
+        for account_no, invoice_no in replacing.items():
+            error = _planned(account_no, facts.accounts.get(account_no), request).error
+            if error is not None:
+                refused[invoice_no] = error
+    return refused
 
 
 def _day_of_month(alt_bill_day: int | None) -> int | None:

@@ -92,7 +92,7 @@ class InvoicePage(DocumentPage):
         return self.shown(self.document(number))
 
     def shown(self, invoice: Any, forms_: Mapping[str, PageForm] | None = None, status: int = 200) -> HttpResponse:
-        allowed = available_actions(self.client, [invoice.pk], self.caller)[invoice.pk]
+        allowed = available_actions(self.client, [invoice.pk], self.caller, self.today)[invoice.pk]
         lines = list(invoice.lines.order_by("line_no"))
         for line in lines:
             line.invoice = invoice

@@ -91,11 +91,11 @@ class Queue(QueuePage):
         return self.page("invoices/queue.html", context)
 
     def _rows(self, found: Sequence[Any]) -> list[Row]:
-        allowed = available_actions(self.client, [invoice.pk for invoice in found], self.caller)
+        allowed = available_actions(self.client, [invoice.pk for invoice in found], self.caller, self.today, [Action.APPROVE])
         names = names_of(invoice.generated_by for invoice in found)
         rows = []
         for invoice in found:
-            approve = next(one for one in allowed[invoice.pk] if one.action is Action.APPROVE)
+            (approve,) = allowed[invoice.pk]
             blocked = approve.error.message if approve.error else ""
             age = (self.today - invoice.tax_date).days
             rows.append(Row(invoice, flags_of(invoice), age, names[invoice.generated_by], blocked))

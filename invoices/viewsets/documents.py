@@ -97,7 +97,7 @@ class DocumentResource(ReadResource):
                 for number, row in zip(numbers, data, strict=True)
             ]
         if "available_actions" in asked:
-            actions = available_actions(self.client, numbers, self.caller)
+            actions = available_actions(self.client, numbers, self.caller, today(self.client))
             data = [
                 {**row, "available_actions": [action_row(one) for one in actions[number]]}
                 for number, row in zip(numbers, data, strict=True)
@@ -167,7 +167,7 @@ class DocumentResource(ReadResource):
         if part == "statement":
             statement = invoice.statements.order_by("-pk").first()
             return {part: StatementSerializer(statement).data if statement else None}
-        actions = available_actions(self.client, [invoice.pk], self.caller)[invoice.pk]
+        actions = available_actions(self.client, [invoice.pk], self.caller, today(self.client))[invoice.pk]
         return {part: [action_row(one) for one in actions]}
 
     def _content(self, invoice: Any) -> Mapping[str, Any]:

@@ -140,8 +140,8 @@ class RebillBuilder(StaffPage):
     def _in_the_way(self, error: BillingError | None) -> dict[str, Any] | None:
         if error is None or error.field != "invoice_no":
             return None
-        actions = available_actions(self.client, [self.invoice.pk], self.caller)[self.invoice.pk]
-        allowed = next(one for one in actions if one.action is Action.REBILL)
+        actions = available_actions(self.client, [self.invoice.pk], self.caller, self.today, [Action.REBILL])
+        (allowed,) = actions[self.invoice.pk]
         way = allowed.in_the_way
         return {"message": error.message, "name": way.name if way else "", "address": _page_of(way, self.invoice.pk)}
 

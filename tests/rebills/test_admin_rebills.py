@@ -38,7 +38,7 @@ def test_an_invoices_page_says_what_can_be_done_and_why_not(admin_client, invoic
     assert "?corrects=" in page
     rebill = rebilled(invoice, process, 1)
     page = shown(admin_client, invoice)
-    assert "INV-000001 was replaced by RB-000001; take RB-000001" in page
+    assert "INV-000001 was replaced by RB-000001; rebill RB-000001 again" in page
     assert change_url(Invoice.objects.get(pk=rebill.pk)) in page
     assert "?corrects=" not in page
 

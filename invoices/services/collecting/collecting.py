@@ -12,8 +12,9 @@ from accounts.receipts import Claim
 from accounts.services import electronic_methods
 from accounts.trail import Act, acts_of_call, record_acts, refusal
 from billing_site.errors import BillingError, ErrorCode, told_before
-from invoices.kinds import OPEN_ATTEMPTS, AllocationKind, AttemptStatus
-from invoices.models import Allocation, CollectionAttempt, Invoice
+from invoices.kinds import OPEN_ATTEMPTS, AttemptStatus
+from invoices.models import CollectionAttempt, Invoice
+from invoices.services.actions import unpaid_by_refunds
 from invoices.services.batches import in_halves
 from invoices.services.collecting.asking import Answered, ask_to_charge, ask_what_came
 from invoices.services.collecting.outcomes import Collected, CollectionResult, outcome_of, refused
@@ -168,8 +169,8 @@ def collect_due(
 ) -> Iterator[Collected]:
     """Collects every invoice of the client on which something is due, from accounts that have a payment method for it.
 
-    Not collected are invoices whose money was refunded, and those that were declined today: so a run that was interrupted goes
-    on where it was, and nobody is asked twice a day."""
+    Not collected are invoices that a refund has left unpaid, and those that were declined today: so a run that was interrupted
+    is resumed where it was, and nobody is asked twice a day."""
     check_may_collect(caller)
     for wanted in _due(client, today):
         collected = settle(client, wanted, caller, today)
@@ -179,12 +180,12 @@ def collect_due(
 
 def _due(client: Client, today: date) -> Iterator[list[Wanted]]:
     methods = electronic_methods().filter(account=OuterRef("account"))
-    refunded = Allocation.objects.filter(debit=OuterRef("pk"), kind=AllocationKind.REFUNDED)
     declined = CollectionAttempt.objects.filter(invoice=OuterRef("invoice"), status=AttemptStatus.DECLINED, requested_on=today)
-    entries = open_entries().filter(Exists(methods), ~Exists(refunded), ~Exists(declined), account__client=client)
+    entries = open_entries().filter(Exists(methods), ~Exists(declined), account__client=client)
     last = 0
     while rows := list(entries.filter(pk__gt=last).order_by("pk").values_list("pk", "invoice_id", "account_id")[:AT_ONCE]):
-        yield [Wanted(invoice_no, account_no) for _, invoice_no, account_no in rows]
+        refunded = unpaid_by_refunds([invoice_no for _, invoice_no, _ in rows])
+        yield [Wanted(invoice_no, account_no) for _, invoice_no, account_no in rows if invoice_no not in refunded]
         last = rows[-1][0]
 
 

@@ -87,15 +87,19 @@ def _check_voidable(entry: LedgerEntry, voiding: Voiding) -> None:
         raise BillingError(ErrorCode.VOIDING_TRANSACTION, field="transaction_id")
     if entry.is_voided:
         raise BillingError(ErrorCode.ALREADY_VOIDED, field="transaction_id")
-    by_gateway = entry.kind == EntryKind.ELECTRONIC_PAYMENT and voiding.reason not in TAKEN_BACK_BY_OTHERS
-    if by_gateway or entry.kind == EntryKind.ELECTRONIC_REFUND:
-        detail = f"transaction {entry.pk} was made by a gateway; a payment of it is refunded"
+    if entry.kind == EntryKind.ELECTRONIC_REFUND:
+        detail = f"refund {entry.pk} was made by a gateway; if the customer pays again, record that payment"
         raise BillingError(ErrorCode.IN_THE_WAY, detail, field="transaction_id")
     refund = _standing_refund(entry)
     if refund is not None:
-        raise BillingError(ErrorCode.IN_THE_WAY, f"refund {refund} has given part of it back", field="transaction_id")
+        instead = "; void the refund first" if refund.kind == EntryKind.REFUND else ""
+        detail = f"refund {refund.pk} has given part of it back{instead}"
+        raise BillingError(ErrorCode.IN_THE_WAY, detail, field="transaction_id")
+    if entry.kind == EntryKind.ELECTRONIC_PAYMENT and voiding.reason not in TAKEN_BACK_BY_OTHERS:
+        codes = ", ".join(str(reason.value) for reason in TAKEN_BACK_BY_OTHERS)
+        detail = f"payment {entry.pk} was made by a gateway; refund it (reasons {codes}: the money went back already)"
+        raise BillingError(ErrorCode.IN_THE_WAY, detail, field="transaction_id")
 
 
-def _standing_refund(entry: LedgerEntry) -> int | None:
-    refunds = LedgerEntry.objects.filter(paid_by__credit=entry, kind__in=REFUND_KINDS, voided_by=None)
-    return refunds.values_list("pk", flat=True).first()
+def _standing_refund(entry: LedgerEntry) -> LedgerEntry | None:
+    return LedgerEntry.objects.filter(paid_by__credit=entry, kind__in=REFUND_KINDS, voided_by=None).order_by("-pk").first()

@@ -9,15 +9,18 @@ import pytest
 
 from accounts.models import Event, Service
 from invoices.fingerprints import fingerprint
+from invoices.kinds import EntryKind
 from invoices.models import NumberSeries
 from invoices.services.credit_memos import Asked, preview_credit_memo
 from invoices.services.ledger.acts import Why
+from invoices.services.ledger.voids import void_transaction
+from invoices.services.ledger.write_offs import write_off
 from invoices.services.pending import approve_invoices
 from invoices.services.rows import stored_contents
 from tests.factories import PlanFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, USAGE, bill
 from tests.invoices.money.memos import credited, exactly_undone, memo_of, taxes, totals
-from tests.invoices.money.paying import billed, due
+from tests.invoices.money.paying import WHY, billed, due
 from tests.invoices.money.test_payments import refused_as, rows
 from tests.invoices.test_coupons import a_coupon, redeem
 from tests.invoices.test_one_time_charges import order
@@ -291,3 +294,41 @@ def test_a_coupon_leaves_less_of_a_line_to_be_credited(acme, process):
     # Ten percent of 39.99 is 4.00: 3.00 off the phone, 1.00 off the tv.
     assert refused_as(memo_of, invoice, process, {1: "27.01"}) == (90021, "lines")
     assert credited(memo_of(invoice, process, {1: "27.00"}))[0] == (1, D(-27))
+
+
+# All that is left, after a write-off or dispute.
+
+
+def lowered(invoice, process, amount, kind=EntryKind.WRITE_OFF):
+    given = {"client": invoice.client, "invoice_no": invoice.pk, "caller": process, "today": JAN_31, "why": WHY}
+    return write_off(amount=D(amount), kind=kind, **given)
+
+
+@pytest.mark.parametrize("kind", [EntryKind.WRITE_OFF, EntryKind.DISPUTE])
+def test_all_that_is_left_leaves_out_what_was_taken_off_otherwise(acme, process, kind):
+    """115.00 of 120.00: 95.83 and 20 % of it, 19.17."""
+    TaxRateFactory(client=acme, percent=D(20))
+    _account, invoice = billed(acme, process, rate="100.00")
+    lowered(invoice, process, "5.00", kind)
+    assert totals(memo_of(invoice, process)) == (D("-95.83"), D("-19.17"), -115)
+    assert (due(invoice), refused_as(memo_of, invoice, process)) == (0, (90021, "invoice_no"))
+
+
+@pytest.mark.parametrize("make", [exclusive, inclusive, two_taxes, two_contained_taxes])
+@pytest.mark.parametrize("off", ["0.01", "0.02", "0.03", "7.77", "12.34", "30.01"])
+def test_all_that_is_left_is_met_to_the_cent_whatever_the_taxes_are(acme, process, make, off):
+    invoice = bill(make(acme), process, JAN_10)
+    lowered(invoice, process, off)
+    memo = memo_of(invoice, process)
+    assert memo.total_amount == D(off) - invoice.total_amount
+    assert memo.total_amount == memo.net_amount + memo.tax_amount
+    assert due(invoice) == 0
+
+
+def test_what_is_left_is_credited_when_the_write_off_is_voided(acme, process):
+    TaxRateFactory(client=acme, percent=D(20))
+    _account, invoice = billed(acme, process, rate="100.00")
+    entry = lowered(invoice, process, "5.00")
+    memo = memo_of(invoice, process)
+    void_transaction(client=acme, transaction_id=entry.pk, caller=process, today=JAN_31, reason_code=8)
+    exactly_undone(invoice, memo, memo_of(invoice, process))

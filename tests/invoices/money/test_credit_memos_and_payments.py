@@ -53,12 +53,12 @@ def test_after_a_write_off_only_the_rest_can_be_credited(acme, process):
     account, invoice = billed(acme, process)
     write_off(client=acme, invoice_no=invoice.pk, caller=process, today=JAN_31, why=WHY, amount=D("11.00"))
     before = rows()
-    assert refused_as(memo_of, invoice, process) == (90021, "amount")
     assert refused_as(memo_of, invoice, process, {1: "20.01"}) == (90021, "amount")
+    assert refused_as(memo_of, invoice, process, None, "20.01") == (90021, "amount")
     assert rows() == before
     memo = memo_of(invoice, process, {1: "20.00"})
     assert (memo.total_amount, due(invoice), account_balance(account)) == (D(-22), 0, 0)
-    assert refused_as(memo_of, invoice, process, {1: "0.10"}) == (90021, "amount")
+    assert refused_as(memo_of, invoice, process, {1: "0.10"}) == (90021, "invoice_no")
 
 
 def test_a_voided_memo_makes_its_amount_due_again_and_can_be_made_again(acme, process):
