@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.callers import Caller
 from accounts.models import Client
+from accounts.rights import MOVE_CLOCK, check_may
 from accounts.trail import Act, acts_of_call, record_acts
 from accounts.validators import LAST_YEAR
 from billing_site.errors import BillingError, ErrorCode
@@ -44,6 +45,7 @@ def advance_clock(client: Client, hours: int, caller: Caller = BY_COMMAND) -> da
     """Moves the client's virtual clock forward by whole hours (Aria's advance_virtual_datetime) and gives the new time."""
     if not settings.VIRTUAL_CLOCK:
         raise BillingError(ErrorCode.CLOCK_IN_PRODUCTION)
+    check_may(caller, MOVE_CLOCK)
     if hours < 0:
         raise BillingError(ErrorCode.CLOCK_BACKWARDS, field="hours")
     with transaction.atomic():

@@ -19,27 +19,45 @@ from accounts.models import places
 from accounts.places import country_code
 from accounts.validators import validate_alphanumeric
 
-LARGEST_LONG = 2**63 - 1
+LARGEST_LONG, LONGEST_LONG = 2**63 - 1, 22
 ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
+NO_CLIENT, NO_ACCOUNT, NO_INVOICE = "client_does_not_exist", "account_does_not_exist", "invoice_does_not_exist"
+NO_TRANSACTION, NO_PLAN_INSTANCE = "transaction_does_not_exist", "plan_instance_does_not_exist"
+NO_REASON, NO_SUCH_NUMBER = "reason_does_not_exist", "does_not_exist"
+"""The validation codes of a number that nothing has, by what it would be the number of."""
+
+
 class LongField(serializers.Field):
-    """A whole number, as a JSON number or as text."""
+    """A whole number of up to 22 digits, as a JSON number or as text.
+
+    Aria's numbers have up to 22 digits, a database's up to 19. So nothing has a number that is larger than a database holds: it
+    is refused as what it is, by the code `no_such`.
+    """
 
     default_error_messages = {
         "not_a_long": _("Not a valid long."),
-        "max_length": _("No more than {max_digits} digits, and no larger than a database can hold."),
+        "max_length": _("No more than {max_digits} digits."),
+        "no_such": _("{number} does not exist."),
     }
 
-    def __init__(self, *, max_digits: int = 22, **options: Any) -> None:
+    def __init__(self, *, max_digits: int = LONGEST_LONG, no_such: str = NO_SUCH_NUMBER, **options: Any) -> None:
         super().__init__(**options)
-        self.max_digits = max_digits
+        self.max_digits, self.no_such = max_digits, no_such
 
     def to_internal_value(self, data: Any) -> int:
+        number = self.whole_number(data)
+        if abs(number) > LARGEST_LONG:
+            raise serializers.ValidationError(self.error_messages["no_such"].format(number=number), code=self.no_such)
+        return number
+
+    def whole_number(self, data: Any) -> int:
+        """The number, also one that no database holds."""
         text = str(data) if type(data) in (int, str) else ""
         if not re.fullmatch(r"-?[0-9]+", text):
             self.fail("not_a_long")
-        if len(text.lstrip("-")) > self.max_digits or abs(int(text)) > LARGEST_LONG:
+        if len(text.lstrip("-")) > self.max_digits:
             self.fail("max_length", max_digits=self.max_digits)
         return int(text)
 
@@ -156,7 +174,9 @@ class OwnRowField(serializers.PrimaryKeyRelatedField):
         return rows.filter(**{self.client_path: self.context["request"].auth.client})
 
     def to_internal_value(self, data: Any) -> Model:
-        number = LongField().to_internal_value(data)
+        number = LongField().whole_number(data)
+        if abs(number) > LARGEST_LONG:
+            self.fail("does_not_exist", pk_value=number)
         row: Model = super().to_internal_value(number)
         return row
 
@@ -164,10 +184,10 @@ class OwnRowField(serializers.PrimaryKeyRelatedField):
 class AccountField(OwnRowField):
     """An acct_no. One that does not exist has an error code of its own (1009)."""
 
-    default_error_messages = {"account_does_not_exist": _("acct_no {pk_value} does not exist.")}
+    default_error_messages = {NO_ACCOUNT: _("acct_no {pk_value} does not exist.")}
 
     def fail(self, key: str, **values: Any) -> NoReturn:
-        super().fail("account_does_not_exist" if key == "does_not_exist" else key, **values)
+        super().fail(NO_ACCOUNT if key == "does_not_exist" else key, **values)
 
 
 class ValueFilter(Filter):
@@ -223,11 +243,18 @@ class AmountFilter(ValueFilter):
         super().__init__(field_name, lookup_expr, max_digits=15, decimal_places=4, **options)
 
 
-class LongFilter(ValueFilter):
-    field_class: type[forms.Field] = forms.IntegerField
+class LongInput(forms.IntegerField):
+    """A whole number of up to 22 digits. One that no database holds is read as the largest, which no row has either."""
 
-    def __init__(self, field_name: str, **options: Any) -> None:
-        super().__init__(field_name, min_value=-LARGEST_LONG, max_value=LARGEST_LONG, **options)
+    def to_python(self, value: Any) -> int | None:
+        if isinstance(value, str) and len(value.strip().lstrip("-")) > LONGEST_LONG:
+            raise ValidationError(_("No more than %(digits)d digits.") % {"digits": LONGEST_LONG}, code="max_length")
+        number: int | None = super().to_python(value)
+        return number if number is None else max(-LARGEST_LONG, min(number, LARGEST_LONG))
+
+
+class LongFilter(ValueFilter):
+    field_class: type[forms.Field] = LongInput
 
 
 class DayInput(forms.DateField):

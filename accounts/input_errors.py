@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError as ModelError
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.fields import get_error_detail
 
+from accounts.fields import NO_ACCOUNT, NO_CLIENT, NO_INVOICE, NO_PLAN_INSTANCE, NO_REASON, NO_TRANSACTION
 from accounts.members import READ_ONLY, UNKNOWN
 from billing_site.errors import BillingError, ErrorCode, tellable
 
@@ -28,8 +29,15 @@ TABLE = {
     "surrogate_characters_not_allowed": ErrorCode.INVALID_FORMAT,
     "not_a_date": ErrorCode.INVALID_DATE,
     "not_true_or_false": ErrorCode.INVALID_BOOLEAN,
-    "account_does_not_exist": ErrorCode.ACCOUNT_NOT_FOUND,
+    NO_CLIENT: ErrorCode.AUTHENTICATION,
+    NO_ACCOUNT: ErrorCode.ACCOUNT_NOT_FOUND,
+    NO_INVOICE: ErrorCode.INVOICE_NOT_FOUND,
+    NO_TRANSACTION: ErrorCode.TRANSACTION_NOT_FOUND,
+    NO_PLAN_INSTANCE: ErrorCode.NO_PLAN_INSTANCE,
+    NO_REASON: ErrorCode.INVALID_REASON,
     "invoice_mode": ErrorCode.INVALID_INVOICE_MODE,
+    "action_directive": ErrorCode.INVALID_DIRECTIVE,
+    "combine_invoices": ErrorCode.COMBINE_INVOICES,
     "client_notes": ErrorCode.NOTES_TOO_LONG,
 }
 """Any other code is an invalid input, 1016."""
@@ -37,8 +45,8 @@ TABLE = {
 NAMED_IN_DETAIL = {UNKNOWN, READ_ONLY}
 """Codes whose detail is a whole sentence with the field's name in it."""
 
-SELF_EXPLAINING = {ErrorCode.INVALID_INVOICE_MODE, ErrorCode.NOTES_TOO_LONG}
-"""Rows whose message names the field already."""
+SELF_EXPLAINING = {ErrorCode.AUTHENTICATION, ErrorCode.INVALID_INVOICE_MODE, ErrorCode.NOTES_TOO_LONG}
+"""Rows whose message says enough."""
 
 
 class WrongInput(NamedTuple):

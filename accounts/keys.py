@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import ApiKey, Client
+from accounts.rights import KEY_RIGHTS
 from accounts.validators import networks
 
 USE_NOTED_EACH = timedelta(minutes=1)
@@ -39,7 +40,7 @@ def create_key(client: Client, *, name: str, **rights: Any) -> tuple[ApiKey, str
 
 def rotate_key(key: ApiKey) -> tuple[ApiKey, str]:
     """A new key with the rights and limits of another. Both live until that one is revoked."""
-    kept = ("may_approve", "may_collect", "may_rebill", "may_correct", "read_only", "allowed_addresses")
+    kept = (*KEY_RIGHTS, "read_only", "allowed_addresses")
     return create_key(key.client, name=key.name, **{name: getattr(key, name) for name in kept})
 
 

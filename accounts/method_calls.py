@@ -23,10 +23,11 @@ from rest_framework.request import Request
 from accounts.authentication import authenticated_key, check_may_write
 from accounts.call_log import call_of
 from accounts.callers import Caller
-from accounts.fields import LongField, rows_of
+from accounts.fields import NO_CLIENT, LongField, rows_of
 from accounts.input_errors import refusal_of, wrong_inputs
 from accounts.models import ApiKey, Client, Receipt
 from accounts.receipts import Claim, ReceiptRefused, claim_for, claim_of, once
+from accounts.rights import Right, check_may
 from accounts.trail import record_acts, refusal
 from billing_site.errors import BillingError, ErrorCode
 from billing_site.parsers import Parameters, nested, parameters, unreadable_body
@@ -39,7 +40,7 @@ Arguments = Mapping[str, Any]
 
 
 class Credentials(serializers.Serializer):
-    client_no = LongField()
+    client_no = LongField(no_such=NO_CLIENT)
     auth_key = serializers.CharField(max_length=32)
 
 
@@ -80,8 +81,8 @@ def never(arguments: Arguments) -> bool:
 class Method(NamedTuple):
     """A method call: what it takes and gives, the act that its refusals are recorded as, and what it does.
 
-    `writes` says of its arguments whether it does more than read. `again` makes the answer of a call under a receipt that was
-    done and not answered.
+    `writes` says of its arguments whether it does more than read, and `right` is what that needs. `again` makes the answer of a
+    call under a receipt that was done and not answered.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Method(NamedTuple):
     work: Callable[[Any, Call], Answer]
     writes: Callable[[Arguments], bool] = always
     again: Callable[[Any, Call, Receipt], Answer] | None = None
+    right: Right | None = None
 
 
 class JsonWhateverIsAccepted(DefaultContentNegotiation):
@@ -110,6 +112,7 @@ def method_call(
     refused_act: str,
     writes: Callable[[Arguments], bool] = always,
     again: Callable[[Any, Call, Receipt], Answer] | None = None,
+    right: Right | None = None,
 ) -> Callable[[Callable[[Any, Call], Answer]], Callable[[Any, Request], HttpResponse]]:
     """Makes a viewset's method a method call of the same name: it gets a `Call` and gives the output fields.
 
@@ -117,7 +120,7 @@ def method_call(
     """
 
     def decorate(work: Callable[[Any, Call], Answer]) -> Callable[[Any, Request], HttpResponse]:
-        method = Method(work.__name__, arguments, outputs, refused_act, work, writes, again)
+        method = Method(work.__name__, arguments, outputs, refused_act, work, writes, again, right)
 
         @action(
             detail=False,
@@ -179,6 +182,7 @@ def _answer(view: Any, method: Method, request: HttpRequest) -> Answer:
             call.caller.receipt,
             lambda: _answered(method, method.work(view, call)),
             lambda receipt: _answered(method, method.again(view, call.under(receipt), receipt) if method.again else {}),
+            lambda: check_may(call.caller, method.right) if method.right is not None else None,
         )
         read: Answer = json.loads(text)
         return read

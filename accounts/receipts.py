@@ -67,14 +67,25 @@ def claim_of(receipt: Receipt) -> Claim:
     return Claim(receipt.receipt_id, receipt.method, receipt.arguments_hash, receipt.token)
 
 
-def once(client: Client, claim: Claim | None, work: Callable[[], str], answer_of: Callable[[Receipt], str]) -> str:
-    """The answer of a call that does its work once. `answer_of` makes it again of a call that died before it was kept."""
+def once(
+    client: Client,
+    claim: Claim | None,
+    work: Callable[[], str],
+    answer_of: Callable[[Receipt], str],
+    check_right: Callable[[], None],
+) -> str:
+    """The answer of a call that does its work once. `answer_of` makes it again of a call that died before it was kept.
+
+    `check_right` refuses who may not do the act: a stored answer is given to nobody else. `work` checks it by itself."""
     if claim is None:
         return work()
     while True:
         try:
             receipt = _earlier_use(client, claim)
-            return _work(client, claim, work) if receipt is None else _answer_again(client, receipt, answer_of)
+            if receipt is None:
+                return _work(client, claim, work)
+            check_right()
+            return _answer_again(client, receipt, answer_of)
         except (ReceiptTaken, Receipt.DoesNotExist):
             continue  # An equal call was there first: its answer is this one's. Or it has failed: this one is the first.
 

@@ -29,6 +29,7 @@ from accounts.members import NoArguments, check_members, check_parameters
 from accounts.models import ApiKey, Client, Receipt
 from accounts.pages import asked_order, in_chunks
 from accounts.receipts import Claim, claim_for, claim_of, once, use
+from accounts.rights import Right, check_may
 from billing_site.errors import BillingError, ErrorCode
 
 
@@ -36,7 +37,7 @@ class ClientResource(GenericViewSet):
     """Rows of the caller's client. Another client's rows do not exist, so they are never said to be forbidden."""
 
     client_path = "client"
-    lookup_value_regex = "[0-9]{1,18}"
+    lookup_value_regex = "[0-9]{1,22}"
     not_found = ErrorCode.NO_DATA
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -86,6 +87,7 @@ class ClientResource(GenericViewSet):
             self.receipt,
             lambda: _written(work(request, *args, **kwargs)),
             lambda receipt: _written(self._answer_again(receipt, partial(work, request, *args, **kwargs))),
+            lambda: check_may(self.caller, self.rights[self.action]),
         )
         status, body = json.loads(answer)
         return Response(body, status=status)
@@ -113,6 +115,10 @@ class ClientResource(GenericViewSet):
 
     creating_actions: Sequence[str] = ("create",)
     """Actions that answer with a row that they have made."""
+
+    rights: Mapping[str, Right] = {}
+    """The right that each action needs which does more than read. Services ask for it; here it is asked for before a stored
+    answer is given again."""
 
     reading_actions: Sequence[str] = ("preview",)
     """Actions that write nothing, though they are asked for by POST."""

@@ -12,7 +12,9 @@ from django.db.models import Prefetch
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
+from accounts.callers import Caller
 from accounts.fields import (
+    NO_ACCOUNT,
     AccountField,
     CountryField,
     DayField,
@@ -37,6 +39,7 @@ from accounts.models import (
 )
 from accounts.models.places import CountryField as CountryColumn
 from accounts.rates import RateTerms, TierTerms
+from accounts.rights import check_may_change
 from accounts.services import add_price, assign_plan, create_account
 from accounts.validators import validate_currency, validate_significant_digits
 from billing_site.errors import BillingError, ErrorCode
@@ -49,8 +52,11 @@ PARTS_AT_ONCE = 500
 ADDRESS = ("address1", "address2", "city", "region", "postal_code", "country")
 
 
-def store(row: Row) -> Row:
-    """Stores a new row after its model has checked it as a whole, as the admin does."""
+def store(row: Row, caller: Caller) -> Row:
+    """Stores a new row of master data after its model has checked it as a whole, as the admin does.
+
+    Refuses (90009) who may not add such rows."""
+    check_may_change(caller, "add", row._meta.label_lower)
     row.full_clean()
     row.save()
     return row
@@ -59,7 +65,7 @@ def store(row: Row) -> Row:
 class AccountArguments(GivenSerializer):
     """An account by Aria's number or by the client's own id; where both are given, the number counts."""
 
-    acct_no = LongField(required=False)
+    acct_no = LongField(no_such=NO_ACCOUNT, required=False)
     client_acct_id = serializers.CharField(max_length=50, required=False)
 
     needs_account = True
@@ -81,7 +87,13 @@ class RowSerializer(serializers.ModelSerializer):
 
     def create(self, validated_data: Mapping[str, Any]) -> Any:
         model: type[models.Model] = self.Meta.model
-        return store(model(**validated_data))
+        return store(model(**validated_data), self.caller)
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks for what is stored."""
+        caller: Caller = self.context["view"].caller
+        return caller
 
 
 class ClientRowSerializer(RowSerializer):
@@ -111,7 +123,7 @@ class AccountSerializer(RowSerializer):
         )
 
     def create(self, validated_data: Mapping[str, Any]) -> Account:
-        return create_account(client=self.context["request"].auth.client, **validated_data)
+        return create_account(client=self.context["request"].auth.client, caller=self.caller, **validated_data)
 
 
 class ContactSerializer(RowSerializer):
@@ -244,13 +256,15 @@ class PlanSerializer(ClientRowSerializer):
         currency = validated_data.get("currency")
         plan = super().create({name: value for name, value in validated_data.items() if name not in ("charges", "currency")})
         for place, asked in enumerate(validated_data["charges"]):
-            charge = store(PlanCharge(plan=plan, **{name: asked[name] for name in ("service", "line_type") if name in asked}))
+            charge = PlanCharge(plan=plan, **{name: asked[name] for name in ("service", "line_type") if name in asked})
+            charge.full_clean()
+            charge.save()
             if "rate_per_unit" in asked:
                 with naming(f"charges[{place}]"):
-                    add_price(charge, terms_of({"rate_per_unit": asked["rate_per_unit"]}, currency))
+                    add_price(charge, terms_of({"rate_per_unit": asked["rate_per_unit"]}, currency), caller=self.caller)
             for position, price in enumerate(asked.get("list_rates", [])):
                 with naming(f"charges[{place}].rates[{position}]"):
-                    add_price(charge, terms_of(price, currency))
+                    add_price(charge, terms_of(price, currency), caller=self.caller)
         return Plan.objects.prefetch_related(*PLAN_PARTS).get(pk=plan.pk)
 
 
@@ -287,7 +301,7 @@ class PriceSerializer(RateSerializer):
     def create(self, validated_data: Mapping[str, Any]) -> RateSchedule:
         instance: PlanInstance | None = validated_data.get("plan_instance")
         terms = terms_of(validated_data, instance.account.currency if instance else None)
-        return add_price(validated_data["charge"], terms, instance)
+        return add_price(validated_data["charge"], terms, instance, caller=self.caller)
 
 
 class EndArguments(serializers.Serializer):
@@ -309,7 +323,7 @@ class PlanInstanceSerializer(RowSerializer):
         return {**attrs, "prices": terms_by_charge(attrs["plan"], prices, attrs["account"].currency)}
 
     def create(self, validated_data: Mapping[str, Any]) -> PlanInstance:
-        return assign_plan(**validated_data)
+        return assign_plan(**validated_data, caller=self.caller)
 
 
 class ChangeArguments(serializers.Serializer):

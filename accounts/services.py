@@ -9,12 +9,14 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
+from accounts.callers import Caller
 from accounts.keys import create_key
 from accounts.kinds import ARREARS_TYPES, ELECTRONIC_METHODS
 from accounts.models import Account, ApiKey, Client, PaymentMethod, Plan, PlanCharge, PlanInstance, RateSchedule, RateTier
 from accounts.models.rates import FROM_THE_BEGINNING
 from accounts.periods import ONE_DAY, InstanceDates, next_bill_date
 from accounts.rates import RateTerms, check_terms
+from accounts.rights import KEY_RIGHTS, check_may_change
 from billing_site.errors import BillingError, ErrorCode
 
 
@@ -24,12 +26,15 @@ def create_client(*, name: str, **settings: Any) -> tuple[Client, ApiKey, str]:
     client = Client(name=name, **settings)
     client.full_clean()
     client.save()
-    key, auth_key = create_key(client, name="first key", may_approve=True, may_collect=True, may_rebill=True, may_correct=True)
+    key, auth_key = create_key(client, name="first key", **dict.fromkeys(KEY_RIGHTS, True))
     return client, key, auth_key
 
 
-def create_account(*, client: Client, **fields: Any) -> Account:
-    """Opens an account. It requires approval of its invoices if the client does (a new account inherits the setting)."""
+def create_account(*, client: Client, caller: Caller, **fields: Any) -> Account:
+    """Opens an account. It requires approval of its invoices if the client does (a new account inherits the setting).
+
+    Refuses (90009) who may not add accounts."""
+    check_may_change(caller, "add", "accounts.account")
     fields.setdefault("invoice_approval_required", client.invoice_approval_required)
     account = Account(client=client, **fields)
     account.full_clean()
@@ -53,6 +58,7 @@ def assign_plan(
     account: Account,
     plan: Plan,
     start_date: date,
+    caller: Caller,
     units: Decimal = Decimal(1),
     end_date: date | None = None,
     billed_through: date | None = None,
@@ -63,7 +69,11 @@ def assign_plan(
 
     `billed_through` is the opening position of a customer who was billed elsewhere before. `prices` are the customer's own
     prices, in place of the list's, by the plan's charge. A charge that has no price in the account's currency is refused.
+    Refuses (90009) who may not give plans, or, with `prices`, who may not add prices.
     """
+    check_may_change(caller, "add", "accounts.planinstance")
+    if prices:
+        check_may_change(caller, "add", "accounts.rateschedule")
     account = lock_account(account.pk)
     if plan.client_id != account.client_id:
         raise BillingError(ErrorCode.NO_DATA, f"plan {plan.pk}", field="plan")
@@ -111,22 +121,31 @@ def check_price(charge: PlanCharge, terms: RateTerms, instance: PlanInstance | N
 
 
 @transaction.atomic
-def add_price(charge: PlanCharge, terms: RateTerms, instance: PlanInstance | None = None) -> RateSchedule:
-    """Adds a price of a charge: to the list, or as a plan instance's own. It holds from the first period after it begins."""
+def add_price(charge: PlanCharge, terms: RateTerms, instance: PlanInstance | None = None, *, caller: Caller) -> RateSchedule:
+    """Adds a price of a charge: to the list, or as a plan instance's own. It holds from the first period after it begins.
+
+    Refuses (90009) who may not add prices."""
+    check_may_change(caller, "add", "accounts.rateschedule")
     with _prices_changing(instance):
         return _store_price(RateSchedule(charge=charge, plan_instance=instance), terms)
 
 
 @transaction.atomic
-def change_price(price: RateSchedule, terms: RateTerms) -> RateSchedule:
-    """Gives a price other terms, its bands all anew. Invoices that were made keep the price that they had."""
+def change_price(price: RateSchedule, terms: RateTerms, *, caller: Caller) -> RateSchedule:
+    """Gives a price other terms, its bands all anew. Invoices that were made keep the price that they had.
+
+    Refuses (90009) who may not change prices."""
+    check_may_change(caller, "change", "accounts.rateschedule")
     with _prices_changing(price.plan_instance):
         return _store_price(price, terms)
 
 
 @transaction.atomic
-def remove_price(price: RateSchedule) -> None:
-    """Removes a price: a plan instance is charged the list price where it has no price of its own any more."""
+def remove_price(price: RateSchedule, *, caller: Caller) -> None:
+    """Removes a price: a plan instance is charged the list price where it has no price of its own any more.
+
+    Refuses (90009) who may not remove prices."""
+    check_may_change(caller, "delete", "accounts.rateschedule")
     with _prices_changing(price.plan_instance):
         price.delete()
 
@@ -157,16 +176,21 @@ def _store_price(price: RateSchedule, terms: RateTerms) -> RateSchedule:
 
 
 @transaction.atomic
-def end_plan_instance(instance: PlanInstance, end_date: date) -> PlanInstance:
-    """Sets the last day that is charged. Days that were billed already get no automatic credit."""
+def end_plan_instance(instance: PlanInstance, end_date: date, *, caller: Caller) -> PlanInstance:
+    """Sets the last day that is charged. Days that were billed already get no automatic credit.
+
+    Refuses (90009) who may not change customers' plans."""
     instance.refresh_from_db()
     instance.end_date = end_date
-    return update_plan_instance(instance, ["end_date"])
+    return update_plan_instance(instance, ["end_date"], caller=caller)
 
 
 @transaction.atomic
-def update_plan_instance(instance: PlanInstance, changed: Collection[str]) -> PlanInstance:
-    """Writes the columns of a plan instance that were changed, under its account's lock, and brings the account in line."""
+def update_plan_instance(instance: PlanInstance, changed: Collection[str], *, caller: Caller) -> PlanInstance:
+    """Writes the columns of a plan instance that were changed, under its account's lock, and brings the account in line.
+
+    Refuses (90009) who may not change customers' plans."""
+    check_may_change(caller, "change", "accounts.planinstance")
     account = lock_account(instance.account_id)
     if "end_date" in changed:
         _check_end(instance, account)
@@ -193,13 +217,20 @@ def _check_end(instance: PlanInstance, account: Account) -> None:
 
 @transaction.atomic
 def change_plan(
-    *, instance: PlanInstance, plan: Plan, start_date: date, prices: Mapping[PlanCharge, RateTerms] | None = None
+    *,
+    instance: PlanInstance,
+    plan: Plan,
+    start_date: date,
+    caller: Caller,
+    prices: Mapping[PlanCharge, RateTerms] | None = None,
 ) -> PlanInstance:
     """Replaces a plan instance from a day on: the old one ends on the day before, the new one begins, with the same units and
     the end that the old one would have had.
 
-    Each is charged for its days. Days of the old one that were billed already get no automatic credit.
+    Each is charged for its days. Days of the old one that were billed already get no automatic credit. Refuses (90009) who may
+    not change and give customers' plans, or, with `prices`, who may not add prices.
     """
+    check_may_change(caller, "change", "accounts.planinstance")
     lock_account(instance.account_id)
     instance.refresh_from_db()
     if start_date <= instance.start_date:
@@ -209,11 +240,12 @@ def change_plan(
         detail = f"start_date: the plan it replaces ends on {instance.end_date}"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="start_date")
     end_date = instance.end_date
-    end_plan_instance(instance, start_date - ONE_DAY)
+    end_plan_instance(instance, start_date - ONE_DAY, caller=caller)
     return assign_plan(
         account=instance.account,
         plan=plan,
         start_date=start_date,
+        caller=caller,
         end_date=end_date,
         units=instance.units,
         po_num=instance.po_num,

@@ -22,6 +22,7 @@ from accounts.method_calls import Call, method_call, never
 from accounts.models import Account, Contact, Plan, PlanInstance, RateSchedule, Service, ServiceLocation
 from accounts.receipts import use
 from accounts.resources import CreateReadResource
+from accounts.rights import MOVE_CLOCK, row_rights
 from accounts.serializers import (
     PLAN_PARTS,
     AccountSerializer,
@@ -62,6 +63,7 @@ class AccountFilter(FilterSet):
 
 class AccountViewSet(CreateReadResource):
     queryset = Account.objects.all()
+    rights = row_rights("accounts.account", create="add")
     serializer_class = AccountSerializer
     filterset_class = AccountFilter
     ordering = {"acct_no": "pk", "client_acct_id": "client_acct_id", "next_bill_date": "next_bill_date"}
@@ -70,6 +72,7 @@ class AccountViewSet(CreateReadResource):
 
 class ContactViewSet(CreateReadResource):
     queryset = Contact.objects.all()
+    rights = row_rights("accounts.contact", create="add")
     serializer_class = ContactSerializer
     filterset_class = OfAccount
     client_path = "account__client"
@@ -77,18 +80,21 @@ class ContactViewSet(CreateReadResource):
 
 class ServiceViewSet(CreateReadResource):
     queryset = Service.objects.all()
+    rights = row_rights("accounts.service", create="add")
     serializer_class = ServiceSerializer
     filterset_fields = ("client_service_id",)
 
 
 class ServiceLocationViewSet(CreateReadResource):
     queryset = ServiceLocation.objects.all()
+    rights = row_rights("accounts.servicelocation", create="add")
     serializer_class = ServiceLocationSerializer
     filterset_fields = ("client_service_location_id",)
 
 
 class PlanViewSet(CreateReadResource):
     queryset = Plan.objects.prefetch_related(*PLAN_PARTS)
+    rights = row_rights("accounts.plan", create="add")
     serializer_class = PlanSerializer
     filterset_fields = ("client_plan_id",)
 
@@ -102,6 +108,7 @@ class RateViewSet(CreateReadResource):
     """Prices that are added to charges and plan instances that are there."""
 
     queryset = RateSchedule.objects.prefetch_related("tiers")
+    rights = row_rights("accounts.rateschedule", create="add")
     serializer_class = PriceSerializer
     filterset_class = RateFilter
     client_path = "charge__plan__client"
@@ -109,6 +116,7 @@ class RateViewSet(CreateReadResource):
 
 class PlanInstanceViewSet(CreateReadResource):
     queryset = PlanInstance.objects.prefetch_related("own_rates__tiers")
+    rights = row_rights("accounts.planinstance", create="add", end="change", change="change")
     creating_actions = ("create", "change")
     serializer_class = PlanInstanceSerializer
     filterset_class = OfAccount
@@ -119,7 +127,7 @@ class PlanInstanceViewSet(CreateReadResource):
         """Sets the last day that is charged."""
         asked = self.asked(EndArguments)
         with transaction.atomic():
-            instance = end_plan_instance(self.get_object(), asked["end_date"])
+            instance = end_plan_instance(self.get_object(), asked["end_date"], caller=self.caller)
             use(self.client, self.receipt, row_no=instance.pk)
         return Response(self.get_serializer(self.get_object()).data)
 
@@ -130,7 +138,7 @@ class PlanInstanceViewSet(CreateReadResource):
         instance, plan = self.get_object(), asked["plan"]
         prices = terms_by_charge(plan, asked.get("prices", []), instance.account.currency)
         with transaction.atomic():
-            new = change_plan(instance=instance, plan=plan, start_date=asked["start_date"], prices=prices)
+            new = change_plan(instance=instance, plan=plan, start_date=asked["start_date"], caller=self.caller, prices=prices)
             use(self.client, self.receipt, row_no=new.pk)
         return Response(self.get_serializer(new).data, status=HTTP_201_CREATED)
 
@@ -157,6 +165,7 @@ class ClockViewSet(ViewSet):
         Hours,
         outputs=("virtual_datetime",),
         refused_act="clock.refused",
+        right=MOVE_CLOCK,
         again=lambda view, call, receipt: _advanced_before(call),
     )
     def advance_virtual_datetime(self, call: Call) -> Mapping[str, Any]:
@@ -166,6 +175,7 @@ class ClockViewSet(ViewSet):
         Hours,
         outputs=("virtual_datetime",),
         refused_act="clock.refused",
+        right=MOVE_CLOCK,
         again=lambda view, call, receipt: _advanced_before(call),
     )
     def advance_virtual_datetime_m(self, call: Call) -> Mapping[str, Any]:

@@ -48,6 +48,7 @@ SEEN = (
 BILLED = (
     "invoices.generate_invoice",
     "invoices.rebill_invoice",
+    "invoices.send_statement",
     "invoices.add_usage",
     "invoices.add_onetimecharge",
     "invoices.add_couponredemption",
@@ -62,8 +63,9 @@ ROLES: dict[str, tuple[str, ...]] = {
     "Collector": (*SEEN, *COLLECTED),
     "Administrator": ALL,
 }
-"""Each role by its name. Biller: generates invoices, and builds rebills. Approver: approves, discards and recalculates.
-Collector: collects, and records payments. Administrator: everything of their clients, corrections and settings included."""
+"""Each role by its name. Biller: generates invoices, builds rebills, sends statements, and adds usage, orders and coupons.
+Approver: approves, discards and recalculates. Collector: collects, and records payments. Administrator: everything of their
+clients, corrections and settings included."""
 
 
 def make_groups(groups: Any, permissions: Any) -> None:
@@ -73,9 +75,19 @@ def make_groups(groups: Any, permissions: Any) -> None:
         group.permissions.set([permission for right in rights for permission in _named(permissions, right)])
 
 
-def _named(permissions: Any, right: str) -> list[Any]:
+def add_new_rights(groups: Any, new: Any) -> None:
+    """Gives the groups that exist those of the new permissions that this table says. What else a group has is kept."""
+    for group in groups.filter(name__in=ROLES):
+        group.permissions.add(*(one for right in ROLES[group.name] for one in _rows(new, right)))
+
+
+def _rows(permissions: Any, right: str) -> Any:
     app, codename = right.split(".")
     rows = permissions.filter(content_type__app_label=app)
-    found = list(rows if codename == "*" else rows.filter(codename=codename))
+    return rows if codename == "*" else rows.filter(codename=codename)
+
+
+def _named(permissions: Any, right: str) -> list[Any]:
+    found = list(_rows(permissions, right))
     assert found, f"there is no permission {right}"
     return found

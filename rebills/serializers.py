@@ -6,6 +6,8 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.fields import (
+    NO_INVOICE,
+    NO_REASON,
     DigitsField,
     FlagField,
     GivenSerializer,
@@ -68,7 +70,7 @@ class ChangedLineArguments(LineArguments):
 class RebillPreviewArguments(GivenSerializer):
     """`unlisted_lines` says what becomes of lines that are not named: left out, or carried as they are."""
 
-    invoice_no = LongField()
+    invoice_no = LongField(no_such=NO_INVOICE)
     lines = rows_of(ChangedLineArguments(), most=LINES_AT_ONCE, required=False)
     unlisted_lines = serializers.ChoiceField(choices=["exclude", "carry"], required=False)
     reason_code = LongField(max_digits=4, required=False)
@@ -86,7 +88,7 @@ class RebillArguments(RebillPreviewArguments):
 
 
 class ChainArguments(serializers.Serializer):
-    invoice_no = LongField()
+    invoice_no = LongField(no_such=NO_INVOICE)
 
 
 class ManyRebillArguments(serializers.Serializer):
@@ -124,8 +126,8 @@ class RbLineItem(LineArguments):
 class GenRbMArguments(AccountArguments):
     """Aria's gen_rb_m, with do_write of its later versions. Ours: client_receipt_id."""
 
-    orig_invoice_no = LongField()
-    reason_cd = LongField()
+    orig_invoice_no = LongField(no_such=NO_INVOICE)
+    reason_cd = LongField(no_such=NO_REASON)
     rb_line_items = rows_of(RbLineItem(), most=LINES_AT_ONCE)
     alt_statement_address_seq = LongField(required=False)
     rb_comments = serializers.CharField(max_length=3000, required=False)

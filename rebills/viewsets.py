@@ -11,6 +11,7 @@ from rest_framework.status import HTTP_201_CREATED
 from accounts.clock import today
 from accounts.method_calls import Call, method_call
 from accounts.models import Receipt
+from accounts.rights import REBILL, Right
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice
 from invoices.services.chains import read_chain
@@ -45,6 +46,7 @@ class RebillViewSet(DocumentResource):
 
     queryset = Rebill.objects.all()
     queries = {"chain": ChainArguments}
+    rights: Mapping[str, Right] = {**DocumentResource.rights, "create": REBILL, "bulk": REBILL}
 
     def create(self, request: Request) -> Response:
         number = rebill_invoice(
@@ -84,6 +86,7 @@ class RebillViewSet(DocumentResource):
         GenRbMArguments,
         outputs=GEN_RB_M_OUTPUTS,
         refused_act=REFUSED,
+        right=REBILL,
         writes=lambda arguments: bool(arguments["do_write"]),
         again=lambda view, call, receipt: _settled_answer(call, receipt.invoice_no or 0),
     )

@@ -65,7 +65,7 @@ def make_world(accounts: int) -> Client:
             client=client, client_service_id=f"s{number}", name=f"Service {number}", gl_code="4000"
         )
         plan = Plan.objects.create(client=client, client_plan_id=f"p{number}", name=f"Plan {number}")
-        add_price(PlanCharge.objects.create(plan=plan, service=service), RateTerms("usd", Decimal("9.99")))
+        add_price(PlanCharge.objects.create(plan=plan, service=service), RateTerms("usd", Decimal("9.99")), caller=CALLER)
         plans.append(plan)
     rows = Account.objects.bulk_create(
         [
@@ -116,7 +116,7 @@ def make_usage(client: Client) -> list[int]:
     plan = Plan.objects.create(client=client, client_plan_id="calls", name="Calls")
     charge = PlanCharge.objects.create(plan=plan, service=service, line_type=ChargeType.USAGE)
     tiers = tuple(TierTerms(Decimal(start), Decimal(rate)) for start, rate in ((0, "0.10"), (100, "0.05"), (1000, "0.01")))
-    add_price(charge, RateTerms("usd", model="tiered", tiers=tiers))
+    add_price(charge, RateTerms("usd", model="tiered", tiers=tiers), caller=CALLER)
     dates = {"bill_day": 1, "next_bill_date": NEXT, "last_bill_date": START, "arrears_due_from": START}
     accounts = Account.objects.bulk_create(
         [Account(client=client, client_acct_id=f"U{n}", currency="usd", **dates) for n in range(METERED)], batch_size=2000

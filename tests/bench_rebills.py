@@ -96,7 +96,7 @@ def an_invoice_of(client: Client, lines: int) -> int:
     plan = Plan.objects.create(client=client, client_plan_id=f"lines-{lines}", name=f"Plan of {lines} lines")
     for number in range(lines):
         service = Service.objects.create(client=client, client_service_id=f"l{number}", name=f"Line {number}", gl_code="4000")
-        add_price(PlanCharge.objects.create(plan=plan, service=service), RateTerms("usd", Decimal("1.99")))
+        add_price(PlanCharge.objects.create(plan=plan, service=service), RateTerms("usd", Decimal("1.99")), caller=CALLER)
     account = Account.objects.create(client=client, client_acct_id="lines", currency="usd", bill_day=1, next_bill_date=START)
     Contact.objects.create(account=account, contact_no=1, name="Customer", city="Fresno", region="CA", country="US")
     PlanInstance.objects.create(account=account, plan=plan, start_date=START)

@@ -8,9 +8,12 @@ from django.test import Client as Browser
 
 from accounts.keys import create_key
 from accounts.models import ApiCall, Event
+from accounts.rights import KEY_RIGHTS
 from billing_site.api import METHODS
 
-RIGHTS = ("may_approve", "may_collect", "may_correct", "may_rebill")
+RIGHTS = KEY_RIGHTS
+DAILY = dict.fromkeys(("may_change_catalogue", "may_change_customers", "may_add_usage", "may_give_credits"), True)
+"""What a program may that sets up what is billed, and decides on nothing."""
 
 
 def caller_of(client):

@@ -40,7 +40,7 @@ from invoices.services.ledger.refunds import refund_payment
 from invoices.services.ledger.voids import void_transaction
 from invoices.services.ledger.write_offs import write_off
 from invoices.services.runs import continue_run, start_run
-from tests.factories import TaxRateFactory, an_account, some_usage
+from tests.factories import BY_TEST, TaxRateFactory, an_account, some_usage
 from tests.invoices.billing import bill
 from tests.rebills.rebilling import rebilled
 
@@ -70,7 +70,7 @@ def a_row_of_each_model(acme, process):
     account = an_account(acme)
     PaymentMethod.objects.create(account=account, type="mailed_check")
     instance = account.plan_instances.get()
-    add_price(instance.plan.charges.get(), RateTerms("usd", Decimal(25)), instance)
+    add_price(instance.plan.charges.get(), RateTerms("usd", Decimal(25)), instance, caller=BY_TEST)
     an_account(acme, is_test=True)
     service = instance.plan.charges.get().service
     Surcharge.objects.create(client=acme, service=service, name="Fee", percent=Decimal(2), valid_from=date(2027, 1, 1))

@@ -7,11 +7,14 @@ from typing import Any
 import factory
 from factory.django import DjangoModelFactory
 
+from accounts.callers import Caller
 from accounts.kinds import ChargeType
 from accounts.models import Account, Client, Contact, Plan, PlanCharge, PlanInstance, Service
 from accounts.rates import RateTerms, TierTerms
 from accounts.services import add_price, assign_plan
 from invoices.models import TaxRate, Usage
+
+BY_TEST = Caller(process="test")
 
 
 class ClientFactory(DjangoModelFactory):
@@ -107,7 +110,7 @@ def a_charge(
     bands = tuple(TierTerms(Decimal(start), Decimal(band_rate)) for start, band_rate in (tiers or {}).items())
     if bands:
         terms = {"model": "tiered", **terms}
-    add_price(charge, RateTerms(currency, None if rate is None else Decimal(rate), tiers=bands, **terms))
+    add_price(charge, RateTerms(currency, None if rate is None else Decimal(rate), tiers=bands, **terms), caller=BY_TEST)
     return charge
 
 
@@ -118,13 +121,13 @@ def an_account(
     account = AccountFactory(client=client, **fields)
     if contact:
         ContactFactory(account=account)
-    assign_plan(account=account, plan=plan or a_plan(client, currency=account.currency), start_date=start)
+    assign_plan(account=account, plan=plan or a_plan(client, currency=account.currency), start_date=start, caller=BY_TEST)
     account.refresh_from_db()
     return account
 
 
 def an_instance(account: Account, plan: Plan, start: date, **fields: object) -> PlanInstance:
-    instance = assign_plan(account=account, plan=plan, start_date=start, **fields)
+    instance = assign_plan(account=account, plan=plan, start_date=start, **fields, caller=BY_TEST)
     account.refresh_from_db()
     return instance
 

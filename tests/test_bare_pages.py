@@ -20,7 +20,7 @@ from invoices.services.generating import generate_invoice
 from invoices.services.statement_mails import statement_mail, statement_parts
 from tests.calling import caller_of
 from tests.everything import JAN_10, a_row_of_each_model, rows_of
-from tests.factories import AccountFactory, a_plan, an_account
+from tests.factories import BY_TEST, AccountFactory, a_plan, an_account
 from tests.invoices.billing import bill
 from tests.rebills.rebilling import rebilled
 
@@ -55,7 +55,7 @@ def bare_world(acme, process):
     rebilled(issued, process, 1)
     waiting = an_account(acme, contact=False)
     generate_invoice(client=acme, account_no=waiting.pk, request=BillingRequest(JAN_10, force_pending=True), caller=process)
-    assign_plan(account=AccountFactory(client=acme), plan=a_plan(acme), start_date=JAN_10)
+    assign_plan(account=AccountFactory(client=acme), plan=a_plan(acme), start_date=JAN_10, caller=BY_TEST)
     for model in BARE_MODELS:
         model.objects.update(**_bare_texts(model))
     Invoice.objects.update(bill_to={}, seller={}, statement_contact=None)

@@ -27,7 +27,7 @@ class AccountFile(ClientFile):
 
     def create(self, instance: Any) -> None:
         names = ("client", "client_acct_id", *BILLING)
-        instance.pk = create_account(**{name: getattr(instance, name) for name in names}).pk
+        instance.pk = create_account(**{name: getattr(instance, name) for name in names}, caller=self.caller).pk
 
 
 class ContactFile(ClientFile):

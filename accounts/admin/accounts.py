@@ -17,6 +17,7 @@ from accounts.admin.figures import plain
 from accounts.admin.files import FilesAdmin
 from accounts.admin.prices import OwnPricesOfPlanInstance
 from accounts.admin.rows import HistoryAdmin, ReadOnlyInline, add_link, link_to_page, may_add
+from accounts.callers import Caller
 from accounts.models import Account, Contact, PaymentMethod, PlanInstance, RateSchedule
 from accounts.services import assign_plan, create_account, lock_account, plans_changed, update_plan_instance
 
@@ -88,7 +89,7 @@ class AccountAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
         if change:
             super().save_model(request, obj, form, change)
         else:
-            obj.pk = create_account(**form.cleaned_data).pk
+            obj.pk = create_account(**form.cleaned_data, caller=Caller(staff=request.user)).pk
 
 
 @admin.register(Contact)
@@ -164,9 +165,9 @@ class PlanInstanceAdmin(HistoryAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:
-            obj.pk = assign_plan(**form.cleaned_data).pk
+            obj.pk = assign_plan(**form.cleaned_data, caller=Caller(staff=request.user)).pk
             return
-        update_plan_instance(obj, form.changed_data)
+        update_plan_instance(obj, form.changed_data, caller=Caller(staff=request.user))
 
     def delete_model(self, request: HttpRequest, obj: PlanInstance) -> None:
         account = lock_account(obj.account_id)

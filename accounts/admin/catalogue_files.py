@@ -110,6 +110,6 @@ class PriceFile(ClientFile):
     def do_instance_save(self, instance: Any, is_create: bool) -> None:
         terms = RateTerms(**{name: getattr(instance, name) for name in TERMS}, tiers=self.tiers)
         if is_create:
-            instance.pk = add_price(self.charge, terms).pk
+            instance.pk = add_price(self.charge, terms, caller=self.caller).pk
         else:
-            change_price(instance, terms)
+            change_price(instance, terms, caller=self.caller)

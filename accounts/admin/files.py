@@ -17,6 +17,7 @@ from import_export.widgets import ForeignKeyWidget
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
 
 from accounts.admin.rows import OwnRows, own_rows
+from accounts.callers import Caller
 from accounts.csv_lists import marked, unmarked
 from accounts.models import Client
 from accounts.staff import clients_of
@@ -58,6 +59,10 @@ class ClientFile(ModelResource):  # type: ignore[misc]
     def __init__(self, user: Any = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.user = user
+
+    @property
+    def caller(self) -> Caller:
+        return Caller(staff=self.user)
 
     @property
     def pages(self) -> Any:

@@ -24,6 +24,7 @@ from accounts.admin.figures import day as shown_day
 from accounts.admin.figures import plain, rate
 from accounts.admin.files import FilesAdmin
 from accounts.admin.rows import HistoryAdmin, MasterDataForm, ReadOnlyInline, is_number, link_to_page
+from accounts.callers import Caller
 from accounts.kinds import RateModel
 from accounts.models import PlanCharge, RateSchedule, RateTier
 from accounts.models.rates import FROM_THE_BEGINNING
@@ -276,9 +277,9 @@ class RateScheduleAdmin(PriceColumns, FilesAdmin, HistoryAdmin):  # type: ignore
         terms = terms_of(form.cleaned_data, bands)
         price = form.instance
         if change:
-            change_price(price, terms)
+            change_price(price, terms, caller=Caller(staff=request.user))
         else:
-            price.pk = add_price(price.charge, terms, price.plan_instance).pk
+            price.pk = add_price(price.charge, terms, price.plan_instance, caller=Caller(staff=request.user)).pk
         # Nothing is written here: the page's history learns which bands were changed.
         bands.save(commit=False)
 
@@ -292,9 +293,9 @@ class RateScheduleAdmin(PriceColumns, FilesAdmin, HistoryAdmin):  # type: ignore
     response_post_save_change = response_post_save_add
 
     def delete_model(self, request: HttpRequest, obj: RateSchedule) -> None:
-        remove_price(obj)
+        remove_price(obj, caller=Caller(staff=request.user))
 
     @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[RateSchedule]) -> None:
         for price in queryset.order_by("plan_instance__account", "pk"):
-            remove_price(price)
+            self.delete_model(request, price)

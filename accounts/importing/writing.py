@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from django.db.models import Prefetch
 
+from accounts.callers import Caller
 from accounts.importing.telco import CONTRACT_MONTHS, CURRENCY, OFFERS, Customer, Offer
 from accounts.kinds import AccountStatus, BillingInterval, ChargeType, ContactRole, RateModel
 from accounts.models import (
@@ -23,6 +24,7 @@ from accounts.models import (
 from accounts.rates import RateTerms
 from accounts.services import add_price
 
+IMPORT = Caller(process="import_customers")
 LIST_PRICES = Prefetch("charges__rates", RateSchedule.objects.filter(plan_instance=None))
 
 
@@ -80,7 +82,8 @@ def _create_plan(service: Service, offer: Offer, term_months: int) -> None:
         },
     )
     if created:
-        add_price(PlanCharge.objects.create(plan=plan, service=service), RateTerms(CURRENCY, offer.list_price))
+        charge = PlanCharge.objects.create(plan=plan, service=service)
+        add_price(charge, RateTerms(CURRENCY, offer.list_price), caller=IMPORT)
 
 
 def known_ids(client: Client, customers: Sequence[Customer]) -> set[str]:

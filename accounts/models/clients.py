@@ -199,6 +199,17 @@ class ApiKey(models.Model):
     may_collect = models.BooleanField(default=False, help_text=_("This key may collect invoices and record payments."))
     may_rebill = models.BooleanField(default=False, help_text=_("This key may rebill issued invoices."))
     may_correct = models.BooleanField(default=False, help_text=_("This key may void, credit, write off, dispute and refund."))
+    may_change_catalogue = models.BooleanField(
+        default=False, help_text=_("This key may add services, plans, prices, tax rates, surcharges, coupons and reasons.")
+    )
+    may_change_customers = models.BooleanField(
+        default=False,
+        help_text=_("This key may add accounts, contacts and payment methods, and give, change and end customers' plans."),
+    )
+    may_add_usage = models.BooleanField(
+        default=False, help_text=_("This key may load and remove usage, order one-time charges and redeem coupons.")
+    )
+    may_give_credits = models.BooleanField(default=False, help_text=_("This key may give and end service credits."))
     read_only = models.BooleanField(default=False, help_text=_("This key may read and preview, and nothing else."))
     allowed_addresses = models.CharField(
         max_length=1000,

@@ -22,6 +22,7 @@ from accounts.call_log import call_of
 from accounts.callers import Caller
 from accounts.models import Client, Receipt
 from accounts.receipts import claim_for, once
+from accounts.rights import Right, check_may
 from accounts.staff import clients_of
 from billing_site.errors import BillingError
 
@@ -111,14 +112,16 @@ class StaffPage(View):
         shown = {"page": self, "today": self.today, "once": secrets.token_hex(16), **(context or {})}
         return render(self.request, template, shown, status=status)
 
-    def once(self, work: Callable[[Caller], str], answer_of: Callable[[Receipt], str]) -> HttpResponse:
+    def once(self, work: Callable[[Caller], str], answer_of: Callable[[Receipt], str], right: Right) -> HttpResponse:
         """Does what a form asks for once, however often it is sent, and goes to the address that `work` gives: a double click
-        and a page that is sent again go where the first went. `answer_of` is for one whose process died on the way."""
+        and a page that is sent again go where the first went. `answer_of` is for one whose process died on the way. Who has
+        not the right to the act is refused also when the form was sent before."""
         sent = self.request.POST
         arguments = {name: sent.getlist(name) for name in sent if name not in ("csrfmiddlewaretoken", "once")}
         claim = claim_for(sent.get("once", "")[:64] or None, f"POST {self.request.path}", arguments, field="once")
         caller = Caller(staff=self.caller.staff, request_id=self.caller.request_id, receipt=claim)
-        return HttpResponseRedirect(once(self.client, claim, lambda: work(caller), answer_of))
+        address = once(self.client, claim, lambda: work(caller), answer_of, lambda: check_may(caller, right))
+        return HttpResponseRedirect(address)
 
 
 CHOSEN = "client_no"

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.rows import ReadOnlyAdmin
 from accounts.callers import Caller
+from accounts.rights import SEND_STATEMENTS
 from billing_site.errors import BillingError
 from invoices.kinds import StatementStatus
 from invoices.models import Statement
@@ -23,7 +24,10 @@ class StatementAdmin(ReadOnlyAdmin):
     search_fields = ["email", "invoice__document_number", "invoice__id__exact"]
     actions = ["send_again"]
 
-    @admin.action(description=_("Send again"), permissions=["view"])
+    def has_send_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(SEND_STATEMENTS.permission)
+
+    @admin.action(description=_("Send again"), permissions=["send"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Statement]) -> None:
         """To whom each went before."""
         for statement in queryset.select_related("invoice__client", "contact"):

@@ -26,6 +26,7 @@ from invoices.services.usage_loading import load_usage
 from invoices.services.usage_targets import UsageRecord
 
 CURRENCY = "usd"
+DEMO = Caller(process="demo")
 CALLS = TierTerms(Decimal(0), Decimal("0.10")), TierTerms(Decimal(100), Decimal("0.05"))
 EXPECTED_LINES = (
     (LineType.RECURRING, "30.00"),
@@ -48,14 +49,14 @@ is taxed at 3 % (43.89) and 2.04 on what is taxed at 7.25 % (12.00)."""
 def open_account(client: Client, today: date, caller: Caller) -> Account:
     """An account that took its first plan a month ago, was billed for it then, and has used and ordered things since."""
     start = bill_date_months_on(today, -1, today.day)
-    account = create_account(client=client, client_acct_id="NINE-LINE-TYPES", currency=CURRENCY)
+    account = create_account(client=client, client_acct_id="NINE-LINE-TYPES", currency=CURRENCY, caller=caller)
     Contact.objects.create(
         account=account, contact_no=1, role=ContactRole.ACCOUNT, name="Ada Byron", region=client.region, country=client.country
     )
-    assign_plan(account=account, plan=_office_plan(client), start_date=start)
+    assign_plan(account=account, plan=_office_plan(client), start_date=start, caller=caller)
     bill(account, today, caller)
-    assign_plan(account=account, plan=_fibre_plan(client), start_date=today)
-    _load_calls(account, start)
+    assign_plan(account=account, plan=_fibre_plan(client), start_date=today, caller=caller)
+    _load_calls(account, start, caller)
     _order_and_credit(account, today, caller)
     return account
 
@@ -84,21 +85,21 @@ def _fibre_plan(client: Client) -> Plan:
 
 def _charge(plan: Plan, service_id: str, name: str, category: str, charge_type: ChargeType, terms: RateTerms) -> None:
     service = _service(plan.client, service_id, name, category)
-    add_price(PlanCharge.objects.create(plan=plan, service=service, line_type=charge_type), terms)
+    add_price(PlanCharge.objects.create(plan=plan, service=service, line_type=charge_type), terms, caller=DEMO)
 
 
 def _service(client: Client, service_id: str, name: str, category: str) -> Service:
     return Service.objects.create(client=client, client_service_id=service_id, name=name, gl_code="4900", tax_category=category)
 
 
-def _load_calls(account: Account, start: date) -> None:
+def _load_calls(account: Account, start: date, caller: Caller) -> None:
     """160.5 minutes of calls in the first month, in three records."""
     noon = datetime(start.year, start.month, start.day, 12, tzinfo=ZoneInfo(account.client.time_zone))
     records = [
         UsageRecord(f"call-{number}", Decimal(units), noon + timedelta(number), account.pk, client_service_id="calls")
         for number, units in enumerate(("80", "40.25", "40.25"))
     ]
-    load_usage(client=account.client, records=records, now=local_time(account.client))
+    load_usage(client=account.client, records=records, now=local_time(account.client), caller=caller)
 
 
 def _order_and_credit(account: Account, today: date, caller: Caller) -> None:

@@ -168,6 +168,7 @@ class Invoice(models.Model):
             ("generate_invoice", "Can generate invoices"),
             ("approve_invoice", "Can approve, discard and regenerate pending invoices"),
             ("rebill_invoice", "Can rebill issued invoices"),
+            ("send_statement", "Can send statements"),
         ]
         constraints = [
             models.UniqueConstraint(

@@ -5,7 +5,18 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.fields import DayField, FlagField, GivenSerializer, LongField, ReceiptIdField, ShortListField, TrueFalseField
+from accounts.fields import (
+    NO_ACCOUNT,
+    NO_INVOICE,
+    NO_PLAN_INSTANCE,
+    DayField,
+    FlagField,
+    GivenSerializer,
+    LongField,
+    ReceiptIdField,
+    ShortListField,
+    TrueFalseField,
+)
 from accounts.serializers import AccountArguments
 from invoices.kinds import ReasonType
 from invoices.serializers.documents import GenInvoiceArguments, validate_client_notes
@@ -19,14 +30,14 @@ class PlanScope(AccountArguments):
     """An account, and the plan instance or billing group of it that is meant. Ours: an account is billed whole, so one of its
     plan instances stands for all of them, and there are no billing groups."""
 
-    master_plan_instance_no = LongField(required=False)
+    master_plan_instance_no = LongField(no_such=NO_PLAN_INSTANCE, required=False)
     client_master_plan_instance_id = serializers.CharField(max_length=100, required=False)
     billing_group_no = LongField(required=False)
     client_billing_group_id = serializers.CharField(max_length=100, required=False)
 
 
 class GenInvoiceMArguments(PlanScope, GenInvoiceArguments):
-    combine_invoices = LongField(required=False)
+    combine_invoices = LongField(no_such="combine_invoices", required=False)
 
 
 class PendingInvoiceArguments(AccountArguments):
@@ -36,9 +47,9 @@ class PendingInvoiceArguments(AccountArguments):
 class ManagePendingArguments(PlanScope):
     """manage_pending_invoice: the invoice by its number, or the account's pending one. Without a directive it is approved."""
 
-    acct_no = LongField(required=False)
-    invoice_no = LongField(required=False)
-    action_directive = LongField(required=False, default=1)
+    acct_no = LongField(no_such=NO_ACCOUNT, required=False)
+    invoice_no = LongField(no_such=NO_INVOICE, required=False)
+    action_directive = LongField(no_such="action_directive", required=False, default=1)
     alt_collect_on_approve = FlagField(required=False, allow_null=True)
     alt_send_statement_on_approve = FlagField(required=False, allow_null=True)
     cancel_orders_on_discard = FlagField(required=False, default=False)
@@ -57,20 +68,20 @@ class ManagePendingArguments(PlanScope):
 class InvoiceDetailsArguments(GivenSerializer):
     """get_invoice_details."""
 
-    acct_no = LongField()
-    src_transaction_id = LongField()
+    acct_no = LongField(no_such=NO_ACCOUNT)
+    src_transaction_id = LongField(no_such=NO_INVOICE)
 
 
 class InvoiceOfAccountArguments(AccountArguments):
     """An invoice of an account: get_invoice_details_m and others."""
 
-    invoice_no = LongField()
+    invoice_no = LongField(no_such=NO_INVOICE)
 
 
 class InvoiceHistoryArguments(GivenSerializer):
     """get_acct_invoice_history."""
 
-    acct_no = LongField()
+    acct_no = LongField(no_such=NO_ACCOUNT)
     start_bill_date = DayField(required=False)
     end_bill_date = DayField(required=False)
     include_voided = TrueFalseField(required=False, default=False)
@@ -79,7 +90,7 @@ class InvoiceHistoryArguments(GivenSerializer):
 class InvoiceHistoryMArguments(PlanScope):
     """get_invoice_history_m. `master_plan_instance_no` -1 means all."""
 
-    master_plan_instance_no = LongField()
+    master_plan_instance_no = LongField(no_such=NO_PLAN_INSTANCE)
     start_bill_date = DayField(required=False)
     end_bill_date = DayField(required=False)
     include_voided = TrueFalseField(required=False, default=False)
@@ -104,7 +115,7 @@ class StatementOfInvoiceArguments(InvoiceOfAccountArguments):
 class CollectFromAccountArguments(GivenSerializer):
     """collect_from_account. Ours: an amount is that which is due; parts of it are not collected."""
 
-    account_no = LongField()
+    account_no = LongField(no_such=NO_ACCOUNT)
     amount_to_collect = MoneyField(required=False)
     client_receipt_id = ReceiptIdField()
 
@@ -121,7 +132,7 @@ class ExternalPaymentArguments(AccountArguments):
     reference_code = serializers.CharField(max_length=32)
     comments = serializers.CharField(max_length=200, required=False, default="")
     payment_received_date = DayField(required=False)
-    invoice_no = ShortListField(child=LongField(), max_length=MOST_INVOICES, required=False)
+    invoice_no = ShortListField(child=LongField(no_such=NO_INVOICE), max_length=MOST_INVOICES, required=False)
     client_receipt_id = ReceiptIdField()
 
     def to_internal_value(self, data: Any) -> Any:
@@ -134,7 +145,7 @@ class ExternalPaymentArguments(AccountArguments):
 class TransHistoryMArguments(AccountArguments, TransHistoryArguments):
     """get_acct_trans_history_m: the account by either name."""
 
-    account_no = LongField(required=False)
+    account_no = LongField(no_such=NO_ACCOUNT, required=False)
 
 
 class ReasonCodesArguments(GivenSerializer):

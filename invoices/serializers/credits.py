@@ -7,7 +7,7 @@ from typing import Any
 from django.db import transaction
 from rest_framework import serializers
 
-from accounts.fields import AccountField, DayField, LongField, OwnRowField
+from accounts.fields import NO_ACCOUNT, AccountField, DayField, LongField, OwnRowField
 from accounts.models import Account, Service
 from accounts.serializers import ClientRowSerializer, RowSerializer
 from invoices.calculation import rounded
@@ -86,7 +86,7 @@ class CouponSerializer(PercentOrAmountSerializer):
 
 
 class RedeemArguments(serializers.Serializer):
-    acct_no = LongField()
+    acct_no = LongField(no_such=NO_ACCOUNT)
     code = serializers.CharField(max_length=50)
 
 

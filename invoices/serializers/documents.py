@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from rest_framework import serializers
 from rest_framework.fields import get_attribute
 
-from accounts.fields import LongField, ReceiptIdField, ShortListField, TrueFalseField
+from accounts.fields import NO_ACCOUNT, NO_INVOICE, LongField, ReceiptIdField, ShortListField, TrueFalseField
 from accounts.serializers import ClientRowSerializer
 from billing_site.errors import ErrorCode
 from invoices.calculation import rounded
@@ -42,9 +42,9 @@ def validate_client_notes(notes: str) -> None:
 class PreviewArguments(serializers.Serializer):
     """Which cycle of which account. The range of alt_bill_day is the service's to judge."""
 
-    acct_no = LongField()
+    acct_no = LongField(no_such=NO_ACCOUNT)
     alt_bill_day = LongField(max_digits=14, required=False, allow_null=True)
-    invoice_mode = LongField(required=False, allow_null=True, validators=[validate_invoice_mode])
+    invoice_mode = LongField(no_such="invoice_mode", required=False, allow_null=True, validators=[validate_invoice_mode])
 
 
 class GenerationArguments(PreviewArguments):
@@ -52,7 +52,7 @@ class GenerationArguments(PreviewArguments):
 
 
 class GenInvoiceArguments(GenerationArguments):
-    invoice_mode = LongField(required=False, default=0, validators=[validate_invoice_mode])
+    invoice_mode = LongField(no_such="invoice_mode", required=False, default=0, validators=[validate_invoice_mode])
     force_pending = TrueFalseField(required=False, default=False)
     client_receipt_id = ReceiptIdField()
 
@@ -89,11 +89,11 @@ class ApprovalArguments(RemarkArguments):
 
 
 class ManyArguments(RemarkArguments):
-    invoice_nos = ShortListField(child=LongField(), allow_empty=False, max_length=INVOICES_AT_ONCE)
+    invoice_nos = ShortListField(child=LongField(no_such=NO_INVOICE), allow_empty=False, max_length=INVOICES_AT_ONCE)
 
 
 class CollectArguments(serializers.Serializer):
-    invoice_nos = ShortListField(child=LongField(), allow_empty=False, max_length=INVOICES_AT_ONCE)
+    invoice_nos = ShortListField(child=LongField(no_such=NO_INVOICE), allow_empty=False, max_length=INVOICES_AT_ONCE)
 
 
 class ManyApprovalArguments(ManyArguments):

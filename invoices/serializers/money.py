@@ -7,7 +7,17 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.fields import get_attribute
 
-from accounts.fields import DayField, DigitsField, LongField, ReceiptIdField, TrueFalseField, rows_of
+from accounts.fields import (
+    NO_ACCOUNT,
+    NO_INVOICE,
+    NO_REASON,
+    DayField,
+    DigitsField,
+    LongField,
+    ReceiptIdField,
+    TrueFalseField,
+    rows_of,
+)
 from accounts.serializers import RowSerializer
 from invoices.calculation import rounded
 from invoices.kinds import PaymentType, ReasonType
@@ -39,7 +49,7 @@ class CommentsField(serializers.CharField):
 class ShareArguments(serializers.Serializer):
     """So much for one invoice."""
 
-    invoice_no = LongField()
+    invoice_no = LongField(no_such=NO_INVOICE)
     amount = MoneyField()
 
 
@@ -65,7 +75,7 @@ def why_of(asked: Mapping[str, Any]) -> Why:
 
 
 class PaymentArguments(AppliedArguments):
-    acct_no = LongField()
+    acct_no = LongField(no_such=NO_ACCOUNT)
     amount = MoneyField()
     type = serializers.ChoiceField(choices=PaymentType.choices)
     reference = serializers.CharField(max_length=100, required=False, allow_blank=True, default="")
@@ -74,14 +84,14 @@ class PaymentArguments(AppliedArguments):
 
 
 class CashCreditArguments(AppliedArguments, ReasonArguments):
-    acct_no = LongField()
+    acct_no = LongField(no_such=NO_ACCOUNT)
     amount = MoneyField()
 
 
 class OffArguments(ReasonArguments):
     """A write-off or a dispute: without an amount all that is due."""
 
-    invoice_no = LongField()
+    invoice_no = LongField(no_such=NO_INVOICE)
     amount = MoneyField(required=False)
 
 
@@ -97,7 +107,7 @@ class MemoLineArguments(serializers.Serializer):
 class MemoPreviewArguments(serializers.Serializer):
     """Lines, each with an amount or all that is left of it; or an amount of the whole invoice; or neither: all that is left."""
 
-    invoice_no = LongField()
+    invoice_no = LongField(no_such=NO_INVOICE)
     lines = rows_of(MemoLineArguments(), most=LINES_AT_ONCE, required=False)
     amount = MoneyField(required=False)
 
@@ -119,9 +129,9 @@ def memo_asked(asked: Mapping[str, Any]) -> Asked:
 class VoidInvoiceArguments(serializers.Serializer):
     """Aria's void_invoice. Ours: client_receipt_id."""
 
-    acct_no = LongField(required=False)
-    invoice_no = LongField()
-    reason_code = LongField()
+    acct_no = LongField(no_such=NO_ACCOUNT, required=False)
+    invoice_no = LongField(no_such=NO_INVOICE)
+    reason_code = LongField(no_such=NO_REASON)
     comments = serializers.CharField(max_length=500, required=False, default="")
     client_receipt_id = ReceiptIdField()
 
@@ -129,7 +139,7 @@ class VoidInvoiceArguments(serializers.Serializer):
 class TransHistoryArguments(serializers.Serializer):
     """Aria's get_acct_trans_history."""
 
-    account_no = LongField()
+    account_no = LongField(no_such=NO_ACCOUNT)
     transaction_type = LongField(max_digits=8, required=False)
     start_date = DayField(required=False)
     end_date = DayField(required=False)

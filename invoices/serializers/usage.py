@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
-from accounts.fields import DigitsField, LongField
+from accounts.fields import NO_ACCOUNT, DigitsField, LongField
 from accounts.input_errors import messages_by_field, refusal_of, wrong_inputs
 from accounts.members import check_members
 from accounts.models import Client
@@ -74,7 +74,7 @@ class UsageRecordSerializer(serializers.Serializer):
     """One record. An optional value that is null or empty is the same as none."""
 
     record_id = serializers.CharField(max_length=100)
-    acct_no = LongField(required=False, allow_null=True)
+    acct_no = LongField(no_such=NO_ACCOUNT, required=False, allow_null=True)
     client_acct_id = serializers.CharField(max_length=50, required=False, allow_null=True, allow_blank=True)
     service = LongField(required=False, allow_null=True)
     client_service_id = serializers.CharField(max_length=100, required=False, allow_null=True, allow_blank=True)
@@ -179,7 +179,7 @@ class UsageSerializer(serializers.ModelSerializer):
 
 
 class UnbilledArguments(serializers.Serializer):
-    acct_no = LongField()
+    acct_no = LongField(no_such=NO_ACCOUNT)
 
 
 class UnbilledLineSerializer(serializers.Serializer):

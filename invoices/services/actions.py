@@ -1,7 +1,7 @@
 """What may be done with documents: reading what decides it, for one or for many in a constant number of queries."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 
 from accounts.callers import Caller
 from accounts.models import Client
+from accounts.rights import APPROVE, COLLECT, CORRECT, REBILL, Right, check_may
 from accounts.services import electronic_methods
 from accounts.storage import ExactSum
 from billing_site.errors import BillingError
@@ -42,7 +43,6 @@ from invoices.plan.refunded import Move, left_unpaid
 from invoices.services.approval_rules import check_four_eyes, stake_of
 from invoices.services.ledger.open_items import charges_of
 from invoices.services.planning import why_not_regenerated
-from invoices.services.rights import check_may_approve, check_may_collect, check_may_correct, check_may_rebill
 
 CORRECTING_COLUMNS = ("pk", "kind", "status", "document_number")
 
@@ -106,17 +106,17 @@ class Allowed(NamedTuple):
     instead: str = ""
 
 
-RIGHTS: dict[Action, Callable[[Caller], None]] = {
-    Action.APPROVE: check_may_approve,
-    Action.DISCARD: check_may_approve,
-    Action.REGENERATE: check_may_approve,
-    Action.VOID: check_may_correct,
-    Action.COLLECT: check_may_collect,
-    Action.REFUND: check_may_correct,
-    Action.CREDIT: check_may_correct,
-    Action.WRITE_OFF: check_may_correct,
-    Action.DISPUTE: check_may_correct,
-    Action.REBILL: check_may_rebill,
+RIGHTS: dict[Action, Right] = {
+    Action.APPROVE: APPROVE,
+    Action.DISCARD: APPROVE,
+    Action.REGENERATE: APPROVE,
+    Action.VOID: CORRECT,
+    Action.COLLECT: COLLECT,
+    Action.REFUND: CORRECT,
+    Action.CREDIT: CORRECT,
+    Action.WRITE_OFF: CORRECT,
+    Action.DISPUTE: CORRECT,
+    Action.REBILL: REBILL,
 }
 
 
@@ -158,7 +158,7 @@ def _allowed(
     action: Action, client: Client, pending: Invoice | None, caller: Caller, unplanned: BillingError | None
 ) -> Allowed:
     try:
-        RIGHTS[action](caller)
+        check_may(caller, RIGHTS[action])
         if action is Action.APPROVE and pending is not None:
             check_four_eyes(client, stake_of(pending), pending.generated_by, caller)
         if action is Action.REGENERATE and unplanned is not None:

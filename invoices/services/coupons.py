@@ -6,6 +6,7 @@ from django.db.models import Count, Max
 
 from accounts.callers import Caller
 from accounts.models import Account, Client
+from accounts.rights import check_may_change
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import LIVE_STATUSES
@@ -17,8 +18,11 @@ REDEEMED, WITHDRAWN, REFUSED = "coupon.redeemed", "coupon.withdrawn", "coupon.re
 
 
 def redeem_coupon(*, client: Client, account_no: int, caller: Caller, code: str, today: date) -> CouponRedemption:
-    """Redeems a coupon for an account. The coupon's row is locked, so that no more redeem it than may."""
+    """Redeems a coupon for an account. The coupon's row is locked, so that no more redeem it than may.
+
+    Refuses (90009) who may not redeem coupons."""
     with account_act(client, account_no, caller, REFUSED) as account:
+        check_may_change(caller, "add", "invoices.couponredemption")
         coupon = Coupon.objects.select_for_update(no_key=True).filter(client=client, code=code).first()
         if coupon is None:
             raise BillingError(ErrorCode.NO_DATA, f"coupon {code}", field="code")
@@ -78,6 +82,7 @@ def withdraw_redemption(*, client: Client, redemption_no: int, caller: Caller) -
     if redemption is None:
         raise BillingError(ErrorCode.NO_DATA, f"redemption {redemption_no}")
     with account_act(client, redemption.account_id, caller, REFUSED) as account:
+        check_may_change(caller, "delete", "invoices.couponredemption")
         if not CouponRedemption.objects.filter(pk=redemption_no).exists():
             raise BillingError(ErrorCode.NO_DATA, f"redemption {redemption_no}")
         uses = CouponUse.objects.filter(redemption=redemption)

@@ -7,6 +7,7 @@ from typing import Any
 
 from accounts.callers import Caller
 from accounts.models import Client, Service
+from accounts.rights import check_may_change
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import WHOLE, line_amount
@@ -38,6 +39,7 @@ def add_one_time_charge(
     one under that id is refused (90013).
     """
     with account_act(client, account_no, caller, REFUSED) as account:
+        check_may_change(caller, "add", "invoices.onetimecharge")
         check_will_be_billed(account)
         order = OneTimeCharge(
             account=account,
@@ -77,6 +79,7 @@ def change_one_time_charge(
 ) -> OneTimeCharge:
     """Gives an order other terms. One that an invoice holds stands (90016)."""
     with account_act(client, _account_of(client, order_no), caller, REFUSED) as account:
+        check_may_change(caller, "change", "invoices.onetimecharge")
         order = _waiting(order_no)
         before = _remembered(order)
         order.service, order.rate_per_unit, order.charge_date, order.units = service, rate_per_unit, charge_date, units
@@ -91,6 +94,7 @@ def change_one_time_charge(
 def cancel_one_time_charge(*, client: Client, order_no: int, caller: Caller) -> None:
     """Takes an order back. One that an invoice holds stands (90016); a discarded invoice has let go of it."""
     with account_act(client, _account_of(client, order_no), caller, REFUSED) as account:
+        check_may_change(caller, "delete", "invoices.onetimecharge")
         order = _waiting(order_no)
         before = _remembered(order)
         order.delete()

@@ -8,6 +8,7 @@ from django.db import transaction
 from accounts.callers import Caller
 from accounts.kinds import ELECTRONIC_METHODS, ContactRole
 from accounts.models import Account, Client, Contact, PaymentMethod
+from accounts.rights import check_may_change
 from accounts.services import electronic_methods
 from accounts.trail import Act, record_acts, refusal
 from accounts.validators import validate_no_card_number
@@ -27,10 +28,12 @@ def add_payment_method(
 
     The client's gateway is asked to keep the token, outside any transaction, and what it gives is stored. A card number is
     refused before anyone is asked; where the gateway refuses the token or does not answer, nothing is written but an event.
+    Who may not add payment methods is refused (90009).
     """
     account = Account.objects.filter(client=client, pk=account_no).first()
     if account is None:
         raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"acct_no {account_no}", field="acct_no")
+    check_may_change(caller, "add", "accounts.paymentmethod")
     method = PaymentMethod(account=account, type=type, token=token, label=label)
     _check(method)
     if method.token and method.type in ELECTRONIC_METHODS:

@@ -7,6 +7,7 @@ from accounts import receipts
 from accounts.callers import Caller
 from accounts.database_errors import refusal_of
 from accounts.models import Client
+from accounts.rights import check_may_change
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import ReasonCode
 
@@ -26,7 +27,9 @@ def reasons_of(client: Client, type: str | None = None, code: int | None = None)
 
 
 def add_reason(*, client: Client, caller: Caller, type: str, code: int, name: str) -> ReasonCode:
-    """A reason of the client's own, from 1 to 9999. A number that it has given already is refused."""
+    """A reason of the client's own, from 1 to 9999. A number that it has given already is refused (90013), and so is
+    who may not add reasons (90009)."""
+    check_may_change(caller, "add", "invoices.reasoncode")
     if not 1 <= code <= 9999:
         raise BillingError(ErrorCode.INVALID_INPUT, "reason_code: from 1 to 9999", field="reason_code")
     try:

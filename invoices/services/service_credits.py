@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from accounts.callers import Caller
 from accounts.models import Client, Service
+from accounts.rights import check_may_change
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import rounded
@@ -29,6 +30,7 @@ def add_service_credit(
 ) -> ServiceCredit:
     """Gives an account an amount that its next invoices take off its charges, until nothing is left or it expires."""
     with account_act(client, account_no, caller, REFUSED) as account:
+        check_may_change(caller, "add", "invoices.servicecredit")
         if service is not None and service.client_id != client.pk:
             raise BillingError(ErrorCode.NO_DATA, f"service {service.pk}", field="service")
         if amount <= 0 or amount != rounded(amount, account.currency):
@@ -55,6 +57,7 @@ def expire_service_credit(*, client: Client, credit_no: int, caller: Caller, exp
     if found is None:
         raise BillingError(ErrorCode.NO_DATA, f"service credit {credit_no}")
     with account_act(client, found.account_id, caller, REFUSED) as account:
+        check_may_change(caller, "change", "invoices.servicecredit")
         credit = ServiceCredit.objects.get(pk=found.pk)
         before = {"credit_no": credit.pk, "expires_on": credit.expires_on}
         _check_not_used_after(credit, expires_on)

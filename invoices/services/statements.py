@@ -23,6 +23,7 @@ from accounts.callers import Caller
 from accounts.kinds import ContactRole
 from accounts.models import Client, Contact
 from accounts.receipts import StillAtWork
+from accounts.rights import SEND_STATEMENTS, check_may
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import InvoiceKind, InvoiceStatus, StatementStatus
@@ -104,7 +105,10 @@ def send_waiting(*, client: Client, progress: Callable[[Statement], object] = la
 
 
 def resend_statement(*, client: Client, invoice_no: int, caller: Caller, contact_no: int | None = None) -> Statement:
-    """Sends the statement of an issued document once more: to a contact by its number, or to whom it went before."""
+    """Sends the statement of an issued document once more: to a contact by its number, or to whom it went before.
+
+    Refuses (90009) who may not send statements."""
+    check_may(caller, SEND_STATEMENTS)
     invoice = Invoice.objects.filter(client=client, pk=invoice_no).first()
     if invoice is None:
         raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {invoice_no}", field="invoice_no")

@@ -14,7 +14,9 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.callers import Caller
 from accounts.models import Client
+from accounts.rights import check_may_change
 from accounts.storage import insert_new_rows, reserve_ids
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Usage
@@ -72,12 +74,19 @@ def refused(record_id: str | None, error: BillingError, messages: Mapping[str, l
 
 
 def load_usage(
-    *, client: Client, records: Sequence[UsageRecord | UsageResult], now: datetime, dry_run: bool = False
+    *,
+    client: Client,
+    records: Sequence[UsageRecord | UsageResult],
+    now: datetime,
+    caller: Caller,
+    dry_run: bool = False,
 ) -> list[UsageResult]:
     """Stores usage, at most 10,000 records, with as many queries as for one. `now` is the client's time.
 
     What could not even be read stands among the records as its refusal, so that the results come in the order asked.
+    Refuses (90009) who may not load usage.
     """
+    check_may_change(caller, "add", "invoices.usage")
     if len(records) > RECORDS_AT_ONCE:
         raise BillingError(ErrorCode.INVALID_FORMAT, f"no more than {RECORDS_AT_ONCE} records at once", field="records")
     read = [record for record in records if isinstance(record, UsageRecord)]

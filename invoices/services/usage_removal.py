@@ -2,6 +2,7 @@
 
 from accounts.callers import Caller
 from accounts.models import Client
+from accounts.rights import check_may_change
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Usage
@@ -13,11 +14,14 @@ REMEMBERED = ("record_id", "plan_instance_id", "service_id", "units", "used_at",
 
 
 def remove_usage(*, client: Client, usage_no: int, caller: Caller) -> None:
-    """Removes one record that no invoice holds. An invoice that was planned with it meanwhile is not recorded."""
+    """Removes one record that no invoice holds. An invoice that was planned with it meanwhile is not recorded.
+
+    Refuses (90009) who may not remove usage."""
     usage = Usage.objects.filter(client=client, pk=usage_no).first()
     if usage is None:
         raise BillingError(ErrorCode.NO_DATA, f"usage {usage_no}")
     with account_act(client, usage.account_id, caller, REFUSED, invoice_no=usage.invoice_id) as account:
+        check_may_change(caller, "delete", "invoices.usage")
         removed, _ = Usage.objects.filter(pk=usage.pk, invoice=None).delete()
         if not removed:
             raise _why_not(usage)

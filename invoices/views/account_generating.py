@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from accounts.callers import Caller
 from accounts.currencies import shown_money
 from accounts.models import Account, Receipt
+from accounts.rights import GENERATE
 from accounts.views.forms import PageForm, dress
 from accounts.views.locales import locale_of
 from accounts.views.pages import StaffPage
@@ -86,7 +87,7 @@ class GeneratePage(StaffPage):
         if not form.is_valid():
             return self._shown(account, self._ways(account), form)
         try:
-            answer = self.once(lambda caller: self._generated(account, form, caller), self._address_of(account))
+            answer = self.once(lambda caller: self._generated(account, form, caller), self._address_of(account), GENERATE)
         except BillingError as refusal:
             return self._shown(account, self._ways(account), form, refusal)
         self._tell(account, answer["Location"])

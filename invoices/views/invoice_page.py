@@ -20,7 +20,7 @@ from invoices.fingerprints import fingerprint
 from invoices.kinds import InvoiceStatus
 from invoices.models import Invoice, InvoiceLine
 from invoices.plan.actions import Action
-from invoices.services.actions import Allowed, available_actions
+from invoices.services.actions import RIGHTS, Allowed, available_actions
 from invoices.services.chains import read_chain
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.comparisons import lines_beside
@@ -179,7 +179,9 @@ class InvoiceAct(InvoicePage):
         def answer_of(receipt: Receipt) -> str:
             return reverse("invoice", args=[receipt.invoice_no or number])
 
-        return self.once(lambda caller: reverse("invoice", args=[acts[act](invoice, given, caller)]), answer_of)
+        return self.once(
+            lambda caller: reverse("invoice", args=[acts[act](invoice, given, caller)]), answer_of, RIGHTS[Action(act)]
+        )
 
     def _approve(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
         seen = self.request.POST.get("fingerprint", "")

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.currencies import decimals_of
 from accounts.models import Receipt
 from accounts.pages import order_of, page_of
+from accounts.rights import APPROVE
 from accounts.staff import names_of
 from accounts.views.pages import StaffPage
 from invoices.calculation import smallest_unit
@@ -173,7 +174,7 @@ class Decide(QueuePage):
             continue_decision(decision, caller=self.caller, today=self.today)
             return reverse("decision", args=[decision.pk])
 
-        return self.once(work, self._started_before)
+        return self.once(work, self._started_before, APPROVE)
 
     def _started_before(self, receipt: Receipt) -> str:
         """Where the process died after it had begun: its decision, to be gone on with."""

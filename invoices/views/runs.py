@@ -17,6 +17,7 @@ from accounts.callers import Caller
 from accounts.csv_lists import ROWS_AT_ONCE, csv_response
 from accounts.models import Account, Receipt
 from accounts.pages import Order, in_chunks, page_of
+from accounts.rights import GENERATE
 from accounts.staff import names_of
 from accounts.views.forms import dress
 from accounts.views.pages import StaffPage
@@ -71,7 +72,7 @@ class RunStart(StaffPage):
         return self.page("invoices/run_start.html", shown)
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
-        return self.once(self._start, self._started_before)
+        return self.once(self._start, self._started_before, GENERATE)
 
     def _start(self, caller: Caller) -> str:
         run, _is_new = open_run(client=self.client, today=self.today, caller=caller)

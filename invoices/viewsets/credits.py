@@ -13,6 +13,7 @@ from rest_framework.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from accounts.clock import today
 from accounts.fields import LongFilter
 from accounts.resources import CreateReadResource, ReadResource
+from accounts.rights import row_rights
 from invoices.models import Coupon, CouponRedemption, ServiceCredit, Surcharge
 from invoices.serializers.credits import (
     CouponRedemptionSerializer,
@@ -29,11 +30,13 @@ from invoices.services.service_credits import add_service_credit, expire_service
 
 class SurchargeViewSet(CreateReadResource):
     queryset = Surcharge.objects.prefetch_related("services")
+    rights = row_rights("invoices.surcharge", create="add")
     serializer_class = SurchargeSerializer
 
 
 class CouponViewSet(CreateReadResource):
     queryset = Coupon.objects.prefetch_related("services").annotate(redeemed=Count("redemptions"))
+    rights = row_rights("invoices.coupon", create="add")
     serializer_class = CouponSerializer
     filterset_fields = ("code",)
 
@@ -49,6 +52,7 @@ class RedemptionFilter(FilterSet):
 
 class CouponRedemptionViewSet(ReadResource):
     queryset = redemptions_with_used(CouponRedemption.objects.select_related("coupon"))
+    rights = row_rights("invoices.couponredemption", create="add", destroy="delete")
     serializer_class = CouponRedemptionSerializer
     filterset_class = RedemptionFilter
     client_path = "account__client"
@@ -76,6 +80,7 @@ class ServiceCreditFilter(FilterSet):
 
 class ServiceCreditViewSet(CreateReadResource):
     queryset = ServiceCredit.objects.select_related("account")
+    rights = row_rights("invoices.servicecredit", create="add", expire="change")
     serializer_class = ServiceCreditSerializer
     filterset_class = ServiceCreditFilter
     client_path = "account__client"

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
+from accounts import rights
 from accounts.clock import today
 from accounts.method_calls import Call, method_call, never
 from accounts.models import Account, PlanInstance, Receipt
@@ -86,6 +87,7 @@ class GeneratingMethods:
         GenInvoiceArguments,
         outputs=("invoice_no", "third_party_errors"),
         refused_act=ACT_REFUSED,
+        right=rights.GENERATE,
         again=lambda view, call, receipt: {"invoice_no": _settled(call, receipt)},
     )
     def gen_invoice(self, call: Call) -> Mapping[str, Any]:
@@ -95,6 +97,7 @@ class GeneratingMethods:
         GenInvoiceMArguments,
         outputs=(*GENERATED, "out_invoices_list", "third_party_errors"),
         refused_act=ACT_REFUSED,
+        right=rights.GENERATE,
         again=lambda view, call, receipt: _generated(call, _account_no(call), _settled(call, receipt)),
     )
     def gen_invoice_m(self, call: Call) -> Mapping[str, Any]:
@@ -122,6 +125,7 @@ class PendingMethods:
         ManagePendingArguments,
         outputs=MANAGED,
         refused_act="pending.refused",
+        right=rights.APPROVE,
         again=lambda view, call, receipt: _managed(_settled(call, receipt)),
     )
     def manage_pending_invoice(self, call: Call) -> Mapping[str, Any]:
@@ -131,6 +135,7 @@ class PendingMethods:
         ManagePendingArguments,
         outputs=("acct_no", "client_acct_id", *GROUP_FIELDS, *MANAGED),
         refused_act="pending.refused",
+        right=rights.APPROVE,
         again=lambda view, call, receipt: _managed_m(_settled(call, receipt)),
     )
     def manage_pending_invoice_m(self, call: Call) -> Mapping[str, Any]:
@@ -206,6 +211,7 @@ class VoidingMethods:
         VoidInvoiceArguments,
         outputs=("void_transactions",),
         refused_act="money.refused",
+        right=rights.CORRECT,
         again=lambda view, call, receipt: _voided_before(receipt),
     )
     def void_invoice(self, call: Call) -> Mapping[str, Any]:
@@ -215,6 +221,7 @@ class VoidingMethods:
         VoidMArguments,
         outputs=("void_transactions",),
         refused_act="money.refused",
+        right=rights.CORRECT,
         again=lambda view, call, receipt: _voided_before(receipt),
     )
     def void_invoice_m(self, call: Call) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from accounts.clock import today
 from accounts.members import NoArguments
 from accounts.models import Receipt
 from accounts.resources import CreateReadResource, ListResource, ReadResource
+from accounts.rights import APPROVE, COLLECT, CORRECT, GENERATE, SEND_STATEMENTS, Right, row_rights
 from billing_site.errors import ErrorCode
 from invoices.filters import InvoiceFilter, RunOutcomeFilter
 from invoices.kinds import StatementStatus
@@ -82,6 +83,7 @@ class DocumentResource(ReadResource):
     ordering = {name: name for name in ("bill_date", "due_date", "total_amount")} | {"invoice_no": "pk"}
     newest_first = True
     expansions = ("lines", "available_actions")
+    rights: Mapping[str, Right] = {"void": CORRECT, "send_statement": SEND_STATEMENTS}
 
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return with_rebills(with_due(rows))
@@ -191,6 +193,12 @@ def _parts() -> Mapping[str, str]:
 
 class PendingDecisions(DocumentResource):
     """Approve, discard and regenerate: one invoice by its number in the address, or many by `invoice_nos` in the body."""
+
+    rights: Mapping[str, Right] = {
+        **DocumentResource.rights,
+        **dict.fromkeys(("approve", "approve_many", "discard", "discard_many", "regenerate", "regenerate_many"), APPROVE),
+        **dict.fromkeys(("collect", "collect_many"), COLLECT),
+    }
 
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
@@ -308,6 +316,7 @@ class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingM
     """Invoices are generated, previewed, shown and decided on; nothing edits or deletes one."""
 
     queryset = Invoice.objects.all()
+    rights: Mapping[str, Right] = {**PendingDecisions.rights, "create": GENERATE}
 
     def create(self, request: Request) -> Response:
         asked = self.asked(CreationArguments)
@@ -338,6 +347,7 @@ class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingM
 
 class TaxRateViewSet(CreateReadResource):
     queryset = TaxRate.objects.all()
+    rights = row_rights("invoices.taxrate", create="add")
     serializer_class = TaxRateSerializer
     filterset_fields = ("country", "region", "category")
 

@@ -1,5 +1,6 @@
 """Resources of payments, credits, write-offs, refunds, transactions, attempts, receivables and reasons."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Q, QuerySet
@@ -14,6 +15,7 @@ from accounts.clock import today
 from accounts.fields import AmountFilter, ChoicesFilter, DayFilter, LongFilter
 from accounts.models import Account, Receipt
 from accounts.resources import PAGE_PARAMETERS, CreateReadResource, FilteredResource, ReadResource
+from accounts.rights import COLLECT, CORRECT, Right, row_rights
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import PAYMENT_KINDS, REFUND_KINDS, EntryKind, InvoiceKind, PaymentType, RefundStatus
 from invoices.models import CollectionAttempt, Invoice, LedgerEntry, ReasonCode
@@ -106,6 +108,8 @@ def refund_shown(transaction_id: int) -> Response:
 
 
 class VoidAction(LedgerResource):
+    rights: Mapping[str, Right] = {"void": CORRECT}
+
     @action(detail=True, methods=["post"])
     def void(self, request: Request, pk: str) -> Response:
         """Answers the transaction that voids it."""
@@ -122,6 +126,7 @@ class ApplyAction(VoidAction):
     """Payments and credits, with what is left of them."""
 
     serializer_class = CreditSerializer
+    rights: Mapping[str, Right] = {**VoidAction.rights, "apply": COLLECT}
 
     def get_queryset(self) -> QuerySet[Any]:
         return with_taken(super().get_queryset()).prefetch_related("taken_by__debit")
@@ -138,6 +143,7 @@ class ApplyAction(VoidAction):
 class PaymentViewSet(PaymentMethods, ApplyAction):
     serializer_class = PaymentSerializer
     kinds = PAYMENT_KINDS
+    rights: Mapping[str, Right] = {**ApplyAction.rights, "create": COLLECT, "refund": CORRECT}
 
     def create(self, request: Request) -> Response:
         """Records a payment that came in outside a gateway."""
@@ -163,6 +169,7 @@ class RefundViewSet(VoidAction):
 
 class CashCreditViewSet(ApplyAction):
     kinds = (EntryKind.CASH_CREDIT,)
+    rights: Mapping[str, Right] = {**ApplyAction.rights, "create": CORRECT}
 
     def create(self, request: Request) -> Response:
         asked = self.asked(CashCreditArguments)
@@ -178,6 +185,7 @@ class CashCreditViewSet(ApplyAction):
 
 class WriteOffViewSet(VoidAction):
     kinds = (EntryKind.WRITE_OFF,)
+    rights: Mapping[str, Right] = {**VoidAction.rights, "create": CORRECT}
 
     def create(self, request: Request) -> Response:
         asked = self.asked(OffArguments)
@@ -201,6 +209,7 @@ class CreditMemoViewSet(DocumentResource):
     """Made for an invoice, shown and voided."""
 
     queryset = Invoice.objects.filter(kind=InvoiceKind.CREDIT_MEMO)
+    rights: Mapping[str, Right] = {**DocumentResource.rights, "create": CORRECT}
 
     def create(self, request: Request) -> Response:
         asked = self.asked(MemoArguments)
@@ -284,6 +293,7 @@ class ReasonCodeViewSet(ReasonMethods, CreateReadResource):
     """The client's own reasons and those that are there for all."""
 
     queryset = ReasonCode.objects.all()
+    rights = row_rights("invoices.reasoncode", create="add")
     serializer_class = ReasonCodeSerializer
     filterset_fields = ("type", "code", "is_active")
 

@@ -7,6 +7,7 @@ from typing import Any
 from accounts.clock import today
 from accounts.method_calls import Call, method_call, never
 from accounts.models import Receipt
+from accounts.rights import COLLECT, ROW_RIGHTS
 from accounts.services import find_account_no
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO
@@ -40,6 +41,7 @@ class CollectingMethods:
         CollectFromAccountArguments,
         outputs=COLLECTED,
         refused_act="collection.refused",
+        right=COLLECT,
         again=lambda view, call, receipt: _collected_before(call, receipt),
     )
     def collect_from_account(self, call: Call) -> Mapping[str, Any]:
@@ -49,6 +51,7 @@ class CollectingMethods:
         CollectFromAccountMArguments,
         outputs=COLLECTED,
         refused_act="collection.refused",
+        right=COLLECT,
         again=lambda view, call, receipt: _collected_before(call, receipt),
     )
     def collect_from_account_m(self, call: Call) -> Mapping[str, Any]:
@@ -60,6 +63,7 @@ class PaymentMethods:
         ExternalPaymentArguments,
         outputs=("transaction_id",),
         refused_act="money.refused",
+        right=COLLECT,
         again=lambda view, call, receipt: {"transaction_id": receipt.row_no},
     )
     def record_external_payment(self, call: Call) -> Mapping[str, Any]:
@@ -69,6 +73,7 @@ class PaymentMethods:
         ExternalPaymentArguments,
         outputs=("transaction_id",),
         refused_act="money.refused",
+        right=COLLECT,
         again=lambda view, call, receipt: {"transaction_id": receipt.row_no},
     )
     def record_external_payment_m(self, call: Call) -> Mapping[str, Any]:
@@ -115,6 +120,7 @@ class ReasonMethods:
         NewReasonCodeArguments,
         outputs=("reason_code",),
         refused_act="reason.refused",
+        right=ROW_RIGHTS["add", "invoices.reasoncode"],
         again=lambda view, call, receipt: {"reason_code": call.arguments["reason_code"]},
     )
     def create_reason_code_m(self, call: Call) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from rest_framework.status import HTTP_204_NO_CONTENT
 from accounts.clock import today
 from accounts.fields import LongFilter
 from accounts.resources import CreateReadResource
+from accounts.rights import row_rights
 from invoices.models import OneTimeCharge
 from invoices.serializers.orders import OneTimeChargeSerializer
 from invoices.services.one_time_charges import add_one_time_charge, cancel_one_time_charge
@@ -29,6 +30,7 @@ class OneTimeChargeFilter(FilterSet):
 
 class OneTimeChargeViewSet(CreateReadResource):
     queryset = OneTimeCharge.objects.all()
+    rights = row_rights("invoices.onetimecharge", create="add", destroy="delete")
     serializer_class = OneTimeChargeSerializer
     filterset_class = OneTimeChargeFilter
     client_path = "account__client"

@@ -8,6 +8,7 @@ from rest_framework.serializers import BaseSerializer
 from accounts.fields import LongFilter
 from accounts.models import PaymentMethod
 from accounts.resources import CreateReadResource
+from accounts.rights import row_rights
 from accounts.serializers import PaymentMethodSerializer
 from invoices.services.payment_methods import add_payment_method
 
@@ -18,6 +19,7 @@ class PaymentMethodFilter(FilterSet):
 
 class PaymentMethodViewSet(CreateReadResource):
     queryset = PaymentMethod.objects.all()
+    rights = row_rights("accounts.paymentmethod", create="add")
     serializer_class = PaymentMethodSerializer
     filterset_class = PaymentMethodFilter
     client_path = "account__client"

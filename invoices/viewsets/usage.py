@@ -11,6 +11,7 @@ from rest_framework.status import HTTP_204_NO_CONTENT
 from accounts.clock import local_time, today
 from accounts.fields import DayFilter, LongFilter, TrueFalseInput, ValueFilter
 from accounts.resources import ReadResource
+from accounts.rights import row_rights
 from invoices.models import Usage
 from invoices.serializers.usage import (
     LoadArguments,
@@ -50,6 +51,7 @@ class UsageFilter(FilterSet):
 
 class UsageViewSet(ReadResource):
     queryset = Usage.objects.all()
+    rights = row_rights("invoices.usage", create="add", destroy="delete")
     serializer_class = UsageSerializer
     filterset_class = UsageFilter
     queries = {"unbilled": UnbilledArguments}
@@ -57,7 +59,8 @@ class UsageViewSet(ReadResource):
     def create(self, request: Request) -> Response:
         """Loads up to 10,000 records, with a result for each: a bad one harms no other."""
         records = list(map(record_reader(self.client), self.asked(LoadArguments)["records"]))
-        return Response(load_answer(load_usage(client=self.client, records=records, now=local_time(self.client))))
+        now = local_time(self.client)
+        return Response(load_answer(load_usage(client=self.client, records=records, now=now, caller=self.caller)))
 
     def destroy(self, request: Request, pk: str) -> Response:
         remove_usage(client=self.client, usage_no=self.get_object().pk, caller=self.caller)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.callers import Caller
+from accounts.rights import REBILL
 from accounts.views.pages import StaffPage
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice
@@ -114,7 +115,9 @@ class RebillBuilder(StaffPage):
         if request is None:
             return self._builder(self.sheet.count(typed)._replace(refusals=refusals))
         try:
-            return self.once(lambda caller: self._rebill(request, caller), lambda receipt: _address(receipt.invoice_no or 0))
+            return self.once(
+                lambda caller: self._rebill(request, caller), lambda receipt: _address(receipt.invoice_no or 0), REBILL
+            )
         except BillingError as error:
             return self._not_made(typed, request, error)
 

@@ -14,7 +14,7 @@ from accounts.models import Account, Plan, PlanCharge, PlanInstance, RateSchedul
 from accounts.rates import RateTerms
 from accounts.services import add_price
 from tests.admin_pages import act, add_url, change_url, delete_url, errors, list_url, no_rows, rows, texts
-from tests.factories import ClientFactory, PlanFactory, ServiceFactory, a_charge, a_plan, an_account
+from tests.factories import BY_TEST, ClientFactory, PlanFactory, ServiceFactory, a_charge, a_plan, an_account
 
 JAN_10, FEB_10 = date(2026, 1, 10), date(2026, 2, 10)
 BEGINNING = date(1900, 1, 1)
@@ -71,8 +71,8 @@ def test_a_plan_charges_only_for_its_own_clients_services(admin_client, acme):
 def test_a_plan_shows_what_its_charges_cost_today_and_leads_to_their_pages(admin_client, acme):
     plan = a_plan(acme, {"line": "30.00"})
     line = plan.charges.get()
-    add_price(line, RateTerms("jpy", D(4500), valid_to=date(2000, 1, 1)))
-    add_price(line, RateTerms("usd", D("32.50"), valid_from=date(2900, 6, 1)))
+    add_price(line, RateTerms("jpy", D(4500), valid_to=date(2000, 1, 1)), caller=BY_TEST)
+    add_price(line, RateTerms("usd", D("32.50"), valid_from=date(2900, 6, 1)), caller=BY_TEST)
     calls = a_charge(plan, "calls", None, ChargeType.USAGE, currency="eur", tiers={"0": "0.10", "100": "0.0125"})
     a_charge(plan, "setup", "99", ChargeType.ACTIVATION, model="flat")
     free = PlanCharge.objects.create(plan=plan, service=ServiceFactory(client=acme, client_service_id="free"))
@@ -86,7 +86,7 @@ def test_a_plan_shows_what_its_charges_cost_today_and_leads_to_their_pages(admin
 def test_a_charge_shows_its_list_prices_and_where_to_add_one(admin_client, phone):
     charge = phone.plan_instances.get().plan.charges.get()
     listed = charge.rates.get()
-    own = add_price(charge, RateTerms("usd", D("27.50")), phone.plan_instances.get())
+    own = add_price(charge, RateTerms("usd", D("27.50")), phone.plan_instances.get(), caller=BY_TEST)
     page = admin_client.get(change_url(charge)).content.decode()
     assert f'href="{change_url(listed)}"' in page
     assert f'href="{change_url(own)}"' not in page
@@ -181,13 +181,13 @@ def test_what_is_wrong_with_a_price_is_said_on_the_form(admin_client, charge, ba
 
 
 def test_a_second_price_from_the_same_day_is_an_error_on_the_form(admin_client, charge):
-    add_price(charge, RateTerms("usd", D(1)))
+    add_price(charge, RateTerms("usd", D(1)), caller=BY_TEST)
     response = admin_client.post(add_url(RateSchedule), price_data(charge, rate_per_unit="2"))
     assert errors(response) == {"valid_from": ["The charge has a list price in this currency from this day on."]}
 
 
 def test_a_price_of_the_past_may_be_changed_and_keeps_its_charge(admin_client, acme, charge):
-    price = add_price(charge, RateTerms("usd", D(1)))
+    price = add_price(charge, RateTerms("usd", D(1)), caller=BY_TEST)
     form = admin_client.get(change_url(price)).context["adminform"].form
     assert (form.initial["valid_from"], str(form.initial["rate_per_unit"])) == (None, "1")
     data = price_data(a_charge(a_plan(acme), "tv", "3"), rate_per_unit="2.5")
@@ -258,7 +258,7 @@ def own_price_data(instance, charge=None, **fields):
 
 def test_a_plan_instance_shows_its_own_prices_and_where_to_add_one(admin_client, phone):
     instance = phone.plan_instances.get()
-    own = add_price(instance.plan.charges.get(), RateTerms("usd", D("27.50")), instance)
+    own = add_price(instance.plan.charges.get(), RateTerms("usd", D("27.50")), instance, caller=BY_TEST)
     page = admin_client.get(change_url(instance)).content.decode()
     assert f'href="{change_url(own)}" class="text-link">27.50 usd' in page
     link = f"{add_url(RateSchedule)}?plan_instance={instance.pk}&amp;currency=usd"
@@ -280,7 +280,7 @@ def test_an_own_price_moves_the_accounts_version(admin_client, phone):
 @pytest.mark.parametrize("door", ["page", "list"])
 def test_a_removed_own_price_moves_the_accounts_version(admin_client, phone, door):
     instance = phone.plan_instances.get()
-    own = add_price(instance.plan.charges.get(), RateTerms("usd", D("27.50")), instance)
+    own = add_price(instance.plan.charges.get(), RateTerms("usd", D("27.50")), instance, caller=BY_TEST)
     if door == "page":
         admin_client.post(delete_url(own), {"post": "yes"})
     else:
@@ -311,7 +311,7 @@ def test_an_own_price_in_another_currency_is_an_error_on_the_form(admin_client, 
 
 def test_an_own_price_stays_its_plan_instances(admin_client, phone):
     instance = phone.plan_instances.get()
-    own = add_price(instance.plan.charges.get(), RateTerms("usd", D("27.50")), instance)
+    own = add_price(instance.plan.charges.get(), RateTerms("usd", D("27.50")), instance, caller=BY_TEST)
     other = an_account(phone.client, instance.plan).plan_instances.get()
     assert admin_client.post(change_url(own), own_price_data(other)).status_code == 302
     assert PlanInstance.objects.get(own_rates=own) == instance
@@ -333,7 +333,7 @@ def test_a_list_asks_the_same_queries_however_long_it_is(admin_client, acme, mod
     for more in (2, 8):
         for _ in range(more):
             instance = an_account(acme).plan_instances.get()
-            add_price(instance.plan.charges.get(), RateTerms("usd", D("27.50")), instance)
+            add_price(instance.plan.charges.get(), RateTerms("usd", D("27.50")), instance, caller=BY_TEST)
         with CaptureQueriesContext(connection) as counted:
             assert admin_client.get(list_url(model)).status_code == 200
         queries.append(len(counted))

@@ -22,7 +22,7 @@ from invoices.models import AuditRun, Coupon, CouponRedemption, NumberSeries, On
 from invoices.services.payment_methods import add_payment_method
 from tests.accounts.test_api import create, signed_in
 from tests.admin_pages import change_url, page_url
-from tests.factories import ServiceFactory, a_charge, a_plan, an_account
+from tests.factories import BY_TEST, ServiceFactory, a_charge, a_plan, an_account
 from tests.invoices.billing import bill
 
 JAN_10, FEB_10 = date(2026, 1, 10), date(2026, 2, 10)
@@ -161,8 +161,10 @@ def test_a_payment_methods_token_is_not_kept(acme, process):
 def test_a_prices_history_shows_its_bands_of_each_time(admin_client, acme):
     charge = a_charge(a_plan(acme), "data", "1")
     bands = RateTerms("eur", None, model="tiered", tiers=(TierTerms(Decimal(0), Decimal(3)),))
-    price = add_price(charge, bands)
-    change_price(price, bands._replace(tiers=(TierTerms(Decimal(0), Decimal(4)), TierTerms(Decimal(9), Decimal(2)))))
+    price = add_price(charge, bands, caller=BY_TEST)
+    change_price(
+        price, bands._replace(tiers=(TierTerms(Decimal(0), Decimal(4)), TierTerms(Decimal(9), Decimal(2)))), caller=BY_TEST
+    )
     shown = admin_client.get(page_url(price, "history", price.pk)).context["page_obj"]
     assert [version.tiers for version in shown] == ["above 0 at 4; above 9 at 2", "above 0 at 3"]
 

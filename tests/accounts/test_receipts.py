@@ -41,6 +41,7 @@ def asked(account, day=JAN_10, caller=PROCESS, **more):
         receipt,
         lambda: str(generate(account, replace(caller, receipt=receipt), day)),
         lambda stored: str(stored.invoice_no),
+        lambda: None,
     )
 
 
@@ -141,6 +142,7 @@ def test_twenty_equal_payments_at_once_are_one_payment():
             receipt,
             lambda: str(record_external_payment(account_no=account.pk, amount=D(5), type="check", **by).pk),
             lambda stored: str(stored.row_no),
+            lambda: None,
         )
 
     assert set(at_once(pay)) == {str(Payment.objects.get().pk)}

@@ -18,7 +18,7 @@ from invoices.plan.facts import BillingRequest
 from invoices.services.generating import generate_invoice
 from invoices.services.pending import discard_invoices
 from tests.admin_pages import add_url, change_url, list_url
-from tests.factories import ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance, some_usage
+from tests.factories import BY_TEST, ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance, some_usage
 
 JAN_15, FEB_15, FEB_20 = date(2026, 1, 15), date(2026, 2, 15), date(2026, 2, 20)
 
@@ -44,7 +44,12 @@ def invoice(acme, process):
     a_charge(plan, "calls", None, ChargeType.USAGE, tiers={"0": "0.10", "100": "0.05", "500": "0.01"})
     account = an_account(acme, plan, start=JAN_15)
     instance = account.plan_instances.get()
-    add_price(plan.charges.get(line_type=ChargeType.RECURRING), RateTerms("usd", D("27.5"), valid_from=FEB_15), instance)
+    add_price(
+        plan.charges.get(line_type=ChargeType.RECURRING),
+        RateTerms("usd", D("27.5"), valid_from=FEB_15),
+        instance,
+        caller=BY_TEST,
+    )
     bill(account, process, JAN_15)
     an_instance(account, a_plan(acme, {"fibre": "50.00"}, name="Fibre"), date(2026, 2, 1))
     some_usage(instance, "calls", "120", date(2026, 1, 20), "R-1")
@@ -120,7 +125,7 @@ def test_the_page_of_a_line_leads_to_its_price_and_its_order(admin_client, invoi
     price = RateSchedule.objects.get(pk=calls.rate_schedule_no)
     assert f'href="{change_url(price)}"' in page_of(admin_client, calls)
     assert f'href="{change_url(OneTimeCharge.objects.get())}"' in page_of(admin_client, order)
-    remove_price(price)
+    remove_price(price, caller=BY_TEST)
     assert f'href="{change_url(calls.plan_instance)}"' in page_of(admin_client, calls)
 
 
@@ -178,8 +183,8 @@ def test_an_account_shows_its_usage_so_far_and_what_it_comes_to(admin_client, in
 
 def test_usage_that_cannot_be_rated_is_told_on_the_page(admin_client, invoice):
     price = RateSchedule.objects.get(model="tiered")
-    remove_price(price)
-    add_price(price.charge, RateTerms("eur", D(1)))
+    remove_price(price, caller=BY_TEST)
+    add_price(price.charge, RateTerms("eur", D(1)), caller=BY_TEST)
     assert "No price of the charge is valid on the day: Calls in usd" in page_of(admin_client, invoice.account)
 
 

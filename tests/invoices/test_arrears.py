@@ -9,7 +9,7 @@ from accounts.kinds import ChargeType
 from accounts.services import change_plan, end_plan_instance
 from billing_site.errors import BillingError, ErrorCode
 from invoices.services.pending import discard_invoices
-from tests.factories import PlanFactory, a_charge, a_plan, an_account, an_instance, some_usage
+from tests.factories import BY_TEST, PlanFactory, a_charge, a_plan, an_account, an_instance, some_usage
 from tests.invoices.billing import (
     ACTIVATION,
     ARREARS,
@@ -52,7 +52,7 @@ def test_the_last_cycle_in_arrears_is_billed_after_the_plan_has_ended(acme, proc
     a_charge(plan, "support", "31.00", ARREARS)
     account = an_account(acme, plan)
     bill(account, process, JAN_10)
-    end_plan_instance(account.plan_instances.get(), date(2026, 1, 24))
+    end_plan_instance(account.plan_instances.get(), date(2026, 1, 24), caller=BY_TEST)
     account.refresh_from_db()
     assert account.next_bill_date == FEB_10
     assert charged(bill(account, process, FEB_10)) == [("Support", 1, D(15), JAN_10, date(2026, 1, 24))]
@@ -157,7 +157,7 @@ def test_a_plan_that_is_replaced_on_the_13th_day_of_30_costs_12_and_its_successo
         a_charge(plan, "line", rate, line_type)
         plans.append(plan)
     account = an_account(acme, plans[0], start=date(2026, 6, 15))
-    change_plan(instance=account.plan_instances.get(), plan=plans[1], start_date=day)
+    change_plan(instance=account.plan_instances.get(), plan=plans[1], start_date=day, caller=BY_TEST)
     first = bill(account, process, date(2026, 6, 15))
     second = bill(account, process, date(2026, 7, 15))
     lines = [line for invoice in (first, second) if invoice for line in charged(invoice) if line[4] <= cycle_end]
@@ -173,14 +173,14 @@ def test_an_end_up_to_which_arrears_were_charged_is_not_moved_out(acme, process)
     account = an_account(acme)
     instance = an_instance(account, plan, JAN_10)
     bill(account, process, JAN_10)
-    end_plan_instance(instance, JAN_31)
+    end_plan_instance(instance, JAN_31, caller=BY_TEST)
     assert amounts(bill(account, process, FEB_10), ARREARS) == [D("22.00")]
     for end_date in (date(2026, 12, 31), date(2026, 2, 1)):
         with pytest.raises(BillingError) as error:
-            end_plan_instance(instance, end_date)
+            end_plan_instance(instance, end_date, caller=BY_TEST)
         assert (error.value.code, error.value.field) == (ErrorCode.INVALID_INPUT, "end_date")
         assert "charged in arrears to 2026-01-31" in error.value.message
-    assert end_plan_instance(instance, date(2026, 1, 30)).end_date == date(2026, 1, 30)
+    assert end_plan_instance(instance, date(2026, 1, 30), caller=BY_TEST).end_date == date(2026, 1, 30)
     assert [amounts(bill(account, process, date(2026, 7, 10)), ARREARS) for _ in range(4)] == [[], [], [], []]
 
 
@@ -188,7 +188,7 @@ def test_an_end_that_nothing_was_charged_to_is_moved_as_often_as_one_likes(acme,
     account = an_account(acme)
     instance = account.plan_instances.get()
     bill(account, process, JAN_10)
-    end_plan_instance(instance, JAN_31)
-    end_plan_instance(instance, date(2026, 2, 24))
+    end_plan_instance(instance, JAN_31, caller=BY_TEST)
+    end_plan_instance(instance, date(2026, 2, 24), caller=BY_TEST)
     account.refresh_from_db()
     assert charged(bill(account, process, FEB_10)) == [("Phone", 1, D("16.07"), FEB_10, date(2026, 2, 24))]

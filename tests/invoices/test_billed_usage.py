@@ -17,7 +17,7 @@ from invoices.services.generating import generate_invoices
 from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.planning import preview_invoices
 from invoices.services.unbilled import rate_unbilled_usage
-from tests.factories import TaxRateFactory, a_charge, a_plan, an_instance, some_usage
+from tests.factories import BY_TEST, TaxRateFactory, a_charge, a_plan, an_instance, some_usage
 from tests.invoices.billing import (
     APR_10,
     FEB_9,
@@ -231,7 +231,7 @@ def test_usage_after_the_plans_last_day_is_billed_with_its_last_cycle(acme, proc
     account, instance = metered(acme)
     bill(account, process, JAN_10)
     some_usage(instance, "calls", "10", JAN_31)
-    end_plan_instance(instance, date(2026, 1, 20))
+    end_plan_instance(instance, date(2026, 1, 20), caller=BY_TEST)
     account.refresh_from_db()
     assert charged(bill(account, process, FEB_10)) == [("Calls", D(10), D("1.00"), JAN_10, date(2026, 1, 20))]
     assert not Usage.objects.filter(invoice=None).exists()
@@ -267,7 +267,7 @@ def test_late_usage_of_an_ended_plan_is_on_the_accounts_next_invoice(acme, proce
     account, instance = metered(acme)
     an_instance(account, a_plan(acme), JAN_10)
     bill(account, process, JAN_10)
-    end_plan_instance(instance, JAN_31)
+    end_plan_instance(instance, JAN_31, caller=BY_TEST)
     bill(account, process, FEB_10)
     some_usage(instance, "calls", "20", JAN_31)
     assert charged(bill(account, process, MAR_10), USAGE) == [("Calls", D(20), D("2.00"), JAN_10, JAN_31)]
@@ -283,7 +283,7 @@ def test_late_usage_goes_on_in_its_bands_after_the_plan_was_ended_in_its_billed_
     bill(account, process, JAN_10)
     some_usage(instance, "calls", "90", date(2026, 2, 1))
     bill(account, process, FEB_10)
-    end_plan_instance(instance, date(2026, 1, 20))
+    end_plan_instance(instance, date(2026, 1, 20), caller=BY_TEST)
     some_usage(instance, "calls", "20", date(2026, 1, 13))
     assert amounts(bill(account, process, MAR_10), USAGE) == [D("10.00"), D("1.00")]
 
@@ -331,7 +331,7 @@ def test_all_usage_after_a_plans_last_day_is_on_the_invoice_of_its_last_cycle_al
             bill(account, process, day)
     some_usage(instance, "calls", "5", date(2026, 1, 15))
     some_usage(instance, "calls", "100", date(2026, 2, 20))
-    end_plan_instance(instance, date(2026, 1, 20))
+    end_plan_instance(instance, date(2026, 1, 20), caller=BY_TEST)
     outcomes = generate_invoices(client=acme, account_nos=[behind.pk, ahead.pk], request=BillingRequest(MAR_10), caller=process)
     assert [one.error for one in outcomes] == [None, None]
     assert Invoice.objects.get(account=behind).total_amount == D("105.00")

@@ -15,7 +15,7 @@ from invoices.audit import run_audits
 from invoices.models import Coupon, CouponRedemption, OneTimeCharge, ServiceCredit, Surcharge
 from invoices.services.coupons import redeem_coupon
 from tests.accounts.test_api import API, create, signed_in, wrong
-from tests.factories import ClientFactory, ServiceFactory, a_charge, an_account
+from tests.factories import BY_TEST, ClientFactory, ServiceFactory, a_charge, an_account
 from tests.invoices.billing import bill
 from tests.invoices.test_concurrency import at_once
 
@@ -388,7 +388,7 @@ def test_an_order_or_usage_that_no_invoice_would_ever_take_is_refused(acme, api,
     plan = account.plan_instances.get().plan
     calls = a_charge(plan, "calls", "1.00", 6)
     bill(account, process, JAN_10)
-    end_plan_instance(account.plan_instances.get(), date(2026, 1, 20))
+    end_plan_instance(account.plan_instances.get(), date(2026, 1, 20), caller=BY_TEST)
     bill(account, process, FEB_10)
     answer = wrong(api, "one-time-charges", an_order(account, router))
     assert (answer[0], list(answer[2])) == (7003, ["acct_no"])

@@ -16,6 +16,7 @@ from invoices.services.generating import generate_invoice, generate_invoices
 from invoices.services.pending import approve_invoices
 from invoices.services.planning import preview_invoices
 from tests.factories import (
+    BY_TEST,
     ClientFactory,
     ContactFactory,
     ServiceFactory,
@@ -344,7 +345,7 @@ def test_another_clients_account_does_not_exist(acme, umbra, process):
 def test_a_plan_in_another_currency_is_refused(acme, process):
     account = an_account(acme)
     with pytest.raises(BillingError) as error:
-        assign_plan(account=account, plan=a_plan(acme, {"tv": "1"}, currency="eur"), start_date=JAN_10)
+        assign_plan(account=account, plan=a_plan(acme, {"tv": "1"}, currency="eur"), start_date=JAN_10, caller=BY_TEST)
     assert error.value.code is ErrorCode.CURRENCY_MISMATCH
 
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.callers import Caller
 from accounts.models import Contact, Receipt
+from accounts.rights import KEY_RIGHTS
 from invoices.models import CollectionAttempt, Invoice, LedgerEntry, OneTimeCharge, Payment, Refund, ServiceCredit
 from tests.factories import ClientFactory
 from tests.invoices.billing import JAN_10, bill
@@ -16,7 +17,7 @@ from tests.invoices.money.paying import billed, books, paying
 from tests.invoices.money.test_money_api import signed_in
 from tests.invoices.test_concurrency import at_once
 
-RIGHTS = {"may_approve": True, "may_collect": True, "may_correct": True, "may_rebill": True}
+RIGHTS = dict.fromkeys(KEY_RIGHTS, True)
 PROCESS = Caller(process="test")
 
 

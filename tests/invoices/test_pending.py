@@ -19,7 +19,7 @@ from invoices.services.discarding import Remarks
 from invoices.services.generating import generate_invoice
 from invoices.services.pending import approve_invoices, discard_invoices, discard_stale, regenerate_invoices
 from invoices.services.rows import stored_contents
-from tests.factories import ClientFactory, TaxRateFactory, a_plan, an_account
+from tests.factories import BY_TEST, ClientFactory, TaxRateFactory, a_plan, an_account
 
 JAN_10 = date(2026, 1, 10)
 JAN_14 = date(2026, 1, 14)
@@ -79,7 +79,7 @@ def test_an_instance_that_begins_while_an_invoice_waits_is_due_with_the_next(acm
 
 def test_an_instance_that_ends_while_an_invoice_waits_is_not_billed_again(acme, process, alice):
     invoice = a_pending(acme, process)
-    end_plan_instance(invoice.account.plan_instances.get(), date(2026, 1, 20))
+    end_plan_instance(invoice.account.plan_instances.get(), date(2026, 1, 20), caller=BY_TEST)
     approve(invoice, alice)
     invoice.account.refresh_from_db()
     assert invoice.account.next_bill_date is None

@@ -16,7 +16,7 @@ from invoices.plan.facts import BillingRequest
 from invoices.services import generating
 from invoices.services.generating import generate_invoice
 from tests.accounts.test_api import API, signed_in
-from tests.factories import PlanFactory, a_charge, a_plan, an_account
+from tests.factories import BY_TEST, PlanFactory, a_charge, a_plan, an_account
 from tests.invoices.billing import bill
 
 MAY_15, JUN_15, JUN_27, JUL_15 = date(2026, 5, 15), date(2026, 6, 15), date(2026, 6, 27), date(2026, 7, 15)
@@ -249,7 +249,7 @@ def test_a_change_while_an_invoice_is_made_voids_its_plan(acme, instance, proces
     plan = a_plan(acme)
 
     def change_first(recording, planned):
-        change_plan(instance=instance, plan=plan, start_date=JUN_27)
+        change_plan(instance=instance, plan=plan, start_date=JUN_27, caller=BY_TEST)
         return original(recording, planned)
 
     monkeypatch.setattr(generating, "record_plans", change_first)

@@ -10,7 +10,7 @@ from accounts.rates import RateTerms, TierTerms
 from accounts.services import add_price
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice
-from tests.factories import PlanFactory, a_charge, a_plan, an_account, an_instance
+from tests.factories import BY_TEST, PlanFactory, a_charge, a_plan, an_account, an_instance
 from tests.invoices.billing import (
     FEB_10,
     JAN_10,
@@ -32,13 +32,13 @@ def refused(account, caller, day):
 def test_a_new_price_holds_from_the_first_cycle_that_begins_after_it(acme, process):
     account = an_account(acme)
     charge = account.plan_instances.get().plan.charges.get()
-    add_price(charge, RateTerms("usd", D("40.00"), valid_from=date(2026, 1, 20)))
+    add_price(charge, RateTerms("usd", D("40.00"), valid_from=date(2026, 1, 20)), caller=BY_TEST)
     assert [amounts(bill(account, process, day)) for day in (JAN_10, FEB_10)] == [[D(30)], [D(40)]]
 
 
 def test_a_plan_has_prices_in_several_currencies(acme, process):
     plan = a_plan(acme)
-    add_price(plan.charges.get(), RateTerms("jpy", D("4500")))
+    add_price(plan.charges.get(), RateTerms("jpy", D("4500")), caller=BY_TEST)
     dollars, yen = an_account(acme, plan), an_account(acme, plan, currency="jpy")
     assert [bill(one, process, JAN_10).total_amount for one in (dollars, yen)] == [D(30), D(4500)]
 
@@ -78,7 +78,7 @@ def test_a_charge_that_has_only_a_customers_own_price_is_charged_at_it(acme, pro
     plan = PlanFactory(client=acme)
     charge = a_charge(plan, "special", "1.00")
     account = an_account(acme, plan)
-    add_price(charge, RateTerms("usd", D("7.00")), account.plan_instances.get())
+    add_price(charge, RateTerms("usd", D("7.00")), account.plan_instances.get(), caller=BY_TEST)
     other = an_account(acme, plan)
     RateSchedule.objects.filter(plan_instance=None).delete()
     assert amounts(bill(account, process, JAN_10)) == [D(7)]
@@ -90,5 +90,5 @@ def test_a_charge_that_has_only_a_customers_own_price_is_charged_at_it(acme, pro
 def test_a_price_for_a_month_stands_over_the_one_without_an_end(acme, process):
     account = an_account(acme)
     charge = account.plan_instances.get().plan.charges.get()
-    add_price(charge, RateTerms("usd", D("5.00"), valid_from=FEB_10, valid_to=FEB_10))
+    add_price(charge, RateTerms("usd", D("5.00"), valid_from=FEB_10, valid_to=FEB_10), caller=BY_TEST)
     assert [amounts(bill(account, process, day)) for day in (JAN_10, FEB_10, MAR_10)] == [[D(30)], [D(5)], [D(30)]]

@@ -21,7 +21,7 @@ from invoices.services.unbilled import rate_unbilled_usage
 from invoices.services.usage_loading import load_usage
 from invoices.services.usage_removal import remove_usage
 from invoices.services.usage_targets import UsageRecord
-from tests.factories import ClientFactory, PlanFactory, ServiceFactory, a_charge, an_account, an_instance
+from tests.factories import BY_TEST, ClientFactory, PlanFactory, ServiceFactory, a_charge, an_account, an_instance
 from tests.invoices.test_concurrency import PROCESS, at_once
 
 JAN_10, JAN_31, FEB_10, MAR_10 = date(2026, 1, 10), date(2026, 1, 31), date(2026, 2, 10), date(2026, 3, 10)
@@ -48,7 +48,7 @@ def a_record(record_id="R-1", **changes):
 
 def load(client, *records, now=NOW, **options):
     """Loads records, and gives of each what came of it: the result and the error code."""
-    results = load_usage(client=client, records=records, now=now, **options)
+    results = load_usage(client=client, records=records, now=now, **options, caller=BY_TEST)
     assert [one.record_id for one in results] == [one.record_id for one in records]
     return [(one.result.value, one.error.code.number if one.error else 0) for one in results]
 
@@ -56,7 +56,7 @@ def load(client, *records, now=NOW, **options):
 def refusal(client, record, now=NOW):
     """The code, message and field of a record that is refused, and proof that nothing was stored."""
     before = Usage.objects.count()
-    (result,) = load_usage(client=client, records=[record], now=now)
+    (result,) = load_usage(client=client, records=[record], now=now, caller=BY_TEST)
     assert result.result == "refused" and result.usage_no is None
     assert Usage.objects.count() == before
     assert result.messages == {result.error.field: [result.error.message]}
@@ -71,7 +71,7 @@ CREATED, THERE, ID_USED = ("created", 0), ("already_there", 0), ("refused", 9001
 
 def test_a_record_is_stored_under_the_plan_instance_that_charges_for_it(acme, account):
     record = a_record(units=D("2.5"), description="to Fresno")
-    (result,) = load_usage(client=acme, records=[record], now=NOW)
+    (result,) = load_usage(client=acme, records=[record], now=NOW, caller=BY_TEST)
     stored = Usage.objects.get()
     assert (result.result, result.usage_no, result.error) == ("created", stored.pk, None)
     assert (stored.client, stored.record_id, stored.account) == (acme, "R-1", account)
@@ -102,7 +102,7 @@ def test_account_and_service_are_named_by_number_or_by_the_clients_own_id_or_by_
 
 
 def test_no_records_are_no_work(acme):
-    assert load_usage(client=acme, records=[], now=NOW) == []
+    assert load_usage(client=acme, records=[], now=NOW, caller=BY_TEST) == []
 
 
 def test_the_largest_and_the_smallest_number_of_units_are_kept_exactly(acme, account):
@@ -165,13 +165,13 @@ def test_in_the_hour_that_is_repeated_the_future_is_told_by_the_moment_not_by_th
 
 
 def test_usage_is_taken_from_the_first_day_of_the_plan_instance_through_its_last(acme, account):
-    end_plan_instance(account.plan_instances.get(), FEB_10)
+    end_plan_instance(account.plan_instances.get(), FEB_10, caller=BY_TEST)
     first, last = datetime(2026, 1, 10, tzinfo=UTC), datetime(2026, 2, 10, 23, 59, 59, tzinfo=UTC)
     assert load(acme, a_record("R-1", used_at=first), a_record("R-2", used_at=last)) == [CREATED, CREATED]
 
 
 def test_usage_before_the_first_day_or_after_the_last_is_charged_by_no_plan(acme, account):
-    end_plan_instance(account.plan_instances.get(), FEB_10)
+    end_plan_instance(account.plan_instances.get(), FEB_10, caller=BY_TEST)
     text = "No plan of the account charges for this usage: "
     assert refusal(acme, a_record(used_at=datetime(2026, 1, 9, 23, 59, 59, tzinfo=UTC))) == (
         90012,
@@ -187,7 +187,7 @@ def test_usage_before_the_first_day_or_after_the_last_is_charged_by_no_plan(acme
 
 def test_usage_between_two_plan_instances_is_charged_by_no_plan(acme, account):
     first = account.plan_instances.get()
-    end_plan_instance(first, JAN_31)
+    end_plan_instance(first, JAN_31, caller=BY_TEST)
     an_instance(account, first.plan, FEB_10)
     code, message, field = refusal(acme, a_record(used_at=datetime(2026, 2, 5, tzinfo=UTC)))
     assert (code, field) == (90012, "used_at")
@@ -196,7 +196,7 @@ def test_usage_between_two_plan_instances_is_charged_by_no_plan(acme, account):
 
 def test_each_day_has_the_plan_instance_that_runs_on_it(acme, account):
     first = account.plan_instances.get()
-    end_plan_instance(first, JAN_31)
+    end_plan_instance(first, JAN_31, caller=BY_TEST)
     second = an_instance(account, a_metered_plan(acme), date(2026, 2, 1))
     load(acme, a_record("R-1"), a_record("R-2", used_at=NOON + timedelta(days=1)))
     assert list(Usage.objects.order_by("pk").values_list("plan_instance", flat=True)) == [first.pk, second.pk]
@@ -284,8 +284,8 @@ def test_a_record_that_names_no_account_or_no_service_is_refused(acme, account):
 
 
 def test_the_same_record_again_is_already_there(acme, account):
-    (first,) = load_usage(client=acme, records=[a_record()], now=NOW)
-    (again,) = load_usage(client=acme, records=[a_record()], now=NOW)
+    (first,) = load_usage(client=acme, records=[a_record()], now=NOW, caller=BY_TEST)
+    (again,) = load_usage(client=acme, records=[a_record()], now=NOW, caller=BY_TEST)
     assert (again.result, again.usage_no, again.error) == ("already_there", first.usage_no, None)
     assert Usage.objects.count() == 1
 
@@ -333,7 +333,7 @@ def test_what_was_taken_once_is_there_though_its_plan_has_ended_since_or_another
     instance = account.plan_instances.get()
     an_instance(account, instance.plan, JAN_10)
     assert load(acme, a_record()) == [THERE]
-    end_plan_instance(instance, date(2026, 1, 20))
+    end_plan_instance(instance, date(2026, 1, 20), caller=BY_TEST)
     assert load(acme, a_record()) == [THERE]
 
 
@@ -367,7 +367,7 @@ def test_a_dry_run_says_the_same_and_writes_nothing(acme, account):
 
 def test_more_than_ten_thousand_records_are_refused(acme):
     with pytest.raises(BillingError) as error:
-        load_usage(client=acme, records=[a_record()] * 10_001, now=NOW)
+        load_usage(client=acme, records=[a_record()] * 10_001, now=NOW, caller=BY_TEST)
     assert error.value.code.number == 1012
 
 
@@ -392,7 +392,7 @@ def test_500_records_take_as_many_queries_as_one(acme, account, refused):
             for n in range(count)
         ]
         with CaptureQueriesContext(connection) as captured:
-            results = load_usage(client=acme, records=records, now=NOW)
+            results = load_usage(client=acme, records=records, now=NOW, caller=BY_TEST)
         assert {one.result.value for one in results} == {"refused" if refused else "created"}
         return len(captured)
 

@@ -1,6 +1,6 @@
 """manage.py collect CLIENT_NO: goes on where collecting was interrupted, then collects all that is due."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from decimal import Decimal
@@ -11,6 +11,7 @@ from tqdm import tqdm
 
 from accounts import clock
 from accounts.callers import Caller
+from accounts.fields import LARGEST_LONG
 from accounts.models import Client
 from invoices.calculation import rounded
 from invoices.services.collecting.collecting import collect_due, collect_invoices, resume_collecting
@@ -18,6 +19,14 @@ from invoices.services.collecting.outcomes import Collected, CollectionResult
 from invoices.services.ledger.refunds import asked_refunds
 
 CALLER = Caller(process="collect")
+
+
+def stored_number(text: str) -> int:
+    """A number that a row can have."""
+    number = int(text)
+    if abs(number) > LARGEST_LONG:
+        raise ArgumentTypeError(f"{text} does not exist")
+    return number
 
 
 class Command(BaseCommand):
@@ -29,7 +38,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("client_no", type=int)
         parser.add_argument("--resume", action="store_true", help="Only go on with what was interrupted.")
-        parser.add_argument("--invoice", type=int, nargs="+", metavar="NO", help="Only these invoices.")
+        parser.add_argument("--invoice", type=stored_number, nargs="+", metavar="NO", help="Only these invoices.")
 
     def handle(self, *args: Any, client_no: int, resume: bool, invoice: list[int] | None, **options: Any) -> None:
         try:

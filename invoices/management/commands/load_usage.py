@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, NamedTuple
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts import clock
+from accounts.callers import Caller
 from accounts.importing.reading import SeenIds, UnreadableFile, read_rows
 from accounts.models import Client
 from billing_site.errors import BillingError, ErrorCode
@@ -19,6 +20,7 @@ from invoices.services.usage_targets import UsageRecord
 
 REQUIRED_COLUMNS = ("record_id", "units", "used_at")
 REPEATED = "repeated"
+CALLER = Caller(process="load_usage")
 
 
 class Line(NamedTuple):
@@ -62,7 +64,8 @@ class Command(BaseCommand):
         with closing(SeenIds()) as seen:
             while chunk := list(islice(lines, RECORDS_AT_ONCE)):
                 records = [line.record for line in chunk]
-                results = load_usage(client=client, records=records, now=clock.local_time(client), dry_run=dry_run)
+                now = clock.local_time(client)
+                results = load_usage(client=client, records=records, now=now, caller=CALLER, dry_run=dry_run)
                 for line, result in zip(chunk, results, strict=True):
                     self._report(line.number, result)
                     counts[_sort(line.number, result, seen) if dry_run else result.result] += 1

@@ -294,10 +294,10 @@ class Command(BaseCommand):
         self.title("A dozen invoices are left in the approval queue, two of them with something to look at")
         accounts = list(Account.objects.filter(client=client, pk__gt=WAITING_FROM).order_by("pk")[:WAITING])
         extra = Plan.objects.filter(client=client, name__startswith="Streaming TV").earliest("pk")
-        assign_plan(account=accounts[0], plan=extra, start_date=accounts[0].next_bill_date or today)
+        assign_plan(account=accounts[0], plan=extra, start_date=accounts[0].next_bill_date or today, caller=CALLER)
         instance = accounts[1].plan_instances.earliest("pk")
         instance.units, instance.po_num = Decimal(2), "PO-2026-7"
-        update_plan_instance(instance, ["units", "po_num"])
+        update_plan_instance(instance, ["units", "po_num"], caller=CALLER)
         outcomes = generate_invoices(
             client=client,
             account_nos=[account.pk for account in accounts],

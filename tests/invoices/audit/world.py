@@ -20,6 +20,7 @@ from invoices.services.generating import generate_invoice
 from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.runs import continue_run, start_run
 from tests.factories import (
+    BY_TEST,
     ClientFactory,
     PlanFactory,
     ServiceFactory,
@@ -88,7 +89,7 @@ def two_clients_with_plain_charges(alice):
     PlanCharge.objects.filter(pk=plan_charge.pk).delete()
     assert generate(paused, FEB_10) is None
     plan_charge.save(force_insert=True)
-    add_price(plan_charge, RateTerms("usd", D(30)))
+    add_price(plan_charge, RateTerms("usd", D(30)), caller=BY_TEST)
     paused_mar = generate(paused, MAR_10)
     waiting, approved = an_account(umbra, client_acct_id="A-waiting"), an_account(umbra)
     key, _ = create_key(umbra, name="integrator", may_approve=True)

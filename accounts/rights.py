@@ -1,0 +1,112 @@
+"""Who may do what: staff by their permissions, a program by the rights of its key, the server's own commands everything.
+
+Services ask here before they do anything. Doors ask too, but only to answer early, or before they repeat an answer.
+"""
+
+from typing import NamedTuple
+
+from accounts.callers import Caller
+from accounts.models import ApiKey
+from billing_site.errors import BillingError, ErrorCode
+
+KEY_RIGHTS = (
+    "may_approve",
+    "may_collect",
+    "may_rebill",
+    "may_correct",
+    "may_change_catalogue",
+    "may_change_customers",
+    "may_add_usage",
+    "may_give_credits",
+)
+"""The columns of ApiKey that are rights."""
+
+
+class Right(NamedTuple):
+    """A right to an act: `permission` is what staff need, `key` the column of ApiKey that a program needs. Without a column
+    any key may that is not limited to reading. `act` names the act in the refusal."""
+
+    act: str
+    permission: str
+    key: str = ""
+    refused: ErrorCode = ErrorCode.PERMISSION
+
+
+GENERATE = Right("generating invoices", "invoices.generate_invoice")
+APPROVE = Right("", "invoices.approve_invoice", "may_approve", ErrorCode.APPROVAL_NOT_PERMITTED)
+COLLECT = Right("", "invoices.collect_money", "may_collect", ErrorCode.COLLECTION_NOT_PERMITTED)
+CORRECT = Right("", "invoices.correct_money", "may_correct", ErrorCode.CORRECTION_NOT_PERMITTED)
+REBILL = Right("", "invoices.rebill_invoice", "may_rebill", ErrorCode.REBILL_NOT_PERMITTED)
+SEND_STATEMENTS = Right("sending statements", "invoices.send_statement")
+MOVE_CLOCK = Right("moving the clock", "accounts.change_client")
+
+_KEY_RIGHT_OF_ROWS = {
+    "accounts.account": "may_change_customers",
+    "accounts.contact": "may_change_customers",
+    "accounts.paymentmethod": "may_change_customers",
+    "accounts.planinstance": "may_change_customers",
+    "accounts.service": "may_change_catalogue",
+    "accounts.servicelocation": "may_change_catalogue",
+    "accounts.plan": "may_change_catalogue",
+    "accounts.rateschedule": "may_change_catalogue",
+    "invoices.taxrate": "may_change_catalogue",
+    "invoices.surcharge": "may_change_catalogue",
+    "invoices.coupon": "may_change_catalogue",
+    "invoices.reasoncode": "may_change_catalogue",
+    "invoices.usage": "may_add_usage",
+    "invoices.onetimecharge": "may_add_usage",
+    "invoices.couponredemption": "may_add_usage",
+    "invoices.servicecredit": "may_give_credits",
+}
+_DOING = {"add": "adding", "change": "changing", "delete": "removing"}
+_NAMES = {
+    "accounts.paymentmethod": "payment methods",
+    "accounts.planinstance": "plans of customers",
+    "accounts.servicelocation": "service locations",
+    "accounts.rateschedule": "prices",
+    "invoices.taxrate": "tax rates",
+    "invoices.reasoncode": "reasons",
+    "invoices.usage": "usage",
+    "invoices.onetimecharge": "one-time charges",
+    "invoices.couponredemption": "redemptions of coupons",
+    "invoices.servicecredit": "service credits",
+}
+
+
+def right_to(verb: str, rows: str) -> Right:
+    """The right to add, change or delete rows of a model, which is named as "invoices.usage"."""
+    app, model = rows.split(".")
+    act = f"{_DOING[verb]} {_NAMES.get(rows, model + 's')}"
+    return Right(act, f"{app}.{verb}_{model}", _KEY_RIGHT_OF_ROWS[rows])
+
+
+ROW_RIGHTS = {(verb, rows): right_to(verb, rows) for rows in _KEY_RIGHT_OF_ROWS for verb in _DOING}
+"""The rights to master data, by verb and model."""
+
+
+def row_rights(rows: str, **verbs: str) -> dict[str, Right]:
+    """The rights to actions on rows of a model, where each action adds, changes or deletes one."""
+    return {action: ROW_RIGHTS[verb, rows] for action, verb in verbs.items()}
+
+
+def may(caller: Caller, right: Right) -> bool:
+    """Whether the caller has a right."""
+    if caller.staff is not None:
+        return bool(caller.staff.has_perm(right.permission))
+    return caller.api_key is None or key_has(caller.api_key, right)
+
+
+def key_has(key: ApiKey, right: Right) -> bool:
+    """Whether a key has a right. One that may only read has none."""
+    return not key.read_only and (not right.key or bool(getattr(key, right.key)))
+
+
+def check_may(caller: Caller, right: Right) -> None:
+    """Refuses a caller who has not the right: 90009, or the right's own code."""
+    if not may(caller, right):
+        raise BillingError(right.refused, right.act)
+
+
+def check_may_change(caller: Caller, verb: str, rows: str) -> None:
+    """Refuses (90009) a caller who may not add, change or delete rows of a model, which is named as "invoices.usage"."""
+    check_may(caller, ROW_RIGHTS[verb, rows])

@@ -1,0 +1,210 @@
+"""Every operation of the API that does more than read needs a right: walked for each role of staff and each right of a key."""
+
+import json
+from base64 import b64encode
+from urllib.parse import urlencode
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group, Permission
+from django.db import transaction
+from django.test import Client as Browser
+
+from accounts.keys import create_key
+from accounts.method_calls import Method, never
+from accounts.models import ApiKey
+from accounts.rights import KEY_RIGHTS, ROW_RIGHTS, Right
+from billing_site.api import METHODS, router
+from rebills.roles import ROLES, make_groups
+from tests.calling import rows_stored
+from tests.test_examples import REFUSED, REQUESTS, example_of, meant, success_of, virtual_clock, world
+
+__all__ = ["virtual_clock", "world"]
+
+pytestmark = pytest.mark.django_db
+
+ACTS = {
+    "generate": {"invoice_create", "gen_invoice", "gen_invoice_m"},
+    "send": {"invoice_send_statement", "rebill_send_statement", "creditmemo_send_statement"},
+    "clock": {"advance_virtual_datetime", "advance_virtual_datetime_m"},
+    "may_approve": {
+        *(f"invoice_{act}{many}" for act in ("approve", "discard", "regenerate") for many in ("", "_many")),
+        "manage_pending_invoice",
+        "manage_pending_invoice_m",
+    },
+    "may_collect": {
+        *("invoice_collect", "invoice_collect_many", "collect_from_account", "collect_from_account_m"),
+        *("payment_create", "record_external_payment", "record_external_payment_m", "payment_apply", "cashcredit_apply"),
+    },
+    "may_rebill": {"rebill_create", "rebill_bulk", "gen_rb_m"},
+    "may_correct": {
+        *("invoice_void", "rebill_void", "creditmemo_void", "void_invoice", "void_invoice_m"),
+        *(f"{entry}_void" for entry in ("payment", "refund", "cashcredit", "writeoff", "dispute", "transaction")),
+        *("payment_refund", "cashcredit_create", "writeoff_create", "dispute_create", "creditmemo_create"),
+    },
+    "may_change_catalogue": {
+        *(f"{row}_create" for row in ("service", "servicelocation", "plan", "rateschedule", "taxrate", "surcharge", "coupon")),
+        *("reasoncode_create", "create_reason_code_m"),
+    },
+    "may_change_customers": {
+        *(f"{row}_create" for row in ("account", "contact", "paymentmethod", "planinstance")),
+        *("planinstance_end", "planinstance_change"),
+    },
+    "may_add_usage": {
+        f"{row}_{act}" for row in ("usage", "onetimecharge", "couponredemption") for act in ("create", "destroy")
+    },
+    "may_give_credits": {"servicecredit_create", "servicecredit_expire"},
+}
+"""What is not a read, by the right of a key that it needs: the first three sorts are open to every key that may write."""
+
+OF_EVERY_KEY = ACTS["generate"] | ACTS["send"] | ACTS["clock"]
+
+BY_ROLE = {
+    "Viewer": set(),
+    "Biller": {
+        *("invoice_create", "rebill_create", "rebill_bulk", "invoice_send_statement", "rebill_send_statement"),
+        *("creditmemo_send_statement", "usage_create", "onetimecharge_create", "couponredemption_create"),
+    },
+    "Approver": ACTS["may_approve"],
+    "Collector": ACTS["may_collect"] | {"paymentmethod_create"},
+    "Administrator": set.union(*ACTS.values()),
+}
+"""What README's table gives each role, of the operations of resources."""
+
+NO_RIGHT = {90001, 90009, 90025, 90026, 90028}
+
+
+def answers(sent, name, rows, credentials=None):
+    """What an operation answers to its example: HTTP status and codes, and whether rows were added or removed. Then nothing of
+    it is kept."""
+    method, path, operation = REQUESTS[name]
+    examples = {(one["in"], one["name"]): one["example"] for one in operation.get("parameters", ()) if "example" in one}
+    numbers, query = (
+        meant({key: value for (place, key), value in examples.items() if place == asked}, rows) for asked in ("path", "query")
+    )
+    body = {**meant(example_of(name), rows), **(credentials or {})} if "requestBody" in operation else None
+    address = f"{path.format(**numbers)}?{urlencode(query)}"
+    before = rows_stored()
+    undone = transaction.atomic()
+    undone._from_testcase = True  # services open durable transactions within it
+    with undone:
+        response = sent.generic(method.upper(), address, json.dumps(body) if body else "", content_type="application/json")
+        found = json.loads(response.content or b"{}")
+        codes = {found.get("error_code", 0)} | {one["error_code"] for one in found.get("outcomes", ())}
+        changed = rows_stored() != before
+        transaction.set_rollback(True)
+    return response.status_code, codes - {0}, changed
+
+
+def writes(name):
+    called = METHODS.get(name)
+    if called is not None:
+        return getattr(called, name).method_call.writes is not never
+    return REQUESTS[name][0] != "get" and not name.endswith("_preview")
+
+
+WRITING = sorted(name for name in REQUESTS if name != "core" and writes(name))
+
+
+def test_every_operation_that_is_not_a_read_is_of_this_table():
+    assert set(WRITING) == set.union(*ACTS.values())
+
+
+def check(sent, name, world, *, allowed, credentials=None):
+    status, codes, changed = answers(sent, name, world[2], credentials)
+    if not allowed:
+        assert codes and codes <= NO_RIGHT, (name, status, codes)
+        assert status in (200, 403), (name, status)
+        assert not changed, name
+    elif name in REFUSED:
+        assert codes == {REFUSED[name]}, (name, codes)
+    else:
+        assert (status, codes) == (success_of(REQUESTS[name][2]), set()), name
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_does_what_the_table_of_roles_says_and_nothing_else(role, world, db):
+    make_groups(Group.objects, Permission.objects)
+    user = get_user_model().objects.create(username=role, is_staff=True)
+    user.groups.add(Group.objects.get(name=role))
+    world[0].staff.add(user)
+    browser = Browser()
+    browser.force_login(user)
+    for name in WRITING:
+        if name not in METHODS:
+            check(browser, name, world, allowed=name in BY_ROLE[role])
+
+
+@pytest.mark.parametrize("right", [*KEY_RIGHTS, "", "read_only"])
+def test_a_key_does_what_its_right_says_and_nothing_else(right, world, db):
+    client = world[0]
+    rights = dict.fromkeys((*KEY_RIGHTS, "read_only"), True) if right == "read_only" else {right: True} if right else {}
+    key, auth_key = create_key(client, name=right, **rights)
+    allowed = set() if right == "read_only" else OF_EVERY_KEY | ACTS.get(right, set())
+    token = b64encode(f"{client.pk}:{auth_key}".encode()).decode()
+    for name in WRITING:
+        credentials = {"client_no": client.pk, "auth_key": auth_key} if name in METHODS else None
+        sent = Browser() if name in METHODS else Browser(HTTP_AUTHORIZATION=f"Basic {token}")
+        check(sent, name, world, allowed=name in allowed, credentials=credentials)
+
+
+def actions():
+    """The resources' and methods' actions that do more than read, with the right that each declares."""
+    for _prefix, viewset, _basename in router.registry:
+        named = [one.__name__ for one in viewset.get_extra_actions()]
+        for action in ("create", "update", "partial_update", "destroy", *named):
+            handler = getattr(viewset, action, None)
+            called = getattr(handler, "method_call", None)
+            if isinstance(called, Method):
+                if called.writes is not never:
+                    yield called.name, called.right
+                continue
+            verbs = set(getattr(handler, "mapping", {"post": ""} if handler else ()))
+            if verbs - {"get"} and action not in viewset.reading_actions:
+                yield f"{viewset.__name__}.{action}", viewset.rights.get(action)
+
+
+def test_every_action_names_the_right_that_a_stored_answer_of_it_needs():
+    found = dict(actions())
+    assert len(found) > 60
+    assert [name for name, right in found.items() if not isinstance(right, Right)] == []
+
+
+def test_each_right_of_a_key_is_a_column_and_is_asked_for_somewhere():
+    assert set(KEY_RIGHTS) == {field.name for field in ApiKey._meta.fields if field.name.startswith("may_")}
+    asked = {right.key for _name, right in actions()}
+    assert asked == {*KEY_RIGHTS, ""}
+    assert {right.key for right in ROW_RIGHTS.values()} <= set(KEY_RIGHTS)
+
+
+@pytest.mark.parametrize("name", ["cashcredit_create", "usage_create", "invoice_approve_many"])
+def test_a_stored_answer_is_given_to_no_key_without_the_right(name, world, db):
+    client, auth_key, rows = world
+    strong, weak = (
+        {
+            "HTTP_AUTHORIZATION": f"Basic {b64encode(f'{client.pk}:{key}'.encode()).decode()}",
+            "HTTP_IDEMPOTENCY_KEY": "the-same",
+        }
+        for key in (auth_key, create_key(client, name="weak")[1])
+    )
+    method, path, operation = REQUESTS[name]
+    body = json.dumps(meant(example_of(name), rows))
+    first, replayed, other = (
+        Browser(**headers).generic(method.upper(), path, body, content_type="application/json")
+        for headers in (strong, strong, weak)
+    )
+    assert (first.status_code, first.content) == (success_of(operation), replayed.content)
+    assert (other.status_code, other.json()["error_code"] in NO_RIGHT) == (403, True)
+
+
+def test_a_stored_answer_of_a_method_call_is_given_to_no_key_without_the_right(world, db):
+    client, auth_key, rows = world
+    asked = {**meant(example_of("record_external_payment"), rows), "client_receipt_id": "r1", "client_no": client.pk}
+    first, replayed, other = (
+        Browser()
+        .post(REQUESTS["record_external_payment"][1], json.dumps({**asked, "auth_key": key}), content_type="application/json")
+        .json()
+        for key in (auth_key, auth_key, create_key(client, name="weak")[1])
+    )
+    assert first["error_code"] == 0 and replayed == first
+    assert (other["error_code"], other["transaction_id"]) == (90025, None)
