@@ -4,12 +4,13 @@ Babel's own numbers are those of CLDR, which follow the coins in use: it writes 
 """
 
 from copy import copy
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Context, Decimal
 
 from babel import Locale
 from babel.numbers import list_currencies
 
 DEFAULT_DECIMALS = 2
+_ROOMY = Context(prec=100, rounding=ROUND_HALF_UP)
 
 _ACTIVE = {
     0: "bif clp djf gnf isk jpy kmf krw pyg rwf ugx uyi vnd vuv xaf xof xpf",
@@ -35,6 +36,13 @@ _DECIMALS = {code: decimals for table in (_WITHDRAWN, _ACTIVE) for decimals, cod
 def decimals_of(currency: str) -> int:
     """0 for JPY, 2 for USD and RSD, 3 for IQD, 4 for CLF. Codes without a minor unit of their own have 2."""
     return _DECIMALS.get(currency.lower(), DEFAULT_DECIMALS)
+
+
+def rounded_to(number: Decimal, places: int) -> Decimal:
+    """The number with at most so many decimals, rounded half up. One that is larger than any column is returned as it is."""
+    if not isinstance(exponent := number.as_tuple().exponent, int) or exponent >= -places or number.adjusted() > 50:
+        return number
+    return number.quantize(Decimal(1).scaleb(-places), context=_ROOMY)
 
 
 def is_currency(code: str) -> bool:

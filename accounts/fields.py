@@ -15,8 +15,10 @@ from django_filters.filters import BaseInFilter, ChoiceFilter, Filter
 from django_filters.widgets import BaseCSVWidget
 from rest_framework import serializers
 
+from accounts.currencies import rounded_to
 from accounts.models import places
 from accounts.places import country_code
+from accounts.rates import LEAST_UNIT_DECIMALS, UNIT_PLACES, UNITS_DIGITS, padded
 from accounts.validators import validate_alphanumeric
 
 LARGEST_LONG, LONGEST_LONG = 2**63 - 1, 22
@@ -66,13 +68,34 @@ class LongField(serializers.Field):
 
 
 class DigitsField(serializers.DecimalField):
-    """A number written with the digits 0 to 9: `Decimal` itself also takes 1_000 and the digits of other scripts."""
+    """A number, as a JSON number or as text, written with the digits 0 to 9: `Decimal` itself also takes 1_000 and the digits
+    of other scripts.
+
+    Programs that compute in doubles send 0.30000000000000004 and 1e-7: digits beyond `decimal_places` are rounded, half up, and
+    never refused. A JSON number is read by the shortest digits that name its double.
+    """
+
+    default_error_messages = {"decimal_comma": _("Not a number: decimals are written with a point, as in 1.5.")}
 
     def to_internal_value(self, data: Any) -> Decimal:
         if isinstance(data, str) and not re.fullmatch(r"[-+.0-9Ee]*", data):
-            self.fail("invalid")
+            self.fail("decimal_comma" if re.fullmatch(r"[-+]?[0-9]*,[0-9]+", data) else "invalid")
         number: Decimal = super().to_internal_value(data)
         return number
+
+    def validate_precision(self, value: Decimal) -> Decimal:
+        number: Decimal = super().validate_precision(rounded_to(value, self.decimal_places or 0))
+        return number
+
+
+class UnitsNumberField(DigitsField):
+    """A number of units. It is written with four decimals, or with as many more as it has."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "max_digits": UNITS_DIGITS, "decimal_places": UNIT_PLACES})
+
+    def to_representation(self, value: Any) -> str:
+        return f"{padded(Decimal(value), LEAST_UNIT_DECIMALS):f}"
 
 
 class CountryField(serializers.CharField):

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from accounts.callers import Caller
+from accounts.exact_decimals import UnitsField
 from accounts.fields import (
     NO_ACCOUNT,
     AccountField,
@@ -23,6 +24,7 @@ from accounts.fields import (
     LongField,
     OwnRowField,
     TrueFalseField,
+    UnitsNumberField,
     rows_of,
 )
 from accounts.models import (
@@ -41,7 +43,7 @@ from accounts.models.places import CountryField as CountryColumn
 from accounts.rates import RateTerms, TierTerms
 from accounts.rights import check_may_change
 from accounts.services import add_price, assign_plan, create_account
-from accounts.validators import validate_currency, validate_significant_digits
+from accounts.validators import validate_currency
 from billing_site.errors import BillingError, ErrorCode
 
 Row = TypeVar("Row", bound=models.Model)
@@ -83,6 +85,7 @@ class RowSerializer(serializers.ModelSerializer):
         models.BooleanField: TrueFalseField,
         models.DateField: DayField,
         models.DecimalField: DigitsField,
+        UnitsField: UnitsNumberField,
     }
 
     def create(self, validated_data: Mapping[str, Any]) -> Any:
@@ -159,7 +162,7 @@ class ServiceSerializer(ClientRowSerializer):
 class TierSerializer(RowSerializer):
     """A band. `to_unit` is where the next one begins; it may be given, and must then be that."""
 
-    to_unit = DigitsField(max_digits=15, decimal_places=4, required=False, allow_null=True)
+    to_unit = UnitsNumberField(required=False, allow_null=True)
 
     class Meta:
         model = RateTier
@@ -224,7 +227,6 @@ class PlanChargeSerializer(RowSerializer):
         max_digits=20,
         decimal_places=10,
         min_value=Decimal(0),
-        validators=[validate_significant_digits],
         required=False,
         write_only=True,
     )

@@ -7,6 +7,8 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, connection, connections, models, transaction
 
+from accounts.exact_decimals import ExactDecimalField
+
 
 def insert_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Writes rows whose values stand in the order of `fields` (attribute names), in one statement: COPY on PostgreSQL.
@@ -148,10 +150,14 @@ def assign_rows(
 
 
 class ExactSum(models.Sum):
-    """A sum of decimals that is exact on SQLite too, which keeps decimals as doubles: it adds up whole ten-thousandths."""
+    """A sum of decimals that is exact on SQLite too, which keeps amounts as doubles: it adds up whole ten-thousandths. Units
+    and prices are text there (`exact_decimals`), and have a function of their own."""
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
         whole = self.copy()
+        if isinstance(self.output_field, ExactDecimalField):
+            whole.function = "EXACT_SUM"
+            return models.Sum.as_sql(whole, compiler, connection, **context)
         whole.template = "SUM(CAST(ROUND(%(expressions)s * 10000) AS INTEGER))"
         sql, parameters = models.Sum.as_sql(whole, compiler, connection, **context)
         return f"({sql} / 10000.0)", parameters

@@ -9,7 +9,7 @@ from functools import cache
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from accounts.currencies import decimals_of
+from accounts.currencies import decimals_of, rounded_to
 from billing_site.errors import BillingError, ErrorCode
 
 ZERO = Decimal(0)
@@ -18,6 +18,7 @@ HUNDRED = Decimal(100)
 FACTOR_PLACES = Decimal("1E-10")
 
 # Amounts are stored with 15 digits, 4 of them after the point.
+AMOUNT_PLACES = 4
 LARGEST_AMOUNT = Decimal("99999999999.9999")
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
@@ -33,6 +34,15 @@ def rounded(amount: Decimal, currency: str) -> Decimal:
     if abs(amount) > LARGEST_AMOUNT:
         raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, f"{amount:f} {currency}")
     return amount.quantize(smallest_unit(currency), context=_EXACT)
+
+
+def asked_amount(amount: Decimal, currency: str) -> Decimal:
+    """An amount as it was sent, rounded where it is the result of a computation: where it has more decimals than any currency.
+
+    66.66666666666667 USD is 66.67. With at most four decimals it is returned as it is: half a yen is a mistake, which the
+    caller refuses.
+    """
+    return amount if amount == rounded_to(amount, AMOUNT_PLACES) else rounded(amount, currency)
 
 
 class Share(NamedTuple):

@@ -15,11 +15,11 @@ from accounts.fields import (
     ReceiptIdField,
     ShortListField,
     TrueFalseField,
+    UnitsNumberField,
     rows_of,
 )
 from accounts.models import Client
 from accounts.serializers import AccountArguments
-from accounts.validators import validate_significant_digits
 from billing_site.errors import ErrorCode
 from invoices.calculation import rounded
 from invoices.fingerprints import Content
@@ -38,12 +38,7 @@ REBILLS_AT_ONCE = 1000
 
 class RateField(DigitsField):
     def __init__(self, **options: Any) -> None:
-        super().__init__(max_digits=20, decimal_places=10, validators=[validate_significant_digits], **options)
-
-
-class UnitsField(DigitsField):
-    def __init__(self, **options: Any) -> None:
-        super().__init__(max_digits=15, decimal_places=4, **options)
+        super().__init__(max_digits=20, decimal_places=10, **options)
 
 
 class LineArguments(GivenSerializer):
@@ -62,7 +57,7 @@ class LineArguments(GivenSerializer):
 class ChangedLineArguments(LineArguments):
     exclude = TrueFalseField(required=False, default=False)
     rate_per_unit = RateField(required=False)
-    units = UnitsField(required=False)
+    units = UnitsNumberField(required=False)
     amount = MoneyField(required=False)
     comments = serializers.CharField(max_length=200, required=False)
 
@@ -113,7 +108,7 @@ def rebill_request(asked: Mapping[str, Any], path: str = "") -> RebillRequest:
 
 class RbLineItem(LineArguments):
     rb_rate_per_unit = RateField(required=False)
-    rb_units = UnitsField(required=False)
+    rb_units = UnitsNumberField(required=False)
     rb_amount = MoneyField(required=False)
     rb_line_comments = serializers.CharField(max_length=200, required=False)
 

@@ -22,7 +22,7 @@ NOBODY, NO_DIRECTIVE, NO_COMBINING = 1004, 1039, 1068
 NO_TEXT = [["x"], {"x": 1}, True]
 KINDS = [
     (LongField, "1", {INPUT: ["x", "1.5", "+1", 1.5, True, ["1"], {}]}),
-    (DigitsField, "1", {INPUT: ["x", "1_000", "1,5", "NaN", True, ["1"], {}], FORMAT: ["9" * 30, "0." + "1" * 20]}),
+    (DigitsField, "1", {INPUT: ["x", "1_000", "1,5", "NaN", True, ["1"], {}], FORMAT: ["9" * 30]}),
     (DayField, "2026-02-01", {DATE: ["x", "2026-2-1", "2026-02-30", "02/01/2026", 20260201, ["2026-02-01"], {}]}),
     (TrueFalseField, "true", {FLAG: ["x", "True", 2, [], {}]}),
     (serializers.ChoiceField, "rebill", {INPUT: ["x", ["x"], {}]}),

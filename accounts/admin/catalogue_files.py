@@ -7,11 +7,13 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from import_export.fields import Field
+from import_export.widgets import DecimalWidget
 
 from accounts.admin.files import CLIENT_NO, ClientFile, of_client
+from accounts.currencies import rounded_to
 from accounts.models import Plan, PlanCharge, RateSchedule, Service, ServiceLocation
 from accounts.models.rates import FROM_THE_BEGINNING
-from accounts.rates import RateTerms, TierTerms
+from accounts.rates import UNIT_PLACES, RateTerms, TierTerms
 from accounts.services import add_price, change_price
 
 
@@ -52,7 +54,9 @@ def bands_text(price: RateSchedule) -> str:
 def read_bands(text: str) -> tuple[TierTerms, ...]:
     try:
         pairs = (band.split(":") for band in text.split())
-        return tuple(TierTerms(Decimal(start), Decimal(rate)) for start, rate in pairs)
+        return tuple(
+            TierTerms(rounded_to(Decimal(start), UNIT_PLACES), rounded_to(Decimal(rate), UNIT_PLACES)) for start, rate in pairs
+        )
     except (ValueError, InvalidOperation):
         raise ValidationError({"bands": _("Bands look so: 0:0.10 100:0.05")}) from None
 
@@ -68,6 +72,7 @@ class PriceFile(ClientFile):
     service = Field(column_name="client_service_id", attribute="charge__service__client_service_id", readonly=True)
     line_type = Field(column_name="line_type", attribute="charge__line_type", readonly=True)
     bands = Field(column_name="bands", readonly=True)
+    rate_per_unit = Field(column_name="rate_per_unit", attribute="rate_per_unit", widget=DecimalWidget())
 
     class Meta(ClientFile.Meta):
         model = RateSchedule

@@ -1,15 +1,18 @@
 """Who is billed: accounts, their contacts, payment methods and plan instances."""
 
+from decimal import Decimal
+
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.exact_decimals import MOST_UNITS_VALIDATOR, UnitsField
 from accounts.kinds import AccountStatus, ContactRole, PaymentMethodType
 from accounts.models.catalogue import Plan
 from accounts.models.clients import Address, Client
 from accounts.models.history import MasterDataHistory
-from accounts.validators import validate_billing_day, validate_currency, validate_no_card_number, validate_significant_digits
+from accounts.validators import validate_billing_day, validate_currency, validate_no_card_number
 
 
 class Account(models.Model):
@@ -119,12 +122,7 @@ class PlanInstance(models.Model):
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="plan_instances")
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="instances")
-    units = models.DecimalField(
-        max_digits=15,
-        decimal_places=4,
-        default=1,
-        validators=[MinValueValidator(0), validate_significant_digits],
-    )
+    units = UnitsField(default=Decimal(1), validators=[MinValueValidator(0), MOST_UNITS_VALIDATOR])
     start_date = models.DateField(validators=[validate_billing_day], help_text=_("First day that is charged."))
     end_date = models.DateField(
         null=True, blank=True, validators=[validate_billing_day], help_text=_("Last day that is charged. Empty: runs on.")

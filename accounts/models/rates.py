@@ -1,27 +1,28 @@
 """What a charge costs: rate schedules and their bands."""
 
 from datetime import date
+from typing import Any
 
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.exact_decimals import MOST_UNITS_VALIDATOR, ExactDecimalField, UnitsField
 from accounts.kinds import BANDED_MODELS, RateModel
 from accounts.models.accounts import PlanInstance
 from accounts.models.catalogue import PlanCharge
 from accounts.models.history import MasterDataHistory
-from accounts.validators import validate_billing_day, validate_currency, validate_significant_digits
+from accounts.validators import validate_billing_day, validate_currency
 
 FROM_THE_BEGINNING = date(1900, 1, 1)
 
 
-class RateField(models.DecimalField):
-    """The price of one unit: up to 10 decimals, in 15 significant digits."""
+class RateField(ExactDecimalField):
+    """The price of one unit: 10 digits before the point, and 10 decimals."""
 
-    def __init__(self, **options: object) -> None:
-        validators = [MinValueValidator(0), validate_significant_digits]
-        super().__init__(**{"validators": validators, **options, "max_digits": 20, "decimal_places": 10})  # type: ignore[arg-type]
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"validators": [MinValueValidator(0)], **options, "max_digits": 20, "decimal_places": 10})
 
 
 class RateSchedule(models.Model):
@@ -109,10 +110,8 @@ class RateTier(models.Model):
     """
 
     schedule = models.ForeignKey(RateSchedule, on_delete=models.CASCADE, related_name="tiers")
-    from_unit = models.DecimalField(
-        max_digits=15,
-        decimal_places=4,
-        validators=[MinValueValidator(0), validate_significant_digits],
+    from_unit = UnitsField(
+        validators=[MinValueValidator(0), MOST_UNITS_VALIDATOR],
         help_text=_("Units above this one, up to the next band's, have this rate. The first band begins at 0."),
     )
     rate_per_unit = RateField()

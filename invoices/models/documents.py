@@ -12,6 +12,7 @@ from django.db.models import Q
 from django.db.models.functions import Length, Substr
 from django.utils.translation import gettext_lazy as _
 
+from accounts.exact_decimals import ExactDecimalField, UnitsField
 from accounts.models import Account, Client, Contact, PlanInstance, Service, ServiceLocation
 from accounts.models.history import MasterDataHistory
 from invoices.document_numbers import DEFAULT_FORMATS, Format, could_print_the_same
@@ -248,9 +249,9 @@ class InvoiceLine(models.Model):
     plan_name = models.CharField(max_length=200, blank=True)
     gl_code = models.CharField(max_length=50, blank=True)
     tax_category = models.CharField(max_length=50, blank=True)
-    units = models.DecimalField(max_digits=15, decimal_places=4, null=True)
-    rate_per_unit = models.DecimalField(max_digits=20, decimal_places=10, null=True)
-    list_rate_per_unit = models.DecimalField(
+    units = UnitsField(null=True)
+    rate_per_unit = ExactDecimalField(max_digits=20, decimal_places=10, null=True)
+    list_rate_per_unit = ExactDecimalField(
         max_digits=20,
         decimal_places=10,
         null=True,
@@ -258,8 +259,8 @@ class InvoiceLine(models.Model):
     )
     rate_schedule_no = models.PositiveBigIntegerField(null=True, help_text=_("The price that held. It may be gone by now."))
     tier_no = models.PositiveIntegerField(null=True, help_text=_("The band of a tiered or volume price, from 1."))
-    tier_from = models.DecimalField(max_digits=15, decimal_places=4, null=True, help_text=_("The band is of units above this."))
-    tier_to = models.DecimalField(max_digits=15, decimal_places=4, null=True, help_text=_("Its last unit. Empty: without end."))
+    tier_from = UnitsField(null=True, help_text=_("The band is of units above this."))
+    tier_to = UnitsField(null=True, help_text=_("Its last unit. Empty: without end."))
     percent = models.DecimalField(max_digits=9, decimal_places=6, null=True, help_text=_("Of a surcharge or coupon."))
     base_amount = AmountField(null=True, help_text=_("What the percent is taken of."))
     explanation = models.CharField(max_length=200, blank=True, help_text=_("What the columns do not say."))

@@ -5,25 +5,19 @@ A pending invoice holds what is on it; discarding lets go of it, approval keeps 
 
 from decimal import Decimal
 
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.exact_decimals import MOST_UNITS_VALIDATOR, UnitsField
 from accounts.models import Account, Client, PlanInstance, Service
 from accounts.models.rates import RateField
-from accounts.validators import validate_billing_day, validate_significant_digits
+from accounts.rates import UNIT_PLACES
+from accounts.validators import validate_billing_day
 from invoices.models.documents import Invoice
 
-MOST_UNITS = Decimal("999999999.9999")
-
-
-class UnitsField(models.DecimalField):
-    """A number of units, more than none: 4 decimals, and no more than a billion."""
-
-    def __init__(self, **options: object) -> None:
-        validators = [MinValueValidator(Decimal("0.0001")), MaxValueValidator(MOST_UNITS), validate_significant_digits]
-        super().__init__(**{"validators": validators, **options, "max_digits": 15, "decimal_places": 4})  # type: ignore[arg-type]
+MORE_THAN_NONE = [MinValueValidator(Decimal(1).scaleb(-UNIT_PLACES)), MOST_UNITS_VALIDATOR]
 
 
 class Usage(models.Model):
@@ -34,7 +28,7 @@ class Usage(models.Model):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="usage")
     plan_instance = models.ForeignKey(PlanInstance, on_delete=models.PROTECT, related_name="usage", db_index=False)
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="+", db_index=False)
-    units = UnitsField()
+    units = UnitsField(validators=MORE_THAN_NONE)
     used_at = models.DateTimeField()
     used_on = models.DateField(
         editable=False, help_text=_("The day of use in the client's time zone: it decides the billing period.")
@@ -71,7 +65,7 @@ class OneTimeCharge(models.Model):
         max_length=100, blank=True, help_text=_("The client's own id of the order, unique to the account.")
     )
     description = models.CharField(max_length=200, blank=True, help_text=_("Empty: the service's name."))
-    units = UnitsField(default=Decimal(1))
+    units = UnitsField(default=Decimal(1), validators=MORE_THAN_NONE)
     rate_per_unit = RateField(help_text=_("In the account's currency."))
     charge_date = models.DateField(validators=[validate_billing_day], help_text=_("Not billed before this day."))
     po_num = models.CharField(_("PO number"), max_length=1000, blank=True)

@@ -9,9 +9,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from accounts.kinds import RateModel
-from accounts.rates import Band, Rates
+from accounts.rates import LARGEST_UNITS, Band, Rates
 from billing_site.errors import BillingError, ErrorCode
-from invoices.calculation import LARGEST_AMOUNT, ONE, WHOLE, ZERO, Share, line_amount, rounded, total
+from invoices.calculation import ONE, WHOLE, ZERO, Share, line_amount, rounded, total
 
 
 class RatedPart(NamedTuple):
@@ -108,7 +108,7 @@ def _bounds(rates: Rates, share: Share, currency: str) -> Bounds:
 
 def _parts(rates: Rates, start: Decimal, end: Decimal, currency: str, share: Share) -> Iterator[RatedPart]:
     """The units above `start` through `end` of a period, of which `start` units may be billed already."""
-    if end > LARGEST_AMOUNT:
+    if end > LARGEST_UNITS:
         raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, f"{end:f} units")
     for units, band in _units_by_band(rates, start, end):
         yield RatedPart(units, band, line_amount(band.rate, units, share, currency))

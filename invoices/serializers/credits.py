@@ -10,8 +10,9 @@ from rest_framework import serializers
 from accounts.fields import NO_ACCOUNT, AccountField, DayField, LongField, OwnRowField
 from accounts.models import Account, Service
 from accounts.serializers import ClientRowSerializer, RowSerializer
-from invoices.calculation import rounded
+from invoices.calculation import asked_amount, rounded
 from invoices.models import Coupon, CouponRedemption, ServiceCredit, Surcharge
+from invoices.serializers.money import MoneyField
 
 
 class OwnServicesField(serializers.ManyRelatedField):
@@ -30,6 +31,11 @@ class PercentOrAmountSerializer(ClientRowSerializer):
     """A percent, or an amount in a currency; for some services, or for everything."""
 
     services = OwnServicesField(required=False, allow_empty=True)
+    amount = MoneyField(required=False, allow_null=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        amount, currency = attrs.get("amount"), attrs.get("currency")
+        return attrs if amount is None or not currency else {**attrs, "amount": asked_amount(amount, currency)}
 
     @transaction.atomic
     def create(self, validated_data: Mapping[str, Any]) -> Any:
@@ -111,6 +117,7 @@ class ServiceCreditSerializer(RowSerializer):
     """A credit, with what pending and approved invoices have used of it and what remains."""
 
     acct_no = AccountField(source="account", queryset=Account.objects)
+    amount = MoneyField()
     currency = serializers.ReadOnlyField(source="account.currency")
     service = OwnRowField(queryset=Service.objects, required=False, allow_null=True)
     used = serializers.DecimalField(max_digits=15, decimal_places=4, read_only=True, default=Decimal(0))

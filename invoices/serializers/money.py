@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.fields import get_attribute
 
+from accounts.currencies import rounded_to
 from accounts.fields import (
     NO_ACCOUNT,
     NO_INVOICE,
@@ -32,13 +33,23 @@ from invoices.services.receivables import Ages, Receivable
 COMMENTS_LENGTH = 1000
 SHARES_AT_ONCE = 1000
 LINES_AT_ONCE = 2000
+MOST_DECIMALS_READ = 20
+"""Of an amount, before it is rounded: a double has no more, and 1e-999999999 would fill the memory when it is written out."""
 
 
 class MoneyField(DigitsField):
-    """An amount that is asked for. Its sign and its smallest unit are the service's to judge, which knows the currency."""
+    """An amount that is asked for. Its sign and its smallest unit are the service's to judge, which knows the currency; so the
+    decimals of a computed double (66.66666666666667) are kept for it to round."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_digits=15, decimal_places=4, **options)
+
+    def validate_precision(self, value: Decimal) -> Decimal:
+        super().validate_precision(value)
+        return rounded_to(value, MOST_DECIMALS_READ)
+
+    def quantize(self, value: Decimal) -> Decimal:
+        return value
 
 
 class CommentsField(serializers.CharField):

@@ -12,14 +12,14 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
-from accounts.fields import NO_ACCOUNT, DigitsField, LongField
+from accounts.fields import NO_ACCOUNT, LongField, UnitsNumberField
 from accounts.input_errors import messages_by_field, refusal_of, wrong_inputs
 from accounts.members import check_members
 from accounts.models import Client
+from accounts.rates import MOST_UNITS
 from accounts.validators import validate_billing_day
 from billing_site.errors import ErrorCode
 from invoices.models import Usage
-from invoices.models.waiting import MOST_UNITS
 from invoices.serializers.documents import AmountField, PlainDecimalField
 from invoices.services.unbilled import UnbilledUsage
 from invoices.services.usage_loading import RECORDS_AT_ONCE, LoadResult, UsageResult, refused
@@ -28,13 +28,13 @@ from invoices.services.usage_targets import UsageRecord
 ISO_8601 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?")
 
 
-class UsedUnitsField(DigitsField):
+class UsedUnitsField(UnitsNumberField):
     """More than no units."""
 
     default_error_messages = {"none": _("There must be more than 0 units.")}
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(max_digits=15, decimal_places=4, max_value=MOST_UNITS, **options)
+        super().__init__(max_value=MOST_UNITS, **options)
 
     def to_internal_value(self, data: Any) -> Decimal:
         units = super().to_internal_value(data)

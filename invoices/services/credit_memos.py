@@ -115,14 +115,14 @@ def _plan(invoice: Invoice, asked: Asked) -> MemoPlan:
     if asked.lines and asked.amount is not None:
         raise BillingError(ErrorCode.INVALID_INPUT, "amount: give lines or an amount, not both", field="amount")
     if asked.amount is not None:
-        check_amount(asked.amount, invoice.currency)
-        memo = plan_memo(lines, spread(lines, asked.amount, invoice.currency), invoice.currency)
+        amount = check_amount(asked.amount, invoice.currency)
+        memo = plan_memo(lines, spread(lines, amount, invoice.currency), invoice.currency)
     elif asked.lines:
         left = {line.line_no: line.left for line in lines}
         amounts = {number: left.get(number, ZERO) if amount is None else amount for number, amount in asked.lines.items()}
-        for number, amount in amounts.items():
-            if number in left:
-                check_amount(amount, invoice.currency, "lines")
+        amounts |= {
+            number: check_amount(amount, invoice.currency, "lines") for number, amount in amounts.items() if number in left
+        }
         memo = plan_memo(lines, amounts, invoice.currency)
     else:
         memo = plan_memo_of_all(lines, _not_taken_off(invoice), invoice.currency)

@@ -8,7 +8,7 @@ from accounts.models import Client, Service
 from accounts.rights import check_may_change
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
-from invoices.calculation import rounded
+from invoices.calculation import asked_amount, rounded
 from invoices.kinds import LIVE_STATUSES
 from invoices.models import CreditUse, ServiceCredit
 from invoices.services.account_acts import account_act, billing_changed
@@ -33,6 +33,7 @@ def add_service_credit(
         check_may_change(caller, "add", "invoices.servicecredit")
         if service is not None and service.client_id != client.pk:
             raise BillingError(ErrorCode.NO_DATA, f"service {service.pk}", field="service")
+        amount = asked_amount(amount, account.currency)
         if amount <= 0 or amount != rounded(amount, account.currency):
             detail = f"amount: {amount} is not above 0 and in whole smallest units of {account.currency}"
             raise BillingError(ErrorCode.INVALID_INPUT, detail, field="amount")

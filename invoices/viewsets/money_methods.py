@@ -6,11 +6,11 @@ from typing import Any
 
 from accounts.clock import today
 from accounts.method_calls import Call, method_call, never
-from accounts.models import Receipt
+from accounts.models import Account, Receipt
 from accounts.rights import COLLECT, ROW_RIGHTS
 from accounts.services import find_account_no
 from billing_site.errors import BillingError, ErrorCode
-from invoices.calculation import ZERO
+from invoices.calculation import ZERO, asked_amount
 from invoices.kinds import PaymentType
 from invoices.models import Invoice, LedgerEntry
 from invoices.serializers.aria_arguments import (
@@ -138,14 +138,15 @@ def _collect(call: Call, account_no: int) -> Mapping[str, Any]:
     """Collects all that is due of the account, invoice by invoice, the oldest first. What fails first is the call's failure."""
     charges = open_charges([account_no]).get(account_no, [])
     due = sum((charge.due for charge in charges), ZERO)
-    _check_amount(call.arguments.get("amount_to_collect"), due)
+    currency = Account.objects.values_list("currency", flat=True).get(pk=account_no)
+    _check_amount(call.arguments.get("amount_to_collect"), due, currency)
     numbers = [charge.invoice_no for charge in charges]
     outcomes = collect_invoices(client=call.client, invoice_nos=numbers, caller=call.caller, today=today(call.client))
     return _told(sorted(outcomes, key=lambda one: one.invoice_no))
 
 
-def _check_amount(asked: Decimal | None, due: Decimal) -> None:
-    if asked is not None and asked != due:
+def _check_amount(asked: Decimal | None, due: Decimal, currency: str) -> None:
+    if asked is not None and asked_amount(asked, currency) != due:
         detail = f"amount_to_collect: {due.normalize():f} is due, and is collected whole"
         raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, detail, field="amount_to_collect")
 

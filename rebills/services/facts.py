@@ -9,7 +9,7 @@ from django.db.models import Q
 from accounts.kinds import TaxRounding
 from accounts.models import Account, Client, Service
 from billing_site.errors import BillingError, ErrorCode
-from invoices.calculation import ZERO
+from invoices.calculation import ZERO, asked_amount
 from invoices.fingerprints import Content, DocumentLine
 from invoices.kinds import InvoiceKind
 from invoices.models import Invoice
@@ -86,8 +86,9 @@ class Originals(NamedTuple):
             statement_contact=self._statement_contact(request.statement_contact_no, document.account_no),
         )
 
-    def change(self, asked: AskedLine, account_no: int) -> LineChange:
+    def change(self, asked: AskedLine, document: DocumentFacts) -> LineChange:
         """A line that is asked for, with what it names. What is not the client's, or not of the account, does not exist."""
+        account_no = document.account_no
         return LineChange(
             line_no=asked.line_no,
             path=asked.path,
@@ -96,7 +97,7 @@ class Originals(NamedTuple):
             service=self._service(asked),
             rate=asked.rate_per_unit,
             units=asked.units,
-            amount=asked.amount,
+            amount=None if asked.amount is None else asked_amount(asked.amount, document.currency),
             comments=asked.comments,
             po_num=asked.po_num,
             bill_from=self._location(asked, "bill_from_location_no"),

@@ -76,7 +76,7 @@ def _drafted(request: RebillRequest, originals: Originals, check_code: Callable[
         if request.reason_code is not None:
             check_code(request.reason_code)
         facts = originals.facts(request)
-        changes = [originals.change(line, document.account_no) for line in request.lines]
+        changes = [originals.change(line, document) for line in request.lines]
         lines = plan_lines(facts.original, changes, facts.inclusive, facts.currency, carries_unlisted=facts.carries_unlisted)
         return _Draft(request, account_no, facts, lines, _tax_request(facts, lines, originals))
     except BillingError as error:

@@ -113,9 +113,9 @@ def test_an_order_is_cancelled_while_no_invoice_holds_it(api, account, router, p
     [
         ({"units": "0"}, 1016, "units"),
         ({"units": "-1"}, 1016, "units"),
-        ({"units": "1000000000"}, 1016, "units"),
+        ({"units": "1000000000000001"}, 1016, "units"),
         ({"units": "NaN"}, 1016, "units"),
-        ({"units": "0.00001"}, 1012, "units"),
+        ({"units": "0.00000000004"}, 1016, "units"),
         ({"rate_per_unit": "-0.01"}, 1016, "rate_per_unit"),
         ({"rate_per_unit": None}, 1010, "rate_per_unit"),
         ({"charge_date": "10.1.2026"}, 1024, "charge_date"),

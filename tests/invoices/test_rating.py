@@ -176,7 +176,7 @@ def test_a_minimum_and_maximum_hold_for_the_whole_period(billed, units, amount, 
 
 def test_more_units_than_can_be_stored_are_refused():
     with pytest.raises(BillingError) as refused:
-        late(a_price(rate="0.0000000001"), "99999999999.9999", "1")
+        late(a_price(rate="0.0000000001"), "999999999999999999", "1")
     assert refused.value.code is ErrorCode.AMOUNT_TOO_LARGE
 
 

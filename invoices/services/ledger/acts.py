@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.callers import Caller
 from accounts.models import Account, Client
 from billing_site.errors import BillingError, ErrorCode
-from invoices.calculation import ZERO, rounded, smallest_unit
+from invoices.calculation import ZERO, asked_amount, rounded, smallest_unit
 from invoices.kinds import ReasonType
 from invoices.models import Invoice, LedgerEntry, ReasonCode
 from invoices.services.account_acts import account_act
@@ -36,13 +36,16 @@ def money_act(client: Client, account_no: int, caller: Caller, day: date, *, inv
         yield Stamp(day, timezone.now(), caller.identity)
 
 
-def check_amount(amount: Decimal, currency: str, field: str = "amount") -> None:
-    """Above zero, in whole smallest units of the currency, and no larger than can be stored exactly."""
+def check_amount(amount: Decimal, currency: str, field: str = "amount") -> Decimal:
+    """Return the amount that is meant (`asked_amount`): above zero and in whole smallest units of the currency, else 1016; no
+    larger than can be stored exactly, else 90008."""
+    amount = asked_amount(amount, currency)
     if amount <= ZERO:
         raise BillingError(ErrorCode.INVALID_INPUT, f"{field}: {amount:f} is not above 0", field=field)
     if amount != rounded(amount, currency):
         detail = f"{field}: {amount:f} is not in whole smallest units of {currency} ({smallest_unit(currency)})"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field=field)
+    return amount
 
 
 def check_not_above(amount: Decimal, open_amount: Decimal, what: str, field: str = "amount") -> None:

@@ -52,7 +52,7 @@ def record_external_payment(
     with money_act(client, account_no, caller, received_on or today) as stamp:
         check_may_collect(caller)
         currency = currency_of(account_no)
-        check_amount(amount, currency)
+        amount = check_amount(amount, currency)
         if stamp.day > today:
             raise BillingError(ErrorCode.INVALID_INPUT, f"received_on: {stamp.day} is to come", field="received_on")
         _check_reference(account_no, type, reference, stamp.day, currency)
@@ -95,7 +95,7 @@ def add_cash_credit(
     with money_act(client, account_no, caller, today) as stamp:
         check_may_correct(caller)
         currency = currency_of(account_no)
-        check_amount(amount, currency)
+        amount = check_amount(amount, currency)
         check_reason(client, ReasonType.CASH_CREDIT, why)
         draft = Draft(account_no, EntryKind.CASH_CREDIT, -amount, reason_code=why.reason_code, comments=why.comments)
         entry_no = _credit(draft, stamp, currency, invoices)
@@ -105,12 +105,14 @@ def add_cash_credit(
 
 
 def _credit(draft: Draft, stamp: Stamp, currency: str, invoices: Chosen | None) -> int:
-    chosen = invoices or {}
-    for amount in chosen.values():
-        check_amount(amount, currency, "invoices")
+    chosen = _checked_shares(invoices, currency)
     (entry_no,) = post([draft], stamp)
     apply_credit(draft.account_no, OpenItem(entry_no, -draft.amount), stamp.at, chosen=chosen)
     return entry_no
+
+
+def _checked_shares(invoices: Chosen | None, currency: str) -> dict[int, Decimal]:
+    return {number: check_amount(amount, currency, "invoices") for number, amount in (invoices or {}).items()}
 
 
 def apply_left(
@@ -125,11 +127,9 @@ def apply_left(
             detail = f"transaction {transaction_id} is no payment or cash credit"
             raise BillingError(ErrorCode.TRANSACTION_NOT_FOUND, detail, field="transaction_id")
         left = left_of_credit(transaction_id)
-        asked = sum((invoices or {}).values(), ZERO)
-        check_not_above(asked, left, "is left of it", "invoices")
-        for amount in (invoices or {}).values():
-            check_amount(amount, currency_of(account_no), "invoices")
-        apply_credit(account_no, OpenItem(entry.pk, left), stamp.at, chosen=invoices)
+        chosen = _checked_shares(invoices, currency_of(account_no))
+        check_not_above(sum(chosen.values(), ZERO), left, "is left of it", "invoices")
+        apply_credit(account_no, OpenItem(entry.pk, left), stamp.at, chosen=chosen)
         after = {"transaction_id": entry.pk, "left": str(left_of_credit(entry.pk))}
         act = Act("payment.applied", account_no, before={"left": str(left)}, after=after, row_no=entry.pk)
         record_acts(client, caller, [act])

@@ -166,8 +166,7 @@ def _check(client: Client, payment: Payment, account_no: int, amount: Decimal | 
     left = left_to_refund(payment)
     if amount is None and not left:
         raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, f"payment {payment.pk} is refunded", field="transaction_id")
-    amount = left if amount is None else amount
-    check_amount(amount, currency_of(account_no))
+    amount = check_amount(left if amount is None else amount, currency_of(account_no))
     check_not_above(amount, left, f"is left of payment {payment.pk}")
     check_reason(client, ReasonType.REFUND, why)
     return amount

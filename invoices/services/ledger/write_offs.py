@@ -48,8 +48,7 @@ def write_off(
         check_may_correct(caller)
         check_allowed(ACTIONS[kind], invoice_no)
         charge = charges_of([invoice_no])[invoice_no]
-        amount = charge.due if amount is None else amount
-        check_amount(amount, currency_of(account_no))
+        amount = check_amount(charge.due if amount is None else amount, currency_of(account_no))
         check_not_above(amount, charge.due, f"is due on invoice {invoice_no}")
         check_reason(client, REASONS[kind], why)
         (entry_no,) = post([Draft(account_no, kind, -amount, invoice_no, None, *why)], stamp)
