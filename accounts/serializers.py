@@ -306,10 +306,6 @@ class PriceSerializer(RateSerializer):
         return add_price(validated_data["charge"], terms, instance, caller=self.caller)
 
 
-class EndArguments(serializers.Serializer):
-    end_date = DayField()
-
-
 class PlanInstanceSerializer(RowSerializer):
     acct_no = AccountField(source="account", queryset=Account.objects)
     plan = OwnRowField(queryset=Plan.objects)
@@ -326,14 +322,6 @@ class PlanInstanceSerializer(RowSerializer):
 
     def create(self, validated_data: Mapping[str, Any]) -> PlanInstance:
         return assign_plan(**validated_data, caller=self.caller)
-
-
-class ChangeArguments(serializers.Serializer):
-    """Which plan takes the place of a plan instance, and on which day it begins."""
-
-    plan = OwnRowField(queryset=Plan.objects)
-    start_date = DayField()
-    prices = rows_of(OwnPriceSerializer(), most=PARTS_AT_ONCE, required=False)
 
 
 def terms_by_charge(plan: Plan, prices: Sequence[Mapping[str, Any]], currency: str) -> dict[PlanCharge, RateTerms]:

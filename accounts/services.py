@@ -15,7 +15,7 @@ from accounts.kinds import ARREARS_TYPES, ELECTRONIC_METHODS
 from accounts.models import Account, ApiKey, Client, PaymentMethod, Plan, PlanCharge, PlanInstance, RateSchedule, RateTier
 from accounts.models.rates import FROM_THE_BEGINNING
 from accounts.periods import ONE_DAY, InstanceDates, next_bill_date
-from accounts.rates import RateTerms, check_terms
+from accounts.rates import RateTerms, TierTerms, check_terms
 from accounts.rights import KEY_RIGHTS, check_may_change
 from billing_site.errors import BillingError, ErrorCode
 
@@ -64,12 +64,14 @@ def assign_plan(
     billed_through: date | None = None,
     po_num: str = "",
     prices: Mapping[PlanCharge, RateTerms] | None = None,
+    replaces: PlanInstance | None = None,
 ) -> PlanInstance:
     """Gives an account a plan. The account's first plan sets its bill day, where it has none, and its first bill date.
 
     `billed_through` is the opening position of a customer who was billed elsewhere before. `prices` are the customer's own
     prices, in place of the list's, by the plan's charge. A charge that has no price in the account's currency is refused.
-    Refuses (90009) who may not give plans, or, with `prices`, who may not add prices.
+    `replaces` is the plan instance whose place this one takes: where it is of the same plan, the customer's own prices of it
+    are kept, except those that are given. Refuses (90009) who may not give plans, or, with `prices`, who may not add prices.
     """
     check_may_change(caller, "add", "accounts.planinstance")
     if prices:
@@ -81,7 +83,8 @@ def assign_plan(
         detail = f"billed_through: the plan begins on {start_date}"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="billed_through")
     prices = prices or {}
-    _check_offered(plan, account.currency, prices)
+    kept = [] if replaces is None or replaces.plan_id != plan.pk else _own_prices(replaces, except_of=prices)
+    _check_offered(plan, account.currency, {*prices, *(price.charge for price in kept)})
     instance = PlanInstance(
         account=account,
         plan=plan,
@@ -91,6 +94,7 @@ def assign_plan(
         billed_through=billed_through,
         billed_elsewhere_through=billed_through,
         po_num=po_num,
+        replaces=replaces,
     )
     instance.full_clean()
     instance.save()
@@ -99,8 +103,28 @@ def assign_plan(
             _store_price(RateSchedule(charge=charge, plan_instance=instance), terms)
         except BillingError as error:
             raise error.within(f"prices[{place}]") from error
+    for price in kept:
+        _store_price(RateSchedule(charge=price.charge, plan_instance=instance), _terms_of(price))
     plans_changed(account)
     return instance
+
+
+def _own_prices(instance: PlanInstance, *, except_of: Collection[PlanCharge]) -> list[RateSchedule]:
+    own = RateSchedule.objects.filter(plan_instance=instance).exclude(charge__in=except_of)
+    return list(own.select_related("charge").prefetch_related("tiers"))
+
+
+def _terms_of(price: RateSchedule) -> RateTerms:
+    return RateTerms(
+        currency=price.currency,
+        rate_per_unit=price.rate_per_unit,
+        model=price.model,
+        tiers=tuple(TierTerms(tier.from_unit, tier.rate_per_unit) for tier in price.tiers.all()),
+        minimum_amount=price.minimum_amount,
+        maximum_amount=price.maximum_amount,
+        valid_from=price.valid_from,
+        valid_to=price.valid_to,
+    )
 
 
 def _check_offered(plan: Plan, currency: str, own: Container[PlanCharge]) -> None:
@@ -176,34 +200,54 @@ def _store_price(price: RateSchedule, terms: RateTerms) -> RateSchedule:
 
 
 @transaction.atomic
-def end_plan_instance(instance: PlanInstance, end_date: date, *, caller: Caller) -> PlanInstance:
-    """Sets the last day that is charged. Days that were billed already get no automatic credit.
+def end_plan_instance(
+    instance: PlanInstance, end_date: date, *, caller: Caller, credit_unused: bool | None = None
+) -> PlanInstance:
+    """Sets the last day that is charged. Later days that were billed already are given back on the next invoice where
+    `credit_unused` or else the client's setting says so.
 
     Refuses (90009) who may not change customers' plans."""
     instance.refresh_from_db()
     instance.end_date = end_date
-    return update_plan_instance(instance, ["end_date"], caller=caller)
+    return update_plan_instance(instance, ["end_date"], caller=caller, credit_unused=credit_unused)
 
 
 @transaction.atomic
-def update_plan_instance(instance: PlanInstance, changed: Collection[str], *, caller: Caller) -> PlanInstance:
+def update_plan_instance(
+    instance: PlanInstance, changed: Collection[str], *, caller: Caller, credit_unused: bool | None = None
+) -> PlanInstance:
     """Writes the columns of a plan instance that were changed, under its account's lock, and brings the account in line.
 
+    Where the end is changed, `credit_unused` or else the client's setting says whether billed days after it are given back.
     Refuses (90009) who may not change customers' plans."""
     check_may_change(caller, "change", "accounts.planinstance")
     account = lock_account(instance.account_id)
+    written = list(changed)
     if "end_date" in changed:
-        _check_end(instance, account)
+        stored = PlanInstance.objects.get(pk=instance.pk)
+        _check_end(instance, stored, account)
+        credits = account.client.credit_unused_on_end if credit_unused is None else credit_unused
+        instance.credited_from = _credited_from(stored.credited_from, instance.end_date, credits=credits)
+        written.append("credited_from")
     instance.full_clean()
-    instance.save(update_fields=list(changed))
+    instance.save(update_fields=written)
     plans_changed(account)
     return instance
 
 
-def _check_end(instance: PlanInstance, account: Account) -> None:
+def _credited_from(before: date | None, end_date: date | None, *, credits: bool) -> date | None:
+    """The first day that is given back of a plan that ends on a day. What is promised stays promised where the end is moved
+    in without a credit; days that are used again are not given back."""
+    if end_date is None or (before is None and not credits):
+        return None
+    after = end_date + ONE_DAY
+    return after if credits or before is None else max(before, after)
+
+
+def _check_end(instance: PlanInstance, stored: PlanInstance, account: Account) -> None:
     """A plan ends when it has begun. An end up to which a last cycle was charged in arrears is not moved out any more: the
     days after it would be charged with the wrong cycle or not at all."""
-    end_date, stood = instance.end_date, PlanInstance.objects.get(pk=instance.pk).end_date
+    end_date, stood = instance.end_date, stored.end_date
     if end_date is not None and end_date < instance.start_date:
         detail = f"end_date: the plan begins on {instance.start_date}"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="end_date")
@@ -222,16 +266,20 @@ def change_plan(
     plan: Plan,
     start_date: date,
     caller: Caller,
+    units: Decimal | None = None,
     prices: Mapping[PlanCharge, RateTerms] | None = None,
+    credit_unused: bool | None = None,
 ) -> PlanInstance:
-    """Replaces a plan instance from a day on: the old one ends on the day before, the new one begins, with the same units and
-    the end that the old one would have had.
+    """Replaces a plan instance from a day on: the old one ends on the day before, the new one begins, with the same units where
+    no others are given, and the end that the old one would have had.
 
-    Each is charged for its days. Days of the old one that were billed already get no automatic credit. Refuses (90009) who may
-    not change and give customers' plans, or, with `prices`, who may not add prices.
+    Each is charged for its days. Days of the old one that were billed already are given back on the next invoice where
+    `credit_unused` or else the client's setting says so. An instance of the same plan keeps the customer's own prices, except
+    those that are given. Refuses (90009) who may not change and give customers' plans, or, with `prices`, who may not add
+    prices.
     """
     check_may_change(caller, "change", "accounts.planinstance")
-    lock_account(instance.account_id)
+    client = lock_account(instance.account_id).client
     instance.refresh_from_db()
     if start_date <= instance.start_date:
         detail = f"start_date: the plan it replaces begins on {instance.start_date}"
@@ -240,16 +288,18 @@ def change_plan(
         detail = f"start_date: the plan it replaces ends on {instance.end_date}"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="start_date")
     end_date = instance.end_date
-    end_plan_instance(instance, start_date - ONE_DAY, caller=caller)
+    credits = client.credit_unused_on_change if credit_unused is None else credit_unused
+    end_plan_instance(instance, start_date - ONE_DAY, caller=caller, credit_unused=credits)
     return assign_plan(
         account=instance.account,
         plan=plan,
         start_date=start_date,
         caller=caller,
         end_date=end_date,
-        units=instance.units,
+        units=instance.units if units is None else units,
         po_num=instance.po_num,
         prices=prices,
+        replaces=instance,
     )
 
 

@@ -5,38 +5,27 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_filters.filterset import FilterSet
 from rest_framework import serializers
-from rest_framework.decorators import action
-from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.status import HTTP_201_CREATED
 from rest_framework.viewsets import ViewSet
 
 from accounts.clock import advance_clock, clock_set_by, local_time
 from accounts.fields import DayFilter, LongField, LongFilter, ReceiptIdField, TextFilter
 from accounts.members import NoArguments
 from accounts.method_calls import Call, method_call, never
-from accounts.models import Account, Contact, Plan, PlanInstance, RateSchedule, Service, ServiceLocation
-from accounts.receipts import use
+from accounts.models import Account, Contact, Plan, RateSchedule, Service, ServiceLocation
 from accounts.resources import CreateReadResource
 from accounts.rights import MOVE_CLOCK, row_rights
 from accounts.serializers import (
     PLAN_PARTS,
     AccountSerializer,
-    ChangeArguments,
     ContactSerializer,
-    EndArguments,
-    PlanInstanceSerializer,
     PlanSerializer,
     PriceSerializer,
     ServiceLocationSerializer,
     ServiceSerializer,
-    terms_by_charge,
 )
-from accounts.services import change_plan, end_plan_instance
 from billing_site.errors import BillingError, ErrorCode
 
 
@@ -112,35 +101,6 @@ class RateViewSet(CreateReadResource):
     serializer_class = PriceSerializer
     filterset_class = RateFilter
     client_path = "charge__plan__client"
-
-
-class PlanInstanceViewSet(CreateReadResource):
-    queryset = PlanInstance.objects.prefetch_related("own_rates__tiers")
-    rights = row_rights("accounts.planinstance", create="add", end="change", change="change")
-    creating_actions = ("create", "change")
-    serializer_class = PlanInstanceSerializer
-    filterset_class = OfAccount
-    client_path = "account__client"
-
-    @action(detail=True, methods=["post"])
-    def end(self, request: Request, pk: str) -> Response:
-        """Sets the last day that is charged."""
-        asked = self.asked(EndArguments)
-        with transaction.atomic():
-            instance = end_plan_instance(self.get_object(), asked["end_date"], caller=self.caller)
-            use(self.client, self.receipt, row_no=instance.pk)
-        return Response(self.get_serializer(self.get_object()).data)
-
-    @action(detail=True, methods=["post"])
-    def change(self, request: Request, pk: str) -> Response:
-        """Another plan takes this one's place from a day on. Answers the new plan instance."""
-        asked = self.asked(ChangeArguments)
-        instance, plan = self.get_object(), asked["plan"]
-        prices = terms_by_charge(plan, asked.get("prices", []), instance.account.currency)
-        with transaction.atomic():
-            new = change_plan(instance=instance, plan=plan, start_date=asked["start_date"], caller=self.caller, prices=prices)
-            use(self.client, self.receipt, row_no=new.pk)
-        return Response(self.get_serializer(new).data, status=HTTP_201_CREATED)
 
 
 class Hours(serializers.Serializer):

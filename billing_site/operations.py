@@ -6,7 +6,6 @@ from typing import Any
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
-from accounts.serializers import ChangeArguments, EndArguments, PlanInstanceSerializer
 from invoices.serializers.credits import (
     CouponRedemptionSerializer,
     ExpiryArguments,
@@ -41,6 +40,12 @@ from invoices.serializers.money import (
     RefundArguments,
     RefundSerializer,
     TransactionSerializer,
+)
+from invoices.serializers.plan_instances import (
+    ChangeArguments,
+    ChangedPlanSerializer,
+    EndArguments,
+    EndedPlanSerializer,
 )
 from invoices.serializers.usage import LoadArguments, UnbilledSerializer
 from rebills.serializers import ManyRebillArguments, RebillArguments, RebillPreviewArguments
@@ -193,6 +198,6 @@ OPERATIONS: dict[tuple[str, str], tuple[Any, Any, str]] = {
     ("usage", "unbilled"): (None, UnbilledSerializer, "200"),
     ("couponredemption", "create"): (RedeemArguments, CouponRedemptionSerializer, "201"),
     ("servicecredit", "expire"): (ExpiryArguments, ServiceCreditSerializer, "200"),
-    ("planinstance", "end"): (EndArguments, PlanInstanceSerializer, "200"),
-    ("planinstance", "change"): (ChangeArguments, PlanInstanceSerializer, "201"),
+    ("planinstance", "end"): (EndArguments, EndedPlanSerializer, "200"),
+    ("planinstance", "change"): (ChangeArguments, ChangedPlanSerializer, "201"),
 }

@@ -18,6 +18,14 @@ CORRECTING_KINDS = (InvoiceKind.CREDIT_MEMO, InvoiceKind.REBILL)
 """The documents that name another one which they credit or replace."""
 
 
+class UnusedDaysOutcome(TextChoices):
+    """What becomes of days that were billed and are not used."""
+
+    NEXT_INVOICE = "next_invoice", _("Given back on the next invoice")
+    CREDIT_MEMO = "credit_memo", _("Given back by credit memo")
+    STAYS_CHARGED = "stays_charged", _("Stays charged")
+
+
 class InvoiceStatus(TextChoices):
     PENDING = "pending", _("Pending")
     APPROVED = "approved", _("Approved")
@@ -62,6 +70,12 @@ class LineType(IntegerChoices):
 
 
 CREDIT_TYPES = (LineType.SERVICE_CREDIT, LineType.COUPON)
+
+
+def gives_days_back(line_type: int, plan_instance_no: int | None) -> bool:
+    """Whether a line gives back what was charged for unused days of a plan instance, or charges it again: a service credit that
+    names the instance. It has its own tax, and takes nothing off other lines as the other credits do."""
+    return line_type == LineType.SERVICE_CREDIT and plan_instance_no is not None
 
 
 INVOICE_TYPES = {

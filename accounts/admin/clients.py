@@ -75,6 +75,7 @@ class ClientAdmin(HistoryAdmin):
                 ]
             },
         ),
+        (_("Changes of plans"), {"fields": [("credit_unused_on_change", "credit_unused_on_end")]}),
         (_("Statements"), {"fields": ["statement_on_issue"]}),
         (_("Calls"), {"fields": ["never_allow_used_receipt_id"]}),
     ]

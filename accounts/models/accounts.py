@@ -145,6 +145,21 @@ class PlanInstance(models.Model):
             "recurring invoice follows, its arrears begin with its start."
         ),
     )
+    credited_from = models.DateField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("First unused day: what was charged for it and later days is given back. Empty: it stays charged."),
+    )
+    replaces = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="replaced_by",
+        help_text=_("The plan instance whose place this one has taken."),
+    )
     po_num = models.CharField(_("PO number"), max_length=1000, blank=True)
     history = MasterDataHistory(not_kept=("billed_through", "billed_elsewhere_through", "ahead_since"))
 
@@ -155,6 +170,10 @@ class PlanInstance(models.Model):
                 condition=Q(end_date__isnull=True) | Q(end_date__gte=F("start_date")), name="plan_instance_ends_after_start"
             ),
             models.CheckConstraint(condition=Q(units__gte=0), name="plan_instance_units"),
+            models.CheckConstraint(
+                condition=Q(credited_from__isnull=True) | Q(end_date__isnull=False, credited_from__gt=F("end_date")),
+                name="unused_days_are_after_the_end",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -140,6 +140,14 @@ class Client(Address):
         default=False,
         help_text=_("Lines that a rebill does not name are carried onto it. Else, as in Aria, they are credited and left out."),
     )
+    credit_unused_on_change = models.BooleanField(
+        default=True,
+        help_text=_("A plan that is changed within a cycle that was billed gives its unused days back on the next invoice."),
+    )
+    credit_unused_on_end = models.BooleanField(
+        default=False,
+        help_text=_("A plan that ends within a cycle that was billed gives its unused days back on the next invoice."),
+    )
     statement_on_issue = models.BooleanField(
         default=False, help_text=_("The statement is sent by e-mail when an invoice is issued.")
     )

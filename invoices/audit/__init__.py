@@ -23,6 +23,7 @@ from invoices.audit import (
     rebills,
     taxes,
     trail,
+    unused_days,
 )
 from invoices.audit.account_histories import account_histories
 from invoices.audit.reports import Audit, AuditReport, audited
@@ -50,6 +51,7 @@ DOCUMENT_AUDITS = (
     Audit("Documents hold the usage that they bill", of_cycles(claims.usage), rows=claims.count_usage),
     Audit("Documents hold the orders that they bill", of_cycles(claims.orders), rows=claims.count_orders),
     Audit("Coupons and credits are used by the lines that show them", of_bills(claims.uses), rows=claims.count_uses),
+    Audit("Lines that give unused days back say of what", claims.unused_days, rows=claims.count_unused_days),
     Audit("Due dates follow the payment terms, or the original's of a rebill", numbers.due_dates),
     Audit("Approved documents are as they were when approved", fingerprints.unmoved, rows=fingerprints.count_approved),
     Audit("Credit memos credit lines of the document that they correct", memos.memo_lines, rows=memos.count_memo_lines),
@@ -77,6 +79,7 @@ RULE_AUDITS = (
     RuleAudit("Plan instances and prices belong to their account's client", belonging.CATALOGUE),
     RuleAudit("Prices have one rate, or bands that begin at 0", prices.PRICES),
     RuleAudit("An account and all its documents and plans have one currency", belonging.CURRENCIES),
+    RuleAudit("Unused days are given back of what charged them", unused_days.RULES),
     RuleAudit("Credit memos correct issued documents of their account", memos.RULES),
     RuleAudit("A rebill ties its original, and a memo that is its exact negative", rebills.REBILLS),
     RuleAudit("Nothing is paid, collected or held by what was rebilled", rebills.REBILLED),
@@ -100,6 +103,7 @@ LIMIT_AUDITS = (
     memos.lines_credited,
     memos.taxes_credited,
     memos.taken_off_invoices,
+    unused_days.given_back,
     rebills.paid_originals,
     ledger.allocations,
 )

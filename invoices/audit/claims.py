@@ -107,7 +107,7 @@ def uses(document: Document) -> Iterator[str]:
             yield f"uses coupon redemption {coupon.redemption_no} on line {coupon.line_no}, which is no coupon"
     for credit in document.holdings.credits:
         line = lines.get(credit.line_no)
-        if line is None or line.line_type != LineType.SERVICE_CREDIT:
+        if line is None or line.line_type != LineType.SERVICE_CREDIT or line.gives_days_back:
             yield f"uses service credit {credit.credit_no} on line {credit.line_no}, which is no service credit"
         elif credit.amount != -line.amount:
             yield (
@@ -116,10 +116,38 @@ def uses(document: Document) -> Iterator[str]:
             )
     used = Counter([one.line_no for one in document.holdings.coupons] + [one.line_no for one in document.holdings.credits])
     for line in document.lines:
+        if line.gives_days_back:
+            continue
         unused_coupon = line.line_type == LineType.COUPON and (document.is_rebill or not document.is_live)
         may_be_unused = unused_coupon or (document.is_rebill and not document.is_issued)
         if line.line_type in CREDIT_TYPES and used[line.line_no] != 1 and not (may_be_unused and not used[line.line_no]):
             yield f"line {line.line_no} shows {used[line.line_no]} uses of a coupon or credit"
+
+
+def count_unused_days(document: Document) -> int:
+    return len(document.holdings.unused_days)
+
+
+def unused_days(document: Document) -> Iterator[str]:
+    """Each line that gives unused days back says of which line that charged them, and gives back that amount for these days. A
+    credit memo may do so too, for an account that has no further invoice."""
+    lines = {line.line_no: line for line in document.lines}
+    known = {one.line_no: one for one in document.holdings.unused_days}
+    for line_no, one in known.items():
+        line = lines.get(line_no)
+        if line is None or not (line.gives_days_back or document.is_memo):
+            yield f"gives {shown(one.amount)} of plan instance {one.plan_instance_no} back on line {line_no}, which does not"
+        elif (line.amount, line.plan_instance_id) != (-one.amount, one.plan_instance_no):
+            yield (
+                f"gives {shown(one.amount)} of plan instance {one.plan_instance_no} back on line {line_no}, which is "
+                f"{shown(line.amount)} of plan instance {line.plan_instance_id}"
+            )
+        elif line.gives_days_back and (line.period_start, line.period_end) != (one.first_day, one.last_day):
+            yield f"line {line_no} is for {line.period_start} to {line.period_end}, not {one.first_day} to {one.last_day}"
+    may_be_unknown = document.is_memo or (document.is_rebill and not document.is_issued)
+    for line in document.lines:
+        if line.gives_days_back and line.line_no not in known and not may_be_unknown:
+            yield f"line {line.line_no} gives {shown(-line.amount)} back, and does not say of what"
 
 
 def _is_of_type(line: Line | None, line_type: LineType) -> bool:

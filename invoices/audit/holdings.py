@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
 from django.db.models import Count
 
 from accounts.storage import ExactSum
-from invoices.models import CouponUse, CreditUse, OneTimeCharge, Usage
+from invoices.models import CouponUse, CreditUse, OneTimeCharge, UnusedCredit, Usage
 
 
 class HeldUsage(NamedTuple):
@@ -37,16 +38,27 @@ class CreditUsed(NamedTuple):
     amount: Decimal
 
 
+class UnusedDays(NamedTuple):
+    """What a line gives back of unused days of a plan instance."""
+
+    line_no: int
+    plan_instance_no: int
+    first_day: date
+    last_day: date
+    amount: Decimal
+
+
 class Holdings(NamedTuple):
     usage: list[HeldUsage]
     orders: list[HeldOrder]
     coupons: list[CouponUsed]
     credits: list[CreditUsed]
+    unused_days: list[UnusedDays]
 
 
 def holdings_of(invoice_nos: Sequence[int]) -> Mapping[int, Holdings]:
-    """What each of the documents holds: four queries, however many. Usage comes added up."""
-    held: Mapping[int, Holdings] = defaultdict(lambda: Holdings([], [], [], []))
+    """What each of the documents holds: five queries, however many. Usage comes added up."""
+    held: Mapping[int, Holdings] = defaultdict(lambda: Holdings([], [], [], [], []))
     usage = Usage.objects.filter(invoice__in=invoice_nos).order_by("invoice_id", "plan_instance_id", "service_id")
     for invoice_no, *row in usage.values_list("invoice_id", "plan_instance_id", "service_id").annotate(
         ExactSum("units"), Count("pk")
@@ -61,4 +73,7 @@ def holdings_of(invoice_nos: Sequence[int]) -> Mapping[int, Holdings]:
     credits = CreditUse.objects.filter(invoice__in=invoice_nos).order_by("line_no", "pk")
     for invoice_no, *row in credits.values_list("invoice_id", "credit_id", "line_no", "amount"):
         held[invoice_no].credits.append(CreditUsed._make(row))
+    unused = UnusedCredit.objects.filter(invoice__in=invoice_nos).order_by("line_no")
+    for invoice_no, *row in unused.values_list("invoice_id", "line_no", "plan_instance_id", "first_day", "last_day", "amount"):
+        held[invoice_no].unused_days.append(UnusedDays._make(row))
     return held

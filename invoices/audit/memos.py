@@ -11,7 +11,7 @@ from accounts.storage import ExactSum
 from invoices.audit.amounts import shown
 from invoices.audit.reports import AuditReport
 from invoices.audit.rules import ROWS_AT_ONCE, Rule, differ, of_client
-from invoices.audit.stored_documents import Document
+from invoices.audit.stored_documents import Document, Line
 from invoices.calculation import ZERO
 from invoices.kinds import CREDIT_TYPES, EntryKind, InvoiceKind, InvoiceStatus, LineType
 from invoices.models import CreditDetail, Invoice, InvoiceLine, LedgerEntry, TaxDetail
@@ -26,7 +26,8 @@ def count_memo_lines(document: Document) -> int:
 
 def memo_lines(document: Document) -> Iterator[str]:
     """A memo corrects a document; its lines are numbered from 1 and below zero (a tax may be 0), and each names its source. One
-    that was issued with a rebill also gives back what coupons and credits had taken off."""
+    that was issued with a rebill also gives back what coupons and credits had taken off. A line that gave unused days back is
+    above zero on a memo, and so may be its tax."""
     if not document.is_memo:
         return
     correction = document.content.correction
@@ -41,8 +42,15 @@ def memo_lines(document: Document) -> Iterator[str]:
             yield f"line {line.line_no} credits no line of invoice {correction.corrects_id}"
         if document.standing.issued_with is not None:
             continue
+        if line.gives_days_back or _tax_of_days_back(document, line):
+            continue
         if line.amount > ZERO or (line.amount == ZERO and line.line_type != LineType.TAX):
             yield f"line {line.line_no} credits {shown(-line.amount)}"
+
+
+def _tax_of_days_back(document: Document, line: Line) -> bool:
+    back = {one.line_no for one in document.lines if one.gives_days_back}
+    return any(tax.tax_line_no == line.line_no and tax.taxed_line_no in back for tax in document.taxes)
 
 
 RULES = (
@@ -67,7 +75,7 @@ def lines_credited(client: Client | None) -> AuditReport:
     """Live memos credit no more of a line than coupons and credits have left of it, and only lines that charge."""
     credits = of_client(InvoiceLine, "invoice__client", client).filter(LIVE_MEMO).exclude(line_type=LineType.TAX).order_by()
     source = InvoiceLine.objects.filter(invoice=OuterRef("invoice__corrects"), line_no=OuterRef("source_line_no"))
-    charging = source.exclude(line_type__in=[LineType.TAX, *CREDIT_TYPES])
+    charging = source.exclude(line_type=LineType.TAX).exclude(line_type__in=CREDIT_TYPES, plan_instance=None)
     taken_off = (
         CreditDetail.objects.filter(invoice=OuterRef("invoice__corrects"), credited_line_no=OuterRef("source_line_no"))
         .order_by()
@@ -96,7 +104,7 @@ def _overcredited(
 ) -> Iterator[str]:
     if charged is None:
         yield f"invoice {invoice_no}: line {line_no} is credited {shown(-credited)}, but charges nothing"
-    elif -credited > charged - off:
+    elif abs(credited) > abs(charged - off):
         yield f"invoice {invoice_no}: of line {line_no}, which charges {shown(charged - off)}, {shown(-credited)} is credited"
 
 
@@ -129,7 +137,7 @@ def taxes_credited(client: Client | None) -> AuditReport:
             f"invoice {invoice_no}: of the tax of line {tax_line} on line {line_no}, {shown(tax or ZERO)}, "
             f"{shown(-back)} is given back"
             for invoice_no, tax_line, line_no, tax, back in rows.iterator(chunk_size=ROWS_AT_ONCE)
-            if tax is None or -back > tax
+            if tax is None or abs(back) > abs(tax)
         ],
     )
 

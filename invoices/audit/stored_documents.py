@@ -12,7 +12,7 @@ from invoices.audit.holdings import Holdings, holdings_of
 from invoices.audit.rules import of_client
 from invoices.calculation import WHOLE, Share
 from invoices.fingerprints import LINE_FIELDS, TAX_FIELDS, TERM_FIELDS, Content
-from invoices.kinds import CREDIT_TYPES, CYCLE_KINDS, ISSUED_STATUSES, LIVE_STATUSES, InvoiceKind, LineType
+from invoices.kinds import CREDIT_TYPES, CYCLE_KINDS, ISSUED_STATUSES, LIVE_STATUSES, InvoiceKind, LineType, gives_days_back
 from invoices.models import Invoice
 from invoices.services.rows import stored_contents
 
@@ -74,7 +74,12 @@ class Line(NamedTuple):
     @property
     def takes_off(self) -> bool:
         """Whether it takes something off lines that charge: a coupon, a credit, or what is above a maximum."""
-        return self.line_type != LineType.TAX and not self.charges
+        return self.line_type != LineType.TAX and not self.charges and not self.gives_days_back
+
+    @property
+    def gives_days_back(self) -> bool:
+        """Whether it gives unused days of a plan instance back, or charges them again."""
+        return gives_days_back(self.line_type, self.plan_instance_id)
 
     @property
     def charge_key(self) -> tuple[object, ...]:

@@ -32,19 +32,20 @@ def tax_lines(document: Document) -> Iterator[str]:
 
 
 def tax_details(document: Document) -> Iterator[str]:
-    """A tax detail ties a tax line to a line that charges: what is taken off is not taxed, it lowers what is."""
+    """A tax detail ties a tax line to a line that charges: what is taken off is not taxed, it lowers what is. A line that gives
+    unused days back gives back the tax that was charged for them."""
     lines = {line.line_no: line for line in document.lines}
     for tax in document.taxes:
         shows, taxed = lines.get(tax.tax_line_no), lines.get(tax.taxed_line_no)
         if shows is None or shows.line_type != LineType.TAX:
             yield f"a tax detail names line {tax.tax_line_no} as its tax line, which is none"
-        if taxed is None or not taxed.charges:
+        if taxed is None or not (taxed.charges or taxed.gives_days_back):
             yield f"a tax detail taxes line {tax.taxed_line_no}, which is no charge line"
 
 
 def taxable_amounts(document: Document) -> Iterator[str]:
     """A tax is counted on what credits leave of its line; where the price contains taxes, on that without all of them."""
-    left = left_of_charges(document)
+    left = left_of_charges(document) | {line.line_no: line.amount for line in document.lines if line.gives_days_back}
     contained: dict[int, Decimal] = defaultdict(Decimal)
     for tax in document.taxes:
         contained[tax.taxed_line_no] += tax.amount if tax.is_inclusive else ZERO

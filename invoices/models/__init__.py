@@ -4,7 +4,7 @@ and what was asked of payment gateways."""
 from invoices.models.acts import CashCredit, CreditMemo, Dispute, TransactionVoid, WriteOff
 from invoices.models.audits import AuditFinding, AuditRun
 from invoices.models.collection import CollectionAttempt, GatewayEvent
-from invoices.models.credits import Coupon, CouponRedemption, CouponUse, CreditUse, ServiceCredit, Surcharge
+from invoices.models.credits import Coupon, CouponRedemption, CouponUse, CreditUse, ServiceCredit, Surcharge, UnusedCredit
 from invoices.models.documents import (
     BilledPeriod,
     CreditDetail,
@@ -55,6 +55,7 @@ __all__ = [
     "TaxDetail",
     "TaxRate",
     "TransactionVoid",
+    "UnusedCredit",
     "Usage",
     "WriteOff",
 ]

@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Account, Client, Service
+from accounts.models import Account, Client, PlanInstance, Service
 from accounts.models.history import MasterDataHistory
 from accounts.validators import validate_billing_day, validate_currency, validate_significant_digits
 from invoices.calculation import smallest_unit
@@ -225,3 +225,35 @@ class CreditUse(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount.normalize():f} of credit {self.credit_id}"
+
+
+class UnusedCredit(models.Model):
+    """What a line of a document gives back of a charge for days of a plan instance that were billed and not used.
+
+    The amount is below zero where days that were given back are used again. Each line that charged gives back in numbered
+    steps: so two documents that were planned from the same facts cannot both give the same days back.
+    """
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="unused_credits")
+    line_no = models.PositiveIntegerField()
+    plan_instance = models.ForeignKey(PlanInstance, on_delete=models.PROTECT, related_name="unused_credits")
+    source = models.ForeignKey(
+        Invoice, on_delete=models.PROTECT, related_name="unused_days_credited", help_text=_("The document that charged.")
+    )
+    source_line_no = models.PositiveIntegerField()
+    step = models.PositiveIntegerField(help_text=_("From 1, of each line that charged."))
+    first_day = models.DateField()
+    last_day = models.DateField()
+    amount = AmountField(help_text=_("Before tax that is added to it."))
+
+    class Meta:
+        ordering = ["invoice", "line_no"]
+        constraints = [
+            models.UniqueConstraint(fields=["invoice", "line_no"], name="one_unused_credit_per_line"),
+            models.UniqueConstraint(fields=["source", "source_line_no", "step"], name="unused_days_are_credited_once"),
+            models.CheckConstraint(condition=~Q(amount=0), name="unused_credit_has_an_amount"),
+            models.CheckConstraint(condition=Q(last_day__gte=F("first_day")), name="unused_credit_has_days"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.amount.normalize():f} of line {self.source_line_no} of invoice {self.source_id}"

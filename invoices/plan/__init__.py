@@ -20,6 +20,7 @@ from invoices.plan.credits import add_coupons, add_service_credits
 from invoices.plan.drafts import Claims, CreditDraft, LineDraft, Lines, PeriodDraft, TaxDraft, UsageClaim
 from invoices.plan.facts import AccountFacts, BillingRequest, BillingState, InstanceFacts
 from invoices.plan.rating import shown
+from invoices.plan.unused import Unused, give_back, unused_of
 from invoices.tax_engines.protocol import LineTax
 
 
@@ -34,7 +35,7 @@ class InvoicePlan(NamedTuple):
     """A document to be written, and where its account stands once it is approved. Without lines there is nothing to bill.
 
     `left` is what credits leave of each line that charges: it is what the line is taxed on. `instances_after` are the dates
-    of the plan instances that it bills, by their numbers.
+    of the plan instances that it bills, by their numbers. `unused` are the days that are to be given back or charged again.
     """
 
     facts: AccountFacts
@@ -51,6 +52,7 @@ class InvoicePlan(NamedTuple):
     credits: tuple[CreditDraft, ...]
     claims: Claims
     left: dict[int, Decimal]
+    unused: tuple[Unused, ...] = ()
     taxes: tuple[TaxDraft, ...] = ()
     net_amount: Decimal = ZERO
     tax_amount: Decimal = ZERO
@@ -59,6 +61,11 @@ class InvoicePlan(NamedTuple):
     @property
     def account_no(self) -> int:
         return self.facts.state.account_no
+
+    @property
+    def charges(self) -> bool:
+        """Whether there is something to bill: charges, or days that were given back and are used again."""
+        return bool(self.lines) or any(one.amount < ZERO for one in self.unused)
 
 
 def check_billable(facts: AccountFacts, request: BillingRequest) -> tuple[date, int]:
@@ -135,6 +142,7 @@ def plan_charges(facts: AccountFacts, request: BillingRequest) -> InvoicePlan:
         credits=tuple(lines.credits),
         claims=claims,
         left=lines.left,
+        unused=tuple(unused_of(facts.charged_days, state.currency)),
         net_amount=amount,
         total_amount=amount,
     )
@@ -196,14 +204,21 @@ def unbilled_usage(facts: AccountFacts, today: date) -> tuple[LineDraft, ...]:
 
 
 def with_taxes(plan: InvoicePlan, quoted: Iterable[LineTax]) -> InvoicePlan:
-    """The plan with one tax line per tax, last on the document, and a detail per taxed line."""
-    taxes = tax_lines(quoted, len(plan.lines), plan.facts.state.currency)
+    """The plan with the unused days that it gives back, as far as its charges and their taxes leave room; and with one tax line
+    per tax, last on the document, and a detail per taxed line."""
+    quoted, currency = list(quoted), plan.facts.state.currency
+    room = total([plan.net_amount, *(tax.amount for tax in quoted if not tax.is_inclusive)])
+    back = give_back(plan.unused, room, len(plan.lines), currency)
+    lines = (*plan.lines, *back.lines)
+    taxes = tax_lines([*quoted, *back.taxes], len(lines), currency)
+    amount = total(line.amount for line in lines)
     return plan._replace(
-        lines=(*plan.lines, *taxes.lines),
+        lines=(*lines, *taxes.lines),
+        claims=plan.claims._replace(unused=back.claims),
         taxes=taxes.details,
-        net_amount=plan.net_amount - taxes.included,
+        net_amount=amount - taxes.included,
         tax_amount=taxes.included + taxes.added,
-        total_amount=total([plan.net_amount, taxes.added]),
+        total_amount=total([amount, taxes.added]),
     )
 
 

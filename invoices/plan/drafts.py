@@ -92,6 +92,19 @@ class CreditClaim(NamedTuple):
     amount: Decimal
 
 
+class UnusedClaim(NamedTuple):
+    """Days that were billed and not used: which line gives how much of them back, of which line that charged them."""
+
+    line_no: int
+    plan_instance_no: int
+    source_no: int
+    source_line_no: int
+    step: int
+    first_day: date
+    last_day: date
+    amount: Decimal
+
+
 class Claims(NamedTuple):
     """What the document holds for itself, so that no other bills or uses it too."""
 
@@ -99,6 +112,7 @@ class Claims(NamedTuple):
     orders: tuple[int, ...] = ()
     coupons: tuple[CouponClaim, ...] = ()
     credits: tuple[CreditClaim, ...] = ()
+    unused: tuple[UnusedClaim, ...] = ()
 
 
 class Lines:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from accounts.periods import InstanceDates
 from accounts.rates import Rates
+from invoices.plan.unused import SourceLine
 
 
 class ServiceFacts(NamedTuple):
@@ -131,7 +132,8 @@ class BillingState(NamedTuple):
 
 
 class AccountFacts(NamedTuple):
-    """Everything that is read of an account before it is billed."""
+    """Everything that is read of an account before it is billed. `charged_days` are the lines of issued documents whose days
+    are to be given back, or of which something was."""
 
     state: BillingState
     approval_required: bool
@@ -141,6 +143,7 @@ class AccountFacts(NamedTuple):
     surcharges: tuple[SurchargeFacts, ...]
     coupons: tuple[CouponFacts, ...]
     credits: tuple[CreditFacts, ...]
+    charged_days: tuple[SourceLine, ...]
     pending_invoice_no: int | None
     pending_recurring_date: date | None
     approved_invoice_no: int | None

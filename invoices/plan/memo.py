@@ -58,6 +58,17 @@ class MemoPlan(NamedTuple):
     total_amount: Decimal
 
 
+def with_given_back(line: LineToCredit, amount: Decimal, currency: str) -> LineToCredit:
+    """A line of which other documents have given so much back, with the same part of its taxes: as if memos had credited it."""
+    if not amount:
+        return line
+    taxes = tuple(
+        tax._replace(credited=tax.credited + rounded(exact_share(tax.amount, amount, line.base), currency))
+        for tax in line.taxes
+    )
+    return line._replace(credited=line.credited + amount, taxes=taxes)
+
+
 def plan_memo(lines: Sequence[LineToCredit], amounts: Mapping[int, Decimal], currency: str) -> MemoPlan:
     """A memo of these amounts by line number. More than is left of a line is refused, and so is a line that does not charge."""
     by_number = {line.line_no: line for line in lines}
@@ -89,7 +100,7 @@ def plan_memo_of_all(lines: Sequence[LineToCredit], most: Decimal, currency: str
     What is written off or disputed of an invoice is not credited too. Not every total is net and tax of whole smallest units:
     a cent that is missing is credited of the tax.
     """
-    memo = plan_memo(lines, {line.line_no: line.left for line in lines if line.left > ZERO}, currency)
+    memo = plan_memo(lines, {line.line_no: line.left for line in lines if line.left}, currency)
     if memo.total_amount <= most:
         return memo
     unit = smallest_unit(currency)
@@ -146,5 +157,7 @@ def _tax_credit(line: LineToCredit, tax: TaxOfLine, amount: Decimal, currency: s
     left = tax.amount - tax.credited
     if amount == line.left:
         return left
+    if line.base < ZERO:
+        return rounded(exact_share(tax.amount, amount, line.base), currency)
     share = rounded(exact_share(tax.amount, line.credited + amount, line.base), currency)
     return min(max(share - tax.credited, ZERO), left)

@@ -1,9 +1,10 @@
 """One act on what an account is billed for: under the account's lock, in a short transaction, with its event."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from django.db import DataError, IntegrityError, OperationalError, transaction
+from django.db.models import F
 
 from accounts.callers import Caller
 from accounts.database_errors import refusal_of
@@ -56,3 +57,8 @@ def billing_changed(account: Account) -> None:
     """What the account is billed for has changed, so that an invoice planned before is not recorded. Under its lock."""
     account.billing_version += 1
     account.save(update_fields=["billing_version"])
+
+
+def billing_changed_of(account_nos: Collection[int]) -> None:
+    """The same for many accounts, under their locks."""
+    Account.objects.filter(pk__in=account_nos).update(billing_version=F("billing_version") + 1)

@@ -25,6 +25,7 @@ from invoices.services.outcomes import Outcome
 from invoices.services.recording import AccountDates, move_dates
 from invoices.services.rows import stored_contents
 from invoices.services.statements import request_statements, statements_wanted
+from invoices.services.unused_memos import credit_unused_days
 
 
 def approve_locked(
@@ -63,6 +64,7 @@ def issue_locked(
     )
     issue_pending(cycles, contents, SeriesKind.INVOICE, issuing)
     issue_rebills([invoice for invoice in invoices if invoice.kind == InvoiceKind.REBILL], contents, issuing)
+    credit_unused_days(issuing.client, [invoice.account_id for invoice in cycles], issuing.caller, issuing.stamp)
     request_statements(statements_wanted(issuing.client, invoices, issuing.statement), issuing.stamp)
 
 

@@ -6,7 +6,7 @@ A live document holds its usage and orders by name. Coupons and service credits 
 from collections.abc import Sequence
 
 from accounts.storage import insert_rows, update_rows
-from invoices.models import CouponUse, CreditUse, OneTimeCharge, Usage
+from invoices.models import CouponUse, CreditUse, OneTimeCharge, UnusedCredit, Usage
 from invoices.plan.drafts import Claims
 from invoices.services.batches import Overtaken
 from invoices.services.usage_rows import hold_usage
@@ -32,6 +32,24 @@ def hold_claims(claimed: Sequence[tuple[int, Claims]]) -> None:
         ("credit_id", "line_no", "amount", "invoice_id", "is_given_back"),
         [(*credit, invoice_no, False) for invoice_no, claims in claimed for credit in claims.credits],
     )
+    insert_rows(
+        UnusedCredit,
+        UNUSED_CREDIT,
+        [(*unused, invoice_no) for invoice_no, claims in claimed for unused in claims.unused],
+    )
+
+
+UNUSED_CREDIT = (
+    "line_no",
+    "plan_instance_id",
+    "source_id",
+    "source_line_no",
+    "step",
+    "first_day",
+    "last_day",
+    "amount",
+    "invoice_id",
+)
 
 
 def release_claims(invoice_nos: Sequence[int]) -> None:

@@ -23,12 +23,15 @@ from invoices.kinds import (
     LineType,
     ReasonType,
     SeriesKind,
+    gives_days_back,
 )
 from invoices.models import Invoice, LedgerEntry
 from invoices.plan.actions import Action
 from invoices.plan.allocating import Taken
-from invoices.plan.memo import LineToCredit, MemoPlan, TaxOfLine, plan_memo, plan_memo_of_all, spread
+from invoices.plan.memo import LineToCredit, MemoPlan, TaxOfLine, plan_memo, plan_memo_of_all, spread, with_given_back
+from invoices.services.account_acts import billing_changed_of
 from invoices.services.actions import check_allowed
+from invoices.services.charged_days import given_back_of
 from invoices.services.discarding import Remarks
 from invoices.services.ledger.acts import (
     Why,
@@ -61,27 +64,31 @@ class Line(NamedTuple):
 
     line_no: int
     line_type: int
+    plan_instance_id: int | None
     amount: Decimal
 
 
 def lines_to_credit(invoice: Invoice) -> list[LineToCredit]:
-    """Each line of an invoice that charges something, with what can still be credited of it."""
+    """Each line of an invoice that charges something, with what can still be credited of it: what neither memos have credited
+    nor other documents have given back for unused days. A line that gives days back itself is below zero."""
     memos = Invoice.objects.filter(corrects=invoice, kind=InvoiceKind.CREDIT_MEMO, status=InvoiceStatus.APPROVED)
     numbers = list(memos.order_by("pk").values_list("pk", flat=True))
     contents = stored_contents([invoice.pk, *numbers])
     content = contents[invoice.pk]
     taken_off = _sums((charged, amount) for _, charged, amount in content.credits)
     credited, given_back = _credited([contents[number] for number in numbers])
+    unused = given_back_of(invoice.pk)
     taxes: dict[int, list[TaxOfLine]] = defaultdict(list)
     for row in content.taxes:
         tax = dict(zip(TAX_FIELDS, row, strict=True))
         key = (tax["tax_line_no"], tax["taxed_line_no"])
         taxes[key[1]].append(TaxOfLine(key[0], tax["is_inclusive"], tax["amount"], given_back.get(key, ZERO)))
-    return [
+    lines = [
         LineToCredit(line.line_no, base, credited.get(line.line_no, ZERO), tuple(taxes[line.line_no]))
         for line in _lines(content)
-        if (base := line.amount - taken_off.get(line.line_no, ZERO)) > ZERO
+        if (base := line.amount - taken_off.get(line.line_no, ZERO))
     ]
+    return [with_given_back(line, unused.get(line.line_no, ZERO), invoice.currency) for line in lines]
 
 
 def preview_credit_memo(*, client: Client, invoice_no: int, asked: Asked) -> MemoPlan:
@@ -105,8 +112,9 @@ def create_credit_memo(
         invoice = Invoice.objects.get(pk=invoice_no)
         check_reason(client, ReasonType.CREDIT_MEMO, why)
         memo = _plan(invoice, asked or Asked())
-        memo_no = _record(client, invoice, memo, why, caller, stamp)
-        _apply(invoice, memo_no, memo.total_amount, why, stamp)
+        memo_no = record_memo(client, invoice, memo, why, caller, stamp)
+        apply_memo(invoice, memo_no, memo.total_amount, why, stamp)
+        billing_changed_of([account_no])
         return Invoice.objects.get(pk=memo_no)
 
 
@@ -125,15 +133,16 @@ def _plan(invoice: Invoice, asked: Asked) -> MemoPlan:
         }
         memo = plan_memo(lines, amounts, invoice.currency)
     else:
-        memo = plan_memo_of_all(lines, _not_taken_off(invoice), invoice.currency)
-    if not memo.lines:
+        memo = plan_memo_of_all(lines, not_taken_off(invoice), invoice.currency)
+    if not memo.lines or memo.total_amount <= ZERO:
         raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, f"nothing is left of invoice {invoice.pk}", field="invoice_no")
-    open_amount = _not_taken_off(invoice)
+    open_amount = not_taken_off(invoice)
     check_not_above(memo.total_amount, open_amount, "of the invoice is neither credited, written off nor disputed")
     return memo
 
 
-def _not_taken_off(invoice: Invoice) -> Decimal:
+def not_taken_off(invoice: Invoice) -> Decimal:
+    """What of an invoice is neither credited, written off nor disputed."""
     kinds = (EntryKind.CREDIT_MEMO, EntryKind.WRITE_OFF, EntryKind.DISPUTE)
     entries = LedgerEntry.objects.filter(kind__in=kinds, voided_by=None)
     off = entries.filter(invoice=invoice) | entries.filter(invoice__corrects=invoice)
@@ -141,10 +150,11 @@ def _not_taken_off(invoice: Invoice) -> Decimal:
 
 
 def _lines(content: Content) -> list[Line]:
-    """The lines that charge: no tax, and nothing that is taken off."""
+    """The lines that charge: no tax, and nothing that is taken off others. What gives unused days back is among them."""
     places = [LINE_FIELDS.index(name) for name in Line._fields]
     lines = [Line(*(row[place] for place in places)) for row in content.lines]
-    return [line for line in lines if line.line_type not in (LineType.TAX, *CREDIT_TYPES) and line.amount > ZERO]
+    charging = [line for line in lines if line.line_type not in (LineType.TAX, *CREDIT_TYPES) and line.amount > ZERO]
+    return charging + [line for line in lines if gives_days_back(line.line_type, line.plan_instance_id)]
 
 
 def _credited(memos: Sequence[Content]) -> tuple[dict[int, Decimal], dict[tuple[int, int], Decimal]]:
@@ -171,7 +181,8 @@ def _sums(pairs: Any) -> dict[int, Decimal]:
     return sums
 
 
-def _record(client: Client, invoice: Invoice, memo: MemoPlan, why: Why, caller: Caller, stamp: Stamp) -> int:
+def record_memo(client: Client, invoice: Invoice, memo: MemoPlan, why: Why, caller: Caller, stamp: Stamp) -> int:
+    """Writes a memo with its event, and gives its number. Under the lock of its account."""
     (memo_no,) = reserve_ids(Invoice, 1)
     content = stored_contents([invoice.pk])[invoice.pk]
     (numbered,) = take_numbers(client, SeriesKind.CREDIT_MEMO, 1)
@@ -196,7 +207,7 @@ def _record(client: Client, invoice: Invoice, memo: MemoPlan, why: Why, caller: 
     return memo_no
 
 
-def _apply(invoice: Invoice, memo_no: int, amount: Decimal, why: Why, stamp: Stamp) -> None:
+def apply_memo(invoice: Invoice, memo_no: int, amount: Decimal, why: Why, stamp: Stamp) -> None:
     """The memo is all of its invoice: payments and cash credits make room for it, and go to the oldest open invoices."""
     draft = Draft(invoice.account_id, EntryKind.CREDIT_MEMO, -amount, memo_no, None, why.reason_code, why.comments)
     (entry_no,) = post([draft], stamp)

@@ -15,15 +15,17 @@ from invoices.calculation import ZERO
 from invoices.kinds import LIVE_STATUSES
 from invoices.models import Coupon, CouponRedemption, OneTimeCharge, ServiceCredit, Surcharge
 from invoices.plan.facts import CouponFacts, CreditFacts, OrderFacts, ServiceFacts, SurchargeFacts
+from invoices.services.charged_days import instances_with_unused_days
 from invoices.services.instance_facts import SERVICE_COLUMNS
 
 
 def with_extras(accounts: QuerySet[Account], replacing: Collection[int]) -> QuerySet[Account]:
-    """Accounts with `has_orders`, `has_coupons` and `has_credits`."""
+    """Accounts with `has_orders`, `has_coupons`, `has_credits` and `has_unused_days`."""
     return accounts.annotate(
         has_orders=Exists(_free_orders(replacing).filter(account=OuterRef("pk"))),
         has_coupons=Exists(CouponRedemption.objects.filter(account=OuterRef("pk"))),
         has_credits=Exists(ServiceCredit.objects.filter(account=OuterRef("pk"))),
+        has_unused_days=Exists(instances_with_unused_days(account=OuterRef("pk"))),
     )
 
 

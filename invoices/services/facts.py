@@ -12,6 +12,7 @@ from accounts.models import Account, Client, Contact, ServiceLocation
 from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan.facts import AccountFacts, BillingState
+from invoices.services.charged_days import read_charged_days
 from invoices.services.extras import read_coupons, read_credits, read_orders, read_surcharges, with_extras
 from invoices.services.instance_facts import UsageReading, read_instances
 from invoices.tax_engines.protocol import TaxAddress
@@ -74,7 +75,13 @@ def read_facts(
     """
     rows = list(
         with_extras(Account.objects.filter(client=client, pk__in=account_nos), replacing).values_list(
-            *STATE_FIELDS, "invoice_approval_required", "payment_terms_days", "has_orders", "has_coupons", "has_credits"
+            *STATE_FIELDS,
+            "invoice_approval_required",
+            "payment_terms_days",
+            "has_orders",
+            "has_coupons",
+            "has_credits",
+            "has_unused_days",
         )
     )
     width = len(STATE_FIELDS)
@@ -87,11 +94,12 @@ def read_facts(
     orders = read_orders([row[0] for row in rows if row[width + 2]], replacing)
     coupons = read_coupons([row[0] for row in rows if row[width + 3]], replacing)
     credits = read_credits([row[0] for row in rows if row[width + 4]], replacing)
+    charged_days = read_charged_days([row[0] for row in rows if row[width + 5]], replacing)
     contacts = read_contacts(list(states))
     taxed_roles = client.taxable_address_order.split(",")
     accounts: dict[int, AccountFacts] = {}
     addresses: dict[int, TaxAddress] = {}
-    for number, *_, approval_required, terms_days, _, _, _ in rows:
+    for number, *_, approval_required, terms_days, _, _, _, _ in rows:
         mine = contacts.get(number, [])
         bill_to = billing_contact(mine)
         taxed = _first(mine, taxed_roles)
@@ -105,6 +113,7 @@ def read_facts(
             surcharges=surcharges,
             coupons=tuple(coupons.get(number, ())),
             credits=tuple(credits.get(number, ())),
+            charged_days=tuple(charged_days.get(number, ())),
             **documents.get(number, Documents())._asdict(),
             bill_to=bill_to.party if bill_to else {},
             bill_to_contact_no=bill_to.contact_pk if bill_to else None,

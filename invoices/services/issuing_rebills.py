@@ -10,8 +10,9 @@ from accounts.models import Client
 from accounts.storage import insert_rows, reserve_ids
 from accounts.trail import Act, record_acts
 from invoices.fingerprints import Content
-from invoices.kinds import LineType, SeriesKind
+from invoices.kinds import LineType, SeriesKind, gives_days_back
 from invoices.models import CreditUse, Invoice
+from invoices.services.account_acts import billing_changed_of
 from invoices.services.collecting.starting import request_collection, stop_collecting
 from invoices.services.discarding import Remarks
 from invoices.services.issuing import Issuing, collects, issue_pending
@@ -21,6 +22,7 @@ from invoices.services.ledger.exchanging import Exchange, exchange
 from invoices.services.memo_documents import memo_of_all
 from invoices.services.numbers import take_numbers
 from invoices.services.rows import Links, insert_documents, issue, stored_contents
+from invoices.services.unused_days import move_unused_days
 
 REBILLED = "invoice.rebilled"
 
@@ -53,6 +55,8 @@ def issue_rebills(rebills: Sequence[Invoice], contents: Mapping[int, Content], i
         [(Issued(one.account_id, one.pk, one.total_amount, one.currency), due[one.pk]) for one in wanted], issuing.stamp
     )
     _move_credits(pairs, contents)
+    move_unused_days({pair.rebill.pk: pair.original.pk for pair in pairs}, contents)
+    billing_changed_of([pair.rebill.account_id for pair in pairs])
     kept = [pair for pair in pairs if _keeps_due_date(pair.rebill, issuing.client)]
     due_dates = {pair.rebill.pk: pair.original.due_date for pair in kept if pair.original.due_date is not None}
     issue_pending(
@@ -135,7 +139,7 @@ def _move_credits(pairs: Sequence[Pair], contents: Mapping[int, Content]) -> Non
         content = contents[pair.rebill.pk]
         sources = content.correction.source_line_nos if content.correction else ()
         for line, source in zip(content.document_lines, sources, strict=True):
-            if line.line_type == LineType.SERVICE_CREDIT:
+            if line.line_type == LineType.SERVICE_CREDIT and not gives_days_back(line.line_type, line.plan_instance_id):
                 rows.append((pair.rebill.pk, line.line_no, credits[pair.original.pk, source or 0], -line.amount, False))
     insert_rows(CreditUse, (*CREDIT_USE, "amount", "is_given_back"), rows)
 

@@ -28,7 +28,7 @@ def preview_invoices(
     """
     facts = read_facts(client, account_nos, replacing, alt_bill_day=_day_of_month(request.alt_bill_day))
     outcomes = [_planned(number, facts.accounts.get(number), request) for number in sorted(set(account_nos))]
-    plans = [outcome.plan for outcome in outcomes if outcome.plan is not None and outcome.plan.lines]
+    plans = [outcome.plan for outcome in outcomes if outcome.plan is not None and outcome.plan.charges]
     quotes = quote_taxes(client, plans, facts.contacts, facts.locations)
     quoted = {plan.account_no: quote for plan, quote in zip(plans, quotes, strict=True)}
     return [_taxed(outcome, quoted.get(outcome.account_no or 0)) for outcome in outcomes]

@@ -31,6 +31,7 @@ from invoices.services.numbers import take_numbers
 from invoices.services.outcomes import Outcome
 from invoices.services.rows import content_of, insert_documents, issue
 from invoices.services.statements import StatementWanted, request_statements
+from invoices.services.unused_memos import credit_unused_days
 
 
 class Recording(NamedTuple):
@@ -100,6 +101,12 @@ def _write(recording: Recording, ready: Sequence[Outcome]) -> list[Outcome]:
         issued = [StatementWanted(numbers[plan.account_no]) for plan in billed if plan.account_no not in waiting]
         request_statements(issued, Stamp(recording.request.today, at, recording.caller.identity))
     hold_claims([(numbers[plan.account_no], plan.claims) for plan in billed])
+    credit_unused_days(
+        recording.client,
+        [plan.account_no for plan in plans if plan.next_bill_date is None and plan.account_no not in waiting],
+        recording.caller,
+        Stamp(recording.request.today, at, recording.caller.identity),
+    )
     _record_nothing_billed(recording, plans, at)
     _write_run_outcomes(recording, plans, numbers)
     return [

@@ -16,6 +16,7 @@ from invoices.viewsets.money import (
 )
 from invoices.viewsets.orders import OneTimeChargeViewSet
 from invoices.viewsets.payment_methods import PaymentMethodViewSet
+from invoices.viewsets.plan_instances import PlanInstanceViewSet
 from invoices.viewsets.usage import UsageViewSet
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "OneTimeChargeViewSet",
     "PaymentMethodViewSet",
     "PaymentViewSet",
+    "PlanInstanceViewSet",
     "ReasonCodeViewSet",
     "ReceivableViewSet",
     "RefundViewSet",

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ONE, WHOLE, ZERO, Share, line_amount, rounded, smallest_unit, split
 from invoices.fingerprints import Content, DocumentCredit, DocumentLine
-from invoices.kinds import CREDIT_TYPES, LineType
+from invoices.kinds import CREDIT_TYPES, LineType, gives_days_back
 from rebills.plan.requests import LineChange
 
 AMOUNT_GIVEN = "amount given on the rebill"
@@ -70,7 +70,12 @@ def plan_lines(
 
 def takes_off(line: DocumentLine) -> bool:
     """Whether a line takes something off lines that charge: a coupon, a service credit, or what is above a maximum."""
-    return line.line_type in CREDIT_TYPES or line.amount < ZERO
+    return not is_given_back(line) and (line.line_type in CREDIT_TYPES or line.amount < ZERO)
+
+
+def is_given_back(line: DocumentLine) -> bool:
+    """Whether a line gives unused days of a plan back: it has an amount only, and its part of the tax that was charged."""
+    return gives_days_back(line.line_type, line.plan_instance_id)
 
 
 def share_of(line: DocumentLine) -> Share:
@@ -103,6 +108,8 @@ def _charge(source: DocumentLine, change: LineChange | None, inclusive: frozense
     """A line of the original with what is asked for it, not yet numbered."""
     if change is None:
         return PlannedLine(source, source, inclusive=source.service_id in inclusive, is_kept=True)
+    if is_given_back(source):
+        return PlannedLine(_given_back(source, change, currency), source, change.comments, is_kept=True)
     changes_service = change.service is not None and change.service.service_no != source.service_id
     line = source._replace(**_priced(source, change, currency))
     if changes_service:
@@ -111,6 +118,19 @@ def _charge(source: DocumentLine, change: LineChange | None, inclusive: frozense
     before, after = ((one.service_id, one.amount, *(getattr(one, name) for name in ADDRESSES)) for one in (source, line))
     is_inclusive = change.service.tax_inclusive if changes_service and change.service else source.service_id in inclusive
     return PlannedLine(line, source, change.comments, is_inclusive, is_kept=before == after)
+
+
+def _given_back(source: DocumentLine, change: LineChange, currency: str) -> DocumentLine:
+    """A line that gives days back, with another amount between nothing and what it gave back."""
+    line = source if change.po_num is None else source._replace(po_num=change.po_num)
+    if not change.is_priced:
+        return line
+    if change.amount is None or change.rate is not None or change.units is not None:
+        raise _unpriced(change, f"line {source.line_no} gives unused days back: it has an amount only")
+    _check_whole(change, currency)
+    if not min(source.amount, ZERO) <= change.amount <= max(source.amount, ZERO):
+        raise _wrong(change, "amount", f"line {source.line_no} is between 0 and {_shown(source.amount)}")
+    return line if change.amount == source.amount else line._replace(amount=change.amount, explanation=AMOUNT_GIVEN)
 
 
 ADDRESSES = ("bill_from_location_id", "ship_from_location_id", "bill_to_contact_id", "ship_to_contact_id")

@@ -18,7 +18,7 @@ from invoices.models import Invoice, InvoiceLine, ReasonCode
 from invoices.services.reasons import reasons_of
 from invoices.stories import story_of
 from rebills.plan import RebillPlan
-from rebills.plan.lines import AMOUNT_GIVEN, takes_off
+from rebills.plan.lines import AMOUNT_GIVEN, is_given_back, takes_off
 from rebills.services.previewing import preview_rebills
 from rebills.services.requests import RebillRequest
 from rebills.views.typed import ADDRESSES, CHARGE_FIELDS, CREDIT_FIELDS, FOR_ALL, Refusals, Typed, TypedLine, read, refusal_at
@@ -301,4 +301,5 @@ def contact_text(contact: Contact) -> str:
 
 
 def _takes_off(line: InvoiceLine) -> bool:
-    return takes_off(DocumentLine._make(getattr(line, name) for name in LINE_FIELDS))
+    row = DocumentLine._make(getattr(line, name) for name in LINE_FIELDS)
+    return takes_off(row) or is_given_back(row)

@@ -38,6 +38,7 @@ def account_of(instances, state):
         surcharges=(),
         coupons=(),
         credits=(),
+        charged_days=(),
         pending_invoice_no=None,
         pending_recurring_date=None,
         approved_invoice_no=None,

@@ -102,10 +102,31 @@ def test_in_advance_a_change_that_is_known_before_the_bill_charges_the_first_pla
     assert [report for report in run_audits() if report.findings] == []
 
 
-def test_days_that_were_billed_in_advance_are_not_credited_and_the_other_plan_is_caught_up(acme, api, process):
+def test_days_that_were_billed_in_advance_stay_charged_where_the_client_says_so(acme, api, process):
+    acme.credit_unused_on_change = False
+    acme.save()
     account = an_account(acme, a_plan(acme, {"phone": "30.00"}, name="A"), start=JUN_15)
     bill(account, process, JUN_15)
-    change(api, only_instance(account), a_plan(acme, {"phone": "60.00"}, name="B"), "2026-06-27")
+    old = only_instance(account)
+    answer = change(api, old, a_plan(acme, {"phone": "60.00"}, name="B"), "2026-06-27")
+    invoice = Invoice.objects.get()
+    assert answer["unused_days"] == [
+        {
+            "plan_instance": old.pk,
+            "invoice_no": invoice.pk,
+            "document_number": invoice.document_number,
+            "line_no": 1,
+            "service": invoice.lines.get().service_id,
+            "description": "Phone",
+            "start_date": "2026-06-27",
+            "end_date": "2026-07-14",
+            "days": 18,
+            "amount": "18.0000",
+            "tax_amount": "0.0000",
+            "currency": "usd",
+            "outcome": "stays_charged",
+        }
+    ]
     assert charged(bill(account, process, JUL_15)) == [
         ("B", D("36.00"), "18 of 30 days", JUN_27, date(2026, 7, 14)),
         ("B", D("60.00"), "", JUL_15, date(2026, 8, 14)),
@@ -153,6 +174,7 @@ def test_a_change_answers_the_new_plan_instance(acme, api):
     assert (answer["start_date"], answer["end_date"]) == ("2026-06-27", None)
     assert [(price["rate_per_unit"], price["currency"]) for price in answer["prices"]] == [("55.0000000000", "usd")]
     assert api.get(f"{API}/plan-instances/{old.pk}/").json()["end_date"] == "2026-06-26"
+    assert answer.pop("unused_days") == []
     assert api.get(f"{API}/plan-instances/{new.pk}/").json() == answer
 
 

@@ -1,0 +1,81 @@
+"""Days that were billed and not used are given back once, of what charged them, and no more than was charged."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from django.db.models import Exists, F, Min, OuterRef, Q
+
+from accounts.models import Client, PlanInstance
+from invoices.audit.amounts import shown
+from invoices.audit.reports import AuditReport
+from invoices.audit.rules import Rule, differ, of_client
+from invoices.calculation import ZERO
+from invoices.kinds import LIVE_STATUSES
+from invoices.models import InvoiceLine, UnusedCredit
+from invoices.plan.unused import SourceLine, unused_value
+from invoices.services.charged_days import read_charged_days
+
+CHARGED = InvoiceLine.objects.filter(
+    invoice=OuterRef("source"),
+    line_no=OuterRef("source_line_no"),
+    plan_instance=OuterRef("plan_instance"),
+    amount__gt=0,
+    period_start__lte=OuterRef("first_day"),
+    period_end__gte=OuterRef("last_day"),
+)
+
+RULES = (
+    Rule(
+        UnusedCredit,
+        "invoice__client",
+        ~Exists(CHARGED),
+        "invoice {invoice_id}: line {line_no} gives {amount} back for {first_day} to {last_day} of plan instance "
+        "{plan_instance_id}, which line {source_line_no} of invoice {source_id} does not charge",
+    ),
+    Rule(
+        UnusedCredit,
+        "invoice__client",
+        differ("invoice__account", "source__account"),
+        "invoice {invoice_id}: gives back what invoice {source_id} of another account has charged",
+    ),
+    Rule(
+        PlanInstance,
+        "account__client",
+        Q(end_date=None) | Q(credited_from__lte=F("end_date")),
+        "plan instance {pk}: days from {credited_from} are to be given back, but its last day is {end_date}",
+        checked=Q(credited_from__isnull=False),
+    ),
+)
+
+
+def given_back(client: Client | None) -> AuditReport:
+    """Of no line more is given back than was charged for its days from the first that is given back on, and of none less than
+    nothing. What was given back of a line that counts no more is charged again by the next invoice."""
+    rows = of_client(UnusedCredit, "invoice__client", client)
+    accounts = dict(rows.order_by().values_list("source__account_id", "source__currency").distinct())
+    findings: list[str] = []
+    for start in range(0, len(accounts), ACCOUNTS_AT_ONCE):
+        chunk = sorted(accounts)[start : start + ACCOUNTS_AT_ONCE]
+        for account_no, lines in sorted(read_charged_days(chunk).items()):
+            first_days = _first_days(account_no)
+            for line in lines:
+                findings += _overcredited(line, first_days.get(line.plan_instance_no), accounts[account_no])
+    return AuditReport("Unused days are given back once", rows.count(), findings)
+
+
+def _first_days(account_no: int) -> dict[int, date]:
+    """The first day of each plan instance of an account that a document that counts has given back."""
+    rows = UnusedCredit.objects.filter(source__account=account_no, amount__gt=0, invoice__status__in=LIVE_STATUSES)
+    return dict(rows.order_by().values_list("plan_instance_id").annotate(Min("first_day")))
+
+
+def _overcredited(line: SourceLine, first_day: date | None, currency: str) -> Iterator[str]:
+    value = unused_value(line._replace(credited_from=first_day), currency)
+    if line.given_back < ZERO or (line.is_in_force and line.given_back > value):
+        yield (
+            f"invoice {line.invoice_no}: line {line.line_no} charges {shown(value)} for the days that are given back, of which "
+            f"{shown(line.given_back)} is given back"
+        )
+
+
+ACCOUNTS_AT_ONCE = 500

@@ -1,0 +1,267 @@
+"""PURE: what is given back of charges for days that were billed and not used, with the tax that was charged for them.
+
+A plan that ends or is changed within a billed cycle has unused days. The next document gives them back, line by line of what
+charged them: so much of what was really charged (what coupons, credits and credit memos had left), with the same part of each
+tax. Where days that were given back are used again, they are charged again in the same way. What a document has no room for
+is kept for the next one.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from invoices.calculation import ZERO, Share, exact_share, line_amount, rounded, smallest_unit
+from invoices.kinds import LineType
+from invoices.plan.drafts import LineDraft, UnusedClaim
+from invoices.plan.rating import shown
+from invoices.tax_engines.protocol import LineTax
+
+
+class SourceTax(NamedTuple):
+    """What one tax took from a line, and what credit memos have given back of it."""
+
+    authority: str
+    authority_level: int
+    jurisdiction: str
+    percent: Decimal
+    is_inclusive: bool
+    amount: Decimal
+    given_back: Decimal = ZERO
+
+
+class DocumentAmount(NamedTuple):
+    """What a document has taken off a line."""
+
+    document_no: int
+    amount: Decimal
+
+
+class SourceLine(NamedTuple):
+    """A line that charged days of a plan instance. `base` is what coupons and credits had left of it.
+
+    `is_in_force`: its document counts, and was not rebilled. `credited_from` is the first day that is to be given back; None:
+    none is. `credited` is what documents have given back of unused days, `memos` what credit memos have credited besides.
+    `last_step` is the number of the last step in which it gave back.
+    """
+
+    invoice_no: int
+    line_no: int
+    document_number: str
+    plan_instance_no: int
+    line_type: int
+    service_no: int | None
+    description: str
+    plan_name: str
+    gl_code: str
+    tax_category: str
+    po_num: str
+    location_no: int | None
+    units: Decimal | None
+    rate_per_unit: Decimal | None
+    first_day: date
+    last_day: date
+    period_total_days: int | None
+    proration_remaining_days: int | None
+    amount: Decimal
+    base: Decimal
+    is_in_force: bool
+    credited_from: date | None
+    taxes: tuple[SourceTax, ...] = ()
+    credited: tuple[DocumentAmount, ...] = ()
+    memos: tuple[DocumentAmount, ...] = ()
+    last_step: int = 0
+
+    @property
+    def days(self) -> int:
+        return (self.last_day - self.first_day).days + 1
+
+    @property
+    def first_unused(self) -> date | None:
+        """The first of its days that is to be given back; None: none is."""
+        if not self.is_in_force or self.credited_from is None or self.credited_from > self.last_day:
+            return None
+        return max(self.credited_from, self.first_day)
+
+    @property
+    def given_back(self) -> Decimal:
+        return sum((one.amount for one in self.credited), ZERO)
+
+    @property
+    def left(self) -> Decimal:
+        """The most that can still be given back of it, before the tax that is added to it."""
+        return self.base - self.given_back - sum((one.amount for one in self.memos), ZERO)
+
+    @property
+    def charged_then(self) -> Decimal:
+        """What was charged for its days when they were first given back: later memos credit what was used."""
+        first = min((one.document_no for one in self.credited), default=None)
+        return self.base - sum((one.amount for one in self.memos if first is None or one.document_no < first), ZERO)
+
+
+class Unused(NamedTuple):
+    """An amount of a line that is given back (above zero) or charged again (below zero), and the days that it is for."""
+
+    source: SourceLine
+    first_day: date
+    amount: Decimal
+
+    @property
+    def days(self) -> int:
+        return (self.source.last_day - self.first_day).days + 1
+
+
+class GivenBack(NamedTuple):
+    """The lines that give unused days back, their taxes, and what documents are to know of them."""
+
+    lines: tuple[LineDraft, ...]
+    taxes: tuple[LineTax, ...]
+    claims: tuple[UnusedClaim, ...]
+
+
+def unused_value(source: SourceLine, currency: str) -> Decimal:
+    """What was charged for the days of a line that are not used: what remains of it, as proration counts, from the first of
+    them on."""
+    first = source.first_unused
+    if first is None:
+        return ZERO
+    charged = source.charged_then
+    days = (source.last_day - first).days + 1
+    if days == source.days or not source.amount:
+        return charged
+    value = _by_rate(source, first, days, currency)
+    if value is None:
+        value = rounded(exact_share(source.amount, Decimal(days), Decimal(source.days)), currency)
+    return value if charged == source.amount else rounded(exact_share(charged, value, source.amount), currency)
+
+
+def _by_rate(source: SourceLine, first: date, days: int, currency: str) -> Decimal | None:
+    """By the rate of the line, so that what is left is what its used days cost. None where its amount is not by that rate."""
+    total, remaining = source.period_total_days, source.proration_remaining_days
+    if source.rate_per_unit is None or source.units is None or total is None or remaining is None:
+        return None
+    if line_amount(source.rate_per_unit, source.units, Share(source.days, remaining, total), currency) != source.amount:
+        return None
+    before = (first - source.first_day).days
+    return line_amount(source.rate_per_unit, source.units, Share(days, remaining - before, total), currency)
+
+
+def unused_of(sources: Iterable[SourceLine], currency: str) -> list[Unused]:
+    """What is still to be given back or charged again, in the order of the lines. Never more than is left of a line."""
+    found = [_due_of(source, currency) for source in sources]
+    return [one for one in found if one.amount]
+
+
+def _due_of(source: SourceLine, currency: str) -> Unused:
+    due = unused_value(source, currency) - source.given_back
+    if due > ZERO:
+        due = min(due, max(source.left, ZERO))
+    return Unused(source, source.first_unused or source.first_day, due)
+
+
+def taxes_of(unused: Unused, amount: Decimal, currency: str) -> list[tuple[SourceTax, Decimal]]:
+    """What `amount` of the line gives back of each of its taxes: all that is given back of a line adds up to its tax."""
+    source = unused.source
+    before = source.given_back
+    return [
+        (
+            tax,
+            min(
+                _tax_on(source, tax, before + amount, currency) - _tax_on(source, tax, before, currency),
+                max(tax.amount - tax.given_back - _tax_on(source, tax, before, currency), ZERO),
+            ),
+        )
+        for tax in source.taxes
+    ]
+
+
+def _tax_on(source: SourceLine, tax: SourceTax, amount: Decimal, currency: str) -> Decimal:
+    return tax.amount if amount == source.base else rounded(exact_share(tax.amount, amount, source.base), currency)
+
+
+def gross_of(unused: Unused, amount: Decimal, currency: str) -> Decimal:
+    """An amount of the line with the tax that is added to it."""
+    added = (part for tax, part in taxes_of(unused, amount, currency) if not tax.is_inclusive)
+    return amount + sum(added, ZERO)
+
+
+def give_back(unused: Sequence[Unused], room: Decimal, after: int, currency: str) -> GivenBack:
+    """The lines behind line `after` that charge again and give back, these as far as there is room: so much may the document
+    be lowered by, tax included."""
+    lines: list[LineDraft] = []
+    taxes: list[LineTax] = []
+    claims: list[UnusedClaim] = []
+    for one in sorted(unused, key=lambda one: one.amount > ZERO):
+        amount = one.amount if one.amount < ZERO else _within(one, room, currency)
+        if not amount:
+            continue
+        room -= gross_of(one, amount, currency)
+        line = _line(one, amount, after + len(lines) + 1, currency)
+        lines.append(line)
+        taxes += _line_taxes(one, amount, line.line_no, currency)
+        claims.append(claim_of(one, amount, line.line_no))
+    return GivenBack(tuple(lines), tuple(taxes), tuple(claims))
+
+
+def _within(unused: Unused, room: Decimal, currency: str) -> Decimal:
+    """The amount that is given back, or the part of it for which there is room."""
+    if room <= ZERO:
+        return ZERO
+    whole = gross_of(unused, unused.amount, currency)
+    if whole <= room:
+        return unused.amount
+    amount = rounded(exact_share(unused.amount, room, whole), currency)
+    while amount > ZERO and gross_of(unused, amount, currency) > room:
+        amount -= smallest_unit(currency)
+    return amount
+
+
+def _line(unused: Unused, amount: Decimal, line_no: int, currency: str) -> LineDraft:
+    source = unused.source
+    return LineDraft(
+        line_no,
+        LineType.SERVICE_CREDIT.value,
+        source.description[:LONGEST_NAME] + (", unused days" if amount > ZERO else ", days used again"),
+        -amount,
+        service_no=source.service_no,
+        plan_instance_no=source.plan_instance_no,
+        plan_name=source.plan_name,
+        gl_code=source.gl_code,
+        tax_category=source.tax_category,
+        explanation=_explanation(unused, amount, currency),
+        proration_text=f"{unused.days} of {source.days} days",
+        period_start=unused.first_day,
+        period_end=source.last_day,
+        po_num=source.po_num,
+        location_no=source.location_no,
+    )
+
+
+LONGEST_NAME = 180
+
+
+def _explanation(unused: Unused, amount: Decimal, currency: str) -> str:
+    text = f"of line {unused.source.line_no} of {unused.source.document_number}"
+    kept = unused.amount - amount
+    return text if not kept else f"{text}; {shown(kept, currency)} is kept for later"
+
+
+def _line_taxes(unused: Unused, amount: Decimal, line_no: int, currency: str) -> list[LineTax]:
+    taxes = taxes_of(unused, amount, currency)
+    contained = sum((part for tax, part in taxes if tax.is_inclusive), ZERO)
+    return [LineTax(line_no, *tax[:5], -(amount - contained) if tax.is_inclusive else -amount, -part) for tax, part in taxes]
+
+
+def claim_of(unused: Unused, amount: Decimal, line_no: int) -> UnusedClaim:
+    """What a document is to know of a line that gives an amount of unused days back."""
+    source = unused.source
+    return UnusedClaim(
+        line_no,
+        source.plan_instance_no,
+        source.invoice_no,
+        source.line_no,
+        source.last_step + 1,
+        unused.first_day,
+        source.last_day,
+        amount,
+    )

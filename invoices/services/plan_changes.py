@@ -1,0 +1,135 @@
+"""Ending and changing a customer's plan, with what becomes of the days that were billed and are not used."""
+
+from collections.abc import Iterator, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.callers import Caller
+from accounts.models import Account, Plan, PlanCharge, PlanInstance
+from accounts.periods import ONE_DAY
+from accounts.rates import RateTerms
+from accounts.services import change_plan, end_plan_instance
+from invoices.calculation import ZERO
+from invoices.kinds import UnusedDaysOutcome
+from invoices.plan.unused import SourceLine, Unused, taxes_of, unused_value
+from invoices.services.charged_days import read_days_after_end
+from invoices.services.ledger.entries import Stamp
+from invoices.services.unused_memos import credit_unused_days
+
+
+class UnusedDays(NamedTuple):
+    """Days of a plan instance after its end that a document has charged: for how much, and what becomes of it.
+
+    `amount` is what was charged for them, before tax that is added to it; `tax_amount` is their part of the tax."""
+
+    plan_instance_no: int
+    invoice_no: int
+    document_number: str
+    line_no: int
+    service_no: int | None
+    description: str
+    start_date: date
+    end_date: date
+    days: int
+    amount: Decimal
+    tax_amount: Decimal
+    currency: str
+    outcome: UnusedDaysOutcome
+
+
+@transaction.atomic
+def end_plan(
+    *, instance: PlanInstance, end_date: date, caller: Caller, today: date, credit_unused: bool | None = None
+) -> PlanInstance:
+    """Sets the last day of a plan instance. Billed days after it are given back where `credit_unused` or else the client's
+    setting says so: on the next invoice, or by credit memo where the account has none."""
+    ended = end_plan_instance(instance, end_date, caller=caller, credit_unused=credit_unused)
+    _credit(ended, caller, today)
+    return ended
+
+
+@transaction.atomic
+def replace_plan(
+    *,
+    instance: PlanInstance,
+    plan: Plan,
+    start_date: date,
+    caller: Caller,
+    today: date,
+    units: Decimal | None = None,
+    prices: Mapping[PlanCharge, RateTerms] | None = None,
+    credit_unused: bool | None = None,
+) -> PlanInstance:
+    """Another plan, or the same one with other units, takes the place of a plan instance from a day on. Gives the new one."""
+    new = change_plan(
+        instance=instance,
+        plan=plan,
+        start_date=start_date,
+        caller=caller,
+        units=units,
+        prices=prices,
+        credit_unused=credit_unused,
+    )
+    _credit(instance, caller, today)
+    return new
+
+
+def _credit(instance: PlanInstance, caller: Caller, today: date) -> None:
+    client = instance.account.client
+    credit_unused_days(client, [instance.account_id], caller, Stamp(today, timezone.now(), caller.identity))
+
+
+def unused_days_of(instance: PlanInstance) -> list[UnusedDays]:
+    """What was charged for days of a plan instance after its end, and what becomes of it, in the order of the documents."""
+    if instance.end_date is None:
+        return []
+    account = Account.objects.get(pk=instance.account_id)
+    after = instance.end_date + ONE_DAY
+    return [
+        part
+        for line in read_days_after_end(instance)
+        if line.is_in_force and line.last_day >= after
+        for part in _parts(line, after, account)
+        if part.amount
+    ]
+
+
+def _parts(line: SourceLine, after: date, account: Account) -> Iterator[UnusedDays]:
+    """The days that are given back, and those before them that stay charged."""
+    currency = account.currency
+    all_after = line._replace(credited_from=after)
+    first = all_after.first_unused
+    if first is None:
+        return
+    whole, back = unused_value(all_after, currency), unused_value(line, currency)
+    given = line.first_unused
+    if given is not None:
+        by_memo = line.given_back >= back and account.next_bill_date is None
+        outcome = UnusedDaysOutcome.CREDIT_MEMO if by_memo else UnusedDaysOutcome.NEXT_INVOICE
+        yield _part(line, given, line.last_day, min(back, line.given_back + max(line.left, ZERO)), currency, outcome)
+    last = line.last_day if given is None else given - ONE_DAY
+    if first <= last:
+        yield _part(line, first, last, whole - back, currency, UnusedDaysOutcome.STAYS_CHARGED)
+
+
+def _part(line: SourceLine, first: date, last: date, amount: Decimal, currency: str, outcome: UnusedDaysOutcome) -> UnusedDays:
+    fresh = Unused(line._replace(credited=(), taxes=tuple(tax._replace(given_back=ZERO) for tax in line.taxes)), first, amount)
+    return UnusedDays(
+        line.plan_instance_no,
+        line.invoice_no,
+        line.document_number,
+        line.line_no,
+        line.service_no,
+        line.description,
+        first,
+        last,
+        (last - first).days + 1,
+        amount,
+        sum((part for _, part in taxes_of(fresh, amount, currency)), ZERO),
+        currency,
+        outcome,
+    )
