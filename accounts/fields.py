@@ -30,6 +30,9 @@ NO_TRANSACTION, NO_PLAN_INSTANCE = "transaction_does_not_exist", "plan_instance_
 NO_REASON, NO_SUCH_NUMBER = "reason_does_not_exist", "does_not_exist"
 """The validation codes of a number that nothing has, by what it would be the number of."""
 
+NOT_SUPPORTED = "not_supported"
+"""The validation code of a value of Aria's that we do not support."""
+
 
 class LongField(serializers.Field):
     """A whole number of up to 22 digits, as a JSON number or as text.

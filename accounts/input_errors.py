@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError as ModelError
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.fields import get_error_detail
 
-from accounts.fields import NO_ACCOUNT, NO_CLIENT, NO_INVOICE, NO_PLAN_INSTANCE, NO_REASON, NO_TRANSACTION
+from accounts.fields import NO_ACCOUNT, NO_CLIENT, NO_INVOICE, NO_PLAN_INSTANCE, NO_REASON, NO_TRANSACTION, NOT_SUPPORTED
 from accounts.members import READ_ONLY, UNKNOWN
 from billing_site.errors import BillingError, ErrorCode, tellable
 
@@ -35,6 +35,7 @@ TABLE = {
     NO_TRANSACTION: ErrorCode.TRANSACTION_NOT_FOUND,
     NO_PLAN_INSTANCE: ErrorCode.NO_PLAN_INSTANCE,
     NO_REASON: ErrorCode.INVALID_REASON,
+    NOT_SUPPORTED: ErrorCode.NOT_SUPPORTED,
     "invoice_mode": ErrorCode.INVALID_INVOICE_MODE,
     "action_directive": ErrorCode.INVALID_DIRECTIVE,
     "combine_invoices": ErrorCode.COMBINE_INVOICES,

@@ -1,7 +1,8 @@
 """Aria's method calls as viewset actions: parameters in any spelling in, credentials among them, and always HTTP 200 out.
 
 The order of refusals: a body that cannot be read (1012); credentials that cannot be a pair (1016, 1012) or are not one
-(1004), so that a stranger learns nothing else; missing parameters, all named (1010); the first wrong value; then whatever
+(1004), so that a stranger learns nothing else; an argument that nobody reads (90046, 1016); missing parameters, all
+named (1010); the first wrong value; then whatever
 the service says. Once the client is known, a refusal of its input leaves one event; services record their own.
 """
 
@@ -25,6 +26,7 @@ from accounts.call_log import call_of
 from accounts.callers import Caller
 from accounts.fields import NO_CLIENT, LongField, rows_of
 from accounts.input_errors import refusal_of, wrong_inputs
+from accounts.members import check_members
 from accounts.models import ApiKey, Client, Receipt
 from accounts.receipts import Claim, ReceiptRefused, claim_for, claim_of, once
 from accounts.rights import Right, check_may
@@ -34,6 +36,9 @@ from billing_site.parsers import Parameters, nested, parameters, unreadable_body
 from billing_site.renderers import FORMATS, as_json
 
 logger = logging.getLogger(__name__)
+
+TRANSPORT = ("rest_call", "output_format")
+"""Arguments of every call that the dispatcher reads."""
 
 Answer = Mapping[str, Any]
 Arguments = Mapping[str, Any]
@@ -93,6 +98,15 @@ class Method(NamedTuple):
     writes: Callable[[Arguments], bool] = always
     again: Callable[[Any, Call, Receipt], Answer] | None = None
     right: Right | None = None
+    names: Mapping[str, str] = {}
+    """The call's names of fields that services name otherwise."""
+
+    @property
+    def taken(self) -> type[serializers.Serializer]:
+        """All that the call takes, as one serializer."""
+        parts = (Credentials, self.arguments, CallerFields)
+        fields = {name: field for part in parts for name, field in part().fields.items()}
+        return type(self.name, (serializers.Serializer,), fields)
 
 
 class JsonWhateverIsAccepted(DefaultContentNegotiation):
@@ -113,14 +127,16 @@ def method_call(
     writes: Callable[[Arguments], bool] = always,
     again: Callable[[Any, Call, Receipt], Answer] | None = None,
     right: Right | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[[Any, Call], Answer]], Callable[[Any, Request], HttpResponse]]:
     """Makes a viewset's method a method call of the same name: it gets a `Call` and gives the output fields.
 
-    On failure every output field is present, as null; the tax engine's own errors where the call has a field for them.
+    On failure every output field is present, as null; the tax engine's own errors where the call has a field for them. A
+    refusal names its field as the call does: `names` has the call's names by those of services.
     """
 
     def decorate(work: Callable[[Any, Call], Answer]) -> Callable[[Any, Request], HttpResponse]:
-        method = Method(work.__name__, arguments, outputs, refused_act, work, writes, again, right)
+        method = Method(work.__name__, arguments, outputs, refused_act, work, writes, again, right, names or {})
 
         @action(
             detail=False,
@@ -190,7 +206,7 @@ def _answer(view: Any, method: Method, request: HttpRequest) -> Answer:
         record_acts(call.client, call.caller, [refusal(method.refused_act, error)])
         return envelope(error, method.outputs)
     except BillingError as error:
-        return envelope(error, method.outputs)
+        return envelope(error.renamed(method.names), method.outputs)
     except Exception:
         logger.exception("method call %s failed", method.name)
         return envelope(BillingError(ErrorCode.UNEXPECTED), method.outputs)
@@ -207,8 +223,8 @@ def _read_call(method: Method, request: HttpRequest) -> Call:
     sender = CallerFields(data=given)
     declared = sender.validated_data if sender.is_valid() else {}
     asked = method.arguments(data=given)
-    if not asked.is_valid() or sender.errors:
-        error = refusal_of(wrong_inputs(serializers.ValidationError({**asked.errors, **sender.errors})))
+    error = _wrong_argument(method, given) or _wrong_value(asked, sender)
+    if error is not None:
         record_acts(key.client, Caller(api_key=key, declared=declared), [refusal(method.refused_act, error)])
         raise error
     arguments = asked.validated_data
@@ -219,6 +235,29 @@ def _read_call(method: Method, request: HttpRequest) -> Call:
     record.receipt_id, record.caller = arguments.get("client_receipt_id") or "", declared.get("alt_caller_id") or ""
     caller = Caller(api_key=key, declared=declared, receipt=_claim(method, arguments), request_id=record.request_id)
     return Call(key.client, caller, arguments)
+
+
+def _wrong_argument(method: Method, given: Mapping[str, Any]) -> BillingError | None:
+    """An argument that would be dropped: one that we do not support (90046), or one that is not known (1016)."""
+    unsupported = getattr(method.arguments, "unsupported", ())
+    named = [name for name, value in given.items() if name.partition("[")[0] in unsupported and value != []]
+    if named:
+        return BillingError(ErrorCode.NOT_SUPPORTED, ", ".join(named), field=", ".join(named))
+    if given.get("rest_call", method.name) != method.name:
+        return BillingError(ErrorCode.INVALID_INPUT, f"rest_call: this address is {method.name}'s", field="rest_call")
+    accepted = (*TRANSPORT, *unsupported, *getattr(method.arguments, "without_effect", ()))
+    members = {name: value for name, value in given.items() if name not in accepted}
+    try:
+        check_members(method.taken(), members, empty_is_absent=True)
+    except serializers.ValidationError as error:
+        return refusal_of(wrong_inputs(error))
+    return None
+
+
+def _wrong_value(asked: serializers.Serializer, sender: serializers.Serializer) -> BillingError | None:
+    if asked.is_valid() and not sender.errors:
+        return None
+    return refusal_of(wrong_inputs(serializers.ValidationError({**asked.errors, **sender.errors})))
 
 
 def _claim(method: Method, arguments: Arguments) -> Claim | None:

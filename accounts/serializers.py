@@ -65,7 +65,8 @@ def store(row: Row, caller: Caller) -> Row:
 
 
 class AccountArguments(GivenSerializer):
-    """An account by Aria's number or by the client's own id; where both are given, the number counts."""
+    """An account by Aria's number or by the client's own id; where both are given, the number counts. Calls that have the field
+    `account_no` take the number under this name, too."""
 
     acct_no = LongField(no_such=NO_ACCOUNT, required=False)
     client_acct_id = serializers.CharField(max_length=50, required=False)
@@ -73,8 +74,9 @@ class AccountArguments(GivenSerializer):
     needs_account = True
 
     def to_internal_value(self, data: Any) -> Any:
-        by_id = isinstance(data, Mapping) and bool(data.get("client_acct_id"))
-        self.fields["acct_no"].required = self.needs_account and not by_id
+        others = [name for name in ("client_acct_id", "account_no") if name in self.fields]
+        named = isinstance(data, Mapping) and any(data.get(name) for name in others)
+        self.fields["acct_no"].required = self.needs_account and not named
         return super().to_internal_value(data)
 
 

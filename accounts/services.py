@@ -42,12 +42,15 @@ def create_account(*, client: Client, caller: Caller, **fields: Any) -> Account:
     return account
 
 
-def find_account_no(client: Client, acct_no: int | None, client_acct_id: str | None = None) -> int:
-    """The number of the client's account that is meant by its number or, where none is given, by the client's own id."""
+def find_account_no(
+    client: Client, acct_no: int | None, client_acct_id: str | None = None, number_field: str = "acct_no"
+) -> int:
+    """The number of the client's account that is meant by its number or, where none is given, by the client's own id. One that
+    is not the client's is refused (1009). `number_field` is the name under which the number was sent."""
     named = {"pk": acct_no} if acct_no is not None else {"client_acct_id": client_acct_id}
     number = Account.objects.filter(client=client, **named).values_list("pk", flat=True).first()
     if number is None:
-        field = "acct_no" if acct_no is not None else "client_acct_id"
+        field = number_field if acct_no is not None else "client_acct_id"
         raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"{field} {acct_no or client_acct_id}", field=field)
     return number
 

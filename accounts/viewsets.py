@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
 from django_filters.filterset import FilterSet
 from rest_framework import serializers
 from rest_framework.viewsets import ViewSet
@@ -104,10 +105,19 @@ class RateViewSet(CreateReadResource):
 
 
 class Hours(serializers.Serializer):
-    """Ours: client_receipt_id."""
+    """`offset_hours` is Aria's name for `hours`. Ours: client_receipt_id."""
 
-    hours = LongField(max_digits=6)
+    hours = LongField(max_digits=6, required=False)
+    offset_hours = LongField(max_digits=6, required=False)
     client_receipt_id = ReceiptIdField()
+
+    def validate(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        given = {asked[name] for name in ("hours", "offset_hours") if name in asked}
+        if not given:
+            raise serializers.ValidationError({"hours": _("hours or offset_hours is needed.")}, code="required")
+        if len(given) > 1:
+            raise serializers.ValidationError({"offset_hours": _("Not the same as hours.")})
+        return {**asked, "hours": given.pop()}
 
 
 class ClockViewSet(ViewSet):

@@ -5,7 +5,9 @@ Codes below 90000 and their messages are Aria's (its "Unabridged List" of API er
 method calls always answer 200.
 """
 
+import re
 from collections import Counter
+from collections.abc import Mapping
 from enum import Enum
 
 
@@ -132,6 +134,8 @@ class ErrorCode(Enum):
     NO_STATEMENT_ADDRESS = (90043, "No contact of the account has an e-mail address for statements", 409)
     STATEMENT_NOT_SENT = (90044, "The statement could not be sent", 502)
 
+    NOT_SUPPORTED = (90046, "The argument is not supported; leave it out", 400)
+
     KEY_OF_ANOTHER_REQUEST = (90045, "The Idempotency-Key stands for another request", 422)
 
     NUMBER_TAKEN = (90079, "Another document of the client prints this number", 409)
@@ -187,6 +191,14 @@ class BillingError(Exception):
         explained = f"{row_message.rstrip('.')}: {detail}" if detail else row_message
         self.message = tellable(detail if instead else explained)
         super().__init__(f"{code.number} {self.message}")
+
+    def renamed(self, names: Mapping[str, str]) -> "BillingError":
+        """The same refusal, its field under the name that the caller knows it by."""
+        wire = names.get(self.field or "", self.field)
+        if wire == self.field or wire is None:
+            return self
+        detail = re.sub(rf"\b{re.escape(self.field or '')}\b", wire, self.detail)
+        return BillingError(self.code, detail, field=wire, instead=self.instead, third_party_errors=self.third_party_errors)
 
     def within(self, path: str) -> "BillingError":
         """The same refusal, of a field that stands below a path: charges[0].rates[0]."""

@@ -103,20 +103,26 @@ def nested(pairs: Iterable[tuple[str, Any]], arrays: Mapping[str, Collection[str
     names of its rows' fields.
 
     A list under the array's own name counts before its columns. Indexes may begin at 1 and leave holes; rows come in their
-    order. An index behind a field's name is refused (1016), as Aria refuses it.
+    order. An index behind a field's name is refused (1016), as Aria refuses it. An array may share its name with
+    the one field of its rows (`invoice_no`): then a number is a cell of a column.
     """
     array_of = {field: array for array, fields in arrays.items() for field in fields}
     plain: dict[str, Any] = {}
     rows: dict[str, _Rows] = {array: _Rows(array) for array in arrays}
     for name, value in pairs:
         base, keys = _split(name)
-        if base in arrays and keys:
+        if base in arrays and keys and not (base in array_of and len(keys) == 1):
             rows[base].add_nested(name, keys, value)
-        elif base in array_of:
+        elif base in array_of and not _is_rows(value):
             rows[array_of[base]].add_column(name, base, keys, value)
         else:
             plain[name] = value
     return {**{array: found.in_order() for array, found in rows.items() if found.is_given}, **plain}
+
+
+def _is_rows(value: Any) -> bool:
+    """A list of objects, as an array comes in JSON: under its own name, which its rows' field may have too."""
+    return isinstance(value, list) and any(isinstance(row, dict) for row in value)
 
 
 def _split(name: str) -> tuple[str, list[str]]:

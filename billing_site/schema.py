@@ -12,10 +12,9 @@ from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiSe
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
-from rest_framework import serializers
 from rest_framework.permissions import SAFE_METHODS
 
-from accounts.method_calls import CallerFields, Credentials, Method
+from accounts.method_calls import Method
 from billing_site.api import METHODS
 from billing_site.errors import ErrorCode
 from billing_site.operations import OPERATIONS
@@ -116,7 +115,7 @@ class Schema(AutoSchema):
 
     def get_request_serializer(self) -> Any:
         if self.called:
-            return taken_by(self.called)
+            return self.called.taken
         return self.operation[0] if self.operation else super().get_request_serializer()
 
     def get_response_serializers(self) -> Any:
@@ -138,13 +137,6 @@ class Schema(AutoSchema):
                 "200": {"description": self.called.name, "content": {"application/json": {"schema": given_by(self.called)}}}
             }
         return {**super()._get_response_bodies(direction), **problems()}
-
-
-def taken_by(method: Method) -> type[serializers.Serializer]:
-    """All that a call takes, as one serializer."""
-    parts = (Credentials, method.arguments, CallerFields)
-    fields = {name: field for part in parts for name, field in part().fields.items()}
-    return type(method.name, (serializers.Serializer,), fields)
 
 
 def given_by(method: Method) -> dict[str, Any]:

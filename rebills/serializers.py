@@ -159,6 +159,16 @@ def gen_rb_m_request(asked: Mapping[str, Any]) -> RebillRequest:
     )
 
 
+GEN_RB_M_NAMES = {
+    "invoice_no": "orig_invoice_no",
+    "reason_code": "reason_cd",
+    "comments": "rb_comments",
+    "lines": "rb_line_items",
+    "collect": "do_collect",
+    "statement_address_seq": "alt_statement_address_seq",
+}
+"""gen_rb_m's names of fields, by ours."""
+
 GEN_RB_M_OUTPUTS = (
     "invoice_no",
     "collection_error_cd",

@@ -22,6 +22,7 @@ from invoices.viewsets.documents import DocumentResource
 from rebills.models import Rebill
 from rebills.plan import RebillPlan
 from rebills.serializers import (
+    GEN_RB_M_NAMES,
     GEN_RB_M_OUTPUTS,
     ChainArguments,
     GenRbMArguments,
@@ -86,6 +87,7 @@ class RebillViewSet(DocumentResource):
         GenRbMArguments,
         outputs=GEN_RB_M_OUTPUTS,
         refused_act=REFUSED,
+        names=GEN_RB_M_NAMES,
         right=REBILL,
         writes=lambda arguments: bool(arguments["do_write"]),
         again=lambda view, call, receipt: _settled_answer(call, receipt.invoice_no or 0),

@@ -9,21 +9,45 @@ from accounts.fields import (
     NO_ACCOUNT,
     NO_INVOICE,
     NO_PLAN_INSTANCE,
+    NO_TRANSACTION,
+    NOT_SUPPORTED,
     DayField,
     FlagField,
     GivenSerializer,
     LongField,
     ReceiptIdField,
-    ShortListField,
     TrueFalseField,
+    rows_of,
 )
 from accounts.serializers import AccountArguments
 from invoices.kinds import ReasonType
+from invoices.serializers.aria_unsupported import ANOTHER_PAYMENT_METHOD, COLLECTION, EXTERNAL_PAYMENT
 from invoices.serializers.documents import GenInvoiceArguments, validate_client_notes
 from invoices.serializers.money import MoneyField, TransHistoryArguments, VoidInvoiceArguments
 
+OLDEST_FIRST = 1
 MOST_INVOICES = 100
-"""That one payment pays."""
+"""That one payment pays, or one call collects."""
+
+
+class InvoiceRow(GivenSerializer):
+    invoice_no = LongField(no_such=NO_INVOICE)
+
+
+class ChargeRow(GivenSerializer):
+    specific_charge_transaction_id = LongField(no_such=NO_TRANSACTION)
+
+
+class OneArray(serializers.Serializer):
+    """At most one of the arrays that say what is paid."""
+
+    arrays = ("invoice_no", "specific_invoices_list", "specific_charge_transaction_id")
+
+    def validate(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
+        given = [name for name in self.arrays if asked.get(name)]
+        if len(given) > 1:
+            raise serializers.ValidationError({given[1]: f"Give {' or '.join(given)}, not both."})
+        return asked
 
 
 class PlanScope(AccountArguments):
@@ -44,6 +68,10 @@ class PendingInvoiceArguments(AccountArguments):
     """get_pending_invoice_no."""
 
 
+class PendingInvoiceMArguments(PlanScope):
+    """get_pending_invoice_no_m."""
+
+
 class ManagePendingArguments(PlanScope):
     """manage_pending_invoice: the invoice by its number, or the account's pending one. Without a directive it is approved."""
 
@@ -58,6 +86,7 @@ class ManagePendingArguments(PlanScope):
     client_notes = serializers.CharField(required=False, validators=[validate_client_notes])
 
     needs_account = False
+    unsupported = ANOTHER_PAYMENT_METHOD
 
     def validate(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         if not {"invoice_no", "acct_no", "client_acct_id"} & set(asked):
@@ -72,10 +101,13 @@ class InvoiceDetailsArguments(GivenSerializer):
     src_transaction_id = LongField(no_such=NO_INVOICE)
 
 
-class InvoiceOfAccountArguments(AccountArguments):
-    """An invoice of an account: get_invoice_details_m and others."""
+class InvoiceOfAccountArguments(PlanScope):
+    """An invoice of an account: get_invoice_details_m and others. The locale of its texts is the client's."""
 
     invoice_no = LongField(no_such=NO_INVOICE)
+
+    without_effect = ("locale_no", "locale_name")
+    unsupported = ("client_cm_seq_id",)
 
 
 class InvoiceHistoryArguments(GivenSerializer):
@@ -88,9 +120,9 @@ class InvoiceHistoryArguments(GivenSerializer):
 
 
 class InvoiceHistoryMArguments(PlanScope):
-    """get_invoice_history_m. `master_plan_instance_no` -1 means all."""
+    """get_invoice_history_m. A plan instance of -1, or none, means all; both names of it are Aria's."""
 
-    master_plan_instance_no = LongField(no_such=NO_PLAN_INSTANCE)
+    master_plan_instance_id = LongField(no_such=NO_PLAN_INSTANCE, required=False)
     start_bill_date = DayField(required=False)
     end_bill_date = DayField(required=False)
     include_voided = TrueFalseField(required=False, default=False)
@@ -100,6 +132,8 @@ class InvoiceHistoryMArguments(PlanScope):
         if option not in (0, 1, 2):
             raise serializers.ValidationError("0, 1 or 2.")
         return option
+
+    unsupported = ("user_id",)
 
 
 class VoidMArguments(AccountArguments, VoidInvoiceArguments):
@@ -112,40 +146,54 @@ class StatementOfInvoiceArguments(InvoiceOfAccountArguments):
     do_encoding = TrueFalseField(required=False, default=False)
 
 
-class CollectFromAccountArguments(GivenSerializer):
-    """collect_from_account. Ours: an amount is that which is due; parts of it are not collected."""
+class CollectArguments(OneArray):
+    """What is collected: all that is due, or what is due on the named invoices. Ours: parts of it are not collected."""
+
+    amount_to_collect = MoneyField(required=False)
+    specific_invoices_list = rows_of(InvoiceRow(), most=MOST_INVOICES, required=False)
+    specific_charge_transaction_id = rows_of(ChargeRow(), most=MOST_INVOICES, required=False)
+    client_receipt_id = ReceiptIdField()
+
+    unsupported = COLLECTION
+
+
+class CollectFromAccountArguments(CollectArguments, GivenSerializer):
+    """collect_from_account."""
 
     account_no = LongField(no_such=NO_ACCOUNT)
-    amount_to_collect = MoneyField(required=False)
-    client_receipt_id = ReceiptIdField()
 
 
-class CollectFromAccountMArguments(AccountArguments):
-    amount_to_collect = MoneyField(required=False)
-    client_receipt_id = ReceiptIdField()
+class CollectFromAccountMArguments(CollectArguments, AccountArguments):
+    """collect_from_account_m."""
 
 
-class ExternalPaymentArguments(AccountArguments):
-    """record_external_payment."""
+class ExternalPaymentArguments(OneArray, AccountArguments):
+    """record_external_payment. What names no invoice pays the oldest, which is Aria's `payment_application_method` 1."""
 
+    account_no = LongField(no_such=NO_ACCOUNT, required=False)
     payment_amount = MoneyField()
     reference_code = serializers.CharField(max_length=32)
     comments = serializers.CharField(max_length=200, required=False, default="")
     payment_received_date = DayField(required=False)
-    invoice_no = ShortListField(child=LongField(no_such=NO_INVOICE), max_length=MOST_INVOICES, required=False)
+    payment_application_method = LongField(required=False)
+    invoice_no = rows_of(InvoiceRow(), most=MOST_INVOICES, required=False)
+    specific_charge_transaction_id = rows_of(ChargeRow(), most=MOST_INVOICES, required=False)
     client_receipt_id = ReceiptIdField()
 
-    def to_internal_value(self, data: Any) -> Any:
-        """One invoice may come as a number, not as a list."""
-        if isinstance(data, Mapping) and "invoice_no" in data and not isinstance(data["invoice_no"], list):
-            data = {**data, "invoice_no": str(data["invoice_no"]).split("|", MOST_INVOICES)}
-        return super().to_internal_value(data)
+    unsupported = EXTERNAL_PAYMENT
+
+    def validate_payment_application_method(self, method: int) -> int:
+        if method != OLDEST_FIRST:
+            raise serializers.ValidationError(f"Only {OLDEST_FIRST} is supported, the oldest first.", code=NOT_SUPPORTED)
+        return method
 
 
-class TransHistoryMArguments(AccountArguments, TransHistoryArguments):
+class TransHistoryMArguments(PlanScope, TransHistoryArguments):
     """get_acct_trans_history_m: the account by either name."""
 
     account_no = LongField(no_such=NO_ACCOUNT, required=False)
+
+    unsupported = ("filter_seq_statement_id", "filter_statement_no")
 
 
 class ReasonCodesArguments(GivenSerializer):

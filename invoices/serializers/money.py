@@ -20,6 +20,7 @@ from accounts.fields import (
     rows_of,
 )
 from accounts.serializers import RowSerializer
+from accounts.validators import validate_currency
 from invoices.calculation import rounded
 from invoices.kinds import PaymentType, ReasonType
 from invoices.models import CollectionAttempt, LedgerEntry, ReasonCode
@@ -57,6 +58,11 @@ class CommentsField(serializers.CharField):
         super().__init__(**{"max_length": COMMENTS_LENGTH, "required": False, "allow_blank": True, "default": "", **options})
 
 
+class CurrencyField(serializers.CharField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=3, validators=[validate_currency], **options)
+
+
 class ShareArguments(serializers.Serializer):
     """So much for one invoice."""
 
@@ -86,17 +92,28 @@ def why_of(asked: Mapping[str, Any]) -> Why:
 
 
 class PaymentArguments(AppliedArguments):
+    """A payment of an account. It pays one invoice (`invoice_no`), or several with an amount each (`invoices`), or the oldest.
+    A `currency` says what the payer meant: another than the account's is refused."""
+
     acct_no = LongField(no_such=NO_ACCOUNT)
     amount = MoneyField()
+    currency = CurrencyField(required=False)
+    invoice_no = LongField(no_such=NO_INVOICE, required=False)
     type = serializers.ChoiceField(choices=PaymentType.choices)
     reference = serializers.CharField(max_length=100, required=False, allow_blank=True, default="")
     received_on = DayField(required=False)
     comments = CommentsField()
 
+    def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if "invoice_no" in asked and "invoices" in asked:
+            raise serializers.ValidationError({"invoices": "Give invoice_no or invoices, not both."})
+        return asked
+
 
 class CashCreditArguments(AppliedArguments, ReasonArguments):
     acct_no = LongField(no_such=NO_ACCOUNT)
     amount = MoneyField()
+    currency = CurrencyField(required=False)
 
 
 class OffArguments(ReasonArguments):

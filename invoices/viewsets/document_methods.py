@@ -9,8 +9,7 @@ from django.template.loader import render_to_string
 from accounts import rights
 from accounts.clock import today
 from accounts.method_calls import Call, method_call, never
-from accounts.models import Account, PlanInstance, Receipt
-from accounts.services import find_account_no
+from accounts.models import Account, Receipt
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import CYCLE_KINDS, ISSUED_STATUSES, InvoiceStatus
 from invoices.models import Invoice
@@ -22,6 +21,7 @@ from invoices.serializers.aria_arguments import (
     InvoiceOfAccountArguments,
     ManagePendingArguments,
     PendingInvoiceArguments,
+    PendingInvoiceMArguments,
     StatementOfInvoiceArguments,
     VoidMArguments,
 )
@@ -52,11 +52,11 @@ from invoices.services.rows import stored_contents
 from invoices.services.settling import go_on_settling
 from invoices.services.statement_mails import statement_context, statement_parts
 from invoices.services.voiding import void_invoice
+from invoices.viewsets.account_scope import GROUP_FIELDS, SCOPE_FIELDS, account_no_of, check_scope
 
 APPROVE, DISCARD, REGENERATE = 1, 2, 3
 """Aria's action directives."""
 
-GROUP_FIELDS = ("billing_group_no", "client_billing_group_id")
 MANAGED = (
     "new_invoice_no",
     "collection_error_code",
@@ -98,10 +98,10 @@ class GeneratingMethods:
         outputs=(*GENERATED, "out_invoices_list", "third_party_errors"),
         refused_act=ACT_REFUSED,
         right=rights.GENERATE,
-        again=lambda view, call, receipt: _generated(call, _account_no(call), _settled(call, receipt)),
+        again=lambda view, call, receipt: _generated(call, account_no_of(call), _settled(call, receipt)),
     )
     def gen_invoice_m(self, call: Call) -> Mapping[str, Any]:
-        account_no = _account_no(call)
+        account_no = account_no_of(call)
         if call.arguments.get("combine_invoices") not in (None, 1, 2, 3):
             raise BillingError(ErrorCode.COMBINE_INVOICES, field="combine_invoices")
         return _generated(call, account_no, _generate(call, account_no))
@@ -110,15 +110,15 @@ class GeneratingMethods:
 class PendingMethods:
     @method_call(PendingInvoiceArguments, outputs=("invoice_no",), refused_act="pending.refused", writes=never)
     def get_pending_invoice_no(self, call: Call) -> Mapping[str, Any]:
-        waiting = [one for one in pending_invoices(call.client, _account_no(call)) if one.kind in CYCLE_KINDS]
+        waiting = [one for one in pending_invoices(call.client, account_no_of(call)) if one.kind in CYCLE_KINDS]
         if not waiting:
             raise BillingError(ErrorCode.NO_PENDING_INVOICE, field="acct_no")
         return {"invoice_no": waiting[0].pk}
 
-    @method_call(PendingInvoiceArguments, outputs=("pending_invoice",), refused_act="pending.refused", writes=never)
+    @method_call(PendingInvoiceMArguments, outputs=("pending_invoice",), refused_act="pending.refused", writes=never)
     def get_pending_invoice_no_m(self, call: Call) -> Mapping[str, Any]:
         names = ("client_master_plan_instance_id", *GROUP_FIELDS)
-        rows = pending_invoices(call.client, _account_no(call))
+        rows = pending_invoices(call.client, account_no_of(call))
         return {"pending_invoice": [{"invoice_no": one.pk, "acct_no": one.account_id, **dict.fromkeys(names)} for one in rows]}
 
     @method_call(
@@ -145,7 +145,7 @@ class PendingMethods:
 class ReadingMethods:
     @method_call(InvoiceDetailsArguments, outputs=("invoice_line_items", *MARKERS), refused_act="details.refused", writes=never)
     def get_invoice_details(self, call: Call) -> Mapping[str, Any]:
-        invoice = document_of_transaction(call.client, _account_no(call), call.arguments["src_transaction_id"])
+        invoice = document_of_transaction(call.client, account_no_of(call), call.arguments["src_transaction_id"])
         return {"invoice_line_items": _lines(invoice), **document_markers(invoice)}
 
     @method_call(
@@ -155,7 +155,7 @@ class ReadingMethods:
         writes=never,
     )
     def get_invoice_details_m(self, call: Call) -> Mapping[str, Any]:
-        invoice = document_of_account(call.client, _account_no(call), call.arguments["invoice_no"])
+        invoice = document_of_account(call.client, account_no_of(call), call.arguments["invoice_no"])
         taxes = aria_document(stored_contents([invoice.pk])[invoice.pk])["tax_details"]
         lines = _lines(invoice)
         return {
@@ -181,7 +181,7 @@ class ReadingMethods:
     )
     def get_invoice_cm_details_m(self, call: Call) -> Mapping[str, Any]:
         """What a credit memo can still take off each line, and why none can be made."""
-        invoice = document_of_account(call.client, _account_no(call), call.arguments["invoice_no"])
+        invoice = document_of_account(call.client, account_no_of(call), call.arguments["invoice_no"])
         reason, lines = credit_restriction(invoice)
         rows = [
             {
@@ -225,22 +225,7 @@ class VoidingMethods:
         again=lambda view, call, receipt: _voided_before(receipt),
     )
     def void_invoice_m(self, call: Call) -> Mapping[str, Any]:
-        return _void(call, _account_no(call))
-
-
-def _account_no(call: Call) -> int:
-    """The account that is meant. A plan instance must be one of its own (-1: all of them)."""
-    asked = call.arguments
-    account_no = find_account_no(call.client, asked.get("acct_no"), asked.get("client_acct_id"))
-    instance_no = asked.get("master_plan_instance_no")
-    if instance_no not in (None, -1) and not PlanInstance.objects.filter(account=account_no, pk=instance_no).exists():
-        raise BillingError(ErrorCode.NO_PLAN_INSTANCE, str(instance_no), field="master_plan_instance_no")
-    if "client_master_plan_instance_id" in asked:
-        raise BillingError(ErrorCode.NO_CLIENT_PLAN_INSTANCE, field="client_master_plan_instance_id")
-    for name in GROUP_FIELDS:
-        if name in asked:
-            raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: accounts have no billing groups", field=name)
-    return account_no
+        return _void(call, account_no_of(call))
 
 
 def _settled(call: Call, receipt: Receipt) -> int | None:
@@ -291,11 +276,14 @@ def _decide(call: Call) -> int | None:
 
 def _pending_no(call: Call) -> int:
     if "invoice_no" not in call.arguments:
-        waiting = pending_invoices(call.client, _account_no(call))
+        waiting = pending_invoices(call.client, account_no_of(call))
         return next((one.pk for one in waiting if one.kind in CYCLE_KINDS), waiting[0].pk)
     invoice_no: int = call.arguments["invoice_no"]
+    owner = Invoice.objects.filter(client=call.client, pk=invoice_no).values_list("account_id", flat=True).first()
+    if owner is not None and set(SCOPE_FIELDS) & set(call.arguments):
+        check_scope(call, owner)
     if {"acct_no", "client_acct_id"} & set(call.arguments):
-        found = Invoice.objects.filter(pk=invoice_no, account=_account_no(call)).exists()
+        found = Invoice.objects.filter(pk=invoice_no, account=account_no_of(call)).exists()
         if not found:
             raise BillingError(ErrorCode.NOT_PENDING, f"invoice {invoice_no} is not of this account", field="invoice_no")
     return invoice_no
@@ -322,12 +310,12 @@ def _history(call: Call) -> list[dict[str, Any]]:
     wanted = HistoryOfInvoices(
         asked.get("start_bill_date"), asked.get("end_bill_date"), asked["include_voided"], asked.get("rb_option", 0)
     )
-    return [history_row(invoice) for invoice in invoice_history(call.client, _account_no(call), wanted)]
+    return [history_row(invoice) for invoice in invoice_history(call.client, account_no_of(call), wanted)]
 
 
 def _statement(call: Call) -> Mapping[str, Any]:
     """The statement as it is mailed, in HTML."""
-    invoice = document_of_account(call.client, _account_no(call), call.arguments["invoice_no"])
+    invoice = document_of_account(call.client, account_no_of(call), call.arguments["invoice_no"])
     if invoice.status not in ISSUED_STATUSES:
         raise BillingError(ErrorCode.NOT_ISSUED, f"invoice {invoice.pk} is {invoice.status}", field="invoice_no")
     html = render_to_string("invoices/statement.html", statement_context(invoice, statement_parts([invoice])[invoice.pk]))

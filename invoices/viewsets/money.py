@@ -148,6 +148,8 @@ class PaymentViewSet(PaymentMethods, ApplyAction):
     def create(self, request: Request) -> Response:
         """Records a payment that came in outside a gateway."""
         asked = self.asked(PaymentArguments)
+        if "invoice_no" in asked:
+            asked["pays"] = [asked.pop("invoice_no")]
         payment = record_external_payment(
             account_no=asked.pop("acct_no"), type=PaymentType(asked.pop("type")), **self.by, **asked
         )
@@ -178,6 +180,7 @@ class CashCreditViewSet(ApplyAction):
             amount=asked["amount"],
             why=why_of(asked),
             invoices=asked.get("invoices"),
+            currency=asked.get("currency"),
             **self.by,
         )
         return self.shown(entry.pk, HTTP_201_CREATED)

@@ -8,7 +8,6 @@ from accounts.clock import today
 from accounts.method_calls import Call, method_call, never
 from accounts.models import Account, Receipt
 from accounts.rights import COLLECT, ROW_RIGHTS
-from accounts.services import find_account_no
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO, asked_amount
 from invoices.kinds import PaymentType
@@ -29,9 +28,15 @@ from invoices.services.collecting.collecting import begun_together, collect_invo
 from invoices.services.collecting.outcomes import Collected
 from invoices.services.invoice_history import document_of_account, document_of_transaction, payments_on_invoice
 from invoices.services.ledger.history import description, transaction_history, transaction_type
-from invoices.services.ledger.open_items import open_charges
+from invoices.services.ledger.open_items import Charge, invoices_of_charges, open_charges
 from invoices.services.ledger.payments import record_external_payment
 from invoices.services.reasons import add_reason, reasons_of
+from invoices.viewsets.account_scope import account_no_of
+
+CHARGE_FIELD = "specific_charge_transaction_id"
+PAYMENT_NAMES = {"amount": "payment_amount", "received_on": "payment_received_date", "reference": "reference_code"}
+REASON_NAMES = {"type": "reason_code_type", "code": "reason_code", "name": "reason_code_name"}
+"""Aria's names of fields, by ours."""
 
 COLLECTED = ("transaction_id", *PROC_FIELDS)
 
@@ -45,7 +50,7 @@ class CollectingMethods:
         again=lambda view, call, receipt: _collected_before(call, receipt),
     )
     def collect_from_account(self, call: Call) -> Mapping[str, Any]:
-        return _collect(call, find_account_no(call.client, call.arguments["account_no"]))
+        return _collect(call)
 
     @method_call(
         CollectFromAccountMArguments,
@@ -55,13 +60,14 @@ class CollectingMethods:
         again=lambda view, call, receipt: _collected_before(call, receipt),
     )
     def collect_from_account_m(self, call: Call) -> Mapping[str, Any]:
-        return _collect(call, _account_no(call))
+        return _collect(call)
 
 
 class PaymentMethods:
     @method_call(
         ExternalPaymentArguments,
         outputs=("transaction_id",),
+        names=PAYMENT_NAMES,
         refused_act="money.refused",
         right=COLLECT,
         again=lambda view, call, receipt: {"transaction_id": receipt.row_no},
@@ -72,6 +78,7 @@ class PaymentMethods:
     @method_call(
         ExternalPaymentArguments,
         outputs=("transaction_id",),
+        names=PAYMENT_NAMES,
         refused_act="money.refused",
         right=COLLECT,
         again=lambda view, call, receipt: {"transaction_id": receipt.row_no},
@@ -81,21 +88,21 @@ class PaymentMethods:
 
     @method_call(InvoiceDetailsArguments, outputs=("invoice_payments",), refused_act="details.refused", writes=never)
     def get_payments_on_invoice(self, call: Call) -> Mapping[str, Any]:
-        return _payments(document_of_transaction(call.client, _account_no(call), call.arguments["src_transaction_id"]))
+        return _payments(document_of_transaction(call.client, account_no_of(call), call.arguments["src_transaction_id"]))
 
     @method_call(InvoiceOfAccountArguments, outputs=("invoice_payments",), refused_act="details.refused", writes=never)
     def get_payments_on_invoice_m(self, call: Call) -> Mapping[str, Any]:
-        return _payments(document_of_account(call.client, _account_no(call), call.arguments["invoice_no"]))
+        return _payments(document_of_account(call.client, account_no_of(call), call.arguments["invoice_no"]))
 
 
 class TransactionMethods:
     @method_call(TransHistoryArguments, outputs=("history",), refused_act="history.refused", writes=never)
     def get_acct_trans_history(self, call: Call) -> Mapping[str, Any]:
-        return _transactions(call, call.arguments["account_no"])
+        return _transactions(call, account_no_of(call))
 
     @method_call(TransHistoryMArguments, outputs=("history",), refused_act="history.refused", writes=never)
     def get_acct_trans_history_m(self, call: Call) -> Mapping[str, Any]:
-        return _transactions(call, _account_no(call))
+        return _transactions(call, account_no_of(call))
 
 
 class ReasonMethods:
@@ -119,6 +126,7 @@ class ReasonMethods:
     @method_call(
         NewReasonCodeArguments,
         outputs=("reason_code",),
+        names=REASON_NAMES,
         refused_act="reason.refused",
         right=ROW_RIGHTS["add", "invoices.reasoncode"],
         again=lambda view, call, receipt: {"reason_code": call.arguments["reason_code"]},
@@ -130,25 +138,42 @@ class ReasonMethods:
         return {"reason_code": reason.code}
 
 
-def _account_no(call: Call) -> int:
-    return find_account_no(call.client, call.arguments.get("acct_no"), call.arguments.get("client_acct_id"))
-
-
-def _collect(call: Call, account_no: int) -> Mapping[str, Any]:
-    """Collects all that is due of the account, invoice by invoice, the oldest first. What fails first is the call's failure."""
+def _collect(call: Call) -> Mapping[str, Any]:
+    """Collect all that is due of the account, or of the invoices that are named, the oldest first. What fails first is the
+    call's failure."""
+    account_no = account_no_of(call)
     charges = open_charges([account_no]).get(account_no, [])
-    due = sum((charge.due for charge in charges), ZERO)
+    named = _named_invoices(call, account_no)
+    _check_due(named, charges)
+    charges = [charge for charge in charges if not named or charge.invoice_no in named]
     currency = Account.objects.values_list("currency", flat=True).get(pk=account_no)
-    _check_amount(call.arguments.get("amount_to_collect"), due, currency)
+    _check_amount(call.arguments.get("amount_to_collect"), sum((charge.due for charge in charges), ZERO), currency)
     numbers = [charge.invoice_no for charge in charges]
     outcomes = collect_invoices(client=call.client, invoice_nos=numbers, caller=call.caller, today=today(call.client))
     return _told(sorted(outcomes, key=lambda one: one.invoice_no))
 
 
+def _check_due(named: Sequence[int], charges: Sequence[Charge]) -> None:
+    due = {charge.invoice_no for charge in charges}
+    for invoice_no in named:
+        if invoice_no not in due:
+            raise BillingError(
+                ErrorCode.INVOICE_NOT_FOUND, f"invoice_no {invoice_no}: nothing is due on it", field="invoice_no"
+            )
+
+
 def _check_amount(asked: Decimal | None, due: Decimal, currency: str) -> None:
     if asked is not None and asked_amount(asked, currency) != due:
-        detail = f"amount_to_collect: {due.normalize():f} is due, and is collected whole"
-        raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, detail, field="amount_to_collect")
+        detail = f"amount_to_collect {asked.normalize():f} of {due.normalize():f}: parts are not collected"
+        raise BillingError(ErrorCode.NOT_SUPPORTED, detail, field="amount_to_collect")
+
+
+def _named_invoices(call: Call, account_no: int) -> list[int]:
+    """The invoices that a call names, by their numbers or by those of their charges' transactions."""
+    asked = call.arguments
+    rows = asked.get("invoice_no") or asked.get("specific_invoices_list") or []
+    charges = [row[CHARGE_FIELD] for row in asked.get(CHARGE_FIELD, [])]
+    return [row["invoice_no"] for row in rows] or invoices_of_charges(account_no, charges, CHARGE_FIELD)
 
 
 def _collected_before(call: Call, receipt: Receipt) -> Mapping[str, Any]:
@@ -165,9 +190,9 @@ def _told(outcomes: Sequence[Collected]) -> Mapping[str, Any]:
 
 
 def _pay(call: Call) -> Mapping[str, Any]:
-    """Ours: a payment from outside is of the type OTHER; chosen invoices are paid up to what is due on each."""
+    """Ours: a payment from outside is of the type OTHER. Named invoices are paid in their order, each up to what is due."""
     asked = call.arguments
-    account_no = _account_no(call)
+    account_no = account_no_of(call)
     payment = record_external_payment(
         client=call.client,
         account_no=account_no,
@@ -178,22 +203,9 @@ def _pay(call: Call) -> Mapping[str, Any]:
         received_on=asked.get("payment_received_date"),
         reference=asked["reference_code"],
         comments=asked["comments"],
-        invoices=_chosen(account_no, asked.get("invoice_no", []), asked["payment_amount"]),
+        pays=_named_invoices(call, account_no),
     )
     return {"transaction_id": payment.pk}
-
-
-def _chosen(account_no: int, invoice_nos: Sequence[int], amount: Decimal) -> dict[int, Decimal]:
-    """What each of the named invoices is paid of an amount, in their order."""
-    due = {charge.invoice_no: charge.due for charge in open_charges([account_no]).get(account_no, [])}
-    chosen: dict[int, Decimal] = {}
-    for invoice_no in invoice_nos:
-        if invoice_no not in due:
-            raise BillingError(
-                ErrorCode.INVOICE_NOT_FOUND, f"invoice_no {invoice_no}, nothing is due on it", field="invoice_no"
-            )
-        chosen[invoice_no] = min(due[invoice_no], amount - sum(chosen.values(), ZERO))
-    return {invoice_no: part for invoice_no, part in chosen.items() if part > ZERO}
 
 
 def _payments(invoice: Invoice) -> Mapping[str, Any]:

@@ -1,7 +1,7 @@
 """What is due on invoices and what is left of credits: derived from the ledger, one query each."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -9,6 +9,7 @@ from django.db.models import DecimalField, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from accounts.storage import ExactSum
+from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO
 from invoices.kinds import FREE_KINDS, ISSUED_STATUSES, EntryKind, InvoiceKind, InvoiceStatus
 from invoices.models import Allocation, Invoice, LedgerEntry
@@ -45,6 +46,17 @@ def open_charges(account_nos: Collection[int]) -> dict[int, list[Charge]]:
     for charge in _charges(Q(account__in=account_nos), Q(paid__lt=F("amount"))):
         charges[charge.account_no].append(charge)
     return charges
+
+
+def invoices_of_charges(account_no: int, entry_nos: Sequence[int], field: str) -> list[int]:
+    """The invoices of an account that transactions charge for, in the order given. Another transaction is refused (2001)."""
+    rows = LedgerEntry.objects.filter(account=account_no, kind=EntryKind.INVOICE, pk__in=entry_nos)
+    found: dict[int, int] = dict(rows.values_list("pk", "invoice_id"))
+    for number in entry_nos:
+        if number not in found:
+            detail = f"{field} {number}: no charge of account {account_no}"
+            raise BillingError(ErrorCode.TRANSACTION_NOT_FOUND, detail, field=field)
+    return [found[number] for number in entry_nos]
 
 
 def open_entries() -> QuerySet[Any]:

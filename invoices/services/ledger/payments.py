@@ -1,6 +1,6 @@
 """Payments that came in outside a gateway, cash credits, and what either is applied to."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -24,7 +24,7 @@ from invoices.services.ledger.acts import (
 )
 from invoices.services.ledger.applying import apply_credit
 from invoices.services.ledger.entries import Draft, Stamp, post
-from invoices.services.ledger.open_items import left_of_credit
+from invoices.services.ledger.open_items import left_of_credit, open_charges
 from invoices.services.rights import check_may_collect, check_may_correct
 
 Chosen = Mapping[int, Decimal]
@@ -43,21 +43,27 @@ def record_external_payment(
     reference: str = "",
     comments: str = "",
     invoices: Chosen | None = None,
+    pays: Sequence[int] = (),
+    currency: str | None = None,
 ) -> Payment:
     """Record a cheque, a transfer or cash, apply it, and return the payment.
+
+    It pays `invoices`, each with its amount, or the invoices `pays` in their order, each up to what is due on it. What is left
+    pays the oldest open ones. Refuses an invoice in `pays` on which nothing is due (3004), and a `currency` that is not the
+    account's (90007).
 
     A reference is not an idempotency key: the same reference on another day is another payment, as of a standing order. On the
     same day it is refused (90013) unless the earlier payment was voided.
     """
     with money_act(client, account_no, caller, received_on or today) as stamp:
         check_may_collect(caller)
-        currency = currency_of(account_no)
+        currency = _currency_of(account_no, currency)
         amount = check_amount(amount, currency)
         if stamp.day > today:
             raise BillingError(ErrorCode.INVALID_INPUT, f"received_on: {stamp.day} is to come", field="received_on")
         _check_reference(account_no, type, reference, stamp.day, currency)
         draft = Draft(account_no, EntryKind.PAYMENT, -amount, comments=comments)
-        entry_no = _credit(draft, stamp, currency, invoices)
+        entry_no = _credit(draft, stamp, currency, invoices or _up_to_what_is_due(account_no, pays, amount))
         payment = Payment.objects.create(
             entry_id=entry_no, account_id=account_no, type=type, reference=reference, received_on=stamp.day
         )
@@ -90,11 +96,13 @@ def add_cash_credit(
     amount: Decimal,
     why: Why,
     invoices: Chosen | None = None,
+    currency: str | None = None,
 ) -> LedgerEntry:
-    """Gives an account a credit that pays its invoices, after tax, as money would."""
+    """Give an account a credit that pays its invoices, after tax, as money would. Refuses a `currency` that is not the
+    account's (90007)."""
     with money_act(client, account_no, caller, today) as stamp:
         check_may_correct(caller)
-        currency = currency_of(account_no)
+        currency = _currency_of(account_no, currency)
         amount = check_amount(amount, currency)
         check_reason(client, ReasonType.CASH_CREDIT, why)
         draft = Draft(account_no, EntryKind.CASH_CREDIT, -amount, reason_code=why.reason_code, comments=why.comments)
@@ -102,6 +110,28 @@ def add_cash_credit(
         after: dict[str, Any] = {"transaction_id": entry_no, "amount": str(amount), **why._asdict()}
         record_acts(client, caller, [Act("cash_credit.added", account_no, after=after, row_no=entry_no)])
         return LedgerEntry.objects.get(pk=entry_no)
+
+
+def _currency_of(account_no: int, asked: str | None) -> str:
+    currency = currency_of(account_no)
+    if asked is not None and asked != currency:
+        detail = f"currency: {asked}; the account's is {currency}"
+        raise BillingError(ErrorCode.CURRENCY_MISMATCH, detail, field="currency")
+    return currency
+
+
+def _up_to_what_is_due(account_no: int, invoice_nos: Sequence[int], amount: Decimal) -> dict[int, Decimal]:
+    """What each of the invoices takes of an amount, in their order. Under the account's lock."""
+    if not invoice_nos:
+        return {}
+    due = {charge.invoice_no: charge.due for charge in open_charges([account_no]).get(account_no, [])}
+    parts: dict[int, Decimal] = {}
+    for invoice_no in dict.fromkeys(invoice_nos):
+        if invoice_no not in due:
+            detail = f"invoice_no {invoice_no}: nothing is due on it for account {account_no}"
+            raise BillingError(ErrorCode.INVOICE_NOT_FOUND, detail, field="invoice_no")
+        parts[invoice_no] = min(due[invoice_no], amount - sum(parts.values(), ZERO))
+    return {invoice_no: part for invoice_no, part in parts.items() if part > ZERO}
 
 
 def _credit(draft: Draft, stamp: Stamp, currency: str, invoices: Chosen | None) -> int:

@@ -155,3 +155,25 @@ def test_a_deletion_takes_no_body(acme, api):
 def test_a_body_of_many_wrong_members_is_answered_shortly(api):
     body = {f"wrong{number}" * 100: 1 for number in range(1000)}
     assert len(post(api, "invoices", body, 400)["errors"]) == 100
+
+
+def test_a_payment_pays_the_invoice_that_it_names(acme, api, process):
+    account = an_account(acme, a_plan(acme, {"phone": "30.00"}))
+    old, new = bill(account, process, JAN_10), bill(account, process, FEB_10)
+    body = {"acct_no": account.pk, "amount": "30.00", "type": "check", "invoice_no": new.pk}
+    post(api, "payments", body, 201)
+    assert (due(old), due(new)) == (30, 0)
+    answer = post(api, "payments", body, 404)
+    assert (answer["error_code"], list(answer["errors"])) == (3004, ["invoice_no"])
+    both = {**body, "invoices": [{"invoice_no": old.pk, "amount": "30.00"}]}
+    assert list(post(api, "payments", both, 400)["errors"]) == ["invoices"]
+    assert due(old) == 30
+
+
+@pytest.mark.parametrize("path", ["payments", "cash-credits"])
+def test_money_of_another_currency_than_the_accounts_is_refused(acme, api, path):
+    account = an_account(acme, a_plan(acme, {"phone": "30.00"}, currency="gbp"), currency="gbp")
+    body = {"acct_no": account.pk, "amount": "1.00", **({"type": "check"} if path == "payments" else {"reason_code": 1})}
+    answer = post(api, path, {**body, "currency": "usd"}, 409)
+    assert (answer["error_code"], list(answer["errors"])) == (90007, ["currency"])
+    post(api, path, {**body, "currency": "gbp"}, 201)
