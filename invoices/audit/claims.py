@@ -98,8 +98,8 @@ def _at(units: Decimal | None, rate: Decimal | None) -> str:
 def uses(document: Document) -> Iterator[str]:
     """Each coupon line has its use, each service credit line its use of just its amount, and no use is of another line.
 
-    A discarded document's coupon may have been withdrawn since, and then has no use any more. A coupon that a rebill carries
-    was used by the invoice of its cycle, and a rebill takes from service credits when it is issued.
+    The coupon of a document that is no longer live, or was rebilled, may have been withdrawn since, and then has no use any
+    more. A rebill takes from coupons and service credits when it is issued.
     """
     lines = {line.line_no: line for line in document.lines}
     for coupon in document.holdings.coupons:
@@ -118,7 +118,7 @@ def uses(document: Document) -> Iterator[str]:
     for line in document.lines:
         if line.gives_days_back:
             continue
-        unused_coupon = line.line_type == LineType.COUPON and (document.is_rebill or not document.is_live)
+        unused_coupon = line.line_type == LineType.COUPON and (document.is_rebilled or not document.is_live)
         may_be_unused = unused_coupon or (document.is_rebill and not document.is_issued)
         if line.line_type in CREDIT_TYPES and used[line.line_no] != 1 and not (may_be_unused and not used[line.line_no]):
             yield f"line {line.line_no} shows {used[line.line_no]} uses of a coupon or credit"

@@ -36,7 +36,7 @@ def service_credits(client: Client | None) -> AuditReport:
 
 def coupon_cycles(client: Client | None) -> AuditReport:
     """A redeemed coupon is on no more live documents than it has cycles."""
-    uses = of_client(CouponUse, "redemption__account__client", client).filter(LIVE).order_by()
+    uses = of_client(CouponUse, "redemption__account__client", client).filter(LIVE, is_given_back=False).order_by()
     overused = (
         uses.values_list("redemption__account_id", "redemption__coupon__code", "redemption_id", "redemption__coupon__cycles")
         .annotate(used=Count("pk"))

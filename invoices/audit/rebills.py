@@ -11,7 +11,7 @@ from invoices.audit.ledger import NEGATED
 from invoices.audit.reports import AuditReport
 from invoices.audit.rules import ROWS_AT_ONCE, Rule, of_client
 from invoices.kinds import FREE_KINDS, OPEN_ATTEMPTS, EntryKind, InvoiceKind, InvoiceStatus
-from invoices.models import CollectionAttempt, CreditUse, Invoice, InvoiceLine, LedgerEntry, TaxDetail
+from invoices.models import CollectionAttempt, CouponUse, CreditUse, Invoice, InvoiceLine, LedgerEntry, TaxDetail
 
 ISSUED = Q(kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
 OF_REBILL_MEMO = Q(invoice__issued_with__isnull=False)
@@ -96,6 +96,13 @@ REBILLED = (
         (Q(is_given_back=True) & ~Exists(ISSUED_REBILLS.filter(corrects=OuterRef("invoice"))))
         | (Q(is_given_back=False) & Exists(ISSUED_REBILLS.filter(corrects=OuterRef("invoice")))),
         "invoice {invoice_id}: its use of service credit {credit_id} is given back: {is_given_back}, which is not so",
+    ),
+    Rule(
+        CouponUse,
+        "invoice__client",
+        (Q(is_given_back=True) & ~Exists(ISSUED_REBILLS.filter(corrects=OuterRef("invoice"))))
+        | (Q(is_given_back=False) & Exists(ISSUED_REBILLS.filter(corrects=OuterRef("invoice")))),
+        "invoice {invoice_id}: its use of coupon redemption {redemption_id} is given back: {is_given_back}, which is wrong",
     ),
 )
 

@@ -7,12 +7,23 @@ from decimal import Decimal
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from django.db.models import Exists, OuterRef
+
 from accounts.models import Client, Event
 from invoices.audit.holdings import Holdings, holdings_of
 from invoices.audit.rules import of_client
 from invoices.calculation import WHOLE, Share
 from invoices.fingerprints import LINE_FIELDS, TAX_FIELDS, TERM_FIELDS, Content
-from invoices.kinds import CREDIT_TYPES, CYCLE_KINDS, ISSUED_STATUSES, LIVE_STATUSES, InvoiceKind, LineType, gives_days_back
+from invoices.kinds import (
+    CREDIT_TYPES,
+    CYCLE_KINDS,
+    ISSUED_STATUSES,
+    LIVE_STATUSES,
+    InvoiceKind,
+    InvoiceStatus,
+    LineType,
+    gives_days_back,
+)
 from invoices.models import Invoice
 from invoices.services.rows import stored_contents
 
@@ -119,6 +130,7 @@ class Standing(NamedTuple):
     approved_at: datetime | None
     issued_with: int | None
     corrects__due_date: date | None
+    is_rebilled: bool
 
 
 class ActSeen(NamedTuple):
@@ -158,6 +170,10 @@ class Document(NamedTuple):
         return self.terms.kind == InvoiceKind.CREDIT_MEMO
 
     @property
+    def is_rebilled(self) -> bool:
+        return self.standing.is_rebilled
+
+    @property
     def is_rebill(self) -> bool:
         return self.terms.kind == InvoiceKind.REBILL
 
@@ -183,7 +199,9 @@ def of_cycles(wrong: Callable[[Document], Iterator[str]]) -> Callable[[Document]
 def stored_documents(client: Client | None) -> Iterator[Document]:
     """All documents in the order of their numbers, read in chunks: ten queries for each, and one chunk in memory."""
     columns = ("pk", "account_id", *Standing._fields[2:])
-    rows = of_client(Invoice, "client", client).order_by("pk").values_list(*columns)
+    rebills = Invoice.objects.filter(corrects=OuterRef("pk"), kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
+    documents = of_client(Invoice, "client", client).annotate(is_rebilled=Exists(rebills))
+    rows = documents.order_by("pk").values_list(*columns)
     last = 0
     while chunk := [Standing._make(row) for row in rows.filter(pk__gt=last)[:DOCUMENTS_AT_ONCE]]:
         numbers = [standing.invoice_no for standing in chunk]

@@ -170,6 +170,7 @@ class CouponUse(models.Model):
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="coupon_uses")
     redemption = models.ForeignKey(CouponRedemption, on_delete=models.PROTECT, related_name="uses")
     line_no = models.PositiveIntegerField()
+    is_given_back = models.BooleanField(default=False, help_text=_("The invoice was rebilled, so it counts no more."))
 
     class Meta:
         ordering = ["invoice", "line_no"]

@@ -16,6 +16,7 @@ from invoices.plan.facts import BillingState
 from invoices.services.actions import why_rebills_are_not_issued
 from invoices.services.approval_rules import check_four_eyes, stake_of
 from invoices.services.collecting.starting import charge_and_request
+from invoices.services.dunning import end_dunning
 from invoices.services.issuing import Issuing, collects, issue_pending
 from invoices.services.issuing_rebills import issue_rebills
 from invoices.services.ledger.charging import Issued
@@ -63,8 +64,10 @@ def issue_locked(
         collect=collects(issuing.client, InvoiceKind.RECURRING, issuing.collect),
     )
     issue_pending(cycles, contents, SeriesKind.INVOICE, issuing)
-    issue_rebills([invoice for invoice in invoices if invoice.kind == InvoiceKind.REBILL], contents, issuing)
+    rebills = [invoice for invoice in invoices if invoice.kind == InvoiceKind.REBILL]
+    issue_rebills(rebills, contents, issuing)
     credit_unused_days(issuing.client, [invoice.account_id for invoice in cycles], issuing.caller, issuing.stamp)
+    end_dunning(issuing.client, issuing.caller, [rebill.account_id for rebill in rebills], issuing.today)
     request_statements(statements_wanted(issuing.client, invoices, issuing.statement), issuing.stamp)
 
 

@@ -24,8 +24,8 @@ def hold_claims(claimed: Sequence[tuple[int, Claims]]) -> None:
     )
     insert_rows(
         CouponUse,
-        ("redemption_id", "line_no", "invoice_id"),
-        [(*coupon, invoice_no) for invoice_no, claims in claimed for coupon in claims.coupons],
+        ("redemption_id", "line_no", "invoice_id", "is_given_back"),
+        [(*coupon, invoice_no, False) for invoice_no, claims in claimed for coupon in claims.coupons],
     )
     insert_rows(
         CreditUse,

@@ -86,10 +86,10 @@ def withdraw_redemption(*, client: Client, redemption_no: int, caller: Caller) -
         if not CouponRedemption.objects.filter(pk=redemption_no).exists():
             raise BillingError(ErrorCode.NO_DATA, f"redemption {redemption_no}")
         uses = CouponUse.objects.filter(redemption=redemption)
-        live = uses.filter(invoice__status__in=LIVE_STATUSES).values_list("invoice_id", flat=True).first()
+        live = uses.filter(invoice__status__in=LIVE_STATUSES, is_given_back=False).values_list("invoice_id", flat=True).first()
         if live is not None:
             raise BillingError(ErrorCode.ON_AN_INVOICE, f"coupon {redemption.coupon.code} is on invoice {live}")
-        # What discarded invoices had used of it goes with it: their lines still tell.
+        # The uses of discarded, voided and rebilled invoices are deleted with it: their lines still name the coupon.
         uses.delete()
         CouponRedemption.objects.filter(pk=redemption.pk).delete()
         billing_changed(account)

@@ -105,18 +105,17 @@ def read_credits(account_nos: Collection[int], replacing: Collection[int]) -> di
 
 def credits_with_used(credits: QuerySet[ServiceCredit], replacing: Collection[int] = ()) -> QuerySet[Any]:
     """Service credits with `used`: what pending and approved invoices have taken from them, and no rebill has given back."""
-    kept = _live_uses(replacing) & Q(uses__is_given_back=False)
-    return credits.annotate(used=Coalesce(Sum("uses__amount", filter=kept), ZERO))
+    return credits.annotate(used=Coalesce(Sum("uses__amount", filter=_live_uses(replacing)), ZERO))
 
 
 def redemptions_with_used(redemptions: QuerySet[CouponRedemption], replacing: Collection[int] = ()) -> QuerySet[Any]:
-    """Redemptions with `used`: on how many pending and approved invoices their coupon is."""
+    """Redemptions with `used`: on how many pending and approved invoices their coupon is, rebilled ones aside."""
     return redemptions.annotate(used=Count("uses", filter=_live_uses(replacing)))
 
 
 def _live_uses(replacing: Collection[int]) -> Q:
-    """A use counts while its invoice is live; one that is about to be replaced counts no more."""
-    return Q(uses__invoice__status__in=LIVE_STATUSES) & ~Q(uses__invoice__in=replacing)
+    """A use counts while its invoice is live and not rebilled; one that is about to be replaced counts no more."""
+    return Q(uses__invoice__status__in=LIVE_STATUSES, uses__is_given_back=False) & ~Q(uses__invoice__in=replacing)
 
 
 def _services_of_coupons(coupon_nos: Iterable[int]) -> dict[int, frozenset[int]]:

@@ -9,9 +9,9 @@ from typing import NamedTuple
 from accounts.models import Client
 from accounts.storage import insert_rows, reserve_ids
 from accounts.trail import Act, record_acts
-from invoices.fingerprints import Content
+from invoices.fingerprints import Content, DocumentLine
 from invoices.kinds import LineType, SeriesKind, gives_days_back
-from invoices.models import CreditUse, Invoice
+from invoices.models import CouponUse, CreditUse, Invoice
 from invoices.services.account_acts import billing_changed_of
 from invoices.services.collecting.starting import request_collection, stop_collecting
 from invoices.services.discarding import Remarks
@@ -55,6 +55,7 @@ def issue_rebills(rebills: Sequence[Invoice], contents: Mapping[int, Content], i
         [(Issued(one.account_id, one.pk, one.total_amount, one.currency), due[one.pk]) for one in wanted], issuing.stamp
     )
     _move_credits(pairs, contents)
+    _move_coupons(pairs, contents)
     move_unused_days({pair.rebill.pk: pair.original.pk for pair in pairs}, contents)
     billing_changed_of([pair.rebill.account_id for pair in pairs])
     kept = [pair for pair in pairs if _keeps_due_date(pair.rebill, issuing.client)]
@@ -134,17 +135,41 @@ def _move_credits(pairs: Sequence[Pair], contents: Mapping[int, Content]) -> Non
     if not credits:
         return
     uses.update(is_given_back=True)
-    rows = []
-    for pair in pairs:
-        content = contents[pair.rebill.pk]
-        sources = content.correction.source_line_nos if content.correction else ()
-        for line, source in zip(content.document_lines, sources, strict=True):
-            if line.line_type == LineType.SERVICE_CREDIT and not gives_days_back(line.line_type, line.plan_instance_id):
-                rows.append((pair.rebill.pk, line.line_no, credits[pair.original.pk, source or 0], -line.amount, False))
+    rows = [
+        (pair.rebill.pk, line.line_no, credits[pair.original.pk, source], -line.amount, False)
+        for pair in pairs
+        for line, source in _carried(pair, contents, LineType.SERVICE_CREDIT)
+        if not gives_days_back(line.line_type, line.plan_instance_id)
+    ]
     insert_rows(CreditUse, (*CREDIT_USE, "amount", "is_given_back"), rows)
 
 
+def _move_coupons(pairs: Sequence[Pair], contents: Mapping[int, Content]) -> None:
+    """A coupon that a rebill does not carry is not used up by its original: it is taken off another invoice instead."""
+    uses = CouponUse.objects.filter(invoice__in=[pair.original.pk for pair in pairs])
+    redeemed = {(invoice_no, line_no): number for invoice_no, line_no, number in uses.values_list(*COUPON_USE)}
+    if not redeemed:
+        return
+    uses.update(is_given_back=True)
+    rows = [
+        (pair.rebill.pk, line.line_no, redeemed[pair.original.pk, source], False)
+        for pair in pairs
+        for line, source in _carried(pair, contents, LineType.COUPON)
+        if (pair.original.pk, source) in redeemed
+    ]
+    insert_rows(CouponUse, (*COUPON_USE, "is_given_back"), rows)
+
+
+def _carried(pair: Pair, contents: Mapping[int, Content], line_type: LineType) -> list[tuple[DocumentLine, int]]:
+    """The lines of a type on a rebill, each with the number of the original's line that it carries."""
+    content = contents[pair.rebill.pk]
+    sources = content.correction.source_line_nos if content.correction else ()
+    lines = zip(content.document_lines, sources, strict=True)
+    return [(line, source or 0) for line, source in lines if line.line_type == line_type]
+
+
 CREDIT_USE = ("invoice_id", "line_no", "credit_id")
+COUPON_USE = ("invoice_id", "line_no", "redemption_id")
 
 
 def _act(pair: Pair) -> Act:

@@ -17,6 +17,7 @@ from invoices.services.actions import check_allowed
 from invoices.services.charged_days import instances_with_unused_days, read_charged_days
 from invoices.services.claims import UNUSED_CREDIT
 from invoices.services.credit_memos import apply_memo, lines_to_credit, not_taken_off, record_memo
+from invoices.services.dunning import end_dunning
 from invoices.services.ledger.acts import Why
 from invoices.services.ledger.entries import Stamp
 
@@ -38,6 +39,8 @@ def credit_unused_days(client: Client, account_nos: Collection[int], caller: Cal
                 by_invoice[one.source.invoice_no].append(one)
         for invoice_no, unused in by_invoice.items():
             _credit(client, Invoice.objects.get(pk=invoice_no), unused, caller, stamp)
+    if numbers:
+        end_dunning(client, caller, numbers, stamp.day)
 
 
 def _credit(client: Client, invoice: Invoice, unused: Sequence[Unused], caller: Caller, stamp: Stamp) -> None:

@@ -21,6 +21,7 @@ from invoices.plan.facts import BillingState
 from invoices.services.collecting.asking import Answered
 from invoices.services.collecting.outcomes import Collected, outcome_of
 from invoices.services.collecting.starting import Collecting
+from invoices.services.dunning import DUNNING, DUNNING_FROM, end_dunning
 from invoices.services.facts import lock_states
 from invoices.services.ledger.acts import REFUSED
 from invoices.services.ledger.applying import apply_credit
@@ -28,18 +29,6 @@ from invoices.services.ledger.entries import Draft, allocate, post
 from invoices.services.ledger.open_items import charges_of
 from invoices.services.ledger.voids import Voiding
 from invoices.services.voiding import void_locked
-
-DUNNING_FROM = frozenset(
-    {
-        AccountStatus.ACTIVE,
-        AccountStatus.CANCELLATION_PENDING,
-        AccountStatus.TERMINATION_PENDING,
-        AccountStatus.ACTIVE_DUNNING_PENDING,
-        AccountStatus.REINSTATED_FORWARD_BILL,
-        AccountStatus.REINSTATED_BACK_BILL,
-    }
-)
-"""Accounts in other states are in dunning already, or beyond it."""
 
 UNDER_WAY = timedelta(hours=1)
 """A process that has begun an attempt has asked the gateway for it by then, or never will."""
@@ -83,6 +72,7 @@ def record(answered: Sequence[Answered], work: Collecting) -> list[Collected]:
     failed = [(attempts[one.attempt.pk], one.account_no) for one in news]
     failed = [(attempt, no) for attempt, no in failed if attempt.status == AttemptStatus.DECLINED and attempt.at_issue]
     _after_failures(failed, locked, work)
+    end_dunning(work.client, work.caller, [account_no for _, account_no in paid], work.today)
     return [outcome_of(attempts[one.attempt.pk], one.account_no) for one in answered]
 
 
@@ -195,7 +185,7 @@ def _begin_dunning(
         change_many(accounts, status=AccountStatus.ACTIVE_DUNNING_1)
     after = {"status": AccountStatus.ACTIVE_DUNNING_1.value}
     acts = [
-        Act("account.dunning", account_no, attempt.invoice_id, before={"status": locked[account_no].status}, after=after)
+        Act(DUNNING, account_no, attempt.invoice_id, before={"status": locked[account_no].status}, after=after)
         for attempt, account_no in failed
     ]
     record_acts(work.client, work.caller, acts)

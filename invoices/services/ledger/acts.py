@@ -17,6 +17,7 @@ from invoices.calculation import ZERO, asked_amount, rounded, smallest_unit
 from invoices.kinds import ReasonType
 from invoices.models import Invoice, LedgerEntry, ReasonCode
 from invoices.services.account_acts import account_act
+from invoices.services.dunning import end_dunning
 from invoices.services.ledger.entries import Stamp
 
 REFUSED = "money.refused"
@@ -30,10 +31,22 @@ class Why(NamedTuple):
 
 
 @contextmanager
-def money_act(client: Client, account_no: int, caller: Caller, day: date, *, invoice_no: int | None = None) -> Iterator[Stamp]:
-    """An act under the account's lock, and the stamp for what it adds to the ledger. What is refused leaves an event only."""
+def money_act(
+    client: Client,
+    account_no: int,
+    caller: Caller,
+    day: date,
+    *,
+    invoice_no: int | None = None,
+    today: date | None = None,
+) -> Iterator[Stamp]:
+    """An act under the account's lock, and the stamp for what it adds to the ledger. What is refused leaves an event only.
+
+    Dunning ends with it where nothing is overdue any more. `today` is given where `day` is another day.
+    """
     with account_act(client, account_no, caller, REFUSED, invoice_no=invoice_no):
         yield Stamp(day, timezone.now(), caller.identity)
+        end_dunning(client, caller, [account_no], today or day)
 
 
 def check_amount(amount: Decimal, currency: str, field: str = "amount") -> Decimal:

@@ -55,7 +55,7 @@ def record_external_payment(
     A reference is not an idempotency key: the same reference on another day is another payment, as of a standing order. On the
     same day it is refused (90013) unless the earlier payment was voided.
     """
-    with money_act(client, account_no, caller, received_on or today) as stamp:
+    with money_act(client, account_no, caller, received_on or today, today=today) as stamp:
         check_may_collect(caller)
         currency = _currency_of(account_no, currency)
         amount = check_amount(amount, currency)

@@ -9,6 +9,7 @@ from invoices.audit import run_audits
 from invoices.models import (
     Allocation,
     CollectionAttempt,
+    CouponUse,
     CreditUse,
     Invoice,
     InvoiceLine,
@@ -49,7 +50,8 @@ def test_every_row_of_a_chain_is_counted(chain):
     taxes = TaxDetail.objects.filter(invoice__kind="credit_memo").count()
     # Two issued rebills, asked about twice in one table with what corrects; lines and taxes of their memos.
     assert rows[names.PAID_ORIGINALS] == 2
-    assert rows[names.REBILLED] == CollectionAttempt.objects.count() + CreditUse.objects.count() == 2
+    uses = CreditUse.objects.count() + CouponUse.objects.count()
+    assert rows[names.REBILLED] == CollectionAttempt.objects.count() + uses == 6
     assert rows[names.REBILLS] >= lines + taxes
 
 
@@ -119,6 +121,16 @@ def test_a_service_credit_that_is_given_back_wrongly(chain, given_back):
     )
     assert names.REBILLED in findings()
     assert credit.amount == D("7.77")
+
+
+@pytest.mark.parametrize("given_back", [True, False])
+def test_a_coupon_that_is_given_back_wrongly(chain, given_back):
+    if given_back:
+        redemption = CouponUse.objects.filter(invoice=chain[0])[0].redemption
+        CouponUse.objects.create(invoice=chain[2], redemption=redemption, line_no=1, is_given_back=True)
+    else:
+        CouponUse.objects.filter(invoice=chain[0]).update(is_given_back=False)
+    assert any("its use of coupon redemption" in found for found in findings()[names.REBILLED])
 
 
 def credit_of(invoice):
