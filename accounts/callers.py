@@ -30,3 +30,8 @@ class Caller:
         if self.api_key is not None:
             return f"key:{self.api_key.pk}"
         return f"process:{self.process}"
+
+    @property
+    def people(self) -> frozenset[str]:
+        """The identities that four eyes take for one: a key stands for who made or rotated it, through all rotations."""
+        return frozenset([self.identity, *(self.api_key.stands_for if self.api_key is not None else ())])

@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import secrets
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from accounts.callers import Caller
 from accounts.models import ApiKey, Client
-from accounts.rights import KEY_RIGHTS
+from accounts.rights import KEY_RIGHTS, may_give, may_make_keys
 from accounts.validators import networks
+from billing_site.errors import BillingError, ErrorCode
 
 USE_NOTED_EACH = timedelta(minutes=1)
 
@@ -24,24 +27,78 @@ def _hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def create_key(client: Client, *, name: str, **rights: Any) -> tuple[ApiKey, str]:
-    """A new key with its rights (may_approve, may_collect, may_rebill, may_correct) and limits (read_only,
-    allowed_addresses): its row, and the auth_key that can be shown only now."""
+def create_key(client: Client, *, caller: Caller, name: str, **given: Any) -> tuple[ApiKey, str]:
+    """A new key with its rights (KEY_RIGHTS) and limits (read_only, allowed_addresses): its row, and the auth_key that can be
+    shown only now. Refuses (90070) to give what the caller lacks."""
+    _check_may_give(caller, given)
+    return _create(client, [caller], name=name, **given)
+
+
+def rotate_key(key: ApiKey, *, caller: Caller) -> tuple[ApiKey, str]:
+    """A new key with the rights and limits of another. Both are valid until that one is revoked. Its secret is shown only to
+    who could have made it: others are refused (90070)."""
+    given = {name: getattr(key, name) for name in (*KEY_RIGHTS, "read_only", "allowed_addresses")}
+    _check_may_give(caller, given)
+    return _create(key.client, [caller, Caller(api_key=key)], name=key.name, **given)
+
+
+def change_key(key: ApiKey, changed: Collection[str], *, caller: Caller) -> None:
+    """Writes those columns of a key. Refuses (90070) to give it what it had not and the caller lacks."""
+    with transaction.atomic():
+        before = ApiKey.objects.select_for_update(no_key=True).get(pk=key.pk)
+        had, gets = (
+            {name for name in (*KEY_RIGHTS, "") if not one.read_only and (not name or getattr(one, name))}
+            for one in (before, key)
+        )
+        if gets - had:
+            _check_may_give(caller, {"read_only": key.read_only, **dict.fromkeys(gets - had - {""}, True)})
+        key.save(update_fields=list(changed))
+
+
+def rights_to_give(caller: Caller) -> dict[str, bool]:
+    """All that the caller may give to a key."""
+    return {"read_only": not may_make_keys(caller, read_only=False), **{name: may_give(caller, name) for name in KEY_RIGHTS}}
+
+
+def _check_may_give(caller: Caller, given: Mapping[str, Any]) -> None:
+    """A key that may only read has no other right, whatever its columns say; but it could be given to it by who changes it."""
+    read_only = bool(given.get("read_only"))
+    if not may_make_keys(caller, read_only=read_only):
+        what = "seeing all that a key reads" if read_only else "generating invoices, sending statements and seeing all of them"
+        raise BillingError(ErrorCode.KEY_ABOVE_ITS_MAKER, f"{what}; ask an administrator to make it", field="read_only")
+    for name in KEY_RIGHTS:
+        if given.get(name) and not may_give(caller, name):
+            detail = f"{name.replace('_', ' ')}; ask an administrator to make it"
+            raise BillingError(ErrorCode.KEY_ABOVE_ITS_MAKER, detail, field=name)
+
+
+def _create(client: Client, known_to: Iterable[Caller], *, name: str, **given: Any) -> tuple[ApiKey, str]:
     auth_key = secrets.token_urlsafe(24)
+    chain = (one for caller in known_to for one in (caller.identity, *_stands_for(caller)))
+    people = dict.fromkeys(one for one in chain if not one.startswith("process:"))
     row = ApiKey.objects.create(
         client=client,
         name=name,
         prefix=auth_key[:PREFIX_LENGTH],
         secret_hash=_hash(auth_key),
-        **rights,
+        stands_for=list(people),
+        **given,
     )
     return row, auth_key
 
 
-def rotate_key(key: ApiKey) -> tuple[ApiKey, str]:
-    """A new key with the rights and limits of another. Both live until that one is revoked."""
-    kept = (*KEY_RIGHTS, "read_only", "allowed_addresses")
-    return create_key(key.client, name=key.name, **{name: getattr(key, name) for name in kept})
+def _stands_for(caller: Caller) -> list[str]:
+    return caller.api_key.stands_for if caller.api_key is not None else []
+
+
+def people_behind(identities: Iterable[str]) -> dict[str, frozenset[str]]:
+    """The identities that four eyes take for each of these: see `Caller.people`. One query."""
+    found = {one: frozenset([one]) for one in identities}
+    numbers = [int(one[4:]) for one in found if one.startswith("key:") and one[4:].isdecimal()]
+    for key in ApiKey.objects.filter(pk__in=numbers).only("stands_for") if numbers else ():
+        caller = Caller(api_key=key)
+        found[caller.identity] = caller.people
+    return found
 
 
 def revoke_key(key: ApiKey) -> None:

@@ -104,6 +104,24 @@ class FourEyes(TextChoices):
     ABOVE_AMOUNT = "above_amount", _("Another person approves above an amount")
 
 
+class GuardedAct(TextChoices):
+    """What needs a second person where four eyes apply: documents, and acts that give money away."""
+
+    INVOICES = "invoices", _("Invoices")
+    REBILLS = "rebills", _("Rebills")
+    MEMOS = "memos", _("Credit memos")
+    CASH_CREDITS = "cash_credits", _("Cash credits")
+    WRITE_OFFS = "write_offs", _("Write-offs")
+    REFUNDS = "refunds", _("Refunds")
+    VOIDS = "voids", _("Voids")
+
+
+class SettingsChangeState(TextChoices):
+    PROPOSED = "proposed", _("Proposed")
+    CONFIRMED = "confirmed", _("Confirmed")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
 class TaxRounding(TextChoices):
     DOCUMENT = "document", _("Per tax rate over the document")
     LINE = "line", _("Per line")

@@ -38,6 +38,7 @@ COLLECT = Right("", "invoices.collect_money", "may_collect", ErrorCode.COLLECTIO
 CORRECT = Right("", "invoices.correct_money", "may_correct", ErrorCode.CORRECTION_NOT_PERMITTED)
 REBILL = Right("", "invoices.rebill_invoice", "may_rebill", ErrorCode.REBILL_NOT_PERMITTED)
 SEND_STATEMENTS = Right("sending statements", "invoices.send_statement")
+CHANGE_SETTINGS = Right("changing settings", "accounts.change_client")
 MOVE_CLOCK = Right("moving the clock", "accounts.change_client")
 
 _KEY_RIGHT_OF_ROWS = {
@@ -87,6 +88,50 @@ ROW_RIGHTS = {(verb, rows): right_to(verb, rows) for rows in _KEY_RIGHT_OF_ROWS 
 def row_rights(rows: str, **verbs: str) -> dict[str, Right]:
     """The rights to actions on rows of a model, where each action adds, changes or deletes one."""
     return {action: ROW_RIGHTS[verb, rows] for action, verb in verbs.items()}
+
+
+_BY_KEYS = {
+    "accounts.planinstance": ("add", "change"),
+    "invoices.usage": ("add", "delete"),
+    "invoices.onetimecharge": ("add", "delete"),
+    "invoices.couponredemption": ("add", "delete"),
+    "invoices.servicecredit": ("add", "change"),
+}
+"""What a key does to rows of a model, where it does more than add them."""
+
+_OF_EVERY_KEY = (GENERATE, SEND_STATEMENTS)
+_READING = (
+    *(rows.replace(".", ".view_") for rows in _KEY_RIGHT_OF_ROWS),
+    "invoices.view_invoice",
+    "invoices.view_ledgerentry",
+    "invoices.view_collectionattempt",
+    "invoices.view_billingrun",
+)
+"""The permissions of staff who may see what every key reads."""
+
+
+def _rights_of_column() -> dict[str, list[Right]]:
+    """What each right of a key allows."""
+    allowed = {right.key: [right] for right in (APPROVE, COLLECT, CORRECT, REBILL)}
+    for rows, column in _KEY_RIGHT_OF_ROWS.items():
+        allowed.setdefault(column, []).extend(ROW_RIGHTS[verb, rows] for verb in _BY_KEYS.get(rows, ("add",)))
+    return allowed
+
+
+RIGHTS_OF_COLUMN = _rights_of_column()
+
+
+def may_give(caller: Caller, column: str) -> bool:
+    """Whether the caller has all that a right of a key allows."""
+    return all(may(caller, right) for right in RIGHTS_OF_COLUMN[column])
+
+
+def may_make_keys(caller: Caller, *, read_only: bool) -> bool:
+    """Whether the caller has what every key may, which is to read, and unless it is limited to that to generate invoices and
+    to send statements."""
+    if caller.staff is not None and not caller.staff.has_perms(_READING):
+        return False
+    return read_only or all(may(caller, right) for right in _OF_EVERY_KEY)
 
 
 def may(caller: Caller, right: Right) -> bool:

@@ -10,23 +10,26 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.callers import Caller
-from accounts.keys import create_key
+from accounts.keys import create_key, rights_to_give
 from accounts.kinds import ARREARS_TYPES, ELECTRONIC_METHODS
 from accounts.models import Account, ApiKey, Client, PaymentMethod, Plan, PlanCharge, PlanInstance, RateSchedule, RateTier
 from accounts.models.rates import FROM_THE_BEGINNING
 from accounts.periods import ONE_DAY, InstanceDates, next_bill_date
 from accounts.rates import RateTerms, TierTerms, check_terms
-from accounts.rights import KEY_RIGHTS, check_may_change
+from accounts.rights import check_may_change, may_make_keys
 from billing_site.errors import BillingError, ErrorCode
 
 
 @transaction.atomic
-def create_client(*, name: str, **settings: Any) -> tuple[Client, ApiKey, str]:
-    """A new client with its first key, which has every right. The auth_key can be shown only now."""
+def create_client(*, name: str, caller: Caller, **settings: Any) -> tuple[Client, ApiKey | None, str]:
+    """A new client with its first key, which has every right that its maker may give; without one, where that is none. The
+    auth_key can be shown only now."""
     client = Client(name=name, **settings)
     client.full_clean()
     client.save()
-    key, auth_key = create_key(client, name="first key", **dict.fromkeys(KEY_RIGHTS, True))
+    if not may_make_keys(caller, read_only=True):
+        return client, None, ""
+    key, auth_key = create_key(client, caller=caller, name="first key", **rights_to_give(caller))
     return client, key, auth_key
 
 

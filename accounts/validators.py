@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from accounts.currencies import is_currency
+from accounts.kinds import GuardedAct
 from accounts.places import country_code
 from accounts.tax_categories import categories_in
 
@@ -48,6 +49,13 @@ def validate_contact_roles(value: str) -> None:
     roles = value.split(",")
     if not value or len(set(roles)) != len(roles) or not set(roles) <= set(CONTACT_ROLES):
         raise ValidationError(_("Name some of account, billing and statement, each once, with commas between them."))
+
+
+def validate_guarded_acts(value: str) -> None:
+    names = value.split(",") if value else []
+    if len(set(names)) != len(names) or not set(names) <= set(GuardedAct.values):
+        known = ", ".join(GuardedAct.values)
+        raise ValidationError(_("Name some of %(known)s, each once, with commas between them."), params={"known": known})
 
 
 def validate_significant_digits(value: Decimal) -> None:

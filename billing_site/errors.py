@@ -140,6 +140,11 @@ class ErrorCode(Enum):
 
     NUMBER_TAKEN = (90079, "Another document of the client prints this number", 409)
 
+    KEY_ABOVE_ITS_MAKER = (90070, "A key gets no right that its maker lacks", 403)
+
+    SETTINGS_NEED_ANOTHER = (90071, "Who proposed a change of four-eyes settings may not confirm it", 403)
+    CHANGE_DECIDED = (90072, "The request is not pending any more", 409)
+
     def __init__(self, number: int, message: str, http_status: int) -> None:
         self.number = number
         self.message = message

@@ -63,7 +63,7 @@ class Site:
     """The server as its clients see it."""
 
     def __init__(self, port: int, client: Client) -> None:
-        key = create_key(client, name="bench", may_rebill=True)[1]
+        key = create_key(client, name="bench", may_rebill=True, caller=CALLER)[1]
         self.port, self.credentials = port, {"client_no": client.pk, "auth_key": key}
         basic = base64.b64encode(f"{client.pk}:{key}".encode()).decode()
         self.headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/json"}

@@ -10,6 +10,7 @@ from accounts.keys import create_key
 from accounts.models import ApiCall, Event
 from accounts.rights import KEY_RIGHTS
 from billing_site.api import METHODS
+from tests.factories import BY_TEST
 
 RIGHTS = KEY_RIGHTS
 DAILY = dict.fromkeys(("may_change_catalogue", "may_change_customers", "may_add_usage", "may_give_credits"), True)
@@ -18,7 +19,7 @@ DAILY = dict.fromkeys(("may_change_catalogue", "may_change_customers", "may_add_
 
 def caller_of(client):
     """Calls methods as a program of the client: `call("gen_invoice", acct_no=1)` gives the answer, whose fields are checked."""
-    auth_key = create_key(client, name="integrator", **dict.fromkeys(RIGHTS, True))[1]
+    auth_key = create_key(client, name="integrator", **dict.fromkeys(RIGHTS, True), caller=BY_TEST)[1]
 
     def call(rest_call, **members):
         body = {"client_no": client.pk, "auth_key": auth_key, "rest_call": rest_call, "output_format": "json", **members}

@@ -16,7 +16,7 @@ from accounts.keys import create_key
 from accounts.models import Client
 from invoices.audit import run_audits
 from tests.calling import DAILY
-from tests.factories import ClientFactory
+from tests.factories import BY_TEST, ClientFactory
 
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}
 
@@ -112,7 +112,7 @@ def umbra(db: None) -> Client:
 
 @pytest.fixture
 def key_caller(acme: Client) -> Caller:
-    key, _ = create_key(acme, name="integrator", may_approve=True, **DAILY)
+    key, _ = create_key(acme, name="integrator", may_approve=True, **DAILY, caller=BY_TEST)
     return Caller(api_key=key)
 
 

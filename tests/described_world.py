@@ -20,7 +20,7 @@ from invoices.services.ledger.refunds import refund_payment
 from invoices.services.ledger.write_offs import write_off
 from invoices.services.runs import continue_run, start_run
 from tests.calling import RIGHTS
-from tests.factories import ClientFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
+from tests.factories import BY_TEST, ClientFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
 from tests.invoices.billing import FEB_10, JAN_10, USAGE, bill
 from tests.rebills.rebilling import rebilled
 
@@ -39,7 +39,7 @@ def kept_for_a_module(unblocked):
 def described_world():
     """The client, a key of it that may do anything, and the rows by their numbers in the examples."""
     client, caller = ClientFactory(), Caller(process="test")
-    auth_key = create_key(client, name="program", **dict.fromkeys(RIGHTS, True))[1]
+    auth_key = create_key(client, name="program", **dict.fromkeys(RIGHTS, True), caller=BY_TEST)[1]
     tax_rate = TaxRateFactory(client=client)
     plan = a_plan(client, {"phone": "30.00", "tv": "20.00"})
     a_charge(plan, "calls", "0.10", USAGE)

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from accounts.callers import Caller
-from accounts.models import ApiCall, PaymentMethod, Receipt, ServiceLocation
+from accounts.models import ApiCall, PaymentMethod, Receipt, ServiceLocation, SettingsChange
 from accounts.rates import RateTerms
 from accounts.services import add_price
 from invoices.audit.kept import audit_and_keep
@@ -91,6 +91,8 @@ def something_is_decided(client, caller):
     request = BillingRequest(JAN_10, force_pending=True)
     number = generate_invoice(client=client, account_no=an_account(client).pk, request=request, caller=caller)
     staff = Caller(staff=get_user_model().objects.create(username="decider", is_staff=True, is_superuser=True))
+    change = {"before": {"four_eyes": "off"}, "after": {"four_eyes": "another_person"}}
+    SettingsChange.objects.create(client=client, proposed_by=staff.staff, **change)
     rows = Invoice.objects.filter(pk=number)
     start_decision(client=client, act=DecisionAct.REMARK, invoices=rows, caller=staff, remarks=Remarks())
 

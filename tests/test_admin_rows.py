@@ -18,7 +18,7 @@ from invoices.plan.facts import BillingRequest
 from invoices.services.generating import generate_invoice
 from tests.admin_pages import act, add_url, change_url, errors, list_url, no_rows, page_url, rows
 from tests.everything import a_row_of_each_model, rows_of
-from tests.factories import ClientFactory, a_plan, an_account
+from tests.factories import BY_TEST, ClientFactory, a_plan, an_account
 
 JAN_10 = date(2026, 1, 10)
 REGISTERED = sorted(admin.site._registry, key=lambda model: model._meta.label)
@@ -34,7 +34,7 @@ def on_the_tenth_of_january():
 
 @pytest.fixture
 def everything(acme, process):
-    create_key(acme, name="integrator")
+    create_key(acme, name="integrator", caller=BY_TEST)
     a_row_of_each_model(acme, process)
 
 

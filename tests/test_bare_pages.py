@@ -45,7 +45,7 @@ def on_the_tenth_of_january():
 @pytest.fixture
 def bare_world(acme, process):
     """A row of each model, all without the texts that a row can lack; and accounts with nothing but a plan, or less."""
-    create_key(acme, name="integrator")
+    create_key(acme, name="integrator", caller=BY_TEST)
     a_row_of_each_model(acme, process)
     for model in admin.site._registry:
         if hasattr(model, "history") and model.objects.exists():

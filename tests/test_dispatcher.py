@@ -12,7 +12,7 @@ from django.test import Client as Browser
 from accounts.keys import create_key
 from billing_site.api import METHODS
 from invoices.models import Invoice
-from tests.factories import a_plan, an_account
+from tests.factories import BY_TEST, a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
 
 CORE, DISPATCHER = "/v1/core", "/api/ws/api_ws_class_dispatcher.php"
@@ -29,7 +29,7 @@ def end_of_january():
 @pytest.fixture
 def sender(acme):
     """The members by which a call says who sends it."""
-    return {"client_no": acme.pk, "auth_key": create_key(acme, name="integrator", may_rebill=True)[1]}
+    return {"client_no": acme.pk, "auth_key": create_key(acme, name="integrator", may_rebill=True, caller=BY_TEST)[1]}
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from accounts.serializers import RowSerializer
 from billing_site.api import METHODS
 from invoices.models import InvoiceLine, Usage
 from tests.calling import RIGHTS
-from tests.factories import PlanFactory, a_charge, a_plan, an_account
+from tests.factories import BY_TEST, PlanFactory, a_charge, a_plan, an_account
 from tests.invoices.billing import JAN_10, USAGE, bill, metered
 from tests.invoices.money.paying import billed
 
@@ -67,7 +67,7 @@ def test_no_field_of_any_body_refuses_a_double_for_its_digits(db):
 
 @pytest.fixture
 def key(acme):
-    return create_key(acme, name="integrator", **dict.fromkeys(RIGHTS, True))[1]
+    return create_key(acme, name="integrator", **dict.fromkeys(RIGHTS, True), caller=BY_TEST)[1]
 
 
 @pytest.fixture

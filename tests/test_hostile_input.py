@@ -15,7 +15,7 @@ from accounts.models import ApiCall
 from billing_site.api import METHODS
 from billing_site.errors import LONGEST_MESSAGE
 from tests.calling import RIGHTS, rows_stored
-from tests.factories import an_account
+from tests.factories import BY_TEST, an_account
 from tests.hostile import HOSTILE, SOAKS, as_body, hostile_members, written
 from tests.invoices.billing import JAN_10, bill
 
@@ -39,7 +39,10 @@ def invoice(acme, process):
 
 @pytest.fixture
 def sender(acme):
-    return {"client_no": acme.pk, "auth_key": create_key(acme, name="stranger", **dict.fromkeys(RIGHTS, True))[1]}
+    return {
+        "client_no": acme.pk,
+        "auth_key": create_key(acme, name="stranger", **dict.fromkeys(RIGHTS, True), caller=BY_TEST)[1],
+    }
 
 
 @pytest.fixture

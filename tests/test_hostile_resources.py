@@ -14,7 +14,7 @@ from accounts.keys import create_key
 from billing_site.api import router
 from billing_site.errors import LONGEST_MESSAGE
 from tests.calling import RIGHTS
-from tests.factories import TaxRateFactory, an_account
+from tests.factories import BY_TEST, TaxRateFactory, an_account
 from tests.hostile import HOSTILE, SOAKS, as_body, hostile_members, share_of_values, written
 from tests.invoices.billing import JAN_10, bill
 
@@ -41,7 +41,7 @@ def invoice(acme, process):
 def ask(acme):
     """Asks as a key that may do anything. The answer is no failure of the server; a refusal, or that a mail server failed
     (502), is a row of the table."""
-    key = create_key(acme, name="stranger", **dict.fromkeys(RIGHTS, True))[1]
+    key = create_key(acme, name="stranger", **dict.fromkeys(RIGHTS, True), caller=BY_TEST)[1]
     token = b64encode(f"{acme.pk}:{key}".encode()).decode()
     browser = Browser(raise_request_exception=False, HTTP_AUTHORIZATION=f"Basic {token}")
 

@@ -10,7 +10,7 @@ from django.test import Client as Browser
 
 from accounts.keys import create_key
 from tests.calling import RIGHTS, caller_of, refused
-from tests.factories import an_account
+from tests.factories import BY_TEST, an_account
 from tests.invoices.billing import JAN_10, bill
 
 LONG = [10**20 - 1, int("9" * 22), "9" * 20]
@@ -48,7 +48,7 @@ def test_a_long_number_is_only_unknown_to_a_method_call(acme, invoice, name, fie
 
 @pytest.fixture
 def ask(acme):
-    auth_key = create_key(acme, name="x", **dict.fromkeys(RIGHTS, True))[1]
+    auth_key = create_key(acme, name="x", **dict.fromkeys(RIGHTS, True), caller=BY_TEST)[1]
     browser = Browser(HTTP_AUTHORIZATION=f"Basic {b64encode(f'{acme.pk}:{auth_key}'.encode()).decode()}")
 
     def ask(path, body=None):

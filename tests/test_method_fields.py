@@ -13,6 +13,7 @@ from accounts.method_calls import CallerFields, Credentials
 from billing_site.api import METHODS
 from billing_site.errors import ErrorCode
 from tests.calling import RIGHTS, rows_stored
+from tests.factories import BY_TEST
 
 MISSING, FORMAT, INPUT, DATE, FLAG = 1010, 1012, 1016, 1024, 1033
 NOTES_TOO_LONG, LONGEST_NOTES = 3044, 1000
@@ -87,7 +88,7 @@ def wrong_members(serializer):
 
 @pytest.fixture
 def call(acme):
-    auth_key = create_key(acme, name="integrator", **dict.fromkeys(RIGHTS, True))[1]
+    auth_key = create_key(acme, name="integrator", **dict.fromkeys(RIGHTS, True), caller=BY_TEST)[1]
     browser = Browser(raise_request_exception=False)
 
     def call(name, members):

@@ -17,6 +17,7 @@ from accounts.rights import KEY_RIGHTS, ROW_RIGHTS, Right
 from billing_site.api import METHODS, router
 from rebills.roles import ROLES, make_groups
 from tests.calling import rows_stored
+from tests.factories import BY_TEST
 from tests.test_examples import REFUSED, REQUESTS, example_of, meant, success_of, virtual_clock, world
 
 __all__ = ["virtual_clock", "world"]
@@ -139,7 +140,7 @@ def test_a_role_does_what_the_table_of_roles_says_and_nothing_else(role, world, 
 def test_a_key_does_what_its_right_says_and_nothing_else(right, world, db):
     client = world[0]
     rights = dict.fromkeys((*KEY_RIGHTS, "read_only"), True) if right == "read_only" else {right: True} if right else {}
-    key, auth_key = create_key(client, name=right, **rights)
+    key, auth_key = create_key(client, name=right, **rights, caller=BY_TEST)
     allowed = set() if right == "read_only" else OF_EVERY_KEY | ACTS.get(right, set())
     token = b64encode(f"{client.pk}:{auth_key}".encode()).decode()
     for name in WRITING:
@@ -185,7 +186,7 @@ def test_a_stored_answer_is_given_to_no_key_without_the_right(name, world, db):
             "HTTP_AUTHORIZATION": f"Basic {b64encode(f'{client.pk}:{key}'.encode()).decode()}",
             "HTTP_IDEMPOTENCY_KEY": "the-same",
         }
-        for key in (auth_key, create_key(client, name="weak")[1])
+        for key in (auth_key, create_key(client, name="weak", caller=BY_TEST)[1])
     )
     method, path, operation = REQUESTS[name]
     body = json.dumps(meant(example_of(name), rows))
@@ -204,7 +205,7 @@ def test_a_stored_answer_of_a_method_call_is_given_to_no_key_without_the_right(w
         Browser()
         .post(REQUESTS["record_external_payment"][1], json.dumps({**asked, "auth_key": key}), content_type="application/json")
         .json()
-        for key in (auth_key, auth_key, create_key(client, name="weak")[1])
+        for key in (auth_key, auth_key, create_key(client, name="weak", caller=BY_TEST)[1])
     )
     assert first["error_code"] == 0 and replayed == first
     assert (other["error_code"], other["transaction_id"]) == (90025, None)

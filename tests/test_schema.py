@@ -32,7 +32,7 @@ from accounts.keys import create_key
 from billing_site.errors import ErrorCode
 from billing_site.wsgi import application
 from tests.calling import RIGHTS
-from tests.factories import TaxRateFactory, a_plan, an_account
+from tests.factories import BY_TEST, TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
 
 DESCRIBED = SchemaGenerator().get_schema(request=None, public=True)
@@ -108,7 +108,7 @@ def _yaml():
 def test_a_client_that_is_written_from_it_makes_an_invoice_and_a_rebill(acme, written):
     TaxRateFactory(client=acme)
     account = an_account(acme, a_plan(acme, {"phone": "30.00", "tv": "20.00"}))
-    auth_key = create_key(acme, name="x", **dict.fromkeys(RIGHTS, True))[1]
+    auth_key = create_key(acme, name="x", **dict.fromkeys(RIGHTS, True), caller=BY_TEST)[1]
     token = base64.b64encode(f"{acme.pk}:{auth_key}".encode()).decode()
     api = written("client").AuthenticatedClient(base_url="http://testserver", token=token, prefix="Basic")
     transport = httpx.WSGITransport(app=application)
@@ -159,7 +159,7 @@ def seeded(django_db_setup, django_db_blocker):
             client = ClientFactory()
             account = an_account(client)
             bill(account, Caller(process="test"), JAN_10)
-            yield client, create_key(client, name="fuzz", **dict.fromkeys(RIGHTS, True))[1]
+            yield client, create_key(client, name="fuzz", **dict.fromkeys(RIGHTS, True), caller=BY_TEST)[1]
             transaction.set_rollback(True)
 
 

@@ -10,14 +10,19 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
-from unfold.widgets import UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
 
-from accounts.admin.rows import HistoryAdmin, MasterDataForm
-from accounts.keys import create_key, revoke_key, rotate_key
-from accounts.models import ApiKey, Client, CollectionThreshold
+from accounts.admin.rows import HistoryAdmin, MasterDataForm, ReadOnlyAdmin, page_link
+from accounts.callers import Caller
+from accounts.client_settings import change_settings, confirm_change, proposed_change, withdraw_change
+from accounts.keys import change_key, create_key, revoke_key, rotate_key
+from accounts.kinds import GuardedAct
+from accounts.models import ApiKey, Client, CollectionThreshold, SettingsChange
+from accounts.rights import CHANGE_SETTINGS, KEY_RIGHTS
 from accounts.services import create_client
+from accounts.staff import names_of
+from billing_site.errors import BillingError
 
-RIGHTS = ("may_approve", "may_collect", "may_rebill", "may_correct")
 ADDRESS_FIELDS: tuple[str | tuple[str, ...], ...] = ("address1", "address2", ("city", "region"), ("postal_code", "country"))
 
 
@@ -26,11 +31,30 @@ def show_once(request: HttpRequest, key: ApiKey, auth_key: str) -> None:
     messages.warning(request, text % {"client": key.client_id, "auth_key": auth_key})
 
 
+class ActsField(forms.MultipleChoiceField):
+    """Kinds of acts, each to be ticked. The column holds their names between commas."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(choices=GuardedAct.choices, required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget, **options)
+
+    def prepare_value(self, value: Any) -> Any:
+        return value.split(",") if isinstance(value, str) else value
+
+    def clean(self, value: Any) -> Any:
+        return ",".join(super().clean(value))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return super().has_changed(self.prepare_value(initial or []), data)
+
+
 class ClientForm(MasterDataForm):
     tax_engine = forms.ChoiceField(
         choices=lambda: [(name, name) for name in settings.TAX_ENGINES],
         widget=UnfoldAdminSelectWidget,
         help_text=_("The tax engine that quotes this client's invoices."),
+    )
+    second_person_for = ActsField(
+        label=_("Second person for"), initial=GuardedAct.values, help_text=Client._meta.get_field("second_person_for").help_text
     )
     gateway = forms.ChoiceField(
         choices=lambda: [(name, name) for name in settings.GATEWAYS],
@@ -53,12 +77,22 @@ class ClientAdmin(HistoryAdmin):
     form = ClientForm
     list_display = ["name", "id", "time_zone", "invoice_approval_required", "four_eyes", "tax_engine"]
     search_fields = ["name", "id__exact"]
-    readonly_fields = ["clock_offset", "created_at"]
+    readonly_fields = ["clock_offset", "created_at", "proposed"]
     autocomplete_fields = ["staff"]
     fieldsets = [
         (None, {"fields": ["name", *ADDRESS_FIELDS]}),
         (_("Time"), {"fields": ["time_zone", "clock_offset", "created_at"]}),
-        (_("Approval"), {"fields": ["invoice_approval_required", "pending_discard_days", ("four_eyes", "four_eyes_amount")]}),
+        (
+            _("Approval"),
+            {
+                "fields": [
+                    "invoice_approval_required",
+                    "pending_discard_days",
+                    ("four_eyes", "four_eyes_amount"),
+                    "second_person_for",
+                ]
+            },
+        ),
         (_("Flags"), {"fields": ["flag_change_percent", ("flag_first", "flag_lines", "flag_missing_po")]}),
         (_("Terms"), {"fields": ["payment_terms_days"]}),
         (_("Tax"), {"fields": ["taxable_address_order", "tax_categories", ("tax_rounding", "tax_engine")]}),
@@ -83,6 +117,8 @@ class ClientAdmin(HistoryAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Who works for a client is for superusers to say."""
         fieldsets = super().get_fieldsets(request, obj)
+        if obj is not None and proposed_change(obj) is not None:
+            fieldsets = [(_("To be confirmed"), {"fields": ["proposed"]}), *fieldsets]
         staff = [(_("Staff"), {"fields": ["staff"]})] if obj is not None and request.user.is_superuser else []
         return [*fieldsets, *staff]
 
@@ -91,14 +127,62 @@ class ClientAdmin(HistoryAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if change:
-            super().save_model(request, obj, form, change)
+            self._change(request, obj, form)
             return
-        client, key, auth_key = create_client(**form.cleaned_data)
+        client, key, auth_key = create_client(**form.cleaned_data, caller=Caller(staff=request.user))
         if not request.user.is_superuser:
             # Whoever makes a client works for it.
             client.staff.add(request.user)  # type: ignore[arg-type]
         obj.pk = client.pk
-        show_once(request, key, auth_key)
+        if key is not None:
+            show_once(request, key, auth_key)
+
+    def _change(self, request: HttpRequest, obj: Client, form: Any) -> None:
+        columns = {field.name for field in obj._meta.concrete_fields}
+        proposed = change_settings(obj, columns.intersection(form.changed_data), caller=Caller(staff=request.user))
+        if proposed is not None:
+            text = _("Proposed, and not changed yet: %(what)s. Another administrator confirms it.")
+            messages.warning(request, text % {"what": proposed.words})
+
+    @admin.display(description=_("proposed change"))
+    def proposed(self, client: Client) -> Any:
+        change = proposed_change(client)
+        return "-" if change is None else page_link(change, f"{change.words} ({change.proposed_by})")
+
+
+@admin.register(SettingsChange)
+class SettingsChangeAdmin(ReadOnlyAdmin):
+    """Changes of four-eyes settings: another administrator than who proposed one confirms it."""
+
+    client_path = "client"
+    list_display = ["client", "words", "state", "proposed_by", "proposed_at", "decided_by", "decided_at"]
+    list_filter = ["state", "client"]
+    list_select_related = ["client", "proposed_by", "decided_by"]
+    actions = ["confirm", "withdraw"]
+
+    @admin.display(description=_("change"))
+    def words(self, change: SettingsChange) -> str:
+        return change.words
+
+    def has_decide_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(CHANGE_SETTINGS.permission)
+
+    @admin.action(description=_("Confirm selected changes"), permissions=["decide"])
+    def confirm(self, request: HttpRequest, queryset: QuerySet[SettingsChange]) -> None:
+        self._decide(request, queryset, confirm_change, _("Confirmed: %(what)s"))
+
+    @admin.action(description=_("Withdraw selected changes"), permissions=["decide"])
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[SettingsChange]) -> None:
+        self._decide(request, queryset, withdraw_change, _("Withdrawn: %(what)s"))
+
+    def _decide(self, request: HttpRequest, chosen: QuerySet[SettingsChange], decide: Any, done: Any) -> None:
+        for change in chosen.select_related("client"):
+            try:
+                decide(change.client, change.pk, caller=Caller(staff=request.user))
+            except BillingError as refusal:
+                messages.error(request, f"{change}: {refusal.message}")
+            else:
+                messages.success(request, done % {"what": change})
 
 
 @admin.register(ApiKey)
@@ -106,36 +190,49 @@ class ApiKeyAdmin(HistoryAdmin):
     """A key is made and revoked, never deleted: documents and events name it as who made them."""
 
     client_path = "client"
-    fields = ["client", "name", *RIGHTS, "read_only", "allowed_addresses"]
+    fields = ["client", "name", *KEY_RIGHTS, "read_only", "allowed_addresses"]
     fixed_fields = ["client"]
-    list_display = ["name", "prefix", "client", *RIGHTS, "read_only", "last_used_at", "revoked_at"]
-    list_filter = [*RIGHTS, ("revoked_at", admin.EmptyFieldListFilter), "client"]
+    list_display = ["name", "prefix", "client", *KEY_RIGHTS, "read_only", "last_used_at", "revoked_at"]
+    list_filter = [*KEY_RIGHTS, ("revoked_at", admin.EmptyFieldListFilter), "client"]
     list_select_related = ["client"]
     search_fields = ["name", "prefix"]
     autocomplete_fields = ["client"]
     actions = ["rotate", "revoke"]
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[Any]:
-        return [*self.fields, "prefix", "created_at", "last_used_at", "revoked_at"] if obj else [*self.fields]
+        return [*self.fields, *self.facts] if obj else [*self.fields]
 
     def get_readonly_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> list[str]:
-        return ["prefix", "created_at", "last_used_at", "revoked_at"]
+        return [*self.facts]
+
+    facts = ("prefix", "created_at", "made_by", "last_used_at", "revoked_at")
+
+    @admin.display(description=_("made or rotated by"))
+    def made_by(self, key: ApiKey) -> str:
+        """The people and keys that four eyes take for this key, the latest first."""
+        names = names_of(key.stands_for)
+        return ", ".join(names[one] for one in key.stands_for) or "-"
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
         return False
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        caller = Caller(staff=request.user)
         if change:
-            super().save_model(request, obj, form, change)
+            change_key(obj, form.changed_data, caller=caller)
             return
-        key, auth_key = create_key(**form.cleaned_data)
+        key, auth_key = create_key(**form.cleaned_data, caller=caller)
         obj.pk, obj.prefix = key.pk, key.prefix
         show_once(request, key, auth_key)
 
     @admin.action(description=_("Rotate selected keys: a new one of the same rights beside each"), permissions=["add"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
-        for key in queryset.filter(revoked_at=None):
-            new, auth_key = rotate_key(key)
+        for key in queryset.filter(revoked_at=None).select_related("client"):
+            try:
+                new, auth_key = rotate_key(key, caller=Caller(staff=request.user))
+            except BillingError as refusal:
+                messages.error(request, f"{key}: {refusal.message}")
+                continue
             self.log_addition(request, new, "rotated")
             show_once(request, new, auth_key)
 

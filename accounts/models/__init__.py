@@ -4,6 +4,7 @@ from accounts.models.accounts import Account, Contact, PaymentMethod, PlanInstan
 from accounts.models.catalogue import Plan, PlanCharge, Service, ServiceLocation
 from accounts.models.clients import Address, ApiKey, Client, CollectionThreshold
 from accounts.models.rates import RateSchedule, RateTier
+from accounts.models.settings_changes import SettingsChange
 from accounts.models.trail import ApiCall, Event, Receipt
 
 __all__ = [
@@ -24,4 +25,5 @@ __all__ = [
     "Receipt",
     "Service",
     "ServiceLocation",
+    "SettingsChange",
 ]

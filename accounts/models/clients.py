@@ -7,13 +7,14 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from accounts.kinds import FourEyes, TaxRounding
+from accounts.kinds import FourEyes, GuardedAct, TaxRounding
 from accounts.models.history import MasterDataHistory
 from accounts.models.places import COUNTRY_HELP, REGION_HELP, CountryField, PlaceModel
 from accounts.tax_categories import COMMON
 from accounts.validators import (
     validate_contact_roles,
     validate_currency,
+    validate_guarded_acts,
     validate_networks,
     validate_significant_digits,
     validate_tax_categories,
@@ -71,6 +72,13 @@ class Client(Address):
         default=0,
         validators=[MinValueValidator(0)],
         help_text=_("With 'above an amount': the total, in the invoice's currency, above which another person approves."),
+    )
+    second_person_for = models.CharField(
+        max_length=100,
+        blank=True,
+        default=",".join(GuardedAct.values),
+        validators=[validate_guarded_acts],
+        help_text=_("What four eyes look at. Acts that are ticked are pending until another person approves them."),
     )
     flag_first = models.BooleanField(default=True, help_text=_("The approval queue flags an account's first invoice."))
     flag_change_percent = models.DecimalField(
@@ -226,6 +234,12 @@ class ApiKey(models.Model):
         help_text=_(
             "The addresses and networks that this key is used from, between commas: 192.0.2.7, 2001:db8::/32. Empty: any."
         ),
+    )
+    stands_for = models.JSONField(
+        default=list,
+        blank=True,
+        editable=False,
+        help_text=_("Who knows or has known its secret, and through which keys it was rotated: four eyes take them for one."),
     )
     last_used_at = models.DateTimeField(null=True, editable=False, help_text=_("To the minute."))
     created_at = models.DateTimeField(auto_now_add=True)

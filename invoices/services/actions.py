@@ -1,7 +1,7 @@
 """What may be done with documents: reading what decides it, for one or for many in a constant number of queries."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -40,7 +40,7 @@ from invoices.plan.actions import (
     why_not_issued_now,
 )
 from invoices.plan.refunded import Move, left_unpaid
-from invoices.services.approval_rules import check_four_eyes, stake_of
+from invoices.services.approval_rules import check_four_eyes, makers_of
 from invoices.services.ledger.open_items import charges_of
 from invoices.services.planning import why_not_regenerated
 
@@ -128,12 +128,13 @@ def available_actions(
     facts = document_facts(invoice_nos)
     waiting = list(Invoice.objects.filter(pk__in=invoice_nos, status=InvoiceStatus.PENDING).select_related("corrects"))
     pending = {invoice.pk: invoice for invoice in waiting}
+    people = makers_of(waiting)
     refusals = {Action.APPROVE: why_rebills_are_not_issued(waiting)} if Action.APPROVE in actions else {}
     planned = why_not_regenerated(client, list(pending), today) if Action.REGENERATE in actions else {}
     return {
         number: [
             _refused(action, why_not(action, one) or refusals.get(action, {}).get(number))
-            or _allowed(action, client, pending.get(number), caller, planned.get(number))
+            or _allowed(action, client, pending.get(number), people, caller, planned.get(number))
             for action in actions
         ]
         for number, one in facts.items()
@@ -155,12 +156,17 @@ def _refused(action: Action, refusal: Refusal | None) -> Allowed | None:
 
 
 def _allowed(
-    action: Action, client: Client, pending: Invoice | None, caller: Caller, unplanned: BillingError | None
+    action: Action,
+    client: Client,
+    pending: Invoice | None,
+    people: Mapping[str, frozenset[str]],
+    caller: Caller,
+    unplanned: BillingError | None,
 ) -> Allowed:
     try:
         check_may(caller, RIGHTS[action])
         if action is Action.APPROVE and pending is not None:
-            check_four_eyes(client, stake_of(pending), pending.generated_by, caller)
+            check_four_eyes(client, pending, people, caller)
         if action is Action.REGENERATE and unplanned is not None:
             raise unplanned
     except BillingError as error:

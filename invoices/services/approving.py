@@ -14,7 +14,7 @@ from invoices.models import Invoice
 from invoices.plan import billed_to_after, instance_after
 from invoices.plan.facts import BillingState
 from invoices.services.actions import why_rebills_are_not_issued
-from invoices.services.approval_rules import check_four_eyes, stake_of
+from invoices.services.approval_rules import check_four_eyes, makers_of
 from invoices.services.collecting.starting import charge_and_request
 from invoices.services.dunning import end_dunning
 from invoices.services.issuing import Issuing, collects, issue_pending
@@ -35,10 +35,11 @@ def approve_locked(
     """Approves what may be approved, in the order given, and says why the rest may not. The accounts owe them from now on."""
     contents = stored_contents([invoice.pk for invoice in invoices])
     blocked = why_rebills_are_not_issued(invoices)
+    people = makers_of(invoices)
     approved, refused = [], []
     for invoice in invoices:
         try:
-            check_four_eyes(issuing.client, stake_of(invoice), invoice.generated_by, issuing.caller)
+            check_four_eyes(issuing.client, invoice, people, issuing.caller)
             _check_seen(invoice.pk, seen.get(invoice.pk), contents[invoice.pk])
             if invoice.pk in blocked:
                 raise blocked[invoice.pk].error

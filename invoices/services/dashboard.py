@@ -11,6 +11,7 @@ from typing import NamedTuple
 from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, Subquery, Value, When
 from django.utils import timezone
 
+from accounts.kinds import SettingsChangeState
 from accounts.models import Client, Event
 from accounts.storage import ExactSum
 from billing_site.errors import ErrorCode
@@ -67,6 +68,7 @@ class Attention(NamedTuple):
     ready_accounts: int
     tax_failures: int
     overdue: list[Aged]
+    settings_changes: int
 
     @property
     def is_clear(self) -> bool:
@@ -89,6 +91,7 @@ def attention(client: Client, today: date) -> Attention:
         ready_accounts(client, today).count(),
         _tax_failures(client),
         overdue,
+        client.settings_changes.filter(state=SettingsChangeState.PROPOSED).count(),
     )
 
 

@@ -67,8 +67,11 @@ def continue_decision(decision: Decision, *, caller: Caller, today: date) -> int
     return len(taken)
 
 
-def retry_failed(decision: Decision) -> int:
-    """Lets what failed wait again. What a rule has refused is not tried again."""
+def retry_failed(decision: Decision, *, caller: Caller) -> int:
+    """Makes what failed pending again, and returns how many those are. What a rule has refused is not tried again.
+
+    Refuses (90001) who may not approve."""
+    check_may_approve(caller)
     failed = decision.outcomes.filter(result=DecisionResult.FAILED)
     return failed.update(result=DecisionResult.WAITING, error_code=0, message="", taken_at=None)
 

@@ -7,13 +7,14 @@ from typing import NamedTuple
 from django.db.models import Exists, F, OuterRef, QuerySet
 
 from accounts.callers import Caller
+from accounts.keys import people_behind
 from accounts.models import Client
 from accounts.services import electronic_methods
 from billing_site.errors import BillingError
 from invoices.calculation import ZERO
 from invoices.models import Invoice
 from invoices.plan.actions import PayerFacts, why_not_collected
-from invoices.services.approval_rules import check_four_eyes, stake_of
+from invoices.services.approval_rules import check_four_eyes
 from invoices.services.issuing import collects
 from invoices.services.statements import statements_wanted
 
@@ -44,9 +45,10 @@ def effects_of(client: Client, waiting: QuerySet[Invoice]) -> Effects:
 def kept_from(client: Client, waiting: QuerySet[Invoice], caller: Caller) -> dict[str, int]:
     """Why the caller may not approve some of them, and how many: so many in memory at a time."""
     reasons: Counter[str] = Counter()
+    people = people_behind(waiting.order_by().values_list("generated_by", flat=True).distinct())
     for invoice in waiting.select_related("corrects").order_by("pk").iterator(chunk_size=AT_ONCE):
         try:
-            check_four_eyes(client, stake_of(invoice), invoice.generated_by, caller)
+            check_four_eyes(client, invoice, people, caller)
         except BillingError as error:
             reasons[error.code.message] += 1
     return dict(reasons)

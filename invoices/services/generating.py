@@ -13,7 +13,7 @@ from invoices.services.issuing import collects
 from invoices.services.outcomes import Outcome
 from invoices.services.planning import preview_invoices
 from invoices.services.recording import Recording, record_plans
-from invoices.services.rights import check_may_generate
+from invoices.services.rights import check_may_collect, check_may_generate
 from invoices.services.rows import content_of
 from invoices.services.settling import settle_issued
 
@@ -33,9 +33,12 @@ def generate_invoice(
 
     `seen` is the fingerprint of the preview that was looked at: what is no longer that document is refused (90003).
     What is due on an invoice that is issued at once is then collected, if `collect` or else the client's setting says so.
-    Raises the refusal, with nothing written but its event.
+    Raises the refusal, with nothing written but its event. Who may not generate is refused (90009), and who asks for `collect`
+    without the right to collect (90025).
     """
     check_may_generate(caller)
+    if collect:
+        check_may_collect(caller)
     (planned,) = preview_invoices(client=client, account_nos=[account_no], request=request)
     collecting = collects(client, InvoiceKind.RECURRING, collect)
     (outcome,) = record_plans(Recording(client, caller, request, collect=collecting), [_as_seen(client, planned, seen)])

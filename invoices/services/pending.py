@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts import receipts
 from accounts.callers import Caller
 from accounts.models import Client, Event
+from accounts.rights import APPROVE, COLLECT, ROW_RIGHTS, SEND_STATEMENTS, Right, check_may
 from accounts.trail import acts_of_call, record_acts, refusal
 from billing_site.errors import BillingError, ErrorCode, told_before
 from invoices.kinds import CYCLE_KINDS, InvoiceStatus
@@ -25,7 +26,6 @@ from invoices.services.one_time_charges import cancel_held
 from invoices.services.outcomes import Outcome
 from invoices.services.planning import preview_invoices, regenerations
 from invoices.services.recording import Recording, record_plans
-from invoices.services.rights import check_may_approve
 from invoices.services.settling import settle_issued, settled_before
 
 
@@ -66,11 +66,13 @@ def approve_invoices(
 
     `seen` holds the fingerprints that were looked at; a document that is no longer the one that was seen is refused (90003).
     A rebill is issued with the memo that offsets its original. Then what is due is collected, and statements are sent, as
-    `collect` and `statement` or else the client's settings say.
+    `collect` and `statement` or else the client's settings say. To ask for these takes the rights to collect and to send
+    statements.
     """
+    rights = [APPROVE, *([COLLECT] if collect else []), *([SEND_STATEMENTS] if statement else [])]
     issuing = Issuing(client, caller, today, timezone.now(), remarks or Remarks(), collect, statement)
     approve = partial(approve_locked, issuing=issuing, seen=seen or {})
-    outcomes = _decide(APPROVAL.refused, client, invoice_nos, caller, Action.APPROVE, approve)
+    outcomes = _decide(APPROVAL.refused, client, invoice_nos, caller, rights, Action.APPROVE, approve)
     return settle_issued(client, outcomes, caller, today)
 
 
@@ -83,7 +85,9 @@ def discard_invoices(
     cancel_orders: bool = False,
 ) -> list[Outcome]:
     """Discards pending invoices and rebills: their accounts are as before, and the same cycle can be billed again, the same
-    invoice rebilled. With `cancel_orders` the one-time charges that they held are cancelled, and not billed again."""
+    invoice rebilled. With `cancel_orders` the one-time charges that they held are cancelled, and not billed again: that takes
+    the right to remove one-time charges."""
+    rights = [APPROVE, *([ROW_RIGHTS["delete", "invoices.onetimecharge"]] if cancel_orders else [])]
 
     def discard(invoices: list[Invoice], states: Mapping[int, BillingState]) -> list[Outcome]:
         if invoices:
@@ -93,7 +97,7 @@ def discard_invoices(
         discard_locked(client, {invoice.pk: invoice.account_id for invoice in invoices}, caller, timezone.now(), remarks)
         return [Outcome(invoice.account_id, invoice.pk) for invoice in invoices]
 
-    return _decide(DISCARD.refused, client, invoice_nos, caller, Action.DISCARD, discard)
+    return _decide(DISCARD.refused, client, invoice_nos, caller, rights, Action.DISCARD, discard)
 
 
 def discard_stale(*, client: Client, caller: Caller, today: date) -> list[Outcome]:
@@ -115,7 +119,7 @@ def regenerate_invoices(
 
     Both in one transaction: where the new one is refused, the old one stays. The outcome names the new invoice.
     """
-    chosen, refused = _chosen(client, invoice_nos, caller)
+    chosen, refused = _chosen(client, invoice_nos, caller, [APPROVE])
     rows = Invoice.objects.filter(pk__in=[one.invoice_no for one in chosen]).values_list("pk", "account_id", "kind", "status")
     accounts = {}
     for invoice_no, account_no, kind, status in rows:
@@ -173,10 +177,11 @@ def _decide(
     client: Client,
     invoice_nos: Collection[int],
     caller: Caller,
+    rights: Sequence[Right],
     action: Action,
     write_locked: WriteLocked,
 ) -> list[Outcome]:
-    chosen, refused = _chosen(client, invoice_nos, caller)
+    chosen, refused = _chosen(client, invoice_nos, caller, rights)
     decided = in_halves(
         chosen,
         partial(_write, action=action, write_locked=write_locked),
@@ -187,7 +192,9 @@ def _decide(
     return outcomes
 
 
-def _chosen(client: Client, invoice_nos: Collection[int], caller: Caller) -> tuple[list[Chosen], list[Outcome]]:
+def _chosen(
+    client: Client, invoice_nos: Collection[int], caller: Caller, rights: Sequence[Right]
+) -> tuple[list[Chosen], list[Outcome]]:
     """The client's invoices among the numbers, by account; and a refusal for each that the caller may not have or decide on."""
     found = {
         invoice_no: Chosen(invoice_no, account_no)
@@ -196,7 +203,8 @@ def _chosen(client: Client, invoice_nos: Collection[int], caller: Caller) -> tup
         .values_list("pk", "account_id")
     }
     try:
-        check_may_approve(caller)
+        for right in rights:
+            check_may(caller, right)
     except BillingError as error:
         # Also for numbers that are not the client's: who may not decide is not told which invoices there are.
         accounts = {one.invoice_no: one.account_no for one in found.values()}

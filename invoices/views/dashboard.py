@@ -84,6 +84,12 @@ class Dashboard(StaffPage):
                 "bad",
                 hint=_("Send them again from the invoice's page."),
             ),
+            Tile(
+                _("Four-eyes settings to confirm"),
+                reverse("admin:accounts_settingschange_changelist"),
+                found.settings_changes,
+                hint=_("Proposed by one administrator; another one confirms it."),
+            ),
             *self._runs(found),
             Tile(
                 _("Accounts due to bill"),

@@ -44,7 +44,7 @@ class DecisionPage(StaffPage):
         """Goes on with what is left of it: only whose decision it is."""
         decision = self.found(Decision.objects.select_related("client").filter(staff=request.user.pk), number)
         if "retry" in request.POST:
-            retry_failed(decision)
+            retry_failed(decision, caller=self.caller)
         continue_decision(decision, caller=self.caller, today=self.today)
         return redirect("decision", number)
 

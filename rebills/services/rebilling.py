@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts import receipts
 from accounts.callers import Caller
 from accounts.models import Client, Event
+from accounts.rights import COLLECT, may
 from accounts.storage import reserve_ids
 from accounts.trail import Act, acts_of_call, record_acts, refusal
 from billing_site.errors import BillingError, ErrorCode, told_before
@@ -123,11 +124,26 @@ def _rebill_some(requests: Sequence[RebillRequest], work: Rebilling) -> list[Reb
         check_may_rebill(work.caller)
     except BillingError as error:
         return [RebillOutcome(request, error=error) for request in requests]
-    planned = preview_rebills(client=work.client, requests=requests)
+    planned = [_check_collecting(one, work) for one in preview_rebills(client=work.client, requests=requests)]
     ready = [outcome for outcome in planned if outcome.plan is not None]
     recorded = in_halves(ready, partial(_write, work), lambda one, error: one._replace(plan=None, error=error))
     by_invoice = {one.request.invoice_no: one for one in _settled(recorded, work)}
     return [by_invoice.get(one.request.invoice_no, one) if one.plan is not None else one for one in planned]
+
+
+def _check_collecting(one: RebillOutcome, work: Rebilling) -> RebillOutcome:
+    """Who may not collect asks for no collection, and issues no rebill that the client's setting would have collected (90025):
+    the amount is their own choice. Where a rebill is pending, who approves it decides."""
+    if one.plan is None or not one.plan.facts.collects or may(work.caller, COLLECT):
+        return one
+    if not one.request.collect and _must_wait(one.plan, work.client):
+        return one
+    error = BillingError(COLLECT.refused, "rebill with collect (do_collect) false, or ask who may collect", field="collect")
+    return one._replace(plan=None, error=error)
+
+
+def _must_wait(plan: RebillPlan, client: Client) -> bool:
+    return rebill_must_wait(client, rebill_stake(plan.original.total, plan.rebill.total))
 
 
 def _write(work: Rebilling, ready: Sequence[RebillOutcome]) -> list[RebillOutcome]:
@@ -185,8 +201,7 @@ def _check_seen(one: RebillOutcome, money: Mapping[int, MoneyFacts]) -> None:
 def _numbered(one: RebillOutcome, numbers: Mapping[int, int], client: Client) -> RebillOutcome:
     if one.plan is None:
         return one
-    stake = rebill_stake(one.plan.original.total, one.plan.rebill.total)
-    return one._replace(rebill_no=numbers[one.request.invoice_no], waits=rebill_must_wait(client, stake))
+    return one._replace(rebill_no=numbers[one.request.invoice_no], waits=_must_wait(one.plan, client))
 
 
 def _insert(recorded: Sequence[RebillOutcome], issuing: Issuing) -> None:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.callers import Caller
-from accounts.rights import REBILL
+from accounts.rights import COLLECT, REBILL
 from accounts.views.pages import StaffPage
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice
@@ -86,6 +86,7 @@ class RebillBuilder(StaffPage):
             "refused": counted.refusals.get(""),
             "may_rebill": self.may(REBILL_PERMISSION),
             "permission": REBILL_PERMISSION,
+            "may_collect": self.may(COLLECT.permission),
             **rail(counted.plan, self.client),
         }
 

@@ -8,7 +8,7 @@ from accounts.views.pages import StaffPage
 from billing_site.errors import BillingError
 from invoices.kinds import InvoiceStatus
 from invoices.models import Invoice
-from invoices.services.approval_rules import check_four_eyes, stake_of
+from invoices.services.approval_rules import check_four_eyes, makers_of
 from invoices.services.chains import Chain, read_chain
 from invoices.services.ledger.open_items import amount_due, with_due
 from rebills.models import Rebill
@@ -43,7 +43,7 @@ def _who(chain: Chain) -> set[str]:
 def _waits_for_another(rebill: Invoice, caller: Caller) -> bool:
     """Whether four eyes ask for another person than the reader."""
     try:
-        check_four_eyes(rebill.client, stake_of(rebill), rebill.generated_by, caller)
+        check_four_eyes(rebill.client, rebill, makers_of([rebill]), caller)
     except BillingError:
         return True
     return False

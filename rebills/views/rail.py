@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
+from accounts.kinds import GuardedAct
 from accounts.models import Client
 from invoices.fingerprints import Content
 from invoices.plan.actions import why_not_collected
@@ -61,7 +62,7 @@ def rail(plan: RebillPlan | None, client: Client) -> dict[str, Any]:
         "money": plan.money,
         "not_collected": _not_collected(plan),
         "waits": rebill_must_wait(client, stake),
-        "waits_for_another": four_eyes_apply(client, stake),
+        "waits_for_another": four_eyes_apply(client, GuardedAct.REBILLS, stake),
     }
 
 

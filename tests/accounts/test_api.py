@@ -15,13 +15,13 @@ from rest_framework.test import APIClient
 from accounts.keys import create_key
 from accounts.models import Account, Client, Contact, Event, PaymentMethod, Plan, PlanInstance, Service
 from tests.calling import DAILY
-from tests.factories import AccountFactory, ContactFactory, PlanFactory, ServiceFactory, a_plan, an_account
+from tests.factories import BY_TEST, AccountFactory, ContactFactory, PlanFactory, ServiceFactory, a_plan, an_account
 
 API = "/api/v1"
 
 
 def signed_in(client, **rights):
-    _, auth_key = create_key(client, name="integrator", **{**DAILY, **rights})
+    _, auth_key = create_key(client, name="integrator", **{**DAILY, **rights}, caller=BY_TEST)
     api = APIClient(raise_request_exception=False)
     api.credentials(HTTP_AUTHORIZATION=basic(f"{client.pk}:{auth_key}"))
     return api
@@ -79,7 +79,7 @@ def test_wrong_or_missing_credentials_are_challenged(acme, credentials):
 
 
 def test_a_key_opens_only_its_own_client(acme, umbra):
-    _, auth_key = create_key(umbra, name="umbra's")
+    _, auth_key = create_key(umbra, name="umbra's", caller=BY_TEST)
     for number, status in ((umbra.pk, 200), (acme.pk, 401)):
         assert APIClient().get(f"{API}/plans/", HTTP_AUTHORIZATION=basic(f"{number}:{auth_key}")).status_code == status
 
@@ -521,7 +521,7 @@ def test_a_list_of_many_takes_as_many_queries_as_a_list_of_two(acme, api, resour
 @pytest.fixture
 def clock(acme, settings):
     settings.VIRTUAL_CLOCK = True
-    _, auth_key = create_key(acme, name="tester")
+    _, auth_key = create_key(acme, name="tester", caller=BY_TEST)
 
     def call(method, **members):
         body = json.dumps({"client_no": acme.pk, "auth_key": auth_key, **members})

@@ -20,7 +20,7 @@ from accounts.keys import create_key, revoke_key, rotate_key
 from accounts.models import ApiCall, ApiKey, Event
 from invoices.models import Invoice
 from tests.calling import caller_of
-from tests.factories import AccountFactory, an_account
+from tests.factories import BY_TEST, AccountFactory, an_account
 from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.test_money_api import post, signed_in
 
@@ -81,7 +81,7 @@ def test_the_dispatcher_is_logged_also_where_it_finds_no_method(acme):
 
 
 def test_no_secret_is_logged(acme):
-    auth_key = create_key(acme, name="x")[1]
+    auth_key = create_key(acme, name="x", caller=BY_TEST)[1]
     body = {"client_no": acme.pk, "auth_key": auth_key, "acct_no": "x", "rest_call": "gen_invoice"}
     Browser().post("/v1/core", json.dumps(body), content_type="application/json")
     call = ApiCall.objects.get()
@@ -136,8 +136,8 @@ def test_old_calls_are_pruned(acme, settings, capsys):
 
 
 def test_a_key_is_rotated_and_both_live_until_the_old_one_is_revoked(acme):
-    old, first = create_key(acme, name="crm", may_approve=True, allowed_addresses="127.0.0.0/8")
-    new, second = rotate_key(old)
+    old, first = create_key(acme, name="crm", may_approve=True, allowed_addresses="127.0.0.0/8", caller=BY_TEST)
+    new, second = rotate_key(old, caller=BY_TEST)
     assert (new.name, new.may_approve, new.may_rebill, new.allowed_addresses) == ("crm", True, False, "127.0.0.0/8")
     assert [Browser().get(ACCOUNTS, **basic(acme, key)).status_code for key in (first, second)] == [200, 200]
     revoke_key(old)
@@ -145,7 +145,7 @@ def test_a_key_is_rotated_and_both_live_until_the_old_one_is_revoked(acme):
 
 
 def test_keys_are_rotated_and_revoked_by_command(acme, capsys):
-    key, _ = create_key(acme, name="crm")
+    key, _ = create_key(acme, name="crm", caller=BY_TEST)
     call_command("rotate_key", key.pk)
     said = dict(line.split() for line in capsys.readouterr().out.splitlines())
     assert Browser().get(ACCOUNTS, **basic(acme, said["auth_key"])).status_code == 200
@@ -165,7 +165,7 @@ def test_keys_are_rotated_and_revoked_by_command(acme, capsys):
     ],
 )
 def test_a_key_is_limited_to_addresses_in_both_styles(acme, allowed, address, may):
-    auth_key = create_key(acme, name="crm", allowed_addresses=allowed)[1]
+    auth_key = create_key(acme, name="crm", allowed_addresses=allowed, caller=BY_TEST)[1]
     rest = Browser().get(ACCOUNTS, REMOTE_ADDR=address, **basic(acme, auth_key))
     body = {"client_no": acme.pk, "auth_key": auth_key, "rest_call": "authenticate_caller", "output_format": "json"}
     aria = Browser().post("/v1/core", json.dumps(body), content_type="application/json", REMOTE_ADDR=address).json()
@@ -174,7 +174,7 @@ def test_a_key_is_limited_to_addresses_in_both_styles(acme, allowed, address, ma
 
 
 def test_behind_trusted_proxies_the_address_is_the_one_that_they_were_called_from(acme, settings):
-    auth_key = create_key(acme, name="crm", allowed_addresses="203.0.113.9")[1]
+    auth_key = create_key(acme, name="crm", allowed_addresses="203.0.113.9", caller=BY_TEST)[1]
     forged = {"HTTP_X_FORWARDED_FOR": "203.0.113.9, 198.51.100.1", **basic(acme, auth_key)}
     assert Browser().get(ACCOUNTS, **forged).status_code == 403
     settings.TRUSTED_PROXY_COUNT = 1

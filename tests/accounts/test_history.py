@@ -116,7 +116,7 @@ def test_many_that_are_changed_at_once_are_kept_each(acme):
 def test_what_billing_moves_leaves_no_version(acme, process, settings):
     settings.VIRTUAL_CLOCK = True
     account = an_account(acme)
-    instance, (key, _) = account.plan_instances.get(), create_key(acme, name="integrator")
+    instance, (key, _) = account.plan_instances.get(), create_key(acme, name="integrator", caller=BY_TEST)
     rows = (acme, account, instance, key)
     before = [kept(row) for row in rows]
     for day in (JAN_10, FEB_10):
@@ -135,7 +135,7 @@ def test_a_bill_day_that_the_first_plan_sets_is_a_change(acme):
 
 
 def test_a_key_that_is_revoked_says_who_did_it(acme):
-    key, _ = create_key(acme, name="integrator")
+    key, _ = create_key(acme, name="integrator", caller=BY_TEST)
     revoke_key(key)
     revoke_key(key)
     assert [one.revoked_at is None for one in key.history.order_by("history_id")] == [True, False]

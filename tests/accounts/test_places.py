@@ -12,7 +12,7 @@ from accounts.places import country_code, place_of, region_code
 from invoices.models import TaxRate
 from tests.admin_pages import add_url, errors
 from tests.calling import RIGHTS
-from tests.factories import TaxRateFactory, an_account
+from tests.factories import BY_TEST, TaxRateFactory, an_account
 from tests.invoices.billing import JAN_10, bill
 
 
@@ -86,7 +86,7 @@ def test_places_of_other_countries_are_compared_without_case():
 
 @pytest.fixture
 def post(acme, client):
-    secret = create_key(acme, name="integrator", **dict.fromkeys(RIGHTS, True))[1]
+    secret = create_key(acme, name="integrator", **dict.fromkeys(RIGHTS, True), caller=BY_TEST)[1]
     basic = f"{acme.pk}:{secret}".encode()
     import base64
 

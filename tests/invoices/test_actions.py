@@ -18,7 +18,7 @@ from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.ledger.refunds import refund_payment
 from invoices.services.ledger.write_offs import write_off
 from invoices.services.pending import approve_invoices, discard_invoices
-from tests.factories import a_plan, an_account
+from tests.factories import BY_TEST, a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.invoices.money.memos import memo_of, void
 from tests.invoices.money.paying import WHY, billed
@@ -69,7 +69,7 @@ def test_a_pending_invoice_and_who_made_it(acme, alice, bob):
 
 def test_a_caller_without_rights(acme, process):
     _account, invoice = billed(acme, process)
-    key, _ = create_key(acme, name="reader")
+    key, _ = create_key(acme, name="reader", caller=BY_TEST)
     shown = actions(invoice, Caller(api_key=key))
     codes = {name: one.error.code.number for name, one in shown.items()}
     assert {name: codes[name] for name in ("void", "collect", "rebill", "credit")} == {

@@ -10,7 +10,7 @@ from accounts.keys import create_key
 from accounts.models import PaymentMethod
 from invoices.models import CollectionAttempt, LedgerEntry, Payment
 from tests.calling import RIGHTS, caller_of, refused
-from tests.factories import a_plan, an_account
+from tests.factories import BY_TEST, a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, bill
 from tests.invoices.money.paying import books, due, paying
 
@@ -32,7 +32,7 @@ def two_open(acme, process):
 
 @pytest.fixture
 def form(acme):
-    auth_key = create_key(acme, name="form", **dict.fromkeys(RIGHTS, True))[1]
+    auth_key = create_key(acme, name="form", **dict.fromkeys(RIGHTS, True), caller=BY_TEST)[1]
 
     def post(name, *pairs):
         body = [("rest_call", name), ("output_format", "json"), ("client_no", acme.pk), ("auth_key", auth_key), *pairs]
@@ -248,7 +248,7 @@ def test_a_refusal_names_the_field_that_was_sent(call, two_open):
 
 
 def test_a_method_of_another_name_is_not_called_at_an_address(acme, two_open):
-    auth_key = create_key(acme, name="x", **dict.fromkeys(RIGHTS, True))[1]
+    auth_key = create_key(acme, name="x", **dict.fromkeys(RIGHTS, True), caller=BY_TEST)[1]
     body = {"client_no": acme.pk, "auth_key": auth_key, "acct_no": two_open[0].account_id, "rest_call": "void_invoice"}
     answer = Browser().post("/api/v1/invoices/gen_invoice/", body, content_type="application/json").json()
     assert (answer["error_code"], "rest_call" in answer["error_msg"]) == (1016, True)

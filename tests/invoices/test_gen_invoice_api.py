@@ -27,7 +27,7 @@ def tenth_of_january():
 
 @pytest.fixture
 def auth_key(acme):
-    return create_key(acme, name="integrator", may_approve=True)[1]
+    return create_key(acme, name="integrator", may_approve=True, caller=BY_TEST)[1]
 
 
 @pytest.fixture

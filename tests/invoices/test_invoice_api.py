@@ -18,7 +18,7 @@ from invoices.plan.facts import BillingRequest
 from invoices.services.generating import generate_invoice
 from invoices.services.runs import continue_run, start_run
 from tests.calling import DAILY
-from tests.factories import PlanFactory, TaxRateFactory, a_plan, an_account
+from tests.factories import BY_TEST, PlanFactory, TaxRateFactory, a_plan, an_account
 
 API = "/api/v1/invoices/"
 
@@ -30,7 +30,7 @@ def tenth_of_january():
 
 
 def signed_in(client, **rights):
-    _, auth_key = create_key(client, name="integrator", **{**DAILY, **rights})
+    _, auth_key = create_key(client, name="integrator", **{**DAILY, **rights}, caller=BY_TEST)
     api = APIClient(raise_request_exception=False)
     api.credentials(HTTP_AUTHORIZATION=f"Basic {b64encode(f'{client.pk}:{auth_key}'.encode()).decode()}")
     return api

@@ -10,7 +10,7 @@ from accounts.services import end_plan_instance
 from invoices.audit import run_audits
 from invoices.services.one_time_charges import add_one_time_charge, cancel_one_time_charge
 from invoices.services.voiding import void_invoice
-from tests.factories import PlanFactory, ServiceFactory, a_charge, a_plan, an_account, an_instance, some_usage
+from tests.factories import BY_TEST, PlanFactory, ServiceFactory, a_charge, a_plan, an_account, an_instance, some_usage
 from tests.invoices.billing import amounts, bill
 
 JAN_1, JAN_6, JAN_31, MAR_31 = date(2031, 1, 1), date(2031, 1, 6), date(2031, 1, 31), date(2031, 3, 31)
@@ -32,10 +32,10 @@ def audited():
 def test_a_quarter_that_ended_and_was_extended_costs_a_quarter(acme, process, end, first, rest):
     account = an_account(acme, a_plan(acme, {"phone": "90.00"}, billing_interval=3), start=JAN_1)
     instance = account.plan_instances.get()
-    end_plan_instance(instance, end)
+    end_plan_instance(instance, end, caller=BY_TEST)
     assert periods(bill(account, process, JAN_1)) == [(D(first), JAN_1, end)]
     instance.refresh_from_db()
-    end_plan_instance(instance, date(2999, 12, 31))
+    end_plan_instance(instance, date(2999, 12, 31), caller=BY_TEST)
     account.refresh_from_db()
     bill_date = account.next_bill_date
     assert [(amount, last) for amount, _, last in periods(bill(account, process, bill_date))] == [(D(rest), MAR_31)]
@@ -47,10 +47,10 @@ def test_a_quarter_that_ended_and_was_extended_costs_a_quarter(acme, process, en
 def test_the_cycles_of_a_yearly_plan_that_was_extended_begin_as_before(acme, process):
     account = an_account(acme, a_plan(acme, {"phone": "365.00"}, billing_interval=12), start=date(2030, 3, 10))
     instance = account.plan_instances.get()
-    end_plan_instance(instance, date(2030, 4, 9))
+    end_plan_instance(instance, date(2030, 4, 9), caller=BY_TEST)
     assert amounts(bill(account, process, date(2030, 3, 10))) == [D("31.00")]
     instance.refresh_from_db()
-    end_plan_instance(instance, date(2031, 9, 9))
+    end_plan_instance(instance, date(2031, 9, 9), caller=BY_TEST)
     account.refresh_from_db()
     assert periods(bill(account, process, date(2030, 5, 10)))[0][0::2] == (D("334.00"), date(2031, 3, 9))
     assert periods(bill(account, process, date(2031, 3, 10))) == [(D("183.50"), date(2031, 3, 10), date(2031, 9, 9))]

@@ -198,7 +198,7 @@ def test_approval_needs_the_permission(acme, process):
 
 @pytest.mark.parametrize("decide", [discard_invoices, regenerate_invoices])
 def test_discarding_and_regenerating_need_it_too(acme, process, decide):
-    key, _ = create_key(acme, name="reader", may_approve=False)
+    key, _ = create_key(acme, name="reader", may_approve=False, caller=BY_TEST)
     invoice = a_pending(acme, process)
     today = {} if decide is discard_invoices else {"today": JAN_14}
     (outcome,) = decide(client=acme, invoice_nos=[invoice.pk], caller=Caller(api_key=key), **today)
@@ -245,7 +245,7 @@ def test_two_keys_of_one_client_are_two_pairs_of_eyes(key_caller):
     client = key_caller.api_key.client
     client.four_eyes = "another_person"
     client.save()
-    other, _ = create_key(client, name="other", may_approve=True)
+    other, _ = create_key(client, name="other", may_approve=True, caller=BY_TEST)
     invoice = a_pending(client, key_caller)
     assert approve(invoice, key_caller).error.code is ErrorCode.FOUR_EYES
     assert approve(invoice, Caller(api_key=other)).error is None

@@ -287,7 +287,7 @@ def test_what_has_failed_is_tried_again_and_what_was_refused_is_not(umbra, ann):
     decision = start_decision(client=umbra, act=DecisionAct.APPROVE, invoices=rows, caller=ann, remarks=Remarks())
     decision.outcomes.filter(invoice=failed).update(result="failed", error_code=3108)
     decision.outcomes.filter(invoice=refused).update(result="refused", error_code=90002)
-    assert retry_failed(decision) == 1
+    assert retry_failed(decision, caller=ann) == 1
     continue_decision(decision, caller=ann, today=FEBRUARY)
     assert dict(decision.outcomes.values_list("invoice", "result")) == {failed: "done", refused: "refused"}
 

@@ -13,7 +13,7 @@ from accounts.keys import create_key
 from accounts.models import Contact, Event, Receipt, ServiceLocation
 from invoices.models import Invoice
 from rebills.serializers import GEN_RB_M_OUTPUTS
-from tests.factories import ContactFactory, ServiceFactory, TaxRateFactory, a_plan
+from tests.factories import BY_TEST, ContactFactory, ServiceFactory, TaxRateFactory, a_plan
 from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.paying import books, due, paying
 from tests.invoices.money.test_payments import rows
@@ -47,7 +47,7 @@ def invoice(account, process):
 
 @pytest.fixture
 def auth_key(acme):
-    return create_key(acme, name="integrator", may_rebill=True)[1]
+    return create_key(acme, name="integrator", may_rebill=True, may_collect=True, caller=BY_TEST)[1]
 
 
 @pytest.fixture
@@ -383,7 +383,7 @@ def test_the_account_may_be_named_by_the_clients_own_id(account, call):
 
 
 def test_a_key_without_the_right_may_preview_and_not_rebill(acme, call, invoice):
-    _, other = create_key(acme, name="reader", may_approve=True, may_collect=True, may_correct=True)
+    _, other = create_key(acme, name="reader", may_approve=True, may_collect=True, may_correct=True, caller=BY_TEST)
     assert call(auth_key=other, do_write="false")["error_code"] == 0
     refused(call(auth_key=other), 90028)
     assert call(auth_key="x" * 32)["error_code"] == 1004

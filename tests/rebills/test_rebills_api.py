@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.keys import create_key
 from invoices.models import Invoice
-from tests.factories import TaxRateFactory, a_plan, an_account
+from tests.factories import BY_TEST, TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.memos import memo_of
 from tests.invoices.money.paying import due
@@ -31,7 +31,7 @@ def end_of_january():
 
 @pytest.fixture
 def api(acme):
-    return signed_in(acme, may_approve=True, may_rebill=True)
+    return signed_in(acme, may_approve=True, may_rebill=True, may_collect=True)
 
 
 @pytest.fixture
@@ -276,4 +276,4 @@ def test_rebills_are_found_by_account_and_status(acme, api, process, invoice):
         rebill.pk
     ]
     assert get(api, "rebills", status="pending")["results"] == []
-    assert create_key(acme, name="other")[0].may_rebill is False
+    assert create_key(acme, name="other", caller=BY_TEST)[0].may_rebill is False

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.callers import Caller
 from accounts.models.history import changing_as
 from accounts.services import create_client
 
@@ -25,7 +26,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         settings = {name: options[name] for name in SETTINGS if options[name] is not None}
         try:
-            client, _, auth_key = create_client(name=options["name"], **settings)
+            client, _, auth_key = create_client(name=options["name"], caller=Caller(process="create_client"), **settings)
         except ValidationError as error:
             raise CommandError(
                 "; ".join(f"{field}: {' '.join(messages)}" for field, messages in error.message_dict.items())

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from accounts.callers import Caller
 from accounts.keys import revoke_key, rotate_key
 from accounts.models import ApiKey
 from accounts.models.history import changing_as
@@ -26,5 +27,5 @@ class Command(BaseCommand):
             revoke_key(key)
             self.stdout.write(f"key {key_no} is revoked")
             return
-        new, auth_key = rotate_key(key)
+        new, auth_key = rotate_key(key, caller=Caller(process="rotate_key"))
         self.stdout.write(f"client_no {new.client_id}\nkey_no    {new.pk}\nauth_key  {auth_key}")

@@ -100,6 +100,7 @@ class Command(BaseCommand):
     def make_client(self) -> tuple[Client, str]:
         client, _, auth_key = create_client(
             name="Demo Telecom",
+            caller=CALLER,
             address1="1 Market Street",
             city="San Francisco",
             region="CA",

@@ -92,7 +92,7 @@ def two_clients_with_plain_charges(alice):
     add_price(plan_charge, RateTerms("usd", D(30)), caller=BY_TEST)
     paused_mar = generate(paused, MAR_10)
     waiting, approved = an_account(umbra, client_acct_id="A-waiting"), an_account(umbra)
-    key, _ = create_key(umbra, name="integrator", may_approve=True)
+    key, _ = create_key(umbra, name="integrator", may_approve=True, caller=BY_TEST)
     umbra_pending, umbra_approved = generate(waiting, JAN_10), generate(approved, JAN_10, caller=Caller(api_key=key))
     approve_invoices(client=umbra, invoice_nos=[umbra_approved], caller=alice, today=JAN_10)
     first = {account.pk: Invoice.objects.filter(account=account).earliest("pk").pk for account in (plain, mixed, yen, paused)}

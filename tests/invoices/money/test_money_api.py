@@ -10,7 +10,7 @@ from accounts.keys import create_key
 from accounts.models import CollectionThreshold, PaymentMethod
 from invoices.models import Allocation, CollectionAttempt, Invoice, LedgerEntry, Payment, Refund
 from tests.calling import DAILY
-from tests.factories import ClientFactory, an_account
+from tests.factories import BY_TEST, ClientFactory, an_account
 from tests.invoices.billing import FEB_10, JAN_10, bill
 from tests.invoices.money.paying import billed, books, due, paying
 
@@ -24,7 +24,7 @@ def api(acme):
 
 
 def signed_in(client, **rights):
-    key, auth_key = create_key(client, name="integrator", **{**DAILY, **rights})
+    key, auth_key = create_key(client, name="integrator", **{**DAILY, **rights}, caller=BY_TEST)
     api = APIClient()
     api.key = {"client_no": client.pk, "auth_key": auth_key}
     api.credentials(HTTP_AUTHORIZATION="Basic " + base64.b64encode(f"{client.pk}:{auth_key}".encode()).decode())

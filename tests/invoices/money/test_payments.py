@@ -17,7 +17,7 @@ from invoices.services.balances import account_balance
 from invoices.services.ledger.payments import add_cash_credit, apply_left, record_external_payment
 from invoices.services.pending import approve_invoices
 from invoices.services.voiding import void_invoice
-from tests.factories import a_plan, an_account
+from tests.factories import BY_TEST, a_plan, an_account
 from tests.invoices.billing import FEB_5, FEB_10, JAN_10, JAN_31, MAR_10, bill
 from tests.invoices.money.paying import WHY, billed, due, ledger, paying, unapplied
 
@@ -248,7 +248,7 @@ def staff_with(*rights):
 
 
 def key_with(client, **rights):
-    return Caller(api_key=create_key(client, name="integrator", **rights)[0])
+    return Caller(api_key=create_key(client, name="integrator", **rights, caller=BY_TEST)[0])
 
 
 def test_who_may_not_record_payments_is_refused_and_leaves_an_event_only(acme, process):

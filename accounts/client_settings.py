@@ -1,0 +1,117 @@
+"""Changing a client's settings. Those of the four-eyes rule are changed by a superuser, or by two people: one proposes the
+change and another confirms it, so that nobody who is bound by the rule lifts it alone."""
+
+from collections.abc import Collection
+from decimal import Decimal
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.callers import Caller
+from accounts.kinds import SettingsChangeState
+from accounts.models import Client, SettingsChange
+from accounts.rights import CHANGE_SETTINGS, check_may
+from accounts.trail import Act, record_acts
+from billing_site.errors import BillingError, ErrorCode
+
+GUARDED = ("four_eyes", "four_eyes_amount", "second_person_for")
+"""The settings of the four-eyes rule."""
+
+NEXT_STATES = {
+    SettingsChangeState.PROPOSED: (SettingsChangeState.CONFIRMED, SettingsChangeState.WITHDRAWN),
+    SettingsChangeState.CONFIRMED: (),
+    SettingsChangeState.WITHDRAWN: (),
+}
+
+
+@transaction.atomic
+def change_settings(client: Client, changed: Collection[str], *, caller: Caller) -> SettingsChange | None:
+    """Writes the columns of a client that were changed. Where four-eyes settings are among them and the caller is no superuser,
+    these are proposed instead, in place of an earlier proposal, and the proposal is returned; `client` has then its old values.
+
+    Refuses (90009) who may not change settings. Locks the client's row."""
+    check_may(caller, CHANGE_SETTINGS)
+    stored = Client.objects.select_for_update(no_key=True).get(pk=client.pk)
+    guarded = [name for name in GUARDED if name in changed and getattr(client, name) != getattr(stored, name)]
+    change = _propose(stored, client, guarded, caller) if guarded and _is_bound(caller) else None
+    if change is not None:
+        for name in guarded:
+            setattr(client, name, getattr(stored, name))
+    written = [name for name in changed if change is None or name not in guarded]
+    if written:
+        client.save(update_fields=written)
+    return change
+
+
+def proposed_change(client: Client) -> SettingsChange | None:
+    """The change of a client's settings that is to be confirmed."""
+    return client.settings_changes.filter(state=SettingsChangeState.PROPOSED).select_related("proposed_by").first()
+
+
+@transaction.atomic
+def confirm_change(client: Client, change_no: int, *, caller: Caller) -> SettingsChange:
+    """Gives the client the settings that another person has proposed.
+
+    Refuses who may not change settings (90009), who has proposed the change (90071), and a change that was decided on, or whose
+    settings were changed since (90072). Locks the client's row."""
+    stored, change = _locked(client, change_no, caller)
+    if caller.staff is None or caller.staff.pk == change.proposed_by_id:
+        raise BillingError(ErrorCode.SETTINGS_NEED_ANOTHER, "another administrator confirms it, or a superuser changes it")
+    moved = [name for name, value in change.before.items() if _plain(stored, name) != value]
+    if moved:
+        raise BillingError(ErrorCode.CHANGE_DECIDED, f"{', '.join(moved)} was changed since: propose the change again")
+    for name, value in change.after.items():
+        setattr(stored, name, Decimal(value) if name == "four_eyes_amount" else value)
+    stored.full_clean()
+    stored.save(update_fields=list(change.after))
+    return _decided(change, SettingsChangeState.CONFIRMED, caller)
+
+
+@transaction.atomic
+def withdraw_change(client: Client, change_no: int, *, caller: Caller) -> SettingsChange:
+    """Takes a proposed change back. Anybody may who may change settings (else 90009); a change that was decided on is 90072."""
+    _stored, change = _locked(client, change_no, caller)
+    return _decided(change, SettingsChangeState.WITHDRAWN, caller)
+
+
+def _is_bound(caller: Caller) -> bool:
+    return caller.staff is not None and not caller.staff.is_superuser
+
+
+def _propose(stored: Client, asked: Client, names: Collection[str], caller: Caller) -> SettingsChange:
+    earlier = proposed_change(stored)
+    if earlier is not None:
+        _decided(earlier, SettingsChangeState.WITHDRAWN, caller)
+    change = SettingsChange.objects.create(
+        client=stored,
+        before={name: _plain(stored, name) for name in names},
+        after={name: _plain(asked, name) for name in names},
+        proposed_by=caller.staff,
+    )
+    record_acts(stored, caller, [Act("settings.proposed", before=change.before, after=change.after, row_no=change.pk)])
+    return change
+
+
+def _locked(client: Client, change_no: int, caller: Caller) -> tuple[Client, SettingsChange]:
+    check_may(caller, CHANGE_SETTINGS)
+    stored = Client.objects.select_for_update(no_key=True).get(pk=client.pk)
+    change = SettingsChange.objects.filter(client=client, pk=change_no).first()
+    if change is None:
+        raise BillingError(ErrorCode.NO_DATA, f"change {change_no}")
+    return stored, change
+
+
+def _decided(change: SettingsChange, state: SettingsChangeState, caller: Caller) -> SettingsChange:
+    if state not in NEXT_STATES[SettingsChangeState(change.state)]:
+        raise BillingError(ErrorCode.CHANGE_DECIDED, f"it is {change.state}")
+    change.state, change.decided_by, change.decided_at = state, caller.staff, timezone.now()
+    change.save(update_fields=["state", "decided_by", "decided_at"])
+    record_acts(change.client, caller, [Act(f"settings.{state}", before=change.before, after=change.after, row_no=change.pk)])
+    return change
+
+
+def _plain(client: Client, name: str) -> Any:
+    """A setting as JSON keeps it: amounts as text, without the zeros that a database adds."""
+    value = getattr(client, name)
+    return f"{value.normalize():f}" if isinstance(value, Decimal) else value
