@@ -138,6 +138,11 @@ class ErrorCode(Enum):
 
     KEY_OF_ANOTHER_REQUEST = (90045, "The Idempotency-Key stands for another request", 422)
 
+    REBILL_BELOW_ZERO = (90058, "A rebill cannot be below zero", 400)
+    PRICE_NOT_ON_DOCUMENT = (90059, "The invoice does not say by which price this is counted", 409)
+    NO_METERED_CHARGE = (90060, "The invoice has no such metered charge", 400)
+    CORRECTED_TWICE = (90061, "A usage correction and a line change the same charge", 400)
+
     NUMBER_TAKEN = (90079, "Another document of the client prints this number", 409)
 
     KEY_ABOVE_ITS_MAKER = (90070, "A key gets no right that its maker lacks", 403)

@@ -110,6 +110,7 @@ REBILL_PREVIEW = inline_serializer(
         **{name: Free() for name in ("original", "credit_memo", "rebill", "difference", "money")},
         "lines": serializers.ListField(child=Free()),
         "excluded_lines": serializers.ListField(child=serializers.IntegerField()),
+        "recounted_lines": serializers.ListField(child=serializers.IntegerField()),
         "waits_for_approval": serializers.BooleanField(),
         "document": PreviewSerializer(),
         "fingerprint": serializers.CharField(),

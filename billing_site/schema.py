@@ -311,6 +311,6 @@ OUTPUTS: Mapping[str, Mapping[str, Any]] = {
         ),
         ROWS,
     ),
-    "excluded_lines": {"type": "array", "items": {"type": "integer"}, "nullable": True},
+    **dict.fromkeys(("excluded_lines", "recounted_lines"), {"type": "array", "items": {"type": "integer"}, "nullable": True}),
 }
 """Aria's output fields by their names, which mean the same in every call."""

@@ -3,7 +3,7 @@
 Amounts are Decimal, in the document's currency. Rounding is half up (away from zero) to the currency's smallest unit.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Context, Decimal
 from functools import cache
 from itertools import accumulate, pairwise
@@ -93,6 +93,16 @@ def split(amount: Decimal, weights: Sequence[Decimal], currency: str) -> list[De
     shares = [rounded(exact_share(amount, part, whole), currency) for part in accumulate(weights)]
     shares[-1] = amount
     return [after - before for before, after in pairwise([ZERO, *shares])]
+
+
+def split_first(amount: Decimal, weights: Mapping[int, Decimal], first: Container[int], currency: str) -> dict[int, Decimal]:
+    """Parts of an amount by key: of the weights of the keys in `first` as much as these hold, of all others the rest."""
+    own = {key: weight for key, weight in weights.items() if key in first}
+    others = {key: weight for key, weight in weights.items() if key not in first}
+    of_own = min(amount, sum(own.values(), ZERO)) if others else amount
+    parts = dict(zip(own, split(of_own, list(own.values()), currency), strict=True)) if own else {}
+    rest = amount - of_own if own else amount
+    return parts | (dict(zip(others, split(rest, list(others.values()), currency), strict=True)) if others else {})
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:

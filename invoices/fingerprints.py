@@ -12,6 +12,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from invoices.basis import Basis
+
 PARTS = ("terms", "parties", "lines", "credits", "taxes", "periods")
 CORRECTION = "correction"
 
@@ -127,7 +129,10 @@ class Correction(NamedTuple):
 
 
 class Content(NamedTuple):
-    """The values of a document in the order of the field lists above; what it has many of in its own order."""
+    """The values of a document in the order of the field lists above; what it has many of in its own order.
+
+    `basis` is what its lines were counted from. It is not hashed: documents from before it was kept stay what they were.
+    """
 
     terms: Sequence[Any]
     parties: Sequence[Any]
@@ -136,6 +141,7 @@ class Content(NamedTuple):
     taxes: Sequence[Sequence[Any]]
     periods: Sequence[Sequence[Any]]
     correction: Correction | None = None
+    basis: Basis = Basis()
 
     @property
     def document_lines(self) -> list[DocumentLine]:

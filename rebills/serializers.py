@@ -31,7 +31,7 @@ from invoices.services.approval_rules import rebill_must_wait, rebill_stake
 from invoices.services.chains import Chain, Step
 from rebills.plan import RebillPlan
 from rebills.plan.differences import Amounts, Difference
-from rebills.services.requests import AskedLine, RebillOutcome, RebillRequest
+from rebills.services.requests import AskedLine, AskedUsage, RebillOutcome, RebillRequest
 
 REBILLS_AT_ONCE = 1000
 
@@ -55,10 +55,31 @@ class LineArguments(GivenSerializer):
 
 
 class ChangedLineArguments(LineArguments):
+    """`description`, `period_start` and `period_end` are what is printed of the line: none changes its amount. An `amount`
+    below zero is a discount: it is taken off the lines of its service, and what these have no room for off all others."""
+
     exclude = TrueFalseField(required=False, default=False)
     rate_per_unit = RateField(required=False)
     units = UnitsNumberField(required=False)
     amount = MoneyField(required=False)
+    comments = serializers.CharField(max_length=200, required=False)
+    description = serializers.CharField(max_length=200, required=False)
+    period_start = serializers.DateField(required=False)
+    period_end = serializers.DateField(required=False)
+
+
+class UsageCorrectionArguments(GivenSerializer):
+    """The total units of a metered charge, which is counted again from them: its bands, its minimum and its maximum.
+
+    It is named by one of its lines, or by plan instance, service and first day, as far as these are needed.
+    """
+
+    units = UnitsNumberField()
+    line_no = LongField(required=False)
+    plan_instance_no = LongField(required=False)
+    service_no = LongField(required=False)
+    client_service_id = serializers.CharField(max_length=100, required=False)
+    period_start = serializers.DateField(required=False)
     comments = serializers.CharField(max_length=200, required=False)
 
 
@@ -67,6 +88,7 @@ class RebillPreviewArguments(GivenSerializer):
 
     invoice_no = LongField(no_such=NO_INVOICE)
     lines = rows_of(ChangedLineArguments(), most=LINES_AT_ONCE, required=False)
+    usage_corrections = rows_of(UsageCorrectionArguments(), most=LINES_AT_ONCE, required=False)
     unlisted_lines = serializers.ChoiceField(choices=["exclude", "carry"], required=False)
     reason_code = LongField(max_digits=4, required=False)
     comments = serializers.CharField(max_length=3000, required=False)
@@ -103,6 +125,10 @@ def rebill_request(asked: Mapping[str, Any], path: str = "") -> RebillRequest:
         keeps_due_date=asked.get("keep_due_date"),
         statement_contact_no=asked.get("statement_address_seq"),
         fingerprint=asked.get("fingerprint", ""),
+        usage_corrections=tuple(
+            AskedUsage(path=f"{path}usage_corrections[{place}]", **one)
+            for place, one in enumerate(asked.get("usage_corrections", []))
+        ),
     )
 
 
@@ -188,6 +214,7 @@ GEN_RB_M_OUTPUTS = (
     "reason_code",
     "is_pending_ind",
     "excluded_lines",
+    "recounted_lines",
     "third_party_errors",
     "invoice_items",
     "tax_details",
@@ -200,11 +227,12 @@ def gen_rb_m_preview(plan: RebillPlan) -> dict[str, Any]:
         "amount": float(plan.rebill.total),
         "reason_code": plan.facts.reason_code,
         "excluded_lines": [row.line_no for row in plan.excluded],
+        "recounted_lines": plan.recounted_lines,
         **aria_document(plan.content),
     }
 
 
-def gen_rb_m_answer(rebill: Invoice, content: Content, excluded: Sequence[int]) -> dict[str, Any]:
+def gen_rb_m_answer(rebill: Invoice, content: Content, excluded: Sequence[int], recounted: Sequence[int]) -> dict[str, Any]:
     """What gen_rb_m answers of a rebill that is stored: the first time, and whenever it is asked again."""
     settled = settled_fields(rebill, "cd")
     return {
@@ -216,6 +244,7 @@ def gen_rb_m_answer(rebill: Invoice, content: Content, excluded: Sequence[int]) 
         "reason_code": rebill.reason_code,
         "is_pending_ind": int(not rebill.number),
         "excluded_lines": list(excluded),
+        "recounted_lines": list(recounted),
         **aria_document(content),
     }
 
@@ -236,6 +265,7 @@ def preview_row(plan: RebillPlan, client: Client) -> dict[str, Any]:
         "difference": _amounts(rebill.less(original), currency),
         "lines": [_difference(row, currency) for row in plan.differences],
         "excluded_lines": [row.line_no for row in plan.excluded],
+        "recounted_lines": plan.recounted_lines,
         "money": {name: amount_text(amount, currency) for name, amount in plan.money._asdict().items()},
         "waits_for_approval": rebill_must_wait(client, stake),
         "document": {**document, "fingerprint": None},
@@ -254,6 +284,7 @@ def _difference(row: Difference, currency: str) -> dict[str, Any]:
         "rebill_line_no": row.rebill_line_no,
         "description": row.description,
         "excluded": row.is_excluded,
+        "recounted": row.is_recounted,
         "changes": list(row.changes),
         "comments": row.comments,
         "original": _amounts(row.original, currency),

@@ -15,7 +15,7 @@ from accounts.rights import REBILL, Right
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice
 from invoices.services.chains import read_chain
-from invoices.services.rebill_markers import excluded_lines
+from invoices.services.rebill_markers import excluded_lines, recounted_lines
 from invoices.services.rows import stored_contents
 from invoices.services.settling import go_on_settling
 from invoices.viewsets.documents import DocumentResource
@@ -108,7 +108,8 @@ def _settled_answer(call: Call, rebill_no: int) -> Mapping[str, Any]:
 
 def _stored_answer(rebill_no: int) -> Mapping[str, Any]:
     rebill = Invoice.objects.get(pk=rebill_no)
-    return gen_rb_m_answer(rebill, stored_contents([rebill_no])[rebill_no], excluded_lines([rebill_no])[rebill_no])
+    excluded, recounted = excluded_lines([rebill_no])[rebill_no], recounted_lines([rebill_no])[rebill_no]
+    return gen_rb_m_answer(rebill, stored_contents([rebill_no])[rebill_no], excluded, recounted)
 
 
 def _preview(client: Any, request: RebillRequest) -> RebillPlan:

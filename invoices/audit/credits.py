@@ -31,13 +31,19 @@ def credit_lines(document: Document) -> Iterator[str]:
             continue
         if line.line_type in CREDIT_TYPES and line.amount >= ZERO:
             yield f"line {line.line_no} is to take something off, but is {shown(line.amount)}"
-        elif line.line_type not in CREDIT_TYPES and not _is_above_maximum(line):
+        elif line.line_type not in CREDIT_TYPES and not (_is_above_maximum(line) or _may_be_given_back(line, document)):
             yield f"line {line.line_no} of type {line.line_type} is {shown(line.amount)}, which no such charge may be"
         if spread[line.line_no] != -line.amount:
             yield (
                 f"line {line.line_no} takes off {shown(-line.amount)}, but its credit details add up to "
                 f"{shown(spread[line.line_no])}"
             )
+
+
+def _may_be_given_back(line: Line, document: Document) -> bool:
+    """An order at a rate below zero, and on a rebill any line."""
+    is_return = line.line_type == LineType.ORDER and line.rate_per_unit is not None and line.rate_per_unit < ZERO
+    return is_return or document.is_rebill
 
 
 def _is_above_maximum(line: Line) -> bool:

@@ -10,6 +10,7 @@ from invoices.models.documents import (
     CreditDetail,
     Invoice,
     InvoiceLine,
+    LineBasis,
     NumberSeries,
     TaxDetail,
 )
@@ -42,6 +43,7 @@ __all__ = [
     "GatewayEvent",
     "Invoice",
     "InvoiceLine",
+    "LineBasis",
     "LedgerEntry",
     "NumberSeries",
     "OneTimeCharge",

@@ -319,6 +319,32 @@ class CreditDetail(models.Model):
         return f"line {self.credit_line_no} on line {self.credited_line_no}"
 
 
+class LineBasis(models.Model):
+    """What lines of a document were counted from, so that a correction counts by it again: the price of a charge with its
+    units, or (without a plan instance) what a surcharge, coupon or service credit covers.
+
+    It stands beside the lines and is not in the fingerprint, which documents had before it was kept. `terms` is read as a
+    whole: `invoices/basis.py` says what is in it.
+    """
+
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="line_bases")
+    place = models.PositiveIntegerField(help_text=_("From 1."))
+    plan_instance = models.ForeignKey(PlanInstance, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
+    line_type = models.PositiveSmallIntegerField(choices=LineType, null=True)
+    period_start = models.DateField(null=True)
+    period_end = models.DateField(null=True)
+    terms = models.JSONField()
+
+    class Meta:
+        verbose_name_plural = "line bases"
+        ordering = ["invoice", "place"]
+        constraints = [models.UniqueConstraint(fields=["invoice", "place"], name="one_line_basis_per_place")]
+
+    def __str__(self) -> str:
+        return f"{self.place}. of invoice {self.invoice_id}"
+
+
 class TaxDetail(models.Model):
     """What one tax takes from one line: it ties a tax line of the invoice to a line that is taxed."""
 

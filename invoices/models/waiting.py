@@ -19,6 +19,8 @@ from invoices.models.documents import Invoice
 
 MORE_THAN_NONE = [MinValueValidator(Decimal(1).scaleb(-UNIT_PLACES)), MOST_UNITS_VALIDATOR]
 
+MOST_OF_A_RATE = Decimal("9999999999")
+
 
 class Usage(models.Model):
     """So many units of a service, used at a moment under a plan instance that charges for its usage."""
@@ -66,7 +68,13 @@ class OneTimeCharge(models.Model):
     )
     description = models.CharField(max_length=200, blank=True, help_text=_("Empty: the service's name."))
     units = UnitsField(default=Decimal(1), validators=MORE_THAN_NONE)
-    rate_per_unit = RateField(help_text=_("In the account's currency."))
+    rate_per_unit = RateField(
+        help_text=_(
+            "In the account's currency. Below zero for a return: it is billed once the other lines of an invoice leave room "
+            "for all of it."
+        ),
+        validators=[MinValueValidator(-MOST_OF_A_RATE)],
+    )
     charge_date = models.DateField(validators=[validate_billing_day], help_text=_("Not billed before this day."))
     po_num = models.CharField(_("PO number"), max_length=1000, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -80,7 +88,7 @@ class OneTimeCharge(models.Model):
             models.UniqueConstraint(
                 fields=["account", "client_order_id"], condition=~Q(client_order_id=""), name="one_order_per_client_id"
             ),
-            models.CheckConstraint(condition=Q(units__gt=0, rate_per_unit__gte=0), name="order_has_units_and_a_rate"),
+            models.CheckConstraint(condition=Q(units__gt=0), name="order_has_units"),
         ]
         indexes = [
             models.Index(fields=["account"], condition=Q(invoice__isnull=True), name="order_not_billed"),

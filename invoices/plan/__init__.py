@@ -13,9 +13,10 @@ from typing import NamedTuple
 from accounts.kinds import BILLABLE_STATUSES
 from accounts.periods import InstanceDates, arrears_cycles, arrears_due, cycles_due, ended_through, next_bill_date
 from billing_site.errors import BillingError, ErrorCode
+from invoices.basis import Basis
 from invoices.calculation import ZERO, total
 from invoices.kinds import InvoiceKind, LineType
-from invoices.plan.charges import add_advance, add_arrears, add_order, add_surcharges, add_usage
+from invoices.plan.charges import add_advance, add_arrears, add_orders, add_surcharges, add_usage
 from invoices.plan.credits import add_coupons, add_service_credits
 from invoices.plan.drafts import Claims, CreditDraft, LineDraft, Lines, PeriodDraft, TaxDraft, UsageClaim
 from invoices.plan.facts import AccountFacts, BillingRequest, BillingState, InstanceFacts
@@ -53,6 +54,7 @@ class InvoicePlan(NamedTuple):
     claims: Claims
     left: dict[int, Decimal]
     unused: tuple[Unused, ...] = ()
+    basis: Basis = Basis()
     taxes: tuple[TaxDraft, ...] = ()
     net_amount: Decimal = ZERO
     tax_amount: Decimal = ZERO
@@ -115,13 +117,12 @@ def plan_charges(facts: AccountFacts, request: BillingRequest) -> InvoicePlan:
     kind = InvoiceKind.ADVANCE if bill_date > request.today else InvoiceKind.RECURRING
     lines = Lines(state.currency)
     periods, usage = _add_plan_instances(lines, facts, kind, bill_date, bill_day)
-    orders = [one for one in facts.orders if kind is InvoiceKind.RECURRING and one.charge_date <= request.today]
-    for order in orders:
-        add_order(lines, order)
+    due = [one for one in facts.orders if kind is InvoiceKind.RECURRING and one.charge_date <= request.today]
+    orders = add_orders(lines, due)
     add_surcharges(lines, facts.surcharges, bill_date)
     coupons = add_coupons(lines, facts.coupons)
     credits = add_service_credits(lines, facts.credits, bill_date)
-    claims = Claims(tuple(usage), tuple(order.order_no for order in orders), tuple(coupons), tuple(credits))
+    claims = Claims(tuple(usage), tuple(orders), tuple(coupons), tuple(credits))
     amount = total(line.amount for line in lines.drafts)
     billed_to = billed_to_after(state, kind, bill_date)
     after = _dates_after(facts, kind, periods)
@@ -143,6 +144,7 @@ def plan_charges(facts: AccountFacts, request: BillingRequest) -> InvoicePlan:
         claims=claims,
         left=lines.left,
         unused=tuple(unused_of(facts.charged_days, state.currency)),
+        basis=lines.basis,
         net_amount=amount,
         total_amount=amount,
     )

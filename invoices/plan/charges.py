@@ -6,15 +6,16 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from accounts.kinds import ChargeType, RateModel
+from accounts.kinds import ChargeType
 from accounts.periods import Period, began_last, cycle_of
-from accounts.rates import Band, Rates, rates_on, shown_units
+from accounts.rates import Band, Rates, rates_on
 from billing_site.errors import BillingError, ErrorCode
+from invoices.basis import Billed, ChargeBasis, ChargeTerms, CoverBasis
 from invoices.calculation import HUNDRED, WHOLE, ZERO, Share, exact_share, line_amount, rounded, total
 from invoices.kinds import LineType
 from invoices.plan.drafts import Lines, UsageClaim
 from invoices.plan.facts import ChargeFacts, InstanceFacts, OrderFacts, ServiceFacts, SurchargeFacts, UsageTotal
-from invoices.plan.rating import Billed, RatedCharge, rated, rated_late, shown, single_rate, unused
+from invoices.plan.rating import counted, shown, single_rate, terms_of, usage_story
 
 
 class Price(NamedTuple):
@@ -42,7 +43,7 @@ def add_advance(lines: Lines, instance: InstanceFacts, cycles: Sequence[Period])
         for charge in _of_type(instance, ChargeType.ACTIVATION):
             day = Period(first.start, first.start, 1)
             price = price_on(charge, lines.currency, first.start)
-            _add_rated(lines, instance, charge, day, price, rated(price.rates, instance.units, lines.currency))
+            _add_rated(lines, instance, charge, day, price, terms_of(price.rates, lines.currency), instance.units)
     for cycle in cycles:
         _add_recurring(lines, instance, cycle, ChargeType.RECURRING)
 
@@ -63,8 +64,8 @@ def _add_recurring(lines: Lines, instance: InstanceFacts, cycle: Period, charge_
     }
     for charge in _of_type(instance, charge_type):
         price = price_on(charge, lines.currency, cycle.start)
-        amounts = rated(price.rates, instance.units, lines.currency, share=share, bounds_share=share)
-        _add_rated(lines, instance, charge, cycle, price, amounts, **proration)
+        terms = terms_of(price.rates, lines.currency, share=share, bounds_share=share)
+        _add_rated(lines, instance, charge, cycle, price, terms, instance.units, **proration)
 
 
 class CycleUnits(NamedTuple):
@@ -131,17 +132,8 @@ def _add_usage_of(
     lines: Lines, instance: InstanceFacts, charge: ChargeFacts, cycle: Period, units: Decimal, billed: Billed | None
 ) -> None:
     price = price_on(charge, lines.currency, cycle.start)
-    share, story = share_of(cycle), []
-    if price.rates.model == RateModel.FLAT:
-        story.append(f"flat fee, {shown_units(units)} units were used")
-    if billed is not None:
-        amounts = rated_late(price.rates, units, billed, lines.currency, share)
-        story.append(f"late usage, {shown_units(billed.units)} units were billed before")
-    elif units:
-        amounts = rated(price.rates, units, lines.currency, bounds_share=share)
-    else:
-        amounts = unused(price.rates, share, lines.currency)
-    _add_rated(lines, instance, charge, cycle, price, amounts, explanation="; ".join(story))
+    terms = terms_of(price.rates, lines.currency, bounds_share=share_of(cycle), before=billed)
+    _add_rated(lines, instance, charge, cycle, price, terms, units, explanation=usage_story(terms, units))
 
 
 def _add_rated(
@@ -150,12 +142,15 @@ def _add_rated(
     charge: ChargeFacts,
     period: Period,
     price: Price,
-    amounts: RatedCharge,
+    terms: ChargeTerms,
+    units: Decimal,
     *,
     explanation: str = "",
     **proration: Any,
 ) -> None:
-    """A line for each part of a rated charge, and one that brings it up to its minimum or down to its maximum."""
+    """A line for each part of a charge, and one that brings it up to its minimum or down to its maximum."""
+    is_usage = charge.line_type == ChargeType.USAGE
+    amounts = counted(terms, units, lines.currency, is_usage=is_usage)
     rates, name = price.rates, charge.service.name
     columns: dict[str, Any] = {
         **_service_columns(charge.service),
@@ -182,29 +177,42 @@ def _add_rated(
         for part in amounts.parts
     ]
     text, change = f"{name}, {amounts.bound}", amounts.adjustment
+    bound_line_no = None
     if change > 0:
-        lines.add(charge.line_type, text, change, explanation=amounts.reason, **columns)
+        bound_line_no = lines.add(charge.line_type, text, change, explanation=amounts.reason, **columns)
     elif change:
-        lines.take_off(charge.line_type, text, -change, added, explanation=amounts.reason, **columns)
+        bound_line_no = lines.take_off(charge.line_type, text, -change, added, explanation=amounts.reason, **columns)
+    if is_usage or rates.is_banded or terms.minimum is not None or terms.maximum is not None:
+        # Any other line says itself all that it was counted from.
+        billed = Billed(units, total(part.amount for part in amounts.parts), change)
+        identity = instance.plan_instance_no, charge.service.service_no, charge.line_type, period.start, period.end
+        lines.charges.append(ChargeBasis(*identity, terms, billed, tuple(added), bound_line_no))
 
 
 def _tier_columns(band: Band) -> dict[str, Any]:
     return {"tier_no": band.tier_no, "tier_from": band.from_unit, "tier_to": band.to_unit}
 
 
-def add_order(lines: Lines, order: OrderFacts) -> None:
-    """A one-time charge."""
-    lines.add(
-        LineType.ORDER.value,
-        order.description or order.service.name,
-        line_amount(order.rate, order.units, WHOLE, lines.currency),
+def add_orders(lines: Lines, orders: Sequence[OrderFacts]) -> list[int]:
+    """One-time charges, those below zero last; gives the numbers of those that are billed. One below zero is billed once the
+    other lines leave room for all of it: an invoice is never below zero."""
+    return [order.order_no for order in sorted(orders, key=lambda one: one.rate < ZERO) if _add_order(lines, order) is not None]
+
+
+def _add_order(lines: Lines, order: OrderFacts) -> int | None:
+    amount = line_amount(order.rate, order.units, WHOLE, lines.currency)
+    description = order.description or order.service.name
+    columns: dict[str, Any] = {
         **_service_columns(order.service),
-        units=order.units,
-        rate_per_unit=order.rate,
-        order_no=order.order_no,
-        explanation=f"order {order.client_order_id or order.order_no} of {order.charge_date}",
-        po_num=order.po_num,
-    )
+        "units": order.units,
+        "rate_per_unit": order.rate,
+        "order_no": order.order_no,
+        "explanation": f"order {order.client_order_id or order.order_no} of {order.charge_date}",
+        "po_num": order.po_num,
+    }
+    if amount < ZERO:
+        return lines.give_back(LineType.ORDER.value, description, -amount, **columns)
+    return lines.add(LineType.ORDER.value, description, amount, **columns)
 
 
 def add_surcharges(lines: Lines, surcharges: Iterable[SurchargeFacts], bill_date: date) -> None:
@@ -221,7 +229,7 @@ def add_surcharges(lines: Lines, surcharges: Iterable[SurchargeFacts], bill_date
         elif surcharge.percent is not None:
             amount = rounded(exact_share(base, surcharge.percent, HUNDRED), lines.currency)
             if amount:
-                lines.add(
+                line_no = lines.add(
                     LineType.SURCHARGE.value,
                     surcharge.name,
                     amount,
@@ -230,6 +238,7 @@ def add_surcharges(lines: Lines, surcharges: Iterable[SurchargeFacts], bill_date
                     explanation=percent_of(surcharge.percent, base, lines.currency),
                     **columns,
                 )
+                lines.covers.append(CoverBasis(line_no, tuple(sorted(surcharge.service_nos))))
 
 
 def _is_valid(surcharge: SurchargeFacts, currency: str, bill_date: date) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
+from invoices.basis import CoverBasis
 from invoices.calculation import HUNDRED, exact_share, rounded, total
 from invoices.kinds import LineType
 from invoices.plan.charges import percent_of
@@ -35,13 +36,26 @@ def add_coupons(lines: Lines, coupons: Iterable[CouponFacts]) -> list[CouponClai
                 explanation=explanation,
             )
             claims.append(CouponClaim(coupon.redemption_no, line_no))
+            whole = None if coupon.amount is None else rounded(coupon.amount, lines.currency)
+            lines.covers.append(
+                CoverBasis(line_no, tuple(sorted(coupon.service_nos)), whole if coupon.percent is None else None)
+            )
     return claims
 
 
 def _off(coupon: CouponFacts, base: Decimal, currency: str) -> tuple[Decimal, str]:
     if coupon.percent is not None:
-        return rounded(exact_share(base, coupon.percent, HUNDRED), currency), percent_of(coupon.percent, base, currency)
-    whole = rounded(coupon.amount or Decimal(0), currency)
+        return percent_off(coupon.percent, base, currency)
+    return amount_off(rounded(coupon.amount or Decimal(0), currency), base, currency)
+
+
+def percent_off(percent: Decimal, base: Decimal, currency: str) -> tuple[Decimal, str]:
+    """A percentage of a base, and in words what it is taken of."""
+    return rounded(exact_share(base, percent, HUNDRED), currency), percent_of(percent, base, currency)
+
+
+def amount_off(whole: Decimal, base: Decimal, currency: str) -> tuple[Decimal, str]:
+    """As much of an amount as its base leaves room for, and in words what becomes of the rest."""
     amount = min(whole, base)
     return amount, "" if amount == whole else f"of {shown(whole, currency)}, the rest is lost"
 
@@ -52,7 +66,8 @@ def add_service_credits(lines: Lines, credits: Iterable[CreditFacts], bill_date:
     for credit in sorted(credits, key=lambda one: (one.expires_on or date.max, one.credit_no)):
         if credit.expires_on is not None and credit.expires_on < bill_date:
             continue
-        line_nos = lines.charging_for(() if credit.service_no is None else (credit.service_no,))
+        service_nos = () if credit.service_no is None else (credit.service_no,)
+        line_nos = lines.charging_for(service_nos)
         amount = min(credit.left, total(lines.left[line_no] for line_no in line_nos))
         if amount:
             rest = shown(credit.left - amount, lines.currency)
@@ -65,4 +80,5 @@ def add_service_credits(lines: Lines, credits: Iterable[CreditFacts], bill_date:
                 explanation=f"of {shown(credit.amount, lines.currency)}, {rest} left",
             )
             claims.append(CreditClaim(credit.credit_no, line_no, amount))
+            lines.covers.append(CoverBasis(line_no, service_nos, amount))
     return claims

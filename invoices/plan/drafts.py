@@ -1,11 +1,12 @@
 """PURE: the parts of a document that is not stored yet."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from invoices.calculation import ONE, split
+from invoices.basis import Basis, ChargeBasis, CoverBasis
+from invoices.calculation import ONE, ZERO, split, split_first, total
 
 
 class LineDraft(NamedTuple):
@@ -123,6 +124,12 @@ class Lines:
         self.drafts: list[LineDraft] = []
         self.credits: list[CreditDraft] = []
         self.left: dict[int, Decimal] = {}
+        self.charges: list[ChargeBasis] = []
+        self.covers: list[CoverBasis] = []
+
+    @property
+    def basis(self) -> Basis:
+        return Basis(tuple(self.charges), tuple(self.covers))
 
     def add(self, line_type: int, description: str, amount: Decimal, **columns: Any) -> int:
         """Adds a line that charges, and gives its number."""
@@ -133,10 +140,27 @@ class Lines:
 
     def take_off(self, line_type: int, description: str, amount: Decimal, line_nos: Sequence[int], **columns: Any) -> int:
         """Adds a line that takes an amount off other lines, spread over what is left of them, and gives its number."""
-        credit_line_no = len(self.drafts) + 1
-        self.drafts.append(LineDraft(credit_line_no, line_type, description, -amount, **columns))
         parts = split(amount, [self.left[line_no] for line_no in line_nos], self.currency)
-        for line_no, part in zip(line_nos, parts, strict=True):
+        return self._take(line_type, description, dict(zip(line_nos, parts, strict=True)), columns)
+
+    def give_back(self, line_type: int, description: str, amount: Decimal, **columns: Any) -> int | None:
+        """Adds a charge that is below zero, by `amount`, and gives its number. It takes that off the lines of its own service,
+        and what these have no room for off all others. None where all lines together leave too little."""
+        line_nos = [line_no for line_no, left in self.left.items() if left > ZERO]
+        if total(self.left[line_no] for line_no in line_nos) < amount:
+            return None
+        own = [line.line_no for line in self.drafts if line.service_no == columns.get("service_no")]
+        return self._take(
+            line_type,
+            description,
+            split_first(amount, {line_no: self.left[line_no] for line_no in line_nos}, frozenset(own), self.currency),
+            columns,
+        )
+
+    def _take(self, line_type: int, description: str, parts: Mapping[int, Decimal], columns: Mapping[str, Any]) -> int:
+        credit_line_no = len(self.drafts) + 1
+        self.drafts.append(LineDraft(credit_line_no, line_type, description, -total(parts.values()), **columns))
+        for line_no, part in parts.items():
             if part:
                 self.left[line_no] -= part
                 self.credits.append(CreditDraft(credit_line_no, line_no, part))

@@ -9,8 +9,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from accounts.kinds import RateModel
-from accounts.rates import LARGEST_UNITS, Band, Rates
+from accounts.rates import LARGEST_UNITS, Band, Rates, shown_units
 from billing_site.errors import BillingError, ErrorCode
+from invoices.basis import Billed, ChargeTerms
 from invoices.calculation import ONE, WHOLE, ZERO, Share, line_amount, rounded, total
 
 
@@ -20,6 +21,14 @@ class RatedPart(NamedTuple):
     units: Decimal
     band: Band
     amount: Decimal
+
+
+class Bound(NamedTuple):
+    """What is missing up to a minimum or too much for a maximum: of which of them, and why in words. 0 within both."""
+
+    adjustment: Decimal = ZERO
+    bound: str = ""
+    reason: str = ""
 
 
 class RatedCharge(NamedTuple):
@@ -47,12 +56,36 @@ class Bounds(NamedTuple):
         return amount if self.maximum is None else min(amount, self.maximum)
 
 
-class Billed(NamedTuple):
-    """What invoices have charged for a period already: units and their amounts, and what was added or taken off for a bound."""
+def terms_of(
+    rates: Rates, currency: str, *, share: Share = WHOLE, bounds_share: Share = WHOLE, before: Billed | None = None
+) -> ChargeTerms:
+    """The terms of a price for some days: `share` prorates the amounts of units, `bounds_share` the minimum and the maximum."""
+    bounds = _bounds(rates, bounds_share, currency)
+    return ChargeTerms(rates.model, rates.bands, bounds.minimum, bounds.maximum, share, before)
 
-    units: Decimal = ZERO
-    amount: Decimal = ZERO
-    adjustment: Decimal = ZERO
+
+def counted(terms: ChargeTerms, units: Decimal, currency: str, *, is_usage: bool) -> RatedCharge:
+    """What units cost by these terms. No usage costs the minimum and no fee; no late usage costs nothing."""
+    rates = Rates(0, currency, terms.model, terms.bands, terms.minimum, terms.maximum)
+    if is_usage and not units:
+        return unused(rates, WHOLE, currency) if terms.before is None else RatedCharge(())
+    if terms.before is not None:
+        return rated_late(rates, units, terms.before, currency)
+    return rated(rates, units, currency, share=terms.share)
+
+
+def bound_of(terms: ChargeTerms, raw: Decimal, currency: str) -> Bound:
+    """What brings the amounts of units, `raw` in all, into the bounds of these terms."""
+    bounds = Bounds(terms.minimum, terms.maximum)
+    return _bound(bounds, raw, currency) if terms.before is None else _bound_late(bounds, raw, terms.before, currency)
+
+
+def usage_story(terms: ChargeTerms, units: Decimal) -> str:
+    """What the columns of a usage line do not say: the units behind a flat fee, and those that were billed before."""
+    story = [f"flat fee, {shown_units(units)} units were used"] if terms.model == RateModel.FLAT else []
+    if terms.before is not None:
+        story.append(f"late usage, {shown_units(terms.before.units)} units were billed before")
+    return "; ".join(story)
 
 
 def rated(rates: Rates, units: Decimal, currency: str, *, share: Share = WHOLE, bounds_share: Share = WHOLE) -> RatedCharge:
@@ -73,28 +106,34 @@ def rated_late(rates: Rates, units: Decimal, billed: Billed, currency: str, boun
     while what was billed keeps its rate. Where a minimum was charged, they are within it first; with what was charged they do
     not go above the maximum.
     """
-    bounds = _bounds(rates, bounds_share, currency)
     parts = tuple(_parts(rates, billed.units, billed.units + units, currency, WHOLE))
-    raw = total(part.amount for part in parts)
-    within = min(max(billed.adjustment, ZERO), raw)
-    due = raw - within
-    room = due if bounds.maximum is None else max(bounds.maximum - billed.amount - billed.adjustment, ZERO)
-    if room < due:
-        return RatedCharge(parts, room - raw, "maximum", _above(bounds, currency))
-    if within:
-        return RatedCharge(parts, -within, "minimum", "within the minimum that was charged before")
-    return RatedCharge(parts)
+    bounds = _bounds(rates, bounds_share, currency)
+    return RatedCharge(parts, *_bound_late(bounds, total(part.amount for part in parts), billed, currency))
 
 
 def _held(parts: tuple[RatedPart, ...], bounds: Bounds, currency: str) -> RatedCharge:
     """Parts with what brings their sum into its bounds."""
-    raw = total(part.amount for part in parts)
+    return RatedCharge(parts, *_bound(bounds, total(part.amount for part in parts), currency))
+
+
+def _bound(bounds: Bounds, raw: Decimal, currency: str) -> Bound:
     due = bounds.hold(raw)
     if due < raw:
-        return RatedCharge(parts, due - raw, "maximum", _above(bounds, currency))
+        return Bound(due - raw, "maximum", _above(bounds, currency))
     if due > raw:
-        return RatedCharge(parts, due - raw, "minimum", f"up to the minimum of {shown(due, currency)}")
-    return RatedCharge(parts)
+        return Bound(due - raw, "minimum", f"up to the minimum of {shown(due, currency)}")
+    return Bound()
+
+
+def _bound_late(bounds: Bounds, raw: Decimal, billed: Billed, currency: str) -> Bound:
+    within = min(max(billed.adjustment, ZERO), raw)
+    due = raw - within
+    room = due if bounds.maximum is None else max(bounds.maximum - billed.amount - billed.adjustment, ZERO)
+    if room < due:
+        return Bound(room - raw, "maximum", _above(bounds, currency))
+    if within:
+        return Bound(-within, "minimum", "within the minimum that was charged before")
+    return Bound()
 
 
 def _above(bounds: Bounds, currency: str) -> str:

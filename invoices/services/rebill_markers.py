@@ -6,8 +6,11 @@ from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
+from accounts.models import Event
 from invoices.kinds import InvoiceKind, InvoiceStatus, LineType
 from invoices.models import Invoice, InvoiceLine
+
+GENERATED = "invoice.generated"
 
 
 def with_rebills(invoices: QuerySet[Any]) -> QuerySet[Any]:
@@ -32,3 +35,13 @@ def excluded_lines(rebill_nos: Collection[int]) -> dict[int, list[int]]:
         if rebill_no in excluded and line_no not in kept[rebill_no]:
             excluded[rebill_no].append(line_no)
     return excluded
+
+
+def recounted_lines(rebill_nos: Collection[int]) -> dict[int, list[int]]:
+    """The lines of rebills that were counted again, as what they are counted from had changed: from the trail, in one query."""
+    recounted: dict[int, list[int]] = {number: [] for number in rebill_nos}
+    events = Event.objects.filter(act=GENERATED, invoice_no__in=rebill_nos)
+    for number, after in events.values_list("invoice_no", "after"):
+        if number is not None:
+            recounted[number] = list(after.get("recounted", []))
+    return recounted

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from accounts.models import Client, Contact
 from accounts.storage import insert_rows
+from invoices.basis import BASIS_FIELDS, basis_of, basis_rows
 from invoices.fingerprints import (
     CREDIT_FIELDS,
     LINE_FIELDS,
@@ -19,7 +20,7 @@ from invoices.fingerprints import (
     fingerprint,
 )
 from invoices.kinds import InvoiceStatus, SeriesKind
-from invoices.models import BilledPeriod, CreditDetail, Invoice, InvoiceLine, TaxDetail
+from invoices.models import BilledPeriod, CreditDetail, Invoice, InvoiceLine, LineBasis, TaxDetail
 from invoices.plan import InvoicePlan
 from invoices.plan.drafts import LineDraft
 from invoices.services.discarding import Remarks
@@ -42,6 +43,7 @@ INVOICE_LINE_FIELDS = ("invoice_id", *LINE_FIELDS, "source_line_no", "comments")
 CREDIT_DETAIL_FIELDS = ("invoice_id", *CREDIT_FIELDS)
 TAX_DETAIL_FIELDS = ("invoice_id", *TAX_FIELDS)
 BILLED_PERIOD_FIELDS = ("invoice_id", *PERIOD_FIELDS)
+LINE_BASIS_FIELDS = ("invoice_id", *BASIS_FIELDS)
 
 
 class Links(NamedTuple):
@@ -101,6 +103,7 @@ def content_of(client: Client, plan: InvoicePlan, issued: Issue | None = None) -
         credits=plan.credits,
         taxes=plan.taxes,
         periods=plan.periods,
+        basis=plan.basis,
     )
 
 
@@ -164,7 +167,8 @@ def insert_documents(
     approved: frozenset[int],
     links: Mapping[int, Links] | None = None,
 ) -> None:
-    """Writes documents with their lines, credits, taxes and periods: five statements, however many."""
+    """Writes documents with their lines, credits, taxes and periods, and what the lines were counted from: six statements,
+    however many documents."""
     links = links or {}
     insert_rows(
         Invoice,
@@ -196,6 +200,7 @@ def insert_documents(
     insert_rows(CreditDetail, CREDIT_DETAIL_FIELDS, [(no, *row) for no, content in contents for row in content.credits])
     insert_rows(TaxDetail, TAX_DETAIL_FIELDS, [(no, *row) for no, content in contents for row in content.taxes])
     insert_rows(BilledPeriod, BILLED_PERIOD_FIELDS, [(no, *row) for no, content in contents for row in content.periods])
+    insert_rows(LineBasis, LINE_BASIS_FIELDS, [(no, *row) for no, content in contents for row in basis_rows(content.basis)])
 
 
 def _beside(content: Content) -> Sequence[tuple[int | None, str]]:
@@ -207,7 +212,7 @@ def _beside(content: Content) -> Sequence[tuple[int | None, str]]:
 
 
 def stored_contents(invoice_nos: Sequence[int]) -> dict[int, Content]:
-    """Documents as they stand in the database: five queries, however many."""
+    """Documents as they are in the database: six queries, however many."""
     headers = Invoice.objects.filter(pk__in=invoice_nos).order_by("pk")
     contents: dict[int, Content] = {}
     corrections: dict[int, tuple[Any, ...]] = {}
@@ -225,12 +230,24 @@ def stored_contents(invoice_nos: Sequence[int]) -> dict[int, Content]:
         rows = model._default_manager.filter(invoice__in=invoice_nos).order_by("invoice", *order)
         for number, *row in rows.values_list("invoice_id", *fields):
             getattr(contents[number], part).append(tuple(row))
+    bases = _read_bases(invoice_nos)
     return {
-        number: content._replace(correction=Correction._make((*corrections[number], *read[number])))
-        if corrections[number] != NO_CORRECTION
-        else content
+        number: content._replace(
+            correction=None
+            if corrections[number] == NO_CORRECTION
+            else Correction._make((*corrections[number], *read[number])),
+            basis=basis_of(bases.get(number, [])),
+        )
         for number, content in contents.items()
     }
+
+
+def _read_bases(invoice_nos: Sequence[int]) -> dict[int, list[tuple[Any, ...]]]:
+    bases: dict[int, list[tuple[Any, ...]]] = {}
+    rows = LineBasis.objects.filter(invoice__in=invoice_nos).order_by("invoice", "place")
+    for number, *row in rows.values_list(*LINE_BASIS_FIELDS):
+        bases.setdefault(number, []).append(tuple(row))
+    return bases
 
 
 def _read_lines(contents: dict[int, Content]) -> dict[int, tuple[tuple[int | None, ...], tuple[str, ...]]]:

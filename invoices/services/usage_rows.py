@@ -1,17 +1,17 @@
 """Usage as it is read and held in bulk: added up in the database, never loaded record by record."""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
 from typing import NamedTuple
 
-from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models import Count, Exists, Max, Min, OuterRef, Q, QuerySet
 
 from accounts.models import PlanInstance
 from accounts.storage import ExactSum, assign_rows
-from invoices.calculation import ZERO
-from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, LineType
-from invoices.models import InvoiceLine, Usage
+from invoices.basis import BASIS_FIELDS, Billed, basis_of
+from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType
+from invoices.models import Invoice, InvoiceLine, LineBasis, Usage
 from invoices.plan.drafts import UsageClaim
 from invoices.plan.facts import BilledUsage, UsageTotal
 
@@ -55,25 +55,50 @@ def unbilled_usage(
 
 
 def billed_usage(late_from: Mapping[int, date], replacing: Collection[int]) -> dict[int, list[BilledUsage]]:
-    """What live invoices of cycles have charged for the usage of plan instances, each from the first day of a cycle on. What
-    was credited or rebilled of it since was used all the same."""
-    rows = InvoiceLine.objects.filter(
-        invoice__account__in=PlanInstance.objects.filter(pk__in=late_from).values("account"),
-        invoice__status__in=LIVE_STATUSES,
-        invoice__kind__in=CYCLE_KINDS,
-        line_type=LineType.USAGE,
-        plan_instance__in=late_from,
-    ).exclude(invoice__in=replacing)
+    """What documents have charged for the usage of plan instances, each from the first day of a cycle on.
+
+    Of an invoice that was rebilled that is what the last rebill of its chain says: late usage goes on from the corrected total.
+    What was credited by a memo was used all the same.
+    """
+    documents = (
+        Invoice.objects.filter(
+            Q(status__in=LIVE_STATUSES, kind__in=CYCLE_KINDS) | ISSUED_REBILL,
+            account__in=PlanInstance.objects.filter(pk__in=late_from).values("account"),
+        )
+        .exclude(pk__in=replacing)
+        .exclude(Exists(Invoice.objects.filter(ISSUED_REBILL, corrects=OuterRef("pk"))))
+    )
     billed: dict[int, list[BilledUsage]] = defaultdict(list)
-    for instance_no, service_no, day, units, amount in rows.order_by("pk").values_list(
-        "plan_instance_id", "service_id", "period_start", "units", "amount"
-    ):
-        if instance_no is None or service_no is None or day is None or day < late_from[instance_no]:
-            continue
-        # A line without units is what a bound has added or taken off.
-        sums = (ZERO, ZERO, amount) if units is None else (units, amount, ZERO)
-        billed[instance_no].append(BilledUsage(service_no, day, *sums))
+    for instance_no, service_no, day, sums in [*_by_basis(documents, late_from), *_by_lines(documents, late_from)]:
+        if day >= late_from[instance_no]:
+            billed[instance_no].append(BilledUsage(service_no, day, *sums))
     return billed
+
+
+ISSUED_REBILL = Q(kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
+Charged = tuple[int, int, date, Billed]
+"""The plan instance, the service, the first day of a cycle, and what was billed of it."""
+
+
+def _by_basis(documents: QuerySet[Invoice], instance_nos: Collection[int]) -> Iterator[Charged]:
+    rows = LineBasis.objects.filter(invoice__in=documents, plan_instance__in=instance_nos, line_type=LineType.USAGE)
+    for row in rows.order_by("invoice", "place").values_list(*BASIS_FIELDS):
+        for charge in basis_of([row]).charges:
+            yield charge.plan_instance_no, charge.service_no, charge.period_start, charge.billed
+
+
+def _by_lines(documents: QuerySet[Invoice], instance_nos: Collection[int]) -> Iterator[Charged]:
+    """From the lines of documents from before it was kept what these were counted from."""
+    kept = LineBasis.objects.filter(
+        invoice=OuterRef("invoice"), plan_instance=OuterRef("plan_instance"), line_type=LineType.USAGE
+    )
+    rows = InvoiceLine.objects.filter(invoice__in=documents, line_type=LineType.USAGE, plan_instance__in=instance_nos)
+    columns = ("plan_instance_id", "service_id", "period_start", "units", "amount")
+    for instance_no, service_no, day, units, amount in rows.exclude(Exists(kept)).order_by("pk").values_list(*columns):
+        if instance_no is not None and service_no is not None and day is not None:
+            # A line without units is what a bound has added or taken off.
+            sums = Billed(adjustment=amount) if units is None else Billed(units, amount)
+            yield instance_no, service_no, day, sums
 
 
 def _by_day(rows: QuerySet[Usage]) -> dict[int, list[UsageTotal]]:

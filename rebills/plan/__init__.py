@@ -6,13 +6,14 @@ Knows nothing of the database, of who asks, or of what day it is. This is the pr
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from invoices.calculation import total
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO, total
 from invoices.fingerprints import TERM_FIELDS, Content, Correction, DocumentLine, document_parts, fingerprint_of, moved_of
 from invoices.kinds import InvoiceKind
 from invoices.plan import tax_lines
 from invoices.plan.drafts import LineDraft
 from invoices.tax_engines.protocol import LineTax
-from rebills.plan.differences import Amounts, Difference, differences
+from rebills.plan.differences import Amounts, Difference, Recounted, differences
 from rebills.plan.lines import NEW_LINE, PlannedLine, PlannedLines
 from rebills.plan.money import MoneyPlan, plan_money
 from rebills.plan.requests import MoneyFacts, RebillFacts
@@ -40,6 +41,16 @@ class RebillPlan(NamedTuple):
     @property
     def excluded(self) -> list[Difference]:
         return [row for row in self.differences if row.is_excluded]
+
+    @property
+    def recounted(self) -> list[Difference]:
+        """The lines that were counted again, as what they were counted from has changed."""
+        return [row for row in self.differences if row.is_recounted]
+
+    @property
+    def recounted_lines(self) -> list[int]:
+        """The numbers that such lines have on the rebill. Of some nothing is left."""
+        return [row.rebill_line_no for row in self.recounted if row.rebill_line_no is not None]
 
     @property
     def fingerprint(self) -> str:
@@ -74,6 +85,9 @@ def plan_rebill(facts: RebillFacts, planned: PlannedLines, quoted: Iterable[Line
         "tax_amount": shown.included + shown.added,
         "total_amount": total([net, shown.added]),
     }
+    if amounts["total_amount"] < ZERO:
+        detail = f"its lines and taxes amount to {amounts['total_amount'].normalize():f}; take less off"
+        raise BillingError(ErrorCode.REBILL_BELOW_ZERO, detail, field="lines")
     content = Content(
         terms=_terms(facts.original, lines, amounts),
         parties=(*facts.original.parties[:2], dict(facts.seller), dict(_bill_to(facts, lines))),
@@ -82,8 +96,11 @@ def plan_rebill(facts: RebillFacts, planned: PlannedLines, quoted: Iterable[Line
         taxes=[tuple(detail) for detail in shown.details],
         periods=[],
         correction=_correction(facts, planned.lines, len(shown.lines)),
+        basis=planned.basis,
     )
-    return RebillPlan(facts, content, tuple(differences(facts.original, content, facts.names)), _money(facts, content))
+    recounted = frozenset(one.line.line_no for one in planned.lines if one.is_recounted)
+    rows = differences(facts.original, content, facts.names, Recounted(recounted, planned.fell_away))
+    return RebillPlan(facts, content, tuple(rows), _money(facts, content))
 
 
 def _bill_to(facts: RebillFacts, lines: Iterable[DocumentLine]) -> Mapping[str, str]:

@@ -34,7 +34,7 @@ class Change(NamedTuple):
 
 class Difference(NamedTuple):
     """A line of the original beside what replaces it, either of which may not be there. `changes` says in words what differs,
-    and `changed` by columns."""
+    and `changed` by columns. `is_recounted`: nobody asked for it, but what the line is counted from has changed."""
 
     line_no: int | None
     rebill_line_no: int | None
@@ -44,6 +44,7 @@ class Difference(NamedTuple):
     changes: tuple[str, ...] = ()
     comments: str = ""
     changed: tuple[Change, ...] = ()
+    is_recounted: bool = False
 
     @property
     def is_excluded(self) -> bool:
@@ -54,11 +55,24 @@ class Difference(NamedTuple):
         return self.rebill.less(self.original)
 
 
+class Recounted(NamedTuple):
+    """Lines of a rebill that were counted again, and lines of its original of which nothing is left by that."""
+
+    lines: frozenset[int] = frozenset()
+    fell_away: frozenset[int] = frozenset()
+
+
+NOT_RECOUNTED = Recounted()
+
 COMPARED = {
     "service_id": "service",
+    "description": "text",
     "units": "units",
     "rate_per_unit": "rate",
     "amount": "amount",
+    "base_amount": "base",
+    "period_start": "first day",
+    "period_end": "last day",
     "po_num": "PO number",
     "bill_from_location_id": "bill-from location",
     "ship_from_location_id": "ship-from location",
@@ -86,12 +100,18 @@ class TaxDifference(NamedTuple):
         return self.rebill - self.original
 
 
-def differences(original: Content, rebill: Content, names: Names) -> list[Difference]:
+def differences(original: Content, rebill: Content, names: Names, recounted: Recounted = NOT_RECOUNTED) -> list[Difference]:
     """What a rebill makes of its original, line by line."""
-    return compared(original, rebill, source_lines(rebill), names)
+    return compared(original, rebill, source_lines(rebill), names, recounted)
 
 
-def compared(before: Content, after: Content, sources: Mapping[int, int | None], names: Names) -> list[Difference]:
+def compared(
+    before: Content,
+    after: Content,
+    sources: Mapping[int, int | None],
+    names: Names,
+    recounted: Recounted = NOT_RECOUNTED,
+) -> list[Difference]:
     """A row for each line of a document but its taxes, which stand beside their lines, and for each line that only the other
     has. `sources` are, for the lines of the other, those of the first that they stand for."""
     was, now = _by_line(before), _by_line(after)
@@ -104,7 +124,9 @@ def compared(before: Content, after: Content, sources: Mapping[int, int | None],
     rows = []
     for number, amounts in was.items():
         replacing = replaced_by.get(number)
-        changed = () if replacing is None else _changed(old[number], new[replacing])
+        changed = () if replacing is None else _changed(old[number], new[replacing], names)
+        again = number in recounted.fell_away if replacing is None else replacing in recounted.lines
+        words = ("left out",) if replacing is None else tuple(_words(one, names) for one in changed)
         rows.append(
             Difference(
                 number,
@@ -112,17 +134,34 @@ def compared(before: Content, after: Content, sources: Mapping[int, int | None],
                 old[number].description,
                 amounts,
                 Amounts() if replacing is None else now[replacing],
-                ("left out",) if replacing is None else tuple(_words(one, names) for one in changed),
+                _recounted_words(words, replacing) if again else words,
                 "" if replacing is None else comments.get(replacing, ""),
                 changed,
+                again,
             )
         )
     kept = set(replaced_by.values())
     return rows + [
-        Difference(None, number, new[number].description, Amounts(), amounts, ("added",), comments.get(number, ""))
+        Difference(
+            None,
+            number,
+            new[number].description,
+            Amounts(),
+            amounts,
+            ("added", COUNTED_AGAIN) if number in recounted.lines else ("added",),
+            comments.get(number, ""),
+            is_recounted=number in recounted.lines,
+        )
         for number, amounts in now.items()
         if number not in kept
     ]
+
+
+COUNTED_AGAIN = "counted again"
+
+
+def _recounted_words(words: tuple[str, ...], replacing: int | None) -> tuple[str, ...]:
+    return ("nothing is left of it", COUNTED_AGAIN) if replacing is None else (*words, COUNTED_AGAIN)
 
 
 def source_lines(content: Content) -> dict[int, int | None]:
@@ -186,9 +225,13 @@ def _amounts(line: DocumentLine, taxes: Iterable[DocumentTax]) -> Amounts:
     return Amounts(line.amount - included, included + added)
 
 
-def _changed(before: DocumentLine, after: DocumentLine) -> tuple[Change, ...]:
+def _changed(before: DocumentLine, after: DocumentLine, names: Names) -> tuple[Change, ...]:
+    """The columns that differ. A text that is the new service's name is not told beside the service."""
+    is_named_so = before.service_id != after.service_id and after.description == names.get(("service", after.service_id or 0))
     pairs = ((name, getattr(before, name), getattr(after, name)) for name in COMPARED)
-    return tuple(Change(name, old, new) for name, old, new in pairs if old != new)
+    return tuple(
+        Change(name, old, new) for name, old, new in pairs if old != new and not (is_named_so and name == "description")
+    )
 
 
 def _words(change: Change, names: Names) -> str:

@@ -1,6 +1,7 @@
 """PURE: what is asked of a rebill, and what is known of the invoice that it replaces."""
 
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -33,10 +34,26 @@ class LineChange(NamedTuple):
     ship_from: int | None = None
     bill_to: int | None = None
     ship_to: int | None = None
+    description: str | None = None
+    period_start: date | None = None
+    period_end: date | None = None
 
     @property
     def is_priced(self) -> bool:
         return not (self.rate is None and self.units is None and self.amount is None)
+
+
+class UsageCorrection(NamedTuple):
+    """The total units of a metered charge of the original: by one of its lines, or by plan instance, service and first day as
+    far as given. `path` is where it is in what was sent."""
+
+    units: Decimal
+    path: str = ""
+    line_no: int | None = None
+    plan_instance_no: int | None = None
+    service_no: int | None = None
+    period_start: date | None = None
+    comments: str = ""
 
 
 class MoneyFacts(NamedTuple):

@@ -26,10 +26,11 @@ from invoices.services.rows import contact_numbers, seller_of, stored_contents
 from invoices.services.taxation import own_address
 from invoices.tax_engines.protocol import TaxAddress, TaxAddresses
 from rebills.plan.differences import Names
-from rebills.plan.requests import LineChange, MoneyFacts, RebillFacts
-from rebills.services.requests import AskedLine, RebillRequest
+from rebills.plan.requests import LineChange, MoneyFacts, RebillFacts, UsageCorrection
+from rebills.services.requests import AskedLine, AskedUsage, RebillRequest
 
 T = TypeVar("T")
+Asked = AskedLine | AskedUsage
 
 
 class Originals(NamedTuple):
@@ -104,6 +105,22 @@ class Originals(NamedTuple):
             ship_from=self._location(asked, "ship_from_location_no"),
             bill_to=self._contact(asked, "bill_to_address_seq", account_no),
             ship_to=self._contact(asked, "ship_to_address_seq", account_no),
+            description=asked.description,
+            period_start=asked.period_start,
+            period_end=asked.period_end,
+        )
+
+    def correction(self, asked: AskedUsage) -> UsageCorrection:
+        """A usage correction with the service that it names."""
+        service = self._service(asked)
+        return UsageCorrection(
+            asked.units,
+            asked.path,
+            asked.line_no,
+            asked.plan_instance_no,
+            service.service_no if service is not None else None,
+            asked.period_start,
+            asked.comments,
         )
 
     def _statement_contact(self, contact_no: int | None, account_no: int) -> int | None:
@@ -125,7 +142,7 @@ class Originals(NamedTuple):
             self.addresses.get(line.ship_to_contact_id or 0),
         )
 
-    def _service(self, asked: AskedLine) -> ServiceFacts | None:
+    def _service(self, asked: Asked) -> ServiceFacts | None:
         key = asked.client_service_id if asked.service_no is None else asked.service_no
         if key is None:
             return None
@@ -146,7 +163,7 @@ class Originals(NamedTuple):
         return _found(mine.get(number), asked, name, number)
 
 
-def _found(found: T | None, asked: AskedLine, name: str, value: object) -> T:
+def _found(found: T | None, asked: Asked, name: str, value: object) -> T:
     if found is None:
         field = f"{asked.path}.{name}" if asked.path else name
         raise BillingError(ErrorCode.INVALID_INPUT, f"{field}: {value} does not exist", field=field)
@@ -159,8 +176,10 @@ def read_originals(client: Client, requests: Iterable[RebillRequest]) -> Origina
     numbers = [request.invoice_no for request in requests]
     roots = dict(Invoice.objects.filter(client=client, pk__in=numbers).values_list("pk", "chain_root_id"))
     documents, contents = document_facts(roots), stored_contents(list(roots))
-    lines = [line for request in requests for line in request.lines]
+    lines: list[Asked] = [line for request in requests for line in request.lines]
+    lines += [usage for request in requests for usage in request.usage_corrections]
     billed = {line.service_id for content in contents.values() for line in content.document_lines}
+    billed |= {charge.service_no for content in contents.values() for charge in content.basis.charges}
     contacts = read_contacts([document.account_no for document in documents.values()])
     return Originals(
         client,
@@ -221,7 +240,7 @@ def _accounts(client: Client, requests: Iterable[RebillRequest]) -> dict[int | s
     return {number: number for number, _ in found} | {name: number for number, name in found}
 
 
-def _services(client: Client, lines: Iterable[AskedLine], billed: Collection[int | None]) -> dict[int | str, ServiceFacts]:
+def _services(client: Client, lines: Iterable[Asked], billed: Collection[int | None]) -> dict[int | str, ServiceFacts]:
     """The services that lines name, by number and by the client's own id, and those of the originals."""
     lines = list(lines)
     numbers = {line.service_no for line in lines} | set(billed)

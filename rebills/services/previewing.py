@@ -13,7 +13,8 @@ from invoices.services.ledger.acts import Why, check_reason
 from invoices.services.taxation import ask_engine
 from invoices.tax_engines.protocol import TaxableLine, TaxQuote, TaxRequest
 from rebills.plan import RebillPlan, plan_rebill
-from rebills.plan.lines import PlannedLines, plan_lines
+from rebills.plan.counting import plan_lines
+from rebills.plan.lines import PlannedLines
 from rebills.plan.requests import RebillFacts
 from rebills.services.facts import Originals, read_originals
 from rebills.services.requests import RebillOutcome, RebillRequest
@@ -77,7 +78,15 @@ def _drafted(request: RebillRequest, originals: Originals, check_code: Callable[
             check_code(request.reason_code)
         facts = originals.facts(request)
         changes = [originals.change(line, document) for line in request.lines]
-        lines = plan_lines(facts.original, changes, facts.inclusive, facts.currency, carries_unlisted=facts.carries_unlisted)
+        lines = plan_lines(
+            facts.original,
+            changes,
+            facts.inclusive,
+            facts.currency,
+            carries_unlisted=facts.carries_unlisted,
+            corrections=[originals.correction(one) for one in request.usage_corrections],
+            services=originals.services,
+        )
         return _Draft(request, account_no, facts, lines, _tax_request(facts, lines, originals))
     except BillingError as error:
         return _Draft(request, account_no, error=error)

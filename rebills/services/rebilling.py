@@ -33,6 +33,7 @@ from invoices.services.facts import lock_states
 from invoices.services.issuing import Issuing
 from invoices.services.issuing_rebills import REBILLED
 from invoices.services.outcomes import Outcome
+from invoices.services.rebill_markers import GENERATED
 from invoices.services.rights import check_may_rebill
 from invoices.services.rows import Links, insert_documents
 from invoices.services.settling import settle_issued, settled_before
@@ -238,8 +239,9 @@ def _acts(one: RebillOutcome, plan: RebillPlan, rebill_no: int) -> list[Act]:
         "reason_code": one.request.reason_code,
         "comments": one.request.comments,
         "excluded": [row.line_no for row in plan.excluded],
+        "recounted": plan.recounted_lines,
     }
-    generated = Act("invoice.generated", one.account_no, rebill_no, after=after)
+    generated = Act(GENERATED, one.account_no, rebill_no, after=after)
     if not one.waits:
         return [generated]
     return [generated, Act(WAITS, one.account_no, one.request.invoice_no, after={"rebill": rebill_no})]

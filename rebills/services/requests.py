@@ -1,5 +1,6 @@
 """What is asked of rebills, as it comes in at a door: services, locations and contacts by the numbers that callers know."""
 
+from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -28,6 +29,23 @@ class AskedLine(NamedTuple):
     ship_from_location_no: int | None = None
     bill_to_address_seq: int | None = None
     ship_to_address_seq: int | None = None
+    description: str | None = None
+    period_start: date | None = None
+    period_end: date | None = None
+
+
+class AskedUsage(NamedTuple):
+    """The total units of a metered charge: by one of its lines, or by plan instance, service and first day, as far as these are
+    needed to name one charge."""
+
+    units: Decimal
+    path: str = ""
+    line_no: int | None = None
+    plan_instance_no: int | None = None
+    service_no: int | None = None
+    client_service_id: str | None = None
+    period_start: date | None = None
+    comments: str = ""
 
 
 class RebillRequest(NamedTuple):
@@ -49,6 +67,7 @@ class RebillRequest(NamedTuple):
     account_no: int | None = None
     client_acct_id: str | None = None
     fingerprint: str = ""
+    usage_corrections: tuple[AskedUsage, ...] = ()
 
 
 class RebillOutcome(NamedTuple):

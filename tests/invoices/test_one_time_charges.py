@@ -142,11 +142,43 @@ def test_a_service_or_an_account_of_another_client_does_not_exist(acme, umbra, a
 
 
 def test_terms_that_an_order_cannot_have_are_refused_by_the_service_too(account, router):
-    for field, value in (("units", D(0)), ("rate_per_unit", D(-1)), ("charge_date", date(3000, 1, 1))):
+    for field, value in (("units", D(0)), ("rate_per_unit", D("1.123456789012")), ("charge_date", date(3000, 1, 1))):
         with pytest.raises(ValidationError) as refused:
             order(account, router, **{field: value})
         assert field in refused.value.message_dict
     assert not OneTimeCharge.objects.exists()
+
+
+def test_an_order_below_zero_takes_off_the_lines_of_its_service_first(account, router, process, audited):
+    """Phone 30.00, a router for 79.90 and one that is returned for 79.90, and a goodwill of 10.00 on the router."""
+    order(account, router)
+    order(account, router, rate_per_unit=D("-79.90"))
+    order(account, router, rate_per_unit=D("-10.00"), description="Goodwill")
+    invoice = bill(account, process, JAN_10)
+    lines = invoice.lines.exclude(line_type=2).values_list("description", "amount", "units", "rate_per_unit")
+    assert list(lines) == [
+        ("Phone", D(30), D(1), D(30)),
+        ("Router", D("79.90"), D(1), D("79.90")),
+        ("Router", D("-79.90"), D(1), D("-79.90")),
+        ("Goodwill", D(-10), D(1), D(-10)),
+    ]
+    assert invoice.net_amount == D(20)
+    assert list(invoice.credit_details.values_list("credit_line_no", "credited_line_no", "amount")) == [
+        (3, 2, D("79.90")),
+        (4, 1, D(10)),
+    ]
+
+
+def test_an_order_below_zero_is_billed_once_there_is_room_for_all_of_it(account, router, process):
+    """Phone is 30.00 a month: 40.00 are too much for it, until a router comes on top."""
+    back = order(account, router, rate_per_unit=D(-40))
+    assert bill(account, process, JAN_10).net_amount == D(30)
+    back.refresh_from_db()
+    assert back.invoice is None
+    order(account, router)
+    february = bill(account, process, FEB_10)
+    back.refresh_from_db()
+    assert (february.net_amount, back.invoice) == (D("69.90"), february)
 
 
 # Changed and cancelled.

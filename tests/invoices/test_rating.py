@@ -11,11 +11,12 @@ from accounts.kinds import ChargeType
 from accounts.periods import InstanceDates, arrears_due
 from accounts.rates import Band, Rates, RateTerms, TierTerms, bands_of, check_terms, rates_on
 from billing_site.errors import BillingError, ErrorCode
+from invoices.basis import Billed
 from invoices.calculation import WHOLE, Share
 from invoices.plan.charges import add_usage
 from invoices.plan.drafts import Lines
 from invoices.plan.facts import ChargeFacts, InstanceFacts, ServiceFacts, UsageTotal
-from invoices.plan.rating import Billed, rated, rated_late, unused
+from invoices.plan.rating import rated, rated_late, unused
 
 
 def a_price(model="per_unit", rate=None, tiers=None, minimum=None, maximum=None):

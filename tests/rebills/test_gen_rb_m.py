@@ -113,6 +113,7 @@ def test_outputs_say_what_was_made(acme, account, call):
         "reason_code": 1,
         "is_pending_ind": 0,
         "excluded_lines": [2],
+        "recounted_lines": [],
         "third_party_errors": None,
     }
     assert answer["created_by"].startswith("key:")

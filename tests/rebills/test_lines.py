@@ -58,7 +58,7 @@ def test_units_rate_and_amount_are_taken_from_the_original_where_they_are_not_gi
     ("given", "code", "field"),
     [
         ({"amount": "44.99", "units": "3", "rate_per_unit": "15"}, 90029, "amount"),
-        ({"amount": "-1.00"}, 1016, "amount"),
+        ({"amount": "-1.00"}, 90058, "amount"),  # no other line is there to take it off
         ({"units": "-1"}, 1016, "units"),
         ({"rate_per_unit": "-0.01"}, 1016, "rate_per_unit"),
         ({"amount": "1.001"}, 1016, "amount"),
@@ -175,8 +175,8 @@ def test_a_line_per_band_is_changed_by_itself(acme, process):
     assert amounts_of(invoice) == [D(10), D("2.5")]
     rebill = rebilled(invoice, process, 1, line(2, units="20"))
     assert lines_of(rebill) == [(6, D(100), D("0.1"), D(10), 1), (6, D(20), D("0.05"), D(1), 2)]
-    assert list(rebill.lines.values_list("tier_no", flat=True)) == [1, None]
-    # What was used is billed: late usage goes on where it stopped, and not where the rebill did.
+    assert list(rebill.lines.values_list("tier_no", flat=True)) == [1, 2]
+    # Late usage goes on where the rebill has stopped: above 120 units.
     some_usage(instance, "calls", "10", JAN_31, "late")
     assert amounts_of(bill(account, process, FEB_10.replace(month=3)))[0] == D("0.5")
 
@@ -203,13 +203,16 @@ def test_an_unchanged_rebill_equals_its_original_with_coupons_and_credits(acme, 
 
 
 def test_what_takes_off_takes_no_more_than_the_lines_leave_room_for(acme, process):
-    """Ten percent, 5.00 and 7.77 off phone 30.00 and TV 9.99; of the phone only a euro is left."""
+    """Ten percent, 5.00 and 7.77 off phone 30.00 and TV 9.99; of the phone only 1.00 is left: 0.10 and 0.90 of the 5.00."""
     invoice = bill(with_coupons_and_credits(acme), process, JAN_10)
     tv, off = invoice.lines.get(description="Tv").line_no, invoice.lines.filter(line_type__in=[3, 4])
     assert [one.amount for one in off] == [D("-4.00"), D("-5.00"), D("-7.77")]
     rebill = rebilled(invoice, process, line(1, amount="1.00"), line(tv, amount="0.00"), *[one.line_no for one in off])
     assert rebill.net_amount == 0
-    assert [one.amount for one in rebill.lines.filter(line_type__in=[3, 4])] == [D("-1.00")]
+    assert list(rebill.lines.filter(line_type__in=[3, 4]).values_list("amount", "explanation")) == [
+        (D("-0.10"), "10 % of 1.00"),
+        (D("-0.90"), "of 5.00, the rest is lost"),
+    ]
 
 
 def test_an_amount_of_a_line_that_takes_off_may_be_lowered_and_not_raised(acme, process):
@@ -220,7 +223,7 @@ def test_an_amount_of_a_line_that_takes_off_may_be_lowered_and_not_raised(acme, 
     assert refused_as(rebilled, invoice, process, 1, 2, line(five.line_no, units="1")) == (90029, "amount")
     lowered = rebilled(invoice, process, 1, 2, line(five.line_no, amount="-2.00"))
     taken = lowered.lines.get(line_type=4)
-    assert (taken.amount, taken.explanation) == (D(-2), "of 5 on the original")
+    assert (taken.amount, taken.explanation) == (D(-2), "amount given on the rebill")
 
 
 def test_a_line_above_a_maximum_goes_with_its_charge(acme, process):
@@ -229,7 +232,7 @@ def test_a_line_above_a_maximum_goes_with_its_charge(acme, process):
     invoice = bill(an_account(acme, plan), process, JAN_10)
     assert amounts_of(invoice) == [D(50), D(-10)]
     assert refused_as(rebilled, invoice, process, 2) == (1008, None)
-    assert amounts_of(rebilled(invoice, process, line(1, rate_per_unit="5"), 2)) == [D(5), D(-5)]
+    assert amounts_of(rebilled(invoice, process, line(1, rate_per_unit="5"), 2)) == [D(5)]
 
 
 def test_po_numbers_and_comments_are_of_the_line(invoice, process):

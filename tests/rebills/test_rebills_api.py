@@ -67,6 +67,7 @@ def test_a_preview_lays_all_of_it_side_by_side_and_writes_nothing(api, invoice):
             "rebill_line_no": 1,
             "description": "Phone",
             "excluded": False,
+            "recounted": False,
             "changes": ["units 1 -> 2", "amount 30 -> 60"],
             "comments": "two of them",
             "original": amounts("30.00", "3.00", "33.00"),
@@ -78,6 +79,7 @@ def test_a_preview_lays_all_of_it_side_by_side_and_writes_nothing(api, invoice):
             "rebill_line_no": None,
             "description": "Tv",
             "excluded": True,
+            "recounted": False,
             "changes": ["left out"],
             "comments": "",
             "original": amounts("20.00", "2.00", "22.00"),
@@ -85,7 +87,7 @@ def test_a_preview_lays_all_of_it_side_by_side_and_writes_nothing(api, invoice):
             "difference": amounts("-20.00", "-2.00", "-22.00"),
         },
     ]
-    assert shown["excluded_lines"] == [2]
+    assert (shown["excluded_lines"], shown["recounted_lines"]) == ([2], [])
     assert shown["money"] == {
         "carried": "22.00",
         "from_credit": "0.00",

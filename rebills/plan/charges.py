@@ -1,0 +1,285 @@
+"""PURE: the lines of a charge on a rebill: as they are asked for, or counted again by the price that the document keeps."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from accounts.kinds import BANDED_MODELS, RateModel
+from billing_site.errors import BillingError, ErrorCode
+from invoices.basis import Billed, ChargeBasis
+from invoices.calculation import ONE, ZERO, total
+from invoices.fingerprints import DocumentLine
+from invoices.kinds import LineType
+from invoices.plan.facts import ServiceFacts
+from invoices.plan.rating import RatedPart, bound_of, counted, usage_story
+from rebills.plan.lines import (
+    AMOUNT_GIVEN,
+    NEW_LINE,
+    RATING_BLANK,
+    PlannedLine,
+    changed_line,
+    check_whole,
+    is_taxed_alike,
+    unpriced,
+    wrong,
+)
+from rebills.plan.requests import LineChange, UsageCorrection
+
+Kept = Mapping[int, LineChange | None]
+"""The lines of the original that are on the rebill, with what is asked for each."""
+
+
+class PlannedCharge(NamedTuple):
+    """The lines of a charge, and the line that brings them into their bounds."""
+
+    parts: tuple[PlannedLine, ...]
+    bound: PlannedLine | None
+    basis: ChargeBasis
+
+
+class Rebilled(NamedTuple):
+    """What charges are planned from: the original's lines by number, those that are kept, and what is left of the rest."""
+
+    lines: Mapping[int, DocumentLine]
+    kept: Kept
+    inclusive: frozenset[int]
+    currency: str
+
+
+def plan_charge(charge: ChargeBasis, correction: UsageCorrection | None, blank: DocumentLine, work: Rebilled) -> PlannedCharge:
+    """A charge with what is asked for its lines or, in all, for its units. `blank` is a line of the charge without figures, for
+    lines that the original does not have."""
+    if correction is not None:
+        _check_not_changed(charge, correction, work)
+    units = correction.units if correction is not None else _units_to_rate(charge, work)
+    if units is None:
+        parts = [
+            changed_line(work.lines[no], work.kept[no], work.inclusive, work.currency)
+            for no in charge.line_nos
+            if no in work.kept
+        ]
+        units = _units_of(charge, parts)
+        is_rated = False
+    else:
+        parts = _rated_parts(charge, units, correction, blank, work)
+        is_rated = correction is not None
+    raw = total(part.line.amount for part in parts)
+    return _with_bound(charge._replace(billed=Billed(units, raw)), parts, blank, work, charge, is_rated=is_rated)
+
+
+def _check_not_changed(charge: ChargeBasis, correction: UsageCorrection, work: Rebilled) -> None:
+    for no in charge.line_nos:
+        change = work.kept.get(no)
+        if change is not None and change.is_priced:
+            detail = f"{correction.path}: {change.path} changes line {no} of the same charge"
+            raise BillingError(ErrorCode.CORRECTED_TWICE, detail, field=f"{correction.path}.units")
+
+
+def _units_to_rate(charge: ChargeBasis, work: Rebilled) -> Decimal | None:
+    """The units of all lines of a charge that is priced by bands, where some are given and neither a rate nor an amount is: a
+    person who gives these fixes what the lines are."""
+    changes = {no: work.kept[no] for no in charge.line_nos if no in work.kept}
+    given = [change for change in changes.values() if change is not None]
+    for change in given:
+        if change.units is not None and change.units < ZERO:
+            raise wrong(change, "units", f"{change.units.normalize():f} is below 0; give a discount a line of its own")
+    is_fixed = any(change.rate is not None or change.amount is not None or change.service is not None for change in given)
+    if charge.terms.model not in BANDED_MODELS or is_fixed or all(change.units is None for change in given):
+        return None
+    units = [
+        change.units if change is not None and change.units is not None else work.lines[no].units
+        for no, change in changes.items()
+    ]
+    return total(one or ZERO for one in units)
+
+
+def _units_of(charge: ChargeBasis, parts: Sequence[PlannedLine]) -> Decimal:
+    """The units that literal lines bill. A flat fee is of all of them, while it is charged."""
+    if charge.terms.model == RateModel.FLAT:
+        return charge.billed.units if parts else ZERO
+    return total(part.line.units or ZERO for part in parts)
+
+
+def _rated_parts(
+    charge: ChargeBasis, units: Decimal, correction: UsageCorrection | None, blank: DocumentLine, work: Rebilled
+) -> list[PlannedLine]:
+    is_usage = charge.line_type == LineType.USAGE
+    _check_known(charge, units, correction)
+    rated = counted(charge.terms, units, work.currency, is_usage=is_usage)
+    story = usage_story(charge.terms, units) if is_usage else ""
+    comments = correction.comments if correction is not None else ""
+    return [_rated_part(charge, part, _source(charge, part, work), blank, story, comments, work) for part in rated.parts]
+
+
+def _source(charge: ChargeBasis, part: RatedPart, work: Rebilled) -> DocumentLine | None:
+    """The line that a part replaces: tiered that of its band; any other price has one line, whatever band it is in."""
+    lines = [work.lines[no] for no in charge.line_nos]
+    if charge.terms.model != RateModel.TIERED:
+        return lines[0] if lines else None
+    by_band = {line.tier_no or place: line for place, line in enumerate(lines, 1)}
+    return by_band.get(part.band.tier_no)
+
+
+def _rated_part(
+    charge: ChargeBasis,
+    part: RatedPart,
+    source: DocumentLine | None,
+    blank: DocumentLine,
+    story: str,
+    comments: str,
+    work: Rebilled,
+) -> PlannedLine:
+    change = work.kept.get(source.line_no) if source is not None else None
+    base = source or blank
+    words = changed_line(base, change._replace(units=None) if change is not None else None, work.inclusive, work.currency)
+    figures: dict[str, Any] = {"units": part.units, "rate_per_unit": part.band.rate, "amount": part.amount}
+    if any(figures[name] != getattr(base, name) for name in figures) or base.explanation != story:
+        figures |= {"explanation": story}
+    line = words.line._replace(**figures)
+    if charge.terms.model in BANDED_MODELS:
+        line = line._replace(tier_no=part.band.tier_no, tier_from=part.band.from_unit, tier_to=part.band.to_unit)
+    return PlannedLine(
+        line,
+        source,
+        comments or words.comments,
+        words.inclusive,
+        is_kept=source is not None and is_taxed_alike(source, line),
+        is_recounted=source is None or figures_of(line) != figures_of(source),
+    )
+
+
+NO_SHARE: dict[str, Any] = {
+    "proration_factor": ONE,
+    "proration_text": "",
+    "period_total_days": None,
+    "proration_remaining_days": None,
+}
+"""A bound is of the charge's days already."""
+
+
+def figures_of(line: DocumentLine) -> tuple[Any, ...]:
+    """What of a line is counted, with the words that go with it."""
+    return line.units, line.rate_per_unit, line.amount, line.percent, line.base_amount, line.explanation
+
+
+def _check_known(charge: ChargeBasis, units: Decimal, correction: UsageCorrection | None) -> None:
+    """A document from before bands were kept knows those that it billed."""
+    terms = charge.terms
+    start = terms.before.units if terms.before is not None else ZERO
+    first, last = (terms.bands[0].from_unit, terms.bands[-1].to_unit) if terms.bands else (ZERO, ZERO)
+    is_below = start + units <= first if terms.model == RateModel.VOLUME else start < first
+    if units and ((last is not None and start + units > last) or (first and is_below)):
+        detail = f"{units.normalize():f} units; give each line its rate and units, or its amount"
+        raise BillingError(ErrorCode.PRICE_NOT_ON_DOCUMENT, detail, field=f"{correction.path}.units" if correction else "lines")
+
+
+def _with_bound(
+    counted_now: ChargeBasis,
+    parts: Sequence[PlannedLine],
+    blank: DocumentLine,
+    work: Rebilled,
+    before: ChargeBasis,
+    *,
+    is_rated: bool,
+) -> PlannedCharge:
+    no = before.bound_line_no
+    source = work.lines[no] if no is not None else None
+    raw, done = counted_now.billed.amount, tuple(parts)
+    is_same = [part.line.amount for part in parts] == [work.lines[one].amount for one in before.line_nos]
+    if source is None:
+        if is_same or before.is_bound_by_hand or not (parts or is_rated):
+            return PlannedCharge(done, None, counted_now)
+        bound = _counted_bound(counted_now, raw, None, None, blank, work)
+        return PlannedCharge(done, bound, _bounded(counted_now, bound))
+    if source.line_no not in work.kept:
+        return PlannedCharge(done, None, counted_now._replace(is_bound_by_hand=True))
+    change = work.kept[source.line_no]
+    if change is not None and change.is_priced:
+        bound = _given_bound(source, change, work, is_same=is_same)
+        by_hand = counted_now._replace(
+            is_bound_by_hand=bound.line.amount != source.amount or not is_same or before.is_bound_by_hand
+        )
+        return PlannedCharge(done, bound, _bounded(by_hand, bound))
+    if is_same:
+        bound = changed_line(source, change, work.inclusive, work.currency)
+        return PlannedCharge(done, bound, _bounded(counted_now, bound))
+    again = counted_now._replace(is_bound_by_hand=False)
+    bound = _counted_bound(again, raw, source, change, blank, work)
+    return PlannedCharge(done, bound, _bounded(again, bound))
+
+
+def _bounded(charge: ChargeBasis, bound: PlannedLine | None) -> ChargeBasis:
+    return charge._replace(billed=charge.billed._replace(adjustment=ZERO if bound is None else bound.line.amount))
+
+
+def _given_bound(source: DocumentLine, change: LineChange, work: Rebilled, *, is_same: bool) -> PlannedLine:
+    """A minimum or maximum whose amount a person gives, on the side of zero that it was on."""
+    if change.amount is None or change.rate is not None or change.units is not None:
+        raise unpriced(change, f"line {source.line_no} has no rate to count with: give its amount")
+    check_whole(change, work.currency)
+    if source.amount > ZERO > change.amount or change.amount > ZERO > source.amount:
+        raise wrong(change, "amount", f"line {source.line_no} is {source.explanation}: it stays on that side of 0")
+    words = changed_line(source, change._replace(amount=None), work.inclusive, work.currency)
+    if change.amount == source.amount and is_same:
+        return words
+    line = words.line._replace(**RATING_BLANK, amount=change.amount, explanation=AMOUNT_GIVEN)
+    return words._replace(line=line, is_kept=is_taxed_alike(source, line))
+
+
+def _counted_bound(
+    charge: ChargeBasis,
+    raw: Decimal,
+    source: DocumentLine | None,
+    change: LineChange | None,
+    blank: DocumentLine,
+    work: Rebilled,
+) -> PlannedLine | None:
+    adjustment, name, reason = bound_of(charge.terms, raw, work.currency)
+    if not adjustment:
+        return None
+    base = source or blank._replace(**{**RATING_BLANK, **NO_SHARE, "rate_schedule_no": blank.rate_schedule_no})
+    words = changed_line(base, change, work.inclusive, work.currency)
+    line = words.line._replace(units=None, rate_per_unit=None, amount=adjustment, explanation=reason)
+    if source is None or f", {name}" not in source.description and (change is None or change.description is None):
+        line = line._replace(description=f"{blank.description}, {name}")
+    return PlannedLine(
+        line,
+        source,
+        words.comments,
+        words.inclusive,
+        is_kept=source is not None and is_taxed_alike(source, line),
+        is_recounted=source is None or figures_of(line) != figures_of(source),
+    )
+
+
+def blank_line(
+    charge: ChargeBasis, lines: Mapping[int, DocumentLine], services: Mapping[int | str, ServiceFacts]
+) -> DocumentLine:
+    """A line of the charge for figures that the original has no line for: as its own lines are. A charge without any is billed
+    as a line that is added: for its service, with the plan instance's name and addresses from another of its lines."""
+    own = [lines[no] for no in charge.line_nos]
+    if own:
+        return own[0]
+    if charge.bound_line_no is not None:
+        bound = lines[charge.bound_line_no]
+        return bound._replace(description=bound.description.rpartition(", ")[0] or bound.description)
+    service = services[charge.service_no]
+    first = next(iter(lines.values()))
+    like = next((line for line in lines.values() if line.plan_instance_id == charge.plan_instance_no), None)
+    return NEW_LINE._replace(
+        line_type=charge.line_type,
+        service_id=charge.service_no,
+        plan_instance_id=charge.plan_instance_no,
+        description=service.name,
+        plan_name=like.plan_name if like is not None else "",
+        gl_code=service.gl_code,
+        tax_category=service.tax_category,
+        explanation="",
+        po_num=like.po_num if like is not None else "",
+        period_start=charge.period_start,
+        period_end=charge.period_end,
+        bill_from_location_id=service.location_no,
+        ship_from_location_id=service.location_no,
+        bill_to_contact_id=first.bill_to_contact_id,
+        ship_to_contact_id=first.ship_to_contact_id,
+    )

@@ -1,0 +1,382 @@
+"""PURE: all lines of a rebill: as they are asked for, and with them those that are counted from others.
+
+Minimums, maximums, prices by band, percent surcharges, coupons and service credits are counted again where what they are
+counted from has changed, unless a person gives their amount. They are counted in the order in which an invoice is: charges
+with their bounds, what is below zero, surcharges, coupons, service credits. Where nothing has changed, nothing is counted.
+
+Lines may be asked for in any order; the rebill's own are numbered from 1 in the original's order, added ones behind the other
+charges. Taxes are counted afterwards: a tax line is never asked for.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from billing_site.errors import BillingError, ErrorCode
+from invoices.basis import Basis, ChargeBasis, CoverBasis
+from invoices.calculation import ZERO, split, split_first, total
+from invoices.fingerprints import Content, DocumentCredit, DocumentLine
+from invoices.kinds import CREDIT_TYPES, LineType
+from invoices.plan.credits import amount_off, percent_off
+from invoices.plan.facts import ServiceFacts
+from rebills.plan.charges import PlannedCharge, Rebilled, blank_line, figures_of, plan_charge
+from rebills.plan.corrections import corrected_charges
+from rebills.plan.lines import (
+    AMOUNT_GIVEN,
+    RATING_BLANK,
+    PlannedLine,
+    PlannedLines,
+    added_line,
+    changed_line,
+    changes_by_line,
+    check_whole,
+    field_of,
+    is_given_back,
+    is_taxed_alike,
+    shown,
+    takes_off,
+    unpriced,
+    wrong,
+)
+from rebills.plan.older import basis_of_document
+from rebills.plan.requests import LineChange, UsageCorrection
+
+Key = tuple[int, int, int]
+"""Where a line comes on the rebill: charges, what is added, coupons and credits; then by the original's lines."""
+
+CHARGES, ADDITIONS, CREDITS = 0, 1, 2
+BEHIND = 10**9
+
+
+def plan_lines(
+    original: Content,
+    changes: Sequence[LineChange],
+    inclusive: frozenset[int],
+    currency: str,
+    *,
+    carries_unlisted: bool,
+    corrections: Sequence[UsageCorrection] = (),
+    services: Mapping[int | str, ServiceFacts] | None = None,
+) -> PlannedLines:
+    """The lines that are asked for, where `carries_unlisted` those that are not, and what follows from them.
+
+    Refuses with 1008 where no line is left, 90058 where more would be taken off than the lines charge, 90059 where a document
+    from before prices were kept does not say what is needed, 90060 and 90061 for usage corrections.
+    """
+    lines = {line.line_no: line for line in original.document_lines if line.line_type != LineType.TAX}
+    asked = changes_by_line(changes, original.document_lines)
+    kept = {
+        number: asked.get(number)
+        for number in lines
+        if (carries_unlisted if number not in asked else not asked[number].exclude)
+    }
+    basis = basis_of_document(original)
+    sheet = _Sheet(original, basis, Rebilled(lines, kept, inclusive, currency), asked)
+    corrected = corrected_charges(corrections, basis.charges)
+    for place, charge in enumerate(basis.charges):
+        if charge.line_nos or charge.bound_line_no or place in corrected:
+            sheet.add_charge(charge, corrected.get(place), blank_line(charge, lines, services or {}))
+        else:
+            sheet.charges.append((charge, [], None))
+    sheet.add_lines()
+    last = max(line.line_no for line in original.document_lines)
+    first = next(iter(lines.values()))
+    sheet.add_new(added_line(change, first, currency) for number, change in sorted(asked.items()) if number > last)
+    sheet.take_below_zero()
+    sheet.add_surcharges()
+    if not sheet.left and not sheet.given_back:
+        raise BillingError(ErrorCode.NO_LINE_ITEMS)
+    sheet.take_credits()
+    return sheet.planned()
+
+
+class _Sheet:
+    """The lines of a rebill as they are placed, and what is left of each that charges while others are taken off. Beside it, by
+    the original's numbers, what was left of the original's lines at the same step (`was_left`). Lines that give unused days
+    back stand by themselves: nothing is taken off them, and they take nothing off others."""
+
+    def __init__(self, original: Content, basis: Basis, work: Rebilled, asked: Mapping[int, LineChange]) -> None:
+        self.work, self.currency, self.asked = work, work.currency, asked
+        self.covers = {cover.line_no: cover for cover in basis.covers}
+        self.in_charges = {no for charge in basis.charges for no in (*charge.line_nos, charge.bound_line_no)}
+        self.details: dict[int, dict[int, Decimal]] = {}
+        for detail in original.document_credits:
+            self.details.setdefault(detail.credit_line_no, {})[detail.credited_line_no] = detail.amount
+        self.was_left = {no: line.amount for no, line in work.lines.items() if not takes_off(line) and not is_given_back(line)}
+        self.lines: list[PlannedLine] = []
+        self.keys: list[Key] = []
+        self.left: dict[int, Decimal] = {}
+        self.given_back: dict[int, Decimal] = {}
+        self.parts: dict[int, dict[int, Decimal]] = {}
+        self.place_of: dict[int, int] = {}
+        self.below_zero: list[tuple[PlannedLine, Key]] = []
+        self.charges: list[tuple[ChargeBasis, list[int], int | None]] = []
+        self.counted_covers: list[tuple[CoverBasis, int]] = []
+
+    # Placing lines
+
+    def _place(self, planned: PlannedLine, key: Key) -> int:
+        self.lines.append(planned)
+        self.keys.append(key)
+        place = len(self.lines) - 1
+        if planned.source is not None:
+            self.place_of[planned.source.line_no] = place
+        return place
+
+    def _charge(self, planned: PlannedLine, key: Key) -> int | None:
+        """Places a line that charges. One below zero is taken off the others once all of these are there."""
+        if planned.line.amount < ZERO:
+            self.below_zero.append((planned, key))
+            return None
+        place = self._place(planned, key)
+        self.left[place] = planned.line.amount
+        return place
+
+    def _take(self, planned: PlannedLine, key: Key, parts: Mapping[int, Decimal]) -> int | None:
+        """Places a line that takes parts off others; none where there is nothing to take."""
+        taken = {place: part for place, part in parts.items() if part > ZERO}
+        if not taken:
+            return None
+        for place, part in taken.items():
+            self.left[place] -= part
+        place = self._place(planned, key)
+        self.parts[place] = taken
+        return place
+
+    # Charges
+
+    def add_charge(self, charge: ChargeBasis, correction: UsageCorrection | None, blank: DocumentLine) -> None:
+        planned = plan_charge(charge, correction, blank, self.work)
+        numbers = [no for no in (*charge.line_nos, charge.bound_line_no) if no is not None]
+        group, anchor = (CHARGES, min(numbers)) if numbers else (ADDITIONS, BEHIND)
+        places = []
+        for index, part in enumerate(planned.parts):
+            place = self._charge(part, (group, anchor, index))
+            if place is not None:
+                places.append(place)
+        bound_place = self._add_bound(planned, charge, (group, anchor, BEHIND), places)
+        if places or bound_place is not None or charge.line_type == LineType.USAGE:
+            self.charges.append((planned.basis, places, bound_place))
+
+    def _add_bound(self, planned: PlannedCharge, charge: ChargeBasis, key: Key, places: Sequence[int]) -> int | None:
+        self._forget(charge.bound_line_no or 0)
+        if planned.bound is None:
+            return None
+        amount = planned.bound.line.amount
+        if amount >= ZERO:
+            return self._charge(planned.bound, key)
+        room = total(self.left[place] for place in places)
+        change = self.asked.get(charge.bound_line_no or 0)
+        if -amount > room and change is not None and change.is_priced:
+            detail = f"line {change.line_no} takes off {shown(-amount)}, and its charge leaves {shown(room)}"
+            raise BillingError(ErrorCode.REBILL_BELOW_ZERO, detail, field=field_of(change, "amount"))
+        parts = split(min(-amount, room), [self.left[place] for place in places], self.currency)
+        return self._take(planned.bound, key, dict(zip(places, parts, strict=True)))
+
+    def add_lines(self) -> None:
+        """The original's other lines that charge, or are below zero. Percent surcharges come once all of these are there."""
+        for no, change in self.work.kept.items():
+            source = self.work.lines[no]
+            if is_given_back(source):
+                planned = changed_line(source, change, self.work.inclusive, self.currency)
+                self.given_back[self._place(planned, (CREDITS, no, 0))] = planned.line.amount
+            elif no not in self.in_charges and source.line_type not in CREDIT_TYPES and not _is_percentage(source):
+                self._charge(changed_line(source, change, self.work.inclusive, self.currency), (CHARGES, no, 0))
+
+    def add_new(self, added: Iterable[PlannedLine]) -> None:
+        for planned in added:
+            self._charge(planned, (ADDITIONS, planned.line.line_no, 0))
+
+    def take_below_zero(self) -> None:
+        """What is below zero is taken off the lines of its own service, and what these have no room for off all others."""
+        for no, line in self.work.lines.items():
+            if takes_off(line) and line.line_type not in CREDIT_TYPES and no not in self.in_charges:
+                self._forget(no)
+        for planned, key in sorted(self.below_zero, key=lambda one: one[1]):
+            amount, room = -planned.line.amount, total(self.left.values())
+            if amount > room:
+                planned = self._as_much_as(planned, room)
+            service_no = planned.line.service_id
+            own = frozenset(place for place in self.left if self.lines[place].line.service_id == service_no)
+            left = {place: self.left[place] for place in self._in_order(self.left)}
+            self._take(planned, key, split_first(min(amount, room), left, own, self.currency))
+
+    def _as_much_as(self, planned: PlannedLine, room: Decimal) -> PlannedLine:
+        """A line below zero that the original has takes what the others leave room for; one that is asked for is refused."""
+        source, amount = planned.source, planned.line.amount
+        change = self.asked.get(planned.line.line_no if source is None else source.line_no)
+        if change is not None and change.is_priced:
+            detail = f"line {change.line_no} takes off {shown(-amount)}, and the other lines leave {shown(room)}"
+            raise BillingError(ErrorCode.REBILL_BELOW_ZERO, detail, field=field_of(change, "amount"))
+        return _counted_again(planned, -room, None, f"of {shown(-amount)} on the original")
+
+    # What is counted from charges
+
+    def add_surcharges(self) -> None:
+        """Percentages of charges, none of another surcharge."""
+        places = [place for place in self.left if self.lines[place].line.line_type != LineType.SURCHARGE]
+        numbers = [no for no in self.was_left if self.work.lines[no].line_type != LineType.SURCHARGE]
+        for no, change in self.work.kept.items():
+            source = self.work.lines[no]
+            if not _is_percentage(source):
+                continue
+            cover = self.covers.get(no)
+            covered = self._covered(cover, places)
+            planned: PlannedLine | None = changed_line(source, change, self.work.inclusive, self.currency)
+            assert planned is not None
+            if self._is_same(cover, covered, numbers):
+                pass
+            elif change is not None and change.is_priced:
+                planned = _given(planned)
+            else:
+                planned = self._surcharge(planned, source, cover, total(self.left[place] for place in covered))
+            place = self._charge(planned, (CHARGES, no, 0)) if planned is not None else None
+            if place is not None and planned is not None and planned.line.percent is not None and cover is not None:
+                self.counted_covers.append((cover, place))
+
+    def _surcharge(
+        self, planned: PlannedLine, source: DocumentLine, cover: CoverBasis | None, base: Decimal
+    ) -> PlannedLine | None:
+        if cover is None or source.percent is None:
+            detail = f"line {source.line_no} is {source.explanation}; give its amount"
+            raise BillingError(ErrorCode.PRICE_NOT_ON_DOCUMENT, detail, field="lines")
+        amount, words = percent_off(source.percent, base, self.currency)
+        return _counted_again(planned, amount, base, words) if amount else None
+
+    def take_credits(self) -> None:
+        """Coupons, then service credits, in the original's order: each of what the ones before it leave."""
+        for no, source in self.work.lines.items():
+            if source.line_type not in CREDIT_TYPES or is_given_back(source):
+                continue
+            if no in self.work.kept:
+                self._take_credit(source, self.work.kept[no])
+            self._forget(no)
+
+    def _take_credit(self, source: DocumentLine, change: LineChange | None) -> None:
+        cover = self.covers[source.line_no]
+        covered = self._covered(cover, self._in_order(self.left))
+        is_same = self._is_same(cover, covered, self.was_left)
+        base = total(self.left[place] for place in covered)
+        planned = changed_line(source, _words_only(change), frozenset(), self.currency)
+        if change is not None and change.is_priced:
+            amount = self._amount_given(source, change, cover, base)
+            if amount != -source.amount or not is_same:
+                planned = _given(planned._replace(line=planned.line._replace(amount=-amount)))
+                cover = cover._replace(amount=amount)
+        elif not is_same:
+            amount, base_amount, words = self._off(source, cover, base)
+            planned = _counted_again(planned, -amount, base_amount, words)
+        if is_same and planned.line.amount == source.amount:
+            parts = {self.place_of[no]: part for no, part in self.details.get(source.line_no, {}).items()}
+        else:
+            taken = split(-planned.line.amount, [self.left[place] for place in covered], self.currency) if covered else []
+            parts = dict(zip(covered, taken, strict=True))
+        place = self._take(planned, (CREDITS, source.line_no, 0), parts)
+        if place is not None:
+            self.counted_covers.append((cover, place))
+
+    def _amount_given(self, source: DocumentLine, change: LineChange, cover: CoverBasis, base: Decimal) -> Decimal:
+        """What a coupon or credit is to take off: no more than on the original, or than a coupon would take off by itself."""
+        if change.amount is None or change.rate is not None or change.units is not None:
+            raise unpriced(change, f"line {source.line_no} takes something off: it has an amount only")
+        check_whole(change, self.currency)
+        most = max(-source.amount, self._off(source, cover, base)[0])
+        room = min(most, base)
+        if not -room <= change.amount <= ZERO:
+            raise wrong(change, "amount", f"line {source.line_no} takes off up to {shown(-room)}")
+        return -change.amount
+
+    def _off(self, source: DocumentLine, cover: CoverBasis, base: Decimal) -> tuple[Decimal, Decimal | None, str]:
+        """What a coupon or credit takes off a base: the amount, the base where it is a percentage of it, and words."""
+        if source.percent is not None:
+            amount, words = percent_off(source.percent, base, self.currency)
+            return amount, base, words
+        whole = -source.amount if cover.amount is None else cover.amount
+        if source.line_type == LineType.COUPON:
+            amount, words = amount_off(whole, base, self.currency)
+            return amount, None, words
+        amount = min(-source.amount, base)
+        lowered = f"of {shown(source.amount)} on the original"
+        return amount, None, lowered if amount != -source.amount else source.explanation
+
+    # What lines cover, now and on the original
+
+    def _covered(self, cover: CoverBasis | None, places: Iterable[int]) -> list[int]:
+        """The places of which something is left that are covered; all where it is not known what is."""
+        return [place for place in places if self.left[place] and _covers(cover, self.lines[place].line)]
+
+    def _is_same(self, cover: CoverBasis | None, covered: Iterable[int], numbers: Iterable[int]) -> bool:
+        """Whether what is left of the lines that are covered is what was left of them on the original."""
+        now = {(self._source_no(place), self.left[place]) for place in covered}
+        was = {(no, self.was_left[no]) for no in numbers if self.was_left[no] and _covers(cover, self.work.lines[no])}
+        return now == was
+
+    def _source_no(self, place: int) -> int:
+        source = self.lines[place].source
+        return -place if source is None else source.line_no
+
+    def _forget(self, credit_line_no: int) -> None:
+        """What a line of the original has taken off is no more left there."""
+        for no, part in self.details.get(credit_line_no, {}).items():
+            self.was_left[no] -= part
+
+    def _in_order(self, places: Iterable[int]) -> list[int]:
+        return sorted(places, key=lambda place: self.keys[place])
+
+    # The whole
+
+    def planned(self) -> PlannedLines:
+        order = self._in_order(range(len(self.lines)))
+        number_of = {place: number for number, place in enumerate(order, 1)}
+        return PlannedLines(
+            tuple(
+                self.lines[place]._replace(line=self.lines[place].line._replace(line_no=number_of[place])) for place in order
+            ),
+            tuple(
+                sorted(
+                    DocumentCredit(number_of[place], number_of[credited], part)
+                    for place, parts in self.parts.items()
+                    for credited, part in parts.items()
+                )
+            ),
+            {number_of[place]: left for place, left in (self.left | self.given_back).items()},
+            Basis(
+                tuple(
+                    charge._replace(
+                        line_nos=tuple(sorted(number_of[place] for place in places)),
+                        bound_line_no=None if bound is None else number_of[bound],
+                    )
+                    for charge, places, bound in self.charges
+                ),
+                tuple(cover._replace(line_no=number_of[place]) for cover, place in self.counted_covers),
+            ),
+            frozenset(no for no in self.work.kept if no not in self.place_of),
+        )
+
+
+def _is_percentage(line: DocumentLine) -> bool:
+    return line.line_type == LineType.SURCHARGE and line.percent is not None
+
+
+def _covers(cover: CoverBasis | None, line: DocumentLine) -> bool:
+    return cover is None or not cover.service_nos or line.service_id in cover.service_nos
+
+
+def _words_only(change: LineChange | None) -> LineChange | None:
+    """What may be said of a coupon or credit beside its amount: it goes to whom its lines go."""
+    if change is None:
+        return None
+    unpriced_change = change._replace(rate=None, units=None, amount=None, service=None)
+    return unpriced_change._replace(bill_from=None, ship_from=None, bill_to=None, ship_to=None)
+
+
+def _given(planned: PlannedLine) -> PlannedLine:
+    """A line that would have been counted again, at the amount that a person gives."""
+    return planned._replace(line=planned.line._replace(**RATING_BLANK, explanation=AMOUNT_GIVEN))
+
+
+def _counted_again(planned: PlannedLine, amount: Decimal, base: Decimal | None, words: str) -> PlannedLine:
+    source = planned.source
+    line = planned.line._replace(units=None, rate_per_unit=None, amount=amount, base_amount=base, explanation=words)
+    is_recounted = source is None or figures_of(line) != figures_of(source)
+    is_kept = source is not None and is_taxed_alike(source, line)
+    return planned._replace(line=line, is_kept=is_kept, is_recounted=is_recounted)

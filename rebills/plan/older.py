@@ -1,0 +1,161 @@
+"""PURE: what the lines of a document were counted from, where it is not stored beside them.
+
+Documents from before that was stored say part of it: bands that have a line, a bound that was reached, a base. What they do
+not say is not guessed, and never read from today's catalogue.
+"""
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from itertools import combinations
+
+from accounts.kinds import RateModel
+from accounts.rates import Band
+from invoices.basis import Basis, Billed, ChargeBasis, ChargeTerms, CoverBasis
+from invoices.calculation import WHOLE, ZERO, Share, total
+from invoices.fingerprints import Content, DocumentLine
+from invoices.kinds import CREDIT_TYPES, LineType, gives_days_back
+
+PLAN_TYPES = (LineType.RECURRING, LineType.ACTIVATION, LineType.USAGE, LineType.ARREARS)
+MOST_SERVICES = 3
+"""A base is looked for among all charges, and those of at most so many services."""
+
+
+def basis_of_document(content: Content) -> Basis:
+    """What is stored, and for lines that it does not name what they say themselves."""
+    stored = content.basis
+    named = {number for charge in stored.charges for number in (*charge.line_nos, charge.bound_line_no)}
+    lines = [line for line in content.document_lines if line.line_type in PLAN_TYPES and line.line_no not in named]
+    covered = {cover.line_no for cover in stored.covers}
+    return Basis(
+        (*stored.charges, *_charges(lines)),
+        (*stored.covers, *(cover for cover in _covers(content) if cover.line_no not in covered)),
+    )
+
+
+def _charges(lines: list[DocumentLine]) -> Iterator[ChargeBasis]:
+    """The charges whose lines depend on one another: by usage, by bands, or with a line up to a minimum or above a maximum."""
+    groups: dict[tuple[object, ...], list[DocumentLine]] = {}
+    for line in lines:
+        key = line.plan_instance_id, line.service_id, line.line_type, line.period_start, line.period_end
+        groups.setdefault(key, []).append(line)
+    for group in groups.values():
+        parts = [line for line in group if line.units is not None]
+        bounds = [line for line in group if line.units is None and _is_bound(line)]
+        depends = group[0].line_type == LineType.USAGE or bounds or any(line.tier_no for line in parts)
+        if depends and len(bounds) <= 1 and len(parts) + len(bounds) == len(group):
+            yield from _charge(parts, bounds[0] if bounds else None)
+
+
+def _is_bound(line: DocumentLine) -> bool:
+    return line.rate_per_unit is None and bool(re.search(r"\b(minimum|maximum)\b", line.explanation))
+
+
+def _charge(parts: list[DocumentLine], bound: DocumentLine | None) -> Iterator[ChargeBasis]:
+    first = parts[0] if parts else bound
+    if first is None or first.plan_instance_id is None or first.service_id is None:
+        return
+    before = _before(first)
+    if first.period_start is None or first.period_end is None or (before is not None and bound is not None):
+        return
+    amount = total(line.amount for line in parts)
+    held = amount + (bound.amount if bound is not None else ZERO)
+    is_minimum = bound is not None and "up to the minimum" in bound.explanation
+    is_maximum = bound is not None and "above the maximum" in bound.explanation
+    yield ChargeBasis(
+        first.plan_instance_id,
+        first.service_id,
+        first.line_type,
+        first.period_start,
+        first.period_end,
+        ChargeTerms(
+            _model(parts),
+            _bands(parts),
+            held if is_minimum else None,
+            held if is_maximum else None,
+            _share(first),
+            before,
+        ),
+        Billed(_units(first, parts), amount, bound.amount if bound is not None else ZERO),
+        tuple(line.line_no for line in parts),
+        bound.line_no if bound is not None else None,
+    )
+
+
+def _model(parts: list[DocumentLine]) -> str:
+    if any(line.explanation.startswith("flat fee") for line in parts):
+        return RateModel.FLAT.value
+    if not any(line.tier_no for line in parts):
+        return RateModel.PER_UNIT.value
+    one = parts[0]
+    in_a_higher_band = len(parts) == 1 and one.tier_from and not one.explanation
+    return RateModel.VOLUME.value if in_a_higher_band else RateModel.TIERED.value
+
+
+def _bands(parts: list[DocumentLine]) -> tuple[Band, ...]:
+    """Those that have a line. Where the last of them ends, the price of more units is not known."""
+    return tuple(
+        Band(line.tier_no or 1, line.tier_from or ZERO, line.tier_to, line.rate_per_unit)
+        for line in parts
+        if line.rate_per_unit is not None
+    )
+
+
+def _units(first: DocumentLine, parts: list[DocumentLine]) -> Decimal:
+    used = re.match(r"flat fee, ([\d.]+) units", first.explanation)
+    return Decimal(used[1]) if used is not None else total(line.units or ZERO for line in parts)
+
+
+def _before(first: DocumentLine) -> Billed | None:
+    """Of late usage the units are said that were billed before; the amounts of these are not."""
+    late = re.search(r"late usage, ([\d.]+) units", first.explanation)
+    return None if late is None else Billed(Decimal(late[1]))
+
+
+def _share(line: DocumentLine) -> Share:
+    if not (line.period_total_days and line.proration_remaining_days and line.period_start and line.period_end):
+        return WHOLE
+    return Share((line.period_end - line.period_start).days + 1, line.proration_remaining_days, line.period_total_days)
+
+
+def _covers(content: Content) -> Iterator[CoverBasis]:
+    """What coupons and credits were taken off, with all lines of these services; and of which charges a base is the sum."""
+    lines = {line.line_no: line for line in content.document_lines}
+    left = {no: line.amount for no, line in lines.items() if _charges_something(line)}
+    details: dict[int, dict[int, Decimal]] = {}
+    for detail in content.document_credits:
+        details.setdefault(detail.credit_line_no, {})[detail.credited_line_no] = detail.amount
+    for line in sorted(lines.values(), key=lambda one: (one.line_type in CREDIT_TYPES, one.line_no)):
+        mine = details.get(line.line_no, {})
+        if line.line_type == LineType.SURCHARGE and line.base_amount is not None:
+            charges = {no: amount for no, amount in left.items() if lines[no].line_type != LineType.SURCHARGE}
+            services = _adding_up_to(line.base_amount, charges, lines)
+            if services is not None:
+                yield CoverBasis(line.line_no, services)
+        elif line.line_type in CREDIT_TYPES and not gives_days_back(line.line_type, line.plan_instance_id):
+            covers_all = set(mine) >= {no for no, amount in left.items() if amount}
+            credited = {lines[no].service_id for no in mine}
+            services = () if covers_all else tuple(sorted(one for one in credited if one is not None))
+            yield CoverBasis(line.line_no, services, None if line.percent is not None else -line.amount)
+        for no, amount in mine.items():
+            left[no] -= amount
+
+
+def _charges_something(line: DocumentLine) -> bool:
+    return line.line_type not in (LineType.TAX, *CREDIT_TYPES) and line.amount >= ZERO
+
+
+def _adding_up_to(base: Decimal, left: dict[int, Decimal], lines: dict[int, DocumentLine]) -> tuple[int, ...] | None:
+    """The services whose charges are the base, none for all of them; None where it is not plain which they are."""
+    if sum(left.values(), ZERO) == base:
+        return ()
+    sums: dict[int, Decimal] = {}
+    for no, amount in left.items():
+        service_no = lines[no].service_id
+        if service_no is not None:
+            sums[service_no] = sums.get(service_no, ZERO) + amount
+    for size in range(1, MOST_SERVICES + 1):
+        found = [chosen for chosen in combinations(sorted(sums), size) if sum((sums[one] for one in chosen), ZERO) == base]
+        if found:
+            return found[0] if len(found) == 1 else None
+    return None
