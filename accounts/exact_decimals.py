@@ -58,12 +58,13 @@ class ExactDecimalField(models.DecimalField):
         return "text" if connection.vendor == "sqlite" else f"numeric({self.max_digits}, {self.decimal_places})"
 
     def to_python(self, value: Any) -> Any:
-        return Decimal(repr(value)) if isinstance(value, float) else super().to_python(value)
+        number = Decimal(repr(value)) if isinstance(value, float) else super().to_python(value)
+        return number if number is None else rounded_to(number, self.decimal_places)
 
     def get_db_prep_value(self, value: Any, connection: Any, prepared: bool = False) -> Any:
         if value is None or hasattr(value, "as_sql"):
             return value
-        number = rounded_to(self.to_python(value), self.decimal_places)
+        number = self.to_python(value)
         return sortable_text(number) if connection.vendor == "sqlite" else number
 
     def get_db_prep_save(self, value: Any, connection: Any) -> Any:

@@ -1,6 +1,7 @@
 """CSV files in and out: of the clients that staff work for, checked as on the pages, and tried before they are taken."""
 
 from collections.abc import Callable
+from io import BytesIO
 from typing import Any
 
 from django.contrib import admin, messages
@@ -13,12 +14,14 @@ from import_export.admin import ImportExportMixin
 from import_export.fields import Field
 from import_export.formats.base_formats import CSV
 from import_export.resources import ModelResource
-from import_export.widgets import ForeignKeyWidget
+from import_export.widgets import DecimalWidget, ForeignKeyWidget
+from tablib import Dataset
 from unfold.contrib.import_export.forms import ExportForm, ImportForm
 
 from accounts.admin.rows import OwnRows, own_rows
 from accounts.callers import Caller
 from accounts.csv_lists import marked, unmarked
+from accounts.importing.reading import DECIMAL_COMMA, UnreadableFile, read_rows
 from accounts.models import Client
 from accounts.staff import clients_of
 from billing_site.errors import BillingError
@@ -40,6 +43,21 @@ class OfClient(ForeignKeyWidget):  # type: ignore[misc]
 
 def of_client(name: str, model: type[Model], own_id: str, **options: Any) -> Field:
     return Field(column_name=own_id, attribute=name, widget=OfClient(model, own_id), **options)
+
+
+class TidyCSV(CSV):  # type: ignore[misc]
+    """CSV as spreadsheets write it, read as by the commands: whatever separates the columns, without empty rows."""
+
+    def create_dataset(self, in_stream: Any, **kwargs: Any) -> Dataset:
+        content = in_stream if isinstance(in_stream, bytes) else in_stream.encode()
+        dataset = Dataset()
+        for row in read_rows(BytesIO(content), ()):
+            if row.fault:
+                raise UnreadableFile(f"line {row.line} {row.fault}")
+            if dataset.headers is None:
+                dataset.headers = list(row.values)
+            dataset.append(list(row.values.values()))
+        return dataset
 
 
 class ClientFile(ModelResource):  # type: ignore[misc]
@@ -78,7 +96,14 @@ class ClientFile(ModelResource):  # type: ignore[misc]
     def before_import_row(self, row: Any, **kwargs: Any) -> None:
         for column, value in row.items():
             row[column] = unmarked(value)
+        self._check_points(row)
         row[CLIENT_NO] = self.client_of(row[CLIENT_NO])
+
+    def _check_points(self, row: Any) -> None:
+        """A number with a decimal comma is refused: 1,234 could be read as a thousand."""
+        for field in self.get_import_fields():
+            if isinstance(field.widget, DecimalWidget) and DECIMAL_COMMA.fullmatch((row.get(field.column_name) or "").strip()):
+                raise ValidationError({field.column_name: _("Not a number: decimals are written with a point, as in 1.5.")})
 
     def client_of(self, number: str) -> int | None:
         """Whose row it is."""
@@ -133,7 +158,7 @@ class FilesAdmin(ImportExportMixin, OwnRows):  # type: ignore[misc]
 
     import_form_class = ImportForm
     export_form_class = ExportForm
-    formats = [CSV]
+    formats = [TidyCSV]
     # The rows' history says it already.
     skip_admin_log = True
     has_add_permission: Callable[..., bool]
@@ -145,6 +170,13 @@ class FilesAdmin(ImportExportMixin, OwnRows):  # type: ignore[misc]
 
     def has_export_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
+
+    def add_data_read_fail_error_to_form(self, form: Any, error: Exception) -> None:
+        """A file that cannot be read is refused with the sentence that says why."""
+        if isinstance(error, UnreadableFile):
+            form.add_error("import_file", _("The file cannot be read: %(why)s.") % {"why": error})
+        else:
+            super().add_data_read_fail_error_to_form(form, error)
 
     def get_resource_kwargs(self, request: HttpRequest, *args: Any, **kwargs: Any) -> dict[str, Any]:
         return {"user": request.user}

@@ -9,8 +9,8 @@ from typing import BinaryIO, NamedTuple
 
 from django.db import transaction
 
-from accounts.importing.reading import Row, SeenIds, UnreadableFile, read_rows
-from accounts.importing.telco import COLUMNS, ID_COLUMN, BadValues, ColumnFault, Customer, read_customer, shown
+from accounts.importing.reading import Row, SeenIds, UnreadableFile, read_rows, with_point
+from accounts.importing.telco import AMOUNT_COLUMNS, COLUMNS, ID_COLUMN, BadValues, ColumnFault, Customer, read_customer, shown
 from accounts.importing.writing import CatalogueDiffers, charges_on_file, create_catalogue, known_ids, write_customers
 from accounts.models import Client
 
@@ -62,13 +62,15 @@ def import_customers(
     report: Callable[[Fault], None],
     dry_run: bool = False,
     left_as_billable: bool = False,
+    decimal_comma: bool = False,
 ) -> ImportSummary:
     """Opens an account for every customer in the file who has none, in one transaction; those who have one are left alone.
 
     Customers who have left get a cancelled account, or an active one with `left_as_billable`. A dry run reads and checks the
-    whole file and writes nothing. Every fault is reported as it is met; after any, ImportRefused.
+    whole file and writes nothing. With `decimal_comma` amounts may be written as 29,85. Every fault is reported as it is met;
+    after any, ImportRefused.
     """
-    customers = _read_customers(file, report)
+    customers = _read_customers(read_rows(file, COLUMNS, AMOUNT_COLUMNS), report, decimal_comma=decimal_comma)
     try:
         if dry_run:
             charges_on_file(client)
@@ -100,11 +102,13 @@ def _import_chunks(
     return summary
 
 
-def _read_customers(file: BinaryIO, report: Callable[[Fault], None]) -> Iterator[Customer]:
+def _read_customers(rows: Iterable[Row], report: Callable[[Fault], None], *, decimal_comma: bool) -> Iterator[Customer]:
     """The customers up to the first bad row. From there on rows are only checked, for the report, and the end is a refusal."""
     bad_rows = 0
     with closing(SeenIds()) as seen:
-        for row in read_rows(file, COLUMNS):
+        for row in rows:
+            if decimal_comma:
+                row.values.update({name: with_point(row.values[name]) for name in AMOUNT_COLUMNS if name in row.values})
             try:
                 customer = _read_customer(row, seen)
             except BadValues as error:

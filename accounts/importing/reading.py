@@ -1,16 +1,23 @@
 """Reading a CSV file row by row in bounded memory, however large the file or its longest line.
 
-A row is one line of the file, so a fault can name its line and the next line is read as if nothing had happened. Knows nothing
-of what the columns mean.
+Files as spreadsheets write them are read: columns between commas, semicolons, tabs or bars, or as a first line `sep=;` says;
+any line ends; line breaks within quotes; empty rows; rows without their empty ends. A fault names its line, and the next line
+is read as if nothing had happened. Knows nothing of what the columns mean.
 """
 
 import codecs
 import csv
+import re
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping
 from typing import BinaryIO, NamedTuple
 
 LONGEST_LINE = 64 * 1024
+MOST_LINES_OF_A_ROW = 100
+"""A quote that is never closed would take the rest of the file for one row."""
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 class UnreadableFile(Exception):
@@ -21,6 +28,13 @@ class UnreadableLine(Exception):
     """One line is no row; those after it may be."""
 
 
+class OpenQuote(UnreadableLine):
+    """A quote is not closed on the line: the row may go on on the next one."""
+
+    def __init__(self) -> None:
+        super().__init__("is not a CSV row: it opens a quote that is not closed")
+
+
 class Row(NamedTuple):
     """One row by column name, or why there is none on this line."""
 
@@ -29,59 +43,145 @@ class Row(NamedTuple):
     fault: str = ""
 
 
-def read_rows(file: BinaryIO, required: Collection[str]) -> Iterator[Row]:
-    """The rows of a UTF-8 file whose first line names the columns. Blank lines are passed over."""
-    lines = _lines(file)
-    header = _header(next(lines, None), required)
-    for number, line in enumerate(lines, start=2):
+class _Line(NamedTuple):
+    number: int
+    text: bytes
+
+
+def read_rows(file: BinaryIO, required: Collection[str], optional: Collection[str] = ()) -> Iterator[Row]:
+    """The rows of a UTF-8 file whose first line names the columns, in any case. Empty rows are passed over.
+
+    Columns are named as in `required` and `optional`, others in small letters. UnreadableFile where a required one is missing.
+    """
+    lines = _Lines(file)
+    separator, header = _header(lines, required, {name.casefold(): name for name in (*required, *optional)})
+    while (line := lines.next()) is not None:
         try:
-            fields = _fields(line)
-            if not fields:
-                continue
-            if len(fields) != len(header):
-                raise UnreadableLine(f"has {len(fields)} fields where the header has {len(header)}")
+            fields = _fields_from(line, lines, separator)
+            if any(map(str.strip, fields)):
+                yield Row(line.number, _by_name(header, fields, separator, required))
         except UnreadableLine as error:
-            yield Row(number, {}, str(error))
-        else:
-            yield Row(number, dict(zip(header, fields, strict=True)))
+            yield Row(line.number, {}, str(error))
+
+
+def _by_name(header: list[str], fields: list[str], separator: str, required: Collection[str]) -> dict[str, str]:
+    """The fields by their columns. A row may lack its empty ends, or have more of them than the header."""
+    missing = header[len(fields) :]
+    if any(map(str.strip, fields[len(header) :])) or not set(required).isdisjoint(missing):
+        between = "" if separator == "," else f" between {SEPARATORS.get(separator, repr(separator))}"
+        raise UnreadableLine(f"has {len(fields)} fields{between} where the header has {len(header)}")
+    return dict(zip(header, fields + [""] * len(missing), strict=False))
+
+
+class _Lines:
+    """The lines of a file with their numbers, from 1, of which some may be put back."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._rest = enumerate(_lines(file), 1)
+        self._back: deque[_Line] = deque()
+
+    def next(self) -> _Line | None:
+        if self._back:
+            return self._back.popleft()
+        found = next(self._rest, None)
+        return None if found is None else _Line(*found)
+
+    def put_back(self, lines: list[_Line]) -> None:
+        self._back.extendleft(reversed(lines))
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
     """The lines without their ends. Of a line that is too long only the beginning is kept, one byte more than is allowed."""
-    while line := file.readline(LONGEST_LINE + 1):
-        rest = line
-        while rest and not rest.endswith(b"\n"):
-            rest = file.readline(LONGEST_LINE)
-        yield line[:-2] if line.endswith(b"\r\n") else line.removesuffix(b"\n")
+    kept = b""
+    while chunk := file.readline(LONGEST_LINE + 1):
+        while chunk.endswith(b"\r") and (more := file.readline(1)):
+            chunk += more
+        *ended, begun = re.split(rb"\r\n|\n|\r", chunk)
+        for text in ended:
+            yield (kept + text)[: LONGEST_LINE + 1]
+            kept = b""
+        kept = (kept + begun)[: LONGEST_LINE + 1]
+    if kept:
+        yield kept
 
 
-def _header(line: bytes | None, required: Collection[str]) -> list[str]:
+def _header(lines: _Lines, required: Collection[str], known: Mapping[str, str]) -> tuple[str, list[str]]:
+    """What separates the columns, and their names."""
+    line = lines.next()
     if line is None:
         raise UnreadableFile("the file is empty")
-    if line.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if line.text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise UnreadableFile("the file is UTF-16; save it as UTF-8")
+    line = line._replace(text=line.text.removeprefix(codecs.BOM_UTF8))
+    separators = list(SEPARATORS)
+    if said := re.fullmatch(rb'"?sep=([^"\r\n]*)"?', line.text.strip(b" "), re.IGNORECASE):
+        separators = [_said_separator(said[1])]
+        line = lines.next() or line._replace(text=b"")
     try:
-        header = _fields(line.removeprefix(codecs.BOM_UTF8))
+        found = [(one, _names(_fields(line.text, one), known)) for one in separators]
     except UnreadableLine as error:
-        raise UnreadableFile(f"line 1, the header, {error}") from error
+        raise UnreadableFile(f"line {line.number}, the header, {error}") from error
+    separator, header = max(found, key=lambda one: (sum(name in one[1] for name in required), len(one[1])))
     if missing := [column for column in required if column not in header]:
-        raise UnreadableFile(f"line 1, the header, has no column {', '.join(missing)}")
-    if repeated := [column for column in required if header.count(column) > 1]:
-        raise UnreadableFile(f"line 1, the header, names a column twice: {', '.join(repeated)}")
-    return header
+        between = f"its columns are between {SEPARATORS.get(separator, repr(separator))}"
+        why = f"has no column {', '.join(missing)}" + (f" ({between})" if separator != "," else "")
+        raise UnreadableFile(f"line {line.number}, the header, {why}")
+    if repeated := [name for name in dict.fromkeys(header) if name and header.count(name) > 1]:
+        raise UnreadableFile(f"line {line.number}, the header, names a column twice: {', '.join(repeated)}")
+    return separator, header
 
 
-def _fields(line: bytes) -> list[str]:
-    if len(line) > LONGEST_LINE:
+def _said_separator(text: bytes) -> str:
+    separator = text.decode(errors="replace")
+    if len(separator) != 1 or separator.isalnum() or separator not in SEPARATORS and not separator.isprintable():
+        raise UnreadableFile(f"line 1 says sep={separator}, which is no separator: give one such as sep=; or sep=,")
+    return separator
+
+
+def _names(fields: list[str], known: Mapping[str, str]) -> list[str]:
+    return [known.get(name.strip().casefold(), name.strip().lower()) for name in fields]
+
+
+def _fields_from(line: _Line, lines: _Lines, separator: str) -> list[str]:
+    """The fields of the row that begins on a line. A row of several lines ends with its quotes; else its first line alone is at
+    fault, and the others are read as lines of their own."""
+    row = [line]
+    try:
+        while True:
+            try:
+                return _fields(b"\n".join(one.text for one in row), separator)
+            except OpenQuote:
+                more = lines.next() if len(row) < MOST_LINES_OF_A_ROW else None
+                if more is None:
+                    raise
+                row.append(more)
+    except UnreadableLine as error:
+        lines.put_back(row[1:])
+        raise (OpenQuote() if len(row) > 1 else error) from None
+
+
+def _fields(text: bytes, separator: str) -> list[str]:
+    if len(text) > LONGEST_LINE:
         raise UnreadableLine(f"is longer than {LONGEST_LINE} bytes")
-    if b"\0" in line:
+    if b"\0" in text:
         raise UnreadableLine("holds NUL bytes, as a UTF-16 file does; the file must be UTF-8")
     try:
-        return next(csv.reader([line.decode()], strict=True))
+        return next(csv.reader([text.decode()], delimiter=separator, strict=True), [])
     except UnicodeDecodeError as error:
-        raise UnreadableLine(f"is not UTF-8: byte 0x{line[error.start]:02x} at position {error.start + 1}") from error
+        raise UnreadableLine(f"is not UTF-8: byte 0x{text[error.start]:02x} at position {error.start + 1}") from error
     except csv.Error as error:
+        if "unexpected end of data" in str(error):
+            raise OpenQuote from error
         raise UnreadableLine(f"is not a CSV row: {error}") from error
+
+
+DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+")
+
+
+def with_point(cell: str) -> str:
+    """A number that is written with a decimal comma, with a point. Anything else is left for its reader to refuse: 1.234,5
+    could mean two things."""
+    return cell.replace(",", ".") if DECIMAL_COMMA.fullmatch(cell.strip()) else cell
 
 
 class SeenIds:

@@ -75,6 +75,8 @@ COLUMNS = (
 )
 """What a file must have. TotalCharges is checked where it is there, and used for nothing; other columns are ignored."""
 
+AMOUNT_COLUMNS = ("MonthlyCharges", "TotalCharges")
+
 T = TypeVar("T")
 
 

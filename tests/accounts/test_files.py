@@ -265,3 +265,63 @@ def test_an_unknown_tax_category_is_a_fault(browser):
     header = "name,country,region,category,percent,taxed_at,valid_from,valid_to"
     (fault,) = faults(tried(browser, TaxRate, header, "VAT,DE,,standrad,19,ship_to,2020-01-01,"))
     assert "standrad is not a tax category of this client" in fault
+
+
+# Files as spreadsheets write them.
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "client_service_id;name;gl_code\nmin;Minutes;4000\n",
+        "client_service_id\tname\tgl_code\r\nmin\tMinutes\t4000\r\n",
+        "sep=;\r\nclient_service_id;name;gl_code\r\nmin;Minutes;4000\r\n",
+        "\ufeffClient_Service_ID, Name ,GL_CODE\nmin,Minutes,4000\n,,\n,,\n",
+        "client_service_id,name,gl_code\rmin,Minutes,4000\r",
+        "client_service_id,name,gl_code,tax_category\nmin,Minutes,4000\n",
+    ],
+)
+def test_files_of_spreadsheets_are_read(browser, acme, content):
+    taken(browser, Service, content)
+    assert list(Service.objects.values_list("client", "client_service_id", "name", "gl_code")) == [
+        (acme.pk, "min", "Minutes", "4000")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ('client_service_id,name\nmin,"Minutes\n', "The file cannot be read: line 2 is not a CSV row: it opens a quote"),
+        ("client_service_id,name\nmin,Minutes,4000\n", "The file cannot be read: line 2 has 3 fields where the header has 2."),
+        ("client_service_id,client_service_id\nmin,max\n", "names a column twice: client_service_id"),
+        ("sep=ab\nclient_service_id,name\n", "line 1 says sep=ab, which is no separator"),
+    ],
+)
+def test_files_that_cannot_be_read_say_why(browser, content, why):
+    page = tried(browser, Service, content)
+    assert why in str(page.context["form"].errors["import_file"])
+    assert not Service.objects.exists()
+
+
+def test_a_decimal_comma_is_named(browser, acme):
+    page = tried(browser, TaxRate, "name;country;percent;valid_from\nVAT;DE;19,5;2031-01-01")
+    assert "decimals are written with a point" in str(faults(page))
+    assert not TaxRate.objects.exists()
+
+
+def test_computed_doubles_are_rounded(browser, acme):
+    a_charge(a_plan(acme, {"tv": "5"}, client_plan_id="p"), "minutes", line_type=USAGE, tiers={"0": "9"})
+    header = "client_plan_id,client_service_id,line_type,currency,model,rate_per_unit,bands,valid_from"
+    taken(
+        browser,
+        RateSchedule,
+        header,
+        "p,tv,1,usd,per_unit,0.30000000000000004,,2031-01-01",
+        "p,minutes,6,usd,tiered,,0:0.1 33.333333333333336:0.6666666666666666,2031-01-01",
+    )
+    price, banded = RateSchedule.objects.filter(valid_from=date(2031, 1, 1)).order_by("pk")
+    assert price.rate_per_unit == Decimal("0.3")
+    assert [(one.from_unit, one.rate_per_unit) for one in banded.tiers.all()] == [
+        (0, Decimal("0.1")),
+        (Decimal("33.3333333333"), Decimal("0.6666666667")),
+    ]

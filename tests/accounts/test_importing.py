@@ -512,7 +512,7 @@ def test_lines_that_are_no_rows_are_refused_one_by_one(acme):
         "line 4 has 17 fields where the header has 16",
         "line 5 is not UTF-8: byte 0xe9 at position 4",
         "line 6 holds NUL bytes, as a UTF-16 file does; the file must be UTF-8",
-        "line 7 is not a CSV row: unexpected end of data",
+        "line 7 is not a CSV row: it opens a quote that is not closed",
         "line 8 is longer than 65536 bytes",
         "line 9, Churn: '?' is not one of Yes, No",
     ]
@@ -520,7 +520,7 @@ def test_lines_that_are_no_rows_are_refused_one_by_one(acme):
 
 
 def test_a_row_cut_short_by_the_longest_line_is_not_taken_for_the_whole(acme):
-    padding = "\r" * (65537 - len(a_line()) + 1)
+    padding = "x" * (65537 - len(a_line()) + 1)
     _, faults = refused(acme, a_file(a_line().strip() + padding + "rest\n"))
     assert faults == ["line 2 is longer than 65536 bytes"]
 
@@ -615,3 +615,12 @@ def test_the_command_refuses_a_file_that_is_not_there_and_a_client_that_is_not_t
         call_command("import_customers", "no/such.csv", client=acme.pk)
     with pytest.raises(CommandError, match="There is no client 999999"):
         call_command("import_customers", on_disk(a_line()), client=999999)
+
+
+def test_a_file_with_semicolons_and_decimal_commas_is_imported_when_asked_for(acme):
+    plain = a_file(a_line(customerID="A", MonthlyCharges="29.85")).getvalue()
+    content = plain.replace(b",", b";").replace(b"29.85", b"29,85") + b";;;\n;;;\n"
+    _, faults = refused(acme, io.BytesIO(content))
+    assert len(faults) == 1 and "MonthlyCharges" in faults[0]
+    summary = import_customers(acme, io.BytesIO(content), report=print, decimal_comma=True)
+    assert (summary.created, summary.monthly_amount) == (1, Decimal("29.85"))

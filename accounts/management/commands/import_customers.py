@@ -20,6 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("file", metavar="FILE.csv")
         parser.add_argument("--client", type=int, required=True, metavar="CLIENT_NO", help="Whose customers they are.")
         parser.add_argument("--dry-run", action="store_true", help="Check the whole file and write nothing.")
+        parser.add_argument("--decimal-comma", action="store_true", help="Amounts are written with a comma: 29,85.")
         parser.add_argument(
             "--left-as-billable", action="store_true", help="Customers who have left get active accounts, not cancelled ones."
         )
@@ -37,6 +38,7 @@ class Command(BaseCommand):
                     report=self._report,
                     dry_run=options["dry_run"],
                     left_as_billable=options["left_as_billable"],
+                    decimal_comma=options["decimal_comma"],
                 )
         except OSError as error:
             raise CommandError(f"{options['file']}: {error.strerror}") from error

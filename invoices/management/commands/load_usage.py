@@ -11,7 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts import clock
 from accounts.callers import Caller
-from accounts.importing.reading import SeenIds, UnreadableFile, read_rows
+from accounts.importing.reading import SeenIds, UnreadableFile, read_rows, with_point
 from accounts.models import Client
 from billing_site.errors import BillingError, ErrorCode
 from invoices.serializers.usage import record_reader
@@ -41,6 +41,7 @@ class Command(BaseCommand):
         parser.add_argument("file", metavar="FILE.csv")
         parser.add_argument("--client", type=int, required=True, metavar="CLIENT_NO", help="Whose accounts used it.")
         parser.add_argument("--dry-run", action="store_true", help="Check the whole file and write nothing.")
+        parser.add_argument("--decimal-comma", action="store_true", help="Units are written with a comma: 1,5.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         client = Client.objects.filter(pk=options["client"]).first()
@@ -48,7 +49,8 @@ class Command(BaseCommand):
             raise CommandError(f"There is no client {options['client']}.")
         try:
             with open(options["file"], "rb") as file:
-                counts = self._load(client, file, options["dry_run"])
+                lines = _lines(client, file, decimal_comma=options["decimal_comma"])
+                counts = self._load(client, lines, options["dry_run"])
         except OSError as error:
             raise CommandError(f"{options['file']}: {error.strerror}") from error
         except UnreadableFile as error:
@@ -57,10 +59,9 @@ class Command(BaseCommand):
         if counts[LoadResult.REFUSED]:
             raise CommandError(f"{counts[LoadResult.REFUSED]:,} of {counts.total():,} rows were refused.")
 
-    def _load(self, client: Client, file: BinaryIO, dry_run: bool) -> Counter[str]:
+    def _load(self, client: Client, lines: Iterator[Line], dry_run: bool) -> Counter[str]:
         """Loads the file chunk by chunk, and counts what came of its rows."""
         counts: Counter[str] = Counter()
-        lines = _lines(client, file)
         with closing(SeenIds()) as seen:
             while chunk := list(islice(lines, RECORDS_AT_ONCE)):
                 records = [line.record for line in chunk]
@@ -95,7 +96,7 @@ class Command(BaseCommand):
             self.stdout.write("Dry run: nothing was written.")
 
 
-def _lines(client: Client, file: BinaryIO) -> Iterator[Line]:
+def _lines(client: Client, file: BinaryIO, *, decimal_comma: bool) -> Iterator[Line]:
     """The lines of the file, read as the API reads records. An empty cell is a value that is not given."""
     read = record_reader(client)
     for row in read_rows(file, REQUIRED_COLUMNS):
@@ -103,6 +104,8 @@ def _lines(client: Client, file: BinaryIO) -> Iterator[Line]:
             yield Line(row.line, refused(None, BillingError(ErrorCode.INVALID_FORMAT, f"the line {row.fault}")))
         else:
             cells = {column: value.strip() for column, value in row.values.items()}
+            if decimal_comma and "units" in cells:
+                cells["units"] = with_point(cells["units"])
             yield Line(row.line, read({column: value for column, value in cells.items() if value}))
 
 
