@@ -161,22 +161,67 @@ def add_price(charge: PlanCharge, terms: RateTerms, instance: PlanInstance | Non
 
 
 @transaction.atomic
-def change_price(price: RateSchedule, terms: RateTerms, *, caller: Caller) -> RateSchedule:
-    """Gives a price other terms, its bands all anew. Invoices that were made keep the price that they had.
+def change_price(price: RateSchedule, terms: RateTerms, *, caller: Caller, today: date) -> RateSchedule:
+    """Gives a price other terms, its bands all anew. Invoices that were made keep the price that they had. Where days were used
+    at a customer's own price and are not billed yet, it ends before `today`, and a new price begins with the other terms.
 
-    Refuses (90009) who may not change prices."""
+    Gives the price that has them. Refuses (90009) who may not change prices, and other terms for used days (90067)."""
     check_may_change(caller, "change", "accounts.rateschedule")
     with _prices_changing(price.plan_instance):
-        return _store_price(price, terms)
+        stored = RateSchedule.objects.get(pk=price.pk)
+        return _price_from_today(stored, terms, today) if _was_used(stored, today) else _store_price(price, terms)
+
+
+def _price_from_today(price: RateSchedule, terms: RateTerms, today: date) -> RateSchedule:
+    """A price that days were used at ends on the day before other terms begin, as a price of their own."""
+    begins = terms.valid_from or FROM_THE_BEGINNING
+    if begins == price.valid_from:
+        begins = today
+    if begins < today:
+        raise _price_was_used(price, "valid_from", f"other terms begin on {today} or later, not on {begins}")
+    kept = _terms_of(price)._replace(valid_to=begins - ONE_DAY)
+    if terms._replace(valid_from=kept.valid_from, valid_to=kept.valid_to) == kept:
+        return _until(price, terms.valid_to, today)
+    new = RateSchedule(charge=price.charge, plan_instance=price.plan_instance)
+    _store_price(new, terms._replace(valid_from=begins))
+    _store_price(price, kept)
+    return new
+
+
+def _until(price: RateSchedule, last_day: date | None, today: date) -> RateSchedule:
+    """The same price with another last day, which is not before a day that was used at it."""
+    if last_day is not None and last_day < today - ONE_DAY:
+        raise _price_was_used(price, "valid_to", f"it ends on {today - ONE_DAY} or later, not on {last_day}")
+    return _store_price(price, _terms_of(price)._replace(valid_to=last_day))
+
+
+def _was_used(price: RateSchedule, today: date) -> bool:
+    """Whether days before `today` were used at a plan instance's own price that no invoice has billed yet."""
+    instance = price.plan_instance
+    if instance is None or price.valid_from >= today:
+        return False
+    first = instance.start_date
+    if price.charge.line_type in ARREARS_TYPES:
+        first = max(first, instance.account.arrears_due_from or first)
+    elif instance.billed_through is not None:
+        first = instance.billed_through + ONE_DAY
+    last = min(today - ONE_DAY, instance.end_date or today)
+    return first <= last
+
+
+def _price_was_used(price: RateSchedule, field: str, detail: str) -> BillingError:
+    return BillingError(ErrorCode.PRICE_USED, f"{field}: {price}, {detail}", field=field)
 
 
 @transaction.atomic
-def remove_price(price: RateSchedule, *, caller: Caller) -> None:
+def remove_price(price: RateSchedule, *, caller: Caller, today: date) -> None:
     """Removes a price: a plan instance is charged the list price where it has no price of its own any more.
 
-    Refuses (90009) who may not remove prices."""
+    Refuses (90009) who may not remove prices; and to remove one at which days were used that are not billed yet (90067)."""
     check_may_change(caller, "delete", "accounts.rateschedule")
     with _prices_changing(price.plan_instance):
+        if _was_used(price, today):
+            raise _price_was_used(price, "valid_to", f"let it end on {today - ONE_DAY} or later instead")
         price.delete()
 
 

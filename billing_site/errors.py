@@ -149,6 +149,8 @@ class ErrorCode(Enum):
 
     SETTINGS_NEED_ANOTHER = (90071, "Who proposed a change of four-eyes settings may not confirm it", 403)
     CHANGE_DECIDED = (90072, "The request is not pending any more", 409)
+    UNITS_BILLED = (90066, "The plan was billed with its units", 409)
+    PRICE_USED = (90067, "Days were used at this price that are not billed yet", 409)
 
     def __init__(self, number: int, message: str, http_status: int) -> None:
         self.number = number

@@ -1,11 +1,9 @@
-"""Who is billed, in the admin: accounts, contacts, payment methods and plan instances."""
+"""Who is billed, in the admin: accounts, contacts and payment methods."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.options import InlineModelAdmin
-from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
@@ -15,11 +13,10 @@ from accounts.admin.account_files import AccountFile, ContactFile
 from accounts.admin.clients import ADDRESS_FIELDS
 from accounts.admin.figures import plain
 from accounts.admin.files import FilesAdmin
-from accounts.admin.prices import OwnPricesOfPlanInstance
-from accounts.admin.rows import HistoryAdmin, ReadOnlyInline, add_link, link_to_page, may_add
+from accounts.admin.rows import HistoryAdmin, ReadOnlyInline, link_to_page
 from accounts.callers import Caller
-from accounts.models import Account, Contact, PaymentMethod, PlanInstance, RateSchedule
-from accounts.services import assign_plan, create_account, lock_account, plans_changed, update_plan_instance
+from accounts.models import Account, Contact, PaymentMethod, PlanInstance
+from accounts.services import create_account
 
 
 class PlansOfAccount(ReadOnlyInline):
@@ -115,66 +112,3 @@ class PaymentMethodAdmin(HistoryAdmin):
     list_select_related = ["account"]
     search_fields = ["label", "account__client_acct_id"]
     autocomplete_fields = ["account"]
-
-
-@admin.register(PlanInstance)
-class PlanInstanceAdmin(HistoryAdmin):
-    """Every change of a plan instance moves its account's next bill date and version with it, under the account's lock."""
-
-    client_path = "account__client"
-    fixed_fields = ["account", "plan"]
-    list_display = ["plan", "id", "account", "units", "start_date", "end_date", "billed_through"]
-    list_filter = ["account__client", "start_date", ("end_date", admin.EmptyFieldListFilter)]
-    list_select_related = ["plan", "account"]
-    search_fields = ["plan__name", "account__client_acct_id", "po_num", "id__exact"]
-    autocomplete_fields = ["account", "plan"]
-    readonly_fields = ["billed_through", "add_own_price"]
-    add_fieldsets = [  # type: ignore[assignment]
-        (
-            None,
-            {
-                "fields": ["account", "plan", "units", ("start_date", "end_date"), "po_num"],
-                "description": _("Own prices are given once the plan instance is saved: choose 'Save and continue editing'."),
-            },
-        )
-    ]
-    fieldsets = [
-        (None, {"fields": [("account", "plan"), "units", ("start_date", "end_date"), "billed_through", "po_num"]}),
-    ]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[PlanInstance]:
-        """With what names them: where they are searched for by others, a list of names asks one query."""
-        return super().get_queryset(request).select_related("plan")
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        if obj is None or not may_add(request, RateSchedule):
-            return super().get_fieldsets(request, obj)
-        return [*super().get_fieldsets(request, obj), (None, {"fields": ["add_own_price"]})]
-
-    def get_inlines(self, request: HttpRequest, obj: PlanInstance | None) -> list[type[InlineModelAdmin]]:
-        return [OwnPricesOfPlanInstance] if obj else []
-
-    @admin.display(description=_("another price"))
-    def add_own_price(self, instance: PlanInstance) -> SafeString:
-        currency = instance.account.currency
-        return add_link(RateSchedule, _("Add an own price"), plan_instance=instance.pk, currency=currency)
-
-    def get_fixed_fields(self, obj: PlanInstance) -> Sequence[str]:
-        """Days that are billed cannot begin on another day any more."""
-        return [*self.fixed_fields, "start_date"] if obj.billed_through else self.fixed_fields
-
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        if not change:
-            obj.pk = assign_plan(**form.cleaned_data, caller=Caller(staff=request.user)).pk
-            return
-        update_plan_instance(obj, form.changed_data, caller=Caller(staff=request.user))
-
-    def delete_model(self, request: HttpRequest, obj: PlanInstance) -> None:
-        account = lock_account(obj.account_id)
-        obj.delete()
-        plans_changed(account)
-
-    @transaction.atomic
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[PlanInstance]) -> None:
-        for instance in queryset.order_by("account_id", "pk"):
-            self.delete_model(request, instance)

@@ -10,6 +10,7 @@ from import_export.fields import Field
 from import_export.widgets import DecimalWidget
 
 from accounts.admin.files import CLIENT_NO, ClientFile, of_client
+from accounts.clock import today
 from accounts.currencies import rounded_to
 from accounts.models import Plan, PlanCharge, RateSchedule, Service, ServiceLocation
 from accounts.models.rates import FROM_THE_BEGINNING
@@ -117,4 +118,4 @@ class PriceFile(ClientFile):
         if is_create:
             instance.pk = add_price(self.charge, terms, caller=self.caller).pk
         else:
-            change_price(instance, terms, caller=self.caller)
+            change_price(instance, terms, caller=self.caller, today=today(instance.charge.plan.client))

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import ForeignKey, Prefetch, QuerySet
 from django.http import HttpRequest, HttpResponseRedirect
@@ -25,8 +25,9 @@ from accounts.admin.figures import plain, rate
 from accounts.admin.files import FilesAdmin
 from accounts.admin.rows import HistoryAdmin, MasterDataForm, ReadOnlyInline, is_number, link_to_page
 from accounts.callers import Caller
+from accounts.clock import today
 from accounts.kinds import RateModel
-from accounts.models import PlanCharge, RateSchedule, RateTier
+from accounts.models import PlanCharge, PlanInstance, RateSchedule, RateTier
 from accounts.models.rates import FROM_THE_BEGINNING
 from accounts.rates import Rates, RateTerms, TierTerms, rates_on, shown_rate
 from accounts.services import add_price, change_price, remove_price
@@ -269,6 +270,15 @@ class RateScheduleAdmin(PriceColumns, FilesAdmin, HistoryAdmin):  # type: ignore
                 return charges.filter(**{path: request.GET[name]})
         return charges
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """A price of a plan that has begun begins today, unless another day is chosen: days that were used keep theirs."""
+        initial: dict[str, Any] = super().get_changeform_initial_data(request)
+        number = request.GET.get("plan_instance", "")
+        instance = PlanInstance.objects.filter(pk=number).first() if is_number(number) else None
+        if instance is not None and instance.start_date < (day := today(instance.account.client)):
+            initial.setdefault("valid_from", day)
+        return initial
+
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """A price is stored together with its bands, once these are read too."""
 
@@ -277,7 +287,10 @@ class RateScheduleAdmin(PriceColumns, FilesAdmin, HistoryAdmin):  # type: ignore
         terms = terms_of(form.cleaned_data, bands)
         price = form.instance
         if change:
-            change_price(price, terms, caller=Caller(staff=request.user))
+            changed = change_price(price, terms, caller=Caller(staff=request.user), today=today(price.charge.plan.client))
+            if changed.pk != price.pk:
+                words = gettext("Days before %(day)s keep their price. A new price has the other terms from then on.")
+                messages.info(request, words % {"day": changed.valid_from})
         else:
             price.pk = add_price(price.charge, terms, price.plan_instance, caller=Caller(staff=request.user)).pk
         # Nothing is written here: the page's history learns which bands were changed.
@@ -293,7 +306,7 @@ class RateScheduleAdmin(PriceColumns, FilesAdmin, HistoryAdmin):  # type: ignore
     response_post_save_change = response_post_save_add
 
     def delete_model(self, request: HttpRequest, obj: RateSchedule) -> None:
-        remove_price(obj, caller=Caller(staff=request.user))
+        remove_price(obj, caller=Caller(staff=request.user), today=today(obj.charge.plan.client))
 
     @transaction.atomic
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[RateSchedule]) -> None:

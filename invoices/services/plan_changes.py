@@ -1,6 +1,6 @@
 """Ending and changing a customer's plan, with what becomes of the days that were billed and are not used."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -9,11 +9,13 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.callers import Caller
+from accounts.kinds import ARREARS_TYPES
 from accounts.models import Account, Plan, PlanCharge, PlanInstance
 from accounts.periods import ONE_DAY
 from accounts.rates import RateTerms
-from accounts.services import change_plan, end_plan_instance
-from invoices.calculation import ZERO
+from accounts.services import change_plan, end_plan_instance, update_plan_instance
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO, rounded
 from invoices.kinds import UnusedDaysOutcome
 from invoices.plan.unused import SourceLine, Unused, taxes_of, unused_value
 from invoices.services.charged_days import read_days_after_end
@@ -78,6 +80,50 @@ def replace_plan(
     return new
 
 
+@transaction.atomic
+def edit_plan(
+    *,
+    instance: PlanInstance,
+    changed: Collection[str],
+    caller: Caller,
+    today: date,
+    units_from: date,
+    credit_unused: bool | None = None,
+) -> PlanInstance:
+    """Writes the columns of a plan instance that were changed. Other units than before hold from `units_from` on: days before
+    it keep theirs, so that a new plan instance takes the place from that day, if the plan has begun by then. Gives the plan
+    instance that has the units.
+
+    Refuses other units from the start on of a plan that was billed (90066)."""
+    stored = PlanInstance.objects.get(pk=instance.pk)
+    if "units" not in changed or units_from <= stored.start_date:
+        if "units" in changed and (stored.billed_through or _arrears_charged(stored)):
+            detail = f"units: billed from {stored.start_date} on; give a later day from which there are other units"
+            raise BillingError(ErrorCode.UNITS_BILLED, detail, field="units")
+        edited = update_plan_instance(instance, changed, caller=caller, credit_unused=credit_unused)
+        _credit(edited, caller, today)
+        return edited
+    new = replace_plan(
+        instance=stored,
+        plan=stored.plan,
+        start_date=units_from,
+        caller=caller,
+        today=today,
+        units=instance.units,
+        credit_unused=credit_unused,
+    )
+    rest = [name for name in changed if name != "units"]
+    for name in rest:
+        setattr(new, name, getattr(instance, name))
+    return update_plan_instance(new, rest, caller=caller, credit_unused=credit_unused) if rest else new
+
+
+def _arrears_charged(instance: PlanInstance) -> bool:
+    charged_to = instance.account.arrears_due_from
+    is_in_arrears = instance.plan.charges.filter(line_type__in=ARREARS_TYPES).exists()
+    return is_in_arrears and charged_to is not None and charged_to > instance.start_date
+
+
 def _credit(instance: PlanInstance, caller: Caller, today: date) -> None:
     client = instance.account.client
     credit_unused_days(client, [instance.account_id], caller, Stamp(today, timezone.now(), caller.identity))
@@ -128,8 +174,8 @@ def _part(line: SourceLine, first: date, last: date, amount: Decimal, currency: 
         first,
         last,
         (last - first).days + 1,
-        amount,
-        sum((part for _, part in taxes_of(fresh, amount, currency)), ZERO),
+        rounded(amount, currency),
+        rounded(sum((part for _, part in taxes_of(fresh, amount, currency)), ZERO), currency),
         currency,
         outcome,
     )

@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from accounts.clock import today
 from accounts.keys import find_key
 from accounts.models import Account, ApiKey, Client, Contact, PlanInstance, Service, ServiceLocation
 from invoices.models import Invoice
@@ -135,8 +136,9 @@ def test_a_plan_instance_keeps_its_account_its_plan_and_a_start_that_is_billed(a
     instance.save()
     data = instance_data(AccountFactory(client=phone.client), a_plan(phone.client), start_date="2026-03-01", **NO_PRICES)
     admin_client.post(change_url(instance), data | {"units": "3"})
-    stored = PlanInstance.objects.get(pk=instance.pk)
-    assert (stored.account_id, stored.plan_id, stored.start_date, stored.units) == (phone.pk, instance.plan_id, JAN_10, 3)
+    stored, new = PlanInstance.objects.order_by("pk")
+    assert (stored.account_id, stored.plan_id, stored.start_date, stored.units) == (phone.pk, instance.plan_id, JAN_10, 1)
+    assert (new.account_id, new.plan_id, new.start_date, new.units) == (phone.pk, instance.plan_id, today(phone.client), 3)
 
 
 @pytest.mark.parametrize("door", ["page", "list"])

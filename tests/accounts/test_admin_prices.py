@@ -1,6 +1,6 @@
 """Plans, their charges and prices in the admin: priced without reading code, by the rules of the services."""
 
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal as D
 
 import pytest
@@ -9,6 +9,7 @@ from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from accounts.clock import today
 from accounts.kinds import ChargeType
 from accounts.models import Account, Plan, PlanCharge, PlanInstance, RateSchedule, RateTier
 from accounts.rates import RateTerms
@@ -18,6 +19,9 @@ from tests.factories import BY_TEST, ClientFactory, PlanFactory, ServiceFactory,
 
 JAN_10, FEB_10 = date(2026, 1, 10), date(2026, 2, 10)
 BEGINNING = date(1900, 1, 1)
+
+
+NOT_BEGUN = date(2999, 1, 10)
 
 
 @pytest.fixture
@@ -268,7 +272,8 @@ def test_a_plan_instance_shows_its_own_prices_and_where_to_add_one(admin_client,
     assert [label for _, label in form.fields["charge"].choices][1:] == ["Basic: Phone, Recurring, in advance"]
 
 
-def test_an_own_price_moves_the_accounts_version(admin_client, phone):
+def test_an_own_price_moves_the_accounts_version(admin_client, acme):
+    phone = an_account(acme, start=NOT_BEGUN)
     instance = phone.plan_instances.get()
     assert admin_client.post(add_url(RateSchedule), own_price_data(instance)).url == change_url(instance)
     price = instance.own_rates.get()
@@ -277,8 +282,35 @@ def test_an_own_price_moves_the_accounts_version(admin_client, phone):
     assert (instance.own_rates.get().rate_per_unit, version(phone)) == (D(26), 3)
 
 
+def test_other_terms_of_an_own_price_begin_today_where_days_were_used_at_it(admin_client, phone):
+    instance = phone.plan_instances.get()
+    own = add_price(instance.plan.charges.get(), RateTerms("usd", D("27.50")), instance, caller=BY_TEST)
+    admin_client.post(change_url(own), own_price_data(instance, rate_per_unit="26"))
+    day = today(phone.client)
+    prices = instance.own_rates.order_by("valid_from").values_list("rate_per_unit", "valid_from", "valid_to")
+    assert list(prices) == [(D("27.50"), BEGINNING, day - timedelta(1)), (D(26), day, None)]
+
+
+def test_an_own_price_at_which_days_were_used_is_not_removed(admin_client, phone):
+    instance = phone.plan_instances.get()
+    own = add_price(instance.plan.charges.get(), RateTerms("usd", D("27.50")), instance, caller=BY_TEST)
+    response = admin_client.post(delete_url(own), {"post": "yes"}, follow=True)
+    assert "Days were used at this price that are not billed yet" in response.content.decode()
+    assert instance.own_rates.get().rate_per_unit == D("27.50")
+
+
+def test_an_own_price_is_changed_in_place_where_the_days_at_it_are_billed(admin_client, phone):
+    instance = phone.plan_instances.get()
+    own = add_price(instance.plan.charges.get(), RateTerms("usd", D("27.50")), instance, caller=BY_TEST)
+    instance.billed_through = date(2999, 1, 9)
+    instance.save()
+    admin_client.post(change_url(own), own_price_data(instance, rate_per_unit="26"))
+    assert instance.own_rates.get().rate_per_unit == D(26)
+
+
 @pytest.mark.parametrize("door", ["page", "list"])
-def test_a_removed_own_price_moves_the_accounts_version(admin_client, phone, door):
+def test_a_removed_own_price_moves_the_accounts_version(admin_client, acme, door):
+    phone = an_account(acme, start=NOT_BEGUN)
     instance = phone.plan_instances.get()
     own = add_price(instance.plan.charges.get(), RateTerms("usd", D("27.50")), instance, caller=BY_TEST)
     if door == "page":

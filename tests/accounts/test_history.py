@@ -163,7 +163,10 @@ def test_a_prices_history_shows_its_bands_of_each_time(admin_client, acme):
     bands = RateTerms("eur", None, model="tiered", tiers=(TierTerms(Decimal(0), Decimal(3)),))
     price = add_price(charge, bands, caller=BY_TEST)
     change_price(
-        price, bands._replace(tiers=(TierTerms(Decimal(0), Decimal(4)), TierTerms(Decimal(9), Decimal(2)))), caller=BY_TEST
+        price,
+        bands._replace(tiers=(TierTerms(Decimal(0), Decimal(4)), TierTerms(Decimal(9), Decimal(2)))),
+        caller=BY_TEST,
+        today=date(2026, 1, 10),
     )
     shown = admin_client.get(page_url(price, "history", price.pk)).context["page_obj"]
     assert [version.tiers for version in shown] == ["above 0 at 4; above 9 at 2", "above 0 at 3"]

@@ -125,7 +125,7 @@ def test_the_page_of_a_line_leads_to_its_price_and_its_order(admin_client, invoi
     price = RateSchedule.objects.get(pk=calls.rate_schedule_no)
     assert f'href="{change_url(price)}"' in page_of(admin_client, calls)
     assert f'href="{change_url(OneTimeCharge.objects.get())}"' in page_of(admin_client, order)
-    remove_price(price, caller=BY_TEST)
+    remove_price(price, caller=BY_TEST, today=date(2026, 1, 10))
     assert f'href="{change_url(calls.plan_instance)}"' in page_of(admin_client, calls)
 
 
@@ -183,7 +183,7 @@ def test_an_account_shows_its_usage_so_far_and_what_it_comes_to(admin_client, in
 
 def test_usage_that_cannot_be_rated_is_told_on_the_page(admin_client, invoice):
     price = RateSchedule.objects.get(model="tiered")
-    remove_price(price, caller=BY_TEST)
+    remove_price(price, caller=BY_TEST, today=date(2026, 1, 10))
     add_price(price.charge, RateTerms("eur", D(1)), caller=BY_TEST)
     assert "No price of the charge is valid on the day: Calls in usd" in page_of(admin_client, invoice.account)
 

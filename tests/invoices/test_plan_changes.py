@@ -121,8 +121,8 @@ def test_days_that_were_billed_in_advance_stay_charged_where_the_client_says_so(
             "start_date": "2026-06-27",
             "end_date": "2026-07-14",
             "days": 18,
-            "amount": "18.0000",
-            "tax_amount": "0.0000",
+            "amount": "18.00",
+            "tax_amount": "0.00",
             "currency": "usd",
             "outcome": "stays_charged",
         }
