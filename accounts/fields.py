@@ -19,6 +19,7 @@ from accounts.currencies import rounded_to
 from accounts.models import places
 from accounts.places import country_code
 from accounts.rates import LEAST_UNIT_DECIMALS, UNIT_PLACES, UNITS_DIGITS, padded
+from accounts.staff import names_of
 from accounts.validators import validate_alphanumeric
 
 LARGEST_LONG, LONGEST_LONG = 2**63 - 1, 22
@@ -214,6 +215,26 @@ class AccountField(OwnRowField):
 
     def fail(self, key: str, **values: Any) -> NoReturn:
         super().fail(NO_ACCOUNT if key == "does_not_exist" else key, **values)
+
+
+class IdentityName(serializers.CharField):
+    """Who an identity is, in words. Of a list, the names of all its rows are read together."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(read_only=True, **options)
+
+    def to_representation(self, value: str) -> str:
+        names = self.root.__dict__.setdefault("names_of_identities", {})
+        if value and value not in names:
+            names.update(names_of(self._identities() | {value}))
+        return str(names.get(value, ""))
+
+    def _identities(self) -> set[str]:
+        """Of all rows and fields that are shown together with this one."""
+        rows = self.root.instance if isinstance(self.root, serializers.ListSerializer) else None
+        parent = cast(serializers.Serializer, self.parent)
+        sources = [str(field.source) for field in parent.fields.values() if isinstance(field, IdentityName)]
+        return {identity for row in rows or () for source in sources if (identity := getattr(row, source, ""))}
 
 
 class ValueFilter(Filter):

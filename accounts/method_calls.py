@@ -184,6 +184,7 @@ def envelope(error: BillingError, outputs: Sequence[str] = ()) -> dict[str, Any]
         "error_code": error.code.number,
         "error_msg": error.message.replace("|", "/"),
         **dict.fromkeys(outputs),
+        **error.outputs,
     }
     if "third_party_errors" in outputs and error.third_party_errors:
         fields["third_party_errors"] = list(error.third_party_errors)

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from enum import Enum
+from typing import Any
 
 
 class ErrorCode(Enum):
@@ -182,7 +183,8 @@ class BillingError(Exception):
     """A refusal: nothing has happened, and the caller is told why.
 
     `field` is the wire name of the input that is wrong; `detail` is added to the row's message, or stands for it where
-    `instead` is set (Aria words some codes by the case); `third_party_errors` are the tax engine's own words.
+    `instead` is set (Aria words some codes by the case); `third_party_errors` are the tax engine's own words; `outputs` are
+    output fields of a method call that are known although it failed.
     """
 
     def __init__(
@@ -193,12 +195,14 @@ class BillingError(Exception):
         field: str | None = None,
         instead: bool = False,
         third_party_errors: tuple[dict[str, str], ...] = (),
+        outputs: Mapping[str, Any] | None = None,
     ) -> None:
         self.code = code
         self.detail = detail
         self.field = field
         self.instead = instead
         self.third_party_errors = third_party_errors
+        self.outputs = outputs or {}
         row_message = code.message.replace("{field}", field or "")
         explained = f"{row_message.rstrip('.')}: {detail}" if detail else row_message
         self.message = tellable(detail if instead else explained)
@@ -216,6 +220,11 @@ class BillingError(Exception):
         """The same refusal, of a field that stands below a path: charges[0].rates[0]."""
         field = f"{path}.{self.field}" if self.field else path
         return BillingError(self.code, self.detail, field=field, instead=self.instead)
+
+
+def message_of(number: int, message: str) -> str:
+    """Return what was said of an outcome, or the message of its code: never "OK" beside an error."""
+    return message or NUMBERED[number].message
 
 
 def told_before(number: int, message: str) -> BillingError:

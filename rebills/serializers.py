@@ -20,6 +20,7 @@ from accounts.fields import (
 )
 from accounts.models import Client
 from accounts.serializers import AccountArguments
+from accounts.staff import name_of
 from billing_site.errors import ErrorCode
 from invoices.calculation import rounded
 from invoices.fingerprints import Content
@@ -238,8 +239,8 @@ def gen_rb_m_answer(rebill: Invoice, content: Content, excluded: Sequence[int], 
     return {
         "invoice_no": rebill.pk,
         **{name: value for name, value in settled.items() if name in GEN_RB_M_OUTPUTS},
-        "created_by": rebill.generated_by,
-        "created_date": f"{rebill.generated_at:%Y-%m-%d}",
+        "created_by": name_of(rebill.generated_by),
+        "created_date": f"{rebill.generated_on:%Y-%m-%d}",
         "amount": float(rounded(rebill.total_amount, rebill.currency)),
         "reason_code": rebill.reason_code,
         "is_pending_ind": int(not rebill.number),

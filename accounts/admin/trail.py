@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.rows import ReadOnlyAdmin
 from accounts.models import ApiCall, Event, Receipt
+from accounts.staff import who_did
 
 
 @admin.register(Event)
@@ -26,7 +27,7 @@ class EventAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("who"))
     def who(self, event: Event) -> str:
-        return str(event.staff or event.api_key or event.process)
+        return who_did(event)
 
 
 @admin.register(Receipt)
@@ -72,4 +73,4 @@ class ApiCallAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("who"))
     def who(self, call: ApiCall) -> str:
-        return str(call.staff or call.api_key or "-")
+        return who_did(call) or "-"

@@ -123,8 +123,8 @@ class Customer:
 
     @property
     def gateway_token(self) -> str:
-        """What stands for the gateway's token. The file has none: it is derived from the customer's id, and pays nothing."""
-        return "" if self.payment_type is PaymentMethodType.MAILED_CHECK else f"tok_{self.customer_id}"
+        """The file has no tokens: one that the sandbox gateway approves, with the customer's id."""
+        return "" if self.payment_type is PaymentMethodType.MAILED_CHECK else f"sandbox_approved:{self.customer_id}"
 
 
 class ColumnFault(NamedTuple):

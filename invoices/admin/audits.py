@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.rows import MasterDataAdmin, PagedInline, never
 from accounts.callers import Caller
+from accounts.staff import name_of
 from invoices.audit.kept import audit_and_keep
 from invoices.models import AuditFinding, AuditRun
 
@@ -38,13 +39,13 @@ class AuditRunAdmin(MasterDataAdmin):
 
     client_path = "client"
     has_change_permission = has_delete_permission = never
-    list_display = ["id", "client", "started_at", "finished_at", "asked_by", "rows", "findings_count"]
+    list_display = ["id", "client", "started_at", "finished_at", "rows", "findings_count"]
     list_filter = ["client", "started_at", WithFindings]
     list_select_related = ["client"]
     autocomplete_fields = ["client"]
 
     def get_fields(self, request: HttpRequest, obj: AuditRun | None = None) -> list[Any]:
-        found = [("started_at", "finished_at"), ("asked_by", "rows"), "findings_count"]
+        found = [("started_at", "finished_at"), ("asked_for_by", "rows"), "findings_count"]
         return ["client", *found] if obj is not None else ["client"]
 
     def get_inlines(self, request: HttpRequest, obj: AuditRun | None) -> list[Any]:
@@ -69,6 +70,10 @@ class AuditRunAdmin(MasterDataAdmin):
             if response.status_code == 302:
                 return response
         return super().changeform_view(request, object_id, form_url, extra_context)
+
+    @admin.display(description=_("asked for by"))
+    def asked_for_by(self, run: AuditRun) -> str:
+        return name_of(run.asked_by)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         run, _reports = audit_and_keep(obj.client, Caller(staff=request.user).identity)

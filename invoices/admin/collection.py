@@ -10,10 +10,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.admin.accounts import PaymentMethodAdmin
-from accounts.admin.rows import ReadOnlyAdmin, ReadOnlyInline, link_to_page, only_superusers, page_link
+from accounts.admin.rows import ReadOnlyAdmin, ReadOnlyInline, asked_once, link_to_page, only_superusers, page_link
 from accounts.callers import Caller
 from accounts.clock import today
 from accounts.models import PaymentMethod
+from accounts.staff import name_of
 from billing_site.errors import BillingError
 from invoices.admin.amounts import amount
 from invoices.admin.batches import outcomes_by_client, tell_collected
@@ -85,11 +86,16 @@ class CollectionAttemptAdmin(AttemptColumns, ReadOnlyAdmin):  # type: ignore[mis
         ("proc_payment_id", "proc_auth_code"),
         ("proc_cvv_response", "proc_avs_response"),
         ("proc_cavv_response", "proc_merch_comments"),
-        ("requested_by", "requested_on"),
+        ("who", "requested_on"),
         ("requested_at", "started_at"),
         "settled_at",
     )
-    readonly_fields = ["amount_in_currency", "payment_link"]
+    readonly_fields = ["amount_in_currency", "payment_link", "who"]
+
+    @admin.display(description=_("requested by"))
+    @asked_once
+    def who(self, attempt: CollectionAttempt) -> str:
+        return name_of(attempt.requested_by)
 
     def has_collect_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(COLLECT_PERMISSION)

@@ -18,6 +18,7 @@ from accounts.admin.rows import (
     asked_once,
     page_link,
 )
+from accounts.staff import name_of
 from invoices.admin.amounts import amount
 from invoices.kinds import (
     CHARGE_KINDS,
@@ -86,7 +87,7 @@ class EntryColumns:
 
     @admin.display(description=_("by"))
     def who(self, row: Any) -> str:
-        return self.entry(row).created_by
+        return name_of(self.entry(row).created_by)
 
     @admin.display(description=_("applied"))
     @asked_once

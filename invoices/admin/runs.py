@@ -11,6 +11,7 @@ from unfold.decorators import display
 
 from accounts.admin.figures import count, figures
 from accounts.admin.rows import ReadOnlyAdmin, asked_once
+from accounts.staff import name_of
 from invoices.admin.amounts import amount
 from invoices.kinds import RunResult
 from invoices.models import BillingRun, RunOutcome
@@ -27,14 +28,19 @@ RESULT_COLOURS = {
 @admin.register(BillingRun)
 class BillingRunAdmin(ReadOnlyAdmin):
     client_path = "client"
-    list_display = ["id", "client", "bill_date", "started_by", "started_at", "finished_at"]
+    list_display = ["id", "client", "bill_date", "started_at", "finished_at"]
     list_filter = ["client", "bill_date", ("finished_at", admin.EmptyFieldListFilter)]
     list_select_related = ["client"]
     search_fields = ["id__exact", "client__name", "started_by"]
     fieldsets = [
-        (None, {"fields": [("client", "bill_date"), ("started_at", "finished_at"), "started_by"]}),
+        (None, {"fields": [("client", "bill_date"), ("started_at", "finished_at"), "starter"]}),
         (_("Outcomes"), {"fields": ["results", "totals", "refusals", "accounts"]}),
     ]
+
+    @admin.display(description=_("started by"))
+    @asked_once
+    def starter(self, run: BillingRun) -> str:
+        return name_of(run.started_by)
 
     @admin.display(description=_("accounts by result"))
     @asked_once

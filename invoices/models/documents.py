@@ -157,6 +157,7 @@ class Invoice(models.Model):
     fingerprint = models.CharField(max_length=300, blank=True, help_text=_("Of all that is stored, taken at approval."))
     generated_by = models.CharField(max_length=60, help_text=_("Whose identity four eyes compare: staff, key or process."))
     generated_at = models.DateTimeField()
+    generated_on = models.DateField(help_text=_("The client's day when it was generated."))
     approved_by = models.CharField(max_length=60, blank=True)
     approved_at = models.DateTimeField(null=True)
     custom_status_label = models.CharField(max_length=100, blank=True)

@@ -5,10 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 from accounts.models import PlanInstance, Service
+from billing_site.errors import message_of
 from invoices.calculation import rounded
 from invoices.fingerprints import Content, DocumentLine, DocumentTax
 from invoices.kinds import INVOICE_TYPES, InvoiceKind, InvoiceStatus, LineType
-from invoices.models import CollectionAttempt, Invoice
+from invoices.models import CollectionAttempt, Invoice, Statement
 from invoices.services.rows import contact_numbers
 
 
@@ -209,8 +210,12 @@ def settled_fields(invoice: Invoice, code: str) -> dict[str, Any]:
     statement = invoice.statements.order_by("pk").first()
     return {
         f"collection_error_{code}": attempt.error_code if attempt else 0,
-        "collection_error_msg": (attempt.message or "OK") if attempt else None,
+        "collection_error_msg": _message(attempt),
         f"statement_error_{code}": statement.error_code if statement else 0,
-        "statement_error_msg": (statement.message or "OK") if statement else None,
+        "statement_error_msg": _message(statement),
         **proc_fields(attempt),
     }
+
+
+def _message(outcome: CollectionAttempt | Statement | None) -> str | None:
+    return None if outcome is None else message_of(outcome.error_code, outcome.message)

@@ -9,9 +9,9 @@ from django.core.exceptions import ValidationError
 from rest_framework import serializers
 from rest_framework.fields import get_attribute
 
-from accounts.fields import NO_ACCOUNT, NO_INVOICE, LongField, ReceiptIdField, ShortListField, TrueFalseField
+from accounts.fields import NO_ACCOUNT, NO_INVOICE, IdentityName, LongField, ReceiptIdField, ShortListField, TrueFalseField
 from accounts.serializers import ClientRowSerializer
-from billing_site.errors import ErrorCode
+from billing_site.errors import ErrorCode, message_of
 from invoices.calculation import rounded
 from invoices.fingerprints import CREDIT_FIELDS, LINE_FIELDS, PARTY_FIELDS, TAX_FIELDS, TERM_FIELDS, Content, fingerprint
 from invoices.kinds import InvoiceKind, LineType
@@ -163,8 +163,10 @@ class InvoiceSerializer(TermsSerializer):
     comments = serializers.ReadOnlyField()
     void_reason_code = serializers.ReadOnlyField()
     generated_by = serializers.ReadOnlyField()
+    generated_by_name = IdentityName(source="generated_by")
     generated_at = serializers.ReadOnlyField()
     approved_by = serializers.ReadOnlyField()
+    approved_by_name = IdentityName(source="approved_by")
     approved_at = serializers.ReadOnlyField()
     custom_status_label = serializers.ReadOnlyField()
     client_notes = serializers.ReadOnlyField()
@@ -208,7 +210,7 @@ class StatementSerializer(serializers.Serializer):
     settled_at = serializers.ReadOnlyField()
 
     def get_error_msg(self, statement: Any) -> str:
-        return statement.message or "OK"
+        return message_of(statement.error_code, statement.message)
 
 
 class LineSerializer(serializers.Serializer):

@@ -14,6 +14,7 @@ from accounts.fields import (
     NO_REASON,
     DayField,
     DigitsField,
+    IdentityName,
     LongField,
     ReceiptIdField,
     TrueFalseField,
@@ -255,6 +256,7 @@ class TransactionSerializer(serializers.Serializer):
     reason_code = serializers.ReadOnlyField()
     comments = serializers.ReadOnlyField()
     created_by = serializers.ReadOnlyField()
+    created_by_name = IdentityName(source="created_by")
     created_at = serializers.ReadOnlyField()
 
     def get_transaction_type(self, entry: LedgerEntry) -> int:
@@ -307,6 +309,7 @@ class AttemptSerializer(serializers.ModelSerializer):
     invoice_no = serializers.ReadOnlyField(source="invoice_id")
     payment = serializers.ReadOnlyField(source="payment_id")
     amount = serializers.SerializerMethodField()
+    requested_by_name = IdentityName(source="requested_by")
 
     class Meta:
         model = CollectionAttempt
@@ -330,6 +333,7 @@ class AttemptSerializer(serializers.ModelSerializer):
             "proc_auth_code",
             "proc_merch_comments",
             "requested_by",
+            "requested_by_name",
             "requested_at",
             "started_at",
             "settled_at",

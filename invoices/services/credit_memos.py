@@ -193,6 +193,7 @@ def record_memo(client: Client, invoice: Invoice, memo: MemoPlan, why: Why, call
         generated_by=caller.identity,
         remarks=Remarks(),
         at=timezone.now(),
+        today=stamp.day,
         approved=frozenset([memo_no]),
         links={memo_no: Links(invoice.chain_root_id or invoice.pk)},
     )

@@ -101,6 +101,7 @@ def _issue_memos(pairs: Sequence[Pair], contents: Mapping[int, Content], issuing
         generated_by=issuing.caller.identity,
         remarks=Remarks(),
         at=issuing.at,
+        today=issuing.today,
         approved=frozenset(pair.memo_no for pair in pairs),
         links={pair.memo_no: Links(pair.rebill.chain_root_id) for pair in pairs},
     )

@@ -188,7 +188,14 @@ def _insert(
     }
     documents = [(numbers[plan.account_no], content_of(recording.client, plan, issues.get(plan.account_no))) for plan in billed]
     issued = frozenset(numbers[plan.account_no] for plan in approved)
-    insert_documents(documents, generated_by=recording.caller.identity, remarks=recording.remarks, at=at, approved=issued)
+    insert_documents(
+        documents,
+        generated_by=recording.caller.identity,
+        remarks=recording.remarks,
+        at=at,
+        today=recording.request.today,
+        approved=issued,
+    )
     if waiting:
         record_comparisons([(number, content) for number, content in documents if number not in issued])
     record_acts(

@@ -32,6 +32,7 @@ STANDING_FIELDS = (
     "fingerprint",
     "generated_by",
     "generated_at",
+    "generated_on",
     "approved_by",
     "approved_at",
     "custom_status_label",
@@ -164,6 +165,7 @@ def insert_documents(
     generated_by: str,
     remarks: Remarks,
     at: datetime,
+    today: date,
     approved: frozenset[int],
     links: Mapping[int, Links] | None = None,
 ) -> None:
@@ -184,6 +186,7 @@ def insert_documents(
                 fingerprint(content) if invoice_no in approved else "",
                 generated_by,
                 at,
+                today,
                 generated_by if invoice_no in approved else "",
                 at if invoice_no in approved else None,
                 remarks.custom_status_label or "",

@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 
 from invoices.calculation import ZERO, rounded
 from invoices.fingerprints import Content, DocumentLine
-from invoices.kinds import InvoiceKind, LineType
+from invoices.kinds import InvoiceKind, InvoiceStatus, LineType
 from invoices.models import Invoice
 from invoices.services.ledger.open_items import charges_of
 from invoices.services.rows import stored_contents
@@ -20,16 +20,44 @@ class StatementParts(NamedTuple):
 
     content: Content
     due: Decimal
+    rebill: Invoice | None
 
 
 def statement_parts(invoices: Collection[Invoice]) -> dict[int, StatementParts]:
     """What is read for the statements of documents: a constant number of queries."""
     numbers = [invoice.pk for invoice in invoices]
     charges = charges_of(numbers)
+    issued_rebills = Invoice.objects.filter(corrects__in=numbers, kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
+    rebills = {rebill.corrects_id: rebill for rebill in issued_rebills}
     return {
-        number: StatementParts(content, charges[number].due if number in charges else ZERO)
+        number: StatementParts(content, charges[number].due if number in charges else ZERO, rebills.get(number))
         for number, content in stored_contents(numbers).items()
     }
+
+
+class Heading(NamedTuple):
+    """What the paper of a document calls it, and what else it says of the document as a whole."""
+
+    title: str
+    note: str
+    is_payable: bool
+    """Whether it says when it is due and what is still due."""
+
+
+def heading_of(invoice: Invoice, rebill: Invoice | None) -> Heading:
+    """Return the heading of a document's paper. `rebill` is the issued one that replaces it."""
+    number = invoice.document_number or str(invoice.pk)
+    original = invoice.corrects
+    if invoice.kind == InvoiceKind.CREDIT_MEMO and original is not None:
+        title = f"Credit memo {number} to invoice {original.document_number} of {original.invoice_date}"
+        return Heading(title, invoice.comments, False)
+    name = "Corrected invoice" if invoice.kind == InvoiceKind.REBILL else "Invoice"
+    title = f"{name} {number}"
+    if invoice.status == InvoiceStatus.VOIDED:
+        return Heading(title, "Voided.", False)
+    if rebill is not None:
+        return Heading(title, f"Replaced by {rebill.document_number} of {rebill.invoice_date}.", False)
+    return Heading(title, "", invoice.status == InvoiceStatus.APPROVED)
 
 
 def statement_mail(invoice: Invoice, parts: StatementParts, to: str, connection: Any) -> EmailMultiAlternatives:
@@ -50,14 +78,15 @@ def statement_context(invoice: Invoice, parts: StatementParts) -> dict[str, Any]
     content, currency = parts.content, invoice.currency
     comments = content.correction.line_comments if content.correction else ()
     original = invoice.corrects if invoice.kind == InvoiceKind.REBILL else None
-    kind = "Corrected invoice" if original is not None else invoice.get_kind_display()
-    title = f"{kind if original is not None else 'Invoice'} {invoice.document_number}"
+    heading = heading_of(invoice, parts.rebill)
 
     def amount(value: Decimal) -> str:
         return f"{rounded(value, currency):f}"
 
     return {
-        "title": title,
+        "title": heading.title,
+        "note": heading.note,
+        "is_payable": heading.is_payable,
         "invoice": invoice,
         "currency": currency.upper(),
         "seller": content.parties[2],

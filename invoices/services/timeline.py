@@ -1,11 +1,12 @@
 """What happened to accounts and documents: each event with who did it and from where."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
 from accounts.models import ApiCall, Event
+from accounts.staff import who_did
 
 
 class Happened(NamedTuple):
@@ -18,8 +19,8 @@ class Happened(NamedTuple):
 
     @property
     def declared(self) -> str:
-        """What the caller said of itself."""
-        return ", ".join(str(value) for value in self.event.caller.values() if value)
+        """What the caller said of itself, in words."""
+        return ", ".join(words for value in self.event.caller.values() if (words := _declared(value)))
 
 
 def with_callers(events: QuerySet[Event]) -> QuerySet[Event]:
@@ -30,7 +31,7 @@ def happened(events: Sequence[Event]) -> list[Happened]:
     """These events, with the addresses that the log of calls has of them: one query, however many."""
     calls = ApiCall.objects.filter(request_id__in={event.request_id for event in events if event.request_id})
     addresses = dict(calls.values_list("request_id", "address"))
-    return [Happened(event, _words(event.act), _who(event), addresses.get(event.request_id, "")) for event in events]
+    return [Happened(event, _words(event.act), who_did(event), addresses.get(event.request_id, "")) for event in events]
 
 
 def _words(act: str) -> str:
@@ -38,5 +39,9 @@ def _words(act: str) -> str:
     return act.replace(".", " ").replace("_", " ")
 
 
-def _who(event: Event) -> str:
-    return str(event.staff or event.api_key or event.process)
+def _declared(value: Any) -> str:
+    """A text as it is; transaction qualifiers as `name: value`."""
+    if not isinstance(value, list):
+        return str(value or "")
+    rows = [(row.get("qualifier_name", ""), row.get("qualifier_value", "")) for row in value if isinstance(row, dict)]
+    return ", ".join(f"{name}: {text}" for name, text in rows)

@@ -98,8 +98,11 @@ class InvoicePage(DocumentPage):
             line.invoice = invoice
         chain = read_chain(client=self.client, invoice_no=invoice.pk)
         events = with_callers(Event.objects.filter(invoice_no=invoice.pk, client=self.client))
-        people = [name for name in (invoice.generated_by, invoice.approved_by) if name]
-        names = names_of(people)
+        attempts = list(invoice.collection_attempts.select_related("payment_method").order_by("-attempt_no"))
+        people = [invoice.generated_by, invoice.approved_by, *(attempt.requested_by for attempt in attempts)]
+        names = names_of(one for one in people if one)
+        for attempt in attempts:
+            attempt.by = names[attempt.requested_by]
         due = (amount_due(invoice) or ZERO) if invoice.status == InvoiceStatus.APPROVED else ZERO
         may_pay = due > ZERO and self.may(COLLECT_PERMISSION)
         context = {
@@ -115,7 +118,7 @@ class InvoicePage(DocumentPage):
             "lines": [Shown(line, units_text(line), "; ".join(story_of(line))) for line in lines],
             "taxes": list(invoice.tax_details.all()),
             "payments": [(entry, description(entry), amount) for entry, amount in payments_on_invoice(invoice) if amount],
-            "attempts": list(invoice.collection_attempts.select_related("payment_method").order_by("-attempt_no")),
+            "attempts": attempts,
             "statements": list(invoice.statements.order_by("-pk")),
             "chain": chain,
             "events": happened(list(events.order_by("-pk")[:EVENTS_SHOWN])),

@@ -184,6 +184,7 @@ def _collected_before(call: Call, receipt: Receipt) -> Mapping[str, Any]:
 def _told(outcomes: Sequence[Collected]) -> Mapping[str, Any]:
     for one in outcomes:
         if one.error is not None:
+            one.error.outputs = proc_fields(one.attempt)
             raise one.error
     attempts = [one.attempt for one in outcomes if one.attempt is not None]
     return {"transaction_id": attempts[0].payment_id, **proc_fields(attempts[0])} if attempts else {}

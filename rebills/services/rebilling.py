@@ -220,6 +220,7 @@ def _insert(recorded: Sequence[RebillOutcome], issuing: Issuing) -> None:
         generated_by=issuing.caller.identity,
         remarks=Remarks(),
         at=issuing.at,
+        today=issuing.today,
         approved=frozenset(),
         links=links,
     )

@@ -7,7 +7,9 @@ import time_machine
 from django.utils import timezone
 
 from accounts.models import Receipt
+from billing_site.errors import ErrorCode
 from invoices.models import CollectionAttempt, Payment, ReasonCode
+from invoices.serializers.aria_documents import settled_fields
 from tests.calling import caller_of, refused
 from tests.invoices.billing import FEB_10, bill
 from tests.invoices.money.paying import billed, books, due, paying
@@ -53,7 +55,28 @@ def test_part_of_what_is_due_is_not_collected(acme, call, process):
 @pytest.mark.parametrize(("token", "code"), [("sandbox_declined", 4011), ("sandbox_timeout_after", 90019), ("", 7025)])
 def test_a_collection_that_fails_is_the_calls_failure(acme, call, process, token, code):
     account, _ = billed(acme, process, token)
-    refused(call("collect_from_account_m", acct_no=account.pk), code)
+    answer = call("collect_from_account_m", acct_no=account.pk)
+    assert answer["error_code"] == code
+    assert (answer["transaction_id"], answer["proc_payment_id"], answer["proc_auth_code"]) == (None, None, None)
+
+
+@pytest.mark.parametrize("method", ["collect_from_account", "collect_from_account_m"])
+def test_a_declined_collection_has_the_gateways_own_words(acme, call, process, method):
+    account, _ = billed(acme, process, "sandbox_insufficient_funds")
+    answer = call(method, **{"account_no" if method == "collect_from_account" else "acct_no": account.pk})
+    attempt = CollectionAttempt.objects.get()
+    assert (answer["error_code"], answer["proc_status_code"]) == (4011, "insufficient_funds")
+    assert answer["proc_status_text"] == attempt.proc_status_text != ""
+
+
+@pytest.mark.parametrize("token", ["sandbox_timeout_before", "sandbox_timeout_after"])
+def test_an_unknown_outcome_is_never_called_ok(acme, call, process, token):
+    """Also of an attempt that was recorded without words."""
+    account, invoice = billed(acme, process, token)
+    call("collect_from_account_m", acct_no=account.pk)
+    CollectionAttempt.objects.update(message="")
+    told = settled_fields(invoice, "cd")
+    assert (told["collection_error_cd"], told["collection_error_msg"]) == (90019, ErrorCode.OUTCOME_UNKNOWN.message)
 
 
 @pytest.mark.parametrize("died", [False, True])

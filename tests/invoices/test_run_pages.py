@@ -187,7 +187,7 @@ def test_the_list_shows_runs_with_their_counts(acme, umbra, browser, process):
     others = start_run(client=umbra, today=JAN_10, caller=process)
     answer = browser.get("/billing-runs/")
     assert [(one.pk, one.starter, [count for _, count in one.counts]) for one in answer.context["pages"].rows] == [
-        (run.pk, "test", [0, 2, 1, 1])
+        (run.pk, "process test", [0, 2, 1, 1])
     ]
     assert (
         browser.get(f"/billing-runs/{others.pk}/").status_code == browser.post(f"/billing-runs/{others.pk}/").status_code == 404

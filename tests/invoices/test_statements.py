@@ -1,6 +1,7 @@
 """Statements: what is sent of which document, to whom, and what becomes of it where sending fails."""
 
 from datetime import timedelta
+from decimal import Decimal as D
 from io import StringIO
 from smtplib import SMTPServerDisconnected
 
@@ -12,13 +13,17 @@ from django.db import connection
 from django.template.loader import render_to_string
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
+from django.utils.html import strip_tags
 
 from accounts.models import Client, Contact, Event
 from invoices.models import Invoice, Statement
 from invoices.services import statements
+from invoices.services.credit_memos import Asked, create_credit_memo
+from invoices.services.ledger.acts import Why
 from invoices.services.pending import approve_invoices
-from invoices.services.statement_mails import statement_context, statement_parts
+from invoices.services.statement_mails import statement_context, statement_mail, statement_parts
 from invoices.services.statements import StatementWanted, resend_statement, send_requested, send_waiting
+from invoices.services.voiding import void_invoice
 from tests.admin_pages import act, texts
 from tests.factories import ContactFactory, TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
@@ -149,9 +154,14 @@ def test_a_rebill_says_what_it_replaces_and_why(acme, process):
     message = mail.outbox[0]
     html, _ = message.alternatives[0]
     assert message.subject == "Acme Telecom: Corrected invoice RB-000001"
-    assert "It replaces INV-000001 of 30.00 USD: the difference is -10.00 USD." in message.body
+    assert "It replaces INV-000001 of 2026-01-10 over 30.00 USD: the difference is -10.00 USD." in message.body
     assert "half <b>price</b>" in message.body
-    for text in ("INV-000001 of 30.00 USD", "-10.00 USD", "half &lt;b&gt;price&lt;/b&gt;", "As agreed &amp; told"):
+    for text in (
+        "INV-000001 of 2026-01-10 over 30.00 USD",
+        "-10.00 USD",
+        "half &lt;b&gt;price&lt;/b&gt;",
+        "As agreed &amp; told",
+    ):
         assert text in html, text
 
 
@@ -411,3 +421,45 @@ def test_a_document_without_a_buyer_names_none(acme, process, admin_client):
     for template in ("invoices/statement.html", "invoices/statement.txt"):
         assert "For " not in render_to_string(template, shown)
     assert "None" not in admin_client.get(f"/invoices/{invoice.pk}/print/").text
+
+
+def papers(invoice, admin_client):
+    """What the e-mail (subject, text and HTML) and the page to print say of a document, each without its tags."""
+    invoice = Invoice.objects.select_related("client", "account", "corrects").get(pk=invoice.pk)
+    mail_ = statement_mail(invoice, statement_parts([invoice])[invoice.pk], "nora@example.com", None)
+    printed = admin_client.get(f"/invoices/{invoice.pk}/print/").text
+    return [mail_.subject, *(" ".join(strip_tags(text).split()) for text in (mail_.body, mail_.alternatives[0][0], printed))]
+
+
+def test_a_credit_memo_is_called_one_and_says_of_what_and_why(acme, process, admin_client):
+    invoice = bill(account_of(acme), process, JAN_31)
+    memo = create_credit_memo(
+        client=acme,
+        invoice_no=invoice.pk,
+        caller=process,
+        today=JAN_31,
+        why=Why(1, "The line was down in March"),
+        asked=Asked(lines={1: D("10.00")}),
+    )
+    subject, *texts = papers(memo, admin_client)
+    title = "Credit memo CM-000001 to invoice INV-000001 of 2026-01-31"
+    assert subject == f"Acme Telecom: {title}"
+    for text in texts:
+        assert title in text and "The line was down in March" in text
+        assert "due" not in text.lower().replace("overdue", "")
+
+
+def test_a_rebilled_invoice_says_what_replaces_it_and_asks_for_no_money(acme, process, admin_client):
+    invoice = bill(account_of(acme), process, JAN_10)
+    rebilled(invoice, process, line(1, amount="20.00"))
+    for text in papers(invoice, admin_client)[1:]:
+        assert "Replaced by RB-000001 of 2026-01-31." in text
+        assert "due 20" not in text and "Still due" not in text and "Due " not in text
+
+
+def test_a_voided_invoice_says_so_and_asks_for_no_money(acme, process, admin_client):
+    invoice = bill(account_of(acme), process, JAN_10)
+    void_invoice(client=acme, invoice_no=invoice.pk, caller=process, today=JAN_31, reason_code=5)
+    for text in papers(invoice, admin_client)[1:]:
+        assert "Voided." in text
+        assert "due 20" not in text and "Still due" not in text and "Due " not in text

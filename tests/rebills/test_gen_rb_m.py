@@ -107,7 +107,7 @@ def test_outputs_say_what_was_made(acme, account, call):
         "proc_status_text": "Approved",
         "proc_payment_id": rebill.collection_attempts.get().proc_payment_id,
         "proc_auth_code": "A000001",
-        "created_by": rebill.generated_by,
+        "created_by": "key integrator",
         "created_date": "2026-01-31",
         "amount": 16.5,
         "reason_code": 1,
@@ -116,7 +116,6 @@ def test_outputs_say_what_was_made(acme, account, call):
         "recounted_lines": [],
         "third_party_errors": None,
     }
-    assert answer["created_by"].startswith("key:")
     assert [(one["invoice_line_no"], one["line_type"], one["line_amount"]) for one in items] == [(1, 1, 15.0), (2, 2, 1.5)]
     charge = items[0]
     named = ("units", "rate_per_unit", "client_service_id", "service_name", "plan_name", "client_service_coa_code")
@@ -391,9 +390,18 @@ def test_a_key_without_the_right_may_preview_and_not_rebill(acme, call, invoice)
 
 
 def test_one_that_was_rebilled_is_named_with_its_rebill(call, invoice, process):
-    rebill = rebilled(invoice, process, 1)
+    number = rebilled(invoice, process, 1).document_number
     answer = call()
-    assert (answer["error_code"], answer["error_msg"]) == (
-        90033,
-        f"The invoice has been rebilled: INV-000001 was replaced by {rebill.document_number}; take {rebill.document_number}",
-    )
+    words = f"The invoice has been rebilled: INV-000001 was replaced by {number}; rebill {number} again"
+    assert (answer["error_code"], answer["error_msg"]) == (90033, words)
+
+
+@pytest.mark.parametrize("pending", [True, False])
+def test_the_created_date_is_the_clients_day(acme, call, settings, pending):
+    """In Los Angeles it is still 31 March 2031 on the client's virtual clock when it is 1 April in UTC."""
+    settings.VIRTUAL_CLOCK = True
+    acme.time_zone, acme.rebill_approval_required = "America/Los_Angeles", pending
+    acme.clock_offset = datetime(2031, 4, 1, 5, tzinfo=UTC) - datetime(2026, 1, 31, 12, tzinfo=UTC)
+    acme.save()
+    answer = call(rb_line_items=[item(1, rb_units=0.5)])
+    assert (answer["error_code"], answer["is_pending_ind"], answer["created_date"]) == (0, int(pending), "2031-03-31")

@@ -63,7 +63,15 @@ def test_the_list_goes_page_by_page_and_as_csv(acme, page, process, monkeypatch)
     table = list(csv.DictReader(StringIO(b"".join(answer.streaming_content).decode())))
     assert [row["rebill_no"] for row in table] == [str(one.pk) for one in reversed(made)]
     told = ("document_number", "original", "credit_memo", "original_amount", "rebill_amount", "difference", "made_by")
-    assert [table[0][name] for name in told] == ["RB-000003", "INV-000003", "CM-000003", "30.00", "60.00", "30.00", "test"]
+    assert [table[0][name] for name in told] == [
+        "RB-000003",
+        "INV-000003",
+        "CM-000003",
+        "30.00",
+        "60.00",
+        "30.00",
+        "process test",
+    ]
 
 
 def test_a_cursor_that_is_none_of_the_list_is_refused_with_a_message(page, invoice):

@@ -103,7 +103,7 @@ def _take_over(attempt: CollectionAttempt, answer: Answer | None) -> None:
     attempt.proc_cavv_response, attempt.proc_merch_comments = answer.cavv_response[:10], answer.merch_comments[:300]
     attempt.status, code = STANDING[answer.result]
     attempt.error_code = code.number
-    attempt.message = "" if answer.result is Result.DONE else answer.status_text
+    attempt.message = "" if answer.result is Result.DONE else answer.status_text or code.message
     attempt.settled_at = None if answer.result is Result.UNKNOWN else timezone.now()
 
 
