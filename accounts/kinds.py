@@ -122,6 +122,22 @@ class SettingsChangeState(TextChoices):
     WITHDRAWN = "withdrawn", _("Withdrawn")
 
 
+class TaxExemption(TextChoices):
+    """Why a customer is not charged tax."""
+
+    NONE = "none", _("Not exempt")
+    EXEMPT = "exempt", _("Exempt")
+    REVERSE_CHARGE = "reverse_charge", _("Reverse charge")
+
+
+class MissingTaxData(TextChoices):
+    """What becomes of an invoice without an address or without a tax rate for its place."""
+
+    HOLD = "hold", _("Generate it as pending")
+    REFUSE = "refuse", _("Refuse it")
+    ALLOW = "allow", _("Issue it")
+
+
 class TaxRounding(TextChoices):
     DOCUMENT = "document", _("Per tax rate over the document")
     LINE = "line", _("Per line")

@@ -39,6 +39,7 @@ from accounts.models import (
     Service,
     ServiceLocation,
 )
+from accounts.models.places import EXEMPTION_FIELDS
 from accounts.models.places import CountryField as CountryColumn
 from accounts.rates import RateTerms, TierTerms
 from accounts.rights import check_may_change
@@ -122,6 +123,7 @@ class AccountSerializer(RowSerializer):
             "invoice_approval_required",
             "payment_terms_days",
             "bill_day",
+            *EXEMPTION_FIELDS,
             "next_bill_date",
             "last_bill_date",
             "created_at",
@@ -136,7 +138,7 @@ class ContactSerializer(RowSerializer):
 
     class Meta:
         model = Contact
-        fields = ("id", "acct_no", "contact_no", "role", "name", "company", "email", "phone", *ADDRESS)
+        fields = ("id", "acct_no", "contact_no", "role", "name", "company", "email", "phone", *ADDRESS, *EXEMPTION_FIELDS)
 
 
 class PaymentMethodSerializer(RowSerializer):

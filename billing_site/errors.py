@@ -144,6 +144,11 @@ class ErrorCode(Enum):
     NO_METERED_CHARGE = (90060, "The invoice has no such metered charge", 400)
     CORRECTED_TWICE = (90061, "A usage correction and a line change the same charge", 400)
 
+    TAX_DATA_MISSING = (
+        90075,
+        "Tax data is missing. Add the address or a tax rate (0 percent where there is no tax), or mark the customer as exempt",
+        409,
+    )
     NUMBER_TAKEN = (90079, "Another document of the client prints this number", 409)
 
     KEY_ABOVE_ITS_MAKER = (90070, "A key gets no right that its maker lacks", 403)

@@ -1,5 +1,6 @@
 """What lists of documents can be asked for: each filter is a parameter of the query."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -8,9 +9,10 @@ from django_filters.filterset import FilterSet
 from accounts.clock import today
 from accounts.fields import AmountFilter, ChoicesFilter, DayFilter, LongFilter, TextFilter, TrueFalseFilter
 from accounts.models import Client, Contact
-from invoices.kinds import InvoiceKind, InvoiceStatus, RunResult
+from invoices.kinds import Flag, InvoiceKind, InvoiceStatus, RunResult
 from invoices.models import Invoice, InvoiceLine, RunOutcome
 from invoices.services.failures import collection_failed, statement_failed
+from invoices.services.flags import flagged_as
 from invoices.services.ledger.open_items import IS_OPEN, open_invoices, with_due
 
 
@@ -34,6 +36,7 @@ class InvoiceFilter(FilterSet):
     reason_code = LongFilter("reason_code")
     corrects = LongFilter("corrects")
     generated_by = TextFilter("generated_by")
+    flag = ChoicesFilter(Flag, field_name="pk", method="filter_flag")
     open = TrueFalseFilter("pk", method="filter_open")
     overdue = TrueFalseFilter("pk", method="filter_overdue")
     rebilled = TrueFalseFilter("pk", method="filter_rebilled")
@@ -51,6 +54,10 @@ class InvoiceFilter(FilterSet):
         """Whose lists these are: the caller's of the API, or the one for whom a page is."""
         access = getattr(self.request, "auth", None) or self.request
         return cast(Client, access.client)
+
+    def filter_flag(self, rows: QuerySet[Any], name: str, value: Sequence[str]) -> QuerySet[Any]:
+        """Documents with one of these flags."""
+        return rows.filter(flagged_as(self._client(), [Flag(one) for one in value])) if value else rows
 
     def filter_open(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
         """Issued, and something is due on it: or nothing is."""

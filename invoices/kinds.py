@@ -53,6 +53,7 @@ class WaitReason(TextChoices):
     ACCOUNT = "account", _("the account's invoices wait for approval")
     FOUR_EYES = "four_eyes", _("a second person approves such an invoice")
     ASKED = "asked", _("it is asked for as pending")
+    TAX_DATA = "tax_data", _("its address or its tax rate is missing")
 
 
 class LineType(IntegerChoices):
@@ -113,6 +114,12 @@ class Flag(TextChoices):
     MISSING_LINES = "missing_lines", _("Missing lines")
     NOT_POSITIVE = "not_positive", _("Zero or below")
     NO_PO = "no_po", _("No PO number")
+    NO_ADDRESS = "no_address", _("No address")
+    NO_RATE = "no_rate", _("No tax rate found")
+
+
+LASTING_FLAGS = (Flag.NO_ADDRESS, Flag.NO_RATE)
+"""The flags that stay on a document once it is decided on; the others compare what is pending with the last invoice."""
 
 
 class DecisionAct(TextChoices):

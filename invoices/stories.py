@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from django.utils.translation import gettext
 
 from accounts.rates import shown_rate, shown_units
+from accounts.tax_categories import is_untaxed
 from invoices.models import InvoiceLine
 
 
@@ -46,3 +47,5 @@ def story_of(line: InvoiceLine) -> Iterator[str]:
         yield gettext("coupon %(code)s") % {"code": line.coupon_code}
     if line.explanation:
         yield line.explanation
+    if is_untaxed(line.tax_category):
+        yield gettext("not taxed: tax category %(category)s") % {"category": line.tax_category}

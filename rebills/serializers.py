@@ -26,7 +26,7 @@ from invoices.calculation import rounded
 from invoices.fingerprints import Content
 from invoices.models import Invoice
 from invoices.serializers.aria_documents import aria_document, settled_fields
-from invoices.serializers.documents import ContentSerializer, document_of
+from invoices.serializers.documents import ContentSerializer, document_of, tax_answer_row
 from invoices.serializers.money import LINES_AT_ONCE, MoneyField, amount_text, collected_row
 from invoices.services.approval_rules import rebill_must_wait, rebill_stake
 from invoices.services.chains import Chain, Step
@@ -268,7 +268,8 @@ def preview_row(plan: RebillPlan, client: Client) -> dict[str, Any]:
         "excluded_lines": [row.line_no for row in plan.excluded],
         "recounted_lines": plan.recounted_lines,
         "money": {name: amount_text(amount, currency) for name, amount in plan.money._asdict().items()},
-        "waits_for_approval": rebill_must_wait(client, stake),
+        "waits_for_approval": rebill_must_wait(client, stake, plan.tax_answer),
+        **tax_answer_row(plan.tax_answer),
         "document": {**document, "fingerprint": None},
         "fingerprint": plan.fingerprint,
     }

@@ -48,6 +48,12 @@ class PaymentMethodsOfAccount(ReadOnlyInline):
     payment_method = link_to_page(_("payment method"))
 
 
+TAX_FIELDS: list[str | list[str] | tuple[str, ...] | tuple[()]] = [
+    ("tax_exemption", "tax_exemption_reason"),
+    ("tax_exemption_from", "tax_exemption_to"),
+]
+
+
 @admin.register(Account)
 class AccountAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
     resource_classes = [AccountFile]
@@ -64,6 +70,7 @@ class AccountAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
     add_fieldsets = [  # type: ignore[assignment]
         (None, {"fields": ["client", "client_acct_id", "status", "currency", "is_test"]}),
         (_("Billing"), {"fields": ["bill_day", "payment_terms_days"]}),
+        (_("Tax"), {"fields": TAX_FIELDS}),
     ]
     fieldsets = [
         (None, {"fields": [("client", "client_acct_id"), ("status", "currency"), ("is_test", "created_at")]}),
@@ -77,6 +84,7 @@ class AccountAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
                 ]
             },
         ),
+        (_("Tax"), {"fields": TAX_FIELDS}),
     ]
 
     def get_inlines(self, request: HttpRequest, obj: Account | None) -> list[type[InlineModelAdmin]]:
@@ -93,7 +101,7 @@ class AccountAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
 class ContactAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
     resource_classes = [ContactFile]
     client_path = "account__client"
-    fields = ["account", ("contact_no", "role"), ("name", "company"), ("email", "phone"), *ADDRESS_FIELDS]
+    fields = ["account", ("contact_no", "role"), ("name", "company"), ("email", "phone"), *ADDRESS_FIELDS, *TAX_FIELDS]
     fixed_fields = ["account"]
     list_display = ["name", "contact_no", "role", "account", "city", "region", "country"]
     list_filter = ["role", "country", "account__client"]

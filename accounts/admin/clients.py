@@ -95,7 +95,7 @@ class ClientAdmin(HistoryAdmin):
         ),
         (_("Flags"), {"fields": ["flag_change_percent", ("flag_first", "flag_lines", "flag_missing_po")]}),
         (_("Terms"), {"fields": ["payment_terms_days"]}),
-        (_("Tax"), {"fields": ["taxable_address_order", "tax_categories", ("tax_rounding", "tax_engine")]}),
+        (_("Tax"), {"fields": ["taxable_address_order", "tax_categories", "missing_tax_data", ("tax_rounding", "tax_engine")]}),
         (
             _("Collection"),
             {"fields": ["gateway", "collect_on_approval", "void_on_collection_failure", "dunning_on_collection_failure"]},

@@ -12,10 +12,11 @@ from accounts.kinds import AccountStatus, ContactRole, PaymentMethodType
 from accounts.models.catalogue import Plan
 from accounts.models.clients import Address, Client
 from accounts.models.history import MasterDataHistory
+from accounts.models.places import ExemptionModel
 from accounts.validators import validate_billing_day, validate_currency, validate_no_card_number
 
 
-class Account(models.Model):
+class Account(ExemptionModel):
     """A customer of a client. Its primary key is Aria's acct_no."""
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="accounts")
@@ -73,6 +74,12 @@ class Account(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["client", "client_acct_id"], name="one_account_per_client_id"),
             models.CheckConstraint(condition=Q(bill_day__isnull=True) | Q(bill_day__range=(1, 31)), name="account_bill_day"),
+            models.CheckConstraint(
+                condition=Q(tax_exemption_to__isnull=True)
+                | Q(tax_exemption_from__isnull=True)
+                | Q(tax_exemption_to__gte=F("tax_exemption_from")),
+                name="account_exemption_ends_after_start",
+            ),
         ]
         # A billing run asks which of a client's accounts are due.
         indexes = [models.Index(fields=["client", "next_bill_date"], name="account_due")]
@@ -81,7 +88,7 @@ class Account(models.Model):
         return f"{self.client_acct_id} ({self.pk})"
 
 
-class Contact(Address):
+class Contact(ExemptionModel, Address):
     """A person or address of an account, known by its number (Aria's *_address_seq)."""
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="contacts")
@@ -95,7 +102,15 @@ class Contact(Address):
 
     class Meta:
         ordering = ["account", "contact_no"]
-        constraints = [models.UniqueConstraint(fields=["account", "contact_no"], name="one_contact_per_number")]
+        constraints = [
+            models.UniqueConstraint(fields=["account", "contact_no"], name="one_contact_per_number"),
+            models.CheckConstraint(
+                condition=Q(tax_exemption_to__isnull=True)
+                | Q(tax_exemption_from__isnull=True)
+                | Q(tax_exemption_to__gte=F("tax_exemption_from")),
+                name="contact_exemption_ends_after_start",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.contact_no} {self.name}"

@@ -7,9 +7,9 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from accounts.kinds import FourEyes, GuardedAct, TaxRounding
+from accounts.kinds import FourEyes, GuardedAct, MissingTaxData, TaxRounding
 from accounts.models.history import MasterDataHistory
-from accounts.models.places import COUNTRY_HELP, REGION_HELP, CountryField, PlaceModel
+from accounts.models.places import COUNTRY_HELP, REGION_HELP, ChoiceField, CountryField, PlaceModel
 from accounts.tax_categories import COMMON
 from accounts.validators import (
     validate_contact_roles,
@@ -112,6 +112,15 @@ class Client(Address):
         help_text=_(
             "Tax categories that services and tax rates may have, between commas, beside standard, zero and exempt. Any other"
             " is refused."
+        ),
+    )
+    missing_tax_data = ChoiceField(
+        max_length=10,
+        choices=MissingTaxData,
+        default=MissingTaxData.HOLD,
+        help_text=_(
+            "What becomes of an invoice whose account has no address, or for whose place or tax category there is no tax rate."
+            " Without any tax rate on file a client charges no tax, and nothing is missing."
         ),
     )
     tax_rounding = models.CharField(

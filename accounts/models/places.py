@@ -1,10 +1,12 @@
-"""The columns of a place: a country by its code, and a region of it."""
+"""Columns that several models have for tax: a country by its code, a region of it, and an exemption."""
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts.kinds import TaxExemption
 from accounts.places import country_code, region_code
 from accounts.validators import validate_country
 
@@ -49,5 +51,40 @@ class PlaceModel(models.Model):
         place.region = region_code(place.country or "", place.region or "")
 
 
+class ChoiceField(models.CharField):
+    """One of its choices. A form that does not name one leaves it at its default."""
+
+    def formfield(self, **options: Any) -> Any:
+        return super().formfield(**{"required": False, "empty_value": str(self.default), **options})
+
+
+class ExemptionModel(models.Model):
+    """That a customer is not charged tax, and why, between two days."""
+
+    tax_exemption = ChoiceField(
+        max_length=20,
+        choices=TaxExemption,
+        default=TaxExemption.NONE,
+        help_text=_("An exempt customer is charged no tax, and documents say why."),
+    )
+    tax_exemption_reason = models.CharField(
+        max_length=200, blank=True, help_text=_("Printed on documents: the law, or the number of the certificate.")
+    )
+    tax_exemption_from = models.DateField(null=True, blank=True, help_text=_("First day. Empty: always."))
+    tax_exemption_to = models.DateField(null=True, blank=True, help_text=_("Last day. Empty: until further notice."))
+
+    class Meta:
+        abstract = True
+
+    def clean(self) -> None:
+        super().clean()
+        begins, ends = self.tax_exemption_from, self.tax_exemption_to
+        if begins is not None and ends is not None and ends < begins:
+            raise ValidationError({"tax_exemption_to": _("The exemption ends before it begins.")})
+        if self.tax_exemption == TaxExemption.NONE and (self.tax_exemption_reason or begins or ends):
+            raise ValidationError({"tax_exemption": _("Choose the exemption that the reason and the days are of.")})
+
+
+EXEMPTION_FIELDS = ("tax_exemption", "tax_exemption_reason", "tax_exemption_from", "tax_exemption_to")
 REGION_HELP = _("State or province: CA or California.")
 COUNTRY_HELP = _("A code or a name: US, United States.")

@@ -78,8 +78,8 @@ def _office_plan(client: Client) -> Plan:
 def _fibre_plan(client: Client) -> Plan:
     plan = Plan.objects.create(client=client, client_plan_id="demo-fibre", name="Fibre 500")
     terms = RateTerms(CURRENCY, Decimal("99.00"), "flat")
-    _charge(plan, "installation", "Installation", "internet", ChargeType.ACTIVATION, terms)
-    _charge(plan, "fibre-500", "Fibre 500", "internet", ChargeType.RECURRING, RateTerms(CURRENCY, Decimal("50.00")))
+    _charge(plan, "installation", "Installation", "exempt", ChargeType.ACTIVATION, terms)
+    _charge(plan, "fibre-500", "Fibre 500", "exempt", ChargeType.RECURRING, RateTerms(CURRENCY, Decimal("50.00")))
     return plan
 
 

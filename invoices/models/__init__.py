@@ -19,6 +19,7 @@ from invoices.models.reasons import ReasonCode
 from invoices.models.review import Comparison, Decision, DecisionOutcome
 from invoices.models.runs import BillingRun, RunOutcome
 from invoices.models.statements import Statement
+from invoices.models.tax_answers import TaxAnswer
 from invoices.models.taxes import TaxRate
 from invoices.models.waiting import OneTimeCharge, Usage
 
@@ -54,6 +55,7 @@ __all__ = [
     "ServiceCredit",
     "Statement",
     "Surcharge",
+    "TaxAnswer",
     "TaxDetail",
     "TaxRate",
     "TransactionVoid",

@@ -21,6 +21,7 @@ from invoices.plan.credits import add_coupons, add_service_credits
 from invoices.plan.drafts import Claims, CreditDraft, LineDraft, Lines, PeriodDraft, TaxDraft, UsageClaim
 from invoices.plan.facts import AccountFacts, BillingRequest, BillingState, InstanceFacts
 from invoices.plan.rating import shown
+from invoices.plan.tax_answers import TaxAnswer
 from invoices.plan.unused import Unused, give_back, unused_of
 from invoices.tax_engines.protocol import LineTax
 
@@ -59,6 +60,7 @@ class InvoicePlan(NamedTuple):
     net_amount: Decimal = ZERO
     tax_amount: Decimal = ZERO
     total_amount: Decimal = ZERO
+    tax_answer: TaxAnswer = TaxAnswer()
 
     @property
     def account_no(self) -> int:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from accounts.periods import InstanceDates
 from accounts.rates import Rates
+from invoices.plan.tax_answers import Exemption
 from invoices.plan.unused import SourceLine
 
 
@@ -151,6 +152,11 @@ class AccountFacts(NamedTuple):
     bill_to: dict[str, str]
     bill_to_contact_no: int | None
     taxed_contact_no: int | None
+    exemptions: tuple[Exemption, ...] = ()
+
+    def exemption_on(self, day: date) -> Exemption | None:
+        """Why the customer is charged no tax on a day: by the account, else by the contact whose address is taxed."""
+        return next((one for one in self.exemptions if one.holds_on(day)), None)
 
 
 class BillingRequest(NamedTuple):

@@ -17,12 +17,15 @@ from invoices.fingerprints import CREDIT_FIELDS, LINE_FIELDS, PARTY_FIELDS, TAX_
 from invoices.kinds import InvoiceKind, LineType
 from invoices.models import BillingRun, CreditDetail, Invoice, InvoiceLine, RunOutcome, Statement, TaxDetail, TaxRate
 from invoices.plan.facts import BillingRequest
+from invoices.plan.tax_answers import TaxAnswer
 from invoices.serializers.money import collected_row
 from invoices.services.actions import Allowed
 from invoices.services.discarding import Remarks
+from invoices.services.flags import flags_of
 from invoices.services.ledger.open_items import amount_due
 from invoices.services.outcomes import Outcome
-from invoices.services.runs import count_refusals, count_results, run_totals
+from invoices.services.runs import count_flags, count_refusals, count_results, run_totals
+from invoices.services.tax_answers import answer_on
 
 INVOICES_AT_ONCE = 1000
 CLIENT_NOTES_LENGTH = 1000
@@ -170,6 +173,25 @@ class InvoiceSerializer(TermsSerializer):
     approved_at = serializers.ReadOnlyField()
     custom_status_label = serializers.ReadOnlyField()
     client_notes = serializers.ReadOnlyField()
+    flags = serializers.SerializerMethodField()
+    missing_tax_data = serializers.SerializerMethodField()
+    tax_exemption = serializers.SerializerMethodField()
+    tax_exemption_reason = serializers.SerializerMethodField()
+
+    def get_flags(self, invoice: Any) -> list[str]:
+        """Why to look at it: all flags of a pending document, else those of its tax."""
+        return [flag.value for flag in flags_of(invoice)]
+
+    def get_missing_tax_data(self, invoice: Any) -> str:
+        """What is missing of its tax, in words."""
+        return answer_on(invoice).missing
+
+    def get_tax_exemption(self, invoice: Any) -> str:
+        """Whether the customer was exempt: none, exempt or reverse_charge."""
+        return answer_on(invoice).exemption
+
+    def get_tax_exemption_reason(self, invoice: Any) -> str:
+        return answer_on(invoice).reason
 
     def get_rb_status(self, invoice: Any) -> str:
         """Whether it was rebilled, in Aria's words."""
@@ -189,6 +211,16 @@ class InvoiceSerializer(TermsSerializer):
         """Null where nothing is owed on it: a credit memo, and what was not issued."""
         due = amount_due(invoice)
         return None if due is None else f"{rounded(due, invoice.currency):f}"
+
+
+def tax_answer_row(answer: TaxAnswer) -> dict[str, Any]:
+    """What a document that is only planned says of its tax, by the names of a stored one."""
+    return {
+        "flags": [flag.value for flag in answer.flags],
+        "missing_tax_data": answer.missing,
+        "tax_exemption": answer.exemption,
+        "tax_exemption_reason": answer.reason,
+    }
 
 
 class StatementArguments(serializers.Serializer):
@@ -376,17 +408,22 @@ class BillingRunDetailSerializer(BillingRunSerializer):
 
     counts = serializers.SerializerMethodField()
     refused = serializers.SerializerMethodField()
+    flags = serializers.SerializerMethodField()
     totals = serializers.SerializerMethodField()
 
     class Meta:
         model = BillingRun
-        fields = (*BillingRunSerializer.Meta.fields, "counts", "refused", "totals")
+        fields = (*BillingRunSerializer.Meta.fields, "counts", "refused", "flags", "totals")
 
     def get_counts(self, run: BillingRun) -> dict[str, int]:
         return {result.value: count for result, count in count_results(run).items()}
 
     def get_refused(self, run: BillingRun) -> list[dict[str, Any]]:
         return list(RefusedSerializer(count_refusals(run), many=True).data)
+
+    def get_flags(self, run: BillingRun) -> dict[str, int]:
+        """How many of its invoices lack an address (no_address) or a tax rate (no_rate)."""
+        return {flag.value: count for flag, count in count_flags(run).items()}
 
     def get_totals(self, run: BillingRun) -> list[dict[str, Any]]:
         return list(RunTotalsSerializer(run_totals(run), many=True).data)

@@ -10,6 +10,9 @@ from accounts.models import Client
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import InvoiceKind, WaitReason
 from invoices.models import Invoice
+from invoices.plan import InvoicePlan
+from invoices.plan.tax_answers import TaxAnswer
+from invoices.services.tax_answers import holds_for_tax_data
 
 
 def four_eyes_apply(client: Client, act: GuardedAct, amount: Decimal) -> bool:
@@ -48,25 +51,30 @@ def makers_of(invoices: Iterable[Invoice]) -> dict[str, frozenset[str]]:
     return people_behind({invoice.generated_by for invoice in invoices})
 
 
-def must_wait(client: Client, *, account_requires: bool, forced: bool, total_amount: Decimal) -> bool:
+def must_wait(client: Client, plan: InvoicePlan, *, forced: bool) -> bool:
     """Whether an invoice is generated as pending."""
-    return bool(reasons_to_wait(client, account_requires=account_requires, forced=forced, total_amount=total_amount))
+    return bool(reasons_to_wait(client, plan, forced=forced))
 
 
-def reasons_to_wait(client: Client, *, account_requires: bool, forced: bool, total_amount: Decimal) -> tuple[WaitReason, ...]:
-    """Who asks that an invoice is generated as pending: the client, the account, the call, four eyes.
+def reasons_to_wait(client: Client, plan: InvoicePlan, *, forced: bool) -> tuple[WaitReason, ...]:
+    """Why an invoice is generated as pending: the client, the account, the call, four eyes or missing tax data ask for it.
 
     None of them overrides another: force_pending=false does not lift the client's or the account's setting.
     """
     asked = (
         (WaitReason.CLIENT, client.invoice_approval_required),
-        (WaitReason.ACCOUNT, account_requires),
-        (WaitReason.FOUR_EYES, four_eyes_apply(client, GuardedAct.INVOICES, total_amount)),
+        (WaitReason.ACCOUNT, plan.facts.approval_required),
+        (WaitReason.FOUR_EYES, four_eyes_apply(client, GuardedAct.INVOICES, plan.total_amount)),
         (WaitReason.ASKED, forced),
+        (WaitReason.TAX_DATA, holds_for_tax_data(client, plan.tax_answer)),
     )
     return tuple(reason for reason, holds in asked if holds)
 
 
-def rebill_must_wait(client: Client, stake: Decimal) -> bool:
-    """Whether a rebill waits for approval: the client's setting for rebills, or four eyes, ask for it."""
-    return client.rebill_approval_required or four_eyes_apply(client, GuardedAct.REBILLS, stake)
+def rebill_must_wait(client: Client, stake: Decimal, answer: TaxAnswer) -> bool:
+    """Whether a rebill is pending first: the client's setting for rebills, four eyes or missing tax data ask for it."""
+    return (
+        client.rebill_approval_required
+        or four_eyes_apply(client, GuardedAct.REBILLS, stake)
+        or holds_for_tax_data(client, answer)
+    )

@@ -13,6 +13,7 @@ from invoices.plan.actions import PayerFacts
 from invoices.plan.allocating import OpenItem, oldest_first
 from invoices.plan.drafts import CreditDraft, TaxDraft
 from invoices.plan.facts import BillingRequest
+from invoices.plan.tax_answers import exemption_text
 from invoices.services.approval_rules import reasons_to_wait
 from invoices.services.collecting.starting import Wanted, methods_of, why_nothing_collected
 from invoices.services.issuing import collects
@@ -55,6 +56,11 @@ class Expected(NamedTuple):
     collects: bool
     money: MoneyExpected
 
+    @property
+    def exemption(self) -> str:
+        """Why the customer is charged no tax; empty for one who is."""
+        return exemption_text(self.plan.tax_answer.exemption, self.plan.tax_answer.reason)
+
 
 def expect_invoice(*, client: Client, account_no: int, request: BillingRequest) -> Expected:
     """Raises why no invoice would be generated. Without lines there is nothing to bill, and the account's dates move on."""
@@ -63,12 +69,7 @@ def expect_invoice(*, client: Client, account_no: int, request: BillingRequest) 
     if plan is None:
         raise outcome.error or AssertionError("an outcome of a preview is a plan or a refusal")
     content = content_of(client, plan)
-    waits = reasons_to_wait(
-        client,
-        account_requires=plan.facts.approval_required,
-        forced=request.force_pending,
-        total_amount=plan.total_amount,
-    )
+    waits = reasons_to_wait(client, plan, forced=request.force_pending)
     collecting = collects(client, InvoiceKind.RECURRING, None)
     return Expected(plan, fingerprint(content), _lines(plan, content), waits, collecting, _money(client, plan, collecting))
 

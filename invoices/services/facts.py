@@ -9,9 +9,11 @@ from django.db.models import Max, QuerySet
 
 from accounts.kinds import ContactRole
 from accounts.models import Account, Client, Contact, ServiceLocation
+from accounts.models.places import EXEMPTION_FIELDS
 from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan.facts import AccountFacts, BillingState
+from invoices.plan.tax_answers import Exemption
 from invoices.services.charged_days import read_charged_days
 from invoices.services.extras import read_coupons, read_credits, read_orders, read_surcharges, with_extras
 from invoices.services.instance_facts import UsageReading, read_instances
@@ -37,6 +39,7 @@ class ContactFacts(NamedTuple):
     contact_no: int
     role: str
     party: dict[str, str]
+    exemption: Exemption
 
     @property
     def address(self) -> TaxAddress:
@@ -82,6 +85,7 @@ def read_facts(
             "has_coupons",
             "has_credits",
             "has_unused_days",
+            *EXEMPTION_FIELDS,
         )
     )
     width = len(STATE_FIELDS)
@@ -99,7 +103,8 @@ def read_facts(
     taxed_roles = client.taxable_address_order.split(",")
     accounts: dict[int, AccountFacts] = {}
     addresses: dict[int, TaxAddress] = {}
-    for number, *_, approval_required, terms_days, _, _, _, _ in rows:
+    for row in rows:
+        number, approval_required, terms_days = row[0], row[width], row[width + 1]
         mine = contacts.get(number, [])
         bill_to = billing_contact(mine)
         taxed = _first(mine, taxed_roles)
@@ -118,6 +123,7 @@ def read_facts(
             bill_to=bill_to.party if bill_to else {},
             bill_to_contact_no=bill_to.contact_pk if bill_to else None,
             taxed_contact_no=taxed.contact_pk if taxed else None,
+            exemptions=(Exemption(*row[-len(EXEMPTION_FIELDS) :]), *([taxed.exemption] if taxed else [])),
         )
     return Facts(accounts, addresses, locations_of(accounts.values()))
 
@@ -166,11 +172,14 @@ def read_contacts(account_nos: list[int]) -> dict[int, list[ContactFacts]]:
     rows = (
         Contact.objects.filter(account__in=account_nos)
         .order_by("account_id", "contact_no")
-        .values_list("account_id", "pk", "contact_no", "role", *PARTY_FIELDS)
+        .values_list("account_id", "pk", "contact_no", "role", *EXEMPTION_FIELDS, *PARTY_FIELDS)
     )
     contacts: dict[int, list[ContactFacts]] = defaultdict(list)
-    for account_no, number, contact_no, role, *party in rows:
-        contacts[account_no].append(ContactFacts(number, contact_no, role, dict(zip(PARTY_FIELDS, party, strict=True))))
+    for account_no, number, contact_no, role, *row in rows:
+        exemption, party = Exemption(*row[: len(EXEMPTION_FIELDS)]), row[len(EXEMPTION_FIELDS) :]
+        contacts[account_no].append(
+            ContactFacts(number, contact_no, role, dict(zip(PARTY_FIELDS, party, strict=True)), exemption)
+        )
     return contacts
 
 

@@ -1,12 +1,13 @@
 """Why an approver should look at a document that waits, by the thresholds in its client's settings."""
 
+from collections.abc import Collection
 from typing import Any
 
 from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
 from accounts.models import Client
 from invoices.calculation import ZERO
-from invoices.kinds import Flag
+from invoices.kinds import LASTING_FLAGS, Flag, InvoiceStatus
 from invoices.models import Invoice
 
 NEVER = Q(pk=None)
@@ -27,6 +28,8 @@ def flag_rules(client: Client) -> dict[Flag, Q]:
         Flag.MISSING_LINES: Q(comparison__missing_lines__gt=0) if client.flag_lines else NEVER,
         Flag.NOT_POSITIVE: Q(total_amount__lte=ZERO),
         Flag.NO_PO: ~Q(comparison__has_po=True) if client.flag_missing_po else NEVER,
+        Flag.NO_ADDRESS: Q(tax_answer__no_address=True),
+        Flag.NO_RATE: Q(tax_answer__no_rate=True),
     }
 
 
@@ -46,5 +49,15 @@ def with_flags(rows: QuerySet[Any, Any], client: Client) -> QuerySet[Any, Any]:
 
 
 def flags_of(invoice: Invoice) -> list[Flag]:
-    """The flags of a document that `with_flags` has read."""
-    return [flag for flag in Flag if getattr(invoice, f"flag_{flag}")]
+    """The flags of a document that `with_flags` has read, in the order of Flag: all of a pending one, else the lasting ones."""
+    shown = Flag if invoice.status == InvoiceStatus.PENDING else LASTING_FLAGS
+    return [flag for flag in shown if getattr(invoice, f"flag_{flag}")]
+
+
+def flagged_as(client: Client, flags: Collection[Flag]) -> Q:
+    """Which documents have one of these flags."""
+    rules = flag_rules(client)
+    found = NEVER
+    for flag in flags:
+        found |= rules[flag] if flag in LASTING_FLAGS else rules[flag] & Q(status=InvoiceStatus.PENDING)
+    return found

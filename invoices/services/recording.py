@@ -31,6 +31,7 @@ from invoices.services.numbers import take_numbers
 from invoices.services.outcomes import Outcome
 from invoices.services.rows import content_of, insert_documents, issue
 from invoices.services.statements import StatementWanted, request_statements
+from invoices.services.tax_answers import record_tax_answers
 from invoices.services.unused_memos import credit_unused_days
 
 
@@ -144,12 +145,7 @@ def _check_unmoved(recording: Recording, plan: InvoicePlan, state: BillingState 
 
 
 def _must_wait(recording: Recording, plan: InvoicePlan) -> bool:
-    return must_wait(
-        recording.client,
-        account_requires=plan.facts.approval_required,
-        forced=recording.request.force_pending,
-        total_amount=plan.total_amount,
-    )
+    return must_wait(recording.client, plan, forced=recording.request.force_pending)
 
 
 def _dates_after(plan: InvoicePlan) -> AccountDates:
@@ -196,6 +192,7 @@ def _insert(
         today=recording.request.today,
         approved=issued,
     )
+    record_tax_answers((numbers[plan.account_no], plan.tax_answer) for plan in billed)
     if waiting:
         record_comparisons([(number, content) for number, content in documents if number not in issued])
     record_acts(

@@ -11,8 +11,10 @@ from invoices.calculation import ZERO, rounded
 from invoices.fingerprints import Content, DocumentLine
 from invoices.kinds import InvoiceKind, InvoiceStatus, LineType
 from invoices.models import Invoice
+from invoices.plan.tax_answers import exemption_text
 from invoices.services.ledger.open_items import charges_of
 from invoices.services.rows import stored_contents
+from invoices.services.tax_answers import stored_tax_answers
 
 
 class StatementParts(NamedTuple):
@@ -21,16 +23,20 @@ class StatementParts(NamedTuple):
     content: Content
     due: Decimal
     rebill: Invoice | None
+    exemption: str = ""
 
 
 def statement_parts(invoices: Collection[Invoice]) -> dict[int, StatementParts]:
     """What is read for the statements of documents: a constant number of queries."""
     numbers = [invoice.pk for invoice in invoices]
-    charges = charges_of(numbers)
+    charges, answers = charges_of(numbers), stored_tax_answers(numbers)
+    exempt = {number: exemption_text(answer.exemption, answer.reason) for number, answer in answers.items()}
     issued_rebills = Invoice.objects.filter(corrects__in=numbers, kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
     rebills = {rebill.corrects_id: rebill for rebill in issued_rebills}
     return {
-        number: StatementParts(content, charges[number].due if number in charges else ZERO, rebills.get(number))
+        number: StatementParts(
+            content, charges[number].due if number in charges else ZERO, rebills.get(number), exempt.get(number, "")
+        )
         for number, content in stored_contents(numbers).items()
     }
 
@@ -97,6 +103,7 @@ def statement_context(invoice: Invoice, parts: StatementParts) -> dict[str, Any]
         "net": amount(invoice.net_amount),
         "tax": amount(invoice.tax_amount),
         "total": amount(invoice.total_amount),
+        "exemption": parts.exemption,
         "due": amount(parts.due),
         "is_due": parts.due > ZERO,
         "original": original,

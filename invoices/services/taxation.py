@@ -2,23 +2,48 @@
 
 import logging
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from accounts.kinds import TaxRounding
 from accounts.models import Client
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import rounded
 from invoices.plan import InvoicePlan
+from invoices.plan.tax_answers import TaxAnswer, answer_to, exempt_answer
 from invoices.tax_engines import engine_named
-from invoices.tax_engines.protocol import TaxableLine, TaxAddress, TaxAddresses, TaxFailure, TaxQuote, TaxRequest
+from invoices.tax_engines.protocol import LineTax, TaxableLine, TaxAddress, TaxAddresses, TaxFailure, TaxQuote, TaxRequest
 
 logger = logging.getLogger(__name__)
 
 
+class Quoted(NamedTuple):
+    """The taxes of a document, and what it says of its tax beside them."""
+
+    taxes: tuple[LineTax, ...]
+    answer: TaxAnswer
+
+
 def quote_taxes(
     client: Client, plans: Sequence[InvoicePlan], contacts: dict[int, TaxAddress], locations: dict[int, TaxAddress]
-) -> list[TaxQuote | BillingError]:
-    """One quote per plan, or the refusal of its invoice."""
-    return ask_engine(client, [_request(client, plan, contacts, locations) for plan in plans])
+) -> list[Quoted | BillingError]:
+    """One quote per plan, or the refusal of its invoice. The engine is not asked about a customer who is exempt."""
+    asking = {
+        place: _request(client, plan, contacts, locations)
+        for place, plan in enumerate(plans)
+        if plan.facts.exemption_on(plan.tax_date) is None
+    }
+    answers = dict(zip(asking, ask_engine(client, list(asking.values())), strict=True))
+    return [_quoted(plan, asking.get(place), answers.get(place)) for place, plan in enumerate(plans)]
+
+
+def _quoted(plan: InvoicePlan, request: TaxRequest | None, answer: TaxQuote | BillingError | None) -> Quoted | BillingError:
+    has_buyer, exemption = bool(plan.facts.bill_to), plan.facts.exemption_on(plan.tax_date)
+    if exemption is not None:
+        return Quoted((), exempt_answer(exemption, has_buyer=has_buyer))
+    if isinstance(answer, BillingError):
+        return answer
+    assert request is not None and answer is not None
+    return Quoted(answer.taxes, answer_to(request.lines, answer, has_buyer=has_buyer))
 
 
 def ask_engine(client: Client, requests: Sequence[TaxRequest]) -> list[TaxQuote | BillingError]:
@@ -74,6 +99,9 @@ def _checked(request: TaxRequest, answer: TaxQuote | TaxFailure) -> TaxQuote | B
     if isinstance(answer, TaxFailure):
         return _failure(answer.error_code, answer.error_msg)
     asked = {line.line_no for line in request.lines}
+    strange = sorted(set(answer.unanswered) - asked)
+    if strange:
+        return _failure("bad-answer", f"no answer for line {strange[0]}, which was not asked about")
     for tax in answer.taxes:
         if tax.line_no not in asked:
             return _failure("bad-answer", f"tax on line {tax.line_no}, which was not asked about")

@@ -73,7 +73,15 @@ def net_of_contained(taxes: Sequence[LineTax]) -> tuple[LineTax, ...]:
 
 
 class TaxQuote(NamedTuple):
+    """The taxes of a document.
+
+    `unanswered` are the lines that the engine has no answer for, as it knows no rate for their place or category: that differs
+    from a rate of 0. `charges_tax` is False for a client who charges no tax at all, so that nothing is missing.
+    """
+
     taxes: tuple[LineTax, ...]
+    unanswered: tuple[int, ...] = ()
+    charges_tax: bool = True
 
 
 class TaxFailure(NamedTuple):

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from accounts.periods import began_last
 from accounts.places import Place, place_of
+from accounts.tax_categories import is_untaxed
 from invoices.calculation import ZERO, tax_amounts
 from invoices.models import TaxRate
 from invoices.tax_engines.protocol import (
@@ -84,7 +85,10 @@ RatesFor = Callable[[str, TaxAddresses, date], tuple[Rate, ...]]
 class TableTaxEngine:
     def quote(self, client_no: int, requests: Sequence[TaxRequest]) -> Sequence[TaxQuote | TaxFailure]:
         rows = TaxRate.objects.filter(client_id=client_no).order_by("country", "region", "name", "id")
-        rates_for = rates_lookup([Rate._make(row) for row in rows.values_list(*Rate._fields)])
+        rates = [Rate._make(row) for row in rows.values_list(*Rate._fields)]
+        if not rates:
+            return [TaxQuote((), charges_tax=False) for _ in requests]
+        rates_for = rates_lookup(rates)
         return [quote_from(rates_for, request) for request in requests]
 
 
@@ -99,10 +103,13 @@ def rates_lookup(rates: Sequence[Rate]) -> RatesFor:
 
 
 def quote_from(rates_for: RatesFor, request: TaxRequest) -> TaxQuote:
-    """The taxes of one document."""
+    """The taxes of one document, and the lines that no rate covers: none of a category that says itself that it is untaxed."""
     taxed: dict[tuple[Law, bool, Decimal], list[TaxableLine]] = defaultdict(list)
+    unanswered = []
     for line in request.lines:
         laws = dict.fromkeys(rate.law for rate in rates_for(line.category, line.addresses, request.tax_date))
+        if not laws and not is_untaxed(line.category):
+            unanswered.append(line.line_no)
         # An inclusive price contains all of its rates, so each is counted on the same net amount.
         contained = sum((law.percent for law in laws), ZERO) if line.is_inclusive else ZERO
         for law in laws:
@@ -116,4 +123,4 @@ def quote_from(rates_for: RatesFor, request: TaxRequest) -> TaxQuote:
             strict=True,
         )
     ]
-    return TaxQuote(net_of_contained(taxes))
+    return TaxQuote(net_of_contained(taxes), tuple(unanswered))

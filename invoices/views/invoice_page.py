@@ -18,8 +18,9 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO
 from invoices.fingerprints import fingerprint
 from invoices.kinds import InvoiceStatus
-from invoices.models import Invoice, InvoiceLine
+from invoices.models import Comparison, Invoice, InvoiceLine
 from invoices.plan.actions import Action
+from invoices.plan.tax_answers import exemption_text
 from invoices.services.actions import RIGHTS, Allowed, available_actions
 from invoices.services.chains import read_chain
 from invoices.services.collecting.collecting import collect_invoices
@@ -35,6 +36,7 @@ from invoices.services.rebill_markers import with_rebills
 from invoices.services.rights import COLLECT_PERMISSION
 from invoices.services.rows import stored_contents
 from invoices.services.statement_mails import statement_context, statement_parts
+from invoices.services.tax_answers import answer_on
 from invoices.services.timeline import happened, with_callers
 from invoices.services.voiding import void_invoice
 from invoices.stories import story_of, units_text
@@ -122,20 +124,28 @@ class InvoicePage(DocumentPage):
             "statements": list(invoice.statements.order_by("-pk")),
             "chain": chain,
             "events": happened(list(events.order_by("-pk")[:EVENTS_SHOWN])),
+            **self._flags(invoice),
             **self._waiting(invoice),
         }
         return self.page("invoices/invoice.html", context, status=status)
 
-    def _waiting(self, invoice: Any) -> dict[str, Any]:
-        """Of a document that waits: its flags, what it is compared with, and the fingerprint of what is looked at."""
-        if invoice.status != InvoiceStatus.PENDING:
-            return {}
-        rows = with_flags(Invoice.objects.select_related("comparison__previous"), self.client)
-        flagged = rows.get(pk=invoice.pk)
-        comparison = getattr(flagged, "comparison", None)
-        previous = comparison.previous if comparison else None
+    def _flags(self, invoice: Any) -> dict[str, Any]:
+        """Why to look at it, and what it says of its tax."""
+        flagged = with_flags(Invoice.objects.select_related("tax_answer"), self.client).get(pk=invoice.pk)
+        answer = answer_on(flagged)
         return {
             "flags": flags_of(flagged),
+            "missing_tax_data": answer.missing,
+            "exemption": exemption_text(answer.exemption, answer.reason),
+        }
+
+    def _waiting(self, invoice: Any) -> dict[str, Any]:
+        """Of a pending document: what it is compared with, and the fingerprint of what is looked at."""
+        if invoice.status != InvoiceStatus.PENDING:
+            return {}
+        comparison = Comparison.objects.filter(pk=invoice.pk).select_related("previous").first()
+        previous = comparison.previous if comparison else None
+        return {
             "comparison": comparison,
             "previous": previous,
             "beside": lines_beside(invoice, previous) if previous else [],

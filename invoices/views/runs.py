@@ -28,6 +28,7 @@ from invoices.serializers.documents import RunOutcomeSerializer
 from invoices.services.rights import GENERATE_PERMISSION
 from invoices.services.runs import (
     continue_run_for,
+    count_flags,
     count_refusals,
     count_results,
     count_results_of,
@@ -100,6 +101,7 @@ class RunPage(StaffPage):
             **self._progress(run, going=going and run.finished_at is None),
             "totals": run_totals(run),
             "refusals": count_refusals(run),
+            "flagged": [(flag, count) for flag, count in count_flags(run).items() if count],
             "form": search.form,
             "pages": page_of(rows.select_related("account", "invoice"), order, request.GET.get("cursor")),
             "pending": pending_of_run(run),

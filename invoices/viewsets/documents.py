@@ -45,11 +45,13 @@ from invoices.serializers.documents import (
     mark_excluded,
     outcome_row,
     remarks_of,
+    tax_answer_row,
 )
 from invoices.serializers.money import AttemptSerializer, ReasonArguments, collected_row
 from invoices.services.actions import available_actions
 from invoices.services.collecting.collecting import collect_invoices, collected_before, collected_by_call
 from invoices.services.collecting.outcomes import Collected
+from invoices.services.flags import with_flags
 from invoices.services.generating import generate_invoice
 from invoices.services.ledger.open_items import with_due
 from invoices.services.outcomes import Outcome
@@ -86,7 +88,7 @@ class DocumentResource(ReadResource):
     rights: Mapping[str, Right] = {"void": CORRECT, "send_statement": SEND_STATEMENTS}
 
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return with_rebills(with_due(rows))
+        return with_flags(with_rebills(with_due(rows)), self.client).select_related("tax_answer")
 
     def expanded(self, page: Sequence[Any], data: Any) -> Any:
         """Lines with taxes, and what can be done, of all documents of a page at once."""
@@ -342,7 +344,8 @@ class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingM
         if not outcome.plan.lines:
             return Response({"acct_no": outcome.account_no, "bill_date": outcome.plan.bill_date, "lines": []})
         document = document_of(content_of(self.client, outcome.plan))
-        return Response({**TermsSerializer(document).data, **ContentSerializer(document).data})
+        answer = tax_answer_row(outcome.plan.tax_answer)
+        return Response({**TermsSerializer(document).data, **ContentSerializer(document).data, **answer})
 
 
 class TaxRateViewSet(CreateReadResource):

@@ -12,6 +12,7 @@ from invoices.fingerprints import TERM_FIELDS, Content, Correction, DocumentLine
 from invoices.kinds import InvoiceKind
 from invoices.plan import tax_lines
 from invoices.plan.drafts import LineDraft
+from invoices.plan.tax_answers import TaxAnswer
 from invoices.tax_engines.protocol import LineTax
 from rebills.plan.differences import Amounts, Difference, Recounted, differences
 from rebills.plan.lines import NEW_LINE, PlannedLine, PlannedLines
@@ -29,6 +30,7 @@ class RebillPlan(NamedTuple):
     content: Content
     differences: tuple[Difference, ...]
     money: MoneyPlan
+    tax_answer: TaxAnswer = TaxAnswer()
 
     @property
     def original(self) -> Amounts:

@@ -8,6 +8,7 @@ from django.db.models import Q
 
 from accounts.kinds import TaxRounding
 from accounts.models import Account, Client, Service
+from accounts.models.places import EXEMPTION_FIELDS
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO, asked_amount
 from invoices.fingerprints import Content, DocumentLine
@@ -16,6 +17,7 @@ from invoices.models import Invoice
 from invoices.plan.actions import DocumentFacts
 from invoices.plan.allocating import OpenItem
 from invoices.plan.facts import ServiceFacts
+from invoices.plan.tax_answers import Exemption, TaxAnswer
 from invoices.services.actions import document_facts
 from invoices.services.facts import ContactFacts, billing_contact, read_contacts, read_locations
 from invoices.services.issuing import collects
@@ -23,6 +25,7 @@ from invoices.services.ledger.applying import held_credits
 from invoices.services.ledger.entries import standings
 from invoices.services.ledger.open_items import charges_of, open_charges, open_credits
 from invoices.services.rows import contact_numbers, seller_of, stored_contents
+from invoices.services.tax_answers import stored_tax_answers
 from invoices.services.taxation import own_address
 from invoices.tax_engines.protocol import TaxAddress, TaxAddresses
 from rebills.plan.differences import Names
@@ -46,6 +49,22 @@ class Originals(NamedTuple):
     addresses: Mapping[int, TaxAddress]
     locations: Mapping[int, TaxAddress]
     money: Mapping[int, MoneyFacts]
+    answers: Mapping[int, TaxAnswer]
+    exemptions: Mapping[int, Exemption]
+
+    def exemption(self, request: RebillRequest) -> Exemption | None:
+        """Why the customer is charged no tax on lines whose tax is counted again: as the original says, else as the account or
+        the contact whose address was taxed says for the original's tax date."""
+        stored = self.answers.get(request.invoice_no, TaxAnswer())
+        content = self.contents[request.invoice_no]
+        contacts = {line.ship_to_contact_id for line in content.document_lines}
+        account_no = self.documents[request.invoice_no].account_no
+        known = [
+            self.exemptions[account_no],
+            *(one.exemption for one in self.contacts.get(account_no, []) if one.contact_pk in contacts),
+        ]
+        day = content.term("tax_date")
+        return next((one for one in [Exemption(stored.exemption, stored.reason), *known] if one.holds_on(day)), None)
 
     def document(self, request: RebillRequest) -> DocumentFacts:
         """The invoice that is to be rebilled. It is the client's, and of the account where one is named: by its number, or else
@@ -192,7 +211,14 @@ def read_originals(client: Client, requests: Iterable[RebillRequest]) -> Origina
         {one.contact_pk: one.address for some in contacts.values() for one in some},
         read_locations(client),
         read_money(client, documents),
+        stored_tax_answers(list(roots)),
+        _exemptions([document.account_no for document in documents.values()]),
     )
+
+
+def _exemptions(account_nos: Collection[int]) -> dict[int, Exemption]:
+    rows = Account.objects.filter(pk__in=account_nos).values_list("pk", *EXEMPTION_FIELDS)
+    return {number: Exemption(*row) for number, *row in rows}
 
 
 def read_names(contents: Iterable[Content]) -> Names:

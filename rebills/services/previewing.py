@@ -5,11 +5,14 @@ from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
+from accounts.kinds import TaxExemption
 from accounts.models import Client
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import ReasonType
 from invoices.plan.actions import Action, why_not
+from invoices.plan.tax_answers import Exemption, TaxAnswer, answer_to, exempt_answer, joined
 from invoices.services.ledger.acts import Why, check_reason
+from invoices.services.tax_answers import check_tax_data
 from invoices.services.taxation import ask_engine
 from invoices.tax_engines.protocol import TaxableLine, TaxQuote, TaxRequest
 from rebills.plan import RebillPlan, plan_rebill
@@ -18,6 +21,9 @@ from rebills.plan.lines import PlannedLines
 from rebills.plan.requests import RebillFacts
 from rebills.services.facts import Originals, read_originals
 from rebills.services.requests import RebillOutcome, RebillRequest
+
+NOT_ASKED = TaxQuote((), charges_tax=False)
+"""Of a rebill whose lines all keep their tax: the engine has nothing to say, and nothing new is missing."""
 
 logger = logging.getLogger(__name__)
 
@@ -30,10 +36,10 @@ def preview_rebills(*, client: Client, requests: Sequence[RebillRequest]) -> lis
     originals = read_originals(client, requests)
     check_code = _reasons(client)
     drafts = [_drafted(request, originals, check_code) for request in requests]
-    asking = [draft for draft in drafts if draft.taxed is not None]
+    asking = [draft for draft in drafts if draft.taxed is not None and draft.exemption is None]
     quotes = ask_engine(client, [draft.taxed for draft in asking if draft.taxed is not None])
     quoted = {id(draft): quote for draft, quote in zip(asking, quotes, strict=True)}
-    return [_planned(draft, quoted.get(id(draft), TaxQuote(()))) for draft in drafts]
+    return [_planned(client, draft, quoted.get(id(draft), NOT_ASKED)) for draft in drafts]
 
 
 class _Draft(NamedTuple):
@@ -44,6 +50,8 @@ class _Draft(NamedTuple):
     facts: RebillFacts | None = None
     lines: PlannedLines | None = None
     taxed: TaxRequest | None = None
+    exemption: Exemption | None = None
+    stored: TaxAnswer = TaxAnswer()
     error: BillingError | None = None
 
 
@@ -87,7 +95,15 @@ def _drafted(request: RebillRequest, originals: Originals, check_code: Callable[
             corrections=[originals.correction(one) for one in request.usage_corrections],
             services=originals.services,
         )
-        return _Draft(request, account_no, facts, lines, _tax_request(facts, lines, originals))
+        return _Draft(
+            request,
+            account_no,
+            facts,
+            lines,
+            _tax_request(facts, lines, originals),
+            originals.exemption(request),
+            originals.answers.get(request.invoice_no, TaxAnswer()),
+        )
     except BillingError as error:
         return _Draft(request, account_no, error=error)
     except Exception:
@@ -113,12 +129,34 @@ def _tax_request(facts: RebillFacts, planned: PlannedLines, originals: Originals
     return TaxRequest(facts.currency, facts.original.term("tax_date"), facts.tax_per_line, lines)
 
 
-def _planned(draft: _Draft, quote: TaxQuote | BillingError) -> RebillOutcome:
+def _answered(draft: _Draft, lines: PlannedLines, quote: TaxQuote, *, has_buyer: bool) -> TaxAnswer:
+    """What the rebill says of its tax: kept lines as the original does, the others as they are quoted now."""
+    kept = [
+        one.line.line_no
+        for one in lines.lines
+        if one.is_kept and one.source is not None and one.source.line_no in draft.stored.unanswered
+    ]
+    before = draft.stored._replace(
+        no_address=draft.stored.no_address and bool(kept), no_rate=draft.stored.no_rate and bool(kept), unanswered=tuple(kept)
+    )
+    if not kept:
+        before = before._replace(missing="")
+    is_exempt = draft.stored.exemption != TaxExemption.NONE or draft.taxed is not None
+    if draft.exemption is not None and is_exempt:
+        return joined([before, exempt_answer(draft.exemption, has_buyer=has_buyer)])
+    asked = draft.taxed.lines if draft.taxed is not None else ()
+    return joined([before, answer_to(asked, quote, has_buyer=has_buyer)])
+
+
+def _planned(client: Client, draft: _Draft, quote: TaxQuote | BillingError) -> RebillOutcome:
     error = quote if isinstance(quote, BillingError) else draft.error
     plan: RebillPlan | None = None
     if error is None and not isinstance(quote, BillingError) and draft.facts is not None and draft.lines is not None:
         try:
             plan = plan_rebill(draft.facts, draft.lines, quote.taxes)
+            answer = _answered(draft, draft.lines, quote, has_buyer=bool(plan.content.parties[3]))
+            check_tax_data(client, answer)
+            plan = plan._replace(tax_answer=answer)
         except BillingError as refused:
-            error = refused
+            plan, error = None, refused
     return RebillOutcome(draft.request, draft.account_no, plan, error=error)

@@ -37,6 +37,7 @@ from invoices.services.rebill_markers import GENERATED
 from invoices.services.rights import check_may_rebill
 from invoices.services.rows import Links, insert_documents
 from invoices.services.settling import settle_issued, settled_before
+from invoices.services.tax_answers import record_tax_answers
 from rebills.plan import RebillPlan
 from rebills.plan.requests import MoneyFacts
 from rebills.services.facts import read_money
@@ -144,7 +145,7 @@ def _check_collecting(one: RebillOutcome, work: Rebilling) -> RebillOutcome:
 
 
 def _must_wait(plan: RebillPlan, client: Client) -> bool:
-    return rebill_must_wait(client, rebill_stake(plan.original.total, plan.rebill.total))
+    return rebill_must_wait(client, rebill_stake(plan.original.total, plan.rebill.total), plan.tax_answer)
 
 
 def _write(work: Rebilling, ready: Sequence[RebillOutcome]) -> list[RebillOutcome]:
@@ -223,6 +224,9 @@ def _insert(recorded: Sequence[RebillOutcome], issuing: Issuing) -> None:
         today=issuing.today,
         approved=frozenset(),
         links=links,
+    )
+    record_tax_answers(
+        (one.rebill_no, one.plan.tax_answer) for one in recorded if one.plan is not None and one.rebill_no is not None
     )
     waiting = {one.rebill_no for one in recorded if one.waits}
     if waiting:

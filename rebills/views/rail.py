@@ -9,6 +9,7 @@ from accounts.kinds import GuardedAct
 from accounts.models import Client
 from invoices.fingerprints import Content
 from invoices.plan.actions import why_not_collected
+from invoices.plan.tax_answers import exemption_text
 from invoices.services.approval_rules import four_eyes_apply, rebill_must_wait, rebill_stake
 from rebills.plan import RebillPlan
 from rebills.plan.differences import tax_differences
@@ -61,7 +62,9 @@ def rail(plan: RebillPlan | None, client: Client) -> dict[str, Any]:
         "difference": plan.rebill.less(plan.original).total,
         "money": plan.money,
         "not_collected": _not_collected(plan),
-        "waits": rebill_must_wait(client, stake),
+        "waits": rebill_must_wait(client, stake, plan.tax_answer),
+        "tax_answer": plan.tax_answer,
+        "exemption": exemption_text(plan.tax_answer.exemption, plan.tax_answer.reason),
         "waits_for_another": four_eyes_apply(client, GuardedAct.REBILLS, stake),
     }
 

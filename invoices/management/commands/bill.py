@@ -11,7 +11,7 @@ from accounts.callers import Caller
 from accounts.models import Client
 from invoices.kinds import RunResult
 from invoices.models import BillingRun
-from invoices.services.runs import continue_run, count_refusals, count_results, open_run, run_totals
+from invoices.services.runs import continue_run, count_flags, count_refusals, count_results, open_run, run_totals
 
 
 class Command(BaseCommand):
@@ -53,6 +53,7 @@ def run_summary(run: BillingRun) -> list[str]:
         f"refused          {results.get(RunResult.REFUSED, 0):>14,}",
     ]
     lines += [f"  {one.accounts:,} x {one.error_code} {one.message}" for one in count_refusals(run)]
+    lines += [f"{flag.label:<17}{count:>14,}" for flag, count in count_flags(run).items() if count]
     for totals in run_totals(run):
         lines += [
             f"total before tax {totals.net_amount:>14,} {totals.currency.upper()}",

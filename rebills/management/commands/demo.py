@@ -19,8 +19,8 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts import clock
 from accounts.callers import Caller
 from accounts.importing.customers import import_customers
-from accounts.models import Account, Client, Plan
-from accounts.models.history import changing_as
+from accounts.models import Account, Client, Plan, Service
+from accounts.models.history import change_many, changing_as
 from accounts.services import assign_plan, create_client, update_plan_instance
 from invoices.audit import run_audits
 from invoices.calculation import ZERO, rounded
@@ -52,7 +52,8 @@ CUSTOMERS = Path(settings.BASE_DIR) / "data" / "telco_customers.csv"
 # Bill days run from 1 to 28, so on these days everyone's cycle of the month is due, and nobody's of the next.
 END_OF_JANUARY = date(2026, 1, 31)
 END_OF_FEBRUARY = date(2026, 2, 28)
-# Made up for the demonstration, after the kind of rates that exist: no tax on internet access.
+# Made up for the demonstration, after the kind of rates that exist: no tax on internet access, whose services say so.
+NOT_TAXED = "exempt"
 TAX_RATES = (
     ("Federal excise tax", "", "telecom", Decimal("3")),
     ("State sales tax", "CA", "digital", Decimal("7.25")),
@@ -125,6 +126,7 @@ class Command(BaseCommand):
         self.title(f"Importing {CUSTOMERS.name}")
         with CUSTOMERS.open("rb") as file:
             summary = import_customers(client, file, report=lambda fault: self.stderr.write(str(fault)), left_as_billable=True)
+        change_many(Service.objects.filter(client=client, tax_category="internet"), tax_category=NOT_TAXED)
         self.figure("accounts", f"{summary.created:,}")
         self.figure("plan instances", f"{summary.plan_instances:,}")
         self.figure("own prices", f"{summary.own_prices:,}")

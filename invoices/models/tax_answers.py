@@ -1,0 +1,25 @@
+"""What documents say of their tax beside the taxes themselves."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts.kinds import TaxExemption
+from invoices.models.documents import Invoice
+
+
+class TaxAnswer(models.Model):
+    """That something is missing of a document's tax, or that the customer is exempt. Most documents have no such row.
+
+    Written with the document. It stands beside it, not in its fingerprint, which older documents have without it.
+    """
+
+    invoice = models.OneToOneField(Invoice, on_delete=models.CASCADE, primary_key=True, related_name="tax_answer")
+    no_address = models.BooleanField(default=False, help_text=_("No contact, or no country that decides the tax."))
+    no_rate = models.BooleanField(default=False, help_text=_("A place or category that no tax rate covers."))
+    unanswered = models.JSONField(default=list, help_text=_("The numbers of the lines without a tax answer."))
+    missing = models.CharField(max_length=500, blank=True, help_text=_("What is missing, in words."))
+    exemption = models.CharField(max_length=20, choices=TaxExemption, default=TaxExemption.NONE)
+    reason = models.CharField(max_length=200, blank=True, help_text=_("Why the customer is exempt."))
+
+    def __str__(self) -> str:
+        return f"{self.invoice_id}: {self.missing or self.exemption}"

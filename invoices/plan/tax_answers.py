@@ -1,0 +1,121 @@
+"""PURE: whether a document has an answer for its tax: who the buyer is, which rate covers each line, and who is exempt."""
+
+from collections.abc import Collection, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.utils.translation import gettext
+
+from accounts.kinds import TaxExemption
+from invoices.kinds import LASTING_FLAGS, Flag
+from invoices.tax_engines.protocol import TaxableLine, TaxAddress, TaxQuote
+
+LONGEST_TEXT = 500
+
+
+class Exemption(NamedTuple):
+    """That a customer is not charged tax, why, and from which day to which. A day that is not given is open."""
+
+    kind: str
+    reason: str
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+    def holds_on(self, day: date) -> bool:
+        began = self.valid_from is None or self.valid_from <= day
+        return self.kind != TaxExemption.NONE and began and (self.valid_to is None or day <= self.valid_to)
+
+
+class TaxAnswer(NamedTuple):
+    """What a document says of its tax beside the taxes themselves.
+
+    `unanswered` are the numbers of the lines that the tax engine has no answer for, `missing` says in words what is missing.
+    `charges_tax`: the client charges tax at all. `exemption` and `reason`: why the customer is not charged tax.
+    """
+
+    no_address: bool = False
+    no_rate: bool = False
+    unanswered: tuple[int, ...] = ()
+    missing: str = ""
+    exemption: str = TaxExemption.NONE.value
+    reason: str = ""
+    charges_tax: bool = True
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Something is missing that a client who charges tax needs: the client's setting says what becomes of the document."""
+        return self.charges_tax and (self.no_address or self.no_rate)
+
+    @property
+    def flags(self) -> list[Flag]:
+        """Those that the document carries for as long as it is there."""
+        held = {Flag.NO_ADDRESS: self.no_address, Flag.NO_RATE: self.no_rate}
+        return [flag for flag in LASTING_FLAGS if held[flag]]
+
+    @property
+    def says_something(self) -> bool:
+        return self.no_address or self.no_rate or self.exemption != TaxExemption.NONE
+
+
+def exemption_text(kind: str, reason: str) -> str:
+    """What is printed where a customer is not charged tax. Empty for one who is."""
+    if kind == TaxExemption.NONE:
+        return ""
+    if kind == TaxExemption.REVERSE_CHARGE:
+        head, rest = gettext("Reverse charge"), reason or gettext("the customer owes the tax")
+    else:
+        head, rest = gettext("Exempt from tax"), reason
+    return f"{head}: {rest}" if rest else head
+
+
+def exempt_answer(exemption: Exemption, *, has_buyer: bool) -> TaxAnswer:
+    """Of a customer who is exempt, whom the tax engine is not asked about."""
+    missing = "" if has_buyer else no_buyer_text()
+    return TaxAnswer(not has_buyer, missing=missing, exemption=exemption.kind, reason=exemption.reason)
+
+
+def answer_to(lines: Sequence[TaxableLine], quote: TaxQuote, *, has_buyer: bool) -> TaxAnswer:
+    """What is missing of the tax of a document. A line of 0 needs no answer."""
+    unanswered = [line for line in lines if line.line_no in quote.unanswered and line.amount != Decimal(0)]
+    homeless = [line for line in unanswered if not _has_country(line.addresses.ship_to)]
+    uncovered = [line for line in unanswered if _has_country(line.addresses.ship_to)]
+    texts = [] if has_buyer else [no_buyer_text()]
+    if homeless and has_buyer:
+        texts.append(gettext("the contact whose address is taxed has no country"))
+    texts += [gettext("no tax rate for %(place)s") % {"place": place} for place in dict.fromkeys(map(_where, uncovered))]
+    return TaxAnswer(
+        no_address=not has_buyer or bool(homeless),
+        no_rate=bool(uncovered),
+        unanswered=tuple(line.line_no for line in unanswered),
+        missing="; ".join(texts)[:LONGEST_TEXT],
+        charges_tax=quote.charges_tax,
+    )
+
+
+def joined(answers: Collection[TaxAnswer]) -> TaxAnswer:
+    """The answers of parts of one document as one. The exemption is that of the first part that has one."""
+    exempt = next((one for one in answers if one.exemption != TaxExemption.NONE), TaxAnswer())
+    return TaxAnswer(
+        no_address=any(one.no_address for one in answers),
+        no_rate=any(one.no_rate for one in answers),
+        unanswered=tuple(sorted({number for one in answers for number in one.unanswered})),
+        missing="; ".join(dict.fromkeys(one.missing for one in answers if one.missing))[:LONGEST_TEXT],
+        exemption=exempt.exemption,
+        reason=exempt.reason,
+        charges_tax=any(one.is_incomplete for one in answers),
+    )
+
+
+def no_buyer_text() -> str:
+    return gettext("the account has no contact")
+
+
+def _has_country(address: TaxAddress | None) -> bool:
+    return address is not None and bool(address.country)
+
+
+def _where(line: TaxableLine) -> str:
+    """The place of a line and its category: US-NV (standard)."""
+    address = line.addresses.ship_to or TaxAddress()
+    return f"{'-'.join(filter(None, (address.country, address.region)))} ({line.category})"
