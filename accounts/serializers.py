@@ -314,11 +314,23 @@ class PlanInstanceSerializer(RowSerializer):
     acct_no = AccountField(source="account", queryset=Account.objects)
     plan = OwnRowField(queryset=Plan.objects)
     billed_through = DayField(required=False, allow_null=True)
+    taken_off_on = DayField(read_only=True, allow_null=True)
     prices = rows_of(OwnPriceSerializer(), most=PARTS_AT_ONCE, required=False, source="own_rates")
 
     class Meta:
         model = PlanInstance
-        fields = ("id", "acct_no", "plan", "units", "start_date", "end_date", "billed_through", "po_num", "prices")
+        fields = (
+            "id",
+            "acct_no",
+            "plan",
+            "units",
+            "start_date",
+            "end_date",
+            "billed_through",
+            "taken_off_on",
+            "po_num",
+            "prices",
+        )
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         prices = attrs.pop("own_rates", [])

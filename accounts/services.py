@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
+from accounts import signals
 from accounts.callers import Caller
 from accounts.keys import create_key, rights_to_give
 from accounts.kinds import ARREARS_TYPES, ELECTRONIC_METHODS
@@ -300,7 +301,10 @@ def _check_end(instance: PlanInstance, stored: PlanInstance, account: Account) -
     days after it would be charged with the wrong cycle or not at all."""
     end_date, stood = instance.end_date, stored.end_date
     if end_date is not None and end_date < instance.start_date:
-        detail = f"end_date: the plan begins on {instance.start_date}"
+        detail = f"end_date: the plan begins on {instance.start_date}; a plan that has not begun is taken off instead"
+        raise BillingError(ErrorCode.INVALID_INPUT, detail, field="end_date")
+    if instance.taken_off_on is not None:
+        detail = f"end_date: the plan was taken off on {instance.taken_off_on}; give the account the plan again"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="end_date")
     charged_to = account.arrears_due_from
     if stood is None or charged_to is None or stood >= charged_to or (end_date is not None and end_date <= stood):
@@ -308,6 +312,26 @@ def _check_end(instance: PlanInstance, stored: PlanInstance, account: Account) -
     if instance.plan.charges.filter(line_type__in=ARREARS_TYPES).exists():
         detail = f"end_date: its cycle was charged in arrears to {stood}; give the account the plan again for later days"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="end_date")
+
+
+@transaction.atomic
+def take_plan_off(instance: PlanInstance, today: date, *, caller: Caller) -> PlanInstance:
+    """Takes a plan off before it begins: it is never billed, not a day of it nor its activation. It stays readable, with
+    `taken_off_on`; one that was taken off already stays as it is.
+
+    Refuses a plan that has begun, which is ended instead (90062), and (90009) who may not change customers' plans."""
+    account = lock_account(instance.account_id)
+    check_may_change(caller, "change", "accounts.planinstance")
+    instance.refresh_from_db()
+    if instance.taken_off_on is not None:
+        return instance
+    if instance.start_date <= today:
+        detail = f"plan instance {instance.pk} began on {instance.start_date}; end it instead"
+        raise BillingError(ErrorCode.PLAN_HAS_BEGUN, detail, field="plan_instance")
+    instance.taken_off_on = today
+    instance.save(update_fields=["taken_off_on"])
+    plans_changed(account)
+    return instance
 
 
 @transaction.atomic
@@ -340,8 +364,8 @@ def change_plan(
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="start_date")
     end_date = instance.end_date
     credits = client.credit_unused_on_change if credit_unused is None else credit_unused
-    end_plan_instance(instance, start_date - ONE_DAY, caller=caller, credit_unused=credits)
-    return assign_plan(
+    # In this order, so that usage of the days of the new one goes to it and to no other plan.
+    new = assign_plan(
         account=instance.account,
         plan=plan,
         start_date=start_date,
@@ -352,6 +376,8 @@ def change_plan(
         prices=prices,
         replaces=instance,
     )
+    end_plan_instance(instance, start_date - ONE_DAY, caller=caller, credit_unused=credits)
+    return new
 
 
 def electronic_methods() -> QuerySet[PaymentMethod]:
@@ -365,8 +391,11 @@ def lock_account(account_no: int) -> Account:
 
 
 def instances_with_dates(rows: QuerySet[PlanInstance]) -> QuerySet[PlanInstance]:
-    """Plan instances with `in_arrears`, which together with DATE_COLUMNS makes their InstanceDates."""
-    return rows.annotate(in_arrears=Exists(PlanCharge.objects.filter(plan=OuterRef("plan"), line_type__in=ARREARS_TYPES)))
+    """Plan instances with `in_arrears`, which together with DATE_COLUMNS makes their InstanceDates. Those that were taken off
+    before they began are never billed, and not among them."""
+    return rows.filter(taken_off_on=None).annotate(
+        in_arrears=Exists(PlanCharge.objects.filter(plan=OuterRef("plan"), line_type__in=ARREARS_TYPES))
+    )
 
 
 DATE_COLUMNS = (
@@ -382,7 +411,8 @@ DATE_COLUMNS = (
 
 
 def plans_changed(account: Account) -> None:
-    """Brings the account in line with its plan instances after one of them has changed. Call it under the account's lock."""
+    """Brings the account in line with its plan instances after one of them has changed, and tells other apps. Call it under the
+    account's lock."""
     rows = instances_with_dates(PlanInstance.objects.filter(account=account)).values_list(*DATE_COLUMNS)
     dates = [InstanceDates._make(row) for row in rows]
     moved = ["next_bill_date", "billing_version"]
@@ -395,3 +425,4 @@ def plans_changed(account: Account) -> None:
         )
     account.billing_version += 1
     account.save(update_fields=moved)
+    signals.plans_changed.send(sender=Account, account_no=account.pk)

@@ -118,6 +118,9 @@ class ErrorCode(Enum):
     CORRECTION_NOT_PERMITTED = (90026, "The caller may not void, credit, write off, dispute or refund", 403)
     REFUND_REFUSED = (90027, "The gateway refused the refund", 402)
 
+    PLAN_HAS_BEGUN = (90062, "The plan has begun, so it cannot be taken off", 409)
+    PLAN_IS_BILLED = (90063, "The plan is on an invoice, so it cannot be taken off", 409)
+
     REBILL_NOT_PERMITTED = (90028, "The caller may not rebill invoices", 403)
     LINE_TERMS = (90029, "The rate, units and amount of a line do not go together", 400)
     REBILL_OF_PENDING = (90030, "A pending invoice is not rebilled: nothing of it was issued", 409)

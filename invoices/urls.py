@@ -3,7 +3,7 @@
 from django.urls import path
 
 from invoices.views.account_generating import GeneratePage
-from invoices.views.account_pages import AccountPage
+from invoices.views.account_pages import AccountPage, TakePlanOff
 from invoices.views.accounts import AccountList
 from invoices.views.dashboard import Dashboard
 from invoices.views.decisions import DecisionCsv, DecisionPage
@@ -16,6 +16,7 @@ urlpatterns = [
     path("", Dashboard.as_view(), name="dashboard"),
     path("accounts/", AccountList.as_view(), name="accounts"),
     path("accounts/<int:number>/", AccountPage.as_view(), name="account"),
+    path("accounts/<int:number>/plans/<int:instance_no>/take-off/", TakePlanOff.as_view(), name="take_plan_off"),
     path("accounts/<int:number>/generate/", GeneratePage.as_view(), name="generate"),
     path("invoices/", InvoiceList.as_view(), name="invoices"),
     path("invoices/pending/", Queue.as_view(), name="pending"),

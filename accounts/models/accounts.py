@@ -176,6 +176,9 @@ class PlanInstance(models.Model):
         help_text=_("The plan instance whose place this one has taken."),
     )
     po_num = models.CharField(_("PO number"), max_length=1000, blank=True)
+    taken_off_on = models.DateField(
+        null=True, blank=True, editable=False, help_text=_("When it was taken off before it began: it is never billed.")
+    )
     history = MasterDataHistory(not_kept=("billed_through", "billed_elsewhere_through", "ahead_since"))
 
     class Meta:

@@ -33,14 +33,15 @@ def billed_through(account: AccountHistory) -> Iterator[str]:
     """A plan instance is billed through the end of its last approved period, and a pending one begins on the day after.
 
     A cycle that had nothing to bill moves an instance further without a document. An instance that no document has billed
-    may have an opening position, which nothing but itself can prove.
+    may have an opening position, which nothing but itself can prove. One that was taken off is never billed again.
     """
-    last_approved = {period.plan_instance_no: period for period in account.periods if period.is_approved}
+    periods = [period for period in account.periods if period.plan_instance_no in account.instances]
+    last_approved = {period.plan_instance_no: period for period in periods if period.is_approved}
     for number, period in last_approved.items():
         stands = account.instances[number].billed_through
         if stands != period.end and not (stands and stands > period.end and _billed_nothing_after(account, period)):
             yield f"plan instance {number} is billed through {stands}, but invoice {period.invoice_no} bills it to {period.end}"
-    for period in account.periods:
+    for period in periods:
         stands = account.instances[period.plan_instance_no].billed_through
         if not period.is_approved and stands is not None and period.start != stands + ONE_DAY:
             yield (

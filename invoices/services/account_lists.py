@@ -111,7 +111,7 @@ def _row(account: Account, contacts: list[ContactFacts], plans: list[str], stand
 
 
 def _plans(account_nos: Collection[int], today: date) -> dict[int, list[str]]:
-    running = PlanInstance.objects.filter(Q(end_date=None) | Q(end_date__gte=today), account__in=account_nos)
+    running = PlanInstance.objects.filter(Q(end_date=None) | Q(end_date__gte=today), account__in=account_nos, taken_off_on=None)
     plans: dict[int, list[str]] = defaultdict(list)
     for account_no, name in running.order_by("account_id", "pk").values_list("account_id", "plan__name"):
         plans[account_no].append(name)

@@ -97,6 +97,7 @@ def _move_dates(invoices: Sequence[Invoice], states: Mapping[int, BillingState],
         billed = {
             number: instance_after(mine[number], invoice.kind, end, state.arrears_due_from)
             for number, _, end in contents[invoice.pk].periods
+            if number in mine
         }
         billed_to = billed_to_after(state, invoice.kind, invoice.bill_date)
         ordered = orders_due.get(invoice.account_id)

@@ -9,6 +9,7 @@ from accounts.storage import insert_rows, update_rows
 from invoices.models import CouponUse, CreditUse, OneTimeCharge, UnusedCredit, Usage
 from invoices.plan.drafts import Claims
 from invoices.services.batches import Overtaken
+from invoices.services.usage_moves import move_usage
 from invoices.services.usage_rows import hold_usage
 
 
@@ -53,6 +54,10 @@ UNUSED_CREDIT = (
 
 
 def release_claims(invoice_nos: Sequence[int]) -> None:
-    """Lets go of the usage and orders of documents that are no longer live. They wait for the next invoice."""
+    """Lets go of the usage and orders of documents that are no longer live: the next invoice bills them. Usage goes to the plan
+    of its day, which may have changed while it was held."""
+    accounts = set(Usage.objects.filter(invoice__in=invoice_nos).order_by().values_list("account_id", flat=True).distinct())
     for model in (Usage, OneTimeCharge):
         model._default_manager.filter(invoice__in=invoice_nos).update(invoice=None)
+    if accounts:
+        move_usage(accounts)

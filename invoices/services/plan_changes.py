@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from accounts.callers import Caller
@@ -13,10 +14,11 @@ from accounts.kinds import ARREARS_TYPES
 from accounts.models import Account, Plan, PlanCharge, PlanInstance
 from accounts.periods import ONE_DAY
 from accounts.rates import RateTerms
-from accounts.services import change_plan, end_plan_instance, update_plan_instance
+from accounts.services import change_plan, end_plan_instance, lock_account, take_plan_off, update_plan_instance
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO, rounded
-from invoices.kinds import UnusedDaysOutcome
+from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus, UnusedDaysOutcome
+from invoices.models import Invoice, InvoiceLine
 from invoices.plan.unused import SourceLine, Unused, taxes_of, unused_value
 from invoices.services.charged_days import read_days_after_end
 from invoices.services.ledger.entries import Stamp
@@ -52,6 +54,24 @@ def end_plan(
     ended = end_plan_instance(instance, end_date, caller=caller, credit_unused=credit_unused)
     _credit(ended, caller, today)
     return ended
+
+
+@transaction.atomic
+def take_off(*, instance: PlanInstance, caller: Caller, today: date) -> PlanInstance:
+    """Takes a plan off before it begins, so that it is never billed. One that a document bills already is refused (90063): the
+    document is discarded, voided or rebilled without it first."""
+    lock_account(instance.account_id)
+    lines = InvoiceLine.objects.filter(plan_instance=instance, invoice__status__in=LIVE_STATUSES)
+    replaced = Invoice.objects.filter(corrects=OuterRef("invoice"), kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
+    billing = lines.filter(~Exists(replaced), invoice__kind__in=[*CYCLE_KINDS, InvoiceKind.REBILL]).order_by("-invoice_id")
+    line = billing.select_related("invoice").first()
+    if line is not None and instance.taken_off_on is None:
+        pending = line.invoice.status == InvoiceStatus.PENDING
+        name = f"invoice {line.invoice_id}" if pending else line.invoice.document_number
+        instead = f"discard {name} first" if pending else f"rebill {name} without its lines first"
+        detail = f"plan instance {instance.pk} is on {name}; {instead}"
+        raise BillingError(ErrorCode.PLAN_IS_BILLED, detail, field="plan_instance")
+    return take_plan_off(instance, today, caller=caller)
 
 
 @transaction.atomic

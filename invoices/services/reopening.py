@@ -38,7 +38,7 @@ def _instances_before(invoice: Invoice) -> dict[int, InstanceDates]:
     rows = instances_with_dates(PlanInstance.objects.filter(account=invoice.account_id)).order_by("pk")
     instances = {number: InstanceDates._make(dates) for number, *dates in rows.values_list("pk", *DATE_COLUMNS)}
     moved = []
-    for period in BilledPeriod.objects.filter(invoice=invoice):
+    for period in BilledPeriod.objects.filter(invoice=invoice, plan_instance__in=instances):
         dates = instances[period.plan_instance_id]
         if dates.billed_through == period.end_date:
             before = None if period.start_date == dates.start else period.start_date - ONE_DAY

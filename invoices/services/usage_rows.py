@@ -14,6 +14,7 @@ from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatu
 from invoices.models import Invoice, InvoiceLine, LineBasis, Usage
 from invoices.plan.drafts import UsageClaim
 from invoices.plan.facts import BilledUsage, UsageTotal
+from invoices.services.usage_moves import moves_of
 
 
 class Limit(NamedTuple):
@@ -33,12 +34,13 @@ def unbilled_usage(
 
     One pass adds up all of an instance's usage of a service. Where its first and last day lie in one cycle, as they nearly
     always do, that is all there is to know; else it is read day by day. A limit keeps accounts that are far behind from
-    reading months that they cannot bill yet.
+    reading months that they cannot bill yet. Usage that is freed goes to the plan of its day, as it will when it is.
     """
+    moves = moves_of(Usage.objects.filter(invoice__in=replacing)) if replacing else {}
     free = Q(invoice__isnull=True)
     if replacing:
         free |= Q(invoice__in=replacing)
-    rows = Usage.objects.filter(free, plan_instance__in=instance_nos)
+    rows = Usage.objects.filter(free, plan_instance__in=instance_nos).exclude(pk__in=moves)
     if limit is not None:
         rows = rows.filter(Q(used_on__lt=limit.before) | Q(plan_instance__in=limit.ended))
     sums = rows.order_by().values_list("plan_instance_id", "service_id")
@@ -51,7 +53,21 @@ def unbilled_usage(
             totals[instance_no].append(UsageTotal(service_no, first, units, records, newest))
         else:
             spread.add(instance_no)
-    return {**totals, **_by_day(rows.filter(plan_instance__in=spread))} if spread else totals
+    if spread:
+        totals |= _by_day(rows.filter(plan_instance__in=spread))
+    for instance_no, moved in _moved(moves, limit).items():
+        totals[instance_no] = [*totals[instance_no], *moved]
+    return totals
+
+
+def _moved(moves: Mapping[int, int], limit: Limit | None) -> dict[int, list[UsageTotal]]:
+    """Records that are moved to other plan instances, each by itself, by these."""
+    totals: dict[int, list[UsageTotal]] = defaultdict(list)
+    rows = Usage.objects.filter(pk__in=moves).order_by("pk") if moves else Usage.objects.none()
+    for number, service_no, day, units in rows.values_list("pk", "service_id", "used_on", "units"):
+        if limit is None or day < limit.before or moves[number] in limit.ended:
+            totals[moves[number]].append(UsageTotal(service_no, day, units, 1, number))
+    return totals
 
 
 def billed_usage(late_from: Mapping[int, date], replacing: Collection[int]) -> dict[int, list[BilledUsage]]:

@@ -136,7 +136,7 @@ def read_targets(client: Client, records: Sequence[UsageRecord]) -> Targets:
         {(record.service, record.client_service_id) for record in records},
     )
     instances = list(
-        PlanInstance.objects.filter(account__in=accounts.numbers)
+        PlanInstance.objects.filter(account__in=accounts.numbers, taken_off_on=None)
         .order_by("pk")
         .annotate(will_be_billed=WILL_BE_BILLED)
         .values_list("account_id", "pk", "plan_id", "start_date", "end_date", "will_be_billed")

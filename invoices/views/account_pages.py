@@ -3,13 +3,19 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from django.http import HttpRequest
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from accounts.models import Account, Contact, Event
+from accounts.callers import Caller
+from accounts.models import Account, Contact, Event, PlanInstance
 from accounts.pages import Order, page_of
+from accounts.receipts import use
+from accounts.rights import ROW_RIGHTS
 from accounts.views.pages import StaffPage
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice, LedgerEntry
@@ -17,6 +23,7 @@ from invoices.services.balances import account_balance
 from invoices.services.billable import Billable, billable, plans_shown
 from invoices.services.ledger.history import description, with_voids
 from invoices.services.ledger.open_items import charges_of
+from invoices.services.plan_changes import take_off
 from invoices.services.rights import check_may_generate
 from invoices.services.timeline import happened, with_callers
 from invoices.services.unbilled import rate_unbilled_usage
@@ -107,6 +114,30 @@ def _address(contact: Contact) -> str:
     place = f"{contact.postal_code} {contact.city}".strip()
     parts = (contact.address1, contact.address2, place, contact.region, contact.country)
     return ", ".join(part for part in parts if part)
+
+
+class TakePlanOff(StaffPage):
+    """Takes a plan off that has not begun, and goes back to its account."""
+
+    needs = "accounts.view_account"
+
+    def post(self, request: HttpRequest, number: int, instance_no: int) -> HttpResponse:
+        account = self.found(Account.objects.all(), number)
+        instance = get_object_or_404(PlanInstance, pk=instance_no, account=account)
+        address = reverse("account", args=[account.pk])
+
+        def work(caller: Caller) -> str:
+            try:
+                with transaction.atomic():
+                    use(account.client, caller.receipt, row_no=instance.pk)
+                    take_off(instance=instance, caller=caller, today=self.today)
+            except BillingError as refusal:
+                messages.error(request, refusal.message)
+            else:
+                messages.success(request, _("The plan was taken off. It is not billed."))
+            return address
+
+        return self.once(work, lambda receipt: address, ROW_RIGHTS["change", "accounts.planinstance"])
 
 
 def not_permitted(page: StaffPage) -> str:

@@ -7,7 +7,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
-from rest_framework.status import HTTP_201_CREATED
+from rest_framework.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
 from accounts.clock import today
 from accounts.models import PlanInstance
@@ -17,16 +17,23 @@ from accounts.rights import row_rights
 from accounts.serializers import PlanInstanceSerializer, terms_by_charge
 from accounts.viewsets import OfAccount
 from invoices.serializers.plan_instances import ChangeArguments, ChangedPlanSerializer, EndArguments, EndedPlanSerializer
-from invoices.services.plan_changes import end_plan, replace_plan
+from invoices.services.plan_changes import end_plan, replace_plan, take_off
 
 
 class PlanInstanceViewSet(CreateReadResource):
     queryset = PlanInstance.objects.prefetch_related("own_rates__tiers")
-    rights = row_rights("accounts.planinstance", create="add", end="change", change="change")
+    rights = row_rights("accounts.planinstance", create="add", end="change", change="change", destroy="change")
     creating_actions = ("create", "change")
     serializer_class = PlanInstanceSerializer
     filterset_class = OfAccount
     client_path = "account__client"
+
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Takes a plan off before it begins: it is never billed. It stays readable, with `taken_off_on`."""
+        with transaction.atomic():
+            taken_off = take_off(instance=self.get_object(), caller=self.caller, today=today(self.client))
+            use(self.client, self.receipt, row_no=taken_off.pk)
+        return Response(status=HTTP_204_NO_CONTENT)
 
     @action(detail=True, methods=["post"])
     def end(self, request: Request, pk: str) -> Response:
