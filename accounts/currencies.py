@@ -10,6 +10,11 @@ from babel import Locale
 from babel.numbers import list_currencies
 
 DEFAULT_DECIMALS = 2
+
+# Amounts are stored with 15 digits, 4 of them after the point.
+AMOUNT_PLACES = 4
+LARGEST_AMOUNT = Decimal("99999999999.9999")
+
 _ROOMY = Context(prec=100, rounding=ROUND_HALF_UP)
 
 _ACTIVE = {

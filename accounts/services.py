@@ -7,16 +7,17 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts import signals
 from accounts.callers import Caller
+from accounts.currencies import LARGEST_AMOUNT
 from accounts.keys import create_key, rights_to_give
-from accounts.kinds import ARREARS_TYPES, ELECTRONIC_METHODS
+from accounts.kinds import ARREARS_TYPES, ELECTRONIC_METHODS, ChargeType, RateModel
 from accounts.models import Account, ApiKey, Client, PaymentMethod, Plan, PlanCharge, PlanInstance, RateSchedule, RateTier
 from accounts.models.rates import FROM_THE_BEGINNING
 from accounts.periods import ONE_DAY, InstanceDates, next_bill_date
-from accounts.rates import RateTerms, TierTerms, check_terms
+from accounts.rates import ZERO, RateTerms, TierTerms, check_terms
 from accounts.rights import check_may_change, may_make_keys
 from billing_site.errors import BillingError, ErrorCode
 
@@ -112,8 +113,20 @@ def assign_plan(
             raise error.within(f"prices[{place}]") from error
     for price in kept:
         _store_price(RateSchedule(charge=price.charge, plan_instance=instance), _terms_of(price))
+    _check_not_too_large(instance, account.currency)
     plans_changed(account)
     return instance
+
+
+def _check_not_too_large(instance: PlanInstance, currency: str) -> None:
+    """Refuses (90008) units that no invoice could charge at the plan's prices: the account could not be billed any more."""
+    prices = RateSchedule.objects.filter(charge__plan=instance.plan_id, currency=currency)
+    prices = prices.filter(Q(plan_instance=None) | Q(plan_instance=instance)).exclude(model=RateModel.FLAT)
+    for price in prices.exclude(charge__line_type=ChargeType.USAGE).prefetch_related("tiers"):
+        rates = [price.rate_per_unit or ZERO, *(tier.rate_per_unit for tier in price.tiers.all())]
+        if max(rates) * instance.units > LARGEST_AMOUNT:
+            detail = f"units: {instance.units:f} at {max(rates):f} {currency}"
+            raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, detail, field="units")
 
 
 def _own_prices(instance: PlanInstance, *, except_of: Collection[PlanCharge]) -> list[RateSchedule]:

@@ -142,6 +142,7 @@ class ErrorCode(Enum):
 
     KEY_OF_ANOTHER_REQUEST = (90045, "The Idempotency-Key stands for another request", 422)
 
+    LEFT_OUT = (90050, "The amount is too large for an invoice; it was left unbilled", 409)
     REBILL_BELOW_ZERO = (90058, "A rebill cannot be below zero", 400)
     PRICE_NOT_ON_DOCUMENT = (90059, "The invoice does not say by which price this is counted", 409)
     NO_METERED_CHARGE = (90060, "The invoice has no such metered charge", 400)

@@ -4,12 +4,12 @@ Amounts are Decimal, in the document's currency. Rounding is half up (away from 
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from decimal import ROUND_HALF_UP, Context, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
 from functools import cache
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from accounts.currencies import decimals_of, rounded_to
+from accounts.currencies import AMOUNT_PLACES, LARGEST_AMOUNT, decimals_of, rounded_to
 from billing_site.errors import BillingError, ErrorCode
 
 ZERO = Decimal(0)
@@ -17,9 +17,9 @@ ONE = Decimal(1)
 HUNDRED = Decimal(100)
 FACTOR_PLACES = Decimal("1E-10")
 
-# Amounts are stored with 15 digits, 4 of them after the point.
-AMOUNT_PLACES = 4
-LARGEST_AMOUNT = Decimal("99999999999.9999")
+MOST_BEFORE_TAX = (LARGEST_AMOUNT / 2).quantize(Decimal(1), ROUND_DOWN)
+"""What usage and orders may bring the lines of an invoice to: taxes have room beside them."""
+
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 

@@ -95,6 +95,7 @@ class SeriesKind(TextChoices):
 
 
 NOTHING_BILLED = "account.nothing_to_bill"
+LEFT_OUT = "account.left_out"
 """The act by which an account moves past a cycle that had nothing to bill. It has no document, so its event tells of it."""
 
 

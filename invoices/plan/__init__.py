@@ -38,6 +38,7 @@ class InvoicePlan(NamedTuple):
 
     `left` is what credits leave of each line that charges: it is what the line is taxed on. `instances_after` are the dates
     of the plan instances that it bills, by their numbers. `unused` are the days that are to be given back or charged again.
+    `left_out` names usage and orders whose amounts are too large for an invoice; they stay unbilled.
     """
 
     facts: AccountFacts
@@ -56,6 +57,7 @@ class InvoicePlan(NamedTuple):
     left: dict[int, Decimal]
     unused: tuple[Unused, ...] = ()
     basis: Basis = Basis()
+    left_out: tuple[str, ...] = ()
     taxes: tuple[TaxDraft, ...] = ()
     net_amount: Decimal = ZERO
     tax_amount: Decimal = ZERO
@@ -147,6 +149,7 @@ def plan_charges(facts: AccountFacts, request: BillingRequest) -> InvoicePlan:
         left=lines.left,
         unused=tuple(unused_of(facts.charged_days, state.currency)),
         basis=lines.basis,
+        left_out=tuple(lines.left_out),
         net_amount=amount,
         total_amount=amount,
     )

@@ -1,14 +1,15 @@
 """PURE: the lines that charge: of plan instances in advance, in arrears and by usage, of one-time charges, and surcharges."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from typing import Any, NamedTuple
 
 from accounts.kinds import ChargeType
 from accounts.periods import Period, began_last, cycle_of
-from accounts.rates import Band, Rates, rates_on
+from accounts.rates import Band, Rates, rates_on, shown_units
 from billing_site.errors import BillingError, ErrorCode
 from invoices.basis import Billed, ChargeBasis, ChargeTerms, CoverBasis
 from invoices.calculation import HUNDRED, WHOLE, ZERO, Share, exact_share, line_amount, rounded, total
@@ -88,14 +89,37 @@ def add_usage(
         usage = [one for one in instance.usage if one.service_no == number and one.day <= through]
         used = _by_cycle(instance, usage, bill_day)
         billed = _billed_by_cycle(instance, number, bill_day)
-        for end in sorted({*used, *due}):
-            cycle = due.get(end) or used[end].cycle
-            units = used[end].units if end in used else ZERO
-            _add_usage_of(lines, instance, charge, cycle, units, None if end in due else billed[end])
-        if usage:
+        add = partial(_add_cycles, lines, instance, charge, due, billed)
+        if not lines.add_if_it_fits(_usage_too_large(instance, charge, usage), partial(add, used)):
+            add({})
+        elif usage:
             newest, records = max(one.last_record for one in usage), sum(one.records for one in usage)
             claims.append(UsageClaim(instance.plan_instance_no, number, through, newest, records))
     return claims
+
+
+def _add_cycles(
+    lines: Lines,
+    instance: InstanceFacts,
+    charge: ChargeFacts,
+    due: Mapping[date, Period],
+    billed: Mapping[date, Billed],
+    used: Mapping[date, CycleUnits],
+) -> bool:
+    """Adds the usage of a charge, cycle by cycle: always True."""
+    for end in sorted({*used, *due}):
+        cycle = due.get(end) or used[end].cycle
+        units = used[end].units if end in used else ZERO
+        _add_usage_of(lines, instance, charge, cycle, units, None if end in due else billed[end])
+    return True
+
+
+def _usage_too_large(instance: InstanceFacts, charge: ChargeFacts, usage: Sequence[UsageTotal]) -> str:
+    units, records = sum((one.units for one in usage), ZERO), sum(one.records for one in usage)
+    return (
+        f"{records} usage records of {charge.service.name} under plan instance {instance.plan_instance_no}, "
+        f"{shown_units(units)} units in all: correct or delete those that are wrong, or the price"
+    )
 
 
 def _by_cycle(instance: InstanceFacts, usage: Iterable[UsageTotal], bill_day: int) -> dict[date, CycleUnits]:
@@ -196,7 +220,11 @@ def _tier_columns(band: Band) -> dict[str, Any]:
 def add_orders(lines: Lines, orders: Sequence[OrderFacts]) -> list[int]:
     """One-time charges, those below zero last; gives the numbers of those that are billed. One below zero is billed once the
     other lines leave room for all of it: an invoice is never below zero."""
-    return [order.order_no for order in sorted(orders, key=lambda one: one.rate < ZERO) if _add_order(lines, order) is not None]
+    return [
+        order.order_no
+        for order in sorted(orders, key=lambda one: one.rate < ZERO)
+        if lines.add_if_it_fits(f"order {order.order_no}", partial(_add_order, lines, order)) is not None
+    ]
 
 
 def _add_order(lines: Lines, order: OrderFacts) -> int | None:

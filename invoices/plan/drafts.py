@@ -1,12 +1,15 @@
 """PURE: the parts of a document that is not stored yet."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
+from billing_site.errors import BillingError, ErrorCode
 from invoices.basis import Basis, ChargeBasis, CoverBasis
-from invoices.calculation import ONE, ZERO, split, split_first, total
+from invoices.calculation import MOST_BEFORE_TAX, ONE, ZERO, split, split_first, total
+
+T = TypeVar("T")
 
 
 class LineDraft(NamedTuple):
@@ -126,6 +129,26 @@ class Lines:
         self.left: dict[int, Decimal] = {}
         self.charges: list[ChargeBasis] = []
         self.covers: list[CoverBasis] = []
+        self.left_out: list[str] = []
+
+    def add_if_it_fits(self, what: str, add: Callable[[], T]) -> T | None:
+        """What `add` returns; or None, where what it adds is too large for an invoice: then none of it is added, and `what` is
+        noted as left out. So one record or order that is wrong does not stop all billing of its account."""
+        drafts, credits = len(self.drafts), len(self.credits)
+        charges, covers = len(self.charges), len(self.covers)
+        left = dict(self.left)
+        try:
+            added = add()
+            if total(line.amount for line in self.drafts) > MOST_BEFORE_TAX:
+                raise BillingError(ErrorCode.AMOUNT_TOO_LARGE)
+        except BillingError as error:
+            if error.code is not ErrorCode.AMOUNT_TOO_LARGE:
+                raise
+            del self.drafts[drafts:], self.credits[credits:], self.charges[charges:], self.covers[covers:]
+            self.left = left
+            self.left_out.append(what)
+            return None
+        return added
 
     @property
     def basis(self) -> Basis:

@@ -10,7 +10,7 @@ from accounts.models import Client, Service
 from accounts.rights import check_may_change
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
-from invoices.calculation import WHOLE, line_amount
+from invoices.calculation import MOST_BEFORE_TAX, WHOLE, line_amount
 from invoices.models import OneTimeCharge
 from invoices.services.account_acts import account_act, check_will_be_billed
 from invoices.services.orders_due import orders_cancelled, orders_changed
@@ -134,7 +134,9 @@ def _check(order: OneTimeCharge) -> None:
         raise BillingError(ErrorCode.NO_DATA, f"service {order.service_id}", field="service")
     order.full_clean()
     try:
-        line_amount(order.rate_per_unit, order.units, WHOLE, order.account.currency)
+        amount = line_amount(order.rate_per_unit, order.units, WHOLE, order.account.currency)
+        if amount > MOST_BEFORE_TAX:
+            raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, f"{amount:f} {order.account.currency}")
     except BillingError as error:
         raise error.within("rate_per_unit") from error
 

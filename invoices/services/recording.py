@@ -14,7 +14,7 @@ from accounts.periods import InstanceDates
 from accounts.storage import reserve_ids, update_rows
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
-from invoices.kinds import NOTHING_BILLED, RunResult, SeriesKind
+from invoices.kinds import LEFT_OUT, NOTHING_BILLED, RunResult, SeriesKind
 from invoices.models import Invoice, RunOutcome
 from invoices.plan import BilledTo, InvoicePlan, check_billable
 from invoices.plan.facts import BillingRequest, BillingState
@@ -109,6 +109,7 @@ def _write(recording: Recording, ready: Sequence[Outcome]) -> list[Outcome]:
         Stamp(recording.request.today, at, recording.caller.identity),
     )
     _record_nothing_billed(recording, plans, at)
+    _record_left_out(recording, plans, numbers, at)
     _write_run_outcomes(recording, plans, numbers)
     return [
         outcome._replace(invoice_no=numbers.get(outcome.plan.account_no)) if outcome.plan else outcome for outcome in checked
@@ -210,6 +211,20 @@ def _insert(
                 },
             )
             for plan in billed
+        ],
+        at,
+    )
+
+
+def _record_left_out(recording: Recording, plans: Sequence[InvoicePlan], numbers: Mapping[int, int], at: datetime) -> None:
+    """The account's timeline names what is too large to be billed (90050)."""
+    refusals = [(plan, BillingError(ErrorCode.LEFT_OUT, what)) for plan in plans for what in plan.left_out]
+    record_acts(
+        recording.client,
+        recording.caller,
+        [
+            Act(LEFT_OUT, plan.account_no, numbers.get(plan.account_no), error_code=why.code.number, message=why.message)
+            for plan, why in refusals
         ],
         at,
     )

@@ -1,0 +1,83 @@
+"""Usage and orders that are too large for an invoice are left out by name; the account is billed all the same."""
+
+from decimal import Decimal as D
+
+import pytest
+
+from accounts.models import Event
+from billing_site.errors import BillingError, ErrorCode
+from invoices.models import Invoice, Usage
+from invoices.services.usage_removal import remove_usage
+from tests.factories import ServiceFactory, a_plan, an_account, an_instance, some_usage
+from tests.invoices.billing import FEB_10, JAN_10, MAR_10, USAGE, amounts, bill, metered
+from tests.invoices.test_one_time_charges import order
+
+pytestmark = pytest.mark.usefixtures("audited")
+LEFT_OUT = 90050
+
+
+def left_out():
+    return list(Event.objects.filter(act="account.left_out", error_code=LEFT_OUT).values_list("invoice_no", "message"))
+
+
+def test_a_thousand_terabytes_are_billed_to_the_last_byte(acme, process):
+    account, instance = metered(acme, rate="0.0000000001")
+    for number in range(3):
+        some_usage(instance, "calls", "1000000000000000", JAN_10, record_id=str(number))
+    some_usage(instance, "calls", "0.3333333333", JAN_10)
+    bill(account, process, JAN_10)
+    invoice = bill(account, process, FEB_10)
+    (line,) = invoice.lines.filter(line_type=USAGE)
+    assert (line.units, line.amount) == (D("3000000000000000.3333333333"), D("300000.00"))
+    assert left_out() == []
+
+
+def test_a_sum_of_units_above_the_old_limit_is_billed(acme, process):
+    account, instance = metered(acme, rate="0.01")
+    for number in range(101):
+        some_usage(instance, "calls", "999999999.9999", JAN_10, record_id=str(number))
+    bill(account, process, JAN_10)
+    assert amounts(bill(account, process, FEB_10), USAGE) == [D("1010000000.00")]
+
+
+def test_usage_that_is_too_large_is_named_and_the_rest_is_billed(acme, process):
+    account, instance = metered(acme, rate="1", minimum_amount=D("20.00"))
+    some_usage(instance, "calls", "1000000000000000", JAN_10, record_id="typo")
+    some_usage(instance, "calls", "5", JAN_10, record_id="good")
+    order(account, ServiceFactory(client=acme, client_service_id="router"))
+    bill(account, process, JAN_10)
+    invoice = bill(account, process, FEB_10)
+    assert amounts(invoice, USAGE) == [D("20.00")]
+    ((number, message),) = left_out()
+    assert number == invoice.pk
+    assert f"2 usage records of Calls under plan instance {instance.pk}, 1000000000000005 units in all" in message
+    assert not Usage.objects.exclude(invoice=None).exists()
+    usage = Usage.objects.get(record_id="typo")
+    remove_usage(client=acme, usage_no=usage.pk, caller=process)
+    # The five good ones are late by now, and within the minimum that was charged.
+    later = bill(account, process, MAR_10)
+    assert later.lines.filter(line_type=USAGE, units=5).get().amount == D("5.00")
+    assert Usage.objects.get().invoice == later
+
+
+def test_orders_that_are_too_large_together_are_billed_one_by_one(acme, process):
+    account, _instance = metered(acme)
+    router = ServiceFactory(client=acme, client_service_id="router")
+    first = order(account, router, rate_per_unit=D("40000000"), units=D(1000))
+    second = order(account, router, rate_per_unit=D("40000000"), units=D(1000))
+    one = bill(account, process, JAN_10)
+    assert list(one.lines.values_list("order_no", flat=True)) == [first.pk]
+    assert left_out() == [(one.pk, f"The amount is too large for an invoice; it was left unbilled: order {second.pk}")]
+    two = bill(account, process, FEB_10)
+    assert two.lines.filter(order_no=second.pk).exists()
+    assert Invoice.objects.count() == 2
+
+
+def test_a_plan_with_more_units_than_an_invoice_can_charge_is_refused(acme):
+    account = an_account(acme)
+    plan = a_plan(acme, {"seats": "30.00"})
+    with pytest.raises(BillingError) as refused:
+        an_instance(account, plan, JAN_10, units=D("1000000000000"))
+    assert (refused.value.code, refused.value.field) == (ErrorCode.AMOUNT_TOO_LARGE, "units")
+    assert account.plan_instances.count() == 1
+    assert an_instance(account, plan, JAN_10, units=D("1000000000")).units == 1000000000
