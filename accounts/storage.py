@@ -66,7 +66,8 @@ def _copy(model: type[models.Model], columns: "list[models.Field[Any, Any]]", ro
         for row in rows:
             values = list(row)
             for place in json_places:
-                values[place] = columns[place].get_db_prep_value(values[place], connection)
+                if values[place] is not None:
+                    values[place] = columns[place].get_db_prep_value(values[place], connection)
             copy.write_row(values)
 
 

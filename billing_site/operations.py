@@ -99,6 +99,24 @@ class OutcomeSerializer(serializers.Serializer):
 
 
 Free = serializers.DictField
+
+
+class DifferenceSerializer(serializers.Serializer):
+    """A line of an invoice beside its line on the rebill, with what differs. `taxed_again` says why the rates of a line were
+    looked up again: an address is in another place now, its tax category is another, or `retax` was asked for."""
+
+    line_no = serializers.IntegerField(allow_null=True)
+    rebill_line_no = serializers.IntegerField(allow_null=True)
+    description = serializers.CharField()
+    excluded = serializers.BooleanField()
+    changes = serializers.ListField(child=serializers.CharField())
+    taxed_again = serializers.ListField(child=serializers.CharField())
+    comments = serializers.CharField()
+    original = Free()
+    rebill = Free()
+    difference = Free()
+
+
 OUTCOMES = inline_serializer("Outcomes", {"outcomes": OutcomeSerializer(many=True)})
 COLLECTED = inline_serializer("CollectedOutcomes", {"outcomes": CollectedSerializer(many=True)})
 REBILL_PREVIEW = inline_serializer(
@@ -108,7 +126,7 @@ REBILL_PREVIEW = inline_serializer(
         "acct_no": serializers.IntegerField(),
         "currency": serializers.CharField(),
         **{name: Free() for name in ("original", "credit_memo", "rebill", "difference", "money")},
-        "lines": serializers.ListField(child=Free()),
+        "lines": DifferenceSerializer(many=True),
         "excluded_lines": serializers.ListField(child=serializers.IntegerField()),
         "recounted_lines": serializers.ListField(child=serializers.IntegerField()),
         "waits_for_approval": serializers.BooleanField(),

@@ -1,7 +1,7 @@
 """A fingerprint says whether a document is still what it was, and if not, which part of it has moved.
 
-It is one SHA-256 (its first 128 bits) per part: terms, parties, lines, credits, taxes and billed periods; and what it corrects,
-for a document that corrects another. Keys of the database
+It is one SHA-256 (its first 128 bits) per part: terms, parties, lines, credits, taxes and billed periods; what it corrects, for
+a document that corrects another; and what its taxes were counted from, where that was kept. Keys of the database
 do not count, so a preview and the invoice that is generated from the same facts have the same parts from the lines on.
 """
 
@@ -13,9 +13,11 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from invoices.basis import Basis
+from invoices.tax_basis import TaxBasis
 
 PARTS = ("terms", "parties", "lines", "credits", "taxes", "periods")
 CORRECTION = "correction"
+TAX_BASIS = "tax basis"
 
 TERM_FIELDS = (
     "kind",
@@ -142,6 +144,7 @@ class Content(NamedTuple):
     periods: Sequence[Sequence[Any]]
     correction: Correction | None = None
     basis: Basis = Basis()
+    tax_basis: TaxBasis | None = None
 
     @property
     def document_lines(self) -> list[DocumentLine]:
@@ -196,6 +199,8 @@ def document_parts(content: Content) -> dict[str, str]:
     parts = dict(zip(PARTS, texts, strict=True))
     if content.correction is not None:
         parts[CORRECTION] = json.dumps(_correction(content.correction))
+    if content.tax_basis is not None:
+        parts[TAX_BASIS] = json.dumps(content.tax_basis.stored, sort_keys=True)
     return parts
 
 

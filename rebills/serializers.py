@@ -31,7 +31,7 @@ from invoices.serializers.money import LINES_AT_ONCE, MoneyField, amount_text, c
 from invoices.services.approval_rules import rebill_must_wait, rebill_stake
 from invoices.services.chains import Chain, Step
 from rebills.plan import RebillPlan
-from rebills.plan.differences import Amounts, Difference
+from rebills.plan.differences import CATEGORY, RETAX, Amounts, Difference, TaxedAgain
 from rebills.services.requests import AskedLine, AskedUsage, RebillOutcome, RebillRequest
 
 REBILLS_AT_ONCE = 1000
@@ -43,7 +43,7 @@ class RateField(DigitsField):
 
 
 class LineArguments(GivenSerializer):
-    """A line by its number: what is not given stands as on the original. A number beyond the original's last adds a line."""
+    """A line by its number: what is not given stays as on the original. A number beyond the original's last adds a line."""
 
     line_no = LongField()
     service_no = LongField(required=False)
@@ -57,12 +57,14 @@ class LineArguments(GivenSerializer):
 
 class ChangedLineArguments(LineArguments):
     """`description`, `period_start` and `period_end` are what is printed of the line: none changes its amount. An `amount`
-    below zero is a discount: it is taken off the lines of its service, and what these have no room for off all others."""
+    below zero is a discount: it is taken off the lines of its service, and what these have no room for off all others. `retax`
+    looks the line's tax rates up again, as they are on file now for the original's tax date."""
 
     exclude = TrueFalseField(required=False, default=False)
     rate_per_unit = RateField(required=False)
     units = UnitsNumberField(required=False)
     amount = MoneyField(required=False)
+    retax = TrueFalseField(required=False, default=False)
     comments = serializers.CharField(max_length=200, required=False)
     description = serializers.CharField(max_length=200, required=False)
     period_start = serializers.DateField(required=False)
@@ -85,7 +87,8 @@ class UsageCorrectionArguments(GivenSerializer):
 
 
 class RebillPreviewArguments(GivenSerializer):
-    """`unlisted_lines` says what becomes of lines that are not named: left out, or carried as they are."""
+    """`unlisted_lines` says what becomes of lines that are not named: left out, or carried as they are. `retax` looks the tax
+    rates of all lines up again, as they are on file now for the original's tax date."""
 
     invoice_no = LongField(no_such=NO_INVOICE)
     lines = rows_of(ChangedLineArguments(), most=LINES_AT_ONCE, required=False)
@@ -96,6 +99,7 @@ class RebillPreviewArguments(GivenSerializer):
     collect = TrueFalseField(required=False)
     keep_due_date = TrueFalseField(required=False)
     statement_address_seq = LongField(required=False)
+    retax = TrueFalseField(required=False, default=False)
 
 
 class RebillArguments(RebillPreviewArguments):
@@ -130,6 +134,7 @@ def rebill_request(asked: Mapping[str, Any], path: str = "") -> RebillRequest:
             AskedUsage(path=f"{path}usage_corrections[{place}]", **one)
             for place, one in enumerate(asked.get("usage_corrections", []))
         ),
+        retax=asked.get("retax", False),
     )
 
 
@@ -138,6 +143,7 @@ class RbLineItem(LineArguments):
     rb_units = UnitsNumberField(required=False)
     rb_amount = MoneyField(required=False)
     rb_line_comments = serializers.CharField(max_length=200, required=False)
+    rb_retax = TrueFalseField(required=False, default=False)
 
     def to_internal_value(self, data: Any) -> Any:
         needs_number = not (isinstance(data, Mapping) and data.get("client_service_id"))
@@ -146,7 +152,7 @@ class RbLineItem(LineArguments):
 
 
 class GenRbMArguments(AccountArguments):
-    """Aria's gen_rb_m, with do_write of its later versions. Ours: client_receipt_id."""
+    """Aria's gen_rb_m, with do_write of its later versions. Ours: client_receipt_id, and retax (of all lines) or rb_retax."""
 
     orig_invoice_no = LongField(no_such=NO_INVOICE)
     reason_cd = LongField(no_such=NO_REASON)
@@ -155,6 +161,7 @@ class GenRbMArguments(AccountArguments):
     rb_comments = serializers.CharField(max_length=3000, required=False)
     do_collect = FlagField(required=False, allow_null=True, default=None)
     do_write = TrueFalseField(required=False, default=True)
+    retax = TrueFalseField(required=False, default=False)
     client_receipt_id = ReceiptIdField()
 
 
@@ -163,6 +170,7 @@ RB_NAMES = {
     "rb_units": "units",
     "rb_amount": "amount",
     "rb_line_comments": "comments",
+    "rb_retax": "retax",
 }
 
 
@@ -183,6 +191,7 @@ def gen_rb_m_request(asked: Mapping[str, Any]) -> RebillRequest:
         statement_contact_no=asked.get("alt_statement_address_seq"),
         account_no=asked.get("acct_no"),
         client_acct_id=asked.get("client_acct_id"),
+        retax=asked["retax"],
     )
 
 
@@ -288,11 +297,20 @@ def _difference(row: Difference, currency: str) -> dict[str, Any]:
         "excluded": row.is_excluded,
         "recounted": row.is_recounted,
         "changes": list(row.changes),
+        "taxed_again": [_taxed_again(why) for why in row.taxed_again],
         "comments": row.comments,
         "original": _amounts(row.original, currency),
         "rebill": _amounts(row.rebill, currency),
         "difference": _amounts(row.difference, currency),
     }
+
+
+def _taxed_again(why: TaxedAgain) -> str:
+    """Why the tax rates of a line were looked up again, in words."""
+    if why.what == RETAX:
+        return "retax was asked for"
+    name = "tax category" if why.what == CATEGORY else f"{why.what.replace('_', '-')} address"
+    return f"{name} {why.before} -> {why.after}"
 
 
 def outcome_row(one: RebillOutcome) -> dict[str, Any]:

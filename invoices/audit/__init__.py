@@ -45,6 +45,8 @@ DOCUMENT_AUDITS = (
     Audit("Tax lines are the sums of their details", taxes.tax_lines, rows=taxes.count_tax_lines),
     Audit("Tax details tie a tax line to a charge", of_bills(taxes.tax_details), rows=taxes.count_taxes),
     Audit("Taxes are counted on what credits leave", of_bills(taxes.taxable_amounts), rows=taxes.count_taxes),
+    Audit("Taxes are counted from what their document says", taxes.tax_basis, rows=taxes.count_bases),
+    Audit("Taxes of the tax table are rounded once", taxes.percents, rows=taxes.count_percents),
     Audit("Amounts are in whole smallest units of the currency", amounts.whole_units, rows=amounts.count_amounts),
     Audit("Lines lie within the billed periods of their documents", of_cycles(periods.lines_within), rows=amounts.count_lines),
     Audit("Usage, arrears and orders wait for the bill date", periods.ahead_of_their_date),

@@ -7,8 +7,12 @@ from decimal import Decimal
 from invoices.audit.amounts import shown
 from invoices.audit.credits import left_of_charges
 from invoices.audit.stored_documents import Document
-from invoices.calculation import ZERO
+from invoices.calculation import ZERO, tax_amounts
+from invoices.fingerprints import DocumentTax
 from invoices.kinds import LineType
+
+TABLE = "table"
+"""The embedded engine, whose taxes are a percentage of what they are counted on. Others may tax in other ways."""
 
 
 def count_taxes(document: Document) -> int:
@@ -58,3 +62,64 @@ def taxable_amounts(document: Document) -> Iterator[str]:
                 f"tax line {tax.tax_line_no} is counted on {shown(tax.taxable_amount)} of line {line_no}, but credits leave "
                 f"{shown(left[line_no])} of it{without}"
             )
+
+
+def count_bases(document: Document) -> int:
+    return int(document.content.tax_basis is not None)
+
+
+def tax_basis(document: Document) -> Iterator[str]:
+    """What the taxes were counted from has the address of each contact and location that a line names, and says of each taxed
+    line whether its price contains tax. Documents made before it was kept have none, and lines that give unused days back give
+    back what other documents have taxed."""
+    basis = document.content.tax_basis
+    if basis is None:
+        return
+    unused = {line.line_no for line in document.lines if line.gives_days_back}
+    for line in document.content.document_lines:
+        if line.line_no in unused:
+            continue
+        for what, numbers, known in (
+            ("contact", (line.bill_to_contact_id, line.ship_to_contact_id), basis.contacts),
+            ("location", (line.bill_from_location_id, line.ship_from_location_id), basis.locations),
+        ):
+            for number in dict.fromkeys(numbers):
+                if number is not None and number not in known:
+                    yield f"line {line.line_no} names {what} {number}, whose address was not kept"
+    for tax in document.taxes:
+        if tax.taxed_line_no not in unused and tax.is_inclusive != (tax.taxed_line_no in basis.gross_lines):
+            said, other = ("without", "in") if tax.is_inclusive else ("with", "added to")
+            yield f"line {tax.taxed_line_no} was priced {said} tax, but tax line {tax.tax_line_no} is {other} its price"
+
+
+def count_percents(document: Document) -> int:
+    return len(document.taxes) if _is_by_table(document) else 0
+
+
+def percents(document: Document) -> Iterator[str]:
+    """A tax of the embedded engine is its percentage of what it is counted on: rounded once over the document, or on each line,
+    as the document says. Of older documents, which rounded once for each category, it is not said."""
+    basis = document.content.tax_basis
+    if basis is None or not _is_by_table(document):
+        return
+    left = left_of_charges(document)
+    contained: dict[int, Decimal] = defaultdict(Decimal)
+    for tax in document.content.document_taxes:
+        contained[tax.taxed_line_no] += tax.percent if tax.is_inclusive else ZERO
+    groups: dict[tuple[int, Decimal, Decimal], list[DocumentTax]] = defaultdict(list)
+    unused = {line.line_no for line in document.lines if line.gives_days_back}
+    for tax in document.content.document_taxes:
+        if tax.taxed_line_no in unused:
+            continue
+        within = contained[tax.taxed_line_no] if tax.is_inclusive else ZERO
+        groups[tax.tax_line_no, tax.percent, within.normalize()].append(tax)
+    for (tax_line_no, percent, within), taxes in groups.items():
+        amounts = [left.get(tax.taxed_line_no, ZERO) for tax in taxes]
+        right = sum(tax_amounts(percent, within, amounts, document.terms.currency, per_line=basis.per_line), ZERO)
+        taken = sum((tax.amount for tax in taxes), ZERO)
+        if taken != right:
+            yield f"tax line {tax_line_no} takes {shown(taken)}, but {shown(percent)} % of its lines is {shown(right)}"
+
+
+def _is_by_table(document: Document) -> bool:
+    return document.content.tax_basis is not None and document.content.tax_basis.engine == TABLE

@@ -148,6 +148,13 @@ class Invoice(models.Model):
     due_date = models.DateField(null=True, help_text=_("Invoice date and payment terms: given at approval."))
     seller = models.JSONField(help_text=_("The client's name and address as printed."))
     bill_to = models.JSONField(help_text=_("The account's billing contact as printed."))
+    tax_basis = models.JSONField(
+        null=True,
+        help_text=_(
+            "What the taxes were counted from: where contacts and locations were, which prices contained tax, how tax was "
+            "rounded. Empty on credit memos, and on documents made before it was kept."
+        ),
+    )
     net_amount = AmountField(help_text=_("Total before tax."))
     tax_amount = AmountField(help_text=_("All tax, included in prices or added to them."))
     total_amount = AmountField(help_text=_("Net and tax: the sum of the lines."))

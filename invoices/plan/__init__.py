@@ -23,6 +23,7 @@ from invoices.plan.facts import AccountFacts, BillingRequest, BillingState, Inst
 from invoices.plan.rating import shown
 from invoices.plan.tax_answers import TaxAnswer
 from invoices.plan.unused import Unused, give_back, unused_of
+from invoices.tax_basis import TaxBasis
 from invoices.tax_engines.protocol import LineTax
 
 
@@ -59,6 +60,7 @@ class InvoicePlan(NamedTuple):
     basis: Basis = Basis()
     left_out: tuple[str, ...] = ()
     taxes: tuple[TaxDraft, ...] = ()
+    tax_basis: TaxBasis | None = None
     net_amount: Decimal = ZERO
     tax_amount: Decimal = ZERO
     total_amount: Decimal = ZERO
@@ -210,9 +212,9 @@ def unbilled_usage(facts: AccountFacts, today: date) -> tuple[LineDraft, ...]:
     return tuple(lines.drafts)
 
 
-def with_taxes(plan: InvoicePlan, quoted: Iterable[LineTax]) -> InvoicePlan:
-    """The plan with the unused days that it gives back, as far as its charges and their taxes leave room; and with one tax line
-    per tax, last on the document, and a detail per taxed line."""
+def with_taxes(plan: InvoicePlan, quoted: Iterable[LineTax], basis: TaxBasis) -> InvoicePlan:
+    """The plan with the unused days that it gives back, as far as its charges and their taxes leave room; with one tax line per
+    tax, last on the document, and a detail per taxed line; and with what the taxes were counted from."""
     quoted, currency = list(quoted), plan.facts.state.currency
     room = total([plan.net_amount, *(tax.amount for tax in quoted if not tax.is_inclusive)])
     back = give_back(plan.unused, room, len(plan.lines), currency)
@@ -223,6 +225,7 @@ def with_taxes(plan: InvoicePlan, quoted: Iterable[LineTax]) -> InvoicePlan:
         lines=(*lines, *taxes.lines),
         claims=plan.claims._replace(unused=back.claims),
         taxes=taxes.details,
+        tax_basis=basis,
         net_amount=amount - taxes.included,
         tax_amount=taxes.included + taxes.added,
         total_amount=total([amount, taxes.added]),

@@ -100,14 +100,13 @@ def read_facts(
     credits = read_credits([row[0] for row in rows if row[width + 4]], replacing)
     charged_days = read_charged_days([row[0] for row in rows if row[width + 5]], replacing)
     contacts = read_contacts(list(states))
-    taxed_roles = client.taxable_address_order.split(",")
     accounts: dict[int, AccountFacts] = {}
     addresses: dict[int, TaxAddress] = {}
     for row in rows:
         number, approval_required, terms_days = row[0], row[width], row[width + 1]
         mine = contacts.get(number, [])
         bill_to = billing_contact(mine)
-        taxed = _first(mine, taxed_roles)
+        taxed = taxed_contact(mine, client)
         addresses |= {one.contact_pk: one.address for one in (bill_to, taxed) if one is not None}
         accounts[number] = AccountFacts(
             state=states[number],
@@ -210,6 +209,11 @@ def _addresses(locations: QuerySet[ServiceLocation]) -> dict[int, TaxAddress]:
 def billing_contact(contacts: list[ContactFacts]) -> ContactFacts | None:
     """Who is printed as billed."""
     return _first(contacts, BILL_TO_ROLES)
+
+
+def taxed_contact(contacts: list[ContactFacts], client: Client) -> ContactFacts | None:
+    """Whose address decides the tax."""
+    return _first(contacts, client.taxable_address_order.split(","))
 
 
 def _first(contacts: list[ContactFacts], roles: Iterable[str]) -> ContactFacts | None:

@@ -11,10 +11,10 @@ from invoices.kinds import CYCLE_KINDS, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan import plan_charges, with_taxes
 from invoices.plan.facts import AccountFacts, BillingRequest
-from invoices.services.facts import read_facts
+from invoices.services.facts import Facts, read_facts
 from invoices.services.outcomes import Outcome
 from invoices.services.tax_answers import check_tax_data
-from invoices.services.taxation import Quoted, quote_taxes
+from invoices.services.taxation import Quoted, basis_of, quote_taxes
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ def preview_invoices(
     plans = [outcome.plan for outcome in outcomes if outcome.plan is not None and outcome.plan.charges]
     quotes = quote_taxes(client, plans, facts.contacts, facts.locations)
     quoted = {plan.account_no: quote for plan, quote in zip(plans, quotes, strict=True)}
-    return [_taxed(client, outcome, quoted.get(outcome.account_no or 0)) for outcome in outcomes]
+    return [_taxed(client, outcome, quoted.get(outcome.account_no or 0), facts) for outcome in outcomes]
 
 
 def regenerations(invoice_nos: Collection[int], today: date) -> dict[BillingRequest, dict[int, int]]:
@@ -76,13 +76,14 @@ def _planned(account_no: int, facts: AccountFacts | None, request: BillingReques
         return Outcome(account_no, error=BillingError(ErrorCode.UNEXPECTED))
 
 
-def _taxed(client: Client, outcome: Outcome, quote: Quoted | BillingError | None) -> Outcome:
+def _taxed(client: Client, outcome: Outcome, quote: Quoted | BillingError | None, facts: Facts) -> Outcome:
     if outcome.plan is None or quote is None:
         return outcome
     if isinstance(quote, BillingError):
         return Outcome(outcome.account_no, error=quote)
     try:
         check_tax_data(client, quote.answer)
-        return outcome._replace(plan=with_taxes(outcome.plan, quote.taxes)._replace(tax_answer=quote.answer))
+        basis = basis_of(client, outcome.plan, facts.contacts, facts.locations)
+        return outcome._replace(plan=with_taxes(outcome.plan, quote.taxes, basis)._replace(tax_answer=quote.answer))
     except BillingError as error:
         return Outcome(outcome.account_no, error=error)

@@ -25,6 +25,7 @@ from invoices.plan import InvoicePlan
 from invoices.plan.drafts import LineDraft
 from invoices.services.discarding import Remarks
 from invoices.services.numbers import Numbered
+from invoices.tax_basis import read_basis
 
 STANDING_FIELDS = (
     "id",
@@ -56,7 +57,7 @@ class Links(NamedTuple):
     keeps_due_date: bool | None = None
 
 
-INVOICE_FIELDS = (*TERM_FIELDS, *PARTY_FIELDS, *CORRECTION_FIELDS, *Links._fields, *STANDING_FIELDS)
+INVOICE_FIELDS = (*TERM_FIELDS, *PARTY_FIELDS, *CORRECTION_FIELDS, "tax_basis", *Links._fields, *STANDING_FIELDS)
 NO_LINKS = Links()
 
 
@@ -105,6 +106,7 @@ def content_of(client: Client, plan: InvoicePlan, issued: Issue | None = None) -
         taxes=plan.taxes,
         periods=plan.periods,
         basis=plan.basis,
+        tax_basis=plan.tax_basis,
     )
 
 
@@ -180,6 +182,7 @@ def insert_documents(
                 *content.terms,
                 *content.parties,
                 *(content.correction[:3] if content.correction else NO_CORRECTION),
+                content.tax_basis.stored if content.tax_basis else None,
                 *links.get(invoice_no, NO_LINKS),
                 invoice_no,
                 InvoiceStatus.APPROVED.value if invoice_no in approved else InvoiceStatus.PENDING.value,
@@ -219,9 +222,9 @@ def stored_contents(invoice_nos: Sequence[int]) -> dict[int, Content]:
     headers = Invoice.objects.filter(pk__in=invoice_nos).order_by("pk")
     contents: dict[int, Content] = {}
     corrections: dict[int, tuple[Any, ...]] = {}
-    for number, *row in headers.values_list("pk", *TERM_FIELDS, *PARTY_FIELDS, *CORRECTION_FIELDS):
+    for number, tax_basis, *row in headers.values_list("pk", "tax_basis", *TERM_FIELDS, *PARTY_FIELDS, *CORRECTION_FIELDS):
         terms, parties = row[: len(TERM_FIELDS)], row[len(TERM_FIELDS) : -len(CORRECTION_FIELDS)]
-        contents[number] = Content(tuple(terms), tuple(parties), [], [], [], [])
+        contents[number] = Content(tuple(terms), tuple(parties), [], [], [], [], tax_basis=read_basis(tax_basis))
         corrections[number] = tuple(row[-len(CORRECTION_FIELDS) :])
     read = _read_lines(contents)
     children = (

@@ -1,7 +1,7 @@
 """Asking the client's tax engine about planned documents, before any transaction begins."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 from accounts.kinds import TaxRounding
@@ -10,6 +10,7 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import rounded
 from invoices.plan import InvoicePlan
 from invoices.plan.tax_answers import TaxAnswer, answer_to, exempt_answer
+from invoices.tax_basis import TaxBasis
 from invoices.tax_engines import engine_named
 from invoices.tax_engines.protocol import LineTax, TaxableLine, TaxAddress, TaxAddresses, TaxFailure, TaxQuote, TaxRequest
 
@@ -82,6 +83,28 @@ def _request(
             if line.line_no in plan.left
         ),
     )
+
+
+def basis_of(
+    client: Client, plan: InvoicePlan, contacts: Mapping[int, TaxAddress], locations: Mapping[int, TaxAddress]
+) -> TaxBasis:
+    """What the taxes of a plan are counted from: it is kept with the document."""
+    lines = [line for line in plan.lines if line.line_no in plan.left]
+    named = {plan.facts.bill_to_contact_no, plan.facts.taxed_contact_no}
+    placed = {line.location_no for line in lines}
+    return TaxBasis(
+        client.tax_engine,
+        client.tax_rounding == TaxRounding.LINE,
+        {number: contacts[number] for number in sorted(number for number in named if number is not None)},
+        {number: locations[number] for number in sorted(number for number in placed if number is not None)},
+        tuple(line.line_no for line in lines if line.tax_inclusive),
+    )
+
+
+def place_of(client: Client) -> Callable[[TaxAddress], Hashable]:
+    """What the client's tax engine looks at of an address: an engine that does not say looks at all of it."""
+    place: Callable[[TaxAddress], Hashable] = getattr(engine_named(client.tax_engine), "place", tuple)
+    return place
 
 
 def own_address(client: Client) -> TaxAddress:

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 
-from invoices.tax_engines.protocol import TaxFailure, TaxQuote, TaxRequest
+from invoices.tax_engines.protocol import TaxAddress, TaxFailure, TaxQuote, TaxRequest
 
 
 class FailingTaxEngine:
+    def place(self, address: TaxAddress) -> TaxAddress:
+        return address
+
     def quote(self, client_no: int, requests: Sequence[TaxRequest]) -> Sequence[TaxQuote | TaxFailure]:
         return [TaxFailure("503", "the tax engine is not available") for _ in requests]

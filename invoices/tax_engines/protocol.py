@@ -4,7 +4,7 @@ An engine is asked about many documents at once, outside any transaction. For ea
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple, Protocol
@@ -94,4 +94,9 @@ class TaxFailure(NamedTuple):
 class TaxEngine(Protocol):
     def quote(self, client_no: int, requests: Sequence[TaxRequest]) -> Sequence[TaxQuote | TaxFailure]:
         """One answer per request, in their order. Writes nothing and keeps nothing."""
+        ...
+
+    def place(self, address: TaxAddress) -> Hashable:
+        """What the engine looks at of an address: lines of one category are taxed alike in one place. An engine that does not
+        have this looks at the whole address."""
         ...

@@ -83,6 +83,9 @@ RatesFor = Callable[[str, TaxAddresses, date], tuple[Rate, ...]]
 
 
 class TableTaxEngine:
+    def place(self, address: TaxAddress) -> Place:
+        return place_of(address.country, address.region)
+
     def quote(self, client_no: int, requests: Sequence[TaxRequest]) -> Sequence[TaxQuote | TaxFailure]:
         rows = TaxRate.objects.filter(client_id=client_no).order_by("country", "region", "name", "id")
         rates = [Rate._make(row) for row in rows.values_list(*Rate._fields)]

@@ -19,6 +19,7 @@ from rebills.plan.lines import NEW_LINE, PlannedLine, PlannedLines
 from rebills.plan.money import MoneyPlan, plan_money
 from rebills.plan.requests import MoneyFacts, RebillFacts
 from rebills.plan.taxes import rebill_taxes
+from rebills.plan.taxing import LineTaxing, TaxedBefore
 
 SEEN_PARTS = ("lines", "credits", "taxes")
 
@@ -76,9 +77,12 @@ class RebillPlan(NamedTuple):
         return self._replace(money=_money(self.facts._replace(money=money), self.content))
 
 
-def plan_rebill(facts: RebillFacts, planned: PlannedLines, quoted: Iterable[LineTax]) -> RebillPlan:
-    """The rebill of these lines with its taxes."""
-    taxes = rebill_taxes(facts.original, planned, quoted, facts.currency, per_line=facts.tax_per_line)
+def plan_rebill(
+    facts: RebillFacts, planned: PlannedLines, taxed: TaxedBefore, taxing: Mapping[int, LineTaxing], quoted: Iterable[LineTax]
+) -> RebillPlan:
+    """The rebill of these lines with its taxes. `taxing` says of each line that charges how it is taxed."""
+    likes = {number: one.like for number, one in taxing.items()}
+    taxes = rebill_taxes(taxed.taxes, planned, likes, quoted)
     shown = tax_lines(taxes, len(planned.lines), facts.currency)
     lines = [*(one.line for one in planned.lines), *(_tax_line(draft) for draft in shown.lines)]
     net = total(one.line.amount for one in planned.lines)
@@ -92,23 +96,32 @@ def plan_rebill(facts: RebillFacts, planned: PlannedLines, quoted: Iterable[Line
         raise BillingError(ErrorCode.REBILL_BELOW_ZERO, detail, field="lines")
     content = Content(
         terms=_terms(facts.original, lines, amounts),
-        parties=(*facts.original.parties[:2], dict(facts.seller), dict(_bill_to(facts, lines))),
+        parties=(*facts.original.parties[:3], dict(_bill_to(facts, lines))),
         lines=[tuple(line) for line in lines],
         credits=planned.credits,
         taxes=[tuple(detail) for detail in shown.details],
         periods=[],
         correction=_correction(facts, planned.lines, len(shown.lines)),
         basis=planned.basis,
+        tax_basis=taxed.basis_of_rebill(planned.lines, asks=None in likes.values()),
     )
     recounted = frozenset(one.line.line_no for one in planned.lines if one.is_recounted)
-    rows = differences(facts.original, content, facts.names, Recounted(recounted, planned.fell_away))
+    again = {number: one.again for number, one in taxing.items()}
+    rows = [
+        row._replace(taxed_again=again.get(row.rebill_line_no or 0, ()))
+        for row in differences(facts.original, content, facts.names, Recounted(recounted, planned.fell_away))
+    ]
     return RebillPlan(facts, content, tuple(rows), _money(facts, content))
 
 
 def _bill_to(facts: RebillFacts, lines: Iterable[DocumentLine]) -> Mapping[str, str]:
-    """Who is printed as billed: the bill-to contact of the lines where they have one and the same, else the account's."""
-    contacts = {line.bill_to_contact_id for line in lines if line.bill_to_contact_id is not None}
-    return facts.parties.get(contacts.pop(), facts.bill_to) if len(contacts) == 1 else facts.bill_to
+    """Who is printed as billed, as the contact is now, which is also where lines are taxed: the bill-to contact of the lines.
+    Of several it is the account's billing contact, or else the first. Without any, the original's buyer."""
+    named = list(dict.fromkeys(line.bill_to_contact_id for line in lines if line.bill_to_contact_id is not None))
+    if not named:
+        buyer: Mapping[str, str] = facts.original.parties[3]
+        return buyer
+    return facts.parties[facts.bill_to_contact if facts.bill_to_contact in named else named[0]]
 
 
 def _terms(original: Content, lines: Iterable[DocumentLine], amounts: Mapping[str, Any]) -> tuple[Any, ...]:

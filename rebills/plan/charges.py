@@ -16,10 +16,10 @@ from rebills.plan.lines import (
     AMOUNT_GIVEN,
     NEW_LINE,
     RATING_BLANK,
+    IsGross,
     PlannedLine,
     changed_line,
     check_whole,
-    is_taxed_alike,
     unpriced,
     wrong,
 )
@@ -42,7 +42,7 @@ class Rebilled(NamedTuple):
 
     lines: Mapping[int, DocumentLine]
     kept: Kept
-    inclusive: frozenset[int]
+    is_gross: IsGross
     currency: str
 
 
@@ -54,7 +54,7 @@ def plan_charge(charge: ChargeBasis, correction: UsageCorrection | None, blank: 
     units = correction.units if correction is not None else _units_to_rate(charge, work)
     if units is None:
         parts = [
-            changed_line(work.lines[no], work.kept[no], work.inclusive, work.currency)
+            changed_line(work.lines[no], work.kept[no], work.is_gross, work.currency)
             for no in charge.line_nos
             if no in work.kept
         ]
@@ -131,7 +131,7 @@ def _rated_part(
 ) -> PlannedLine:
     change = work.kept.get(source.line_no) if source is not None else None
     base = source or blank
-    words = changed_line(base, change._replace(units=None) if change is not None else None, work.inclusive, work.currency)
+    words = changed_line(base, change._replace(units=None) if change is not None else None, work.is_gross, work.currency)
     figures: dict[str, Any] = {"units": part.units, "rate_per_unit": part.band.rate, "amount": part.amount}
     if any(figures[name] != getattr(base, name) for name in figures) or base.explanation != story:
         figures |= {"explanation": story}
@@ -143,7 +143,7 @@ def _rated_part(
         source,
         comments or words.comments,
         words.inclusive,
-        is_kept=source is not None and is_taxed_alike(source, line),
+        retax=words.retax,
         is_recounted=source is None or figures_of(line) != figures_of(source),
     )
 
@@ -201,7 +201,7 @@ def _with_bound(
         )
         return PlannedCharge(done, bound, _bounded(by_hand, bound))
     if is_same:
-        bound = changed_line(source, change, work.inclusive, work.currency)
+        bound = changed_line(source, change, work.is_gross, work.currency)
         return PlannedCharge(done, bound, _bounded(counted_now, bound))
     again = counted_now._replace(is_bound_by_hand=False)
     bound = _counted_bound(again, raw, source, change, blank, work)
@@ -219,11 +219,11 @@ def _given_bound(source: DocumentLine, change: LineChange, work: Rebilled, *, is
     check_whole(change, work.currency)
     if source.amount > ZERO > change.amount or change.amount > ZERO > source.amount:
         raise wrong(change, "amount", f"line {source.line_no} is {source.explanation}: it stays on that side of 0")
-    words = changed_line(source, change._replace(amount=None), work.inclusive, work.currency)
+    words = changed_line(source, change._replace(amount=None), work.is_gross, work.currency)
     if change.amount == source.amount and is_same:
         return words
     line = words.line._replace(**RATING_BLANK, amount=change.amount, explanation=AMOUNT_GIVEN)
-    return words._replace(line=line, is_kept=is_taxed_alike(source, line))
+    return words._replace(line=line)
 
 
 def _counted_bound(
@@ -238,7 +238,7 @@ def _counted_bound(
     if not adjustment:
         return None
     base = source or blank._replace(**{**RATING_BLANK, **NO_SHARE, "rate_schedule_no": blank.rate_schedule_no})
-    words = changed_line(base, change, work.inclusive, work.currency)
+    words = changed_line(base, change, work.is_gross, work.currency)
     line = words.line._replace(units=None, rate_per_unit=None, amount=adjustment, explanation=reason)
     if source is None or f", {name}" not in source.description and (change is None or change.description is None):
         line = line._replace(description=f"{blank.description}, {name}")
@@ -247,7 +247,7 @@ def _counted_bound(
         source,
         words.comments,
         words.inclusive,
-        is_kept=source is not None and is_taxed_alike(source, line),
+        retax=words.retax,
         is_recounted=source is None or figures_of(line) != figures_of(source),
     )
 

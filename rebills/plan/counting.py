@@ -23,6 +23,7 @@ from rebills.plan.corrections import corrected_charges
 from rebills.plan.lines import (
     AMOUNT_GIVEN,
     RATING_BLANK,
+    IsGross,
     PlannedLine,
     PlannedLines,
     added_line,
@@ -31,7 +32,6 @@ from rebills.plan.lines import (
     check_whole,
     field_of,
     is_given_back,
-    is_taxed_alike,
     shown,
     takes_off,
     unpriced,
@@ -50,7 +50,7 @@ BEHIND = 10**9
 def plan_lines(
     original: Content,
     changes: Sequence[LineChange],
-    inclusive: frozenset[int],
+    is_gross: IsGross,
     currency: str,
     *,
     carries_unlisted: bool,
@@ -70,7 +70,7 @@ def plan_lines(
         if (carries_unlisted if number not in asked else not asked[number].exclude)
     }
     basis = basis_of_document(original)
-    sheet = _Sheet(original, basis, Rebilled(lines, kept, inclusive, currency), asked)
+    sheet = _Sheet(original, basis, Rebilled(lines, kept, is_gross, currency), asked)
     corrected = corrected_charges(corrections, basis.charges)
     for place, charge in enumerate(basis.charges):
         if charge.line_nos or charge.bound_line_no or place in corrected:
@@ -177,10 +177,10 @@ class _Sheet:
         for no, change in self.work.kept.items():
             source = self.work.lines[no]
             if is_given_back(source):
-                planned = changed_line(source, change, self.work.inclusive, self.currency)
+                planned = changed_line(source, change, self.work.is_gross, self.currency)
                 self.given_back[self._place(planned, (CREDITS, no, 0))] = planned.line.amount
             elif no not in self.in_charges and source.line_type not in CREDIT_TYPES and not _is_percentage(source):
-                self._charge(changed_line(source, change, self.work.inclusive, self.currency), (CHARGES, no, 0))
+                self._charge(changed_line(source, change, self.work.is_gross, self.currency), (CHARGES, no, 0))
 
     def add_new(self, added: Iterable[PlannedLine]) -> None:
         for planned in added:
@@ -221,7 +221,7 @@ class _Sheet:
                 continue
             cover = self.covers.get(no)
             covered = self._covered(cover, places)
-            planned: PlannedLine | None = changed_line(source, change, self.work.inclusive, self.currency)
+            planned: PlannedLine | None = changed_line(source, change, self.work.is_gross, self.currency)
             assert planned is not None
             if self._is_same(cover, covered, numbers):
                 pass
@@ -256,7 +256,7 @@ class _Sheet:
         covered = self._covered(cover, self._in_order(self.left))
         is_same = self._is_same(cover, covered, self.was_left)
         base = total(self.left[place] for place in covered)
-        planned = changed_line(source, _words_only(change), frozenset(), self.currency)
+        planned = changed_line(source, _words_only(change), self.work.is_gross, self.currency)
         if change is not None and change.is_priced:
             amount = self._amount_given(source, change, cover, base)
             if amount != -source.amount or not is_same:
@@ -378,5 +378,4 @@ def _counted_again(planned: PlannedLine, amount: Decimal, base: Decimal | None, 
     source = planned.source
     line = planned.line._replace(units=None, rate_per_unit=None, amount=amount, base_amount=base, explanation=words)
     is_recounted = source is None or figures_of(line) != figures_of(source)
-    is_kept = source is not None and is_taxed_alike(source, line)
-    return planned._replace(line=line, is_kept=is_kept, is_recounted=is_recounted)
+    return planned._replace(line=line, is_recounted=is_recounted)

@@ -1,7 +1,7 @@
 """PURE: two documents of a chain side by side: what each line was, what it is now, and what of it was changed."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -32,9 +32,22 @@ class Change(NamedTuple):
     after: Any
 
 
+RETAX, CATEGORY = "retax", "tax_category"
+
+
+class TaxedAgain(NamedTuple):
+    """Why the tax engine is asked again about a line of the original: as a person asks for it (RETAX), for its tax category, or
+    for one of its four addresses by its name. What was there, and is there now."""
+
+    what: str
+    before: str = ""
+    after: str = ""
+
+
 class Difference(NamedTuple):
     """A line of the original beside what replaces it, either of which may not be there. `changes` says in words what differs,
-    and `changed` by columns. `is_recounted`: nobody asked for it, but what the line is counted from has changed."""
+    and `changed` by columns. `is_recounted`: nobody asked for it, but what the line is counted from has changed. `taxed_again`:
+    why its tax rates were looked up again, where they were."""
 
     line_no: int | None
     rebill_line_no: int | None
@@ -45,6 +58,7 @@ class Difference(NamedTuple):
     comments: str = ""
     changed: tuple[Change, ...] = ()
     is_recounted: bool = False
+    taxed_again: tuple[TaxedAgain, ...] = ()
 
     @property
     def is_excluded(self) -> bool:
@@ -81,6 +95,10 @@ COMPARED = {
 }
 KINDS = {"service_id": "service", "bill_to_contact_id": "contact", "ship_to_contact_id": "contact"}
 
+TAX_RATES = "tax_rates"
+"""Stands for the rates that a line is taxed at, which are in no column of it."""
+SAID = {**COMPARED, TAX_RATES: "tax"}
+
 Names = Mapping[tuple[str, int], str]
 """What people call a service or a contact, by that word and its key: a service by its name, a contact by its number."""
 
@@ -115,6 +133,7 @@ def compared(
     """A row for each line of a document but its taxes, which stand beside their lines, and for each line that only the other
     has. `sources` are, for the lines of the other, those of the first that they stand for."""
     was, now = _by_line(before), _by_line(after)
+    rates_before, rates_after = _rates(before), _rates(after)
     old, new = ({line.line_no: line for line in one.document_lines} for one in (before, after))
     comments = _comments(after)
     replaced_by: dict[int, int] = {}
@@ -124,8 +143,11 @@ def compared(
     rows = []
     for number, amounts in was.items():
         replacing = replaced_by.get(number)
-        changed = () if replacing is None else _changed(old[number], new[replacing], names)
         again = number in recounted.fell_away if replacing is None else replacing in recounted.lines
+        changed: tuple[Change, ...] = ()
+        if replacing is not None:
+            changed = _changed(old[number], new[replacing], names)
+            changed += _changed_rates(rates_before.get(number, ()), rates_after.get(replacing, ()))
         words = ("left out",) if replacing is None else tuple(_words(one, names) for one in changed)
         rows.append(
             Difference(
@@ -234,9 +256,23 @@ def _changed(before: DocumentLine, after: DocumentLine, names: Names) -> tuple[C
     )
 
 
+def _rates(content: Content) -> dict[int, list[str]]:
+    """The rates that each line is taxed at."""
+    rates: dict[int, list[str]] = defaultdict(list)
+    for tax in content.document_taxes:
+        rates[tax.taxed_line_no].append(f"{tax.authority} {tax.percent.normalize():f} %")
+    return rates
+
+
+def _changed_rates(before: Sequence[str], after: Sequence[str]) -> tuple[Change, ...]:
+    if sorted(before) == sorted(after):
+        return ()
+    return (Change(TAX_RATES, " + ".join(before), " + ".join(after)),)
+
+
 def _words(change: Change, names: Names) -> str:
     name = change.column
-    return f"{COMPARED[name]} {_shown(name, change.before, names)} -> {_shown(name, change.after, names)}"
+    return f"{SAID[name]} {_shown(name, change.before, names)} -> {_shown(name, change.after, names)}"
 
 
 def _shown(name: str, value: Any, names: Names) -> str:

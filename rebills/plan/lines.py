@@ -3,7 +3,7 @@
 What follows from that for lines that are counted from others is in `counting.py`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -30,14 +30,14 @@ RATING_BLANK: dict[str, Any] = {
 
 
 class PlannedLine(NamedTuple):
-    """A line of the rebill, with the line of the original that it replaces. `is_kept`: its service, amount and addresses are
-    the original's, so that it keeps its tax rates. `is_recounted`: it was counted from other lines, which have changed."""
+    """A line of the rebill, with the line of the original that it replaces. `inclusive`: its price contains tax. `retax`: its
+    rates are looked up again, as a person asks for it. `is_recounted`: it was counted from other lines, which have changed."""
 
     line: DocumentLine
     source: DocumentLine | None = None
     comments: str = ""
     inclusive: bool = False
-    is_kept: bool = False
+    retax: bool = False
     is_recounted: bool = False
 
 
@@ -88,25 +88,23 @@ def changes_by_line(changes: Sequence[LineChange], lines: Sequence[DocumentLine]
     return by_number
 
 
-def changed_line(source: DocumentLine, change: LineChange | None, inclusive: frozenset[int], currency: str) -> PlannedLine:
+IsGross = Callable[[DocumentLine], bool]
+"""Says of a line of the original whether its price contains tax."""
+
+
+def changed_line(source: DocumentLine, change: LineChange | None, is_gross: IsGross, currency: str) -> PlannedLine:
     """A line of the original with what is asked for it, not yet numbered."""
     if change is None:
-        return PlannedLine(source, source, inclusive=source.service_id in inclusive, is_kept=True)
+        return PlannedLine(source, source, inclusive=is_gross(source))
     if is_given_back(source):
-        return PlannedLine(_given_back(source, change, currency), source, change.comments, is_kept=True)
+        return PlannedLine(_given_back(source, change, currency), source, change.comments)
     changes_service = change.service is not None and change.service.service_no != source.service_id
     line = source._replace(**_priced(source, change, currency))
     if changes_service:
         line = line._replace(**_of_service(change))
     line = _worded(_placed(line, change), change)
-    is_inclusive = change.service.tax_inclusive if changes_service and change.service else source.service_id in inclusive
-    return PlannedLine(line, source, change.comments, is_inclusive, is_kept=is_taxed_alike(source, line))
-
-
-def is_taxed_alike(source: DocumentLine, line: DocumentLine) -> bool:
-    """Whether a line keeps the tax of the line that it replaces: service, amount and addresses are the same."""
-    before, after = ((one.service_id, one.amount, *(getattr(one, name) for name in ADDRESSES)) for one in (source, line))
-    return before == after
+    inclusive = change.service.tax_inclusive if changes_service and change.service else is_gross(source)
+    return PlannedLine(line, source, change.comments, inclusive, change.retax)
 
 
 def _given_back(source: DocumentLine, change: LineChange, currency: str) -> DocumentLine:
@@ -247,7 +245,7 @@ def added_line(change: LineChange, first: DocumentLine, currency: str) -> Planne
     blank = NEW_LINE._replace(line_no=change.line_no, **contacts)
     line = blank._replace(**_priced(NEW_LINE, change, currency), **_of_service(change))
     line = _worded(_placed(line._replace(explanation=line.explanation or ADDED), change), change)
-    return PlannedLine(line, None, change.comments, change.service.tax_inclusive)
+    return PlannedLine(line, None, change.comments, change.service.tax_inclusive, change.retax)
 
 
 def _check_not_below_zero(change: LineChange) -> None:

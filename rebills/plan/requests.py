@@ -1,6 +1,6 @@
 """PURE: what is asked of a rebill, and what is known of the invoice that it replaces."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -10,6 +10,7 @@ from invoices.fingerprints import Content
 from invoices.plan.actions import PayerFacts
 from invoices.plan.allocating import OpenItem
 from invoices.plan.facts import ServiceFacts
+from invoices.tax_engines.protocol import TaxAddress
 from rebills.plan.differences import Names
 
 
@@ -17,7 +18,7 @@ class LineChange(NamedTuple):
     """What is asked for a line. Nothing given leaves what stands on the original.
 
     `path` is where it stands in what was sent, and `prefix` what its prices are called there, for messages. Locations and
-    contacts are given by their primary keys.
+    contacts are given by their primary keys. `retax`: the tax rates of the line are looked up again.
     """
 
     line_no: int
@@ -37,6 +38,7 @@ class LineChange(NamedTuple):
     description: str | None = None
     period_start: date | None = None
     period_end: date | None = None
+    retax: bool = False
 
     @property
     def is_priced(self) -> bool:
@@ -68,24 +70,37 @@ class MoneyFacts(NamedTuple):
     threshold: Decimal = ZERO
 
 
+class TaxFacts(NamedTuple):
+    """What is known of taxes today: the client's engine, and what that looks at of an address; and where contacts and locations
+    are. Only for documents that do not say it themselves: how tax is rounded, and which services' prices contain it."""
+
+    engine: str
+    place: Callable[[TaxAddress], Hashable]
+    contacts: Mapping[int, TaxAddress]
+    locations: Mapping[int, TaxAddress]
+    per_line: bool
+    gross_services: frozenset[int]
+
+
 class RebillFacts(NamedTuple):
     """What a rebill is planned from.
 
-    `inclusive` are the services whose prices contain tax. `collects`: what is due is to be collected. `chain_root` is the first
-    invoice of the chain, `statement_contact` who is to get the statement. `parties` are the account's contacts as they are
-    printed, by their keys, and `bill_to` its billing contact. `names` are for words on what was changed.
+    `collects`: what is due is to be collected. `chain_root` is the first invoice of the chain, `statement_contact` who is to
+    get the statement. `parties` are the account's contacts as they are printed, by their keys; `bill_to_contact` and
+    `taxed_contact` are those that lines without a contact go to. `retax`: the tax rates of all lines are looked up again.
+    `names` are for words on what was changed.
     """
 
     invoice_no: int
     account_no: int
     original: Content
-    inclusive: frozenset[int]
     carries_unlisted: bool
-    tax_per_line: bool
+    retax: bool
+    tax: TaxFacts
     collects: bool
-    seller: Mapping[str, str]
-    bill_to: Mapping[str, str]
     parties: Mapping[int, Mapping[str, str]]
+    bill_to_contact: int | None
+    taxed_contact: int | None
     names: Names
     money: MoneyFacts
     reason_code: int | None

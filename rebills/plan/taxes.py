@@ -1,19 +1,20 @@
-"""PURE: the taxes of a rebill: of unchanged lines at their stored rates, of all others as the tax engine quotes them at the
-original's tax date."""
+"""PURE: the taxes of a rebill: of lines that are taxed as their document says at its rates, of all others as the tax engine
+quotes them at the original's tax date."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
 from invoices.calculation import ZERO, exact_share, rounded, tax_amounts
-from invoices.fingerprints import Content, DocumentTax
+from invoices.fingerprints import Content, DocumentLine, DocumentTax
+from invoices.kinds import LineType
 from invoices.tax_engines.protocol import LineTax, net_of_contained
-from rebills.plan.lines import PlannedLines
+from rebills.plan.lines import PlannedLines, is_given_back, takes_off
 
 
 class Tax(NamedTuple):
-    """One tax, on lines whose prices contain so many percent of taxes."""
+    """One tax, on lines whose prices contain `contained` percent of taxes in all (0 where tax is added to the price)."""
 
     authority: str
     authority_level: int
@@ -22,72 +23,161 @@ class Tax(NamedTuple):
     is_inclusive: bool
     contained: Decimal
 
+    @property
+    def law(self) -> tuple[str, int, str, Decimal]:
+        return self.authority, self.authority_level, self.jurisdiction, self.percent
+
 
 class Taxed(NamedTuple):
-    """A line that a tax is taken from: on what amount, and what it came to on the original (`was_on`, `was`) or is quoted."""
+    """A line that a tax is taken from, on `amount`: what the tax was on the original, and on what (`was`, `was_on`), or what
+    the engine quotes. A line with neither is taxed as another line of the original."""
 
     line_no: int
     amount: Decimal
     was_on: Decimal | None = None
     was: Decimal = ZERO
-    quoted: Decimal = ZERO
+    quoted: Decimal | None = None
+
+
+class StoredTaxes:
+    """The taxes of an original in the order of its tax lines, each with its lines by their numbers; and how they were rounded.
+    Those of lines that give unused days back are apart: they are parts of what other documents have charged.
+
+    `default_per_line` is for a document that was made before it said so itself, and whose amounts do not show it.
+    """
+
+    def __init__(self, original: Content, default_per_line: bool) -> None:
+        self.currency = str(original.term("currency"))
+        left = _left(original)
+        self.charge_lines = [line.line_no for line in original.document_lines if _charges(line)]
+        self.categories = {line.line_no: line.tax_category for line in original.document_lines}
+        self.taxes: dict[Tax, dict[int, Taxed]] = defaultdict(dict)
+        self.of_unused_days: dict[Tax, dict[int, Taxed]] = defaultdict(dict)
+        unused = {line.line_no for line in original.document_lines if is_given_back(line)}
+        contained = _contained((tax.taxed_line_no, tax) for tax in original.document_taxes)
+        for tax in original.document_taxes:
+            number = tax.taxed_line_no
+            groups = self.of_unused_days if number in unused else self.taxes
+            groups[_key(tax, contained[number])][number] = Taxed(number, left[number], left[number], tax.amount)
+        self.per_line = self._rounds_per_line(default_per_line) if original.tax_basis is None else original.tax_basis.per_line
+
+    def of_line(self, number: int) -> list[Tax]:
+        return [tax for tax, lines in self.taxes.items() if number in lines]
+
+    def agree(self, numbers: Sequence[int]) -> bool:
+        """Whether lines have the same rates, so that another line can be counted by them."""
+        of_lines = [self.of_line(number) for number in numbers]
+        laws = {frozenset(tax.law for tax in taxes) for taxes in of_lines}
+        return len(laws) == 1 and all(self.is_percentage(tax) for tax in {tax for taxes in of_lines for tax in taxes})
+
+    def is_percentage(self, tax: Tax) -> bool:
+        """Whether a tax is its percentage of the price, rounded in one of the ways that documents have been rounded in: over
+        the document, over each of its categories, or on each line. The tax of another engine need not be."""
+        lines = list(self.taxes[tax].values()) if tax in self.taxes else []
+        taken = sum((one.was for one in lines), ZERO)
+        return taken in (self._over_document(tax, lines), self._over_categories(tax, lines), sum(self._each(tax, lines), ZERO))
+
+    def _rounds_per_line(self, default: bool) -> bool:
+        groups = [(tax, list(lines.values())) for tax, lines in self.taxes.items()]
+        once = all(
+            sum((one.was for one in lines), ZERO) in (self._over_document(tax, lines), self._over_categories(tax, lines))
+            for tax, lines in groups
+        )
+        each = all([one.was for one in lines] == self._each(tax, lines) for tax, lines in groups)
+        return default if once == each else each
+
+    def _over_document(self, tax: Tax, lines: Sequence[Taxed]) -> Decimal:
+        return sum(self.counted(tax, lines, per_line=False), ZERO)
+
+    def _over_categories(self, tax: Tax, lines: Sequence[Taxed]) -> Decimal:
+        by_category: dict[str, list[Taxed]] = defaultdict(list)
+        for one in lines:
+            by_category[self.categories[one.line_no]].append(one)
+        return sum((self._over_document(tax, some) for some in by_category.values()), ZERO)
+
+    def _each(self, tax: Tax, lines: Sequence[Taxed]) -> list[Decimal]:
+        return self.counted(tax, lines, per_line=True)
+
+    def counted(self, tax: Tax, lines: Sequence[Taxed], *, per_line: bool) -> list[Decimal]:
+        return tax_amounts(tax.percent, tax.contained, [one.amount for one in lines], self.currency, per_line=per_line)
 
 
 def rebill_taxes(
-    original: Content, planned: PlannedLines, quoted: Iterable[LineTax], currency: str, *, per_line: bool
+    stored: StoredTaxes, planned: PlannedLines, likes: Mapping[int, int | None], quoted: Iterable[LineTax]
 ) -> tuple[LineTax, ...]:
-    """The tax of each line. A tax whose lines all stand as they did is what it was; one that lines have joined or left is
-    counted again over the document; one of changed lines only is what the engine quotes."""
-    before = _before(original)
-    groups: dict[Tax, list[Taxed]] = {tax: [] for tax in before}
+    """The tax of each line: `likes` says of which line of the original it has the rates, by its number; of others the engine
+    has quoted them.
+
+    A tax whose lines and amounts are all those of the original is what it was. One that lines have joined or left, or whose
+    amounts have changed, is counted again over the document. One of quoted lines only is what the engine quotes.
+    """
+    groups: dict[Tax, list[Taxed]] = {tax: [] for tax in stored.taxes}
     for line in planned.lines:
-        if line.is_kept and line.source is not None and line.line.line_no in planned.left:
-            for tax, lines in before.items():
-                was = lines.get(line.source.line_no)
-                if was is not None:
-                    groups[tax].append(was._replace(line_no=line.line.line_no, amount=planned.left[line.line.line_no]))
+        number = line.line.line_no
+        like = likes.get(number)
+        if like is None or number not in planned.left:
+            continue
+        taxes = stored.of_line(like)
+        contained = sum((tax.percent for tax in taxes), ZERO).normalize() if line.inclusive else ZERO
+        for tax in taxes:
+            was = stored.taxes[tax][like]
+            is_same = tax.is_inclusive == line.inclusive and line.source is not None and line.source.line_no == like
+            own = was._replace(line_no=number, amount=planned.left[number]) if is_same else Taxed(number, planned.left[number])
+            key = tax if tax.is_inclusive == line.inclusive else tax._replace(is_inclusive=line.inclusive, contained=contained)
+            groups.setdefault(key, []).append(own)
     for tax, taxed in _quoted(quoted, planned):
         groups.setdefault(tax, []).append(taxed)
-    for taxes in groups.values():
-        taxes.sort(key=lambda one: one.line_no)
-    return net_of_contained(
-        [
-            LineTax(one.line_no, *tax[:5], one.amount, amount)
-            for tax, taxed in groups.items()
-            for one, amount in zip(
-                taxed, _amounts(tax, taxed, list(before.get(tax, {}).values()), currency, per_line), strict=True
-            )
-        ]
-    )
+    for taxes_of in groups.values():
+        taxes_of.sort(key=lambda one: one.line_no)
+    counted = [
+        LineTax(one.line_no, *tax[:5], one.amount, amount)
+        for tax, taxed in groups.items()
+        for one, amount in zip(taxed, _amounts(stored, tax, taxed), strict=True)
+    ]
+    return net_of_contained([*counted, *_of_unused_days(stored, planned)])
 
 
-def _amounts(tax: Tax, taxed: Sequence[Taxed], before: Sequence[Taxed], currency: str, per_line: bool) -> list[Decimal]:
-    if all(one.was_on is None for one in taxed):
-        return [one.quoted for one in taxed]
+def _of_unused_days(stored: StoredTaxes, planned: PlannedLines) -> Iterator[LineTax]:
+    """What lines that give unused days back have of their taxes: all of it, or a part where they give back less."""
+    numbers = {one.source.line_no: one.line.line_no for one in planned.lines if one.source is not None}
+    for tax, lines in stored.of_unused_days.items():
+        for source_no, was in lines.items():
+            if source_no in numbers:
+                one = was._replace(line_no=numbers[source_no], amount=planned.left[numbers[source_no]])
+                yield LineTax(one.line_no, *tax[:5], one.amount, _part(stored, tax, one))
+
+
+def _amounts(stored: StoredTaxes, tax: Tax, taxed: Sequence[Taxed]) -> list[Decimal]:
+    quoted = [one.quoted for one in taxed if one.quoted is not None]
+    if len(quoted) == len(taxed):
+        return quoted
+    before = stored.taxes.get(tax, {})
     if len(taxed) == len(before) and all(one.was_on == one.amount for one in taxed):
         return [one.was for one in taxed]
-    counted = tax_amounts(tax.percent, tax.contained, [one.amount for one in before], currency, per_line=per_line)
-    if sum(counted, ZERO) != sum((one.was for one in before), ZERO):
-        # A tax that is no percentage of the price: each line has its part of what it was.
-        return [one.quoted if not one.was_on else _part(one, currency) for one in taxed]
-    return tax_amounts(tax.percent, tax.contained, [one.amount for one in taxed], currency, per_line=per_line)
+    if not stored.is_percentage(tax):
+        return [_part(stored, tax, one) if one.quoted is None else one.quoted for one in taxed]
+    return stored.counted(tax, taxed, per_line=stored.per_line)
 
 
-def _part(one: Taxed, currency: str) -> Decimal:
-    return rounded(exact_share(one.was, one.amount, one.was_on or ZERO), currency)
+def _part(stored: StoredTaxes, tax: Tax, one: Taxed) -> Decimal:
+    """A tax that is no percentage of the price: its line has its part of what it was, or all of it."""
+    if one.was_on == one.amount:
+        return one.was
+    if not one.was_on:
+        return stored.counted(tax, [one], per_line=True)[0]
+    return rounded(exact_share(one.was, one.amount, one.was_on), stored.currency)
 
 
-def _before(original: Content) -> dict[Tax, dict[int, Taxed]]:
-    """The original's taxes in the order of its tax lines, each with its lines by their numbers."""
+def _charges(line: DocumentLine) -> bool:
+    return line.line_type != LineType.TAX and not takes_off(line) and not is_given_back(line)
+
+
+def _left(original: Content) -> dict[int, Decimal]:
+    """What coupons and credits leave of each line."""
     left = {line.line_no: line.amount for line in original.document_lines}
     for credit in original.document_credits:
         left[credit.credited_line_no] -= credit.amount
-    contained = _contained((tax.taxed_line_no, tax) for tax in original.document_taxes)
-    before: dict[Tax, dict[int, Taxed]] = defaultdict(dict)
-    for tax in original.document_taxes:
-        number = tax.taxed_line_no
-        before[_key(tax, contained[number])][number] = Taxed(number, left[number], left[number], tax.amount)
-    return before
+    return left
 
 
 def _quoted(quoted: Iterable[LineTax], planned: PlannedLines) -> Iterable[tuple[Tax, Taxed]]:

@@ -11,7 +11,7 @@ from accounts.models import Account, Client, Service
 from accounts.models.places import EXEMPTION_FIELDS
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO, asked_amount
-from invoices.fingerprints import Content, DocumentLine
+from invoices.fingerprints import Content
 from invoices.kinds import InvoiceKind
 from invoices.models import Invoice
 from invoices.plan.actions import DocumentFacts
@@ -19,17 +19,17 @@ from invoices.plan.allocating import OpenItem
 from invoices.plan.facts import ServiceFacts
 from invoices.plan.tax_answers import Exemption, TaxAnswer
 from invoices.services.actions import document_facts
-from invoices.services.facts import ContactFacts, billing_contact, read_contacts, read_locations
+from invoices.services.facts import ContactFacts, billing_contact, read_contacts, read_locations, taxed_contact
 from invoices.services.issuing import collects
 from invoices.services.ledger.applying import held_credits
 from invoices.services.ledger.entries import standings
 from invoices.services.ledger.open_items import charges_of, open_charges, open_credits
-from invoices.services.rows import contact_numbers, seller_of, stored_contents
+from invoices.services.rows import contact_numbers, stored_contents
 from invoices.services.tax_answers import stored_tax_answers
-from invoices.services.taxation import own_address
-from invoices.tax_engines.protocol import TaxAddress, TaxAddresses
+from invoices.services.taxation import place_of
+from invoices.tax_engines.protocol import TaxAddress
 from rebills.plan.differences import Names
-from rebills.plan.requests import LineChange, MoneyFacts, RebillFacts, UsageCorrection
+from rebills.plan.requests import LineChange, MoneyFacts, RebillFacts, TaxFacts, UsageCorrection
 from rebills.services.requests import AskedLine, AskedUsage, RebillRequest
 
 T = TypeVar("T")
@@ -46,7 +46,6 @@ class Originals(NamedTuple):
     contents: Mapping[int, Content]
     services: Mapping[int | str, ServiceFacts]
     contacts: Mapping[int, list[ContactFacts]]
-    addresses: Mapping[int, TaxAddress]
     locations: Mapping[int, TaxAddress]
     money: Mapping[int, MoneyFacts]
     answers: Mapping[int, TaxAnswer]
@@ -83,18 +82,26 @@ class Originals(NamedTuple):
         document = self.documents[request.invoice_no]
         contacts = self.contacts.get(document.account_no, [])
         billed = billing_contact(contacts)
+        taxed = taxed_contact(contacts, self.client)
         unlisted = request.carries_unlisted
         return RebillFacts(
             invoice_no=request.invoice_no,
             account_no=document.account_no,
             original=self.contents[request.invoice_no],
-            inclusive=frozenset(one.service_no for one in self.services.values() if one.tax_inclusive),
             carries_unlisted=self.client.carry_unlisted_lines if unlisted is None else unlisted,
-            tax_per_line=self.client.tax_rounding == TaxRounding.LINE,
+            retax=request.retax,
+            tax=TaxFacts(
+                self.client.tax_engine,
+                place_of(self.client),
+                {one.contact_pk: one.address for one in contacts},
+                self.locations,
+                self.client.tax_rounding == TaxRounding.LINE,
+                frozenset(one.service_no for one in self.services.values() if one.tax_inclusive),
+            ),
             collects=collects(self.client, InvoiceKind.REBILL, request.collect),
-            seller=seller_of(self.client),
-            bill_to=billed.party if billed else {},
             parties={contact.contact_pk: contact.party for contact in contacts},
+            bill_to_contact=billed.contact_pk if billed else None,
+            taxed_contact=taxed.contact_pk if taxed else None,
             names={
                 **{("service", one.service_no): one.name for one in self.services.values()},
                 **{("contact", one.contact_pk): str(one.contact_no) for one in contacts},
@@ -127,6 +134,7 @@ class Originals(NamedTuple):
             description=asked.description,
             period_start=asked.period_start,
             period_end=asked.period_end,
+            retax=asked.retax,
         )
 
     def correction(self, asked: AskedUsage) -> UsageCorrection:
@@ -150,16 +158,6 @@ class Originals(NamedTuple):
                 return contact.contact_pk
         detail = f"statement_address_seq: the account has no contact {contact_no}"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="statement_address_seq")
-
-    def tax_addresses(self, line: DocumentLine) -> TaxAddresses:
-        """The addresses of a line, as a tax engine is told them."""
-        own = own_address(self.client)
-        return TaxAddresses(
-            self.locations.get(line.bill_from_location_id or 0, own),
-            self.locations.get(line.ship_from_location_id or 0, own),
-            self.addresses.get(line.bill_to_contact_id or 0),
-            self.addresses.get(line.ship_to_contact_id or 0),
-        )
 
     def _service(self, asked: Asked) -> ServiceFacts | None:
         key = asked.client_service_id if asked.service_no is None else asked.service_no
@@ -208,7 +206,6 @@ def read_originals(client: Client, requests: Iterable[RebillRequest]) -> Origina
         contents,
         _services(client, lines, billed),
         contacts,
-        {one.contact_pk: one.address for some in contacts.values() for one in some},
         read_locations(client),
         read_money(client, documents),
         stored_tax_answers(list(roots)),

@@ -1,7 +1,7 @@
 """From what is asked to plans: read the originals, plan the lines, quote the taxes of those that change. Writes nothing."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ from rebills.plan import RebillPlan, plan_rebill
 from rebills.plan.counting import plan_lines
 from rebills.plan.lines import PlannedLines
 from rebills.plan.requests import RebillFacts
+from rebills.plan.taxing import LineTaxing, TaxedBefore, with_contacts
 from rebills.services.facts import Originals, read_originals
 from rebills.services.requests import RebillOutcome, RebillRequest
 
@@ -49,6 +50,8 @@ class _Draft(NamedTuple):
     account_no: int | None = None
     facts: RebillFacts | None = None
     lines: PlannedLines | None = None
+    before: TaxedBefore | None = None
+    taxing: Mapping[int, LineTaxing] = {}
     taxed: TaxRequest | None = None
     exemption: Exemption | None = None
     stored: TaxAnswer = TaxAnswer()
@@ -86,21 +89,30 @@ def _drafted(request: RebillRequest, originals: Originals, check_code: Callable[
             check_code(request.reason_code)
         facts = originals.facts(request)
         changes = [originals.change(line, document) for line in request.lines]
+        before = TaxedBefore(facts.original, facts.tax)
         lines = plan_lines(
             facts.original,
             changes,
-            facts.inclusive,
+            before.is_gross,
             facts.currency,
             carries_unlisted=facts.carries_unlisted,
             corrections=[originals.correction(one) for one in request.usage_corrections],
             services=originals.services,
         )
+        lines = with_contacts(lines, facts.bill_to_contact, facts.taxed_contact)
+        taxing = {
+            one.line.line_no: before.taxing(one, retax=facts.retax or one.retax)
+            for one in lines.lines
+            if one.line.line_no in lines.left
+        }
         return _Draft(
             request,
             account_no,
             facts,
             lines,
-            _tax_request(facts, lines, originals),
+            before,
+            taxing,
+            _tax_request(facts, lines, before, taxing),
             originals.exemption(request),
             originals.answers.get(request.invoice_no, TaxAnswer()),
         )
@@ -111,31 +123,25 @@ def _drafted(request: RebillRequest, originals: Originals, check_code: Callable[
         return _Draft(request, account_no, error=BillingError(ErrorCode.UNEXPECTED))
 
 
-def _tax_request(facts: RebillFacts, planned: PlannedLines, originals: Originals) -> TaxRequest | None:
-    """The lines whose tax is not known: none where all stand as they did."""
+def _tax_request(
+    facts: RebillFacts, planned: PlannedLines, before: TaxedBefore, taxing: Mapping[int, LineTaxing]
+) -> TaxRequest | None:
+    """The lines whose rates the document does not say. None where there are none."""
     lines = tuple(
         TaxableLine(
-            one.line.line_no,
-            planned.left[one.line.line_no],
-            one.line.tax_category,
-            one.inclusive,
-            originals.tax_addresses(one.line),
+            one.line.line_no, planned.left[one.line.line_no], one.line.tax_category, one.inclusive, before.now(one.line)
         )
         for one in planned.lines
-        if one.line.line_no in planned.left and not one.is_kept
+        if one.line.line_no in taxing and taxing[one.line.line_no].like is None
     )
     if not lines:
         return None
-    return TaxRequest(facts.currency, facts.original.term("tax_date"), facts.tax_per_line, lines)
+    return TaxRequest(facts.currency, facts.original.term("tax_date"), before.taxes.per_line, lines)
 
 
-def _answered(draft: _Draft, lines: PlannedLines, quote: TaxQuote, *, has_buyer: bool) -> TaxAnswer:
-    """What the rebill says of its tax: kept lines as the original does, the others as they are quoted now."""
-    kept = [
-        one.line.line_no
-        for one in lines.lines
-        if one.is_kept and one.source is not None and one.source.line_no in draft.stored.unanswered
-    ]
+def _answered(draft: _Draft, quote: TaxQuote, *, has_buyer: bool) -> TaxAnswer:
+    """What the rebill says of its tax: lines with the rates of the original as that does, others as quoted."""
+    kept = [number for number, one in draft.taxing.items() if one.like in draft.stored.unanswered]
     before = draft.stored._replace(
         no_address=draft.stored.no_address and bool(kept), no_rate=draft.stored.no_rate and bool(kept), unanswered=tuple(kept)
     )
@@ -150,11 +156,12 @@ def _answered(draft: _Draft, lines: PlannedLines, quote: TaxQuote, *, has_buyer:
 
 def _planned(client: Client, draft: _Draft, quote: TaxQuote | BillingError) -> RebillOutcome:
     error = quote if isinstance(quote, BillingError) else draft.error
+    facts, lines, before = draft.facts, draft.lines, draft.before
     plan: RebillPlan | None = None
-    if error is None and not isinstance(quote, BillingError) and draft.facts is not None and draft.lines is not None:
+    if not isinstance(quote, BillingError) and facts is not None and lines is not None and before is not None:
         try:
-            plan = plan_rebill(draft.facts, draft.lines, quote.taxes)
-            answer = _answered(draft, draft.lines, quote, has_buyer=bool(plan.content.parties[3]))
+            plan = plan_rebill(facts, lines, before, draft.taxing, quote.taxes)
+            answer = _answered(draft, quote, has_buyer=bool(plan.content.parties[3]))
             check_tax_data(client, answer)
             plan = plan._replace(tax_answer=answer)
         except BillingError as refused:

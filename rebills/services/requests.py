@@ -12,7 +12,8 @@ from rebills.plan import RebillPlan
 
 class AskedLine(NamedTuple):
     """A line to be rebilled: `service_no` or, where that is not given, `client_service_id`; contacts by their numbers on the
-    account. Nothing given leaves what stands on the original. `path` and `prefix` are for messages."""
+    account. Nothing given leaves what is on the original. `retax`: its tax rates are looked up again. `path` and `prefix` are
+    for messages."""
 
     line_no: int
     path: str = ""
@@ -32,6 +33,7 @@ class AskedLine(NamedTuple):
     description: str | None = None
     period_start: date | None = None
     period_end: date | None = None
+    retax: bool = False
 
 
 class AskedUsage(NamedTuple):
@@ -53,7 +55,7 @@ class RebillRequest(NamedTuple):
 
     `carries_unlisted`, `collect`, `keeps_due_date`: None leaves it to the client's settings. `statement_contact_no` is of the
     account. `account_no` or `client_acct_id` is whose invoice the caller takes it for. `fingerprint` is that of the preview
-    that was seen. Only a preview may have no reason yet.
+    that was seen. Only a preview may have no reason yet. `retax`: the tax rates of all lines are looked up again.
     """
 
     invoice_no: int
@@ -68,6 +70,7 @@ class RebillRequest(NamedTuple):
     client_acct_id: str | None = None
     fingerprint: str = ""
     usage_corrections: tuple[AskedUsage, ...] = ()
+    retax: bool = False
 
 
 class RebillOutcome(NamedTuple):

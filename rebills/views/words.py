@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Client
-from rebills.plan.differences import Change, Difference, Names
+from rebills.plan.differences import TAX_RATES, Change, Difference, Names
 
 NAMES = {
     "service_id": _("service"),
@@ -19,6 +19,7 @@ NAMES = {
     "ship_from_location_id": _("supplied from"),
     "bill_to_contact_id": _("billed to"),
     "ship_to_contact_id": _("supplied to"),
+    TAX_RATES: _("tax"),
 }
 KINDS = {
     "service_id": "service",

@@ -2,7 +2,9 @@
 
 from decimal import Decimal as D
 
+from invoices.fingerprints import fingerprint
 from invoices.models import Invoice
+from invoices.services.rows import stored_contents
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import rebill_invoices
 from rebills.services.requests import AskedLine, RebillRequest
@@ -43,6 +45,13 @@ def lines_of(document):
     """Type, units, rate, amount and source of each line."""
     rows = document.lines.values_list("line_type", "units", "rate_per_unit", "amount", "source_line_no")
     return [tuple(row) for row in rows]
+
+
+def made_before_tax_was_kept(document):
+    """The document as it was stored before it said what its taxes were counted from."""
+    Invoice.objects.filter(pk=document.pk).update(tax_basis=None)
+    Invoice.objects.filter(pk=document.pk).update(fingerprint=fingerprint(stored_contents([document.pk])[document.pk]))
+    return Invoice.objects.get(pk=document.pk)
 
 
 def amounts_of(document):

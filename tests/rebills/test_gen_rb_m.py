@@ -287,7 +287,7 @@ def test_a_rebill_that_waits_says_so(acme, call):
 def test_the_tax_engines_own_words_are_given(acme, call):
     acme.tax_engine = "failing"
     acme.save()
-    answer = call(rb_line_items=[item(1, rb_units=2)])
+    answer = call(rb_line_items=[item(1, rb_units=2)], retax="true")
     refused(answer, 90004)
     assert [one["error_class"] for one in answer["third_party_errors"]] == ["taxation"]
 

@@ -359,7 +359,7 @@ def test_nothing_is_written_where_the_tax_engine_fails(acme, process, invoice):
     invoice.client.refresh_from_db()
     before = rows()
     with pytest.raises(BillingError) as refused:
-        rebilled(invoice, process, line(1, units="2"))
+        rebilled(invoice, process, line(1, units="2"), retax=True)
     assert (refused.value.code.number, refused.value.third_party_errors[0]["error_class"]) == (90004, "taxation")
     assert rows() == before
     assert rebilled(invoice, process, 1, 2, 3).total_amount == D(110)  # nothing to ask: rates are kept

@@ -69,6 +69,7 @@ def test_a_preview_lays_all_of_it_side_by_side_and_writes_nothing(api, invoice):
             "excluded": False,
             "recounted": False,
             "changes": ["units 1 -> 2", "amount 30 -> 60"],
+            "taxed_again": [],
             "comments": "two of them",
             "original": amounts("30.00", "3.00", "33.00"),
             "rebill": amounts("60.00", "6.00", "66.00"),
@@ -81,6 +82,7 @@ def test_a_preview_lays_all_of_it_side_by_side_and_writes_nothing(api, invoice):
             "excluded": True,
             "recounted": False,
             "changes": ["left out"],
+            "taxed_again": [],
             "comments": "",
             "original": amounts("20.00", "2.00", "22.00"),
             "rebill": amounts("0.00", "0.00", "0.00"),
@@ -118,15 +120,16 @@ def test_what_was_seen_is_what_is_made(api, invoice):
 
 
 @pytest.mark.parametrize(
-    ("move", "moved"),
+    ("move", "retax", "moved"),
     [
-        (lambda invoice, process: pay(invoice.account, process, "5.00"), "payments"),
-        (lambda invoice, process: invoice.client.tax_rates.update(percent=D(20)), "lines, taxes"),
-        (lambda invoice, process: invoice.client.services.update(name="Renamed"), None),
+        (lambda invoice, process: pay(invoice.account, process, "5.00"), False, "payments"),
+        (lambda invoice, process: invoice.client.tax_rates.update(percent=D(20)), True, "lines, taxes"),
+        (lambda invoice, process: invoice.client.tax_rates.update(percent=D(20)), False, None),
+        (lambda invoice, process: invoice.client.services.update(name="Renamed"), False, None),
     ],
 )
-def test_a_preview_that_does_not_hold_any_more_is_refused_with_what_moved(api, invoice, process, move, moved):
-    body = asked(invoice, {"line_no": 1, "rate_per_unit": "40.00"})
+def test_a_preview_that_does_not_hold_any_more_is_refused_with_what_moved(api, invoice, process, move, retax, moved):
+    body = asked(invoice, {"line_no": 1, "rate_per_unit": "40.00"}, retax=retax)
     seen = post(api, "rebills/preview", body, 200)["fingerprint"]
     move(invoice, process)
     before = rows()

@@ -25,6 +25,8 @@ ROWS = {
     names.TAX_LINES: 47,
     names.TAX_DETAILS: 194,
     names.TAXABLE: 194,
+    names.TAX_BASIS: 24,
+    names.TAX_PERCENTS: 194,
     names.WHOLE_UNITS: 779,
     names.WITHIN: 175,
     names.AHEAD: 24,
