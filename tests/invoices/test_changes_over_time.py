@@ -1,0 +1,82 @@
+"""Whatever is changed, and whenever it is entered: each day of each plan is charged once, as if all had been known before."""
+
+from datetime import date, timedelta
+from decimal import Decimal as D
+from typing import NamedTuple
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts.kinds import ChargeType
+from accounts.services import change_plan, end_plan_instance
+from invoices.audit import run_audits
+from invoices.plan.unused import unused_of
+from invoices.services.charged_days import read_charged_days
+from tests.factories import PlanFactory, a_charge, an_account
+from tests.invoices.billing import bill
+
+START = date(2031, 1, 10)
+BILLS = 9
+
+
+class Change(NamedTuple):
+    """Another plan from a day on, entered after so many bills."""
+
+    day: int
+    entered_after: int
+    rate: str
+    interval: int
+    units: int
+
+
+@st.composite
+def changes(draw):
+    days = sorted(draw(st.sets(st.integers(1, 200), min_size=1, max_size=3)))
+    entered = sorted(draw(st.lists(st.integers(0, BILLS - 1), min_size=len(days), max_size=len(days))))
+    rates, intervals, units = st.sampled_from(["10.00", "33.33", "90.00"]), st.sampled_from([1, 3, 12]), st.integers(0, 3)
+    return [Change(day, after, draw(rates), draw(intervals), draw(units)) for day, after in zip(days, entered, strict=True)]
+
+
+def a_plan_at(client, rate, interval):
+    plan = PlanFactory(client=client, billing_interval=interval)
+    a_charge(plan, "phone", rate)
+    a_charge(plan, "line", rate, ChargeType.ARREARS)
+    return plan
+
+
+def charged(account, process, changes, interval, end, *, known):
+    """The net of all invoices, less what is still to be given back."""
+    for number in range(BILLS):
+        for change in changes:
+            if (0 if known else change.entered_after) == number:
+                change_plan(
+                    instance=account.plan_instances.select_related("account").latest("pk"),
+                    plan=a_plan_at(account.client, change.rate, change.interval),
+                    start_date=START + timedelta(change.day),
+                    units=D(change.units),
+                    caller=process,
+                )
+        if end is not None and (0 if known else BILLS - 1) == number:
+            last = account.plan_instances.select_related("account").latest("pk")
+            end_plan_instance(last, max(last.start_date, START + timedelta(end)), credit_unused=True, caller=process)
+        account.refresh_from_db()
+        if account.next_bill_date is not None:
+            bill(account, process, account.next_bill_date)
+    while account.next_bill_date is not None and account.next_bill_date <= HORIZON:
+        bill(account, process, account.next_bill_date)
+    rest = unused_of(read_charged_days([account.pk]).get(account.pk, []), "usd")
+    return sum((one.net_amount for one in account.invoices.all()), D(0)) - sum((one.amount for one in rest), D(0))
+
+
+HORIZON = date(2032, 2, 1)
+
+
+@pytest.mark.django_db
+@settings(deadline=None, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(changes=changes(), interval=st.sampled_from([1, 3, 12]), end=st.none() | st.integers(1, 300))
+def test_each_day_is_charged_once_whenever_changes_are_entered(acme, process, changes, interval, end):
+    late, known = (an_account(acme, a_plan_at(acme, "30.00", interval), start=START) for _ in range(2))
+    as_entered = charged(late, process, changes, interval, end, known=False)
+    assert as_entered == charged(known, process, changes, interval, end, known=True)
+    assert [report for report in run_audits() if report.findings] == []
