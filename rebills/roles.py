@@ -52,6 +52,7 @@ BILLED = (
     "invoices.add_usage",
     "invoices.add_onetimecharge",
     "invoices.add_couponredemption",
+    "accounts.add_contact",
 )
 COLLECTED = ("invoices.collect_money", "invoices.add_payment", "accounts.add_paymentmethod", "accounts.change_paymentmethod")
 ALL = ("accounts.*", "invoices.*", "rebills.*")
@@ -63,7 +64,8 @@ ROLES: dict[str, tuple[str, ...]] = {
     "Collector": (*SEEN, *COLLECTED),
     "Administrator": ALL,
 }
-"""Each role by its name. Biller: generates invoices, builds rebills, sends statements, and adds usage, orders and coupons.
+"""Each role by its name. Biller: generates invoices, builds rebills, sends statements, and adds usage, orders, coupons and
+contacts.
 Approver: approves, discards and recalculates. Collector: collects, and records payments. Administrator: everything of their
 clients, corrections and settings included."""
 

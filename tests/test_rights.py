@@ -64,7 +64,7 @@ BY_ROLE = {
     "Viewer": set(),
     "Biller": {
         *("invoice_create", "rebill_create", "rebill_bulk", "invoice_send_statement", "rebill_send_statement"),
-        *("creditmemo_send_statement", "usage_create", "onetimecharge_create", "couponredemption_create"),
+        *("creditmemo_send_statement", "usage_create", "onetimecharge_create", "couponredemption_create", "contact_create"),
     },
     "Approver": ACTS["may_approve"],
     "Collector": ACTS["may_collect"] | {"paymentmethod_create"},

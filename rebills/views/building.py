@@ -27,6 +27,9 @@ from rebills.views.words import shown
 NOT_TYPED = ("csrfmiddlewaretoken", "once", "act", "fingerprint")
 
 
+ADD_CONTACT_PERMISSION = "accounts.add_contact"
+
+
 class RebillBuilder(StaffPage):
     """Every button of it sends all that is typed; `act` says which was pressed."""
 
@@ -85,6 +88,7 @@ class RebillBuilder(StaffPage):
             "refusals": counted.refusals,
             "refused": counted.refusals.get(""),
             "may_rebill": self.may(REBILL_PERMISSION),
+            "may_add_contact": self.may(ADD_CONTACT_PERMISSION),
             "permission": REBILL_PERMISSION,
             "may_collect": self.may(COLLECT.permission),
             **rail(counted.plan, self.client),

@@ -96,3 +96,17 @@ def test_staff_of_no_client_are_told_so(client):
     answer = client.get("/")
     assert answer.status_code == 403
     assert "No client names you as its staff" in answer.content.decode()
+
+
+def test_a_biller_gives_a_customer_another_address_from_the_builder(acme, client, process):
+    account = an_account(acme)
+    number = generate_invoice(client=acme, account_no=account.pk, request=BillingRequest(date(2026, 1, 10)), caller=process)
+    client.force_login(staff("Biller", acme))
+    page = client.get(f"/invoices/{number}/rebill/").text
+    address = f"/admin/accounts/contact/add/?account={account.pk}"
+    assert address in page
+    assert "The ship-to address decides which tax rates apply" in page
+    assert client.get(address).status_code == 200
+    contact = {"account": account.pk, "contact_no": 2, "role": "other", "name": "Ada", "region": "oregon", "country": "usa"}
+    assert client.post(address, contact).status_code == 302
+    assert account.contacts.filter(contact_no=2, region="OR", country="US").exists()
