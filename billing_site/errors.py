@@ -138,6 +138,7 @@ class ErrorCode(Enum):
     NO_STATEMENT_ADDRESS = (90043, "No contact of the account has an e-mail address for statements", 409)
     STATEMENT_NOT_SENT = (90044, "The statement could not be sent", 502)
 
+    AMOUNT_OR_ALL = (90047, "Give an amount or lines, or say that all of it is meant (all: true); one of these", 400)
     NOT_SUPPORTED = (90046, "The argument is not supported; leave it out", 400)
 
     KEY_OF_ANOTHER_REQUEST = (90045, "The Idempotency-Key stands for another request", 422)

@@ -5,6 +5,7 @@ from io import BytesIO
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponseBase
@@ -177,6 +178,15 @@ class FilesAdmin(ImportExportMixin, OwnRows):  # type: ignore[misc]
             form.add_error("import_file", _("The file cannot be read: %(why)s.") % {"why": error})
         else:
             super().add_data_read_fail_error_to_form(form, error)
+
+    def export_action(self, request: HttpRequest) -> HttpResponseBase:
+        """A filter that makes no sense leads back to the list, which says so: nothing else than what was meant is written."""
+        try:
+            response: HttpResponseBase = super().export_action(request)
+        except IncorrectLookupParameters:
+            messages.error(request, _("This filter is not one of the list. Nothing was exported."))
+            return redirect(f"admin:{self.model._meta.app_label}_{self.model._meta.model_name}_changelist")
+        return response
 
     def get_resource_kwargs(self, request: HttpRequest, *args: Any, **kwargs: Any) -> dict[str, Any]:
         return {"user": request.user}

@@ -5,10 +5,12 @@ from typing import Any
 from django import forms
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
+    UnfoldBooleanWidget,
 )
 
 from accounts.admin.rows import (
@@ -39,6 +41,11 @@ TO_BE_CHOSEN = ("", "---------")
 def amount_field(*, required: bool = True, help_text: Any = "") -> forms.DecimalField:
     widget = UnfoldAdminDecimalFieldWidget
     return forms.DecimalField(max_digits=15, decimal_places=4, required=required, widget=widget, help_text=help_text)
+
+
+def all_field(help_text: Any) -> forms.BooleanField:
+    """Says that all of it is meant, as an empty amount does not."""
+    return forms.BooleanField(required=False, label=_("All of it"), widget=UnfoldBooleanWidget, help_text=help_text)
 
 
 def comments_field(*, required: bool = False) -> forms.CharField:

@@ -16,7 +16,18 @@ from unfold.widgets import (
 from accounts.admin.rows import (
     page_link,
 )
-from invoices.admin.acts import TO_BE_CHOSEN, ActAdmin, ActForm, EntryAdmin, ReasonField, amount_field, by, comments_field, why
+from invoices.admin.acts import (
+    TO_BE_CHOSEN,
+    ActAdmin,
+    ActForm,
+    EntryAdmin,
+    ReasonField,
+    all_field,
+    amount_field,
+    by,
+    comments_field,
+    why,
+)
 from invoices.admin.amounts import amount
 from invoices.kinds import (
     CHARGE_KINDS,
@@ -39,14 +50,15 @@ from invoices.services.voiding import void_invoice
 
 
 class WriteOffForm(ActForm):
-    amount = amount_field(required=False, help_text=_("Empty: all that is due."))
+    amount = amount_field(required=False)
+    everything = all_field(_("All that is due. Tick it, or enter an amount."))
     reason = ReasonField(ReasonType.WRITE_OFF)
     comments = comments_field()
     named: ClassVar = {"invoice_no": "invoice", "reason_code": "reason"}
 
     class Meta:
         model = WriteOff
-        fields = ["invoice", "amount", "reason", "comments"]
+        fields = ["invoice", "amount", "everything", "reason", "comments"]
 
 
 class DisputeForm(WriteOffForm):
@@ -68,6 +80,7 @@ class WriteOffAdmin(EntryAdmin):
         obj.pk = write_off(
             invoice_no=obj.invoice_id,
             amount=given["amount"],
+            everything=given["everything"],
             why=why(given),
             kind=self.kind,
             **by(request, obj.invoice.client),
@@ -110,20 +123,19 @@ class TransactionVoidAdmin(EntryAdmin):
 
 
 class CreditMemoForm(ActForm):
-    line_no = forms.IntegerField(
-        required=False, widget=UnfoldAdminIntegerFieldWidget, help_text=_("One line of it. Empty: the whole invoice.")
-    )
+    line_no = forms.IntegerField(required=False, widget=UnfoldAdminIntegerFieldWidget, help_text=_("One line of it."))
     amount = amount_field(
         required=False,
-        help_text=_("Before the tax that is added to it, which goes back in proportion. Empty: all that is left."),
+        help_text=_("Before the tax that is added to it, which goes back in proportion. Empty with a line: all of the line."),
     )
+    everything = all_field(_("All that is left of the invoice. Tick it, or enter a line or an amount."))
     reason = ReasonField(ReasonType.CREDIT_MEMO)
     comments = comments_field(required=True)
     named: ClassVar = {"invoice_no": "corrects", "reason_code": "reason", "lines": "line_no"}
 
     class Meta:
         model = CreditMemo
-        fields = ["corrects", "line_no", "amount", "reason", "comments"]
+        fields = ["corrects", "line_no", "amount", "everything", "reason", "comments"]
 
 
 @admin.register(CreditMemo)
@@ -156,9 +168,10 @@ class CreditMemoAdmin(ActAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         given = form.cleaned_data
-        line_no, asked = given["line_no"], Asked(amount=given["amount"])
+        line_no, everything = given["line_no"], given["everything"]
+        asked = Asked(amount=given["amount"], everything=everything)
         if line_no is not None:
-            asked = Asked(lines={line_no: given["amount"]})
+            asked = Asked(lines={line_no: given["amount"]}, everything=everything)
         obj.pk = create_credit_memo(
             invoice_no=obj.corrects_id, why=why(given), asked=asked, **by(request, obj.corrects.client)
         ).pk

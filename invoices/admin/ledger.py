@@ -127,6 +127,18 @@ class EntryColumns:
         return amount(left_of_credit(entry.pk), entry.account.currency) if entry.kind in FREE_KINDS else SafeString("-")
 
 
+class ColumnsOfEntry(EntryColumns):
+    """Of rows that have their entry of the ledger beside them, and are sorted by its columns."""
+
+    @admin.display(description=_("amount"), ordering="entry__amount")
+    def amount_in_currency(self, row: Any) -> SafeString:
+        return super().amount_in_currency(row)
+
+    @admin.display(description=_("date"), ordering="entry__entry_date")
+    def date(self, row: Any) -> str:
+        return super().date(row)
+
+
 def _reason_types(entry: LedgerEntry) -> list[str]:
     return ["refund" if entry.kind in (EntryKind.REFUND, EntryKind.ELECTRONIC_REFUND) else entry.kind]
 

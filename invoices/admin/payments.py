@@ -20,8 +20,8 @@ from unfold.widgets import (
 from accounts.admin.rows import (
     page_link,
 )
-from invoices.admin.acts import ActAdmin, ActForm, EntryAdmin, ReasonField, amount_field, by, comments_field, why
-from invoices.admin.ledger import STANDING, EntryColumns
+from invoices.admin.acts import ActAdmin, ActForm, EntryAdmin, ReasonField, all_field, amount_field, by, comments_field, why
+from invoices.admin.ledger import STANDING, ColumnsOfEntry
 from invoices.kinds import (
     EntryKind,
     PaymentType,
@@ -68,7 +68,7 @@ class PaymentForm(ActForm):
 
 
 @admin.register(Payment)
-class PaymentAdmin(EntryColumns, ActAdmin):  # type: ignore[misc]
+class PaymentAdmin(ColumnsOfEntry, ActAdmin):  # type: ignore[misc]
     client_path = "account__client"
     right = COLLECT_PERMISSION
     add_form = PaymentForm
@@ -103,18 +103,19 @@ class PaymentAdmin(EntryColumns, ActAdmin):  # type: ignore[misc]
 
 
 class RefundForm(ActForm):
-    amount = amount_field(required=False, help_text=_("Empty: all that was not refunded."))
+    amount = amount_field(required=False)
+    everything = all_field(_("All that was not refunded. Tick it, or enter an amount."))
     reason = ReasonField(ReasonType.REFUND)
     comments = comments_field()
     named: ClassVar = {"transaction_id": "payment", "reason_code": "reason"}
 
     class Meta:
         model = Refund
-        fields = ["payment", "amount", "reason", "comments"]
+        fields = ["payment", "amount", "everything", "reason", "comments"]
 
 
 @admin.register(Refund)
-class RefundAdmin(EntryColumns, ActAdmin):  # type: ignore[misc]
+class RefundAdmin(ColumnsOfEntry, ActAdmin):  # type: ignore[misc]
     """The gateway is asked after the page's transaction is committed."""
 
     client_path = "payment__account__client"
@@ -145,7 +146,8 @@ class RefundAdmin(EntryColumns, ActAdmin):  # type: ignore[misc]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         given, who = form.cleaned_data, by(request, obj.payment.account.client)
-        refund = ask_refund(transaction_id=obj.payment_id, amount=given["amount"], why=why(given), **who)
+        asked = {"amount": given["amount"], "everything": given["everything"]}
+        refund = ask_refund(transaction_id=obj.payment_id, **asked, why=why(given), **who)
         obj.entry = refund.entry
         transaction.on_commit(partial(make_refund, refund, **who))
 

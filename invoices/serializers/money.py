@@ -64,6 +64,13 @@ class CurrencyField(serializers.CharField):
         super().__init__(max_length=3, validators=[validate_currency], **options)
 
 
+class AllField(TrueFalseField):
+    """Says that all of it is meant: nothing said never means all."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, default=False, **options)
+
+
 class ShareArguments(serializers.Serializer):
     """So much for one invoice."""
 
@@ -118,14 +125,18 @@ class CashCreditArguments(AppliedArguments, ReasonArguments):
 
 
 class OffArguments(ReasonArguments):
-    """A write-off or a dispute: without an amount all that is due."""
+    """A write-off or a dispute of an amount, or of `all` that is due."""
 
     invoice_no = LongField(no_such=NO_INVOICE)
     amount = MoneyField(required=False)
+    all = AllField()
 
 
 class RefundArguments(ReasonArguments):
+    """A refund of an amount, or of `all` that was not refunded."""
+
     amount = MoneyField(required=False)
+    all = AllField()
 
 
 class MemoLineArguments(serializers.Serializer):
@@ -134,11 +145,12 @@ class MemoLineArguments(serializers.Serializer):
 
 
 class MemoPreviewArguments(serializers.Serializer):
-    """Lines, each with an amount or all that is left of it; or an amount of the whole invoice; or neither: all that is left."""
+    """Lines, each with an amount or all that is left of it; or an amount of the whole invoice; or `all` that is left."""
 
     invoice_no = LongField(no_such=NO_INVOICE)
     lines = rows_of(MemoLineArguments(), most=LINES_AT_ONCE, required=False)
     amount = MoneyField(required=False)
+    all = AllField()
 
     def validate_lines(self, lines: list[Mapping[str, Any]]) -> dict[int, Decimal | None]:
         asked = {line["line_no"]: line.get("amount") for line in lines}
@@ -152,7 +164,7 @@ class MemoArguments(MemoPreviewArguments, ReasonArguments):
 
 
 def memo_asked(asked: Mapping[str, Any]) -> Asked:
-    return Asked(asked.get("lines", {}), asked.get("amount"))
+    return Asked(asked.get("lines", {}), asked.get("amount"), asked["all"])
 
 
 class VoidInvoiceArguments(serializers.Serializer):

@@ -53,10 +53,11 @@ from invoices.services.rows import Links, insert_documents, issue, stored_conten
 
 class Asked(NamedTuple):
     """What is to be credited: lines, each with an amount or all that is left of it; or an amount of the whole invoice, before
-    the tax that is added to it. Neither: all that is neither credited, written off nor disputed."""
+    the tax that is added to it; or `everything` that is neither credited, written off nor disputed. One of these."""
 
     lines: Mapping[int, Decimal | None] = {}
     amount: Decimal | None = None
+    everything: bool = False
 
 
 class Line(NamedTuple):
@@ -122,6 +123,8 @@ def _plan(invoice: Invoice, asked: Asked) -> MemoPlan:
     lines = lines_to_credit(invoice)
     if asked.lines and asked.amount is not None:
         raise BillingError(ErrorCode.INVALID_INPUT, "amount: give lines or an amount, not both", field="amount")
+    if (bool(asked.lines) or asked.amount is not None) is asked.everything:
+        raise BillingError(ErrorCode.AMOUNT_OR_ALL, field="amount")
     if asked.amount is not None:
         amount = check_amount(asked.amount, invoice.currency)
         memo = plan_memo(lines, spread(lines, amount, invoice.currency), invoice.currency)

@@ -159,7 +159,13 @@ class PaymentViewSet(PaymentMethods, ApplyAction):
     def refund(self, request: Request, pk: str) -> Response:
         """Answers the refund: done, or (202) asked of a gateway that has not answered. A refused one is an error (402)."""
         asked = self.asked(RefundArguments)
-        refund = refund_payment(transaction_id=self.get_object().pk, amount=asked.get("amount"), why=why_of(asked), **self.by)
+        refund = refund_payment(
+            transaction_id=self.get_object().pk,
+            amount=asked.get("amount"),
+            everything=asked["all"],
+            why=why_of(asked),
+            **self.by,
+        )
         return refund_shown(refund.pk)
 
 
@@ -195,6 +201,7 @@ class WriteOffViewSet(VoidAction):
         entry = write_off(
             invoice_no=asked["invoice_no"],
             amount=asked.get("amount"),
+            everything=asked["all"],
             why=why_of(asked),
             kind=self.kinds[0],
             **self.by,

@@ -150,6 +150,9 @@ def _unread(errors: Mapping[str, Any], asked: Sequence[TypedLine]) -> Iterator[t
             yield name, str(told[0])
             continue
         for place, of_line in told.items():
+            if place == "non_field_errors":
+                yield "", str(of_line[0])  # about the lines as a whole, such as too many of them
+                continue
             for field, messages in of_line.items():
                 yield asked[place].field(field), str(messages[0])
 

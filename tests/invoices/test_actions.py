@@ -193,7 +193,7 @@ def test_a_refund_that_failed_is_not_in_the_way(acme, process):
     given = {"client": acme, "caller": process, "today": JAN_31, "why": WHY}
     declined = Answer(Result.DECLINED, "", "refused", "No")
     with mock.patch("invoices.gateways.sandbox.SandboxGateway.refund", return_value=declined):
-        refund_payment(transaction_id=collected.attempt.payment_id, **given)
+        refund_payment(transaction_id=collected.attempt.payment_id, everything=True, **given)
     assert rebilled(invoice, process, 1).status == "approved"
 
 

@@ -19,6 +19,7 @@ from invoices.services.credit_memos import create_credit_memo
 from invoices.services.ledger.acts import Why
 from tests.factories import an_account
 from tests.invoices.billing import FEB_10, JAN_10, bill
+from tests.invoices.money.memos import ALL
 
 PARTS = st.text("0123-A", max_size=8)
 
@@ -52,7 +53,7 @@ def test_series_that_print_the_same_number_are_found(prefix, suffix, other_prefi
 
 def a_memo(invoice, caller):
     why = Why(1, "Agreed by phone")
-    return create_credit_memo(client=invoice.client, invoice_no=invoice.pk, caller=caller, today=JAN_10, why=why)
+    return create_credit_memo(client=invoice.client, invoice_no=invoice.pk, caller=caller, today=JAN_10, why=why, asked=ALL)
 
 
 def test_the_database_refuses_a_printed_number_twice(acme, process):

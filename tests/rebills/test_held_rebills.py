@@ -17,7 +17,7 @@ from invoices.services.ledger.write_offs import write_off
 from invoices.services.pending import approve_invoices, discard_invoices, discard_stale, regenerate_invoices
 from tests.factories import TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
-from tests.invoices.money.memos import totals, void
+from tests.invoices.money.memos import ALL, totals, void
 from tests.invoices.money.paying import WHY, books, due, ledger, paying
 from tests.invoices.money.test_credit_memos import with_coupons_and_credits
 from tests.invoices.money.test_payments import pay, refused_as
@@ -83,14 +83,14 @@ def test_its_original_is_closed_to_other_corrections(acme, waiting, process):
     given = {"client": acme, "invoice_no": original.pk, "caller": process, "today": JAN_31, "why": WHY}
     for work in (
         lambda: void(original, process),
-        lambda: create_credit_memo(**given),
-        lambda: write_off(**given),
-        lambda: write_off(kind=EntryKind.DISPUTE, **given),
+        lambda: create_credit_memo(asked=ALL, **given),
+        lambda: write_off(everything=True, **given),
+        lambda: write_off(kind=EntryKind.DISPUTE, everything=True, **given),
         lambda: rebilled(original, process, 1),
     ):
         assert refused_as(work) == (90034, "invoice_no")
     discard(waiting, process)
-    create_credit_memo(**given)
+    create_credit_memo(asked=ALL, **given)
 
 
 def test_it_is_not_the_accounts_pending_invoice(waiting, process):

@@ -61,6 +61,17 @@ def check_amount(amount: Decimal, currency: str, field: str = "amount") -> Decim
     return amount
 
 
+def amount_or_all(amount: Decimal | None, everything: bool, left: Decimal) -> Decimal:
+    """Return the amount that is asked for, or all that is left where `everything` says so.
+
+    An act that gives money away or takes a debt off never means all because nothing was said: with neither an amount nor
+    `everything`, and with both, it is refused (90047).
+    """
+    if (amount is None) is not everything:
+        raise BillingError(ErrorCode.AMOUNT_OR_ALL, field="amount")
+    return left if amount is None else amount
+
+
 def check_not_above(amount: Decimal, open_amount: Decimal, what: str, field: str = "amount") -> None:
     if amount > open_amount:
         raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, f"{field}: {open_amount.normalize():f} {what}", field=field)

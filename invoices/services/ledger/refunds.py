@@ -33,6 +33,7 @@ from invoices.plan.allocating import Taken
 from invoices.services.ledger.acts import (
     Why,
     account_of_entry,
+    amount_or_all,
     check_amount,
     check_not_above,
     check_reason,
@@ -50,27 +51,43 @@ logger = logging.getLogger(__name__)
 
 
 def refund_payment(
-    *, client: Client, transaction_id: int, caller: Caller, today: date, why: Why, amount: Decimal | None = None
+    *,
+    client: Client,
+    transaction_id: int,
+    caller: Caller,
+    today: date,
+    why: Why,
+    amount: Decimal | None = None,
+    everything: bool = False,
 ) -> Refund:
-    """Refunds a payment, in part or all that was not refunded of it, the way it came: by its gateway, or by hand.
+    """Refund an amount of a payment, or `everything` that was not refunded of it, the way it came: by its gateway, or by hand.
 
     What is left unapplied of it goes back first. What has paid invoices is taken from these, the newest first, which are due
     again: such an invoice cannot be rebilled, and is not collected by a run. Ours: to give money back for a charge, credit the
     charge first.
     """
-    refund = ask_refund(client=client, transaction_id=transaction_id, caller=caller, today=today, why=why, amount=amount)
-    return make_refund(refund, client=client, caller=caller, today=today)
+    by: dict[str, Any] = {"client": client, "caller": caller, "today": today}
+    refund = ask_refund(transaction_id=transaction_id, why=why, amount=amount, everything=everything, **by)
+    return make_refund(refund, **by)
 
 
 def ask_refund(
-    *, client: Client, transaction_id: int, caller: Caller, today: date, why: Why, amount: Decimal | None = None
+    *,
+    client: Client,
+    transaction_id: int,
+    caller: Caller,
+    today: date,
+    why: Why,
+    amount: Decimal | None = None,
+    everything: bool = False,
 ) -> Refund:
     """Writes a refund down, which its gateway is to be asked for after the commit: see `refund_payment`."""
     account_no = account_of_entry(client, transaction_id)
     with money_act(client, account_no, caller, today) as stamp:
         check_may_correct(caller)
         payment = _refundable(transaction_id)
-        amount = _check(client, payment, account_no, amount, why)
+        amount = _check(payment, amount, everything)
+        check_reason(client, ReasonType.REFUND, why)
         refund = _record(payment, account_no, amount, why, stamp)
         after: dict[str, Any] = {"transaction_id": refund.pk, "payment": payment.pk, "amount": str(amount), **why._asdict()}
         record_acts(client, caller, [Act("refund.asked", account_no, after=after, row_no=refund.pk)])
@@ -162,14 +179,14 @@ def _refundable(transaction_id: int) -> Payment:
     return payment
 
 
-def _check(client: Client, payment: Payment, account_no: int, amount: Decimal | None, why: Why) -> Decimal:
+def _check(payment: Payment, amount: Decimal | None, everything: bool) -> Decimal:
     left = left_to_refund(payment)
-    if amount is None and not left:
+    asked = amount_or_all(amount, everything, left)
+    if everything and not left:
         raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, f"payment {payment.pk} is refunded", field="transaction_id")
-    amount = check_amount(left if amount is None else amount, currency_of(account_no))
-    check_not_above(amount, left, f"is left of payment {payment.pk}")
-    check_reason(client, ReasonType.REFUND, why)
-    return amount
+    asked = check_amount(asked, currency_of(payment.account_id))
+    check_not_above(asked, left, f"is left of payment {payment.pk}")
+    return asked
 
 
 def _record(payment: Payment, account_no: int, amount: Decimal, why: Why, stamp: Stamp) -> Refund:

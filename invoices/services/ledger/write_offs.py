@@ -15,6 +15,7 @@ from invoices.services.actions import check_allowed
 from invoices.services.ledger.acts import (
     Why,
     account_of_invoice,
+    amount_or_all,
     check_amount,
     check_not_above,
     check_reason,
@@ -37,9 +38,10 @@ def write_off(
     today: date,
     why: Why,
     amount: Decimal | None = None,
+    everything: bool = False,
     kind: EntryKind = EntryKind.WRITE_OFF,
 ) -> LedgerEntry:
-    """Takes an amount, or all that is due, off an invoice: for good (WRITE_OFF), or until it is settled (DISPUTE).
+    """Take an amount, or `everything` that is due, off an invoice: for good (WRITE_OFF), or until it is settled (DISPUTE).
 
     Ours: a dispute lowers the balance too. Voiding it makes the amount due again.
     """
@@ -48,7 +50,7 @@ def write_off(
         check_may_correct(caller)
         check_allowed(ACTIONS[kind], invoice_no)
         charge = charges_of([invoice_no])[invoice_no]
-        amount = check_amount(charge.due if amount is None else amount, currency_of(account_no))
+        amount = check_amount(amount_or_all(amount, everything, charge.due), currency_of(account_no))
         check_not_above(amount, charge.due, f"is due on invoice {invoice_no}")
         check_reason(client, REASONS[kind], why)
         (entry_no,) = post([Draft(account_no, kind, -amount, invoice_no, None, *why)], stamp)

@@ -9,11 +9,14 @@ from invoices.services.voiding import void_invoice
 from tests.invoices.billing import JAN_31
 from tests.invoices.money.paying import WHY
 
+ALL = Asked(everything=True)
+
 
 def memo_of(invoice, caller, lines=None, amount=None, *, why=WHY, today=JAN_31):
     asked = Asked(
         {number: None if part is None else D(part) for number, part in (lines or {}).items()},
         None if amount is None else D(amount),
+        everything=lines is None and amount is None,
     )
     return create_credit_memo(client=invoice.client, invoice_no=invoice.pk, caller=caller, today=today, why=why, asked=asked)
 

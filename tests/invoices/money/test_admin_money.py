@@ -83,7 +83,7 @@ def test_credits_write_offs_disputes_and_their_voids(acme, browser, process):
     account, invoice = billed(acme, process)
     add(browser, CashCredit, account=account.pk, amount="4", reason="1")
     add(browser, WriteOff, invoice=invoice.pk, amount="1", reason="1")
-    add(browser, Dispute, invoice=invoice.pk, reason="1")
+    add(browser, Dispute, invoice=invoice.pk, everything="on", reason="1")
     assert due(invoice) == 0
     assert "0" in refused(browser, WriteOff, "amount", invoice=invoice.pk, reason="1", amount="1")[0]
     dispute = Dispute.objects.get(kind="dispute")

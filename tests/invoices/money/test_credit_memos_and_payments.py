@@ -89,7 +89,7 @@ def test_a_memo_of_an_invoice_whose_money_was_given_back_takes_no_payment_from_i
     """The invoice is due again after the refund; the memo pays it, and nobody owes anything."""
     account, invoice = billed(acme, process)
     payment = pay(account, process, "30.00")
-    refund_payment(client=acme, transaction_id=payment.pk, caller=process, today=JAN_31, why=WHY)
+    refund_payment(client=acme, transaction_id=payment.pk, caller=process, today=JAN_31, why=WHY, everything=True)
     assert due(invoice) == D(30)
     memo_of(invoice, process)
     assert (due(invoice), unapplied(account), account_balance(account)) == (0, 0, 0)

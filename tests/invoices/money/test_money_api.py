@@ -133,7 +133,7 @@ def test_credits_write_offs_and_disputes(acme, api, process):
     credit = post(api, "cash-credits", {"acct_no": account.pk, "amount": "4", **why}, 201)
     assert credit["applied"] == [{"invoice_no": invoice.pk, "amount": "4.00"}]
     off = post(api, "write-offs", {"invoice_no": invoice.pk, "amount": "1.50", **why}, 201)
-    dispute = post(api, "disputes", {"invoice_no": invoice.pk, **why}, 201)
+    dispute = post(api, "disputes", {"invoice_no": invoice.pk, "all": True, **why}, 201)
     assert (off["amount"], dispute["amount"], due(invoice)) == ("-1.50", "-24.50", 0)
     post(api, f"disputes/{dispute['transaction_id']}/void", {"reason_code": 8}, 200)
     assert due(invoice) == D("24.50")
@@ -263,7 +263,7 @@ def test_above_what_is_due_and_another_clients_invoice_are_refused(acme, umbra, 
     refused(api, "write-offs", {"invoice_no": theirs.pk, **why}, 404, 3004, "invoice_no")
     refused(api, "credit-memos", {"invoice_no": theirs.pk, **why}, 404, 3004, "invoice_no")
     refused(api, "write-offs", {"invoice_no": invoice.pk, "amount": "30.01", **why}, 409, 90021, "amount")
-    refused(api, "write-offs", {"invoice_no": invoice.pk, "reason_code": 77}, 400, 3024, "reason_code")
+    refused(api, "write-offs", {"invoice_no": invoice.pk, "all": True, "reason_code": 77}, 400, 3024, "reason_code")
     stranger = signed_in(ClientFactory(name="Other"), may_collect=True, may_correct=True)
     refused(stranger, f"invoices/{invoice.pk}/collect", {}, 404, 3004)
     refused(stranger, "payments", body, 404, 1009, "acct_no")

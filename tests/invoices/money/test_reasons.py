@@ -15,6 +15,7 @@ from invoices.services.ledger.voids import void_transaction
 from invoices.services.ledger.write_offs import write_off
 from invoices.services.voiding import void_invoice
 from tests.invoices.billing import JAN_31
+from tests.invoices.money.memos import ALL
 from tests.invoices.money.paying import billed
 from tests.invoices.money.test_payments import pay, refused_as, rows
 from tests.rebills.rebilling import rebilled
@@ -27,7 +28,7 @@ def acts(account, invoice, payment, caller, why):
     given = {"client": account.client, "caller": caller, "today": JAN_31, "why": why}
     return {
         ReasonType.CASH_CREDIT: lambda: add_cash_credit(account_no=account.pk, amount=D(1), **given),
-        ReasonType.CREDIT_MEMO: lambda: create_credit_memo(invoice_no=invoice.pk, **given),
+        ReasonType.CREDIT_MEMO: lambda: create_credit_memo(invoice_no=invoice.pk, asked=ALL, **given),
         ReasonType.WRITE_OFF: lambda: write_off(invoice_no=invoice.pk, amount=D(1), **given),
         ReasonType.DISPUTE: lambda: write_off(invoice_no=invoice.pk, amount=D(1), kind=EntryKind.DISPUTE, **given),
         ReasonType.REFUND: lambda: refund_payment(transaction_id=payment.pk, amount=D(1), **given),

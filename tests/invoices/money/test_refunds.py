@@ -38,6 +38,7 @@ def refund(payment, caller, amount=None, why=PAID_TWICE, today=JAN_31):
         today=today,
         why=why,
         amount=None if amount is None else D(amount),
+        everything=amount is None,
     )
 
 

@@ -257,7 +257,9 @@ def test_a_lost_answer_is_asked_for_and_nothing_is_charged_or_refunded_twice(str
     customer = account.payment_methods.get().token.split("/")[0]
     assert [charge.amount for charge in stripe_client().charges.list({"customer": customer}).data] == [3000]
     payment = Payment.objects.get()
-    refund = refund_payment(client=stripe_acme, transaction_id=payment.pk, caller=process, today=JAN_10, why=WHY)
+    refund = refund_payment(
+        client=stripe_acme, transaction_id=payment.pk, caller=process, today=JAN_10, why=WHY, everything=True
+    )
     assert refund.status == RefundStatus.ASKED
     refund = resolve_refund(refund, client=stripe_acme, caller=process, today=JAN_10)
     made = stripe_client().refunds.list({"payment_intent": payment.gateway_payment_id}).data

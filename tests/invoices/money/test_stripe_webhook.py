@@ -275,7 +275,7 @@ def asked_refund(attempt, stripe_acme, process):
     """A refund of 30.00 that was asked for, and of which the gateway has said nothing yet."""
     deliver(message("payment_intent.succeeded", intent(attempt.idempotency_key), "evt_paid"))
     payment = Payment.objects.get()
-    return refund_payment(client=stripe_acme, transaction_id=payment.pk, caller=process, today=JAN_10, why=WHY)
+    return refund_payment(client=stripe_acme, transaction_id=payment.pk, caller=process, today=JAN_10, why=WHY, everything=True)
 
 
 @pytest.mark.parametrize("type", ["refund.created", "refund.updated", "charge.refund.updated"])

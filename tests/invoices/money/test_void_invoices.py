@@ -21,6 +21,7 @@ from invoices.services.planning import preview_invoices
 from invoices.services.voiding import void_invoice
 from tests.factories import ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance, some_usage
 from tests.invoices.billing import ARREARS, FEB_5, FEB_10, JAN_10, JAN_31, MAR_10, USAGE, bill
+from tests.invoices.money.memos import ALL
 from tests.invoices.money.paying import WHY, billed, due, ledger, unapplied
 from tests.invoices.money.test_payments import key_with, pay, refused_as, rows, staff_with
 from tests.invoices.test_coupons import a_coupon, redeem
@@ -43,7 +44,7 @@ def void(invoice, caller, reason_code=5, comments="", today=JAN_31, client=None)
 
 
 def memo_of(invoice, caller):
-    return create_credit_memo(client=invoice.client, invoice_no=invoice.pk, caller=caller, today=JAN_31, why=WHY)
+    return create_credit_memo(client=invoice.client, invoice_no=invoice.pk, caller=caller, today=JAN_31, why=WHY, asked=ALL)
 
 
 # What it leaves.

@@ -14,6 +14,7 @@ from invoices.services.ledger.refunds import refund_payment
 from invoices.services.ledger.voids import void_transaction
 from invoices.services.ledger.write_offs import write_off
 from tests.invoices.billing import FEB_10, JAN_31, bill
+from tests.invoices.money.memos import ALL
 from tests.invoices.money.paying import WHY, billed, due, ledger, unapplied
 from tests.invoices.money.test_payments import key_with, pay, refused_as, rows, staff_with
 from tests.invoices.money.test_refunds import collected
@@ -102,7 +103,7 @@ def test_a_gateways_refund_is_not_voided_but_one_by_hand_is(acme, process):
     electronic = refund_payment(transaction_id=payment.pk, amount=D(10), **given(acme, process))
     assert refused_as(void, electronic.pk, acme, process, 11) == (90022, "transaction_id")
     cheque = pay(account, process, "10.00")
-    by_hand = refund_payment(transaction_id=cheque.pk, **given(acme, process))
+    by_hand = refund_payment(transaction_id=cheque.pk, everything=True, **given(acme, process))
     assert due(invoice) == D(10)
     void(by_hand.pk, acme, process)
     assert (due(invoice), account_balance(account)) == (0, 0)
@@ -110,7 +111,7 @@ def test_a_gateways_refund_is_not_voided_but_one_by_hand_is(acme, process):
 
 def test_invoices_and_credit_memos_are_voided_whole(acme, process):
     account, invoice = billed(acme, process)
-    create_credit_memo(invoice_no=invoice.pk, **given(acme, process))
+    create_credit_memo(invoice_no=invoice.pk, asked=ALL, **given(acme, process))
     entries = list(LedgerEntry.objects.filter(account=account).values_list("pk", flat=True))
     before = rows()
     assert [refused_as(void, number, acme, process) for number in entries] == [(3053, "transaction_id")] * 2
@@ -125,7 +126,7 @@ def every_kind(account, invoice, caller):
         add_cash_credit(account_no=account.pk, amount=D(2), **some),
         write_off(invoice_no=invoice.pk, amount=D(3), **some),
         write_off(invoice_no=invoice.pk, amount=D(4), kind=EntryKind.DISPUTE, **some),
-        refund_payment(transaction_id=pay(account, caller, "5.00").pk, **some).entry,
+        refund_payment(transaction_id=pay(account, caller, "5.00").pk, everything=True, **some).entry,
     ]
 
 

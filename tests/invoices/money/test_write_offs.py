@@ -29,6 +29,7 @@ def take_off(invoice, caller, amount=None, kind=EntryKind.WRITE_OFF, why=WHY):
         today=JAN_31,
         why=why,
         amount=None if amount is None else D(amount),
+        everything=amount is None,
         kind=kind,
     )
 
@@ -39,7 +40,7 @@ def void(entry, caller, reason_code=8):
 
 
 @KINDS
-def test_all_that_is_due_is_taken_off_where_no_amount_is_named(acme, process, kind):
+def test_all_that_is_due_is_taken_off_where_it_is_asked_for(acme, process, kind):
     account, invoice = billed(acme, process)
     pay(account, process, "12.00")
     entry = take_off(invoice, process, kind=kind)
