@@ -13,7 +13,7 @@ from invoices.models import Invoice, LedgerEntry, Payment
 from invoices.plan.actions import Action
 from invoices.services.actions import available_actions
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.credit_memos import create_credit_memo
+from invoices.services.credit_memos import Asked, create_credit_memo
 from invoices.services.ledger.refunds import refund_payment
 from invoices.services.ledger.voids import void_transaction
 from invoices.services.ledger.write_offs import write_off
@@ -332,9 +332,9 @@ def do(action, document, process):
         Action.VOID: lambda: void_invoice(reason_code=8, **corrected),
         Action.COLLECT: lambda: first_of(collect_invoices(today=TODAY, **one)),
         Action.REFUND: lambda: refund(_payment_of(document), process),
-        Action.CREDIT: lambda: create_credit_memo(why=WHY, **corrected),
-        Action.WRITE_OFF: lambda: write_off(why=WHY, kind=EntryKind.WRITE_OFF, **corrected),
-        Action.DISPUTE: lambda: write_off(why=WHY, kind=EntryKind.DISPUTE, **corrected),
+        Action.CREDIT: lambda: create_credit_memo(why=WHY, asked=Asked(everything=True), **corrected),
+        Action.WRITE_OFF: lambda: write_off(why=WHY, everything=True, kind=EntryKind.WRITE_OFF, **corrected),
+        Action.DISPUTE: lambda: write_off(why=WHY, everything=True, kind=EntryKind.DISPUTE, **corrected),
         Action.REBILL: lambda: rebilled(document, process, carries_unlisted=True),
     }
     return acts[action]()

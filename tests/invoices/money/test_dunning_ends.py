@@ -73,7 +73,8 @@ def by_rebill_to_nothing(account, invoice, process):
 
 
 def by_write_off(account, invoice, process, kind=EntryKind.WRITE_OFF):
-    write_off(client=account.client, invoice_no=invoice.pk, caller=process, today=JAN_31, why=WHY, kind=kind)
+    by = {"client": account.client, "caller": process, "today": JAN_31}
+    write_off(invoice_no=invoice.pk, why=WHY, everything=True, kind=kind, **by)
 
 
 def by_dispute(account, invoice, process):
