@@ -13,6 +13,7 @@ from invoices.plan.tax_answers import exemption_text
 from invoices.services.approval_rules import four_eyes_apply, rebill_must_wait, rebill_stake
 from rebills.plan import RebillPlan
 from rebills.plan.differences import tax_differences
+from rebills.views.words import taxed_again_text
 
 
 class SideBySide(NamedTuple):
@@ -58,6 +59,7 @@ def rail(plan: RebillPlan | None, client: Client) -> dict[str, Any]:
     stake = rebill_stake(plan.original.total, plan.rebill.total)
     return {
         "plan": plan,
+        "taxed_again": [(row.line_no, map(taxed_again_text, row.taxed_again)) for row in plan.differences if row.taxed_again],
         "totals": totals(plan.facts.original, plan.content),
         "difference": plan.rebill.less(plan.original).total,
         "money": plan.money,

@@ -18,7 +18,7 @@ CREDIT_FIELDS = ("amount", "po_num", "comments")
 """What takes something off has an amount only, and goes to whom its lines go to."""
 
 FOR_ALL = ("po_num", *ADDRESSES)
-TOP_FIELDS = ("reason_code", "comments", "collect", "keep_due_date", "statement_address_seq")
+TOP_FIELDS = ("reason_code", "comments", "collect", "keep_due_date", "statement_address_seq", "retax")
 MOST_ADDED = 200
 
 Refusals = Mapping[str, str]

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Client
-from rebills.plan.differences import TAX_RATES, Change, Difference, Names
+from rebills.plan.differences import CATEGORY, RETAX, TAX_RATES, Change, Difference, Names, TaxedAgain
 
 NAMES = {
     "service_id": _("service"),
@@ -40,16 +41,40 @@ class ShownChange(NamedTuple):
 
 
 class ShownDifference(NamedTuple):
+    """`taxed_again` says in words why the tax rates of the line were looked up again."""
+
     row: Difference
     changes: tuple[ShownChange, ...]
+    taxed_again: tuple[str, ...] = ()
 
     @property
     def is_changed(self) -> bool:
-        return bool(self.changes) or self.row.is_excluded or self.row.line_no is None
+        return bool(self.changes or self.taxed_again) or self.row.is_excluded or self.row.line_no is None
 
 
 def shown(rows: Iterable[Difference], names: Names) -> list[ShownDifference]:
-    return [ShownDifference(row, tuple(_shown(change, names) for change in row.changed)) for row in rows]
+    return [
+        ShownDifference(
+            row, tuple(_shown(change, names) for change in row.changed), tuple(map(taxed_again_text, row.taxed_again))
+        )
+        for row in rows
+    ]
+
+
+AGAIN = {
+    CATEGORY: _("tax category"),
+    "bill_from": _("billed from"),
+    "ship_from": _("supplied from"),
+    "bill_to": _("billed to"),
+    "ship_to": _("supplied to"),
+}
+
+
+def taxed_again_text(why: TaxedAgain) -> str:
+    """Why the tax rates of a line were looked up again."""
+    if why.what == RETAX:
+        return gettext("taxes are counted again, as asked for")
+    return gettext("taxed again, %(what)s: %(before)s → %(after)s") % {**why._asdict(), "what": AGAIN[why.what]}
 
 
 def location_names(client: Client) -> dict[tuple[str, int], str]:

@@ -12,6 +12,7 @@ from invoices.models import Invoice, TaxRate
 from tests.factories import BY_TEST, ContactFactory, ServiceFactory, TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.test_money_api import post, signed_in
+from tests.rebills.reading import words
 from tests.rebills.rebilling import asked, line, made_before_tax_was_kept, previewed, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited", "end_of_january")
@@ -240,6 +241,23 @@ def test_rates_are_looked_up_for_the_originals_tax_date(acme, process, wrong):
     TaxRate.objects.update(valid_to="2026-01-09")
     TaxRateFactory(client=acme, percent=D(9), valid_from="2026-01-10", valid_to="2026-01-20")
     assert rebilled(wrong, process, 1, 2, retax=True).tax_amount == D("13.50")
+
+
+@pytest.mark.parametrize(("retax", "difference"), [({}, "$0.00"), ({"retax": "true"}, "+$1.50")])
+def test_the_builder_has_a_checkbox_for_it_and_says_why(page, wrong, retax, difference):
+    form = {"line-1-include": "yes", "line-2-include": "yes", "act": "recalculate", **retax}
+    shown = words(page.post(f"/invoices/{wrong.pk}/rebill/", form))
+    assert f"Difference {difference}" in shown
+    assert ("Line 1: taxes are counted again, as asked for" in shown) is bool(retax)
+
+
+@pytest.mark.parametrize(("region", "tax", "_difference"), MOVES)
+def test_the_builder_says_which_lines_are_taxed_where_an_address_was_put_right(page, invoice, region, tax, _difference):
+    put_right(invoice, region)
+    form = {"line-1-include": "yes", "act": "review", "reason_code": "1"}
+    shown = words(page.post(f"/invoices/{invoice.pk}/rebill/", form))
+    assert f"supplied to: 2 Side Street, Fresno, CA, 93650, US → 2 Side Street, Portland, {region}, 93650, US" in shown
+    assert "No line changes" not in shown
 
 
 # ------------------------------------------------------------------------------------------------ not in the table any more

@@ -2,8 +2,9 @@
 
 import pytest
 
-from tests.invoices.audit.names import TAX_DETAILS, TAX_LINES, TAXABLE
-from tests.invoices.audit.planting import CREDIT, LINE, MIXED_JAN, OFFICE_FEB, PLAIN_JAN, TAX, check_found
+from invoices.models import Invoice
+from tests.invoices.audit.names import TAX_BASIS, TAX_DETAILS, TAX_LINES, TAX_PERCENTS, TAXABLE, UNMOVED
+from tests.invoices.audit.planting import CREDIT, LINE, MIXED_JAN, OFFICE_FEB, PLAIN_JAN, TAX, check_found, findings, plant
 
 TAX_OF_LINE = "UPDATE invoices_taxdetail SET {} WHERE invoice_id = {{office_feb}} AND tax_line_no = {} AND taxed_line_no = {}"
 
@@ -89,3 +90,39 @@ def test_damage_is_found_and_named_once(world, audit, sql, finding):
 @pytest.mark.parametrize(("audit", "sql", "finding"), WIDER)
 def test_damage_that_shows_in_several_places_is_found_and_named(world, audit, sql, finding):
     check_found(world, audit, sql, finding)
+
+
+def with_basis(world, **said):
+    """Plants what a document says its taxes were counted from."""
+    invoice = Invoice.objects.get(pk=world.plain_jan)
+    Invoice.objects.filter(pk=invoice.pk).update(tax_basis={**invoice.tax_basis, **said})
+
+
+def test_a_contact_whose_address_was_not_kept_is_named(world):
+    with_basis(world, contacts={})
+    title = PLAIN_JAN.format(**vars(world))
+    found = findings()
+    assert found[TAX_BASIS] == [f"{title}: line 1 names contact {world.plain_contact}, whose address was not kept"]
+    assert found[UNMOVED] == [f"{title}: is not as it was when it was approved, moved: tax basis"]
+
+
+def test_a_price_that_is_said_to_contain_tax_and_does_not_is_named(world):
+    with_basis(world, gross_lines=[1])
+    title = PLAIN_JAN.format(**vars(world))
+    assert findings()[TAX_BASIS] == [f"{title}: line 1 was priced with tax, but tax line 2 is added to its price"]
+
+
+@pytest.mark.parametrize("engine", ["table", "", "another"])
+def test_a_tax_that_is_not_its_percentage_is_named_of_the_tax_table_alone(world, engine):
+    with_basis(world, engine=engine)
+    plant([TAX.format("amount = 4", "plain_jan"), LINE.format("amount = 4", "plain_jan", 2)], world)
+    title = PLAIN_JAN.format(**vars(world))
+    expected = [f"{title}: tax line 2 takes 4, but 10 % of its lines is 3"] if engine == "table" else None
+    assert findings().get(TAX_PERCENTS) == expected
+
+
+def test_a_document_of_before_says_nothing_of_how_it_was_taxed(world):
+    Invoice.objects.filter(pk=world.plain_jan).update(tax_basis=None)
+    plant([TAX.format("amount = 4", "plain_jan"), LINE.format("amount = 4", "plain_jan", 2)], world)
+    found = findings()
+    assert TAX_BASIS not in found and TAX_PERCENTS not in found
