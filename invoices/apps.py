@@ -1,6 +1,8 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.db.models.signals import post_delete, post_save
+from simple_history.signals import post_create_historical_record
 
 from accounts.signals import plans_changed
 
@@ -10,11 +12,29 @@ class InvoicesConfig(AppConfig):
     verbose_name = "Invoices"
 
     def ready(self) -> None:
-        """Usage follows the plans of its account. The service is imported when it is needed: models are not ready before."""
+        """What documents stand on: usage follows the plans of its account, and changes of master data are noted. The services
+        are imported when they are needed: models are not ready before."""
         plans_changed.connect(_move_usage, dispatch_uid="move usage")
+        post_create_historical_record.connect(_note_version, dispatch_uid="note version")
+        for name in ("CouponRedemption", "ServiceCredit"):
+            model = self.get_model(name)
+            post_save.connect(_note_row, sender=model, dispatch_uid=f"note saved {name}")
+            post_delete.connect(_note_row, sender=model, dispatch_uid=f"note deleted {name}")
 
 
 def _move_usage(account_no: int, **signal: Any) -> None:
     from invoices.services.usage_moves import move_usage
 
     move_usage([account_no])
+
+
+def _note_version(instance: Any, history_instance: Any, **signal: Any) -> None:
+    from invoices.services.ground import note_version
+
+    note_version(instance, history_instance)
+
+
+def _note_row(instance: Any, **signal: Any) -> None:
+    from invoices.services.ground import note_row
+
+    note_row(instance)

@@ -115,12 +115,31 @@ class Flag(TextChoices):
     MISSING_LINES = "missing_lines", _("Missing lines")
     NOT_POSITIVE = "not_positive", _("Zero or below")
     NO_PO = "no_po", _("No PO number")
+    OUT_OF_DATE = "out_of_date", _("Out of date")
     NO_ADDRESS = "no_address", _("No address")
     NO_RATE = "no_rate", _("No tax rate found")
 
 
 LASTING_FLAGS = (Flag.NO_ADDRESS, Flag.NO_RATE)
 """The flags that stay on a document once it is decided on; the others compare what is pending with the last invoice."""
+
+
+class GroundKind(TextChoices):
+    """What a document is made from, and so what can put it out of date."""
+
+    PLANS = "plans", _("Plans")
+    PRICES = "prices", _("Prices")
+    USAGE = "usage", _("Usage")
+    ORDERS = "orders", _("Orders")
+    ACCOUNT = "account", _("Account")
+    ADDRESSES = "addresses", _("Addresses")
+    SERVICES = "services", _("Services")
+    LOCATIONS = "locations", _("Service locations")
+    TAX_RATES = "tax_rates", _("Tax rates")
+    SURCHARGES = "surcharges", _("Surcharges")
+    COUPONS = "coupons", _("Coupons")
+    CREDITS = "credits", _("Service credits")
+    SETTINGS = "settings", _("Settings")
 
 
 class DecisionAct(TextChoices):

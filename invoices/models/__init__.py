@@ -16,7 +16,7 @@ from invoices.models.documents import (
 )
 from invoices.models.ledger import Allocation, LedgerEntry, Payment, Refund
 from invoices.models.reasons import ReasonCode
-from invoices.models.review import Comparison, Decision, DecisionOutcome
+from invoices.models.review import Comparison, Decision, DecisionOutcome, GroundChange
 from invoices.models.runs import BillingRun, RunOutcome
 from invoices.models.statements import Statement
 from invoices.models.tax_answers import TaxAnswer
@@ -40,6 +40,7 @@ __all__ = [
     "CreditUse",
     "Decision",
     "DecisionOutcome",
+    "GroundChange",
     "Dispute",
     "GatewayEvent",
     "Invoice",

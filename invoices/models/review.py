@@ -5,8 +5,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Client
-from invoices.kinds import DecisionAct, DecisionResult
+from accounts.models import Account, Client
+from invoices.kinds import DecisionAct, DecisionResult, GroundKind
 from invoices.models.documents import AmountField, Invoice
 
 
@@ -22,9 +22,39 @@ class Comparison(models.Model):
     new_lines = models.PositiveIntegerField(help_text=_("Services that are charged again and again, and were not on the last."))
     missing_lines = models.PositiveIntegerField(help_text=_("Services that were charged on the last one, and are not on this."))
     has_po = models.BooleanField(help_text=_("One of its lines has a PO number."))
+    facts_read_at = models.DateTimeField(
+        null=True,
+        help_text=_("When the facts that it was made from were read. Empty on documents from before these were kept."),
+    )
 
     def __str__(self) -> str:
         return f"{self.invoice_id} beside {self.previous_id}"
+
+
+class GroundChange(models.Model):
+    """A change of something that documents are made from: of one account, or of the catalogue, the tax table or the settings.
+
+    `row_no` is the plan, service, location or coupon that has changed, `country` where a tax rate applies. A pending document
+    that was made from facts read before it is out of date.
+    """
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="+", db_index=False)
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, null=True, related_name="+", db_index=False)
+    kind = models.CharField(max_length=20, choices=GroundKind)
+    row_no = models.PositiveBigIntegerField(null=True)
+    country = models.CharField(max_length=2, blank=True)
+    text = models.CharField(max_length=300)
+    changed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            models.Index(fields=["account", "changed_at"], condition=Q(account__isnull=False), name="ground_of_account"),
+            models.Index(fields=["client", "changed_at"], condition=Q(account__isnull=True), name="ground_of_client"),
+        ]
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class Decision(models.Model):

@@ -1,6 +1,6 @@
 """PURE: what is known of an account before it is billed, and what is asked of a generation."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -153,6 +153,7 @@ class AccountFacts(NamedTuple):
     bill_to_contact_no: int | None
     taxed_contact_no: int | None
     exemptions: tuple[Exemption, ...] = ()
+    read_at: datetime | None = None
 
     def exemption_on(self, day: date) -> Exemption | None:
         """Why the customer is charged no tax on a day: by the account, else by the contact whose address is taxed."""

@@ -14,7 +14,7 @@ from accounts.serializers import ClientRowSerializer
 from billing_site.errors import ErrorCode, message_of
 from invoices.calculation import rounded
 from invoices.fingerprints import CREDIT_FIELDS, LINE_FIELDS, PARTY_FIELDS, TAX_FIELDS, TERM_FIELDS, Content, fingerprint
-from invoices.kinds import InvoiceKind, LineType
+from invoices.kinds import Flag, InvoiceKind, LineType
 from invoices.models import BillingRun, CreditDetail, Invoice, InvoiceLine, RunOutcome, Statement, TaxDetail, TaxRate
 from invoices.plan.facts import BillingRequest
 from invoices.plan.tax_answers import TaxAnswer
@@ -22,6 +22,7 @@ from invoices.serializers.money import collected_row
 from invoices.services.actions import Allowed
 from invoices.services.discarding import Remarks
 from invoices.services.flags import flags_of
+from invoices.services.ground import changes_since
 from invoices.services.ledger.open_items import amount_due
 from invoices.services.outcomes import Outcome
 from invoices.services.runs import count_flags, count_refusals, count_results, run_totals
@@ -174,6 +175,7 @@ class InvoiceSerializer(TermsSerializer):
     custom_status_label = serializers.ReadOnlyField()
     client_notes = serializers.ReadOnlyField()
     flags = serializers.SerializerMethodField()
+    out_of_date = serializers.SerializerMethodField()
     missing_tax_data = serializers.SerializerMethodField()
     tax_exemption = serializers.SerializerMethodField()
     tax_exemption_reason = serializers.SerializerMethodField()
@@ -181,6 +183,13 @@ class InvoiceSerializer(TermsSerializer):
     def get_flags(self, invoice: Any) -> list[str]:
         """Why to look at it: all flags of a pending document, else those of its tax."""
         return [flag.value for flag in flags_of(invoice)]
+
+    def get_out_of_date(self, invoice: Any) -> list[str]:
+        """What has changed since a pending document was made from it, the oldest change first. Recalculating brings it up to
+        date."""
+        if Flag.OUT_OF_DATE not in flags_of(invoice):
+            return []
+        return [change.text for change in changes_since([invoice.pk]).get(invoice.pk, [])]
 
     def get_missing_tax_data(self, invoice: Any) -> str:
         """What is missing of its tax, in words."""

@@ -3,6 +3,7 @@ sorted, counted and added up by its flags."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, NamedTuple
 
@@ -18,7 +19,16 @@ from invoices.models import Comparison, Invoice, InvoiceLine
 LASTING_TYPES = (LineType.RECURRING, LineType.USAGE, LineType.ARREARS)
 """What is charged again and again: of these a line that is new, or that is missing, is worth a look."""
 
-FIELDS = ("invoice_id", "previous_id", "change_amount", "change_percent", "new_lines", "missing_lines", "has_po")
+FIELDS = (
+    "invoice_id",
+    "previous_id",
+    "change_amount",
+    "change_percent",
+    "new_lines",
+    "missing_lines",
+    "has_po",
+    "facts_read_at",
+)
 LARGEST_PERCENT = Decimal("99999999999.99")
 NO_PREVIOUS: tuple[Any, ...] = (None, None, None, 0, 0)
 
@@ -32,14 +42,14 @@ class _Previous(NamedTuple):
     charged: Collection[Charged]
 
 
-def record_comparisons(waiting: Sequence[tuple[int, Content]]) -> None:
-    """Of documents that are written as pending: four statements, however many."""
+def record_comparisons(waiting: Sequence[tuple[int, Content]], read_at: Mapping[int, datetime | None]) -> None:
+    """Of documents that are written as pending: four statements, however many. `read_at`: when each one's facts were read."""
     previous = _previous(dict(waiting))
     rows = []
     for number, content in waiting:
         last = previous.get(number)
         compared = _compared(content, last) if last is not None else NO_PREVIOUS
-        rows.append((number, *compared, any(line.po_num for line in content.document_lines)))
+        rows.append((number, *compared, any(line.po_num for line in content.document_lines), read_at.get(number)))
     insert_rows(Comparison, FIELDS, rows)
 
 

@@ -6,6 +6,7 @@ from datetime import date
 from typing import NamedTuple
 
 from django.db.models import Max, QuerySet
+from django.utils import timezone
 
 from accounts.kinds import ContactRole
 from accounts.models import Account, Client, Contact, ServiceLocation
@@ -76,6 +77,7 @@ def read_facts(
     Usage is read up to the bill date. `past_pending` reads all that waits, and takes a pending invoice as if it was approved:
     for a view of what is on no invoice yet.
     """
+    read_at = timezone.now()
     rows = list(
         with_extras(Account.objects.filter(client=client, pk__in=account_nos), replacing).values_list(
             *STATE_FIELDS,
@@ -123,6 +125,7 @@ def read_facts(
             bill_to_contact_no=bill_to.contact_pk if bill_to else None,
             taxed_contact_no=taxed.contact_pk if taxed else None,
             exemptions=(Exemption(*row[-len(EXEMPTION_FIELDS) :]), *([taxed.exemption] if taxed else [])),
+            read_at=read_at,
         )
     return Facts(accounts, addresses, locations_of(accounts.values()))
 

@@ -9,6 +9,7 @@ from accounts.models import Client
 from invoices.calculation import ZERO
 from invoices.kinds import LASTING_FLAGS, Flag, InvoiceStatus
 from invoices.models import Invoice
+from invoices.services.ground import out_of_date
 
 NEVER = Q(pk=None)
 
@@ -28,6 +29,7 @@ def flag_rules(client: Client) -> dict[Flag, Q]:
         Flag.MISSING_LINES: Q(comparison__missing_lines__gt=0) if client.flag_lines else NEVER,
         Flag.NOT_POSITIVE: Q(total_amount__lte=ZERO),
         Flag.NO_PO: ~Q(comparison__has_po=True) if client.flag_missing_po else NEVER,
+        Flag.OUT_OF_DATE: out_of_date(),
         Flag.NO_ADDRESS: Q(tax_answer__no_address=True),
         Flag.NO_RATE: Q(tax_answer__no_rate=True),
     }

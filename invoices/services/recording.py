@@ -195,7 +195,10 @@ def _insert(
     )
     record_tax_answers((numbers[plan.account_no], plan.tax_answer) for plan in billed)
     if waiting:
-        record_comparisons([(number, content) for number, content in documents if number not in issued])
+        record_comparisons(
+            [(number, content) for number, content in documents if number not in issued],
+            {numbers[plan.account_no]: plan.facts.read_at for plan in billed},
+        )
     record_acts(
         recording.client,
         recording.caller,

@@ -7,11 +7,12 @@ from accounts.callers import Caller
 from accounts.models import Account, Client
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
-from invoices.kinds import CHARGE_KINDS, InvoiceKind, InvoiceStatus
+from invoices.kinds import CHARGE_KINDS, CYCLE_KINDS, GroundKind, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice, LedgerEntry
 from invoices.plan.actions import Action
 from invoices.services.actions import check_allowed
 from invoices.services.claims import release_claims
+from invoices.services.ground import note_of_account
 from invoices.services.ledger.acts import account_of_invoice, money_act
 from invoices.services.ledger.charging import apply_open_credits
 from invoices.services.ledger.entries import Stamp
@@ -65,7 +66,10 @@ def void_locked(invoice: Invoice, voiding: Voiding, *, client: Client, caller: C
         reopen(invoice)
     if invoice.kind == InvoiceKind.CREDIT_MEMO:
         apply_open_credits([invoice.account_id], stamp)
-    orders_changed(Account.objects.get(pk=invoice.account_id))
+    account = Account.objects.get(pk=invoice.account_id)
+    orders_changed(account)
+    if invoice.kind in CYCLE_KINDS:
+        note_of_account(GroundKind.USAGE, account, f"Invoice {invoice}: voided, so what it billed can be billed again")
     after = {"status": "voided", "reason_code": voiding.reason.value, "comments": voiding.comments, "reopened": reopens}
     act = Act("invoice.voided", invoice.account_id, invoice.pk, before={"status": "approved"}, after=after)
     record_acts(client, caller, [act], stamp.at)

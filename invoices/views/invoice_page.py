@@ -27,6 +27,7 @@ from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.comparisons import lines_beside
 from invoices.services.discarding import Remarks
 from invoices.services.flags import flags_of, with_flags
+from invoices.services.ground import changes_since
 from invoices.services.invoice_history import payments_on_invoice
 from invoices.services.ledger.history import description
 from invoices.services.ledger.open_items import amount_due, with_due
@@ -135,6 +136,7 @@ class InvoicePage(DocumentPage):
         answer = answer_on(flagged)
         return {
             "flags": flags_of(flagged),
+            "changes": changes_since([invoice.pk]).get(invoice.pk, []),
             "missing_tax_data": answer.missing,
             "exemption": exemption_text(answer.exemption, answer.reason),
         }

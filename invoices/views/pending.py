@@ -28,6 +28,7 @@ from invoices.services.decisions import continue_decision, start_decision
 from invoices.services.discarding import Remarks
 from invoices.services.effects import Effects, effects_of, kept_from
 from invoices.services.flags import flags_of, with_flags
+from invoices.services.ground import Change, changes_since
 from invoices.services.queue import Tab, newest_runs, sums_of, tab_rules, tab_sums, waiting_documents
 from invoices.services.rights import APPROVE_PERMISSION
 from invoices.views.forms import DecideForm, remarks_from
@@ -37,10 +38,12 @@ TAB_NAMES = {Tab.ALL: _("All"), Tab.FLAGGED: _("Flagged"), Tab.CLEAN: _("Clean")
 
 
 class Row(NamedTuple):
-    """A document of the queue, its flags, how long it waits in days, who has made it, and why the reader may not approve it."""
+    """A document of the queue, its flags, what has changed since it was made, how long it is pending in days, who has made it,
+    and why the reader may not approve it."""
 
     invoice: Any
     flags: Sequence[Flag]
+    changes: Sequence[Change]
     age: int
     made_by: str
     blocked: str
@@ -94,12 +97,13 @@ class Queue(QueuePage):
     def _rows(self, found: Sequence[Any]) -> list[Row]:
         allowed = available_actions(self.client, [invoice.pk for invoice in found], self.caller, self.today, [Action.APPROVE])
         names = names_of(invoice.generated_by for invoice in found)
+        stale = changes_since([invoice.pk for invoice in found if Flag.OUT_OF_DATE in flags_of(invoice)])
         rows = []
         for invoice in found:
             (approve,) = allowed[invoice.pk]
             blocked = approve.error.message if approve.error else ""
             age = (self.today - invoice.tax_date).days
-            rows.append(Row(invoice, flags_of(invoice), age, names[invoice.generated_by], blocked))
+            rows.append(Row(invoice, flags_of(invoice), stale.get(invoice.pk, ()), age, names[invoice.generated_by], blocked))
         return rows
 
 

@@ -6,7 +6,7 @@ one that waits for approval and one that does not are the same.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from functools import partial
 from typing import NamedTuple
 
@@ -49,11 +49,12 @@ WAITS = "invoice.rebill_waits"
 
 
 class Rebilling(NamedTuple):
-    """For whom, by whom and when."""
+    """For whom, by whom and when; `read_at`: when the facts were read that the rebills are planned from."""
 
     client: Client
     caller: Caller
     today: date
+    read_at: datetime | None = None
 
 
 def rebill_invoices(*, client: Client, requests: Sequence[RebillRequest], caller: Caller, today: date) -> list[RebillOutcome]:
@@ -126,6 +127,7 @@ def _rebill_some(requests: Sequence[RebillRequest], work: Rebilling) -> list[Reb
         check_may_rebill(work.caller)
     except BillingError as error:
         return [RebillOutcome(request, error=error) for request in requests]
+    work = work._replace(read_at=timezone.now())
     planned = [_check_collecting(one, work) for one in preview_rebills(client=work.client, requests=requests)]
     ready = [outcome for outcome in planned if outcome.plan is not None]
     recorded = in_halves(ready, partial(_write, work), lambda one, error: one._replace(plan=None, error=error))
@@ -158,7 +160,7 @@ def _write(work: Rebilling, ready: Sequence[RebillOutcome]) -> list[RebillOutcom
         receipts.use(work.client, work.caller.receipt, invoice_no=numbers[good[0].request.invoice_no])
     issuing = Issuing(work.client, work.caller, work.today, timezone.now())
     recorded = [_numbered(one, numbers, work.client) for one in checked]
-    _insert([one for one in recorded if one.rebill_no is not None], issuing)
+    _insert([one for one in recorded if one.rebill_no is not None], issuing, work)
     now = [one for one in recorded if one.rebill_no is not None and not one.waits]
     rebills = Invoice.objects.filter(pk__in=[one.rebill_no for one in now]).select_related("corrects")
     contents: dict[int, Content] = {}
@@ -206,7 +208,7 @@ def _numbered(one: RebillOutcome, numbers: Mapping[int, int], client: Client) ->
     return one._replace(rebill_no=numbers[one.request.invoice_no], waits=_must_wait(one.plan, client))
 
 
-def _insert(recorded: Sequence[RebillOutcome], issuing: Issuing) -> None:
+def _insert(recorded: Sequence[RebillOutcome], issuing: Issuing, work: Rebilling) -> None:
     """Writes rebills as documents that wait, with what was asked for when they are issued."""
     documents, links, acts = [], {}, []
     for one in recorded:
@@ -230,7 +232,8 @@ def _insert(recorded: Sequence[RebillOutcome], issuing: Issuing) -> None:
     )
     waiting = {one.rebill_no for one in recorded if one.waits}
     if waiting:
-        record_comparisons([(number, content) for number, content in documents if number in waiting])
+        pending = [(number, content) for number, content in documents if number in waiting]
+        record_comparisons(pending, {number: work.read_at for number, _ in pending})
     record_acts(issuing.client, issuing.caller, acts, issuing.at)
 
 

@@ -1,0 +1,271 @@
+"""What documents are made from, and which pending ones are out of date because it has changed since.
+
+Each version of master data that the history keeps is looked at here: what bears on documents is written as a GroundChange, so
+that the approval queue finds documents that are out of date in its one query, and pages say what has changed. Usage and orders
+are not written twice: those that came in since are found where they are.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from accounts.models import (
+    Account,
+    Client,
+    Contact,
+    Plan,
+    PlanCharge,
+    PlanInstance,
+    RateSchedule,
+    RateTier,
+    Service,
+    ServiceLocation,
+)
+from invoices.kinds import GroundKind, InvoiceKind, InvoiceStatus, TaxedAt
+from invoices.models import (
+    Coupon,
+    CouponRedemption,
+    GroundChange,
+    Invoice,
+    InvoiceLine,
+    OneTimeCharge,
+    ServiceCredit,
+    Surcharge,
+    TaxRate,
+    Usage,
+)
+
+IRRELEVANT = {
+    Account: {"client_acct_id", "invoice_approval_required", "created_at"},
+    Contact: {"email", "phone"},
+    Client: {
+        "invoice_approval_required",
+        "pending_discard_days",
+        "four_eyes",
+        "four_eyes_amount",
+        "flag_first",
+        "flag_change_percent",
+        "flag_lines",
+        "flag_missing_po",
+        "gateway",
+        "collect_on_approval",
+        "collect_on_rebill",
+        "rebill_approval_required",
+        "original_due_date_on_rebill",
+        "carry_unlisted_lines",
+        "statement_on_issue",
+        "void_on_collection_failure",
+        "dunning_on_collection_failure",
+        "never_allow_used_receipt_id",
+        "created_at",
+        "staff",
+    },
+}
+"""Columns that change nothing on a document."""
+
+REBILL_KINDS = (GroundKind.ADDRESSES, GroundKind.SETTINGS, GroundKind.TAX_RATES, GroundKind.SERVICES, GroundKind.LOCATIONS)
+"""A rebill starts from its original: only these are looked up again for it."""
+
+SHOWN = 100
+
+
+class Ground(NamedTuple):
+    """Where a change bears: on an account, else on the client's documents with this plan, service, location, coupon or
+    country."""
+
+    kind: GroundKind
+    client_no: int
+    account_no: int | None = None
+    row_no: int | None = None
+    country: str = ""
+
+
+def _ground_of(row: Any) -> Ground | None:
+    """What a row of master data is of documents; None where it is nothing."""
+    match row:
+        case Account():
+            return Ground(GroundKind.ACCOUNT, row.client_id, row.pk)
+        case Contact():
+            return Ground(GroundKind.ADDRESSES, row.account.client_id, row.account_id)
+        case PlanInstance():
+            return Ground(GroundKind.PLANS, row.account.client_id, row.account_id)
+        case RateSchedule():
+            return _ground_of_price(row)
+        case RateTier():
+            return _ground_of_price(row.schedule)
+        case Plan():
+            return Ground(GroundKind.PLANS, row.client_id, row_no=row.pk)
+        case PlanCharge():
+            return Ground(GroundKind.PLANS, row.plan.client_id, row_no=row.plan_id)
+        case Service():
+            return Ground(GroundKind.SERVICES, row.client_id, row_no=row.pk)
+        case ServiceLocation():
+            return Ground(GroundKind.LOCATIONS, row.client_id, row_no=row.pk)
+        case TaxRate():
+            at_origin = row.taxed_at in (TaxedAt.SHIP_FROM, TaxedAt.BILL_FROM)
+            return Ground(GroundKind.TAX_RATES, row.client_id, country="" if at_origin else row.country.upper())
+        case Surcharge():
+            return Ground(GroundKind.SURCHARGES, row.client_id)
+        case Coupon():
+            return Ground(GroundKind.COUPONS, row.client_id, row_no=row.pk)
+        case Client():
+            return Ground(GroundKind.SETTINGS, row.pk)
+    return None
+
+
+def _ground_of_price(price: RateSchedule) -> Ground:
+    if price.plan_instance is not None:
+        account = price.plan_instance.account
+        return Ground(GroundKind.PRICES, account.client_id, account.pk)
+    return Ground(GroundKind.PRICES, price.charge.plan.client_id, row_no=price.charge.plan_id)
+
+
+def note_version(instance: Model, history_instance: Any) -> None:
+    """Writes what a new version of a row changes on documents. Called by the history, in the transaction of the change."""
+    if isinstance(instance, Account | Client) and history_instance.history_type == "+":
+        return
+    ground = _ground_of(instance)
+    if ground is None:
+        return
+    changed = _changed(instance, history_instance)
+    if changed is not None:
+        _write(ground, changed)
+
+
+def _changed(instance: Model, version: Any) -> str | None:
+    """What has changed, in words; None where nothing that bears on documents has."""
+    name = f"{instance._meta.verbose_name} {instance}"
+    if version.history_type != "~":
+        return f"{name}: {'added' if version.history_type == '+' else 'deleted'}"
+    before = version.prev_record
+    if before is None:
+        return f"{name}: changed"
+    irrelevant = IRRELEVANT.get(type(instance), set())
+    changes = [change for change in version.diff_against(before).changes if change.field not in irrelevant]
+    if not changes:
+        return None
+    return f"{name}: " + ", ".join(f"{one.field} {_shown(one.old)} \u2192 {_shown(one.new)}" for one in changes)
+
+
+def _shown(value: Any) -> str:
+    return "none" if value in (None, "") else str(value)
+
+
+def note_of_account(kind: GroundKind, account: Account, text: str) -> None:
+    """Writes a change of what an account is billed for that no history keeps."""
+    _write(Ground(kind, account.client_id, account.pk), text)
+
+
+def _write(ground: Ground, text: str) -> None:
+    GroundChange.objects.create(
+        client_id=ground.client_no,
+        account_id=ground.account_no,
+        kind=ground.kind,
+        row_no=ground.row_no,
+        country=ground.country,
+        text=text[:300],
+        changed_at=timezone.now(),
+    )
+
+
+def note_row(instance: Any) -> None:
+    """A coupon was redeemed or withdrawn, or a service credit given: by their rows, which have no history."""
+    if isinstance(instance, CouponRedemption):
+        note_of_account(GroundKind.COUPONS, instance.account, f"Coupon {instance.coupon}: redeemed or withdrawn")
+    elif isinstance(instance, ServiceCredit):
+        note_of_account(GroundKind.CREDITS, instance.account, f"Service credit {instance}: given or changed")
+
+
+def out_of_date() -> Q:
+    """Which pending documents are out of date, as a condition on documents: part of any query of them."""
+    since = OuterRef("comparison__facts_read_at")
+    changes = GroundChange.objects.filter(changed_at__gt=since)
+    of_cycle = ~Q(kind=InvoiceKind.REBILL)
+    rebill = Q(kind=InvoiceKind.REBILL)
+    return Q(status=InvoiceStatus.PENDING, comparison__facts_read_at__isnull=False) & (
+        (
+            of_cycle
+            & (Exists(_of_account(changes)) | Exists(_of_client(changes)) | Exists(_usage(since)) | Exists(_orders(since)))
+        )
+        | (rebill & (Exists(_of_account(changes, REBILL_KINDS)) | Exists(_of_client(changes, REBILL_KINDS))))
+    )
+
+
+def _of_account(changes: QuerySet[GroundChange], kinds: Collection[str] = tuple(GroundKind)) -> QuerySet[GroundChange]:
+    return changes.filter(account=OuterRef("account"), kind__in=kinds)
+
+
+def _of_client(changes: QuerySet[GroundChange], kinds: Collection[str] = tuple(GroundKind)) -> QuerySet[GroundChange]:
+    """Changes of the catalogue, the tax table and the settings that bear on the document."""
+    account, document = OuterRef(OuterRef("account")), OuterRef(OuterRef("pk"))
+    lines = InvoiceLine.objects.filter(invoice=document)
+    row = OuterRef("row_no")
+    bears = (
+        Q(kind__in=[GroundKind.SETTINGS, GroundKind.SURCHARGES])
+        | Q(kind__in=[GroundKind.PLANS, GroundKind.PRICES])
+        & Exists(PlanInstance.objects.filter(account=account, plan=row, taken_off_on=None))
+        | Q(kind=GroundKind.SERVICES) & Exists(lines.filter(service=row))
+        | Q(kind=GroundKind.LOCATIONS) & Exists(lines.filter(Q(bill_from_location=row) | Q(ship_from_location=row)))
+        | Q(kind=GroundKind.COUPONS) & Exists(CouponRedemption.objects.filter(account=account, coupon=row))
+        | Q(kind=GroundKind.TAX_RATES)
+        & (Q(country="") | Exists(Contact.objects.filter(account=account, country__iexact=OuterRef("country"))))
+    )
+    return changes.filter(bears, client=OuterRef("client"), account=None, kind__in=kinds)
+
+
+def _usage(since: Any) -> QuerySet[Usage]:
+    """Usage of days before the bill date that came in since."""
+    return Usage.objects.filter(
+        account=OuterRef("account"), invoice=None, used_on__lt=OuterRef("bill_date"), loaded_at__gt=since
+    )
+
+
+def _orders(since: Any) -> QuerySet[OneTimeCharge]:
+    return OneTimeCharge.objects.filter(
+        account=OuterRef("account"), invoice=None, charge_date__lte=OuterRef("tax_date"), created_at__gt=since
+    )
+
+
+class Change(NamedTuple):
+    """Something that has changed since a document was made."""
+
+    kind: GroundKind
+    text: str
+    changed_at: datetime
+
+
+def changes_since(invoice_nos: Collection[int]) -> Mapping[int, list[Change]]:
+    """What has changed since each pending document was made, the oldest first, at most 100 changes of each: four queries for
+    each document. For those on a page that are out of date."""
+    found: dict[int, list[Change]] = defaultdict(list)
+    documents = Invoice.objects.filter(out_of_date(), pk__in=invoice_nos).select_related("comparison").order_by("pk")
+    for document in documents:
+        found[document.pk] = sorted(_changes_of(document), key=lambda one: one.changed_at)[:SHOWN]
+    return found
+
+
+def _changes_of(document: Invoice) -> list[Change]:
+    mine = Invoice.objects.filter(pk=document.pk)
+    since = document.comparison.facts_read_at
+    kinds = REBILL_KINDS if document.kind == InvoiceKind.REBILL else tuple(GroundKind)
+    changes = GroundChange.objects.filter(changed_at__gt=since, kind__in=kinds, client=document.client_id).order_by("pk")
+    found = [
+        Change(GroundKind(one.kind), one.text, one.changed_at)
+        for one in changes.filter(Q(account=document.account_id) | Q(account=None))[: SHOWN * 2]
+        if one.account_id is not None or mine.filter(Exists(_of_client(GroundChange.objects.filter(pk=one.pk)))).exists()
+    ]
+    if document.kind == InvoiceKind.REBILL:
+        return found
+    of_mine: dict[str, Any] = {"account": document.account_id, "invoice": None}
+    usage = Usage.objects.filter(**of_mine, used_on__lt=document.bill_date, loaded_at__gt=since).order_by("pk")[:SHOWN]
+    orders = OneTimeCharge.objects.filter(**of_mine, charge_date__lte=document.tax_date, created_at__gt=since)
+    found += [Change(GroundKind.USAGE, f"Usage {one} of {one.used_on}: loaded", one.loaded_at) for one in usage]
+    found += [
+        Change(GroundKind.ORDERS, f"Order {one.pk} ({one}): added", one.created_at)
+        for one in orders.select_related("service").order_by("pk")[:SHOWN]
+    ]
+    return found
