@@ -1,4 +1,4 @@
-"""How much one request may ask of the server: the shape of its body."""
+"""How much one request may ask of the server, the same at every door: rows, lengths of texts, the shape of its body."""
 
 from collections.abc import Mapping
 from typing import IO, Any
@@ -9,6 +9,21 @@ from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
 from billing_site.parsers import json_object
+
+LINES_AT_ONCE = 2000
+"""Of a rebill or a credit memo. The builder of rebills shows and sends as many."""
+
+COMMENTS_LENGTH = 1000
+"""Of payments, credits, write-offs, disputes, refunds and voids."""
+
+DOCUMENT_COMMENTS_LENGTH = 3000
+"""Of credit memos and rebills."""
+
+LINE_COMMENTS_LENGTH = 200
+REMARK_LENGTH = 1000
+"""Of reasons for decisions, and notes on documents."""
+
+PO_NUM_LENGTH = 1000
 
 
 class JSONObjectParser(JSONParser):

@@ -18,6 +18,7 @@ from accounts.fields import (
     UnitsNumberField,
     rows_of,
 )
+from accounts.limits import DOCUMENT_COMMENTS_LENGTH, LINE_COMMENTS_LENGTH, LINES_AT_ONCE, PO_NUM_LENGTH
 from accounts.models import Client
 from accounts.serializers import AccountArguments
 from accounts.staff import name_of
@@ -27,7 +28,7 @@ from invoices.fingerprints import Content
 from invoices.models import Invoice
 from invoices.serializers.aria_documents import aria_document, settled_fields
 from invoices.serializers.documents import ContentSerializer, document_of, tax_answer_row
-from invoices.serializers.money import LINES_AT_ONCE, MoneyField, amount_text, collected_row
+from invoices.serializers.money import MoneyField, amount_text, collected_row
 from invoices.services.approval_rules import rebill_must_wait, rebill_stake
 from invoices.services.chains import Chain, Step
 from rebills.plan import RebillPlan
@@ -48,7 +49,7 @@ class LineArguments(GivenSerializer):
     line_no = LongField()
     service_no = LongField(required=False)
     client_service_id = serializers.CharField(max_length=100, required=False)
-    po_num = serializers.CharField(max_length=1000, required=False)
+    po_num = serializers.CharField(max_length=PO_NUM_LENGTH, required=False)
     bill_from_location_no = LongField(required=False)
     ship_from_location_no = LongField(required=False)
     bill_to_address_seq = LongField(required=False)
@@ -65,8 +66,8 @@ class ChangedLineArguments(LineArguments):
     units = UnitsNumberField(required=False)
     amount = MoneyField(required=False)
     retax = TrueFalseField(required=False, default=False)
-    comments = serializers.CharField(max_length=200, required=False)
-    description = serializers.CharField(max_length=200, required=False)
+    comments = serializers.CharField(max_length=LINE_COMMENTS_LENGTH, required=False)
+    description = serializers.CharField(max_length=LINE_COMMENTS_LENGTH, required=False)
     period_start = serializers.DateField(required=False)
     period_end = serializers.DateField(required=False)
 
@@ -83,7 +84,7 @@ class UsageCorrectionArguments(GivenSerializer):
     service_no = LongField(required=False)
     client_service_id = serializers.CharField(max_length=100, required=False)
     period_start = serializers.DateField(required=False)
-    comments = serializers.CharField(max_length=200, required=False)
+    comments = serializers.CharField(max_length=LINE_COMMENTS_LENGTH, required=False)
 
 
 class RebillPreviewArguments(GivenSerializer):
@@ -95,7 +96,7 @@ class RebillPreviewArguments(GivenSerializer):
     usage_corrections = rows_of(UsageCorrectionArguments(), most=LINES_AT_ONCE, required=False)
     unlisted_lines = serializers.ChoiceField(choices=["exclude", "carry"], required=False)
     reason_code = LongField(max_digits=4, required=False)
-    comments = serializers.CharField(max_length=3000, required=False)
+    comments = serializers.CharField(max_length=DOCUMENT_COMMENTS_LENGTH, required=False)
     collect = TrueFalseField(required=False)
     keep_due_date = TrueFalseField(required=False)
     statement_address_seq = LongField(required=False)
@@ -106,7 +107,7 @@ class RebillArguments(RebillPreviewArguments):
     """`fingerprint` is that of the preview that was seen: where it does not hold any more, nothing is written (90003)."""
 
     reason_code = LongField(max_digits=4)
-    fingerprint = serializers.CharField(max_length=200, required=False)
+    fingerprint = serializers.CharField(max_length=LINE_COMMENTS_LENGTH, required=False)
 
 
 class ChainArguments(serializers.Serializer):
@@ -142,7 +143,7 @@ class RbLineItem(LineArguments):
     rb_rate_per_unit = RateField(required=False)
     rb_units = UnitsNumberField(required=False)
     rb_amount = MoneyField(required=False)
-    rb_line_comments = serializers.CharField(max_length=200, required=False)
+    rb_line_comments = serializers.CharField(max_length=LINE_COMMENTS_LENGTH, required=False)
     rb_retax = TrueFalseField(required=False, default=False)
 
     def to_internal_value(self, data: Any) -> Any:
@@ -158,7 +159,7 @@ class GenRbMArguments(AccountArguments):
     reason_cd = LongField(no_such=NO_REASON)
     rb_line_items = rows_of(RbLineItem(), most=LINES_AT_ONCE)
     alt_statement_address_seq = LongField(required=False)
-    rb_comments = serializers.CharField(max_length=3000, required=False)
+    rb_comments = serializers.CharField(max_length=DOCUMENT_COMMENTS_LENGTH, required=False)
     do_collect = FlagField(required=False, allow_null=True, default=None)
     do_write = TrueFalseField(required=False, default=True)
     retax = TrueFalseField(required=False, default=False)

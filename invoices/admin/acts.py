@@ -21,6 +21,7 @@ from accounts.admin.rows import (
 )
 from accounts.callers import Caller
 from accounts.clock import today
+from accounts.limits import COMMENTS_LENGTH
 from accounts.models import Client
 from invoices.admin.ledger import EntryColumns, LedgerEntryAdmin, flat
 from invoices.kinds import (
@@ -48,8 +49,8 @@ def all_field(help_text: Any) -> forms.BooleanField:
     return forms.BooleanField(required=False, label=_("All of it"), widget=UnfoldBooleanWidget, help_text=help_text)
 
 
-def comments_field(*, required: bool = False) -> forms.CharField:
-    return forms.CharField(max_length=1000, required=required, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
+def comments_field(*, required: bool = False, max_length: int = COMMENTS_LENGTH) -> forms.CharField:
+    return forms.CharField(max_length=max_length, required=required, widget=UnfoldAdminTextareaWidget(attrs={"rows": 2}))
 
 
 class ReasonField(forms.TypedChoiceField):

@@ -16,6 +16,7 @@ from unfold.widgets import (
 from accounts.admin.rows import (
     page_link,
 )
+from accounts.limits import DOCUMENT_COMMENTS_LENGTH
 from invoices.admin.acts import (
     TO_BE_CHOSEN,
     ActAdmin,
@@ -130,7 +131,7 @@ class CreditMemoForm(ActForm):
     )
     everything = all_field(_("All that is left of the invoice. Tick it, or enter a line or an amount."))
     reason = ReasonField(ReasonType.CREDIT_MEMO)
-    comments = comments_field(required=True)
+    comments = comments_field(required=True, max_length=DOCUMENT_COMMENTS_LENGTH)
     named: ClassVar = {"invoice_no": "corrects", "reason_code": "reason", "lines": "line_no"}
 
     class Meta:

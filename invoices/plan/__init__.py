@@ -18,7 +18,7 @@ from invoices.calculation import ZERO, total
 from invoices.kinds import InvoiceKind, LineType
 from invoices.plan.charges import add_advance, add_arrears, add_orders, add_surcharges, add_usage
 from invoices.plan.credits import add_coupons, add_service_credits
-from invoices.plan.drafts import Claims, CreditDraft, LineDraft, Lines, PeriodDraft, TaxDraft, UsageClaim
+from invoices.plan.drafts import Claims, CreditDraft, LineDraft, Lines, PeriodDraft, TaxDraft, UsageClaim, fitted
 from invoices.plan.facts import AccountFacts, BillingRequest, BillingState, InstanceFacts
 from invoices.plan.rating import shown
 from invoices.plan.tax_answers import TaxAnswer
@@ -269,4 +269,4 @@ def tax_lines(quoted: Iterable[LineTax], after: int, currency: str) -> TaxLines:
 
 def _tax_text(tax: LineTax, amount: str) -> str:
     text = f"{tax.authority} {tax.percent.normalize():f} % ({tax.jurisdiction})"
-    return f"{text}, {amount} included in prices" if tax.is_inclusive else text
+    return fitted(f"{text}, {amount} included in prices" if tax.is_inclusive else text)

@@ -12,6 +12,15 @@ from invoices.calculation import MOST_BEFORE_TAX, ONE, ZERO, split, split_first,
 T = TypeVar("T")
 
 
+LONGEST_TEXT = 200
+"""Of a line's description and explanation."""
+
+
+def fitted(text: str) -> str:
+    """A text that is put together from names, cut where it is too long for a line."""
+    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
+
+
 class LineDraft(NamedTuple):
     """A line that is not stored yet."""
 
@@ -119,6 +128,11 @@ class Claims(NamedTuple):
     unused: tuple[UnusedClaim, ...] = ()
 
 
+def _draft(line_no: int, line_type: int, description: str, amount: Decimal, columns: Mapping[str, Any]) -> LineDraft:
+    draft = LineDraft(line_no, line_type, fitted(description), amount, **columns)
+    return draft._replace(explanation=fitted(draft.explanation))
+
+
 class Lines:
     """The lines of a document as they are added, and what is left of each that charges once credits are taken off."""
 
@@ -157,7 +171,7 @@ class Lines:
     def add(self, line_type: int, description: str, amount: Decimal, **columns: Any) -> int:
         """Adds a line that charges, and gives its number."""
         line_no = len(self.drafts) + 1
-        self.drafts.append(LineDraft(line_no, line_type, description, amount, **columns))
+        self.drafts.append(_draft(line_no, line_type, description, amount, columns))
         self.left[line_no] = amount
         return line_no
 
@@ -182,7 +196,7 @@ class Lines:
 
     def _take(self, line_type: int, description: str, parts: Mapping[int, Decimal], columns: Mapping[str, Any]) -> int:
         credit_line_no = len(self.drafts) + 1
-        self.drafts.append(LineDraft(credit_line_no, line_type, description, -total(parts.values()), **columns))
+        self.drafts.append(_draft(credit_line_no, line_type, description, -total(parts.values()), columns))
         for line_no, part in parts.items():
             if part:
                 self.left[line_no] -= part

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from rest_framework.fields import get_attribute
 
 from accounts.fields import NO_ACCOUNT, NO_INVOICE, IdentityName, LongField, ReceiptIdField, ShortListField, TrueFalseField
+from accounts.limits import REMARK_LENGTH
 from accounts.serializers import ClientRowSerializer
 from billing_site.errors import ErrorCode, message_of
 from invoices.calculation import rounded
@@ -80,7 +81,7 @@ def billing_request(arguments: Mapping[str, Any], today: date) -> BillingRequest
 
 
 class RemarkArguments(serializers.Serializer):
-    reason = serializers.CharField(max_length=1000, required=False, allow_blank=True)
+    reason = serializers.CharField(max_length=REMARK_LENGTH, required=False, allow_blank=True)
     client_notes = serializers.CharField(required=False, allow_blank=True, validators=[validate_client_notes])
     custom_status_label = serializers.CharField(max_length=100, required=False, allow_blank=True)
 

@@ -20,6 +20,7 @@ from accounts.fields import (
     TrueFalseField,
     rows_of,
 )
+from accounts.limits import COMMENTS_LENGTH, DOCUMENT_COMMENTS_LENGTH, LINES_AT_ONCE
 from accounts.serializers import RowSerializer
 from accounts.validators import validate_currency
 from invoices.calculation import rounded
@@ -32,9 +33,7 @@ from invoices.services.ledger.acts import Why
 from invoices.services.ledger.history import DEFAULT_RECORDS, MOST_RECORDS, HistoryRequest, description, transaction_type
 from invoices.services.receivables import Ages, Receivable
 
-COMMENTS_LENGTH = 1000
 SHARES_AT_ONCE = 1000
-LINES_AT_ONCE = 2000
 MOST_DECIMALS_READ = 20
 """Of an amount, before it is rounded: a double has no more, and 1e-999999999 would fill the memory when it is written out."""
 
@@ -160,7 +159,7 @@ class MemoPreviewArguments(serializers.Serializer):
 
 
 class MemoArguments(MemoPreviewArguments, ReasonArguments):
-    comments = CommentsField(max_length=3000)
+    comments = CommentsField(max_length=DOCUMENT_COMMENTS_LENGTH)
 
 
 def memo_asked(asked: Mapping[str, Any]) -> Asked:

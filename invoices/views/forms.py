@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from accounts.limits import COMMENTS_LENGTH, REMARK_LENGTH
 from accounts.views.forms import PageForm
 from invoices.kinds import DecisionAct, VoidReason
 from invoices.services.discarding import Remarks
@@ -13,10 +14,10 @@ from invoices.services.discarding import Remarks
 
 class DecideForm(PageForm):
     act = forms.ChoiceField(choices=DecisionAct, widget=forms.HiddenInput)
-    reason = forms.CharField(required=False, max_length=1000, label=_("Reason"), help_text=_("Stands in the trail."))
+    reason = forms.CharField(required=False, max_length=REMARK_LENGTH, label=_("Reason"), help_text=_("Stands in the trail."))
     client_notes = forms.CharField(
         required=False,
-        max_length=1000,
+        max_length=REMARK_LENGTH,
         label=_("Note"),
         widget=forms.Textarea(attrs={"rows": 2}),
         help_text=_("Stands beside the documents. Empty: what stands there is left."),
@@ -32,9 +33,9 @@ def remarks_from(given: Mapping[str, Any]) -> Remarks:
 
 
 class ActForm(PageForm):
-    reason = forms.CharField(required=False, max_length=1000, label=_("Reason"))
+    reason = forms.CharField(required=False, max_length=REMARK_LENGTH, label=_("Reason"))
 
 
 class VoidForm(PageForm):
     reason_code = forms.TypedChoiceField(coerce=int, choices=VoidReason, label=_("Reason"))
-    comments = forms.CharField(required=False, max_length=1000, label=_("Comments"))
+    comments = forms.CharField(required=False, max_length=COMMENTS_LENGTH, label=_("Comments"))

@@ -9,6 +9,7 @@ from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from accounts.limits import LINE_COMMENTS_LENGTH, PO_NUM_LENGTH
 from accounts.models import Client, Contact
 from accounts.rates import shown_rate, shown_units
 from billing_site.errors import BillingError
@@ -43,7 +44,7 @@ CHOSEN_FROM = {
     "bill_to_address_seq": "contacts",
     "ship_to_address_seq": "contacts",
 }
-LENGTHS = {"comments": "200", "po_num": "1000"}
+LENGTHS = {"comments": str(LINE_COMMENTS_LENGTH), "po_num": str(PO_NUM_LENGTH)}
 
 
 class Counted(NamedTuple):

@@ -1,0 +1,64 @@
+"""The builder takes as many lines as the API, without JavaScript too: every field of its page is sent."""
+
+from datetime import date
+from decimal import Decimal as D
+from html.parser import HTMLParser
+
+import pytest
+from django.conf import settings
+
+from accounts.limits import LINES_AT_ONCE
+from invoices.models import Invoice, OneTimeCharge
+from rebills.views.typed import MOST_ADDED
+from tests.factories import ServiceFactory, a_plan, an_account
+from tests.invoices.billing import JAN_10, bill
+
+pytestmark = pytest.mark.usefixtures("audited", "end_of_january")
+
+
+class Form(HTMLParser):
+    """The fields that a browser sends of the form `builder`, as they are on the page."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.fields, self.select, self.within = [], None, False
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        if tag == "form":
+            self.within = given.get("id") == "builder"
+        if not self.within:
+            return
+        if tag == "input" and given.get("name") and (given.get("type") != "checkbox" or "checked" in given):
+            self.fields.append((given["name"], given.get("value", "")))
+        elif tag == "select":
+            self.select = given.get("name")
+            self.fields.append((self.select, ""))
+        elif tag == "option" and self.select and "selected" in given:
+            self.fields[-1] = (self.select, given.get("value", ""))
+
+
+def test_an_invoice_of_2000_lines_is_rebilled_in_the_builder(acme, process, page):
+    account = an_account(acme, a_plan(acme, {"phone": "30.00"}))
+    service = ServiceFactory(client=acme, client_service_id="router")
+    OneTimeCharge.objects.bulk_create(
+        OneTimeCharge(account=account, service=service, rate_per_unit=1, charge_date=date(2026, 1, 1))
+        for _ in range(LINES_AT_ONCE - 1)
+    )
+    invoice = bill(account, process, JAN_10)
+    assert invoice.lines.count() == LINES_AT_ONCE
+    address = f"/invoices/{invoice.pk}/rebill/"
+    fields = Form(page.get(address).content.decode()).fields
+    sent = dict(fields)
+    assert len(fields) > 8 * LINES_AT_ONCE
+    sent |= {"line-2000-units": "0.5", "reason_code": "1"}
+    review = page.post(address, {**sent, "act": "review"})
+    assert review.status_code == 200
+    made = page.post(address, {**dict(review.context["kept"]), "fingerprint": review.context["fingerprint"], "act": "commit"})
+    assert made.status_code == 302
+    assert Invoice.objects.get(kind="rebill").total_amount == invoice.total_amount - D("0.50")
+
+
+def test_the_form_has_room_for_every_field_of_the_most_lines(page):
+    assert 20 * (LINES_AT_ONCE + MOST_ADDED) <= settings.DATA_UPLOAD_MAX_NUMBER_FIELDS
