@@ -1,7 +1,7 @@
 """Who asked: the person or key that is answerable, and what the call said about its own sender."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from accounts.models import ApiKey
 from accounts.receipts import Claim
@@ -12,7 +12,8 @@ class Caller:
     """The sender of one call. Exactly one of staff, api_key and process is answerable for it.
 
     `declared` holds alt_caller_id, application_id, application_date and the transaction qualifiers: anyone can write them, so
-    they are kept for the record and decide nothing. `receipt` is what the call is to be known by if it comes again.
+    they are kept for the record and decide nothing. `receipt` is what the call is to be known by if it comes again. `approval`
+    is set where another person has approved what this one asked for.
     """
 
     staff: Any = None
@@ -21,6 +22,7 @@ class Caller:
     declared: dict[str, Any] = field(default_factory=dict)
     request_id: str = ""
     receipt: Claim | None = None
+    approval: "Approval | None" = None
 
     @property
     def identity(self) -> str:
@@ -35,3 +37,10 @@ class Caller:
     def people(self) -> frozenset[str]:
         """The identities that four eyes take for one: a key stands for who made or rotated it, through all rotations."""
         return frozenset([self.identity, *(self.api_key.stands_for if self.api_key is not None else ())])
+
+
+class Approval(NamedTuple):
+    """The request that is carried out, by its number, and who has approved it."""
+
+    act_no: int
+    by: Caller

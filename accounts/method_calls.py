@@ -30,8 +30,8 @@ from accounts.members import check_members
 from accounts.models import ApiKey, Client, Receipt
 from accounts.receipts import Claim, ReceiptRefused, claim_for, claim_of, once
 from accounts.rights import Right, check_may
-from accounts.trail import record_acts, refusal
-from billing_site.errors import BillingError, ErrorCode
+from accounts.trail import pending_act_of, record_acts, refusal
+from billing_site.errors import BillingError, ErrorCode, PendingAct
 from billing_site.parsers import Parameters, nested, parameters, unreadable_body
 from billing_site.renderers import FORMATS, as_json
 
@@ -197,8 +197,8 @@ def _answer(view: Any, method: Method, request: HttpRequest) -> Answer:
         text = once(
             call.client,
             call.caller.receipt,
-            lambda: _answered(method, method.work(view, call)),
-            lambda receipt: _answered(method, method.again(view, call.under(receipt), receipt) if method.again else {}),
+            lambda: _done(method, lambda: method.work(view, call)),
+            lambda receipt: _done(method, lambda: _again(view, method, call.under(receipt), receipt)),
             lambda: check_may(call.caller, method.right) if method.right is not None else None,
         )
         read: Answer = json.loads(text)
@@ -211,6 +211,21 @@ def _answer(view: Any, method: Method, request: HttpRequest) -> Answer:
     except Exception:
         logger.exception("method call %s failed", method.name)
         return envelope(BillingError(ErrorCode.UNEXPECTED), method.outputs)
+
+
+def _again(view: Any, method: Method, call: Call, receipt: Receipt) -> Answer:
+    pending = pending_act_of(call.caller.receipt)
+    if pending is not None:
+        raise pending
+    return method.again(view, call, receipt) if method.again else {}
+
+
+def _done(method: Method, work: Callable[[], Answer]) -> str:
+    """The answer of an act, or that it is pending: that is an answer too, and is given again."""
+    try:
+        return _answered(method, work())
+    except PendingAct as pending:
+        return as_json(envelope(pending, method.outputs))
 
 
 def _answered(method: Method, output: Answer) -> str:

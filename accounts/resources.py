@@ -30,7 +30,8 @@ from accounts.models import ApiKey, Client, Receipt
 from accounts.pages import asked_order, in_chunks
 from accounts.receipts import Claim, claim_for, claim_of, once, use
 from accounts.rights import Right, check_may
-from billing_site.errors import BillingError, ErrorCode
+from accounts.trail import pending_act_of
+from billing_site.errors import BillingError, ErrorCode, PendingAct
 
 
 class ClientResource(GenericViewSet):
@@ -85,9 +86,9 @@ class ClientResource(GenericViewSet):
         answer = once(
             self.client,
             self.receipt,
-            lambda: _written(work(request, *args, **kwargs)),
+            lambda: _written(_done(partial(work, request, *args, **kwargs))),
             lambda receipt: _written(self._answer_again(receipt, partial(work, request, *args, **kwargs))),
-            lambda: check_may(self.caller, self.rights[self.action]),
+            self.check_right,
         )
         status, body = json.loads(answer)
         return Response(body, status=status)
@@ -95,6 +96,9 @@ class ClientResource(GenericViewSet):
     def _answer_again(self, receipt: Receipt, work: Callable[[], Response]) -> Response:
         """What is done here is done by the call that has died."""
         self.receipt = claim_of(receipt)
+        pending = pending_act_of(self.receipt)
+        if pending is not None:
+            return Response(pending.body, status=pending.code.http_status)
         return self.answer_again(receipt) if self.is_stored(receipt) else work()
 
     def is_stored(self, receipt: Receipt) -> bool:
@@ -119,6 +123,10 @@ class ClientResource(GenericViewSet):
     rights: Mapping[str, Right] = {}
     """The right that each action needs which does more than read. Services ask for it; here it is asked for before a stored
     answer is given again."""
+
+    def check_right(self) -> None:
+        """Refuses who may not do the act that is asked for again."""
+        check_may(self.caller, self.rights[self.action])
 
     reading_actions: Sequence[str] = ("preview",)
     """Actions that write nothing, though they are asked for by POST."""
@@ -281,6 +289,14 @@ def _claim(request: Request) -> Claim | None:
 
 def _whole(number: Any) -> int | None:
     return number if type(number) is int and abs(number) <= LARGEST_LONG else None
+
+
+def _done(work: Callable[[], Response]) -> Response:
+    """The answer of an act, or that it is pending: that is an answer too, and is given again."""
+    try:
+        return work()
+    except PendingAct as pending:
+        return Response(pending.body, status=pending.code.http_status)
 
 
 def _written(response: Response) -> str:

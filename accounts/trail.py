@@ -14,7 +14,7 @@ from accounts.callers import Caller
 from accounts.models import Client, Event
 from accounts.receipts import Claim
 from accounts.storage import insert_rows
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, ErrorCode, PendingAct
 
 EVENT_FIELDS = (
     "client_id",
@@ -33,6 +33,10 @@ EVENT_FIELDS = (
     "before",
     "after",
 )
+
+
+REQUESTED = "act.requested"
+"""The event of a request for an act that another person has to approve."""
 
 
 class Act(NamedTuple):
@@ -94,6 +98,12 @@ def acts_of_call(claim: Claim | None, *prefixes: str) -> list[Event]:
         return []
     named = [Q(act__startswith=prefix) for prefix in prefixes]
     return list(Event.objects.filter(reduce(or_, named), call_token=claim.token).order_by("pk"))
+
+
+def pending_act_of(claim: Claim | None) -> PendingAct | None:
+    """The request that a call under a receipt has written down, if that is what it has done."""
+    events = acts_of_call(claim, REQUESTED)
+    return PendingAct(events[0].after) if events else None
 
 
 def refusal(name: str, error: BillingError, *, account_no: int | None = None, invoice_no: int | None = None) -> Act:

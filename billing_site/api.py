@@ -34,7 +34,7 @@ from accounts.viewsets import (
     ServiceLocationViewSet,
     ServiceViewSet,
 )
-from billing_site.errors import BillingError, ErrorCode, tellable
+from billing_site.errors import BillingError, ErrorCode, PendingAct, tellable
 from billing_site.parsers import unreadable_body
 from invoices.viewsets import (
     BillingRunViewSet,
@@ -52,6 +52,7 @@ from invoices.viewsets import (
     ReasonCodeViewSet,
     ReceivableViewSet,
     RefundViewSet,
+    RequestedActViewSet,
     RunOutcomeViewSet,
     ServiceCreditViewSet,
     SurchargeViewSet,
@@ -89,6 +90,7 @@ router.register("refunds", RefundViewSet, basename="refund")
 router.register("cash-credits", CashCreditViewSet, basename="cashcredit")
 router.register("write-offs", WriteOffViewSet, basename="writeoff")
 router.register("disputes", DisputeViewSet, basename="dispute")
+router.register("requested-acts", RequestedActViewSet)
 router.register("transactions", TransactionViewSet, basename="transaction")
 router.register("collection-attempts", CollectionAttemptViewSet)
 router.register("receivables", ReceivableViewSet, basename="receivable")
@@ -154,6 +156,8 @@ def _answer_to(error: Exception) -> Response:
     if isinstance(error, (ValidationError, ModelError)):
         wrong = wrong_inputs(error)
         return _answer(refusal_of(wrong), messages_by_field(wrong))
+    if isinstance(error, PendingAct):
+        return Response(error.body, status=error.code.http_status)
     if isinstance(error, BillingError):
         return _answer(error, {tellable(error.field): [error.message]} if error.field else {})
     if isinstance(error, IntegrityError):

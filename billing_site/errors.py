@@ -163,6 +163,8 @@ class ErrorCode(Enum):
     UNITS_BILLED = (90066, "The plan was billed with its units", 409)
     PRICE_USED = (90067, "Days were used at this price that are not billed yet", 409)
 
+    ACT_PENDING = (90073, "Another person has to approve it; nothing is done before", 202)
+
     def __init__(self, number: int, message: str, http_status: int) -> None:
         self.number = number
         self.message = message
@@ -235,6 +237,20 @@ class BillingError(Exception):
 def message_of(number: int, message: str) -> str:
     """Return what was said of an outcome, or the message of its code: never "OK" beside an error."""
     return message or NUMBERED[number].message
+
+
+class PendingAct(BillingError):
+    """No refusal: the act is written down as a request, and is done once another person has approved it. `row` is the request
+    on the wire."""
+
+    def __init__(self, row: dict[str, Any]) -> None:
+        self.row = row
+        super().__init__(ErrorCode.ACT_PENDING, f"request {row['id']}")
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The answer of a resource."""
+        return {"error_code": self.code.number, "error_msg": self.message, "errors": {}, "requested_act": self.row}
 
 
 def told_before(number: int, message: str) -> BillingError:

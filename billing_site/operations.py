@@ -47,6 +47,7 @@ from invoices.serializers.plan_instances import (
     EndArguments,
     EndedPlanSerializer,
 )
+from invoices.serializers.requested_acts import RequestedActSerializer
 from invoices.serializers.usage import LoadArguments, UnbilledSerializer
 from rebills.serializers import ManyRebillArguments, RebillArguments, RebillPreviewArguments
 
@@ -205,6 +206,7 @@ OPERATIONS: dict[tuple[str, str], tuple[Any, Any, str]] = {
     ("payment", "refund"): (RefundArguments, RefundSerializer, "201"),
     ("cashcredit", "create"): (CashCreditArguments, CreditSerializer, "201"),
     ("cashcredit", "apply"): (AppliedArguments, CreditSerializer, "200"),
+    **dict.fromkeys((("requestedact", "approve"), ("requestedact", "discard")), (None, RequestedActSerializer, "200")),
     ("writeoff", "create"): (OffArguments, TransactionSerializer, "201"),
     ("dispute", "create"): (OffArguments, TransactionSerializer, "201"),
     **{

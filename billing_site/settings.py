@@ -234,6 +234,7 @@ UNFOLD = {
                     sidebar_link(_("Rebills"), "published_with_changes", "rebills.rebill"),
                     sidebar_link(_("Billing runs"), "event_repeat", "invoices.billingrun"),
                     sidebar_link(_("Decisions"), "checklist", "invoices.decision"),
+                    sidebar_link(_("Acts of two people"), "group", "invoices.requestedact"),
                     sidebar_link(_("Statements"), "mail", "invoices.statement"),
                     sidebar_link(_("Usage"), "speed", "invoices.usage"),
                     sidebar_link(_("One-time charges"), "shopping_cart", "invoices.onetimecharge"),

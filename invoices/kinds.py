@@ -33,6 +33,22 @@ class InvoiceStatus(TextChoices):
     VOIDED = "voided", _("Voided")
 
 
+class ActState(TextChoices):
+    """Of an act that needs a second person."""
+
+    PENDING = "pending", _("Pending")
+    APPROVED = "approved", _("Approved")
+    DISCARDED = "discarded", _("Discarded")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+ACT_TRANSITIONS = {
+    ActState.PENDING: (ActState.APPROVED, ActState.DISCARDED, ActState.WITHDRAWN),
+    ActState.APPROVED: (),
+    ActState.DISCARDED: (),
+    ActState.WITHDRAWN: (),
+}
+
 ISSUED_STATUSES = (InvoiceStatus.APPROVED, InvoiceStatus.VOIDED)
 """A document that was issued keeps its number, dates and fingerprint, voided or not."""
 

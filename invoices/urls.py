@@ -9,7 +9,7 @@ from invoices.views.dashboard import Dashboard
 from invoices.views.decisions import DecisionCsv, DecisionPage
 from invoices.views.documents import InvoiceList
 from invoices.views.invoice_page import InvoiceAct, InvoicePage, PrintPage
-from invoices.views.pending import Beside, Decide, Queue
+from invoices.views.pending import Beside, Decide, DecideAct, Queue
 from invoices.views.runs import RunList, RunPage, RunStart
 
 urlpatterns = [
@@ -21,6 +21,7 @@ urlpatterns = [
     path("invoices/", InvoiceList.as_view(), name="invoices"),
     path("invoices/pending/", Queue.as_view(), name="pending"),
     path("invoices/pending/decide/", Decide.as_view(), name="decide"),
+    path("invoices/pending/acts/<int:number>/<slug:decision>/", DecideAct.as_view(), name="decide-act"),
     path("invoices/pending/<int:number>/", Beside.as_view(), name="beside"),
     path("invoices/decisions/<int:number>/", DecisionPage.as_view(), name="decision"),
     path("invoices/decisions/<int:number>/outcomes.csv", DecisionCsv.as_view(), name="decision-csv"),

@@ -41,6 +41,7 @@ SEEN = (
     "invoices.view_surcharge",
     "invoices.view_taxrate",
     "invoices.view_reasoncode",
+    "invoices.view_requestedact",
     "rebills.view_rebill",
 )
 """All of a client's customers, catalogue and documents, but no keys, calls or settings of others."""

@@ -5,13 +5,14 @@ from datetime import timedelta
 from decimal import Decimal
 
 from django.db import transaction
+from django.utils import timezone
 
 from accounts.callers import Caller
 from accounts.keys import create_key
 from accounts.models import PaymentMethod, PlanInstance, ServiceLocation
 from billing_site.examples import ROWS
 from invoices.kinds import EntryKind
-from invoices.models import Coupon, CouponRedemption, OneTimeCharge, ReasonCode, ServiceCredit, Surcharge
+from invoices.models import Coupon, CouponRedemption, OneTimeCharge, ReasonCode, RequestedAct, ServiceCredit, Surcharge
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.credit_memos import Asked, create_credit_memo
 from invoices.services.ledger.acts import Why
@@ -92,6 +93,7 @@ def described_world():
         ROWS["paymentmethod"]: method,
         ROWS["rateschedule"]: charge.rates.get(),
         ROWS["reasoncode"]: ReasonCode.objects.filter(client=None).first(),
+        ROWS["requestedact"]: a_requested_act(billed),
         ROWS["servicecredit"]: ServiceCredit.objects.create(account=billed, amount=Decimal(20), reason="Outage"),
         ROWS["servicelocation"]: ServiceLocation.objects.create(client=client, client_service_location_id="HQ"),
         ROWS["surcharge"]: surcharge,
@@ -99,6 +101,22 @@ def described_world():
         ROWS["usage"]: some_usage(instance, "calls", "7", JAN_10),
     }
     return client, auth_key, {number: row.pk for number, row in rows.items()}
+
+
+def a_requested_act(account):
+    """A cash credit of 7.00 that somebody has asked for."""
+    wanted = {"account_no": account.pk, "amount": "7.00", "invoices": [], "reason_code": 1, "comments": "Outage"}
+    return RequestedAct.objects.create(
+        client=account.client,
+        account=account,
+        kind="cash_credits",
+        amount=Decimal(7),
+        currency=account.currency,
+        arguments=wanted,
+        arguments_hash="0",
+        requested_by="process:test",
+        requested_at=timezone.now(),
+    )
 
 
 def _declined(client, plan, caller):

@@ -1,5 +1,6 @@
 """A row of each model that the admin has pages of."""
 
+import contextlib
 from datetime import date
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from accounts.callers import Caller
 from accounts.models import ApiCall, PaymentMethod, Receipt, ServiceLocation, SettingsChange
 from accounts.rates import RateTerms
 from accounts.services import add_price
+from billing_site.errors import PendingAct
 from invoices.audit.kept import audit_and_keep
 from invoices.kinds import DecisionAct, EntryKind, InvoiceKind
 from invoices.models import (
@@ -84,6 +86,7 @@ def a_row_of_each_model(acme, process):
     audit_and_keep(acme, "test")
     rebilled(bill(an_account(acme), process, JAN_10), process, 1)
     something_is_decided(acme, process)
+    something_needs_a_second_person(acme)
     Statement.objects.create(invoice=Invoice.objects.first(), status="sent", requested_by="test", requested_at=timezone.now())
 
 
@@ -95,6 +98,15 @@ def something_is_decided(client, caller):
     SettingsChange.objects.create(client=client, proposed_by=staff.staff, **change)
     rows = Invoice.objects.filter(pk=number)
     start_decision(client=client, act=DecisionAct.REMARK, invoices=rows, caller=staff, remarks=Remarks())
+
+
+def something_needs_a_second_person(client):
+    """A cash credit that is pending."""
+    client.four_eyes, client.second_person_for = "another_person", "cash_credits"
+    with contextlib.suppress(PendingAct):
+        by = {"client": client, "caller": BY_TEST, "today": JAN_10}
+        add_cash_credit(account_no=client.accounts.first().pk, amount=Decimal(3), why=Why(1, "as agreed"), **by)
+    client.four_eyes = "off"
 
 
 def acts_on_money(client, account, caller):

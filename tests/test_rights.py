@@ -32,6 +32,8 @@ ACTS = {
         *(f"invoice_{act}{many}" for act in ("approve", "discard", "regenerate") for many in ("", "_many")),
         "manage_pending_invoice",
         "manage_pending_invoice_m",
+        "requestedact_approve",
+        "requestedact_discard",
     },
     "may_collect": {
         *("invoice_collect", "invoice_collect_many", "collect_from_account", "collect_from_account_m"),

@@ -24,7 +24,7 @@ from accounts.models import Client, Receipt
 from accounts.receipts import claim_for, once
 from accounts.rights import Right, check_may
 from accounts.staff import clients_of
-from billing_site.errors import BillingError
+from billing_site.errors import BillingError, PendingAct
 
 CLIENTS_TO_CHOOSE = 200
 
@@ -120,7 +120,15 @@ class StaffPage(View):
         arguments = {name: sent.getlist(name) for name in sent if name not in ("csrfmiddlewaretoken", "once")}
         claim = claim_for(sent.get("once", "")[:64] or None, f"POST {self.request.path}", arguments, field="once")
         caller = Caller(staff=self.caller.staff, request_id=self.caller.request_id, receipt=claim)
-        address = once(self.client, claim, lambda: work(caller), answer_of, lambda: check_may(caller, right))
+
+        def done() -> str:
+            try:
+                return work(caller)
+            except PendingAct as pending:
+                messages.info(self.request, pending.message)
+                return self.came_from()
+
+        address = once(self.client, claim, done, answer_of, lambda: check_may(caller, right))
         return HttpResponseRedirect(address)
 
 

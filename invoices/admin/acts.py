@@ -3,8 +3,10 @@
 from typing import Any
 
 from django import forms
+from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
@@ -23,6 +25,7 @@ from accounts.callers import Caller
 from accounts.clock import today
 from accounts.limits import COMMENTS_LENGTH
 from accounts.models import Client
+from billing_site.errors import PendingAct
 from invoices.admin.ledger import EntryColumns, LedgerEntryAdmin, flat
 from invoices.kinds import (
     EntryKind,
@@ -92,6 +95,27 @@ class ActAdmin(MasterDataAdmin):
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(self.right)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """An act that needs a second person leaves a request, which is no refusal: the page's transaction is kept."""
+        try:
+            self.act(request, obj, form)
+        except PendingAct as pending:
+            request.pending_act = pending  # type: ignore[attr-defined]
+
+    def act(self, request: HttpRequest, obj: Any, form: Any) -> None:
+        """Does what was asked for, and gives the row its key."""
+        raise NotImplementedError
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        return None if hasattr(request, "pending_act") else super().log_addition(request, obj, message)
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        pending: PendingAct | None = getattr(request, "pending_act", None)
+        if pending is None:
+            return super().response_add(request, obj, post_url_continue)
+        messages.info(request, pending.message)
+        return redirect("admin:invoices_requestedact_changelist")
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:

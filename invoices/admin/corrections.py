@@ -76,7 +76,7 @@ class WriteOffAdmin(EntryAdmin):
     autocomplete_fields = ["invoice"]
     kind = EntryKind.WRITE_OFF
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+    def act(self, request: HttpRequest, obj: Any, form: Any) -> None:
         given = form.cleaned_data
         obj.pk = write_off(
             invoice_no=obj.invoice_id,
@@ -114,7 +114,7 @@ class TransactionVoidAdmin(EntryAdmin):
     add_form = VoidForm
     autocomplete_fields = ["voids"]
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+    def act(self, request: HttpRequest, obj: Any, form: Any) -> None:
         given, entry = form.cleaned_data, obj.voids
         who, reason = by(request, entry.account.client), {"reason_code": given["reason"], "comments": given["comments"]}
         if entry.kind in CHARGE_KINDS:
@@ -167,7 +167,7 @@ class CreditMemoAdmin(ActAdmin):
     def document(self, memo: CreditMemo) -> SafeString:
         return page_link(Invoice.objects.get(pk=memo.pk), _("Lines and taxes"))
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+    def act(self, request: HttpRequest, obj: Any, form: Any) -> None:
         given = form.cleaned_data
         line_no, everything = given["line_no"], given["everything"]
         asked = Asked(amount=given["amount"], everything=everything)

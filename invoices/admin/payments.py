@@ -87,7 +87,7 @@ class PaymentAdmin(ColumnsOfEntry, ActAdmin):  # type: ignore[misc]
         "who",
     )
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+    def act(self, request: HttpRequest, obj: Any, form: Any) -> None:
         given = form.cleaned_data
         chosen = {given["invoice"]: given["amount"]} if given["invoice"] else None
         obj.entry = record_external_payment(
@@ -144,7 +144,7 @@ class RefundAdmin(ColumnsOfEntry, ActAdmin):  # type: ignore[misc]
     def status_label(self, refund: Refund) -> tuple[str, str]:
         return refund.status, refund.get_status_display()
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+    def act(self, request: HttpRequest, obj: Any, form: Any) -> None:
         given, who = form.cleaned_data, by(request, obj.payment.account.client)
         asked = {"amount": given["amount"], "everything": given["everything"]}
         refund = ask_refund(transaction_id=obj.payment_id, **asked, why=why(given), **who)
@@ -169,7 +169,7 @@ class CashCreditAdmin(EntryAdmin):
     add_form = CashCreditForm
     autocomplete_fields = ["account"]
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+    def act(self, request: HttpRequest, obj: Any, form: Any) -> None:
         given = form.cleaned_data
         obj.pk = add_cash_credit(
             account_no=obj.account_id, amount=given["amount"], why=why(given), **by(request, obj.account.client)

@@ -16,6 +16,7 @@ from invoices.models.documents import (
 )
 from invoices.models.ledger import Allocation, LedgerEntry, Payment, Refund
 from invoices.models.reasons import ReasonCode
+from invoices.models.requested_acts import RequestedAct
 from invoices.models.review import Comparison, Decision, DecisionOutcome, GroundChange
 from invoices.models.runs import BillingRun, RunOutcome
 from invoices.models.statements import Statement
@@ -52,6 +53,7 @@ __all__ = [
     "Payment",
     "ReasonCode",
     "Refund",
+    "RequestedAct",
     "RunOutcome",
     "ServiceCredit",
     "Statement",

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from django.utils import timezone
 
 from accounts.callers import Caller
+from accounts.kinds import GuardedAct
 from accounts.models import Client
 from accounts.storage import reserve_ids
 from accounts.trail import Act, record_acts
@@ -45,6 +46,7 @@ from invoices.services.ledger.applying import release_debit
 from invoices.services.ledger.charging import apply_open_credits
 from invoices.services.ledger.entries import Draft, Stamp, allocate, post
 from invoices.services.ledger.open_items import charges_of
+from invoices.services.ledger.second_person import Wanted, pass_second_person
 from invoices.services.memo_documents import memo_document
 from invoices.services.numbers import take_numbers
 from invoices.services.rights import check_may_correct
@@ -113,10 +115,19 @@ def create_credit_memo(
         invoice = Invoice.objects.get(pk=invoice_no)
         check_reason(client, ReasonType.CREDIT_MEMO, why)
         memo = _plan(invoice, asked or Asked())
+        pass_second_person(_wanted(invoice, memo, why, asked or Asked()), client, caller)
         memo_no = record_memo(client, invoice, memo, why, caller, stamp)
         apply_memo(invoice, memo_no, memo.total_amount, why, stamp)
         billing_changed_of([account_no])
         return Invoice.objects.get(pk=memo_no)
+
+
+def _wanted(invoice: Invoice, memo: MemoPlan, why: Why, asked: Asked) -> Wanted:
+    lines = [[number, None if amount is None else str(amount)] for number, amount in asked.lines.items()]
+    given = None if asked.amount is None else str(asked.amount)
+    asked_for = {"lines": lines, "amount": given, "everything": asked.everything}
+    arguments = {"invoice_no": invoice.pk, **asked_for, **why._asdict()}
+    return Wanted(GuardedAct.MEMOS, invoice.account_id, memo.total_amount, invoice.currency, arguments, invoice.pk)
 
 
 def _plan(invoice: Invoice, asked: Asked) -> MemoPlan:

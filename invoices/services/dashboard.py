@@ -16,7 +16,7 @@ from accounts.models import Client, Event
 from accounts.storage import ExactSum
 from billing_site.errors import ErrorCode
 from invoices.calculation import ZERO
-from invoices.kinds import PAYMENT_KINDS, REFUND_KINDS, EntryKind, InvoiceKind, RunResult
+from invoices.kinds import PAYMENT_KINDS, REFUND_KINDS, ActState, EntryKind, InvoiceKind, RunResult
 from invoices.models import BillingRun, Invoice, LedgerEntry, RunOutcome
 from invoices.services.failures import failed_attempts, statement_failed
 from invoices.services.ledger.open_items import open_entries, with_due
@@ -69,6 +69,7 @@ class Attention(NamedTuple):
     tax_failures: int
     overdue: list[Aged]
     settings_changes: int
+    requested_acts: int
 
     @property
     def is_clear(self) -> bool:
@@ -92,6 +93,7 @@ def attention(client: Client, today: date) -> Attention:
         _tax_failures(client),
         overdue,
         client.settings_changes.filter(state=SettingsChangeState.PROPOSED).count(),
+        client.requested_acts.filter(state=ActState.PENDING).count(),
     )
 
 

@@ -4,6 +4,7 @@ from datetime import date
 from typing import NamedTuple
 
 from accounts.callers import Caller
+from accounts.kinds import GuardedAct
 from accounts.models import Account, Client
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
@@ -16,6 +17,7 @@ from invoices.services.ground import note_of_account
 from invoices.services.ledger.acts import account_of_invoice, money_act
 from invoices.services.ledger.charging import apply_open_credits
 from invoices.services.ledger.entries import Stamp
+from invoices.services.ledger.second_person import Wanted, pass_second_person
 from invoices.services.ledger.voids import Voiding, void_entry, void_reason
 from invoices.services.orders_due import orders_changed
 from invoices.services.reopening import reopen
@@ -51,7 +53,12 @@ def void_invoice(
         raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {invoice_no} of account {account_no}", field="invoice_no")
     with money_act(client, owner, caller, today, invoice_no=invoice_no) as stamp:
         check_may_correct(caller)
-        return void_locked(Invoice.objects.get(pk=invoice_no), voiding, client=client, caller=caller, stamp=stamp)
+        check_allowed(Action.VOID, invoice_no)
+        invoice = Invoice.objects.get(pk=invoice_no)
+        arguments = {"invoice_no": invoice_no, "reason_code": reason_code, "comments": comments}
+        amount = abs(invoice.total_amount)
+        pass_second_person(Wanted(GuardedAct.VOIDS, owner, amount, invoice.currency, arguments, invoice_no), client, caller)
+        return void_locked(invoice, voiding, client=client, caller=caller, stamp=stamp)
 
 
 def void_locked(invoice: Invoice, voiding: Voiding, *, client: Client, caller: Caller, stamp: Stamp) -> Voided:

@@ -85,6 +85,12 @@ class Dashboard(StaffPage):
                 hint=_("Send them again from the invoice's page."),
             ),
             Tile(
+                _("Acts that need a second person"),
+                f"{queue}#acts",
+                found.requested_acts,
+                hint=_("Credits, write-offs, refunds and voids that are pending."),
+            ),
+            Tile(
                 _("Four-eyes settings to confirm"),
                 reverse("admin:accounts_settingschange_changelist"),
                 found.settings_changes,

@@ -11,16 +11,18 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.callers import Caller
 from accounts.currencies import decimals_of
 from accounts.models import Receipt
 from accounts.pages import order_of, page_of
-from accounts.rights import APPROVE
+from accounts.rights import APPROVE, CORRECT
 from accounts.staff import names_of
 from accounts.views.pages import StaffPage
+from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import smallest_unit
 from invoices.filters import InvoiceFilter
-from invoices.kinds import DecisionAct, Flag
-from invoices.models import Invoice
+from invoices.kinds import ActState, DecisionAct, Flag
+from invoices.models import Invoice, RequestedAct
 from invoices.plan.actions import Action
 from invoices.services.actions import available_actions
 from invoices.services.comparisons import lines_beside
@@ -30,10 +32,12 @@ from invoices.services.effects import Effects, effects_of, kept_from
 from invoices.services.flags import flags_of, with_flags
 from invoices.services.ground import Change, changes_since
 from invoices.services.queue import Tab, newest_runs, sums_of, tab_rules, tab_sums, waiting_documents
+from invoices.services.requested_acts import approve_act, decidable, discard_act, pending_acts
 from invoices.services.rights import APPROVE_PERMISSION
 from invoices.views.forms import DecideForm, remarks_from
 
 ORDERS = {"age": "pk", "total": "total_amount", "bill_date": "bill_date"}
+ACTS_SHOWN = 100
 TAB_NAMES = {Tab.ALL: _("All"), Tab.FLAGGED: _("Flagged"), Tab.CLEAN: _("Clean"), Tab.MINE: _("Mine")}
 
 
@@ -57,6 +61,16 @@ class Row(NamedTuple):
     def decimals(self) -> int:
         """How many decimals the browser writes: its own numbers are not those of ISO 4217."""
         return decimals_of(self.invoice.currency)
+
+
+class ActRow(NamedTuple):
+    """An act that needs a second person, who has asked for it, why the reader may not approve it, and whether they may
+    discard it."""
+
+    act: RequestedAct
+    asked_by: str
+    blocked: str
+    may_discard: bool
 
 
 class QueuePage(StaffPage):
@@ -91,8 +105,18 @@ class Queue(QueuePage):
             "runs": newest_runs(self.client),
             "filtered": any(request.GET.get(name) for name in ("search", "run", "currency")),
             "may_decide": self.may(APPROVE_PERMISSION),
+            **self._acts(),
         }
         return self.page("invoices/queue.html", context)
+
+    def _acts(self) -> dict[str, Any]:
+        """The acts that need a second person, the oldest first, and how many there are."""
+        pending = pending_acts(self.client)
+        acts = list(pending[:ACTS_SHOWN])
+        names = names_of(act.requested_by for act in acts)
+        found = decidable(self.client, acts, self.caller)
+        rows = [ActRow(act, names[act.requested_by], *found[act.pk]) for act in acts]
+        return {"acts": rows, "acts_count": pending.count() if len(acts) == ACTS_SHOWN else len(acts)}
 
     def _rows(self, found: Sequence[Any]) -> list[Row]:
         allowed = available_actions(self.client, [invoice.pk for invoice in found], self.caller, self.today, [Action.APPROVE])
@@ -105,6 +129,32 @@ class Queue(QueuePage):
             age = (self.today - invoice.tax_date).days
             rows.append(Row(invoice, flags_of(invoice), stale.get(invoice.pk, ()), age, names[invoice.generated_by], blocked))
         return rows
+
+
+class DecideAct(StaffPage):
+    """Approves an act that needs a second person, or discards it."""
+
+    def post(self, request: HttpRequest, number: int, decision: str) -> HttpResponse:
+        act = self.found(RequestedAct.objects.select_related("client"), number)
+        decide = {"approve": self._approve, "discard": self._discard}.get(decision)
+        if decide is None:
+            raise BillingError(ErrorCode.INVALID_DIRECTIVE, decision[:30])
+        queue = f"{reverse('pending')}#acts"
+
+        def work(caller: Caller) -> str:
+            messages.success(self.request, decide(act, caller))
+            return queue
+
+        return self.once(work, lambda receipt: queue, APPROVE if decision == "approve" else CORRECT)
+
+    def _approve(self, act: RequestedAct, caller: Caller) -> str:
+        approve_act(client=self.client, act_no=act.pk, caller=caller, today=self.today)
+        return gettext("Approved and done: %(act)s.") % {"act": act}
+
+    def _discard(self, act: RequestedAct, caller: Caller) -> str:
+        state = discard_act(client=self.client, act_no=act.pk, caller=caller).state
+        words = gettext("Withdrawn: %(act)s.") if state == ActState.WITHDRAWN else gettext("Discarded: %(act)s.")
+        return words % {"act": act}
 
 
 class Beside(StaffPage):

@@ -17,6 +17,7 @@ from invoices.viewsets.money import (
 from invoices.viewsets.orders import OneTimeChargeViewSet
 from invoices.viewsets.payment_methods import PaymentMethodViewSet
 from invoices.viewsets.plan_instances import PlanInstanceViewSet
+from invoices.viewsets.requested_acts import RequestedActViewSet
 from invoices.viewsets.usage import UsageViewSet
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "ReasonCodeViewSet",
     "ReceivableViewSet",
     "RefundViewSet",
+    "RequestedActViewSet",
     "RunOutcomeViewSet",
     "ServiceCreditViewSet",
     "SurchargeViewSet",

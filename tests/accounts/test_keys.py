@@ -120,7 +120,7 @@ def test_a_secret_is_shown_only_to_who_could_have_made_the_key(acme):
     new = find_key(acme.pk, secret)
     assert all(getattr(new, right) for right in KEY_RIGHTS)
     assert new.stands_for == [f"staff:{boss.pk}", f"key:{strong.pk}"]
-    assert "Boss, strong" in signed_in(boss).get(change_url(new)).content.decode()
+    assert "Boss, key strong" in signed_in(boss).get(change_url(new)).content.decode()
 
 
 def test_a_new_clients_first_key_has_what_its_maker_may_give(acme, admin_client):

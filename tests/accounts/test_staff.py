@@ -6,6 +6,7 @@ from django.contrib.auth.models import AnonymousUser
 
 from accounts.keys import create_key
 from accounts.staff import clients_of, name_of, names_of
+from tests.factories import BY_TEST
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +30,7 @@ def test_strangers_and_those_who_left_see_none(acme):
 
 def test_identities_are_told_in_words(acme, django_assert_num_queries):
     ann, ben = user("ann", first_name="Ann", last_name="Lee"), user("ben")
-    key, _ = create_key(acme, name="Shop")
+    key, _ = create_key(acme, name="Shop", caller=BY_TEST)
     identities = [f"staff:{ann.pk}", f"staff:{ben.pk}", f"key:{key.pk}", "process:nightly bill", "staff:999", "key:999", ""]
     with django_assert_num_queries(2):
         names = names_of(identities)

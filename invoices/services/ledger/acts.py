@@ -19,6 +19,7 @@ from invoices.models import Invoice, LedgerEntry, ReasonCode
 from invoices.services.account_acts import account_act
 from invoices.services.dunning import end_dunning
 from invoices.services.ledger.entries import Stamp
+from invoices.services.ledger.second_person import ActHeld, request_act
 
 REFUSED = "money.refused"
 
@@ -28,6 +29,14 @@ class Why(NamedTuple):
 
     reason_code: int
     comments: str = ""
+
+
+@contextmanager
+def _held_as_request(client: Client, caller: Caller) -> Iterator[None]:
+    try:
+        yield
+    except ActHeld as held:
+        raise request_act(held.wanted, client, caller) from None
 
 
 @contextmanager
@@ -42,9 +51,10 @@ def money_act(
 ) -> Iterator[Stamp]:
     """An act under the account's lock, and the stamp for what it adds to the ledger. What is refused leaves an event only.
 
-    Dunning ends with it where nothing is overdue any more. `today` is given where `day` is another day.
+    Dunning ends with it where nothing is overdue any more. `today` is given where `day` is another day. What needs a second
+    person leaves a request, and PendingAct is raised.
     """
-    with account_act(client, account_no, caller, REFUSED, invoice_no=invoice_no):
+    with _held_as_request(client, caller), account_act(client, account_no, caller, REFUSED, invoice_no=invoice_no):
         yield Stamp(day, timezone.now(), caller.identity)
         end_dunning(client, caller, [account_no], today or day)
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from accounts.callers import Caller
+from accounts.kinds import GuardedAct
 from accounts.models import Client
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
@@ -25,6 +26,7 @@ from invoices.services.ledger.acts import (
 from invoices.services.ledger.applying import apply_credit
 from invoices.services.ledger.entries import Draft, Stamp, post
 from invoices.services.ledger.open_items import left_of_credit, open_charges
+from invoices.services.ledger.second_person import Wanted, pass_second_person
 from invoices.services.rights import check_may_collect, check_may_correct
 
 Chosen = Mapping[int, Decimal]
@@ -105,6 +107,9 @@ def add_cash_credit(
         currency = _currency_of(account_no, currency)
         amount = check_amount(amount, currency)
         check_reason(client, ReasonType.CASH_CREDIT, why)
+        chosen = [[number, str(part)] for number, part in (invoices or {}).items()]
+        arguments = {"account_no": account_no, "amount": str(amount), "invoices": chosen, **why._asdict()}
+        pass_second_person(Wanted(GuardedAct.CASH_CREDITS, account_no, amount, currency, arguments), client, caller)
         draft = Draft(account_no, EntryKind.CASH_CREDIT, -amount, reason_code=why.reason_code, comments=why.comments)
         entry_no = _credit(draft, stamp, currency, invoices)
         after: dict[str, Any] = {"transaction_id": entry_no, "amount": str(amount), **why._asdict()}

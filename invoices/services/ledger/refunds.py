@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.callers import Caller
+from accounts.kinds import GuardedAct
 from accounts.models import Client
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
@@ -44,6 +45,7 @@ from invoices.services.ledger.applying import release_credit
 from invoices.services.ledger.charging import apply_open_credits
 from invoices.services.ledger.entries import Draft, Stamp, allocate, post
 from invoices.services.ledger.open_items import left_of_credit
+from invoices.services.ledger.second_person import Wanted, pass_second_person
 from invoices.services.ledger.voids import Voiding, void_entry
 from invoices.services.rights import check_may_correct
 
@@ -88,6 +90,10 @@ def ask_refund(
         payment = _refundable(transaction_id)
         amount = _check(payment, amount, everything)
         check_reason(client, ReasonType.REFUND, why)
+        arguments = {"transaction_id": payment.pk, "amount": str(amount), **why._asdict()}
+        currency = currency_of(account_no)
+        wanted = Wanted(GuardedAct.REFUNDS, account_no, amount, currency, arguments, transaction_no=payment.pk)
+        pass_second_person(wanted, client, caller)
         refund = _record(payment, account_no, amount, why, stamp)
         after: dict[str, Any] = {"transaction_id": refund.pk, "payment": payment.pk, "amount": str(amount), **why._asdict()}
         record_acts(client, caller, [Act("refund.asked", account_no, after=after, row_no=refund.pk)])

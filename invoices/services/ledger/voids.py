@@ -4,6 +4,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from accounts.callers import Caller
+from accounts.kinds import GuardedAct
 from accounts.models import Client
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
@@ -11,10 +12,11 @@ from invoices.calculation import ZERO
 from invoices.kinds import CHARGE_KINDS, PAYMENT_KINDS, REFUND_KINDS, EntryKind, VoidReason
 from invoices.models import LedgerEntry, Payment
 from invoices.plan.allocating import Taken
-from invoices.services.ledger.acts import account_of_entry, money_act
+from invoices.services.ledger.acts import account_of_entry, currency_of, money_act
 from invoices.services.ledger.applying import release_credit, release_debit
 from invoices.services.ledger.charging import apply_open_credits
 from invoices.services.ledger.entries import Draft, Stamp, allocate, post
+from invoices.services.ledger.second_person import Wanted, pass_second_person
 from invoices.services.rights import check_may_correct
 
 TAKEN_BACK_BY_OTHERS = (VoidReason.RETURNED_PAYMENT, VoidReason.VOIDED_BEFORE_SETTLEMENT, VoidReason.VOIDED_BY_THIRD_PARTY)
@@ -71,6 +73,12 @@ def void_transaction(
         check_may_correct(caller)
         entry = LedgerEntry.objects.get(pk=transaction_id)
         _check_voidable(entry, voiding)
+        arguments = {"transaction_id": entry.pk, "reason_code": reason_code, "comments": comments}
+        currency = currency_of(account_no)
+        wanted = Wanted(
+            GuardedAct.VOIDS, account_no, abs(entry.amount), currency, arguments, entry.invoice_id, transaction_no=entry.pk
+        )
+        pass_second_person(wanted, client, caller)
         void_no = void_entry(entry, voiding, stamp)
         apply_open_credits([account_no], stamp)
         before: dict[str, Any] = {"transaction_id": entry.pk, "kind": entry.kind, "amount": str(entry.amount)}

@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from accounts.callers import Caller
+from accounts.kinds import GuardedAct
 from accounts.models import Client
 from accounts.trail import Act, record_acts
 from invoices.kinds import EntryKind, ReasonType
@@ -24,6 +25,7 @@ from invoices.services.ledger.acts import (
 )
 from invoices.services.ledger.entries import Draft, allocate, post
 from invoices.services.ledger.open_items import charges_of
+from invoices.services.ledger.second_person import Wanted, pass_second_person
 from invoices.services.rights import check_may_correct
 
 ACTIONS = {EntryKind.WRITE_OFF: Action.WRITE_OFF, EntryKind.DISPUTE: Action.DISPUTE}
@@ -53,6 +55,10 @@ def write_off(
         amount = check_amount(amount_or_all(amount, everything, charge.due), currency_of(account_no))
         check_not_above(amount, charge.due, f"is due on invoice {invoice_no}")
         check_reason(client, REASONS[kind], why)
+        if kind == EntryKind.WRITE_OFF:
+            arguments = {"invoice_no": invoice_no, "amount": str(amount), **why._asdict()}
+            wanted = Wanted(GuardedAct.WRITE_OFFS, account_no, amount, currency_of(account_no), arguments, invoice_no)
+            pass_second_person(wanted, client, caller)
         (entry_no,) = post([Draft(account_no, kind, -amount, invoice_no, None, *why)], stamp)
         allocate([Taken(entry_no, charge.entry_no, amount)], stamp.at)
         after: dict[str, Any] = {"transaction_id": entry_no, "amount": str(amount), **why._asdict()}

@@ -1,0 +1,65 @@
+"""The audit of acts that needed a second person finds the damage that is planted, and nothing where there is none."""
+
+from decimal import Decimal as D
+
+import pytest
+
+from accounts.callers import Caller
+from accounts.keys import create_key
+from accounts.models import Event
+from billing_site.errors import PendingAct
+from invoices.models import RequestedAct
+from invoices.services.credit_memos import Asked, create_credit_memo
+from invoices.services.ledger.acts import Why
+from invoices.services.ledger.payments import add_cash_credit
+from invoices.services.requested_acts import approve_act
+from tests.factories import BY_TEST, an_account
+from tests.invoices.audit import names
+from tests.invoices.audit.planting import findings
+from tests.invoices.billing import JAN_10, bill
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def acts(acme):
+    """A cash credit of 4.00 and a credit memo of 3.00, each asked for by one and approved by another."""
+    invoice = bill(an_account(acme), BY_TEST, JAN_10)
+    acme.four_eyes = "another_person"
+    acme.save()
+    maker, approver = (
+        Caller(api_key=create_key(acme, name=name, may_correct=True, may_approve=True, caller=BY_TEST)[0])
+        for name in ("maker", "approver")
+    )
+    by = {"client": acme, "caller": maker, "today": JAN_10}
+    with pytest.raises(PendingAct):
+        add_cash_credit(account_no=invoice.account_id, amount=D(4), why=Why(1, "x"), **by)
+    with pytest.raises(PendingAct):
+        create_credit_memo(invoice_no=invoice.pk, why=Why(1, "x"), asked=Asked(amount=D(3)), **by)
+    for act in RequestedAct.objects.order_by("pk"):
+        approve_act(client=acme, act_no=act.pk, caller=approver, today=JAN_10)
+    assert findings() == {}
+    return list(RequestedAct.objects.order_by("pk"))
+
+
+def changed(act, **columns):
+    RequestedAct.objects.filter(pk=act.pk).update(**columns)
+    return findings()[names.REQUESTED_ACTS]
+
+
+@pytest.mark.parametrize(("place", "kind"), [(0, "cash_credits"), (1, "memos")])
+def test_what_was_approved_is_not_what_was_made(acts, place, kind):
+    (found,) = changed(acts[place], amount=D("99.00"))
+    assert found.startswith(f"request {acts[place].pk} for {kind} of 99")
+    assert found.endswith(f"was approved and made {acts[place].result_no}, which is not that")
+
+
+def test_the_trail_does_not_say_who_approved(acts):
+    Event.objects.filter(act="act.approved", after__id=acts[0].pk).delete()
+    (found,) = findings()[names.REQUESTED_ACTS]
+    assert found.endswith(f"was approved by {acts[0].decided_by}, and the trail does not say so")
+
+
+def test_the_account_is_another_clients(acts, umbra):
+    found = changed(acts[0], account=an_account(umbra))
+    assert any("do not belong together" in one for one in found)
