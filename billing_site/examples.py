@@ -10,7 +10,7 @@ from typing import Any
 BILLED, DUE, WAITING, CARD = 1001, 1002, 1003, 1004
 ISSUED, PENDING, REBILL, MEMO, COLLECTABLE = 2001, 2002, 2003, 2004, 2005
 PAYMENT, REFUND, CASH_CREDIT, WRITE_OFF, DISPUTE, REFUNDABLE = 3001, 3002, 3003, 3004, 3005, 3006
-SERVICE, PLAN, CHARGE, INSTANCE = 4001, 4002, 4003, 4004
+SERVICE, PLAN, CHARGE, INSTANCE, NOT_BILLED = 4001, 4002, 4003, 4004, 4019
 
 ROWS: Mapping[str, int] = {
     "account": BILLED,
@@ -49,6 +49,7 @@ OTHER_ROWS: Mapping[str, int] = {
     **dict.fromkeys(("invoice_approve", "invoice_discard", "invoice_regenerate"), PENDING),
     "invoice_collect": COLLECTABLE,
     "payment_refund": REFUNDABLE,
+    "planinstance_destroy": NOT_BILLED,
 }
 """Acts that need a row of another kind than their resource's."""
 

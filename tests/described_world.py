@@ -1,7 +1,7 @@
 """The rows that the examples of the API's description speak of, by the numbers that stand for them there."""
 
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 from django.db import transaction
@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.callers import Caller
 from accounts.keys import create_key
 from accounts.models import PaymentMethod, PlanInstance, ServiceLocation
-from billing_site.examples import ROWS
+from billing_site.examples import NOT_BILLED, ROWS
 from invoices.kinds import EntryKind
 from invoices.models import Coupon, CouponRedemption, OneTimeCharge, ReasonCode, RequestedAct, ServiceCredit, Surcharge
 from invoices.services.collecting.collecting import collect_invoices
@@ -21,7 +21,7 @@ from invoices.services.ledger.refunds import refund_payment
 from invoices.services.ledger.write_offs import write_off
 from invoices.services.runs import continue_run, start_run
 from tests.calling import RIGHTS
-from tests.factories import BY_TEST, ClientFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
+from tests.factories import BY_TEST, ClientFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance, some_usage
 from tests.invoices.billing import FEB_10, JAN_10, USAGE, bill
 from tests.rebills.rebilling import rebilled
 
@@ -84,6 +84,7 @@ def described_world():
         **dict(zip(range(2001, 2006), (issued, pending, rebill, memo, collectable), strict=True)),
         **dict(zip(range(3001, 3007), (payment, refund, credit, off, disputed, refundable), strict=True)),
         **dict(zip(range(4001, 4005), (charge.service, plan, charge, instance), strict=True)),
+        NOT_BILLED: an_instance(accounts[1], plan, date(2990, 1, 1)),
         ROWS["billingrun"]: run,
         ROWS["collectionattempt"]: attempted.attempt,
         ROWS["contact"]: billed.contacts.get(),
