@@ -9,6 +9,7 @@ from accounts.models import Client
 from invoices.audit import (
     accounts,
     amounts,
+    bases,
     belonging,
     claims,
     credits,
@@ -41,6 +42,7 @@ DOCUMENT_AUDITS = (
     Audit("Line amounts are rate x units x proration factor", of_bills(rates.line_amounts), rows=rates.count_lines),
     Audit("Units lie in the bands that price them", of_cycles(rates.bands), rows=rates.count_bands),
     Audit("Percent lines are so much of what they are counted on", of_bills(rates.percents), rows=rates.count_percents),
+    Audit("Charges amount to what they were counted from", of_bills(bases.bases), rows=bases.count_bases),
     Audit("All that lines take off is spread over charges", of_bills(credits.credit_lines), rows=credits.count_credit_lines),
     Audit("No charge is credited beyond its amount", of_bills(credits.credit_details), rows=credits.count_credits),
     Audit("Tax lines are the sums of their details", taxes.tax_lines, rows=taxes.count_tax_lines),
@@ -109,6 +111,7 @@ LIMIT_AUDITS = (
     memos.taken_off_invoices,
     unused_days.given_back,
     rebills.paid_originals,
+    bases.late_usage,
     ledger.allocations,
 )
 

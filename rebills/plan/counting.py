@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from billing_site.errors import BillingError, ErrorCode
-from invoices.basis import Basis, ChargeBasis, CoverBasis
+from invoices.basis import Basis, Billed, ChargeBasis, CoverBasis
 from invoices.calculation import ZERO, split, split_first, total
 from invoices.fingerprints import Content, DocumentCredit, DocumentLine
 from invoices.kinds import CREDIT_TYPES, LineType
@@ -30,7 +30,6 @@ from rebills.plan.lines import (
     changed_line,
     changes_by_line,
     check_whole,
-    field_of,
     is_given_back,
     shown,
     takes_off,
@@ -59,7 +58,7 @@ def plan_lines(
 ) -> PlannedLines:
     """The lines that are asked for, where `carries_unlisted` those that are not, and what follows from them.
 
-    Refuses with 1008 where no line is left, 90058 where more would be taken off than the lines charge, 90059 where a document
+    Refuses with 1008 where no line is left, 1016 where more is to be taken off than the lines charge, 90059 where a document
     from before prices were kept does not say what is needed, 90060 and 90061 for usage corrections.
     """
     lines = {line.line_no: line for line in original.document_lines if line.line_type != LineType.TAX}
@@ -154,8 +153,14 @@ class _Sheet:
             if place is not None:
                 places.append(place)
         bound_place = self._add_bound(planned, charge, (group, anchor, BEHIND), places)
+        basis = planned.basis
+        if len(places) < len(planned.parts):
+            # A part that a person has brought below zero is a discount from now on, and no part of the charge.
+            units = total(self.lines[place].line.units or ZERO for place in places)
+            raw = total(self.lines[place].line.amount for place in places)
+            basis = basis._replace(billed=Billed(units, raw, basis.billed.adjustment), is_bound_by_hand=True)
         if places or bound_place is not None or charge.line_type == LineType.USAGE:
-            self.charges.append((planned.basis, places, bound_place))
+            self.charges.append((basis, places, bound_place))
 
     def _add_bound(self, planned: PlannedCharge, charge: ChargeBasis, key: Key, places: Sequence[int]) -> int | None:
         self._forget(charge.bound_line_no or 0)
@@ -167,8 +172,7 @@ class _Sheet:
         room = total(self.left[place] for place in places)
         change = self.asked.get(charge.bound_line_no or 0)
         if -amount > room and change is not None and change.is_priced:
-            detail = f"line {change.line_no} takes off {shown(-amount)}, and its charge leaves {shown(room)}"
-            raise BillingError(ErrorCode.REBILL_BELOW_ZERO, detail, field=field_of(change, "amount"))
+            raise wrong(change, "amount", f"{shown(amount)} is below 0, and the charge leaves {shown(room)}")
         parts = split(min(-amount, room), [self.left[place] for place in places], self.currency)
         return self._take(planned.bound, key, dict(zip(places, parts, strict=True)))
 
@@ -205,8 +209,7 @@ class _Sheet:
         source, amount = planned.source, planned.line.amount
         change = self.asked.get(planned.line.line_no if source is None else source.line_no)
         if change is not None and change.is_priced:
-            detail = f"line {change.line_no} takes off {shown(-amount)}, and the other lines leave {shown(room)}"
-            raise BillingError(ErrorCode.REBILL_BELOW_ZERO, detail, field=field_of(change, "amount"))
+            raise wrong(change, "amount", f"{shown(amount)} is below 0, and the other lines leave {shown(room)}")
         return _counted_again(planned, -room, None, f"of {shown(-amount)} on the original")
 
     # What is counted from charges

@@ -235,17 +235,19 @@ NEW_LINE = DocumentLine(
 
 
 def added_line(change: LineChange, first: DocumentLine, currency: str) -> PlannedLine:
-    """A line that the original does not have: of a service, with an amount, or with a rate and units. It goes to the contacts
-    of the first line, unless others are given."""
+    """A line that the original does not have: of a service, with an amount, or with a rate and units. Without units
+    it is one. It goes to the contacts of the first line, unless others are given."""
     if change.service is None:
         raise wrong(change, "service_no", f"line {change.line_no} is added: of which service?")
-    if change.amount is None and (change.rate is None or change.units is None):
+    if change.amount is None and change.rate is None:
         raise unpriced(change, f"line {change.line_no} is added: give its amount, or rate and units")
+    service, units = change.service, ONE if change.amount is None and change.units is None else change.units
+    change = change._replace(units=units)
     contacts: dict[str, Any] = {"bill_to_contact_id": first.bill_to_contact_id, "ship_to_contact_id": first.ship_to_contact_id}
     blank = NEW_LINE._replace(line_no=change.line_no, **contacts)
     line = blank._replace(**_priced(NEW_LINE, change, currency), **_of_service(change))
     line = _worded(_placed(line._replace(explanation=line.explanation or ADDED), change), change)
-    return PlannedLine(line, None, change.comments, change.service.tax_inclusive, change.retax)
+    return PlannedLine(line, None, change.comments, service.tax_inclusive, change.retax)
 
 
 def _check_not_below_zero(change: LineChange) -> None:

@@ -35,14 +35,15 @@ class RebillBuilder(StaffPage):
 
     def get(self, request: HttpRequest, number: int) -> HttpResponseBase:
         self._open(number)
-        counted = self.sheet.count(untouched(self.sheet.standing, self.sheet.last_line_no))
+        counted = self.sheet.count(untouched(self.sheet.standing, self.sheet.last_line_no, self.sheet.usage))
         if counted.error is not None:
             return self._blocked(counted.error)
         return self._builder(counted)
 
     def post(self, request: HttpRequest, number: int) -> HttpResponseBase:
         self._open(number)
-        typed, act = typed_in(request.POST, self.sheet.standing, self.sheet.last_line_no), request.POST.get("act", "")
+        typed = typed_in(request.POST, self.sheet.standing, self.sheet.last_line_no, self.sheet.usage)
+        act = request.POST.get("act", "")
         if act == "commit":
             return self._commit(typed)
         changed = self._changed(typed, act)
@@ -73,6 +74,7 @@ class RebillBuilder(StaffPage):
             **self._shared(counted),
             "lines": self.sheet.sheet_lines(counted),
             "tax_lines": self.sheet.taxes,
+            "usage": self.sheet.usage_fields(counted),
             "for_all": self.sheet.for_all(),
             "reasons": self.sheet.reasons,
             "contacts": self.sheet.choices["contacts"],

@@ -60,6 +60,7 @@ def rail(plan: RebillPlan | None, client: Client) -> dict[str, Any]:
     return {
         "plan": plan,
         "taxed_again": [(row.line_no, map(taxed_again_text, row.taxed_again)) for row in plan.differences if row.taxed_again],
+        "recounted": plan.recounted,
         "totals": totals(plan.facts.original, plan.content),
         "difference": plan.rebill.less(plan.original).total,
         "money": plan.money,

@@ -20,9 +20,22 @@ from invoices.services.reasons import reasons_of
 from invoices.stories import story_of
 from rebills.plan import RebillPlan
 from rebills.plan.lines import AMOUNT_GIVEN, is_given_back, takes_off
+from rebills.services.metered import metered_charges
 from rebills.services.previewing import preview_rebills
 from rebills.services.requests import RebillRequest
-from rebills.views.typed import ADDRESSES, CHARGE_FIELDS, CREDIT_FIELDS, FOR_ALL, Refusals, Typed, TypedLine, read, refusal_at
+from rebills.views.typed import (
+    ADDRESSES,
+    CHARGE_FIELDS,
+    CREDIT_FIELDS,
+    FOR_ALL,
+    PRINTED,
+    Refusals,
+    Typed,
+    TypedLine,
+    TypedUsage,
+    read,
+    refusal_at,
+)
 from rebills.views.words import location_names
 
 LABELS = {
@@ -35,6 +48,9 @@ LABELS = {
     "ship_from_location_no": _("Ship from"),
     "bill_to_address_seq": _("Bill to"),
     "ship_to_address_seq": _("Ship to"),
+    "description": _("Text"),
+    "period_start": _("First day"),
+    "period_end": _("Last day"),
     "comments": _("Comment on the line"),
 }
 CHOSEN_FROM = {
@@ -44,7 +60,8 @@ CHOSEN_FROM = {
     "bill_to_address_seq": "contacts",
     "ship_to_address_seq": "contacts",
 }
-LENGTHS = {"comments": str(LINE_COMMENTS_LENGTH), "po_num": str(PO_NUM_LENGTH)}
+LENGTHS = {"comments": str(LINE_COMMENTS_LENGTH), "po_num": str(PO_NUM_LENGTH), "description": "200"}
+DAYS = ("period_start", "period_end")
 
 
 class Counted(NamedTuple):
@@ -72,6 +89,10 @@ class Field(NamedTuple):
     length: str = ""
 
     @property
+    def type(self) -> str:
+        return "date" if self.name in DAYS else "text"
+
+    @property
     def css(self) -> str:
         """The classes of its cell."""
         return f"{self.name} cell{' is-changed' if self.is_changed else ''}{' is-refused' if self.is_refused else ''}"
@@ -89,6 +110,7 @@ class Result(NamedTuple):
     changed: tuple[str, ...]
     refused: tuple[tuple[str, Any, str], ...]
     counted: str = ""
+    is_recounted: bool = False
 
     @property
     def number(self) -> str:
@@ -110,6 +132,7 @@ class SheetLine(NamedTuple):
     figures: tuple[Field, ...]
     po_num: Field
     addresses: tuple[Field, ...]
+    printed: tuple[Field, ...]
     comments: Field
     result: Result
     is_open: bool
@@ -150,9 +173,42 @@ class Sheet:
             "ship_from_location_no": line.ship_from_location_id,
             "bill_to_address_seq": contact_nos.get(line.bill_to_contact_id or 0),
             "ship_to_address_seq": contact_nos.get(line.ship_to_contact_id or 0),
+            "description": line.description,
+            "period_start": line.period_start,
+            "period_end": line.period_end,
         }
         names = CREDIT_FIELDS if _takes_off(line) else CHARGE_FIELDS
         return {name: "" if stands.get(name) is None else str(stands[name]) for name in names}
+
+    @cached_property
+    def usage(self) -> list[TypedUsage]:
+        """The metered charges of the invoice, with the units that it bills of each."""
+        return [
+            TypedUsage(
+                number,
+                f"{metered.name}, {metered.plan_name}" if metered.plan_name else metered.name,
+                shown_units(metered.units),
+                shown_units(metered.units),
+                metered.names,
+            )
+            for number, metered in enumerate(metered_charges(self.invoice.pk), 1)
+        ]
+
+    def usage_fields(self, counted: Counted) -> list[Field]:
+        """A field for the total units of each metered charge."""
+        return [
+            Field(
+                "units",
+                one.field,
+                one.title,
+                one.standing,
+                one.value,
+                one.is_changed,
+                one.field in counted.refusals,
+                hint=counted.refusals.get(one.field, ""),
+            )
+            for one in counted.typed.usage
+        ]
 
     def count(self, typed: Typed, fingerprint: str = "") -> Counted:
         """The rebill of what is typed: planned as it will be when it is made."""
@@ -180,7 +236,8 @@ class Sheet:
         rows = counted.plan.differences
         replaced_by = {row.line_no: row.rebill_line_no for row in rows if row.line_no is not None}
         added = sorted(line.line_no for line in counted.typed.asked_lines if line.is_added)
-        replaced_by |= zip(added, (row.rebill_line_no for row in rows if row.line_no is None), strict=True)
+        new = (row.rebill_line_no for row in rows if row.line_no is None and not row.is_recounted)
+        replaced_by |= zip(added, new, strict=True)
         for line in counted.typed.lines:
             yield line, on_rebill.get(replaced_by.get(line.line_no) or 0)
 
@@ -198,12 +255,13 @@ class Sheet:
             tuple(typed.changed),
             tuple((name, LABELS[name], told) for name in typed.values if (told := counted.refusals.get(typed.field(name)))),
             "" if planned is None else shown_rate(planned.amount, self.invoice.currency),
+            planned is not None and counted.plan is not None and planned.line_no in counted.plan.recounted_lines,
         )
 
     def _sheet_line(self, typed: TypedLine, refusals: Refusals, result: Result) -> SheetLine:
         line = self.charging.get(typed.line_no)
         fields = {name: self._field(typed, name, line, refusals, result) for name in typed.values}
-        opened = (*ADDRESSES, "comments")
+        opened = (*ADDRESSES, *PRINTED, "comments")
         return SheetLine(
             typed,
             line,
@@ -213,6 +271,7 @@ class Sheet:
             tuple(fields[name] for name in ("units", "rate_per_unit", "amount") if name in fields),
             fields["po_num"],
             tuple(fields[name] for name in ADDRESSES if name in fields and self._can_choose(name)),
+            tuple(fields[name] for name in PRINTED if name in fields),
             fields["comments"],
             result,
             any(fields[name].is_changed or fields[name].is_refused for name in opened if name in fields),

@@ -13,7 +13,8 @@ from rebills.services.requests import RebillRequest
 
 FIGURES = ("units", "rate_per_unit", "amount")
 ADDRESSES = ("bill_from_location_no", "ship_from_location_no", "bill_to_address_seq", "ship_to_address_seq")
-CHARGE_FIELDS = ("service_no", *FIGURES, "po_num", *ADDRESSES, "comments")
+PRINTED = ("description", "period_start", "period_end")
+CHARGE_FIELDS = ("service_no", *FIGURES, "po_num", *ADDRESSES, *PRINTED, "comments")
 CREDIT_FIELDS = ("amount", "po_num", "comments")
 """What takes something off has an amount only, and goes to whom its lines go to."""
 
@@ -57,12 +58,37 @@ class TypedLine(NamedTuple):
         return f"line-{self.line_no}-{name}"
 
 
+class TypedUsage(NamedTuple):
+    """The total units of a metered charge: what the original has billed, and what is typed. `names` are what the resource names
+    the charge by."""
+
+    number: int
+    title: str
+    standing: str
+    value: str
+    names: Mapping[str, Any]
+
+    @property
+    def field(self) -> str:
+        return f"usage-{self.number}"
+
+    @property
+    def is_changed(self) -> bool:
+        return bool(self.value) and self.value != self.standing and not _same_number(self.value, self.standing)
+
+
 class Typed(NamedTuple):
-    """All that is typed: the lines in the original's order, added ones last, and what is asked for the whole rebill."""
+    """All that is typed: the lines in the original's order, added ones last, the units of metered charges, and what is asked
+    for the whole rebill."""
 
     lines: tuple[TypedLine, ...]
     top: Mapping[str, str]
     last_line_no: int
+    usage: tuple[TypedUsage, ...] = ()
+
+    @property
+    def asked_usage(self) -> list[TypedUsage]:
+        return [one for one in self.usage if one.is_changed]
 
     @property
     def asked_lines(self) -> list[TypedLine]:
@@ -92,12 +118,14 @@ class Typed(NamedTuple):
         )
 
 
-def untouched(standing: Mapping[int, Mapping[str, str]], last_line_no: int) -> Typed:
+def untouched(standing: Mapping[int, Mapping[str, str]], last_line_no: int, usage: Sequence[TypedUsage]) -> Typed:
     lines = tuple(TypedLine(number, values, values) for number, values in standing.items())
-    return Typed(lines, dict.fromkeys(TOP_FIELDS, ""), last_line_no)
+    return Typed(lines, dict.fromkeys(TOP_FIELDS, ""), last_line_no, tuple(usage))
 
 
-def typed_in(sent: QueryDict, standing: Mapping[int, Mapping[str, str]], last_line_no: int) -> Typed:
+def typed_in(
+    sent: QueryDict, standing: Mapping[int, Mapping[str, str]], last_line_no: int, usage: Sequence[TypedUsage]
+) -> Typed:
     """What a form has sent. Fields that it does not have stand as on the original; a box that is not ticked is not sent."""
     lines = []
     for number, values in standing.items():
@@ -106,7 +134,8 @@ def typed_in(sent: QueryDict, standing: Mapping[int, Mapping[str, str]], last_li
     for text in sent.getlist("added")[:MOST_ADDED]:
         if text.isdecimal() and len(text) < 9 and int(text) > last_line_no:
             lines.append(_added(int(text), sent))
-    return Typed(tuple(lines), {name: sent.get(name, "").strip() for name in TOP_FIELDS}, last_line_no)
+    typed_usage = tuple(one._replace(value=sent.get(one.field, one.value).strip()) for one in usage)
+    return Typed(tuple(lines), {name: sent.get(name, "").strip() for name in TOP_FIELDS}, last_line_no, typed_usage)
 
 
 def given_for_all(sent: QueryDict) -> dict[str, str]:
@@ -121,12 +150,13 @@ def read(typed: Typed, invoice_no: int, fingerprint: str = "", *, is_final: bool
         "invoice_no": invoice_no,
         "unlisted_lines": "carry",
         "lines": [line.asked for line in asked],
+        "usage_corrections": [{**one.names, "units": one.value} for one in typed.asked_usage],
         "fingerprint": fingerprint,
         **typed.top,
     }
     serializer = (RebillArguments if is_final else RebillPreviewArguments)(data=body)
     if not serializer.is_valid():
-        return None, dict(_unread(serializer.errors, asked))
+        return None, dict(_unread(serializer.errors, asked, typed.asked_usage))
     request = rebill_request(serializer.validated_data)
     lines = zip(request.lines, asked, strict=True)
     # The resource takes an empty text for none; here an emptied PO number is one that is taken away.
@@ -141,11 +171,18 @@ def refusal_at(refusal: BillingError, typed: Typed) -> Refusals:
     named = re.fullmatch(r"lines\[(\d+)\]\.(\w+)", field)
     if named is not None and int(named[1]) < len(typed.asked_lines):
         return {typed.asked_lines[int(named[1])].field(named[2]): told}
+    usage = re.fullmatch(r"usage_corrections\[(\d+)\](\.\w+)?", field)
+    if usage is not None and int(usage[1]) < len(typed.asked_usage):
+        return {typed.asked_usage[int(usage[1])].field: told}
     return {field if field in TOP_FIELDS else "": told}
 
 
-def _unread(errors: Mapping[str, Any], asked: Sequence[TypedLine]) -> Iterator[tuple[str, str]]:
+def _unread(errors: Mapping[str, Any], asked: Sequence[TypedLine], usage: Sequence[TypedUsage]) -> Iterator[tuple[str, str]]:
     for name, told in errors.items():
+        if name == "usage_corrections":
+            for place, of_usage in told.items():
+                yield usage[place].field, str(next(iter(of_usage.values()))[0])
+            continue
         if name != "lines":
             yield name, str(told[0])
             continue

@@ -12,9 +12,13 @@ from rebills.plan.differences import CATEGORY, RETAX, TAX_RATES, Change, Differe
 
 NAMES = {
     "service_id": _("service"),
+    "description": _("text"),
     "units": _("units"),
     "rate_per_unit": _("rate"),
     "amount": _("amount"),
+    "base_amount": _("counted from"),
+    "period_start": _("first day"),
+    "period_end": _("last day"),
     "po_num": _("PO number"),
     "bill_from_location_id": _("billed from"),
     "ship_from_location_id": _("supplied from"),
@@ -49,7 +53,8 @@ class ShownDifference(NamedTuple):
 
     @property
     def is_changed(self) -> bool:
-        return bool(self.changes or self.taxed_again) or self.row.is_excluded or self.row.line_no is None
+        is_there = not self.row.is_excluded and self.row.line_no is not None
+        return bool(self.changes or self.taxed_again) or self.row.is_recounted or not is_there
 
 
 def shown(rows: Iterable[Difference], names: Names) -> list[ShownDifference]:
@@ -83,7 +88,7 @@ def location_names(client: Client) -> dict[tuple[str, int], str]:
     return {("location", number): name or own_id for number, own_id, name in rows}
 
 
-FIGURES = {"amount": "amount", "units": "number", "rate_per_unit": "number"}
+FIGURES = {"amount": "amount", "base_amount": "base", "units": "number", "rate_per_unit": "number"}
 
 
 def _shown(change: Change, names: Names) -> ShownChange:

@@ -1,0 +1,130 @@
+"""What lines were counted from is what they amount to: charges with their minimum and maximum, and late usage with what was
+billed before it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from accounts.kinds import RateModel
+from accounts.models import Client
+from invoices.audit.amounts import shown
+from invoices.audit.reports import AuditReport
+from invoices.audit.rules import ROWS_AT_ONCE, of_client
+from invoices.audit.stored_documents import Document
+from invoices.basis import BASIS_FIELDS, Billed, ChargeBasis, basis_of
+from invoices.calculation import ZERO
+from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType
+from invoices.models import LineBasis
+from invoices.plan.rating import bound_of
+
+
+def count_bases(document: Document) -> int:
+    return len(document.content.basis.charges) + len(document.content.basis.covers)
+
+
+def bases(document: Document) -> Iterator[str]:
+    """A charge's lines have the units and amounts of its basis, and its minimum or maximum is what these terms make of them,
+    unless a person has given it. What covers charges is a line of the document."""
+    lines = {line.line_no: line for line in document.lines}
+    basis = document.content.basis
+    for cover in basis.covers:
+        if cover.line_no not in lines:
+            yield f"something is kept of line {cover.line_no}, which it does not have"
+    for charge in basis.charges:
+        numbers = [*charge.line_nos, *([charge.bound_line_no] if charge.bound_line_no is not None else [])]
+        missing = [number for number in numbers if number not in lines]
+        if missing:
+            yield f"something is kept of line {missing[0]}, which it does not have"
+            continue
+        parts = [lines[number] for number in charge.line_nos]
+        units = sum((part.units or ZERO for part in parts), ZERO)
+        amount = sum((part.amount for part in parts), ZERO)
+        adjustment = lines[charge.bound_line_no].amount if charge.bound_line_no is not None else ZERO
+        name = f"the charge of line {numbers[0]}" if numbers else f"the charge of service {charge.service_no}"
+        if units != charge.billed.units and charge.terms.model != RateModel.FLAT:
+            yield f"{name} is kept with {shown(charge.billed.units)} units, but its lines have {shown(units)}"
+        if (amount, adjustment) != charge.billed[1:]:
+            kept = " and ".join(shown(one) for one in charge.billed[1:])
+            yield f"{name} is kept with {kept}, but its lines have {shown(amount)} and {shown(adjustment)}"
+        if numbers and not charge.is_bound_by_hand:
+            due = bound_of(charge.terms, amount, document.terms.currency).adjustment
+            if due != adjustment:
+                yield f"{name} is brought into its bounds by {shown(adjustment)}, which should be {shown(due)}"
+
+
+class _Document(NamedTuple):
+    number: int
+    kind: str
+    status: str
+    corrects: int | None
+    generated_at: datetime
+    approved_at: datetime | None
+
+    def replaced(self, moment: datetime, others: Iterable["_Document"]) -> bool:
+        """Whether a rebill had been issued in its place by then."""
+        return any(
+            one.corrects == self.number
+            and one.kind == InvoiceKind.REBILL
+            and one.status == InvoiceStatus.APPROVED
+            and one.approved_at is not None
+            and one.approved_at <= moment
+            for one in others
+        )
+
+
+Kept = tuple[_Document, ChargeBasis]
+
+
+def late_usage(client: Client | None) -> AuditReport:
+    """Late usage goes on from what the documents before it had billed of its cycle when it was generated: of a rebilled
+    invoice, from what the last rebill of its chain had left.
+
+    Not checked where one of these was voided since, or is from before that was kept.
+    """
+    rows = of_client(LineBasis, "invoice__client", client).filter(line_type=LineType.USAGE)
+    late = rows.filter(terms__before__isnull=False).exclude(terms__before=None)
+    instances = set(late.values_list("plan_instance_id", flat=True))
+    cycles: dict[tuple[object, ...], list[Kept]] = defaultdict(list)
+    columns = ("invoice_id", "kind", "status", "corrects_id", "generated_at", "approved_at")
+    paths = ("invoice_id", *(f"invoice__{name}" for name in columns[1:]))
+    for row in (
+        rows.filter(plan_instance__in=instances)
+        .order_by("invoice_id", "place")
+        .values_list(*paths, *BASIS_FIELDS)
+        .iterator(chunk_size=ROWS_AT_ONCE)
+    ):
+        (charge,) = basis_of([row[len(paths) :]]).charges
+        key = charge.plan_instance_no, charge.service_no, charge.period_start
+        cycles[key].append((_Document._make(row[: len(paths)]), charge))
+    found = [finding for kept in cycles.values() for finding in _wrong_before(kept)]
+    return AuditReport("Late usage goes on from what was billed before it", len(instances), found)
+
+
+def _wrong_before(kept: list[Kept]) -> Iterator[str]:
+    documents = [document for document, _ in kept]
+    is_whole = kept[0][1].terms.before is None and not any(one.status == InvoiceStatus.VOIDED for one in documents)
+    for document, charge in kept:
+        before = charge.terms.before
+        if before is None or not is_whole or document.kind not in CYCLE_KINDS or document.status not in LIVE_STATUSES:
+            continue
+        counted = [
+            other.billed
+            for one, other in kept
+            if one.number < document.number
+            and _had_billed(one, document.generated_at)
+            and not one.replaced(document.generated_at, documents)
+        ]
+        due = Billed(*(sum(column, ZERO) for column in zip(*counted, strict=True))) if counted else Billed()
+        if before != due:
+            yield (
+                f"invoice {document.number}: late usage of {charge.period_start} goes on from {shown(before.units)} units, "
+                f"but {shown(due.units)} were billed before"
+            )
+
+
+def _had_billed(document: _Document, moment: datetime) -> bool:
+    if document.kind == InvoiceKind.REBILL:
+        is_issued = document.status == InvoiceStatus.APPROVED and document.approved_at is not None
+        return is_issued and document.approved_at is not None and document.approved_at <= moment
+    return document.kind in CYCLE_KINDS and document.status in LIVE_STATUSES

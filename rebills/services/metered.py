@@ -1,0 +1,40 @@
+"""The metered charges of an issued document, as a person names them who corrects their units."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from accounts.models import Service
+from invoices.kinds import LineType
+from invoices.services.rows import stored_contents
+from rebills.plan.older import basis_of_document
+
+
+class Metered(NamedTuple):
+    """A charge by usage: what it is called, the units that the document bills, and what `usage_corrections` name it by."""
+
+    name: str
+    plan_name: str
+    units: Decimal
+    names: Mapping[str, Any]
+
+
+def metered_charges(invoice_no: int) -> list[Metered]:
+    """The metered charges of a document in its order, also those that it bills no units of."""
+    content = stored_contents([invoice_no])[invoice_no]
+    charges = [one for one in basis_of_document(content).charges if one.line_type == LineType.USAGE]
+    services = dict(Service.objects.filter(pk__in={one.service_no for one in charges}).values_list("pk", "name"))
+    plans = {line.plan_instance_id: line.plan_name for line in content.document_lines}
+    return [
+        Metered(
+            services[one.service_no],
+            plans.get(one.plan_instance_no, ""),
+            one.billed.units,
+            {
+                "plan_instance_no": one.plan_instance_no,
+                "service_no": one.service_no,
+                "period_start": one.period_start,
+            },
+        )
+        for one in charges
+    ]

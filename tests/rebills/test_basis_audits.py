@@ -1,0 +1,66 @@
+"""The audit proves what lines were counted from: planted damage is found, and nothing else is."""
+
+import json
+
+import pytest
+from django.db import connection
+
+from invoices.audit import run_audits
+from invoices.models import LineBasis
+from tests.factories import some_usage
+from tests.invoices.audit.names import BASES, LATE_USAGE
+from tests.invoices.billing import JAN_31, bill
+from tests.rebills.rebilling import line, rebilled
+from tests.rebills.test_recounting import BANDS, CARRY, MAR_10, D, a_usage_bill, first_usage_line
+
+pytestmark = pytest.mark.django_db
+
+
+def findings():
+    return {report.name: report.findings for report in run_audits() if report.findings}
+
+
+def damaged(document, change):
+    """Changes the terms that are kept of a document's usage, by SQL as nothing of ours would."""
+    row = LineBasis.objects.get(invoice=document, line_type=6)
+    change(row.terms)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE invoices_linebasis SET terms = %s WHERE id = %s", [json.dumps(row.terms), row.pk])
+
+
+@pytest.fixture
+def rebill(acme, process):
+    """500 units, of 40.00 at most, corrected to 900: 90.00 and -50.00."""
+    invoice = a_usage_bill(acme, process, "500", maximum_amount=D(40))
+    return rebilled(invoice, process, line(first_usage_line(invoice), units="900"), **CARRY)
+
+
+@pytest.mark.parametrize(
+    ("member", "value", "words"),
+    [
+        ("maximum", "45", "the charge of line 2 is brought into its bounds by -50, which should be -45"),
+        ("billed", ["800", "90", "-50"], "the charge of line 2 is kept with 800 units, but its lines have 900"),
+        ("billed", ["900", "80", "-50"], "the charge of line 2 is kept with 80 and -50, but its lines have 90 and -50"),
+        ("lines", [77], "something is kept of line 77, which it does not have"),
+    ],
+)
+def test_terms_that_do_not_give_the_lines_are_found(rebill, member, value, words):
+    assert findings() == {}
+    damaged(rebill, lambda terms: terms.update({member: value}))
+    (finding,) = findings()[BASES]
+    assert words in finding
+
+
+def test_late_usage_that_does_not_go_on_from_the_corrected_total_is_found(acme, process):
+    invoice = a_usage_bill(acme, process, "400", None, tiers=BANDS)
+    first = first_usage_line(invoice)
+    rebilled(invoice, process, line(first, units="50"), line(first + 1, exclude=True), **CARRY)
+    some_usage(invoice.account.plan_instances.get(), "minutes", "100", JAN_31, "late")
+    late = bill(invoice.account, process, MAR_10)
+    assert findings() == {}
+    row = LineBasis.objects.get(invoice=late, line_type=6, period_start=invoice.period_start)
+    row.terms["before"] = ["400", "25", "0"]
+    row.save()
+    assert findings()[LATE_USAGE] == [
+        f"invoice {late.pk}: late usage of {invoice.period_start} goes on from 400 units, but 50 were billed before"
+    ]
