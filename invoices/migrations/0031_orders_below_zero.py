@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0018_credits_of_unused_days'),
-        ('invoices', '0038_line_bases'),
+        ('invoices', '0030_line_bases'),
     ]
 
     operations = [

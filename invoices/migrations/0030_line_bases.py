@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0013_events_of_a_call'),
-        ('invoices', '0037_requested_acts'),
+        ('invoices', '0029_coupons_of_rebills'),
     ]
 
     operations = [
