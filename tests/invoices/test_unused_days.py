@@ -155,7 +155,7 @@ def test_what_a_credit_memo_has_credited_is_not_given_back_again(billed, sixty, 
 
 def memo(account, process, amount=None, invoice=None):
     invoice = invoice or account.invoices.earliest("pk")
-    asked = Asked(amount=None if amount is None else D(amount))
+    asked = Asked(everything=True) if amount is None else Asked(amount=D(amount))
     why = Why(1, "Test")
     return create_credit_memo(client=account.client, invoice_no=invoice.pk, caller=process, today=MAY_15, why=why, asked=asked)
 
