@@ -26,7 +26,7 @@ from invoices.services.ledger.refunds import refund_payment
 from invoices.services.pending import approve_invoices, discard_invoices
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import rebill_invoices
-from rebills.services.requests import AskedLine, RebillRequest
+from rebills.services.requests import AskedLine, AskedUsage, RebillRequest
 from tests.factories import ClientFactory, PlanFactory, TaxRateFactory, a_charge, an_account, some_usage
 from tests.invoices.billing import bill
 from tests.invoices.money.memos import memo_of, taxes, totals, void
@@ -165,6 +165,50 @@ def test_an_unchanged_rebill_is_its_original_to_the_cent(data, currency):
     columns = ("tax_line_no", "taxed_line_no", "authority", "percent", "taxable_amount", "amount")
     assert list(rebill.tax_details.values_list(*columns)) == list(invoice.tax_details.values_list(*columns))
     assert account_balance(account) == owed
+
+
+PRICE = st.fixed_dictionaries(
+    {
+        "model": st.sampled_from(["per_unit", "tiered", "volume", "flat"]),
+        "minimum_amount": st.none() | st.integers(0, 20).map(D),
+        "maximum_amount": st.none() | st.integers(20, 40).map(D),
+    }
+)
+USED = st.integers(0, 5_000_000).map(lambda units: D(units) / 10_000)
+
+
+@EXAMPLES
+@given(price=PRICE, was=USED, right=USED)
+def test_correcting_usage_is_what_billing_it_at_once_would_have_been(price, was, right):
+    banded = price["model"] in ("tiered", "volume")
+    rates = {"rate": None, "tiers": {"0": "0.10", "100": "0.05", "250": "0.02"}} if banded else {"rate": "0.07"}
+    corrected, at_once = (metered_invoice(units, {**price, **rates}) for units in (was, right))
+    usage = (AskedUsage(right, "usage_corrections[0]", client_service_id="minutes"),)
+    request = RebillRequest(corrected.pk, 1, carries_unlisted=True, usage_corrections=usage)
+    (outcome,) = rebill_invoices(client=corrected.client, requests=[request], caller=CALLER, today=FEB_10)
+    assert outcome.error is None
+    rebill = Invoice.objects.get(pk=outcome.rebill_no)
+    columns = ("line_type", "description", "units", "rate_per_unit", "tier_no", "amount", "explanation")
+    assert list(rebill.lines.values_list(*columns)) == list(at_once.lines.values_list(*columns))
+    assert totals(rebill) == totals(at_once)
+    no_findings(corrected.client)
+
+
+def metered_invoice(units, price):
+    """A fee and metered minutes of a cycle, taxed, with a percent coupon; the invoice of February."""
+    client = ClientFactory()
+    TaxRateFactory(client=client)
+    plan = PlanFactory(client=client)
+    a_charge(plan, "fee", "10.00")
+    rate = price.pop("rate")
+    a_charge(plan, "minutes", rate, ChargeType.USAGE, **price)
+    account = an_account(client, plan)
+    a_coupon(client)
+    redeem(account)
+    if units:
+        some_usage(account.plan_instances.get(), "minutes", str(units), JAN_10)
+    bill(account, CALLER, JAN_10)
+    return bill(account, CALLER, FEB_10)
 
 
 def nothing_is_left(invoice, memo):
