@@ -32,7 +32,7 @@ ROWS: Mapping[str, int] = {
     "reasoncode": 4013,
     "rebill": REBILL,
     "refund": REFUND,
-    "requestedact": 4019,
+    "requestedact": 4020,
     "runoutcome": 4005,
     "service": SERVICE,
     "servicecredit": 4014,

@@ -51,7 +51,7 @@ ACTS = {
     },
     "may_change_customers": {
         *(f"{row}_create" for row in ("account", "contact", "paymentmethod", "planinstance")),
-        *("planinstance_end", "planinstance_change"),
+        *("planinstance_end", "planinstance_change", "planinstance_destroy"),
     },
     "may_add_usage": {
         f"{row}_{act}" for row in ("usage", "onetimecharge", "couponredemption") for act in ("create", "destroy")
