@@ -38,7 +38,11 @@ def _xml(name: str, value: Any) -> str:
 
 
 def as_wddx(answer: Mapping[str, Any]) -> str:
-    """A WDDX packet (WDDX 1.0), as clients expect that name no format."""
+    """A WDDX packet (WDDX 1.0), as clients expect that name no format.
+
+    Lists of rows are arrays of structs. A list that is empty or holds plain values is null: a client that reads WDDX fails on
+    an array without structs.
+    """
     return f"<wddxPacket version='1.0'><header/><data>{_wddx(answer)}</data></wddxPacket>"
 
 
@@ -49,6 +53,8 @@ def _wddx(value: Any) -> str:
         fields = "".join(f"<var name={quoteattr(name)}>{_wddx(each)}</var>" for name, each in value.items())
         return f"<struct>{fields}</struct>"
     if isinstance(value, list | tuple):
+        if not value or not all(isinstance(each, Mapping) for each in value):
+            return "<null/>"
         return f"<array length='{len(value)}'>{''.join(map(_wddx, value))}</array>"
     if isinstance(value, bool):
         return f"<boolean value='{str(value).lower()}'/>"

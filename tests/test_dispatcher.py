@@ -153,6 +153,21 @@ def test_lists_stand_in_wddx_and_xml_as_arrays_and_items(sender, account, invoic
     assert xml.find("history/item/transaction_amount").text == "50.0"
 
 
+def test_wddx_has_null_where_a_list_is_empty_or_holds_plain_values(sender, account, invoice):
+    members = {**sender, "acct_no": account.pk, "orig_invoice_no": invoice.pk, "reason_cd": 1, "do_write": "false"}
+    rebill = {
+        **members,
+        "rest_call": "gen_rb_m",
+        "rb_line_items": [{"line_no": 1, "client_service_id": "phone", "rb_amount": 2}],
+    }
+    wddx = sent({**rebill, "output_format": "wddx"}).content.decode()
+    for name in ("excluded_lines", "recounted_lines", "tax_details"):
+        assert f'<var name="{name}"><null/></var>' in wddx
+    assert "<var name=\"invoice_items\"><array length='1'><struct>" in wddx
+    as_json = answered({**rebill, "output_format": "json"})
+    assert (as_json["excluded_lines"], as_json["recounted_lines"], as_json["tax_details"]) == ([2], [], [])
+
+
 @pytest.mark.parametrize("format", ["json", "xml", "wddx"])
 def test_a_refusal_is_written_in_the_format_too(sender, format):
     response = sent({**sender, "acct_no": 999, "rest_call": "gen_invoice", "output_format": format})

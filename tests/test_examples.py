@@ -4,6 +4,7 @@ import json
 from base64 import b64encode
 from datetime import UTC, datetime
 from urllib.parse import urlencode
+from xml.etree import ElementTree
 
 import pytest
 import time_machine
@@ -101,11 +102,26 @@ def test_the_example_of_a_method_call_runs_at_the_one_address(name, world, db):
     assert called("/v1/core", body, world) == (0, "OK")
 
 
+@pytest.mark.parametrize("refused", [False, True])
+@pytest.mark.parametrize("name", METHODS)
+def test_the_answer_of_a_method_call_in_wddx_has_arrays_of_rows_only(name, refused, world, db):
+    """A client that reads WDDX fails on an array that is empty or holds plain values, and on a struct of less than two."""
+    example = {**example_of(name), **({"no_such_argument": 1} if refused else {})}
+    root = ElementTree.fromstring(answer_to("/v1/core", {"rest_call": name, **example}, world).content)
+    assert root.find("data/struct/var[@name='error_code']/number").text == ("1016" if refused else "0")
+    assert [array for array in root.iter("array") if {each.tag for each in array} != {"struct"}] == []
+    assert [struct for struct in root.iter("struct") if len(struct) < 2] == []
+
+
 def called(path, example, world):
+    answer = answer_to(path, example, world).json()
+    return answer["error_code"], answer["error_msg"]
+
+
+def answer_to(path, example, world):
     client, auth_key, rows = world
     body = {**meant(example, rows), "client_no": client.pk, "auth_key": auth_key}
-    answer = Browser().post(path, json.dumps(body), content_type="application/json").json()
-    return answer["error_code"], answer["error_msg"]
+    return Browser().post(path, json.dumps(body), content_type="application/json")
 
 
 def test_every_operation_that_is_sent_a_body_or_names_a_row_has_an_example():
