@@ -108,7 +108,7 @@ def _order_and_credit(account: Account, today: date, caller: Caller) -> None:
         client=client,
         account_no=account.pk,
         caller=caller,
-        service=_service(client, "router", "Router", "hardware"),
+        service=_service(client, "router", "Router", "exempt"),
         rate_per_unit=Decimal("79.90"),
         today=today,
         client_order_id="demo-1",
