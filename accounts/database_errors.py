@@ -14,6 +14,7 @@ BUSY = frozenset(
         "one_pending_invoice_per_account",
         "one_live_invoice_per_bill_date",
         "one_live_rebill_per_original",
+        "billed_again_once",
         "one_open_attempt_per_invoice",
     }
 )

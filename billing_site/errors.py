@@ -154,6 +154,7 @@ class ErrorCode(Enum):
         "Tax data is missing. Add the address or a tax rate (0 percent where there is no tax), or mark the customer as exempt",
         409,
     )
+    NOTHING_TO_BILL_AGAIN = (90083, "Nothing of the invoice is to be billed again", 409)
     NUMBER_TAKEN = (90079, "Another document of the client prints this number", 409)
 
     KEY_ABOVE_ITS_MAKER = (90070, "A key gets no right that its maker lacks", 403)

@@ -110,6 +110,8 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "invoice_regenerate_many": {"invoice_nos": [PENDING]},
     "invoice_collect_many": {"invoice_nos": [COLLECTABLE]},
     "invoice_send_statement": {},
+    "invoice_bill_again": {"force_pending": True},
+    "invoice_waive_periods": {"comments": "Agreed with the customer"},
     "invoice_void": {"reason_code": 5, "comments": "Billed in error"},
     "rebill_preview": {"invoice_no": ISSUED, "lines": ONE_LINE},
     "rebill_create": {"invoice_no": ISSUED, "lines": ONE_LINE, "reason_code": 1, "collect": False},
@@ -166,7 +168,13 @@ METHOD_BODIES: Mapping[str, Mapping[str, Any]] = {
 }
 """What a method call is sent beside its credentials, by its name."""
 
-REFUSED: Mapping[str, int] = {"creditmemo_send_statement": 90017, "rebill_void": 90041}
+REFUSED: Mapping[str, int] = {
+    # The example's invoice is not voided.
+    "invoice_bill_again": 90083,
+    "invoice_waive_periods": 90083,
+    "creditmemo_send_statement": 90017,
+    "rebill_void": 90041,
+}
 """Operations that documents of their kind always refuse, and by which code: they share addresses with invoices."""
 
 CREDENTIALS = {"client_no": 1, "auth_key": "YOUR-KEY"}

@@ -13,6 +13,7 @@ from invoices.serializers.credits import (
     ServiceCreditSerializer,
 )
 from invoices.serializers.documents import (
+    AgainArguments,
     ApprovalArguments,
     CollectArguments,
     ContentSerializer,
@@ -25,6 +26,7 @@ from invoices.serializers.documents import (
     StatementArguments,
     StatementSerializer,
     TermsSerializer,
+    WaiverArguments,
 )
 from invoices.serializers.money import (
     AppliedArguments,
@@ -79,6 +81,9 @@ class DocumentSerializer(InvoiceSerializer, ContentSerializer):
 
     collection = AttemptSerializer(allow_null=True)
     statement = StatementSerializer(allow_null=True)
+    to_bill_again = serializers.ListField(
+        child=serializers.CharField(), help_text="What of a voided invoice is billed by no other invoice and is not due again."
+    )
     available_actions = ActionSerializer(many=True)
 
 
@@ -184,6 +189,8 @@ OPERATIONS: dict[tuple[str, str], tuple[Any, Any, str]] = {
     ("invoice", "approve_many"): (ManyApprovalArguments, OUTCOMES, "200"),
     ("invoice", "discard_many"): (ManyArguments, OUTCOMES, "200"),
     ("invoice", "regenerate_many"): (ManyArguments, OUTCOMES, "200"),
+    ("invoice", "bill_again"): (AgainArguments, DocumentSerializer, "201"),
+    ("invoice", "waive_periods"): (WaiverArguments, DocumentSerializer, "200"),
     ("invoice", "collect"): (None, CollectedSerializer, "200"),
     ("invoice", "collect_many"): (CollectArguments, COLLECTED, "200"),
     **{

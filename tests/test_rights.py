@@ -25,7 +25,7 @@ __all__ = ["virtual_clock", "world"]
 pytestmark = pytest.mark.django_db
 
 ACTS = {
-    "generate": {"invoice_create", "gen_invoice", "gen_invoice_m"},
+    "generate": {"invoice_create", "invoice_bill_again", "gen_invoice", "gen_invoice_m"},
     "send": {"invoice_send_statement", "rebill_send_statement", "creditmemo_send_statement"},
     "clock": {"advance_virtual_datetime", "advance_virtual_datetime_m"},
     "may_approve": {
@@ -41,7 +41,7 @@ ACTS = {
     },
     "may_rebill": {"rebill_create", "rebill_bulk", "gen_rb_m"},
     "may_correct": {
-        *("invoice_void", "rebill_void", "creditmemo_void", "void_invoice", "void_invoice_m"),
+        *("invoice_void", "invoice_waive_periods", "rebill_void", "creditmemo_void", "void_invoice", "void_invoice_m"),
         *(f"{entry}_void" for entry in ("payment", "refund", "cashcredit", "writeoff", "dispute", "transaction")),
         *("payment_refund", "cashcredit_create", "writeoff_create", "dispute_create", "creditmemo_create"),
     },
@@ -65,7 +65,14 @@ OF_EVERY_KEY = ACTS["generate"] | ACTS["send"] | ACTS["clock"]
 BY_ROLE = {
     "Viewer": set(),
     "Biller": {
-        *("invoice_create", "rebill_create", "rebill_bulk", "invoice_send_statement", "rebill_send_statement"),
+        *(
+            "invoice_create",
+            "invoice_bill_again",
+            "rebill_create",
+            "rebill_bulk",
+            "invoice_send_statement",
+            "rebill_send_statement",
+        ),
         *("creditmemo_send_statement", "usage_create", "onetimecharge_create", "couponredemption_create", "contact_create"),
     },
     "Approver": ACTS["may_approve"],

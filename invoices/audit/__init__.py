@@ -69,6 +69,7 @@ ACCOUNT_AUDITS = (
     ),
     Audit("No day of a plan instance is billed twice or left out", periods.consecutive, rows=periods.count_periods),
     Audit("No day of a plan instance is charged in arrears twice", periods.arrears, rows=periods.count_arrears),
+    Audit("What voided invoices billed is billed again, or due again", periods.voided, rows=periods.count_voided),
     Audit(
         "Plan instances are billed through their last approved period", accounts.billed_through, rows=accounts.count_instances
     ),

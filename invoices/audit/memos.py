@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from django.db.models import DecimalField, F, OuterRef, Q, Subquery
+from django.db.models import Case, DecimalField, F, OuterRef, Q, Subquery, When
 from django.db.models.functions import Coalesce
 
 from accounts.models import Client
@@ -148,8 +148,12 @@ def taken_off_invoices(client: Client | None) -> AuditReport:
     off = of_client(LedgerEntry, "account__client", client).filter(kind__in=kinds, voided_by=None).order_by()
     rows = (
         off.annotate(
-            of_no=Coalesce(F("invoice__corrects_id"), F("invoice_id")),
-            of_total=Coalesce(F("invoice__corrects__total_amount"), F("invoice__total_amount")),
+            # A credit memo is taken off what it corrects, a write-off or dispute off its own invoice: that may be a rebill.
+            of_no=Case(When(kind=EntryKind.CREDIT_MEMO, then=F("invoice__corrects_id")), default=F("invoice_id")),
+            of_total=Case(
+                When(kind=EntryKind.CREDIT_MEMO, then=F("invoice__corrects__total_amount")),
+                default=F("invoice__total_amount"),
+            ),
         )
         .values_list("of_no", "of_total")
         .annotate(sum=ExactSum("amount"))

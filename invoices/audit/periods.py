@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from datetime import date
 from itertools import pairwise
 
-from accounts.periods import ONE_DAY
-from invoices.audit.account_histories import AccountHistory, LivePeriod
+from accounts.periods import ONE_DAY, InstanceDates, arrears_cycles
+from invoices.audit.account_histories import AccountHistory, LivePeriod, VoidedDays
 from invoices.audit.stored_documents import Document, Line, Period
 from invoices.kinds import InvoiceKind, LineType
+from invoices.plan.holes import gaps
 
 ADVANCE_TYPES = (LineType.RECURRING, LineType.ACTIVATION)
 ARREARS_TYPES = (LineType.USAGE, LineType.ARREARS)
@@ -46,6 +47,45 @@ def _named(period: LivePeriod) -> str:
 
 def _billed_nothing_between(account: AccountHistory, before: LivePeriod, after: LivePeriod) -> bool:
     return any(before.bill_date < cycle.bill_date < after.bill_date for cycle in account.nothing_billed)
+
+
+def count_voided(account: AccountHistory) -> int:
+    return len(account.voided)
+
+
+def voided(account: AccountHistory) -> Iterator[str]:
+    """What a voided document billed is billed by a live one, or is due again by itself: it lies behind what its plan instance
+    is billed through, or in a cycle that is still to be charged in arrears."""
+    for one in account.voided:
+        for words in _missing(account, one):
+            yield f"plan instance {one.plan_instance_no}: {words} was billed by voided invoice {one.invoice_no}, and " + (
+                "is billed by no other invoice"
+            )
+
+
+def _missing(account: AccountHistory, one: VoidedDays) -> Iterator[str]:
+    dates = account.instances[one.plan_instance_no]
+    if one.start is None or one.end is None:
+        if dates.billed_through is not None and (one.plan_instance_no, one.service_no) not in account.activations:
+            yield f"the activation fee of service {one.service_no}"
+        return
+    live: list[tuple[date, date]]
+    if one.service_no is None:
+        last = dates.billed_through or one.start - ONE_DAY
+        live = [(period.start, period.end) for period in account.periods if period.plan_instance_no == one.plan_instance_no]
+    else:
+        last = _charged_in_arrears_to(account, dates)
+        key = (one.plan_instance_no, one.service_no)
+        live = [(cycle.start, cycle.end) for cycle in account.arrears if (cycle.plan_instance_no, cycle.service_no) == key]
+    for start, end in gaps((one.start, min(one.end, last, dates.end or one.end)), live):
+        yield f"{start} to {end}" if one.service_no is None else f"service {one.service_no} in arrears, {start} to {end},"
+
+
+def _charged_in_arrears_to(account: AccountHistory, dates: InstanceDates) -> date:
+    if account.bill_day is None:
+        return date.max
+    opened = next(arrears_cycles(dates, account.bill_day, account.arrears_due_from), None)
+    return date.max if opened is None else opened.start - ONE_DAY
 
 
 def arrears(account: AccountHistory) -> Iterator[str]:

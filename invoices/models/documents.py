@@ -121,6 +121,17 @@ class Invoice(models.Model):
         db_index=False,
         help_text=_("Of a rebill: the credit memo that was issued with it."),
     )
+    bills_again = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="billed_again_by",
+        db_index=False,
+        help_text=_("The voided invoice whose periods this one bills again."),
+    )
+    waived_at = models.DateTimeField(
+        null=True, help_text=_("Of a voided invoice: when a person decided that its periods are not billed again.")
+    )
     collect_when_issued = models.BooleanField(
         null=True, help_text=_("Whether what is due is collected at issue. Empty: the client's setting.")
     )
@@ -221,6 +232,11 @@ class Invoice(models.Model):
                 condition=Q(kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED, memo__isnull=False)
                 | (~Q(kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED) & Q(memo__isnull=True)),
                 name="issued_rebills_have_a_memo",
+            ),
+            models.UniqueConstraint(
+                fields=["bills_again"],
+                condition=Q(status__in=LIVE_STATUSES, bills_again__isnull=False),
+                name="billed_again_once",
             ),
             models.UniqueConstraint(fields=["memo"], condition=Q(memo__isnull=False), name="one_rebill_per_memo"),
             models.CheckConstraint(

@@ -16,6 +16,7 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.basis import Basis
 from invoices.calculation import ZERO, total
 from invoices.kinds import InvoiceKind, LineType
+from invoices.plan.again import arrears_again, instance_before
 from invoices.plan.charges import add_advance, add_arrears, add_orders, add_surcharges, add_usage
 from invoices.plan.credits import add_coupons, add_service_credits
 from invoices.plan.drafts import Claims, CreditDraft, LineDraft, Lines, PeriodDraft, TaxDraft, UsageClaim, fitted
@@ -85,6 +86,10 @@ def check_billable(facts: AccountFacts, request: BillingRequest) -> tuple[date, 
         raise BillingError(ErrorCode.ACCOUNT_STATUS, f"status {state.status}")
     if facts.pending_invoice_no is not None:
         raise BillingError(ErrorCode.PENDING_INVOICE, f"invoice {facts.pending_invoice_no}")
+    if facts.again is not None:
+        if not facts.again.hole:
+            raise BillingError(ErrorCode.NOTHING_TO_BILL_AGAIN, field="invoice_no")
+        return facts.again.bill_date, facts.again.bill_day
     bill_day = _bill_day(facts, request)
     if state.next_bill_date is None or bill_day is None:
         raise BillingError(ErrorCode.NO_BILLABLE_PLAN)
@@ -121,6 +126,8 @@ def plan_charges(facts: AccountFacts, request: BillingRequest) -> InvoicePlan:
     bill_date, bill_day = check_billable(facts, request)
     state = facts.state
     kind = InvoiceKind.ADVANCE if bill_date > request.today else InvoiceKind.RECURRING
+    if facts.again is not None:
+        kind = facts.again.kind
     lines = Lines(state.currency)
     periods, usage = _add_plan_instances(lines, facts, kind, bill_date, bill_day)
     due = [one for one in facts.orders if kind is InvoiceKind.RECURRING and one.charge_date <= request.today]
@@ -140,10 +147,10 @@ def plan_charges(facts: AccountFacts, request: BillingRequest) -> InvoicePlan:
         bill_date=bill_date,
         bill_day=bill_day,
         tax_date=request.today,
-        next_bill_date=next_bill_date(after.values(), bill_day, *billed_to, orders_due),
+        next_bill_date=_next_after(facts, after, bill_day, billed_to, orders_due),
         billed_to=billed_to,
         orders_due=orders_due,
-        instances_after={number: after[number] for number, *_ in periods},
+        instances_after={number: after[number] for number, *_ in periods} if facts.again is None else {},
         periods=tuple(periods),
         lines=tuple(lines.drafts),
         credits=tuple(lines.credits),
@@ -164,12 +171,24 @@ def _add_plan_instances(
     periods: list[PeriodDraft] = []
     usage: list[UsageClaim] = []
     for instance in facts.instances:
-        in_arrears = list(arrears_due(instance.dates, bill_date, bill_day, facts.state.arrears_due_from))
-        periods += _bill_in_advance(lines, instance, bill_date, bill_day)
+        again = facts.again
+        due = arrears_due(instance.dates, bill_date, bill_day, facts.state.arrears_due_from)
+        in_arrears = list(due if again is None else arrears_again(instance, again))
+        in_advance = instance if again is None else instance_before(instance, again.hole)
+        periods += _bill_in_advance(lines, in_advance, bill_date, bill_day)
         if kind is InvoiceKind.RECURRING and instance.dates.in_arrears:
             add_arrears(lines, instance, in_arrears)
             usage += add_usage(lines, instance, in_arrears, bill_day, ended_through(instance.dates, bill_date, bill_day))
     return periods, usage
+
+
+def _next_after(
+    facts: AccountFacts, after: Mapping[int, InstanceDates], bill_day: int, billed_to: BilledTo, orders_due: date | None
+) -> date | None:
+    """When the account is due next. What is billed again moves nothing."""
+    if facts.again is not None:
+        return facts.state.next_bill_date
+    return next_bill_date(after.values(), bill_day, *billed_to, orders_due)
 
 
 def billed_to_after(state: BillingState, kind: str, bill_date: date) -> BilledTo:

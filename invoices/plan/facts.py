@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 from accounts.periods import InstanceDates
 from accounts.rates import Rates
+from invoices.kinds import InvoiceKind
+from invoices.plan.holes import Billed
 from invoices.plan.tax_answers import Exemption
 from invoices.plan.unused import SourceLine
 
@@ -154,16 +156,28 @@ class AccountFacts(NamedTuple):
     taxed_contact_no: int | None
     exemptions: tuple[Exemption, ...] = ()
     read_at: datetime | None = None
+    again: "Again | None" = None
 
     def exemption_on(self, day: date) -> Exemption | None:
         """Why the customer is charged no tax on a day: by the account, else by the contact whose address is taxed."""
         return next((one for one in self.exemptions if one.holds_on(day)), None)
 
 
+class Again(NamedTuple):
+    """What of a voided invoice is to be billed again: in its kind and for its bill date."""
+
+    kind: InvoiceKind
+    bill_date: date
+    bill_day: int
+    hole: Billed
+
+
 class BillingRequest(NamedTuple):
-    """What is asked of a generation, the same for every account of a batch."""
+    """What is asked of a generation, the same for every account of a batch. `again_for` is a voided invoice of the one account:
+    its periods are billed again, not the account's next cycle."""
 
     today: date
     advance: bool = False
     alt_bill_day: int | None = None
     force_pending: bool = False
+    again_for: int | None = None

@@ -10,7 +10,7 @@ from rest_framework import serializers
 from rest_framework.fields import get_attribute
 
 from accounts.fields import NO_ACCOUNT, NO_INVOICE, IdentityName, LongField, ReceiptIdField, ShortListField, TrueFalseField
-from accounts.limits import REMARK_LENGTH
+from accounts.limits import COMMENTS_LENGTH, REMARK_LENGTH
 from accounts.serializers import ClientRowSerializer
 from billing_site.errors import ErrorCode, message_of
 from invoices.calculation import rounded
@@ -231,6 +231,19 @@ def tax_answer_row(answer: TaxAnswer) -> dict[str, Any]:
         "tax_exemption": answer.exemption,
         "tax_exemption_reason": answer.reason,
     }
+
+
+class AgainArguments(serializers.Serializer):
+    """Whether the invoice that bills the periods again is pending, and whether what is due on it is collected at issue."""
+
+    force_pending = TrueFalseField(default=False)
+    collect = TrueFalseField(required=False)
+
+
+class WaiverArguments(serializers.Serializer):
+    """Why the periods are not billed again."""
+
+    comments = serializers.CharField(max_length=COMMENTS_LENGTH, required=False, allow_blank=True, default="")
 
 
 class StatementArguments(serializers.Serializer):

@@ -57,7 +57,7 @@ def issue_locked(
 ) -> None:
     """Issues pending documents that may be issued: numbers, dates and fingerprints are given, and the accounts owe them."""
     cycles = [invoice for invoice in invoices if invoice.kind in CYCLE_KINDS]
-    _move_dates(cycles, states, contents)
+    _move_dates([invoice for invoice in cycles if invoice.bills_again_id is None], states, contents)
     charge_and_request(
         [Issued(invoice.account_id, invoice.pk, invoice.total_amount, invoice.currency) for invoice in cycles],
         issuing.stamp,

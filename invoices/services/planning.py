@@ -12,6 +12,7 @@ from invoices.models import Invoice
 from invoices.plan import plan_charges, with_taxes
 from invoices.plan.facts import AccountFacts, BillingRequest
 from invoices.services.facts import Facts, read_facts
+from invoices.services.holes import with_again
 from invoices.services.outcomes import Outcome
 from invoices.services.tax_answers import check_tax_data
 from invoices.services.taxation import Quoted, basis_of, quote_taxes
@@ -27,7 +28,8 @@ def preview_invoices(
     In the order of the account numbers. Not even an event is written. Pending invoices in `replacing` are taken as discarded.
     """
     facts = read_facts(client, account_nos, replacing, alt_bill_day=_day_of_month(request.alt_bill_day))
-    outcomes = [_planned(number, facts.accounts.get(number), request) for number in sorted(set(account_nos))]
+    accounts = facts.accounts if request.again_for is None else with_again(facts.accounts, request.again_for, replacing)
+    outcomes = [_planned(number, accounts.get(number), request) for number in sorted(set(account_nos))]
     plans = [outcome.plan for outcome in outcomes if outcome.plan is not None and outcome.plan.charges]
     quotes = quote_taxes(client, plans, facts.contacts, facts.locations)
     quoted = {plan.account_no: quote for plan, quote in zip(plans, quotes, strict=True)}
@@ -38,11 +40,12 @@ def regenerations(invoice_nos: Collection[int], today: date) -> dict[BillingRequ
     """How pending invoices of cycles are generated again: requests, each with the invoices that it replaces by account."""
     rows = Invoice.objects.filter(pk__in=invoice_nos, status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS).order_by("pk")
     batches: dict[BillingRequest, dict[int, int]] = defaultdict(dict)
-    for invoice_no, account_no, kind, bill_day, account_bill_day in rows.values_list(
-        "pk", "account_id", "kind", "bill_day", "account__bill_day"
+    for invoice_no, account_no, kind, bill_day, account_bill_day, again_for in rows.values_list(
+        "pk", "account_id", "kind", "bill_day", "account__bill_day", "bills_again"
     ):
-        alternate = bill_day if bill_day != account_bill_day else None
-        batches[BillingRequest(today, kind == InvoiceKind.ADVANCE, alternate, force_pending=True)][account_no] = invoice_no
+        alternate = bill_day if bill_day != account_bill_day and again_for is None else None
+        request = BillingRequest(today, kind == InvoiceKind.ADVANCE, alternate, force_pending=True, again_for=again_for)
+        batches[request][account_no] = invoice_no
     return batches
 
 
@@ -51,9 +54,11 @@ def why_not_regenerated(client: Client, invoice_nos: Collection[int], today: dat
     refused: dict[int, BillingError] = {}
     for request, replacing in regenerations(invoice_nos, today).items():
         alternate = _day_of_month(request.alt_bill_day)
-        facts = read_facts(client, list(replacing), list(replacing.values()), alt_bill_day=alternate)
+        accounts = read_facts(client, list(replacing), list(replacing.values()), alt_bill_day=alternate).accounts
+        if request.again_for is not None:
+            accounts = with_again(accounts, request.again_for, list(replacing.values()))
         for account_no, invoice_no in replacing.items():
-            error = _planned(account_no, facts.accounts.get(account_no), request).error
+            error = _planned(account_no, accounts.get(account_no), request).error
             if error is not None:
                 refused[invoice_no] = error
     return refused

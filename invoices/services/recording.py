@@ -29,7 +29,7 @@ from invoices.services.ledger.charging import Issued
 from invoices.services.ledger.entries import Stamp, Standing, standings
 from invoices.services.numbers import take_numbers
 from invoices.services.outcomes import Outcome
-from invoices.services.rows import content_of, insert_documents, issue
+from invoices.services.rows import Links, content_of, insert_documents, issue
 from invoices.services.statements import StatementWanted, request_statements
 from invoices.services.tax_answers import record_tax_answers
 from invoices.services.unused_memos import credit_unused_days
@@ -86,7 +86,8 @@ def _write(recording: Recording, ready: Sequence[Outcome]) -> list[Outcome]:
     replaced_by = {old_no: numbers[account_no] for old_no, account_no in replaced.items() if account_no in numbers}
     discard_locked(recording.client, replaced, recording.caller, at, replaced_by=replaced_by)
     waiting = {plan.account_no for plan in billed if _must_wait(recording, plan)}
-    move_dates([_dates_after(plan) for plan in plans if plan.account_no not in waiting])
+    moving = [plan for plan in plans if plan.account_no not in waiting and plan.facts.again is None]
+    move_dates([_dates_after(plan) for plan in moving])
     _insert(recording, billed, numbers, waiting, at)
     charge_and_request(
         [
@@ -192,6 +193,7 @@ def _insert(
         at=at,
         today=recording.request.today,
         approved=issued,
+        links={number: Links(bills_again_id=recording.request.again_for) for number, _ in documents},
     )
     record_tax_answers((numbers[plan.account_no], plan.tax_answer) for plan in billed)
     if waiting:

@@ -33,6 +33,18 @@ def reopen(invoice: Invoice) -> None:
     account.save(update_fields=["next_bill_date", "last_bill_date", "arrears_due_from"])
 
 
+def reopen_plans(invoice: Invoice) -> None:
+    """The plan instances that an older document was the last to bill are due again from its period on; the account's other
+    dates stay."""
+    account = Account.objects.get(pk=invoice.account_id)
+    instances = _instances_before(invoice)
+    if account.bill_day is not None:
+        account.next_bill_date = next_bill_date(
+            instances.values(), account.bill_day, account.last_bill_date, account.arrears_due_from, account.orders_due
+        )
+        account.save(update_fields=["next_bill_date"])
+
+
 def _instances_before(invoice: Invoice) -> dict[int, InstanceDates]:
     """The account's plan instances; those that the document billed stand at the day before its period."""
     rows = instances_with_dates(PlanInstance.objects.filter(account=invoice.account_id)).order_by("pk")

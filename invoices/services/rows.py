@@ -55,6 +55,7 @@ class Links(NamedTuple):
     collect_when_issued: bool | None = None
     statement_contact_id: int | None = None
     keeps_due_date: bool | None = None
+    bills_again_id: int | None = None
 
 
 INVOICE_FIELDS = (*TERM_FIELDS, *PARTY_FIELDS, *CORRECTION_FIELDS, "tax_basis", *Links._fields, *STANDING_FIELDS)

@@ -20,7 +20,7 @@ from invoices.services.ledger.entries import Stamp
 from invoices.services.ledger.second_person import Wanted, pass_second_person
 from invoices.services.ledger.voids import Voiding, void_entry, void_reason
 from invoices.services.orders_due import orders_changed
-from invoices.services.reopening import reopen
+from invoices.services.reopening import reopen, reopen_plans
 from invoices.services.rights import check_may_correct
 
 
@@ -45,8 +45,9 @@ def void_invoice(
     """Voids an invoice or a credit memo (Aria's void_invoice).
 
     What was paid on an invoice is left as unapplied credit. Its usage, orders, coupons and service credits wait for the next
-    one. The account's newest recurring or advance invoice opens its period again; an older one leaves a hole, which the audit
-    reports. What a voided credit memo took off its invoice is due again."""
+    one. The account's newest recurring or advance invoice opens its period again, an older one the plan instances that it was
+    the last to bill; what else it billed is missing until it is billed again or a person waives it (`services/holes.py`).
+    What a voided credit memo took off its invoice is due again."""
     voiding = Voiding(void_reason(reason_code), comments)
     owner = account_of_invoice(client, invoice_no)
     if account_no not in (None, owner):
@@ -71,6 +72,8 @@ def void_locked(invoice: Invoice, voiding: Voiding, *, client: Client, caller: C
     release_claims([invoice.pk])
     if reopens:
         reopen(invoice)
+    elif invoice.kind in CYCLE_KINDS:
+        reopen_plans(invoice)
     if invoice.kind == InvoiceKind.CREDIT_MEMO:
         apply_open_credits([invoice.account_id], stamp)
     account = Account.objects.get(pk=invoice.account_id)

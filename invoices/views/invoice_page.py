@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.callers import Caller
 from accounts.models import Event, Receipt
+from accounts.rights import CORRECT, GENERATE
 from accounts.staff import names_of
 from accounts.views.forms import PageForm
 from accounts.views.pages import StaffPage
@@ -20,6 +21,8 @@ from invoices.fingerprints import fingerprint
 from invoices.kinds import InvoiceStatus
 from invoices.models import Comparison, Invoice, InvoiceLine
 from invoices.plan.actions import Action
+from invoices.plan.again import words_of
+from invoices.plan.facts import BillingRequest
 from invoices.plan.tax_answers import exemption_text
 from invoices.services.actions import RIGHTS, Allowed, available_actions
 from invoices.services.chains import read_chain
@@ -27,14 +30,16 @@ from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.comparisons import lines_beside
 from invoices.services.discarding import Remarks
 from invoices.services.flags import flags_of, with_flags
+from invoices.services.generating import generate_invoice
 from invoices.services.ground import changes_since
+from invoices.services.holes import hole_of_invoice, waive_periods
 from invoices.services.invoice_history import payments_on_invoice
 from invoices.services.ledger.history import description
 from invoices.services.ledger.open_items import amount_due, with_due
 from invoices.services.outcomes import Outcome
 from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.rebill_markers import with_rebills
-from invoices.services.rights import COLLECT_PERMISSION
+from invoices.services.rights import COLLECT_PERMISSION, CORRECT_PERMISSION, GENERATE_PERMISSION
 from invoices.services.rows import stored_contents
 from invoices.services.statement_mails import statement_context, statement_parts
 from invoices.services.tax_answers import answer_on
@@ -115,6 +120,9 @@ class InvoicePage(DocumentPage):
             "can_act": may_pay or any(one.error is None for one in allowed),
             "may_pay": may_pay,
             "is_issued": invoice.number is not None,
+            "to_bill_again": words_of(hole_of_invoice(invoice)),
+            "may_bill_again": self.may(GENERATE_PERMISSION),
+            "may_waive": self.may(CORRECT_PERMISSION),
             "due": due,
             "choices": [_choice(one, invoice) for one in allowed],
             "forms": {"act": ActForm(), "void": VoidForm(), **(forms_ or {})},
@@ -168,6 +176,13 @@ def _choice(allowed: Allowed, invoice: Any) -> Choice:
     return Choice(allowed, WORDS[action], addresses.get(action, ""))
 
 
+RIGHTS_OF_ACTS = {
+    **{action.value: right for action, right in RIGHTS.items()},
+    "bill_again": GENERATE,
+    "waive_periods": CORRECT,
+}
+
+
 class InvoiceAct(InvoicePage):
     """Does one thing with a document, and says what came of it."""
 
@@ -186,6 +201,8 @@ class InvoiceAct(InvoicePage):
             "regenerate": self._regenerate,
             "collect": self._collect,
             "void": self._void,
+            "bill_again": self._bill_again,
+            "waive_periods": self._waive,
         }
         if act not in acts:
             raise BillingError(ErrorCode.INVALID_DIRECTIVE, act[:30])
@@ -195,7 +212,7 @@ class InvoiceAct(InvoicePage):
             return reverse("invoice", args=[receipt.invoice_no or number])
 
         return self.once(
-            lambda caller: reverse("invoice", args=[acts[act](invoice, given, caller)]), answer_of, RIGHTS[Action(act)]
+            lambda caller: reverse("invoice", args=[acts[act](invoice, given, caller)]), answer_of, RIGHTS_OF_ACTS[act]
         )
 
     def _approve(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
@@ -249,6 +266,24 @@ class InvoiceAct(InvoicePage):
     def _void(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
         void_invoice(client=self.client, invoice_no=invoice.pk, caller=caller, today=self.today, **given)
         messages.success(self.request, gettext("Voided: what was paid on it is credit of the account now."))
+        number: int = invoice.pk
+        return number
+
+    def _bill_again(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
+        number = generate_invoice(
+            client=self.client,
+            account_no=invoice.account_id,
+            request=BillingRequest(self.today, again_for=invoice.pk),
+            caller=caller,
+        )
+        messages.success(self.request, gettext("Billed again: this invoice bills the periods of %(old)s.") % {"old": invoice})
+        return number or invoice.pk
+
+    def _waive(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
+        waive_periods(
+            client=self.client, invoice_no=invoice.pk, caller=caller, today=self.today, comments=given.get("reason", "")
+        )
+        messages.success(self.request, gettext("Its periods will not be billed again."))
         number: int = invoice.pk
         return number
 

@@ -22,7 +22,10 @@ from billing_site.errors import ErrorCode
 from invoices.filters import InvoiceFilter, RunOutcomeFilter
 from invoices.kinds import StatementStatus
 from invoices.models import BillingRun, Invoice, RunOutcome, Statement, TaxRate
+from invoices.plan.again import words_of
+from invoices.plan.facts import BillingRequest
 from invoices.serializers.documents import (
+    AgainArguments,
     ApprovalArguments,
     BillingRunDetailSerializer,
     BillingRunSerializer,
@@ -39,6 +42,7 @@ from invoices.serializers.documents import (
     StatementSerializer,
     TaxRateSerializer,
     TermsSerializer,
+    WaiverArguments,
     action_row,
     billing_request,
     document_of,
@@ -53,6 +57,7 @@ from invoices.services.collecting.collecting import collect_invoices, collected_
 from invoices.services.collecting.outcomes import Collected
 from invoices.services.flags import with_flags
 from invoices.services.generating import generate_invoice
+from invoices.services.holes import hole_of_invoice, waive_periods
 from invoices.services.ledger.open_items import with_due
 from invoices.services.outcomes import Outcome
 from invoices.services.pending import (
@@ -168,6 +173,8 @@ class DocumentResource(ReadResource):
         if part == "collection":
             attempt = invoice.collection_attempts.order_by("-attempt_no").first()
             return {part: AttemptSerializer(attempt).data if attempt else None}
+        if part == "to_bill_again":
+            return {part: words_of(hole_of_invoice(invoice))}
         if part == "statement":
             statement = invoice.statements.order_by("-pk").first()
             return {part: StatementSerializer(statement).data if statement else None}
@@ -190,7 +197,7 @@ def _sent(statement: Statement) -> Response:
 def _parts() -> Mapping[str, str]:
     """The parts that a document is read in, by the members that it is shown with."""
     parts = {**dict.fromkeys(InvoiceSerializer().fields, "row"), **dict.fromkeys(ContentSerializer().fields, "content")}
-    return parts | {name: name for name in ("collection", "statement", "available_actions")}
+    return parts | {name: name for name in ("collection", "statement", "to_bill_again", "available_actions")}
 
 
 class PendingDecisions(DocumentResource):
@@ -318,7 +325,13 @@ class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingM
     """Invoices are generated, previewed, shown and decided on; nothing edits or deletes one."""
 
     queryset = Invoice.objects.all()
-    rights: Mapping[str, Right] = {**PendingDecisions.rights, "create": GENERATE}
+    rights: Mapping[str, Right] = {
+        **PendingDecisions.rights,
+        "create": GENERATE,
+        "bill_again": GENERATE,
+        "waive_periods": CORRECT,
+    }
+    creating_actions = ("create", "bill_again")
 
     def create(self, request: Request) -> Response:
         asked = self.asked(CreationArguments)
@@ -331,6 +344,28 @@ class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingM
             seen=asked.get("fingerprint", ""),
         )
         return self.shown(invoice_no, HTTP_201_CREATED)
+
+    @action(detail=True, methods=["post"])
+    def bill_again(self, request: Request, pk: str) -> Response:
+        """Bills what a voided invoice billed and no other invoice does, at the prices of its days. Answers the new one."""
+        asked = self.asked(AgainArguments)
+        invoice = self.get_object()
+        number = generate_invoice(
+            client=self.client,
+            account_no=invoice.account_id,
+            request=BillingRequest(today(self.client), force_pending=asked["force_pending"], again_for=invoice.pk),
+            caller=self.caller,
+            collect=asked.get("collect"),
+        )
+        return self.shown(number, HTTP_201_CREATED)
+
+    @action(detail=True, methods=["post"])
+    def waive_periods(self, request: Request, pk: str) -> Response:
+        """Keeps that the periods of a voided invoice are not billed again."""
+        asked = self.asked(WaiverArguments)
+        invoice_no = self.get_object().pk
+        waive_periods(client=self.client, invoice_no=invoice_no, caller=self.caller, today=today(self.client), **asked)
+        return self.shown(invoice_no)
 
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:

@@ -1,7 +1,10 @@
 """Damage by plain SQL, and what the audit says of it."""
 
+from decimal import Decimal
+
 from django.db import connection
 
+from accounts.exact_decimals import sortable_text
 from invoices.audit import run_audits
 
 
@@ -12,8 +15,14 @@ def plant(sql, world):
             # Checks that wait for the commit would bar the way of DROP and ALTER.
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for statement in [sql] if isinstance(sql, str) else sql:
-            cursor.execute(statement.format(**vars(world)))
+            cursor.execute(statement.format(**vars(world), **_units()))
             assert cursor.rowcount != 0, statement
+
+
+def _units():
+    """Numbers of units as the database keeps them: `{unit_50}` is 50."""
+    on_sqlite = connection.vendor == "sqlite"
+    return {f"unit_{number}": f"'{sortable_text(Decimal(number))}'" if on_sqlite else str(number) for number in (0, 1, 50)}
 
 
 def findings(client=None):

@@ -117,22 +117,22 @@ DAMAGES = [
     # Prices
     (
         PRICES,
-        "DELETE FROM accounts_ratetier WHERE schedule_id = {calls_price} AND from_unit = 0",
+        "DELETE FROM accounts_ratetier WHERE schedule_id = {calls_price} AND from_unit = {unit_0}",
         "price {calls_price} of plan {office_plan}: is tiered, but no band of it begins at 0",
     ),
     (
         PRICES,
-        "UPDATE accounts_ratetier SET from_unit = 1 WHERE schedule_id = {sms_price} AND from_unit = 0",
+        "UPDATE accounts_ratetier SET from_unit = {unit_1} WHERE schedule_id = {sms_price} AND from_unit = {unit_0}",
         "price {sms_price} of plan {office_plan}: is volume, but no band of it begins at 0",
     ),
     (
         PRICES,
-        "UPDATE accounts_ratetier SET schedule_id = {data_price} WHERE schedule_id = {sms_price} AND from_unit = 50",
+        "UPDATE accounts_ratetier SET schedule_id = {data_price} WHERE schedule_id = {sms_price} AND from_unit = {unit_50}",
         "price {data_price} of plan {office_plan}: is flat, but has bands",
     ),
     (
         PRICES,
-        "UPDATE accounts_ratetier SET schedule_id = {fax_price} WHERE schedule_id = {sms_price} AND from_unit = 50",
+        "UPDATE accounts_ratetier SET schedule_id = {fax_price} WHERE schedule_id = {sms_price} AND from_unit = {unit_50}",
         "price {fax_price} of plan {office_plan}: is per_unit, but has bands",
     ),
 ]

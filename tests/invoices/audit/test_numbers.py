@@ -26,7 +26,7 @@ DAMAGES = [
     ),
     (
         PRINTED,
-        [DOCUMENT.format("document_number = 'INV-000001'", "plain_feb")],
+        ["DROP INDEX one_document_per_printed_number", DOCUMENT.format("document_number = 'INV-000001'", "plain_feb")],
         "client {acme}: 2 documents are numbered INV-000001, from invoice {plain_jan} to invoice {plain_feb}",
     ),
     (

@@ -1,0 +1,46 @@
+"""PURE: the plan instances of an account as a voided invoice of theirs found them, so that its periods can be billed again."""
+
+from collections.abc import Iterator
+
+from accounts.periods import ONE_DAY, InstanceDates, Period, cycle_of
+from invoices.plan.facts import Again, InstanceFacts
+from invoices.plan.holes import Billed, InstanceDays, ServiceDays
+
+
+def instance_before(instance: InstanceFacts, hole: Billed) -> InstanceFacts:
+    """Return the plan instance with the dates that it had before the days that are missing, and ended with them. One of which
+    no day is missing is billed to its end."""
+    dates = instance.dates
+    missing = next((one for one in hole.periods if one.plan_instance_no == instance.plan_instance_no), None)
+    if missing is None:
+        return instance._replace(dates=_nothing_in_advance(dates))
+    is_first = missing.start == dates.start
+    before = None if is_first else missing.start - ONE_DAY
+    return instance._replace(dates=dates._replace(billed_through=before, end=missing.end))
+
+
+def arrears_again(instance: InstanceFacts, again: Again) -> Iterator[Period]:
+    """The cycles of the plan instance that are to be charged in arrears again, the oldest first."""
+    days = [one for one in again.hole.arrears if one.plan_instance_no == instance.plan_instance_no]
+    if not days:
+        return
+    day, last, dates = min(one.start for one in days), max(one.end for one in days), instance.dates
+    while day <= last:
+        cycle = cycle_of(day, dates.start, again.bill_day, dates.interval).cut(dates.end)
+        yield cycle._replace(start=max(cycle.start, day))
+        day = cycle.end + ONE_DAY
+
+
+def _nothing_in_advance(dates: InstanceDates) -> InstanceDates:
+    return dates._replace(end=dates.billed_through or dates.start - ONE_DAY)
+
+
+def words_of(hole: Billed) -> list[str]:
+    """What is missing, a line for each: for people."""
+    days = [_days_of(one) for one in hole.periods] + [_days_of(one) for one in hole.arrears]
+    return [*days, *(f"activation fee of plan instance {one.plan_instance_no}" for one in hole.activations)]
+
+
+def _days_of(one: InstanceDays | ServiceDays) -> str:
+    kind = "in arrears, " if isinstance(one, ServiceDays) else ""
+    return f"plan instance {one.plan_instance_no}: {kind}{one.start} to {one.end}"
