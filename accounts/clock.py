@@ -3,7 +3,8 @@
 Doors ask this module and hand `today` to the services, which never read a clock themselves.
 """
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -18,13 +19,37 @@ from accounts.validators import LAST_YEAR
 from billing_site.errors import BillingError, ErrorCode
 
 
+class ClockTime(NamedTuple):
+    """A moment by a client's virtual clock and by the real one, both in the client's time zone."""
+
+    virtual: datetime
+    system: datetime
+
+    @property
+    def offset_hours(self) -> int:
+        """How far ahead the virtual clock is, in hours, rounded to whole ones. Below zero: behind."""
+        # In UTC, as Python ignores changes of daylight saving time between two times of one zone.
+        return round((self.virtual.astimezone(UTC) - self.system.astimezone(UTC)) / timedelta(hours=1))
+
+
 def local_time(client: Client) -> datetime:
     """The client's date and time. In production the virtual offset counts for nothing."""
-    return _at_offset(client, client.clock_offset if settings.VIRTUAL_CLOCK else timedelta())
+    return _in_zone(client, timezone.now() + (client.clock_offset if settings.VIRTUAL_CLOCK else timedelta()))
 
 
-def _at_offset(client: Client, offset: timedelta) -> datetime:
-    return (timezone.now() + offset).astimezone(ZoneInfo(client.time_zone))
+def _in_zone(client: Client, moment: datetime) -> datetime:
+    return moment.astimezone(ZoneInfo(client.time_zone))
+
+
+def clock_time(client: Client) -> ClockTime:
+    """What the virtual clock and the real one show now. Refuses in production (90005)."""
+    if not settings.VIRTUAL_CLOCK:
+        raise BillingError(ErrorCode.CLOCK_IN_PRODUCTION)
+    return _clock_time(client, timezone.now(), client.clock_offset)
+
+
+def _clock_time(client: Client, at: datetime, offset: timedelta) -> ClockTime:
+    return ClockTime(_in_zone(client, at + offset), _in_zone(client, at))
 
 
 def today(client: Client) -> date:
@@ -41,8 +66,11 @@ ADVANCED = "clock.advanced"
 BY_COMMAND = Caller(process="clock")
 
 
-def advance_clock(client: Client, hours: int, caller: Caller = BY_COMMAND) -> datetime:
-    """Moves the client's virtual clock forward by whole hours (Aria's advance_virtual_datetime) and gives the new time."""
+def advance_clock(client: Client, hours: int, caller: Caller = BY_COMMAND) -> ClockTime:
+    """Move the client's virtual clock forward by whole hours (Aria's advance_virtual_datetime) and return the new time.
+
+    Refuses in production (90005), hours below zero (90006) and what ends after the last year (1016).
+    """
     if not settings.VIRTUAL_CLOCK:
         raise BillingError(ErrorCode.CLOCK_IN_PRODUCTION)
     check_may(caller, MOVE_CLOCK)
@@ -53,16 +81,17 @@ def advance_clock(client: Client, hours: int, caller: Caller = BY_COMMAND) -> da
         locked.clock_offset += timedelta(hours=hours)
         _check_end(locked.clock_offset)
         locked.save(update_fields=["clock_offset"])
-        now = _at_offset(client, locked.clock_offset)
-        record_acts(client, caller, [Act(ADVANCED, after={"hours": hours, "local_time": now.isoformat()})])
+        at = timezone.now()
+        moved = _clock_time(client, at, locked.clock_offset)
+        record_acts(client, caller, [Act(ADVANCED, after={"hours": hours, "local_time": moved.virtual.isoformat()})], at)
     client.clock_offset = locked.clock_offset
-    return now
+    return moved
 
 
-def clock_set_by(caller: Caller) -> datetime:
-    """The time to which the caller's call has moved the clock."""
+def clock_set_by(client: Client, caller: Caller) -> ClockTime:
+    """The time to which the caller's call has moved the clock, and when it did so."""
     (event,) = acts_of_call(caller.receipt, ADVANCED)
-    return datetime.fromisoformat(event.after["local_time"])
+    return ClockTime(datetime.fromisoformat(event.after["local_time"]), _in_zone(client, event.at))
 
 
 def _check_end(offset: timedelta) -> None:
@@ -80,4 +109,4 @@ def advance_clock_to(client: Client, day: date) -> datetime:
     hours, rest = divmod(noon - now, timedelta(hours=1))
     if hours < 0:
         raise BillingError(ErrorCode.CLOCK_BACKWARDS, field="date")
-    return advance_clock(client, hours + bool(rest))
+    return advance_clock(client, hours + bool(rest)).virtual

@@ -1,17 +1,15 @@
 """Resources of accounts and the catalogue, and the method calls of the client's clock."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
-from django.conf import settings
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
 from django_filters.filterset import FilterSet
 from rest_framework import serializers
 from rest_framework.viewsets import ViewSet
 
-from accounts.clock import advance_clock, clock_set_by, local_time
+from accounts.clock import ClockTime, advance_clock, clock_set_by, clock_time
 from accounts.fields import DayFilter, LongField, LongFilter, ReceiptIdField, TextFilter
 from accounts.members import NoArguments
 from accounts.method_calls import Call, method_call, never
@@ -27,7 +25,7 @@ from accounts.serializers import (
     ServiceLocationSerializer,
     ServiceSerializer,
 )
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import ErrorCode
 
 
 class OfAccount(FilterSet):
@@ -120,20 +118,24 @@ class Hours(serializers.Serializer):
         return {**asked, "hours": given.pop()}
 
 
+CLOCK_MOVED = ("virtual_datetime", "virtual_date", "virtual_time", "system_date", "system_time", "current_offset_hours")
+CLOCK_SHOWN = (*CLOCK_MOVED, "is_batch_running")
+
+
 class ClockViewSet(ViewSet):
     """The client's virtual clock, for tests and demonstrations."""
 
-    @method_call(NoArguments, outputs=("virtual_datetime",), refused_act="clock.refused", writes=never)
+    @method_call(NoArguments, outputs=CLOCK_SHOWN, refused_act="clock.refused", writes=never)
     def get_virtual_datetime(self, call: Call) -> Mapping[str, Any]:
         return _clock(call)
 
-    @method_call(NoArguments, outputs=("virtual_datetime",), refused_act="clock.refused", writes=never)
+    @method_call(NoArguments, outputs=CLOCK_SHOWN, refused_act="clock.refused", writes=never)
     def get_virtual_datetime_m(self, call: Call) -> Mapping[str, Any]:
         return _clock(call)
 
     @method_call(
         Hours,
-        outputs=("virtual_datetime",),
+        outputs=CLOCK_MOVED,
         refused_act="clock.refused",
         right=MOVE_CLOCK,
         again=lambda view, call, receipt: _advanced_before(call),
@@ -143,7 +145,7 @@ class ClockViewSet(ViewSet):
 
     @method_call(
         Hours,
-        outputs=("virtual_datetime",),
+        outputs=CLOCK_MOVED,
         refused_act="clock.refused",
         right=MOVE_CLOCK,
         again=lambda view, call, receipt: _advanced_before(call),
@@ -153,9 +155,7 @@ class ClockViewSet(ViewSet):
 
 
 def _clock(call: Call) -> Mapping[str, Any]:
-    if not settings.VIRTUAL_CLOCK:
-        raise BillingError(ErrorCode.CLOCK_IN_PRODUCTION)
-    return _shown(local_time(call.client))
+    return _shown(clock_time(call.client))
 
 
 def _advance(call: Call) -> Mapping[str, Any]:
@@ -163,11 +163,19 @@ def _advance(call: Call) -> Mapping[str, Any]:
 
 
 def _advanced_before(call: Call) -> Mapping[str, Any]:
-    return _shown(clock_set_by(call.caller))
+    return _shown(clock_set_by(call.client, call.caller))
 
 
-def _shown(moment: datetime) -> Mapping[str, Any]:
-    return {"virtual_datetime": f"{moment:%Y-%m-%d %H:%M:%S}"}
+def _shown(time: ClockTime) -> Mapping[str, Any]:
+    """Aria's fields. Ours: virtual_datetime."""
+    return {
+        "virtual_datetime": f"{time.virtual:%Y-%m-%d %H:%M:%S}",
+        "virtual_date": f"{time.virtual:%Y-%m-%d}",
+        "virtual_time": f"{time.virtual:%H:%M:%S}",
+        "system_date": f"{time.system:%Y-%m-%d}",
+        "system_time": f"{time.system:%H:%M:%S}",
+        "current_offset_hours": time.offset_hours,
+    }
 
 
 class CallerViewSet(ViewSet):

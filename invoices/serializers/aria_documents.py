@@ -10,6 +10,7 @@ from invoices.calculation import rounded
 from invoices.fingerprints import Content, DocumentLine, DocumentTax
 from invoices.kinds import INVOICE_TYPES, InvoiceKind, InvoiceStatus, LineType
 from invoices.models import CollectionAttempt, Invoice, Statement
+from invoices.plan.memo import LineToCredit
 from invoices.services.rows import contact_numbers
 
 
@@ -21,6 +22,7 @@ def aria_document(content: Content) -> dict[str, Any]:
     instances = PlanInstance.objects.select_related("plan").in_bulk(numbers)
     contacts = contact_numbers(lines)
     texts = {line.line_no: line.description for line in lines}
+    categories = {line.line_no: line.tax_category for line in lines}
     return {
         "invoice_items": [
             {
@@ -30,7 +32,7 @@ def aria_document(content: Content) -> dict[str, Any]:
             }
             for line in lines
         ],
-        "tax_details": [_tax(place, tax, texts) for place, tax in enumerate(content.document_taxes, 1)],
+        "tax_details": [_tax(place, tax, texts, categories) for place, tax in enumerate(content.document_taxes, 1)],
     }
 
 
@@ -73,7 +75,7 @@ def _item(line: DocumentLine, service: Service | None, instance: PlanInstance | 
     }
 
 
-def _tax(place: int, tax: DocumentTax, texts: Mapping[int, str]) -> dict[str, Any]:
+def _tax(place: int, tax: DocumentTax, texts: Mapping[int, str], categories: Mapping[int, str]) -> dict[str, Any]:
     return {
         "tax_detail_line": place,
         "seq_num": tax.tax_line_no,
@@ -84,7 +86,7 @@ def _tax(place: int, tax: DocumentTax, texts: Mapping[int, str]) -> dict[str, An
         "orig_was_tax_inclusive": int(tax.is_inclusive),
         "tax_srv_tax_type_id": None,
         "tax_srv_tax_type_desc": tax.authority,
-        "tax_srv_cat_text": None,
+        "tax_srv_cat_text": categories.get(tax.taxed_line_no) or None,
         "tax_srv_juris_nm": tax.jurisdiction,
         "tax_srv_tax_sum_text": texts.get(tax.tax_line_no),
     }
@@ -126,21 +128,52 @@ def generated_row(invoice: Invoice, content: Content) -> dict[str, Any]:
 
 LINE_NAMES = {"invoice_line_no": "line_no", "line_amount": "amount", "line_description": "description"}
 DATE_NAMES = {"start_date_range": "date_range_start", "end_date_range": "date_range_end"}
+PLACE_NAMES = {
+    "bill_from_location_no": "bill_from_address_no",
+    "ship_from_location_no": "ship_from_address_no",
+    "bill_to_address_seq": "bill_to_address_no",
+    "ship_to_address_seq": "ship_to_address_no",
+}
+"""Of a line's places, as gen_rb_m takes them, by their names in gen_rb_m's answer. Ours: get_invoice_details has both."""
+
+NOT_KEPT_OF_LINES = (
+    "usage_type_no",
+    "usage_type_cd",
+    "credit_reason_cd",
+    "credit_reason_code_description",
+    "csr_comments",
+    "plan_units_change",
+    "client_rate_schedule_id",
+    "svc_credit_source_invoice_no",
+    "svc_credit_source_line_no",
+    "svc_credit_source_trans_id",
+    "svc_credit_applied_line_no",
+    "svc_credit_applied_trans_id",
+    "client_mp_instance_id",
+)
+"""Aria's fields of a line that say what we do not keep: null."""
 
 
-def detail_rows(content: Content, excluded: Sequence[int] | None) -> list[dict[str, Any]]:
-    """The lines as get_invoice_details has them. `excluded` are those that a rebill left out; None: it was not rebilled."""
+def detail_rows(invoice: Any, content: Content, excluded: Sequence[int] | None) -> list[dict[str, Any]]:
+    """The lines as get_invoice_details has them. `excluded` are those that a rebill left out; None: it was not rebilled.
+
+    `invoice` is marked with `transaction_no` and `client_acct_id`, as `document_of_account` gives it."""
     comments = content.correction.line_comments if content.correction else [""] * len(content.lines)
     rows = aria_document(content)["invoice_items"]
     for row, line, comment in zip(rows, content.document_lines, comments, strict=True):
         for old, new in {**LINE_NAMES, **DATE_NAMES}.items():
             row[new] = row.pop(old)
+        row.update({new: row[old] for new, old in PLACE_NAMES.items()})
+        row.update(dict.fromkeys(NOT_KEPT_OF_LINES))
+        row["client_acct_id"] = invoice.client_acct_id or None
+        row["master_plan_instance_no"] = line.plan_instance_id
+        row["invoice_transaction_id"] = invoice.transaction_no
         row["po_num"] = line.po_num or None
         row["tax_related_ind"] = int(line.line_type == LineType.TAX)
         row["rb_line_comments"] = comment or None
         row["rb_excluded"] = None
         if excluded is not None and line.line_type != LineType.TAX:
-            row["rb_excluded"] = "True" if line.line_no in excluded else "False"
+            row["rb_excluded"] = int(line.line_no in excluded)
     return list(rows)
 
 
@@ -164,12 +197,20 @@ def document_markers(invoice: Any) -> dict[str, Any]:
 
 
 def history_row(invoice: Any) -> dict[str, Any]:
-    """A row of an invoice history: of rows that `with_due` and `with_rebills` have marked."""
+    """A row of an invoice history: of rows as `invoice_history` marks them. Ours: the plan is that of the first line that has
+    one, as an invoice may bill several."""
     currency = invoice.currency
     is_paid = invoice.status == InvoiceStatus.APPROVED and invoice.amount_paid >= invoice.total_amount
     return {
         "invoice_no": invoice.pk,
         "document_number": invoice.document_number or None,
+        "outacct_no": invoice.account_id,
+        "outclient_acct_id": invoice.client_acct_id or None,
+        "billing_group_no": None,
+        "client_billing_group_id": None,
+        "master_plan_no": invoice.plan_no,
+        "master_plan_name": invoice.plan_name or None,
+        "client_master_plan_id": invoice.client_plan_id or None,
         "currency_cd": currency,
         "bill_date": str(invoice.bill_date),
         "invoice_date": _text(invoice.invoice_date),
@@ -180,10 +221,25 @@ def history_row(invoice: Any) -> dict[str, Any]:
         "credit": number(invoice.amount_paid, currency),
         "recurring_bill_from": str(invoice.period_start),
         "recurring_bill_thru": str(invoice.period_end),
-        "usage_bill_from": None,
-        "usage_bill_thru": None,
+        "usage_bill_from": _text(invoice.usage_from),
+        "usage_bill_thru": _text(invoice.usage_through),
         "is_voided_ind": int(invoice.status == InvoiceStatus.VOIDED),
         **document_markers(invoice),
+    }
+
+
+def credit_row(line: LineToCredit, service: Service | None, currency: str, *, can_be_credited: bool) -> dict[str, Any]:
+    """A row of get_invoice_cm_details_m. Lines of coupons and service credits have no service."""
+    return {
+        "line_no": line.line_no,
+        "service_no": service.pk if service else None,
+        "service_name": service.name if service else None,
+        "client_service_id": service.client_service_id if service else None,
+        "client_sku": None,
+        "item_no": None,
+        "client_item_id": None,
+        "amount": number(line.base, currency),
+        "max_credit_amount": number(line.left, currency) if can_be_credited else 0.0,
     }
 
 

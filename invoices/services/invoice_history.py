@@ -3,12 +3,20 @@
 from datetime import date
 from typing import Any, NamedTuple
 
-from django.db.models import Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, Max, Min, OuterRef, Q, QuerySet, Subquery
 
-from accounts.models import Client
+from accounts.models import Client, Service
 from billing_site.errors import BillingError, ErrorCode
-from invoices.kinds import CYCLE_KINDS, AllocationKind, EntryKind, InvoiceKind, InvoiceStatus
-from invoices.models import Allocation, Invoice, LedgerEntry
+from invoices.kinds import (
+    CHARGE_KINDS,
+    CYCLE_KINDS,
+    AllocationKind,
+    EntryKind,
+    InvoiceKind,
+    InvoiceStatus,
+    LineType,
+)
+from invoices.models import Allocation, Invoice, InvoiceLine, LedgerEntry
 from invoices.plan.actions import Action, why_not
 from invoices.plan.memo import LineToCredit
 from invoices.services.actions import document_facts
@@ -40,7 +48,7 @@ def invoice_history(client: Client, account_no: int, asked: HistoryOfInvoices) -
         rows = rows.filter(bill_date__lte=asked.end)
     if asked.rebills == 1:
         rows = rows.filter(kind__in=CYCLE_KINDS)
-    marked = with_paid_on(with_rebills(with_due(rows)))
+    marked = _with_plan_and_usage(_with_account(with_paid_on(with_rebills(with_due(rows)))))
     if asked.rebills == 2:
         marked = marked.filter(rb_no=None)
     return list(marked.order_by("-pk")[:MOST_INVOICES])
@@ -54,20 +62,45 @@ def with_paid_on(invoices: QuerySet[Any]) -> QuerySet[Any]:
     return marked
 
 
+def _with_account(invoices: QuerySet[Any]) -> QuerySet[Any]:
+    """With `client_acct_id`, the account's own identifier."""
+    marked: QuerySet[Any] = invoices.annotate(client_acct_id=F("account__client_acct_id"))
+    return marked
+
+
+def _with_plan_and_usage(invoices: QuerySet[Any]) -> QuerySet[Any]:
+    """With `plan_no`, `plan_name` and `client_plan_id` of the first line that is of a plan, the name as it was billed; and
+    `usage_from` and `usage_through`, the days of which usage is billed."""
+    lines = InvoiceLine.objects.filter(invoice=OuterRef("pk"))
+    of_plans = lines.exclude(plan_instance=None).order_by("line_no")
+    usage = lines.filter(line_type=LineType.USAGE).order_by().values("invoice")
+    marked: QuerySet[Any] = invoices.annotate(
+        plan_no=Subquery(of_plans.values("plan_instance__plan")[:1]),
+        plan_name=Subquery(of_plans.values("plan_name")[:1]),
+        client_plan_id=Subquery(of_plans.values("plan_instance__plan__client_plan_id")[:1]),
+        usage_from=Subquery(usage.annotate(day=Min("period_start")).values("day")),
+        usage_through=Subquery(usage.annotate(day=Max("period_end")).values("day")),
+    )
+    return marked
+
+
 def document_of_account(client: Client, account_no: int, invoice_no: int) -> Any:
-    """A document of an account by its own number."""
+    """A document of an account by its own number, marked with its rebill, what is due on it, `client_acct_id` and
+    `transaction_no`. Refuses a number that is not the account's (3004)."""
     return _found(client, account_no, Q(pk=invoice_no), invoice_no, "invoice_no")
 
 
 def document_of_transaction(client: Client, account_no: int, number: int) -> Any:
     """A document of an account by the number of its transaction, or its own, which counts before another's transaction."""
-    by_transaction = Q(ledger__pk=number, ledger__kind__in=(EntryKind.INVOICE, EntryKind.CREDIT_MEMO))
+    by_transaction = Q(ledger__pk=number, ledger__kind__in=CHARGE_KINDS)
     return _found(client, account_no, Q(pk=number) | by_transaction, number, "src_transaction_id")
 
 
 def _found(client: Client, account_no: int, meant: Q, number: int, field: str) -> Any:
     rows = Invoice.objects.filter(meant, client=client, account=account_no).order_by("-pk").distinct()
-    found = sorted(with_rebills(with_due(rows)), key=lambda invoice: invoice.pk != number)
+    entries = LedgerEntry.objects.filter(invoice=OuterRef("pk"), kind__in=CHARGE_KINDS)
+    marked = _with_account(with_rebills(with_due(rows))).annotate(transaction_no=Subquery(entries.values("pk")[:1]))
+    found = sorted(marked, key=lambda invoice: invoice.pk != number)
     if not found:
         raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"{field} {number} of account {account_no}", field=field)
     return found[0]
@@ -91,7 +124,16 @@ def payments_on_invoice(invoice: Invoice) -> list[tuple[LedgerEntry, Any]]:
     return [(entries[number], amount) for number, amount in applied.items()]
 
 
-def credit_restriction(invoice: Invoice) -> tuple[str, list[LineToCredit]]:
+class CreditableLine(NamedTuple):
+    """A line with its service, if it has one, and what can still be credited of it."""
+
+    line: LineToCredit
+    service: Service | None
+
+
+def credit_restriction(invoice: Invoice) -> tuple[str, list[CreditableLine]]:
     """Why no credit memo can be made of an invoice, or nothing; and its lines with what can still be credited of each."""
     refusal = why_not(Action.CREDIT, document_facts([invoice.pk])[invoice.pk])
-    return (refusal.error.message if refusal else "", lines_to_credit(invoice))
+    services = {line.line_no: line.service for line in InvoiceLine.objects.filter(invoice=invoice).select_related("service")}
+    rows = [CreditableLine(line, services[line.line_no]) for line in lines_to_credit(invoice)]
+    return (refusal.error.message if refusal else "", rows)

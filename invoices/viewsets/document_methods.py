@@ -28,11 +28,11 @@ from invoices.serializers.aria_arguments import (
 from invoices.serializers.aria_documents import (
     PROC_FIELDS,
     aria_document,
+    credit_row,
     detail_rows,
     document_markers,
     generated_row,
     history_row,
-    number,
     settled_fields,
 )
 from invoices.serializers.documents import GenInvoiceArguments, billing_request, remarks_of
@@ -80,6 +80,15 @@ MARKERS = (
     "rb_reason_cd",
     "rb_comments",
 )
+
+NOT_KEPT_OF_DOCUMENTS = (
+    "custom_status_desc",
+    "client_billing_group_no",
+    "billing_group_no_2",
+    "acct_locale_name",
+    "acct_locale_no_2",
+)
+"""Aria's fields of a document that say what we do not keep: null."""
 
 
 class GeneratingMethods:
@@ -150,7 +159,7 @@ class ReadingMethods:
 
     @method_call(
         InvoiceOfAccountArguments,
-        outputs=("invoice_no", "invoice_line_details", "tax_details", *MARKERS),
+        outputs=("invoice_no", "invoice_line_details", "tax_details", *MARKERS, "is_pending_ind_2", *NOT_KEPT_OF_DOCUMENTS),
         refused_act="details.refused",
         writes=never,
     )
@@ -163,6 +172,7 @@ class ReadingMethods:
             "invoice_line_details": lines,
             "tax_details": taxes,
             **document_markers(invoice),
+            "is_pending_ind_2": int(invoice.status == InvoiceStatus.PENDING),
         }
 
     @method_call(InvoiceHistoryArguments, outputs=("invoice_history",), refused_act="history.refused", writes=never)
@@ -175,23 +185,21 @@ class ReadingMethods:
 
     @method_call(
         InvoiceOfAccountArguments,
-        outputs=("restriction_reason", "invoice_no", "lines"),
+        outputs=("restriction_reason", "invoice_no", "lines", "invoice_cm_line_details"),
         refused_act="details.refused",
         writes=never,
     )
     def get_invoice_cm_details_m(self, call: Call) -> Mapping[str, Any]:
-        """What a credit memo can still take off each line, and why none can be made."""
+        """What a credit memo can still take off each line, and why none can be made. Ours: `lines`, the same rows."""
         invoice = document_of_account(call.client, account_no_of(call), call.arguments["invoice_no"])
         reason, lines = credit_restriction(invoice)
-        rows = [
-            {
-                "line_no": line.line_no,
-                "amount": number(line.base, invoice.currency),
-                "max_credit_amount": 0.0 if reason else number(line.left, invoice.currency),
-            }
-            for line in lines
-        ]
-        return {"restriction_reason": reason or None, "invoice_no": invoice.pk, "lines": rows}
+        rows = [credit_row(row.line, row.service, invoice.currency, can_be_credited=not reason) for row in lines]
+        return {
+            "restriction_reason": reason or None,
+            "invoice_no": invoice.pk,
+            "lines": rows,
+            "invoice_cm_line_details": rows,
+        }
 
     @method_call(
         StatementOfInvoiceArguments, outputs=("out_statement", "mime_type"), refused_act="statement.refused", writes=never
@@ -302,7 +310,7 @@ def _managed_m(invoice_no: int | None) -> Mapping[str, Any]:
 
 def _lines(invoice: Any) -> list[dict[str, Any]]:
     excluded = excluded_lines([invoice.rb_no])[invoice.rb_no] if invoice.rb_no else None
-    return detail_rows(stored_contents([invoice.pk])[invoice.pk], excluded)
+    return detail_rows(invoice, stored_contents([invoice.pk])[invoice.pk], excluded)
 
 
 def _history(call: Call) -> list[dict[str, Any]]:

@@ -90,9 +90,16 @@ class PaymentMethods:
     def get_payments_on_invoice(self, call: Call) -> Mapping[str, Any]:
         return _payments(document_of_transaction(call.client, account_no_of(call), call.arguments["src_transaction_id"]))
 
-    @method_call(InvoiceOfAccountArguments, outputs=("invoice_payments",), refused_act="details.refused", writes=never)
+    @method_call(
+        InvoiceOfAccountArguments,
+        outputs=("invoice_payment_details", "invoice_payments"),
+        refused_act="details.refused",
+        writes=never,
+    )
     def get_payments_on_invoice_m(self, call: Call) -> Mapping[str, Any]:
-        return _payments(document_of_account(call.client, account_no_of(call), call.arguments["invoice_no"]))
+        """Ours: `invoice_payments`, the same rows, as the older call names them."""
+        payments = _payments(document_of_account(call.client, account_no_of(call), call.arguments["invoice_no"]))
+        return {**payments, "invoice_payment_details": payments["invoice_payments"]}
 
 
 class TransactionMethods:

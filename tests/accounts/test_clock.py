@@ -15,7 +15,7 @@ def virtual_clock(settings, time_machine):
 
 
 def test_the_clock_moves_forward_by_hours_and_stays_moved(acme):
-    assert clock.advance_clock(acme, 15).isoformat() == "2026-01-02T01:00:00+00:00"
+    assert clock.advance_clock(acme, 15).virtual.isoformat() == "2026-01-02T01:00:00+00:00"
     acme.refresh_from_db()
     assert clock.today(acme) == date(2026, 1, 2)
     assert acme.clock_offset == timedelta(hours=15)
@@ -25,6 +25,14 @@ def test_the_clock_moves_to_noon_of_a_day(acme):
     acme.time_zone = "America/New_York"
     assert clock.advance_clock_to(acme, date(2026, 2, 1)).isoformat() == "2026-02-01T12:00:00-05:00"
     assert clock.advance_clock_to(acme, date(2026, 2, 1)).isoformat() == "2026-02-01T12:00:00-05:00"
+
+
+def test_the_offset_is_in_whole_hours_whatever_daylight_saving_does_between(acme):
+    acme.time_zone = "America/New_York"
+    moved = clock.advance_clock(acme, 24 * 90)
+    assert (moved.virtual.isoformat(), moved.offset_hours) == ("2026-04-01T06:00:00-04:00", 2160)
+    acme.clock_offset = timedelta(hours=-5, minutes=-20)
+    assert clock.clock_time(acme).offset_hours == -5
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Aria's method calls of invoices: made, decided on, read, voided; each input has its effect, each refusal its code."""
 
 import base64
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 import time_machine
@@ -10,11 +10,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import PaymentMethod, Receipt
+from accounts.models import PaymentMethod, Receipt, Service
 from invoices.models import CollectionAttempt, Invoice, OneTimeCharge
 from tests.calling import caller_of, refused
-from tests.factories import TaxRateFactory, a_plan, an_account
-from tests.invoices.billing import FEB_10, JAN_10, bill
+from tests.factories import TaxRateFactory, a_charge, a_plan, an_account, some_usage
+from tests.invoices.billing import FEB_10, JAN_10, USAGE, bill
 from tests.invoices.money.memos import memo_of
 from tests.invoices.money.test_payments import pay
 from tests.invoices.test_one_time_charges import order
@@ -194,8 +194,8 @@ def test_the_details_of_an_invoice(account, call, process, issued):
     rebill = rebilled(issued, process, line(1, units="0.5", comments="half"))
     old = call("get_invoice_details", acct_no=account.pk, src_transaction_id=issued.pk)
     assert [(row["line_no"], row["amount"], row["rb_excluded"]) for row in old["invoice_line_items"]] == [
-        (1, 30.0, "False"),
-        (2, 20.0, "True"),
+        (1, 30.0, 0),
+        (2, 20.0, 1),
         (3, 5.0, None),
     ]
     assert (old["is_pending_ind"], old["rb_status"], old["rb_no"], old["rb_flag"]) == (0, "True", rebill.pk, 0)
@@ -203,6 +203,29 @@ def test_the_details_of_an_invoice(account, call, process, issued):
     assert [(row["amount"], row["rb_line_comments"]) for row in new["invoice_line_details"]] == [(15.0, "half"), (1.5, None)]
     assert [(tax["seq_num"], tax["taxed_seq_num"], tax["debit"]) for tax in new["tax_details"]] == [(2, 1, 1.5)]
     assert (new["invoice_type_cd"], new["orig_invoice_no"], new["rb_reason_cd"], new["rb_flag"]) == ("R", issued.pk, 1, 1)
+
+
+def test_a_line_of_the_details_has_its_places_account_and_transaction(acme, account, call, process):
+    location = acme.service_locations.create(client_service_location_id="HQ", region="CA", country="US")
+    Service.objects.update(location=location)
+    contact = account.contacts.get()
+    issued = bill(account, process, JAN_10)
+    answer = call("get_invoice_details_m", acct_no=account.pk, invoice_no=issued.pk)
+    first = answer["invoice_line_details"][0]
+    places = ("bill_from_location_no", "ship_from_location_no", "bill_to_address_seq", "ship_to_address_seq")
+    ours = ("bill_from_address_no", "ship_from_address_no", "bill_to_address_no", "ship_to_address_no")
+    numbers = [location.pk, location.pk, contact.contact_no, contact.contact_no]
+    assert [first[name] for name in places] == [first[name] for name in ours] == numbers
+    assert (first["client_acct_id"], first["invoice_transaction_id"]) == ("A 1", issued.ledger.get().pk)
+    assert first["master_plan_instance_no"] == account.plan_instances.get().pk
+    assert [row["tax_srv_cat_text"] for row in answer["tax_details"]] == [line.tax_category for line in issued.lines.all()[:2]]
+    assert (answer["is_pending_ind"], answer["is_pending_ind_2"]) == (0, 0)
+
+
+def test_the_lines_of_a_pending_invoice_have_no_transaction_yet(account, call, pending):
+    answer = call("get_invoice_details_m", acct_no=account.pk, invoice_no=pending.pk)
+    assert {row["invoice_transaction_id"] for row in answer["invoice_line_details"]} == {None}
+    assert answer["is_pending_ind_2"] == 1
 
 
 def test_details_are_found_by_the_transaction_too_and_of_pending_invoices(acme, account, call, process):
@@ -257,6 +280,21 @@ def test_the_history_of_an_account(account, call, process, issued):
     refused(call("get_acct_invoice_history", acct_no=account.pk, start_bill_date="1.2.2026"), 1024, "start_bill_date")
 
 
+def test_a_row_of_the_history_names_account_plan_and_days_of_usage(acme, account, call, process):
+    plan = account.plan_instances.get().plan
+    a_charge(plan, "calls", "0.10", USAGE)
+    some_usage(account.plan_instances.get(), "calls", "7", date(2026, 1, 20))
+    bill(account, process, JAN_10)
+    bill(account, process, FEB_10)
+    second, first = call("get_invoice_history_m", client_acct_id="A 1")["invoice_hist"]
+    assert [first[name] for name in ("outacct_no", "outclient_acct_id", "billing_group_no")] == [account.pk, "A 1", None]
+    names = ("master_plan_no", "master_plan_name", "client_master_plan_id")
+    assert [first[name] for name in names] == [plan.pk, plan.name, plan.client_plan_id]
+    assert [row["usage_bill_from"] for row in (first, second)] == [None, "2026-01-10"]
+    assert [row["usage_bill_thru"] for row in (first, second)] == [None, "2026-02-09"]
+    assert call("get_acct_invoice_history", acct_no=account.pk)["invoice_history"] == [second, first]
+
+
 def test_voided_invoices_are_told_of_where_that_is_asked_for(account, call, issued):
     call("void_invoice_m", acct_no=account.pk, invoice_no=issued.pk, reason_code=5)
     assert call("get_acct_invoice_history", acct_no=account.pk)["invoice_history"] == []
@@ -293,6 +331,10 @@ def test_what_can_still_be_credited(account, call, process, issued):
         (1, 30.0, 20.0),
         (2, 20.0, 20.0),
     ]
+    assert answer["invoice_cm_line_details"] == answer["lines"]
+    service = issued.lines.get(line_no=1).service
+    names = ("service_no", "service_name", "client_service_id", "client_sku", "item_no", "client_item_id")
+    assert [answer["lines"][0][name] for name in names] == [service.pk, service.name, "phone", None, None, None]
     call("void_invoice", invoice_no=Invoice.objects.get(kind="credit_memo").pk, reason_code=5)
     call("void_invoice", invoice_no=issued.pk, reason_code=5)
     answer = call("get_invoice_cm_details_m", acct_no=account.pk, invoice_no=issued.pk)

@@ -155,7 +155,8 @@ def test_what_has_paid_an_invoice(acme, call, process):
     account, invoice = billed(acme, process)
     paid = call("record_external_payment", acct_no=account.pk, payment_amount=40, reference_code="cheque 7")
     rows = call("get_payments_on_invoice", acct_no=account.pk, src_transaction_id=invoice.pk)["invoice_payments"]
-    assert rows == call("get_payments_on_invoice_m", acct_no=account.pk, invoice_no=invoice.pk)["invoice_payments"]
+    newer = call("get_payments_on_invoice_m", acct_no=account.pk, invoice_no=invoice.pk)
+    assert rows == newer["invoice_payment_details"] == newer["invoice_payments"]
     (row,) = rows
     assert (row["transaction_id"], row["amount"], row["applied_amount"]) == (paid["transaction_id"], 40.0, 30.0)
     assert (row["transaction_type"], row["payment_type"], row["is_voided"]) == (2, "Other", "false")
