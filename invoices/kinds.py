@@ -297,3 +297,16 @@ class VoidReason(IntegerChoices):
     VOIDED_BEFORE_SETTLEMENT = 10, _("Payment voided before settlement")
     VOIDED_BY_THIRD_PARTY = 11, _("Voided by 3rd party")
     COLLECTION_FAILED = 12, _("Collection Failed")
+
+
+PAYMENT_VOID_REASONS = frozenset(
+    {
+        VoidReason.DUPLICATE_CHECK,
+        VoidReason.WRONG_DIRECTION,
+        VoidReason.RETURNED_PAYMENT,
+        VoidReason.PROCESSOR_ERROR,
+        VoidReason.VOIDED_BEFORE_SETTLEMENT,
+        VoidReason.VOIDED_BY_THIRD_PARTY,
+    }
+)
+"""Reasons that say why a payment is voided. Pages do not offer them for an invoice; calls may give each of the twelve."""

@@ -30,7 +30,7 @@ SIZE = {"width": 1280, "height": 860}
 
 def change_a_rate(page: Page) -> None:
     page.locator("select[name=reason_code]").select_option(index=1)
-    rate = page.get_by_label("Rate").first
+    rate = page.locator("[id$=-rate_per_unit]").first
     rate.fill("19.75")
     rate.press("Tab")
     page.wait_for_timeout(1500)

@@ -44,7 +44,7 @@ class StaffPage(View):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
-            return redirect_to_login(request.get_full_path())
+            return self.signed_out()
         asked = cast(StaffRequest, request)
         asked.clients = list(clients_of(request.user)[:CLIENTS_TO_CHOOSE])
         asked.client = chosen_client(asked)
@@ -56,6 +56,15 @@ class StaffPage(View):
             return super().dispatch(request, *args, **kwargs)
         except BillingError as refusal:
             return self.refused(refusal)
+
+    def signed_out(self) -> HttpResponseBase:
+        """To the sign-in page, which leads back to the page that the reader is on. A part of a page cannot show it: htmx then
+        loads it in the page's place."""
+        if getattr(self.request, "htmx", False):
+            address = self.request.htmx.current_url_abs_path or self.came_from()  # type: ignore[attr-defined]
+            return HttpResponseClientRedirect(redirect_to_login(address).url)
+        asked = self.request.get_full_path()
+        return redirect_to_login(asked if self.request.method in ("GET", "HEAD") else self.came_from())
 
     def refused(self, refusal: BillingError) -> HttpResponseBase:
         """What a service refused is told where the reader came from, and nothing was done."""

@@ -8,7 +8,8 @@ from django.contrib.admin.options import InlineModelAdmin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
-from django.utils.html import format_html_join
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
@@ -90,7 +91,7 @@ def _act_links(invoice: Invoice) -> dict[Action, SafeString]:
         Action.WRITE_OFF: add_link(WriteOff, _("Write off"), invoice=invoice.pk),
         Action.DISPUTE: add_link(Dispute, _("Dispute"), invoice=invoice.pk),
         Action.REFUND: list_link(Payment, _("Payments of the account"), account__id__exact=invoice.account_id),
-        Action.REBILL: SafeString("POST /api/v1/rebills/"),
+        Action.REBILL: format_html('<a href="{}">{}</a>', reverse("rebill", args=[invoice.pk]), _("Rebill in the builder")),
     }
     entry = LedgerEntry.objects.filter(invoice=invoice, kind__in=CHARGE_KINDS).first()
     if entry is not None:

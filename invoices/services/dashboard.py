@@ -22,7 +22,7 @@ from invoices.services.failures import failed_attempts, statement_failed
 from invoices.services.ledger.open_items import open_entries, with_due
 from invoices.services.queue import Sum, waiting_documents
 from invoices.services.receivables import DAYS
-from invoices.services.runs import ready_accounts
+from invoices.services.runs import DueAccounts, count_due
 
 TAX_FAILURE_DAYS = 7
 MONTHS = 12
@@ -65,7 +65,7 @@ class Attention(NamedTuple):
     failed_collections: list[Sum]
     failed_statements: int
     runs: list[RunStanding]
-    ready_accounts: int
+    due_accounts: DueAccounts
     tax_failures: int
     overdue: list[Aged]
     settings_changes: int
@@ -73,7 +73,8 @@ class Attention(NamedTuple):
 
     @property
     def is_clear(self) -> bool:
-        return not any(self)
+        others = [part for name, part in self._asdict().items() if name != "due_accounts"]
+        return not self.due_accounts.ready and not any(others)
 
 
 PENDING_AGES = ((0, 1), (2, 7), (8, None))
@@ -89,7 +90,7 @@ def attention(client: Client, today: date) -> Attention:
         failed_collections,
         statement_failed(Invoice.objects.filter(client=client)).count(),
         _runs(client),
-        ready_accounts(client, today).count(),
+        count_due(client, today),
         _tax_failures(client),
         overdue,
         client.settings_changes.filter(state=SettingsChangeState.PROPOSED).count(),

@@ -18,7 +18,7 @@ from accounts.rights import GENERATE
 from accounts.views.forms import PageForm, dress
 from accounts.views.locales import locale_of
 from accounts.views.pages import StaffPage
-from billing_site.errors import BillingError
+from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import AttemptStatus, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
@@ -81,11 +81,14 @@ class GeneratePage(StaffPage):
         return self._shown(account, ways, GeneratingForm(request.GET if "mode" in request.GET else {"mode": first.value}))
 
     def post(self, request: HttpRequest, number: int) -> HttpResponseBase:
-        """Generates what was seen, once. What is refused is told beside a new preview, with all that was chosen."""
+        """Generate what was seen, once; or, by its button, show the preview of what is chosen. A refusal is shown beside a
+        new preview, with all that was chosen. A choice that differs from the previewed one is refused."""
         account = self.found(Account.objects.select_related("client"), number)
         form = GeneratingForm(request.POST)
-        if not form.is_valid():
+        if request.POST.get("act") == "preview" or not form.is_valid():
             return self._shown(account, self._ways(account), form)
+        if request.POST.get("seen_mode", form.cleaned_data["mode"]) != form.cleaned_data["mode"]:
+            return self._shown(account, self._ways(account), form, BillingError(ErrorCode.DOCUMENT_MOVED, field="mode"))
         try:
             answer = self.once(lambda caller: self._generated(account, form, caller), self._address_of(account), GENERATE)
         except BillingError as refusal:

@@ -15,6 +15,7 @@ from accounts.models import Account
 from accounts.views.pages import StaffPage
 from invoices.services.dashboard import TAX_FAILURE_DAYS, Aged, Attention, attention, months
 from invoices.services.queue import Sum
+from invoices.services.runs import DueAccounts
 from invoices.views.charts import chart_of
 
 Text = str | Promise
@@ -100,8 +101,8 @@ class Dashboard(StaffPage):
             Tile(
                 _("Accounts due to bill"),
                 reverse("start-run"),
-                0 if going_on else found.ready_accounts,
-                hint=_("A billing run makes their invoices."),
+                0 if going_on else found.due_accounts.ready,
+                hint=_due_hint(found.due_accounts),
             ),
             Tile(
                 _("Failures of the tax engine"),
@@ -130,6 +131,14 @@ class Dashboard(StaffPage):
         if not self.may("accounts.view_event"):
             return reverse("runs")
         return f"{reverse('admin:accounts_event_changelist')}?{urlencode({'q': 'tax engine failed'})}"
+
+
+def _due_hint(due: DueAccounts) -> Text:
+    text = gettext("A billing run generates their invoices.")
+    if not due.blocked:
+        return text
+    more = ngettext("%(count)s more is due but blocked.", "%(count)s more are due but blocked.", due.blocked)
+    return f"{text} {more % {'count': due.blocked}}"
 
 
 def _summed(title: Text, path: str, query: dict[str, str], sums: Sequence[Sum], tone: str = "warn", hint: Text = "") -> Tile:

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.limits import COMMENTS_LENGTH, REMARK_LENGTH
 from accounts.views.forms import PageForm
-from invoices.kinds import DecisionAct, VoidReason
+from invoices.kinds import PAYMENT_VOID_REASONS, DecisionAct, VoidReason
 from invoices.services.discarding import Remarks
 
 
@@ -36,6 +36,13 @@ class ActForm(PageForm):
     reason = forms.CharField(required=False, max_length=REMARK_LENGTH, label=_("Reason"))
 
 
+INVOICE_VOID_REASONS = [(reason.value, reason.label) for reason in VoidReason if reason not in PAYMENT_VOID_REASONS]
+
+
 class VoidForm(PageForm):
-    reason_code = forms.TypedChoiceField(coerce=int, choices=VoidReason, label=_("Reason"))
+    """No reason is chosen beforehand: it is kept with the document and in the ledger."""
+
+    reason_code = forms.TypedChoiceField(
+        coerce=int, choices=[("", _("Choose a reason")), *INVOICE_VOID_REASONS], label=_("Reason")
+    )
     comments = forms.CharField(required=False, max_length=COMMENTS_LENGTH, label=_("Comments"))

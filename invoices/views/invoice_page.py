@@ -27,6 +27,7 @@ from invoices.plan.tax_answers import exemption_text
 from invoices.services.actions import RIGHTS, Allowed, available_actions
 from invoices.services.chains import read_chain
 from invoices.services.collecting.collecting import collect_invoices
+from invoices.services.collecting.starting import methods_of
 from invoices.services.comparisons import lines_beside
 from invoices.services.discarding import Remarks
 from invoices.services.flags import flags_of, with_flags
@@ -63,14 +64,32 @@ WORDS = {
     Action.REBILL: _("Rebill"),
 }
 
+QUESTIONS = {
+    Action.APPROVE: (
+        _("The document gets its number and today's date. Collecting and statements follow, as the settings say."),
+        _("Approve document"),
+    ),
+    Action.DISCARD: (
+        _("The document gets no number, and nothing is owed. Its usage, charges, coupons and credits go to the next invoice."),
+        _("Discard document"),
+    ),
+    Action.REGENERATE: (
+        _("The document is discarded and generated again for the same cycle from today's facts, under another number."),
+        _("Recalculate document"),
+    ),
+}
+"""What is asked before an act is done, and its button. The other acts have a form or a page of their own."""
+
 
 class Choice(NamedTuple):
     """Something that could be done with a document: where (here, or at an address of its own), or why not, and what is in the
-    way."""
+    way. `question` and `button` are shown before it is done here."""
 
     allowed: Allowed
     words: Any
     address: str
+    question: Any = ""
+    button: Any = ""
 
     @property
     def name(self) -> str:
@@ -125,6 +144,7 @@ class InvoicePage(DocumentPage):
             "may_waive": self.may(CORRECT_PERMISSION),
             "due": due,
             "choices": [_choice(one, invoice) for one in allowed],
+            "collects_by": methods_of([invoice.account_id]).get(invoice.account_id) if due > ZERO else None,
             "forms": {"act": ActForm(), "void": VoidForm(), **(forms_ or {})},
             "lines": [Shown(line, units_text(line), "; ".join(story_of(line))) for line in lines],
             "taxes": list(invoice.tax_details.all()),
@@ -173,7 +193,7 @@ def _choice(allowed: Allowed, invoice: Any) -> Choice:
         Action.DISPUTE: reverse("admin:invoices_dispute_add", query={"invoice": invoice.pk}),
         Action.REFUND: reverse("admin:invoices_payment_changelist", query={"account__id__exact": invoice.account_id}),
     }
-    return Choice(allowed, WORDS[action], addresses.get(action, ""))
+    return Choice(allowed, WORDS[action], addresses.get(action, ""), *QUESTIONS.get(action, ()))
 
 
 RIGHTS_OF_ACTS = {

@@ -72,6 +72,10 @@ class ActRow(NamedTuple):
     blocked: str
     may_discard: bool
 
+    @property
+    def number(self) -> str:
+        return str(self.act.pk)
+
 
 class QueuePage(StaffPage):
     """Documents that wait, of a tab and by filters."""

@@ -67,8 +67,8 @@ class RunStart(StaffPage):
             messages.info(request, say("This billing run is not finished: it goes on before another is started."))
             return redirect("run", unfinished.pk)
         look = preview_run(client=self.client, today=self.today, sample=ACCOUNTS_LOOKED_AT)
-        next_day = None if look.due else next_due_day(self.client)
-        no_accounts = next_day is None and not look.due and not Account.objects.filter(client=self.client).exists()
+        next_day = None if look.due.all else next_due_day(self.client)
+        no_accounts = next_day is None and not look.due.all and not Account.objects.filter(client=self.client).exists()
         shown = {"look": look, "next_day": next_day, "no_accounts": no_accounts, "may_bill": self.may(GENERATE_PERMISSION)}
         return self.page("invoices/run_start.html", shown)
 

@@ -15,7 +15,7 @@ REBILL = 0
 class MoneyPlan(NamedTuple):
     """`carried` of what had paid the original pays the rebill, and `from_credit` of the account's unapplied credits; the rest
     of what had paid it goes `to_other_invoices` or is `left_as_credit`. `due` is left of the rebill, and `collect_now` is what
-    a gateway is asked for."""
+    a gateway is asked for; `balance_after` is the balance once that is collected."""
 
     carried: Decimal
     from_credit: Decimal
@@ -40,6 +40,7 @@ def plan_money(money: MoneyFacts, original: Decimal, rebill: Decimal, *, collect
     from_credit = sum((part.amount for part in taken if part.debit_no == REBILL), ZERO)
     elsewhere = sum((part.amount for part in taken if part.debit_no != REBILL), ZERO)
     due -= from_credit
+    collect_now = due if collects and _is_collected(money, due) else ZERO
     rest = sum(freed.values(), ZERO) - sum(carried.values(), ZERO)
     return MoneyPlan(
         carried=sum(carried.values(), ZERO),
@@ -47,9 +48,9 @@ def plan_money(money: MoneyFacts, original: Decimal, rebill: Decimal, *, collect
         to_other_invoices=elsewhere,
         left_as_credit=max(rest - elsewhere, ZERO),
         due=due,
-        collect_now=due if collects and _is_collected(money, due) else ZERO,
+        collect_now=collect_now,
         balance_before=money.balance,
-        balance_after=money.balance - original + rebill,
+        balance_after=money.balance - original + rebill - collect_now,
     )
 
 

@@ -58,6 +58,59 @@ def test_a_choice_is_previewed_as_soon_as_it_is_made(opened, boss, account):
     assert Invoice.objects.get().status == "pending"
 
 
+def test_a_click_after_a_typed_day_is_not_lost(opened, boss, account):
+    """The day and the click are two requests: the answer to the first comes last, and takes nothing back."""
+    page = generate_page(opened, boss, account)
+    page.evaluate("document.querySelector('#generating').marked = true")
+    held = []
+
+    def hold(route):
+        held.append(route) if "mode=now" in route.request.url else route.continue_()
+
+    page.route(re.compile(r"alt_bill_day=20"), hold)
+    page.get_by_label("Alternate bill day").fill("20")
+    page.get_by_label("As pending").click()
+    page.get_by_text("will wait for approval").wait_for()
+    assert len(held) == 1
+    assert page.get_by_label("As pending").is_checked()
+    assert page.get_by_label("Alternate bill day").input_value() == "20"
+    assert page.evaluate("document.querySelector('#generating').marked") is True
+    page.get_by_role("button", name="Generate as pending").click()
+    page.get_by_text("waits for approval").first.wait_for()
+    invoice = Invoice.objects.get()
+    assert (invoice.status, invoice.bill_day) == ("pending", 20)
+    page.troubles.clear()  # htmx notes the request that it gave up
+
+
+def test_a_click_is_not_lost_though_the_answer_comes_while_the_button_is_down(opened, boss, account):
+    page = generate_page(opened, boss, account)
+    page.get_by_label("Alternate bill day").fill("20")
+    box = page.locator("label[for=mode-pending]").bounding_box()
+    page.mouse.move(box["x"] + 5, box["y"] + 5)
+    with page.expect_response(re.compile(r"mode=now&alt_bill_day=20")):
+        page.mouse.down()
+    page.get_by_text("Bill day", exact=True).wait_for()
+    page.mouse.up()
+    page.get_by_text("will wait for approval").wait_for()
+    assert page.get_by_label("As pending").is_checked()
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_what_was_not_previewed_is_not_issued(opened, boss, account, scripts):
+    page = generate_page(opened, boss, account, java_script_enabled=scripts)
+    if scripts:
+        page.route(re.compile(r"mode=pending"), lambda route: None)  # the preview is still on its way
+    page.get_by_label("As pending").check()
+    page.get_by_role("button", name="Issue invoice").click()
+    page.get_by_text("The document is not the one that was seen").wait_for()
+    page.troubles.clear()  # the browser notes an answer of 409
+    assert Invoice.objects.count() == 0
+    assert page.get_by_label("As pending").is_checked()
+    page.get_by_role("button", name="Generate as pending").click()
+    page.get_by_text("waits for approval").first.wait_for()
+    assert Invoice.objects.get().status == "pending"
+
+
 def test_what_moved_is_shown_beside_a_new_preview(opened, boss, account):
     page = generate_page(opened, boss, account)
     page.get_by_label("As pending").check()

@@ -64,7 +64,7 @@ def test_generate_approve_rebill_and_collect(opened, world):
     biller.goto(f"/invoices/{first.pk}/")
     biller.get_by_role("link", name="Rebill", exact=True).click()
     biller.locator("select[name=reason_code]").select_option(label="Wrong price or quantity")
-    rate = biller.get_by_label("Rate").nth(1)
+    rate = biller.locator("#line-2-rate_per_unit")
     rate.fill("40")
     rate.press("Tab")
     biller.get_by_text("-$10.00").first.wait_for()
@@ -82,7 +82,9 @@ def test_generate_approve_rebill_and_collect(opened, world):
 
     collector = opened(people["Collector"])
     collector.goto(f"/invoices/{rebill.pk}/")
-    collector.get_by_role("button", name="Collect what is due").click()
+    collector.locator("summary", has_text="Collect what is due").click()
+    collector.get_by_text("$70.00 is charged to the customer's Card now.").wait_for()
+    collector.get_by_role("button", name="Collect $70.00").click()
     collector.get_by_text("Collected.").wait_for()
     assert account_balance(account) == 0
     assert [report for report in run_audits() if report.findings] == []

@@ -11,7 +11,7 @@ from accounts.kinds import FourEyes
 from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
 from invoices.services.generating import generate_invoice
-from tests.browser.conftest import check_looks
+from tests.browser.conftest import PHONE, check_looks
 from tests.factories import ClientFactory, a_plan, an_account
 
 RIGHTS = ["view_invoice", "view_account", "generate_invoice", "approve_invoice"]
@@ -123,10 +123,37 @@ def test_an_invoice_is_approved_on_its_page(opened, two):
     invoice = Invoice.objects.get(account__client_acct_id="A-1")
     page = opened(ben)
     page.goto(f"/invoices/{invoice.pk}/")
-    page.get_by_role("button", name="Approve").click()
+    page.locator("summary", has_text="Approve").click()
+    page.get_by_role("button", name="Approve document").click()
     page.get_by_text("Approved: it is INV-000001 now.").wait_for()
     mine = Invoice.objects.get(account__client_acct_id="B-1")
     page.goto(f"/invoices/{mine.pk}/")
-    assert page.get_by_role("button", name="Approve").count() == 0
+    assert page.locator("summary", has_text="Approve").count() == 0
     page.get_by_text("What cannot be done, and why").click()
     assert "Who made a document may not approve it" in page.locator(".refusals").inner_text()
+
+
+def test_an_act_asks_first_without_scripts_and_by_keyboard_on_a_phone(opened, two):
+    invoice = Invoice.objects.get(account__client_acct_id="A-1")
+    page = opened(two[2], java_script_enabled=False, viewport=PHONE)
+    page.goto(f"/invoices/{invoice.pk}/")
+    assert not page.get_by_role("button", name="Discard document").is_visible()
+    page.locator("summary", has_text="Discard").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.get_by_role("button", name="Discard document").is_visible()
+    invoice.refresh_from_db()
+    assert invoice.status == "pending"
+    page.keyboard.press("Enter")
+    page.get_by_text("Discarded: nothing is owed on it.").wait_for()
+    invoice.refresh_from_db()
+    assert invoice.status == "discarded"
+
+
+def test_the_sign_in_page_takes_the_place_of_the_whole_queue(opened, two):
+    page = opened(two[1])
+    page.goto("/invoices/pending/?tab=all")
+    page.context.clear_cookies(name="sessionid")
+    page.get_by_label("beside the last invoice").first.click()
+    page.wait_for_url("**/login/?next=/invoices/pending/%3Ftab%3Dall")
+    assert page.get_by_label("Password").is_visible() and page.locator("[data-row]").count() == 0

@@ -311,9 +311,14 @@ def preview(staff, account, **chosen):
 
 
 def fields_of(page):
-    """What the form of a preview sends."""
-    form = page.content.decode().partition('<form method="post" class="card"')[2].partition("</form>")[0]
-    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
+    """What the page's form sends, beside the token."""
+    form = page.content.decode().partition('<form method="post" id="generating"')[2].partition("</form>")[0]
+    sent = {}
+    for tag in re.findall(r"<input [^>]+>", form):
+        given = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
+        if given["name"] != "csrfmiddlewaretoken" and "disabled" not in tag and (given["type"] != "radio" or "checked" in tag):
+            sent[given["name"]] = given.get("value", "")
+    return sent
 
 
 def commit(staff, account, sent, **changed):

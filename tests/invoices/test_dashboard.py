@@ -136,7 +136,7 @@ def test_runs_that_are_not_finished_and_refusals_that_still_stand(acme, browser)
     continue_run(BillingRun.objects.get(pk=run.pk), caller=PROCESS)
     standing = needs(acme)
     assert [(one.run, one.waiting, one.refused) for one in standing.runs] == [(run, 0, 1)]
-    assert (standing.tax_failures, standing.ready_accounts) == (1, 1)
+    assert (standing.tax_failures, standing.due_accounts.ready) == (1, 1)
     assert tiles(browser)[f"Refused in billing run {run.pk}"].address == f"/billing-runs/{run.pk}/?result=refused"
     acme.tax_engine = "table"
     acme.save()
@@ -161,7 +161,7 @@ def test_accounts_due_leave_out_whom_no_run_would_bill(acme):
     an_account(acme, status=-1)
     pending(acme, 0)
     an_account(acme, start=TODAY + timedelta(days=1))
-    assert needs(acme).ready_accounts == 1
+    assert needs(acme).due_accounts == (1, 1, 2)
 
 
 def test_all_clear(acme, browser):

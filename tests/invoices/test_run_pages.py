@@ -15,7 +15,9 @@ from accounts.models import Event
 from billing_site.errors import BillingError
 from invoices.kinds import RunResult
 from invoices.models import BillingRun, Invoice
+from invoices.plan.facts import BillingRequest
 from invoices.services import runs
+from invoices.services.generating import generate_invoice
 from invoices.services.runs import continue_run, continue_run_for, count_results, open_run, start_run
 from tests.factories import a_plan, an_account
 from tests.invoices.billing import JAN_10
@@ -53,12 +55,33 @@ def test_the_look_before_a_start_tells_totals_and_refusals_and_writes_nothing(ac
     a_world(acme)
     answer = browser.get("/billing-runs/new/")
     look = answer.context["look"]
-    assert (look.due, look.looked_at, look.nothing_to_bill) == (4, 4, 1)
+    assert (look.due, look.looked_at, look.nothing_to_bill) == ((3, 0, 1), 4, 1)
     assert [(one.currency, one.invoices, str(one.total_amount)) for one in look.totals] == [("usd", 2, "44.00")]
     assert [(one.error_code, one.accounts) for one in look.refused] == [(7001, 1)]
     page = text_of(answer)
-    assert "Start: bill 4 accounts" in page and "$44.00" in page
+    assert "Start: bill 3 accounts" in page and "$44.00" in page
+    assert "Test accounts, or in a status that is not billed</dt><dd>1<" in page
     assert (Invoice.objects.count(), BillingRun.objects.count(), Event.objects.count()) == (0, 0, 0)
+
+
+def test_the_dashboard_and_the_start_of_a_run_count_the_same(acme, browser, process):
+    an_account(acme)
+    an_account(acme)
+    held = an_account(acme)
+    generate_invoice(client=acme, account_no=held.pk, request=BillingRequest(JAN_10, force_pending=True), caller=process)
+    tiles = {str(tile.title): tile for tile in browser.get("/").context["tiles"]}
+    due = tiles["Accounts due to bill"]
+    assert (due.how_many, due.hint) == (2, "A billing run generates their invoices. 1 more is due but blocked.")
+    page = text_of(browser.get("/billing-runs/new/"))
+    assert "<dt>Accounts due to bill</dt><dd>2</dd> <dt>Blocked by a pending invoice</dt><dd>1 <a" in page
+    assert "Start: bill 2 accounts" in page
+
+
+def test_a_run_of_accounts_that_are_all_blocked_promises_no_number(acme, browser):
+    an_account(acme, is_test=True)
+    page = text_of(browser.get("/billing-runs/new/"))
+    assert "<dt>Accounts due to bill</dt><dd>0</dd>" in page and "Start billing run" in page
+    assert "Accounts due to bill" not in text_of(browser.get("/"))
 
 
 def test_the_look_is_at_the_first_accounts_only(acme, browser, monkeypatch):

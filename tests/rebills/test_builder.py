@@ -254,7 +254,7 @@ def test_it_is_said_before_that_it_will_wait_and_afterwards_for_whom(acme, page,
 def test_what_is_collected_and_the_outcome(acme, page, process, invoice):
     PaymentMethod.objects.create(account=invoice.account, type="card", token="sandbox_approved", label="Test card")
     assert "Collected now $0.00" in words(sent(page, invoice))
-    assert "Collected now $110.00" in words(sent(page, invoice, collect="true"))
+    assert "Collected now $110.00 Balance before $110.00 Balance after $0.00" in words(sent(page, invoice, collect="true"))
     acme.collect_on_rebill = True
     acme.save()
     assert "Collected now $110.00" in words(sent(page, invoice))
