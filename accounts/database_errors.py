@@ -1,10 +1,11 @@
-"""What a database error means to who asked for the act: one of the few constraints that say so, or a fault of ours."""
+"""What a database error means to who asked for the act: the database is away or read-only, one of the few constraints that say
+so, or a fault of ours."""
 
 import logging
 
-from django.db import DatabaseError, IntegrityError, OperationalError
+from django.db import Error, IntegrityError, OperationalError
 
-from accounts.storage import is_lock_failure, violated_constraint
+from accounts.storage import is_away, is_lock_failure, is_not_writable, violated_constraint
 from billing_site.errors import BillingError, ErrorCode
 
 logger = logging.getLogger(__name__)
@@ -41,14 +42,21 @@ FIELDS_OF_IDS = {
 SAME_PRINTED_NUMBER = "one_document_per_printed_number"
 
 
-def refusal_of(error: DatabaseError) -> BillingError:
+def refusal_of(error: Error) -> BillingError:
     """Return the refusal that a database error means.
 
     3108 where another act is at the account, 90013 where another record has the id, 90079 where another document has the
-    number; anything else is logged with the constraint's name and is 1001.
+    number, 90092 where the database cannot be written, 90093 where it cannot be reached; anything else is logged with the
+    constraint's name and is 1001.
     """
     if isinstance(error, OperationalError) and is_lock_failure(error):
         return BillingError(ErrorCode.IN_PROGRESS)
+    if is_not_writable(error):
+        logger.error("the database cannot be written", exc_info=error)
+        return BillingError(ErrorCode.DATABASE_READ_ONLY)
+    if is_away(error):
+        logger.error("the database cannot be reached", exc_info=error)
+        return BillingError(ErrorCode.DATABASE_AWAY)
     constraint = violated_constraint(error) if isinstance(error, IntegrityError) else ""
     if constraint in BUSY:
         return BillingError(ErrorCode.IN_PROGRESS)

@@ -8,12 +8,13 @@ from datetime import timedelta
 from ipaddress import ip_address
 from typing import Any
 
-from django.db import transaction
+from django.db import Error, transaction
 from django.utils import timezone
 
 from accounts.callers import Caller
 from accounts.models import ApiKey, Client
 from accounts.rights import KEY_RIGHTS, may_give, may_make_keys
+from accounts.storage import is_not_writable
 from accounts.validators import networks
 from billing_site.errors import BillingError, ErrorCode
 
@@ -111,10 +112,16 @@ def revoke_key(key: ApiKey) -> None:
 
 
 def note_use(key: ApiKey) -> None:
-    """Keeps when a key was used last, to the minute: most calls write nothing."""
+    """Keeps when a key was used last, to the minute: most calls write nothing. A database that can only be read keeps nothing,
+    so that reading goes on."""
     now = timezone.now()
-    if key.last_used_at is None or now - key.last_used_at >= USE_NOTED_EACH:
+    if key.last_used_at is not None and now - key.last_used_at < USE_NOTED_EACH:
+        return
+    try:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+    except Error as error:
+        if not is_not_writable(error):
+            raise
 
 
 def may_call_from(key: ApiKey, address: str) -> bool:

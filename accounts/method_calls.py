@@ -14,6 +14,7 @@ from functools import wraps
 from typing import Any, NamedTuple
 
 from django.core.exceptions import RequestDataTooBig
+from django.db import Error
 from django.http import HttpRequest, HttpResponse
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -24,6 +25,7 @@ from rest_framework.request import Request
 from accounts.authentication import authenticated_key, check_may_write
 from accounts.call_log import call_of
 from accounts.callers import Caller
+from accounts.database_errors import refusal_of as refusal_of_database
 from accounts.fields import NO_CLIENT, LongField, rows_of
 from accounts.input_errors import refusal_of, wrong_inputs
 from accounts.members import check_members
@@ -208,6 +210,8 @@ def _answer(view: Any, method: Method, request: HttpRequest) -> Answer:
         return envelope(error, method.outputs)
     except BillingError as error:
         return envelope(error.renamed(method.names), method.outputs)
+    except Error as error:
+        return envelope(refusal_of_database(error), method.outputs)
     except Exception:
         logger.exception("method call %s failed", method.name)
         return envelope(BillingError(ErrorCode.UNEXPECTED), method.outputs)

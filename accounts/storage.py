@@ -5,7 +5,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, IntegrityError, OperationalError, connection, connections, models, transaction
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    Error,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    connections,
+    models,
+    transaction,
+)
 
 from accounts.exact_decimals import ExactDecimalField
 
@@ -224,6 +234,34 @@ def is_lock_failure(error: OperationalError) -> bool:
     """Whether the database gave up because another transaction is in the way (lock wait, deadlock), not for a fault."""
     sqlstate = getattr(error.__cause__, "sqlstate", None)
     return sqlstate in {"55P03", "40P01"} or "database is locked" in str(error)
+
+
+NOT_WRITABLE = {"25006", "53100", "SQLITE_FULL"}
+"""A read-only server or transaction; a full disk."""
+AWAY = {"57P01", "57P02", "57P03", "53300", "SQLITE_READONLY_DBMOVED"}
+"""The server shuts down, starts, or has no connection left; the file is not in its place any more."""
+AWAY_CLASSES = ("08", "SQLITE_CANTOPEN", "SQLITE_IOERR")
+
+
+def is_away(error: Error) -> bool:
+    """Return whether the database cannot be reached: there is no connection, or it was lost."""
+    code = _error_code(error)
+    if not code:
+        # PostgreSQL's library has a code only for what the server itself has said.
+        return connection.vendor == "postgresql" and isinstance(error, (OperationalError, InterfaceError))
+    return code in AWAY or code.startswith(AWAY_CLASSES)
+
+
+def is_not_writable(error: Error) -> bool:
+    """Return whether the database refuses all writing: it is read-only, or its disk is full."""
+    code = _error_code(error)
+    return code in NOT_WRITABLE or (code.startswith("SQLITE_READONLY") and code not in AWAY)
+
+
+def _error_code(error: Error) -> str:
+    """PostgreSQL's SQLSTATE, or SQLite's name of the error; "" where there is neither."""
+    cause = error.__cause__
+    return getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None) or ""
 
 
 def violated_constraint(error: IntegrityError) -> str:

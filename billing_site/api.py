@@ -6,7 +6,7 @@ from typing import Any
 from django.core.exceptions import PermissionDenied as DjangoPermissionDenied
 from django.core.exceptions import RequestDataTooBig
 from django.core.exceptions import ValidationError as ModelError
-from django.db import IntegrityError
+from django.db import Error
 from django.http import Http404, HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.exceptions import (
@@ -34,7 +34,7 @@ from accounts.viewsets import (
     ServiceLocationViewSet,
     ServiceViewSet,
 )
-from billing_site.errors import BillingError, ErrorCode, PendingAct, tellable
+from billing_site.errors import RETRY_AFTER_SECONDS, BillingError, ErrorCode, PendingAct, tellable
 from billing_site.parsers import unreadable_body
 from invoices.viewsets import (
     BillingRunViewSet,
@@ -160,7 +160,7 @@ def _answer_to(error: Exception) -> Response:
         return Response(error.body, status=error.code.http_status)
     if isinstance(error, BillingError):
         return _answer(error, {tellable(error.field): [error.message]} if error.field else {})
-    if isinstance(error, IntegrityError):
+    if isinstance(error, Error):
         return _answer_to(refusal_of_database(error))
     if isinstance(error, (ParseError, RequestDataTooBig)):
         return _answer(unreadable_body(), {})
@@ -189,4 +189,7 @@ def _answer(
     body: dict[str, Any] = {"error_code": error.code.number, "error_msg": error.message, "errors": messages}
     if error.third_party_errors:
         body["third_party_errors"] = list(error.third_party_errors)
-    return Response(body, status=status or error.code.http_status, headers=headers)
+    status = status or error.code.http_status
+    if status == 503:
+        headers = {**(headers or {}), "Retry-After": str(RETRY_AFTER_SECONDS)}
+    return Response(body, status=status, headers=headers)

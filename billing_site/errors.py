@@ -164,6 +164,13 @@ class ErrorCode(Enum):
     UNITS_BILLED = (90066, "The plan was billed with its units", 409)
     PRICE_USED = (90067, "Days were used at this price that are not billed yet", 409)
 
+    DATABASE_READ_ONLY = (
+        90092,
+        "The database can be read but not written at the moment. Nothing was written. Try again in a moment",
+        503,
+    )
+    DATABASE_AWAY = (90093, "The database cannot be reached at the moment. Try again in a moment", 503)
+
     ACT_PENDING = (90073, "Another person has to approve it; nothing is done before", 202)
 
     def __init__(self, number: int, message: str, http_status: int) -> None:
@@ -184,6 +191,9 @@ _check_table()
 NUMBERED = {row.number: row for row in ErrorCode}
 
 LONGEST_MESSAGE = 2000
+
+RETRY_AFTER_SECONDS = 5
+"""What an answer with HTTP status 503 says in Retry-After."""
 
 
 def tellable(message: str) -> str:

@@ -45,8 +45,8 @@ HTTPS = env_bool("HTTPS", not DEBUG and "ALLOWED_HOSTS" in os.environ)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = int(os.environ.get("HSTS_SECONDS", str(30 * 24 * 3600))) if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = env_bool("HSTS_INCLUDE_SUBDOMAINS", HTTPS)
-# Who looks whether the process lives asks it directly.
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+# Who looks whether the process lives, or is ready, asks it directly.
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]
 
 # A client's clock may be moved forward for tests and demonstrations. Never in production.
 VIRTUAL_CLOCK = env_bool("VIRTUAL_CLOCK", DEBUG)
@@ -108,7 +108,12 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": dj_database_url.config(default=f"sqlite:///{BASE_DIR / 'billing.sqlite3'}", conn_max_age=60)}
+# A connection that is kept is looked at before a request uses it, so that none fails after the database was restarted.
+DATABASES = {
+    "default": dj_database_url.config(
+        default=f"sqlite:///{BASE_DIR / 'billing.sqlite3'}", conn_max_age=60, conn_health_checks=True
+    )
+}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A transaction that will write takes the write lock when it begins, so it waits its turn instead of failing half way.
     DATABASES["default"]["OPTIONS"] = {

@@ -1,7 +1,6 @@
 """Every address of the site."""
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
 from django.templatetags.static import static
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -9,13 +8,10 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from billing_site.api import no_such_address, router
 from billing_site.dispatcher import dispatch
+from billing_site.health import healthz, readyz
 from invoices.webhooks import stripe_webhook
 
-
-def healthz(request: HttpRequest) -> HttpResponse:
-    """Says that this process answers. It asks nothing of the database."""
-    return HttpResponse("ok", content_type="text/plain")
-
+handler500 = "billing_site.health.server_error"
 
 urlpatterns = [
     path("", include("accounts.urls")),
@@ -31,5 +27,6 @@ urlpatterns = [
     path("api/ws/api_ws_class_dispatcher.php", dispatch, name="class-dispatcher"),
     path("webhooks/stripe/", stripe_webhook, name="stripe-webhook"),
     path("healthz", healthz, name="healthz"),
+    path("readyz", readyz, name="readyz"),
     path("favicon.ico", RedirectView.as_view(url=static("backoffice/icon.svg"))),
 ]

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import NamedTuple
 
+from django.db import Error
+
 from accounts.kinds import TaxRounding
 from accounts.models import Client
 from billing_site.errors import BillingError, ErrorCode
@@ -53,6 +55,9 @@ def ask_engine(client: Client, requests: Sequence[TaxRequest]) -> list[TaxQuote 
         return []
     try:
         answers = engine_named(client.tax_engine).quote(client.pk, requests)
+    except Error:
+        # Our own database is away: that is no failure of the engine.
+        raise
     except Exception as error:
         logger.exception("tax engine %s failed", client.tax_engine)
         answers = [TaxFailure(type(error).__name__, "the tax engine raised an error")] * len(requests)

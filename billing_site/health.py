@@ -1,0 +1,44 @@
+"""Whether this process answers, whether it is ready, and what a page says while the database is away or read-only."""
+
+import sys
+
+from django.db import Error, connection
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.views.decorators.csrf import requires_csrf_token
+from django.views.defaults import server_error as unexpected_error
+
+from accounts.database_errors import refusal_of
+from billing_site.errors import RETRY_AFTER_SECONDS
+
+
+def healthz(request: HttpRequest) -> HttpResponse:
+    """Says that this process answers. It asks nothing of the database."""
+    return HttpResponse("ok", content_type="text/plain")
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Says whether requests can be answered: 200, or 503 while the database cannot be read. One that can only be read is
+    ready, because reading works."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1 FROM django_migrations LIMIT 1")
+    except Error as error:
+        return _unavailable(refusal_of(error).message, "text/plain")
+    return HttpResponse("ok", content_type="text/plain")
+
+
+@requires_csrf_token
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The page for an exception that nobody has caught: 503 while the database is away or read-only, else 500. It asks nothing
+    of the database."""
+    error = sys.exc_info()[1]
+    refusal = refusal_of(error) if isinstance(error, Error) else None
+    if refusal is None or refusal.code.http_status != 503:
+        return unexpected_error(request)
+    return _unavailable(render_to_string("503.html", {"message": refusal.message}), "text/html; charset=utf-8")
+
+
+def _unavailable(content: str, content_type: str) -> HttpResponse:
+    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
+    return HttpResponse(content, content_type=content_type, status=503, headers=headers)

@@ -1,0 +1,228 @@
+"""The database is read-only, away for a moment, or has been restarted: what is answered, and that all is right afterwards.
+
+Nothing is imitated: the database itself is told to refuse writing, and connections are opened to where none answers.
+"""
+
+import base64
+import io
+import json
+import threading
+from contextlib import contextmanager
+from datetime import date
+
+import pytest
+from django.core.wsgi import get_wsgi_application
+from django.db import connection, connections
+from django.test import Client as Browser
+
+from accounts.keys import create_key
+from accounts.models import ApiKey
+from accounts.rights import KEY_RIGHTS
+from invoices.kinds import ReasonType
+from invoices.models import Invoice, ReasonCode
+from tests.factories import BY_TEST, an_account
+from tests.test_bare_pages import (  # noqa: F401
+    ANSWERED,
+    NOT_FOUND,
+    READING,
+    addresses,
+    bare_world,
+    on_the_tenth_of_january,
+)
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+READ_ONLY, AWAY = 90092, 90093
+POSTGRESQL = connection.vendor == "postgresql"
+
+
+@contextmanager
+def read_only():
+    """Within it the database can be read, and refuses to be written."""
+    on, off = (
+        ("SET default_transaction_read_only = on", "SET default_transaction_read_only = off")
+        if POSTGRESQL
+        else ("PRAGMA query_only = ON", "PRAGMA query_only = OFF")
+    )
+    connection.ensure_connection()
+    with connection.cursor() as cursor:
+        cursor.execute(on)
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(off)
+
+
+@contextmanager
+def away():
+    """Within it new connections find no database: no server answers at the port, or the file's folder is gone."""
+    told = connections.databases["default"]
+    kept = {name: told[name] for name in ("NAME", "PORT")}
+    told.update({"PORT": "1"} if POSTGRESQL else {"NAME": "/nowhere/at/all.sqlite3"})
+    try:
+        yield
+    finally:
+        told.update(kept)
+
+
+def elsewhere(work):
+    """What `work()` gives in a thread of its own, which has no connection yet."""
+    results = []
+
+    def run():
+        try:
+            results.append(work())
+        finally:
+            connections.close_all()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join(timeout=60)
+    (result,) = results
+    return result
+
+
+class Program:
+    """A program of the client that calls the API with a key."""
+
+    def __init__(self, client):
+        self.client_no = client.pk
+        self.auth_key = create_key(client, name="integrator", **dict.fromkeys(KEY_RIGHTS, True), caller=BY_TEST)[1]
+        pair = base64.b64encode(f"{client.pk}:{self.auth_key}".encode()).decode()
+        self.headers = {"Authorization": f"Basic {pair}"}
+
+    def get(self, path):
+        return Browser(raise_request_exception=False).get(f"/api/v1/{path}", headers=self.headers)
+
+    def post(self, path, **body):
+        browser = Browser(raise_request_exception=False)
+        return browser.post(f"/api/v1/{path}", json.dumps(body), content_type="application/json", headers=self.headers)
+
+    def method(self, rest_call, **members):
+        pair = {"client_no": self.client_no, "auth_key": self.auth_key}
+        body = {**pair, "rest_call": rest_call, "output_format": "json", **members}
+        response = Browser(raise_request_exception=False).post("/v1/core", json.dumps(body), content_type="application/json")
+        assert response.status_code == 200
+        return response.json()
+
+
+def test_a_database_that_can_only_be_read_is_read_and_says_that_it_takes_nothing(acme):
+    account, program = an_account(acme, start=date(2026, 1, 10)), Program(acme)
+    with read_only():
+        # The key was never used, so its use would have been noted.
+        assert program.get(f"accounts/{account.pk}/").status_code == 200
+        assert program.get("invoices/").status_code == 200
+        assert program.post("invoices/preview/", acct_no=account.pk).json()["total_amount"] == "30.00"
+        assert program.method("get_acct_invoice_history", acct_no=account.pk)["error_code"] == 0
+        written = program.post("invoices/", acct_no=account.pk)
+        assert (written.status_code, written["Retry-After"], written.json()["error_code"]) == (503, "5", READ_ONLY)
+        assert program.method("gen_invoice", acct_no=account.pk)["error_code"] == READ_ONLY
+        assert Browser().get("/readyz").status_code == 200
+    assert (ApiKey.objects.get().last_used_at, Invoice.objects.count()) == (None, 0)
+    assert program.post("invoices/", acct_no=account.pk).status_code == 201
+    assert ApiKey.objects.get().last_used_at is not None
+
+
+@pytest.fixture
+def reasons(acme):
+    """Those that the migrations make are gone after another test that commits."""
+    for kind in ReasonType:
+        ReasonCode.objects.get_or_create(client=None, type=kind, code=1, defaults={"name": "As agreed"})
+
+
+def test_every_page_is_shown_while_the_database_can_only_be_read(reasons, bare_world, admin_client):  # noqa: F811
+    admin_client.raise_request_exception = False
+    walked = list(addresses())
+    failed = {}
+    with read_only():
+        for _, address in walked:
+            response = admin_client.get(address)
+            if response.status_code not in (*ANSWERED, NOT_FOUND):
+                failed[address] = response.status_code
+            elif response.streaming:
+                b"".join(response.streaming_content)
+    assert failed == {}
+
+
+def test_every_method_that_reads_answers_while_the_database_can_only_be_read(acme):
+    account, program = an_account(acme, start=date(2026, 1, 10)), Program(acme)
+    invoice_no = program.post("invoices/", acct_no=account.pk).json()["invoice_no"]
+    known = {"acct_no": account.pk, "account_no": account.pk, "invoice_no": invoice_no}
+    for name in READING:
+        before = program.method(name, **known)["error_code"]
+        with read_only():
+            assert program.method(name, **known)["error_code"] in (before, READ_ONLY if before else 0), name
+
+
+def test_a_form_that_cannot_be_saved_says_so(acme, admin_client):
+    account = an_account(acme, start=date(2026, 1, 10))
+    admin_client.raise_request_exception = False
+    with read_only():
+        page = admin_client.post(f"/admin/accounts/account/{account.pk}/change/", {})
+        assert page.status_code in (200, 503)
+        signed_out = admin_client.post("/logout/")
+    assert (signed_out.status_code, signed_out["Retry-After"]) == (503, "5")
+    assert "can be read but not written" in signed_out.content.decode()
+    assert admin_client.get("/").status_code == 200
+
+
+def test_a_database_that_is_away_is_said_to_be_at_every_door(acme, admin_client):
+    account, program = an_account(acme, start=date(2026, 1, 10)), Program(acme)
+    admin_client.raise_request_exception = False
+    with away():
+        for answer in (
+            elsewhere(lambda: program.get(f"accounts/{account.pk}/")),
+            elsewhere(lambda: program.post("invoices/", acct_no=account.pk)),
+        ):
+            assert (answer.status_code, answer["Retry-After"], answer.json()["error_code"]) == (503, "5", AWAY)
+        assert elsewhere(lambda: program.method("gen_invoice", acct_no=account.pk))["error_code"] == AWAY
+        for page in ("/", "/invoices/", "/admin/", "/readyz"):
+            answer = elsewhere(lambda address=page: admin_client.get(address))
+            assert (answer.status_code, answer["Retry-After"]) == (503, "5"), page
+            assert "cannot be reached" in answer.content.decode()
+        assert elsewhere(lambda: Browser().get("/healthz")).status_code == 200
+    assert elsewhere(lambda: Browser().get("/readyz")).status_code == 200
+    assert elsewhere(lambda: admin_client.get("/")).status_code == 200
+    assert elsewhere(lambda: program.post("invoices/", acct_no=account.pk)).json()["total_amount"] == "30.00"
+
+
+@pytest.mark.skipif(not POSTGRESQL, reason="SQLite has no server that ends connections")
+def test_no_request_fails_because_a_kept_connection_is_dead(acme):
+    account, program = an_account(acme, start=date(2026, 1, 10)), Program(acme)
+    ended = []
+
+    def two_requests():
+        site = get_wsgi_application()
+        first = status_of(site, f"/api/v1/accounts/{account.pk}/", program)
+        ended.append(connection.connection.info.backend_pid)
+        thread = threading.Thread(target=end_connection, args=ended)
+        thread.start()
+        thread.join()
+        second = status_of(site, f"/api/v1/accounts/{account.pk}/", program)
+        return first, second, connection.connection.info.backend_pid != ended[0]
+
+    assert elsewhere(two_requests) == ("200 OK", "200 OK", True)
+
+
+def end_connection(pid):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    connection.close()
+
+
+def status_of(site, path, program):
+    """The status of a request that the server's own handler answers, with all that it does between requests."""
+    told = []
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": path,
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "HTTP_AUTHORIZATION": program.headers["Authorization"],
+        "wsgi.input": io.BytesIO(),
+        "wsgi.url_scheme": "http",
+    }
+    answer = site(environ, lambda status, headers: told.append(status))
+    answer.close()
+    return told[0]
