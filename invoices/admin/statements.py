@@ -12,7 +12,7 @@ from accounts.rights import SEND_STATEMENTS
 from billing_site.errors import BillingError
 from invoices.kinds import StatementStatus
 from invoices.models import Statement
-from invoices.services.statements import resend_statement
+from invoices.services.statements import Mails, resend_statement
 
 
 @admin.register(Statement)
@@ -30,6 +30,7 @@ class StatementAdmin(ReadOnlyAdmin):
     @admin.action(description=_("Send again"), permissions=["send"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Statement]) -> None:
         """To whom each went before."""
+        mails = Mails()
         for statement in queryset.select_related("invoice__client", "contact"):
             try:
                 sent = resend_statement(
@@ -37,6 +38,7 @@ class StatementAdmin(ReadOnlyAdmin):
                     invoice_no=statement.invoice_id,
                     caller=Caller(staff=request.user),
                     contact_no=statement.contact.contact_no if statement.contact is not None else None,
+                    mails=mails,
                 )
             except BillingError as error:
                 messages.error(request, f"{statement.invoice}: {error.message}")
@@ -45,6 +47,7 @@ class StatementAdmin(ReadOnlyAdmin):
                 messages.success(request, gettext("%(document)s: sent to %(email)s") % _named(sent))
             else:
                 messages.error(request, f"{statement.invoice}: {sent.message}")
+        mails.close()
 
 
 def _named(statement: Statement) -> dict[str, str]:

@@ -1,5 +1,8 @@
 """Statements: an issued document is sent by e-mail to a contact of its account, after the commit that issued it.
 
+A mail server that does not answer is waited for once, whatever the number of statements: the others are not tried. All of
+these are failed, and `send_waiting` tries them again.
+
 It is written down in the transaction that issues the document, so that what a process did not come to send is found again. What
 fails is on record and can be sent again. At worst a statement is sent twice, where a process dies as it sends it: never not at
 all.
@@ -9,13 +12,13 @@ import logging
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from smtplib import SMTPServerDisconnected
-from typing import Any, NamedTuple
+from smtplib import SMTPException, SMTPServerDisconnected
+from typing import Any, NamedTuple, NoReturn
 
 from django.core import mail
 from django.core.mail import EmailMessage
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts import receipts
@@ -40,6 +43,9 @@ UNDER_WAY = timedelta(hours=1)
 """A process that has begun to send a statement has sent it by then, or never will."""
 
 AT_ONCE = 100
+
+NO_ANSWER = f"{ErrorCode.STATEMENT_NOT_SENT.message}: the mail server does not answer"
+"""The message of a statement that failed with the mail server as a whole, not by itself."""
 
 
 class StatementWanted(NamedTuple):
@@ -92,21 +98,29 @@ def send_requested(invoice_nos: Collection[int]) -> dict[int, Statement]:
 
 
 def send_waiting(*, client: Client, progress: Callable[[Statement], object] = lambda statement: None) -> list[Statement]:
-    """Sends what was requested and never begun, and what was begun by a process that has died."""
-    waiting = Statement.objects.filter(Q(status=StatementStatus.REQUESTED) | _died(), invoice__client=client).order_by("pk")
+    """Sends what was requested and never begun, what was begun by a process that has died, and what failed because the mail
+    server did not answer, unless another statement of the document was begun since."""
+    waiting = Statement.objects.filter(
+        Q(status=StatementStatus.REQUESTED) | _died() | _not_answered(), invoice__client=client
+    ).order_by("pk")
     sent: list[Statement] = []
     last = 0
+    mails = Mails()
     while numbers := list(waiting.filter(pk__gt=last).values_list("pk", flat=True)[:AT_ONCE]):
-        for statement in _send(_read(waiting.filter(pk__in=numbers))):
+        for statement in _send(_read(waiting.filter(pk__in=numbers)), mails=mails):
             progress(statement)
             sent.append(statement)
         last = numbers[-1]
+    mails.close()
     return sent
 
 
-def resend_statement(*, client: Client, invoice_no: int, caller: Caller, contact_no: int | None = None) -> Statement:
+def resend_statement(
+    *, client: Client, invoice_no: int, caller: Caller, contact_no: int | None = None, mails: "Mails | None" = None
+) -> Statement:
     """Sends the statement of an issued document once more: to a contact by its number, or to whom it went before.
 
+    `mails` are those of a caller who sends several, and closes them.
     Refuses (90009) who may not send statements."""
     check_may(caller, SEND_STATEMENTS)
     invoice = Invoice.objects.filter(client=client, pk=invoice_no).first()
@@ -123,7 +137,7 @@ def resend_statement(*, client: Client, invoice_no: int, caller: Caller, contact
     with transaction.atomic():
         begun.save()
         receipts.use(client, caller.receipt, invoice_no=invoice_no, row_no=begun.pk)
-    (statement,) = _send(_read(Statement.objects.filter(pk=begun.pk)), begun=True)
+    (statement,) = _send(_read(Statement.objects.filter(pk=begun.pk)), begun=True, mails=mails)
     return _recorded(statement, client, caller)
 
 
@@ -151,6 +165,12 @@ def _died() -> Q:
     return Q(status=StatementStatus.SENDING, settled_at__lt=timezone.now() - UNDER_WAY)
 
 
+def _not_answered() -> Q:
+    """What failed because the mail server did not answer, where no later statement of the document was begun."""
+    later = Statement.objects.filter(invoice=OuterRef("invoice"), pk__gt=OuterRef("pk"))
+    return Q(~Exists(later), status=StatementStatus.FAILED, message=NO_ANSWER)
+
+
 def _contact(invoice: Invoice, contact_no: int) -> int:
     contact = Contact.objects.filter(account=invoice.account_id, contact_no=contact_no).values_list("pk", flat=True).first()
     if contact is None:
@@ -163,19 +183,21 @@ def _read(waiting: QuerySet[Statement]) -> list[Statement]:
     return list(waiting.select_related("contact", "invoice__corrects", "invoice__client").order_by("pk"))
 
 
-def _send(chosen: Sequence[Statement], *, begun: bool = False) -> list[Statement]:
+def _send(chosen: Sequence[Statement], *, begun: bool = False, mails: "Mails | None" = None) -> list[Statement]:
     """Sends each statement that no other process has begun to send meanwhile, and gives what came of it. Each is claimed only
-    when its turn has come: so those that a dying process did not come to still wait, and are not taken for being sent."""
+    when its turn has come: so those that a dying process did not come to still wait, and are not taken for being sent.
+    `mails` are those of the caller, who closes them."""
     if not chosen:
         return []
     facts = _facts_of_all(chosen)
-    mails = _Mails()
+    own, mails = mails is None, mails or Mails()
     sent = []
     for statement in chosen:
         if begun or _claim(statement):
             _send_one(statement, facts, mails)
             sent.append(statement)
-    mails.close()
+    if own:
+        mails.close()
     return sent
 
 
@@ -194,7 +216,7 @@ def _facts(chosen: Sequence[Statement]) -> _Facts:
     return _Facts(statement_parts(list(invoices.values())), addresses)
 
 
-def _send_one(statement: Statement, facts: _Facts | None, mails: "_Mails") -> None:
+def _send_one(statement: Statement, facts: _Facts | None, mails: "Mails") -> None:
     """Sends one that is claimed, and writes what came of it. Of an error only its kind is kept: its words may hold secrets."""
     code, message = ErrorCode.OK, ""
     try:
@@ -204,6 +226,9 @@ def _send_one(statement: Statement, facts: _Facts | None, mails: "_Mails") -> No
             mails.send(statement_mail(statement.invoice, facts.parts[statement.invoice_id], statement.email, None))
         else:
             code, message = ErrorCode.NO_STATEMENT_ADDRESS, ErrorCode.NO_STATEMENT_ADDRESS.message
+    except ServerDoesNotAnswer:
+        logger.warning("statement of invoice %s was not sent: the mail server does not answer", statement.invoice_id)
+        code, message = ErrorCode.STATEMENT_NOT_SENT, NO_ANSWER
     except Exception as error:
         logger.exception("statement of invoice %s was not sent", statement.invoice_id)
         code, message = ErrorCode.STATEMENT_NOT_SENT, f"{ErrorCode.STATEMENT_NOT_SENT.message}: {type(error).__name__}"
@@ -212,13 +237,21 @@ def _send_one(statement: Statement, facts: _Facts | None, mails: "_Mails") -> No
     statement.save(update_fields=["email", "status", "error_code", "message", "settled_at"])
 
 
-class _Mails:
-    """One connection to the mail server for all mails of a batch, and another one after it has failed."""
+class ServerDoesNotAnswer(Exception):
+    """The mail server does not answer, or cannot be reached: no further mail is tried."""
+
+
+class Mails:
+    """One connection to the mail server for all mails of a batch, and another one after it has failed. After the server has
+    not answered once, no mail is tried any more."""
 
     def __init__(self) -> None:
         self._connection: Any = None
+        self._is_silent = False
 
     def send(self, message: EmailMessage) -> None:
+        if self._is_silent:
+            raise ServerDoesNotAnswer
         kept = self._connection is not None
         try:
             self._send(message)
@@ -231,13 +264,25 @@ class _Mails:
     def _send(self, message: EmailMessage) -> None:
         try:
             if self._connection is None:
-                self._connection = mail.get_connection()
-                self._connection.open()
+                self._open()
             message.connection = self._connection
             message.send()
-        except Exception:
+        except Exception as error:
             self.close()
+            if _has_timed_out(error):
+                self._give_up(error)
             raise
+
+    def _open(self) -> None:
+        self._connection = mail.get_connection()
+        try:
+            self._connection.open()
+        except (OSError, SMTPException) as error:
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> NoReturn:
+        self._is_silent = True
+        raise ServerDoesNotAnswer from error
 
     def close(self) -> None:
         """What was sent is sent, even if the server does not take leave."""
@@ -245,6 +290,11 @@ class _Mails:
         with suppress(Exception):
             if connection is not None:
                 connection.close()
+
+
+def _has_timed_out(error: BaseException) -> bool:
+    """smtplib says of a silence in the middle of a mail that the connection was ended."""
+    return isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
 
 
 def _claim(statement: Statement) -> bool:
