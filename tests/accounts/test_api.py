@@ -120,6 +120,10 @@ def test_an_account_is_opened_read_and_found(acme, api):
         "bill_day": 31,
         "next_bill_date": None,
         "last_bill_date": None,
+        "tax_exemption": "none",
+        "tax_exemption_from": None,
+        "tax_exemption_reason": "",
+        "tax_exemption_to": None,
     }
     assert account.client == acme
     assert api.get(f"{API}/accounts/{account.pk}/").json()["client_acct_id"] == "C-1"

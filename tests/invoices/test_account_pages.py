@@ -261,7 +261,7 @@ def test_an_account_shows_plans_usage_invoices_ledger_and_timeline(acme, staff):
     assert "-$12.50 $17.50" in page
     assert "Balance $17.50" in page
     assert "Visa ending 4242" in page and "Ada Byron" in page
-    assert "invoice generated" in page and "· test" in page
+    assert "invoice generated" in page and "· process test" in page
 
 
 def test_usage_so_far_is_shown_at_its_price(acme, staff):

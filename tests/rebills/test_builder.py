@@ -251,7 +251,8 @@ def test_it_is_said_before_that_it_will_wait_and_afterwards_for_whom(acme, page,
     assert "is issued with the rebill" in text
 
 
-def test_what_is_collected_and_the_outcome(acme, page, process, invoice):
+def test_what_is_collected_and_the_outcome(acme, page, carol, process, invoice):
+    carol.user_permissions.add(Permission.objects.get(codename="collect_money"))
     PaymentMethod.objects.create(account=invoice.account, type="card", token="sandbox_approved", label="Test card")
     assert "Collected now $0.00" in words(sent(page, invoice))
     assert "Collected now $110.00 Balance before $110.00 Balance after $0.00" in words(sent(page, invoice, collect="true"))
