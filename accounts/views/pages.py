@@ -1,16 +1,16 @@
 """What the back office's pages share: who is signed in, for which client they look, and how a service's refusal is told."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 from urllib.parse import urlsplit
 
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -20,6 +20,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from accounts import clock
 from accounts.call_log import call_of
 from accounts.callers import Caller
+from accounts.members import check_parameters, nearest
 from accounts.models import Client, Receipt
 from accounts.receipts import claim_for, once
 from accounts.rights import Right, check_may
@@ -27,6 +28,9 @@ from accounts.staff import clients_of
 from billing_site.errors import BillingError, PendingAct
 
 CLIENTS_TO_CHOOSE = 200
+KNOWN_EVERYWHERE = ("client_no", "cursor", "format", "next")
+OF_HTMX = ("hx-", "org.htmx.")
+"""What the names of parameters that htmx adds begin with."""
 
 
 class StaffRequest(HttpRequest):
@@ -37,9 +41,11 @@ class StaffRequest(HttpRequest):
 
 
 class StaffPage(View):
-    """A page for staff. `needs` is the permission without which it is not shown: what may be done on it, the services say."""
+    """A page for staff. `needs` is the permission without which it is not shown: what may be done on it, the services say.
+    `parameters` are the names that its address may have after the question mark, beside KNOWN_EVERYWHERE."""
 
     needs = "invoices.view_invoice"
+    parameters: ClassVar[Collection[str]] = ()
     request: StaffRequest
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
@@ -52,10 +58,30 @@ class StaffPage(View):
             raise PermissionDenied("No client names you as its staff. Ask an administrator.")
         if not request.user.has_perm(self.needs):
             raise PermissionDenied(f"Your roles do not show you this page. It needs {self.needs}.")
+        known = {*self.parameters, *KNOWN_EVERYWHERE}
+        try:
+            check_parameters(_ours(request.GET), known)
+        except BillingError as refusal:
+            return self._bad_address(refusal, known)
         try:
             return super().dispatch(request, *args, **kwargs)
         except BillingError as refusal:
             return self.refused(refusal)
+
+    def _bad_address(self, refusal: BillingError, known: Collection[str]) -> HttpResponse:
+        """Instead of the page: which parameter is not understood, with links to the page with the one that was probably meant
+        and without it."""
+        name = refusal.field or ""
+        rest = self.request.GET.copy()
+        values = rest.pop(name)
+        near = "" if name in known else nearest(name, known) or ""
+        meant = rest.copy()
+        meant.setlist(near, values[-1:])
+        shown = {"refusal": refusal, "near": near, "without": self._at(rest), "meant": self._at(meant) if near else ""}
+        return self.page("bad_address.html", shown, status=400)
+
+    def _at(self, query: QueryDict) -> str:
+        return f"{self.request.path}?{query.urlencode()}" if query else self.request.path
 
     def signed_out(self) -> HttpResponseBase:
         """To the sign-in page, which leads back to the page that the reader is on. A part of a page cannot show it: htmx then
@@ -139,6 +165,15 @@ class StaffPage(View):
 
         address = once(self.client, claim, done, answer_of, lambda: check_may(caller, right))
         return HttpResponseRedirect(address)
+
+
+def _ours(query: QueryDict) -> QueryDict:
+    """The parameters of an address without those that htmx has added."""
+    ours = query.copy()
+    for name in query:
+        if name.startswith(OF_HTMX):
+            del ours[name]
+    return ours
 
 
 CHOSEN = "client_no"

@@ -73,6 +73,7 @@ class GeneratingForm(PageForm):
 
 class GeneratePage(StaffPage):
     needs = "accounts.view_account"
+    parameters = ("mode", "alt_bill_day")
 
     def get(self, request: HttpRequest, number: int) -> HttpResponseBase:
         account = self.found(Account.objects.select_related("client"), number)

@@ -42,6 +42,7 @@ class Resolving(NamedTuple):
 
 class AccountPage(StaffPage):
     needs = "accounts.view_account"
+    parameters = ("ledger", "events")
 
     def get(self, request: HttpRequest, number: int) -> HttpResponseBase:
         account = self.found(Account.objects.select_related("client"), number)

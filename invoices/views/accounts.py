@@ -69,6 +69,7 @@ class AccountSearch(PageForm):
 
 class AccountList(StaffPage):
     needs = "accounts.view_account"
+    parameters = tuple(AccountSearch.base_fields)
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
         form = AccountSearch(request.GET)

@@ -46,6 +46,8 @@ class Tile(NamedTuple):
 
 
 class Dashboard(StaffPage):
+    parameters = ("currency",)
+
     def get(self, request: HttpRequest) -> HttpResponseBase:
         if not Account.objects.filter(client=self.client).exists():
             return self.page("invoices/dashboard.html", {"no_accounts": True})

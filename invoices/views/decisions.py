@@ -17,6 +17,8 @@ from invoices.services.decisions import continue_decision, count_results, is_tak
 
 
 class DecisionPage(StaffPage):
+    parameters = ("result",)
+
     def get(self, request: HttpRequest, number: int) -> HttpResponse:
         decision = self.found(Decision.objects.select_related("staff", "client"), number)
         counts = count_results(decision)

@@ -121,6 +121,8 @@ class InvoiceSearch(InvoiceFilter):
 
 
 class InvoiceList(StaffPage):
+    parameters = ("account", "ordering", *InvoiceFilter.base_filters)  # type: ignore[attr-defined]
+
     def get(self, request: HttpRequest) -> HttpResponseBase:
         parameters = self._parameters()
         search: Any = InvoiceSearch(parameters, Invoice.objects.filter(client=self.client), request=request)  # type: ignore[no-untyped-call]

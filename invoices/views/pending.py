@@ -80,6 +80,8 @@ class ActRow(NamedTuple):
 class QueuePage(StaffPage):
     """Documents that wait, of a tab and by filters."""
 
+    parameters = ("tab", "ordering", *InvoiceFilter.base_filters)  # type: ignore[attr-defined]
+
     @property
     def tab(self) -> Tab:
         asked = self.request.GET.get("tab", "")

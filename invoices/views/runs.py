@@ -87,6 +87,8 @@ class RunStart(StaffPage):
 class RunPage(StaffPage):
     """A run: how far it is, what it comes to, who was refused and why, and what came of each account."""
 
+    parameters = tuple(RunOutcomeFilter.base_filters)  # type: ignore[attr-defined]
+
     def get(self, request: HttpRequest, number: int) -> HttpResponseBase:
         run = self._run(number)
         search: Any = RunOutcomeSearch(request.GET, run.outcomes.all(), request=request)  # type: ignore[no-untyped-call]

@@ -123,6 +123,8 @@ class RebillCsv(serializers.Serializer):
 
 
 class RebillList(StaffPage):
+    parameters = tuple(RebillFilters.base_fields)
+
     def get(self, request: HttpRequest) -> HttpResponseBase:
         self.reasons = {reason.code: reason.name for reason in reasons_of(self.client, ReasonType.REBILL)}
         filters = RebillFilters(request.GET, self.reasons)
