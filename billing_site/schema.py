@@ -288,6 +288,7 @@ OUTPUTS: Mapping[str, Mapping[str, Any]] = {
             "proc_cavv_response",
             "proc_cvv_response",
             "proc_merch_comments",
+            "proc_initial_auth_txn_id",
             "proc_payment_id",
             "proc_status_code",
             "proc_status_text",
@@ -306,6 +307,7 @@ OUTPUTS: Mapping[str, Mapping[str, Any]] = {
     ),
     **dict.fromkeys(
         (
+            "collection_errors",
             "history",
             "invoice_cm_line_details",
             "invoice_hist",
@@ -318,6 +320,7 @@ OUTPUTS: Mapping[str, Mapping[str, Any]] = {
             "lines",
             "out_invoices_list",
             "pending_invoice",
+            "proc_fraud_filtering_info",
             "reason_codes",
             "tax_details",
             "third_party_errors",

@@ -28,6 +28,8 @@ class Receipt(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [models.UniqueConstraint(fields=["client", "receipt_id"], name="one_use_per_receipt_id")]
+        # Which call made a transaction is found by the token that its event has.
+        indexes = [models.Index(fields=["token"], condition=~Q(token=""), name="receipts_by_token")]
 
     def __str__(self) -> str:
         return self.receipt_id

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from accounts.models import PlanInstance, Service
-from billing_site.errors import message_of
+from billing_site.errors import ErrorCode, message_of
 from invoices.calculation import rounded
 from invoices.fingerprints import Content, DocumentLine, DocumentTax
 from invoices.kinds import INVOICE_TYPES, InvoiceKind, InvoiceStatus, LineType
@@ -271,6 +271,11 @@ def settled_fields(invoice: Invoice, code: str) -> dict[str, Any]:
         "statement_error_msg": _message(statement),
         **proc_fields(attempt),
     }
+
+
+def collection_error(code: ErrorCode, message: str) -> dict[str, Any]:
+    """A row of `collection_errors`."""
+    return {"collection_error_code": code.number, "collection_error_msg": message}
 
 
 def _message(outcome: CollectionAttempt | Statement | None) -> str | None:

@@ -30,6 +30,7 @@ from invoices.plan.memo import MemoPlan
 from invoices.services.collecting.outcomes import Collected
 from invoices.services.credit_memos import Asked
 from invoices.services.ledger.acts import Why
+from invoices.services.ledger.entry_facts import EntryFacts
 from invoices.services.ledger.history import DEFAULT_RECORDS, MOST_RECORDS, HistoryRequest, description, transaction_type
 from invoices.services.receivables import Ages, Receivable
 
@@ -213,7 +214,7 @@ def amount_text(amount: Decimal, currency: str) -> str:
     return f"{rounded(amount, currency):f}"
 
 
-def aria_history_row(entry: LedgerEntry) -> dict[str, Any]:
+def aria_history_row(entry: LedgerEntry, facts: EntryFacts) -> dict[str, Any]:
     """A transaction in Aria's words, amounts as numbers. Ours: `running_balance`, the balance after it."""
     voided = getattr(entry, "voided_by", None)
     currency = entry.account.currency
@@ -222,20 +223,27 @@ def aria_history_row(entry: LedgerEntry) -> dict[str, Any]:
         "transaction_type": transaction_type(entry),
         "transaction_desc": description(entry),
         "transaction_amount": float(rounded(entry.amount, currency)),
-        "transaction_applied_amount": None,
+        "transaction_applied_amount": float(rounded(facts.applied, currency)),
         "transaction_currency": currency,
         "transaction_create_date": str(entry.entry_date),
         "transaction_void_date": str(voided.entry_date) if voided else None,
         "statement_no": None,
         "transaction_void_reason": str(voided.reason_code) if voided else None,
-        "client_receipt_id": None,
+        "client_receipt_id": facts.receipt_id or None,
         "transaction_comments": entry.comments or None,
         "transaction_source_id": entry.voids_id or entry.invoice_id,
         "transaction_ref_code": entry.payment.reference or None if hasattr(entry, "payment") else None,
-        "credit_reason_code_description": None,
-        "csr_comments": None,
+        "credit_reason_code_description": facts.reason or None,
+        "csr_comments": (entry.comments or None) if facts.reason else None,
+        "seq_statement_id": document_number(entry),
+        "invoice_no": entry.invoice_id,
         "running_balance": float(rounded(entry.balance_after, currency)),
     }
+
+
+def document_number(entry: LedgerEntry) -> str | None:
+    """The number that the transaction's document has on paper, if it is of one."""
+    return (entry.invoice.document_number or None) if entry.invoice is not None else None
 
 
 class EntryAmountField(serializers.ReadOnlyField):

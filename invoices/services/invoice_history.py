@@ -21,6 +21,7 @@ from invoices.plan.actions import Action, why_not
 from invoices.plan.memo import LineToCredit
 from invoices.services.actions import document_facts
 from invoices.services.credit_memos import lines_to_credit
+from invoices.services.ledger.history import with_voids
 from invoices.services.ledger.open_items import with_due
 from invoices.services.rebill_markers import with_rebills
 
@@ -120,7 +121,7 @@ def payments_on_invoice(invoice: Invoice) -> list[tuple[LedgerEntry, Any]]:
     rows = Allocation.objects.filter(debit__invoice=invoice, debit__kind=EntryKind.INVOICE).order_by("pk")
     for credit_no, amount in rows.values_list("credit_id", "amount"):
         applied[credit_no] = applied.get(credit_no, 0) + amount
-    entries = LedgerEntry.objects.select_related("payment", "account", "voided_by").in_bulk(applied)
+    entries = with_voids(LedgerEntry.objects.all()).in_bulk(applied)
     return [(entries[number], amount) for number, amount in applied.items()]
 
 

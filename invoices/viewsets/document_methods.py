@@ -142,7 +142,7 @@ class PendingMethods:
 
     @method_call(
         ManagePendingArguments,
-        outputs=("acct_no", "client_acct_id", *GROUP_FIELDS, *MANAGED),
+        outputs=("acct_no", "client_acct_id", *GROUP_FIELDS, *MANAGED, "proc_initial_auth_txn_id", "collection_errors"),
         refused_act="pending.refused",
         right=rights.APPROVE,
         again=lambda view, call, receipt: _managed_m(_settled(call, receipt)),
@@ -305,7 +305,14 @@ def _managed(invoice_no: int | None) -> Mapping[str, Any]:
 
 def _managed_m(invoice_no: int | None) -> Mapping[str, Any]:
     account = Invoice.objects.select_related("account").get(pk=invoice_no or 0).account
-    return {"acct_no": account.pk, "client_acct_id": account.client_acct_id or None, **_managed(invoice_no)}
+    managed = _managed(invoice_no)
+    failure = {name: managed[name] for name in ("collection_error_code", "collection_error_msg")}
+    return {
+        "acct_no": account.pk,
+        "client_acct_id": account.client_acct_id or None,
+        **managed,
+        "collection_errors": [failure] if failure["collection_error_code"] else None,
+    }
 
 
 def _lines(invoice: Any) -> list[dict[str, Any]]:

@@ -22,11 +22,12 @@ from invoices.serializers.aria_arguments import (
     ReasonCodesArguments,
     TransHistoryMArguments,
 )
-from invoices.serializers.aria_documents import PROC_FIELDS, number, proc_fields
-from invoices.serializers.money import TransHistoryArguments, aria_history_row, history_request
+from invoices.serializers.aria_documents import PROC_FIELDS, collection_error, number, proc_fields
+from invoices.serializers.money import TransHistoryArguments, aria_history_row, document_number, history_request
 from invoices.services.collecting.collecting import begun_together, collect_invoices, collected_before
 from invoices.services.collecting.outcomes import Collected
 from invoices.services.invoice_history import document_of_account, document_of_transaction, payments_on_invoice
+from invoices.services.ledger.entry_facts import EntryFacts, facts_of
 from invoices.services.ledger.history import description, transaction_history, transaction_type
 from invoices.services.ledger.open_items import Charge, invoices_of_charges, open_charges
 from invoices.services.ledger.payments import record_external_payment
@@ -39,6 +40,19 @@ REASON_NAMES = {"type": "reason_code_type", "code": "reason_code", "name": "reas
 """Aria's names of fields, by ours."""
 
 COLLECTED = ("transaction_id", *PROC_FIELDS)
+COLLECTED_M = (*COLLECTED, "proc_initial_auth_txn_id", "collection_errors", "proc_fraud_filtering_info")
+NOT_KEPT_OF_PAYMENTS = (
+    "client_payment_method_id",
+    "payment_option",
+    "payment_terms_no",
+    "payment_terms_name",
+    "payment_terms_type",
+    "client_payment_term_id",
+    "ean_gln_num",
+    "ean_gln_requisition_num",
+    "bill_email",
+)
+"""Aria's fields of a payment that say what we do not keep: null."""
 
 
 class CollectingMethods:
@@ -47,20 +61,20 @@ class CollectingMethods:
         outputs=COLLECTED,
         refused_act="collection.refused",
         right=COLLECT,
-        again=lambda view, call, receipt: _collected_before(call, receipt),
+        again=lambda view, call, receipt: _told(_collected_before(call, receipt)),
     )
     def collect_from_account(self, call: Call) -> Mapping[str, Any]:
-        return _collect(call)
+        return _told(_collect(call))
 
     @method_call(
         CollectFromAccountMArguments,
-        outputs=COLLECTED,
+        outputs=COLLECTED_M,
         refused_act="collection.refused",
         right=COLLECT,
-        again=lambda view, call, receipt: _collected_before(call, receipt),
+        again=lambda view, call, receipt: _with_errors(_collected_before(call, receipt)),
     )
     def collect_from_account_m(self, call: Call) -> Mapping[str, Any]:
-        return _collect(call)
+        return _with_errors(_collect(call))
 
 
 class PaymentMethods:
@@ -145,9 +159,9 @@ class ReasonMethods:
         return {"reason_code": reason.code}
 
 
-def _collect(call: Call) -> Mapping[str, Any]:
-    """Collect all that is due of the account, or of the invoices that are named, the oldest first. What fails first is the
-    call's failure."""
+def _collect(call: Call) -> list[Collected]:
+    """Collect all that is due of the account, or of the invoices that are named, and return an outcome for each, the oldest
+    first."""
     account_no = account_no_of(call)
     charges = open_charges([account_no]).get(account_no, [])
     named = _named_invoices(call, account_no)
@@ -157,7 +171,7 @@ def _collect(call: Call) -> Mapping[str, Any]:
     _check_amount(call.arguments.get("amount_to_collect"), sum((charge.due for charge in charges), ZERO), currency)
     numbers = [charge.invoice_no for charge in charges]
     outcomes = collect_invoices(client=call.client, invoice_nos=numbers, caller=call.caller, today=today(call.client))
-    return _told(sorted(outcomes, key=lambda one: one.invoice_no))
+    return sorted(outcomes, key=lambda one: one.invoice_no)
 
 
 def _check_due(named: Sequence[int], charges: Sequence[Charge]) -> None:
@@ -183,12 +197,23 @@ def _named_invoices(call: Call, account_no: int) -> list[int]:
     return [row["invoice_no"] for row in rows] or invoices_of_charges(account_no, charges, CHARGE_FIELD)
 
 
-def _collected_before(call: Call, receipt: Receipt) -> Mapping[str, Any]:
+def _collected_before(call: Call, receipt: Receipt) -> list[Collected]:
     numbers = begun_together(receipt.invoice_no or 0, receipt.created_at)
-    return _told(collected_before(call.client, numbers, call.caller, today(call.client)))
+    return collected_before(call.client, numbers, call.caller, today(call.client))
+
+
+def _with_errors(outcomes: Sequence[Collected]) -> Mapping[str, Any]:
+    """The answer, and on failure each of the failures in `collection_errors`."""
+    try:
+        return _told(outcomes)
+    except BillingError as error:
+        failures = [one.error for one in outcomes if one.error is not None]
+        error.outputs = {**error.outputs, "collection_errors": [collection_error(one.code, one.message) for one in failures]}
+        raise
 
 
 def _told(outcomes: Sequence[Collected]) -> Mapping[str, Any]:
+    """What the first attempt answered. What failed first is the call's failure."""
     for one in outcomes:
         if one.error is not None:
             one.error.outputs = proc_fields(one.attempt)
@@ -217,10 +242,13 @@ def _pay(call: Call) -> Mapping[str, Any]:
 
 
 def _payments(invoice: Invoice) -> Mapping[str, Any]:
-    return {"invoice_payments": [_payment_row(entry, amount) for entry, amount in payments_on_invoice(invoice)]}
+    payments = payments_on_invoice(invoice)
+    facts = facts_of(invoice.client, [entry for entry, _ in payments])
+    return {"invoice_payments": [_payment_row(entry, amount, facts[entry.pk]) for entry, amount in payments]}
 
 
-def _payment_row(entry: LedgerEntry, applied: Decimal) -> dict[str, Any]:
+def _payment_row(entry: LedgerEntry, applied: Decimal, facts: EntryFacts) -> dict[str, Any]:
+    """A payment or credit that is taken for an invoice. `applied` is how much of the invoice it has paid."""
     payment = getattr(entry, "payment", None)
     return {
         "transaction_id": entry.pk,
@@ -235,11 +263,17 @@ def _payment_row(entry: LedgerEntry, applied: Decimal) -> dict[str, Any]:
         "payment_type": payment.get_type_display() if payment else None,
         "payment_src_description": (payment.reference or payment.gateway or None) if payment else None,
         "payment_src_suffix": None,
-        "client_receipt_id": None,
+        "client_receipt_id": facts.receipt_id or None,
+        "seq_statement_id": document_number(entry),
+        "payment_method_no": payment.payment_method_id if payment else None,
+        "reason_code": entry.reason_code if facts.reason else None,
+        "reason_description": facts.reason or None,
+        **dict.fromkeys(NOT_KEPT_OF_PAYMENTS),
     }
 
 
 def _transactions(call: Call, account_no: int) -> Mapping[str, Any]:
     request = history_request(call.arguments)
     entries = transaction_history(client=call.client, account_no=account_no, request=request)
-    return {"history": [aria_history_row(entry) for entry in entries]}
+    facts = facts_of(call.client, entries)
+    return {"history": [aria_history_row(entry, facts[entry.pk]) for entry in entries]}

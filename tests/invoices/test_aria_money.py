@@ -1,15 +1,22 @@
 """Aria's method calls of money, reasons, the clock and the caller."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 import time_machine
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from accounts.callers import Caller
 from accounts.models import Receipt
+from accounts.receipts import claim_for
 from billing_site.errors import ErrorCode
 from invoices.models import CollectionAttempt, Payment, ReasonCode
 from invoices.serializers.aria_documents import settled_fields
+from invoices.services.ledger.acts import Why
+from invoices.services.ledger.payments import add_cash_credit, record_external_payment
 from tests.calling import caller_of, refused
 from tests.invoices.billing import FEB_10, bill
 from tests.invoices.money.paying import billed, books, due, paying
@@ -67,6 +74,25 @@ def test_a_declined_collection_has_the_gateways_own_words(acme, call, process, m
     attempt = CollectionAttempt.objects.get()
     assert (answer["error_code"], answer["proc_status_code"]) == (4011, "insufficient_funds")
     assert answer["proc_status_text"] == attempt.proc_status_text != ""
+
+
+def test_each_collection_that_fails_is_listed_by_the_newer_calls(acme, call, process):
+    account, _ = billed(acme, process, "sandbox_insufficient_funds")
+    bill(account, process, FEB_10)
+    answer = call("collect_from_account_m", acct_no=account.pk)
+    row = {"collection_error_code": 4011, "collection_error_msg": answer["error_msg"]}
+    assert answer["collection_errors"] == [row, row]
+    assert answer["proc_initial_auth_txn_id"] is answer["proc_fraud_filtering_info"] is None
+    pending = bill(account, process, FEB_10.replace(month=3), force_pending=True)
+    decided = call("manage_pending_invoice_m", invoice_no=pending.pk, alt_collect_on_approve="true")
+    words = "The account has insufficient funds"
+    assert decided["collection_errors"] == [{"collection_error_code": 4011, "collection_error_msg": words}]
+    assert (decided["error_code"], decided["collection_error_msg"]) == (0, words)
+
+
+def test_a_collection_that_works_lists_no_errors(acme, call, process):
+    account, _ = billed(acme, process)
+    assert call("collect_from_account_m", acct_no=account.pk)["collection_errors"] is None
 
 
 @pytest.mark.parametrize("token", ["sandbox_timeout_before", "sandbox_timeout_after"])
@@ -167,6 +193,112 @@ def test_the_transactions_by_either_name_of_the_account(acme, call, process):
     ours = call("get_acct_trans_history", account_no=account.pk)["history"]
     assert ours == call("get_acct_trans_history_m", client_acct_id="A1")["history"]
     assert [(row["transaction_type"], row["transaction_amount"]) for row in ours] == [(1, 30.0)]
+
+
+def rows_of_history(call, account):
+    """The account's transactions, the oldest first."""
+    return call("get_acct_trans_history", account_no=account.pk, record_limit=999)["history"][::-1]
+
+
+def test_a_payment_has_its_receipt_and_what_of_it_is_applied(acme, call, process):
+    account, invoice = billed(acme, process)
+    paid = {"acct_no": account.pk, "reference_code": "rc", "payment_amount": 1.0, "client_receipt_id": "rcpt001"}
+    call("record_external_payment_m", **paid)
+    charge, payment = rows_of_history(call, account)
+    assert (payment["client_receipt_id"], payment["transaction_amount"], payment["transaction_applied_amount"]) == (
+        "rcpt001",
+        -1.0,
+        1.0,
+    )
+    assert (charge["client_receipt_id"], charge["transaction_applied_amount"]) == (None, 1.0)
+    assert (charge["invoice_no"], charge["seq_statement_id"]) == (invoice.pk, "INV-000001")
+    assert (payment["invoice_no"], payment["seq_statement_id"]) == (None, None)
+    (row,) = call("get_payments_on_invoice_m", acct_no=account.pk, invoice_no=invoice.pk)["invoice_payment_details"]
+    assert (row["client_receipt_id"], row["payment_method_no"]) == ("rcpt001", None)
+
+
+def test_what_is_left_of_a_payment_is_not_applied(acme, call, process):
+    account, _ = billed(acme, process)
+    call("record_external_payment_m", acct_no=account.pk, reference_code="a", payment_amount=40)
+    assert [row["transaction_applied_amount"] for row in rows_of_history(call, account)] == [30.0, 30.0]
+    call("record_external_payment_m", acct_no=account.pk, reference_code="b", payment_amount=5)
+    bill(account, process, FEB_10)
+    assert [row["transaction_applied_amount"] for row in rows_of_history(call, account)] == [30.0, 40.0, 5.0, 15.0]
+
+
+@pytest.mark.parametrize(
+    ("method", "members", "place"),
+    [
+        ("collect_from_account", {"account_no": True}, 1),
+        ("collect_from_account_m", {"acct_no": True}, 1),
+        ("void_invoice", {"invoice_no": True, "reason_code": 5}, 1),
+        ("void_invoice_m", {"acct_no": True, "invoice_no": True, "reason_code": 5}, 1),
+    ],
+)
+def test_a_transaction_has_the_receipt_of_the_call_that_made_it(acme, call, process, method, members, place):
+    account, invoice = billed(acme, process)
+    numbers = {"account_no": account.pk, "acct_no": account.pk, "invoice_no": invoice.pk}
+    asked = {name: numbers[name] if value is True else value for name, value in members.items()}
+    assert call(method, client_receipt_id="r1", **asked)["error_code"] == 0
+    assert [row["client_receipt_id"] for row in rows_of_history(call, account)] == [None, "r1"]
+
+
+def test_an_invoice_has_the_receipt_of_the_call_that_issued_it_or_else_generated_it(acme, call):
+    account = paying(acme, client_acct_id="A1")
+    call("gen_invoice", acct_no=account.pk, client_receipt_id="r1")
+    call("gen_invoice_m", acct_no=account.pk, client_receipt_id="r2", force_pending="true", invoice_mode=1)
+    call("manage_pending_invoice", acct_no=account.pk)
+    assert [row["client_receipt_id"] for row in rows_of_history(call, account)] == ["r1", "r2"]
+    other = paying(acme)
+    call("gen_invoice", acct_no=other.pk, client_receipt_id="r3", force_pending="true")
+    call("manage_pending_invoice_m", acct_no=other.pk, client_receipt_id="r4")
+    assert [row["client_receipt_id"] for row in rows_of_history(call, other)] == ["r4"]
+
+
+def test_a_rebill_and_its_memo_have_the_receipt_of_gen_rb_m(acme, call, process):
+    account, invoice = billed(acme, process)
+    lines = [{"line_no": 1, "service_no": invoice.lines.first().service_id, "rb_amount": 2}]
+    asked = {"acct_no": account.pk, "orig_invoice_no": invoice.pk, "reason_cd": 1, "rb_line_items": lines}
+    assert call("gen_rb_m", client_receipt_id="r1", **asked)["error_code"] == 0
+    rows = rows_of_history(call, account)
+    assert [row["client_receipt_id"] for row in rows] == [None, "r1", "r1"]
+    rebill_reason = ReasonCode.objects.get(client=None, type="rebill", code=1).name
+    assert [row["credit_reason_code_description"] for row in rows] == [None, rebill_reason, None]
+
+
+def test_a_resources_idempotency_key_is_no_receipt(acme, call, process):
+    account, _ = billed(acme, process)
+    claim = claim_for("key1", "POST /api/v1/payments/", {})
+    by = Caller(process="test", receipt=claim)
+    record_external_payment(client=acme, account_no=account.pk, caller=by, today=FEB_10, amount=Decimal(5), type="cash")
+    assert rows_of_history(call, account)[1]["client_receipt_id"] is None
+
+
+def test_a_credit_has_the_name_of_its_reason(acme, call, process):
+    account, invoice = billed(acme, process)
+    ReasonCode.objects.create(client=acme, type="cash_credit", code=77, name="Goodwill of the shop")
+    by = {"client": acme, "caller": process, "today": FEB_10}
+    add_cash_credit(account_no=account.pk, amount=Decimal(4), why=Why(77, "Line was down"), **by)
+    row = rows_of_history(call, account)[1]
+    assert (row["credit_reason_code_description"], row["csr_comments"]) == ("Goodwill of the shop", "Line was down")
+    (paid,) = call("get_payments_on_invoice", acct_no=account.pk, src_transaction_id=invoice.pk)["invoice_payments"]
+    assert (paid["reason_code"], paid["reason_description"], paid["client_receipt_id"]) == (77, "Goodwill of the shop", None)
+
+
+def test_a_history_of_transactions_takes_as_many_queries_however_long(acme, call, process):
+    account, _ = billed(acme, process)
+
+    def pay_and_count():
+        for _ in range(3):
+            number = Payment.objects.count()
+            paid = {"payment_amount": 1, "reference_code": f"n{number}", "client_receipt_id": f"n{number}"}
+            call("record_external_payment", acct_no=account.pk, **paid)
+        with CaptureQueriesContext(connection) as captured:
+            rows = rows_of_history(call, account)
+        return len(captured), len(rows)
+
+    few, many = pay_and_count(), pay_and_count()
+    assert (few[0], few[1], many[1]) == (many[0], 4, 7)
 
 
 # Reasons
