@@ -1,14 +1,15 @@
 """The plans of customers in the admin. What was charged for them is known here, so that a change says what becomes of it."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.options import InlineModelAdmin
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -20,8 +21,9 @@ from accounts.callers import Caller
 from accounts.clock import today
 from accounts.models import PlanInstance, RateSchedule
 from accounts.services import assign_plan, lock_account, plans_changed
+from billing_site.errors import BillingError
 from invoices.plan.rating import shown
-from invoices.services.plan_changes import edit_plan, unused_days_of
+from invoices.services.plan_changes import UnusedDays, edit_plan, preview_edit, unused_days_of
 
 CREDIT_CHOICES = (("", _("As the client's setting says")), ("true", _("Give back")), ("false", _("Stay charged")))
 
@@ -41,10 +43,49 @@ class PlanInstanceForm(MasterDataForm):
         help_text=_("Days that were billed and are not used, where the end or the units are changed."),
     )
 
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.initial["units_from"] = today(self.instance.account.client)
+
+    @property
+    def changed_columns(self) -> list[str]:
+        return [name for name in self.changed_data if name not in self.declared_fields]
+
+    def edit(self) -> dict[str, Any]:
+        """What is asked of the service that edits a plan, and of the one that previews it."""
+        day = today(self.instance.account.client)
+        return {
+            "instance": self.instance,
+            "changed": self.changed_columns,
+            "caller": Caller(staff=self.user),
+            "today": day,
+            "units_from": self.cleaned_data["units_from"] or day,
+            "credit_unused": self.cleaned_data["credit_unused"],
+        }
+
+    def full_clean(self) -> None:
+        """Where billed days are not used any more, show what becomes of them before anything is saved: the form is sent again
+        with what was seen. If the end, the units or the choice differ from what was seen, they are shown again."""
+        super().full_clean()
+        if self.instance.pk and self.is_bound and not self.errors and not {"end_date", "units"}.isdisjoint(self.changed_data):
+            self._show_unused_days()
+
+    def _show_unused_days(self) -> None:
+        try:
+            days = preview_edit(**self.edit())
+        except BillingError:
+            return  # saving is refused in the same way, and that is shown
+        seen = sha256(repr(days).encode()).hexdigest()
+        if not days or self.cleaned_data["seen"] == seen:
+            return
+        data = cast(QueryDict, self.data).copy()
+        data[self.add_prefix("seen")] = seen
+        self.data = data
+        lead = gettext("Nothing is saved yet. Days that were billed are not used any more. Check them, and save again:")
+        self.add_error(None, [lead, *_about(days)])
 
 
 @admin.register(PlanInstance)
@@ -79,6 +120,7 @@ class PlanInstanceAdmin(HistoryAdmin):
                     ("start_date", "end_date"),
                     ("billed_through", "credit_unused"),
                     "po_num",
+                    "seen",
                 ]
             },
         ),
@@ -110,15 +152,7 @@ class PlanInstanceAdmin(HistoryAdmin):
             given = {name: value for name, value in form.cleaned_data.items() if name not in form.declared_fields}
             obj.pk = assign_plan(**given, caller=Caller(staff=request.user)).pk
             return
-        day = today(obj.account.client)
-        edited = edit_plan(
-            instance=obj,
-            changed=[name for name in form.changed_data if name not in form.declared_fields],
-            caller=Caller(staff=request.user),
-            today=day,
-            units_from=form.cleaned_data["units_from"] or day,
-            credit_unused=form.cleaned_data["credit_unused"],
-        )
+        edited = edit_plan(**form.edit())
         for text in _what_became(obj, edited):
             messages.info(request, text)
 
@@ -139,8 +173,17 @@ def _what_became(instance: PlanInstance, edited: PlanInstance) -> Iterator[str]:
         words = gettext("Plan instance %(number)s takes its place from %(day)s with %(units)s units.")
         yield words % {"number": edited.pk, "day": edited.start_date, "units": f"{edited.units.normalize():f}"}
     instance.refresh_from_db()
-    for days in unused_days_of(instance):
-        yield gettext("%(days)s days from %(start)s to %(end)s: %(amount)s %(currency)s. %(outcome)s.") % {
+    yield from _about(unused_days_of(instance))
+
+
+def _about(unused: Iterable[UnusedDays]) -> Iterator[str]:
+    """A sentence of each row of unused days."""
+    for days in unused:
+        yield gettext(
+            "%(what)s of %(document)s, %(days)s days from %(start)s to %(end)s: %(amount)s %(currency)s. %(outcome)s."
+        ) % {
+            "what": days.description,
+            "document": days.document_number,
             "days": days.days,
             "start": days.start_date,
             "end": days.end_date,

@@ -1,6 +1,7 @@
 """Ending and changing a customer's plan, with what becomes of the days that were billed and are not used."""
 
 from collections.abc import Collection, Iterator, Mapping
+from copy import copy
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -136,6 +137,31 @@ def edit_plan(
     for name in rest:
         setattr(new, name, getattr(instance, name))
     return update_plan_instance(new, rest, caller=caller, credit_unused=credit_unused) if rest else new
+
+
+def preview_edit(
+    *,
+    instance: PlanInstance,
+    changed: Collection[str],
+    caller: Caller,
+    today: date,
+    units_from: date,
+    credit_unused: bool | None = None,
+) -> list[UnusedDays]:
+    """Return what `edit_plan` would make of billed days after the plan's end, as `unused_days_of` does. The edit is done and
+    undone, so that the preview has the same rules and refusals; nothing is written."""
+    with transaction.atomic():
+        edit_plan(
+            instance=copy(instance),
+            changed=changed,
+            caller=caller,
+            today=today,
+            units_from=units_from,
+            credit_unused=credit_unused,
+        )
+        days = unused_days_of(PlanInstance.objects.get(pk=instance.pk))
+        transaction.set_rollback(True)
+    return days
 
 
 def _arrears_charged(instance: PlanInstance) -> bool:
