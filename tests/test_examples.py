@@ -14,6 +14,7 @@ from drf_spectacular.generators import SchemaGenerator
 from billing_site.api import METHODS
 from billing_site.examples import REFUSED
 from tests.described_world import described_world, kept_for_a_module
+from tests.vendor_fields import FIELDS
 
 DESCRIBED = SchemaGenerator().get_schema(request=None, public=True)
 REQUESTS = {
@@ -111,6 +112,31 @@ def test_the_answer_of_a_method_call_in_wddx_has_arrays_of_rows_only(name, refus
     assert root.find("data/struct/var[@name='error_code']/number").text == ("1016" if refused else "0")
     assert [array for array in root.iter("array") if {each.tag for each in array} != {"struct"}] == []
     assert [struct for struct in root.iter("struct") if len(struct) < 2] == []
+
+
+TYPES = {"long": int, "double": (int, float), "text": str}
+
+
+def differences(fields, answer, path=""):
+    """The vendor's fields that an answer lacks, or has with a value of another type."""
+    for kind, names in fields.items():
+        for name in names if kind == "rows" else names.split():
+            value = answer.get(name)
+            if name not in answer:
+                yield f"{path}{name} is missing"
+            elif value is not None and kind == "rows":
+                for row in value:
+                    yield from differences(names[name], row, f"{path}{name}.")
+            elif value is not None and (isinstance(value, bool) or not isinstance(value, TYPES[kind])):
+                yield f"{path}{name} is {value!r}"
+
+
+@pytest.mark.parametrize("refused", [False, True])
+@pytest.mark.parametrize("name", FIELDS)
+def test_a_method_call_answers_with_all_fields_of_the_vendor_and_their_types(name, refused, world, db):
+    example = {**example_of(name), **({"no_such_argument": 1} if refused else {})}
+    answer = answer_to("/v1/core", {"rest_call": name, "output_format": "json", **example}, world).json()
+    assert (answer["error_code"], list(differences(FIELDS[name], answer))) == (1016 if refused else 0, [])
 
 
 def called(path, example, world):
