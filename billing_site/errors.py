@@ -169,6 +169,7 @@ class ErrorCode(Enum):
         "The database can be read but not written at the moment. Nothing was written. Try again in a moment",
         503,
     )
+    CLOCK_WENT_BACK = (90094, "The document would be dated long before the last one of its number series", 409)
     DATABASE_AWAY = (90093, "The database cannot be reached at the moment. Try again in a moment", 503)
 
     ACT_PENDING = (90073, "Another person has to approve it; nothing is done before", 202)

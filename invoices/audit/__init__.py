@@ -102,7 +102,7 @@ RULE_AUDITS = (
     RuleAudit("Billing runs tell what came of each account", trail.RUNS),
 )
 
-NUMBER_AUDITS = (numbers.gapless, numbers.series_counters, numbers.unique_document_numbers)
+NUMBER_AUDITS = (numbers.gapless, numbers.series_counters, numbers.unique_document_numbers, numbers.dates_follow_numbers)
 LIMIT_AUDITS = (
     limits.service_credits,
     limits.coupon_cycles,

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import Count, F, Max, Min, Window
 from django.db.models.functions import Lag
@@ -10,6 +11,7 @@ from accounts.models import Client
 from invoices.audit.reports import AuditReport
 from invoices.audit.rules import ROWS_AT_ONCE, of_client
 from invoices.audit.stored_documents import Document
+from invoices.document_numbers import Format
 from invoices.models import Invoice, NumberSeries
 
 
@@ -103,3 +105,30 @@ def unique_document_numbers(client: Client | None) -> AuditReport:
             for client_no, number, count, first, last in repeated.iterator(chunk_size=ROWS_AT_ONCE)
         ],
     )
+
+
+def dates_follow_numbers(client: Client | None) -> AuditReport:
+    """No document is dated before the one with the number before it, unless the series has got another prefix or suffix."""
+    numbered = of_client(Invoice, "client", client).filter(number__isnull=False)
+    order: dict[str, Any] = {"partition_by": ["client_id", "series"], "order_by": ["number", "pk"]}
+    pairs = numbered.annotate(
+        date_before=Window(Lag("invoice_date"), **order), printed_before=Window(Lag("document_number"), **order)
+    )
+    back = pairs.filter(invoice_date__lt=F("date_before")).order_by("client_id", "series", "number", "pk")
+    columns = back.values_list("client_id", "pk", "number", "document_number", "invoice_date", "printed_before", "date_before")
+    return AuditReport(
+        "Documents are not dated before the number before them",
+        numbered.count(),
+        [
+            f"client {client_no}, invoice {invoice_no}: {printed} is dated {day}, but {printed_before} is dated {day_before}"
+            for client_no, invoice_no, number, printed, day, printed_before, day_before in columns.iterator(
+                chunk_size=ROWS_AT_ONCE
+            )
+            if _looks_like(printed, number) == _looks_like(printed_before, number - 1)
+        ],
+    )
+
+
+def _looks_like(printed: str, number: int) -> str:
+    """A document number without the number itself: what is before and after it."""
+    return printed.replace(Format().printed(number), "*", 1)

@@ -199,8 +199,8 @@ def record_memo(client: Client, invoice: Invoice, memo: MemoPlan, why: Why, call
     """Writes a memo with its event, and gives its number. Under the lock of its account."""
     (memo_no,) = reserve_ids(Invoice, 1)
     content = stored_contents([invoice.pk])[invoice.pk]
-    (numbered,) = take_numbers(client, SeriesKind.CREDIT_MEMO, 1)
-    issued = issue(numbered, stamp.day, 0)
+    (numbered,) = take_numbers(client, SeriesKind.CREDIT_MEMO, 1, stamp.day)
+    issued = issue(numbered, 0)
     document = memo_document(invoice, content, memo, why, issued._asdict())
     insert_documents(
         [(memo_no, document)],

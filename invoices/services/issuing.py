@@ -56,11 +56,11 @@ def issue_pending(
 ) -> None:
     """Gives pending documents their numbers of a series, dates and fingerprints. `due_dates` stand before the payment terms;
     `memos` are those that are issued with rebills."""
-    numbered = zip(invoices, take_numbers(issuing.client, series, len(invoices)), strict=True)
+    numbered = zip(invoices, take_numbers(issuing.client, series, len(invoices), issuing.today), strict=True)
     noted = issuing.remarks.columns()
     rows, acts = [], []
     for invoice, number in numbered:
-        issued = issue(number, issuing.today, invoice.payment_terms_days)
+        issued = issue(number, invoice.payment_terms_days)
         given: dict[str, Any] = {**issued._asdict(), "series": series.value}
         if due_dates and invoice.pk in due_dates:
             given["due_date"] = due_dates[invoice.pk]

@@ -93,8 +93,9 @@ def _collects(rebill: Invoice, issuing: Issuing) -> bool:
 
 def _issue_memos(pairs: Sequence[Pair], contents: Mapping[int, Content], issuing: Issuing) -> None:
     documents = []
-    for pair, numbered in zip(pairs, take_numbers(issuing.client, SeriesKind.CREDIT_MEMO, len(pairs)), strict=True):
-        issued = issue(numbered, issuing.today, 0)._asdict()
+    numbers = take_numbers(issuing.client, SeriesKind.CREDIT_MEMO, len(pairs), issuing.today)
+    for pair, numbered in zip(pairs, numbers, strict=True):
+        issued = issue(numbered, 0)._asdict()
         documents.append((pair.memo_no, memo_of_all(pair.original.pk, contents[pair.original.pk], pair.why, issued)))
     insert_documents(
         documents,

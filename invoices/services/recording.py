@@ -179,10 +179,9 @@ def _insert(
     recording: Recording, billed: Sequence[InvoicePlan], numbers: Mapping[int, int], waiting: set[int], at: datetime
 ) -> None:
     approved = [plan for plan in billed if plan.account_no not in waiting]
-    fiscal = take_numbers(recording.client, SeriesKind.INVOICE, len(approved))
+    fiscal = take_numbers(recording.client, SeriesKind.INVOICE, len(approved), recording.request.today)
     issues = {
-        plan.account_no: issue(numbered, recording.request.today, plan.facts.payment_terms_days)
-        for plan, numbered in zip(approved, fiscal, strict=True)
+        plan.account_no: issue(numbered, plan.facts.payment_terms_days) for plan, numbered in zip(approved, fiscal, strict=True)
     }
     documents = [(numbers[plan.account_no], content_of(recording.client, plan, issues.get(plan.account_no))) for plan in billed]
     issued = frozenset(numbers[plan.account_no] for plan in approved)

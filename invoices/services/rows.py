@@ -71,9 +71,9 @@ class Issue(NamedTuple):
     due_date: date
 
 
-def issue(numbered: Numbered, invoice_date: date, terms_days: int) -> Issue:
-    """The invoice date is the day of approval, and the due date is counted from it."""
-    return Issue(*numbered, invoice_date, invoice_date + timedelta(days=terms_days))
+def issue(numbered: Numbered, terms_days: int) -> Issue:
+    """The invoice date is the day of approval, which comes with the number; the due date is counted from it."""
+    return Issue(*numbered, numbered.invoice_date + timedelta(days=terms_days))
 
 
 def content_of(client: Client, plan: InvoicePlan, issued: Issue | None = None) -> Content:

@@ -2,6 +2,7 @@
 
 NUMBERS = "Document numbers run from 1 without a hole or a repeat"
 SERIES = "Number series stand at the last number they gave"
+DATES = "Documents are not dated before the number before them"
 PRINTED = "No two documents of a client print the same number"
 APPROVED = "Approved documents are numbered and dated, and no others"
 TOTALS = "Totals are the sums of lines and taxes"

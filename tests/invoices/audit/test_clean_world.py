@@ -14,6 +14,7 @@ ROWS = {
     names.NUMBERS: 18,
     names.SERIES: 3,
     names.PRINTED: 18,
+    names.DATES: 18,
     names.APPROVED: 24,
     names.TOTALS: 24,
     names.LINE_NUMBERS: 175,

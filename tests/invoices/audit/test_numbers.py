@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.invoices.audit.names import APPROVED, DUE_DATES, NUMBERS, PRINTED, SERIES
+from tests.invoices.audit.names import APPROVED, DATES, DUE_DATES, NUMBERS, PRINTED, SERIES
 from tests.invoices.audit.planting import DISCARDED, DOCUMENT, PENDING, PLAIN_FEB, PLAIN_JAN, REMOVE, check_found
 
 CHECKED = "invoices_invoice", "a_number_from_approval_on"
@@ -56,6 +56,11 @@ DAMAGES = [
 ]
 
 WIDER = [
+    (
+        DATES,
+        [DOCUMENT.format("invoice_date = '2026-01-09'", "plain_feb")],
+        "client {acme}, invoice {plain_feb}: INV-000006 is dated 2026-01-09, but INV-000005 is dated 2026-01-10",
+    ),
     (
         NUMBERS,
         ["DROP INDEX one_document_per_number", DOCUMENT.format("number = 1", "mixed_jan")],
