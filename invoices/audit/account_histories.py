@@ -53,8 +53,8 @@ class ArrearsCycle(NamedTuple):
 
 
 class VoidedDays(NamedTuple):
-    """What a voided document billed, unless a person waived it: a period of a plan instance, or (with a service) a cycle in
-    arrears or, without days, an activation fee."""
+    """What a voided document billed, unless a person waived it or the plan was taken off: a period of a plan instance, or (with
+    a service) a cycle in arrears or, without days, an activation fee."""
 
     invoice_no: int
     plan_instance_no: int
@@ -190,7 +190,12 @@ def account_histories(client: Client | None) -> Iterator[AccountHistory]:
         )
 
 
-VOIDED = {"invoice__status": InvoiceStatus.VOIDED, "invoice__kind__in": CYCLE_KINDS, "invoice__waived_at": None}
+VOIDED = {
+    "invoice__status": InvoiceStatus.VOIDED,
+    "invoice__kind__in": CYCLE_KINDS,
+    "invoice__waived_at": None,
+    "plan_instance__taken_off_on": None,
+}
 
 
 def _voided_periods(client: Client | None) -> Iterator[tuple[Any, ...]]:

@@ -25,7 +25,9 @@ from invoices.kinds import (
     gives_days_back,
 )
 from invoices.models import Invoice
+from invoices.plan.tax_answers import TaxAnswer
 from invoices.services.rows import stored_contents
+from invoices.services.tax_answers import stored_tax_answers
 
 DOCUMENTS_AT_ONCE = 500
 ACTS = ("invoice.generated", "invoice.approved", "invoice.discarded", "invoice.voided")
@@ -150,6 +152,7 @@ class Document(NamedTuple):
     periods: list[Period]
     holdings: Holdings
     content: Content
+    tax_answer: TaxAnswer | None
     acts: Sequence[ActSeen]
 
     @property
@@ -197,7 +200,7 @@ def of_cycles(wrong: Callable[[Document], Iterator[str]]) -> Callable[[Document]
 
 
 def stored_documents(client: Client | None) -> Iterator[Document]:
-    """All documents in the order of their numbers, read in chunks: ten queries for each, and one chunk in memory."""
+    """All documents in the order of their numbers, read in chunks: eleven queries for each, and one chunk in memory."""
     columns = ("pk", "account_id", *Standing._fields[2:])
     rebills = Invoice.objects.filter(corrects=OuterRef("pk"), kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
     documents = of_client(Invoice, "client", client).annotate(is_rebilled=Exists(rebills))
@@ -208,13 +211,16 @@ def stored_documents(client: Client | None) -> Iterator[Document]:
         contents = stored_contents(numbers)
         acts = _acts(numbers)
         holdings = holdings_of(numbers)
+        answers = stored_tax_answers(numbers)
         for standing in chunk:
             number = standing.invoice_no
-            yield _document(standing, contents[number], holdings[number], acts.get(number, ()))
+            yield _document(standing, contents[number], holdings[number], answers.get(number), acts.get(number, ()))
         last = numbers[-1]
 
 
-def _document(standing: Standing, content: Content, holdings: Holdings, acts: Sequence[ActSeen]) -> Document:
+def _document(
+    standing: Standing, content: Content, holdings: Holdings, tax_answer: TaxAnswer | None, acts: Sequence[ActSeen]
+) -> Document:
     return Document(
         standing,
         Terms._make(_terms_of(content.terms)),
@@ -224,6 +230,7 @@ def _document(standing: Standing, content: Content, holdings: Holdings, acts: Se
         [Period._make(row) for row in content.periods],
         holdings,
         content,
+        tax_answer,
         acts,
     )
 

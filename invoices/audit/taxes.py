@@ -4,12 +4,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 
+from accounts.kinds import TaxExemption
 from invoices.audit.amounts import shown
 from invoices.audit.credits import left_of_charges
 from invoices.audit.stored_documents import Document
 from invoices.calculation import ZERO, tax_amounts
 from invoices.fingerprints import DocumentTax
-from invoices.kinds import LineType
+from invoices.kinds import CYCLE_KINDS, LineType
 
 TABLE = "table"
 """The embedded engine, whose taxes are a percentage of what they are counted on. Others may tax in other ways."""
@@ -90,6 +91,29 @@ def tax_basis(document: Document) -> Iterator[str]:
         if tax.taxed_line_no not in unused and tax.is_inclusive != (tax.taxed_line_no in basis.gross_lines):
             said, other = ("without", "in") if tax.is_inclusive else ("with", "added to")
             yield f"line {tax.taxed_line_no} was priced {said} tax, but tax line {tax.tax_line_no} is {other} its price"
+
+
+def count_answers(document: Document) -> int:
+    return int(document.tax_answer is not None)
+
+
+def tax_answers(document: Document) -> Iterator[str]:
+    """A line that the tax engine had no answer for is not taxed, and nothing is on the invoice of a customer who is exempt.
+    A rebill may keep the taxes of an original from before the exemption; days that are given back give their tax back."""
+    answer = document.tax_answer
+    if answer is None:
+        return
+    lines = {line.line_no: line for line in document.lines}
+    for number in answer.unanswered:
+        if number not in lines:
+            yield f"says that line {number} has no answer for its tax, but has no such line"
+    is_exempt = answer.exemption != TaxExemption.NONE and document.terms.kind in CYCLE_KINDS
+    for tax in document.taxes:
+        line = lines.get(tax.taxed_line_no)
+        if tax.taxed_line_no in answer.unanswered:
+            yield f"line {tax.taxed_line_no} has no answer for its tax, but tax line {tax.tax_line_no} taxes it"
+        elif is_exempt and not (line is not None and line.gives_days_back):
+            yield f"the customer is exempt, but tax line {tax.tax_line_no} taxes line {tax.taxed_line_no}"
 
 
 def count_percents(document: Document) -> int:

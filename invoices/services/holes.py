@@ -56,8 +56,10 @@ def arrears_open(account: Account, dates: Mapping[int, InstanceDates]) -> dict[i
 
 
 def _billed(which: Q) -> Billed:
-    periods = BilledPeriod.objects.filter(which).values_list("plan_instance_id", "start_date", "end_date")
-    lines = InvoiceLine.objects.filter(which, plan_instance__isnull=False, service__isnull=False)
+    """What documents bill of plan instances that were not taken off: nothing of those is due again."""
+    kept = which & Q(plan_instance__taken_off_on=None)
+    periods = BilledPeriod.objects.filter(kept).values_list("plan_instance_id", "start_date", "end_date")
+    lines = InvoiceLine.objects.filter(kept, plan_instance__isnull=False, service__isnull=False)
     arrears = lines.filter(line_type=LineType.ARREARS, period_start__isnull=False, period_end__isnull=False)
     return Billed(
         tuple(InstanceDays._make(row) for row in sorted(periods)),

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
 from accounts.callers import Caller
@@ -62,10 +62,7 @@ def take_off(*, instance: PlanInstance, caller: Caller, today: date) -> PlanInst
     """Takes a plan off before it begins, so that it is never billed. One that a document bills already is refused (90063): the
     document is discarded, voided or rebilled without it first."""
     lock_account(instance.account_id)
-    lines = InvoiceLine.objects.filter(plan_instance=instance, invoice__status__in=LIVE_STATUSES)
-    replaced = Invoice.objects.filter(corrects=OuterRef("invoice"), kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
-    billing = lines.filter(~Exists(replaced), invoice__kind__in=[*CYCLE_KINDS, InvoiceKind.REBILL]).order_by("-invoice_id")
-    line = billing.select_related("invoice").first()
+    line = lines_that_bill(instance).order_by("-invoice_id").select_related("invoice").first()
     if line is not None and instance.taken_off_on is None:
         pending = line.invoice.status == InvoiceStatus.PENDING
         name = f"invoice {line.invoice_id}" if pending else line.invoice.document_number
@@ -73,6 +70,13 @@ def take_off(*, instance: PlanInstance, caller: Caller, today: date) -> PlanInst
         detail = f"plan instance {instance.pk} is on {name}; {instead}"
         raise BillingError(ErrorCode.PLAN_IS_BILLED, detail, field="plan_instance")
     return take_plan_off(instance, today, caller=caller)
+
+
+def lines_that_bill(instance: PlanInstance | OuterRef) -> QuerySet[InvoiceLine]:
+    """The lines of a plan instance on pending and issued documents that bill it. A rebilled invoice no longer does."""
+    replaced = Invoice.objects.filter(corrects=OuterRef("invoice"), kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
+    lines = InvoiceLine.objects.filter(plan_instance=instance, invoice__status__in=LIVE_STATUSES)
+    return lines.filter(~Exists(replaced), invoice__kind__in=[*CYCLE_KINDS, InvoiceKind.REBILL])
 
 
 @transaction.atomic

@@ -11,7 +11,9 @@ from invoices.services.account_lists import account_rows
 from invoices.services.pending import discard_invoices
 from tests.accounts.test_api import API, signed_in
 from tests.factories import AccountFactory, ContactFactory, PlanFactory, a_charge, a_plan, an_account
+from tests.invoices.audit.planting import findings
 from tests.invoices.billing import ACTIVATION, bill
+from tests.invoices.money.memos import void
 from tests.invoices.money.test_payments import staff_with
 from tests.rebills.rebilling import rebilled
 
@@ -115,3 +117,18 @@ def test_who_may_not_change_plans_takes_none_off(acme, client, signed_up):
     address = f"/accounts/{signed_up.account_id}/plans/{signed_up.pk}/take-off/"
     assert "The plan was taken off" not in client.post(address, {"once": "a"}, follow=True).content.decode()
     assert PlanInstance.objects.get().taken_off_on is None
+
+
+def test_what_was_billed_by_an_invoice_that_was_voided(acme, process):
+    """The cycle of 1 May is billed ahead and voided, then the plan is taken off: nothing of it is billed again."""
+    account = an_account(acme, a_plan(acme, {"tv": "20"}), start=APRIL_1)
+    later = signing_up(account, process)
+    bill(account, process, APRIL_1)
+    ahead = bill(account, process, APRIL_1, advance=True)
+    assert later.pk in ahead.lines.values_list("plan_instance_id", flat=True)
+    void(ahead, process, APRIL_1)
+    api = signed_in(acme)
+    assert taken_off(api, later).status_code == 204
+    assert api.get(f"{API}/invoices/{ahead.pk}/").json()["to_bill_again"] == []
+    assert findings() == {}
+    assert bill(account, process, MAY_1).total_amount == 20

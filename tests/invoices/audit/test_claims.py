@@ -1,7 +1,12 @@
 """Documents hold just what they bill and use."""
 
+from decimal import Decimal as D
+
 import pytest
 
+from accounts.models import Event
+from invoices.models import OneTimeCharge, Usage
+from tests.factories import ServiceFactory, some_usage
 from tests.invoices.audit.names import HELD_ORDERS, HELD_USAGE, USES
 from tests.invoices.audit.planting import (
     HELD_FEB,
@@ -15,6 +20,8 @@ from tests.invoices.audit.planting import (
     findings,
     plant,
 )
+from tests.invoices.billing import FEB_10, JAN_10, bill, metered
+from tests.invoices.test_one_time_charges import order
 
 COUPON_USE = "UPDATE invoices_couponuse SET {} WHERE invoice_id = {{office_feb}} AND redemption_id = {{{}}}"
 CREDIT_USE = "UPDATE invoices_credituse SET {} WHERE invoice_id = {{office_feb}} AND credit_id = {{{}}}"
@@ -185,3 +192,31 @@ def test_damage_that_shows_in_several_places_is_found_and_named(world, audit, sq
 def test_a_flat_fee_stands_for_any_usage_of_its_cycle(world):
     plant(USAGE.format("units = 7000.5", "office data"), world)
     assert findings() == {}
+
+
+@pytest.fixture
+def left_out(acme, process):
+    """An invoice of 20.00 and one of two orders that leaves out a record of 10^15 units and the second order, by name."""
+    account, instance = metered(acme, rate="1", minimum_amount=D("20.00"))
+    some_usage(instance, "calls", "1000000000000000", JAN_10, record_id="typo")
+    router = ServiceFactory(client=acme, client_service_id="router")
+    _, one = (order(account, router, rate_per_unit=D("40000000"), units=D(1000), charge_date=FEB_10) for _ in range(2))
+    bill(account, process, JAN_10)
+    invoice = bill(account, process, FEB_10)
+    assert Event.objects.filter(act="account.left_out", error_code=90050, invoice_no=invoice.pk).count() == 2
+    assert findings() == {}
+    return invoice, one
+
+
+def test_usage_that_was_left_out_is_not_held(left_out):
+    invoice, _ = left_out
+    Usage.objects.filter(record_id="typo").update(invoice=invoice)
+    (found,) = findings()[HELD_USAGE]
+    assert found.endswith("but holds 1000000000000000")
+
+
+def test_an_order_that_was_left_out_is_not_held(left_out):
+    invoice, one = left_out
+    OneTimeCharge.objects.filter(pk=one.pk).update(invoice=invoice)
+    (found,) = findings()[HELD_ORDERS]
+    assert found.endswith(f"holds order {one.pk}, but has 0 lines of it")

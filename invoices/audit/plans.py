@@ -1,0 +1,17 @@
+"""Plans that were taken off before they began are never billed."""
+
+from django.db.models import Exists, OuterRef, Q
+
+from accounts.models import PlanInstance
+from invoices.audit.rules import Rule
+from invoices.services.plan_changes import lines_that_bill
+
+TAKEN_OFF = (
+    Rule(
+        PlanInstance,
+        "account__client",
+        Exists(lines_that_bill(OuterRef("pk"))),
+        "plan instance {pk} of account {account_id}: was taken off on {taken_off_on}, but a live document bills it",
+        checked=Q(taken_off_on__isnull=False),
+    ),
+)
