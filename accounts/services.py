@@ -123,10 +123,28 @@ def _check_not_too_large(instance: PlanInstance, currency: str) -> None:
     prices = RateSchedule.objects.filter(charge__plan=instance.plan_id, currency=currency)
     prices = prices.filter(Q(plan_instance=None) | Q(plan_instance=instance)).exclude(model=RateModel.FLAT)
     for price in prices.exclude(charge__line_type=ChargeType.USAGE).prefetch_related("tiers"):
-        rates = [price.rate_per_unit or ZERO, *(tier.rate_per_unit for tier in price.tiers.all())]
-        if max(rates) * instance.units > LARGEST_AMOUNT:
-            detail = f"units: {instance.units:f} at {max(rates):f} {currency}"
+        if _highest_rate(price) * instance.units > LARGEST_AMOUNT:
+            detail = f"units: {instance.units:f} at {_highest_rate(price):f} {currency}"
             raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, detail, field="units")
+
+
+def _highest_rate(price: RateSchedule) -> Decimal:
+    return max(price.rate_per_unit or ZERO, *(tier.rate_per_unit for tier in price.tiers.all()), ZERO)
+
+
+def _not_too_large(price: RateSchedule) -> RateSchedule:
+    """Gives the price. Refuses (90008) one that no invoice could charge for the units of a customer who has the plan."""
+    if price.model == RateModel.FLAT or price.charge.line_type == ChargeType.USAGE:
+        return price
+    running = Q(end_date=None) | Q(end_date__gte=price.valid_from)
+    instances = PlanInstance.objects.filter(running, plan=price.charge.plan_id, account__currency=price.currency)
+    if price.plan_instance_id is not None:
+        instances = instances.filter(pk=price.plan_instance_id)
+    most = instances.filter(taken_off_on=None).order_by("-units").first()
+    if most is not None and most.units * _highest_rate(price) > LARGEST_AMOUNT:
+        detail = f"rate_per_unit: {_highest_rate(price):f} for {most.units:f} units of plan instance {most.pk}"
+        raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, detail, field="rate_per_unit")
+    return price
 
 
 def _own_prices(instance: PlanInstance, *, except_of: Collection[PlanCharge]) -> list[RateSchedule]:
@@ -168,10 +186,10 @@ def check_price(charge: PlanCharge, terms: RateTerms, instance: PlanInstance | N
 def add_price(charge: PlanCharge, terms: RateTerms, instance: PlanInstance | None = None, *, caller: Caller) -> RateSchedule:
     """Adds a price of a charge: to the list, or as a plan instance's own. It holds from the first period after it begins.
 
-    Refuses (90009) who may not add prices."""
+    Refuses (90009) who may not add prices, and (90008) a price that no invoice could charge for a customer's units."""
     check_may_change(caller, "add", "accounts.rateschedule")
     with _prices_changing(instance):
-        return _store_price(RateSchedule(charge=charge, plan_instance=instance), terms)
+        return _not_too_large(_store_price(RateSchedule(charge=charge, plan_instance=instance), terms))
 
 
 @transaction.atomic
@@ -179,11 +197,13 @@ def change_price(price: RateSchedule, terms: RateTerms, *, caller: Caller, today
     """Gives a price other terms, its bands all anew. Invoices that were made keep the price that they had. Where days were used
     at a customer's own price and are not billed yet, it ends before `today`, and a new price begins with the other terms.
 
-    Gives the price that has them. Refuses (90009) who may not change prices, and other terms for used days (90067)."""
+    Gives the price that has them. Refuses (90009) who may not change prices, other terms for used days (90067), and (90008) a
+    price that no invoice could charge for a customer's units."""
     check_may_change(caller, "change", "accounts.rateschedule")
     with _prices_changing(price.plan_instance):
         stored = RateSchedule.objects.get(pk=price.pk)
-        return _price_from_today(stored, terms, today) if _was_used(stored, today) else _store_price(price, terms)
+        changed = _price_from_today(stored, terms, today) if _was_used(stored, today) else _store_price(price, terms)
+        return _not_too_large(changed)
 
 
 def _price_from_today(price: RateSchedule, terms: RateTerms, today: date) -> RateSchedule:
@@ -284,7 +304,7 @@ def update_plan_instance(
     """Writes the columns of a plan instance that were changed, under its account's lock, and brings the account in line.
 
     Where the end is changed, `credit_unused` or else the client's setting says whether billed days after it are given back.
-    Refuses (90009) who may not change customers' plans."""
+    Refuses (90009) who may not change customers' plans, and (90008) units that no invoice could charge."""
     check_may_change(caller, "change", "accounts.planinstance")
     account = lock_account(instance.account_id)
     written = list(changed)
@@ -296,6 +316,8 @@ def update_plan_instance(
         written.append("credited_from")
     instance.full_clean()
     instance.save(update_fields=written)
+    if "units" in changed:
+        _check_not_too_large(instance, account.currency)
     plans_changed(account)
     return instance
 

@@ -100,7 +100,7 @@ def test_a_place_that_no_rate_covers(taxing, process):
 
 
 def test_a_rate_of_zero_is_an_answer(taxing, process):
-    TaxRateFactory(client=taxing, name="State", region="OR", percent=0)
+    TaxRateFactory(client=taxing, name="State", region="OR", percent=D(0))
     invoice = bill(moved_to(a_customer(taxing), "OR"), process, JAN_10)
     assert (invoice.status, invoice.tax_amount, flags(taxing, invoice)) == (InvoiceStatus.APPROVED, 0, [])
     assert not TaxAnswer.objects.exists()

@@ -3,12 +3,16 @@
 from decimal import Decimal as D
 
 import pytest
+from django.db import transaction
 
-from accounts.models import Event
+from accounts.models import Event, RateSchedule
+from accounts.rates import RateTerms
+from accounts.services import add_price, change_price
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice, Usage
+from invoices.services.plan_changes import edit_plan
 from invoices.services.usage_removal import remove_usage
-from tests.factories import ServiceFactory, a_plan, an_account, an_instance, some_usage
+from tests.factories import BY_TEST, ServiceFactory, a_plan, an_account, an_instance, some_usage
 from tests.invoices.billing import FEB_10, JAN_10, MAR_10, USAGE, amounts, bill, metered
 from tests.invoices.test_one_time_charges import order
 
@@ -81,3 +85,44 @@ def test_a_plan_with_more_units_than_an_invoice_can_charge_is_refused(acme):
     assert (refused.value.code, refused.value.field) == (ErrorCode.AMOUNT_TOO_LARGE, "units")
     assert account.plan_instances.count() == 1
     assert an_instance(account, plan, JAN_10, units=D("1000000000")).units == 1000000000
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_a_price_that_no_invoice_could_charge_for_a_customers_units_is_refused(acme, process, own):
+    """At 99 a billion units can be charged, at 100 not: that price is refused."""
+    plan = a_plan(acme, {"seats": "30.00"})
+    account = an_account(acme)
+    instance = an_instance(account, plan, JAN_10, units=D("1000000000"))
+    charge = plan.charges.get()
+    of = instance if own else None
+    with pytest.raises(BillingError) as refused, transaction.atomic():
+        add_price(charge, RateTerms("usd", D(100), valid_from=JAN_10), of, caller=process)
+    assert (refused.value.code, refused.value.field) == (ErrorCode.AMOUNT_TOO_LARGE, "rate_per_unit")
+    assert f"100 for 1000000000.0000 units of plan instance {instance.pk}" in refused.value.message
+    add_price(charge, RateTerms("usd", D(99), valid_from=JAN_10), of, caller=process)
+    assert bill(account, process, JAN_10).lines.get(plan_instance=instance).amount == D("99000000000.00")
+
+
+def test_a_list_price_that_is_raised_above_it_is_refused(acme):
+    plan = a_plan(acme, {"seats": "30.00"})
+    instance = an_instance(an_account(acme), plan, JAN_10, units=D("1000000000"))
+    price = RateSchedule.objects.get(charge__plan=plan)
+    with pytest.raises(BillingError) as refused, transaction.atomic():
+        change_price(price, RateTerms("usd", D(100)), caller=BY_TEST, today=JAN_10)
+    assert (refused.value.code, refused.value.field) == (ErrorCode.AMOUNT_TOO_LARGE, "rate_per_unit")
+    assert RateSchedule.objects.get(pk=price.pk).rate_per_unit == D("30.00")
+    instance.end_date = JAN_10
+    instance.save()
+    change_price(price, RateTerms("usd", D(100), valid_from=FEB_10), caller=BY_TEST, today=JAN_10)
+
+
+def test_units_that_no_invoice_could_charge_are_refused_when_they_are_edited(acme, process):
+    instance = an_instance(an_account(acme), a_plan(acme, {"seats": "30.00"}), JAN_10)
+    for day in (JAN_10, FEB_10):
+        instance.units = D("1000000000000")
+        with pytest.raises(BillingError) as refused, transaction.atomic():
+            edit_plan(instance=instance, changed=["units"], caller=process, today=JAN_10, units_from=day)
+        assert (refused.value.code, refused.value.field) == (ErrorCode.AMOUNT_TOO_LARGE, "units")
+        instance.refresh_from_db()
+        assert instance.units == 1
+    assert instance.account.plan_instances.count() == 2
