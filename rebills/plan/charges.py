@@ -10,6 +10,7 @@ from invoices.basis import Billed, ChargeBasis
 from invoices.calculation import ONE, ZERO, total
 from invoices.fingerprints import DocumentLine
 from invoices.kinds import LineType
+from invoices.plan.drafts import fitted
 from invoices.plan.facts import ServiceFacts
 from invoices.plan.rating import RatedPart, bound_of, counted, usage_story
 from rebills.plan.lines import (
@@ -241,7 +242,7 @@ def _counted_bound(
     words = changed_line(base, change, work.is_gross, work.currency)
     line = words.line._replace(units=None, rate_per_unit=None, amount=adjustment, explanation=reason)
     if source is None or f", {name}" not in source.description and (change is None or change.description is None):
-        line = line._replace(description=f"{blank.description}, {name}")
+        line = line._replace(description=fitted(f"{blank.description}, {name}"))
     return PlannedLine(
         line,
         source,
