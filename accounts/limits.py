@@ -11,7 +11,7 @@ from rest_framework.parsers import JSONParser
 from billing_site.parsers import json_object
 
 LINES_AT_ONCE = 2000
-"""Of a rebill or a credit memo. The builder of rebills shows and sends as many."""
+"""Of a rebill or a credit memo. The builder of rebills shows as many, and sends what was changed."""
 
 COMMENTS_LENGTH = 1000
 """Of payments, credits, write-offs, disputes, refunds and voids."""

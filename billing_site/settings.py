@@ -125,7 +125,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # A request may bring 10,000 usage records, of up to 800 bytes each.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8_000_000
-# The builder of rebills sends up to twenty fields for each of 2,000 lines (`accounts.limits`) and 200 added ones.
+# Without scripts, the builder of rebills sends up to twenty fields for each of 2,000 lines (`accounts.limits`) and of 200
+# added ones.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 50_000
 
 AUTH_PASSWORD_VALIDATORS = [

@@ -49,8 +49,7 @@ class RebillBuilder(StaffPage):
         changed = self._changed(typed, act)
         counted = self.sheet.count(changed)
         if request.headers.get("HX-Request"):
-            context = {"invoice": self.invoice, "results": self.sheet.results(counted), "refused": counted.refusals.get("")}
-            return self.page("rebills/_counted.html", {**context, **rail(counted.plan, self.client)})
+            return self._counted(counted)
         if act == "review":
             return self._review(counted)
         return self._builder(counted, new_line=str(changed.lines[-1].line_no) if act == "add" else "")
@@ -82,6 +81,16 @@ class RebillBuilder(StaffPage):
             "blocked": self._in_the_way(counted.error),
         }
         return self.page("rebills/builder.html", context)
+
+    def _counted(self, counted: Counted) -> HttpResponse:
+        """The rail, and what is said at each line and each metered charge."""
+        context = {
+            "invoice": self.invoice,
+            "results": self.sheet.results(counted),
+            "usage": self.sheet.usage_fields(counted),
+            "refused": counted.refusals.get(""),
+        }
+        return self.page("rebills/_counted.html", {**context, **rail(counted.plan, self.client)})
 
     def _shared(self, counted: Counted) -> dict[str, Any]:
         return {

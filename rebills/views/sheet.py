@@ -33,6 +33,7 @@ from rebills.views.typed import (
     Typed,
     TypedLine,
     TypedUsage,
+    as_sent,
     read,
     refusal_at,
 )
@@ -75,7 +76,8 @@ class Counted(NamedTuple):
 
 
 class Field(NamedTuple):
-    """One cell: what the original has there (`was`), and what is typed. `options` are those of a list to choose from."""
+    """One cell: what the original has there (`was`), and what is typed. `options` are those of a list to choose from.
+    `is_typed`: it has another text than the original, which the page has to send again."""
 
     name: str
     id: str
@@ -87,6 +89,7 @@ class Field(NamedTuple):
     options: SafeString | None = None
     hint: str = ""
     length: str = ""
+    is_typed: bool = False
 
     @property
     def type(self) -> str:
@@ -178,7 +181,7 @@ class Sheet:
             "period_end": line.period_end,
         }
         names = CREDIT_FIELDS if _takes_off(line) else CHARGE_FIELDS
-        return {name: "" if stands.get(name) is None else str(stands[name]) for name in names}
+        return {name: "" if stands.get(name) is None else as_sent(str(stands[name])) for name in names}
 
     @cached_property
     def usage(self) -> list[TypedUsage]:
@@ -206,6 +209,7 @@ class Sheet:
                 one.is_changed,
                 one.field in counted.refusals,
                 hint=counted.refusals.get(one.field, ""),
+                is_typed=one.is_typed,
             )
             for one in counted.typed.usage
         ]
@@ -289,9 +293,8 @@ class Sheet:
         if name in CHOSEN_FROM:
             was = dict(self.choices[CHOSEN_FROM[name]]).get(was, was)
         changed, refused = name in result.changed, key in refusals
-        return Field(
-            name, key, self.labels[name], was, value, changed, refused, options, str(hint or ""), LENGTHS.get(name, "")
-        )
+        length, is_typed = LENGTHS.get(name, ""), typed.is_typed(name)
+        return Field(name, key, self.labels[name], was, value, changed, refused, options, str(hint or ""), length, is_typed)
 
     @cached_property
     def labels(self) -> dict[str, str]:

@@ -42,10 +42,14 @@ class TypedLine(NamedTuple):
         return [name for name, value in self.values.items() if self._is_changed(name, value)]
 
     def _is_changed(self, name: str, value: str) -> bool:
-        stands = self.standing.get(name, "")
+        original = self.standing.get(name, "")
         if not value:
-            return name == "po_num" and stands != ""
-        return value != stands and not _same_number(value, stands)
+            return name == "po_num" and original != ""
+        return value != original and not _same_number(value, original)
+
+    def is_typed(self, name: str) -> bool:
+        """Whether the field has another text than the original, so that the page has to send it again. An emptied field has."""
+        return self.values[name] != self.standing[name]
 
     @property
     def asked(self) -> dict[str, Any]:
@@ -73,6 +77,10 @@ class TypedUsage(NamedTuple):
         return f"usage-{self.number}"
 
     @property
+    def is_typed(self) -> bool:
+        return self.value != self.standing
+
+    @property
     def is_changed(self) -> bool:
         return bool(self.value) and self.value != self.standing and not _same_number(self.value, self.standing)
 
@@ -92,8 +100,8 @@ class Typed(NamedTuple):
 
     @property
     def asked_lines(self) -> list[TypedLine]:
-        """An added line asks for nothing while nothing is typed into it."""
-        return [line for line in self.lines if not line.is_added or line.changed]
+        """Those that are changed or left out, and added ones that have something typed into them. All others are carried."""
+        return [line for line in self.lines if line.changed or not line.is_included]
 
     def with_line(self) -> "Typed":
         number = max([self.last_line_no, *(line.line_no for line in self.lines)]) + 1
@@ -118,6 +126,11 @@ class Typed(NamedTuple):
         )
 
 
+def as_sent(text: str) -> str:
+    """A text as a field of one line sends it: without line breaks, and without spaces around it."""
+    return re.sub(r"[\r\n]", "", text).strip()
+
+
 def untouched(standing: Mapping[int, Mapping[str, str]], last_line_no: int, usage: Sequence[TypedUsage]) -> Typed:
     lines = tuple(TypedLine(number, values, values) for number, values in standing.items())
     return Typed(lines, dict.fromkeys(TOP_FIELDS, ""), last_line_no, tuple(usage))
@@ -126,11 +139,12 @@ def untouched(standing: Mapping[int, Mapping[str, str]], last_line_no: int, usag
 def typed_in(
     sent: QueryDict, standing: Mapping[int, Mapping[str, str]], last_line_no: int, usage: Sequence[TypedUsage]
 ) -> Typed:
-    """What a form has sent. Fields that it does not have stand as on the original; a box that is not ticked is not sent."""
+    """What a form has sent. A field that it does not have is as on the original: where scripts run, only what was changed is
+    sent. So a line is left out only where the form says "no": its box, where it is ticked, says "yes" after that."""
     lines = []
     for number, values in standing.items():
-        line = TypedLine(number, values, {}, is_included=f"line-{number}-include" in sent)
-        lines.append(line._replace(values={name: sent.get(line.field(name), values[name]).strip() for name in values}))
+        line = TypedLine(number, values, {}, is_included=sent.get(f"line-{number}-include", "yes") == "yes")
+        lines.append(line._replace(values={name: as_sent(sent.get(line.field(name), values[name])) for name in values}))
     for text in sent.getlist("added")[:MOST_ADDED]:
         if text.isdecimal() and len(text) < 9 and int(text) > last_line_no:
             lines.append(_added(int(text), sent))

@@ -1,16 +1,20 @@
 """Rebilling in a browser: figures that follow what is typed, the review, the documents that come of it, and what changed."""
 
+from datetime import date
+from decimal import Decimal as D
+from urllib.parse import parse_qsl
+
 import pytest
 from playwright.sync_api import expect
 
 from invoices.kinds import ReasonType
-from invoices.models import Invoice, ReasonCode
+from invoices.models import Invoice, OneTimeCharge, ReasonCode
 from tests.browser.conftest import DESK, PHONE, check_looks, violations, wider_than_screen
-from tests.factories import TaxRateFactory, a_plan, an_account
+from tests.factories import ServiceFactory, TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.memos import memo_of
 from tests.invoices.money.test_payments import pay
-from tests.rebills.rebilling import line, rebilled
+from tests.rebills.rebilling import asked, line, previewed, rebilled
 
 RATES = {"phone": "30.00", "tv": "20.00", "net": "50.00"}
 
@@ -68,6 +72,74 @@ def test_a_rate_is_changed_the_rail_follows_and_the_rebill_is_made(builder, invo
     expect(page.get_by_role("row", name="3 Net")).to_contain_text("-$11.00")
     rebill = Invoice.objects.get(kind="rebill")
     assert (str(rebill.total_amount), page.url.endswith(f"/invoices/{invoice.pk}/difference/{rebill.pk}/")) == ("77.0000", True)
+
+
+def sent(page, act):
+    """The fields of lines and of usage that the page sends when this is done."""
+    with page.expect_request(lambda one: one.method == "POST") as request:
+        act()
+    fields = parse_qsl(request.value.post_data or "", keep_blank_values=True)
+    return [(name, value) for name, value in fields if name.startswith(("line-", "usage-", "added"))]
+
+
+def test_one_line_of_many_is_changed_and_only_its_fields_are_sent(acme, opened, boss, process, invoice):
+    service = ServiceFactory(client=acme, client_service_id="router")
+    account = an_account(acme, a_plan(acme, {"hosting": "30.00"}))
+    OneTimeCharge.objects.bulk_create(
+        OneTimeCharge(account=account, service=service, rate_per_unit=1, charge_date=date(2026, 1, 1)) for _ in range(299)
+    )
+    large = bill(account, process, JAN_10)
+    plan = previewed(asked(large, line(300, units="0.5"), carries_unlisted=True), acme)
+    by_resource = [
+        (one.line_type, one.units, one.rate_per_unit, one.amount, one.description) for one in plan.content.document_lines
+    ]
+    page = opened(boss)
+    page.set_default_timeout(120_000)
+    page.goto(f"/invoices/{large.pk}/rebill/")
+    units = ("line-300-units", "0.5")
+    assert sent(page, lambda: of_line(page, 300, "units").fill("0.5")) == [units]
+    expect(rail(page)).to_contain_text("-$0.55", timeout=60_000)
+    page.get_by_label("Reason").select_option("1")
+    assert sent(page, page.get_by_role("button", name="Review").click) == [units]
+    expect(page.get_by_role("region", name="What changes")).to_contain_text("299 lines stay as they are.")
+    assert sent(page, page.get_by_role("button", name="Issue memo and rebill").click) == [units]
+    expect(page.get_by_role("heading", level=1)).to_have_text("RB-000001")
+    rebill = Invoice.objects.get(kind="rebill")
+    assert rebill.total_amount == large.total_amount - D("0.55")
+    assert [*rebill.lines.values_list("line_type", "units", "rate_per_unit", "amount", "description")] == by_resource
+
+
+def test_what_is_sent_of_boxes_added_lines_and_what_was_typed_before(acme, builder, invoice):
+    page = builder
+    out = [("line-2-include", "no")]
+    box = page.get_by_role("checkbox", name="Include 2")
+    assert sent(page, box.uncheck) == out
+    expect(rail(page)).to_contain_text("-$22.00")
+    added = sent(page, page.get_by_role("button", name="Add a line").click)
+    assert added == out
+    page.wait_for_selector("#line-5-amount")
+    expect(box).not_to_be_checked()
+    of_line(page, 5, "service_no").select_option(label="Tv")
+    tv = of_line(page, 5, "service_no").input_value()
+    assert sent(page, lambda: of_line(page, 5, "amount").fill("7.50")) == [
+        *out,
+        ("added", "5"),
+        ("line-5-service_no", tv),
+        ("line-5-amount", "7.50"),
+    ]
+    page.locator("#line-1-po_num").fill("PO-1")
+    page.get_by_role("button", name="Recalculate").click()
+    expect(of_line(page, 1, "po_num")).to_have_value("PO-1")
+    back = sent(page, box.check)
+    assert ("line-1-po_num", "PO-1") in back
+    assert back[1:3] == [*out, ("line-2-include", "yes")]
+    of_line(page, 1, "po_num").fill("")
+    page.get_by_label("Reason").select_option("1")
+    page.get_by_role("button", name="Review").click()
+    expect(page.get_by_role("region", name="What changes")).to_contain_text("3 lines stay as they are.")
+    page.get_by_role("button", name="Issue memo and rebill").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("RB-000001")
+    assert str(Invoice.objects.get(kind="rebill").total_amount) == "118.2500"
 
 
 def test_a_refusal_is_shown_at_its_field_while_typing_and_goes_away(builder):
@@ -143,7 +215,7 @@ def test_all_of_it_works_by_keyboard(builder):
     tab_to(page, "#line-1-units")
     page.keyboard.type("2")
     expect(rail(page)).to_contain_text("+$33.00")
-    tab_to(page, "input[name=line-2-include]")
+    tab_to(page, '[data-line="2"] input[type=checkbox]')
     page.keyboard.press("Space")
     expect(rail(page)).to_contain_text("+$11.00")
     page.keyboard.press("Control+Enter")

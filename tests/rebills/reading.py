@@ -1,6 +1,7 @@
 """What is read on a page, and what a page costs."""
 
 import re
+from html.parser import HTMLParser
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -16,3 +17,31 @@ def queries(work):
     with CaptureQueriesContext(connection) as captured:
         work()
     return len(captured)
+
+
+def fields_of(answer):
+    """Name and value of each field that a browser without scripts sends of the builder."""
+    return _Builder(answer.content.decode()).fields
+
+
+class _Builder(HTMLParser):
+    """The fields that a browser sends of the form `builder`, as they are on the page."""
+
+    def __init__(self, html):
+        super().__init__()
+        self.fields, self.select, self.within = [], None, False
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        if tag == "form":
+            self.within = given.get("id") == "builder"
+        if not self.within:
+            return
+        if tag == "input" and given.get("name") and (given.get("type") != "checkbox" or "checked" in given):
+            self.fields.append((given["name"], given.get("value", "")))
+        elif tag == "select":
+            self.select = given.get("name")
+            self.fields.append((self.select, ""))
+        elif tag == "option" and self.select and "selected" in given:
+            self.fields[-1] = (self.select, given.get("value", ""))

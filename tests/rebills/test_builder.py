@@ -17,7 +17,7 @@ from tests.invoices.money.memos import memo_of
 from tests.invoices.money.paying import due
 from tests.invoices.money.test_credit_memos import with_coupons_and_credits
 from tests.invoices.money.test_payments import pay, rows
-from tests.rebills.reading import queries, words
+from tests.rebills.reading import fields_of, queries, words
 from tests.rebills.rebilling import line, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited", "end_of_january")
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("audited", "end_of_january")
 def typed(invoice, *, out=(), **fields):
     """A form where nothing but these is changed: `line_1_units` is the field line-1-units."""
     lines = invoice.lines.exclude(line_type=2).values_list("line_no", flat=True)
-    included = {f"line-{number}-include": "yes" for number in lines if number not in out}
+    included = {f"line-{number}-include": "no" if number in out else "yes" for number in lines}
     named = {re.sub(r"^(line|all)_(\d+_)?", lambda m: m[0].replace("_", "-"), name): value for name, value in fields.items()}
     return {**included, **named}
 
@@ -151,11 +151,48 @@ def test_what_takes_off_has_an_amount_only(acme, process, page):
     credit = invoice.lines.get(line_type=3)
     answer = page.get(f"/invoices/{invoice.pk}/rebill/")
     names = re.findall(rf'name="line-{credit.line_no}-(\w+)"', answer.content.decode())
-    assert names == ["include", "amount", "po_num", "comments"]
+    assert names == ["include", "include", "amount", "po_num", "comments"]
     changed = sent(page, invoice, **{f"line_{credit.line_no}_amount": "-2.00"})
     assert results(changed)[credit.line_no] == "-$2.00"
     refused = sent(page, invoice, **{f"line_{credit.line_no}_amount": "-8.00"})
     assert f"line {credit.line_no} takes off up to -7.77" in words(refused)
+
+
+@pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}])
+def test_a_field_that_is_not_sent_is_as_on_the_original(page, process, invoice, headers):
+    """Where scripts run, only what was changed is sent. A line without fields is neither left out nor emptied."""
+    first = rebilled(invoice, process, line(1, po_num="PO-1"), 2, 3)
+    address = f"/invoices/{first.pk}/rebill/"
+    nothing = page.post(address, {"act": "recalculate"}, headers=headers)
+    assert results(nothing) == {1: "$30.00", 2: "$20.00", 3: "$50.00"}
+    assert 'data-changed=""' in nothing.content.decode() and "left out" not in words(nothing)
+    one = page.post(address, {"line-3-units": "2"}, headers=headers)
+    assert results(one) == {1: "$30.00", 2: "$20.00", 3: "$100.00"}
+    assert results(page.post(address, {"line-2-include": "no"}, headers=headers))[2] == "$0.00"
+    ticked_again = {"line-2-include": ["no", "yes"]}
+    assert results(page.post(address, ticked_again, headers=headers))[2] == "$20.00"
+
+
+def test_the_rebill_of_one_sent_field_is_that_of_the_whole_form_and_of_the_resource(acme, page, process):
+    """150.00 at 10 %, of which line 1 has a text with spaces and a line break: also the whole form leaves it as it is."""
+    TaxRateFactory(client=acme)
+    rebills = []
+    for number in range(3):
+        invoice = bill(an_account(acme, a_plan(acme, {f"a{number}": "100.00", f"b{number}": "50.00"})), process, JAN_10)
+        first = rebilled(invoice, process, line(1, description=" Hosting,\nlarge ", po_num="PO-1"), 2)
+        address, change = f"/invoices/{first.pk}/rebill/", {"line-2-units": "0.5", "reason_code": "1"}
+        if number == 0:
+            page.post(address, {**change, "act": "commit"})
+        elif number == 1:
+            page.post(address, {**dict(fields_of(page.get(address))), **change, "act": "commit"})
+        else:
+            rebilled(first, process, line(2, units="0.5"), carries_unlisted=True)
+        rebills.append(Invoice.objects.get(corrects=first, kind="rebill"))
+    found = [[*one.lines.values_list("units", "amount", "po_num", "source_line_no")] for one in rebills]
+    assert found[0] == found[1] == found[2]
+    assert [row[1] for row in found[0]] == [D(100), D(25), D("12.5")]
+    texts = {one.lines.order_by("line_no").first().description for one in rebills}
+    assert texts == {" Hosting,\nlarge "}
 
 
 def test_a_review_says_in_plain_words_what_will_be_done(acme, page, invoice):

@@ -2,7 +2,6 @@
 
 from datetime import date
 from decimal import Decimal as D
-from html.parser import HTMLParser
 
 import pytest
 from django.conf import settings
@@ -12,31 +11,9 @@ from invoices.models import Invoice, OneTimeCharge
 from rebills.views.typed import MOST_ADDED
 from tests.factories import ServiceFactory, a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
+from tests.rebills.reading import fields_of
 
 pytestmark = pytest.mark.usefixtures("audited", "end_of_january")
-
-
-class Form(HTMLParser):
-    """The fields that a browser sends of the form `builder`, as they are on the page."""
-
-    def __init__(self, html):
-        super().__init__()
-        self.fields, self.select, self.within = [], None, False
-        self.feed(html)
-
-    def handle_starttag(self, tag, attributes):
-        given = dict(attributes)
-        if tag == "form":
-            self.within = given.get("id") == "builder"
-        if not self.within:
-            return
-        if tag == "input" and given.get("name") and (given.get("type") != "checkbox" or "checked" in given):
-            self.fields.append((given["name"], given.get("value", "")))
-        elif tag == "select":
-            self.select = given.get("name")
-            self.fields.append((self.select, ""))
-        elif tag == "option" and self.select and "selected" in given:
-            self.fields[-1] = (self.select, given.get("value", ""))
 
 
 def test_an_invoice_of_2000_lines_is_rebilled_in_the_builder(acme, process, page):
@@ -49,15 +26,16 @@ def test_an_invoice_of_2000_lines_is_rebilled_in_the_builder(acme, process, page
     invoice = bill(account, process, JAN_10)
     assert invoice.lines.count() == LINES_AT_ONCE
     address = f"/invoices/{invoice.pk}/rebill/"
-    fields = Form(page.get(address).content.decode()).fields
+    fields = fields_of(page.get(address))
     sent = dict(fields)
     assert len(fields) > 8 * LINES_AT_ONCE
-    sent |= {"line-2000-units": "0.5", "reason_code": "1"}
+    added = {"added": "2001", "line-2001-service_no": str(service.pk), "line-2001-amount": "5.00"}
+    sent |= {"line-2000-units": "0.5", "reason_code": "1", **added}
     review = page.post(address, {**sent, "act": "review"})
     assert review.status_code == 200
     made = page.post(address, {**dict(review.context["kept"]), "fingerprint": review.context["fingerprint"], "act": "commit"})
     assert made.status_code == 302
-    assert Invoice.objects.get(kind="rebill").total_amount == invoice.total_amount - D("0.50")
+    assert Invoice.objects.get(kind="rebill").total_amount == invoice.total_amount - D("0.50") + 5
 
 
 def test_the_form_has_room_for_every_field_of_the_most_lines(page):

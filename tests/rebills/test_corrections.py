@@ -1,5 +1,6 @@
 """Through the API and the builder: the total units of metered charges, lines below zero, and what is printed of a line."""
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal as D
 
@@ -271,6 +272,11 @@ def test_the_builder_has_a_field_for_the_units_of_each_metered_charge(page, acme
     assert "1 line stays as it is." in words(review)
     refused = page.post(address, form(invoice, **{"usage-1": "-3", "act": "recalculate"}))
     assert "-3 is below 0" in words(refused)
+    counted = page.post(address, {"usage-1": "-3"}, headers={"HX-Request": "true"})
+    assert re.search(
+        r'id="result-usage-1" hx-swap-oob="true" data-changed="units" data-refused="units"', counted.content.decode()
+    )
+    assert "-3 is below 0" in words(counted)
 
 
 def test_the_builder_shows_a_maximum_that_comes_on_top(page, acme, process):

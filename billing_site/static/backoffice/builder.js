@@ -14,7 +14,27 @@
       if (cell.dataset.field === "amount" && counted) input.placeholder = counted;
     }
   };
-  document.addEventListener("htmx:afterSettle", () => document.querySelectorAll("[data-line]").forEach(mark));
+  // Each result that is swapped in says so: only its own line is marked, since 2,000 times 2,000 would take minutes.
+  document.addEventListener("htmx:afterSettle", ({ target }) => {
+    const line = target.closest("[data-line]");
+    if (line) mark(line);
+  });
+
+  // Only what was changed is sent: a field of a line, or of units, has no name until it is typed into. What is not sent, the
+  // server reads as it is on the original; `data-typed` marks what it has read as something else before.
+  const form = document.querySelector("[data-builder]");
+  if (form) {
+    for (const field of form.querySelectorAll(':is([name^="line-"], [name^="usage-"]):not([data-typed])')) {
+      field.dataset.name = field.name;
+      field.removeAttribute("name");
+    }
+    form.addEventListener("input", ({ target }) => {
+      const { name } = target.dataset;
+      if (!name || target.name) return;
+      // The box of a line has a twin, which says "no" where the box is not ticked.
+      for (const field of target.closest("[data-line]").querySelectorAll(`[data-name="${name}"]`)) field.name = name;
+    });
+  }
 
   for (const button of document.querySelectorAll("[data-print]")) {
     button.hidden = false;
