@@ -118,7 +118,8 @@ def _usage_too_large(instance: InstanceFacts, charge: ChargeFacts, usage: Sequen
     units, records = sum((one.units for one in usage), ZERO), sum(one.records for one in usage)
     return (
         f"{records} usage records of {charge.service.name} under plan instance {instance.plan_instance_no}, "
-        f"{shown_units(units)} units in all: correct or delete those that are wrong, or the price"
+        f"{shown_units(units)} units in all; none of them is billed until they fit together: correct or delete those that "
+        "are wrong, or the price"
     )
 
 

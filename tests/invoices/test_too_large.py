@@ -54,7 +54,7 @@ def test_usage_that_is_too_large_is_named_and_the_rest_is_billed(acme, process):
     assert amounts(invoice, USAGE) == [D("20.00")]
     ((number, message),) = left_out()
     assert number == invoice.pk
-    assert f"2 usage records of Calls under plan instance {instance.pk}, 1000000000000005 units in all" in message
+    assert f"2 usage records of Calls under plan instance {instance.pk}, 1000000000000005 units in all; none" in message
     assert not Usage.objects.exclude(invoice=None).exists()
     usage = Usage.objects.get(record_id="typo")
     remove_usage(client=acme, usage_no=usage.pk, caller=process)
@@ -62,6 +62,23 @@ def test_usage_that_is_too_large_is_named_and_the_rest_is_billed(acme, process):
     later = bill(account, process, MAR_10)
     assert later.lines.filter(line_type=USAGE, units=5).get().amount == D("5.00")
     assert Usage.objects.get().invoice == later
+
+
+def test_small_records_are_billed_once_those_that_are_too_large_are_deleted(acme, process):
+    account, instance = metered(acme, rate="0.10")
+    for name, units in {"a": "1000000000000000", "b": "1000000000000000", "c": "0.3", "d": "0.0000000001"}.items():
+        some_usage(instance, "calls", units, JAN_10, record_id=name)
+    bill(account, process, JAN_10)
+    bill(account, process, FEB_10)
+    ((_, message),) = left_out()
+    assert f"4 usage records of Calls under plan instance {instance.pk}, " in message
+    assert "none of them is billed until they fit together: correct or delete those that are wrong" in message
+    assert Usage.objects.filter(invoice=None).count() == 4
+    for name in ("a", "b"):
+        remove_usage(client=acme, usage_no=Usage.objects.get(record_id=name).pk, caller=process)
+    later = bill(account, process, MAR_10)
+    assert amounts(later, USAGE) == [D("0.03")]
+    assert set(Usage.objects.values_list("record_id", "invoice")) == {("c", later.pk), ("d", later.pk)}
 
 
 def test_orders_that_are_too_large_together_are_billed_one_by_one(acme, process):
