@@ -172,7 +172,6 @@ REFUSED: Mapping[str, int] = {
     # The example's invoice is not voided.
     "invoice_bill_again": 90083,
     "invoice_waive_periods": 90083,
-    "creditmemo_send_statement": 90017,
     "rebill_void": 90041,
 }
 """Operations that documents of their kind always refuse, and by which code: they share addresses with invoices."""

@@ -29,7 +29,7 @@ from accounts.receipts import StillAtWork
 from accounts.rights import SEND_STATEMENTS, check_may
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
-from invoices.kinds import InvoiceKind, InvoiceStatus, StatementStatus
+from invoices.kinds import InvoiceStatus, StatementStatus
 from invoices.models import Invoice, Statement
 from invoices.services.ledger.entries import Stamp
 from invoices.services.statement_mails import StatementParts, statement_mail, statement_parts
@@ -118,18 +118,17 @@ def send_waiting(*, client: Client, progress: Callable[[Statement], object] = la
 def resend_statement(
     *, client: Client, invoice_no: int, caller: Caller, contact_no: int | None = None, mails: "Mails | None" = None
 ) -> Statement:
-    """Sends the statement of an issued document once more: to a contact by its number, or to whom it went before.
+    """Sends the statement of an issued document, a credit memo included, once more: to a contact by its number, or to whom it
+    went before.
 
     `mails` are those of a caller who sends several, and closes them.
-    Refuses (90009) who may not send statements."""
+    Refuses (90009) who may not send statements, and (90017) what is not issued."""
     check_may(caller, SEND_STATEMENTS)
     invoice = Invoice.objects.filter(client=client, pk=invoice_no).first()
     if invoice is None:
         raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {invoice_no}", field="invoice_no")
-    if invoice.status != InvoiceStatus.APPROVED or invoice.kind == InvoiceKind.CREDIT_MEMO:
-        # A credit memo claims nothing, so it has no statement: the rebill that it was issued with has.
-        what = invoice.kind if invoice.status == InvoiceStatus.APPROVED else invoice.status
-        raise BillingError(ErrorCode.NOT_ISSUED, f"invoice {invoice_no} is {what}", field="invoice_no")
+    if invoice.status != InvoiceStatus.APPROVED:
+        raise BillingError(ErrorCode.NOT_ISSUED, f"invoice {invoice_no} is {invoice.status}", field="invoice_no")
     contact = invoice.statement_contact_id if contact_no is None else _contact(invoice, contact_no)
     begun = _requested(StatementWanted(invoice_no, contact), caller.identity, timezone.now())
     # Begun from the start: a process that sends what waits at this moment leaves it alone.

@@ -27,7 +27,9 @@ from invoices.services.voiding import void_invoice
 from tests.admin_pages import act, texts
 from tests.factories import ContactFactory, TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
+from tests.invoices.money.test_money_api import post, signed_in
 from tests.invoices.money.test_payments import pay, refused_as
+from tests.invoices.test_idempotency import RIGHTS
 from tests.rebills.rebilling import line, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
@@ -372,10 +374,35 @@ def test_sending_again_while_another_sends_what_waits_sends_once(acme, process, 
     assert len(sent()) == 1
 
 
-def test_a_credit_memo_has_no_statement(acme, process):
-    rebill = rebilled(bill(account_of(acme), process, JAN_10), process, 1)
+@pytest.mark.parametrize("resource", ["credit-memos", "invoices"])
+def test_a_credit_memo_is_sent_when_it_is_asked_for(acme, process, resource):
+    account = account_of(acme)
+    invoice = bill(account, process, JAN_10)
+    memo = create_credit_memo(
+        client=acme,
+        invoice_no=invoice.pk,
+        caller=process,
+        today=JAN_31,
+        why=Why(1, "Goodwill"),
+        asked=Asked(lines={1: D("4.00")}),
+    )
+    assert (sent(), Statement.objects.count()) == ([], 0)
+
+    answer = post(signed_in(acme, **RIGHTS), f"{resource}/{memo.pk}/send_statement", status=200)
+
+    assert (answer["status"], answer["email"]) == ("sent", "ada@example.com")
+    (message,) = mail.outbox
+    assert message.subject.endswith("Credit memo CM-000001 to invoice INV-000001 of 2026-01-10")
+    assert "Still due" not in message.body
+
+
+def test_a_voided_credit_memo_is_not_sent(acme, process):
+    invoice = bill(account_of(acme), process, JAN_10)
     given = {"client": acme, "caller": process}
-    assert refused_as(resend_statement, invoice_no=rebill.memo_id, **given) == (90017, "invoice_no")
+    why = Why(1, "Goodwill")
+    memo = create_credit_memo(invoice_no=invoice.pk, today=JAN_31, why=why, asked=Asked(lines={1: D("4.00")}), **given)
+    void_invoice(invoice_no=memo.pk, today=JAN_31, reason_code=5, **given)
+    assert refused_as(resend_statement, invoice_no=memo.pk, **given) == (90017, "invoice_no")
     assert (sent(), Statement.objects.count()) == ([], 0)
 
 
