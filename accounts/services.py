@@ -336,7 +336,8 @@ def _check_end(instance: PlanInstance, stored: PlanInstance, account: Account) -
     days after it would be charged with the wrong cycle or not at all."""
     end_date, stood = instance.end_date, stored.end_date
     if end_date is not None and end_date < instance.start_date:
-        detail = f"end_date: the plan begins on {instance.start_date}; a plan that has not begun is taken off instead"
+        begins = instance.start_date
+        detail = f"end_date: the plan begins on {begins}; end it on {begins} or later, or take it off before {begins}"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="end_date")
     if instance.taken_off_on is not None:
         detail = f"end_date: the plan was taken off on {instance.taken_off_on}; give the account the plan again"
@@ -361,7 +362,7 @@ def take_plan_off(instance: PlanInstance, today: date, *, caller: Caller) -> Pla
     if instance.taken_off_on is not None:
         return instance
     if instance.start_date <= today:
-        detail = f"plan instance {instance.pk} began on {instance.start_date}; end it instead"
+        detail = f"plan instance {instance.pk} began on {instance.start_date}; end it on that day or later instead"
         raise BillingError(ErrorCode.PLAN_HAS_BEGUN, detail, field="plan_instance")
     instance.taken_off_on = today
     instance.save(update_fields=["taken_off_on"])

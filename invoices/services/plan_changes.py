@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts.callers import Caller
@@ -18,7 +18,7 @@ from accounts.rates import RateTerms
 from accounts.services import change_plan, end_plan_instance, lock_account, take_plan_off, update_plan_instance
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO, rounded
-from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus, UnusedDaysOutcome
+from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType, UnusedDaysOutcome
 from invoices.models import Invoice, InvoiceLine
 from invoices.plan.unused import SourceLine, Unused, taxes_of, unused_value
 from invoices.services.charged_days import read_days_after_end
@@ -59,17 +59,29 @@ def end_plan(
 
 @transaction.atomic
 def take_off(*, instance: PlanInstance, caller: Caller, today: date) -> PlanInstance:
-    """Takes a plan off before it begins, so that it is never billed. One that a document bills already is refused (90063): the
-    document is discarded, voided or rebilled without it first."""
+    """Takes a plan off before it begins, so that it is never billed. Refuses a plan that has begun (90062), billed or not, and
+    one that a document bills already (90063): the document is discarded, voided or rebilled without it first."""
     lock_account(instance.account_id)
     line = lines_that_bill(instance).order_by("-invoice_id").select_related("invoice").first()
-    if line is not None and instance.taken_off_on is None:
-        pending = line.invoice.status == InvoiceStatus.PENDING
-        name = f"invoice {line.invoice_id}" if pending else line.invoice.document_number
-        instead = f"discard {name} first" if pending else f"rebill {name} without its lines first"
-        detail = f"plan instance {instance.pk} is on {name}; {instead}"
+    if line is not None and instance.taken_off_on is None and instance.start_date > today:
+        name, first = _undone_first(line)
+        detail = f"plan instance {instance.pk} is on {name}; {first} first"
         raise BillingError(ErrorCode.PLAN_IS_BILLED, detail, field="plan_instance")
     return take_plan_off(instance, today, caller=caller)
+
+
+def _undone_first(line: InvoiceLine) -> tuple[str, str]:
+    """The name of the document of a line, and what is done with it so that it bills the line's plan instance no more. A rebill
+    needs a line that is left; where nothing else is charged, the document is voided."""
+    invoice = line.invoice
+    if invoice.status == InvoiceStatus.PENDING:
+        name = f"invoice {invoice.pk}"
+        return name, f"discard {name}"
+    name = invoice.document_number
+    others = invoice.lines.filter(amount__gt=0).exclude(line_type__in=(LineType.TAX, LineType.SURCHARGE))
+    if others.filter(~Q(plan_instance=line.plan_instance_id) | Q(plan_instance=None)).exists():
+        return name, f"rebill {name} without its lines"
+    return name, f"void {name}"
 
 
 def lines_that_bill(instance: PlanInstance | OuterRef) -> QuerySet[InvoiceLine]:

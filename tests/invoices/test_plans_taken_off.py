@@ -13,7 +13,7 @@ from tests.accounts.test_api import API, signed_in
 from tests.factories import AccountFactory, ContactFactory, PlanFactory, a_charge, a_plan, an_account
 from tests.invoices.audit.planting import findings
 from tests.invoices.billing import ACTIVATION, bill
-from tests.invoices.money.memos import void
+from tests.invoices.money.memos import memo_of, void
 from tests.invoices.money.test_payments import staff_with
 from tests.rebills.rebilling import rebilled
 
@@ -74,9 +74,37 @@ def test_a_plan_that_has_begun_is_ended_instead(acme, signed_up):
     with time_machine.travel("2031-04-10T12:00:00Z", tick=False):
         answer = taken_off(api, signed_up)
         assert (answer.status_code, answer.json()["error_code"]) == (409, 90062)
-        assert "end it instead" in answer.json()["error_msg"]
+        assert "began on 2031-04-10; end it on that day or later instead" in answer.json()["error_msg"]
         ended = api.post(f"{API}/plan-instances/{signed_up.pk}/end/", {"end_date": "2031-04-10"}, format="json")
         assert ended.status_code == 200
+
+
+def test_a_plan_that_has_begun_and_is_alone_on_an_invoice_is_ended_and_credited(acme, process):
+    """A rebill and an end on the day before are refused, so neither is recommended. What is recommended leaves nothing owed."""
+    account = an_account(acme, a_plan(acme, {"tv": "30"}), start=APRIL_1)
+    (instance,) = account.plan_instances.all()
+    invoice = bill(account, process, APRIL_1)
+    api = signed_in(acme)
+    answer = taken_off(api, instance)
+    assert (answer.status_code, answer.json()["error_code"]) == (409, 90062)
+    assert "began on 2031-04-01; end it on that day or later instead" in answer.json()["error_msg"]
+    address = f"{API}/plan-instances/{instance.pk}/end/"
+    early = api.post(address, {"end_date": "2031-03-31"}, format="json")
+    expected = "begins on 2031-04-01; end it on 2031-04-01 or later, or take it off before 2031-04-01"
+    assert (early.status_code, expected in early.json()["error_msg"]) == (400, True)
+    assert api.post(address, {"end_date": "2031-04-01"}, format="json").status_code == 200
+    memo = memo_of(invoice, process, today=APRIL_1)
+    assert invoice.total_amount + memo.total_amount == 0
+
+
+def test_a_plan_that_has_not_begun_and_is_alone_on_an_invoice_is_taken_off_once_that_is_voided(acme, signed_up, process):
+    invoice = bill(signed_up.account, process, APRIL_1, advance=True)
+    api = signed_in(acme)
+    answer = taken_off(api, signed_up)
+    assert (answer.status_code, answer.json()["error_code"]) == (409, 90063)
+    assert f"is on {invoice.document_number}; void {invoice.document_number} first" in answer.json()["error_msg"]
+    void(invoice, process, APRIL_1)
+    assert taken_off(api, signed_up).status_code == 204
 
 
 def test_what_is_billed_already_is_discarded_or_rebilled_first(acme, process):
