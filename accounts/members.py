@@ -62,9 +62,13 @@ def unknown_name(name: str, known: Collection[str], path: str = "", *, parameter
 
 
 def nearest(name: str, known: Collection[str]) -> str | None:
-    """The known name that is most like a wrong one. None where none is like it."""
+    """The known name that is most like a wrong one, or the only one that ends in it as a word: `amount` suggests
+    `payment_amount`. None where none is like it."""
     found = get_close_matches(name[:LONGEST_NAME], sorted(known), n=1, cutoff=LIKE)
-    return found[0] if found else None
+    if found:
+        return found[0]
+    longer = [one for one in known if name and one.endswith(f"_{name}")]
+    return longer[0] if len(longer) == 1 else None
 
 
 def _wrong_members(

@@ -209,7 +209,7 @@ def _answer(view: Any, method: Method, request: HttpRequest) -> Answer:
         record_acts(call.client, call.caller, [refusal(method.refused_act, error)])
         return envelope(error, method.outputs)
     except BillingError as error:
-        return envelope(error.renamed(method.names), method.outputs)
+        return envelope(error, method.outputs)
     except Error as error:
         return envelope(refusal_of_database(error), method.outputs)
     except Exception:
@@ -225,11 +225,14 @@ def _again(view: Any, method: Method, call: Call, receipt: Receipt) -> Answer:
 
 
 def _done(method: Method, work: Callable[[], Answer]) -> str:
-    """The answer of an act, or that it is pending: that is an answer too, and is given again."""
+    """The answer of an act, or that it is pending: that is an answer too, and is given again. A refusal names its field as the
+    call does; what was refused as the call was read does so by itself."""
     try:
         return _answered(method, work())
     except PendingAct as pending:
         return as_json(envelope(pending, method.outputs))
+    except BillingError as error:
+        raise error.renamed(method.names) from None
 
 
 def _answered(method: Method, output: Answer) -> str:

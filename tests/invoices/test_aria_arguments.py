@@ -186,6 +186,10 @@ def test_arguments_without_a_value_and_those_of_every_caller_are_taken(acme, cal
     [
         ("gen_invoice", {"acct_no": 1, "force_pendng": "true"}, "Unknown field `force_pendng`. Did you mean `force_pending`?"),
         ("gen_invoice", {"acct_no": 1, "alt_callr_id": "x"}, "Unknown field `alt_callr_id`. Did you mean `alt_caller_id`?"),
+        ("record_external_payment", PAID | {"amount": 3.0}, "Unknown field `amount`. Did you mean `payment_amount`?"),
+        ("record_external_payment_m", {"amount": 3.0}, "Unknown field `amount`. Did you mean `payment_amount`?"),
+        ("record_external_payment", {"reference": "x"}, "Unknown field `reference`. Did you mean `reference_code`?"),
+        ("create_reason_code_m", {"code": 701}, "Unknown field `code`. Did you mean `reason_code`?"),
         ("gen_invoice", {"invoce_mode": 1}, "Unknown field `invoce_mode`. Did you mean `invoice_mode`?"),
         (
             "gen_rb_m",
