@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin, TabularInline
 
-from accounts.staff import clients_of
+from accounts.staff import clients_of, names_of
 from billing_site.errors import BillingError
 
 
@@ -230,6 +230,31 @@ class ReadOnlyAdmin(OwnRows, ModelAdmin):  # type: ignore[misc]
     has_delete_permission = never
     # These tables grow without end: a list that is filtered does not count them whole as well.
     show_full_result_count = False
+
+
+class NamesPeople:
+    """Pages that say who did something by name. The names of all rows of a list are read together."""
+
+    identities: ClassVar[Sequence[str]]
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        page = super().get_changelist_instance(request)  # type: ignore[misc]
+        people = names_of(one for row in page.result_list for column in self.identities if (one := getattr(row, column)))
+        for row in page.result_list:
+            row.people = people
+        return page
+
+
+def person(column: str, heading: Any) -> Callable[[Any, Any], str]:
+    """A column that says by name who an identity of `NamesPeople.identities` is."""
+
+    @admin.display(description=heading, ordering=column)
+    def named(pages: NamesPeople, row: Any) -> str:
+        if not hasattr(row, "people"):
+            row.people = names_of(one for each in pages.identities if (one := getattr(row, each)))
+        return str(row.people.get(getattr(row, column)) or "-")
+
+    return named
 
 
 def text_link(url: str, text: Any) -> SafeString:

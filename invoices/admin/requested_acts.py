@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.rows import ReadOnlyAdmin
+from accounts.admin.rows import NamesPeople, ReadOnlyAdmin, person
 from accounts.callers import Caller
 from accounts.clock import today
 from billing_site.errors import BillingError
@@ -20,13 +20,18 @@ from invoices.services.rights import APPROVE_PERMISSION
 
 
 @admin.register(RequestedAct)
-class RequestedActAdmin(ReadOnlyAdmin):
+class RequestedActAdmin(NamesPeople, ReadOnlyAdmin):  # type: ignore[misc]
     client_path = "client"
-    list_display = ["__str__", "account", "invoice", "amount_in_currency", "state", "requested_by", "decided_by"]
+    list_display = ["__str__", "account", "invoice", "amount_in_currency", "state", "requester", "decider"]
     list_filter = ["state", "kind", "client", "requested_at"]
     list_select_related = ["account", "invoice"]
     search_fields = ["id__exact", "account__client_acct_id", "invoice__document_number"]
     actions = ["approve", "discard"]
+    identities = ("requested_by", "decided_by")
+    exclude = identities
+    readonly_fields = ["requester", "decider"]
+    requester = person("requested_by", _("requested by"))
+    decider = person("decided_by", _("decided by"))
 
     @admin.display(description=_("amount"), ordering="amount")
     def amount_in_currency(self, act: RequestedAct) -> SafeString:

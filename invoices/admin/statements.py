@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.rows import ReadOnlyAdmin
+from accounts.admin.rows import NamesPeople, ReadOnlyAdmin, person
 from accounts.callers import Caller
 from accounts.rights import SEND_STATEMENTS
 from billing_site.errors import BillingError
@@ -16,13 +16,17 @@ from invoices.services.statements import Mails, resend_statement
 
 
 @admin.register(Statement)
-class StatementAdmin(ReadOnlyAdmin):
+class StatementAdmin(NamesPeople, ReadOnlyAdmin):  # type: ignore[misc]
     client_path = "invoice__client"
     list_display = ["invoice", "email", "status", "message", "requested_at"]
     list_filter = ["status", "invoice__client", "requested_at"]
     list_select_related = ["invoice"]
     search_fields = ["email", "invoice__document_number", "invoice__id__exact"]
     actions = ["send_again"]
+    identities = ("requested_by",)
+    exclude = identities
+    readonly_fields = ["requester"]
+    requester = person("requested_by", _("requested by"))
 
     def has_send_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(SEND_STATEMENTS.permission)

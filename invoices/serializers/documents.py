@@ -261,6 +261,7 @@ class StatementSerializer(serializers.Serializer):
     error_code = serializers.ReadOnlyField()
     error_msg = serializers.SerializerMethodField()
     requested_by = serializers.ReadOnlyField()
+    requested_by_name = IdentityName(source="requested_by")
     requested_at = serializers.ReadOnlyField()
     settled_at = serializers.ReadOnlyField()
 

@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from accounts.fields import LongField
+from accounts.fields import IdentityName, LongField
 from invoices.models import RequestedAct
 from invoices.serializers.money import amount_text
 
@@ -16,6 +16,8 @@ class RequestedActSerializer(serializers.ModelSerializer):
     amount = serializers.SerializerMethodField()
     reason_code = serializers.IntegerField(source="arguments.reason_code", read_only=True)
     comments = serializers.CharField(source="arguments.comments", read_only=True)
+    requested_by_name = IdentityName(source="requested_by")
+    decided_by_name = IdentityName(source="decided_by")
 
     class Meta:
         model = RequestedAct
@@ -31,8 +33,10 @@ class RequestedActSerializer(serializers.ModelSerializer):
             "comments",
             "state",
             "requested_by",
+            "requested_by_name",
             "requested_at",
             "decided_by",
+            "decided_by_name",
             "decided_at",
             "result_no",
         )

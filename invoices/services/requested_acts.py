@@ -16,6 +16,7 @@ from accounts.keys import people_behind
 from accounts.kinds import GuardedAct
 from accounts.models import ApiKey, Client
 from accounts.rights import APPROVE, check_may, may
+from accounts.staff import name_of, names_of
 from accounts.trail import Act, record_acts, refusal
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import ACT_TRANSITIONS, ActState
@@ -48,13 +49,15 @@ class Decidable(NamedTuple):
 
 
 def decidable(client: Client, acts: Sequence[RequestedAct], caller: Caller) -> dict[int, Decidable]:
-    """What the caller may do with each of these, by its number. One query."""
-    people = people_behind({act.requested_by for act in acts})
+    """What the caller may do with each of these, by its number. A constant number of
+    queries."""
+    identities = {act.requested_by for act in acts}
+    people, names = people_behind(identities), names_of(identities)
     found = {}
     for act in acts:
         blocked, behind = "", people[act.requested_by]
         try:
-            _check_approver(client, act, behind, caller)
+            _check_approver(client, act, behind, names[act.requested_by], caller)
         except BillingError as error:
             blocked = error.message
         found[act.pk] = Decidable(blocked, may(caller, APPROVE) or bool(behind & caller.people))
@@ -70,7 +73,7 @@ def approve_act(*, client: Client, act_no: int, caller: Caller, today: date) -> 
     try:
         check_may(caller, APPROVE)
         _check_state(act, ActState.APPROVED)
-        _check_approver(client, act, people_behind([act.requested_by])[act.requested_by], caller)
+        _check_approver(client, act, people_behind([act.requested_by])[act.requested_by], name_of(act.requested_by), caller)
         requester = replace(_caller_of(act.requested_by), request_id=caller.request_id, approval=Approval(act.pk, caller))
         result_no = _DO[GuardedAct(act.kind)](act.arguments, {"client": client, "caller": requester, "today": today})
     except BillingError as error:
@@ -114,10 +117,10 @@ def _check_state(act: RequestedAct, to: ActState) -> None:
         raise BillingError(ErrorCode.CHANGE_DECIDED, f"request {act.pk} is {act.state}")
 
 
-def _check_approver(client: Client, act: RequestedAct, people: frozenset[str], caller: Caller) -> None:
+def _check_approver(client: Client, act: RequestedAct, people: frozenset[str], name: str, caller: Caller) -> None:
     check_may(caller, APPROVE)
     if four_eyes_apply(client, GuardedAct(act.kind), act.amount) and people & caller.people:
-        raise BillingError(ErrorCode.FOUR_EYES, f"request {act.pk} was made by {act.requested_by}")
+        raise BillingError(ErrorCode.FOUR_EYES, f"request {act.pk} was made by {name}")
 
 
 def _caller_of(identity: str) -> Caller:

@@ -69,6 +69,8 @@ def test_a_rebills_page_lays_it_beside_its_original_and_shows_the_chain(admin_cl
         assert document.document_number in page
     listed = admin_client.get(list_url(Rebill)).content.decode()
     assert ("RB-000001" in listed, "RB-000002" in listed) == (True, True)
+    for text in (page, listed):
+        assert (process.identity.replace(":", " ") in text, process.identity in text) == (True, False)
 
 
 def test_a_rebill_that_waits_is_approved_in_the_list_of_invoices(acme, admin_client, invoice, process):

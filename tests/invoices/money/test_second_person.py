@@ -107,10 +107,12 @@ def test_an_act_is_pending_until_another_approves_it(acme, account, invoice, pay
     assert (account_balance(account), LedgerEntry.objects.count()) == (D("4900"), entries)
     own = api.post(f"/api/v1/requested-acts/{number}/approve/", {}, format="json")
     assert (own.status_code, own.json()["error_code"]) == (403, 90002)
+    assert own.json()["error_msg"].endswith(f"request {number} was made by key integrator")
     shown = other.get(f"/api/v1/requested-acts/{number}/").json()
     assert (shown["state"], shown["amount"], shown["currency"], shown["result_no"]) == ("pending", amount, "usd", None)
     done = other.post(f"/api/v1/requested-acts/{number}/approve/", {}, format="json")
     assert (done.status_code, done.json()["state"]) == (200, "approved"), done.json()
+    assert [done.json()[name] for name in ("requested_by_name", "decided_by_name")] == ["key integrator"] * 2
     assert account_balance(account) == D(balance)
     result = done.json()["result_no"]
     maker = RequestedAct.objects.get().requested_by
@@ -123,6 +125,14 @@ def test_an_act_is_pending_until_another_approves_it(acme, account, invoice, pay
     assert account_balance(account) == D(balance)
     acts = list(Event.objects.filter(act__startswith="act.").values_list("act", "error_code"))
     assert acts == [("act.requested", 0), ("act.approval_refused", 90002), ("act.approved", 0), ("act.approval_refused", 90072)]
+
+
+def test_the_admin_says_by_name_who_has_asked(account, invoice, payment, api, admin_client):
+    asked(api, "write-off", account, invoice, payment)
+    act_no = RequestedAct.objects.get().pk
+    for path in ("", f"{act_no}/change/"):
+        page = admin_client.get(f"/admin/invoices/requestedact/{path}").content.decode()
+        assert ("key integrator" in page, "key:" in page) == (True, False)
 
 
 def test_what_the_setting_leaves_out_and_small_amounts_are_done_at_once(acme, account, invoice, payment, api):
