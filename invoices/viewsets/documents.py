@@ -11,14 +11,14 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
-from rest_framework.status import HTTP_201_CREATED, HTTP_502_BAD_GATEWAY
+from rest_framework.status import HTTP_201_CREATED
 
 from accounts.clock import today
 from accounts.members import NoArguments
 from accounts.models import Receipt
 from accounts.resources import CreateReadResource, ListResource, ReadResource
 from accounts.rights import APPROVE, COLLECT, CORRECT, GENERATE, SEND_STATEMENTS, Right, row_rights
-from billing_site.errors import ErrorCode
+from billing_site.errors import NUMBERED, ErrorCode
 from invoices.filters import InvoiceFilter, RunOutcomeFilter
 from invoices.kinds import StatementStatus
 from invoices.models import BillingRun, Invoice, RunOutcome, Statement, TaxRate
@@ -189,8 +189,9 @@ class DocumentResource(ReadResource):
 
 
 def _sent(statement: Statement) -> Response:
+    """What came of it, under the HTTP status of its error code: 409 without an address, 502 where sending failed."""
     failed = statement.status == StatementStatus.FAILED
-    return Response(StatementSerializer(statement).data, status=HTTP_502_BAD_GATEWAY if failed else None)
+    return Response(StatementSerializer(statement).data, status=NUMBERED[statement.error_code].http_status if failed else None)
 
 
 @cache

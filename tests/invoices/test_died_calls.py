@@ -372,7 +372,7 @@ def test_a_statement_that_failed_is_told_so_again(acme, clock):
     account.contacts.update(email="")
     path = f"invoices/{invoice.pk}/send_statement"
     first = answer_never_told(lambda: post(api, path))
-    assert (first[0], first[1]["error_code"]) == (502, 90043)
+    assert (first[0], first[1]["error_code"]) == (409, 90043)
     clock.shift(timedelta(minutes=1))
     assert list(post(api, path)) == first
 
