@@ -134,21 +134,37 @@ def _rows_of_line() -> QuerySet[UnusedCredit]:
 
 
 def _counted(given: QuerySet[UnusedCredit], replacing: Collection[int]) -> GivenBack:
-    """What documents that count give back, less what credit memos of these have taken back again."""
+    """What documents that count give back, less what credit memos of these have taken back again. What a rebill has carried
+    over has the number of the first document that gave it back, so that memos between the two are known to be later."""
     rows = list(
         given.annotate(is_rebilled=REBILLED)
         .order_by("invoice_id", "line_no")
-        .values_list("source_id", "source_line_no", "step", "invoice_id", "line_no", "amount", "invoice__status", "is_rebilled")
+        .values_list(
+            "source_id",
+            "source_line_no",
+            "step",
+            "invoice_id",
+            "line_no",
+            "amount",
+            "invoice__status",
+            "is_rebilled",
+            "invoice__kind",
+            "invoice__corrects_id",
+        )
     )
+    first: dict[tuple[Place, int], int] = {}
     taken_back = _taken_back({row[3] for row in rows})
     credited: dict[Place, list[DocumentAmount]] = defaultdict(list)
     last_steps: dict[Place, int] = {}
-    for source, source_line, step, invoice_no, line_no, amount, status, is_rebilled in rows:
+    for source, source_line, step, invoice_no, line_no, amount, status, is_rebilled, kind, corrects in rows:
         place = (source, source_line)
+        # Rows are in the order of their documents, so an original comes before its rebill.
+        carried = first.get((place, corrects or 0)) if kind == InvoiceKind.REBILL else None
+        first[place, invoice_no] = carried or invoice_no
         last_steps[place] = max(step, last_steps.get(place, 0))
         left = amount - taken_back.get((invoice_no, line_no), ZERO)
         if status in LIVE_STATUSES and not is_rebilled and invoice_no not in replacing and left:
-            credited[place].append(DocumentAmount(invoice_no, left))
+            credited[place].append(DocumentAmount(first[place, invoice_no], left))
     return GivenBack(credited, last_steps)
 
 
