@@ -6,7 +6,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import Account, Client, Event, PlanInstance
 from accounts.periods import InstanceDates
@@ -18,7 +18,7 @@ from invoices.services.orders_due import NOT_ISSUED
 
 
 class LiveDocument(NamedTuple):
-    """A pending or approved document of a cycle."""
+    """A pending or approved document of a cycle. One that bills periods of a voided one again is not: it moves nothing."""
 
     invoice_no: int
     kind: str
@@ -36,6 +36,7 @@ class LivePeriod(NamedTuple):
     invoice_no: int
     status: str
     bill_date: date
+    bills_again: int | None = None
 
     @property
     def is_approved(self) -> bool:
@@ -53,14 +54,16 @@ class ArrearsCycle(NamedTuple):
 
 
 class VoidedDays(NamedTuple):
-    """What a voided document billed, unless a person waived it or the plan was taken off: a period of a plan instance, or (with
-    a service) a cycle in arrears or, without days, an activation fee."""
+    """What a voided document billed, unless the plan was taken off: a period of a plan instance, or (with a service) a cycle in
+    arrears or, without days, an activation fee."""
 
     invoice_no: int
     plan_instance_no: int
     service_no: int | None = None
     start: date | None = None
     end: date | None = None
+    is_settled: bool = False
+    """Whether a person waived it, or nothing was charged for it in advance."""
 
 
 class NothingBilled(NamedTuple):
@@ -114,7 +117,7 @@ def account_histories(client: Client | None) -> Iterator[AccountHistory]:
     )
     documents = _streamed(
         of_client(Invoice, "account__client", client)
-        .filter(status__in=LIVE_STATUSES, kind__in=CYCLE_KINDS)
+        .filter(status__in=LIVE_STATUSES, kind__in=CYCLE_KINDS, bills_again=None)
         .order_by("account_id", "pk"),
         ("account_id", "pk", "kind", "status", "bill_date", "bill_day"),
     )
@@ -130,6 +133,7 @@ def account_histories(client: Client | None) -> Iterator[AccountHistory]:
             "invoice_id",
             "invoice__status",
             "invoice__bill_date",
+            "invoice__bills_again",
         ),
     )
     # A cycle that is priced over several bands has several lines.
@@ -193,16 +197,23 @@ def account_histories(client: Client | None) -> Iterator[AccountHistory]:
 VOIDED = {
     "invoice__status": InvoiceStatus.VOIDED,
     "invoice__kind__in": CYCLE_KINDS,
-    "invoice__waived_at": None,
     "plan_instance__taken_off_on": None,
 }
 
 
 def _voided_periods(client: Client | None) -> Iterator[tuple[Any, ...]]:
     rows = of_client(BilledPeriod, "plan_instance__account__client", client).filter(**VOIDED)
+    charged = InvoiceLine.objects.filter(
+        invoice=OuterRef("invoice"),
+        plan_instance=OuterRef("plan_instance"),
+        line_type__in=[LineType.RECURRING, LineType.ACTIVATION],
+    )
+    rows = rows.annotate(is_charged=Exists(charged)).order_by("plan_instance__account_id", "pk")
     columns = ("plan_instance__account_id", "invoice_id", "plan_instance_id", "start_date", "end_date")
-    for account_no, invoice_no, number, start, end in _streamed(rows.order_by("plan_instance__account_id", "pk"), columns):
-        yield account_no, invoice_no, number, None, start, end
+    for account_no, invoice_no, number, start, end, waived_at, is_charged in _streamed(
+        rows, (*columns, "invoice__waived_at", "is_charged")
+    ):
+        yield account_no, invoice_no, number, None, start, end, waived_at is not None or not is_charged
 
 
 def _voided_lines(client: Client | None) -> Iterator[tuple[Any, ...]]:
@@ -211,6 +222,7 @@ def _voided_lines(client: Client | None) -> Iterator[tuple[Any, ...]]:
         line_type__in=[LineType.ARREARS, LineType.ACTIVATION],
         plan_instance__isnull=False,
         service__isnull=False,
+        invoice__waived_at=None,
         **VOIDED,
     )
     columns = ("invoice__account_id", "line_type", "invoice_id", "plan_instance_id", "service_id", "period_start", "period_end")

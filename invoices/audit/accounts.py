@@ -43,7 +43,9 @@ def billed_through(account: AccountHistory) -> Iterator[str]:
             yield f"plan instance {number} is billed through {stands}, but invoice {period.invoice_no} bills it to {period.end}"
     for period in periods:
         stands = account.instances[period.plan_instance_no].billed_through
-        if not period.is_approved and stands is not None and period.start != stands + ONE_DAY:
+        if period.is_approved or period.bills_again is not None:
+            continue
+        if stands is not None and period.start != stands + ONE_DAY:
             yield (
                 f"plan instance {period.plan_instance_no} is billed through {stands}, but pending invoice {period.invoice_no} "
                 f"bills it from {period.start}"

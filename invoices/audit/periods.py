@@ -25,7 +25,8 @@ def count_arrears(account: AccountHistory) -> int:
 def consecutive(account: AccountHistory) -> Iterator[str]:
     """The billed periods of a plan instance follow one another day by day, over its pending and approved documents.
 
-    Days that are missing are explained by a cycle between the two documents in which the account had nothing to bill.
+    Days that are missing are explained by a cycle between the two documents in which the account had nothing to bill, or by
+    voided documents, which `voided` looks at.
     """
     for period in account.periods:
         if period.end < period.start:
@@ -35,8 +36,14 @@ def consecutive(account: AccountHistory) -> Iterator[str]:
             continue
         if after.start <= before.end:
             yield f"{_named(after)} overlaps that of invoice {before.invoice_no}, {before.start} to {before.end}"
-        elif after.start != before.end + ONE_DAY and not _billed_nothing_between(account, before, after):
+        elif _left_out(account, before, after) and not _billed_nothing_between(account, before, after):
             yield f"{_named(after)} leaves out days after invoice {before.invoice_no}, {before.start} to {before.end}"
+
+
+def _left_out(account: AccountHistory, before: LivePeriod, after: LivePeriod) -> bool:
+    mine = [one for one in account.voided if one.plan_instance_no == after.plan_instance_no and one.service_no is None]
+    days = [(one.start, one.end) for one in mine if one.start is not None and one.end is not None]
+    return bool(gaps((before.end + ONE_DAY, after.start - ONE_DAY), days))
 
 
 def _named(period: LivePeriod) -> str:
@@ -50,13 +57,15 @@ def _billed_nothing_between(account: AccountHistory, before: LivePeriod, after: 
 
 
 def count_voided(account: AccountHistory) -> int:
-    return len(account.voided)
+    return sum(not one.is_settled for one in account.voided)
 
 
 def voided(account: AccountHistory) -> Iterator[str]:
     """What a voided document billed is billed by a live one, or is due again by itself: it lies behind what its plan instance
     is billed through, or in a cycle that is still to be charged in arrears."""
     for one in account.voided:
+        if one.is_settled:
+            continue
         for words in _missing(account, one):
             yield f"plan instance {one.plan_instance_no}: {words} was billed by voided invoice {one.invoice_no}, and " + (
                 "is billed by no other invoice"

@@ -198,7 +198,7 @@ class Invoice(models.Model):
             ),
             models.UniqueConstraint(
                 fields=["account", "kind", "bill_date"],
-                condition=Q(status__in=LIVE_STATUSES, kind__in=CYCLE_KINDS),
+                condition=Q(status__in=LIVE_STATUSES, kind__in=CYCLE_KINDS, bills_again__isnull=True),
                 name="one_live_invoice_per_bill_date",
             ),
             models.UniqueConstraint(

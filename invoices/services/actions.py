@@ -177,7 +177,7 @@ def _allowed(
 def _documents(invoice_nos: Collection[int]) -> Any:
     methods = electronic_methods().filter(account=OuterRef("account"))
     cycles = Invoice.objects.filter(account=OuterRef("account"), kind__in=CYCLE_KINDS)
-    newest = cycles.filter(status=InvoiceStatus.APPROVED).order_by("-bill_date", "-pk")
+    newest = cycles.filter(status=InvoiceStatus.APPROVED, bills_again=None).order_by("-bill_date", "-pk")
     return (
         Invoice.objects.filter(pk__in=invoice_nos)
         .order_by("pk")

@@ -5,7 +5,7 @@ from datetime import date
 from itertools import islice
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.callers import Caller
 from accounts.models import Account, Client, PlanInstance
@@ -44,7 +44,7 @@ def hole_of_invoice(invoice: Invoice, replacing: Collection[int] = ()) -> Billed
     dates = {number: InstanceDates._make(row) for number, *row in rows.values_list("pk", *DATE_COLUMNS)}
     live = Q(invoice__account=account, invoice__status__in=LIVE_STATUSES, invoice__kind__in=CYCLE_KINDS)
     of_live = live & ~Q(invoice__in=replacing) if replacing else live
-    return hole_of(_billed(Q(invoice=invoice)), _billed(of_live), dates, arrears_open(account, dates))
+    return hole_of(_billed(Q(invoice=invoice), charged=True), _billed(of_live), dates, arrears_open(account, dates))
 
 
 def arrears_open(account: Account, dates: Mapping[int, InstanceDates]) -> dict[int, date]:
@@ -55,14 +55,26 @@ def arrears_open(account: Account, dates: Mapping[int, InstanceDates]) -> dict[i
     return {number: cycle.start for number, found in cycles.items() for cycle in islice(found, 1)}
 
 
-def _billed(which: Q) -> Billed:
+IN_ADVANCE = Exists(
+    InvoiceLine.objects.filter(
+        invoice=OuterRef("invoice"),
+        plan_instance=OuterRef("plan_instance"),
+        line_type__in=[LineType.RECURRING, LineType.ACTIVATION],
+    )
+)
+"""Periods for which their document charges something in advance: the others cost nothing."""
+
+
+def _billed(which: Q, *, charged: bool = False) -> Billed:
     """What documents bill of plan instances that were not taken off: nothing of those is due again."""
     kept = which & Q(plan_instance__taken_off_on=None)
-    periods = BilledPeriod.objects.filter(kept).values_list("plan_instance_id", "start_date", "end_date")
+    periods = BilledPeriod.objects.filter(kept)
+    if charged:
+        periods = periods.filter(IN_ADVANCE)
     lines = InvoiceLine.objects.filter(kept, plan_instance__isnull=False, service__isnull=False)
     arrears = lines.filter(line_type=LineType.ARREARS, period_start__isnull=False, period_end__isnull=False)
     return Billed(
-        tuple(InstanceDays._make(row) for row in sorted(periods)),
+        tuple(InstanceDays._make(row) for row in sorted(periods.values_list("plan_instance_id", "start_date", "end_date"))),
         tuple(ServiceDays(*row) for row in sorted(_columns(arrears, "period_start", "period_end"))),
         tuple(Activated(*row) for row in sorted(_columns(lines.filter(line_type=LineType.ACTIVATION)))),
     )

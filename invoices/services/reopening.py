@@ -35,9 +35,9 @@ def reopen(invoice: Invoice) -> None:
 
 def reopen_plans(invoice: Invoice) -> None:
     """The plan instances that an older document was the last to bill are due again from its period on; the account's other
-    dates stay."""
+    dates stay. Not from their first day where they charge in arrears: that would be charged again."""
     account = Account.objects.get(pk=invoice.account_id)
-    instances = _instances_before(invoice)
+    instances = _instances_before(invoice, keeps_arrears=True)
     if account.bill_day is not None:
         account.next_bill_date = next_bill_date(
             instances.values(), account.bill_day, account.last_bill_date, account.arrears_due_from, account.orders_due
@@ -45,7 +45,7 @@ def reopen_plans(invoice: Invoice) -> None:
         account.save(update_fields=["next_bill_date"])
 
 
-def _instances_before(invoice: Invoice) -> dict[int, InstanceDates]:
+def _instances_before(invoice: Invoice, *, keeps_arrears: bool = False) -> dict[int, InstanceDates]:
     """The account's plan instances; those that the document billed stand at the day before its period."""
     rows = instances_with_dates(PlanInstance.objects.filter(account=invoice.account_id)).order_by("pk")
     instances = {number: InstanceDates._make(dates) for number, *dates in rows.values_list("pk", *DATE_COLUMNS)}
@@ -54,6 +54,8 @@ def _instances_before(invoice: Invoice) -> dict[int, InstanceDates]:
         dates = instances[period.plan_instance_id]
         if dates.billed_through == period.end_date:
             before = None if period.start_date == dates.start else period.start_date - ONE_DAY
+            if before is None and keeps_arrears and dates.in_arrears:
+                continue
             instances[period.plan_instance_id] = dates._replace(billed_through=before)
             moved.append((period.plan_instance_id, before))
     update_rows(PlanInstance, ("billed_through",), moved)
@@ -61,7 +63,8 @@ def _instances_before(invoice: Invoice) -> dict[int, InstanceDates]:
 
 
 def _cycles(account_no: int) -> list[BilledCycle]:
-    documents = Invoice.objects.filter(account=account_no, status=InvoiceStatus.APPROVED, kind__in=CYCLE_KINDS)
+    issued = Invoice.objects.filter(account=account_no, status=InvoiceStatus.APPROVED, kind__in=CYCLE_KINDS)
+    documents = issued.filter(bills_again=None)  # what bills periods again has moved nothing
     nothing = Event.objects.filter(account=account_no, act=NOTHING_BILLED).values_list("after", flat=True)
     return [
         *(BilledCycle(*row) for row in documents.order_by().values_list("kind", "bill_date")),

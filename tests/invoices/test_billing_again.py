@@ -12,6 +12,7 @@ from rest_framework.test import APIClient
 from accounts.keys import create_key
 from accounts.kinds import ChargeType
 from accounts.models import Event
+from accounts.services import end_plan_instance
 from billing_site.errors import BillingError
 from invoices.audit import run_audits
 from invoices.kinds import EntryKind
@@ -32,6 +33,11 @@ from tests.rebills.rebilling import line, rebilled
 def void(invoice, caller):
     void_invoice(client=invoice.client, invoice_no=invoice.pk, caller=caller, today=MAR_10, reason_code=5)
     invoice.refresh_from_db()
+
+
+def total(client, account):
+    """What the live invoices of an account amount to."""
+    return sum(one.total_amount for one in Invoice.objects.filter(account=account, status="approved"))
 
 
 def findings():
@@ -210,4 +216,62 @@ def test_write_offs_of_a_rebill_are_taken_off_the_rebill(acme, process):
         write_off(
             client=acme, invoice_no=rebill.pk, caller=process, today=MAR_10, amount=D("5.00"), why=Why(1, "agreed"), kind=kind
         )
+    assert findings() == []
+
+
+def test_a_cycle_that_is_due_again_is_billed_beside_one_that_was_billed_again(acme, process):
+    """10.00 in advance and 4.00 in arrears: the second month is voided, then the third, and the second billed again."""
+    plan = PlanFactory(client=acme)
+    a_charge(plan, "fee", "10.00")
+    a_charge(plan, "rent", "4.00", ARREARS)
+    account = an_account(acme, plan)
+    first, second, third = (bill(account, process, day) for day in (JAN_10, FEB_10, MAR_10))
+    void(second, process)
+    void(third, process)
+    assert amounts(again(second, process))[0] == D("10.00")
+    billed = [bill(account, process, MAR_10) for _ in range(2)]
+    assert total(acme, account) == D("10.00") * 3 + D("4.00") * 2
+    assert (findings(), first.status, billed[0].status) == ([], "approved", "approved")
+
+
+def test_arrears_that_were_charged_are_not_charged_again_with_a_plan_that_is_due_again(acme, process):
+    """A year of 1,200.00 beside 365.00 in arrears, ended after five days: the first invoice is voided."""
+    plan = PlanFactory(client=acme, billing_interval=12)
+    a_charge(plan, "base", "1200.00")
+    a_charge(plan, "rent", "365.00", ARREARS)
+    account = an_account(acme, plan, start=JAN_10)
+    first = bill(account, process, JAN_10)
+    end_plan_instance(account.plan_instances.get(), date(2026, 1, 14), caller=process)
+    account.refresh_from_db()
+    second = bill(account, process, FEB_10)
+    assert amounts(second) == [D("5.00")]
+    void(first, process)
+    assert amounts(again(first, process)) == [D("16.44")]
+    assert findings() == []
+
+
+def test_an_idle_plan_of_a_voided_invoice_is_not_missing(acme, process):
+    metered = PlanFactory(client=acme)
+    a_charge(metered, "calls", "0.10", USAGE)
+    account = an_account(acme)
+    an_instance(account, metered, JAN_10)
+    january, _, _ = (bill(account, process, day) for day in (JAN_10, FEB_10, MAR_10))
+    void(january, process)
+    assert amounts(again(january, process)) == [D("30.00")]
+    assert (findings(), bool(hole_of_invoice(january))) == ([], False)
+
+
+def test_a_middle_month_that_is_waived_leaves_no_finding(acme, process):
+    account = an_account(acme)
+    _, february, _ = (bill(account, process, day) for day in (JAN_10, FEB_10, MAR_10))
+    void(february, process)
+    waive_periods(client=acme, invoice_no=february.pk, caller=process, today=MAR_10)
+    assert findings() == []
+
+
+def test_a_pending_one_is_no_finding(acme, process):
+    account = an_account(acme)
+    january, _ = bill(account, process, JAN_10), bill(account, process, FEB_10)
+    void(january, process)
+    assert again(january, process, force_pending=True).status == "pending"
     assert findings() == []
