@@ -36,7 +36,7 @@ def billed_through(account: AccountHistory) -> Iterator[str]:
     may have an opening position, which nothing but itself can prove. One that was taken off is never billed again.
     """
     periods = [period for period in account.periods if period.plan_instance_no in account.instances]
-    last_approved = {period.plan_instance_no: period for period in periods if period.is_approved}
+    last_approved = {one.plan_instance_no: one for one in periods if one.is_approved and one.bills_again is None}
     for number, period in last_approved.items():
         stands = account.instances[number].billed_through
         if stands != period.end and not (stands and stands > period.end and _billed_nothing_after(account, period)):

@@ -18,7 +18,7 @@ from tests.invoices.test_pending import a_pending
 @pytest.mark.parametrize(
     ("model", "fields"),
     [
-        (Invoice, (*built.INVOICE_FIELDS, "void_reason_code", "memo_id")),
+        (Invoice, (*built.INVOICE_FIELDS, "void_reason_code", "memo_id", "waived_at")),
         (InvoiceLine, ("id", *built.INVOICE_LINE_FIELDS)),
         (TaxDetail, ("id", *built.TAX_DETAIL_FIELDS)),
         (BilledPeriod, ("id", *built.BILLED_PERIOD_FIELDS)),

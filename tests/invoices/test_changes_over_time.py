@@ -13,7 +13,7 @@ from accounts.services import change_plan, end_plan_instance
 from invoices.audit import run_audits
 from invoices.plan.unused import unused_of
 from invoices.services.charged_days import read_charged_days
-from tests.factories import PlanFactory, a_charge, an_account
+from tests.factories import ClientFactory, PlanFactory, a_charge, an_account
 from tests.invoices.billing import bill
 
 START = date(2031, 1, 10)
@@ -76,7 +76,8 @@ HORIZON = date(2032, 2, 1)
 @settings(deadline=None, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=changes(), interval=st.sampled_from([1, 3, 12]), end=st.none() | st.integers(1, 300))
 def test_each_day_is_charged_once_whenever_changes_are_entered(acme, process, changes, interval, end):
-    late, known = (an_account(acme, a_plan_at(acme, "30.00", interval), start=START) for _ in range(2))
+    # Of two clients, because the second one's documents are of days before the first one's last document.
+    late, known = (an_account(one, a_plan_at(one, "30.00", interval), start=START) for one in (acme, ClientFactory()))
     as_entered = charged(late, process, changes, interval, end, known=False)
     assert as_entered == charged(known, process, changes, interval, end, known=True)
     assert [report for report in run_audits() if report.findings] == []

@@ -110,7 +110,7 @@ def test_a_surcharge_is_shown_as_it_was_taken(acme, api, fee):
         ({"service": "x"}, 1016, "service"),
         ({"name": ""}, 1010, "name"),
         ({"percent": "100.000001"}, 1016, "percent"),
-        ({"percent": "0.0000001"}, 1012, "percent"),
+        ({"percent": "0.0000001"}, 1016, "non_field_errors"),  # rounded to 0
         ({"percent": "1", "currency": "usd"}, 1016, "non_field_errors"),
         ({"valid_to": "2025-12-31"}, 1016, "valid_to"),
         ({"valid_to": "3000-01-01"}, 1016, "valid_to"),

@@ -14,6 +14,7 @@ from invoices.plan.actions import Action
 from invoices.services.actions import available_actions
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.credit_memos import Asked, create_credit_memo
+from invoices.services.holes import waive_periods
 from invoices.services.ledger.refunds import refund_payment
 from invoices.services.ledger.voids import void_transaction
 from invoices.services.ledger.write_offs import write_off
@@ -105,6 +106,7 @@ def voided_before_another(acme, process):
     account, invoice = billed(acme, process)
     bill(account, process, FEB_10)
     void(invoice, process)
+    waive_periods(client=acme, invoice_no=invoice.pk, caller=process, today=FEB_10)
     return invoice
 
 
@@ -213,7 +215,7 @@ def credited_rebill(acme, process):
 def lowered(invoice, process, kind, amount=None):
     amount = None if amount is None else D(amount)
     given = {"client": invoice.client, "invoice_no": invoice.pk, "caller": process, "today": JAN_31, "why": WHY}
-    return write_off(kind=kind, amount=amount, **given)
+    return write_off(kind=kind, amount=amount, everything=amount is None, **given)
 
 
 def written_off(acme, process):
@@ -236,7 +238,8 @@ def disputed(acme, process):
 
 def refund(payment, process, amount=None):
     given = {"client": payment.account.client, "caller": process, "today": JAN_31, "why": WHY}
-    return refund_payment(transaction_id=payment.pk, amount=None if amount is None else D(amount), **given)
+    whole = amount is None
+    return refund_payment(transaction_id=payment.pk, amount=None if whole else D(amount), everything=whole, **given)
 
 
 def refunded(acme, process):

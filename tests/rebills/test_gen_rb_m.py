@@ -133,7 +133,7 @@ def test_outputs_say_what_was_made(acme, account, call):
             "orig_was_tax_inclusive": 0,
             "tax_srv_tax_type_id": None,
             "tax_srv_tax_type_desc": "Sales tax",
-            "tax_srv_cat_text": None,
+            "tax_srv_cat_text": "standard",
             "tax_srv_juris_nm": "US-CA",
             "tax_srv_tax_sum_text": "Sales tax 10 % (US-CA)",
         }
