@@ -75,9 +75,11 @@ HORIZON = date(2032, 2, 1)
 @pytest.mark.django_db
 @settings(deadline=None, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=changes(), interval=st.sampled_from([1, 3, 12]), end=st.none() | st.integers(1, 300))
-def test_each_day_is_charged_once_whenever_changes_are_entered(acme, process, changes, interval, end):
-    # Of two clients, because the second one's documents are of days before the first one's last document.
-    late, known = (an_account(one, a_plan_at(one, "30.00", interval), start=START) for one in (acme, ClientFactory()))
+def test_each_day_is_charged_once_whenever_changes_are_entered(db, process, changes, interval, end):
+    # Each of a client of its own, because no document is dated before the client's last one.
+    late, known = (
+        an_account(one, a_plan_at(one, "30.00", interval), start=START) for one in (ClientFactory(), ClientFactory())
+    )
     as_entered = charged(late, process, changes, interval, end, known=False)
     assert as_entered == charged(known, process, changes, interval, end, known=True)
     assert [report for report in run_audits() if report.findings] == []
