@@ -77,7 +77,7 @@ def test_an_order_is_added_and_changed(admin_client, admin_user, account, router
     response = admin_client.post(change_url(order), order_data(other, router, units="2", description="Two routers"))
     assert response.status_code == 302
     order.refresh_from_db()
-    assert (order.account, order.units, str(order), version(account)) == (account, D(2), "Two routers", 2)
+    assert (order.account, order.units, str(order), version(account)) == (account, D(2), "Two routers", 3)
     assert acts(admin_user) == ["order.added", "order.changed"]
 
 
