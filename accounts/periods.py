@@ -48,6 +48,7 @@ class InstanceDates(NamedTuple):
     `interval` is how many months its cycles have; `in_arrears` says that its plan charges cycles, or their usage, when they
     have ended. `billed_elsewhere_through` is the last day that was billed before the customer came here. `ahead_since` is set
     where an advance invoice was the first to bill the instance: the day from which the account's arrears were due then.
+    `end_entered_after` is set where an end was entered after a recurring bill of a later day: that bill's date.
     """
 
     start: date
@@ -57,6 +58,7 @@ class InstanceDates(NamedTuple):
     in_arrears: bool = False
     billed_elsewhere_through: date | None = None
     ahead_since: date | None = None
+    end_entered_after: date | None = None
 
     @property
     def cycles_from(self) -> date:
@@ -133,7 +135,8 @@ def arrears_cycles(dates: InstanceDates, bill_day: int, arrears_due_from: date |
 
     `arrears_due_from` is the bill date of the account's last recurring invoice: what had ended by then is charged. An
     instance that no recurring invoice has billed is charged from its start, one that was billed elsewhere before from its
-    opening position.
+    opening position. The cycle that still ran on that date is not charged, also where an end was entered later that cuts it
+    short before that date.
     """
     if not dates.in_arrears:
         return
@@ -141,10 +144,20 @@ def arrears_cycles(dates: InstanceDates, bill_day: int, arrears_due_from: date |
     day: date | None = opening or dates.start
     if arrears_due_from is not None and _was_on_recurring(dates, arrears_due_from):
         day = max(dates.start, arrears_due_from)
+        if is_end_open(dates.end, dates.end_entered_after, arrears_due_from):
+            day = cycle_of(day, dates.start, bill_day, dates.interval).start
     while day is not None and (dates.end is None or day <= dates.end):
         cycle = cycle_of(day, dates.start, bill_day, dates.interval).cut(dates.end)
         yield cycle._replace(start=max(cycle.start, opening or cycle.start))
         day = cycle.end + ONE_DAY
+
+
+def is_end_open(end: date | None, entered_after: date | None, arrears_due_from: date) -> bool:
+    """Whether the account's last recurring bill, of `arrears_due_from`, did not know of a plan instance's end: the end lies on
+    that date or later, or was entered after the bill."""
+    if end is None or end >= arrears_due_from:
+        return True
+    return entered_after is not None and arrears_due_from <= entered_after
 
 
 def _was_on_recurring(dates: InstanceDates, arrears_due_from: date) -> bool:

@@ -16,7 +16,7 @@ from accounts.keys import create_key, rights_to_give
 from accounts.kinds import ARREARS_TYPES, ELECTRONIC_METHODS, ChargeType, RateModel
 from accounts.models import Account, ApiKey, Client, PaymentMethod, Plan, PlanCharge, PlanInstance, RateSchedule, RateTier
 from accounts.models.rates import FROM_THE_BEGINNING
-from accounts.periods import ONE_DAY, InstanceDates, next_bill_date
+from accounts.periods import ONE_DAY, InstanceDates, is_end_open, next_bill_date
 from accounts.rates import ZERO, RateTerms, TierTerms, check_terms
 from accounts.rights import check_may_change, may_make_keys
 from billing_site.errors import BillingError, ErrorCode
@@ -313,7 +313,8 @@ def update_plan_instance(
         _check_end(instance, stored, account)
         credits = account.client.credit_unused_on_end if credit_unused is None else credit_unused
         instance.credited_from = _credited_from(stored.credited_from, instance.end_date, credits=credits)
-        written.append("credited_from")
+        instance.end_entered_after = _end_entered_after(instance, stored, account)
+        written += ["credited_from", "end_entered_after"]
     instance.full_clean()
     instance.save(update_fields=written)
     if "units" in changed:
@@ -331,6 +332,15 @@ def _credited_from(before: date | None, end_date: date | None, *, credits: bool)
     return after if credits or before is None else max(before, after)
 
 
+def _end_entered_after(instance: PlanInstance, stored: PlanInstance, account: Account) -> date | None:
+    """The date of the account's last recurring bill, where that bill lies after the new end and did not know of any: the cycle
+    that the end cuts short is still to be charged in arrears."""
+    billed_on, end_date = account.arrears_due_from, instance.end_date
+    if billed_on is None or end_date is None or end_date >= billed_on:
+        return None
+    return billed_on if is_end_open(stored.end_date, stored.end_entered_after, billed_on) else stored.end_entered_after
+
+
 def _check_end(instance: PlanInstance, stored: PlanInstance, account: Account) -> None:
     """A plan ends when it has begun. An end up to which a last cycle was charged in arrears is not moved out any more: the
     days after it would be charged with the wrong cycle or not at all."""
@@ -343,7 +353,9 @@ def _check_end(instance: PlanInstance, stored: PlanInstance, account: Account) -
         detail = f"end_date: the plan was taken off on {instance.taken_off_on}; give the account the plan again"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="end_date")
     charged_to = account.arrears_due_from
-    if stood is None or charged_to is None or stood >= charged_to or (end_date is not None and end_date <= stood):
+    if stood is None or charged_to is None or (end_date is not None and end_date <= stood):
+        return
+    if is_end_open(stood, stored.end_entered_after, charged_to):
         return
     if instance.plan.charges.filter(line_type__in=ARREARS_TYPES).exists():
         detail = f"end_date: its cycle was charged in arrears to {stood}; give the account the plan again for later days"
@@ -442,6 +454,7 @@ DATE_COLUMNS = (
     "in_arrears",
     "billed_elsewhere_through",
     "ahead_since",
+    "end_entered_after",
 )
 """The columns of InstanceDates, in its order."""
 

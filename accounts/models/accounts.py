@@ -160,6 +160,15 @@ class PlanInstance(models.Model):
             "recurring invoice follows, its arrears begin with its start."
         ),
     )
+    end_entered_after = models.DateField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_(
+            "Of an end that was entered after a recurring invoice of a later day: that day. Until the next one, the cycle "
+            "that the end cuts short is still to be charged in arrears."
+        ),
+    )
     credited_from = models.DateField(
         null=True,
         blank=True,
@@ -179,7 +188,7 @@ class PlanInstance(models.Model):
     taken_off_on = models.DateField(
         null=True, blank=True, editable=False, help_text=_("When it was taken off before it began: it is never billed.")
     )
-    history = MasterDataHistory(not_kept=("billed_through", "billed_elsewhere_through", "ahead_since"))
+    history = MasterDataHistory(not_kept=("billed_through", "billed_elsewhere_through", "ahead_since", "end_entered_after"))
 
     class Meta:
         ordering = ["id"]
