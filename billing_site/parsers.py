@@ -2,13 +2,14 @@
 
 Parameters come as JSON, as a form, in the query string, or split between these. Rows of an array come as a JSON list; as
 columns under the names of their fields (`line_no[0]=..&line_no[1]=..`, `line_no[]=..`, `line_no=..&line_no=..`,
-`line_no=1|2`); or nested (`rb_line_items[0][line_no]=..`, `rb_line_items[][line_no]=..`). Where a name comes twice the last one
-counts, as in PHP.
+`line_no=1|2`); or nested (`rb_line_items[0][line_no]=..`, `rb_line_items[][line_no]=..`). Where a name comes twice in a query
+or a form, the last one counts, as in PHP; within one JSON object it is refused.
 """
 
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, NoReturn
 from urllib.parse import parse_qsl
@@ -62,14 +63,25 @@ def _form(text: str) -> Parameters:
 
 
 def json_object(text: str) -> dict[str, Any]:
-    """One JSON object (RFC 8259) whose numbers are finite, and which is not nested without end."""
+    """Return one JSON object (RFC 8259) whose numbers are finite, and which is not nested without end.
+
+    Raise ValueError for any other text. Refuse (1016) a member that one object has twice, at any level."""
     if sum(map(text.count, ",[{")) > MOST_PIECES:
         raise ValueError("too many values")
-    read = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+    read = json.loads(text, parse_constant=_no_number, parse_float=_finite, object_pairs_hook=_members)
     if not isinstance(read, dict):
         raise ValueError("no object")
     _check_levels(read)
     return read
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = Counter(name for name, _ in pairs)
+        name = next(name for name, count in names.items() if count > 1)[:LONGEST_NAME]
+        raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: given twice", field=name)
+    return members
 
 
 def _no_number(name: str) -> NoReturn:

@@ -156,8 +156,9 @@ REBILL = {"rest_call": "gen_rb_m", "orig_invoice_no": 1, "reason_cd": 1, "acct_n
 
 
 def json_of(sender, text):
-    """A rebill with more members, as text."""
-    return json.dumps({**sender, **REBILL})[:-1] + "," + text + "}"
+    """A rebill with more members, as text. The member that the text begins with replaces the rebill's own."""
+    others = {name: value for name, value in {**sender, **REBILL}.items() if not text.startswith(f'"{name}":')}
+    return json.dumps(others)[:-1] + "," + text + "}"
 
 
 def form_of(sender, text):
@@ -222,10 +223,12 @@ def test_names_of_forms(text, code, sender):
 @pytest.mark.parametrize(
     ("text", "code"),
     [
-        ('"acct_no": 1, "acct_no": {}, "acct_no": [[]]', 1010),
+        ('"acct_no": 1, "acct_no": {}, "acct_no": [[]]', 1016),
         ('"auth_key": "x"', 1004),
+        ('"auth_key": "x", "auth_key": "x"', 1016),
         ('"auth_key": ["x"]', 1016),
-        ('"rest_call": "gen_invoice", "rest_call": {"a": "gen_invoice"}', -1),
+        ('"rest_call": "gen_invoice", "rest_call": {"a": "gen_invoice"}', 1016),
+        ('"rest_call": {"a": "gen_invoice"}', -1),
         ('"rb_line_items": "1"', 1016),
         ('"rb_line_items": {"0": {"line_no": 1}}', 1016),
         ('"rb_line_items": [[{"line_no": 1}]]', 1016),

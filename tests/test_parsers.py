@@ -50,6 +50,25 @@ def test_rows_with_holes(body, rows):
     assert read(body) == {"rb_line_items": rows}
 
 
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ('{"rb_comments": "a", "rb_comments": "a"}', "rb_comments"),
+        ('{"line_no[]": "1", "line_no[]": "2"}', "line_no[]"),
+        ('{"rb_line_items": [{"line_no": 1, "rb_amount": "5", "rb_amount": "50"}]}', "rb_amount"),
+    ],
+)
+def test_a_member_that_one_json_object_has_twice_is_refused(body, name):
+    with pytest.raises(BillingError) as caught:
+        read(body)
+    assert (caught.value.code.number, caught.value.field) == (1016, name)
+    assert caught.value.message == f"invalid input: {name}: given twice"
+
+
+def test_of_a_form_the_last_value_counts():
+    assert read("rb_comments=a&rb_comments=b") == {"rb_comments": "b"}
+
+
 def test_bars_part_a_column_only_where_it_comes_as_one_plain_name():
     assert read("qualifier_name[0]=a|b") == {"optional_transaction_qualifiers": [{"qualifier_name": "a|b"}]}
     assert read("rb_comments=a|b") == {"rb_comments": "a|b"}

@@ -4,9 +4,10 @@ from decimal import Decimal as D
 
 import pytest
 
+from accounts.keys import create_key
 from accounts.models import PlanInstance
 from invoices.models import Coupon, Invoice
-from tests.factories import a_plan, an_account
+from tests.factories import BY_TEST, a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, bill
 from tests.invoices.money.paying import due, paying
 from tests.invoices.money.test_money_api import get, post, rows, signed_in
@@ -135,6 +136,47 @@ def test_what_only_answers_have_cannot_be_set(acme, api):
 def test_a_parameter_that_is_given_twice_is_refused(api):
     answer = api.get("/api/v1/invoices/?status=pending&status=approved").json()
     assert (answer["error_code"], answer["error_msg"]) == (1016, "invalid input: status: given twice")
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "name"),
+    [
+        ("payments", '{"acct_no": %d, "amount": "5.00", "amount": "50.00", "reference": "1042"}', "amount"),
+        ("payments", '{"acct_no": %d, "amount": "5.00", "amount": "5.00", "reference": "1042"}', "amount"),
+        (
+            "credit-memos",
+            '{"invoice_no": %d, "reason_code": 1, "lines": [{"line_no": 1, "line_no": 2, "amount": "5.00"}]}',
+            "line_no",
+        ),
+        ("credit-memos", '{"invoice_no": %d, "reason_code": 1, "all": true, "\\u0061ll": false}', "all"),
+    ],
+)
+def test_a_member_that_one_object_has_twice_is_refused(api, invoice, path, body, name):
+    before = rows()
+    number = invoice.account_id if path == "payments" else invoice.pk
+    answer = api.generic("POST", f"/api/v1/{path}/", body % number, content_type="application/json")
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {
+            "error_code": 1016,
+            "error_msg": f"invalid input: {name}: given twice",
+            "errors": {name: [f"invalid input: {name}: given twice"]},
+        },
+    )
+    assert rows() == before
+
+
+def test_a_member_of_a_method_call_that_comes_twice_is_refused(acme, api, invoice):
+    key = create_key(acme, name="caller", may_collect=True, caller=BY_TEST)[1]
+    before = rows()
+    body = (
+        f'{{"client_no": {acme.pk}, "auth_key": "{key}", "account_no": {invoice.account_id}, '
+        '"payment_amount": "5.00", "payment_amount": "50.00"}'
+    )
+    address = "/v1/core?rest_call=record_external_payment&output_format=json"
+    answer = api.generic("POST", address, body, content_type="application/json").json()
+    assert (answer["error_code"], answer["error_msg"]) == (1016, "invalid input: payment_amount: given twice")
+    assert rows() == before
 
 
 def test_the_client_of_a_key_is_the_keys(acme, umbra, api):
