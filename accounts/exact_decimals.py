@@ -5,7 +5,6 @@ PostgreSQL has `numeric`. SQLite's decimals are doubles, of 15 digits, so there 
 `accounts.storage.ExactSum`. No other arithmetic in SQL is right on these columns.
 """
 
-from collections.abc import Mapping
 from decimal import Context, Decimal
 from typing import Any
 
@@ -113,21 +112,6 @@ class _ExactSum:
 
 
 def add_sqlite_functions(connection: Any, **_signal: Any) -> None:
-    """Gives a new connection the functions that `ExactSum` and the migrations call."""
+    """Gives a new connection the function that `ExactSum` calls."""
     if connection.vendor == "sqlite":
         connection.connection.create_aggregate("exact_sum", 1, _ExactSum)
-        connection.connection.create_function("sortable_text", 2, _text_of_double, deterministic=True)
-
-
-def _text_of_double(value: float | str | None, places: int) -> str | None:
-    """What a double of SQLite's meant, which had 15 digits at most, as the text that is kept in its place."""
-    return None if value is None else sortable_text(rounded_to(Decimal(f"{float(value):.15g}"), places))
-
-
-def write_as_text(schema_editor: Any, table: str, columns: Mapping[str, int]) -> None:
-    """For migrations: writes the doubles of columns that were decimals on SQLite as `sortable_text`, each with the decimals
-    that it had. PostgreSQL has converted them itself."""
-    if schema_editor.connection.vendor == "sqlite":
-        quoted = schema_editor.quote_name
-        sets = ", ".join(f"{quoted(name)} = sortable_text({quoted(name)}, {places})" for name, places in columns.items())
-        schema_editor.execute(f"UPDATE {quoted(table)} SET {sets}")

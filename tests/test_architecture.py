@@ -7,6 +7,9 @@ from io import StringIO
 from pathlib import Path
 
 from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
 
 from billing_site.errors import ErrorCode
 
@@ -17,6 +20,15 @@ def test_imports_go_one_way():
     command = [sys.executable, "-c", "from importlinter.cli import lint_imports_command; lint_imports_command()"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+JOINED = (
+    ("accounts", "0001_first_release"),
+    ("invoices", "0001_first_release"),
+    ("rebills", "0001_first_release"),
+    ("rebills", "0002_reasons_and_roles"),
+)
+"""Each made of several migrations of before the first release."""
 
 
 def test_migrations_match_the_models(db):
@@ -35,3 +47,11 @@ def test_requirements_are_pinned_by_hash_and_name_no_place():
         assert not re.search(r"https?://|file:", text)
         for requirement in re.findall(r"^[a-zA-Z0-9].*(?:\n    .*)*", text, re.M):
             assert "==" in requirement and "--hash=sha256:" in requirement, requirement
+
+
+def test_a_database_that_has_the_joined_migrations_is_up_to_date(db):
+    recorder = MigrationRecorder(connection)
+    for app, name in JOINED:
+        recorder.record_unapplied(app, name)
+    executor = MigrationExecutor(connection)
+    assert executor.migration_plan(executor.loader.graph.leaf_nodes()) == []

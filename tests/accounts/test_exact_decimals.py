@@ -3,18 +3,17 @@
 from decimal import Decimal as D
 
 import pytest
-from django.apps.registry import Apps
-from django.db import IntegrityError, connection, models, transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Max, Min, Q
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.exact_decimals import ExactDecimalField, UnitsField, number_of, sortable_text, write_as_text
+from accounts.exact_decimals import ExactDecimalField, number_of, sortable_text
 from accounts.models import RateTier
 from accounts.storage import ExactSum, insert_rows, update_rows
 from invoices.models import InvoiceLine, Usage
 from tests.factories import PlanFactory, a_charge, some_usage
-from tests.invoices.billing import JAN_10, USAGE, metered
+from tests.invoices.billing import JAN_10, metered
 
 UNITS = [
     "0.0000000001",
@@ -129,43 +128,3 @@ def test_every_column_of_units_and_prices_is_exact():
         "tier_from",
         "tier_to",
     }
-
-
-def test_columns_of_doubles_become_exact_ones_with_what_they_meant(transactional_db):
-    """As the migrations do it: the column is altered, then its text is written anew."""
-
-    class Row(models.Model):  # noqa: DJ008
-        units = models.DecimalField(max_digits=15, decimal_places=4, null=True)
-
-        class Meta:
-            app_label = "scratch"
-            apps = Apps()
-
-    values = [D("0.1"), D("1"), D("999999999.9999"), D("0.0001"), D("99999999999.9999"), None]
-    exact = UnitsField(null=True)
-    exact.set_attributes_from_name("units")
-    exact.model = Row
-    with connection.schema_editor() as editor:
-        editor.create_model(Row)
-    try:
-        for value in values:
-            Row.objects.create(units=value)
-        with connection.schema_editor() as editor:
-            editor.alter_field(Row, Row._meta.get_field("units"), exact)
-            write_as_text(editor, "scratch_row", {"units": 4})
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT units FROM scratch_row ORDER BY id")
-            stored = [exact.from_db_value(value, None, connection) for (value,) in cursor.fetchall()]
-            assert stored == values
-            if connection.vendor == "sqlite":
-                cursor.execute("SELECT units FROM scratch_row ORDER BY id LIMIT 1")
-                assert cursor.fetchone() == ("00000000000000000000.1",)
-    finally:
-        with connection.schema_editor() as editor:
-            editor.delete_model(Row)
-
-
-def test_a_band_may_begin_at_any_unit(acme):
-    plan = PlanFactory(client=acme)
-    charge = a_charge(plan, "bytes", line_type=USAGE, tiers={"0": "0.0000000001", "0.0000000001": "1", "1000000000000000": "2"})
-    assert [tier.from_unit for tier in charge.rates.get().tiers.all()] == [0, D("0.0000000001"), D(10) ** 15]
