@@ -1,5 +1,5 @@
-"""Members of a body and parameters of a query that nobody reads are refused, each with its path and the name that was probably
-meant. One mechanism for all serializers, rows within rows included."""
+"""Members of a body, parameters of a query and columns of a file that nobody reads are refused, each with its path and the name
+that was probably meant. One mechanism for all serializers, rows within rows included."""
 
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
@@ -45,15 +45,23 @@ def check_parameters(query: QueryDict, known: Collection[str]) -> None:
     """Refuse (1016) a parameter of the query that is not known, and one that is given twice."""
     for name in query:
         if name not in known:
-            raise BillingError(ErrorCode.INVALID_INPUT, unknown_name(name, known, parameter=True), field=name, instead=True)
+            raise BillingError(
+                ErrorCode.INVALID_INPUT, unknown_name(name, known, what=_("Unknown parameter")), field=name, instead=True
+            )
         if len(query.getlist(name)) > 1:
             raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: given twice", field=name)
 
 
-def unknown_name(name: str, known: Collection[str], path: str = "", *, parameter: bool = False) -> str:
+def unknown_columns(header: Collection[str], known: Collection[str]) -> str:
+    """The sentences about columns of a file that are not known; an empty text where all are."""
+    unknown = islice((name for name in header if name not in known), MOST_NAMED)
+    return " ".join(unknown_name(name, known, what=_("Unknown column")) for name in unknown)
+
+
+def unknown_name(name: str, known: Collection[str], path: str = "", *, what: str = "") -> str:
     """The sentence about a name that is not known: the nearest known one, or where none is near all of them."""
     quoted = name[:LONGEST_NAME]
-    what = _("Unknown parameter") if parameter else _("Unknown field")
+    what = what or _("Unknown field")
     near = nearest(name, known)
     if near:
         return _("%(what)s `%(name)s`. Did you mean `%(near)s`?") % {"what": what, "name": path + quoted, "near": path + near}

@@ -23,6 +23,7 @@ from accounts.admin.rows import OwnRows, own_rows
 from accounts.callers import Caller
 from accounts.csv_lists import marked, unmarked
 from accounts.importing.reading import DECIMAL_COMMA, UnreadableFile, read_rows
+from accounts.members import unknown_columns
 from accounts.models import Client
 from accounts.staff import clients_of
 from billing_site.errors import BillingError
@@ -93,6 +94,9 @@ class ClientFile(ModelResource):  # type: ignore[misc]
     def before_import(self, dataset: Any, **kwargs: Any) -> None:
         if CLIENT_NO not in dataset.headers:
             dataset.append_col([""] * len(dataset), header=CLIENT_NO)
+        known = [field.column_name for field in self.get_import_fields()]
+        if unknown := unknown_columns(dataset.headers, known):
+            raise UnreadableFile(unknown)
 
     def before_import_row(self, row: Any, **kwargs: Any) -> None:
         for column, value in row.items():

@@ -10,7 +10,17 @@ from typing import BinaryIO, NamedTuple
 from django.db import transaction
 
 from accounts.importing.reading import Row, SeenIds, UnreadableFile, read_rows, with_point
-from accounts.importing.telco import AMOUNT_COLUMNS, COLUMNS, ID_COLUMN, BadValues, ColumnFault, Customer, read_customer, shown
+from accounts.importing.telco import (
+    AMOUNT_COLUMNS,
+    COLUMNS,
+    ID_COLUMN,
+    UNUSED_COLUMNS,
+    BadValues,
+    ColumnFault,
+    Customer,
+    read_customer,
+    shown,
+)
 from accounts.importing.writing import CatalogueDiffers, charges_on_file, create_catalogue, known_ids, write_customers
 from accounts.models import Client
 
@@ -70,7 +80,7 @@ def import_customers(
     whole file and writes nothing. With `decimal_comma` amounts may be written as 29,85. Every fault is reported as it is met;
     after any, ImportRefused.
     """
-    customers = _read_customers(read_rows(file, COLUMNS, AMOUNT_COLUMNS), report, decimal_comma=decimal_comma)
+    customers = _read_customers(read_rows(file, COLUMNS, UNUSED_COLUMNS), report, decimal_comma=decimal_comma)
     try:
         if dry_run:
             charges_on_file(client)

@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from typing import BinaryIO, NamedTuple
 
+from accounts.members import unknown_columns
+
 LONGEST_LINE = 64 * 1024
 MOST_LINES_OF_A_ROW = 100
 """A quote that is never closed would take the rest of the file for one row."""
@@ -48,13 +50,15 @@ class _Line(NamedTuple):
     text: bytes
 
 
-def read_rows(file: BinaryIO, required: Collection[str], optional: Collection[str] = ()) -> Iterator[Row]:
-    """The rows of a UTF-8 file whose first line names the columns, in any case. Empty rows are passed over.
+def read_rows(file: BinaryIO, required: Collection[str], optional: Collection[str] | None = None) -> Iterator[Row]:
+    """The rows of a UTF-8 file whose first line names the columns, in any case. Empty rows are passed over, and so are columns
+    without a name, which must be empty.
 
-    Columns are named as in `required` and `optional`, others in small letters. UnreadableFile where a required one is missing.
+    Columns are named as in `required` and `optional`. UnreadableFile where a required one is missing, and where one is named
+    twice or is none of these. Where `optional` is None the caller looks at the other columns: they are named in small letters.
     """
     lines = _Lines(file)
-    separator, header = _header(lines, required, {name.casefold(): name for name in (*required, *optional)})
+    separator, header = _header(lines, required, optional)
     while (line := lines.next()) is not None:
         try:
             fields = _fields_from(line, lines, separator)
@@ -70,7 +74,10 @@ def _by_name(header: list[str], fields: list[str], separator: str, required: Col
     if any(map(str.strip, fields[len(header) :])) or not set(required).isdisjoint(missing):
         between = "" if separator == "," else f" between {SEPARATORS.get(separator, repr(separator))}"
         raise UnreadableLine(f"has {len(fields)} fields{between} where the header has {len(header)}")
-    return dict(zip(header, fields + [""] * len(missing), strict=False))
+    cells = list(zip(header, fields + [""] * len(missing), strict=False))
+    if any(not name and value.strip() for name, value in cells):
+        raise UnreadableLine("has a value in a column without a name")
+    return {name: value for name, value in cells if name}
 
 
 class _Lines:
@@ -105,8 +112,9 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
         yield kept
 
 
-def _header(lines: _Lines, required: Collection[str], known: Mapping[str, str]) -> tuple[str, list[str]]:
+def _header(lines: _Lines, required: Collection[str], optional: Collection[str] | None) -> tuple[str, list[str]]:
     """What separates the columns, and their names."""
+    known = {name.casefold(): name for name in (*required, *(optional or ()))}
     line = lines.next()
     if line is None:
         raise UnreadableFile("the file is empty")
@@ -128,6 +136,8 @@ def _header(lines: _Lines, required: Collection[str], known: Mapping[str, str]) 
         raise UnreadableFile(f"line {line.number}, the header, {why}")
     if repeated := [name for name in dict.fromkeys(header) if name and header.count(name) > 1]:
         raise UnreadableFile(f"line {line.number}, the header, names a column twice: {', '.join(repeated)}")
+    if optional is not None and (unknown := unknown_columns(list(filter(None, header)), list(known.values()))):
+        raise UnreadableFile(f"line {line.number}, the header: {unknown}")
     return separator, header
 
 

@@ -73,9 +73,12 @@ COLUMNS = (
     "MonthlyCharges",
     "Churn",
 )
-"""What a file must have. TotalCharges is checked where it is there, and used for nothing; other columns are ignored."""
+"""What a file must have."""
 
 AMOUNT_COLUMNS = ("MonthlyCharges", "TotalCharges")
+
+UNUSED_COLUMNS = ("gender", "SeniorCitizen", "Partner", "Dependents", "PaperlessBilling", "TotalCharges")
+"""What a file may have beside these, and nothing is made of. TotalCharges is checked. Any other column is refused."""
 
 T = TypeVar("T")
 

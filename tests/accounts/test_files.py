@@ -1,6 +1,7 @@
 """CSV files of master data: what comes in is checked as on the pages, and is of the client that it is for."""
 
 import csv
+import html
 import io
 from datetime import date
 from decimal import Decimal
@@ -301,6 +302,39 @@ def test_files_that_cannot_be_read_say_why(browser, content, why):
     page = tried(browser, Service, content)
     assert why in str(page.context["form"].errors["import_file"])
     assert not Service.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "header", "row", "fault"),
+    [
+        (Contact, "client_acct_id,contact_no,role,name,mail", "A-1,1,account,Ada,a@b.example", "`mail`. Did you mean `email`?"),
+        (Account, f"{ACCOUNT},bill_days", "A-2,1,usd,30,5", "`bill_days`. Did you mean `bill_day`?"),
+        (Service, f"{SERVICE},locations", "s-1,Phone,4000,telecom,0,HQ", "`locations`. Known here: client_no, "),
+        (Plan, "client_plan_id,name,billing_interval,term_month", "p,P,1,12", "`term_month`. Did you mean `term_months`?"),
+        (
+            TaxRate,
+            "name,country,percent,valid_from,valid_unto",
+            "VAT,DE,19,2031-01-01,",
+            "`valid_unto`. Did you mean `valid_to`?",
+        ),
+        (ReasonCode, "type,code,name,active", "refund,900,Own,0", "`active`. Did you mean `is_active`?"),
+        (PlanCharge, "client_plan_id,client_service_id,line_type,rate", "p,tv,1,5", "`rate`. Known here: client_no, "),
+        (
+            RateSchedule,
+            "client_plan_id,client_service_id,line_type,currency,model,rate_per_unit,minimum,valid_from",
+            "p,tv,1,usd,per_unit,5,9,2031-01-01",
+            "`minimum`. Did you mean `minimum_amount`?",
+        ),
+    ],
+)
+def test_an_unknown_column_is_refused_and_nothing_is_taken(browser, acme, model, header, row, fault):
+    an_account(acme, a_plan(acme, {"tv": "5"}, client_plan_id="p"), client_acct_id="A-1")
+    before = model.objects.count()
+    page = tried(browser, model, header, row)
+    assert "confirm_form" not in page.context
+    assert any(f"Unknown column {fault}" in one for one in faults(page)), faults(page)
+    assert f"Unknown column {fault}" in html.unescape(page.content.decode())
+    assert model.objects.count() == before
 
 
 def test_a_decimal_comma_is_named(browser, acme):

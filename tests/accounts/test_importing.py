@@ -454,7 +454,7 @@ def test_values_at_the_edge_of_the_rules_are_taken(changes):
 # Bad lines and bad files
 
 
-def test_columns_may_stand_in_any_order_and_unknown_ones_are_ignored(acme):
+def test_columns_may_stand_in_any_order_and_unused_ones_are_passed_over(acme):
     header = ["gender", *reversed(ROW)]
     line = ",".join(["Female", *reversed(ROW.values())])
     summary, _ = run(acme, a_file(line, header=header))
@@ -483,6 +483,11 @@ def test_total_charges_may_be_missing(acme):
         (a_file(a_line()).getvalue().decode().encode("utf-16"), "the file is UTF-16; save it as UTF-8"),
         (a_file(a_line()).getvalue().decode().encode("utf-16-be"), "line 1, the header, holds NUL bytes, as a UTF-16 file"),
         (b"customerID,t\xe9nure\n", "line 1, the header, is not UTF-8: byte 0xe9 at position 13"),
+        (a_file(header=[*ROW, "genders"]).getvalue(), "line 1, the header: Unknown column `genders`. Did you mean `gender`?"),
+        (
+            a_file(header=[*ROW, "zip", "Partnr"]).getvalue(),
+            "line 1, the header: Unknown column `zip`. Known here: Churn, Contract, ",
+        ),
         (b"x" * 70000, "line 1, the header, is longer than 65536 bytes"),
         (b'customerID,"tenure\n', "line 1, the header, is not a CSV row"),
     ],

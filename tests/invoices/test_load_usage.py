@@ -71,10 +71,26 @@ def test_numbers_may_be_used_and_columns_left_out(account, run):
     assert Usage.objects.get().record_id == "R-1"
 
 
-def test_a_value_in_a_column_that_no_record_has_refuses_its_row(run):
-    header = "record_id,client_acct_id,client_service_id,units,used_at,description,plan_instnace"
-    _, faults, end = run(f"R-1,{CALL},5", f"R-2,{CALL},", header=header)
-    assert faults == ["line 2: 1016 Unknown field `plan_instnace`. Did you mean `plan_instance`?"]
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ("plan_instnace", "Unknown column `plan_instnace`. Did you mean `plan_instance`?"),
+        ("Plan_Instance,unit", "Unknown column `unit`. Did you mean `units`?"),
+        ("servce,plan_instnace", "Unknown column `servce`. Did you mean `service`? Unknown column `plan_instnace`. Did you "),
+    ],
+)
+def test_a_column_that_no_record_has_is_refused(run, columns, message):
+    header = f"record_id,client_acct_id,client_service_id,units,used_at,description,{columns}"
+    counts, faults, end = run(f"R-1,{CALL},", header=header)
+    assert (counts, faults) == ({}, [])
+    assert end.startswith(f"FILE: line 1, the header: {message}")
+    assert not Usage.objects.exists()
+
+
+def test_a_value_in_a_column_without_a_name_refuses_its_row(run):
+    header = "record_id,client_acct_id,client_service_id,units,used_at,description,,"
+    _, faults, end = run(f"R-1,{CALL},,5", f"R-2,{CALL},,", header=header)
+    assert faults == ["line 2: 1012 invalid input format: the line has a value in a column without a name"]
     assert end == "1 of 2 rows were refused."
     assert list(Usage.objects.values_list("record_id", flat=True)) == ["R-2"]
 

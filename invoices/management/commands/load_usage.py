@@ -14,7 +14,7 @@ from accounts.callers import Caller
 from accounts.importing.reading import SeenIds, UnreadableFile, read_rows, with_point
 from accounts.models import Client
 from billing_site.errors import BillingError, ErrorCode
-from invoices.serializers.usage import record_reader
+from invoices.serializers.usage import UsageRecordSerializer, record_reader
 from invoices.services.usage_loading import RECORDS_AT_ONCE, LoadResult, UsageResult, load_usage, refused
 from invoices.services.usage_targets import UsageRecord
 
@@ -99,7 +99,7 @@ class Command(BaseCommand):
 def _lines(client: Client, file: BinaryIO, *, decimal_comma: bool) -> Iterator[Line]:
     """The lines of the file, read as the API reads records. An empty cell is a value that is not given."""
     read = record_reader(client)
-    for row in read_rows(file, REQUIRED_COLUMNS):
+    for row in read_rows(file, REQUIRED_COLUMNS, list(UsageRecordSerializer().fields)):
         if row.fault:
             yield Line(row.line, refused(None, BillingError(ErrorCode.INVALID_FORMAT, f"the line {row.fault}")))
         else:
