@@ -14,7 +14,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.currencies import shown_money
+from accounts.currencies import decimals_of, rounded_to, shown_money
 
 register = template.Library()
 NOTHING = "–"
@@ -36,9 +36,11 @@ def party_lines(party: Mapping[str, str]) -> list[str]:
 
 @register.simple_tag(takes_context=True)
 def money(context: Any, amount: Decimal | None, currency: str) -> str:
-    """An amount in its currency's precision: the amounts of documents are whole smallest units already."""
+    """An amount with its currency's decimals, as the reader writes it. What is sent by e-mail has no known reader: 1234.50."""
     if amount is None:
         return NOTHING
+    if "locale" not in context:
+        return f"{rounded_to(amount, decimals_of(currency)):.{decimals_of(currency)}f}"
     return shown_money(amount, currency, context["locale"])
 
 
@@ -87,7 +89,10 @@ def percent(context: Any, value: Decimal | None) -> str:
 
 @register.simple_tag(takes_context=True)
 def day(context: Any, value: date | None) -> str:
-    return NOTHING if value is None else format_date(value, "medium", locale=context["locale"])
+    """A day as the reader writes it. What is sent by e-mail has no known reader: 2026-01-31."""
+    if value is None:
+        return NOTHING
+    return format_date(value, "medium", locale=context["locale"]) if "locale" in context else value.isoformat()
 
 
 @register.simple_tag(takes_context=True)

@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 
 from invoices.calculation import ZERO, rounded
 from invoices.fingerprints import Content, DocumentLine
-from invoices.kinds import InvoiceKind, InvoiceStatus, LineType
+from invoices.kinds import InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan.tax_answers import exemption_text
 from invoices.services.ledger.open_items import charges_of
@@ -97,11 +97,7 @@ def statement_context(invoice: Invoice, parts: StatementParts) -> dict[str, Any]
         "currency": currency.upper(),
         "seller": content.parties[2],
         "bill_to": content.parties[3],
-        "lines": [
-            _line(line, comments[place] if comments else "", amount) for place, line in enumerate(content.document_lines)
-        ],
-        "net": amount(invoice.net_amount),
-        "tax": amount(invoice.tax_amount),
+        "lines": [_line(line, comments[place] if comments else "") for place, line in enumerate(content.document_lines)],
         "total": amount(invoice.total_amount),
         "exemption": parts.exemption,
         "due": amount(parts.due),
@@ -112,12 +108,10 @@ def statement_context(invoice: Invoice, parts: StatementParts) -> dict[str, Any]
     }
 
 
-def _line(line: DocumentLine, comments: str, amount: Any) -> Mapping[str, Any]:
+def _line(line: DocumentLine, comments: str) -> Mapping[str, Any]:
     return {
         "line": line,
         "units": "" if line.units is None else f"{line.units.normalize():f}",
         "rate": "" if line.rate_per_unit is None else f"{line.rate_per_unit.normalize():f}",
-        "amount": amount(line.amount),
-        "is_tax": line.line_type == LineType.TAX,
         "comments": comments,
     }

@@ -1,5 +1,6 @@
 """Statements: what is sent of which document, to whom, and what becomes of it where sending fails."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal as D
 from io import StringIO
@@ -490,3 +491,31 @@ def test_a_voided_invoice_says_so_and_asks_for_no_money(acme, process, admin_cli
     for text in papers(invoice, admin_client)[1:]:
         assert "Voided." in text
         assert "due 20" not in text and "Still due" not in text and "Due " not in text
+
+
+def words(invoice, admin_client):
+    """The texts of the e-mail's text and HTML and of the page to print, each tag a space."""
+    mail_ = statement_mail(invoice, statement_parts([invoice])[invoice.pk], "nora@example.com", None)
+    printed = admin_client.get(f"/invoices/{invoice.pk}/print/").text
+    return [" ".join(re.sub("<[^>]*>", " ", text).split()) for text in (mail_.body, mail_.alternatives[0][0], printed)]
+
+
+def test_each_paper_has_the_whole_addresses_of_seller_and_buyer(acme, process, admin_client):
+    acme.address2 = "Suite 400"
+    acme.save()
+    account = account_of(acme)
+    account.contacts.update(company="Byron Ltd", address2="Flat 3")
+    invoice = bill(account, process, JAN_10)
+    for text in words(invoice, admin_client):
+        assert "Acme Telecom 1 Main Street Suite 400 Springfield CA 90210 US" in text
+        assert "Byron Ltd Ada Byron 2 Side Street Flat 3 Fresno CA 93650 US" in text
+
+
+def test_each_paper_has_the_line_with_its_period_and_po_number_and_the_totals(acme, process, admin_client):
+    account = account_of(acme)
+    account.plan_instances.update(po_num="77")
+    invoice = bill(account, process, JAN_10)
+    text, html, printed = words(invoice, admin_client)
+    assert "1. Phone, 2026-01-10 to 2026-02-09: 30.00 (1 x 30) PO 77 Before tax 30.00 USD Tax 0.00 USD Total 30.00 USD" in text
+    assert "1. Phone 2026-01-10 to 2026-02-09 PO 77 1 30 30.00 Before tax 30.00 Tax 0.00 Total 30.00" in html
+    assert "1. Phone Jan 10, 2026 to Feb 9, 2026 PO 77 1 30 $30.00 Before tax $30.00 Tax $0.00 Total $30.00" in printed
