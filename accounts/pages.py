@@ -142,7 +142,13 @@ class KeysetPagination(BasePagination):
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
         asked = {
-            "limit": {"type": "integer", "default": PAGE_SIZE, "description": f"1 to {LARGEST_PAGE}; beyond it the nearest."},
+            "limit": {
+                "type": "integer",
+                "default": PAGE_SIZE,
+                "minimum": 1,
+                "maximum": LARGEST_PAGE,
+                "description": f"1 to {LARGEST_PAGE}.",
+            },
             "cursor": {"type": "string"},
         }
         if orders := getattr(view, "ordering", {}):
@@ -169,9 +175,12 @@ def _size(request: Request) -> int:
     if asked is None:
         return PAGE_SIZE
     try:
-        return max(1, min(LongField().to_internal_value(asked), LARGEST_PAGE))
-    except WrongValue as error:
-        raise _refused("limit", f"1 to {LARGEST_PAGE}") from error
+        size = LongField().to_internal_value(asked)
+    except WrongValue:
+        size = 0
+    if not 1 <= size <= LARGEST_PAGE:
+        raise _refused("limit", f"1 to {LARGEST_PAGE}")
+    return size
 
 
 def _cursor(row: Any, order: Order, *, before: bool) -> str:

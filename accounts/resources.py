@@ -209,7 +209,7 @@ class ListResource(ListModelMixin, FilteredResource):
 
     def query_parameters(self) -> set[str]:
         if self.action == "list":
-            return PAGE_PARAMETERS | MEMBER_PARAMETERS | {"ordering"} | self.filters()
+            return PAGE_PARAMETERS | MEMBER_PARAMETERS | ({"ordering"} if self.ordering else set()) | self.filters()
         return MEMBER_PARAMETERS if self.action == "retrieve" else super().query_parameters()
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
@@ -246,6 +246,9 @@ class ListResource(ListModelMixin, FilteredResource):
 
     def _as_csv(self, rows: QuerySet[Any]) -> StreamingHttpResponse:
         self.asked_names("expand", ())
+        for parameter in sorted(PAGE_PARAMETERS.intersection(self.request.query_params)):
+            detail = f"{parameter}: a list comes whole as CSV; leave it out"
+            raise BillingError(ErrorCode.INVALID_INPUT, detail, field=parameter)
         name = self.request.path.rstrip("/").rsplit("/", 1)[-1]
         chunks = in_chunks(rows, asked_order(self.request, self.ordering, newest_first=self.newest_first), ROWS_AT_ONCE)
         return csv_response(name, self.get_serializer(), chunks, lambda chunk: self.get_serializer(chunk, many=True).data)

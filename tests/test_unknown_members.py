@@ -107,6 +107,29 @@ def test_a_member_that_is_not_known_is_named_at_every_level(name, world, db):
     assert stored() == before
 
 
+LISTS = [name for name in RESOURCES if REQUESTS[name][0] == "get" and "{id}" not in REQUESTS[name][1]]
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize(
+    ("parameter", "value"),
+    [("limit", "0"), ("limit", "-1"), ("limit", "abc"), ("limit", "501"), ("ordering", "nonsense"), ("ordering", "-")],
+)
+def test_a_page_or_an_order_that_a_list_does_not_have_is_named(name, parameter, value, world, db):
+    """With what is allowed: as its value, or, where the list has no such parameter, the parameters that it has."""
+    response = sent(name, world, **{parameter: value})
+    answer = response.json()
+    assert (response.status_code, answer["error_code"], list(answer["errors"])) == (400, 1016, [parameter]), answer
+    allowed = {one["name"]: one["schema"] for one in REQUESTS[name][2].get("parameters", ()) if one["in"] == "query"}
+    if parameter not in allowed:
+        assert answer["error_msg"].startswith(f"Unknown parameter `{parameter}`. ")
+    elif parameter == "limit":
+        assert answer["error_msg"] == "invalid input: limit: 1 to 500"
+    else:
+        names = ", ".join(one for one in allowed["ordering"]["enum"] if not one.startswith("-"))
+        assert answer["error_msg"] == f"invalid input: ordering: one of {names}, with - before it for the greatest first"
+
+
 @pytest.mark.parametrize("name", RESOURCES)
 def test_a_parameter_that_is_not_known_is_named(name, world, db):
     before = stored()

@@ -195,7 +195,7 @@ def as_csv(api, address):
 
 
 def test_a_list_comes_as_csv_filtered_ordered_and_whole(acme, api, world):
-    answer, rows = as_csv(api, "/api/v1/invoices/?status=approved&kind=recurring&ordering=invoice_no&limit=1")
+    answer, rows = as_csv(api, "/api/v1/invoices/?status=approved&kind=recurring&ordering=invoice_no")
     assert answer["Content-Disposition"] == 'attachment; filename="invoices.csv"'
     assert [(row["document_number"], row["total_amount"], row["amount_due"]) for row in rows] == [
         ("INV-000001", "55.00", "0.00"),
@@ -216,6 +216,18 @@ def test_csv_is_read_in_chunks(acme, api, world, monkeypatch):
     monkeypatch.setattr("accounts.resources.ROWS_AT_ONCE", 2)
     _, rows = as_csv(api, "/api/v1/invoices/?ordering=bill_date")
     assert world.names(int(row["invoice_no"]) for row in rows) == EVERYTHING
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("limit=1", "invalid input: limit: a list comes whole as CSV; leave it out"),
+        ("cursor=x", "invalid input: cursor: a list comes whole as CSV; leave it out"),
+    ],
+)
+def test_a_page_of_a_list_as_csv_is_refused(api, world, query, message):
+    answer = api.get(f"/api/v1/invoices/?{query}", HTTP_ACCEPT="text/csv")
+    assert (answer.status_code, answer.json()["error_code"], answer.json()["error_msg"]) == (400, 1016, message)
 
 
 def test_an_error_is_told_in_json_also_where_csv_was_asked_for(api, world):
