@@ -1,21 +1,26 @@
 """A fingerprint says whether a document is still what it was, and if not, which part of it has moved.
 
-It is one SHA-256 (its first 128 bits) per part: terms, parties, lines, credits, taxes and billed periods; what it corrects, for
-a document that corrects another; and what its taxes were counted from, where that was kept. Keys of the database
-do not count, so a preview and the invoice that is generated from the same facts have the same parts from the lines on.
+It is the number of its format, a colon, and one SHA-256 (its first 128 bits) per part: terms, parties, lines, credits, taxes
+and billed periods; what it corrects, for a document that corrects another; and what its taxes were counted from, where that
+was kept. Keys of the database do not count, so a preview and the invoice that is generated from the same facts have the same
+parts from the lines on.
+
+A format lists the columns that it hashes by name. A document is checked by the format of its own fingerprint. So a document
+can get a new column: add a format that lists it, and leave the formats of older documents as they are.
 """
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
+from functools import cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from invoices.basis import Basis
 from invoices.tax_basis import TaxBasis
 
-PARTS = ("terms", "parties", "lines", "credits", "taxes", "periods")
 CORRECTION = "correction"
 TAX_BASIS = "tax basis"
 
@@ -103,20 +108,124 @@ LINE_FIELDS = DocumentLine._fields
 CREDIT_FIELDS = DocumentCredit._fields
 TAX_FIELDS = DocumentTax._fields
 PERIOD_FIELDS = ("plan_instance_id", "start_date", "end_date")
-RATING_FIELDS = {
-    "rate_schedule_no",
-    "tier_no",
-    "tier_from",
-    "tier_to",
-    "percent",
-    "base_amount",
-    "explanation",
-    "order_no",
-    "coupon_code",
-    "period_total_days",
-    "proration_remaining_days",
-}
-"""The columns of a line that came with rating."""
+
+
+class Format(NamedTuple):
+    """The columns that a fingerprint covers, by part of the document, in the order in which they are hashed. A part without
+    columns is left out. `places` are the columns of the addresses that are kept beside the taxes."""
+
+    terms: tuple[str, ...]
+    parties: tuple[str, ...]
+    lines: tuple[str, ...]
+    credits: tuple[str, ...]
+    taxes: tuple[str, ...]
+    periods: tuple[str, ...]
+    correction: tuple[str, ...]
+    tax_basis: tuple[str, ...]
+    places: tuple[str, ...]
+
+
+BEFORE_RATING = Format(
+    terms=(
+        "kind",
+        "currency",
+        "bill_date",
+        "bill_day",
+        "period_start",
+        "period_end",
+        "tax_date",
+        "invoice_date",
+        "payment_terms_days",
+        "due_date",
+        "net_amount",
+        "tax_amount",
+        "total_amount",
+        "series",
+        "number",
+        "document_number",
+    ),
+    parties=("client_id", "account_id", "seller", "bill_to"),
+    lines=(
+        "line_no",
+        "line_type",
+        "service_id",
+        "plan_instance_id",
+        "description",
+        "plan_name",
+        "gl_code",
+        "tax_category",
+        "units",
+        "rate_per_unit",
+        "list_rate_per_unit",
+        "proration_factor",
+        "proration_text",
+        "amount",
+        "period_start",
+        "period_end",
+        "po_num",
+        "bill_from_location_id",
+        "ship_from_location_id",
+        "bill_to_contact_id",
+        "ship_to_contact_id",
+    ),
+    credits=(),
+    taxes=(
+        "tax_line_no",
+        "taxed_line_no",
+        "authority",
+        "authority_level",
+        "jurisdiction",
+        "percent",
+        "is_inclusive",
+        "taxable_amount",
+        "amount",
+    ),
+    periods=("plan_instance_id", "start_date", "end_date"),
+    correction=("corrects_id", "reason_code", "comments", "source_line_nos", "line_comments"),
+    tax_basis=("engine", "per_line", "contacts", "locations", "gross_lines"),
+    places=("address1", "city", "region", "postal_code", "country"),
+)
+"""Of documents from before lines were rated and credits were spread over them."""
+RATED = BEFORE_RATING._replace(
+    lines=(
+        "line_no",
+        "line_type",
+        "service_id",
+        "plan_instance_id",
+        "description",
+        "plan_name",
+        "gl_code",
+        "tax_category",
+        "units",
+        "rate_per_unit",
+        "list_rate_per_unit",
+        "rate_schedule_no",
+        "tier_no",
+        "tier_from",
+        "tier_to",
+        "percent",
+        "base_amount",
+        "explanation",
+        "order_no",
+        "coupon_code",
+        "proration_factor",
+        "proration_text",
+        "period_total_days",
+        "proration_remaining_days",
+        "amount",
+        "period_start",
+        "period_end",
+        "po_num",
+        "bill_from_location_id",
+        "ship_from_location_id",
+        "bill_to_contact_id",
+        "ship_to_contact_id",
+    ),
+    credits=("credit_line_no", "credited_line_no", "amount"),
+)
+FORMATS = {"1": BEFORE_RATING, "2": RATED, "3": RATED}
+"""The formats by their numbers; the last one is given to new documents. Fingerprints of the formats 1 and 2 do not begin with
+their number."""
 
 
 class Correction(NamedTuple):
@@ -163,69 +272,101 @@ class Content(NamedTuple):
 
 
 def fingerprint(content: Content) -> str:
+    """The fingerprint of a document in the newest format."""
     return fingerprint_of(document_parts(content))
 
 
+def newest() -> str:
+    """The number of the format that new fingerprints have."""
+    return list(FORMATS)[-1]
+
+
 def fingerprint_of(parts: Mapping[str, str]) -> str:
-    return ".".join(_hashed(part) for part in parts.values())
+    """The fingerprint in the newest format of the texts of these parts, by their names."""
+    return f"{newest()}:{'.'.join(map(_hashed, parts.values()))}"
 
 
 def moved_of(seen: str, parts: Mapping[str, str]) -> list[str]:
-    """The names of the parts that differ from a fingerprint; all of them where that is no fingerprint of such parts."""
-    before = seen.split(".")
+    """The names of the parts that differ from a fingerprint in the newest format; all of them where it is no such one."""
+    number, _, hashes = seen.rpartition(":")
+    return _differing(hashes, parts) if number == newest() else list(parts)
+
+
+def moved_parts(seen: str, content: Content) -> list[str]:
+    """The names of the parts in which a document differs from its fingerprint, whichever format that has; all parts where it is
+    no fingerprint."""
+    number, colon, hashes = seen.rpartition(":")
+    if not colon:
+        number = _unwritten_format(hashes, content)
+    if number not in FORMATS:
+        return list(document_parts(content))
+    return _differing(hashes, document_parts(content, number))
+
+
+def _unwritten_format(hashes: str, content: Content) -> str:
+    """The format of a fingerprint that does not begin with it: the first has one part less, as it knows no credits."""
+    rated = 6 + (content.correction is not None) + (content.tax_basis is not None)
+    return "1" if hashes.count(".") + 1 == rated - 1 else "2"
+
+
+def _differing(hashes: str, parts: Mapping[str, str]) -> list[str]:
+    before = hashes.split(".")
     if len(before) != len(parts):
         return list(parts)
     return [name for (name, part), old in zip(parts.items(), before, strict=True) if _hashed(part) != old]
 
 
-def moved_parts(seen: str, content: Content) -> list[str]:
-    """The names of the parts in which a document differs from a fingerprint; all of them where that is no fingerprint."""
-    now = document_parts(content)
-    if seen.count(".") == len(now) - 2:
-        now = _parts_before_rating(content)
-    return moved_of(seen, now)
-
-
-def document_parts(content: Content) -> dict[str, str]:
-    """A text for each part of a document, by its name."""
-    texts = (
-        _row(content.terms),
-        json.dumps(content.parties, sort_keys=True),
-        _rows(content.lines),
-        _rows(content.credits),
-        _rows(content.taxes),
-        _rows(content.periods),
-    )
-    parts = dict(zip(PARTS, texts, strict=True))
+def document_parts(content: Content, number: str | None = None) -> dict[str, str]:
+    """A text for each part of a document, by its name, with the columns of a format: of the newest where none is named."""
+    format = FORMATS[number or newest()]
+    parts = {
+        "terms": _rows([content.terms], TERM_FIELDS, format.terms),
+        "parties": json.dumps(_chosen(PARTY_FIELDS, format.parties)(content.parties), sort_keys=True),
+        "lines": _rows(content.lines, LINE_FIELDS, format.lines),
+        "credits": _rows(content.credits, CREDIT_FIELDS, format.credits),
+        "taxes": _rows(content.taxes, TAX_FIELDS, format.taxes),
+        "periods": _rows(content.periods, PERIOD_FIELDS, format.periods),
+    }
+    if not format.credits:
+        del parts["credits"]
     if content.correction is not None:
-        parts[CORRECTION] = json.dumps(_correction(content.correction))
+        parts[CORRECTION] = json.dumps(_correction(content.correction, format))
     if content.tax_basis is not None:
-        parts[TAX_BASIS] = json.dumps(content.tax_basis.stored, sort_keys=True)
+        parts[TAX_BASIS] = json.dumps(_tax_basis(content.tax_basis.stored, format), sort_keys=True)
     return parts
 
 
-def _correction(correction: Correction) -> Sequence[Any]:
-    """Without line comments as before there were any: what was approved then is proven so."""
-    return correction if any(correction.line_comments) else correction[:-1]
+def _correction(correction: Correction, format: Format) -> list[Any]:
+    """Without line comments where there are none, as before there were any: what was approved then is proven so."""
+    values = {name: getattr(correction, name) for name in format.correction}
+    if not any(values["line_comments"]):
+        del values["line_comments"]
+    return list(values.values())
 
 
-def _parts_before_rating(content: Content) -> dict[str, str]:
-    """The parts that documents had before they had credits, when lines had fewer columns: what was approved then is proven so.
-
-    Such a document has no credits, and nothing in the columns that its lines have been given since.
-    """
-    kept = [place for place, name in enumerate(LINE_FIELDS) if name not in RATING_FIELDS]
-    parts = document_parts(content._replace(lines=[[line[place] for place in kept] for line in content.lines]))
-    del parts["credits"]
-    return parts
+def _tax_basis(stored: Mapping[str, Any], format: Format) -> dict[str, Any]:
+    basis = {name: stored[name] for name in format.tax_basis}
+    for kind in ("contacts", "locations"):
+        basis[kind] = {number: {name: place[name] for name in format.places} for number, place in basis[kind].items()}
+    return basis
 
 
 def _hashed(part: str) -> str:
     return hashlib.sha256(part.encode()).hexdigest()[:32]
 
 
-def _rows(rows: Iterable[Sequence[Any]]) -> str:
-    return "\x1e".join(map(_row, rows))
+def _rows(rows: Iterable[Sequence[Any]], fields: tuple[str, ...], wanted: tuple[str, ...]) -> str:
+    """A text of the wanted columns of rows whose values stand in the order of `fields`."""
+    if not wanted:
+        return ""
+    chosen = _chosen(fields, wanted)
+    return "\x1e".join(_row(chosen(row)) for row in rows)
+
+
+@cache
+def _chosen(fields: tuple[str, ...], wanted: tuple[str, ...]) -> Callable[[Sequence[Any]], tuple[Any, ...]]:
+    """Takes the wanted values from a row whose values stand in the order of `fields`."""
+    return itemgetter(*(fields.index(name) for name in wanted))
 
 
 def _row(values: Sequence[Any]) -> str:

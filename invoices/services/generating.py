@@ -6,7 +6,7 @@ from accounts.callers import Caller
 from accounts.models import Client
 from accounts.trail import record_acts, refusal
 from billing_site.errors import BillingError, ErrorCode
-from invoices.fingerprints import document_parts, moved_of
+from invoices.fingerprints import moved_parts
 from invoices.kinds import InvoiceKind
 from invoices.plan.facts import BillingRequest
 from invoices.services.issuing import collects
@@ -54,7 +54,7 @@ def _as_seen(client: Client, planned: Outcome, seen: str) -> Outcome:
     """Recording writes the plan or nothing, so the plan is what is compared with the preview."""
     if not seen or planned.plan is None:
         return planned
-    moved = moved_of(seen, document_parts(content_of(client, planned.plan)))
+    moved = moved_parts(seen, content_of(client, planned.plan))
     if not moved:
         return planned
     detail = f"invoice of account {planned.account_no}, moved: {', '.join(moved)}"

@@ -1,17 +1,46 @@
-"""A fingerprint says which part of a document has moved; one of before rating still proves what was approved then."""
+"""A fingerprint says which part of a document has moved; one of an older format still proves what was approved then."""
 
 from datetime import date
 from decimal import Decimal as D
 
 import pytest
 
-from invoices.fingerprints import LINE_FIELDS, PARTS, Content, fingerprint, moved_parts
-
-# Taken of this content by the code as it was before lines had tiers and documents had credits.
-BEFORE_RATING = (
-    "e9bb52234ed31e9818b3e397fbe903c0.a33d0f242ff1f98e2510d908af291bb0.7f62be100ca5bf01044168359f8fc9c3."
-    "4dbbed8db37eafe4ca7a3055fd6bc546.5823240bd05bf48ffcab604b47904689"
+from invoices.fingerprints import (
+    CREDIT_FIELDS,
+    FORMATS,
+    LINE_FIELDS,
+    PARTY_FIELDS,
+    PERIOD_FIELDS,
+    TAX_FIELDS,
+    TERM_FIELDS,
+    Content,
+    Correction,
+    fingerprint,
+    moved_parts,
+    newest,
 )
+from invoices.tax_basis import TaxBasis
+from invoices.tax_engines.protocol import TaxAddress
+
+PARTS = ["terms", "parties", "lines", "credits", "taxes", "periods"]
+TERMS = {
+    "kind": "recurring",
+    "currency": "usd",
+    "bill_date": date(2026, 1, 10),
+    "bill_day": 10,
+    "period_start": date(2026, 1, 10),
+    "period_end": date(2026, 2, 9),
+    "tax_date": date(2026, 1, 10),
+    "invoice_date": date(2026, 1, 11),
+    "payment_terms_days": 30,
+    "due_date": date(2026, 2, 10),
+    "net_amount": D("30.00"),
+    "tax_amount": D("3.00"),
+    "total_amount": D("33.00"),
+    "series": "invoice",
+    "number": 7,
+    "document_number": "INV-000007",
+}
 LINE = {
     "line_no": 1,
     "line_type": 1,
@@ -34,23 +63,58 @@ LINE = {
     "explanation": "",
     "coupon_code": "",
 }
+CREDITS = [(3, 1, D("2.50"))]
+CORRECTION = Correction(4, 1, "wrong rate", (1,), ("",))
+COMMENTED = CORRECTION._replace(line_comments=("now 30",))
+PLACE = TaxAddress("address1", "city", "region", "postal_code", "country")
+TAX_BASIS = TaxBasis("table", False, {7: PLACE}, {}, (1,))
 
 
-def a_document(**line):
+def a_document(terms=(), line=(), **parts):
     return Content(
-        terms=("recurring", "usd", D("30.00")),
+        terms=tuple({**TERMS, **dict(terms)}.get(name) for name in TERM_FIELDS),
         parties=(1, 2, {"name": "Acme"}, {"name": "Ada"}),
-        lines=[tuple({**LINE, **line}.get(name) for name in LINE_FIELDS)],
+        lines=[tuple({**LINE, **dict(line)}.get(name) for name in LINE_FIELDS)],
         credits=[],
         taxes=[(2, 1, "Sales tax", 1, "US-CA", D(10), False, D(30), D(3))],
         periods=[(6, date(2026, 1, 10), date(2026, 2, 9))],
-    )
+    )._replace(**parts)
 
 
+# Taken of these documents by the code as it was before fingerprints began with their format.
+TERMS_HASH = "3edc2bd02730b9392f5685a026d64d63"
+PARTIES_HASH = "a33d0f242ff1f98e2510d908af291bb0"
+LINES_HASH_BEFORE_RATING = "7f62be100ca5bf01044168359f8fc9c3"
+LINES_HASH = "9d2053648b76bd5e6ff6397b34269ce1"
+NO_CREDITS_HASH = "e3b0c44298fc1c149afbf4c8996fb924"
+TAXES_AND_PERIODS = "4dbbed8db37eafe4ca7a3055fd6bc546.5823240bd05bf48ffcab604b47904689"
+BEFORE_RATING = f"{TERMS_HASH}.{PARTIES_HASH}.{LINES_HASH_BEFORE_RATING}.{TAXES_AND_PERIODS}"
+RATED = f"{TERMS_HASH}.{PARTIES_HASH}.{LINES_HASH}.{NO_CREDITS_HASH}.{TAXES_AND_PERIODS}"
+WITH_CREDITS = f"{TERMS_HASH}.{PARTIES_HASH}.{LINES_HASH}.959db9de3c10a68c24bbf4f9867fc752.{TAXES_AND_PERIODS}"
+OF_CORRECTION, OF_COMMENTED = "8a18e5951b97b76d697410ce8986f889", "ee52928c4949a348fad42ff7b37b1f14"
+OF_TAX_BASIS = "a644ac0c397eb7e111be69820e83ac1e"
+STORED = [
+    (BEFORE_RATING, a_document()),
+    (f"{BEFORE_RATING}.{OF_CORRECTION}", a_document(correction=CORRECTION)),
+    (RATED, a_document()),
+    (f"{RATED}.{OF_CORRECTION}", a_document(correction=CORRECTION)),
+    (f"{RATED}.{OF_COMMENTED}", a_document(correction=COMMENTED)),
+    (f"{RATED}.{OF_TAX_BASIS}", a_document(tax_basis=TAX_BASIS)),
+    (
+        f"{WITH_CREDITS}.{OF_COMMENTED}.{OF_TAX_BASIS}",
+        a_document(credits=CREDITS, correction=COMMENTED, tax_basis=TAX_BASIS),
+    ),
+    # The first format that begins with its number.
+    (f"3:{RATED}", a_document()),
+    (
+        f"3:{WITH_CREDITS}.{OF_COMMENTED}.{OF_TAX_BASIS}",
+        a_document(credits=CREDITS, correction=COMMENTED, tax_basis=TAX_BASIS),
+    ),
+]
 MOVES = [
-    ({"terms": ("recurring", "usd", D("30.01"))}, "terms"),
+    ({"terms": {"total_amount": D("33.01")}}, "terms"),
     ({"parties": (1, 2, {"name": "Acme"}, {"name": "Eve"})}, "parties"),
-    ({"lines": a_document(amount=D("30.01")).lines}, "lines"),
+    ({"line": {"amount": D("30.01")}}, "lines"),
     ({"taxes": []}, "taxes"),
     ({"periods": []}, "periods"),
 ]
@@ -58,17 +122,49 @@ MOVES = [
 
 @pytest.mark.parametrize(("change", "part"), [*MOVES, ({"credits": [(2, 1, D(1))]}, "credits")])
 def test_a_part_that_has_moved_is_named(change, part):
-    seen = fingerprint(a_document())
-    assert moved_parts(seen, a_document()) == []
-    assert moved_parts(seen, a_document()._replace(**change)) == [part]
+    for seen in (fingerprint(a_document()), RATED):
+        assert moved_parts(seen, a_document()) == []
+        assert moved_parts(seen, a_document(**change)) == [part]
 
 
 @pytest.mark.parametrize(("change", "part"), MOVES)
 def test_what_was_approved_before_rating_is_proven_by_its_own_fingerprint(change, part):
     assert moved_parts(BEFORE_RATING, a_document()) == []
-    assert moved_parts(BEFORE_RATING, a_document()._replace(**change)) == [part]
+    assert moved_parts(BEFORE_RATING, a_document(**change)) == [part]
 
 
-@pytest.mark.parametrize("seen", ["", "x", "a.b.c", "." * 9])
+@pytest.mark.parametrize(("seen", "document"), STORED)
+def test_fingerprints_that_were_stored_prove_their_documents(seen, document):
+    assert moved_parts(seen, document) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"correction": CORRECTION}, "correction"),
+        ({"correction": COMMENTED._replace(source_line_nos=(2,))}, "correction"),
+        ({"tax_basis": TAX_BASIS._replace(contacts={7: PLACE._replace(city="Reno")})}, "tax basis"),
+        ({"tax_basis": TAX_BASIS._replace(per_line=True)}, "tax basis"),
+    ],
+)
+def test_what_a_document_corrects_and_where_it_was_taxed_are_parts_of_their_own(change, part):
+    whole = {"credits": CREDITS, "correction": COMMENTED, "tax_basis": TAX_BASIS}
+    for seen in (f"{WITH_CREDITS}.{OF_COMMENTED}.{OF_TAX_BASIS}", fingerprint(a_document(**whole))):
+        assert moved_parts(seen, a_document(**whole | change)) == [part]
+
+
+@pytest.mark.parametrize("seen", ["", "x", "a.b.c", "." * 9, "3:", f"0:{RATED}", f"3:3:{RATED}"])
 def test_what_is_no_fingerprint_has_moved_in_all_parts(seen):
-    assert moved_parts(seen, a_document()) == list(PARTS)
+    assert moved_parts(seen, a_document()) == PARTS
+
+
+def test_new_documents_get_the_newest_format():
+    assert fingerprint(a_document()) == f"3:{RATED}"
+
+
+def test_the_newest_format_covers_every_column_of_a_document():
+    """A new column is not guarded before a new format lists it. Formats that documents have are not changed."""
+    format = FORMATS[newest()]
+    covered = (format.terms, format.parties, format.lines, format.credits, format.taxes, format.periods)
+    assert covered == (TERM_FIELDS, PARTY_FIELDS, LINE_FIELDS, CREDIT_FIELDS, TAX_FIELDS, PERIOD_FIELDS)
+    assert (format.correction, format.tax_basis, format.places) == (Correction._fields, TaxBasis._fields, TaxAddress._fields)
