@@ -1,7 +1,7 @@
 from django.apps import AppConfig
 from django.db.backends.signals import connection_created
 
-from accounts.exact_decimals import add_sqlite_functions
+from billing_site.common.exact_decimals import add_sqlite_functions
 
 
 class AccountsConfig(AppConfig):

@@ -17,8 +17,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from accounts.models import ApiCall
-from accounts.storage import commit_without_waiting, insert_rows
-from billing_site.request_ids import request_id_now, request_id_of
+from billing_site.common.request_ids import request_id_now, request_id_of
+from billing_site.common.storage import commit_without_waiting, insert_rows
 
 logger = logging.getLogger(__name__)
 

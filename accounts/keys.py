@@ -14,8 +14,8 @@ from django.utils import timezone
 from accounts.callers import Caller
 from accounts.models import ApiKey, Client
 from accounts.rights import KEY_RIGHTS, may_give, may_make_keys
-from accounts.storage import is_not_writable
 from accounts.validators import networks
+from billing_site.common.storage import is_not_writable
 from billing_site.errors import BillingError, ErrorCode
 
 USE_NOTED_EACH = timedelta(minutes=1)

@@ -6,8 +6,8 @@ from decimal import Context, Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
-from accounts.currencies import decimals_of
 from accounts.kinds import BANDED_MODELS, RateModel
+from billing_site.common.currencies import decimals_of
 from billing_site.errors import BillingError, ErrorCode
 
 ZERO = Decimal(0)

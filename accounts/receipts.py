@@ -21,7 +21,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Client, Receipt
-from accounts.storage import insert_new_rows
+from billing_site.common.storage import insert_new_rows
 from billing_site.errors import BillingError, ErrorCode
 
 ANSWER_WAIT = timedelta(seconds=10)

@@ -11,7 +11,6 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts import signals
 from accounts.callers import Caller
-from accounts.currencies import LARGEST_AMOUNT
 from accounts.keys import create_key, rights_to_give
 from accounts.kinds import ARREARS_TYPES, ELECTRONIC_METHODS, ChargeType, RateModel
 from accounts.models import Account, ApiKey, Client, PaymentMethod, Plan, PlanCharge, PlanInstance, RateSchedule, RateTier
@@ -19,6 +18,7 @@ from accounts.models.rates import FROM_THE_BEGINNING
 from accounts.periods import ONE_DAY, InstanceDates, is_end_open, next_bill_date
 from accounts.rates import ZERO, RateTerms, TierTerms, check_terms
 from accounts.rights import check_may_change, may_make_keys
+from billing_site.common.currencies import LARGEST_AMOUNT
 from billing_site.errors import BillingError, ErrorCode
 
 

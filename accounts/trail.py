@@ -13,7 +13,7 @@ from accounts import receipts
 from accounts.callers import Caller
 from accounts.models import Client, Event
 from accounts.receipts import Claim
-from accounts.storage import insert_rows
+from billing_site.common.storage import insert_rows
 from billing_site.errors import BillingError, ErrorCode, PendingAct
 
 EVENT_FIELDS = (

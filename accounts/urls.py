@@ -3,7 +3,7 @@
 from django.contrib.auth.views import LogoutView
 from django.urls import path
 
-from accounts.views.session import ChooseClient, SignIn, choose_theme
+from accounts.pages.session import ChooseClient, SignIn, choose_theme
 
 urlpatterns = [
     path("login/", SignIn.as_view(), name="login"),

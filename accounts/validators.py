@@ -9,10 +9,10 @@ from decimal import Decimal
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from accounts.currencies import is_currency
 from accounts.kinds import GuardedAct
-from accounts.places import country_code
 from accounts.tax_categories import categories_in
+from billing_site.common.currencies import is_currency
+from billing_site.common.places import country_code
 
 LONGEST_CATEGORY = 50
 CONTACT_ROLES = ("account", "billing", "statement")

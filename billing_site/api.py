@@ -21,10 +21,8 @@ from rest_framework.response import Response
 from rest_framework.routers import DefaultRouter
 from rest_framework.viewsets import ViewSetMixin
 
-from accounts.call_log import call_of
-from accounts.database_errors import refusal_of as refusal_of_database
-from accounts.input_errors import messages_by_field, refusal_of, wrong_inputs
-from accounts.viewsets import (
+from accounts.api.input_errors import messages_by_field, refusal_of, wrong_inputs
+from accounts.api.viewsets import (
     AccountViewSet,
     CallerViewSet,
     ClockViewSet,
@@ -34,9 +32,11 @@ from accounts.viewsets import (
     ServiceLocationViewSet,
     ServiceViewSet,
 )
+from accounts.aria.parsers import unreadable_body
+from accounts.call_log import call_of
+from billing_site.common.database_errors import refusal_of as refusal_of_database
 from billing_site.errors import RETRY_AFTER_SECONDS, BillingError, ErrorCode, PendingAct, tellable
-from billing_site.parsers import unreadable_body
-from invoices.viewsets import (
+from invoices.api.viewsets import (
     BillingRunViewSet,
     CashCreditViewSet,
     CollectionAttemptViewSet,
@@ -61,7 +61,7 @@ from invoices.viewsets import (
     UsageViewSet,
     WriteOffViewSet,
 )
-from rebills.viewsets import RebillViewSet
+from rebills.api.viewsets import RebillViewSet
 
 logger = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from django.template.loader import render_to_string
 from django.views.decorators.csrf import requires_csrf_token
 from django.views.defaults import server_error as unexpected_error
 
-from accounts.database_errors import refusal_of
+from billing_site.common.database_errors import refusal_of
 from billing_site.errors import RETRY_AFTER_SECONDS
 
 

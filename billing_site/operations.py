@@ -6,13 +6,13 @@ from typing import Any
 from drf_spectacular.utils import inline_serializer
 from rest_framework import serializers
 
-from invoices.serializers.credits import (
+from invoices.api.serializers.credits import (
     CouponRedemptionSerializer,
     ExpiryArguments,
     RedeemArguments,
     ServiceCreditSerializer,
 )
-from invoices.serializers.documents import (
+from invoices.api.serializers.documents import (
     AgainArguments,
     ApprovalArguments,
     CollectArguments,
@@ -28,7 +28,7 @@ from invoices.serializers.documents import (
     TermsSerializer,
     WaiverArguments,
 )
-from invoices.serializers.money import (
+from invoices.api.serializers.money import (
     AppliedArguments,
     AttemptSerializer,
     CashCreditArguments,
@@ -43,15 +43,15 @@ from invoices.serializers.money import (
     RefundSerializer,
     TransactionSerializer,
 )
-from invoices.serializers.plan_instances import (
+from invoices.api.serializers.plan_instances import (
     ChangeArguments,
     ChangedPlanSerializer,
     EndArguments,
     EndedPlanSerializer,
 )
-from invoices.serializers.requested_acts import RequestedActSerializer
-from invoices.serializers.usage import LoadArguments, UnbilledSerializer
-from rebills.serializers import ManyRebillArguments, RebillArguments, RebillPreviewArguments
+from invoices.api.serializers.requested_acts import RequestedActSerializer
+from invoices.api.serializers.usage import LoadArguments, UnbilledSerializer
+from rebills.api.serializers import ManyRebillArguments, RebillArguments, RebillPreviewArguments
 
 
 class ActionSerializer(serializers.Serializer):

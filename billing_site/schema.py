@@ -14,11 +14,11 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.permissions import SAFE_METHODS
 
-from accounts.method_calls import Method
+from accounts.aria.method_calls import Method
+from accounts.aria.renderers import FORMATS
 from billing_site.api import METHODS
 from billing_site.errors import ErrorCode
 from billing_site.operations import OPERATIONS
-from billing_site.renderers import FORMATS
 
 Direction = Literal["request", "response"]
 PROBLEM = "Problem"
@@ -46,7 +46,7 @@ class StaffSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unt
 
 
 class LongFieldType(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    target_class = "accounts.fields.LongField"
+    target_class = "accounts.api.fields.LongField"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
         return {"type": "integer", "format": "int64"}
@@ -67,7 +67,7 @@ class AmountType(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-ca
 
 
 class UsedAtType(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    target_class = "invoices.serializers.usage.UsedAtField"
+    target_class = "invoices.api.serializers.usage.UsedAtField"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
         return {"type": "string", "description": "yyyy-mm-ddThh:mm:ss, with or without an offset."}

@@ -102,7 +102,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "accounts.views.context.back_office",
+                "accounts.pages.context.back_office",
             ],
         },
     },
@@ -125,7 +125,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # A request may bring 10,000 usage records, of up to 800 bytes each.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8_000_000
-# Without scripts, the builder of rebills sends up to twenty fields for each of 2,000 lines (`accounts.limits`) and of 200
+# Without scripts, the builder of rebills sends up to twenty fields for each of 2,000 lines (`billing_site.common.limits`) and of 200
 # added ones.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 50_000
 
@@ -320,9 +320,9 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.authentication.MayCall"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["accounts.limits.JSONObjectParser"],
+    "DEFAULT_PARSER_CLASSES": ["billing_site.common.limits.JSONObjectParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
-    "DEFAULT_PAGINATION_CLASS": "accounts.pages.KeysetPagination",
+    "DEFAULT_PAGINATION_CLASS": "billing_site.common.keyset_pages.KeysetPagination",
     "DEFAULT_SCHEMA_CLASS": "billing_site.schema.Schema",
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "billing_site.api.exception_handler",
@@ -362,7 +362,7 @@ SPECTACULAR_SETTINGS = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"request_id": {"()": "billing_site.request_ids.RequestIdFilter"}},
+    "filters": {"request_id": {"()": "billing_site.common.request_ids.RequestIdFilter"}},
     "formatters": {"plain": {"format": "{asctime} {levelname} {request_id} {name}: {message}", "style": "{"}},
     "handlers": {
         "stderr": {

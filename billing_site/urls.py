@@ -6,10 +6,10 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from accounts.aria.dispatcher import dispatch
 from billing_site.api import no_such_address, router
-from billing_site.dispatcher import dispatch
 from billing_site.health import healthz, readyz
-from invoices.webhooks import stripe_webhook
+from invoices.api.webhooks import stripe_webhook
 
 handler500 = "billing_site.health.server_error"
 

@@ -23,18 +23,18 @@ class InvoicesConfig(AppConfig):
 
 
 def _move_usage(account_no: int, **signal: Any) -> None:
-    from invoices.services.usage_moves import move_usage
+    from invoices.services.usage.moves import move_usage
 
     move_usage([account_no])
 
 
 def _note_version(instance: Any, history_instance: Any, **signal: Any) -> None:
-    from invoices.services.ground import note_version
+    from invoices.services.planning.ground import note_version
 
     note_version(instance, history_instance)
 
 
 def _note_row(instance: Any, **signal: Any) -> None:
-    from invoices.services.ground import note_row
+    from invoices.services.planning.ground import note_row
 
     note_row(instance)

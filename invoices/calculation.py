@@ -9,7 +9,7 @@ from functools import cache
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from accounts.currencies import AMOUNT_PLACES, LARGEST_AMOUNT, decimals_of, rounded_to
+from billing_site.common.currencies import AMOUNT_PLACES, LARGEST_AMOUNT, decimals_of, rounded_to
 from billing_site.errors import BillingError, ErrorCode
 
 ZERO = Decimal(0)

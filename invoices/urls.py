@@ -2,15 +2,15 @@
 
 from django.urls import path
 
-from invoices.views.account_generating import GeneratePage
-from invoices.views.account_pages import AccountPage, TakePlanOff
-from invoices.views.accounts import AccountList
-from invoices.views.dashboard import Dashboard
-from invoices.views.decisions import DecisionCsv, DecisionPage
-from invoices.views.documents import InvoiceList
-from invoices.views.invoice_page import InvoiceAct, InvoicePage, PrintPage
-from invoices.views.pending import Beside, Decide, DecideAct, Queue
-from invoices.views.runs import RunList, RunPage, RunStart
+from invoices.pages.account_generating import GeneratePage
+from invoices.pages.account_pages import AccountPage, TakePlanOff
+from invoices.pages.accounts import AccountList
+from invoices.pages.dashboard import Dashboard
+from invoices.pages.decisions import DecisionCsv, DecisionPage
+from invoices.pages.documents import InvoiceList
+from invoices.pages.invoice_page import InvoiceAct, InvoicePage, PrintPage
+from invoices.pages.pending import Beside, Decide, DecideAct, Queue
+from invoices.pages.runs import RunList, RunPage, RunStart
 
 urlpatterns = [
     path("", Dashboard.as_view(), name="dashboard"),

@@ -2,10 +2,10 @@
 
 from django.urls import path
 
-from rebills.views.building import RebillBuilder
-from rebills.views.differences import DifferencePage
-from rebills.views.documents import RebillPage
-from rebills.views.lists import RebillList
+from rebills.pages.building import RebillBuilder
+from rebills.pages.differences import DifferencePage
+from rebills.pages.documents import RebillPage
+from rebills.pages.lists import RebillList
 
 urlpatterns = [
     path("rebills/", RebillList.as_view(), name="rebills"),

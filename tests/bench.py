@@ -25,15 +25,15 @@ from accounts.models import Account, Client, Contact, Event, Plan, PlanCharge, P
 from accounts.periods import ONE_DAY, arrears_due  # noqa: E402
 from accounts.rates import RateTerms, TierTerms  # noqa: E402
 from accounts.services import add_price  # noqa: E402
-from accounts.storage import insert_rows  # noqa: E402
+from billing_site.common.storage import insert_rows  # noqa: E402
 from invoices.models import BilledPeriod, Invoice, InvoiceLine, LedgerEntry, NumberSeries, TaxDetail, TaxRate, Usage  # noqa: E402
 from invoices.plan.charges import add_usage  # noqa: E402
 from invoices.plan.drafts import Lines  # noqa: E402
 from invoices.plan.facts import BillingRequest  # noqa: E402
-from invoices.services.facts import read_facts  # noqa: E402
-from invoices.services.generating import generate_invoices  # noqa: E402
-from invoices.services.instance_facts import UsageReading, read_instances  # noqa: E402
-from invoices.services.planning import preview_invoices  # noqa: E402
+from invoices.services.billing.generating import generate_invoices  # noqa: E402
+from invoices.services.planning.facts import read_facts  # noqa: E402
+from invoices.services.planning.instance_facts import UsageReading, read_instances  # noqa: E402
+from invoices.services.planning.previewing import preview_invoices  # noqa: E402
 from tests.__main__ import postgresql, started  # noqa: E402
 from tests.bare_rows import queries, taken_out, timed  # noqa: E402
 from tests.bench_money import measure_money  # noqa: E402

@@ -17,9 +17,9 @@ from invoices.gateways import gateway_named
 from invoices.gateways.protocol import ChargeRequest
 from invoices.kinds import EntryKind
 from invoices.models import Allocation, CollectionAttempt, Invoice, LedgerEntry, Payment
-from invoices.services.balances import account_balance
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.ledger.entries import Draft, Stamp, post
+from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.entries import Draft, Stamp, post
 from tests.bare_rows import queries, taken_out, timed
 
 CALLER = Caller(process="bench")

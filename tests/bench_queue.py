@@ -20,7 +20,7 @@ from accounts.callers import Caller  # noqa: E402
 from accounts.models import Account, Client  # noqa: E402
 from invoices.models import Comparison, Decision, Invoice  # noqa: E402
 from invoices.plan.facts import BillingRequest  # noqa: E402
-from invoices.services.generating import generate_invoices  # noqa: E402
+from invoices.services.billing.generating import generate_invoices  # noqa: E402
 from tests.bare_rows import timed  # noqa: E402
 from tests.bench import TODAY, analyze, make_world, scratch_database  # noqa: E402
 

@@ -14,7 +14,7 @@ from accounts.rates import RateTerms
 from accounts.services import add_price
 from invoices.models import Allocation, Invoice, InvoiceLine, LedgerEntry, TaxDetail
 from invoices.plan.facts import BillingRequest
-from invoices.services.generating import generate_invoices
+from invoices.services.billing.generating import generate_invoices
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import rebill_invoices
 from rebills.services.requests import AskedLine, RebillRequest

@@ -13,13 +13,13 @@ from accounts.models import PaymentMethod, PlanInstance, ServiceLocation
 from billing_site.examples import NOT_BILLED, ROWS
 from invoices.kinds import EntryKind
 from invoices.models import Coupon, CouponRedemption, OneTimeCharge, ReasonCode, RequestedAct, ServiceCredit, Surcharge
+from invoices.services.billing.runs import continue_run, start_run
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.credit_memos import Asked, create_credit_memo
-from invoices.services.ledger.acts import Why
-from invoices.services.ledger.payments import add_cash_credit, record_external_payment
-from invoices.services.ledger.refunds import refund_payment
-from invoices.services.ledger.write_offs import write_off
-from invoices.services.runs import continue_run, start_run
+from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.correcting.write_offs import write_off
+from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.payments import add_cash_credit, record_external_payment
+from invoices.services.money.ledger.refunds import refund_payment
 from tests.calling import RIGHTS
 from tests.factories import BY_TEST, ClientFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance, some_usage
 from tests.invoices.billing import FEB_10, JAN_10, USAGE, bill

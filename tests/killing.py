@@ -40,13 +40,13 @@ from invoices.gateways import sandbox  # noqa: E402
 from invoices.kinds import AttemptStatus, InvoiceStatus, RefundStatus  # noqa: E402
 from invoices.models import CollectionAttempt, Invoice, Payment, Refund  # noqa: E402
 from invoices.plan.facts import BillingRequest  # noqa: E402
+from invoices.services.approving.pending import approve_invoices  # noqa: E402
+from invoices.services.billing.generating import generate_invoice  # noqa: E402
 from invoices.services.collecting import collecting  # noqa: E402
 from invoices.services.collecting.collecting import collect_invoices  # noqa: E402
-from invoices.services.generating import generate_invoice  # noqa: E402
-from invoices.services.ledger import refunds  # noqa: E402
-from invoices.services.ledger.acts import Why  # noqa: E402
-from invoices.services.ledger.open_items import charges_of  # noqa: E402
-from invoices.services.pending import approve_invoices  # noqa: E402
+from invoices.services.money.ledger import refunds  # noqa: E402
+from invoices.services.money.ledger.acts import Why  # noqa: E402
+from invoices.services.money.ledger.open_items import charges_of  # noqa: E402
 from tests.factories import ClientFactory, a_plan, an_account  # noqa: E402
 from tests.invoices.billing import JAN_10  # noqa: E402
 

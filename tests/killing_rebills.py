@@ -21,10 +21,11 @@ from django.db import connection
 from invoices.audit import run_audits
 from invoices.kinds import AttemptStatus, InvoiceKind, InvoiceStatus
 from invoices.models import CollectionAttempt, Invoice
-from invoices.services import issuing, issuing_rebills, settling
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.ledger import exchanging
-from invoices.services.ledger.open_items import charges_of
+from invoices.services.correcting import issuing_rebills
+from invoices.services.issuing.issuing import issuing, settling
+from invoices.services.money.ledger import exchanging
+from invoices.services.money.ledger.open_items import charges_of
 from rebills.services import rebilling
 from rebills.services.rebilling import rebill_invoices
 from rebills.services.requests import AskedLine, RebillRequest

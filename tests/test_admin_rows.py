@@ -15,7 +15,7 @@ from accounts.keys import create_key
 from accounts.models import Account, Client, Plan, RateSchedule
 from invoices.models import GatewayEvent, Invoice, ReasonCode
 from invoices.plan.facts import BillingRequest
-from invoices.services.generating import generate_invoice
+from invoices.services.billing.generating import generate_invoice
 from tests.admin_pages import act, add_url, change_url, errors, list_url, no_rows, page_url, rows
 from tests.everything import a_row_of_each_model, rows_of
 from tests.factories import BY_TEST, ClientFactory, a_plan, an_account

@@ -17,8 +17,8 @@ from accounts.services import assign_plan
 from billing_site.api import METHODS, router
 from invoices.models import BillingRun, Decision, Invoice, InvoiceLine
 from invoices.plan.facts import BillingRequest
-from invoices.services.generating import generate_invoice
-from invoices.services.statement_mails import statement_mail, statement_parts
+from invoices.services.billing.generating import generate_invoice
+from invoices.services.statements.mails import statement_mail, statement_parts
 from tests.calling import caller_of
 from tests.everything import JAN_10, a_row_of_each_model, rows_of
 from tests.factories import BY_TEST, AccountFactory, a_plan, an_account

@@ -9,9 +9,9 @@ import pytest
 from django.test import Client as Browser
 from rest_framework import serializers
 
-from accounts.fields import DigitsField
+from accounts.api.fields import DigitsField
+from accounts.api.serializers import RowSerializer
 from accounts.keys import create_key
-from accounts.serializers import RowSerializer
 from billing_site.api import METHODS
 from invoices.models import InvoiceLine, Usage
 from tests.calling import RIGHTS

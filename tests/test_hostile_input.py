@@ -9,8 +9,8 @@ from django.test import Client as Browser
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from accounts.aria.method_calls import CallerFields
 from accounts.keys import create_key
-from accounts.method_calls import CallerFields
 from accounts.models import ApiCall
 from billing_site.api import METHODS
 from billing_site.errors import LONGEST_MESSAGE

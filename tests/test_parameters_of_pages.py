@@ -6,8 +6,8 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.urls import reverse
 
+from accounts.pages.base import StaffPage
 from accounts.urls import urlpatterns as accounts_pages
-from accounts.views.pages import StaffPage
 from invoices.urls import urlpatterns as invoices_pages
 from rebills.urls import urlpatterns as rebills_pages
 from tests.factories import an_account

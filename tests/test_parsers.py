@@ -2,8 +2,8 @@
 
 import pytest
 
+from accounts.aria.parsers import nested, parameters, scalar
 from billing_site.errors import BillingError
-from billing_site.parsers import nested, parameters, scalar
 
 ARRAYS = {"rb_line_items": ["line_no", "service_no", "rb_amount"], "optional_transaction_qualifiers": ["qualifier_name"]}
 TWO_ROWS = [{"line_no": "1", "service_no": "10"}, {"line_no": "2", "service_no": "11"}]

@@ -10,8 +10,8 @@ from django.contrib.auth.models import Group, Permission
 from django.db import transaction
 from django.test import Client as Browser
 
+from accounts.aria.method_calls import Method, never
 from accounts.keys import create_key
-from accounts.method_calls import Method, never
 from accounts.models import ApiKey
 from accounts.rights import KEY_RIGHTS, ROW_RIGHTS, Right
 from billing_site.api import METHODS, router

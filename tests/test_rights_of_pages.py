@@ -6,9 +6,9 @@ from django.contrib.auth.models import Group, Permission
 from django.test import Client as Browser
 from django.urls import reverse
 
+from accounts.pages.base import StaffPage
 from accounts.urls import urlpatterns as accounts_pages
-from accounts.views.pages import StaffPage
-from invoices.services.runs import start_run
+from invoices.services.billing.runs import start_run
 from invoices.urls import urlpatterns as invoices_pages
 from rebills.roles import make_groups
 from rebills.urls import urlpatterns as rebills_pages

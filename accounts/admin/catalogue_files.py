@@ -11,11 +11,11 @@ from import_export.widgets import DecimalWidget
 
 from accounts.admin.files import CLIENT_NO, ClientFile, of_client
 from accounts.clock import today
-from accounts.currencies import rounded_to
 from accounts.models import Plan, PlanCharge, RateSchedule, Service, ServiceLocation
 from accounts.models.rates import FROM_THE_BEGINNING
 from accounts.rates import UNIT_PLACES, RateTerms, TierTerms
 from accounts.services import add_price, change_price
+from billing_site.common.currencies import rounded_to
 
 
 class ServiceFile(ClientFile):

@@ -21,11 +21,11 @@ from unfold.contrib.import_export.forms import ExportForm, ImportForm
 
 from accounts.admin.rows import OwnRows, own_rows
 from accounts.callers import Caller
-from accounts.csv_lists import marked, unmarked
 from accounts.importing.reading import DECIMAL_COMMA, UnreadableFile, read_rows
-from accounts.members import unknown_columns
 from accounts.models import Client
 from accounts.staff import clients_of
+from billing_site.common.csv_lists import marked, unmarked
+from billing_site.common.members import unknown_columns
 from billing_site.errors import BillingError
 
 CLIENT_NO = "client_no"

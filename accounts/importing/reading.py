@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Collection, Iterator, Mapping
 from typing import BinaryIO, NamedTuple
 
-from accounts.members import unknown_columns
+from billing_site.common.members import unknown_columns
 
 LONGEST_LINE = 64 * 1024
 MOST_LINES_OF_A_ROW = 100

@@ -1,4 +1,4 @@
-import accounts.exact_decimals
+import billing_site.common.exact_decimals
 import accounts.models.places
 import accounts.models.rates
 import accounts.validators
@@ -509,7 +509,7 @@ class Migration(migrations.Migration):
             name='PlanInstance',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('units', accounts.exact_decimals.UnitsField(default=Decimal('1'), validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(Decimal('1000000000000000'))])),
+                ('units', billing_site.common.exact_decimals.UnitsField(default=Decimal('1'), validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(Decimal('1000000000000000'))])),
                 ('start_date', models.DateField(help_text='First day that is charged.', validators=[accounts.validators.validate_billing_day])),
                 ('end_date', models.DateField(blank=True, help_text='Last day that is charged. Empty: runs on.', null=True, validators=[accounts.validators.validate_billing_day])),
                 ('billed_through', models.DateField(blank=True, editable=False, help_text='Last day that an approved invoice covers.', null=True)),
@@ -532,7 +532,7 @@ class Migration(migrations.Migration):
             name='HistoricalPlanInstance',
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
-                ('units', accounts.exact_decimals.UnitsField(default=Decimal('1'), validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(Decimal('1000000000000000'))])),
+                ('units', billing_site.common.exact_decimals.UnitsField(default=Decimal('1'), validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(Decimal('1000000000000000'))])),
                 ('start_date', models.DateField(help_text='First day that is charged.', validators=[accounts.validators.validate_billing_day])),
                 ('end_date', models.DateField(blank=True, help_text='Last day that is charged. Empty: runs on.', null=True, validators=[accounts.validators.validate_billing_day])),
                 ('credited_from', models.DateField(blank=True, editable=False, help_text='First unused day: what was charged for it and later days is given back. Empty: it stays charged.', null=True)),
@@ -675,7 +675,7 @@ class Migration(migrations.Migration):
             name='HistoricalRateTier',
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
-                ('from_unit', accounts.exact_decimals.UnitsField(help_text="Units above this one, up to the next band's, have this rate. The first band begins at 0.", validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(Decimal('1000000000000000'))])),
+                ('from_unit', billing_site.common.exact_decimals.UnitsField(help_text="Units above this one, up to the next band's, have this rate. The first band begins at 0.", validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(Decimal('1000000000000000'))])),
                 ('rate_per_unit', accounts.models.rates.RateField(decimal_places=10, max_digits=20, validators=[django.core.validators.MinValueValidator(0)])),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField(db_index=True)),
@@ -696,7 +696,7 @@ class Migration(migrations.Migration):
             name='RateTier',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('from_unit', accounts.exact_decimals.UnitsField(help_text="Units above this one, up to the next band's, have this rate. The first band begins at 0.", validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(Decimal('1000000000000000'))])),
+                ('from_unit', billing_site.common.exact_decimals.UnitsField(help_text="Units above this one, up to the next band's, have this rate. The first band begins at 0.", validators=[django.core.validators.MinValueValidator(0), django.core.validators.MaxValueValidator(Decimal('1000000000000000'))])),
                 ('rate_per_unit', accounts.models.rates.RateField(decimal_places=10, max_digits=20, validators=[django.core.validators.MinValueValidator(0)])),
                 ('schedule', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='tiers', to='accounts.rateschedule')),
             ],

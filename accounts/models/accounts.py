@@ -7,13 +7,13 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.exact_decimals import MOST_UNITS_VALIDATOR, UnitsField
 from accounts.kinds import AccountStatus, ContactRole, PaymentMethodType
 from accounts.models.catalogue import Plan
 from accounts.models.clients import Address, Client
 from accounts.models.history import MasterDataHistory
 from accounts.models.places import ExemptionModel
 from accounts.validators import validate_billing_day, validate_currency, validate_no_card_number
+from billing_site.common.exact_decimals import MOST_UNITS_VALIDATOR, UnitsField
 
 
 class Account(ExemptionModel):

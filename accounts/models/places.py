@@ -7,8 +7,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.kinds import TaxExemption
-from accounts.places import country_code, region_code
 from accounts.validators import validate_country
+from billing_site.common.places import country_code, region_code
 
 
 class CountryField(models.CharField):

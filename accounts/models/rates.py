@@ -8,12 +8,12 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.exact_decimals import MOST_UNITS_VALIDATOR, ExactDecimalField, UnitsField
 from accounts.kinds import BANDED_MODELS, RateModel
 from accounts.models.accounts import PlanInstance
 from accounts.models.catalogue import PlanCharge
 from accounts.models.history import MasterDataHistory
 from accounts.validators import validate_billing_day, validate_currency
+from billing_site.common.exact_decimals import MOST_UNITS_VALIDATOR, ExactDecimalField, UnitsField
 
 FROM_THE_BEGINNING = date(1900, 1, 1)
 

@@ -14,7 +14,7 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.currencies import decimals_of, rounded_to, shown_money
+from billing_site.common.currencies import decimals_of, rounded_to, shown_money
 
 register = template.Library()
 NOTHING = "–"

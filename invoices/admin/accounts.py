@@ -28,13 +28,13 @@ from invoices.admin.credits import CreditFigures
 from invoices.admin.ledger import EntryColumns
 from invoices.models import CashCredit, CouponRedemption, LedgerEntry, OneTimeCharge, Payment, ServiceCredit, Usage
 from invoices.plan.facts import BillingRequest
-from invoices.services.balances import account_balance
-from invoices.services.extras import credits_with_used, redemptions_with_used
-from invoices.services.generating import generate_invoices
-from invoices.services.ledger.history import description, with_voids
-from invoices.services.receivables import Receivable, receivables_of
-from invoices.services.rights import APPROVE_PERMISSION, COLLECT_PERMISSION, CORRECT_PERMISSION
-from invoices.services.unbilled import rate_unbilled_usage
+from invoices.services.billing.generating import generate_invoices
+from invoices.services.documents.rights import APPROVE_PERMISSION, COLLECT_PERMISSION, CORRECT_PERMISSION
+from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.history import description, with_voids
+from invoices.services.money.receivables import Receivable, receivables_of
+from invoices.services.planning.extras import credits_with_used, redemptions_with_used
+from invoices.services.planning.unbilled import rate_unbilled_usage
 
 admin.site.unregister(Account)
 

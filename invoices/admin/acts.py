@@ -23,8 +23,8 @@ from accounts.admin.rows import (
 )
 from accounts.callers import Caller
 from accounts.clock import today
-from accounts.limits import COMMENTS_LENGTH
 from accounts.models import Client
+from billing_site.common.limits import COMMENTS_LENGTH
 from billing_site.errors import PendingAct
 from invoices.admin.ledger import EntryColumns, LedgerEntryAdmin, flat
 from invoices.kinds import (
@@ -34,9 +34,9 @@ from invoices.kinds import (
 from invoices.models import (
     ReasonCode,
 )
-from invoices.services.ledger.acts import Why
-from invoices.services.ledger.history import with_voids
-from invoices.services.rights import CORRECT_PERMISSION
+from invoices.services.documents.rights import CORRECT_PERMISSION
+from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.history import with_voids
 
 # A reason that stands there already is one that nobody has thought about.
 TO_BE_CHOSEN = ("", "---------")

@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from accounts.models import Account, Client
 from invoices.models import Invoice
-from invoices.services.collecting.outcomes import Collected, CollectionResult
-from invoices.services.outcomes import Outcome
+from invoices.services.documents.collection_results import Collected, CollectionResult
+from invoices.services.documents.outcomes import Outcome
 
 REFUSALS_SHOWN = 20
 RESULT_WORDS = {

@@ -21,8 +21,8 @@ from invoices.admin.batches import outcomes_by_client, tell_collected
 from invoices.kinds import AttemptStatus
 from invoices.models import CollectionAttempt, GatewayEvent, Invoice
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.payment_methods import add_payment_method
-from invoices.services.rights import COLLECT_PERMISSION
+from invoices.services.documents.rights import COLLECT_PERMISSION
+from invoices.services.money.payment_methods import add_payment_method
 
 ATTEMPT_COLOURS = {
     AttemptStatus.REQUESTED.value: "info",

@@ -16,7 +16,7 @@ from unfold.widgets import (
 from accounts.admin.rows import (
     page_link,
 )
-from accounts.limits import DOCUMENT_COMMENTS_LENGTH
+from billing_site.common.limits import DOCUMENT_COMMENTS_LENGTH
 from invoices.admin.acts import (
     TO_BE_CHOSEN,
     ActAdmin,
@@ -44,10 +44,10 @@ from invoices.models import (
     TransactionVoid,
     WriteOff,
 )
-from invoices.services.credit_memos import Asked, create_credit_memo
-from invoices.services.ledger.voids import void_transaction
-from invoices.services.ledger.write_offs import write_off
-from invoices.services.voiding import void_invoice
+from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.correcting.write_offs import write_off
+from invoices.services.money.ledger.voids import void_transaction
+from invoices.services.undoing.voiding import void_invoice
 
 
 class WriteOffForm(ActForm):

@@ -30,9 +30,9 @@ from accounts.rates import shown_rate
 from billing_site.errors import BillingError
 from invoices.admin.amounts import amount
 from invoices.models import Coupon, CouponRedemption, CouponUse, CreditUse, ServiceCredit, Surcharge
-from invoices.services.coupons import check_limits, redeem_coupon, withdraw_redemption
-from invoices.services.extras import credits_with_used, redemptions_with_used
-from invoices.services.service_credits import add_service_credit, expire_service_credit
+from invoices.services.billing.coupons import check_limits, redeem_coupon, withdraw_redemption
+from invoices.services.billing.service_credits import add_service_credit, expire_service_credit
+from invoices.services.planning.extras import credits_with_used, redemptions_with_used
 
 
 class OfClientForm(MasterDataForm):

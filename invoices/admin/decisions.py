@@ -21,12 +21,12 @@ from invoices.admin.batches import RESULT_WORDS, outcomes_by_client
 from invoices.kinds import StatementStatus
 from invoices.models import Invoice
 from invoices.plan.actions import Action
-from invoices.services.ahead import Ahead, Refused, look_ahead
+from invoices.services.approving.ahead import Ahead, Refused, look_ahead
+from invoices.services.approving.pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.collecting.outcomes import Collected
-from invoices.services.outcomes import Outcome
-from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
-from invoices.services.rights import APPROVE_PERMISSION
+from invoices.services.documents.collection_results import Collected
+from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.rights import APPROVE_PERMISSION
 
 NUMBERS = "numbers"
 

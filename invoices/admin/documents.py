@@ -41,10 +41,10 @@ from invoices.models import (
 )
 from invoices.plan.actions import Action
 from invoices.services.actions import available_actions
-from invoices.services.ledger.history import description
-from invoices.services.ledger.open_items import amount_due, with_due
-from invoices.services.rebill_markers import with_rebills
-from invoices.services.rights import COLLECT_PERMISSION
+from invoices.services.documents.rebill_markers import with_rebills
+from invoices.services.documents.rights import COLLECT_PERMISSION
+from invoices.services.money.ledger.history import description
+from invoices.services.money.ledger.open_items import amount_due, with_due
 
 STATUS_COLOURS = {
     InvoiceStatus.PENDING.value: "warning",

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.figures import count, figures, plain
 from accounts.admin.rows import asked_once, list_link, page_link
-from accounts.storage import ExactSum
+from billing_site.common.storage import ExactSum
 from invoices.admin.amounts import amount
 from invoices.kinds import LIVE_STATUSES
 from invoices.models import Invoice, Usage

@@ -33,8 +33,8 @@ from invoices.models import (
     Refund,
     TransactionVoid,
 )
-from invoices.services.ledger.history import description, with_voids
-from invoices.services.ledger.open_items import left_of_credit
+from invoices.services.money.ledger.history import description, with_voids
+from invoices.services.money.ledger.open_items import left_of_credit
 
 
 class EntryColumns:

@@ -33,9 +33,9 @@ from invoices.models import (
     Payment,
     Refund,
 )
-from invoices.services.ledger.payments import add_cash_credit, record_external_payment
-from invoices.services.ledger.refunds import ask_refund, make_refund
-from invoices.services.rights import COLLECT_PERMISSION
+from invoices.services.documents.rights import COLLECT_PERMISSION
+from invoices.services.money.ledger.payments import add_cash_credit, record_external_payment
+from invoices.services.money.ledger.refunds import ask_refund, make_refund
 
 REFUND_COLOURS = {
     RefundStatus.ASKED.value: "warning",

@@ -23,7 +23,7 @@ from accounts.models import PlanInstance, RateSchedule
 from accounts.services import assign_plan, lock_account, plans_changed
 from billing_site.errors import BillingError
 from invoices.plan.rating import shown
-from invoices.services.plan_changes import UnusedDays, edit_plan, preview_edit, unused_days_of
+from invoices.services.billing.plan_changes import UnusedDays, edit_plan, preview_edit, unused_days_of
 
 CREDIT_CHOICES = (("", _("As the client's setting says")), ("true", _("Give back")), ("false", _("Stay charged")))
 

@@ -15,8 +15,8 @@ from accounts.clock import today
 from billing_site.errors import BillingError
 from invoices.admin.amounts import amount
 from invoices.models import RequestedAct
-from invoices.services.requested_acts import approve_act, discard_act
-from invoices.services.rights import APPROVE_PERMISSION
+from invoices.services.correcting.requested_acts import approve_act, discard_act
+from invoices.services.documents.rights import APPROVE_PERMISSION
 
 
 @admin.register(RequestedAct)

@@ -12,7 +12,7 @@ from accounts.rights import SEND_STATEMENTS
 from billing_site.errors import BillingError
 from invoices.kinds import StatementStatus
 from invoices.models import Statement
-from invoices.services.statements import Mails, resend_statement
+from invoices.services.statements.statements import Mails, resend_statement
 
 
 @admin.register(Statement)

@@ -17,7 +17,7 @@ from accounts.callers import Caller
 from accounts.clock import today
 from accounts.models import Account
 from invoices.models import OneTimeCharge, Usage
-from invoices.services.one_time_charges import add_one_time_charge, cancel_one_time_charge, change_one_time_charge
+from invoices.services.billing.one_time_charges import add_one_time_charge, cancel_one_time_charge, change_one_time_charge
 
 
 class OnAnInvoice(admin.SimpleListFilter):

@@ -14,7 +14,7 @@ from accounts.services import DATE_COLUMNS, instances_with_dates
 from invoices.audit.rules import ROWS_AT_ONCE, of_client
 from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, NOTHING_BILLED, InvoiceKind, InvoiceStatus, LineType
 from invoices.models import BilledPeriod, Invoice, InvoiceLine, OneTimeCharge
-from invoices.services.orders_due import NOT_ISSUED
+from invoices.services.documents.orders_due import NOT_ISSUED
 
 
 class LiveDocument(NamedTuple):

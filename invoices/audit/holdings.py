@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from django.db.models import Count
 
-from accounts.storage import ExactSum
+from billing_site.common.storage import ExactSum
 from invoices.models import CouponUse, CreditUse, OneTimeCharge, UnusedCredit, Usage
 
 

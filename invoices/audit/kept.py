@@ -4,7 +4,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import Client
-from accounts.storage import insert_rows
+from billing_site.common.storage import insert_rows
 from invoices.audit import AuditReport, run_audits
 from invoices.models import AuditFinding, AuditRun
 

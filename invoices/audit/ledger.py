@@ -12,7 +12,7 @@ from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce
 
 from accounts.models import Client, Event
-from accounts.storage import ExactSum
+from billing_site.common.storage import ExactSum
 from invoices.audit.amounts import shown
 from invoices.audit.reports import AuditReport
 from invoices.audit.rules import ROWS_AT_ONCE, Rule, differ, of_client

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from django.db.models import Count, F, Max, Min, Q
 
 from accounts.models import Client
-from accounts.storage import ExactSum
+from billing_site.common.storage import ExactSum
 from invoices.audit.amounts import shown
 from invoices.audit.reports import AuditReport
 from invoices.audit.rules import ROWS_AT_ONCE, of_client

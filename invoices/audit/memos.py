@@ -7,7 +7,7 @@ from django.db.models import Case, DecimalField, F, OuterRef, Q, Subquery, When
 from django.db.models.functions import Coalesce
 
 from accounts.models import Client
-from accounts.storage import ExactSum
+from billing_site.common.storage import ExactSum
 from invoices.audit.amounts import shown
 from invoices.audit.reports import AuditReport
 from invoices.audit.rules import ROWS_AT_ONCE, Rule, differ, of_client

@@ -4,7 +4,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from accounts.models import PlanInstance
 from invoices.audit.rules import Rule
-from invoices.services.plan_changes import lines_that_bill
+from invoices.services.billing.plan_changes import lines_that_bill
 
 TAKEN_OFF = (
     Rule(

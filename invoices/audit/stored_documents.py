@@ -26,8 +26,8 @@ from invoices.kinds import (
 )
 from invoices.models import Invoice
 from invoices.plan.tax_answers import TaxAnswer
-from invoices.services.rows import stored_contents
-from invoices.services.tax_answers import stored_tax_answers
+from invoices.services.documents.rows import stored_contents
+from invoices.services.documents.tax_answers import stored_tax_answers
 
 DOCUMENTS_AT_ONCE = 500
 ACTS = ("invoice.generated", "invoice.approved", "invoice.discarded", "invoice.voided")

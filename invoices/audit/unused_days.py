@@ -13,7 +13,7 @@ from invoices.calculation import ZERO
 from invoices.kinds import LIVE_STATUSES
 from invoices.models import InvoiceLine, UnusedCredit
 from invoices.plan.unused import SourceLine, unused_value
-from invoices.services.charged_days import read_charged_days
+from invoices.services.planning.charged_days import read_charged_days
 
 CHARGED = InvoiceLine.objects.filter(
     invoice=OuterRef("source"),

@@ -18,12 +18,12 @@ from accounts.services import add_price, assign_plan, create_account
 from invoices.kinds import LineType
 from invoices.models import Coupon, Invoice, Surcharge
 from invoices.plan.facts import BillingRequest
-from invoices.services.coupons import redeem_coupon
-from invoices.services.generating import generate_invoice
-from invoices.services.one_time_charges import add_one_time_charge
-from invoices.services.service_credits import add_service_credit
-from invoices.services.usage_loading import load_usage
-from invoices.services.usage_targets import UsageRecord
+from invoices.services.billing.coupons import redeem_coupon
+from invoices.services.billing.generating import generate_invoice
+from invoices.services.billing.one_time_charges import add_one_time_charge
+from invoices.services.billing.service_credits import add_service_credit
+from invoices.services.usage.loading import load_usage
+from invoices.services.usage.targets import UsageRecord
 
 CURRENCY = "usd"
 DEMO = Caller(process="demo")

@@ -1,4 +1,4 @@
-import accounts.exact_decimals
+import billing_site.common.exact_decimals
 import accounts.models.places
 import accounts.models.rates
 import accounts.validators
@@ -505,13 +505,13 @@ class Migration(migrations.Migration):
                 ('plan_name', models.CharField(blank=True, max_length=200)),
                 ('gl_code', models.CharField(blank=True, max_length=50)),
                 ('tax_category', models.CharField(blank=True, max_length=50)),
-                ('units', accounts.exact_decimals.UnitsField(null=True)),
-                ('rate_per_unit', accounts.exact_decimals.ExactDecimalField(decimal_places=10, max_digits=20, null=True)),
-                ('list_rate_per_unit', accounts.exact_decimals.ExactDecimalField(decimal_places=10, help_text="The plan's price, where the customer's own price replaced it.", max_digits=20, null=True)),
+                ('units', billing_site.common.exact_decimals.UnitsField(null=True)),
+                ('rate_per_unit', billing_site.common.exact_decimals.ExactDecimalField(decimal_places=10, max_digits=20, null=True)),
+                ('list_rate_per_unit', billing_site.common.exact_decimals.ExactDecimalField(decimal_places=10, help_text="The plan's price, where the customer's own price replaced it.", max_digits=20, null=True)),
                 ('rate_schedule_no', models.PositiveBigIntegerField(help_text='The price that held. It may be gone by now.', null=True)),
                 ('tier_no', models.PositiveIntegerField(help_text='The band of a tiered or volume price, from 1.', null=True)),
-                ('tier_from', accounts.exact_decimals.UnitsField(help_text='The band is of units above this.', null=True)),
-                ('tier_to', accounts.exact_decimals.UnitsField(help_text='Its last unit. Empty: without end.', null=True)),
+                ('tier_from', billing_site.common.exact_decimals.UnitsField(help_text='The band is of units above this.', null=True)),
+                ('tier_to', billing_site.common.exact_decimals.UnitsField(help_text='Its last unit. Empty: without end.', null=True)),
                 ('percent', models.DecimalField(decimal_places=6, help_text='Of a surcharge or coupon.', max_digits=9, null=True)),
                 ('base_amount', invoices.models.documents.AmountField(decimal_places=4, help_text='What the percent is taken of.', max_digits=15, null=True)),
                 ('explanation', models.CharField(blank=True, help_text='What the columns do not say.', max_length=200)),
@@ -721,7 +721,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('client_order_id', models.CharField(blank=True, help_text="The client's own id of the order, unique to the account.", max_length=100)),
                 ('description', models.CharField(blank=True, help_text="Empty: the service's name.", max_length=200)),
-                ('units', accounts.exact_decimals.UnitsField(default=Decimal('1'), validators=[django.core.validators.MinValueValidator(Decimal('1E-10')), django.core.validators.MaxValueValidator(Decimal('1000000000000000'))])),
+                ('units', billing_site.common.exact_decimals.UnitsField(default=Decimal('1'), validators=[django.core.validators.MinValueValidator(Decimal('1E-10')), django.core.validators.MaxValueValidator(Decimal('1000000000000000'))])),
                 ('rate_per_unit', accounts.models.rates.RateField(decimal_places=10, help_text="In the account's currency. Below zero for a return: it is billed once the other lines of an invoice leave room for all of it.", max_digits=20, validators=[django.core.validators.MinValueValidator(Decimal('-9999999999'))])),
                 ('charge_date', models.DateField(help_text='Not billed before this day.', validators=[accounts.validators.validate_billing_day])),
                 ('po_num', models.CharField(blank=True, max_length=1000, verbose_name='PO number')),
@@ -941,7 +941,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('record_id', models.CharField(help_text="The client's own id of the record: it is taken once.", max_length=100)),
-                ('units', accounts.exact_decimals.UnitsField(validators=[django.core.validators.MinValueValidator(Decimal('1E-10')), django.core.validators.MaxValueValidator(Decimal('1000000000000000'))])),
+                ('units', billing_site.common.exact_decimals.UnitsField(validators=[django.core.validators.MinValueValidator(Decimal('1E-10')), django.core.validators.MaxValueValidator(Decimal('1000000000000000'))])),
                 ('used_at', models.DateTimeField()),
                 ('used_on', models.DateField(editable=False, help_text="The day of use in the client's time zone: it decides the billing period.")),
                 ('description', models.CharField(blank=True, max_length=200)),

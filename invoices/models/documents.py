@@ -12,9 +12,9 @@ from django.db.models import Q
 from django.db.models.functions import Length, Substr
 from django.utils.translation import gettext_lazy as _
 
-from accounts.exact_decimals import ExactDecimalField, UnitsField
 from accounts.models import Account, Client, Contact, PlanInstance, Service, ServiceLocation
 from accounts.models.history import MasterDataHistory
+from billing_site.common.exact_decimals import ExactDecimalField, UnitsField
 from invoices.document_numbers import DEFAULT_FORMATS, Format, could_print_the_same
 from invoices.kinds import (
     CORRECTING_KINDS,

@@ -10,11 +10,11 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.exact_decimals import MOST_UNITS_VALIDATOR, UnitsField
 from accounts.models import Account, Client, PlanInstance, Service
 from accounts.models.rates import RateField
 from accounts.rates import UNIT_PLACES
 from accounts.validators import validate_billing_day
+from billing_site.common.exact_decimals import MOST_UNITS_VALIDATOR, UnitsField
 from invoices.models.documents import Invoice
 
 MORE_THAN_NONE = [MinValueValidator(Decimal(1).scaleb(-UNIT_PLACES)), MOST_UNITS_VALIDATOR]

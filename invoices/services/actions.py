@@ -13,7 +13,7 @@ from accounts.callers import Caller
 from accounts.models import Client
 from accounts.rights import APPROVE, COLLECT, CORRECT, REBILL, Right, check_may
 from accounts.services import electronic_methods
-from accounts.storage import ExactSum
+from billing_site.common.storage import ExactSum
 from billing_site.errors import BillingError
 from invoices.calculation import ZERO
 from invoices.kinds import (
@@ -40,9 +40,9 @@ from invoices.plan.actions import (
     why_not_issued_now,
 )
 from invoices.plan.refunded import Move, left_unpaid
-from invoices.services.approval_rules import check_four_eyes, makers_of
-from invoices.services.ledger.open_items import charges_of
-from invoices.services.planning import why_not_regenerated
+from invoices.services.documents.approval_rules import check_four_eyes, makers_of
+from invoices.services.money.ledger.open_items import charges_of
+from invoices.services.planning.previewing import why_not_regenerated
 
 CORRECTING_COLUMNS = ("pk", "kind", "status", "document_number")
 

@@ -13,8 +13,8 @@ from functools import cache
 from typing import NamedTuple
 
 from accounts.periods import began_last
-from accounts.places import Place, place_of
 from accounts.tax_categories import is_untaxed
+from billing_site.common.places import Place, place_of
 from invoices.calculation import ZERO, tax_amounts
 from invoices.models import TaxRate
 from invoices.tax_engines.protocol import (

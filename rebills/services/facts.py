@@ -19,14 +19,14 @@ from invoices.plan.allocating import OpenItem
 from invoices.plan.facts import ServiceFacts
 from invoices.plan.tax_answers import Exemption, TaxAnswer
 from invoices.services.actions import document_facts
-from invoices.services.facts import ContactFacts, billing_contact, read_contacts, read_locations, taxed_contact
-from invoices.services.issuing import collects
-from invoices.services.ledger.applying import held_credits
-from invoices.services.ledger.entries import standings
-from invoices.services.ledger.open_items import charges_of, open_charges, open_credits
-from invoices.services.rows import contact_numbers, stored_contents
-from invoices.services.tax_answers import stored_tax_answers
-from invoices.services.taxation import place_of
+from invoices.services.documents.rows import contact_numbers, stored_contents
+from invoices.services.documents.tax_answers import stored_tax_answers
+from invoices.services.issuing.issuing import collects
+from invoices.services.money.ledger.applying import held_credits
+from invoices.services.money.ledger.entries import standings
+from invoices.services.money.ledger.open_items import charges_of, open_charges, open_credits
+from invoices.services.planning.facts import ContactFacts, billing_contact, read_contacts, read_locations, taxed_contact
+from invoices.services.planning.taxation import place_of
 from invoices.tax_engines.protocol import TaxAddress
 from rebills.plan.differences import Names
 from rebills.plan.requests import LineChange, MoneyFacts, RebillFacts, TaxFacts, UsageCorrection

@@ -11,9 +11,9 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import ReasonType
 from invoices.plan.actions import Action, why_not
 from invoices.plan.tax_answers import Exemption, TaxAnswer, answer_to, exempt_answer, joined
-from invoices.services.ledger.acts import Why, check_reason
-from invoices.services.tax_answers import check_tax_data
-from invoices.services.taxation import ask_engine
+from invoices.services.documents.tax_answers import check_tax_data
+from invoices.services.money.ledger.acts import Why, check_reason
+from invoices.services.planning.taxation import ask_engine
 from invoices.tax_engines.protocol import TaxableLine, TaxQuote, TaxRequest
 from rebills.plan import RebillPlan, plan_rebill
 from rebills.plan.counting import plan_lines

@@ -16,28 +16,28 @@ from accounts import receipts
 from accounts.callers import Caller
 from accounts.models import Client, Event
 from accounts.rights import COLLECT, may
-from accounts.storage import reserve_ids
 from accounts.trail import Act, acts_of_call, record_acts, refusal
+from billing_site.common.storage import reserve_ids
 from billing_site.errors import BillingError, ErrorCode, told_before
 from invoices.fingerprints import Content
 from invoices.models import Invoice
 from invoices.plan.actions import Action, why_not
 from invoices.plan.facts import BillingState
 from invoices.services.actions import document_facts
-from invoices.services.approval_rules import rebill_must_wait, rebill_stake
-from invoices.services.approving import issue_locked
-from invoices.services.batches import in_halves
-from invoices.services.comparisons import record_comparisons
-from invoices.services.discarding import Remarks
-from invoices.services.facts import lock_states
-from invoices.services.issuing import Issuing
-from invoices.services.issuing_rebills import REBILLED
-from invoices.services.outcomes import Outcome
-from invoices.services.rebill_markers import GENERATED
-from invoices.services.rights import check_may_rebill
-from invoices.services.rows import Links, insert_documents
-from invoices.services.settling import settle_issued, settled_before
-from invoices.services.tax_answers import record_tax_answers
+from invoices.services.approving.approving import issue_locked
+from invoices.services.correcting.issuing_rebills import REBILLED
+from invoices.services.documents.approval_rules import rebill_must_wait, rebill_stake
+from invoices.services.documents.batches import in_halves
+from invoices.services.documents.comparisons import record_comparisons
+from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.rebill_markers import GENERATED
+from invoices.services.documents.rights import check_may_rebill
+from invoices.services.documents.rows import Links, insert_documents
+from invoices.services.documents.tax_answers import record_tax_answers
+from invoices.services.issuing.issuing import Issuing
+from invoices.services.issuing.settling import settle_issued, settled_before
+from invoices.services.planning.facts import lock_states
+from invoices.services.undoing.discarding import Remarks
 from rebills.plan import RebillPlan
 from rebills.plan.requests import MoneyFacts
 from rebills.services.facts import read_money

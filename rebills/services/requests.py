@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from billing_site.errors import BillingError
 from invoices.models import Statement
-from invoices.services.collecting.outcomes import Collected
+from invoices.services.documents.collection_results import Collected
 from rebills.plan import RebillPlan
 
 

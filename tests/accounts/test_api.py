@@ -474,7 +474,7 @@ def test_an_address_that_is_not_there_and_a_filter_that_makes_no_sense(api):
 
 
 def test_what_is_unexpected_is_logged_and_never_shown(api, caplog):
-    with mock.patch("accounts.serializers.create_account", side_effect=RuntimeError("a secret")):
+    with mock.patch("accounts.api.serializers.create_account", side_effect=RuntimeError("a secret")):
         response = api.post(f"{API}/accounts/", {"client_acct_id": "C-1", "currency": "usd"}, format="json")
     assert response.status_code == 500
     assert response.json() == {"error_code": 1001, "error_msg": "unexpected error", "errors": {}}

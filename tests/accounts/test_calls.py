@@ -116,7 +116,7 @@ def test_a_request_has_an_id(acme, given):
 
 
 def test_log_lines_name_the_request(acme, settings):
-    from billing_site.request_ids import RequestIdFilter
+    from billing_site.common.request_ids import RequestIdFilter
 
     line = logging.makeLogRecord({})
     assert RequestIdFilter().filter(line) and line.request_id == "-"

@@ -14,7 +14,7 @@ from accounts.client_settings import change_settings, confirm_change, proposed_c
 from accounts.keys import create_key
 from accounts.models import Client, Event, SettingsChange
 from billing_site.errors import BillingError, ErrorCode
-from invoices.services.approval_rules import four_eyes_apply
+from invoices.services.documents.approval_rules import four_eyes_apply
 from rebills.roles import make_groups
 from tests.admin_pages import act, change_url, no_rows, texts
 from tests.factories import BY_TEST, an_account

@@ -6,9 +6,9 @@ import pytest
 from babel import Locale
 from django.core.exceptions import ValidationError
 
-from accounts.currencies import ACTIVE_CURRENCIES, decimals_of, shown_money
 from accounts.rates import shown_rate
 from accounts.validators import validate_currency
+from billing_site.common.currencies import ACTIVE_CURRENCIES, decimals_of, shown_money
 from invoices.calculation import rounded, smallest_unit
 
 # List one of ISO 4217 as of 2026, by minor unit.

@@ -8,9 +8,9 @@ from django.db.models import Max, Min, Q
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.exact_decimals import ExactDecimalField, number_of, sortable_text
 from accounts.models import RateTier
-from accounts.storage import ExactSum, insert_rows, update_rows
+from billing_site.common.exact_decimals import ExactDecimalField, number_of, sortable_text
+from billing_site.common.storage import ExactSum, insert_rows, update_rows
 from invoices.models import InvoiceLine, Usage
 from tests.factories import PlanFactory, a_charge, some_usage
 from tests.invoices.billing import JAN_10, metered

@@ -19,7 +19,7 @@ from accounts.rates import RateTerms, TierTerms
 from accounts.services import add_price, change_price
 from invoices.admin.acts import ActAdmin
 from invoices.models import AuditRun, Coupon, CouponRedemption, NumberSeries, OneTimeCharge, ServiceCredit
-from invoices.services.payment_methods import add_payment_method
+from invoices.services.money.payment_methods import add_payment_method
 from tests.accounts.test_api import create, signed_in
 from tests.admin_pages import change_url, page_url
 from tests.factories import BY_TEST, ServiceFactory, a_charge, a_plan, an_account

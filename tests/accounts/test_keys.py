@@ -16,8 +16,8 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import InvoiceStatus
 from invoices.plan.actions import Action
 from invoices.services.actions import available_actions
-from invoices.services.effects import kept_from
-from invoices.services.pending import approve_invoices
+from invoices.services.approving.effects import kept_from
+from invoices.services.approving.pending import approve_invoices
 from rebills.roles import make_groups
 from tests.admin_pages import act, add_url, change_url, errors, list_url, texts
 from tests.factories import BY_TEST, an_account

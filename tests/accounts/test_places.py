@@ -8,7 +8,7 @@ from django.core.management import call_command
 
 from accounts.keys import create_key
 from accounts.models import Client, Contact, Service, ServiceLocation
-from accounts.places import country_code, place_of, region_code
+from billing_site.common.places import country_code, place_of, region_code
 from invoices.models import TaxRate
 from tests.admin_pages import add_url, errors
 from tests.calling import RIGHTS

@@ -14,8 +14,8 @@ from accounts.receipts import ReceiptTaken, claim_for, once, use
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice, Payment
 from invoices.plan.facts import BillingRequest
-from invoices.services.generating import generate_invoice
-from invoices.services.ledger.payments import record_external_payment
+from invoices.services.billing.generating import generate_invoice
+from invoices.services.money.ledger.payments import record_external_payment
 from tests.factories import ClientFactory, an_account
 from tests.invoices.billing import FEB_10, JAN_10
 from tests.invoices.test_concurrency import at_once

@@ -8,9 +8,9 @@ from playwright.sync_api import expect
 from accounts.callers import Caller
 from accounts.clock import today
 from invoices.models import BillingRun, Invoice
-from invoices.services import runs
+from invoices.services.billing import runs
+from invoices.services.billing.runs import continue_run, start_run
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.runs import continue_run, start_run
 from tests.browser.conftest import check_looks
 from tests.factories import ClientFactory, a_plan, an_account
 from tests.invoices.billing import bill
@@ -27,7 +27,7 @@ def client(transactional_db):
 @pytest.fixture
 def one_account_at_a_time(monkeypatch):
     monkeypatch.setattr(runs, "ACCOUNTS_OF_A_PAGE", 1)
-    monkeypatch.setattr("invoices.views.runs.SECONDS_OF_A_REQUEST", 0)
+    monkeypatch.setattr("invoices.pages.runs.SECONDS_OF_A_REQUEST", 0)
 
 
 def due_accounts(client, count):

@@ -10,7 +10,7 @@ from accounts.callers import Caller
 from accounts.kinds import FourEyes
 from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
-from invoices.services.generating import generate_invoice
+from invoices.services.billing.generating import generate_invoice
 from tests.browser.conftest import PHONE, check_looks
 from tests.factories import ClientFactory, a_plan, an_account
 

@@ -5,7 +5,7 @@ from datetime import date
 from accounts.kinds import ChargeType
 from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
-from invoices.services.generating import generate_invoice
+from invoices.services.billing.generating import generate_invoice
 from tests.factories import PlanFactory, a_charge, an_account
 
 JAN_10, FEB_10, MAR_10, APR_10 = (date(2026, month, 10) for month in (1, 2, 3, 4))

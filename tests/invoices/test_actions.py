@@ -14,10 +14,10 @@ from invoices.gateways.protocol import Answer, Result
 from invoices.kinds import EntryKind
 from invoices.models import Invoice
 from invoices.services.actions import available_actions
+from invoices.services.approving.pending import approve_invoices, discard_invoices
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.ledger.refunds import refund_payment
-from invoices.services.ledger.write_offs import write_off
-from invoices.services.pending import approve_invoices, discard_invoices
+from invoices.services.correcting.write_offs import write_off
+from invoices.services.money.ledger.refunds import refund_payment
 from tests.factories import BY_TEST, a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.invoices.money.memos import memo_of, void

@@ -30,8 +30,8 @@ from invoices.models import (
     Usage,
 )
 from invoices.plan.facts import BillingRequest
-from invoices.services.generating import generate_invoice
-from invoices.services.runs import continue_run, start_run
+from invoices.services.billing.generating import generate_invoice
+from invoices.services.billing.runs import continue_run, start_run
 from rebills.models import Rebill
 from tests.admin_pages import act, page_url, texts
 from tests.everything import a_row_of_each_model, rows_of

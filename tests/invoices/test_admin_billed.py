@@ -15,8 +15,8 @@ from accounts.services import add_price, remove_price
 from invoices.admin.lines import story_of, tier_text
 from invoices.models import Coupon, CouponRedemption, Invoice, InvoiceLine, OneTimeCharge, ServiceCredit, Surcharge, Usage
 from invoices.plan.facts import BillingRequest
-from invoices.services.generating import generate_invoice
-from invoices.services.pending import discard_invoices
+from invoices.services.approving.pending import discard_invoices
+from invoices.services.billing.generating import generate_invoice
 from tests.admin_pages import add_url, change_url, list_url
 from tests.factories import BY_TEST, ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance, some_usage
 

@@ -12,7 +12,7 @@ from accounts.models import Account, Event
 from invoices.admin.waiting import OneTimeChargeAdmin
 from invoices.models import Coupon, CouponRedemption, Invoice, OneTimeCharge, ServiceCredit, Surcharge, Usage
 from invoices.plan.facts import BillingRequest
-from invoices.services.generating import generate_invoice
+from invoices.services.billing.generating import generate_invoice
 from tests.admin_pages import act, add_url, change_url, delete_url, errors, list_url, no_rows, texts
 from tests.factories import AccountFactory, ClientFactory, ServiceFactory, an_account, some_usage
 

@@ -13,10 +13,10 @@ from accounts.callers import Caller
 from accounts.models import Receipt
 from accounts.receipts import claim_for
 from billing_site.errors import ErrorCode
+from invoices.aria.documents import settled_fields
 from invoices.models import CollectionAttempt, Payment, ReasonCode
-from invoices.serializers.aria_documents import settled_fields
-from invoices.services.ledger.acts import Why
-from invoices.services.ledger.payments import add_cash_credit, record_external_payment
+from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.payments import add_cash_credit, record_external_payment
 from tests.calling import caller_of, refused
 from tests.invoices.billing import FEB_10, bill
 from tests.invoices.money.paying import billed, books, due, paying

@@ -12,11 +12,11 @@ from accounts.services import end_plan_instance
 from invoices.models import Invoice, Usage
 from invoices.plan import unbilled_usage
 from invoices.plan.facts import BillingRequest
-from invoices.services.facts import read_facts
-from invoices.services.generating import generate_invoices
-from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
-from invoices.services.planning import preview_invoices
-from invoices.services.unbilled import rate_unbilled_usage
+from invoices.services.approving.pending import approve_invoices, discard_invoices, regenerate_invoices
+from invoices.services.billing.generating import generate_invoices
+from invoices.services.planning.facts import read_facts
+from invoices.services.planning.previewing import preview_invoices
+from invoices.services.planning.unbilled import rate_unbilled_usage
 from tests.factories import BY_TEST, TaxRateFactory, a_charge, a_plan, an_instance, some_usage
 from tests.invoices.billing import (
     APR_10,

@@ -19,12 +19,12 @@ from invoices.kinds import EntryKind
 from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
 from invoices.plan.holes import gaps
-from invoices.services.generating import generate_invoice
-from invoices.services.holes import hole_of_invoice, waive_periods
-from invoices.services.ledger.acts import Why
-from invoices.services.ledger.write_offs import write_off
-from invoices.services.pending import approve_invoices, regenerate_invoices
-from invoices.services.voiding import void_invoice
+from invoices.services.approving.pending import approve_invoices, regenerate_invoices
+from invoices.services.billing.generating import generate_invoice
+from invoices.services.correcting.write_offs import write_off
+from invoices.services.money.ledger.acts import Why
+from invoices.services.planning.holes import hole_of_invoice, waive_periods
+from invoices.services.undoing.voiding import void_invoice
 from tests.factories import PlanFactory, a_charge, a_plan, an_account, an_instance
 from tests.invoices.billing import ACTIVATION, ARREARS, FEB_10, JAN_10, MAR_10, USAGE, amounts, bill, charged
 from tests.rebills.rebilling import line, rebilled

@@ -13,7 +13,7 @@ from accounts.services import change_plan, end_plan_instance
 from billing_site.errors import BillingError
 from invoices.audit import run_audits
 from invoices.plan.unused import unused_of
-from invoices.services.charged_days import read_charged_days
+from invoices.services.planning.charged_days import read_charged_days
 from tests.factories import ClientFactory, PlanFactory, a_charge, a_plan, an_account, an_instance
 from tests.invoices.billing import bill
 from tests.invoices.billing import charged as charged_by

@@ -21,9 +21,9 @@ from invoices.models import (
     Usage,
 )
 from invoices.plan.facts import BillingRequest
-from invoices.services import generating
-from invoices.services.generating import generate_invoice, generate_invoices
-from invoices.services.pending import approve_invoices, discard_invoices
+from invoices.services.approving.pending import approve_invoices, discard_invoices
+from invoices.services.billing import generating
+from invoices.services.billing.generating import generate_invoice, generate_invoices
 from tests.factories import ClientFactory, PlanFactory, ServiceFactory, a_charge, an_account, some_usage
 from tests.invoices.test_concurrency import at_once
 

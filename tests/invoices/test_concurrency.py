@@ -13,9 +13,9 @@ from accounts.models import Account, Event
 from billing_site.errors import BillingError
 from invoices.models import Invoice, NumberSeries
 from invoices.plan.facts import BillingRequest
-from invoices.services import batches
-from invoices.services.generating import generate_invoice, generate_invoices
-from invoices.services.pending import approve_invoices
+from invoices.services.approving.pending import approve_invoices
+from invoices.services.billing.generating import generate_invoice, generate_invoices
+from invoices.services.documents import batches
 from tests.factories import ClientFactory, an_account
 
 pytestmark = [

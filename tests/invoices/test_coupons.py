@@ -11,10 +11,10 @@ from accounts.models import Account, Event
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Coupon, CouponRedemption, CouponUse, Invoice
 from invoices.plan.facts import BillingRequest
-from invoices.services import generating
-from invoices.services.coupons import redeem_coupon, withdraw_redemption
-from invoices.services.generating import generate_invoice
-from invoices.services.pending import discard_invoices, regenerate_invoices
+from invoices.services.approving.pending import discard_invoices, regenerate_invoices
+from invoices.services.billing import generating
+from invoices.services.billing.coupons import redeem_coupon, withdraw_redemption
+from invoices.services.billing.generating import generate_invoice
 from tests.accounts.test_api import API, create, signed_in, wrong
 from tests.factories import ClientFactory, ServiceFactory, a_plan, an_account
 from tests.invoices.billing import bill

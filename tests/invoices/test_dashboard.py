@@ -12,11 +12,11 @@ from django.utils import timezone
 from accounts.callers import Caller
 from billing_site.errors import BillingError
 from invoices.models import BillingRun, Statement
+from invoices.pages.charts import chart_of
+from invoices.services.billing.runs import continue_run, start_run
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.dashboard import attention, months
-from invoices.services.runs import continue_run, start_run
-from invoices.services.voiding import void_invoice
-from invoices.views.charts import chart_of
+from invoices.services.lists.dashboard import attention, months
+from invoices.services.undoing.voiding import void_invoice
 from tests.factories import a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, bill
 from tests.invoices.money.paying import billed

@@ -12,8 +12,8 @@ from accounts.models import Event
 from accounts.rights import KEY_RIGHTS
 from invoices.models import Invoice, NumberSeries
 from invoices.plan.facts import BillingRequest
-from invoices.services.generating import generate_invoices
-from invoices.services.runs import continue_run, start_run
+from invoices.services.billing.generating import generate_invoices
+from invoices.services.billing.runs import continue_run, start_run
 from tests.admin_pages import page_url
 from tests.factories import BY_TEST, a_plan, an_account
 from tests.rebills.rebilling import rebilled

@@ -9,14 +9,14 @@ from django.db import IntegrityError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.database_errors import BUSY, FIELDS_OF_IDS, SAME_PRINTED_NUMBER
 from accounts.models import Event
+from billing_site.common.database_errors import BUSY, FIELDS_OF_IDS, SAME_PRINTED_NUMBER
 from billing_site.errors import BillingError
 from invoices.document_numbers import Format, could_print_the_same
 from invoices.kinds import SeriesKind
 from invoices.models import Invoice, NumberSeries
-from invoices.services.credit_memos import create_credit_memo
-from invoices.services.ledger.acts import Why
+from invoices.services.correcting.credit_memos import create_credit_memo
+from invoices.services.money.ledger.acts import Why
 from tests.factories import an_account
 from tests.invoices.billing import FEB_10, JAN_10, bill
 from tests.invoices.money.memos import ALL

@@ -13,7 +13,7 @@ from accounts.services import end_plan_instance
 from billing_site.errors import BillingError
 from invoices.audit import run_audits
 from invoices.models import Coupon, CouponRedemption, OneTimeCharge, ServiceCredit, Surcharge
-from invoices.services.coupons import redeem_coupon
+from invoices.services.billing.coupons import redeem_coupon
 from tests.accounts.test_api import API, create, signed_in, wrong
 from tests.factories import BY_TEST, ClientFactory, ServiceFactory, a_charge, an_account
 from tests.invoices.billing import bill

@@ -415,7 +415,7 @@ def test_a_failed_tax_engine_refuses_the_invoice_and_says_so_in_its_own_words(ac
 
 def test_what_is_unexpected_is_logged_and_never_shown(acme, call, caplog):
     account = an_account(acme)
-    with mock.patch("invoices.viewsets.document_methods.generate_invoice", side_effect=RuntimeError("a secret")):
+    with mock.patch("invoices.aria.document_methods.generate_invoice", side_effect=RuntimeError("a secret")):
         answer = call(acct_no=account.pk)
     assert answer == {"error_code": 1001, "error_msg": "unexpected error", **NOTHING}
     assert "RuntimeError: a secret" in caplog.text

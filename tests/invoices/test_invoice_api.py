@@ -15,8 +15,8 @@ from accounts.keys import create_key
 from accounts.models import Account, Client, Event, RateSchedule
 from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
-from invoices.services.generating import generate_invoice
-from invoices.services.runs import continue_run, start_run
+from invoices.services.billing.generating import generate_invoice
+from invoices.services.billing.runs import continue_run, start_run
 from tests.calling import DAILY
 from tests.factories import BY_TEST, PlanFactory, TaxRateFactory, a_plan, an_account
 

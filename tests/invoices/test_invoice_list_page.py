@@ -12,8 +12,8 @@ from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 
-from accounts import pages
 from accounts.callers import Caller
+from billing_site.common import keyset_pages as pages
 from tests.factories import an_account
 from tests.invoices.billing import FEB_10, JAN_10, bill
 from tests.invoices.test_invoice_lists import EVERYTHING, World
@@ -121,7 +121,7 @@ def test_a_cursor_that_is_none_is_refused_and_told(browser, world):
 
 
 def test_csv_has_every_row_that_the_filters_leave(browser, world, monkeypatch):
-    monkeypatch.setattr("invoices.views.documents.ROWS_AT_ONCE", 1)
+    monkeypatch.setattr("invoices.pages.documents.ROWS_AT_ONCE", 1)
     answer = browser.get("/invoices/", {"format": "csv", "open": "true", "ordering": "invoice_no"})
     rows = list(csv.DictReader(io.StringIO(answer.getvalue().decode())))
     assert answer["Content-Type"] == "text/csv; charset=utf-8"

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.callers import Caller
 from invoices.models import Invoice
-from invoices.services.runs import continue_run, start_run
+from invoices.services.billing.runs import continue_run, start_run
 from tests.factories import TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, bill
 from tests.invoices.money.test_money_api import signed_in
@@ -213,7 +213,7 @@ def test_a_text_that_a_spreadsheet_would_run_is_marked(acme, api, world):
 
 
 def test_csv_is_read_in_chunks(acme, api, world, monkeypatch):
-    monkeypatch.setattr("accounts.resources.ROWS_AT_ONCE", 2)
+    monkeypatch.setattr("accounts.api.resources.ROWS_AT_ONCE", 2)
     _, rows = as_csv(api, "/api/v1/invoices/?ordering=bill_date")
     assert world.names(int(row["invoice_no"]) for row in rows) == EVERYTHING
 

@@ -9,7 +9,7 @@ from django.contrib.auth.models import Permission
 
 from accounts.models import PaymentMethod
 from invoices.plan.facts import BillingRequest
-from invoices.services.generating import generate_invoice
+from invoices.services.billing.generating import generate_invoice
 from tests.factories import an_account
 from tests.invoices.billing import JAN_10, bill
 

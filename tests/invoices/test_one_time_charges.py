@@ -12,10 +12,11 @@ from accounts.models import Account, Event
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice, OneTimeCharge
 from invoices.plan.facts import BillingRequest
-from invoices.services import account_acts, generating
-from invoices.services.generating import generate_invoice
-from invoices.services.one_time_charges import add_one_time_charge, cancel_one_time_charge, change_one_time_charge
-from invoices.services.pending import discard_invoices, regenerate_invoices
+from invoices.services.approving.pending import discard_invoices, regenerate_invoices
+from invoices.services.billing import generating
+from invoices.services.billing.generating import generate_invoice
+from invoices.services.billing.one_time_charges import add_one_time_charge, cancel_one_time_charge, change_one_time_charge
+from invoices.services.documents import account_acts
 from tests.accounts.test_api import API, create, signed_in, wrong
 from tests.factories import ClientFactory, ServiceFactory, a_plan, an_account
 from tests.invoices.billing import bill

@@ -12,10 +12,10 @@ from accounts.models import Account, Contact, Plan, PlanCharge, RateSchedule, Se
 from accounts.rates import RateTerms
 from accounts.services import add_price, assign_plan, change_price, end_plan_instance, update_plan_instance
 from invoices.models import GroundChange, Surcharge, TaxRate
-from invoices.services.ground import changes_since
-from invoices.services.pending import discard_invoices, regenerate_invoices
-from invoices.services.queue import Tab, tab_rules, tab_sums, waiting_documents
-from invoices.services.service_credits import add_service_credit
+from invoices.services.approving.pending import discard_invoices, regenerate_invoices
+from invoices.services.approving.queue import Tab, tab_rules, tab_sums, waiting_documents
+from invoices.services.billing.service_credits import add_service_credit
+from invoices.services.planning.ground import changes_since
 from tests.accounts.test_api import API, signed_in
 from tests.factories import ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill, metered

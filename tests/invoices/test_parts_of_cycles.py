@@ -8,8 +8,8 @@ import pytest
 from accounts.kinds import ChargeType
 from accounts.services import end_plan_instance
 from invoices.audit import run_audits
-from invoices.services.one_time_charges import add_one_time_charge, cancel_one_time_charge
-from invoices.services.voiding import void_invoice
+from invoices.services.billing.one_time_charges import add_one_time_charge, cancel_one_time_charge
+from invoices.services.undoing.voiding import void_invoice
 from tests.factories import BY_TEST, PlanFactory, ServiceFactory, a_charge, a_plan, an_account, an_instance, some_usage
 from tests.invoices.billing import amounts, bill
 

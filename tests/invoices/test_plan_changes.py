@@ -13,8 +13,8 @@ from billing_site.errors import BillingError
 from invoices.audit import run_audits
 from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
-from invoices.services import generating
-from invoices.services.generating import generate_invoice
+from invoices.services.billing import generating
+from invoices.services.billing.generating import generate_invoice
 from tests.accounts.test_api import API, signed_in
 from tests.factories import BY_TEST, PlanFactory, a_charge, a_plan, an_account
 from tests.invoices.billing import bill

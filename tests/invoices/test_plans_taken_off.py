@@ -7,8 +7,8 @@ import time_machine
 
 from accounts.models import PlanInstance
 from accounts.services import assign_plan
-from invoices.services.account_lists import account_rows
-from invoices.services.pending import discard_invoices
+from invoices.services.approving.pending import discard_invoices
+from invoices.services.lists.accounts import account_rows
 from tests.accounts.test_api import API, signed_in
 from tests.factories import AccountFactory, ContactFactory, PlanFactory, a_charge, a_plan, an_account
 from tests.invoices.audit.planting import findings

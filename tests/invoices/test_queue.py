@@ -17,14 +17,14 @@ from accounts.callers import Caller
 from accounts.kinds import FourEyes
 from invoices.kinds import DecisionAct, DecisionResult, Flag
 from invoices.models import Comparison, Decision, DecisionOutcome, Invoice
+from invoices.pages import pending
 from invoices.plan.facts import BillingRequest
-from invoices.services import decisions
-from invoices.services.decisions import continue_decision, count_results, retry_failed, start_decision
-from invoices.services.discarding import Remarks
-from invoices.services.flags import flags_of, with_flags
-from invoices.services.generating import generate_invoice
-from invoices.services.queue import Sum, Tab, tab_sums, waiting_documents
-from invoices.views import pending
+from invoices.services.approving.approving import decisions
+from invoices.services.approving.decisions import continue_decision, count_results, retry_failed, start_decision
+from invoices.services.approving.queue import Sum, Tab, tab_sums, waiting_documents
+from invoices.services.billing.generating import generate_invoice
+from invoices.services.planning.flags import flags_of, with_flags
+from invoices.services.undoing.discarding import Remarks
 from tests.factories import ClientFactory, a_charge, a_plan, an_account, an_instance
 
 JANUARY, FEBRUARY = date(2026, 1, 10), date(2026, 2, 10)

@@ -16,9 +16,9 @@ from billing_site.errors import BillingError
 from invoices.kinds import RunResult
 from invoices.models import BillingRun, Invoice
 from invoices.plan.facts import BillingRequest
-from invoices.services import runs
-from invoices.services.generating import generate_invoice
-from invoices.services.runs import continue_run, continue_run_for, count_results, open_run, start_run
+from invoices.services.billing import runs
+from invoices.services.billing.generating import generate_invoice
+from invoices.services.billing.runs import continue_run, continue_run_for, count_results, open_run, start_run
 from tests.factories import a_plan, an_account
 from tests.invoices.billing import JAN_10
 from tests.invoices.test_invoice_list_page import reader
@@ -44,7 +44,7 @@ def browser(acme):
 def one_by_one(monkeypatch):
     """Each request works on two accounts, and no longer."""
     monkeypatch.setattr(runs, "ACCOUNTS_OF_A_PAGE", 2)
-    monkeypatch.setattr("invoices.views.runs.SECONDS_OF_A_REQUEST", 0)
+    monkeypatch.setattr("invoices.pages.runs.SECONDS_OF_A_REQUEST", 0)
 
 
 def text_of(answer):
@@ -85,7 +85,7 @@ def test_a_run_of_accounts_that_are_all_blocked_promises_no_number(acme, browser
 
 
 def test_the_look_is_at_the_first_accounts_only(acme, browser, monkeypatch):
-    monkeypatch.setattr("invoices.views.runs.ACCOUNTS_LOOKED_AT", 1)
+    monkeypatch.setattr("invoices.pages.runs.ACCOUNTS_LOOKED_AT", 1)
     a_world(acme)
     assert "What it would do with the first 1 of them" in text_of(browser.get("/billing-runs/new/"))
 

@@ -11,8 +11,8 @@ from django.core.management.base import CommandError
 from accounts.models import Account
 from invoices.kinds import RunResult
 from invoices.models import BillingRun, Invoice
-from invoices.services import runs
-from invoices.services.runs import (
+from invoices.services.billing import runs
+from invoices.services.billing.runs import (
     continue_run,
     count_refusals,
     count_results,

@@ -11,11 +11,11 @@ from accounts.models import Account, Event
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import CreditUse, Invoice, ServiceCredit
 from invoices.plan.facts import BillingRequest
-from invoices.services import generating
-from invoices.services.extras import credits_with_used
-from invoices.services.generating import generate_invoice
-from invoices.services.pending import discard_invoices, regenerate_invoices
-from invoices.services.service_credits import add_service_credit, expire_service_credit
+from invoices.services.approving.pending import discard_invoices, regenerate_invoices
+from invoices.services.billing import generating
+from invoices.services.billing.generating import generate_invoice
+from invoices.services.billing.service_credits import add_service_credit, expire_service_credit
+from invoices.services.planning.extras import credits_with_used
 from tests.accounts.test_api import API, create, signed_in, wrong
 from tests.factories import ClientFactory, ServiceFactory, a_plan, an_account
 from tests.invoices.billing import bill

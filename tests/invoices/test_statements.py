@@ -18,13 +18,12 @@ from django.utils.html import strip_tags
 
 from accounts.models import Client, Contact, Event
 from invoices.models import Invoice, Statement
-from invoices.services import statements
-from invoices.services.credit_memos import Asked, create_credit_memo
-from invoices.services.ledger.acts import Why
-from invoices.services.pending import approve_invoices
-from invoices.services.statement_mails import statement_context, statement_mail, statement_parts
-from invoices.services.statements import StatementWanted, resend_statement, send_requested, send_waiting
-from invoices.services.voiding import void_invoice
+from invoices.services.approving.pending import approve_invoices
+from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.money.ledger.acts import Why
+from invoices.services.statements.mails import statement_context, statement_mail, statement_parts
+from invoices.services.statements.statements import StatementWanted, resend_statement, send_requested, send_waiting, statements
+from invoices.services.undoing.voiding import void_invoice
 from tests.admin_pages import act, texts
 from tests.factories import ContactFactory, TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
@@ -222,7 +221,7 @@ def test_what_is_not_issued_or_not_there_is_not_sent(acme, umbra, process):
 
 def test_two_that_send_the_same_statement_send_it_once(sending, process, monkeypatch):
     """The other process has begun to send it between our reading and our claiming."""
-    monkeypatch.setattr("invoices.services.settling.send_requested", lambda numbers: {})
+    monkeypatch.setattr("invoices.services.issuing.settling.send_requested", lambda numbers: {})
     invoice = bill(account_of(sending), process, JAN_10)
     claim = statements._claim
 
@@ -238,7 +237,7 @@ def test_two_that_send_the_same_statement_send_it_once(sending, process, monkeyp
 
 def test_the_command_sends_what_an_interrupted_process_did_not(settings, sending, process, monkeypatch):
     settings.EMAIL_BACKEND = "tests.invoices.test_statements.Broken"
-    monkeypatch.setattr("invoices.services.settling.send_requested", lambda numbers: {})
+    monkeypatch.setattr("invoices.services.issuing.settling.send_requested", lambda numbers: {})
     begun, waiting, broken, under_way = (
         bill(account_of(sending, email), process, JAN_10)
         for email in ("a@example.com", "b@example.com", "broken@example.com", "c@example.com")
@@ -263,7 +262,7 @@ def test_the_command_sends_what_an_interrupted_process_did_not(settings, sending
 
 
 def test_many_are_read_in_as_many_queries_as_one(sending, process, monkeypatch):
-    monkeypatch.setattr("invoices.services.settling.send_requested", lambda numbers: {})
+    monkeypatch.setattr("invoices.services.issuing.settling.send_requested", lambda numbers: {})
     plan = a_plan(sending, {"phone": "30.00"})
     invoices = []
     for place in range(5):

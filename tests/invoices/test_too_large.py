@@ -10,8 +10,8 @@ from accounts.rates import RateTerms
 from accounts.services import add_price, change_price
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice, Usage
-from invoices.services.plan_changes import edit_plan
-from invoices.services.usage_removal import remove_usage
+from invoices.services.billing.plan_changes import edit_plan
+from invoices.services.usage.removal import remove_usage
 from tests.factories import BY_TEST, ServiceFactory, a_plan, an_account, an_instance, some_usage
 from tests.invoices.billing import FEB_10, JAN_10, MAR_10, USAGE, amounts, bill, metered
 from tests.invoices.test_one_time_charges import order

@@ -11,11 +11,11 @@ from accounts.models import Service
 from accounts.services import change_plan, end_plan_instance
 from invoices.audit import run_audits
 from invoices.models import Invoice, UnusedCredit
-from invoices.services.coupons import redeem_coupon
-from invoices.services.credit_memos import Asked, create_credit_memo
-from invoices.services.ledger.acts import Why
-from invoices.services.pending import approve_invoices, discard_invoices
-from invoices.services.voiding import void_invoice
+from invoices.services.approving.pending import approve_invoices, discard_invoices
+from invoices.services.billing.coupons import redeem_coupon
+from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.money.ledger.acts import Why
+from invoices.services.undoing.voiding import void_invoice
 from tests.accounts.test_api import API, signed_in
 from tests.factories import PlanFactory, ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance
 from tests.invoices.billing import bill

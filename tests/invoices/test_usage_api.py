@@ -13,7 +13,7 @@ from accounts.kinds import ChargeType
 from accounts.models import Account, Client, Event
 from invoices.models import Invoice, Usage
 from invoices.plan.facts import BillingRequest
-from invoices.services.generating import generate_invoice
+from invoices.services.billing.generating import generate_invoice
 from tests.accounts.test_api import API, signed_in
 from tests.factories import PlanFactory, ServiceFactory, a_charge, an_account, some_usage
 

@@ -14,13 +14,14 @@ from accounts.services import end_plan_instance
 from billing_site.errors import BillingError
 from invoices.models import Invoice, Usage
 from invoices.plan.facts import BillingRequest
-from invoices.services import batches, usage_loading
-from invoices.services.generating import generate_invoice
-from invoices.services.pending import approve_invoices, discard_invoices
-from invoices.services.unbilled import rate_unbilled_usage
-from invoices.services.usage_loading import load_usage
-from invoices.services.usage_removal import remove_usage
-from invoices.services.usage_targets import UsageRecord
+from invoices.services.approving.pending import approve_invoices, discard_invoices
+from invoices.services.billing.generating import generate_invoice
+from invoices.services.documents import batches
+from invoices.services.planning.unbilled import rate_unbilled_usage
+from invoices.services.usage import loading as usage_loading
+from invoices.services.usage.loading import load_usage
+from invoices.services.usage.removal import remove_usage
+from invoices.services.usage.targets import UsageRecord
 from tests.factories import BY_TEST, ClientFactory, PlanFactory, ServiceFactory, a_charge, an_account, an_instance
 from tests.invoices.test_concurrency import PROCESS, at_once
 
@@ -539,7 +540,7 @@ def test_a_record_that_another_removes_first_does_not_exist_any_more(acme, accou
         Usage.objects.all().delete()
         return Account.objects.get(pk=account_no)
 
-    monkeypatch.setattr("invoices.services.account_acts.lock_account", removed_first)
+    monkeypatch.setattr("invoices.services.documents.account_acts.lock_account", removed_first)
     assert removal_refused(acme, usage.pk, process) == 1002
 
 
@@ -549,7 +550,7 @@ def test_an_account_that_stays_locked_is_reported_as_in_progress(acme, account, 
     def locked(account_no):
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr("invoices.services.account_acts.lock_account", locked)
+    monkeypatch.setattr("invoices.services.documents.account_acts.lock_account", locked)
     assert removal_refused(acme, Usage.objects.get().pk, process) == 3108
     assert Usage.objects.exists()
 

@@ -4,7 +4,7 @@ from decimal import Decimal as D
 
 from invoices.fingerprints import fingerprint
 from invoices.models import Invoice
-from invoices.services.rows import stored_contents
+from invoices.services.documents.rows import stored_contents
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import rebill_invoices
 from rebills.services.requests import AskedLine, RebillRequest

@@ -12,14 +12,14 @@ from invoices.kinds import EntryKind
 from invoices.models import Invoice, LedgerEntry, Payment
 from invoices.plan.actions import Action
 from invoices.services.actions import available_actions
+from invoices.services.approving.pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.credit_memos import Asked, create_credit_memo
-from invoices.services.holes import waive_periods
-from invoices.services.ledger.refunds import refund_payment
-from invoices.services.ledger.voids import void_transaction
-from invoices.services.ledger.write_offs import write_off
-from invoices.services.pending import approve_invoices, discard_invoices, regenerate_invoices
-from invoices.services.voiding import void_invoice
+from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.correcting.write_offs import write_off
+from invoices.services.money.ledger.refunds import refund_payment
+from invoices.services.money.ledger.voids import void_transaction
+from invoices.services.planning.holes import waive_periods
+from invoices.services.undoing.voiding import void_invoice
 from tests.factories import a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, MAR_10, bill
 from tests.invoices.money.memos import memo_of, void

@@ -6,9 +6,9 @@ from decimal import Decimal as D
 import pytest
 from django.conf import settings
 
-from accounts.limits import LINES_AT_ONCE
+from billing_site.common.limits import LINES_AT_ONCE
 from invoices.models import Invoice, OneTimeCharge
-from rebills.views.typed import MOST_ADDED
+from rebills.pages.typed import MOST_ADDED
 from tests.factories import ServiceFactory, a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
 from tests.rebills.reading import fields_of

@@ -10,11 +10,11 @@ from accounts.callers import Caller
 from billing_site.errors import BillingError
 from invoices.kinds import EntryKind
 from invoices.models import Invoice, ServiceCredit
-from invoices.services.balances import account_balance
-from invoices.services.credit_memos import create_credit_memo
-from invoices.services.ledger.refunds import refund_payment
-from invoices.services.ledger.write_offs import write_off
-from invoices.services.pending import approve_invoices, discard_invoices, discard_stale, regenerate_invoices
+from invoices.services.approving.pending import approve_invoices, discard_invoices, discard_stale, regenerate_invoices
+from invoices.services.correcting.credit_memos import create_credit_memo
+from invoices.services.correcting.write_offs import write_off
+from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.refunds import refund_payment
 from tests.factories import TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.invoices.money.memos import ALL, totals, void

@@ -49,7 +49,7 @@ def test_rebills_are_listed_and_found(acme, page, process, invoice):
 
 
 def test_the_list_goes_page_by_page_and_as_csv(acme, page, process, monkeypatch):
-    monkeypatch.setattr("rebills.views.lists.PAGE_SIZE", 2)
+    monkeypatch.setattr("rebills.pages.lists.PAGE_SIZE", 2)
     plan = a_plan(acme, {"phone": "30.00"})
     made = [rebilled(bill(an_account(acme, plan), process, JAN_10), process, line(1, units="2")) for _ in range(3)]
     first = page.get("/rebills/", {}).content.decode()

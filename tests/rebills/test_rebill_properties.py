@@ -17,13 +17,13 @@ from invoices.audit import run_audits
 from invoices.calculation import rounded, smallest_unit
 from invoices.kinds import LineType
 from invoices.models import Invoice, LedgerEntry, Payment
-from invoices.services.balances import account_balance
+from invoices.services.approving.pending import approve_invoices, discard_invoices
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.ledger.acts import Why
-from invoices.services.ledger.open_items import charges_of
-from invoices.services.ledger.payments import record_external_payment
-from invoices.services.ledger.refunds import refund_payment
-from invoices.services.pending import approve_invoices, discard_invoices
+from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.open_items import charges_of
+from invoices.services.money.ledger.payments import record_external_payment
+from invoices.services.money.ledger.refunds import refund_payment
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import rebill_invoices
 from rebills.services.requests import AskedLine, AskedUsage, RebillRequest

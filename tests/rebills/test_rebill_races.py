@@ -8,13 +8,13 @@ from django.db import connection
 from accounts.callers import Caller
 from accounts.models import PaymentMethod
 from invoices.models import Invoice, Payment, ReasonCode
-from invoices.services.balances import account_balance
+from invoices.services.approving.pending import approve_invoices, discard_invoices
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.credit_memos import Asked, create_credit_memo
-from invoices.services.ledger.acts import Why
-from invoices.services.ledger.payments import record_external_payment
-from invoices.services.pending import approve_invoices, discard_invoices
-from invoices.services.voiding import void_invoice
+from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.payments import record_external_payment
+from invoices.services.undoing.voiding import void_invoice
 from rebills.services.rebilling import rebill_invoices
 from tests.factories import ClientFactory, a_plan, an_account
 from tests.invoices.billing import JAN_10, bill

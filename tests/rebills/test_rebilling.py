@@ -11,9 +11,9 @@ from accounts.models import Event, Service
 from billing_site.errors import BillingError
 from invoices.kinds import EntryKind, SeriesKind
 from invoices.models import CollectionAttempt, CreditUse, Invoice, NumberSeries, ServiceCredit
-from invoices.services.balances import account_balance
 from invoices.services.collecting import starting
-from invoices.services.extras import credits_with_used
+from invoices.services.money.balances import account_balance
+from invoices.services.planning.extras import credits_with_used
 from rebills.services.rebilling import rebill_invoices
 from tests.factories import TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
@@ -215,7 +215,7 @@ def test_a_collection_that_was_only_requested_is_stopped(acme, process, monkeypa
     """The process that was to make it died after the invoice was issued."""
     acme.collect_on_approval = True
     acme.save()
-    monkeypatch.setattr("invoices.services.settling.collect_issued", lambda client, outcomes, caller, today: outcomes)
+    monkeypatch.setattr("invoices.services.issuing.settling.collect_issued", lambda client, outcomes, caller, today: outcomes)
     account = paying(acme)
     invoice = bill(account, process, JAN_10)
     monkeypatch.undo()

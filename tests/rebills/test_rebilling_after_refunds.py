@@ -4,10 +4,10 @@ from decimal import Decimal as D
 
 import pytest
 
-from invoices.services.balances import account_balance
 from invoices.services.collecting.collecting import collect_due
-from invoices.services.ledger.payments import add_cash_credit
-from invoices.services.ledger.voids import void_transaction
+from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.payments import add_cash_credit
+from invoices.services.money.ledger.voids import void_transaction
 from tests.factories import TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.invoices.money.memos import memo_of, void

@@ -9,8 +9,8 @@ from django.contrib.auth.models import Group, Permission
 from accounts.callers import Caller
 from billing_site.errors import BillingError, ErrorCode
 from invoices.plan.facts import BillingRequest
-from invoices.services.generating import generate_invoice
-from invoices.services.rights import (
+from invoices.services.billing.generating import generate_invoice
+from invoices.services.documents.rights import (
     check_may_approve,
     check_may_collect,
     check_may_correct,

@@ -9,7 +9,7 @@ from accounts.services import change_plan
 from billing_site.errors import BillingError
 from invoices.audit import run_audits
 from invoices.models import UnusedCredit
-from invoices.services.plan_changes import end_plan
+from invoices.services.billing.plan_changes import end_plan
 from tests.factories import TaxRateFactory, a_charge, a_plan, an_account
 from tests.invoices.billing import ARREARS, bill
 from tests.invoices.money.memos import memo_of, void

@@ -10,13 +10,13 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from accounts import clock
+from accounts.api.fields import LARGEST_LONG
 from accounts.callers import Caller
-from accounts.fields import LARGEST_LONG
 from accounts.models import Client
 from invoices.calculation import rounded
 from invoices.services.collecting.collecting import collect_due, collect_invoices, resume_collecting
-from invoices.services.collecting.outcomes import Collected, CollectionResult
-from invoices.services.ledger.refunds import asked_refunds
+from invoices.services.documents.collection_results import Collected, CollectionResult
+from invoices.services.money.ledger.refunds import asked_refunds
 
 CALLER = Caller(process="collect")
 

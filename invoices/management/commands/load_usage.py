@@ -14,9 +14,9 @@ from accounts.callers import Caller
 from accounts.importing.reading import SeenIds, UnreadableFile, read_rows, with_point
 from accounts.models import Client
 from billing_site.errors import BillingError, ErrorCode
-from invoices.serializers.usage import UsageRecordSerializer, record_reader
-from invoices.services.usage_loading import RECORDS_AT_ONCE, LoadResult, UsageResult, load_usage, refused
-from invoices.services.usage_targets import UsageRecord
+from invoices.api.serializers.usage import UsageRecordSerializer, record_reader
+from invoices.services.usage.loading import RECORDS_AT_ONCE, LoadResult, UsageResult, load_usage, refused
+from invoices.services.usage.targets import UsageRecord
 
 REQUIRED_COLUMNS = ("record_id", "units", "used_at")
 REPEATED = "repeated"

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts import clock
 from accounts.models import Client
 from invoices.calculation import rounded
-from invoices.services.receivables import Ages, Receivable, add_up_by_currency, receivables
+from invoices.services.money.receivables import Ages, Receivable, add_up_by_currency, receivables
 
 HEADINGS = ("current", "1-30 days", "31-60 days", "61-90 days", "over 90", "total")
 

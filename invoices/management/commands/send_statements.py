@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from accounts.models import Client
 from invoices.kinds import StatementStatus
-from invoices.services.statements import send_waiting
+from invoices.services.statements.statements import send_waiting
 
 
 class Command(BaseCommand):

@@ -15,15 +15,15 @@ from billing_site.errors import BillingError, ErrorCode, told_before
 from invoices.kinds import OPEN_ATTEMPTS, AttemptStatus
 from invoices.models import CollectionAttempt, Invoice
 from invoices.services.actions import unpaid_by_refunds
-from invoices.services.batches import in_halves
 from invoices.services.collecting.asking import Answered, ask_to_charge, ask_what_came
-from invoices.services.collecting.outcomes import Collected, CollectionResult, outcome_of, refused
 from invoices.services.collecting.recording import record
 from invoices.services.collecting.starting import Collecting, Started, Wanted, collecting, start
-from invoices.services.ledger.open_items import open_entries
-from invoices.services.ledger.refunds import asked_refunds, resolve_refund
-from invoices.services.outcomes import Outcome
-from invoices.services.rights import check_may_collect
+from invoices.services.documents.batches import in_halves
+from invoices.services.documents.collection_results import Collected, CollectionResult, outcome_of, refused
+from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.rights import check_may_collect
+from invoices.services.money.ledger.open_items import open_entries
+from invoices.services.money.ledger.refunds import asked_refunds, resolve_refund
 
 logger = logging.getLogger(__name__)
 

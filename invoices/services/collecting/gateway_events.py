@@ -8,19 +8,19 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from accounts.callers import Caller
-from accounts.database_errors import refusal_of
 from accounts.models import Client
-from accounts.storage import is_lock_failure, limit_lock_wait
 from accounts.trail import Act, record_acts
+from billing_site.common.database_errors import refusal_of
+from billing_site.common.storage import is_lock_failure, limit_lock_wait
 from billing_site.errors import BillingError, ErrorCode
 from invoices.gateways.protocol import Message, News
 from invoices.kinds import AttemptStatus
 from invoices.models import CollectionAttempt, GatewayEvent, Refund
-from invoices.services.batches import LOCK_WAIT_SECONDS
 from invoices.services.collecting.asking import Answered
 from invoices.services.collecting.recording import record
 from invoices.services.collecting.starting import collecting
-from invoices.services.ledger.refunds import record_refund
+from invoices.services.documents.batches import LOCK_WAIT_SECONDS
+from invoices.services.money.ledger.refunds import record_refund
 
 logger = logging.getLogger(__name__)
 

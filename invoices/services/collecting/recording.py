@@ -19,16 +19,16 @@ from invoices.models import CollectionAttempt, Invoice, Payment
 from invoices.plan.allocating import OpenItem, Taken
 from invoices.plan.facts import BillingState
 from invoices.services.collecting.asking import Answered
-from invoices.services.collecting.outcomes import Collected, outcome_of
 from invoices.services.collecting.starting import Collecting
-from invoices.services.dunning import DUNNING, DUNNING_FROM, end_dunning
-from invoices.services.facts import lock_states
-from invoices.services.ledger.acts import REFUSED
-from invoices.services.ledger.applying import apply_credit
-from invoices.services.ledger.entries import Draft, allocate, post
-from invoices.services.ledger.open_items import charges_of
-from invoices.services.ledger.voids import Voiding
-from invoices.services.voiding import void_locked
+from invoices.services.documents.collection_results import Collected, outcome_of
+from invoices.services.money.dunning import DUNNING, DUNNING_FROM, end_dunning
+from invoices.services.money.ledger.acts import REFUSED
+from invoices.services.money.ledger.applying import apply_credit
+from invoices.services.money.ledger.entries import Draft, allocate, post
+from invoices.services.money.ledger.open_items import charges_of
+from invoices.services.money.ledger.voids import Voiding
+from invoices.services.planning.facts import lock_states
+from invoices.services.undoing.voiding import void_locked
 
 UNDER_WAY = timedelta(hours=1)
 """A process that has begun an attempt has asked the gateway for it by then, or never will."""

@@ -18,11 +18,11 @@ from invoices.kinds import ASKED_ATTEMPTS, AttemptStatus, InvoiceKind, InvoiceSt
 from invoices.models import CollectionAttempt, Invoice
 from invoices.plan.actions import PayerFacts, why_not_collected
 from invoices.plan.facts import BillingState
-from invoices.services.collecting.outcomes import Collected, CollectionResult, refused
-from invoices.services.facts import lock_states
-from invoices.services.ledger.charging import Issued, apply_open_credits, charge
-from invoices.services.ledger.entries import Stamp, Standing
-from invoices.services.ledger.open_items import Charge, charges_of
+from invoices.services.documents.collection_results import Collected, CollectionResult, refused
+from invoices.services.money.ledger.charging import Issued, apply_open_credits, charge
+from invoices.services.money.ledger.entries import Stamp, Standing
+from invoices.services.money.ledger.open_items import Charge, charges_of
+from invoices.services.planning.facts import lock_states
 
 
 class Wanted(NamedTuple):

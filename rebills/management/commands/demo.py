@@ -30,18 +30,18 @@ from invoices.management.commands.audit import report_lines
 from invoices.management.commands.bill import bill_with_progress, run_summary
 from invoices.models import CollectionAttempt, Invoice, LedgerEntry, Payment, TaxRate
 from invoices.plan.facts import BillingRequest
-from invoices.services.balances import account_balance
+from invoices.services.approving.pending import approve_invoices
+from invoices.services.billing.generating import generate_invoice, generate_invoices
+from invoices.services.billing.runs import count_results, run_totals, start_run
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.credit_memos import Asked, create_credit_memo
-from invoices.services.flags import flags_of, with_flags
-from invoices.services.generating import generate_invoice, generate_invoices
-from invoices.services.ledger.acts import Why
-from invoices.services.ledger.history import description, with_voids
-from invoices.services.ledger.refunds import left_to_refund, refund_payment
-from invoices.services.payment_methods import add_payment_method
-from invoices.services.pending import approve_invoices
-from invoices.services.receivables import add_up_by_currency, receivables
-from invoices.services.runs import count_results, run_totals, start_run
+from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.history import description, with_voids
+from invoices.services.money.ledger.refunds import left_to_refund, refund_payment
+from invoices.services.money.payment_methods import add_payment_method
+from invoices.services.money.receivables import add_up_by_currency, receivables
+from invoices.services.planning.flags import flags_of, with_flags
 from invoices.stories import story_of, units_text
 from rebills.plan import RebillPlan
 from rebills.services.previewing import preview_rebills

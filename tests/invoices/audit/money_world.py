@@ -9,15 +9,15 @@ from accounts.models import PaymentMethod
 from invoices.kinds import EntryKind, PaymentType
 from invoices.models import CollectionAttempt
 from invoices.plan.facts import BillingRequest
+from invoices.services.billing.generating import generate_invoice
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.credit_memos import Asked, create_credit_memo
-from invoices.services.generating import generate_invoice
-from invoices.services.ledger.acts import Why
-from invoices.services.ledger.payments import add_cash_credit, record_external_payment
-from invoices.services.ledger.refunds import refund_payment
-from invoices.services.ledger.voids import void_transaction
-from invoices.services.ledger.write_offs import write_off
-from invoices.services.voiding import void_invoice
+from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.correcting.write_offs import write_off
+from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.payments import add_cash_credit, record_external_payment
+from invoices.services.money.ledger.refunds import refund_payment
+from invoices.services.money.ledger.voids import void_transaction
+from invoices.services.undoing.voiding import void_invoice
 from tests.factories import ClientFactory, TaxRateFactory, a_plan, an_account
 
 DAYS = [date(2026, month, 10) for month in (1, 2, 3, 4, 5)]

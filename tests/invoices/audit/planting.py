@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from django.db import connection
 
-from accounts.exact_decimals import sortable_text
+from billing_site.common.exact_decimals import sortable_text
 from invoices.audit import run_audits
 
 

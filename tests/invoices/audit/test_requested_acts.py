@@ -9,10 +9,10 @@ from accounts.keys import create_key
 from accounts.models import Event
 from billing_site.errors import PendingAct
 from invoices.models import RequestedAct
-from invoices.services.credit_memos import Asked, create_credit_memo
-from invoices.services.ledger.acts import Why
-from invoices.services.ledger.payments import add_cash_credit
-from invoices.services.requested_acts import approve_act
+from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.correcting.requested_acts import approve_act
+from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.payments import add_cash_credit
 from tests.factories import BY_TEST, an_account
 from tests.invoices.audit import names
 from tests.invoices.audit.planting import findings

@@ -6,7 +6,7 @@ from django.db.models import CharField, DateField
 from accounts.models import Client
 from invoices.fingerprints import LINE_FIELDS
 from invoices.models import InvoiceLine
-from invoices.services.pending import approve_invoices
+from invoices.services.approving.pending import approve_invoices
 from tests.invoices.audit.names import ACTS, EVENTS, RECEIPTS, RUNS, UNMOVED
 from tests.invoices.audit.planting import (
     CREDIT,

@@ -4,8 +4,8 @@ from decimal import Decimal as D
 
 from invoices.kinds import VoidReason
 from invoices.models import TaxDetail
-from invoices.services.credit_memos import Asked, create_credit_memo
-from invoices.services.voiding import void_invoice
+from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.undoing.voiding import void_invoice
 from tests.invoices.billing import JAN_31
 from tests.invoices.money.paying import WHY
 

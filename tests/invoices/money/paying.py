@@ -9,8 +9,8 @@ from django.conf import settings
 from accounts.models import PaymentMethod
 from invoices.kinds import EntryKind
 from invoices.models import LedgerEntry
-from invoices.services.ledger.acts import Why
-from invoices.services.ledger.open_items import charges_of, open_credits
+from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.open_items import charges_of, open_credits
 from tests.factories import a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
 

@@ -7,10 +7,10 @@ import pytest
 from accounts.models import Event
 from invoices.kinds import EntryKind
 from invoices.models import LedgerEntry
-from invoices.services.balances import account_balance
-from invoices.services.ledger.acts import Why
-from invoices.services.ledger.payments import add_cash_credit, apply_left
-from invoices.services.ledger.voids import void_transaction
+from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.payments import add_cash_credit, apply_left
+from invoices.services.money.ledger.voids import void_transaction
 from tests.factories import TaxRateFactory
 from tests.invoices.billing import FEB_10, JAN_31, MAR_10, bill
 from tests.invoices.money.paying import WHY, billed, due, ledger, paying, unapplied

@@ -14,11 +14,11 @@ from invoices.gateways.sandbox import APPROVED, OUTCOMES
 from invoices.kinds import AttemptStatus, EntryKind
 from invoices.models import CollectionAttempt, Payment
 from invoices.plan.facts import BillingRequest
-from invoices.services.balances import account_balance
+from invoices.services.billing.generating import generate_invoices
 from invoices.services.collecting.collecting import collect_invoices, resume_collecting
-from invoices.services.collecting.outcomes import CollectionResult
-from invoices.services.generating import generate_invoices
-from invoices.services.ledger.payments import record_external_payment
+from invoices.services.documents.collection_results import CollectionResult
+from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.payments import record_external_payment
 from tests.factories import an_account
 from tests.invoices.billing import JAN_10, JAN_31
 from tests.invoices.money.paying import billed, books, due, ledger, paying, unapplied

@@ -6,10 +6,10 @@ import pytest
 
 from accounts.models import Event, Service
 from invoices.models import Invoice
+from invoices.services.approving.pending import discard_invoices
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.credit_memos import Asked, create_credit_memo, preview_credit_memo
-from invoices.services.ledger.acts import Why
-from invoices.services.pending import discard_invoices
+from invoices.services.correcting.credit_memos import Asked, create_credit_memo, preview_credit_memo
+from invoices.services.money.ledger.acts import Why
 from tests.factories import TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import JAN_10, JAN_31, bill
 from tests.invoices.money.memos import memo_of, void

@@ -11,12 +11,12 @@ from accounts.models import Event, Service
 from invoices.fingerprints import fingerprint
 from invoices.kinds import EntryKind
 from invoices.models import NumberSeries
-from invoices.services.credit_memos import Asked, preview_credit_memo
-from invoices.services.ledger.acts import Why
-from invoices.services.ledger.voids import void_transaction
-from invoices.services.ledger.write_offs import write_off
-from invoices.services.pending import approve_invoices
-from invoices.services.rows import stored_contents
+from invoices.services.approving.pending import approve_invoices
+from invoices.services.correcting.credit_memos import Asked, preview_credit_memo
+from invoices.services.correcting.write_offs import write_off
+from invoices.services.documents.rows import stored_contents
+from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.voids import void_transaction
 from tests.factories import PlanFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, USAGE, bill
 from tests.invoices.money.memos import credited, exactly_undone, memo_of, taxes, totals

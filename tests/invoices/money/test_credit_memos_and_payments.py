@@ -5,9 +5,9 @@ from decimal import Decimal as D
 import pytest
 
 from invoices.kinds import EntryKind, InvoiceStatus
-from invoices.services.balances import account_balance
-from invoices.services.ledger.refunds import refund_payment
-from invoices.services.ledger.write_offs import write_off
+from invoices.services.correcting.write_offs import write_off
+from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.refunds import refund_payment
 from tests.factories import TaxRateFactory
 from tests.invoices.billing import FEB_10, JAN_31, MAR_10, bill
 from tests.invoices.money.memos import memo_of, void

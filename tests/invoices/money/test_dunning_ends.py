@@ -8,11 +8,11 @@ import pytest
 from accounts.models import Account, Event
 from invoices.kinds import EntryKind
 from invoices.models import Invoice
+from invoices.services.approving.pending import approve_invoices
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.ledger.payments import add_cash_credit, apply_left
-from invoices.services.ledger.voids import void_transaction
-from invoices.services.ledger.write_offs import write_off
-from invoices.services.pending import approve_invoices
+from invoices.services.correcting.write_offs import write_off
+from invoices.services.money.ledger.payments import add_cash_credit, apply_left
+from invoices.services.money.ledger.voids import void_transaction
 from tests.factories import TaxRateFactory
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.invoices.money.memos import memo_of, void

@@ -12,7 +12,7 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import smallest_unit
 from invoices.models import Invoice
 from invoices.plan.memo import LineToCredit, TaxOfLine, plan_memo, spread
-from invoices.services.credit_memos import lines_to_credit
+from invoices.services.correcting.credit_memos import lines_to_credit
 from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.memos import exactly_undone, memo_of, void
 from tests.invoices.money.paying import due

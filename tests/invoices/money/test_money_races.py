@@ -14,13 +14,13 @@ from billing_site.errors import BillingError
 from invoices.audit import run_audits
 from invoices.gateways.sandbox import SandboxGateway
 from invoices.models import Invoice, LedgerEntry, Payment, ReasonCode, Refund
+from invoices.services.approving.pending import approve_invoices
 from invoices.services.collecting.collecting import collect_invoices, resume_collecting
-from invoices.services.credit_memos import Asked, create_credit_memo
-from invoices.services.ledger.acts import Why
-from invoices.services.ledger.payments import record_external_payment
-from invoices.services.ledger.refunds import refund_payment
-from invoices.services.pending import approve_invoices
-from invoices.services.voiding import void_invoice
+from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.payments import record_external_payment
+from invoices.services.money.ledger.refunds import refund_payment
+from invoices.services.undoing.voiding import void_invoice
 from tests.factories import ClientFactory, an_account
 from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.paying import books, due
@@ -152,7 +152,7 @@ def test_a_refund_that_is_made_while_another_holds_the_account_is_not_said_to_be
     """Its account is held from when the gateway is asked until long after: it stays asked for, and is resolved later."""
     invoice = an_invoice(client)
     collect_invoices(invoice_nos=[invoice.pk], **by)
-    monkeypatch.setattr("invoices.services.account_acts.LOCK_WAIT_SECONDS", 1)
+    monkeypatch.setattr("invoices.services.documents.account_acts.LOCK_WAIT_SECONDS", 1)
     asked, done = threading.Event(), threading.Event()
     real = SandboxGateway.refund
 

@@ -13,10 +13,10 @@ from accounts.models import Event
 from billing_site.errors import BillingError
 from invoices.kinds import EntryKind, PaymentType
 from invoices.models import Allocation, CollectionAttempt, Invoice, InvoiceLine, LedgerEntry, NumberSeries, Payment, Refund
-from invoices.services.balances import account_balance
-from invoices.services.ledger.payments import add_cash_credit, apply_left, record_external_payment
-from invoices.services.pending import approve_invoices
-from invoices.services.voiding import void_invoice
+from invoices.services.approving.pending import approve_invoices
+from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.payments import add_cash_credit, apply_left, record_external_payment
+from invoices.services.undoing.voiding import void_invoice
 from tests.factories import BY_TEST, a_plan, an_account
 from tests.invoices.billing import FEB_5, FEB_10, JAN_10, JAN_31, MAR_10, bill
 from tests.invoices.money.paying import WHY, billed, due, ledger, paying, unapplied

@@ -9,8 +9,8 @@ import time_machine
 from django.core.management import call_command
 from django.core.management.base import CommandError
 
-from invoices.services.ledger.payments import record_external_payment
-from invoices.services.receivables import Ages, add_up_by_currency, receivables
+from invoices.services.money.ledger.payments import record_external_payment
+from invoices.services.money.receivables import Ages, add_up_by_currency, receivables
 from tests.factories import a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.test_money_api import get, signed_in

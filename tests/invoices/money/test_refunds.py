@@ -9,11 +9,11 @@ from invoices.gateways.protocol import RefundRequest
 from invoices.gateways.sandbox import SandboxGateway
 from invoices.kinds import AllocationKind, EntryKind, PaymentType
 from invoices.models import Allocation, LedgerEntry, Payment, Refund
-from invoices.services.balances import account_balance
 from invoices.services.collecting.collecting import collect_due, collect_invoices, resume_collecting
-from invoices.services.ledger.acts import Why
-from invoices.services.ledger.refunds import record_refund, refund_payment
-from invoices.services.ledger.voids import void_transaction
+from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.refunds import record_refund, refund_payment
+from invoices.services.money.ledger.voids import void_transaction
 from tests.invoices.billing import FEB_10, JAN_31, MAR_10, bill
 from tests.invoices.money.paying import WHY, billed, books, due, ledger, paying, unapplied
 from tests.invoices.money.test_payments import key_with, pay, refused_as, rows, staff_with

@@ -14,8 +14,8 @@ from accounts.callers import Caller
 from accounts.keys import create_key, revoke_key
 from accounts.models import Event
 from invoices.models import CashCredit, CreditMemo, Invoice, LedgerEntry, RequestedAct
-from invoices.services.balances import account_balance
-from invoices.services.ledger.payments import record_external_payment
+from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.payments import record_external_payment
 from rebills.roles import make_groups
 from tests.admin_pages import act, add_url, texts
 from tests.factories import BY_TEST, a_plan, an_account

@@ -11,13 +11,13 @@ from invoices.gateways.sandbox import SandboxGateway
 from invoices.kinds import EntryKind, InvoiceStatus, PaymentType, RunResult
 from invoices.models import CollectionAttempt, Invoice, RunOutcome
 from invoices.plan.facts import BillingRequest
-from invoices.services.balances import account_balance
+from invoices.services.approving.pending import approve_invoices
+from invoices.services.billing.generating import generate_invoice
+from invoices.services.billing.runs import continue_run, start_run
 from invoices.services.collecting import collecting
 from invoices.services.collecting.collecting import resume_collecting
-from invoices.services.collecting.outcomes import CollectionResult
-from invoices.services.generating import generate_invoice
-from invoices.services.pending import approve_invoices
-from invoices.services.runs import continue_run, start_run
+from invoices.services.documents.collection_results import CollectionResult
+from invoices.services.money.balances import account_balance
 from tests.factories import a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.invoices.money.paying import billed, books, due, ledger, paying, unapplied

@@ -12,11 +12,11 @@ from invoices.gateways.protocol import ChargeRequest, Holder, RefundRequest, Res
 from invoices.gateways.stripe import StripeGateway
 from invoices.kinds import AttemptStatus, EntryKind, RefundStatus
 from invoices.models import CollectionAttempt, GatewayEvent, Payment
-from invoices.services.balances import account_balance
 from invoices.services.collecting.collecting import collect_invoices, resume_collecting
-from invoices.services.collecting.outcomes import CollectionResult
-from invoices.services.ledger.refunds import refund_payment, resolve_refund
-from invoices.services.payment_methods import add_payment_method
+from invoices.services.documents.collection_results import CollectionResult
+from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.refunds import refund_payment, resolve_refund
+from invoices.services.money.payment_methods import add_payment_method
 from tests.factories import ClientFactory, a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.paying import WHY, due, ledger

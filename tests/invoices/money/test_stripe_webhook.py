@@ -18,7 +18,7 @@ from invoices.gateways.stripe import StripeGateway
 from invoices.kinds import AttemptStatus, EntryKind, RefundStatus
 from invoices.models import CollectionAttempt, GatewayEvent, LedgerEntry, Payment, Refund
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.ledger.refunds import refund_payment
+from invoices.services.money.ledger.refunds import refund_payment
 from tests.factories import ClientFactory
 from tests.invoices.billing import JAN_10
 from tests.invoices.money.paying import WHY, billed, due, ledger, unapplied

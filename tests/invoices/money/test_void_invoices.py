@@ -9,17 +9,17 @@ from accounts.models import Event
 from invoices.kinds import EntryKind
 from invoices.models import Coupon, CouponUse, Invoice, LedgerEntry, ServiceCredit, TaxDetail, Usage
 from invoices.plan.facts import BillingRequest
-from invoices.services.balances import account_balance
+from invoices.services.approving.pending import approve_invoices, discard_invoices
+from invoices.services.billing.generating import generate_invoice
 from invoices.services.collecting.collecting import collect_invoices, resume_collecting
-from invoices.services.credit_memos import create_credit_memo
-from invoices.services.extras import credits_with_used
-from invoices.services.generating import generate_invoice
-from invoices.services.holes import waive_periods
-from invoices.services.ledger.voids import void_transaction
-from invoices.services.ledger.write_offs import write_off
-from invoices.services.pending import approve_invoices, discard_invoices
-from invoices.services.planning import preview_invoices
-from invoices.services.voiding import void_invoice
+from invoices.services.correcting.credit_memos import create_credit_memo
+from invoices.services.correcting.write_offs import write_off
+from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.voids import void_transaction
+from invoices.services.planning.extras import credits_with_used
+from invoices.services.planning.holes import waive_periods
+from invoices.services.planning.previewing import preview_invoices
+from invoices.services.undoing.voiding import void_invoice
 from tests.factories import ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance, some_usage
 from tests.invoices.billing import ARREARS, FEB_5, FEB_10, JAN_10, JAN_31, MAR_10, USAGE, bill
 from tests.invoices.money.memos import ALL

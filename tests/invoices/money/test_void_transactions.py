@@ -7,12 +7,12 @@ import pytest
 from accounts.models import Event
 from invoices.kinds import EntryKind
 from invoices.models import LedgerEntry
-from invoices.services.balances import account_balance
-from invoices.services.credit_memos import create_credit_memo
-from invoices.services.ledger.payments import add_cash_credit, apply_left
-from invoices.services.ledger.refunds import refund_payment
-from invoices.services.ledger.voids import void_transaction
-from invoices.services.ledger.write_offs import write_off
+from invoices.services.correcting.credit_memos import create_credit_memo
+from invoices.services.correcting.write_offs import write_off
+from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.payments import add_cash_credit, apply_left
+from invoices.services.money.ledger.refunds import refund_payment
+from invoices.services.money.ledger.voids import void_transaction
 from tests.invoices.billing import FEB_10, JAN_31, bill
 from tests.invoices.money.memos import ALL
 from tests.invoices.money.paying import WHY, billed, due, ledger, unapplied

@@ -6,12 +6,12 @@ import pytest
 
 from accounts.models import Event
 from invoices.kinds import EntryKind
-from invoices.services.balances import account_balance
+from invoices.services.approving.pending import discard_invoices
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.collecting.outcomes import CollectionResult
-from invoices.services.ledger.voids import void_transaction
-from invoices.services.ledger.write_offs import write_off
-from invoices.services.pending import discard_invoices
+from invoices.services.correcting.write_offs import write_off
+from invoices.services.documents.collection_results import CollectionResult
+from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.voids import void_transaction
 from tests.invoices.billing import FEB_10, JAN_31, bill
 from tests.invoices.money.paying import WHY, billed, books, due, ledger, unapplied
 from tests.invoices.money.test_payments import billed_in, key_with, pay, refused_as, rows, staff_with

@@ -1,0 +1,110 @@
+"""What is wrong with an input, as rows of the error table: the one place where validation codes become error codes.
+
+REST framework, Django's model validation and our own fields give every wrong value a code of theirs ("required", "blank" ...).
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from django.core.exceptions import ValidationError as ModelError
+from rest_framework.exceptions import ErrorDetail, ValidationError
+from rest_framework.fields import get_error_detail
+
+from accounts.api.fields import NO_ACCOUNT, NO_CLIENT, NO_INVOICE, NO_PLAN_INSTANCE, NO_REASON, NO_TRANSACTION, NOT_SUPPORTED
+from billing_site.common.members import READ_ONLY, UNKNOWN
+from billing_site.errors import BillingError, ErrorCode, tellable
+
+TABLE = {
+    "required": ErrorCode.MISSING_PARAMETER,
+    "null": ErrorCode.MISSING_PARAMETER,
+    "blank": ErrorCode.MISSING_PARAMETER,
+    "empty": ErrorCode.MISSING_PARAMETER,
+    "max_length": ErrorCode.INVALID_FORMAT,
+    "max_digits": ErrorCode.INVALID_FORMAT,
+    "max_whole_digits": ErrorCode.INVALID_FORMAT,
+    "max_decimal_places": ErrorCode.INVALID_FORMAT,
+    "max_string_length": ErrorCode.INVALID_FORMAT,
+    "not_alphanumeric": ErrorCode.INVALID_FORMAT,
+    "null_characters_not_allowed": ErrorCode.INVALID_FORMAT,
+    "surrogate_characters_not_allowed": ErrorCode.INVALID_FORMAT,
+    "not_a_date": ErrorCode.INVALID_DATE,
+    "not_true_or_false": ErrorCode.INVALID_BOOLEAN,
+    NO_CLIENT: ErrorCode.AUTHENTICATION,
+    NO_ACCOUNT: ErrorCode.ACCOUNT_NOT_FOUND,
+    NO_INVOICE: ErrorCode.INVOICE_NOT_FOUND,
+    NO_TRANSACTION: ErrorCode.TRANSACTION_NOT_FOUND,
+    NO_PLAN_INSTANCE: ErrorCode.NO_PLAN_INSTANCE,
+    NO_REASON: ErrorCode.INVALID_REASON,
+    NOT_SUPPORTED: ErrorCode.NOT_SUPPORTED,
+    "invoice_mode": ErrorCode.INVALID_INVOICE_MODE,
+    "action_directive": ErrorCode.INVALID_DIRECTIVE,
+    "combine_invoices": ErrorCode.COMBINE_INVOICES,
+    "client_notes": ErrorCode.NOTES_TOO_LONG,
+}
+"""Any other code is an invalid input, 1016."""
+
+NAMED_IN_DETAIL = {UNKNOWN, READ_ONLY}
+"""Codes whose detail is a whole sentence with the field's name in it."""
+
+SELF_EXPLAINING = {ErrorCode.AUTHENTICATION, ErrorCode.INVALID_INVOICE_MODE, ErrorCode.NOTES_TOO_LONG}
+"""Rows whose message says enough."""
+
+
+class WrongInput(NamedTuple):
+    """One thing that is wrong, and where: charges[0].service."""
+
+    field: str
+    detail: ErrorDetail
+
+    @property
+    def code(self) -> ErrorCode:
+        return TABLE.get(self.detail.code or "", ErrorCode.INVALID_INPUT)
+
+    @property
+    def refusal(self) -> BillingError:
+        if self.detail.code == "not_a_long":
+            return BillingError(self.code, f"{self.field} is not a valid long.", field=self.field, instead=True)
+        if self.detail.code in NAMED_IN_DETAIL:
+            return BillingError(self.code, str(self.detail), field=self.field, instead=True)
+        if self.code in SELF_EXPLAINING:
+            return BillingError(self.code, field=self.field)
+        return BillingError(self.code, f"{self.field}: {self.detail}" if self.field else str(self.detail), field=self.field)
+
+
+def wrong_inputs(error: ValidationError | ModelError) -> list[WrongInput]:
+    """Everything that is wrong, in the order of the fields."""
+    detail = get_error_detail(error) if isinstance(error, ModelError) else error.detail
+    return list(_flattened(detail))
+
+
+def refusal_of(wrong: list[WrongInput]) -> BillingError:
+    """The one refusal that speaks for all: what is missing comes first, and all of it is named; else the first wrong value."""
+    missing = [one.field for one in wrong if one.code is ErrorCode.MISSING_PARAMETER]
+    if missing:
+        return BillingError(ErrorCode.MISSING_PARAMETER, field=", ".join(missing))
+    return wrong[0].refusal
+
+
+def messages_by_field(wrong: list[WrongInput]) -> dict[str, list[str]]:
+    messages: dict[str, list[str]] = {}
+    for one in wrong:
+        messages.setdefault(tellable(one.field) or "non_field_errors", []).append(tellable(str(one.detail)))
+    return messages
+
+
+def _flattened(detail: Any, path: str = "") -> Iterator[WrongInput]:
+    if isinstance(detail, ErrorDetail):
+        yield WrongInput(path, detail)
+    elif isinstance(detail, Mapping):
+        for name, inner in detail.items():
+            yield from _flattened(inner, _below(path, name))
+    else:
+        for position, inner in enumerate(detail):
+            # A list of messages is about the field itself, a list of mappings about the rows of an array.
+            yield from _flattened(inner, f"{path}[{position}]" if isinstance(inner, Mapping) else path)
+
+
+def _below(path: str, name: Any) -> str:
+    if name in ("non_field_errors", "__all__"):
+        return path
+    return f"{path}[{name}]" if isinstance(name, int) else f"{path}.{name}".lstrip(".")

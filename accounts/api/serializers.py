@@ -1,0 +1,364 @@
+"""Accounts and the catalogue on the wire: an account by its acct_no, every other row by its id."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any, TypeVar
+
+from django.core.exceptions import ValidationError as ModelError
+from django.db import models, transaction
+from django.db.models import Prefetch
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+
+from accounts.api.fields import (
+    NO_ACCOUNT,
+    AccountField,
+    CountryField,
+    DayField,
+    DigitsField,
+    GivenSerializer,
+    LongField,
+    OwnRowField,
+    TrueFalseField,
+    UnitsNumberField,
+    rows_of,
+)
+from accounts.callers import Caller
+from accounts.models import (
+    Account,
+    Contact,
+    PaymentMethod,
+    Plan,
+    PlanCharge,
+    PlanInstance,
+    RateSchedule,
+    RateTier,
+    Service,
+    ServiceLocation,
+)
+from accounts.models.places import EXEMPTION_FIELDS
+from accounts.models.places import CountryField as CountryColumn
+from accounts.rates import RateTerms, TierTerms
+from accounts.rights import check_may_change
+from accounts.services import add_price, assign_plan, create_account
+from accounts.validators import validate_currency
+from billing_site.common.exact_decimals import UnitsField
+from billing_site.errors import BillingError, ErrorCode
+
+Row = TypeVar("Row", bound=models.Model)
+
+PARTS_AT_ONCE = 500
+"""Charges of a plan, prices of a charge, bands of a price."""
+
+ADDRESS = ("address1", "address2", "city", "region", "postal_code", "country")
+
+
+def store(row: Row, caller: Caller) -> Row:
+    """Stores a new row of master data after its model has checked it as a whole, as the admin does.
+
+    Refuses (90009) who may not add such rows."""
+    check_may_change(caller, "add", row._meta.label_lower)
+    row.full_clean()
+    row.save()
+    return row
+
+
+class AccountArguments(GivenSerializer):
+    """An account by Aria's number or by the client's own id; where both are given, the number counts. Calls that have the field
+    `account_no` take the number under this name, too."""
+
+    acct_no = LongField(no_such=NO_ACCOUNT, required=False)
+    client_acct_id = serializers.CharField(max_length=50, required=False)
+
+    needs_account = True
+
+    def to_internal_value(self, data: Any) -> Any:
+        others = [name for name in ("client_acct_id", "account_no") if name in self.fields]
+        named = isinstance(data, Mapping) and any(data.get(name) for name in others)
+        self.fields["acct_no"].required = self.needs_account and not named
+        return super().to_internal_value(data)
+
+
+class RowSerializer(serializers.ModelSerializer):
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        CountryColumn: CountryField,
+        models.BooleanField: TrueFalseField,
+        models.DateField: DayField,
+        models.DecimalField: DigitsField,
+        UnitsField: UnitsNumberField,
+    }
+
+    def create(self, validated_data: Mapping[str, Any]) -> Any:
+        model: type[models.Model] = self.Meta.model
+        return store(model(**validated_data), self.caller)
+
+    @property
+    def caller(self) -> Caller:
+        """Who asks for what is stored."""
+        caller: Caller = self.context["view"].caller
+        return caller
+
+
+class ClientRowSerializer(RowSerializer):
+    """A row of the client itself."""
+
+    def create(self, validated_data: Mapping[str, Any]) -> Any:
+        return super().create({**validated_data, "client": self.context["request"].auth.client})
+
+
+class AccountSerializer(RowSerializer):
+    acct_no = LongField(source="pk", read_only=True)
+
+    class Meta:
+        model = Account
+        fields = (
+            "acct_no",
+            "client_acct_id",
+            "status",
+            "currency",
+            "is_test",
+            "invoice_approval_required",
+            "payment_terms_days",
+            "bill_day",
+            *EXEMPTION_FIELDS,
+            "next_bill_date",
+            "last_bill_date",
+            "created_at",
+        )
+
+    def create(self, validated_data: Mapping[str, Any]) -> Account:
+        return create_account(client=self.context["request"].auth.client, caller=self.caller, **validated_data)
+
+
+class ContactSerializer(RowSerializer):
+    acct_no = AccountField(source="account", queryset=Account.objects)
+
+    class Meta:
+        model = Contact
+        fields = ("id", "acct_no", "contact_no", "role", "name", "company", "email", "phone", *ADDRESS, *EXEMPTION_FIELDS)
+
+
+class PaymentMethodSerializer(RowSerializer):
+    acct_no = AccountField(source="account", queryset=Account.objects)
+
+    class Meta:
+        model = PaymentMethod
+        fields = ("id", "acct_no", "type", "token", "label")
+
+
+class ServiceLocationSerializer(ClientRowSerializer):
+    class Meta:
+        model = ServiceLocation
+        fields = ("id", "client_service_location_id", "name", *ADDRESS)
+
+
+class ServiceSerializer(ClientRowSerializer):
+    location = OwnRowField(queryset=ServiceLocation.objects, required=False, allow_null=True)
+
+    class Meta:
+        model = Service
+        fields = ("id", "client_service_id", "name", "gl_code", "tax_category", "tax_inclusive", "location")
+
+
+class TierSerializer(RowSerializer):
+    """A band. `to_unit` is where the next one begins; it may be given, and must then be that."""
+
+    to_unit = UnitsNumberField(required=False, allow_null=True)
+
+    class Meta:
+        model = RateTier
+        fields = ("from_unit", "to_unit", "rate_per_unit")
+
+
+class RateSerializer(RowSerializer):
+    """A price: one rate, or bands of rates. On the way out each band shows where it ends."""
+
+    tiers = rows_of(TierSerializer(), most=PARTS_AT_ONCE, required=False)
+
+    class Meta:
+        model = RateSchedule
+        fields = (
+            "id",
+            "currency",
+            "model",
+            "rate_per_unit",
+            "tiers",
+            "minimum_amount",
+            "maximum_amount",
+            "valid_from",
+            "valid_to",
+        )
+        extra_kwargs = {"currency": {"required": False}}
+        # Which prices may stand beside each other is the model's to say, once their charge and currency are known.
+        validators: list[object] = []
+
+    def to_representation(self, instance: RateSchedule) -> dict[str, Any]:
+        shown: dict[str, Any] = super().to_representation(instance)
+        for tier, after in pairwise([*shown["tiers"], None]):
+            tier["to_unit"] = after and after["from_unit"]
+        return shown
+
+
+def terms_of(price: Mapping[str, Any], currency: str | None) -> RateTerms:
+    """The price that is asked for; in `currency`, where it names none of its own."""
+    given = {name: price[name] for name in RateTerms._fields if name in price}
+    tiers = tuple(TierTerms(**tier) for tier in price.get("tiers", ()))
+    given_currency = price.get("currency") or currency
+    if given_currency is None:
+        raise BillingError(ErrorCode.MISSING_PARAMETER, field="currency")
+    return RateTerms(**{**given, "currency": given_currency, "tiers": tiers})
+
+
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """A refusal of a part of the body names its field by the path to it."""
+    try:
+        yield
+    except BillingError as error:
+        raise error.within(path) from error
+    except ModelError as error:
+        raise ModelError({path: error.messages}) from error
+
+
+class PlanChargeSerializer(RowSerializer):
+    """A charge with its list prices: `rates`, or for one rate in the plan's `currency` just `rate_per_unit`."""
+
+    service = OwnRowField(queryset=Service.objects)
+    rate_per_unit = DigitsField(
+        max_digits=20,
+        decimal_places=10,
+        min_value=Decimal(0),
+        required=False,
+        write_only=True,
+    )
+    rates = rows_of(RateSerializer(), most=PARTS_AT_ONCE, required=False, source="list_rates")
+
+    class Meta:
+        model = PlanCharge
+        fields = ("id", "service", "line_type", "rate_per_unit", "rates")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "rate_per_unit" not in attrs and not attrs.get("list_rates"):
+            raise serializers.ValidationError({"rates": [_("Give rates, or a rate_per_unit.")]}, code="required")
+        return attrs
+
+
+class PlanSerializer(ClientRowSerializer):
+    """`currency` is that of the rates that name none of their own."""
+
+    currency = serializers.CharField(write_only=True, required=False, validators=[validate_currency])
+    charges = rows_of(PlanChargeSerializer(), most=PARTS_AT_ONCE)
+
+    class Meta:
+        model = Plan
+        fields = ("id", "client_plan_id", "name", "currency", "billing_interval", "term_months", "charges")
+
+    @transaction.atomic
+    def create(self, validated_data: Mapping[str, Any]) -> Any:
+        """A plan comes with its charges and their prices or not at all."""
+        currency = validated_data.get("currency")
+        plan = super().create({name: value for name, value in validated_data.items() if name not in ("charges", "currency")})
+        for place, asked in enumerate(validated_data["charges"]):
+            charge = PlanCharge(plan=plan, **{name: asked[name] for name in ("service", "line_type") if name in asked})
+            charge.full_clean()
+            charge.save()
+            if "rate_per_unit" in asked:
+                with naming(f"charges[{place}]"):
+                    add_price(charge, terms_of({"rate_per_unit": asked["rate_per_unit"]}, currency), caller=self.caller)
+            for position, price in enumerate(asked.get("list_rates", [])):
+                with naming(f"charges[{place}].rates[{position}]"):
+                    add_price(charge, terms_of(price, currency), caller=self.caller)
+        return Plan.objects.prefetch_related(*PLAN_PARTS).get(pk=plan.pk)
+
+
+PLAN_PARTS = (
+    "charges",
+    Prefetch("charges__rates", RateSchedule.objects.filter(plan_instance=None).prefetch_related("tiers"), "list_rates"),
+)
+
+
+class OwnPriceSerializer(RateSerializer):
+    """A customer's own price of one charge of the plan: named by the charge, or by the service that it charges for."""
+
+    charge = OwnRowField(queryset=PlanCharge.objects, client_path="plan__client", required=False)
+    service = OwnRowField(queryset=Service.objects, required=False, write_only=True)
+
+    class Meta(RateSerializer.Meta):
+        fields = ("charge", "service", *RateSerializer.Meta.fields[1:])  # type: ignore[assignment]
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not {"charge", "service"} & attrs.keys():
+            raise serializers.ValidationError({"charge": [_("Name the charge or its service.")]}, code="required")
+        return attrs
+
+
+class PriceSerializer(RateSerializer):
+    """A price of a charge that is there: of the list, or a plan instance's own, for which no currency need be named."""
+
+    charge = OwnRowField(queryset=PlanCharge.objects, client_path="plan__client")
+    plan_instance = OwnRowField(queryset=PlanInstance.objects, client_path="account__client", required=False, allow_null=True)
+
+    class Meta(RateSerializer.Meta):
+        fields = ("charge", "plan_instance", *RateSerializer.Meta.fields)  # type: ignore[assignment]
+
+    def create(self, validated_data: Mapping[str, Any]) -> RateSchedule:
+        instance: PlanInstance | None = validated_data.get("plan_instance")
+        terms = terms_of(validated_data, instance.account.currency if instance else None)
+        return add_price(validated_data["charge"], terms, instance, caller=self.caller)
+
+
+class PlanInstanceSerializer(RowSerializer):
+    acct_no = AccountField(source="account", queryset=Account.objects)
+    plan = OwnRowField(queryset=Plan.objects)
+    billed_through = DayField(required=False, allow_null=True)
+    taken_off_on = DayField(read_only=True, allow_null=True)
+    prices = rows_of(OwnPriceSerializer(), most=PARTS_AT_ONCE, required=False, source="own_rates")
+
+    class Meta:
+        model = PlanInstance
+        fields = (
+            "id",
+            "acct_no",
+            "plan",
+            "units",
+            "start_date",
+            "end_date",
+            "billed_through",
+            "taken_off_on",
+            "po_num",
+            "prices",
+        )
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        prices = attrs.pop("own_rates", [])
+        return {**attrs, "prices": terms_by_charge(attrs["plan"], prices, attrs["account"].currency)}
+
+    def create(self, validated_data: Mapping[str, Any]) -> PlanInstance:
+        return assign_plan(**validated_data, caller=self.caller)
+
+
+def terms_by_charge(plan: Plan, prices: Sequence[Mapping[str, Any]], currency: str) -> dict[PlanCharge, RateTerms]:
+    charges = list(plan.charges.all()) if prices else []
+    terms: dict[PlanCharge, RateTerms] = {}
+    for place, price in enumerate(prices):
+        named = [one for one in charges if _is_named(one, price)]
+        if not named:
+            raise _wrong_price(place, _("Plan %(plan)s has no such charge.") % {"plan": plan.pk}, "does_not_exist")
+        if len(named) > 1:
+            raise _wrong_price(place, _("The plan has several charges for this service: name the charge."), "invalid")
+        if named[0] in terms:
+            raise _wrong_price(place, _("This charge has a price already."), "unique")
+        terms[named[0]] = terms_of(price, currency)
+    return terms
+
+
+def _is_named(charge: PlanCharge, price: Mapping[str, Any]) -> bool:
+    """Where a price names both the charge and the service, both have to fit."""
+    return price.get("charge", charge) == charge and ("service" not in price or price["service"].pk == charge.service_id)
+
+
+def _wrong_price(place: int, message: str, code: str) -> serializers.ValidationError:
+    return serializers.ValidationError({f"prices[{place}].charge": [message]}, code=code)

@@ -1,0 +1,48 @@
+"""Aria's one address for all method calls: the parameter `rest_call` says which, `output_format` how the answer is written."""
+
+from collections.abc import Callable, Mapping
+
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from accounts.aria.method_calls import envelope, given_parameters, rendered
+from accounts.aria.parsers import scalar
+from accounts.aria.renderers import FORMATS
+from accounts.call_log import call_of
+from billing_site.api import METHODS
+from billing_site.errors import BillingError, ErrorCode
+
+UNNAMED_FORMAT = "wddx"
+"""What clients expect that name no format."""
+
+
+VIEWS: Mapping[str, Callable[[HttpRequest], HttpResponse]] = {
+    name: viewset.as_view({"post": name, "get": name}, **getattr(viewset, name).kwargs) for name, viewset in METHODS.items()
+}
+
+
+@csrf_exempt
+def dispatch(request: HttpRequest) -> HttpResponse:
+    """Always HTTP 200, whatever comes of it. A call that is not in the table is answered by -1."""
+    try:
+        pairs = given_parameters(request)
+        request.output_format = _format(scalar(pairs, "output_format"))  # type: ignore[attr-defined]
+        name = scalar(pairs, "rest_call")
+        if name in (None, ""):
+            raise BillingError(ErrorCode.MISSING_PARAMETER, field="rest_call")
+        if not isinstance(name, str) or name not in VIEWS:
+            raise BillingError(ErrorCode.API_NOT_FOUND, f"rest_call {name}"[:100], field="rest_call")
+        return VIEWS[name](request)
+    except BillingError as error:
+        record = call_of(request)
+        record.error_code, record.message = error.code.number, error.message
+        return rendered(envelope(error), getattr(request, "output_format", "json"))
+
+
+def _format(asked: object) -> str:
+    if asked in (None, ""):
+        return UNNAMED_FORMAT
+    if not isinstance(asked, str) or asked not in FORMATS:
+        names = ", ".join(FORMATS)
+        raise BillingError(ErrorCode.INVALID_INPUT, f"output_format: one of {names}", field="output_format")
+    return asked

@@ -1,0 +1,312 @@
+"""Aria's method calls as viewset actions: parameters in any spelling in, credentials among them, and always HTTP 200 out.
+
+The order of refusals: a body that cannot be read (1012); credentials that cannot be a pair (1016, 1012) or are not one
+(1004), so that a stranger learns nothing else; an argument that nobody reads (90046, 1016); missing parameters, all
+named (1010); the first wrong value; then whatever
+the service says. Once the client is known, a refusal of its input leaves one event; services record their own.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from functools import wraps
+from typing import Any, NamedTuple
+
+from django.core.exceptions import RequestDataTooBig
+from django.db import Error
+from django.http import HttpRequest, HttpResponse
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+from accounts.api.fields import NO_CLIENT, LongField, rows_of
+from accounts.api.input_errors import refusal_of, wrong_inputs
+from accounts.aria.parsers import Parameters, nested, parameters, unreadable_body
+from accounts.aria.renderers import FORMATS, as_json
+from accounts.authentication import authenticated_key, check_may_write
+from accounts.call_log import call_of
+from accounts.callers import Caller
+from accounts.models import ApiKey, Client, Receipt
+from accounts.receipts import Claim, ReceiptRefused, claim_for, claim_of, once
+from accounts.rights import Right, check_may
+from accounts.trail import pending_act_of, record_acts, refusal
+from billing_site.common.database_errors import refusal_of as refusal_of_database
+from billing_site.common.members import check_members
+from billing_site.errors import BillingError, ErrorCode, PendingAct
+
+logger = logging.getLogger(__name__)
+
+TRANSPORT = ("rest_call", "output_format")
+"""Arguments of every call that the dispatcher reads."""
+
+Answer = Mapping[str, Any]
+Arguments = Mapping[str, Any]
+
+
+class Credentials(serializers.Serializer):
+    client_no = LongField(no_such=NO_CLIENT)
+    auth_key = serializers.CharField(max_length=32)
+
+
+class Qualifier(serializers.Serializer):
+    qualifier_name = serializers.CharField(max_length=100, required=False, allow_null=True, allow_blank=True)
+    qualifier_value = serializers.CharField(max_length=100, required=False, allow_null=True, allow_blank=True)
+
+
+class CallerFields(serializers.Serializer):
+    """What any call may say of its sender. Kept for the record as it was given."""
+
+    alt_caller_id = serializers.CharField(max_length=30, required=False, trim_whitespace=False)
+    application_id = serializers.CharField(max_length=300, required=False, trim_whitespace=False)
+    application_date = serializers.CharField(max_length=300, required=False, trim_whitespace=False)
+    optional_transaction_qualifiers = rows_of(Qualifier(), most=100, required=False)
+
+
+class Call(NamedTuple):
+    """A call whose credentials and input are good."""
+
+    client: Client
+    caller: Caller
+    arguments: Mapping[str, Any]
+
+    def under(self, receipt: Receipt) -> "Call":
+        """What is done to answer again is done by the call that has died."""
+        return self._replace(caller=replace(self.caller, receipt=claim_of(receipt)))
+
+
+def always(arguments: Arguments) -> bool:
+    return True
+
+
+def never(arguments: Arguments) -> bool:
+    return False
+
+
+class Method(NamedTuple):
+    """A method call: what it takes and gives, the act that its refusals are recorded as, and what it does.
+
+    `writes` says of its arguments whether it does more than read, and `right` is what that needs. `again` makes the answer of a
+    call under a receipt that was done and not answered.
+    """
+
+    name: str
+    arguments: type[serializers.Serializer]
+    outputs: Sequence[str]
+    refused_act: str
+    work: Callable[[Any, Call], Answer]
+    writes: Callable[[Arguments], bool] = always
+    again: Callable[[Any, Call, Receipt], Answer] | None = None
+    right: Right | None = None
+    names: Mapping[str, str] = {}
+    """The call's names of fields that services name otherwise."""
+
+    @property
+    def taken(self) -> type[serializers.Serializer]:
+        """All that the call takes, as one serializer."""
+        parts = (Credentials, self.arguments, CallerFields)
+        fields = {name: field for part in parts for name, field in part().fields.items()}
+        return type(self.name, (serializers.Serializer,), fields)
+
+
+class JsonWhateverIsAccepted(DefaultContentNegotiation):
+    """Answers whatever the Accept header says: a 406 would not be the HTTP 200 that callers rely on."""
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        renderer = next(iter(renderers))
+        return renderer, str(renderer.media_type)
+
+
+def method_call(
+    arguments: type[serializers.Serializer],
+    *,
+    outputs: Sequence[str],
+    refused_act: str,
+    writes: Callable[[Arguments], bool] = always,
+    again: Callable[[Any, Call, Receipt], Answer] | None = None,
+    right: Right | None = None,
+    names: Mapping[str, str] | None = None,
+) -> Callable[[Callable[[Any, Call], Answer]], Callable[[Any, Request], HttpResponse]]:
+    """Makes a viewset's method a method call of the same name: it gets a `Call` and gives the output fields.
+
+    On failure every output field is present, as null; the tax engine's own errors where the call has a field for them. A
+    refusal names its field as the call does: `names` has the call's names by those of services.
+    """
+
+    def decorate(work: Callable[[Any, Call], Answer]) -> Callable[[Any, Request], HttpResponse]:
+        method = Method(work.__name__, arguments, outputs, refused_act, work, writes, again, right, names or {})
+
+        @action(
+            detail=False,
+            methods=["post"],
+            authentication_classes=[],
+            permission_classes=[],
+            content_negotiation_class=JsonWhateverIsAccepted,
+        )
+        @wraps(work)
+        def answered(view: Any, request: Request) -> HttpResponse:
+            answer = _answer(view, method, request._request)
+            record = call_of(request)
+            record.method, record.error_code, record.message = method.name, answer["error_code"], answer["error_msg"]
+            return rendered(answer, output_format(request._request))
+
+        answered.method_call = method  # type: ignore[attr-defined]
+        return answered
+
+    return decorate
+
+
+def given_parameters(request: HttpRequest) -> Parameters:
+    """What was sent, read once for a request."""
+    if not hasattr(request, "given_parameters"):
+        try:
+            request.given_parameters = parameters(request.META.get("QUERY_STRING", ""), request.body)  # type: ignore[attr-defined]
+        except RequestDataTooBig as error:
+            raise unreadable_body() from error
+    return request.given_parameters  # type: ignore[attr-defined, no-any-return]
+
+
+def output_format(request: HttpRequest) -> str:
+    """The format that a dispatcher has found out; JSON at the methods' own addresses."""
+    return getattr(request, "output_format", "json")
+
+
+def rendered(answer: Answer, output_format: str) -> HttpResponse:
+    write, content_type = FORMATS[output_format]
+    return HttpResponse(write(answer), content_type=content_type)
+
+
+def envelope(error: BillingError, outputs: Sequence[str] = ()) -> dict[str, Any]:
+    """The fields that every answer has, and its outputs as null. Some callers split messages at bars, so they have none."""
+    fields = {
+        "error_code": error.code.number,
+        "error_msg": error.message.replace("|", "/"),
+        **dict.fromkeys(outputs),
+        **error.outputs,
+    }
+    if "third_party_errors" in outputs and error.third_party_errors:
+        fields["third_party_errors"] = list(error.third_party_errors)
+    return fields
+
+
+def _answer(view: Any, method: Method, request: HttpRequest) -> Answer:
+    try:
+        call = _read_call(method, request)
+        text = once(
+            call.client,
+            call.caller.receipt,
+            lambda: _done(method, lambda: method.work(view, call)),
+            lambda receipt: _done(method, lambda: _again(view, method, call.under(receipt), receipt)),
+            lambda: check_may(call.caller, method.right) if method.right is not None else None,
+        )
+        read: Answer = json.loads(text)
+        return read
+    except ReceiptRefused as error:
+        record_acts(call.client, call.caller, [refusal(method.refused_act, error)])
+        return envelope(error, method.outputs)
+    except BillingError as error:
+        return envelope(error, method.outputs)
+    except Error as error:
+        return envelope(refusal_of_database(error), method.outputs)
+    except Exception:
+        logger.exception("method call %s failed", method.name)
+        return envelope(BillingError(ErrorCode.UNEXPECTED), method.outputs)
+
+
+def _again(view: Any, method: Method, call: Call, receipt: Receipt) -> Answer:
+    pending = pending_act_of(call.caller.receipt)
+    if pending is not None:
+        raise pending
+    return method.again(view, call, receipt) if method.again else {}
+
+
+def _done(method: Method, work: Callable[[], Answer]) -> str:
+    """The answer of an act, or that it is pending: that is an answer too, and is given again. A refusal names its field as the
+    call does; what was refused as the call was read does so by itself."""
+    try:
+        return _answered(method, work())
+    except PendingAct as pending:
+        return as_json(envelope(pending, method.outputs))
+    except BillingError as error:
+        raise error.renamed(method.names) from None
+
+
+def _answered(method: Method, output: Answer) -> str:
+    return as_json({**envelope(BillingError(ErrorCode.OK), method.outputs), **output})
+
+
+def _read_call(method: Method, request: HttpRequest) -> Call:
+    given = nested(given_parameters(request), arrays_of(method.arguments(), CallerFields()))
+    given = {name: value for name, value in given.items() if value not in (None, "")}
+    key = _key(given, request)
+    sender = CallerFields(data=given)
+    declared = sender.validated_data if sender.is_valid() else {}
+    asked = method.arguments(data=given)
+    error = _wrong_argument(method, given) or _wrong_value(asked, sender)
+    if error is not None:
+        record_acts(key.client, Caller(api_key=key, declared=declared), [refusal(method.refused_act, error)])
+        raise error
+    arguments = asked.validated_data
+    if method.writes(arguments):
+        check_may_write(key)
+    record = call_of(request)
+    record.account_no = arguments.get("acct_no") or arguments.get("account_no")
+    record.receipt_id, record.caller = arguments.get("client_receipt_id") or "", declared.get("alt_caller_id") or ""
+    caller = Caller(api_key=key, declared=declared, receipt=_claim(method, arguments), request_id=record.request_id)
+    return Call(key.client, caller, arguments)
+
+
+def _wrong_argument(method: Method, given: Mapping[str, Any]) -> BillingError | None:
+    """An argument that would be dropped: one that we do not support (90046), or one that is not known (1016)."""
+    unsupported = getattr(method.arguments, "unsupported", ())
+    named = [name for name, value in given.items() if name.partition("[")[0] in unsupported and value != []]
+    if named:
+        return BillingError(ErrorCode.NOT_SUPPORTED, ", ".join(named), field=", ".join(named))
+    if given.get("rest_call", method.name) != method.name:
+        return BillingError(ErrorCode.INVALID_INPUT, f"rest_call: this address is {method.name}'s", field="rest_call")
+    accepted = (*TRANSPORT, *unsupported, *getattr(method.arguments, "without_effect", ()))
+    members = {name: value for name, value in given.items() if name not in accepted}
+    try:
+        check_members(method.taken(), members, empty_is_absent=True)
+    except serializers.ValidationError as error:
+        return refusal_of(wrong_inputs(error))
+    return None
+
+
+def _wrong_value(asked: serializers.Serializer, sender: serializers.Serializer) -> BillingError | None:
+    if asked.is_valid() and not sender.errors:
+        return None
+    return refusal_of(wrong_inputs(serializers.ValidationError({**asked.errors, **sender.errors})))
+
+
+def _claim(method: Method, arguments: Arguments) -> Claim | None:
+    if not method.writes(arguments):
+        return None
+    effect = {name: value for name, value in arguments.items() if value is not None and name != "client_receipt_id"}
+    return claim_for(arguments.get("client_receipt_id"), method.name, effect)
+
+
+def arrays_of(*asked: serializers.Serializer) -> dict[str, list[str]]:
+    """The arrays that a call takes, each with the names of its rows' fields."""
+    fields = {name: field for serializer in asked for name, field in serializer.fields.items()}
+    return {
+        name: list(field.child.fields)
+        for name, field in fields.items()
+        if isinstance(field, serializers.ListSerializer) and isinstance(field.child, serializers.Serializer)
+    }
+
+
+def _key(given: Mapping[str, Any], request: HttpRequest) -> ApiKey:
+    if "client_no" not in given or "auth_key" not in given:
+        raise BillingError(ErrorCode.AUTHENTICATION)
+    credentials = Credentials(data=given)
+    if not credentials.is_valid():
+        raise refusal_of(wrong_inputs(serializers.ValidationError(credentials.errors)))
+    key = authenticated_key(**credentials.validated_data, request=request)
+    if key is None:
+        raise BillingError(ErrorCode.AUTHENTICATION)
+    return key

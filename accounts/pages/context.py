@@ -1,0 +1,19 @@
+"""What every page of the back office is given: for which client it is, and how the reader writes numbers."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from accounts.pages.locales import locale_of
+
+THEMES = ("auto", "light", "dark")
+
+
+def back_office(request: HttpRequest) -> dict[str, Any]:
+    theme = request.COOKIES.get("theme", "")
+    return {
+        "client": getattr(request, "client", None),
+        "clients": getattr(request, "clients", ()),
+        "locale": locale_of(request),
+        "theme": theme if theme in THEMES else "auto",
+    }

@@ -1,0 +1,42 @@
+"""Signing in, and what a reader chooses for the pages: the client and the colours."""
+
+from django.contrib.auth.views import LoginView
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import redirect
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_POST
+
+from accounts.pages.base import CHOSEN, StaffPage
+from accounts.pages.context import THEMES
+from accounts.pages.forms import SignInForm
+from accounts.staff import clients_of
+
+A_YEAR = 365 * 24 * 3600
+
+
+class SignIn(LoginView):
+    authentication_form = SignInForm
+    redirect_authenticated_user = True
+
+
+class ChooseClient(StaffPage):
+    """From here on, the pages are for another client of the reader's."""
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        chosen = request.POST.get("client_no", "")
+        if chosen.isdecimal() and clients_of(request.user).filter(pk=int(chosen[:18])).exists():
+            request.session[CHOSEN] = int(chosen[:18])
+        return redirect("dashboard")
+
+
+@require_POST
+def choose_theme(request: HttpRequest) -> HttpResponse:
+    """Light, dark, or as the system has it. Kept in a cookie, so that the sign-in page has it as well."""
+    next_page = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(next_page, {request.get_host()}):
+        next_page = "/"
+    response = HttpResponseRedirect(next_page)
+    theme = request.POST.get("theme", "")
+    if theme in THEMES:
+        response.set_cookie("theme", theme, max_age=A_YEAR, samesite="Lax")
+    return response

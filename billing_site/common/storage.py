@@ -1,0 +1,285 @@
+"""How many rows are written with few statements, on PostgreSQL and on SQLite. The only module that knows the difference."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import (
+    DEFAULT_DB_ALIAS,
+    Error,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    connections,
+    models,
+    transaction,
+)
+
+from billing_site.common.exact_decimals import ExactDecimalField
+
+
+def insert_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Writes rows whose values stand in the order of `fields` (attribute names), in one statement: COPY on PostgreSQL.
+
+    Django's defaults are not applied: a column that is not named keeps the database's own (the primary key), or NULL.
+    """
+    rows = list(rows)
+    if not rows:
+        return
+    columns = _columns(model, fields)
+    if connection.vendor == "postgresql":
+        _copy(model, columns, rows)
+        return
+    names = ", ".join(map(_column_name, columns))
+    places = ", ".join(["%s"] * len(columns))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {_quoted(model._meta.db_table)} ({names}) VALUES ({places})",
+            [_prepared(columns, row) for row in rows],
+        )
+
+
+def insert_new_rows(
+    model: type[models.Model], fields: Sequence[str], rows: Iterable[Sequence[Any]], *, unique: Sequence[str]
+) -> None:
+    """Writes rows as `insert_rows` does, and passes over those whose values of the `unique` columns are taken already, also by
+    another transaction that commits only now.
+
+    They are written in the order of those values, so that two who write the same ones wait for each other, and never both.
+    """
+    places = [fields.index(name) for name in unique]
+    ordered = sorted(rows, key=lambda row: [row[place] for place in places])
+    if not ordered:
+        return
+    columns = _columns(model, fields)
+    names = ", ".join(map(_column_name, columns))
+    keys = ", ".join(map(_column_name, _columns(model, unique)))
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO {_quoted(model._meta.db_table)} ({names}) VALUES ({', '.join(['%s'] * len(columns))}) "
+            f"ON CONFLICT ({keys}) DO NOTHING",
+            [_prepared(columns, row) for row in ordered],
+        )
+
+
+def _copy(model: type[models.Model], columns: "list[models.Field[Any, Any]]", rows: Sequence[Sequence[Any]]) -> None:
+    json_places = [place for place, column in enumerate(columns) if isinstance(column, models.JSONField)]
+    statement = f"COPY {_quoted(model._meta.db_table)} ({', '.join(map(_column_name, columns))}) FROM STDIN"
+    # Django translates the errors of execute, but knows nothing of copy.
+    with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as copy:
+        if not json_places:
+            for row in rows:
+                copy.write_row(row)
+            return
+        for row in rows:
+            values = list(row)
+            for place in json_places:
+                if values[place] is not None:
+                    values[place] = columns[place].get_db_prep_value(values[place], connection)
+            copy.write_row(values)
+
+
+def update_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+    """Sets `fields` (attribute names) of many rows, each to its own values: a row is its primary key and the values."""
+    rows = list(rows)
+    if not rows:
+        return
+    columns = _columns(model, fields)
+    table = _quoted(model._meta.db_table)
+    names = [_column_name(column) for column in columns]
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            arrays = ", ".join(f"%s::{kind}[]" for kind in ["bigint", *(column.db_type(connection) for column in columns)])
+            sets = ", ".join(f"{name} = new.{name}" for name in names)
+            cursor.execute(
+                f"UPDATE {table} SET {sets} FROM unnest({arrays}) AS new (id, {', '.join(names)}) WHERE {table}.id = new.id",
+                [list(values) for values in zip(*rows, strict=True)],
+            )
+        else:
+            sets = ", ".join(f"{name} = %s" for name in names)
+            cursor.executemany(
+                f"UPDATE {table} SET {sets} WHERE id = %s", [[*_prepared(columns, values), key] for key, *values in rows]
+            )
+
+
+def add_to_column(
+    model: type[models.Model], field: str, added: int, *, where: Mapping[str, Any], returning: Sequence[str]
+) -> tuple[Any, ...] | None:
+    """Adds to a column of the one row that has these values, and gives what it is then, with other columns; None where there
+    is no such row. It is locked from here to the end of the transaction: one statement reads, locks and writes."""
+    column, *others = map(_column_name, _columns(model, (field, *returning)))
+    found = " AND ".join(f"{_column_name(one)} = %s" for one in _columns(model, tuple(where)))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE {_quoted(model._meta.db_table)} SET {column} = {column} + %s WHERE {found} "
+            f"RETURNING {', '.join([column, *others])}",
+            [added, *where.values()],
+        )
+        row: tuple[Any, ...] | None = cursor.fetchone()
+        return row
+
+
+def assign_rows(
+    model: type[models.Model],
+    field: str,
+    *,
+    equal: Sequence[str],
+    at_most: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+) -> int:
+    """Sets an empty field of all rows that a key finds, for many keys, and says how many rows that were.
+
+    A key is the value to set, the values that the `equal` columns must have, and those that the `at_most` columns may reach.
+    """
+    if not rows:
+        return 0
+    target, *keys = _columns(model, (field, *equal, *at_most))
+    signs = ["="] * len(equal) + ["<="] * len(at_most)
+    table, name = _quoted(model._meta.db_table), _column_name(target)
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            arrays = ", ".join(f"%s::{column.rel_db_type(connection)}[]" for column in (target, *keys))
+            found = " AND ".join(
+                f"{table}.{_column_name(column)} {sign} key.{_column_name(column)}"
+                for column, sign in zip(keys, signs, strict=True)
+            )
+            names = ", ".join(map(_column_name, keys))
+            cursor.execute(
+                f"UPDATE {table} SET {name} = key.value FROM unnest({arrays}) AS key (value, {names}) "
+                f"WHERE {table}.{name} IS NULL AND {found}",
+                [list(values) for values in zip(*rows, strict=True)],
+            )
+        else:
+            found = " AND ".join(f"{_column_name(column)} {sign} %s" for column, sign in zip(keys, signs, strict=True))
+            cursor.executemany(
+                f"UPDATE {table} SET {name} = %s WHERE {name} IS NULL AND {found}",
+                [_prepared([target, *keys], row) for row in rows],
+            )
+        return int(cursor.rowcount)
+
+
+class ExactSum(models.Sum):
+    """A sum of decimals that is exact on SQLite too, which keeps amounts as doubles: it adds up whole ten-thousandths. Units
+    and prices are text there (`exact_decimals`), and have a function of their own."""
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        whole = self.copy()
+        if isinstance(self.output_field, ExactDecimalField):
+            whole.function = "EXACT_SUM"
+            return models.Sum.as_sql(whole, compiler, connection, **context)
+        whole.template = "SUM(CAST(ROUND(%(expressions)s * 10000) AS INTEGER))"
+        sql, parameters = models.Sum.as_sql(whole, compiler, connection, **context)
+        return f"({sql} / 10000.0)", parameters
+
+
+def _columns(model: type[models.Model], fields: Sequence[str]) -> "list[models.Field[Any, Any]]":
+    by_attribute = {column.attname: column for column in model._meta.concrete_fields}
+    return [by_attribute[name] for name in fields]
+
+
+def _prepared(columns: "list[models.Field[Any, Any]]", values: Sequence[Any]) -> list[Any]:
+    database = connections[DEFAULT_DB_ALIAS]  # `connection` looks itself up again at each use, 25 times a row
+    return [
+        None if value is None else column.get_db_prep_save(value, database)
+        for column, value in zip(columns, values, strict=True)
+    ]
+
+
+def _column_name(column: "models.Field[Any, Any]") -> str:
+    return _quoted(str(column.column))
+
+
+def _quoted(name: str) -> str:
+    return connection.ops.quote_name(name)
+
+
+def reserve_ids(model: type[models.Model], count: int) -> list[int]:
+    """Primary keys for rows that will be written in this transaction, so that their children can name them."""
+    if not count:
+        return []
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [f'"{table}"', count]
+            )
+            return [key for (key,) in cursor.fetchall()]
+        # The transaction holds SQLite's one write lock, so nobody else takes keys; AUTOINCREMENT never gives one twice.
+        cursor.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = %s", [table])
+        (last,) = cursor.fetchone()
+        return list(range(last + 1, last + 1 + count))
+
+
+@contextmanager
+def commit_without_waiting() -> Iterator[None]:
+    """A transaction whose commit does not wait for the disk: where the database server dies within the next moments, it may be
+    lost, and it alone. For what is only told, never for money."""
+    with transaction.atomic(savepoint=False):
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SET LOCAL synchronous_commit = off")
+        yield
+
+
+def limit_lock_wait(seconds: int) -> None:
+    """Makes this transaction give up on a lock after so long. SQLite waits for its write lock when a transaction begins."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{seconds}s"])
+
+
+def is_lock_failure(error: OperationalError) -> bool:
+    """Whether the database gave up because another transaction is in the way (lock wait, deadlock), not for a fault."""
+    sqlstate = getattr(error.__cause__, "sqlstate", None)
+    return sqlstate in {"55P03", "40P01"} or "database is locked" in str(error)
+
+
+NOT_WRITABLE = {"25006", "53100", "SQLITE_FULL"}
+"""A read-only server or transaction; a full disk."""
+AWAY = {"57P01", "57P02", "57P03", "53300", "SQLITE_READONLY_DBMOVED"}
+"""The server shuts down, starts, or has no connection left; the file is not in its place any more."""
+AWAY_CLASSES = ("08", "SQLITE_CANTOPEN", "SQLITE_IOERR")
+
+
+def is_away(error: Error) -> bool:
+    """Return whether the database cannot be reached: there is no connection, or it was lost."""
+    code = _error_code(error)
+    if not code:
+        # PostgreSQL's library has a code only for what the server itself has said.
+        return connection.vendor == "postgresql" and isinstance(error, (OperationalError, InterfaceError))
+    return code in AWAY or code.startswith(AWAY_CLASSES)
+
+
+def is_not_writable(error: Error) -> bool:
+    """Return whether the database refuses all writing: it is read-only, or its disk is full."""
+    code = _error_code(error)
+    return code in NOT_WRITABLE or (code.startswith("SQLITE_READONLY") and code not in AWAY)
+
+
+def _error_code(error: Error) -> str:
+    """PostgreSQL's SQLSTATE, or SQLite's name of the error; "" where there is neither."""
+    cause = error.__cause__
+    return getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None) or ""
+
+
+def violated_constraint(error: IntegrityError) -> str:
+    """Return the name of the constraint that refused a row, or "" where the database does not say it.
+
+    PostgreSQL names it. SQLite names checks, but of a unique key only the columns: the constraint is found by them. Call it
+    after the transaction was rolled back.
+    """
+    if (told := getattr(error.__cause__, "diag", None)) is not None:
+        return told.constraint_name or ""
+    message = str(error)
+    if named := re.fullmatch(r"(?:CHECK constraint failed: |UNIQUE constraint failed: index ')(\w+)'?", message):
+        return named[1]
+    columns = re.findall(r"(\w+)\.(\w+)", message.removeprefix("UNIQUE constraint failed: "))
+    if not message.startswith("UNIQUE") or not columns:
+        return ""
+    table = columns[0][0]
+    with connection.cursor() as cursor:
+        constraints = connection.introspection.get_constraints(cursor, table)
+    names = [name for _, name in columns]
+    return next((name for name, found in constraints.items() if found["unique"] and found["columns"] == names), "")

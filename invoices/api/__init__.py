@@ -1,0 +1,1 @@
+"""The REST API of documents, money and what is billed."""

@@ -1,0 +1,115 @@
+"""What lists of documents can be asked for: each filter is a parameter of the query."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django_filters.filterset import FilterSet
+
+from accounts.api.fields import AmountFilter, ChoicesFilter, DayFilter, LongFilter, TextFilter, TrueFalseFilter
+from accounts.clock import today
+from accounts.models import Client, Contact
+from invoices.kinds import Flag, InvoiceKind, InvoiceStatus, RunResult
+from invoices.models import Invoice, InvoiceLine, RunOutcome
+from invoices.services.lists.failures import collection_failed, statement_failed
+from invoices.services.money.ledger.open_items import IS_OPEN, open_invoices, with_due
+from invoices.services.planning.flags import flagged_as
+
+
+class InvoiceFilter(FilterSet):
+    acct_no = LongFilter("account")
+    client_acct_id = TextFilter("account__client_acct_id")
+    status = ChoicesFilter(InvoiceStatus)
+    kind = ChoicesFilter(InvoiceKind)
+    currency = TextFilter("currency", "iexact", max_length=3)
+    document_number = TextFilter("document_number")
+    bill_date_from = DayFilter("bill_date", "gte")
+    bill_date_to = DayFilter("bill_date", "lte")
+    invoice_date_from = DayFilter("invoice_date", "gte")
+    invoice_date_to = DayFilter("invoice_date", "lte")
+    due_date_from = DayFilter("due_date", "gte")
+    due_date_to = DayFilter("due_date", "lte")
+    tax_date_from = DayFilter("tax_date", "gte")
+    tax_date_to = DayFilter("tax_date", "lte")
+    total_amount_min = AmountFilter("total_amount", "gte")
+    total_amount_max = AmountFilter("total_amount", "lte")
+    reason_code = LongFilter("reason_code")
+    corrects = LongFilter("corrects")
+    generated_by = TextFilter("generated_by")
+    flag = ChoicesFilter(Flag, field_name="pk", method="filter_flag")
+    open = TrueFalseFilter("pk", method="filter_open")
+    overdue = TrueFalseFilter("pk", method="filter_overdue")
+    rebilled = TrueFalseFilter("pk", method="filter_rebilled")
+    collection_failed = TrueFalseFilter("pk", method="filter_collection_failed")
+    statement_failed = TrueFalseFilter("pk", method="filter_statement_failed")
+    po_num = TextFilter("pk", method="filter_po_num", max_length=1000)
+    run = LongFilter("pk", method="filter_run")
+    search = TextFilter("pk", method="filter_search")
+
+    class Meta:
+        model = Invoice
+        fields = ()
+
+    def _client(self) -> Client:
+        """Whose lists these are: the caller's of the API, or the one for whom a page is."""
+        access = getattr(self.request, "auth", None) or self.request
+        return cast(Client, access.client)
+
+    def filter_flag(self, rows: QuerySet[Any], name: str, value: Sequence[str]) -> QuerySet[Any]:
+        """Documents with one of these flags."""
+        return rows.filter(flagged_as(self._client(), [Flag(one) for one in value])) if value else rows
+
+    def filter_open(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
+        """Issued, and something is due on it: or nothing is."""
+        if value is None:
+            return rows
+        return open_invoices(rows) if value else with_due(rows).filter(~IS_OPEN)
+
+    def filter_overdue(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
+        """Something is due on it since before the client's day: or not."""
+        if value is None:
+            return rows
+        return _chosen(rows, open_invoices(rows).filter(due_date__lt=today(self._client())), value)
+
+    def filter_rebilled(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
+        if value is None:
+            return rows
+        rebills = Invoice.objects.filter(corrects=OuterRef("pk"), kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
+        return rows.filter(Exists(rebills) if value else ~Exists(rebills))
+
+    def filter_collection_failed(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
+        return _chosen(rows, collection_failed(rows), value)
+
+    def filter_statement_failed(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
+        return _chosen(rows, statement_failed(rows), value)
+
+    def filter_po_num(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        return rows.filter(Exists(InvoiceLine.objects.filter(invoice=OuterRef("pk"), po_num=value)))
+
+    def filter_run(self, rows: QuerySet[Any], name: str, value: int | None) -> QuerySet[Any]:
+        """What a billing run has generated."""
+        return rows.filter(Exists(RunOutcome.objects.filter(invoice=OuterRef("pk"), run=value))) if value is not None else rows
+
+    def filter_search(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
+        """A document number or an account's id that begins so, a PO number, or part of the name of one of its contacts."""
+        named = Contact.objects.filter(account=OuterRef("account"), name__icontains=value)
+        ordered = InvoiceLine.objects.filter(invoice=OuterRef("pk"), po_num=value)
+        begins = Q(document_number__istartswith=value) | Q(account__client_acct_id__istartswith=value)
+        return rows.filter(begins | Exists(named) | Exists(ordered))
+
+
+def _chosen(rows: QuerySet[Any], such: QuerySet[Any], value: bool | None) -> QuerySet[Any]:
+    """Such rows; the others where the value is false."""
+    if value is None:
+        return rows
+    return such if value else rows.exclude(pk__in=such.values("pk"))
+
+
+class RunOutcomeFilter(FilterSet):
+    result = ChoicesFilter(RunResult)
+    error_code = LongFilter("error_code")
+    acct_no = LongFilter("account")
+
+    class Meta:
+        model = RunOutcome
+        fields = ()

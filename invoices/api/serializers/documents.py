@@ -1,0 +1,463 @@
+"""Invoices, tax rates and billing runs on the wire, and what is asked of generating and of deciding on pending ones."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from rest_framework import serializers
+from rest_framework.fields import get_attribute
+
+from accounts.api.fields import NO_ACCOUNT, NO_INVOICE, IdentityName, LongField, ReceiptIdField, ShortListField, TrueFalseField
+from accounts.api.serializers import ClientRowSerializer
+from billing_site.common.limits import COMMENTS_LENGTH, REMARK_LENGTH
+from billing_site.errors import ErrorCode, message_of
+from invoices.api.serializers.money import collected_row
+from invoices.calculation import rounded
+from invoices.fingerprints import CREDIT_FIELDS, LINE_FIELDS, PARTY_FIELDS, TAX_FIELDS, TERM_FIELDS, Content, fingerprint
+from invoices.kinds import Flag, InvoiceKind, LineType
+from invoices.models import BillingRun, CreditDetail, Invoice, InvoiceLine, RunOutcome, Statement, TaxDetail, TaxRate
+from invoices.plan.facts import BillingRequest
+from invoices.plan.tax_answers import TaxAnswer
+from invoices.services.actions import Allowed
+from invoices.services.billing.runs import count_flags, count_refusals, count_results, run_totals
+from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.tax_answers import answer_on
+from invoices.services.money.ledger.open_items import amount_due
+from invoices.services.planning.flags import flags_of
+from invoices.services.planning.ground import changes_since
+from invoices.services.undoing.discarding import Remarks
+
+INVOICES_AT_ONCE = 1000
+CLIENT_NOTES_LENGTH = 1000
+FINGERPRINT_LENGTH = 300
+
+
+def validate_invoice_mode(mode: int) -> None:
+    if mode not in (0, 1):
+        raise ValidationError(ErrorCode.INVALID_INVOICE_MODE.message, code="invoice_mode")
+
+
+def validate_client_notes(notes: str) -> None:
+    if len(notes) > CLIENT_NOTES_LENGTH:
+        raise ValidationError(ErrorCode.NOTES_TOO_LONG.message, code="client_notes")
+
+
+class PreviewArguments(serializers.Serializer):
+    """Which cycle of which account. The range of alt_bill_day is the service's to judge."""
+
+    acct_no = LongField(no_such=NO_ACCOUNT)
+    alt_bill_day = LongField(max_digits=14, required=False, allow_null=True)
+    invoice_mode = LongField(no_such="invoice_mode", required=False, allow_null=True, validators=[validate_invoice_mode])
+
+
+class GenerationArguments(PreviewArguments):
+    force_pending = TrueFalseField(required=False, allow_null=True)
+
+
+class GenInvoiceArguments(GenerationArguments):
+    invoice_mode = LongField(no_such="invoice_mode", required=False, default=0, validators=[validate_invoice_mode])
+    force_pending = TrueFalseField(required=False, default=False)
+    client_receipt_id = ReceiptIdField()
+
+
+class CreationArguments(GenerationArguments):
+    """`collect` counts before the client's setting, for an invoice that is issued at once; `fingerprint` is the one of the
+    preview that was looked at."""
+
+    collect = TrueFalseField(required=False, allow_null=True)
+    fingerprint = serializers.CharField(max_length=FINGERPRINT_LENGTH, required=False)
+
+
+def billing_request(arguments: Mapping[str, Any], today: date) -> BillingRequest:
+    """What is not given is the current cycle, on the account's own bill day, pending only where a setting says so."""
+    return BillingRequest(
+        today,
+        advance=arguments.get("invoice_mode") == 1,
+        alt_bill_day=arguments.get("alt_bill_day"),
+        force_pending=bool(arguments.get("force_pending")),
+    )
+
+
+class RemarkArguments(serializers.Serializer):
+    reason = serializers.CharField(max_length=REMARK_LENGTH, required=False, allow_blank=True)
+    client_notes = serializers.CharField(required=False, allow_blank=True, validators=[validate_client_notes])
+    custom_status_label = serializers.CharField(max_length=100, required=False, allow_blank=True)
+
+
+class ApprovalArguments(RemarkArguments):
+    """`fingerprint` is the one of the document that was looked at; `collect` counts before the client's setting."""
+
+    collect = TrueFalseField(required=False, allow_null=True)
+    fingerprint = serializers.CharField(max_length=FINGERPRINT_LENGTH, required=False)
+
+
+class ManyArguments(RemarkArguments):
+    invoice_nos = ShortListField(child=LongField(no_such=NO_INVOICE), allow_empty=False, max_length=INVOICES_AT_ONCE)
+
+
+class CollectArguments(serializers.Serializer):
+    invoice_nos = ShortListField(child=LongField(no_such=NO_INVOICE), allow_empty=False, max_length=INVOICES_AT_ONCE)
+
+
+class ManyApprovalArguments(ManyArguments):
+    collect = TrueFalseField(required=False, allow_null=True)
+    fingerprints = serializers.DictField(child=serializers.CharField(max_length=FINGERPRINT_LENGTH), required=False)
+
+    def validate_fingerprints(self, seen: Mapping[str, str]) -> dict[int, str]:
+        return {LongField().to_internal_value(number): text for number, text in seen.items()}
+
+
+def remarks_of(arguments: Mapping[str, Any]) -> Remarks:
+    return Remarks(**{name: arguments[name] for name in Remarks._fields if name in arguments})
+
+
+class AmountField(serializers.ReadOnlyField):
+    """An amount as text, in the precision of the currency of its document."""
+
+    def get_attribute(self, instance: Any) -> str | None:
+        amount: Decimal | None = get_attribute(instance, self.source_attrs)
+        return None if amount is None else f"{rounded(amount, get_attribute(instance, ['currency'])):f}"
+
+
+class PlainDecimalField(serializers.ReadOnlyField):
+    """A rate, factor or number of units as text, without the zeros that the database adds."""
+
+    def to_representation(self, value: Any) -> str:
+        return f"{value.normalize():f}"
+
+
+class TermsSerializer(serializers.Serializer):
+    """What a document says of itself as a whole, stored or only planned."""
+
+    class Meta:
+        model = Invoice
+
+    acct_no = serializers.ReadOnlyField(source="account_id")
+    kind = serializers.ReadOnlyField()
+    currency = serializers.ReadOnlyField()
+    bill_date = serializers.ReadOnlyField()
+    bill_day = serializers.ReadOnlyField()
+    period_start = serializers.ReadOnlyField()
+    period_end = serializers.ReadOnlyField()
+    tax_date = serializers.ReadOnlyField()
+    invoice_date = serializers.ReadOnlyField()
+    payment_terms_days = serializers.ReadOnlyField()
+    due_date = serializers.ReadOnlyField()
+    net_amount = AmountField()
+    tax_amount = AmountField()
+    total_amount = AmountField()
+
+
+class InvoiceSerializer(TermsSerializer):
+    invoice_no = serializers.ReadOnlyField(source="id")
+    status = serializers.ReadOnlyField()
+    document_number = serializers.ReadOnlyField()
+    amount_due = serializers.SerializerMethodField()
+    corrects = serializers.ReadOnlyField(source="corrects_id")
+    chain_root = serializers.ReadOnlyField(source="chain_root_id")
+    memo = serializers.ReadOnlyField(source="memo_id")
+    rb_no = serializers.IntegerField(read_only=True, allow_null=True)
+    rb_status = serializers.SerializerMethodField()
+    rb_flag = serializers.SerializerMethodField()
+    rebill_waiting = serializers.IntegerField(read_only=True, allow_null=True)
+    orig_invoice_no = serializers.SerializerMethodField()
+    rb_reason_cd = serializers.SerializerMethodField()
+    reason_code = serializers.ReadOnlyField()
+    comments = serializers.ReadOnlyField()
+    void_reason_code = serializers.ReadOnlyField()
+    generated_by = serializers.ReadOnlyField()
+    generated_by_name = IdentityName(source="generated_by")
+    generated_at = serializers.ReadOnlyField()
+    approved_by = serializers.ReadOnlyField()
+    approved_by_name = IdentityName(source="approved_by")
+    approved_at = serializers.ReadOnlyField()
+    custom_status_label = serializers.ReadOnlyField()
+    client_notes = serializers.ReadOnlyField()
+    flags = serializers.SerializerMethodField()
+    out_of_date = serializers.SerializerMethodField()
+    missing_tax_data = serializers.SerializerMethodField()
+    tax_exemption = serializers.SerializerMethodField()
+    tax_exemption_reason = serializers.SerializerMethodField()
+
+    def get_flags(self, invoice: Any) -> list[str]:
+        """Why to look at it: all flags of a pending document, else those of its tax."""
+        return [flag.value for flag in flags_of(invoice)]
+
+    def get_out_of_date(self, invoice: Any) -> list[str]:
+        """What has changed since a pending document was made from it, the oldest change first. Recalculating brings it up to
+        date."""
+        if Flag.OUT_OF_DATE not in flags_of(invoice):
+            return []
+        return [change.text for change in changes_since([invoice.pk]).get(invoice.pk, [])]
+
+    def get_missing_tax_data(self, invoice: Any) -> str:
+        """What is missing of its tax, in words."""
+        return answer_on(invoice).missing
+
+    def get_tax_exemption(self, invoice: Any) -> str:
+        """Whether the customer was exempt: none, exempt or reverse_charge."""
+        return answer_on(invoice).exemption
+
+    def get_tax_exemption_reason(self, invoice: Any) -> str:
+        return answer_on(invoice).reason
+
+    def get_rb_status(self, invoice: Any) -> str:
+        """Whether it was rebilled, in Aria's words."""
+        return "True" if invoice.rb_no else "False"
+
+    def get_rb_flag(self, invoice: Any) -> int:
+        """1 for a rebill."""
+        return int(invoice.kind == InvoiceKind.REBILL)
+
+    def get_orig_invoice_no(self, invoice: Any) -> int | None:
+        return invoice.corrects_id if invoice.kind == InvoiceKind.REBILL else None
+
+    def get_rb_reason_cd(self, invoice: Any) -> int | None:
+        return invoice.reason_code if invoice.kind == InvoiceKind.REBILL else None
+
+    def get_amount_due(self, invoice: Any) -> str | None:
+        """Null where nothing is owed on it: a credit memo, and what was not issued."""
+        due = amount_due(invoice)
+        return None if due is None else f"{rounded(due, invoice.currency):f}"
+
+
+def tax_answer_row(answer: TaxAnswer) -> dict[str, Any]:
+    """What a document that is only planned says of its tax, by the names of a stored one."""
+    return {
+        "flags": [flag.value for flag in answer.flags],
+        "missing_tax_data": answer.missing,
+        "tax_exemption": answer.exemption,
+        "tax_exemption_reason": answer.reason,
+    }
+
+
+class AgainArguments(serializers.Serializer):
+    """Whether the invoice that bills the periods again is pending, and whether what is due on it is collected at issue."""
+
+    force_pending = TrueFalseField(default=False)
+    collect = TrueFalseField(required=False)
+
+
+class WaiverArguments(serializers.Serializer):
+    """Why the periods are not billed again."""
+
+    comments = serializers.CharField(max_length=COMMENTS_LENGTH, required=False, allow_blank=True, default="")
+
+
+class StatementArguments(serializers.Serializer):
+    """The number of a contact of the account; else it goes to whom it went before."""
+
+    statement_address_seq = LongField(required=False)
+
+
+class StatementSerializer(serializers.Serializer):
+    class Meta:
+        model = Statement
+
+    status = serializers.ReadOnlyField()
+    email = serializers.ReadOnlyField()
+    error_code = serializers.ReadOnlyField()
+    error_msg = serializers.SerializerMethodField()
+    requested_by = serializers.ReadOnlyField()
+    requested_by_name = IdentityName(source="requested_by")
+    requested_at = serializers.ReadOnlyField()
+    settled_at = serializers.ReadOnlyField()
+
+    def get_error_msg(self, statement: Any) -> str:
+        return message_of(statement.error_code, statement.message)
+
+
+class LineSerializer(serializers.Serializer):
+    class Meta:
+        model = InvoiceLine
+
+    line_no = serializers.ReadOnlyField()
+    line_type = serializers.ReadOnlyField()
+    description = serializers.ReadOnlyField()
+    service = serializers.ReadOnlyField(source="service_id")
+    plan_instance = serializers.ReadOnlyField(source="plan_instance_id")
+    plan_name = serializers.ReadOnlyField()
+    gl_code = serializers.ReadOnlyField()
+    tax_category = serializers.ReadOnlyField()
+    units = PlainDecimalField()
+    rate_per_unit = PlainDecimalField()
+    list_rate_per_unit = PlainDecimalField()
+    rate_schedule_no = serializers.ReadOnlyField()
+    tier_no = serializers.ReadOnlyField()
+    tier_from = PlainDecimalField()
+    tier_to = PlainDecimalField()
+    percent = PlainDecimalField()
+    base_amount = AmountField()
+    explanation = serializers.ReadOnlyField()
+    order_no = serializers.ReadOnlyField()
+    coupon_code = serializers.ReadOnlyField()
+    proration_factor = PlainDecimalField()
+    proration_text = serializers.ReadOnlyField()
+    period_total_days = serializers.ReadOnlyField()
+    proration_remaining_days = serializers.ReadOnlyField()
+    amount = AmountField()
+    period_start = serializers.ReadOnlyField()
+    period_end = serializers.ReadOnlyField()
+    po_num = serializers.ReadOnlyField()
+    source_line_no = serializers.ReadOnlyField()
+    rb_excluded = serializers.BooleanField(read_only=True, allow_null=True)
+    rb_line_comments = serializers.CharField(read_only=True)
+    bill_from_location = serializers.ReadOnlyField(source="bill_from_location_id")
+    ship_from_location = serializers.ReadOnlyField(source="ship_from_location_id")
+    bill_to_contact = serializers.ReadOnlyField(source="bill_to_contact_id")
+    ship_to_contact = serializers.ReadOnlyField(source="ship_to_contact_id")
+
+
+class CreditDetailSerializer(serializers.Serializer):
+    """What a line that takes off takes off a line that charges."""
+
+    class Meta:
+        model = CreditDetail
+
+    credit_line_no = serializers.ReadOnlyField()
+    credited_line_no = serializers.ReadOnlyField()
+    amount = AmountField()
+
+
+class TaxDetailSerializer(serializers.Serializer):
+    class Meta:
+        model = TaxDetail
+
+    tax_line_no = serializers.ReadOnlyField()
+    taxed_line_no = serializers.ReadOnlyField()
+    authority = serializers.ReadOnlyField()
+    authority_level = serializers.ReadOnlyField()
+    jurisdiction = serializers.ReadOnlyField()
+    percent = PlainDecimalField()
+    is_inclusive = serializers.ReadOnlyField()
+    taxable_amount = AmountField()
+    amount = AmountField()
+
+
+class ContentSerializer(serializers.Serializer):
+    """The rest of a document, and the fingerprint that an approval may carry."""
+
+    seller = serializers.DictField(read_only=True)
+    bill_to = serializers.DictField(read_only=True)
+    lines = LineSerializer(many=True)
+    credit_details = CreditDetailSerializer(many=True)
+    tax_details = TaxDetailSerializer(many=True)
+    fingerprint = serializers.CharField(read_only=True, allow_null=True)
+
+
+def document_of(content: Content) -> dict[str, Any]:
+    """A document's values by name. A preview and the stored document come through here, so they look the same."""
+    document = {
+        **dict(zip(TERM_FIELDS, content.terms, strict=True)),
+        **dict(zip(PARTY_FIELDS, content.parties, strict=True)),
+    }
+    currency = document["currency"]
+    parts = (("lines", LINE_FIELDS), ("credits", CREDIT_FIELDS), ("taxes", TAX_FIELDS))
+    document["lines"], document["credit_details"], document["tax_details"] = (
+        [{**dict(zip(fields, row, strict=True)), "currency": currency} for row in getattr(content, part)]
+        for part, fields in parts
+    )
+    beside = content.correction
+    for place, line in enumerate(document["lines"]):
+        line["source_line_no"] = beside.source_line_nos[place] if beside else None
+        line["rb_line_comments"] = beside.line_comments[place] if beside and beside.line_comments else ""
+        line["rb_excluded"] = None
+    document["fingerprint"] = fingerprint(content)
+    return document
+
+
+def mark_excluded(document: Mapping[str, Any], excluded: Sequence[int] | None) -> None:
+    """Says of each line of an invoice that was rebilled whether the rebill left it out; of a tax line nothing."""
+    for line in document["lines"]:
+        if excluded is not None and line["line_type"] != LineType.TAX:
+            line["rb_excluded"] = line["line_no"] in excluded
+
+
+def action_row(one: Allowed) -> dict[str, Any]:
+    """What may be done, or why not, what is in the way, and what to do instead."""
+    return {
+        "action": one.action.value,
+        "allowed": one.error is None,
+        "error_code": one.error.code.number if one.error else 0,
+        "reason": one.error.message if one.error else "",
+        "in_the_way": one.in_the_way._asdict() if one.in_the_way else None,
+        "instead": one.instead,
+    }
+
+
+def outcome_row(invoice_no: int, outcome: Outcome) -> dict[str, Any]:
+    """What came of one of the invoices that were asked for; `new_invoice_no` took its place when it was regenerated."""
+    code = outcome.error.code if outcome.error else ErrorCode.OK
+    new_invoice_no = outcome.invoice_no if outcome.error is None and outcome.invoice_no != invoice_no else None
+    return {
+        "invoice_no": invoice_no,
+        "new_invoice_no": new_invoice_no,
+        "acct_no": outcome.account_no,
+        "error_code": code.number,
+        "error_msg": outcome.error.message if outcome.error else code.message,
+        "collection": None if outcome.collection is None else collected_row(outcome.collection),
+    }
+
+
+class TaxRateSerializer(ClientRowSerializer):
+    class Meta:
+        model = TaxRate
+        fields = ("id", "name", "country", "region", "category", "percent", "taxed_at", "valid_from", "valid_to")
+
+
+class BillingRunSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = BillingRun
+        fields = ("id", "bill_date", "started_by", "started_at", "finished_at")
+
+
+class RunTotalsSerializer(serializers.Serializer):
+    currency = serializers.ReadOnlyField()
+    invoices = serializers.ReadOnlyField()
+    net_amount = AmountField()
+    tax_amount = AmountField()
+    total_amount = AmountField()
+
+
+class RefusedSerializer(serializers.Serializer):
+    error_code = serializers.ReadOnlyField()
+    message = serializers.ReadOnlyField()
+    accounts = serializers.ReadOnlyField()
+
+
+class BillingRunDetailSerializer(BillingRunSerializer):
+    """A run with what came of it, counted from its outcomes and added up from its invoices."""
+
+    counts = serializers.SerializerMethodField()
+    refused = serializers.SerializerMethodField()
+    flags = serializers.SerializerMethodField()
+    totals = serializers.SerializerMethodField()
+
+    class Meta:
+        model = BillingRun
+        fields = (*BillingRunSerializer.Meta.fields, "counts", "refused", "flags", "totals")
+
+    def get_counts(self, run: BillingRun) -> dict[str, int]:
+        return {result.value: count for result, count in count_results(run).items()}
+
+    def get_refused(self, run: BillingRun) -> list[dict[str, Any]]:
+        return list(RefusedSerializer(count_refusals(run), many=True).data)
+
+    def get_flags(self, run: BillingRun) -> dict[str, int]:
+        """How many of its invoices lack an address (no_address) or a tax rate (no_rate)."""
+        return {flag.value: count for flag, count in count_flags(run).items()}
+
+    def get_totals(self, run: BillingRun) -> list[dict[str, Any]]:
+        return list(RunTotalsSerializer(run_totals(run), many=True).data)
+
+
+class RunOutcomeSerializer(serializers.ModelSerializer):
+    acct_no = serializers.ReadOnlyField(source="account_id")
+    invoice_no = serializers.ReadOnlyField(source="invoice_id")
+    error_msg = serializers.ReadOnlyField(source="message")
+
+    class Meta:
+        model = RunOutcome
+        fields = ("acct_no", "result", "invoice_no", "error_code", "error_msg")

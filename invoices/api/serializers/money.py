@@ -1,0 +1,427 @@
+"""Payments, credits, refunds, transactions, collection and receivables on the wire, and what is asked of acts on money."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.fields import get_attribute
+
+from accounts.api.fields import (
+    NO_ACCOUNT,
+    NO_INVOICE,
+    NO_REASON,
+    DayField,
+    DigitsField,
+    IdentityName,
+    LongField,
+    ReceiptIdField,
+    TrueFalseField,
+    rows_of,
+)
+from accounts.api.serializers import RowSerializer
+from accounts.validators import validate_currency
+from billing_site.common.currencies import rounded_to
+from billing_site.common.limits import COMMENTS_LENGTH, DOCUMENT_COMMENTS_LENGTH, LINES_AT_ONCE
+from invoices.calculation import rounded
+from invoices.kinds import PaymentType, ReasonType
+from invoices.models import CollectionAttempt, LedgerEntry, ReasonCode
+from invoices.plan.memo import MemoPlan
+from invoices.services.correcting.credit_memos import Asked
+from invoices.services.documents.collection_results import Collected
+from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.entry_facts import EntryFacts
+from invoices.services.money.ledger.history import DEFAULT_RECORDS, MOST_RECORDS, HistoryRequest, description, transaction_type
+from invoices.services.money.receivables import Ages, Receivable
+
+SHARES_AT_ONCE = 1000
+MOST_DECIMALS_READ = 20
+"""Of an amount, before it is rounded: a double has no more, and 1e-999999999 would fill the memory when it is written out."""
+
+
+class MoneyField(DigitsField):
+    """An amount that is asked for. Its sign and its smallest unit are the service's to judge, which knows the currency; so the
+    decimals of a computed double (66.66666666666667) are kept for it to round."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_digits=15, decimal_places=4, **options)
+
+    def validate_precision(self, value: Decimal) -> Decimal:
+        super().validate_precision(value)
+        return rounded_to(value, MOST_DECIMALS_READ)
+
+    def quantize(self, value: Decimal) -> Decimal:
+        return value
+
+
+class CommentsField(serializers.CharField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"max_length": COMMENTS_LENGTH, "required": False, "allow_blank": True, "default": "", **options})
+
+
+class CurrencyField(serializers.CharField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=3, validators=[validate_currency], **options)
+
+
+class AllField(TrueFalseField):
+    """Says that all of it is meant: nothing said never means all."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(required=False, default=False, **options)
+
+
+class ShareArguments(serializers.Serializer):
+    """So much for one invoice."""
+
+    invoice_no = LongField(no_such=NO_INVOICE)
+    amount = MoneyField()
+
+
+class AppliedArguments(serializers.Serializer):
+    """The invoices that are chosen, each once. What they leave goes to the oldest open ones."""
+
+    invoices = rows_of(ShareArguments(), most=SHARES_AT_ONCE, required=False)
+
+    def validate_invoices(self, shares: list[Mapping[str, Any]]) -> dict[int, Decimal]:
+        chosen = {share["invoice_no"]: share["amount"] for share in shares}
+        if len(chosen) != len(shares):
+            raise serializers.ValidationError("An invoice is named twice.")
+        return chosen
+
+
+class ReasonArguments(serializers.Serializer):
+    reason_code = LongField(max_digits=4)
+    comments = CommentsField()
+
+
+def why_of(asked: Mapping[str, Any]) -> Why:
+    return Why(asked["reason_code"], asked["comments"])
+
+
+class PaymentArguments(AppliedArguments):
+    """A payment of an account. It pays one invoice (`invoice_no`), or several with an amount each (`invoices`), or the oldest.
+    A `currency` says what the payer meant: another than the account's is refused."""
+
+    acct_no = LongField(no_such=NO_ACCOUNT)
+    amount = MoneyField()
+    currency = CurrencyField(required=False)
+    invoice_no = LongField(no_such=NO_INVOICE, required=False)
+    type = serializers.ChoiceField(choices=PaymentType.choices)
+    reference = serializers.CharField(max_length=100, required=False, allow_blank=True, default="")
+    received_on = DayField(required=False)
+    comments = CommentsField()
+
+    def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if "invoice_no" in asked and "invoices" in asked:
+            raise serializers.ValidationError({"invoices": "Give invoice_no or invoices, not both."})
+        return asked
+
+
+class CashCreditArguments(AppliedArguments, ReasonArguments):
+    acct_no = LongField(no_such=NO_ACCOUNT)
+    amount = MoneyField()
+    currency = CurrencyField(required=False)
+
+
+class OffArguments(ReasonArguments):
+    """A write-off or a dispute of an amount, or of `all` that is due."""
+
+    invoice_no = LongField(no_such=NO_INVOICE)
+    amount = MoneyField(required=False)
+    all = AllField()
+
+
+class RefundArguments(ReasonArguments):
+    """A refund of an amount, or of `all` that was not refunded."""
+
+    amount = MoneyField(required=False)
+    all = AllField()
+
+
+class MemoLineArguments(serializers.Serializer):
+    line_no = LongField()
+    amount = MoneyField(required=False)
+
+
+class MemoPreviewArguments(serializers.Serializer):
+    """Lines, each with an amount or all that is left of it; or an amount of the whole invoice; or `all` that is left."""
+
+    invoice_no = LongField(no_such=NO_INVOICE)
+    lines = rows_of(MemoLineArguments(), most=LINES_AT_ONCE, required=False)
+    amount = MoneyField(required=False)
+    all = AllField()
+
+    def validate_lines(self, lines: list[Mapping[str, Any]]) -> dict[int, Decimal | None]:
+        asked = {line["line_no"]: line.get("amount") for line in lines}
+        if len(asked) != len(lines):
+            raise serializers.ValidationError("A line is named twice.")
+        return asked
+
+
+class MemoArguments(MemoPreviewArguments, ReasonArguments):
+    comments = CommentsField(max_length=DOCUMENT_COMMENTS_LENGTH)
+
+
+def memo_asked(asked: Mapping[str, Any]) -> Asked:
+    return Asked(asked.get("lines", {}), asked.get("amount"), asked["all"])
+
+
+class VoidInvoiceArguments(serializers.Serializer):
+    """Aria's void_invoice. Ours: client_receipt_id."""
+
+    acct_no = LongField(no_such=NO_ACCOUNT, required=False)
+    invoice_no = LongField(no_such=NO_INVOICE)
+    reason_code = LongField(no_such=NO_REASON)
+    comments = serializers.CharField(max_length=500, required=False, default="")
+    client_receipt_id = ReceiptIdField()
+
+
+class TransHistoryArguments(serializers.Serializer):
+    """Aria's get_acct_trans_history."""
+
+    account_no = LongField(no_such=NO_ACCOUNT)
+    transaction_type = LongField(max_digits=8, required=False)
+    start_date = DayField(required=False)
+    end_date = DayField(required=False)
+    record_limit = LongField(max_digits=12, required=False, default=DEFAULT_RECORDS)
+    offset = LongField(max_digits=12, required=False, default=0)
+    include_void_transactions = TrueFalseField(required=False, default=True)
+
+    def validate_record_limit(self, limit: int) -> int:
+        if not 1 <= limit <= MOST_RECORDS:
+            raise serializers.ValidationError(f"From 1 to {MOST_RECORDS}.")
+        return limit
+
+    def validate_offset(self, offset: int) -> int:
+        if not 0 <= offset <= 2**31:
+            raise serializers.ValidationError("From 0.")
+        return offset
+
+
+def history_request(asked: Mapping[str, Any]) -> HistoryRequest:
+    return HistoryRequest(
+        asked.get("transaction_type"),
+        asked.get("start_date"),
+        asked.get("end_date"),
+        asked["include_void_transactions"],
+        asked["record_limit"],
+        asked["offset"],
+    )
+
+
+def amount_text(amount: Decimal, currency: str) -> str:
+    return f"{rounded(amount, currency):f}"
+
+
+def aria_history_row(entry: LedgerEntry, facts: EntryFacts) -> dict[str, Any]:
+    """A transaction in Aria's words, amounts as numbers. Ours: `running_balance`, the balance after it."""
+    voided = getattr(entry, "voided_by", None)
+    currency = entry.account.currency
+    return {
+        "transaction_id": entry.pk,
+        "transaction_type": transaction_type(entry),
+        "transaction_desc": description(entry),
+        "transaction_amount": float(rounded(entry.amount, currency)),
+        "transaction_applied_amount": float(rounded(facts.applied, currency)),
+        "transaction_currency": currency,
+        "transaction_create_date": str(entry.entry_date),
+        "transaction_void_date": str(voided.entry_date) if voided else None,
+        "statement_no": None,
+        "transaction_void_reason": str(voided.reason_code) if voided else None,
+        "client_receipt_id": facts.receipt_id or None,
+        "transaction_comments": entry.comments or None,
+        "transaction_source_id": entry.voids_id or entry.invoice_id,
+        "transaction_ref_code": entry.payment.reference or None if hasattr(entry, "payment") else None,
+        "credit_reason_code_description": facts.reason or None,
+        "csr_comments": (entry.comments or None) if facts.reason else None,
+        "seq_statement_id": document_number(entry),
+        "invoice_no": entry.invoice_id,
+        "running_balance": float(rounded(entry.balance_after, currency)),
+    }
+
+
+def document_number(entry: LedgerEntry) -> str | None:
+    """The number that the transaction's document has on paper, if it is of one."""
+    return (entry.invoice.document_number or None) if entry.invoice is not None else None
+
+
+class EntryAmountField(serializers.ReadOnlyField):
+    """An amount of a transaction as text, in the precision of the account's currency."""
+
+    def get_attribute(self, instance: LedgerEntry) -> str:
+        return amount_text(get_attribute(instance, self.source_attrs), instance.account.currency)
+
+
+class TransactionSerializer(serializers.Serializer):
+    """One entry of the ledger: above zero it raises what the account owes."""
+
+    class Meta:
+        model = LedgerEntry
+
+    transaction_id = serializers.ReadOnlyField(source="id")
+    acct_no = serializers.ReadOnlyField(source="account_id")
+    entry_no = serializers.ReadOnlyField()
+    kind = serializers.ReadOnlyField()
+    transaction_type = serializers.SerializerMethodField()
+    description = serializers.SerializerMethodField()
+    currency = serializers.ReadOnlyField(source="account.currency")
+    amount = EntryAmountField()
+    balance_after = EntryAmountField()
+    invoice_no = serializers.ReadOnlyField(source="invoice_id")
+    voids = serializers.ReadOnlyField(source="voids_id")
+    voided_by = serializers.SerializerMethodField()
+    entry_date = serializers.ReadOnlyField()
+    reason_code = serializers.ReadOnlyField()
+    comments = serializers.ReadOnlyField()
+    created_by = serializers.ReadOnlyField()
+    created_by_name = IdentityName(source="created_by")
+    created_at = serializers.ReadOnlyField()
+
+    def get_transaction_type(self, entry: LedgerEntry) -> int:
+        return transaction_type(entry)
+
+    def get_description(self, entry: LedgerEntry) -> str:
+        return description(entry)
+
+    def get_voided_by(self, entry: LedgerEntry) -> int | None:
+        voided = getattr(entry, "voided_by", None)
+        return voided.pk if voided else None
+
+
+class CreditSerializer(TransactionSerializer):
+    """A payment or credit, with what is left of it and what it was applied to."""
+
+    unapplied = serializers.SerializerMethodField()
+    applied = serializers.SerializerMethodField()
+
+    def get_unapplied(self, entry: Any) -> str:
+        return amount_text(-entry.amount - entry.taken, entry.account.currency)
+
+    def get_applied(self, entry: LedgerEntry) -> list[dict[str, Any]]:
+        sums: dict[int, Decimal] = {}
+        for part in entry.taken_by.all():
+            if part.debit.invoice_id is not None:
+                sums[part.debit.invoice_id] = sums.get(part.debit.invoice_id, Decimal(0)) + part.amount
+        currency = entry.account.currency
+        return [{"invoice_no": number, "amount": amount_text(amount, currency)} for number, amount in sums.items() if amount]
+
+
+class PaymentSerializer(CreditSerializer):
+    type = serializers.ReadOnlyField(source="payment.type")
+    reference = serializers.ReadOnlyField(source="payment.reference")
+    gateway = serializers.ReadOnlyField(source="payment.gateway")
+    gateway_payment_id = serializers.ReadOnlyField(source="payment.gateway_payment_id")
+
+
+class RefundSerializer(TransactionSerializer):
+    payment = serializers.ReadOnlyField(source="refund.payment_id")
+    status = serializers.ReadOnlyField(source="refund.status")
+    gateway_refund_id = serializers.ReadOnlyField(source="refund.gateway_refund_id")
+    proc_status_code = serializers.ReadOnlyField(source="refund.proc_status_code")
+    proc_status_text = serializers.ReadOnlyField(source="refund.proc_status_text")
+
+
+class AttemptSerializer(serializers.ModelSerializer):
+    """An attempt to collect. What was asked for (the token, the key) is the gateway's and ours."""
+
+    invoice_no = serializers.ReadOnlyField(source="invoice_id")
+    payment = serializers.ReadOnlyField(source="payment_id")
+    amount = serializers.SerializerMethodField()
+    requested_by_name = IdentityName(source="requested_by")
+
+    class Meta:
+        model = CollectionAttempt
+        fields = (
+            "id",
+            "invoice_no",
+            "attempt_no",
+            "status",
+            "amount",
+            "currency",
+            "gateway",
+            "payment",
+            "error_code",
+            "message",
+            "proc_cvv_response",
+            "proc_avs_response",
+            "proc_cavv_response",
+            "proc_status_code",
+            "proc_status_text",
+            "proc_payment_id",
+            "proc_auth_code",
+            "proc_merch_comments",
+            "requested_by",
+            "requested_by_name",
+            "requested_at",
+            "started_at",
+            "settled_at",
+        )
+
+    def get_amount(self, attempt: CollectionAttempt) -> str | None:
+        return None if attempt.amount is None else amount_text(attempt.amount, attempt.currency)
+
+
+def collected_row(one: Collected) -> dict[str, Any]:
+    """What came of collecting an invoice. Nothing due and less than the threshold are success, and `message` says so."""
+    return {
+        "invoice_no": one.invoice_no,
+        "acct_no": one.account_no,
+        "result": one.result.value,
+        "error_code": one.error_code,
+        "error_msg": one.message or "OK",
+        "attempt": AttemptSerializer(one.attempt).data if one.attempt is not None else None,
+    }
+
+
+def memo_preview(memo: MemoPlan, currency: str) -> dict[str, Any]:
+    """What a memo would credit, in amounts above zero."""
+
+    def shown(amount: Decimal) -> str:
+        return amount_text(amount, currency)
+
+    return {
+        "currency": currency,
+        "lines": [{"line_no": line.line_no, "amount": shown(line.amount)} for line in memo.lines],
+        "taxes": [{"tax_line_no": tax.tax_line_no, "line_no": tax.line_no, "amount": shown(tax.amount)} for tax in memo.taxes],
+        "net_amount": shown(memo.net_amount),
+        "tax_amount": shown(memo.tax_amount),
+        "total_amount": shown(memo.total_amount),
+    }
+
+
+def ages_row(ages: Ages, currency: str) -> dict[str, str]:
+    return {
+        **{name: amount_text(amount, currency) for name, amount in ages._asdict().items()},
+        "total_due": amount_text(ages.total, currency),
+    }
+
+
+def receivable_row(row: Receivable) -> dict[str, Any]:
+    return {
+        "acct_no": row.account_no,
+        "client_acct_id": row.client_acct_id,
+        "currency": row.currency,
+        **ages_row(row.ages, row.currency),
+        "unapplied_credit": amount_text(row.unapplied, row.currency),
+        "balance": amount_text(row.balance, row.currency),
+    }
+
+
+class ReasonCodeSerializer(RowSerializer):
+    """`is_own` says whether it is the client's, or one that is there for all."""
+
+    type = serializers.ChoiceField(choices=ReasonType.choices)
+    code = LongField(max_digits=4)
+    is_active = TrueFalseField(required=False, default=True)
+    is_own = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ReasonCode
+        fields = ("id", "type", "code", "name", "is_active", "is_own")
+
+    def get_is_own(self, reason: ReasonCode) -> bool:
+        return reason.client_id is not None
+
+    def create(self, validated_data: Mapping[str, Any]) -> Any:
+        return super().create({**validated_data, "client": self.context["request"].auth.client})

@@ -1,0 +1,79 @@
+"""What is asked of a change or an end of a customer's plan, and what is answered beside the plan instance."""
+
+from decimal import Decimal
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from accounts.api.fields import DayField, DigitsField, LongField, OwnRowField, TrueFalseField, rows_of
+from accounts.api.serializers import PARTS_AT_ONCE, OwnPriceSerializer, PlanInstanceSerializer
+from accounts.models import Plan, PlanInstance
+from invoices.api.serializers.money import MoneyField
+from invoices.kinds import UnusedDaysOutcome
+from invoices.services.billing.plan_changes import unused_days_of
+
+CREDIT_UNUSED = _("Whether days that were billed and are not used are given back. Empty: as the client's setting says.")
+
+
+class CreditUnusedField(TrueFalseField):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{"required": False, "allow_null": True, "help_text": CREDIT_UNUSED, **options})
+
+
+class EndArguments(serializers.Serializer):
+    end_date = DayField()
+    credit_unused = CreditUnusedField()
+
+
+class ChangeArguments(serializers.Serializer):
+    """Which plan takes the place of a plan instance, on which day it begins, and for how many units: those of the old one,
+    where none are given. The same plan with other units changes these in mid-cycle."""
+
+    plan = OwnRowField(queryset=Plan.objects)
+    start_date = DayField()
+    units = DigitsField(max_digits=15, decimal_places=4, min_value=Decimal(0), required=False)
+    prices = rows_of(OwnPriceSerializer(), most=PARTS_AT_ONCE, required=False)
+    credit_unused = CreditUnusedField()
+
+
+class UnusedDaysSerializer(serializers.Serializer):
+    """Days after a plan's end that a document has charged: for how much, and what becomes of it."""
+
+    plan_instance = LongField(source="plan_instance_no")
+    invoice_no = LongField()
+    document_number = serializers.CharField()
+    line_no = LongField()
+    service = LongField(source="service_no", allow_null=True)
+    description = serializers.CharField()
+    start_date = DayField()
+    end_date = DayField()
+    days = serializers.IntegerField()
+    amount = MoneyField(help_text=_("Before tax that is added to it."))
+    tax_amount = MoneyField()
+    currency = serializers.CharField()
+    outcome = serializers.ChoiceField(UnusedDaysOutcome.choices)
+
+
+class EndedPlanSerializer(PlanInstanceSerializer):
+    """A plan instance, with days after its end that were billed and what becomes of them."""
+
+    unused_days = UnusedDaysSerializer(many=True, read_only=True)
+
+    class Meta(PlanInstanceSerializer.Meta):
+        fields = (*PlanInstanceSerializer.Meta.fields, "unused_days")  # type: ignore[assignment]
+
+    def to_representation(self, instance: PlanInstance) -> Any:
+        instance.unused_days = unused_days_of(self.ended(instance))  # type: ignore[attr-defined]
+        return super().to_representation(instance)
+
+    def ended(self, instance: PlanInstance) -> PlanInstance:
+        """The plan instance whose days after its end are answered."""
+        return instance
+
+
+class ChangedPlanSerializer(EndedPlanSerializer):
+    """A new plan instance, with days of the one whose place it takes that were billed and what becomes of them."""
+
+    def ended(self, instance: PlanInstance) -> PlanInstance:
+        return instance.replaces or instance

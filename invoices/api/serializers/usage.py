@@ -1,0 +1,210 @@
+"""Usage on the wire: records as they are sent, as JSON or as the text of a file, what came of them, and what is stored."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail, ValidationError
+
+from accounts.api.fields import NO_ACCOUNT, LongField, UnitsNumberField
+from accounts.api.input_errors import messages_by_field, refusal_of, wrong_inputs
+from accounts.models import Client
+from accounts.rates import MOST_UNITS
+from accounts.validators import validate_billing_day
+from billing_site.common.members import check_members
+from billing_site.errors import ErrorCode
+from invoices.api.serializers.documents import AmountField, PlainDecimalField
+from invoices.models import Usage
+from invoices.services.planning.unbilled import UnbilledUsage
+from invoices.services.usage.loading import RECORDS_AT_ONCE, LoadResult, UsageResult, refused
+from invoices.services.usage.targets import UsageRecord
+
+ISO_8601 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?")
+
+
+class UsedUnitsField(UnitsNumberField):
+    """More than no units."""
+
+    default_error_messages = {"none": _("There must be more than 0 units.")}
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_value=MOST_UNITS, **options)
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        units = super().to_internal_value(data)
+        if units <= 0:
+            self.fail("none")
+        return units
+
+
+class UsedAtField(serializers.Field):
+    """A moment: a date and a time of day, by the client's clock where they have no offset.
+
+    An hour that the clock shows twice, when summer time ends, is taken as the first of the two. One that it skips is refused.
+    """
+
+    default_error_messages = {
+        "not_a_date": _("Not a moment as yyyy-mm-ddThh:mm:ss, with an offset as Z or +hh:mm or without one."),
+        "skipped": _("The clock of {time_zone} skips this time."),
+    }
+
+    def to_internal_value(self, data: Any) -> datetime:
+        if not isinstance(data, str) or not ISO_8601.fullmatch(data):
+            self.fail("not_a_date")
+        zone: ZoneInfo = self.context["time_zone"]
+        try:
+            given = datetime.fromisoformat(data)
+            used_at = given.replace(tzinfo=zone) if given.tzinfo is None else given.astimezone(zone)
+            in_utc = used_at.astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail("not_a_date")
+        validate_billing_day(used_at.date())
+        if in_utc.astimezone(zone).replace(tzinfo=None) != used_at.replace(tzinfo=None):
+            self.fail("skipped", time_zone=zone.key)
+        return used_at
+
+
+class UsageRecordSerializer(serializers.Serializer):
+    """One record. An optional value that is null or empty is the same as none."""
+
+    record_id = serializers.CharField(max_length=100)
+    acct_no = LongField(no_such=NO_ACCOUNT, required=False, allow_null=True)
+    client_acct_id = serializers.CharField(max_length=50, required=False, allow_null=True, allow_blank=True)
+    service = LongField(required=False, allow_null=True)
+    client_service_id = serializers.CharField(max_length=100, required=False, allow_null=True, allow_blank=True)
+    plan_instance = LongField(required=False, allow_null=True)
+    units = UsedUnitsField()
+    used_at = UsedAtField()
+    description = serializers.CharField(max_length=200, required=False, allow_null=True, allow_blank=True)
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        unnamed = _unnamed(data) if isinstance(data, Mapping) else {}
+        try:
+            values: dict[str, Any] = super().to_internal_value(data)
+        except ValidationError as error:
+            raise ValidationError({**dict(error.detail), **unnamed}) from error  # type: ignore[arg-type]
+        if unnamed:
+            raise ValidationError(unnamed)
+        return values
+
+
+def _unnamed(data: Mapping[str, Any]) -> dict[str, list[ErrorDetail]]:
+    """An account and a service are named by their number or by the client's own id."""
+    pairs = (("acct_no", "client_acct_id"), ("service", "client_service_id"))
+    return {
+        number: [ErrorDetail(_("Give %(number)s or %(client_id)s.") % {"number": number, "client_id": client_id}, "required")]
+        for number, client_id in pairs
+        if data.get(number) is None and data.get(client_id) in (None, "")
+    }
+
+
+def record_reader(client: Client) -> Callable[[Any], UsageRecord | UsageResult]:
+    """Reads records as they were sent, one by one with the same fields. What cannot be read is a refusal in its place."""
+    return partial(_read_record, UsageRecordSerializer(context={"time_zone": ZoneInfo(client.time_zone)}))
+
+
+def _read_record(fields: UsageRecordSerializer, raw: Any) -> UsageRecord | UsageResult:
+    try:
+        check_members(fields, raw)
+        values = fields.run_validation(raw)
+    except ValidationError as error:
+        wrong = wrong_inputs(error)
+        return refused(_readable_id(fields, raw), refusal_of(wrong), messages_by_field(wrong))
+    return UsageRecord(**{name: value for name, value in values.items() if value is not None})
+
+
+def _readable_id(record: UsageRecordSerializer, raw: Any) -> str | None:
+    """The id of a record in which something else is wrong."""
+    try:
+        return str(record.fields["record_id"].run_validation(raw.get("record_id"))) if isinstance(raw, Mapping) else None
+    except ValidationError:
+        return None
+
+
+class LoadArguments(serializers.Serializer):
+    """Records are read one by one, so a bad one is refused alone."""
+
+    records = serializers.ListField(allow_empty=False, max_length=RECORDS_AT_ONCE)
+
+
+def load_answer(results: list[UsageResult]) -> dict[str, Any]:
+    """How many records were created, already there and refused, and what came of each in the order asked."""
+    counts = {result.value: sum(one.result is result for one in results) for result in LoadResult}
+    return {**counts, "results": [_result_row(one) for one in results]}
+
+
+def _result_row(result: UsageResult) -> dict[str, Any]:
+    code = result.error.code if result.error else ErrorCode.OK
+    return {
+        "record_id": result.record_id,
+        "result": result.result.value,
+        "id": result.usage_no,
+        "error_code": code.number,
+        "error_msg": result.error.message if result.error else code.message,
+        "errors": result.messages,
+    }
+
+
+class UsageSerializer(serializers.ModelSerializer):
+    """A record as it is stored; `invoice_no` is the invoice that holds it, pending or approved."""
+
+    acct_no = serializers.ReadOnlyField(source="account_id")
+    plan_instance = serializers.ReadOnlyField(source="plan_instance_id")
+    service = serializers.ReadOnlyField(source="service_id")
+    units = PlainDecimalField()
+    invoice_no = serializers.ReadOnlyField(source="invoice_id")
+
+    class Meta:
+        model = Usage
+        fields = (
+            "id",
+            "record_id",
+            "acct_no",
+            "plan_instance",
+            "service",
+            "units",
+            "used_at",
+            "used_on",
+            "description",
+            "loaded_at",
+            "invoice_no",
+        )
+        read_only_fields = fields
+
+
+class UnbilledArguments(serializers.Serializer):
+    acct_no = LongField(no_such=NO_ACCOUNT)
+
+
+class UnbilledLineSerializer(serializers.Serializer):
+    plan_instance = serializers.IntegerField(read_only=True, allow_null=True, source="plan_instance_no")
+    service = serializers.IntegerField(read_only=True, allow_null=True, source="service_no")
+    description = serializers.CharField(read_only=True)
+    period_start = serializers.DateField(read_only=True, allow_null=True)
+    period_end = serializers.DateField(read_only=True, allow_null=True)
+    units = PlainDecimalField()
+    rate_per_unit = PlainDecimalField()
+    tier_no = serializers.IntegerField(read_only=True, allow_null=True)
+    tier_from = PlainDecimalField()
+    tier_to = PlainDecimalField()
+    amount = AmountField()
+    explanation = serializers.CharField(read_only=True)
+
+
+class UnbilledSerializer(serializers.Serializer):
+    acct_no = serializers.IntegerField(read_only=True, source="account_no")
+    currency = serializers.CharField(read_only=True)
+    through = serializers.DateField(read_only=True, allow_null=True)
+    lines = UnbilledLineSerializer(many=True)
+    total_amount = AmountField(source="amount")
+
+
+def unbilled_answer(unbilled: UnbilledUsage) -> dict[str, Any]:
+    lines = [{**line._asdict(), "currency": unbilled.currency} for line in unbilled.lines]
+    return dict(UnbilledSerializer({**unbilled._asdict(), "lines": lines}).data)

@@ -1,0 +1,34 @@
+"""Which account a method call means."""
+
+from accounts.aria.method_calls import Call
+from accounts.models import PlanInstance
+from accounts.services import find_account_no
+from billing_site.errors import BillingError, ErrorCode
+
+GROUP_FIELDS = ("billing_group_no", "client_billing_group_id")
+INSTANCE_FIELDS = ("master_plan_instance_no", "master_plan_instance_id")
+SCOPE_FIELDS = (*INSTANCE_FIELDS, "client_master_plan_instance_id", *GROUP_FIELDS)
+
+
+def account_no_of(call: Call) -> int:
+    """The number of the account that is meant. What the call says of its plan instances must be true of it."""
+    asked = call.arguments
+    name = "account_no" if "account_no" in asked and "acct_no" not in asked else "acct_no"
+    account_no = find_account_no(call.client, asked.get(name), asked.get("client_acct_id"), name)
+    check_scope(call, account_no)
+    return account_no
+
+
+def check_scope(call: Call, account_no: int) -> None:
+    """Refuse a plan instance that is not the account's (14046, 14047; -1 means all of them), and billing groups, which we have
+    none of."""
+    asked = call.arguments
+    for name in INSTANCE_FIELDS:
+        instance_no = asked.get(name, -1)
+        if instance_no != -1 and not PlanInstance.objects.filter(account=account_no, pk=instance_no).exists():
+            raise BillingError(ErrorCode.NO_PLAN_INSTANCE, f"{name} {instance_no}", field=name)
+    if "client_master_plan_instance_id" in asked:
+        raise BillingError(ErrorCode.NO_CLIENT_PLAN_INSTANCE, field="client_master_plan_instance_id")
+    for name in GROUP_FIELDS:
+        if name in asked:
+            raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: accounts have no billing groups", field=name)

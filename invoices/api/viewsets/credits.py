@@ -1,0 +1,108 @@
+"""The resources of surcharges, coupons, redemptions and service credits."""
+
+from typing import Any
+
+from django.db.models import Count, QuerySet
+from django_filters.filterset import FilterSet
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
+
+from accounts.api.fields import LongFilter
+from accounts.api.resources import CreateReadResource, ReadResource
+from accounts.clock import today
+from accounts.rights import row_rights
+from invoices.api.serializers.credits import (
+    CouponRedemptionSerializer,
+    CouponSerializer,
+    ExpiryArguments,
+    RedeemArguments,
+    ServiceCreditSerializer,
+    SurchargeSerializer,
+)
+from invoices.models import Coupon, CouponRedemption, ServiceCredit, Surcharge
+from invoices.services.billing.coupons import redeem_coupon, withdraw_redemption
+from invoices.services.billing.service_credits import add_service_credit, expire_service_credit
+from invoices.services.planning.extras import credits_with_used, redemptions_with_used
+
+
+class SurchargeViewSet(CreateReadResource):
+    queryset = Surcharge.objects.prefetch_related("services")
+    rights = row_rights("invoices.surcharge", create="add")
+    serializer_class = SurchargeSerializer
+
+
+class CouponViewSet(CreateReadResource):
+    queryset = Coupon.objects.prefetch_related("services").annotate(redeemed=Count("redemptions"))
+    rights = row_rights("invoices.coupon", create="add")
+    serializer_class = CouponSerializer
+    filterset_fields = ("code",)
+
+
+class RedemptionFilter(FilterSet):
+    acct_no = LongFilter(field_name="account")
+    coupon = LongFilter(field_name="coupon")
+
+    class Meta:
+        model = CouponRedemption
+        fields = ("coupon__code",)
+
+
+class CouponRedemptionViewSet(ReadResource):
+    queryset = redemptions_with_used(CouponRedemption.objects.select_related("coupon"))
+    rights = row_rights("invoices.couponredemption", create="add", destroy="delete")
+    serializer_class = CouponRedemptionSerializer
+    filterset_class = RedemptionFilter
+    client_path = "account__client"
+
+    def create(self, request: Request) -> Response:
+        asked = self.asked(RedeemArguments)
+        redemption = redeem_coupon(
+            client=self.client,
+            account_no=asked["acct_no"],
+            caller=self.caller,
+            code=asked["code"],
+            today=today(self.client),
+        )
+        shown = self.get_queryset().get(pk=redemption.pk)
+        return Response(self.get_serializer(shown).data, status=HTTP_201_CREATED)
+
+    def destroy(self, request: Request, pk: str) -> Response:
+        withdraw_redemption(client=self.client, redemption_no=self.get_object().pk, caller=self.caller)
+        return Response(status=HTTP_204_NO_CONTENT)
+
+
+class ServiceCreditFilter(FilterSet):
+    acct_no = LongFilter(field_name="account")
+
+
+class ServiceCreditViewSet(CreateReadResource):
+    queryset = ServiceCredit.objects.select_related("account")
+    rights = row_rights("invoices.servicecredit", create="add", expire="change")
+    serializer_class = ServiceCreditSerializer
+    filterset_class = ServiceCreditFilter
+    client_path = "account__client"
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return credits_with_used(super().get_queryset())
+
+    def perform_create(self, serializer: BaseSerializer[Any]) -> None:
+        asked = dict(serializer.validated_data)
+        account = asked.pop("account")
+        serializer.instance = add_service_credit(
+            client=self.client, account_no=account.pk, caller=self.caller, today=today(self.client), **asked
+        )
+
+    @action(detail=True, methods=["post"])
+    def expire(self, request: Request, pk: str) -> Response:
+        """Sets the last bill date that the credit is used for. Bills after it do not take anything of it."""
+        asked = self.asked(ExpiryArguments)
+        expire_service_credit(
+            client=self.client,
+            credit_no=self.get_object().pk,
+            caller=self.caller,
+            expires_on=asked["expires_on"],
+        )
+        return Response(self.get_serializer(self.get_object()).data)

@@ -1,0 +1,413 @@
+"""Resources of invoices, tax rates and billing runs, and the method call gen_invoice."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from rest_framework.decorators import action
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.status import HTTP_201_CREATED
+
+from accounts.api.resources import CreateReadResource, ListResource, ReadResource
+from accounts.clock import today
+from accounts.models import Receipt
+from accounts.rights import APPROVE, COLLECT, CORRECT, GENERATE, SEND_STATEMENTS, Right, row_rights
+from billing_site.common.members import NoArguments
+from billing_site.errors import NUMBERED, ErrorCode
+from invoices.api.filters import InvoiceFilter, RunOutcomeFilter
+from invoices.api.serializers.documents import (
+    AgainArguments,
+    ApprovalArguments,
+    BillingRunDetailSerializer,
+    BillingRunSerializer,
+    CollectArguments,
+    ContentSerializer,
+    CreationArguments,
+    InvoiceSerializer,
+    ManyApprovalArguments,
+    ManyArguments,
+    PreviewArguments,
+    RemarkArguments,
+    RunOutcomeSerializer,
+    StatementArguments,
+    StatementSerializer,
+    TaxRateSerializer,
+    TermsSerializer,
+    WaiverArguments,
+    action_row,
+    billing_request,
+    document_of,
+    mark_excluded,
+    outcome_row,
+    remarks_of,
+    tax_answer_row,
+)
+from invoices.api.serializers.money import AttemptSerializer, ReasonArguments, collected_row
+from invoices.aria.document_methods import GeneratingMethods, PendingMethods, ReadingMethods, VoidingMethods
+from invoices.kinds import StatementStatus
+from invoices.models import BillingRun, Invoice, RunOutcome, Statement, TaxRate
+from invoices.plan.again import words_of
+from invoices.plan.facts import BillingRequest
+from invoices.services.actions import available_actions
+from invoices.services.approving.pending import (
+    APPROVAL,
+    DISCARD,
+    REGENERATION,
+    DecisionActs,
+    approve_invoices,
+    decided_before,
+    discard_invoices,
+    regenerate_invoices,
+)
+from invoices.services.billing.generating import generate_invoice
+from invoices.services.collecting.collecting import collect_invoices, collected_before, collected_by_call
+from invoices.services.documents.collection_results import Collected
+from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.rebill_markers import excluded_lines, with_rebills
+from invoices.services.documents.rows import content_of, stored_contents
+from invoices.services.issuing.settling import go_on_settling
+from invoices.services.money.ledger.open_items import with_due
+from invoices.services.planning.flags import with_flags
+from invoices.services.planning.holes import hole_of_invoice, waive_periods
+from invoices.services.planning.previewing import preview_invoices
+from invoices.services.statements.statements import resend_statement, resent_before
+from invoices.services.undoing.voiding import void_invoice
+
+Decide = Callable[[Sequence[int], Mapping[str, Any]], list[Outcome]]
+
+
+class DocumentResource(ReadResource):
+    """Invoices and credit memos, with what is due on them: nothing edits or deletes one."""
+
+    serializer_class = InvoiceSerializer
+    filterset_class = InvoiceFilter
+    not_found = ErrorCode.INVOICE_NOT_FOUND
+    ordering = {name: name for name in ("bill_date", "due_date", "total_amount")} | {"invoice_no": "pk"}
+    newest_first = True
+    expansions = ("lines", "available_actions")
+    rights: Mapping[str, Right] = {"void": CORRECT, "send_statement": SEND_STATEMENTS}
+
+    def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        return with_flags(with_rebills(with_due(rows)), self.client).select_related("tax_answer")
+
+    def expanded(self, page: Sequence[Any], data: Any) -> Any:
+        """Lines with taxes, and what can be done, of all documents of a page at once."""
+        asked = self.asked_names("expand", self.expansions)
+        numbers = [invoice.pk for invoice in page]
+        if "lines" in asked:
+            contents = stored_contents(numbers)
+            data = [
+                {**row, **ContentSerializer(document_of(contents[number])).data}
+                for number, row in zip(numbers, data, strict=True)
+            ]
+        if "available_actions" in asked:
+            actions = available_actions(self.client, numbers, self.caller, today(self.client))
+            data = [
+                {**row, "available_actions": [action_row(one) for one in actions[number]]}
+                for number, row in zip(numbers, data, strict=True)
+            ]
+        return data
+
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """The document whole, whatever `expand` asks for, or the members that `fields` names."""
+        self.asked_names("expand", self.expansions)
+        return self._shown(self.get_object())
+
+    def get_queryset(self) -> QuerySet[Any]:
+        rows = super().get_queryset()
+        return self.listed(rows) if self.action == "retrieve" else rows
+
+    @action(detail=True, methods=["post"])
+    def void(self, request: Request, pk: str) -> Response:
+        asked = self.asked(ReasonArguments)
+        invoice_no = self.get_object().pk
+        void_invoice(client=self.client, invoice_no=invoice_no, caller=self.caller, today=today(self.client), **asked)
+        return self.shown(invoice_no)
+
+    @action(detail=True, methods=["post"])
+    def send_statement(self, request: Request, pk: str) -> Response:
+        """Sends the statement once more. What failed is an outcome, answered with its own status."""
+        asked = self.asked(StatementArguments)
+        contact_no = asked.get("statement_address_seq")
+        return _sent(
+            resend_statement(client=self.client, invoice_no=self.get_object().pk, caller=self.caller, contact_no=contact_no)
+        )
+
+    def is_stored(self, receipt: Receipt) -> bool:
+        """Also where there was nothing to bill."""
+        return True
+
+    def answer_again(self, receipt: Receipt) -> Response:
+        if self.action == "send_statement":
+            return _sent(resent_before(client=self.client, statement_no=receipt.row_no or 0, caller=self.caller))
+        if receipt.invoice_no is not None:
+            go_on_settling(self.client, receipt.invoice_no, self.caller, today(self.client))
+        return self.shown(receipt.invoice_no, self.created)
+
+    def shown(self, invoice_no: int | None, status: int | None = None) -> Response:
+        """The invoice as it is stored; where there was nothing to bill, that there is none."""
+        if invoice_no is None:
+            return Response({"invoice_no": None})
+        return self._shown(self.listed(self.get_queryset()).get(pk=invoice_no), status)
+
+    def _shown(self, invoice: Any, status: int | None = None) -> Response:
+        parts = _parts()
+        asked = self.asked_names("fields", parts) if self.request.method in SAFE_METHODS else set()
+        shown: dict[str, Any] = {}
+        for part in dict.fromkeys(parts[name] for name in parts if not asked or name in asked):
+            shown |= self._part(part, invoice)
+        shown = {name: value for name, value in shown.items() if not asked or name in asked}
+        return Response(shown, status=status)
+
+    def _part(self, part: str, invoice: Any) -> Mapping[str, Any]:
+        """One part of what a document shows: only what is asked for is read."""
+        if part == "row":
+            return dict(InvoiceSerializer(invoice).data)
+        if part == "content":
+            return self._content(invoice)
+        if part == "collection":
+            attempt = invoice.collection_attempts.order_by("-attempt_no").first()
+            return {part: AttemptSerializer(attempt).data if attempt else None}
+        if part == "to_bill_again":
+            return {part: words_of(hole_of_invoice(invoice))}
+        if part == "statement":
+            statement = invoice.statements.order_by("-pk").first()
+            return {part: StatementSerializer(statement).data if statement else None}
+        actions = available_actions(self.client, [invoice.pk], self.caller, today(self.client))[invoice.pk]
+        return {part: [action_row(one) for one in actions]}
+
+    def _content(self, invoice: Any) -> Mapping[str, Any]:
+        document = document_of(stored_contents([invoice.pk])[invoice.pk])
+        document["fingerprint"] = invoice.fingerprint or document["fingerprint"]
+        mark_excluded(document, excluded_lines([invoice.rb_no])[invoice.rb_no] if invoice.rb_no else None)
+        return dict(ContentSerializer(document).data)
+
+
+def _sent(statement: Statement) -> Response:
+    """What came of it, under the HTTP status of its error code: 409 without an address, 502 where sending failed."""
+    failed = statement.status == StatementStatus.FAILED
+    return Response(StatementSerializer(statement).data, status=NUMBERED[statement.error_code].http_status if failed else None)
+
+
+@cache
+def _parts() -> Mapping[str, str]:
+    """The parts that a document is read in, by the members that it is shown with."""
+    parts = {**dict.fromkeys(InvoiceSerializer().fields, "row"), **dict.fromkeys(ContentSerializer().fields, "content")}
+    return parts | {name: name for name in ("collection", "statement", "to_bill_again", "available_actions")}
+
+
+class PendingDecisions(DocumentResource):
+    """Approve, discard and regenerate: one invoice by its number in the address, or many by `invoice_nos` in the body."""
+
+    rights: Mapping[str, Right] = {
+        **DocumentResource.rights,
+        **dict.fromkeys(("approve", "approve_many", "discard", "discard_many", "regenerate", "regenerate_many"), APPROVE),
+        **dict.fromkeys(("collect", "collect_many"), COLLECT),
+    }
+
+    @action(detail=True, methods=["post"])
+    def approve(self, request: Request, pk: str) -> Response:
+        return self._one(ApprovalArguments, self._approve)
+
+    @action(detail=True, methods=["post"])
+    def discard(self, request: Request, pk: str) -> Response:
+        return self._one(RemarkArguments, self._discard)
+
+    @action(detail=True, methods=["post"])
+    def regenerate(self, request: Request, pk: str) -> Response:
+        return self._one(RemarkArguments, self._regenerate)
+
+    @action(detail=False, methods=["post"], url_path="approve")
+    def approve_many(self, request: Request) -> Response:
+        return self._many(ManyApprovalArguments, self._approve, APPROVAL)
+
+    @action(detail=False, methods=["post"], url_path="discard")
+    def discard_many(self, request: Request) -> Response:
+        return self._many(ManyArguments, self._discard, DISCARD)
+
+    @action(detail=False, methods=["post"], url_path="regenerate")
+    def regenerate_many(self, request: Request) -> Response:
+        return self._many(ManyArguments, self._regenerate, REGENERATION)
+
+    @action(detail=True, methods=["post"])
+    def collect(self, request: Request, pk: str) -> Response:
+        """Collects what is due. What the gateway declines is an outcome, answered with its own status (402)."""
+        self.asked(NoArguments)
+        (outcome,) = self._collect([self.get_object().pk])
+        if outcome.error is not None and outcome.attempt is None:
+            raise outcome.error
+        status = outcome.error.code.http_status if outcome.error else None
+        return Response(collected_row(outcome), status=status)
+
+    @action(detail=False, methods=["post"], url_path="collect")
+    def collect_many(self, request: Request) -> Response:
+        numbers = self._asked_to_collect()
+        return _collected_rows(numbers, self._collect(numbers))
+
+    def answer_again(self, receipt: Receipt) -> Response:
+        if self.action == "collect":
+            (outcome,) = collected_before(self.client, [receipt.invoice_no or 0], self.caller, today(self.client))
+            return Response(collected_row(outcome), status=outcome.error.code.http_status if outcome.error else None)
+        if self.action == "collect_many":
+            numbers, since = self._asked_to_collect(), receipt.created_at
+            by: dict[str, Any] = {"client": self.client, "caller": self.caller, "today": today(self.client)}
+            return _collected_rows(numbers, collected_by_call(invoice_nos=numbers, since=since, **by))
+        if self.action in ("approve_many", "discard_many", "regenerate_many"):
+            go_on: Callable[[Request], Response] = getattr(self, self.action)
+            return go_on(self.request)
+        return super().answer_again(receipt)
+
+    def _asked_to_collect(self) -> list[int]:
+        return list(dict.fromkeys(self.asked(CollectArguments)["invoice_nos"]))
+
+    def _collect(self, invoice_nos: Sequence[int]) -> list[Collected]:
+        return collect_invoices(client=self.client, invoice_nos=invoice_nos, caller=self.caller, today=today(self.client))
+
+    def _approve(self, invoice_nos: Sequence[int], asked: Mapping[str, Any]) -> list[Outcome]:
+        return approve_invoices(
+            client=self.client,
+            invoice_nos=invoice_nos,
+            caller=self.caller,
+            today=today(self.client),
+            seen=asked.get("fingerprints") or dict.fromkeys(invoice_nos, asked.get("fingerprint", "")),
+            remarks=remarks_of(asked),
+            collect=asked.get("collect"),
+        )
+
+    def _discard(self, invoice_nos: Sequence[int], asked: Mapping[str, Any]) -> list[Outcome]:
+        return discard_invoices(client=self.client, invoice_nos=invoice_nos, caller=self.caller, remarks=remarks_of(asked))
+
+    def _regenerate(self, invoice_nos: Sequence[int], asked: Mapping[str, Any]) -> list[Outcome]:
+        return regenerate_invoices(
+            client=self.client,
+            invoice_nos=invoice_nos,
+            caller=self.caller,
+            today=today(self.client),
+            remarks=remarks_of(asked),
+        )
+
+    def _one(self, arguments: type[Serializer], decide: Decide) -> Response:
+        invoice_no = self.get_object().pk
+        (outcome,) = decide([invoice_no], self.asked(arguments))
+        if outcome.error:
+            raise outcome.error
+        return self.shown(outcome.invoice_no)
+
+    def _many(self, arguments: type[Serializer], decide: Decide, decision: DecisionActs) -> Response:
+        """Decides on what this call has not decided on before its process died."""
+        asked = self.asked(arguments)
+        numbers = asked["invoice_nos"]
+        told = decided_before(self.client, decision, self.caller, today(self.client))
+        left = [number for number in numbers if number not in told]
+        rows = self.get_queryset().filter(pk__in=left)
+        found = _by_invoice(decide(left, asked), dict(rows.values_list("pk", "account_id"))) | told
+        return Response({"outcomes": [outcome_row(number, found[number]) for number in numbers]})
+
+
+def _by_invoice(outcomes: Sequence[Outcome], accounts: Mapping[int, int]) -> dict[int, Outcome]:
+    """The outcomes by the invoice that was asked for. One that names no invoice or a new one is found by its account."""
+    by_account = {outcome.account_no: outcome for outcome in reversed(outcomes)}
+    of_accounts = {number: by_account[account_no] for number, account_no in accounts.items() if account_no in by_account}
+    return of_accounts | {outcome.invoice_no: outcome for outcome in outcomes if outcome.invoice_no is not None}
+
+
+def _collected_rows(numbers: Sequence[int], outcomes: Sequence[Collected]) -> Response:
+    """In the order that was asked for."""
+    found = {one.invoice_no: one for one in outcomes}
+    return Response({"outcomes": [collected_row(found[number]) for number in numbers]})
+
+
+class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingMethods, PendingDecisions):
+    """Invoices are generated, previewed, shown and decided on; nothing edits or deletes one."""
+
+    queryset = Invoice.objects.all()
+    rights: Mapping[str, Right] = {
+        **PendingDecisions.rights,
+        "create": GENERATE,
+        "bill_again": GENERATE,
+        "waive_periods": CORRECT,
+    }
+    creating_actions = ("create", "bill_again")
+
+    def create(self, request: Request) -> Response:
+        asked = self.asked(CreationArguments)
+        invoice_no = generate_invoice(
+            client=self.client,
+            account_no=asked["acct_no"],
+            request=billing_request(asked, today(self.client)),
+            caller=self.caller,
+            collect=asked.get("collect"),
+            seen=asked.get("fingerprint", ""),
+        )
+        return self.shown(invoice_no, HTTP_201_CREATED)
+
+    @action(detail=True, methods=["post"])
+    def bill_again(self, request: Request, pk: str) -> Response:
+        """Bills what a voided invoice billed and no other invoice does, at the prices of its days. Answers the new one."""
+        asked = self.asked(AgainArguments)
+        invoice = self.get_object()
+        number = generate_invoice(
+            client=self.client,
+            account_no=invoice.account_id,
+            request=BillingRequest(today(self.client), force_pending=asked["force_pending"], again_for=invoice.pk),
+            caller=self.caller,
+            collect=asked.get("collect"),
+        )
+        return self.shown(number, HTTP_201_CREATED)
+
+    @action(detail=True, methods=["post"])
+    def waive_periods(self, request: Request, pk: str) -> Response:
+        """Keeps that the periods of a voided invoice are not billed again."""
+        asked = self.asked(WaiverArguments)
+        invoice_no = self.get_object().pk
+        waive_periods(client=self.client, invoice_no=invoice_no, caller=self.caller, today=today(self.client), **asked)
+        return self.shown(invoice_no)
+
+    @action(detail=False, methods=["post"])
+    def preview(self, request: Request) -> Response:
+        """The invoice that would be generated now. Nothing is written."""
+        asked = self.asked(PreviewArguments)
+        (outcome,) = preview_invoices(
+            client=self.client, account_nos=[asked["acct_no"]], request=billing_request(asked, today(self.client))
+        )
+        if outcome.plan is None:
+            raise outcome.error or AssertionError("an outcome of a preview is a plan or a refusal")
+        if not outcome.plan.lines:
+            return Response({"acct_no": outcome.account_no, "bill_date": outcome.plan.bill_date, "lines": []})
+        document = document_of(content_of(self.client, outcome.plan))
+        answer = tax_answer_row(outcome.plan.tax_answer)
+        return Response({**TermsSerializer(document).data, **ContentSerializer(document).data, **answer})
+
+
+class TaxRateViewSet(CreateReadResource):
+    queryset = TaxRate.objects.all()
+    rights = row_rights("invoices.taxrate", create="add")
+    serializer_class = TaxRateSerializer
+    filterset_fields = ("country", "region", "category")
+
+
+class BillingRunViewSet(ReadResource):
+    queryset = BillingRun.objects.all()
+    newest_first = True
+
+    def get_serializer_class(self) -> type[BillingRunSerializer]:
+        return BillingRunDetailSerializer if self.detail else BillingRunSerializer
+
+
+class RunOutcomeViewSet(ListResource):
+    """What a run did for each account, page by page."""
+
+    queryset = RunOutcome.objects.all()
+    client_path = "run__client"
+
+    serializer_class = RunOutcomeSerializer
+    filterset_class = RunOutcomeFilter
+
+    def get_queryset(self) -> QuerySet[RunOutcome]:
+        run = get_object_or_404(BillingRun, client=self.client, pk=self.kwargs["run"])
+        return super().get_queryset().filter(run=run)

@@ -1,0 +1,311 @@
+"""Resources of payments, credits, write-offs, refunds, transactions, attempts, receivables and reasons."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.db.models import Q, QuerySet
+from django_filters.filterset import FilterSet
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+from rest_framework.status import HTTP_201_CREATED, HTTP_202_ACCEPTED
+
+from accounts.api.fields import AmountFilter, ChoicesFilter, DayFilter, LongFilter
+from accounts.api.resources import PAGE_PARAMETERS, CreateReadResource, FilteredResource, ReadResource
+from accounts.clock import today
+from accounts.models import Account, Receipt
+from accounts.rights import COLLECT, CORRECT, Right, row_rights
+from billing_site.errors import BillingError, ErrorCode
+from invoices.api.serializers.money import (
+    AppliedArguments,
+    AttemptSerializer,
+    CashCreditArguments,
+    CreditSerializer,
+    MemoArguments,
+    MemoPreviewArguments,
+    OffArguments,
+    PaymentArguments,
+    PaymentSerializer,
+    ReasonArguments,
+    ReasonCodeSerializer,
+    RefundArguments,
+    RefundSerializer,
+    TransactionSerializer,
+    ages_row,
+    amount_text,
+    memo_asked,
+    memo_preview,
+    receivable_row,
+    why_of,
+)
+from invoices.api.viewsets.documents import DocumentResource
+from invoices.aria.money_methods import CollectingMethods, PaymentMethods, ReasonMethods, TransactionMethods
+from invoices.kinds import PAYMENT_KINDS, REFUND_KINDS, EntryKind, InvoiceKind, PaymentType, RefundStatus
+from invoices.models import CollectionAttempt, Invoice, LedgerEntry, ReasonCode
+from invoices.services.correcting.credit_memos import create_credit_memo, lines_to_credit, preview_credit_memo
+from invoices.services.correcting.write_offs import write_off
+from invoices.services.money.ledger.history import with_voids
+from invoices.services.money.ledger.open_items import with_taken
+from invoices.services.money.ledger.payments import add_cash_credit, apply_left, record_external_payment
+from invoices.services.money.ledger.refunds import refund_payment
+from invoices.services.money.ledger.voids import void_transaction
+from invoices.services.money.receivables import accounts_with_dues, add_up_by_currency, receivables, receivables_of
+
+
+class TransactionFilter(FilterSet):
+    acct_no = LongFilter(field_name="account")
+    invoice_no = LongFilter(field_name="invoice")
+    kind = ChoicesFilter(EntryKind, field_name="kind")
+    reason_code = LongFilter("reason_code")
+    date_from = DayFilter("entry_date", "gte")
+    date_to = DayFilter("entry_date", "lte")
+    amount_min = AmountFilter("amount", "gte")
+    amount_max = AmountFilter("amount", "lte")
+
+    class Meta:
+        model = LedgerEntry
+        fields = ()
+
+
+class LedgerResource(ReadResource):
+    """Entries of the ledger of some kinds."""
+
+    queryset = with_voids(LedgerEntry.objects.order_by("-pk"))
+    serializer_class: type[Serializer] = TransactionSerializer
+    filterset_class = TransactionFilter
+    client_path = "account__client"
+    not_found = ErrorCode.TRANSACTION_NOT_FOUND
+    newest_first = True
+    ordering = {"transaction_id": "pk", "entry_date": "entry_date", "amount": "amount"}
+    kinds: tuple[EntryKind, ...] = tuple(EntryKind)
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return super().get_queryset().filter(kind__in=self.kinds)
+
+    @property
+    def by(self) -> dict[str, Any]:
+        """For whom, by whom and on which day."""
+        return {"client": self.client, "caller": self.caller, "today": today(self.client)}
+
+    def answer_again(self, receipt: Receipt) -> Response:
+        number = receipt.row_no or 0
+        if self.action == "void":
+            return Response(TransactionSerializer(with_voids(LedgerEntry.objects.all()).get(pk=number)).data)
+        return refund_shown(number) if self.action == "refund" else self.shown(number, self.created)
+
+    def shown(self, entry_no: int, status: int | None = None) -> Response:
+        return Response(self.get_serializer(self.get_queryset().get(pk=entry_no)).data, status=status)
+
+
+def refund_shown(transaction_id: int) -> Response:
+    """The answer to a refund that was asked for."""
+    entry = with_voids(LedgerEntry.objects.select_related("refund")).get(pk=transaction_id)
+    if entry.refund.status == RefundStatus.FAILED:
+        raise BillingError(ErrorCode.REFUND_REFUSED, entry.refund.proc_status_text)
+    status = HTTP_202_ACCEPTED if entry.refund.status == RefundStatus.ASKED else HTTP_201_CREATED
+    return Response(RefundSerializer(entry).data, status=status)
+
+
+class VoidAction(LedgerResource):
+    rights: Mapping[str, Right] = {"void": CORRECT}
+
+    @action(detail=True, methods=["post"])
+    def void(self, request: Request, pk: str) -> Response:
+        """Answers the transaction that voids it."""
+        asked = self.asked(ReasonArguments)
+        void = void_transaction(transaction_id=self.get_object().pk, **self.by, **asked)
+        return Response(TransactionSerializer(with_voids(LedgerEntry.objects.all()).get(pk=void.pk)).data)
+
+
+class TransactionViewSet(TransactionMethods, VoidAction):
+    """All that moves balances, the newest first, each with the balance after it."""
+
+
+class ApplyAction(VoidAction):
+    """Payments and credits, with what is left of them."""
+
+    serializer_class = CreditSerializer
+    rights: Mapping[str, Right] = {**VoidAction.rights, "apply": COLLECT}
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return with_taken(super().get_queryset()).prefetch_related("taken_by__debit")
+
+    @action(detail=True, methods=["post"])
+    def apply(self, request: Request, pk: str) -> Response:
+        """Applies what is left of it to chosen invoices, or to the oldest open ones."""
+        asked = self.asked(AppliedArguments)
+        number = self.get_object().pk
+        apply_left(transaction_id=number, invoices=asked.get("invoices"), **self.by)
+        return self.shown(number)
+
+
+class PaymentViewSet(PaymentMethods, ApplyAction):
+    serializer_class = PaymentSerializer
+    kinds = PAYMENT_KINDS
+    rights: Mapping[str, Right] = {**ApplyAction.rights, "create": COLLECT, "refund": CORRECT}
+
+    def create(self, request: Request) -> Response:
+        """Records a payment that came in outside a gateway."""
+        asked = self.asked(PaymentArguments)
+        if "invoice_no" in asked:
+            asked["pays"] = [asked.pop("invoice_no")]
+        payment = record_external_payment(
+            account_no=asked.pop("acct_no"), type=PaymentType(asked.pop("type")), **self.by, **asked
+        )
+        return self.shown(payment.pk, HTTP_201_CREATED)
+
+    @action(detail=True, methods=["post"])
+    def refund(self, request: Request, pk: str) -> Response:
+        """Answers the refund: done, or (202) asked of a gateway that has not answered. A refused one is an error (402)."""
+        asked = self.asked(RefundArguments)
+        refund = refund_payment(
+            transaction_id=self.get_object().pk,
+            amount=asked.get("amount"),
+            everything=asked["all"],
+            why=why_of(asked),
+            **self.by,
+        )
+        return refund_shown(refund.pk)
+
+
+class RefundViewSet(VoidAction):
+    queryset = LedgerResource.queryset.select_related("refund")
+    serializer_class = RefundSerializer
+    kinds = REFUND_KINDS
+
+
+class CashCreditViewSet(ApplyAction):
+    kinds = (EntryKind.CASH_CREDIT,)
+    rights: Mapping[str, Right] = {**ApplyAction.rights, "create": CORRECT}
+
+    def create(self, request: Request) -> Response:
+        asked = self.asked(CashCreditArguments)
+        entry = add_cash_credit(
+            account_no=asked["acct_no"],
+            amount=asked["amount"],
+            why=why_of(asked),
+            invoices=asked.get("invoices"),
+            currency=asked.get("currency"),
+            **self.by,
+        )
+        return self.shown(entry.pk, HTTP_201_CREATED)
+
+
+class WriteOffViewSet(VoidAction):
+    kinds = (EntryKind.WRITE_OFF,)
+    rights: Mapping[str, Right] = {**VoidAction.rights, "create": CORRECT}
+
+    def create(self, request: Request) -> Response:
+        asked = self.asked(OffArguments)
+        entry = write_off(
+            invoice_no=asked["invoice_no"],
+            amount=asked.get("amount"),
+            everything=asked["all"],
+            why=why_of(asked),
+            kind=self.kinds[0],
+            **self.by,
+        )
+        return self.shown(entry.pk, HTTP_201_CREATED)
+
+
+class DisputeViewSet(WriteOffViewSet):
+    """Voiding a dispute makes its amount due again."""
+
+    kinds = (EntryKind.DISPUTE,)
+
+
+class CreditMemoViewSet(DocumentResource):
+    """Made for an invoice, shown and voided."""
+
+    queryset = Invoice.objects.filter(kind=InvoiceKind.CREDIT_MEMO)
+    rights: Mapping[str, Right] = {**DocumentResource.rights, "create": CORRECT}
+
+    def create(self, request: Request) -> Response:
+        asked = self.asked(MemoArguments)
+        memo = create_credit_memo(
+            client=self.client,
+            invoice_no=asked["invoice_no"],
+            caller=self.caller,
+            today=today(self.client),
+            why=why_of(asked),
+            asked=memo_asked(asked),
+        )
+        return self.shown(memo.pk, HTTP_201_CREATED)
+
+    @action(detail=False, methods=["post"])
+    def preview(self, request: Request) -> Response:
+        """What a memo would credit, and what is left of each line. Nothing is written."""
+        asked = self.asked(MemoPreviewArguments)
+        invoice_no = asked["invoice_no"]
+        memo = preview_credit_memo(client=self.client, invoice_no=invoice_no, asked=memo_asked(asked))
+        invoice = Invoice.objects.get(pk=invoice_no)
+        left = [
+            {"line_no": line.line_no, "max_credit_amount": amount_text(line.left, invoice.currency)}
+            for line in lines_to_credit(invoice)
+        ]
+        return Response({"invoice_no": invoice_no, **memo_preview(memo, invoice.currency), "left": left})
+
+
+class AttemptFilter(FilterSet):
+    acct_no = LongFilter(field_name="invoice__account")
+    invoice_no = LongFilter(field_name="invoice")
+
+    class Meta:
+        model = CollectionAttempt
+        fields = ("status", "gateway")
+
+
+class CollectionAttemptViewSet(CollectingMethods, ReadResource):
+    newest_first = True
+    queryset = CollectionAttempt.objects.all()
+    serializer_class = AttemptSerializer
+    filterset_class = AttemptFilter
+    client_path = "invoice__client"
+
+
+class ReceivableFilter(FilterSet):
+    acct_no = LongFilter(field_name="id")
+
+    class Meta:
+        model = Account
+        fields = ("currency",)
+
+
+class ReceivableViewSet(FilteredResource):
+    """What is due by age, an account a row; and the totals per currency."""
+
+    queryset = Account.objects.all()
+    filterset_class = ReceivableFilter
+
+    def get_queryset(self) -> QuerySet[Any]:
+        if getattr(self, "swagger_fake_view", False):  # described, for no client
+            return Account.objects.none()
+        return accounts_with_dues(self.client)
+
+    def query_parameters(self) -> set[str]:
+        return PAGE_PARAMETERS | self.filters() if self.action == "list" else super().query_parameters()
+
+    def list(self, request: Request) -> Response:
+        accounts = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
+        rows = receivables_of(accounts, today(self.client))
+        return self.get_paginated_response([receivable_row(row) for row in rows])
+
+    @action(detail=False)
+    def totals(self, request: Request) -> Response:
+        day = today(self.client)
+        totals = add_up_by_currency(receivables(self.client, day))
+        rows = [{"currency": currency, **ages_row(ages, currency)} for currency, ages in sorted(totals.items())]
+        return Response({"today": day, "totals": rows})
+
+
+class ReasonCodeViewSet(ReasonMethods, CreateReadResource):
+    """The client's own reasons and those that are there for all."""
+
+    queryset = ReasonCode.objects.all()
+    rights = row_rights("invoices.reasoncode", create="add")
+    serializer_class = ReasonCodeSerializer
+    filterset_fields = ("type", "code", "is_active")
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return ReasonCode.objects.filter(Q(client=self.client) | Q(client=None))

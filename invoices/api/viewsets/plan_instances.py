@@ -1,0 +1,61 @@
+"""The plans of customers: given, changed and ended."""
+
+from typing import Any
+
+from django.db import transaction
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+from rest_framework.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
+
+from accounts.api.resources import CreateReadResource
+from accounts.api.serializers import PlanInstanceSerializer, terms_by_charge
+from accounts.api.viewsets import OfAccount
+from accounts.clock import today
+from accounts.models import PlanInstance
+from accounts.receipts import use
+from accounts.rights import row_rights
+from invoices.api.serializers.plan_instances import ChangeArguments, ChangedPlanSerializer, EndArguments, EndedPlanSerializer
+from invoices.services.billing.plan_changes import end_plan, replace_plan, take_off
+
+
+class PlanInstanceViewSet(CreateReadResource):
+    queryset = PlanInstance.objects.prefetch_related("own_rates__tiers")
+    rights = row_rights("accounts.planinstance", create="add", end="change", change="change", destroy="change")
+    creating_actions = ("create", "change")
+    serializer_class = PlanInstanceSerializer
+    filterset_class = OfAccount
+    client_path = "account__client"
+
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Takes a plan off before it begins: it is never billed. It stays readable, with `taken_off_on`."""
+        with transaction.atomic():
+            taken_off = take_off(instance=self.get_object(), caller=self.caller, today=today(self.client))
+            use(self.client, self.receipt, row_no=taken_off.pk)
+        return Response(status=HTTP_204_NO_CONTENT)
+
+    @action(detail=True, methods=["post"])
+    def end(self, request: Request, pk: str) -> Response:
+        """Sets the last day that is charged. Answers with what becomes of later days that were billed."""
+        asked = self.asked(EndArguments)
+        with transaction.atomic():
+            ended = end_plan(instance=self.get_object(), caller=self.caller, today=today(self.client), **asked)
+            use(self.client, self.receipt, row_no=ended.pk)
+        return Response(self.get_serializer(self.get_object()).data)
+
+    @action(detail=True, methods=["post"])
+    def change(self, request: Request, pk: str) -> Response:
+        """Another plan, or other units, take this one's place from a day on. Answers the new plan instance, with what becomes
+        of days of the old one that were billed."""
+        asked = self.asked(ChangeArguments)
+        instance, plan = self.get_object(), asked["plan"]
+        asked["prices"] = terms_by_charge(plan, asked.get("prices", []), instance.account.currency)
+        with transaction.atomic():
+            new = replace_plan(instance=instance, caller=self.caller, today=today(self.client), **asked)
+            use(self.client, self.receipt, row_no=new.pk)
+        return Response(self.get_serializer(new).data, status=HTTP_201_CREATED)
+
+    def get_serializer_class(self) -> type[BaseSerializer[Any]]:
+        by_action = {"end": EndedPlanSerializer, "change": ChangedPlanSerializer}
+        return by_action.get(self.action, PlanInstanceSerializer)

@@ -1,0 +1,64 @@
+"""The resource of acts that need a second person: listed, approved and discarded."""
+
+from collections.abc import Mapping
+
+from django_filters.filterset import FilterSet
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.api.fields import ChoicesFilter, LongFilter
+from accounts.api.resources import ReadResource
+from accounts.clock import today
+from accounts.models import Receipt
+from accounts.rights import APPROVE, Right
+from billing_site.common.members import NoArguments
+from invoices.api.serializers.requested_acts import RequestedActSerializer
+from invoices.kinds import ActState
+from invoices.models import RequestedAct
+from invoices.services.correcting.requested_acts import approve_act, check_may_discard, discard_act
+
+
+class RequestedActFilter(FilterSet):
+    acct_no = LongFilter(field_name="account")
+    invoice_no = LongFilter(field_name="invoice")
+    state = ChoicesFilter(ActState, field_name="state")
+
+    class Meta:
+        model = RequestedAct
+        fields = ("kind",)
+
+
+class RequestedActViewSet(ReadResource):
+    """Credit memos, cash credits, write-offs, refunds and voids that wait for a second person."""
+
+    queryset = RequestedAct.objects.all()
+    rights: Mapping[str, Right] = {"approve": APPROVE, "discard": APPROVE}
+    serializer_class = RequestedActSerializer
+    filterset_class = RequestedActFilter
+    newest_first = True
+
+    def check_right(self) -> None:
+        """Who has asked for an act may withdraw it."""
+        if self.action == "discard":
+            check_may_discard(self.get_object(), self.caller)
+        else:
+            super().check_right()
+
+    def answer_again(self, receipt: Receipt) -> Response:
+        return Response(self.get_serializer(self.get_object()).data)
+
+    @action(detail=True, methods=["post"])
+    def approve(self, request: Request, pk: str) -> Response:
+        """Does the act, in the name of who has asked for it."""
+        self.asked(NoArguments)
+        number = self.get_object().pk
+        act = approve_act(client=self.client, act_no=number, caller=self.caller, today=today(self.client))
+        return Response(self.get_serializer(act).data)
+
+    @action(detail=True, methods=["post"])
+    def discard(self, request: Request, pk: str) -> Response:
+        """Drops the request. Who has asked for it withdraws it so."""
+        self.asked(NoArguments)
+        act = discard_act(client=self.client, act_no=self.get_object().pk, caller=self.caller)
+        return Response(self.get_serializer(act).data)

@@ -1,0 +1,1 @@
+"""Aria's method calls for documents and money."""

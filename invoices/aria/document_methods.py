@@ -1,0 +1,365 @@
+"""Aria's method calls of invoices: made, decided on, read, voided."""
+
+import base64
+from collections.abc import Mapping
+from typing import Any
+
+from django.template.loader import render_to_string
+
+from accounts import rights
+from accounts.aria.method_calls import Call, method_call, never
+from accounts.clock import today
+from accounts.models import Account, Receipt
+from billing_site.errors import BillingError, ErrorCode
+from invoices.api.serializers.documents import GenInvoiceArguments, billing_request, remarks_of
+from invoices.api.serializers.money import VoidInvoiceArguments
+from invoices.api.viewsets.account_scope import GROUP_FIELDS, SCOPE_FIELDS, account_no_of, check_scope
+from invoices.aria.arguments import (
+    GenInvoiceMArguments,
+    InvoiceDetailsArguments,
+    InvoiceHistoryArguments,
+    InvoiceHistoryMArguments,
+    InvoiceOfAccountArguments,
+    ManagePendingArguments,
+    PendingInvoiceArguments,
+    PendingInvoiceMArguments,
+    StatementOfInvoiceArguments,
+    VoidMArguments,
+)
+from invoices.aria.documents import (
+    PROC_FIELDS,
+    aria_document,
+    credit_row,
+    detail_rows,
+    document_markers,
+    generated_row,
+    history_row,
+    settled_fields,
+)
+from invoices.kinds import CYCLE_KINDS, ISSUED_STATUSES, InvoiceStatus
+from invoices.models import Invoice
+from invoices.services.approving.pending import approve_invoices, discard_invoices, regenerate_invoices
+from invoices.services.billing.generating import ACT_REFUSED, generate_invoice
+from invoices.services.documents.rebill_markers import excluded_lines
+from invoices.services.documents.rows import stored_contents
+from invoices.services.issuing.settling import go_on_settling
+from invoices.services.lists.invoice_history import (
+    HistoryOfInvoices,
+    credit_restriction,
+    document_of_account,
+    document_of_transaction,
+    invoice_history,
+    pending_invoices,
+)
+from invoices.services.statements.mails import statement_context, statement_parts
+from invoices.services.undoing.voiding import void_invoice
+
+APPROVE, DISCARD, REGENERATE = 1, 2, 3
+"""Aria's action directives."""
+
+MANAGED = (
+    "new_invoice_no",
+    "collection_error_code",
+    "collection_error_msg",
+    "statement_error_code",
+    "statement_error_msg",
+    *PROC_FIELDS,
+)
+GENERATED = ("invoice_no", "out_acct_no", "out_client_acct_id", "out_billing_group_no", "out_client_billing_group_id")
+MARKERS = (
+    "is_pending_ind",
+    "custom_status_label",
+    "client_notes",
+    "invoice_type_cd",
+    "from_date",
+    "to_date",
+    "orig_invoice_no",
+    "rb_no",
+    "rb_status",
+    "rb_flag",
+    "rb_reason_cd",
+    "rb_comments",
+)
+
+NOT_KEPT_OF_DOCUMENTS = (
+    "custom_status_desc",
+    "client_billing_group_no",
+    "billing_group_no_2",
+    "acct_locale_name",
+    "acct_locale_no_2",
+)
+"""Aria's fields of a document that say what we do not keep: null."""
+
+
+class GeneratingMethods:
+    @method_call(
+        GenInvoiceArguments,
+        outputs=("invoice_no", "third_party_errors"),
+        refused_act=ACT_REFUSED,
+        right=rights.GENERATE,
+        again=lambda view, call, receipt: {"invoice_no": _settled(call, receipt)},
+    )
+    def gen_invoice(self, call: Call) -> Mapping[str, Any]:
+        return {"invoice_no": _generate(call, call.arguments["acct_no"])}
+
+    @method_call(
+        GenInvoiceMArguments,
+        outputs=(*GENERATED, "out_invoices_list", "third_party_errors"),
+        refused_act=ACT_REFUSED,
+        right=rights.GENERATE,
+        again=lambda view, call, receipt: _generated(call, account_no_of(call), _settled(call, receipt)),
+    )
+    def gen_invoice_m(self, call: Call) -> Mapping[str, Any]:
+        account_no = account_no_of(call)
+        if call.arguments.get("combine_invoices") not in (None, 1, 2, 3):
+            raise BillingError(ErrorCode.COMBINE_INVOICES, field="combine_invoices")
+        return _generated(call, account_no, _generate(call, account_no))
+
+
+class PendingMethods:
+    @method_call(PendingInvoiceArguments, outputs=("invoice_no",), refused_act="pending.refused", writes=never)
+    def get_pending_invoice_no(self, call: Call) -> Mapping[str, Any]:
+        waiting = [one for one in pending_invoices(call.client, account_no_of(call)) if one.kind in CYCLE_KINDS]
+        if not waiting:
+            raise BillingError(ErrorCode.NO_PENDING_INVOICE, field="acct_no")
+        return {"invoice_no": waiting[0].pk}
+
+    @method_call(PendingInvoiceMArguments, outputs=("pending_invoice",), refused_act="pending.refused", writes=never)
+    def get_pending_invoice_no_m(self, call: Call) -> Mapping[str, Any]:
+        names = ("client_master_plan_instance_id", *GROUP_FIELDS)
+        rows = pending_invoices(call.client, account_no_of(call))
+        return {"pending_invoice": [{"invoice_no": one.pk, "acct_no": one.account_id, **dict.fromkeys(names)} for one in rows]}
+
+    @method_call(
+        ManagePendingArguments,
+        outputs=MANAGED,
+        refused_act="pending.refused",
+        right=rights.APPROVE,
+        again=lambda view, call, receipt: _managed(_settled(call, receipt)),
+    )
+    def manage_pending_invoice(self, call: Call) -> Mapping[str, Any]:
+        return _managed(_decide(call))
+
+    @method_call(
+        ManagePendingArguments,
+        outputs=("acct_no", "client_acct_id", *GROUP_FIELDS, *MANAGED, "proc_initial_auth_txn_id", "collection_errors"),
+        refused_act="pending.refused",
+        right=rights.APPROVE,
+        again=lambda view, call, receipt: _managed_m(_settled(call, receipt)),
+    )
+    def manage_pending_invoice_m(self, call: Call) -> Mapping[str, Any]:
+        return _managed_m(_decide(call))
+
+
+class ReadingMethods:
+    @method_call(InvoiceDetailsArguments, outputs=("invoice_line_items", *MARKERS), refused_act="details.refused", writes=never)
+    def get_invoice_details(self, call: Call) -> Mapping[str, Any]:
+        invoice = document_of_transaction(call.client, account_no_of(call), call.arguments["src_transaction_id"])
+        return {"invoice_line_items": _lines(invoice), **document_markers(invoice)}
+
+    @method_call(
+        InvoiceOfAccountArguments,
+        outputs=("invoice_no", "invoice_line_details", "tax_details", *MARKERS, "is_pending_ind_2", *NOT_KEPT_OF_DOCUMENTS),
+        refused_act="details.refused",
+        writes=never,
+    )
+    def get_invoice_details_m(self, call: Call) -> Mapping[str, Any]:
+        invoice = document_of_account(call.client, account_no_of(call), call.arguments["invoice_no"])
+        taxes = aria_document(stored_contents([invoice.pk])[invoice.pk])["tax_details"]
+        lines = _lines(invoice)
+        return {
+            "invoice_no": invoice.pk,
+            "invoice_line_details": lines,
+            "tax_details": taxes,
+            **document_markers(invoice),
+            "is_pending_ind_2": int(invoice.status == InvoiceStatus.PENDING),
+        }
+
+    @method_call(InvoiceHistoryArguments, outputs=("invoice_history",), refused_act="history.refused", writes=never)
+    def get_acct_invoice_history(self, call: Call) -> Mapping[str, Any]:
+        return {"invoice_history": _history(call)}
+
+    @method_call(InvoiceHistoryMArguments, outputs=("invoice_hist",), refused_act="history.refused", writes=never)
+    def get_invoice_history_m(self, call: Call) -> Mapping[str, Any]:
+        return {"invoice_hist": _history(call)}
+
+    @method_call(
+        InvoiceOfAccountArguments,
+        outputs=("restriction_reason", "invoice_no", "lines", "invoice_cm_line_details"),
+        refused_act="details.refused",
+        writes=never,
+    )
+    def get_invoice_cm_details_m(self, call: Call) -> Mapping[str, Any]:
+        """What a credit memo can still take off each line, and why none can be made. Ours: `lines`, the same rows."""
+        invoice = document_of_account(call.client, account_no_of(call), call.arguments["invoice_no"])
+        reason, lines = credit_restriction(invoice)
+        rows = [credit_row(row.line, row.service, invoice.currency, can_be_credited=not reason) for row in lines]
+        return {
+            "restriction_reason": reason or None,
+            "invoice_no": invoice.pk,
+            "lines": rows,
+            "invoice_cm_line_details": rows,
+        }
+
+    @method_call(
+        StatementOfInvoiceArguments, outputs=("out_statement", "mime_type"), refused_act="statement.refused", writes=never
+    )
+    def get_statement_for_invoice(self, call: Call) -> Mapping[str, Any]:
+        return _statement(call)
+
+    @method_call(
+        StatementOfInvoiceArguments, outputs=("out_statement", "mime_type"), refused_act="statement.refused", writes=never
+    )
+    def get_statement_for_invoice_m(self, call: Call) -> Mapping[str, Any]:
+        return _statement(call)
+
+
+class VoidingMethods:
+    @method_call(
+        VoidInvoiceArguments,
+        outputs=("void_transactions",),
+        refused_act="money.refused",
+        right=rights.CORRECT,
+        again=lambda view, call, receipt: _voided_before(receipt),
+    )
+    def void_invoice(self, call: Call) -> Mapping[str, Any]:
+        return _void(call, call.arguments.get("acct_no"))
+
+    @method_call(
+        VoidMArguments,
+        outputs=("void_transactions",),
+        refused_act="money.refused",
+        right=rights.CORRECT,
+        again=lambda view, call, receipt: _voided_before(receipt),
+    )
+    def void_invoice_m(self, call: Call) -> Mapping[str, Any]:
+        return _void(call, account_no_of(call))
+
+
+def _settled(call: Call, receipt: Receipt) -> int | None:
+    """The document that a call under a receipt has made or decided on: what its process did not come to is done."""
+    if receipt.invoice_no is not None:
+        go_on_settling(call.client, receipt.invoice_no, call.caller, today(call.client))
+    return receipt.invoice_no
+
+
+def _generate(call: Call, account_no: int) -> int | None:
+    return generate_invoice(
+        client=call.client,
+        account_no=account_no,
+        request=billing_request(call.arguments, today(call.client)),
+        caller=call.caller,
+    )
+
+
+def _generated(call: Call, account_no: int, invoice_no: int | None) -> Mapping[str, Any]:
+    account = Account.objects.get(pk=account_no)
+    rows = [generated_row(Invoice.objects.get(pk=invoice_no), stored_contents([invoice_no])[invoice_no])] if invoice_no else []
+    return {
+        "invoice_no": invoice_no,
+        "out_acct_no": account.pk,
+        "out_client_acct_id": account.client_acct_id or None,
+        "out_invoices_list": rows,
+    }
+
+
+def _decide(call: Call) -> int | None:
+    """Approves, discards or regenerates, and gives the invoice that stands then: none after a discard."""
+    asked, client = call.arguments, call.client
+    by: dict[str, Any] = {"client": client, "invoice_nos": [_pending_no(call)], "caller": call.caller}
+    remarks = remarks_of(asked)
+    if asked["action_directive"] == APPROVE:
+        collect, statement = asked.get("alt_collect_on_approve"), asked.get("alt_send_statement_on_approve")
+        outcomes = approve_invoices(today=today(client), remarks=remarks, collect=collect, statement=statement, **by)
+    elif asked["action_directive"] == DISCARD:
+        outcomes = discard_invoices(remarks=remarks, cancel_orders=asked["cancel_orders_on_discard"], **by)
+    elif asked["action_directive"] == REGENERATE:
+        outcomes = regenerate_invoices(today=today(client), remarks=remarks, **by)
+    else:
+        raise BillingError(ErrorCode.INVALID_DIRECTIVE, field="action_directive")
+    if outcomes[0].error is not None:
+        raise outcomes[0].error
+    return outcomes[0].invoice_no
+
+
+def _pending_no(call: Call) -> int:
+    if "invoice_no" not in call.arguments:
+        waiting = pending_invoices(call.client, account_no_of(call))
+        return next((one.pk for one in waiting if one.kind in CYCLE_KINDS), waiting[0].pk)
+    invoice_no: int = call.arguments["invoice_no"]
+    owner = Invoice.objects.filter(client=call.client, pk=invoice_no).values_list("account_id", flat=True).first()
+    if owner is not None and set(SCOPE_FIELDS) & set(call.arguments):
+        check_scope(call, owner)
+    if {"acct_no", "client_acct_id"} & set(call.arguments):
+        found = Invoice.objects.filter(pk=invoice_no, account=account_no_of(call)).exists()
+        if not found:
+            raise BillingError(ErrorCode.NOT_PENDING, f"invoice {invoice_no} is not of this account", field="invoice_no")
+    return invoice_no
+
+
+def _managed(invoice_no: int | None) -> Mapping[str, Any]:
+    invoice = Invoice.objects.get(pk=invoice_no or 0)
+    new_invoice_no = None if invoice.status == InvoiceStatus.DISCARDED else invoice.pk
+    return {"new_invoice_no": new_invoice_no, **settled_fields(invoice, "code")}
+
+
+def _managed_m(invoice_no: int | None) -> Mapping[str, Any]:
+    account = Invoice.objects.select_related("account").get(pk=invoice_no or 0).account
+    managed = _managed(invoice_no)
+    failure = {name: managed[name] for name in ("collection_error_code", "collection_error_msg")}
+    return {
+        "acct_no": account.pk,
+        "client_acct_id": account.client_acct_id or None,
+        **managed,
+        "collection_errors": [failure] if failure["collection_error_code"] else None,
+    }
+
+
+def _lines(invoice: Any) -> list[dict[str, Any]]:
+    excluded = excluded_lines([invoice.rb_no])[invoice.rb_no] if invoice.rb_no else None
+    return detail_rows(invoice, stored_contents([invoice.pk])[invoice.pk], excluded)
+
+
+def _history(call: Call) -> list[dict[str, Any]]:
+    asked = call.arguments
+    wanted = HistoryOfInvoices(
+        asked.get("start_bill_date"), asked.get("end_bill_date"), asked["include_voided"], asked.get("rb_option", 0)
+    )
+    return [history_row(invoice) for invoice in invoice_history(call.client, account_no_of(call), wanted)]
+
+
+def _statement(call: Call) -> Mapping[str, Any]:
+    """The statement as it is mailed, in HTML."""
+    invoice = document_of_account(call.client, account_no_of(call), call.arguments["invoice_no"])
+    if invoice.status not in ISSUED_STATUSES:
+        raise BillingError(ErrorCode.NOT_ISSUED, f"invoice {invoice.pk} is {invoice.status}", field="invoice_no")
+    html = render_to_string("invoices/statement.html", statement_context(invoice, statement_parts([invoice])[invoice.pk]))
+    encoded = call.arguments["do_encoding"]
+    return {
+        "out_statement": base64.b64encode(html.encode()).decode() if encoded else html,
+        "mime_type": "text/html",
+    }
+
+
+def _void(call: Call, account_no: int | None) -> Mapping[str, Any]:
+    asked = call.arguments
+    voided = void_invoice(
+        client=call.client,
+        invoice_no=asked["invoice_no"],
+        caller=call.caller,
+        today=today(call.client),
+        reason_code=asked["reason_code"],
+        comments=asked["comments"],
+        account_no=account_no,
+    )
+    return _voids(voided.invoice_transaction_id, voided.void_transaction_id)
+
+
+def _voided_before(receipt: Receipt) -> Mapping[str, Any]:
+    entry = Invoice.objects.get(pk=receipt.invoice_no or 0).ledger.get(voided_by__isnull=False)
+    return _voids(entry.pk, entry.voided_by.pk)
+
+
+def _voids(invoice_transaction_id: int, void_transaction_id: int) -> Mapping[str, Any]:
+    row = {"invoice_transaction_id": invoice_transaction_id, "void_transaction_id": void_transaction_id}
+    return {"void_transactions": [row]}

@@ -1,0 +1,279 @@
+"""Aria's method calls of money: collecting, payments from outside, what has paid an invoice, transactions, reasons."""
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+from accounts.aria.method_calls import Call, method_call, never
+from accounts.clock import today
+from accounts.models import Account, Receipt
+from accounts.rights import COLLECT, ROW_RIGHTS
+from billing_site.errors import BillingError, ErrorCode
+from invoices.api.serializers.money import TransHistoryArguments, aria_history_row, document_number, history_request
+from invoices.api.viewsets.account_scope import account_no_of
+from invoices.aria.arguments import (
+    CollectFromAccountArguments,
+    CollectFromAccountMArguments,
+    ExternalPaymentArguments,
+    InvoiceDetailsArguments,
+    InvoiceOfAccountArguments,
+    NewReasonCodeArguments,
+    ReasonCodesArguments,
+    TransHistoryMArguments,
+)
+from invoices.aria.documents import PROC_FIELDS, collection_error, number, proc_fields
+from invoices.calculation import ZERO, asked_amount
+from invoices.kinds import PaymentType
+from invoices.models import Invoice, LedgerEntry
+from invoices.services.collecting.collecting import begun_together, collect_invoices, collected_before
+from invoices.services.documents.collection_results import Collected
+from invoices.services.documents.reasons import add_reason, reasons_of
+from invoices.services.lists.invoice_history import document_of_account, document_of_transaction, payments_on_invoice
+from invoices.services.money.ledger.entry_facts import EntryFacts, facts_of
+from invoices.services.money.ledger.history import description, transaction_history, transaction_type
+from invoices.services.money.ledger.open_items import Charge, invoices_of_charges, open_charges
+from invoices.services.money.ledger.payments import record_external_payment
+
+CHARGE_FIELD = "specific_charge_transaction_id"
+PAYMENT_NAMES = {"amount": "payment_amount", "received_on": "payment_received_date", "reference": "reference_code"}
+REASON_NAMES = {"type": "reason_code_type", "code": "reason_code", "name": "reason_code_name"}
+"""Aria's names of fields, by ours."""
+
+COLLECTED = ("transaction_id", *PROC_FIELDS)
+COLLECTED_M = (*COLLECTED, "proc_initial_auth_txn_id", "collection_errors", "proc_fraud_filtering_info")
+NOT_KEPT_OF_PAYMENTS = (
+    "client_payment_method_id",
+    "payment_option",
+    "payment_terms_no",
+    "payment_terms_name",
+    "payment_terms_type",
+    "client_payment_term_id",
+    "ean_gln_num",
+    "ean_gln_requisition_num",
+    "bill_email",
+)
+"""Aria's fields of a payment that say what we do not keep: null."""
+
+
+class CollectingMethods:
+    @method_call(
+        CollectFromAccountArguments,
+        outputs=COLLECTED,
+        refused_act="collection.refused",
+        right=COLLECT,
+        again=lambda view, call, receipt: _told(_collected_before(call, receipt)),
+    )
+    def collect_from_account(self, call: Call) -> Mapping[str, Any]:
+        return _told(_collect(call))
+
+    @method_call(
+        CollectFromAccountMArguments,
+        outputs=COLLECTED_M,
+        refused_act="collection.refused",
+        right=COLLECT,
+        again=lambda view, call, receipt: _with_errors(_collected_before(call, receipt)),
+    )
+    def collect_from_account_m(self, call: Call) -> Mapping[str, Any]:
+        return _with_errors(_collect(call))
+
+
+class PaymentMethods:
+    @method_call(
+        ExternalPaymentArguments,
+        outputs=("transaction_id",),
+        names=PAYMENT_NAMES,
+        refused_act="money.refused",
+        right=COLLECT,
+        again=lambda view, call, receipt: {"transaction_id": receipt.row_no},
+    )
+    def record_external_payment(self, call: Call) -> Mapping[str, Any]:
+        return _pay(call)
+
+    @method_call(
+        ExternalPaymentArguments,
+        outputs=("transaction_id",),
+        names=PAYMENT_NAMES,
+        refused_act="money.refused",
+        right=COLLECT,
+        again=lambda view, call, receipt: {"transaction_id": receipt.row_no},
+    )
+    def record_external_payment_m(self, call: Call) -> Mapping[str, Any]:
+        return _pay(call)
+
+    @method_call(InvoiceDetailsArguments, outputs=("invoice_payments",), refused_act="details.refused", writes=never)
+    def get_payments_on_invoice(self, call: Call) -> Mapping[str, Any]:
+        return _payments(document_of_transaction(call.client, account_no_of(call), call.arguments["src_transaction_id"]))
+
+    @method_call(
+        InvoiceOfAccountArguments,
+        outputs=("invoice_payment_details", "invoice_payments"),
+        refused_act="details.refused",
+        writes=never,
+    )
+    def get_payments_on_invoice_m(self, call: Call) -> Mapping[str, Any]:
+        """Ours: `invoice_payments`, the same rows, as the older call names them."""
+        payments = _payments(document_of_account(call.client, account_no_of(call), call.arguments["invoice_no"]))
+        return {**payments, "invoice_payment_details": payments["invoice_payments"]}
+
+
+class TransactionMethods:
+    @method_call(TransHistoryArguments, outputs=("history",), refused_act="history.refused", writes=never)
+    def get_acct_trans_history(self, call: Call) -> Mapping[str, Any]:
+        return _transactions(call, account_no_of(call))
+
+    @method_call(TransHistoryMArguments, outputs=("history",), refused_act="history.refused", writes=never)
+    def get_acct_trans_history_m(self, call: Call) -> Mapping[str, Any]:
+        return _transactions(call, account_no_of(call))
+
+
+class ReasonMethods:
+    @method_call(ReasonCodesArguments, outputs=("reason_codes",), refused_act="reason.refused", writes=never)
+    def get_reason_code_m(self, call: Call) -> Mapping[str, Any]:
+        asked = call.arguments
+        rows = reasons_of(call.client, asked.get("reason_code_type"), asked.get("reason_code"))
+        return {
+            "reason_codes": [
+                {
+                    "reason_code_type": row.type,
+                    "reason_code": row.code,
+                    "reason_code_name": row.name,
+                    "is_active": int(row.is_active),
+                    "is_own": int(row.client_id is not None),
+                }
+                for row in rows
+            ]
+        }
+
+    @method_call(
+        NewReasonCodeArguments,
+        outputs=("reason_code",),
+        names=REASON_NAMES,
+        refused_act="reason.refused",
+        right=ROW_RIGHTS["add", "invoices.reasoncode"],
+        again=lambda view, call, receipt: {"reason_code": call.arguments["reason_code"]},
+    )
+    def create_reason_code_m(self, call: Call) -> Mapping[str, Any]:
+        asked = call.arguments
+        type, code, name = asked["reason_code_type"], asked["reason_code"], asked["reason_code_name"]
+        reason = add_reason(client=call.client, caller=call.caller, type=type, code=code, name=name)
+        return {"reason_code": reason.code}
+
+
+def _collect(call: Call) -> list[Collected]:
+    """Collect all that is due of the account, or of the invoices that are named, and return an outcome for each, the oldest
+    first."""
+    account_no = account_no_of(call)
+    charges = open_charges([account_no]).get(account_no, [])
+    named = _named_invoices(call, account_no)
+    _check_due(named, charges)
+    charges = [charge for charge in charges if not named or charge.invoice_no in named]
+    currency = Account.objects.values_list("currency", flat=True).get(pk=account_no)
+    _check_amount(call.arguments.get("amount_to_collect"), sum((charge.due for charge in charges), ZERO), currency)
+    numbers = [charge.invoice_no for charge in charges]
+    outcomes = collect_invoices(client=call.client, invoice_nos=numbers, caller=call.caller, today=today(call.client))
+    return sorted(outcomes, key=lambda one: one.invoice_no)
+
+
+def _check_due(named: Sequence[int], charges: Sequence[Charge]) -> None:
+    due = {charge.invoice_no for charge in charges}
+    for invoice_no in named:
+        if invoice_no not in due:
+            raise BillingError(
+                ErrorCode.INVOICE_NOT_FOUND, f"invoice_no {invoice_no}: nothing is due on it", field="invoice_no"
+            )
+
+
+def _check_amount(asked: Decimal | None, due: Decimal, currency: str) -> None:
+    if asked is not None and asked_amount(asked, currency) != due:
+        detail = f"amount_to_collect {asked.normalize():f} of {due.normalize():f}: parts are not collected"
+        raise BillingError(ErrorCode.NOT_SUPPORTED, detail, field="amount_to_collect")
+
+
+def _named_invoices(call: Call, account_no: int) -> list[int]:
+    """The invoices that a call names, by their numbers or by those of their charges' transactions."""
+    asked = call.arguments
+    rows = asked.get("invoice_no") or asked.get("specific_invoices_list") or []
+    charges = [row[CHARGE_FIELD] for row in asked.get(CHARGE_FIELD, [])]
+    return [row["invoice_no"] for row in rows] or invoices_of_charges(account_no, charges, CHARGE_FIELD)
+
+
+def _collected_before(call: Call, receipt: Receipt) -> list[Collected]:
+    numbers = begun_together(receipt.invoice_no or 0, receipt.created_at)
+    return collected_before(call.client, numbers, call.caller, today(call.client))
+
+
+def _with_errors(outcomes: Sequence[Collected]) -> Mapping[str, Any]:
+    """The answer, and on failure each of the failures in `collection_errors`."""
+    try:
+        return _told(outcomes)
+    except BillingError as error:
+        failures = [one.error for one in outcomes if one.error is not None]
+        error.outputs = {**error.outputs, "collection_errors": [collection_error(one.code, one.message) for one in failures]}
+        raise
+
+
+def _told(outcomes: Sequence[Collected]) -> Mapping[str, Any]:
+    """What the first attempt answered. What failed first is the call's failure."""
+    for one in outcomes:
+        if one.error is not None:
+            one.error.outputs = proc_fields(one.attempt)
+            raise one.error
+    attempts = [one.attempt for one in outcomes if one.attempt is not None]
+    return {"transaction_id": attempts[0].payment_id, **proc_fields(attempts[0])} if attempts else {}
+
+
+def _pay(call: Call) -> Mapping[str, Any]:
+    """Ours: a payment from outside is of the type OTHER. Named invoices are paid in their order, each up to what is due."""
+    asked = call.arguments
+    account_no = account_no_of(call)
+    payment = record_external_payment(
+        client=call.client,
+        account_no=account_no,
+        caller=call.caller,
+        today=today(call.client),
+        amount=asked["payment_amount"],
+        type=PaymentType.OTHER,
+        received_on=asked.get("payment_received_date"),
+        reference=asked["reference_code"],
+        comments=asked["comments"],
+        pays=_named_invoices(call, account_no),
+    )
+    return {"transaction_id": payment.pk}
+
+
+def _payments(invoice: Invoice) -> Mapping[str, Any]:
+    payments = payments_on_invoice(invoice)
+    facts = facts_of(invoice.client, [entry for entry, _ in payments])
+    return {"invoice_payments": [_payment_row(entry, amount, facts[entry.pk]) for entry, amount in payments]}
+
+
+def _payment_row(entry: LedgerEntry, applied: Decimal, facts: EntryFacts) -> dict[str, Any]:
+    """A payment or credit that is taken for an invoice. `applied` is how much of the invoice it has paid."""
+    payment = getattr(entry, "payment", None)
+    return {
+        "transaction_id": entry.pk,
+        "transaction_type": transaction_type(entry),
+        "description": description(entry),
+        "amount": number(-entry.amount, entry.account.currency),
+        "applied_amount": number(applied, entry.account.currency),
+        "currency_code": entry.account.currency,
+        "transaction_date": str(entry.entry_date),
+        "is_voided": "true" if entry.is_voided else "false",
+        "statement_no": None,
+        "payment_type": payment.get_type_display() if payment else None,
+        "payment_src_description": (payment.reference or payment.gateway or None) if payment else None,
+        "payment_src_suffix": None,
+        "client_receipt_id": facts.receipt_id or None,
+        "seq_statement_id": document_number(entry),
+        "payment_method_no": payment.payment_method_id if payment else None,
+        "reason_code": entry.reason_code if facts.reason else None,
+        "reason_description": facts.reason or None,
+        **dict.fromkeys(NOT_KEPT_OF_PAYMENTS),
+    }
+
+
+def _transactions(call: Call, account_no: int) -> Mapping[str, Any]:
+    request = history_request(call.arguments)
+    entries = transaction_history(client=call.client, account_no=account_no, request=request)
+    facts = facts_of(call.client, entries)
+    return {"history": [aria_history_row(entry, facts[entry.pk]) for entry in entries]}

@@ -1,0 +1,150 @@
+"""The page of an account: whether it can be billed, and all that it is billed by and has been billed for."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts.callers import Caller
+from accounts.models import Account, Contact, Event, PlanInstance
+from accounts.pages.base import StaffPage
+from accounts.receipts import use
+from accounts.rights import ROW_RIGHTS
+from billing_site.common.keyset_pages import Order, page_of
+from billing_site.errors import BillingError, ErrorCode
+from invoices.models import Invoice, LedgerEntry
+from invoices.services.billing.plan_changes import take_off
+from invoices.services.documents.rights import check_may_generate
+from invoices.services.lists.timeline import happened, with_callers
+from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.history import description, with_voids
+from invoices.services.money.ledger.open_items import charges_of
+from invoices.services.planning.billable import Billable, billable, plans_shown
+from invoices.services.planning.unbilled import rate_unbilled_usage
+
+LATEST_INVOICES = 8
+ENTRIES_SHOWN = 10
+EVENTS_SHOWN = 15
+
+
+class Resolving(NamedTuple):
+    """Where what stands against billing an account is resolved."""
+
+    address: str
+    text: str
+
+
+class AccountPage(StaffPage):
+    needs = "accounts.view_account"
+    parameters = ("ledger", "events")
+
+    def get(self, request: HttpRequest, number: int) -> HttpResponseBase:
+        account = self.found(Account.objects.select_related("client"), number)
+        ways = billable(client=account.client, account_no=account.pk, today=self.today)
+        return self.page(
+            "accounts/page.html",
+            {
+                "account": account,
+                "ways": ways,
+                "resolving": self._resolving(account, ways),
+                "not_permitted": not_permitted(self),
+                "balance": account_balance(account),
+                "contacts": [(contact, _address(contact)) for contact in account.contacts.all()],
+                "methods": account.payment_methods.all(),
+                "plans": plans_shown(ways.facts, self.today),
+                **self._usage(account),
+                **self._invoices(account),
+                **self._ledger(account),
+                **self._events(account),
+            },
+        )
+
+    def _resolving(self, account: Account, ways: Billable) -> Resolving | None:
+        if ways.now is None:
+            return None
+        if ways.now.code is ErrorCode.PENDING_INVOICE and self.may("invoices.view_invoice"):
+            return Resolving(reverse("invoice", args=[ways.facts.pending_invoice_no]), _("Go to the pending invoice"))
+        if ways.now.code is ErrorCode.BILL_DATE_IN_FUTURE and ways.ahead is None:
+            return Resolving(reverse("generate", args=[account.pk]) + "?mode=advance", _("Bill the coming cycle in advance"))
+        if ways.now.code is ErrorCode.NO_BILLABLE_PLAN and self.may("accounts.add_planinstance"):
+            return Resolving(f"{reverse('admin:accounts_planinstance_add')}?account={account.pk}", _("Give it a plan"))
+        if ways.now.code in (ErrorCode.TEST_ACCOUNT, ErrorCode.ACCOUNT_STATUS) and self.may("accounts.change_account"):
+            return Resolving(reverse("admin:accounts_account_change", args=[account.pk]), _("Change it in the admin"))
+        return None
+
+    def _usage(self, account: Account) -> Mapping[str, Any]:
+        if not self.may("invoices.view_usage"):
+            return {}
+        try:
+            return {"usage": rate_unbilled_usage(client=account.client, account_no=account.pk, today=self.today)}
+        except BillingError as refusal:
+            return {"usage_refusal": refusal.message}
+
+    def _invoices(self, account: Account) -> Mapping[str, Any]:
+        if not self.may("invoices.view_invoice"):
+            return {}
+        invoices = list(Invoice.objects.filter(account=account).order_by("-pk")[:LATEST_INVOICES])
+        charges = charges_of([invoice.pk for invoice in invoices])
+        dues = {number: charge.due for number, charge in charges.items()}
+        return {"invoices": [(invoice, dues.get(invoice.pk)) for invoice in invoices]}
+
+    def _ledger(self, account: Account) -> Mapping[str, Any]:
+        if not self.may("invoices.view_ledgerentry"):
+            return {}
+        entries = with_voids(LedgerEntry.objects.filter(account=account))
+        cursor = self.request.GET.get("ledger")
+        pages = page_of(entries, Order("entry_no", descending=True), cursor, ENTRIES_SHOWN)
+        return {"entries": [(entry, description(entry)) for entry in pages.rows], "ledger_pages": pages}
+
+    def _events(self, account: Account) -> Mapping[str, Any]:
+        if not self.may("accounts.view_event"):
+            return {}
+        events = with_callers(Event.objects.filter(account=account))
+        pages = page_of(events, Order("pk", descending=True), self.request.GET.get("events"), EVENTS_SHOWN)
+        return {"events": happened(pages.rows), "event_pages": pages}
+
+
+def _address(contact: Contact) -> str:
+    """On one line, of what is known of it."""
+    place = f"{contact.postal_code} {contact.city}".strip()
+    parts = (contact.address1, contact.address2, place, contact.region, contact.country)
+    return ", ".join(part for part in parts if part)
+
+
+class TakePlanOff(StaffPage):
+    """Takes a plan off that has not begun, and goes back to its account."""
+
+    needs = "accounts.view_account"
+
+    def post(self, request: HttpRequest, number: int, instance_no: int) -> HttpResponse:
+        account = self.found(Account.objects.all(), number)
+        instance = get_object_or_404(PlanInstance, pk=instance_no, account=account)
+        address = reverse("account", args=[account.pk])
+
+        def work(caller: Caller) -> str:
+            try:
+                with transaction.atomic():
+                    use(account.client, caller.receipt, row_no=instance.pk)
+                    take_off(instance=instance, caller=caller, today=self.today)
+            except BillingError as refusal:
+                messages.error(request, refusal.message)
+            else:
+                messages.success(request, _("The plan was taken off. It is not billed."))
+            return address
+
+        return self.once(work, lambda receipt: address, ROW_RIGHTS["change", "accounts.planinstance"])
+
+
+def not_permitted(page: StaffPage) -> str:
+    """Why the reader may not generate invoices, or nothing."""
+    try:
+        check_may_generate(page.caller)
+    except BillingError as refusal:
+        return refusal.message
+    return ""

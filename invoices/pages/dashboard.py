@@ -1,0 +1,164 @@
+"""The first page: what needs a person now, and what was invoiced, collected and credited month by month."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.http import urlencode
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Account
+from accounts.pages.base import StaffPage
+from invoices.pages.charts import chart_of
+from invoices.services.approving.queue import Sum
+from invoices.services.billing.runs import DueAccounts
+from invoices.services.lists.dashboard import TAX_FAILURE_DAYS, Aged, Attention, attention, months
+
+Text = str | Promise
+
+
+class Part(NamedTuple):
+    """A line of a tile: what is of one age."""
+
+    label: str
+    address: str
+    sums: Sequence[Sum]
+
+    @property
+    def how_many(self) -> int:
+        return sum(one.documents for one in self.sums)
+
+
+class Tile(NamedTuple):
+    """One thing that needs someone, with the list of it."""
+
+    title: Text
+    address: str
+    how_many: int
+    tone: str = "warn"
+    sums: Sequence[Sum] = ()
+    parts: Sequence[Part] = ()
+    hint: Text = ""
+
+
+class Dashboard(StaffPage):
+    parameters = ("currency",)
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        if not Account.objects.filter(client=self.client).exists():
+            return self.page("invoices/dashboard.html", {"no_accounts": True})
+        found = attention(self.client, self.today)
+        by_currency = months(self.client, self.today)
+        asked = request.GET.get("currency", "").lower()
+        currency = asked if asked in by_currency else next(iter(by_currency), "")
+        shown = {"tiles": self._tiles(found), "currencies": list(by_currency), "currency": currency}
+        if currency:
+            rows = by_currency[currency]
+            shown |= {
+                "months": list(reversed(rows)),
+                "chart": chart_of(rows),
+                "sums": [sum(column) for column in list(zip(*rows, strict=True))[1:]],
+            }
+        return self.page("invoices/dashboard.html", shown)
+
+    def _tiles(self, found: Attention) -> list[Tile]:
+        queue, documents = reverse("pending"), reverse("invoices")
+        going_on = any(one.run.finished_at is None for one in found.runs)
+        tiles = [
+            _aged(_("Invoices that wait for approval"), queue, {"kind": "recurring,advance"}, "tax_date", found.pending),
+            _summed(_("Rebills that wait for approval"), queue, {"kind": "rebill"}, found.rebills),
+            _aged(_("Overdue"), documents, {"overdue": "true"}, "due_date", found.overdue, tone="bad"),
+            _summed(
+                _("Failed collections"),
+                documents,
+                {"collection_failed": "true", "open": "true"},
+                found.failed_collections,
+                tone="bad",
+                hint=_("Declined, or the outcome is not known; still due."),
+            ),
+            Tile(
+                _("Failed statements"),
+                f"{documents}?statement_failed=true",
+                found.failed_statements,
+                "bad",
+                hint=_("Send them again from the invoice's page."),
+            ),
+            Tile(
+                _("Acts that need a second person"),
+                f"{queue}#acts",
+                found.requested_acts,
+                hint=_("Credits, write-offs, refunds and voids that are pending."),
+            ),
+            Tile(
+                _("Four-eyes settings to confirm"),
+                reverse("admin:accounts_settingschange_changelist"),
+                found.settings_changes,
+                hint=_("Proposed by one administrator; another one confirms it."),
+            ),
+            *self._runs(found),
+            Tile(
+                _("Accounts due to bill"),
+                reverse("start-run"),
+                0 if going_on else found.due_accounts.ready,
+                hint=_due_hint(found.due_accounts),
+            ),
+            Tile(
+                _("Failures of the tax engine"),
+                self._tax_failures(),
+                found.tax_failures,
+                "bad",
+                hint=ngettext("In the last day.", "In the last %(days)s days.", TAX_FAILURE_DAYS) % {"days": TAX_FAILURE_DAYS},
+            ),
+        ]
+        return [tile for tile in tiles if tile.how_many]
+
+    def _runs(self, found: Attention) -> list[Tile]:
+        tiles = []
+        for one in found.runs:
+            address = reverse("run", args=[one.run.pk])
+            if one.run.finished_at is None:
+                title = _("Billing run %(number)s is not finished") % {"number": one.run.pk}
+                tiles.append(Tile(title, address, one.waiting or 1, hint=_("Accounts that wait. Continue it.")))
+            if one.refused:
+                title = _("Refused in billing run %(number)s") % {"number": one.run.pk}
+                tiles.append(Tile(title, f"{address}?result=refused", one.refused, "bad", hint=_("Accounts still not billed.")))
+        return tiles
+
+    def _tax_failures(self) -> str:
+        """Where events are read, for those who may."""
+        if not self.may("accounts.view_event"):
+            return reverse("runs")
+        return f"{reverse('admin:accounts_event_changelist')}?{urlencode({'q': 'tax engine failed'})}"
+
+
+def _due_hint(due: DueAccounts) -> Text:
+    text = gettext("A billing run generates their invoices.")
+    if not due.blocked:
+        return text
+    more = ngettext("%(count)s more is due but blocked.", "%(count)s more are due but blocked.", due.blocked)
+    return f"{text} {more % {'count': due.blocked}}"
+
+
+def _summed(title: Text, path: str, query: dict[str, str], sums: Sequence[Sum], tone: str = "warn", hint: Text = "") -> Tile:
+    count = sum(one.documents for one in sums)
+    return Tile(title, f"{path}?{urlencode(query)}", count, tone, sums, hint=hint)
+
+
+def _aged(title: Text, path: str, query: dict[str, str], column: str, groups: Sequence[Aged], tone: str = "warn") -> Tile:
+    """A tile with a line for each age, whose list is of the days that it means."""
+    parts = []
+    for one in groups:
+        days = {f"{column}_from": one.period.first, f"{column}_to": one.period.last}
+        given = {name: str(day) for name, day in days.items() if day is not None}
+        parts.append(Part(_age(one), f"{path}?{urlencode(query | given)}", one.sums))
+    return Tile(title, f"{path}?{urlencode(query)}", sum(part.how_many for part in parts), tone, parts=parts)
+
+
+def _age(one: Aged) -> str:
+    if one.most is None:
+        return ngettext("over %(days)s day", "over %(days)s days", one.least - 1) % {"days": one.least - 1}
+    return gettext("%(from)s–%(to)s days") % {"from": one.least, "to": one.most}

@@ -1,0 +1,48 @@
+"""What staff are asked for when they decide on documents."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from accounts.pages.forms import PageForm
+from billing_site.common.limits import COMMENTS_LENGTH, REMARK_LENGTH
+from invoices.kinds import PAYMENT_VOID_REASONS, DecisionAct, VoidReason
+from invoices.services.undoing.discarding import Remarks
+
+
+class DecideForm(PageForm):
+    act = forms.ChoiceField(choices=DecisionAct, widget=forms.HiddenInput)
+    reason = forms.CharField(required=False, max_length=REMARK_LENGTH, label=_("Reason"), help_text=_("Stands in the trail."))
+    client_notes = forms.CharField(
+        required=False,
+        max_length=REMARK_LENGTH,
+        label=_("Note"),
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Stands beside the documents. Empty: what stands there is left."),
+    )
+    custom_status_label = forms.CharField(
+        required=False, max_length=100, label=_("Custom status"), help_text=_("Empty: what stands there is left.")
+    )
+
+
+def remarks_from(given: Mapping[str, Any]) -> Remarks:
+    """What is not given leaves what stands on the documents."""
+    return Remarks(given["reason"], given["client_notes"] or None, given["custom_status_label"] or None)
+
+
+class ActForm(PageForm):
+    reason = forms.CharField(required=False, max_length=REMARK_LENGTH, label=_("Reason"))
+
+
+INVOICE_VOID_REASONS = [(reason.value, reason.label) for reason in VoidReason if reason not in PAYMENT_VOID_REASONS]
+
+
+class VoidForm(PageForm):
+    """No reason is chosen beforehand: it is kept with the document and in the ledger."""
+
+    reason_code = forms.TypedChoiceField(
+        coerce=int, choices=[("", _("Choose a reason")), *INVOICE_VOID_REASONS], label=_("Reason")
+    )
+    comments = forms.CharField(required=False, max_length=COMMENTS_LENGTH, label=_("Comments"))

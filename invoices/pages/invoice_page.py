@@ -1,0 +1,323 @@
+"""The page of one document: its chain, what can be done with it, its lines with their stories, its money and its timeline."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.callers import Caller
+from accounts.models import Event, Receipt
+from accounts.pages.base import StaffPage
+from accounts.pages.forms import PageForm
+from accounts.rights import CORRECT, GENERATE
+from accounts.staff import names_of
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO
+from invoices.fingerprints import fingerprint
+from invoices.kinds import InvoiceStatus
+from invoices.models import Comparison, Invoice, InvoiceLine
+from invoices.pages.forms import ActForm, VoidForm
+from invoices.plan.actions import Action
+from invoices.plan.again import words_of
+from invoices.plan.facts import BillingRequest
+from invoices.plan.tax_answers import exemption_text
+from invoices.services.actions import RIGHTS, Allowed, available_actions
+from invoices.services.approving.pending import approve_invoices, discard_invoices, regenerate_invoices
+from invoices.services.billing.generating import generate_invoice
+from invoices.services.collecting.collecting import collect_invoices
+from invoices.services.collecting.starting import methods_of
+from invoices.services.documents.chains import read_chain
+from invoices.services.documents.comparisons import lines_beside
+from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.rebill_markers import with_rebills
+from invoices.services.documents.rights import COLLECT_PERMISSION, CORRECT_PERMISSION, GENERATE_PERMISSION
+from invoices.services.documents.rows import stored_contents
+from invoices.services.documents.tax_answers import answer_on
+from invoices.services.lists.invoice_history import payments_on_invoice
+from invoices.services.lists.timeline import happened, with_callers
+from invoices.services.money.ledger.history import description
+from invoices.services.money.ledger.open_items import amount_due, with_due
+from invoices.services.planning.flags import flags_of, with_flags
+from invoices.services.planning.ground import changes_since
+from invoices.services.planning.holes import hole_of_invoice, waive_periods
+from invoices.services.statements.mails import statement_context, statement_parts
+from invoices.services.undoing.discarding import Remarks
+from invoices.services.undoing.voiding import void_invoice
+from invoices.stories import story_of, units_text
+
+EVENTS_SHOWN = 200
+
+WORDS = {
+    Action.APPROVE: _("Approve"),
+    Action.DISCARD: _("Discard"),
+    Action.REGENERATE: _("Recalculate"),
+    Action.VOID: _("Void"),
+    Action.COLLECT: _("Collect what is due"),
+    Action.REFUND: _("Refund"),
+    Action.CREDIT: _("Credit lines"),
+    Action.WRITE_OFF: _("Write off"),
+    Action.DISPUTE: _("Dispute"),
+    Action.REBILL: _("Rebill"),
+}
+
+QUESTIONS = {
+    Action.APPROVE: (
+        _("The document gets its number and today's date. Collecting and statements follow, as the settings say."),
+        _("Approve document"),
+    ),
+    Action.DISCARD: (
+        _("The document gets no number, and nothing is owed. Its usage, charges, coupons and credits go to the next invoice."),
+        _("Discard document"),
+    ),
+    Action.REGENERATE: (
+        _("The document is discarded and generated again for the same cycle from today's facts, under another number."),
+        _("Recalculate document"),
+    ),
+}
+"""What is asked before an act is done, and its button. The other acts have a form or a page of their own."""
+
+
+class Choice(NamedTuple):
+    """Something that could be done with a document: where (here, or at an address of its own), or why not, and what is in the
+    way. `question` and `button` are shown before it is done here."""
+
+    allowed: Allowed
+    words: Any
+    address: str
+    question: Any = ""
+    button: Any = ""
+
+    @property
+    def name(self) -> str:
+        return self.allowed.action.value
+
+    @property
+    def needs_method(self) -> bool:
+        return self.allowed.error is not None and self.allowed.error.code is ErrorCode.NO_ELECTRONIC_METHOD
+
+
+class Shown(NamedTuple):
+    """A line with the story of its amount."""
+
+    line: InvoiceLine
+    counted: str
+    story: str
+
+
+class DocumentPage(StaffPage):
+    def document(self, number: int) -> Any:
+        rows = with_rebills(with_due(Invoice.objects.select_related("account", "corrects", "memo", "client")))
+        return self.found(rows, number)
+
+
+class InvoicePage(DocumentPage):
+    def get(self, request: HttpRequest, number: int) -> HttpResponse:
+        return self.shown(self.document(number))
+
+    def shown(self, invoice: Any, forms_: Mapping[str, PageForm] | None = None, status: int = 200) -> HttpResponse:
+        allowed = available_actions(self.client, [invoice.pk], self.caller, self.today)[invoice.pk]
+        lines = list(invoice.lines.order_by("line_no"))
+        for line in lines:
+            line.invoice = invoice
+        chain = read_chain(client=self.client, invoice_no=invoice.pk)
+        events = with_callers(Event.objects.filter(invoice_no=invoice.pk, client=self.client))
+        attempts = list(invoice.collection_attempts.select_related("payment_method").order_by("-attempt_no"))
+        people = [invoice.generated_by, invoice.approved_by, *(attempt.requested_by for attempt in attempts)]
+        names = names_of(one for one in people if one)
+        for attempt in attempts:
+            attempt.by = names[attempt.requested_by]
+        due = (amount_due(invoice) or ZERO) if invoice.status == InvoiceStatus.APPROVED else ZERO
+        may_pay = due > ZERO and self.may(COLLECT_PERMISSION)
+        context = {
+            "invoice": invoice,
+            "made_by": names[invoice.generated_by],
+            "approved_by": names.get(invoice.approved_by, ""),
+            "can_act": may_pay or any(one.error is None for one in allowed),
+            "may_pay": may_pay,
+            "is_issued": invoice.number is not None,
+            "to_bill_again": words_of(hole_of_invoice(invoice)),
+            "may_bill_again": self.may(GENERATE_PERMISSION),
+            "may_waive": self.may(CORRECT_PERMISSION),
+            "due": due,
+            "choices": [_choice(one, invoice) for one in allowed],
+            "collects_by": methods_of([invoice.account_id]).get(invoice.account_id) if due > ZERO else None,
+            "forms": {"act": ActForm(), "void": VoidForm(), **(forms_ or {})},
+            "lines": [Shown(line, units_text(line), "; ".join(story_of(line))) for line in lines],
+            "taxes": list(invoice.tax_details.all()),
+            "payments": [(entry, description(entry), amount) for entry, amount in payments_on_invoice(invoice) if amount],
+            "attempts": attempts,
+            "statements": list(invoice.statements.order_by("-pk")),
+            "chain": chain,
+            "events": happened(list(events.order_by("-pk")[:EVENTS_SHOWN])),
+            **self._flags(invoice),
+            **self._waiting(invoice),
+        }
+        return self.page("invoices/invoice.html", context, status=status)
+
+    def _flags(self, invoice: Any) -> dict[str, Any]:
+        """Why to look at it, and what it says of its tax."""
+        flagged = with_flags(Invoice.objects.select_related("tax_answer"), self.client).get(pk=invoice.pk)
+        answer = answer_on(flagged)
+        return {
+            "flags": flags_of(flagged),
+            "changes": changes_since([invoice.pk]).get(invoice.pk, []),
+            "missing_tax_data": answer.missing,
+            "exemption": exemption_text(answer.exemption, answer.reason),
+        }
+
+    def _waiting(self, invoice: Any) -> dict[str, Any]:
+        """Of a pending document: what it is compared with, and the fingerprint of what is looked at."""
+        if invoice.status != InvoiceStatus.PENDING:
+            return {}
+        comparison = Comparison.objects.filter(pk=invoice.pk).select_related("previous").first()
+        previous = comparison.previous if comparison else None
+        return {
+            "comparison": comparison,
+            "previous": previous,
+            "beside": lines_beside(invoice, previous) if previous else [],
+            "fingerprint": fingerprint(stored_contents([invoice.pk])[invoice.pk]),
+        }
+
+
+def _choice(allowed: Allowed, invoice: Any) -> Choice:
+    """Acts that have a page of their own are links to it."""
+    action = allowed.action
+    addresses = {
+        Action.REBILL: reverse("rebill", args=[invoice.pk]),
+        Action.CREDIT: reverse("admin:invoices_creditmemo_add", query={"corrects": invoice.pk}),
+        Action.WRITE_OFF: reverse("admin:invoices_writeoff_add", query={"invoice": invoice.pk}),
+        Action.DISPUTE: reverse("admin:invoices_dispute_add", query={"invoice": invoice.pk}),
+        Action.REFUND: reverse("admin:invoices_payment_changelist", query={"account__id__exact": invoice.account_id}),
+    }
+    return Choice(allowed, WORDS[action], addresses.get(action, ""), *QUESTIONS.get(action, ()))
+
+
+RIGHTS_OF_ACTS = {
+    **{action.value: right for action, right in RIGHTS.items()},
+    "bill_again": GENERATE,
+    "waive_periods": CORRECT,
+}
+
+
+class InvoiceAct(InvoicePage):
+    """Does one thing with a document, and says what came of it."""
+
+    def get(self, request: HttpRequest, number: int, act: str = "") -> HttpResponse:
+        return self.shown(self.document(number))
+
+    def post(self, request: HttpRequest, number: int, act: str) -> HttpResponse:
+        invoice = self.document(number)
+        name = "void" if act == "void" else "act"
+        form: PageForm = VoidForm(request.POST) if act == "void" else ActForm(request.POST)
+        if not form.is_valid():
+            return self.shown(invoice, {name: form}, status=422)
+        acts: dict[str, Callable[[Any, dict[str, Any], Caller], int]] = {
+            "approve": self._approve,
+            "discard": self._discard,
+            "regenerate": self._regenerate,
+            "collect": self._collect,
+            "void": self._void,
+            "bill_again": self._bill_again,
+            "waive_periods": self._waive,
+        }
+        if act not in acts:
+            raise BillingError(ErrorCode.INVALID_DIRECTIVE, act[:30])
+        given = form.cleaned_data
+
+        def answer_of(receipt: Receipt) -> str:
+            return reverse("invoice", args=[receipt.invoice_no or number])
+
+        return self.once(
+            lambda caller: reverse("invoice", args=[acts[act](invoice, given, caller)]), answer_of, RIGHTS_OF_ACTS[act]
+        )
+
+    def _approve(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
+        seen = self.request.POST.get("fingerprint", "")
+        outcomes = approve_invoices(
+            client=self.client,
+            invoice_nos=[invoice.pk],
+            caller=caller,
+            today=self.today,
+            seen={invoice.pk: seen} if seen else None,
+            remarks=Remarks(given["reason"]),
+        )
+        number = self._one(outcomes)
+        issued = Invoice.objects.get(pk=number)
+        messages.success(self.request, gettext("Approved: it is %(number)s now.") % {"number": issued.document_number})
+        collection = outcomes[0].collection
+        if collection is not None and collection.error is not None:
+            messages.warning(self.request, gettext("Not collected: %(why)s") % {"why": collection.message})
+        return number
+
+    def _discard(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
+        outcomes = discard_invoices(
+            client=self.client, invoice_nos=[invoice.pk], caller=caller, remarks=Remarks(given["reason"])
+        )
+        number = self._one(outcomes)
+        messages.success(self.request, gettext("Discarded: nothing is owed on it."))
+        return number
+
+    def _regenerate(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
+        number = self._one(
+            regenerate_invoices(
+                client=self.client,
+                invoice_nos=[invoice.pk],
+                caller=caller,
+                today=self.today,
+                remarks=Remarks(given["reason"]),
+            )
+        )
+        messages.success(self.request, gettext("Made anew: this is what waits in the place of %(old)s.") % {"old": invoice.pk})
+        return number
+
+    def _collect(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
+        (collected,) = collect_invoices(client=self.client, invoice_nos=[invoice.pk], caller=caller, today=self.today)
+        if collected.error is not None:
+            messages.error(self.request, gettext("Not collected: %(why)s") % {"why": collected.error.message})
+        else:
+            messages.success(self.request, gettext("Collected.") if collected.amount else collected.message)
+        number: int = invoice.pk
+        return number
+
+    def _void(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
+        void_invoice(client=self.client, invoice_no=invoice.pk, caller=caller, today=self.today, **given)
+        messages.success(self.request, gettext("Voided: what was paid on it is credit of the account now."))
+        number: int = invoice.pk
+        return number
+
+    def _bill_again(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
+        number = generate_invoice(
+            client=self.client,
+            account_no=invoice.account_id,
+            request=BillingRequest(self.today, again_for=invoice.pk),
+            caller=caller,
+        )
+        messages.success(self.request, gettext("Billed again: this invoice bills the periods of %(old)s.") % {"old": invoice})
+        return number or invoice.pk
+
+    def _waive(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
+        waive_periods(
+            client=self.client, invoice_no=invoice.pk, caller=caller, today=self.today, comments=given.get("reason", "")
+        )
+        messages.success(self.request, gettext("Its periods will not be billed again."))
+        number: int = invoice.pk
+        return number
+
+    def _one(self, outcomes: Sequence[Outcome]) -> int:
+        (outcome,) = outcomes
+        if outcome.error is not None:
+            raise outcome.error
+        return outcome.invoice_no or 0
+
+
+class PrintPage(DocumentPage):
+    """The document as the customer gets it, for paper."""
+
+    def get(self, request: HttpRequest, number: int) -> HttpResponse:
+        invoice = self.document(number)
+        shown = statement_context(invoice, statement_parts([invoice])[invoice.pk])
+        return self.page("invoices/print.html", shown)

@@ -1,0 +1,1 @@
+"""Deciding on pending documents: approve, discard, recalculate."""

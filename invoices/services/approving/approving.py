@@ -1,0 +1,106 @@
+"""Approving pending documents whose accounts are locked: the stored lines are issued, never newly computed ones."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from accounts import receipts
+from accounts.models import PlanInstance
+from accounts.periods import InstanceDates, next_bill_date
+from accounts.services import DATE_COLUMNS, instances_with_dates
+from billing_site.errors import BillingError, ErrorCode
+from invoices.fingerprints import Content, moved_parts
+from invoices.kinds import CYCLE_KINDS, InvoiceKind, SeriesKind
+from invoices.models import Invoice
+from invoices.plan import billed_to_after, instance_after
+from invoices.plan.facts import BillingState
+from invoices.services.actions import why_rebills_are_not_issued
+from invoices.services.billing.recording import AccountDates, move_dates
+from invoices.services.collecting.starting import charge_and_request
+from invoices.services.correcting.issuing_rebills import issue_rebills
+from invoices.services.correcting.unused_memos import credit_unused_days
+from invoices.services.documents.approval_rules import check_four_eyes, makers_of
+from invoices.services.documents.orders_due import orders_due_on
+from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.rows import stored_contents
+from invoices.services.issuing.issuing import Issuing, collects, issue_pending
+from invoices.services.money.dunning import end_dunning
+from invoices.services.money.ledger.charging import Issued
+from invoices.services.money.ledger.entries import standings
+from invoices.services.statements.statements import request_statements, statements_wanted
+
+
+def approve_locked(
+    invoices: Sequence[Invoice], states: Mapping[int, BillingState], *, issuing: Issuing, seen: Mapping[int, str]
+) -> list[Outcome]:
+    """Approves what may be approved, in the order given, and says why the rest may not. The accounts owe them from now on."""
+    contents = stored_contents([invoice.pk for invoice in invoices])
+    blocked = why_rebills_are_not_issued(invoices)
+    people = makers_of(invoices)
+    approved, refused = [], []
+    for invoice in invoices:
+        try:
+            check_four_eyes(issuing.client, invoice, people, issuing.caller)
+            _check_seen(invoice.pk, seen.get(invoice.pk), contents[invoice.pk])
+            if invoice.pk in blocked:
+                raise blocked[invoice.pk].error
+            approved.append(invoice)
+        except BillingError as error:
+            refused.append(Outcome(invoice.account_id, invoice.pk, error=error))
+    if approved:
+        receipts.use(issuing.client, issuing.caller.receipt, invoice_no=approved[0].pk)
+    issue_locked(approved, states, contents, issuing)
+    return [*(Outcome(invoice.account_id, invoice.pk) for invoice in approved), *refused]
+
+
+def issue_locked(
+    invoices: Sequence[Invoice], states: Mapping[int, BillingState], contents: Mapping[int, Content], issuing: Issuing
+) -> None:
+    """Issues pending documents that may be issued: numbers, dates and fingerprints are given, and the accounts owe them."""
+    cycles = [invoice for invoice in invoices if invoice.kind in CYCLE_KINDS]
+    _move_dates([invoice for invoice in cycles if invoice.bills_again_id is None], states, contents)
+    charge_and_request(
+        [Issued(invoice.account_id, invoice.pk, invoice.total_amount, invoice.currency) for invoice in cycles],
+        issuing.stamp,
+        standings([invoice.account_id for invoice in cycles]),
+        collect=collects(issuing.client, InvoiceKind.RECURRING, issuing.collect),
+    )
+    issue_pending(cycles, contents, SeriesKind.INVOICE, issuing)
+    rebills = [invoice for invoice in invoices if invoice.kind == InvoiceKind.REBILL]
+    issue_rebills(rebills, contents, issuing)
+    credit_unused_days(issuing.client, [invoice.account_id for invoice in cycles], issuing.caller, issuing.stamp)
+    end_dunning(issuing.client, issuing.caller, [rebill.account_id for rebill in rebills], issuing.today)
+    request_statements(statements_wanted(issuing.client, invoices, issuing.statement), issuing.stamp)
+
+
+def _check_seen(invoice_no: int, seen: str | None, content: Content) -> None:
+    if not seen:
+        return
+    moved = moved_parts(seen, content)
+    if moved:
+        raise BillingError(ErrorCode.DOCUMENT_MOVED, f"invoice {invoice_no}, moved: {', '.join(moved)}", field="fingerprint")
+
+
+def _move_dates(invoices: Sequence[Invoice], states: Mapping[int, BillingState], contents: Mapping[int, Content]) -> None:
+    """Moves the accounts to where these invoices leave them, from their plan instances as they are now, under the lock."""
+    if not invoices:
+        return
+    instances: dict[int, dict[int, InstanceDates]] = defaultdict(dict)
+    rows = PlanInstance.objects.filter(account__in=[invoice.account_id for invoice in invoices]).order_by("pk")
+    for account_no, number, *dates in instances_with_dates(rows).values_list("account_id", "pk", *DATE_COLUMNS):
+        instances[account_no][number] = InstanceDates._make(dates)
+    ahead = {one.account_id: one.bill_date for one in invoices if one.kind == InvoiceKind.ADVANCE}
+    orders_due = orders_due_on(ahead)
+    moves = []
+    for invoice in invoices:
+        mine = instances[invoice.account_id]
+        state = states[invoice.account_id]
+        billed = {
+            number: instance_after(mine[number], invoice.kind, end, state.arrears_due_from)
+            for number, _, end in contents[invoice.pk].periods
+            if number in mine
+        }
+        billed_to = billed_to_after(state, invoice.kind, invoice.bill_date)
+        ordered = orders_due.get(invoice.account_id)
+        due = next_bill_date({**mine, **billed}.values(), invoice.bill_day, *billed_to, ordered)
+        moves.append(AccountDates(invoice.account_id, invoice.bill_day, due, billed_to, ordered, billed))
+    move_dates(moves)

@@ -1,0 +1,161 @@
+"""Decisions on many documents that wait: written down first, then carried out part by part. A part is a batch of the services
+that decide on one: a refusal harms no other document, and what is interrupted is gone on with."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Count, Q, QuerySet
+from django.utils import timezone
+
+from accounts import receipts
+from accounts.callers import Caller
+from accounts.models import Client
+from billing_site.common.storage import update_rows
+from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import CYCLE_KINDS, DecisionAct, DecisionResult, InvoiceStatus
+from invoices.models import Decision, DecisionOutcome, Invoice
+from invoices.services.approving.pending import approve_invoices, discard_invoices, regenerate_invoices
+from invoices.services.approving.remarking import remark_invoices
+from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.rights import check_may_approve
+from invoices.services.undoing.discarding import Remarks
+
+AT_ONCE = 100
+"""So many documents are one part: a few tenths of a second."""
+
+GIVEN_UP = timedelta(minutes=2)
+"""A process that has begun with a document has settled it by then, or has died."""
+
+MAY_BE_TRIED_AGAIN = (ErrorCode.IN_PROGRESS, ErrorCode.UNEXPECTED, ErrorCode.TAXATION_FAILED, ErrorCode.REGENERATION_FAILED)
+
+DECIDED = {
+    DecisionAct.APPROVE: InvoiceStatus.APPROVED,
+    DecisionAct.DISCARD: InvoiceStatus.DISCARDED,
+    DecisionAct.REGENERATE: InvoiceStatus.DISCARDED,
+}
+"""What a document is once it is decided on."""
+
+
+@transaction.atomic
+def start_decision(
+    *, client: Client, act: DecisionAct, invoices: QuerySet[Invoice], caller: Caller, remarks: Remarks
+) -> Decision:
+    """Writes down what is to be done with these documents, each with an outcome that waits. The caller's receipt is used up
+    with it: what is asked for twice is one decision."""
+    check_may_approve(caller)
+    decision = Decision.objects.create(client=client, act=act, staff=caller.staff, **remarks._asdict())
+    receipts.use(client, caller.receipt, row_no=decision.pk)
+    with connection.cursor() as cursor:
+        chosen, parameters = invoices.order_by("pk").values("id").query.sql_with_params()
+        cursor.execute(
+            f"INSERT INTO {DecisionOutcome._meta.db_table} (decision_id, invoice_id, result, error_code, message) "
+            f"SELECT %s, chosen.id, %s, 0, '' FROM ({chosen}) AS chosen ORDER BY chosen.id",
+            [decision.pk, DecisionResult.WAITING.value, *parameters],
+        )
+    return decision
+
+
+def continue_decision(decision: Decision, *, caller: Caller, today: date) -> int:
+    """Decides on the next documents, and says how many those were: 0 when none is left, or others are at the last ones."""
+    taken = _take(decision)
+    if taken:
+        numbers = _not_yet_decided(decision, taken)
+        outcomes = _decide(decision, numbers, caller, today) if numbers else []
+        _write(decision, taken, outcomes)
+    return len(taken)
+
+
+def retry_failed(decision: Decision, *, caller: Caller) -> int:
+    """Makes what failed pending again, and returns how many those are. What a rule has refused is not tried again.
+
+    Refuses (90001) who may not approve."""
+    check_may_approve(caller)
+    failed = decision.outcomes.filter(result=DecisionResult.FAILED)
+    return failed.update(result=DecisionResult.WAITING, error_code=0, message="", taken_at=None)
+
+
+def is_taken(decision: Decision) -> bool:
+    """Whether other processes are at all that is left of it."""
+    waiting = decision.outcomes.filter(result=DecisionResult.WAITING)
+    return waiting.exists() and not waiting.filter(taken_at=None).exists()
+
+
+def count_results(decision: Decision) -> dict[DecisionResult, int]:
+    rows = decision.outcomes.order_by().values_list("result").annotate(Count("pk"))
+    counted = {DecisionResult(result): count for result, count in rows}
+    return {result: counted.get(result, 0) for result in DecisionResult}
+
+
+@transaction.atomic
+def _take(decision: Decision) -> dict[int, DecisionOutcome]:
+    """The next outcomes that wait, by their documents: no other process takes them, unless this one is never heard of again."""
+    now = timezone.now()
+    free = Q(taken_at=None) | Q(taken_at__lt=now - GIVEN_UP)
+    rows = decision.outcomes.filter(free, result=DecisionResult.WAITING).order_by("invoice")
+    taken = list(rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)[:AT_ONCE])
+    DecisionOutcome.objects.filter(pk__in=[one.pk for one in taken]).update(taken_at=now)
+    return {one.invoice_id: one for one in taken}
+
+
+def _not_yet_decided(decision: Decision, taken: Mapping[int, DecisionOutcome]) -> list[int]:
+    """Those that a process that has died on the way has not decided on before."""
+    begun = [number for number, one in taken.items() if one.taken_at is not None]
+    decided = DECIDED.get(DecisionAct(decision.act))
+    done = set(Invoice.objects.filter(pk__in=begun, status=decided).values_list("pk", flat=True)) if decided else set()
+    return [number for number in taken if number not in done]
+
+
+def _decide(decision: Decision, numbers: Sequence[int], caller: Caller, today: date) -> list[Outcome]:
+    by: dict[str, Any] = {
+        "client": decision.client,
+        "invoice_nos": numbers,
+        "caller": caller,
+        "remarks": Remarks(decision.reason, decision.client_notes, decision.custom_status_label),
+    }
+    match DecisionAct(decision.act):
+        case DecisionAct.APPROVE:
+            return approve_invoices(**by, today=today)
+        case DecisionAct.DISCARD:
+            return discard_invoices(**by)
+        case DecisionAct.REGENERATE:
+            return regenerate_invoices(**by, today=today)
+        case DecisionAct.REMARK:
+            return remark_invoices(**by)
+
+
+def _write(decision: Decision, taken: Mapping[int, DecisionOutcome], outcomes: Sequence[Outcome]) -> None:
+    by_invoice = _by_invoice(outcomes, taken)
+    rows = []
+    for number, one in taken.items():
+        outcome = by_invoice.get(number)
+        error = outcome.error if outcome else None
+        new_no = outcome.invoice_no if outcome and not error and outcome.invoice_no != number else None
+        code = error.code.number if error else 0
+        rows.append((one.pk, _result(error).value, new_no, code, _message(outcome)))
+    update_rows(DecisionOutcome, ("result", "new_invoice_id", "error_code", "message"), rows)
+
+
+def _by_invoice(outcomes: Sequence[Outcome], taken: Mapping[int, DecisionOutcome]) -> dict[int, Outcome]:
+    """The outcomes by the documents that were decided on: one that names a new document is found by its account."""
+    of_cycles = Invoice.objects.filter(pk__in=taken, kind__in=CYCLE_KINDS)
+    accounts = dict(of_cycles.values_list("account_id", "pk"))
+    numbers = ((one.invoice_no or 0, one) for one in outcomes)
+    return {number if number in taken else accounts.get(one.account_no or 0, 0): one for number, one in numbers}
+
+
+def _result(error: BillingError | None) -> DecisionResult:
+    if error is None:
+        return DecisionResult.DONE
+    return DecisionResult.FAILED if error.code in MAY_BE_TRIED_AGAIN else DecisionResult.REFUSED
+
+
+def _message(outcome: Outcome | None) -> str:
+    """Why not; or what has gone wrong after it was done: a collection that was declined."""
+    if outcome is None:
+        return ""
+    if outcome.error is not None:
+        return outcome.error.message
+    collection = outcome.collection
+    return collection.message if collection is not None and collection.error is not None else ""

@@ -1,0 +1,251 @@
+"""Deciding on pending invoices: approve, discard, regenerate; for one or for many, with an outcome for each."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import date, timedelta
+from functools import partial
+from typing import NamedTuple
+
+from django.utils import timezone
+
+from accounts import receipts
+from accounts.callers import Caller
+from accounts.models import Client, Event
+from accounts.rights import APPROVE, COLLECT, ROW_RIGHTS, SEND_STATEMENTS, Right, check_may
+from accounts.trail import acts_of_call, record_acts, refusal
+from billing_site.errors import BillingError, ErrorCode, told_before
+from invoices.kinds import CYCLE_KINDS, InvoiceStatus
+from invoices.models import Invoice
+from invoices.plan.actions import Action, why_not_decided
+from invoices.plan.facts import BillingState
+from invoices.services.approving.approving import approve_locked
+from invoices.services.billing.one_time_charges import cancel_held
+from invoices.services.billing.recording import Recording, record_plans
+from invoices.services.documents.batches import in_halves
+from invoices.services.documents.outcomes import Outcome
+from invoices.services.issuing.issuing import Issuing
+from invoices.services.issuing.settling import settle_issued, settled_before
+from invoices.services.planning.facts import lock_states
+from invoices.services.planning.previewing import preview_invoices, regenerations
+from invoices.services.undoing.discarding import Remarks, discard_locked
+
+
+class Chosen(NamedTuple):
+    """A pending invoice that is decided on, as it was found before its account was locked."""
+
+    invoice_no: int
+    account_no: int
+
+
+class DecisionActs(NamedTuple):
+    """The acts that a decision is recorded as: done, and refused."""
+
+    done: str
+    refused: str
+
+
+APPROVAL = DecisionActs("invoice.approved", "invoice.approval_refused")
+DISCARD = DecisionActs("invoice.discarded", "invoice.discard_refused")
+REGENERATION = DecisionActs("invoice.discarded", "invoice.regeneration_refused")
+
+
+WriteLocked = Callable[[list[Invoice], Mapping[int, BillingState]], list[Outcome]]
+
+
+def approve_invoices(
+    *,
+    client: Client,
+    invoice_nos: Collection[int],
+    caller: Caller,
+    today: date,
+    seen: Mapping[int, str] | None = None,
+    remarks: Remarks | None = None,
+    collect: bool | None = None,
+    statement: bool | None = None,
+) -> list[Outcome]:
+    """Issues pending invoices as they are stored: numbers, dates and fingerprints are given, and the accounts move on.
+
+    `seen` holds the fingerprints that were looked at; a document that is no longer the one that was seen is refused (90003).
+    A rebill is issued with the memo that offsets its original. Then what is due is collected, and statements are sent, as
+    `collect` and `statement` or else the client's settings say. To ask for these takes the rights to collect and to send
+    statements.
+    """
+    rights = [APPROVE, *([COLLECT] if collect else []), *([SEND_STATEMENTS] if statement else [])]
+    issuing = Issuing(client, caller, today, timezone.now(), remarks or Remarks(), collect, statement)
+    approve = partial(approve_locked, issuing=issuing, seen=seen or {})
+    outcomes = _decide(APPROVAL.refused, client, invoice_nos, caller, rights, Action.APPROVE, approve)
+    return settle_issued(client, outcomes, caller, today)
+
+
+def discard_invoices(
+    *,
+    client: Client,
+    invoice_nos: Collection[int],
+    caller: Caller,
+    remarks: Remarks | None = None,
+    cancel_orders: bool = False,
+) -> list[Outcome]:
+    """Discards pending invoices and rebills: their accounts are as before, and the same cycle can be billed again, the same
+    invoice rebilled. With `cancel_orders` the one-time charges that they held are cancelled, and not billed again: that takes
+    the right to remove one-time charges."""
+    rights = [APPROVE, *([ROW_RIGHTS["delete", "invoices.onetimecharge"]] if cancel_orders else [])]
+
+    def discard(invoices: list[Invoice], states: Mapping[int, BillingState]) -> list[Outcome]:
+        if invoices:
+            receipts.use(client, caller.receipt, invoice_no=invoices[0].pk)
+        if cancel_orders:
+            cancel_held(client, [invoice.pk for invoice in invoices], caller)
+        discard_locked(client, {invoice.pk: invoice.account_id for invoice in invoices}, caller, timezone.now(), remarks)
+        return [Outcome(invoice.account_id, invoice.pk) for invoice in invoices]
+
+    return _decide(DISCARD.refused, client, invoice_nos, caller, rights, Action.DISCARD, discard)
+
+
+def discard_stale(*, client: Client, caller: Caller, today: date) -> list[Outcome]:
+    """Discards the pending invoices that were generated more than the client's pending_discard_days ago, by its own clock.
+    Ours: a rebill is what someone has made by hand, and waits until someone decides on it."""
+    if client.pending_discard_days is None:
+        return []
+    oldest = today - timedelta(days=client.pending_discard_days)
+    waiting = Invoice.objects.filter(client=client, status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS)
+    stale = waiting.filter(tax_date__lt=oldest).order_by("pk")
+    remarks = Remarks(reason=f"pending for more than {client.pending_discard_days} days")
+    return discard_invoices(client=client, invoice_nos=list(stale.values_list("pk", flat=True)), caller=caller, remarks=remarks)
+
+
+def regenerate_invoices(
+    *, client: Client, invoice_nos: Collection[int], caller: Caller, today: date, remarks: Remarks | None = None
+) -> list[Outcome]:
+    """Discards pending invoices and generates new ones, pending again, for the same cycles from today's facts.
+
+    Both in one transaction: where the new one is refused, the old one stays. The outcome names the new invoice.
+    """
+    chosen, refused = _chosen(client, invoice_nos, caller, [APPROVE])
+    rows = Invoice.objects.filter(pk__in=[one.invoice_no for one in chosen]).values_list("pk", "account_id", "kind", "status")
+    accounts = {}
+    for invoice_no, account_no, kind, status in rows:
+        why = why_not_decided(Action.REGENERATE, invoice_no, kind, status)
+        if why is None:
+            accounts[invoice_no] = account_no
+        else:
+            refused.append(Outcome(account_no, invoice_no, error=why.error))
+    batches = regenerations(list(accounts), today)
+    planned = {invoice_no for replacing in batches.values() for invoice_no in replacing.values()}
+    for invoice_no in sorted(accounts.keys() - planned):
+        # Another has decided on it since.
+        error = BillingError(ErrorCode.NOT_PENDING, f"invoice {invoice_no}")
+        refused.append(Outcome(accounts[invoice_no], invoice_no, error=error))
+    done = [
+        outcome
+        for request, replacing in batches.items()
+        for outcome in _regenerate(Recording(client, caller, request, replacing=replacing, remarks=remarks or Remarks()))
+    ]
+    _record_refusals(REGENERATION.refused, client, caller, [*refused, *done])
+    return [*done, *refused]
+
+
+def decided_before(client: Client, decision: DecisionActs, caller: Caller, today: date) -> dict[int, Outcome]:
+    """What the caller's call, whose process has died, has decided, by invoice and as its events say it. What it issued is
+    settled now, if it did not come to that. An invoice that it did not come to is missing."""
+    told: dict[int, Outcome] = {}
+    for event in acts_of_call(caller.receipt, *decision):
+        if event.invoice_no is not None:
+            told.setdefault(event.invoice_no, _told(event, decision))
+    issued = [one for one in told.values() if one.error is None] if decision is APPROVAL else []
+    return told | {one.invoice_no: one for one in settled_before(client, issued, caller, today) if one.invoice_no is not None}
+
+
+def _told(event: Event, decision: DecisionActs) -> Outcome:
+    if event.error_code:
+        return Outcome(event.account_id, event.invoice_no, error=told_before(event.error_code, event.message))
+    stands = event.after.get("replaced_by") if decision is REGENERATION else event.invoice_no
+    return Outcome(event.account_id, stands)
+
+
+def _regenerate(recording: Recording) -> list[Outcome]:
+    replacing = recording.replacing
+    planned = preview_invoices(
+        client=recording.client, account_nos=replacing, request=recording.request, replacing=replacing.values()
+    )
+    return [
+        outcome if outcome.error is None else outcome._replace(invoice_no=replacing[outcome.account_no or 0])
+        for outcome in record_plans(recording, planned)
+    ]
+
+
+def _decide(
+    refused_act: str,
+    client: Client,
+    invoice_nos: Collection[int],
+    caller: Caller,
+    rights: Sequence[Right],
+    action: Action,
+    write_locked: WriteLocked,
+) -> list[Outcome]:
+    chosen, refused = _chosen(client, invoice_nos, caller, rights)
+    decided = in_halves(
+        chosen,
+        partial(_write, action=action, write_locked=write_locked),
+        lambda one, error: Outcome(one.account_no, one.invoice_no, error=error),
+    )
+    outcomes = [*decided, *refused]
+    _record_refusals(refused_act, client, caller, outcomes)
+    return outcomes
+
+
+def _chosen(
+    client: Client, invoice_nos: Collection[int], caller: Caller, rights: Sequence[Right]
+) -> tuple[list[Chosen], list[Outcome]]:
+    """The client's invoices among the numbers, by account; and a refusal for each that the caller may not have or decide on."""
+    found = {
+        invoice_no: Chosen(invoice_no, account_no)
+        for invoice_no, account_no in Invoice.objects.filter(client=client, pk__in=invoice_nos)
+        .order_by("account_id", "pk")
+        .values_list("pk", "account_id")
+    }
+    try:
+        for right in rights:
+            check_may(caller, right)
+    except BillingError as error:
+        # Also for numbers that are not the client's: who may not decide is not told which invoices there are.
+        accounts = {one.invoice_no: one.account_no for one in found.values()}
+        return [], [Outcome(accounts.get(number), number, error=error) for number in sorted(set(invoice_nos))]
+    unknown = [
+        Outcome(None, number, error=BillingError(ErrorCode.NOT_PENDING, f"invoice {number} does not exist"))
+        for number in sorted(set(invoice_nos) - found.keys())
+    ]
+    return list(found.values()), unknown
+
+
+def _write(chosen: Sequence[Chosen], action: Action, write_locked: WriteLocked) -> list[Outcome]:
+    """Under the locks of accounts and invoices, in this order, what is still pending is decided on."""
+    locked = lock_states([one.account_no for one in chosen], skip_locked=len(chosen) > 1)
+    invoices = {
+        invoice.pk: invoice
+        for invoice in Invoice.objects.select_for_update(no_key=True, of=("self",))
+        .select_related("corrects")
+        .filter(pk__in=[one.invoice_no for one in chosen], account__in=locked)
+        .order_by("pk")
+    }
+    refused = []
+    for one in chosen:
+        invoice = invoices.get(one.invoice_no)
+        if invoice is None:
+            refused.append(Outcome(one.account_no, one.invoice_no, error=BillingError(ErrorCode.IN_PROGRESS)))
+            continue
+        why = why_not_decided(action, invoice.pk, invoice.kind, invoice.status)
+        if why is not None:
+            refused.append(Outcome(invoice.account_id, invoice.pk, error=why.error))
+            del invoices[invoice.pk]
+    return [*write_locked(list(invoices.values()), locked), *refused]
+
+
+def _record_refusals(act: str, client: Client, caller: Caller, outcomes: Sequence[Outcome]) -> None:
+    record_acts(
+        client,
+        caller,
+        [
+            refusal(act, one.error, account_no=one.account_no, invoice_no=one.invoice_no)
+            for one in outcomes
+            if one.error is not None
+        ],
+    )

@@ -1,0 +1,42 @@
+"""Notes and custom statuses on documents that wait: they stand beside the document, and change nothing of it."""
+
+from collections.abc import Collection
+
+from django.db import transaction
+
+from accounts.callers import Caller
+from accounts.models import Client
+from accounts.trail import Act, record_acts
+from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import InvoiceStatus
+from invoices.models import Invoice
+from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.rights import check_may_approve
+from invoices.services.undoing.discarding import Remarks
+
+
+@transaction.atomic
+def remark_invoices(*, client: Client, invoice_nos: Collection[int], caller: Caller, remarks: Remarks) -> list[Outcome]:
+    """Puts a note, a custom status or both on documents that wait. Whoever may decide on them may."""
+    check_may_approve(caller)
+    waiting = Invoice.objects.select_for_update(no_key=True).filter(
+        client=client, pk__in=invoice_nos, status=InvoiceStatus.PENDING
+    )
+    found = {invoice.pk: invoice for invoice in waiting.order_by("account", "pk")}
+    columns = remarks.columns()
+    if columns:
+        Invoice.objects.filter(pk__in=found).update(**columns)
+    acts = [
+        Act(
+            "invoice.remarked",
+            invoice.account_id,
+            invoice.pk,
+            before={name: getattr(invoice, name) for name in columns},
+            after={**columns, "reason": remarks.reason},
+        )
+        for invoice in found.values()
+    ]
+    record_acts(client, caller, acts)
+    done = [Outcome(invoice.account_id, invoice.pk) for invoice in found.values()]
+    not_pending = BillingError(ErrorCode.NOT_PENDING)
+    return done + [Outcome(None, number, error=not_pending) for number in invoice_nos if number not in found]

@@ -1,0 +1,96 @@
+"""Coupons: redeemed once an account, as often as their limit allows, and withdrawn while no invoice has used them."""
+
+from datetime import date
+
+from django.db.models import Count, Max
+
+from accounts.callers import Caller
+from accounts.models import Account, Client
+from accounts.rights import check_may_change
+from accounts.trail import Act, record_acts
+from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import LIVE_STATUSES
+from invoices.models import Coupon, CouponRedemption, CouponUse
+from invoices.services.documents.account_acts import account_act, billing_changed
+from invoices.services.planning.extras import redemptions_with_used
+
+REDEEMED, WITHDRAWN, REFUSED = "coupon.redeemed", "coupon.withdrawn", "coupon.refused"
+
+
+def redeem_coupon(*, client: Client, account_no: int, caller: Caller, code: str, today: date) -> CouponRedemption:
+    """Redeems a coupon for an account. The coupon's row is locked, so that no more redeem it than may.
+
+    Refuses (90009) who may not redeem coupons."""
+    with account_act(client, account_no, caller, REFUSED) as account:
+        check_may_change(caller, "add", "invoices.couponredemption")
+        coupon = Coupon.objects.select_for_update(no_key=True).filter(client=client, code=code).first()
+        if coupon is None:
+            raise BillingError(ErrorCode.NO_DATA, f"coupon {code}", field="code")
+        _check_redeemable(coupon, account, today)
+        number = _free_number(coupon)
+        if coupon.max_redemptions is not None and number > coupon.max_redemptions:
+            raise _closed(coupon, f"all {coupon.max_redemptions} redemptions are used")
+        redemption = CouponRedemption(coupon=coupon, account=account, redemption_no=number, redeemed_on=today)
+        redemption.save()
+        after = {"code": coupon.code, "redemption_no": redemption.redemption_no}
+        record_acts(client, caller, [Act(REDEEMED, account.pk, after=after, row_no=redemption.pk)])
+        return redemption
+
+
+def _free_number(coupon: Coupon) -> int:
+    """The lowest number that no redemption has: one that was withdrawn has left its number to the next."""
+    taken = coupon.redemptions.aggregate(count=Count("pk"), last=Max("redemption_no"))
+    if taken["last"] in (None, taken["count"]):
+        return int(taken["count"]) + 1
+    numbers = coupon.redemptions.order_by("redemption_no").values_list("redemption_no", flat=True)
+    return next(place for place, number in enumerate(numbers.iterator(), 1) if place != number)
+
+
+def _check_redeemable(coupon: Coupon, account: Account, today: date) -> None:
+    if today < coupon.valid_from:
+        raise _closed(coupon, f"not before {coupon.valid_from}")
+    if coupon.valid_to is not None and today > coupon.valid_to:
+        raise _closed(coupon, f"it ended on {coupon.valid_to}")
+    if coupon.currency not in ("", account.currency):
+        raise BillingError(ErrorCode.CURRENCY_MISMATCH, f"{coupon.currency} and {account.currency}", field="code")
+    if CouponRedemption.objects.filter(coupon=coupon, account=account).exists():
+        raise BillingError(ErrorCode.COUPON_REDEEMED, f"coupon {coupon.code}", field="code")
+
+
+def _closed(coupon: Coupon, why: str) -> BillingError:
+    return BillingError(ErrorCode.COUPON_CLOSED, f"coupon {coupon.code}, {why}", field="code")
+
+
+def check_limits(coupon: Coupon) -> None:
+    """A coupon's limits are not lowered below what is used of them already. Locks the coupon, so that nobody redeems it now."""
+    Coupon.objects.select_for_update(no_key=True).get(pk=coupon.pk)
+    last = coupon.redemptions.aggregate(last=Max("redemption_no"))["last"] or 0
+    if coupon.max_redemptions is not None and coupon.max_redemptions < last:
+        raise _below(last, "max_redemptions")
+    most = redemptions_with_used(coupon.redemptions.all()).aggregate(most=Max("used"))["most"] or 0
+    if coupon.cycles is not None and coupon.cycles < most:
+        raise _below(most, "cycles")
+
+
+def _below(used: int, field: str) -> BillingError:
+    return BillingError(ErrorCode.INVALID_INPUT, f"{field}: {used} are used already", field=field)
+
+
+def withdraw_redemption(*, client: Client, redemption_no: int, caller: Caller) -> None:
+    """Takes a redemption back, so that the coupon can be redeemed again. One that an invoice has used stands (90016)."""
+    redemption = CouponRedemption.objects.filter(coupon__client=client, pk=redemption_no).select_related("coupon").first()
+    if redemption is None:
+        raise BillingError(ErrorCode.NO_DATA, f"redemption {redemption_no}")
+    with account_act(client, redemption.account_id, caller, REFUSED) as account:
+        check_may_change(caller, "delete", "invoices.couponredemption")
+        if not CouponRedemption.objects.filter(pk=redemption_no).exists():
+            raise BillingError(ErrorCode.NO_DATA, f"redemption {redemption_no}")
+        uses = CouponUse.objects.filter(redemption=redemption)
+        live = uses.filter(invoice__status__in=LIVE_STATUSES, is_given_back=False).values_list("invoice_id", flat=True).first()
+        if live is not None:
+            raise BillingError(ErrorCode.ON_AN_INVOICE, f"coupon {redemption.coupon.code} is on invoice {live}")
+        # The uses of discarded, voided and rebilled invoices are deleted with it: their lines still name the coupon.
+        uses.delete()
+        CouponRedemption.objects.filter(pk=redemption.pk).delete()
+        billing_changed(account)
+        record_acts(client, caller, [Act(WITHDRAWN, account.pk, before={"code": redemption.coupon.code})])

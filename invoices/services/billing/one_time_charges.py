@@ -1,0 +1,149 @@
+"""One-time charges: ordered once, billed once, cancelled only while no invoice holds them."""
+
+from collections.abc import Collection
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from accounts.callers import Caller
+from accounts.models import Client, Service
+from accounts.rights import check_may_change
+from accounts.trail import Act, record_acts
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import MOST_BEFORE_TAX, WHOLE, line_amount
+from invoices.models import OneTimeCharge
+from invoices.services.documents.account_acts import account_act, check_will_be_billed
+from invoices.services.documents.orders_due import orders_cancelled, orders_changed
+
+ADDED, CHANGED, CANCELLED, REFUSED = "order.added", "order.changed", "order.cancelled", "order.refused"
+TERMS = ("service_id", "description", "units", "rate_per_unit", "charge_date", "po_num")
+
+
+def add_one_time_charge(
+    *,
+    client: Client,
+    account_no: int,
+    caller: Caller,
+    today: date,
+    service: Service,
+    rate_per_unit: Decimal,
+    charge_date: date | None = None,
+    units: Decimal = Decimal(1),
+    client_order_id: str = "",
+    description: str = "",
+    po_num: str = "",
+) -> OneTimeCharge:
+    """Orders a charge for the account's first invoice that is made on its day (today, where it names none) or after.
+
+    The same order under the client's own id again is the order that is there, on a later day too where it names none; another
+    one under that id is refused (90013).
+    """
+    with account_act(client, account_no, caller, REFUSED) as account:
+        check_may_change(caller, "add", "invoices.onetimecharge")
+        check_will_be_billed(account)
+        order = OneTimeCharge(
+            account=account,
+            service=service,
+            client_order_id=client_order_id,
+            description=description,
+            units=units,
+            rate_per_unit=rate_per_unit,
+            charge_date=charge_date or today,
+            po_num=po_num,
+        )
+        earlier = OneTimeCharge.objects.filter(account=account, client_order_id=client_order_id).first()
+        if client_order_id and earlier is not None:
+            order.charge_date = charge_date or earlier.charge_date
+            if _terms(earlier) != _terms(order):
+                raise BillingError(ErrorCode.RECORD_ID_USED, f"order {client_order_id}", field="client_order_id")
+            return earlier
+        _check(order)
+        order.save()
+        orders_changed(account)
+        record_acts(client, caller, [Act(ADDED, account.pk, after=_remembered(order), row_no=order.pk)])
+        return order
+
+
+def change_one_time_charge(
+    *,
+    client: Client,
+    order_no: int,
+    caller: Caller,
+    service: Service,
+    rate_per_unit: Decimal,
+    charge_date: date,
+    units: Decimal,
+    client_order_id: str,
+    description: str,
+    po_num: str,
+) -> OneTimeCharge:
+    """Gives an order other terms. One that an invoice holds stands (90016)."""
+    with account_act(client, _account_of(client, order_no), caller, REFUSED) as account:
+        check_may_change(caller, "change", "invoices.onetimecharge")
+        order = _waiting(order_no)
+        before = _remembered(order)
+        order.service, order.rate_per_unit, order.charge_date, order.units = service, rate_per_unit, charge_date, units
+        order.client_order_id, order.description, order.po_num = client_order_id, description, po_num
+        _check(order)
+        order.save(update_fields=["service", *TERMS[1:], "client_order_id"])
+        orders_changed(account)
+        record_acts(client, caller, [Act(CHANGED, account.pk, before=before, after=_remembered(order))])
+        return order
+
+
+def cancel_one_time_charge(*, client: Client, order_no: int, caller: Caller) -> None:
+    """Takes an order back. One that an invoice holds stands (90016); a discarded invoice has let go of it."""
+    with account_act(client, _account_of(client, order_no), caller, REFUSED) as account:
+        check_may_change(caller, "delete", "invoices.onetimecharge")
+        order = _waiting(order_no)
+        before = _remembered(order)
+        order.delete()
+        orders_changed(account)
+        record_acts(client, caller, [Act(CANCELLED, account.pk, before=before)])
+
+
+def cancel_held(client: Client, invoice_nos: Collection[int], caller: Caller) -> None:
+    """Takes the orders back that pending invoices hold, as these are discarded: in that transaction, under its locks."""
+    orders = list(OneTimeCharge.objects.filter(invoice__in=invoice_nos).order_by("pk"))
+    OneTimeCharge.objects.filter(pk__in=[order.pk for order in orders]).delete()
+    orders_cancelled({order.account_id for order in orders})
+    record_acts(client, caller, [Act(CANCELLED, order.account_id, before=_remembered(order)) for order in orders])
+
+
+def _account_of(client: Client, order_no: int) -> int:
+    account_no = OneTimeCharge.objects.filter(account__client=client, pk=order_no).values_list("account_id", flat=True).first()
+    if account_no is None:
+        raise BillingError(ErrorCode.NO_DATA, f"order {order_no}")
+    return account_no
+
+
+def _waiting(order_no: int) -> OneTimeCharge:
+    """The order as it stands under its account's lock: no invoice holds it, and no other call has cancelled it."""
+    order = OneTimeCharge.objects.filter(pk=order_no).first()
+    if order is None:
+        raise BillingError(ErrorCode.NO_DATA, f"order {order_no}")
+    if order.invoice_id is not None:
+        raise BillingError(ErrorCode.ON_AN_INVOICE, f"order {order_no} is on invoice {order.invoice_id}")
+    return order
+
+
+def _check(order: OneTimeCharge) -> None:
+    """The service is the client's own, and the amount one that an invoice can hold: else no invoice of the account could be
+    made any more."""
+    if order.service.client_id != order.account.client_id:
+        raise BillingError(ErrorCode.NO_DATA, f"service {order.service_id}", field="service")
+    order.full_clean()
+    try:
+        amount = line_amount(order.rate_per_unit, order.units, WHOLE, order.account.currency)
+        if amount > MOST_BEFORE_TAX:
+            raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, f"{amount:f} {order.account.currency}")
+    except BillingError as error:
+        raise error.within("rate_per_unit") from error
+
+
+def _terms(order: OneTimeCharge) -> dict[str, Any]:
+    return {name: getattr(order, name) for name in TERMS}
+
+
+def _remembered(order: OneTimeCharge) -> dict[str, Any]:
+    return {"order_no": order.pk, "client_order_id": order.client_order_id, **_terms(order)}

@@ -1,0 +1,243 @@
+"""Ending and changing a customer's plan, with what becomes of the days that were billed and are not used."""
+
+from collections.abc import Collection, Iterator, Mapping
+from copy import copy
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from accounts.callers import Caller
+from accounts.kinds import ARREARS_TYPES
+from accounts.models import Account, Plan, PlanCharge, PlanInstance
+from accounts.periods import ONE_DAY
+from accounts.rates import RateTerms
+from accounts.services import change_plan, end_plan_instance, lock_account, take_plan_off, update_plan_instance
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO, rounded
+from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType, UnusedDaysOutcome
+from invoices.models import Invoice, InvoiceLine
+from invoices.plan.unused import SourceLine, Unused, taxes_of, unused_value
+from invoices.services.correcting.unused_memos import credit_unused_days
+from invoices.services.money.ledger.entries import Stamp
+from invoices.services.planning.charged_days import read_days_after_end
+
+
+class UnusedDays(NamedTuple):
+    """Days of a plan instance after its end that a document has charged: for how much, and what becomes of it.
+
+    `amount` is what was charged for them, before tax that is added to it; `tax_amount` is their part of the tax."""
+
+    plan_instance_no: int
+    invoice_no: int
+    document_number: str
+    line_no: int
+    service_no: int | None
+    description: str
+    start_date: date
+    end_date: date
+    days: int
+    amount: Decimal
+    tax_amount: Decimal
+    currency: str
+    outcome: UnusedDaysOutcome
+
+
+@transaction.atomic
+def end_plan(
+    *, instance: PlanInstance, end_date: date, caller: Caller, today: date, credit_unused: bool | None = None
+) -> PlanInstance:
+    """Sets the last day of a plan instance. Billed days after it are given back where `credit_unused` or else the client's
+    setting says so: on the next invoice, or by credit memo where the account has none."""
+    ended = end_plan_instance(instance, end_date, caller=caller, credit_unused=credit_unused)
+    _credit(ended, caller, today)
+    return ended
+
+
+@transaction.atomic
+def take_off(*, instance: PlanInstance, caller: Caller, today: date) -> PlanInstance:
+    """Takes a plan off before it begins, so that it is never billed. Refuses a plan that has begun (90062), billed or not, and
+    one that a document bills already (90063): the document is discarded, voided or rebilled without it first."""
+    lock_account(instance.account_id)
+    line = lines_that_bill(instance).order_by("-invoice_id").select_related("invoice").first()
+    if line is not None and instance.taken_off_on is None and instance.start_date > today:
+        name, first = _undone_first(line)
+        detail = f"plan instance {instance.pk} is on {name}; {first} first"
+        raise BillingError(ErrorCode.PLAN_IS_BILLED, detail, field="plan_instance")
+    return take_plan_off(instance, today, caller=caller)
+
+
+def _undone_first(line: InvoiceLine) -> tuple[str, str]:
+    """The name of the document of a line, and what is done with it so that it bills the line's plan instance no more. A rebill
+    needs a line that is left; where nothing else is charged, the document is voided."""
+    invoice = line.invoice
+    if invoice.status == InvoiceStatus.PENDING:
+        name = f"invoice {invoice.pk}"
+        return name, f"discard {name}"
+    name = invoice.document_number
+    others = invoice.lines.filter(amount__gt=0).exclude(line_type__in=(LineType.TAX, LineType.SURCHARGE))
+    if others.filter(~Q(plan_instance=line.plan_instance_id) | Q(plan_instance=None)).exists():
+        return name, f"rebill {name} without its lines"
+    return name, f"void {name}"
+
+
+def lines_that_bill(instance: PlanInstance | OuterRef) -> QuerySet[InvoiceLine]:
+    """The lines of a plan instance on pending and issued documents that bill it. A rebilled invoice no longer does."""
+    replaced = Invoice.objects.filter(corrects=OuterRef("invoice"), kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
+    lines = InvoiceLine.objects.filter(plan_instance=instance, invoice__status__in=LIVE_STATUSES)
+    return lines.filter(~Exists(replaced), invoice__kind__in=[*CYCLE_KINDS, InvoiceKind.REBILL])
+
+
+@transaction.atomic
+def replace_plan(
+    *,
+    instance: PlanInstance,
+    plan: Plan,
+    start_date: date,
+    caller: Caller,
+    today: date,
+    units: Decimal | None = None,
+    prices: Mapping[PlanCharge, RateTerms] | None = None,
+    credit_unused: bool | None = None,
+) -> PlanInstance:
+    """Another plan, or the same one with other units, takes the place of a plan instance from a day on. Gives the new one."""
+    new = change_plan(
+        instance=instance,
+        plan=plan,
+        start_date=start_date,
+        caller=caller,
+        units=units,
+        prices=prices,
+        credit_unused=credit_unused,
+    )
+    _credit(instance, caller, today)
+    return new
+
+
+@transaction.atomic
+def edit_plan(
+    *,
+    instance: PlanInstance,
+    changed: Collection[str],
+    caller: Caller,
+    today: date,
+    units_from: date,
+    credit_unused: bool | None = None,
+) -> PlanInstance:
+    """Writes the columns of a plan instance that were changed. Other units than before hold from `units_from` on: days before
+    it keep theirs, so that a new plan instance takes the place from that day, if the plan has begun by then. Gives the plan
+    instance that has the units.
+
+    Refuses other units from the start on of a plan that was billed (90066)."""
+    stored = PlanInstance.objects.get(pk=instance.pk)
+    if "units" not in changed or units_from <= stored.start_date:
+        if "units" in changed and (stored.billed_through or _arrears_charged(stored)):
+            detail = f"units: billed from {stored.start_date} on; give a later day from which there are other units"
+            raise BillingError(ErrorCode.UNITS_BILLED, detail, field="units")
+        edited = update_plan_instance(instance, changed, caller=caller, credit_unused=credit_unused)
+        _credit(edited, caller, today)
+        return edited
+    new = replace_plan(
+        instance=stored,
+        plan=stored.plan,
+        start_date=units_from,
+        caller=caller,
+        today=today,
+        units=instance.units,
+        credit_unused=credit_unused,
+    )
+    rest = [name for name in changed if name != "units"]
+    for name in rest:
+        setattr(new, name, getattr(instance, name))
+    return update_plan_instance(new, rest, caller=caller, credit_unused=credit_unused) if rest else new
+
+
+def preview_edit(
+    *,
+    instance: PlanInstance,
+    changed: Collection[str],
+    caller: Caller,
+    today: date,
+    units_from: date,
+    credit_unused: bool | None = None,
+) -> list[UnusedDays]:
+    """Return what `edit_plan` would make of billed days after the plan's end, as `unused_days_of` does. The edit is done and
+    undone, so that the preview has the same rules and refusals; nothing is written."""
+    with transaction.atomic():
+        edit_plan(
+            instance=copy(instance),
+            changed=changed,
+            caller=caller,
+            today=today,
+            units_from=units_from,
+            credit_unused=credit_unused,
+        )
+        days = unused_days_of(PlanInstance.objects.get(pk=instance.pk))
+        transaction.set_rollback(True)
+    return days
+
+
+def _arrears_charged(instance: PlanInstance) -> bool:
+    charged_to = instance.account.arrears_due_from
+    is_in_arrears = instance.plan.charges.filter(line_type__in=ARREARS_TYPES).exists()
+    return is_in_arrears and charged_to is not None and charged_to > instance.start_date
+
+
+def _credit(instance: PlanInstance, caller: Caller, today: date) -> None:
+    client = instance.account.client
+    credit_unused_days(client, [instance.account_id], caller, Stamp(today, timezone.now(), caller.identity))
+
+
+def unused_days_of(instance: PlanInstance) -> list[UnusedDays]:
+    """What was charged for days of a plan instance after its end, and what becomes of it, in the order of the documents."""
+    if instance.end_date is None:
+        return []
+    account = Account.objects.get(pk=instance.account_id)
+    after = instance.end_date + ONE_DAY
+    return [
+        part
+        for line in read_days_after_end(instance)
+        if line.is_in_force and line.last_day >= after
+        for part in _parts(line, after, account)
+        if part.amount
+    ]
+
+
+def _parts(line: SourceLine, after: date, account: Account) -> Iterator[UnusedDays]:
+    """The days that are given back, and those before them that stay charged."""
+    currency = account.currency
+    all_after = line._replace(credited_from=after)
+    first = all_after.first_unused
+    if first is None:
+        return
+    whole, back = unused_value(all_after, currency), unused_value(line, currency)
+    given = line.first_unused
+    if given is not None:
+        by_memo = line.given_back >= back and account.next_bill_date is None
+        outcome = UnusedDaysOutcome.CREDIT_MEMO if by_memo else UnusedDaysOutcome.NEXT_INVOICE
+        yield _part(line, given, line.last_day, min(back, line.given_back + max(line.left, ZERO)), currency, outcome)
+    last = line.last_day if given is None else given - ONE_DAY
+    if first <= last:
+        yield _part(line, first, last, whole - back, currency, UnusedDaysOutcome.STAYS_CHARGED)
+
+
+def _part(line: SourceLine, first: date, last: date, amount: Decimal, currency: str, outcome: UnusedDaysOutcome) -> UnusedDays:
+    fresh = Unused(line._replace(credited=(), taxes=tuple(tax._replace(given_back=ZERO) for tax in line.taxes)), first, amount)
+    return UnusedDays(
+        line.plan_instance_no,
+        line.invoice_no,
+        line.document_number,
+        line.line_no,
+        line.service_no,
+        line.description,
+        first,
+        last,
+        (last - first).days + 1,
+        rounded(amount, currency),
+        rounded(sum((part for _, part in taxes_of(fresh, amount, currency)), ZERO), currency),
+        currency,
+        outcome,
+    )

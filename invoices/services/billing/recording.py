@@ -1,0 +1,266 @@
+"""Recording plans: one short transaction that locks the accounts, checks again what the plans stood on, and writes."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from functools import partial
+from typing import NamedTuple
+
+from django.utils import timezone
+
+from accounts import receipts
+from accounts.callers import Caller
+from accounts.models import Account, Client, PlanInstance
+from accounts.periods import InstanceDates
+from accounts.trail import Act, record_acts
+from billing_site.common.storage import reserve_ids, update_rows
+from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import LEFT_OUT, NOTHING_BILLED, RunResult, SeriesKind
+from invoices.models import Invoice, RunOutcome
+from invoices.plan import BilledTo, InvoicePlan, check_billable
+from invoices.plan.facts import BillingRequest, BillingState
+from invoices.services.collecting.starting import charge_and_request
+from invoices.services.correcting.unused_memos import credit_unused_days
+from invoices.services.documents.approval_rules import must_wait
+from invoices.services.documents.batches import write_in_halves
+from invoices.services.documents.comparisons import record_comparisons
+from invoices.services.documents.numbers import take_numbers
+from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.rows import Links, content_of, insert_documents, issue
+from invoices.services.documents.tax_answers import record_tax_answers
+from invoices.services.money.ledger.charging import Issued
+from invoices.services.money.ledger.entries import Stamp, Standing, standings
+from invoices.services.planning.claims import hold_claims
+from invoices.services.planning.facts import lock_states
+from invoices.services.statements.statements import StatementWanted, request_statements
+from invoices.services.undoing.discarding import Remarks, discard_locked
+
+
+class Recording(NamedTuple):
+    """For whom and by whom plans are recorded, and what is written in the same transaction.
+
+    `replacing` names the pending invoice that each account's new one replaces, and
+    `remarks` are put on the new one. `run_outcomes` are the waiting outcomes of a billing run, by account. `collect` says
+    whether what is due on the invoices that are issued is to be collected."""
+
+    client: Client
+    caller: Caller
+    request: BillingRequest
+    replacing: Mapping[int, int] = {}
+    remarks: Remarks = Remarks()
+    run_outcomes: Mapping[int, int] = {}
+    collect: bool = False
+
+
+class AccountDates(NamedTuple):
+    """The dates of an account once a cycle is billed, and those of the plan instances that it bills, by their numbers."""
+
+    account_no: int
+    bill_day: int
+    next_bill_date: date | None
+    billed_to: BilledTo
+    orders_due: date | None
+    instances: Mapping[int, InstanceDates]
+
+
+def record_plans(recording: Recording, planned: Sequence[Outcome]) -> list[Outcome]:
+    """Writes the plans and gives an outcome for each, in their order; refusals among them are passed through."""
+    ready = [outcome for outcome in planned if outcome.plan is not None]
+    recorded = {outcome.account_no: outcome for outcome in write_in_halves(ready, partial(_write, recording))}
+    return [recorded.get(outcome.account_no, outcome) for outcome in planned]
+
+
+def _write(recording: Recording, ready: Sequence[Outcome]) -> list[Outcome]:
+    account_nos = [outcome.account_no for outcome in ready if outcome.account_no is not None]
+    states = lock_states(account_nos, skip_locked=len(ready) > 1)
+    stand = standings(account_nos)
+    checked = _checked_again(recording, ready, states, stand)
+    plans = [outcome.plan for outcome in checked if outcome.plan is not None]
+    billed = [plan for plan in plans if plan.lines]
+    numbers = dict(zip([plan.account_no for plan in billed], reserve_ids(Invoice, len(billed)), strict=True))
+    if plans:
+        receipts.use(recording.client, recording.caller.receipt, invoice_no=numbers.get(plans[0].account_no))
+    at = timezone.now()
+    replaced = {
+        recording.replacing[plan.account_no]: plan.account_no for plan in plans if plan.account_no in recording.replacing
+    }
+    replaced_by = {old_no: numbers[account_no] for old_no, account_no in replaced.items() if account_no in numbers}
+    discard_locked(recording.client, replaced, recording.caller, at, replaced_by=replaced_by)
+    waiting = {plan.account_no for plan in billed if _must_wait(recording, plan)}
+    moving = [plan for plan in plans if plan.account_no not in waiting and plan.facts.again is None]
+    move_dates([_dates_after(plan) for plan in moving])
+    _insert(recording, billed, numbers, waiting, at)
+    charge_and_request(
+        [
+            Issued(plan.account_no, numbers[plan.account_no], plan.total_amount, plan.facts.state.currency)
+            for plan in billed
+            if plan.account_no not in waiting
+        ],
+        Stamp(recording.request.today, at, recording.caller.identity),
+        stand,
+        collect=recording.collect,
+    )
+    if recording.client.statement_on_issue:
+        issued = [StatementWanted(numbers[plan.account_no]) for plan in billed if plan.account_no not in waiting]
+        request_statements(issued, Stamp(recording.request.today, at, recording.caller.identity))
+    hold_claims([(numbers[plan.account_no], plan.claims) for plan in billed])
+    credit_unused_days(
+        recording.client,
+        [plan.account_no for plan in plans if plan.next_bill_date is None and plan.account_no not in waiting],
+        recording.caller,
+        Stamp(recording.request.today, at, recording.caller.identity),
+    )
+    _record_nothing_billed(recording, plans, at)
+    _record_left_out(recording, plans, numbers, at)
+    _write_run_outcomes(recording, plans, numbers)
+    return [
+        outcome._replace(invoice_no=numbers.get(outcome.plan.account_no)) if outcome.plan else outcome for outcome in checked
+    ]
+
+
+def _checked_again(
+    recording: Recording, ready: Sequence[Outcome], states: Mapping[int, BillingState], stand: Mapping[int, Standing]
+) -> list[Outcome]:
+    """The batch under the accounts' locks: who was locked by another, or has moved since it was planned, drops out."""
+    checked = []
+    for outcome in ready:
+        plan = outcome.plan
+        assert plan is not None
+        try:
+            _check_unmoved(recording, plan, states.get(plan.account_no), stand[plan.account_no].pending_invoice_no)
+            checked.append(outcome)
+        except BillingError as error:
+            checked.append(Outcome(plan.account_no, error=error))
+    return checked
+
+
+def _check_unmoved(recording: Recording, plan: InvoicePlan, state: BillingState | None, pending_invoice_no: int | None) -> None:
+    if state is None:
+        raise BillingError(ErrorCode.IN_PROGRESS)
+    replaced = recording.replacing.get(plan.account_no)
+    if replaced is not None:
+        if replaced != pending_invoice_no:
+            raise BillingError(ErrorCode.REGENERATION_FAILED, f"invoice {replaced}")
+        pending_invoice_no = None
+    check_billable(plan.facts._replace(state=state, pending_invoice_no=pending_invoice_no), recording.request)
+    if state != plan.facts.state:
+        raise BillingError(ErrorCode.IN_PROGRESS)
+
+
+def _must_wait(recording: Recording, plan: InvoicePlan) -> bool:
+    return must_wait(recording.client, plan, forced=recording.request.force_pending)
+
+
+def _dates_after(plan: InvoicePlan) -> AccountDates:
+    return AccountDates(
+        plan.account_no,
+        plan.bill_day,
+        plan.next_bill_date,
+        plan.billed_to,
+        plan.orders_due,
+        plan.instances_after,
+    )
+
+
+def move_dates(accounts: Sequence[AccountDates]) -> None:
+    """Moves accounts and their plan instances past the cycle that is billed: two statements, however many."""
+    update_rows(
+        Account,
+        ("bill_day", "next_bill_date", "last_bill_date", "arrears_due_from", "orders_due"),
+        [(one.account_no, one.bill_day, one.next_bill_date, *one.billed_to, one.orders_due) for one in accounts],
+    )
+    update_rows(
+        PlanInstance,
+        ("billed_through", "ahead_since"),
+        [(number, one.billed_through, one.ahead_since) for dates in accounts for number, one in dates.instances.items()],
+    )
+
+
+def _insert(
+    recording: Recording, billed: Sequence[InvoicePlan], numbers: Mapping[int, int], waiting: set[int], at: datetime
+) -> None:
+    approved = [plan for plan in billed if plan.account_no not in waiting]
+    fiscal = take_numbers(recording.client, SeriesKind.INVOICE, len(approved), recording.request.today)
+    issues = {
+        plan.account_no: issue(numbered, plan.facts.payment_terms_days) for plan, numbered in zip(approved, fiscal, strict=True)
+    }
+    documents = [(numbers[plan.account_no], content_of(recording.client, plan, issues.get(plan.account_no))) for plan in billed]
+    issued = frozenset(numbers[plan.account_no] for plan in approved)
+    insert_documents(
+        documents,
+        generated_by=recording.caller.identity,
+        remarks=recording.remarks,
+        at=at,
+        today=recording.request.today,
+        approved=issued,
+        links={number: Links(bills_again_id=recording.request.again_for) for number, _ in documents},
+    )
+    record_tax_answers((numbers[plan.account_no], plan.tax_answer) for plan in billed)
+    if waiting:
+        record_comparisons(
+            [(number, content) for number, content in documents if number not in issued],
+            {numbers[plan.account_no]: plan.facts.read_at for plan in billed},
+        )
+    record_acts(
+        recording.client,
+        recording.caller,
+        [
+            Act(
+                "invoice.generated",
+                plan.account_no,
+                numbers[plan.account_no],
+                after={
+                    "status": "pending" if plan.account_no in waiting else "approved",
+                    "total_amount": str(plan.total_amount),
+                    "currency": plan.facts.state.currency,
+                },
+            )
+            for plan in billed
+        ],
+        at,
+    )
+
+
+def _record_left_out(recording: Recording, plans: Sequence[InvoicePlan], numbers: Mapping[int, int], at: datetime) -> None:
+    """The account's timeline names what is too large to be billed (90050)."""
+    refusals = [(plan, BillingError(ErrorCode.LEFT_OUT, what)) for plan in plans for what in plan.left_out]
+    record_acts(
+        recording.client,
+        recording.caller,
+        [
+            Act(LEFT_OUT, plan.account_no, numbers.get(plan.account_no), error_code=why.code.number, message=why.message)
+            for plan, why in refusals
+        ],
+        at,
+    )
+
+
+def _record_nothing_billed(recording: Recording, plans: Sequence[InvoicePlan], at: datetime) -> None:
+    """An account with nothing to bill in a cycle moves on without a document; its timeline says so."""
+    record_acts(
+        recording.client,
+        recording.caller,
+        [
+            Act(NOTHING_BILLED, plan.account_no, after={"bill_date": str(plan.bill_date), "kind": plan.kind.value})
+            for plan in plans
+            if not plan.lines
+        ],
+        at,
+    )
+
+
+def _write_run_outcomes(recording: Recording, plans: Sequence[InvoicePlan], numbers: Mapping[int, int]) -> None:
+    update_rows(
+        RunOutcome,
+        ("result", "invoice_id", "error_code", "message"),
+        [
+            (
+                recording.run_outcomes[plan.account_no],
+                RunResult.INVOICED.value if plan.account_no in numbers else RunResult.NOTHING_TO_BILL.value,
+                numbers.get(plan.account_no),
+                0,
+                "",
+            )
+            for plan in plans
+            if plan.account_no in recording.run_outcomes
+        ],
+    )

@@ -1,0 +1,80 @@
+"""Service credits: given to an account, used by its invoices before tax, and ended before they are used up."""
+
+from datetime import date
+from decimal import Decimal
+
+from accounts.callers import Caller
+from accounts.models import Client, Service
+from accounts.rights import check_may_change
+from accounts.trail import Act, record_acts
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import asked_amount, rounded
+from invoices.kinds import LIVE_STATUSES
+from invoices.models import CreditUse, ServiceCredit
+from invoices.services.documents.account_acts import account_act, billing_changed
+
+ADDED, EXPIRED, REFUSED = "credit.added", "credit.expired", "credit.refused"
+
+
+def add_service_credit(
+    *,
+    client: Client,
+    account_no: int,
+    caller: Caller,
+    today: date,
+    amount: Decimal,
+    reason: str,
+    service: Service | None = None,
+    gl_code: str = "",
+    expires_on: date | None = None,
+) -> ServiceCredit:
+    """Gives an account an amount that its next invoices take off its charges, until nothing is left or it expires."""
+    with account_act(client, account_no, caller, REFUSED) as account:
+        check_may_change(caller, "add", "invoices.servicecredit")
+        if service is not None and service.client_id != client.pk:
+            raise BillingError(ErrorCode.NO_DATA, f"service {service.pk}", field="service")
+        amount = asked_amount(amount, account.currency)
+        if amount <= 0 or amount != rounded(amount, account.currency):
+            detail = f"amount: {amount} is not above 0 and in whole smallest units of {account.currency}"
+            raise BillingError(ErrorCode.INVALID_INPUT, detail, field="amount")
+        if expires_on is not None and expires_on < today:
+            raise BillingError(ErrorCode.INVALID_INPUT, f"expires_on: {expires_on} has passed", field="expires_on")
+        credit = ServiceCredit(
+            account=account, amount=amount, reason=reason, service=service, gl_code=gl_code, expires_on=expires_on
+        )
+        credit.full_clean()
+        credit.save()
+        after = {"credit_no": credit.pk, "amount": str(amount), "reason": reason, "expires_on": expires_on}
+        record_acts(client, caller, [Act(ADDED, account.pk, after=after, row_no=credit.pk)])
+        return credit
+
+
+def expire_service_credit(*, client: Client, credit_no: int, caller: Caller, expires_on: date | None) -> ServiceCredit:
+    """Sets the last bill date that a credit is used for: that of the newest invoice that has used it, or a later one.
+
+    What invoices have taken of it stays taken.
+    """
+    found = ServiceCredit.objects.filter(account__client=client, pk=credit_no).first()
+    if found is None:
+        raise BillingError(ErrorCode.NO_DATA, f"service credit {credit_no}")
+    with account_act(client, found.account_id, caller, REFUSED) as account:
+        check_may_change(caller, "change", "invoices.servicecredit")
+        credit = ServiceCredit.objects.get(pk=found.pk)
+        before = {"credit_no": credit.pk, "expires_on": credit.expires_on}
+        _check_not_used_after(credit, expires_on)
+        credit.expires_on = expires_on
+        credit.full_clean()
+        credit.save(update_fields=["expires_on"])
+        billing_changed(account)
+        after = {"credit_no": credit.pk, "expires_on": expires_on}
+        record_acts(client, caller, [Act(EXPIRED, account.pk, before=before, after=after, row_no=credit.pk)])
+        return credit
+
+
+def _check_not_used_after(credit: ServiceCredit, expires_on: date | None) -> None:
+    uses = CreditUse.objects.filter(credit=credit, invoice__status__in=LIVE_STATUSES, is_given_back=False)
+    uses = uses.order_by("-invoice__bill_date")
+    for invoice_no, bill_date in uses.values_list("invoice_id", "invoice__bill_date")[:1]:
+        if expires_on is not None and expires_on < bill_date:
+            detail = f"expires_on: invoice {invoice_no} of {bill_date} has used it"
+            raise BillingError(ErrorCode.INVALID_INPUT, detail, field="expires_on")

@@ -1,0 +1,1 @@
+"""Credit memos, write-offs, and what a second person has to confirm."""

@@ -1,0 +1,234 @@
+"""Credit memos: documents of their own that credit chosen lines of an issued invoice, or an amount of it."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.utils import timezone
+
+from accounts.callers import Caller
+from accounts.kinds import GuardedAct
+from accounts.models import Client
+from accounts.trail import Act, record_acts
+from billing_site.common.storage import reserve_ids
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO
+from invoices.fingerprints import LINE_FIELDS, TAX_FIELDS, Content
+from invoices.kinds import (
+    CREDIT_TYPES,
+    EntryKind,
+    InvoiceKind,
+    InvoiceStatus,
+    LineType,
+    ReasonType,
+    SeriesKind,
+    gives_days_back,
+)
+from invoices.models import Invoice, LedgerEntry
+from invoices.plan.actions import Action
+from invoices.plan.allocating import Taken
+from invoices.plan.memo import LineToCredit, MemoPlan, TaxOfLine, plan_memo, plan_memo_of_all, spread, with_given_back
+from invoices.services.actions import check_allowed
+from invoices.services.correcting.memo_documents import memo_document
+from invoices.services.documents.account_acts import billing_changed_of
+from invoices.services.documents.numbers import take_numbers
+from invoices.services.documents.rights import check_may_correct
+from invoices.services.documents.rows import Links, insert_documents, issue, stored_contents
+from invoices.services.money.ledger.acts import (
+    Why,
+    account_of_invoice,
+    check_amount,
+    check_not_above,
+    check_reason,
+    money_act,
+)
+from invoices.services.money.ledger.applying import release_debit
+from invoices.services.money.ledger.charging import apply_open_credits
+from invoices.services.money.ledger.entries import Draft, Stamp, allocate, post
+from invoices.services.money.ledger.open_items import charges_of
+from invoices.services.money.ledger.second_person import Wanted, pass_second_person
+from invoices.services.planning.charged_days import given_back_of
+from invoices.services.undoing.discarding import Remarks
+
+
+class Asked(NamedTuple):
+    """What is to be credited: lines, each with an amount or all that is left of it; or an amount of the whole invoice, before
+    the tax that is added to it; or `everything` that is neither credited, written off nor disputed. One of these."""
+
+    lines: Mapping[int, Decimal | None] = {}
+    amount: Decimal | None = None
+    everything: bool = False
+
+
+class Line(NamedTuple):
+    """What a memo needs of a line of the invoice."""
+
+    line_no: int
+    line_type: int
+    plan_instance_id: int | None
+    amount: Decimal
+
+
+def lines_to_credit(invoice: Invoice) -> list[LineToCredit]:
+    """Each line of an invoice that charges something, with what can still be credited of it: what neither memos have credited
+    nor other documents have given back for unused days. A line that gives days back itself is below zero."""
+    memos = Invoice.objects.filter(corrects=invoice, kind=InvoiceKind.CREDIT_MEMO, status=InvoiceStatus.APPROVED)
+    numbers = list(memos.order_by("pk").values_list("pk", flat=True))
+    contents = stored_contents([invoice.pk, *numbers])
+    content = contents[invoice.pk]
+    taken_off = _sums((charged, amount) for _, charged, amount in content.credits)
+    credited, given_back = _credited([contents[number] for number in numbers])
+    unused = given_back_of(invoice.pk)
+    taxes: dict[int, list[TaxOfLine]] = defaultdict(list)
+    for row in content.taxes:
+        tax = dict(zip(TAX_FIELDS, row, strict=True))
+        key = (tax["tax_line_no"], tax["taxed_line_no"])
+        taxes[key[1]].append(TaxOfLine(key[0], tax["is_inclusive"], tax["amount"], given_back.get(key, ZERO)))
+    lines = [
+        LineToCredit(line.line_no, base, credited.get(line.line_no, ZERO), tuple(taxes[line.line_no]))
+        for line in _lines(content)
+        if (base := line.amount - taken_off.get(line.line_no, ZERO))
+    ]
+    return [with_given_back(line, unused.get(line.line_no, ZERO), invoice.currency) for line in lines]
+
+
+def preview_credit_memo(*, client: Client, invoice_no: int, asked: Asked) -> MemoPlan:
+    """What a memo would credit. Nothing is written."""
+    account_of_invoice(client, invoice_no)
+    check_allowed(Action.CREDIT, invoice_no)
+    return _plan(Invoice.objects.get(pk=invoice_no), asked)
+
+
+def create_credit_memo(
+    *, client: Client, invoice_no: int, caller: Caller, today: date, why: Why, asked: Asked | None = None
+) -> Invoice:
+    """Issues a credit memo. It takes its amount off the invoice before payments do: payments that it leaves no room for are
+    free for other invoices."""
+    if not why.comments.strip():
+        raise BillingError(ErrorCode.MISSING_MEMO_COMMENTS, field="comments")
+    account_no = account_of_invoice(client, invoice_no)
+    with money_act(client, account_no, caller, today, invoice_no=invoice_no) as stamp:
+        check_may_correct(caller)
+        check_allowed(Action.CREDIT, invoice_no)
+        invoice = Invoice.objects.get(pk=invoice_no)
+        check_reason(client, ReasonType.CREDIT_MEMO, why)
+        memo = _plan(invoice, asked or Asked())
+        pass_second_person(_wanted(invoice, memo, why, asked or Asked()), client, caller)
+        memo_no = record_memo(client, invoice, memo, why, caller, stamp)
+        apply_memo(invoice, memo_no, memo.total_amount, why, stamp)
+        billing_changed_of([account_no])
+        return Invoice.objects.get(pk=memo_no)
+
+
+def _wanted(invoice: Invoice, memo: MemoPlan, why: Why, asked: Asked) -> Wanted:
+    lines = [[number, None if amount is None else str(amount)] for number, amount in asked.lines.items()]
+    given = None if asked.amount is None else str(asked.amount)
+    asked_for = {"lines": lines, "amount": given, "everything": asked.everything}
+    arguments = {"invoice_no": invoice.pk, **asked_for, **why._asdict()}
+    return Wanted(GuardedAct.MEMOS, invoice.account_id, memo.total_amount, invoice.currency, arguments, invoice.pk)
+
+
+def _plan(invoice: Invoice, asked: Asked) -> MemoPlan:
+    lines = lines_to_credit(invoice)
+    if asked.lines and asked.amount is not None:
+        raise BillingError(ErrorCode.INVALID_INPUT, "amount: give lines or an amount, not both", field="amount")
+    if (bool(asked.lines) or asked.amount is not None) is asked.everything:
+        raise BillingError(ErrorCode.AMOUNT_OR_ALL, field="amount")
+    if asked.amount is not None:
+        amount = check_amount(asked.amount, invoice.currency)
+        memo = plan_memo(lines, spread(lines, amount, invoice.currency), invoice.currency)
+    elif asked.lines:
+        left = {line.line_no: line.left for line in lines}
+        amounts = {number: left.get(number, ZERO) if amount is None else amount for number, amount in asked.lines.items()}
+        amounts |= {
+            number: check_amount(amount, invoice.currency, "lines") for number, amount in amounts.items() if number in left
+        }
+        memo = plan_memo(lines, amounts, invoice.currency)
+    else:
+        memo = plan_memo_of_all(lines, not_taken_off(invoice), invoice.currency)
+    if not memo.lines or memo.total_amount <= ZERO:
+        raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, f"nothing is left of invoice {invoice.pk}", field="invoice_no")
+    open_amount = not_taken_off(invoice)
+    check_not_above(memo.total_amount, open_amount, "of the invoice is neither credited, written off nor disputed")
+    return memo
+
+
+def not_taken_off(invoice: Invoice) -> Decimal:
+    """What of an invoice is neither credited, written off nor disputed."""
+    kinds = (EntryKind.CREDIT_MEMO, EntryKind.WRITE_OFF, EntryKind.DISPUTE)
+    entries = LedgerEntry.objects.filter(kind__in=kinds, voided_by=None)
+    off = entries.filter(invoice=invoice) | entries.filter(invoice__corrects=invoice)
+    return invoice.total_amount + sum(off.values_list("amount", flat=True), ZERO)
+
+
+def _lines(content: Content) -> list[Line]:
+    """The lines that charge: no tax, and nothing that is taken off others. What gives unused days back is among them."""
+    places = [LINE_FIELDS.index(name) for name in Line._fields]
+    lines = [Line(*(row[place] for place in places)) for row in content.lines]
+    charging = [line for line in lines if line.line_type not in (LineType.TAX, *CREDIT_TYPES) and line.amount > ZERO]
+    return charging + [line for line in lines if gives_days_back(line.line_type, line.plan_instance_id)]
+
+
+def _credited(memos: Sequence[Content]) -> tuple[dict[int, Decimal], dict[tuple[int, int], Decimal]]:
+    """What memos have credited of each line, and of each tax on a line, both by the numbers on the invoice."""
+    credited: dict[int, Decimal] = defaultdict(Decimal)
+    given_back: dict[tuple[int, int], Decimal] = defaultdict(Decimal)
+    for memo in memos:
+        assert memo.correction is not None
+        lines = [dict(zip(LINE_FIELDS, row, strict=True)) for row in memo.lines]
+        source = {line["line_no"]: no or 0 for line, no in zip(lines, memo.correction.source_line_nos, strict=True)}
+        for line in lines:
+            if line["line_type"] != LineType.TAX:
+                credited[source[line["line_no"]]] -= line["amount"]
+        for row in memo.taxes:
+            tax = dict(zip(TAX_FIELDS, row, strict=True))
+            given_back[source[tax["tax_line_no"]], source[tax["taxed_line_no"]]] -= tax["amount"]
+    return credited, given_back
+
+
+def _sums(pairs: Any) -> dict[int, Decimal]:
+    sums: dict[int, Decimal] = defaultdict(Decimal)
+    for number, amount in pairs:
+        sums[number] += amount
+    return sums
+
+
+def record_memo(client: Client, invoice: Invoice, memo: MemoPlan, why: Why, caller: Caller, stamp: Stamp) -> int:
+    """Writes a memo with its event, and gives its number. Under the lock of its account."""
+    (memo_no,) = reserve_ids(Invoice, 1)
+    content = stored_contents([invoice.pk])[invoice.pk]
+    (numbered,) = take_numbers(client, SeriesKind.CREDIT_MEMO, 1, stamp.day)
+    issued = issue(numbered, 0)
+    document = memo_document(invoice, content, memo, why, issued._asdict())
+    insert_documents(
+        [(memo_no, document)],
+        generated_by=caller.identity,
+        remarks=Remarks(),
+        at=timezone.now(),
+        today=stamp.day,
+        approved=frozenset([memo_no]),
+        links={memo_no: Links(invoice.chain_root_id or invoice.pk)},
+    )
+    after = {
+        "status": "approved",
+        "total_amount": str(-memo.total_amount),
+        "currency": invoice.currency,
+        "corrects": invoice.pk,
+        **why._asdict(),
+    }
+    record_acts(client, caller, [Act("invoice.generated", invoice.account_id, memo_no, after=after)], stamp.at)
+    return memo_no
+
+
+def apply_memo(invoice: Invoice, memo_no: int, amount: Decimal, why: Why, stamp: Stamp) -> None:
+    """The memo is all of its invoice: payments and cash credits make room for it, and go to the oldest open invoices."""
+    draft = Draft(invoice.account_id, EntryKind.CREDIT_MEMO, -amount, memo_no, None, why.reason_code, why.comments)
+    (entry_no,) = post([draft], stamp)
+    charge = charges_of([invoice.pk])[invoice.pk]
+    if amount > charge.due:
+        release_debit(charge.entry_no, stamp.at, amount - charge.due)
+    allocate([Taken(entry_no, charge.entry_no, amount)], stamp.at)
+    if amount > charge.due:
+        apply_open_credits([invoice.account_id], stamp)

@@ -1,0 +1,181 @@
+"""Deciding on acts that need a second person: approving one does it, by the service that it was asked of."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.contrib.auth import get_user_model
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from accounts.callers import Approval, Caller
+from accounts.keys import people_behind
+from accounts.kinds import GuardedAct
+from accounts.models import ApiKey, Client
+from accounts.rights import APPROVE, check_may, may
+from accounts.staff import name_of, names_of
+from accounts.trail import Act, record_acts, refusal
+from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import ACT_TRANSITIONS, ActState
+from invoices.models import RequestedAct
+from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.correcting.write_offs import write_off
+from invoices.services.documents.approval_rules import four_eyes_apply
+from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.payments import add_cash_credit
+from invoices.services.money.ledger.refunds import refund_payment
+from invoices.services.money.ledger.second_person import act_row
+from invoices.services.money.ledger.voids import void_transaction
+from invoices.services.undoing.voiding import void_invoice
+
+REFUSED = "act.approval_refused"
+By = Mapping[str, Any]
+
+
+def pending_acts(client: Client) -> QuerySet[RequestedAct]:
+    """The acts that wait for a second person, the oldest first."""
+    rows = RequestedAct.objects.filter(client=client, state=ActState.PENDING)
+    return rows.select_related("account", "invoice").order_by("pk")
+
+
+class Decidable(NamedTuple):
+    """What the caller may do with a request: why not approve it ("": they may), and whether they may drop it."""
+
+    blocked: str
+    may_discard: bool
+
+
+def decidable(client: Client, acts: Sequence[RequestedAct], caller: Caller) -> dict[int, Decidable]:
+    """What the caller may do with each of these, by its number. A constant number of
+    queries."""
+    identities = {act.requested_by for act in acts}
+    people, names = people_behind(identities), names_of(identities)
+    found = {}
+    for act in acts:
+        blocked, behind = "", people[act.requested_by]
+        try:
+            _check_approver(client, act, behind, names[act.requested_by], caller)
+        except BillingError as error:
+            blocked = error.message
+        found[act.pk] = Decidable(blocked, may(caller, APPROVE) or bool(behind & caller.people))
+    return found
+
+
+def approve_act(*, client: Client, act_no: int, caller: Caller, today: date) -> RequestedAct:
+    """Does what was asked for, in the name of who has asked for it, and returns the request with its result.
+
+    All is checked again by the act's own service, their right to it included; what is refused leaves the request pending, and
+    an event. Refuses who may not approve (90001), who has asked for it (90002), and what is not pending (90072)."""
+    act = _found(client, act_no)
+    try:
+        check_may(caller, APPROVE)
+        _check_state(act, ActState.APPROVED)
+        _check_approver(client, act, people_behind([act.requested_by])[act.requested_by], name_of(act.requested_by), caller)
+        requester = replace(_caller_of(act.requested_by), request_id=caller.request_id, approval=Approval(act.pk, caller))
+        result_no = _DO[GuardedAct(act.kind)](act.arguments, {"client": client, "caller": requester, "today": today})
+    except BillingError as error:
+        record_acts(client, caller, [refusal(REFUSED, error, account_no=act.account_id, invoice_no=act.invoice_id)])
+        raise
+    RequestedAct.objects.filter(pk=act.pk).update(result_no=result_no)
+    return RequestedAct.objects.get(pk=act.pk)
+
+
+def discard_act(*, client: Client, act_no: int, caller: Caller) -> RequestedAct:
+    """Drops a request: by who has asked for it, which withdraws it, or by who may approve (else 90001). Refuses what is not
+    pending (90072). Locks the request."""
+    with transaction.atomic():
+        act = RequestedAct.objects.select_for_update(no_key=True).get(pk=_found(client, act_no).pk)
+        state = check_may_discard(act, caller)
+        _check_state(act, state)
+        act.state, act.decided_by, act.decided_at = state, caller.identity, timezone.now()
+        act.save(update_fields=["state", "decided_by", "decided_at"])
+        event = Act(f"act.{state}", act.account_id, act.invoice_id, after=act_row(act), row_no=act.pk)
+        record_acts(client, caller, [event])
+        return act
+
+
+def check_may_discard(act: RequestedAct, caller: Caller) -> ActState:
+    """What the request is once the caller has dropped it: withdrawn or discarded. Refuses (90001) who may do neither."""
+    if people_behind([act.requested_by])[act.requested_by] & caller.people:
+        return ActState.WITHDRAWN
+    check_may(caller, APPROVE)
+    return ActState.DISCARDED
+
+
+def _found(client: Client, act_no: int) -> RequestedAct:
+    act = RequestedAct.objects.filter(client=client, pk=act_no).first()
+    if act is None:
+        raise BillingError(ErrorCode.NO_DATA, f"request {act_no}")
+    return act
+
+
+def _check_state(act: RequestedAct, to: ActState) -> None:
+    if to not in ACT_TRANSITIONS[ActState(act.state)]:
+        raise BillingError(ErrorCode.CHANGE_DECIDED, f"request {act.pk} is {act.state}")
+
+
+def _check_approver(client: Client, act: RequestedAct, people: frozenset[str], name: str, caller: Caller) -> None:
+    check_may(caller, APPROVE)
+    if four_eyes_apply(client, GuardedAct(act.kind), act.amount) and people & caller.people:
+        raise BillingError(ErrorCode.FOUR_EYES, f"request {act.pk} was made by {name}")
+
+
+def _caller_of(identity: str) -> Caller:
+    """Who has asked, as they are now. A key that was revoked since asks for nothing any more (90009)."""
+    kind, _colon, name = identity.partition(":")
+    if kind == "staff":
+        return Caller(staff=get_user_model().objects.get(pk=name))
+    if kind == "process":
+        return Caller(process=name)
+    key = ApiKey.objects.get(pk=name)
+    if key.revoked_at is not None:
+        raise BillingError(ErrorCode.PERMISSION, f"key {key.name}, which has asked for it, was revoked")
+    return Caller(api_key=key)
+
+
+def _why(given: Mapping[str, Any]) -> Why:
+    return Why(given["reason_code"], given["comments"])
+
+
+def _amount(text: str | None) -> Decimal | None:
+    return None if text is None else Decimal(text)
+
+
+def _memo(given: Mapping[str, Any], by: By) -> int:
+    lines = {int(number): _amount(amount) for number, amount in given["lines"]}
+    asked = Asked(lines=lines, amount=_amount(given["amount"]), everything=given["everything"])
+    return create_credit_memo(invoice_no=given["invoice_no"], why=_why(given), asked=asked, **by).pk
+
+
+def _cash_credit(given: Mapping[str, Any], by: By) -> int:
+    chosen = {int(number): Decimal(amount) for number, amount in given["invoices"]}
+    amount = Decimal(given["amount"])
+    return add_cash_credit(account_no=given["account_no"], amount=amount, why=_why(given), invoices=chosen, **by).pk
+
+
+def _write_off(given: Mapping[str, Any], by: By) -> int:
+    return write_off(invoice_no=given["invoice_no"], amount=Decimal(given["amount"]), why=_why(given), **by).pk
+
+
+def _refund(given: Mapping[str, Any], by: By) -> int:
+    amount = Decimal(given["amount"])
+    return int(refund_payment(transaction_id=given["transaction_id"], amount=amount, why=_why(given), **by).pk)
+
+
+def _void(given: Mapping[str, Any], by: By) -> int:
+    reason = {"reason_code": given["reason_code"], "comments": given["comments"]}
+    if "invoice_no" in given:
+        return int(void_invoice(invoice_no=given["invoice_no"], **reason, **by).void_transaction_id)
+    return void_transaction(transaction_id=given["transaction_id"], **reason, **by).pk
+
+
+_DO: dict[GuardedAct, Callable[[Mapping[str, Any], By], int]] = {
+    GuardedAct.MEMOS: _memo,
+    GuardedAct.CASH_CREDITS: _cash_credit,
+    GuardedAct.WRITE_OFFS: _write_off,
+    GuardedAct.REFUNDS: _refund,
+    GuardedAct.VOIDS: _void,
+}

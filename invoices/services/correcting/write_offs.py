@@ -1,0 +1,66 @@
+"""Part of what is due on an invoice is written off, or set aside because the customer disputes it."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from accounts.callers import Caller
+from accounts.kinds import GuardedAct
+from accounts.models import Client
+from accounts.trail import Act, record_acts
+from invoices.kinds import EntryKind, ReasonType
+from invoices.models import LedgerEntry
+from invoices.plan.actions import Action
+from invoices.plan.allocating import Taken
+from invoices.services.actions import check_allowed
+from invoices.services.documents.rights import check_may_correct
+from invoices.services.money.ledger.acts import (
+    Why,
+    account_of_invoice,
+    amount_or_all,
+    check_amount,
+    check_not_above,
+    check_reason,
+    currency_of,
+    money_act,
+)
+from invoices.services.money.ledger.entries import Draft, allocate, post
+from invoices.services.money.ledger.open_items import charges_of
+from invoices.services.money.ledger.second_person import Wanted, pass_second_person
+
+ACTIONS = {EntryKind.WRITE_OFF: Action.WRITE_OFF, EntryKind.DISPUTE: Action.DISPUTE}
+REASONS = {EntryKind.WRITE_OFF: ReasonType.WRITE_OFF, EntryKind.DISPUTE: ReasonType.DISPUTE}
+
+
+def write_off(
+    *,
+    client: Client,
+    invoice_no: int,
+    caller: Caller,
+    today: date,
+    why: Why,
+    amount: Decimal | None = None,
+    everything: bool = False,
+    kind: EntryKind = EntryKind.WRITE_OFF,
+) -> LedgerEntry:
+    """Take an amount, or `everything` that is due, off an invoice: for good (WRITE_OFF), or until it is settled (DISPUTE).
+
+    Ours: a dispute lowers the balance too. Voiding it makes the amount due again.
+    """
+    account_no = account_of_invoice(client, invoice_no)
+    with money_act(client, account_no, caller, today, invoice_no=invoice_no) as stamp:
+        check_may_correct(caller)
+        check_allowed(ACTIONS[kind], invoice_no)
+        charge = charges_of([invoice_no])[invoice_no]
+        amount = check_amount(amount_or_all(amount, everything, charge.due), currency_of(account_no))
+        check_not_above(amount, charge.due, f"is due on invoice {invoice_no}")
+        check_reason(client, REASONS[kind], why)
+        if kind == EntryKind.WRITE_OFF:
+            arguments = {"invoice_no": invoice_no, "amount": str(amount), **why._asdict()}
+            wanted = Wanted(GuardedAct.WRITE_OFFS, account_no, amount, currency_of(account_no), arguments, invoice_no)
+            pass_second_person(wanted, client, caller)
+        (entry_no,) = post([Draft(account_no, kind, -amount, invoice_no, None, *why)], stamp)
+        allocate([Taken(entry_no, charge.entry_no, amount)], stamp.at)
+        after: dict[str, Any] = {"transaction_id": entry_no, "amount": str(amount), **why._asdict()}
+        record_acts(client, caller, [Act(f"{kind.value}.added", account_no, invoice_no, after=after, row_no=entry_no)])
+        return LedgerEntry.objects.get(pk=entry_no)

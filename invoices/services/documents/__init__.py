@@ -1,0 +1,1 @@
+"""What every operation on documents needs: storing rows, numbers, rights, batches."""

@@ -1,0 +1,80 @@
+"""What must wait for approval, and who may not give it: the four-eyes rule. Every service asks here."""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from accounts.callers import Caller
+from accounts.keys import people_behind
+from accounts.kinds import FourEyes, GuardedAct
+from accounts.models import Client
+from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import InvoiceKind, WaitReason
+from invoices.models import Invoice
+from invoices.plan import InvoicePlan
+from invoices.plan.tax_answers import TaxAnswer
+from invoices.services.documents.tax_answers import holds_for_tax_data
+
+
+def four_eyes_apply(client: Client, act: GuardedAct, amount: Decimal) -> bool:
+    """Whether an act over this amount needs another person than who did it. `act` is what the client's setting
+    `second_person_for` names."""
+    if act not in client.second_person_for.split(","):
+        return False
+    if client.four_eyes == FourEyes.ABOVE_AMOUNT:
+        return amount > client.four_eyes_amount
+    return client.four_eyes == FourEyes.ANOTHER_PERSON
+
+
+def stake_of(invoice: Invoice) -> Decimal:
+    """The amount that four eyes look at: a document's total, or what is at stake in a rebill."""
+    if invoice.kind == InvoiceKind.REBILL and invoice.corrects is not None:
+        return rebill_stake(invoice.corrects.total_amount, invoice.total_amount)
+    return invoice.total_amount
+
+
+def rebill_stake(original: Decimal, rebill: Decimal) -> Decimal:
+    """Ours: the larger of what is credited and what is charged, so one that credits much and charges little waits as well."""
+    return max(original, rebill)
+
+
+def check_four_eyes(client: Client, invoice: Invoice, people: Mapping[str, frozenset[str]], caller: Caller) -> None:
+    """Who made a document may not approve it (90002). What is compared are people: a key stands for who made or rotated it, and
+    never is it what the call says of itself. `people` are those behind the documents' makers (`people_behind`)."""
+    made_by = invoice.generated_by
+    act = GuardedAct.REBILLS if invoice.kind == InvoiceKind.REBILL else GuardedAct.INVOICES
+    if four_eyes_apply(client, act, stake_of(invoice)) and people[made_by] & caller.people:
+        raise BillingError(ErrorCode.FOUR_EYES, "you or a key of yours generated it; another person must approve it")
+
+
+def makers_of(invoices: Iterable[Invoice]) -> dict[str, frozenset[str]]:
+    """The people behind who generated these documents: one query."""
+    return people_behind({invoice.generated_by for invoice in invoices})
+
+
+def must_wait(client: Client, plan: InvoicePlan, *, forced: bool) -> bool:
+    """Whether an invoice is generated as pending."""
+    return bool(reasons_to_wait(client, plan, forced=forced))
+
+
+def reasons_to_wait(client: Client, plan: InvoicePlan, *, forced: bool) -> tuple[WaitReason, ...]:
+    """Why an invoice is generated as pending: the client, the account, the call, four eyes or missing tax data ask for it.
+
+    None of them overrides another: force_pending=false does not lift the client's or the account's setting.
+    """
+    asked = (
+        (WaitReason.CLIENT, client.invoice_approval_required),
+        (WaitReason.ACCOUNT, plan.facts.approval_required),
+        (WaitReason.FOUR_EYES, four_eyes_apply(client, GuardedAct.INVOICES, plan.total_amount)),
+        (WaitReason.ASKED, forced),
+        (WaitReason.TAX_DATA, holds_for_tax_data(client, plan.tax_answer)),
+    )
+    return tuple(reason for reason, holds in asked if holds)
+
+
+def rebill_must_wait(client: Client, stake: Decimal, answer: TaxAnswer) -> bool:
+    """Whether a rebill is pending first: the client's setting for rebills, four eyes or missing tax data ask for it."""
+    return (
+        client.rebill_approval_required
+        or four_eyes_apply(client, GuardedAct.REBILLS, stake)
+        or holds_for_tax_data(client, answer)
+    )

@@ -1,0 +1,129 @@
+"""How a document that is to wait compares with the account's last one: written with it, so that a queue of any length can be
+sorted, counted and added up by its flags."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any, NamedTuple
+
+from django.db.models import OuterRef, Subquery
+
+from accounts.models import Account
+from billing_site.common.storage import insert_rows
+from invoices.calculation import ZERO
+from invoices.fingerprints import PARTY_FIELDS, Content
+from invoices.kinds import CYCLE_KINDS, InvoiceKind, InvoiceStatus, LineType
+from invoices.models import Comparison, Invoice, InvoiceLine
+
+LASTING_TYPES = (LineType.RECURRING, LineType.USAGE, LineType.ARREARS)
+"""What is charged again and again: of these a line that is new, or that is missing, is worth a look."""
+
+FIELDS = (
+    "invoice_id",
+    "previous_id",
+    "change_amount",
+    "change_percent",
+    "new_lines",
+    "missing_lines",
+    "has_po",
+    "facts_read_at",
+)
+LARGEST_PERCENT = Decimal("99999999999.99")
+NO_PREVIOUS: tuple[Any, ...] = (None, None, None, 0, 0)
+
+Charged = tuple[int, int | None]
+"""A type of line and its service."""
+
+
+class _Previous(NamedTuple):
+    invoice_no: int
+    total: Decimal
+    charged: Collection[Charged]
+
+
+def record_comparisons(waiting: Sequence[tuple[int, Content]], read_at: Mapping[int, datetime | None]) -> None:
+    """Of documents that are written as pending: four statements, however many. `read_at`: when each one's facts were read."""
+    previous = _previous(dict(waiting))
+    rows = []
+    for number, content in waiting:
+        last = previous.get(number)
+        compared = _compared(content, last) if last is not None else NO_PREVIOUS
+        rows.append((number, *compared, any(line.po_num for line in content.document_lines), read_at.get(number)))
+    insert_rows(Comparison, FIELDS, rows)
+
+
+def _compared(content: Content, last: _Previous) -> tuple[Any, ...]:
+    total: Decimal = content.term("total_amount")
+    change = total - last.total
+    charged = {(line.line_type, line.service_id) for line in content.document_lines if line.line_type in LASTING_TYPES}
+    gone, new = set(last.charged) - charged, charged - set(last.charged)
+    return last.invoice_no, change, _percent(change, last.total), len(new), len(gone)
+
+
+def _percent(change: Decimal, of: Decimal) -> Decimal | None:
+    if of == ZERO:
+        return None
+    percent = (change * 100 / abs(of)).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    return max(min(percent, LARGEST_PERCENT), -LARGEST_PERCENT)
+
+
+def _previous(waiting: Mapping[int, Content]) -> dict[int, _Previous]:
+    """What a rebill replaces; else the account's newest invoice that stands, which may be a rebill."""
+    of_accounts = _newest({_account_no(content) for content in waiting.values()})
+    chosen = {
+        number: content.correction.corrects_id if content.correction else of_accounts.get(_account_no(content))
+        for number, content in waiting.items()
+    }
+    numbers = {number for number in chosen.values() if number is not None}
+    totals = dict(Invoice.objects.filter(pk__in=numbers).values_list("pk", "total_amount"))
+    charged: dict[int, set[Charged]] = defaultdict(set)
+    lines = InvoiceLine.objects.filter(invoice__in=numbers, line_type__in=LASTING_TYPES).order_by()
+    for number, line_type, service_no in lines.values_list("invoice_id", "line_type", "service_id"):
+        charged[number].add((line_type, service_no))
+    return {number: _Previous(last, totals[last], charged[last]) for number, last in chosen.items() if last is not None}
+
+
+def _account_no(content: Content) -> int:
+    number: int = content.parties[PARTY_FIELDS.index("account_id")]
+    return number
+
+
+def _newest(account_nos: Collection[int]) -> dict[int, int | None]:
+    standing = Invoice.objects.filter(
+        account=OuterRef("pk"), status=InvoiceStatus.APPROVED, kind__in=[*CYCLE_KINDS, InvoiceKind.REBILL]
+    )
+    newest = standing.order_by("-bill_date", "-pk").values("pk")[:1]
+    return dict(Account.objects.filter(pk__in=account_nos).values_list("pk", Subquery(newest)))
+
+
+class LineBeside(NamedTuple):
+    """What a document charges of one kind of line beside what the last one did; None where it has no such line."""
+
+    description: str
+    before: Decimal | None
+    now: Decimal | None
+    units_before: Decimal | None
+    units_now: Decimal | None
+
+    @property
+    def change(self) -> Decimal:
+        return (self.now or ZERO) - (self.before or ZERO)
+
+
+def lines_beside(invoice: Invoice, previous: Invoice | None) -> list[LineBeside]:
+    """The lines of two documents by type, service and words, in the order of the first: one query."""
+    numbers = [invoice.pk] if previous is None else [invoice.pk, previous.pk]
+    sums: dict[tuple[Any, ...], dict[int, tuple[Decimal, Decimal | None]]] = defaultdict(dict)
+    lines = InvoiceLine.objects.filter(invoice__in=numbers).order_by("line_no")
+    for line in sorted(lines, key=lambda line: line.invoice_id != invoice.pk):
+        of_line = sums[(line.line_type, line.service_id, line.description)]
+        amount, units = of_line.get(line.invoice_id, (ZERO, None))
+        of_line[line.invoice_id] = (amount + line.amount, line.units if units is None else units + (line.units or ZERO))
+    nothing: tuple[Decimal | None, Decimal | None] = (None, None)
+    beside = []
+    for (_, _, description), of_line in sums.items():
+        now, units_now = of_line.get(invoice.pk, nothing)
+        before, units_before = of_line.get(previous.pk, nothing) if previous else nothing
+        beside.append(LineBeside(description, before, now, units_before, units_now))
+    return beside

@@ -1,0 +1,1 @@
+"""What happens when a document is issued, and after that."""

@@ -1,0 +1,105 @@
+"""What would come of generating an invoice now: the document, whether it would wait, and what would be collected."""
+
+from decimal import Decimal
+from typing import NamedTuple
+
+from accounts.models import Client, PaymentMethod
+from invoices.calculation import ZERO
+from invoices.fingerprints import LINE_FIELDS, Content, fingerprint
+from invoices.kinds import InvoiceKind, WaitReason
+from invoices.models import Invoice, InvoiceLine
+from invoices.plan import InvoicePlan
+from invoices.plan.actions import PayerFacts
+from invoices.plan.allocating import OpenItem, oldest_first
+from invoices.plan.drafts import CreditDraft, TaxDraft
+from invoices.plan.facts import BillingRequest
+from invoices.plan.tax_answers import exemption_text
+from invoices.services.collecting.starting import Wanted, methods_of, why_nothing_collected
+from invoices.services.documents.approval_rules import reasons_to_wait
+from invoices.services.documents.rows import content_of
+from invoices.services.issuing.issuing import collects
+from invoices.services.money.ledger.open_items import open_credits
+from invoices.services.planning.previewing import preview_invoices
+from invoices.stories import story_of
+
+NOT_WRITTEN = 0
+"""Stands for the invoice, and for its entry in the ledger, that are not there yet."""
+
+
+class LineExpected(NamedTuple):
+    """A line with its story, what is taken off it, and what taxes it."""
+
+    line: InvoiceLine
+    story: tuple[str, ...]
+    credits: tuple[CreditDraft, ...]
+    taxes: tuple[TaxDraft, ...]
+
+
+class MoneyExpected(NamedTuple):
+    """What the account's unapplied credits pay of the invoice, what is due then, and what of that is collected: by a method, or
+    why it is not."""
+
+    from_credit: Decimal
+    due: Decimal
+    collected: Decimal = ZERO
+    method: PaymentMethod | None = None
+    why_not: str = ""
+
+
+class Expected(NamedTuple):
+    """An invoice that would be generated now. `fingerprint` is what generating it is held to."""
+
+    plan: InvoicePlan
+    fingerprint: str
+    lines: list[LineExpected]
+    waits: tuple[WaitReason, ...]
+    collects: bool
+    money: MoneyExpected
+
+    @property
+    def exemption(self) -> str:
+        """Why the customer is charged no tax; empty for one who is."""
+        return exemption_text(self.plan.tax_answer.exemption, self.plan.tax_answer.reason)
+
+
+def expect_invoice(*, client: Client, account_no: int, request: BillingRequest) -> Expected:
+    """Raises why no invoice would be generated. Without lines there is nothing to bill, and the account's dates move on."""
+    (outcome,) = preview_invoices(client=client, account_nos=[account_no], request=request)
+    plan = outcome.plan
+    if plan is None:
+        raise outcome.error or AssertionError("an outcome of a preview is a plan or a refusal")
+    content = content_of(client, plan)
+    waits = reasons_to_wait(client, plan, forced=request.force_pending)
+    collecting = collects(client, InvoiceKind.RECURRING, None)
+    return Expected(plan, fingerprint(content), _lines(plan, content), waits, collecting, _money(client, plan, collecting))
+
+
+def _lines(plan: InvoicePlan, content: Content) -> list[LineExpected]:
+    document = Invoice(currency=plan.facts.state.currency)
+    lines = [InvoiceLine(invoice=document, **dict(zip(LINE_FIELDS, row, strict=True))) for row in content.lines]
+    return [
+        LineExpected(
+            line,
+            tuple(story_of(line)),
+            tuple(credit for credit in plan.credits if credit.credited_line_no == line.line_no),
+            tuple(tax for tax in plan.taxes if tax.taxed_line_no == line.line_no),
+        )
+        for line in lines
+    ]
+
+
+def _money(client: Client, plan: InvoicePlan, collecting: bool) -> MoneyExpected:
+    """As issuing it would find the account's money now."""
+    state, total = plan.facts.state, plan.total_amount
+    credits = open_credits([state.account_no]).get(state.account_no, [])
+    from_credit = sum((part.amount for part in oldest_first(credits, [OpenItem(NOT_WRITTEN, total)])), ZERO)
+    money = MoneyExpected(from_credit, total - from_credit)
+    if not collecting:
+        return money
+    method = methods_of([state.account_no]).get(state.account_no)
+    payer = PayerFacts(state.is_test, state.status, method is not None)
+    thresholds = dict(client.collection_thresholds.values_list("currency", "amount"))
+    refusal = why_nothing_collected(Wanted(NOT_WRITTEN, state.account_no), money.due, state.currency, thresholds, payer)
+    if refusal is not None:
+        return money._replace(why_not=refusal.message)
+    return money._replace(collected=money.due, method=method)

@@ -1,0 +1,228 @@
+"""What needs a person now, and what was invoiced, collected and credited month by month. Each part is a query or two, however
+many documents there are."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import NamedTuple
+
+from django.db.models import Case, CharField, Count, Exists, F, OuterRef, Q, Subquery, Value, When
+from django.utils import timezone
+
+from accounts.kinds import SettingsChangeState
+from accounts.models import Client, Event
+from billing_site.common.storage import ExactSum
+from billing_site.errors import ErrorCode
+from invoices.calculation import ZERO
+from invoices.kinds import PAYMENT_KINDS, REFUND_KINDS, ActState, EntryKind, InvoiceKind, RunResult
+from invoices.models import BillingRun, Invoice, LedgerEntry, RunOutcome
+from invoices.services.approving.queue import Sum, waiting_documents
+from invoices.services.billing.runs import DueAccounts, count_due
+from invoices.services.lists.failures import failed_attempts, statement_failed
+from invoices.services.money.ledger.open_items import open_entries, with_due
+from invoices.services.money.receivables import DAYS
+
+TAX_FAILURE_DAYS = 7
+MONTHS = 12
+
+
+class Period(NamedTuple):
+    """The days from one to another; None: without end."""
+
+    first: date | None
+    last: date | None
+
+    def holds(self, column: str) -> Q:
+        given = {f"{column}__gte": self.first, f"{column}__lte": self.last}
+        return Q(**{name: day for name, day in given.items() if day is not None})
+
+
+class Aged(NamedTuple):
+    """What is `least` to `most` days old (None: however old)."""
+
+    period: Period
+    least: int
+    most: int | None
+    sums: list[Sum]
+
+
+class RunStanding(NamedTuple):
+    """A run that is not finished, or the newest one where accounts were refused: how many wait, and how many were refused and
+    are still not billed."""
+
+    run: BillingRun
+    waiting: int
+    refused: int
+
+
+class Attention(NamedTuple):
+    """What needs a person now. Amounts are totals of what waits, and what is due on the others."""
+
+    pending: list[Aged]
+    rebills: list[Sum]
+    failed_collections: list[Sum]
+    failed_statements: int
+    runs: list[RunStanding]
+    due_accounts: DueAccounts
+    tax_failures: int
+    overdue: list[Aged]
+    settings_changes: int
+    requested_acts: int
+
+    @property
+    def is_clear(self) -> bool:
+        others = [part for name, part in self._asdict().items() if name != "due_accounts"]
+        return not self.due_accounts.ready and not any(others)
+
+
+PENDING_AGES = ((0, 1), (2, 7), (8, None))
+OVERDUE_AGES = tuple(zip((1, *(days + 1 for days in DAYS)), (*DAYS, None), strict=True))
+
+
+def attention(client: Client, today: date) -> Attention:
+    pending, rebills = _waiting(client, today)
+    overdue, failed_collections = _open(client, today)
+    return Attention(
+        pending,
+        rebills,
+        failed_collections,
+        statement_failed(Invoice.objects.filter(client=client)).count(),
+        _runs(client),
+        count_due(client, today),
+        _tax_failures(client),
+        overdue,
+        client.settings_changes.filter(state=SettingsChangeState.PROPOSED).count(),
+        client.requested_acts.filter(state=ActState.PENDING).count(),
+    )
+
+
+def _ages(today: date, bounds: Iterable[tuple[int, int | None]]) -> list[Aged]:
+    return [
+        Aged(
+            Period(None if most is None else today - timedelta(days=most), today - timedelta(days=least) if least else None),
+            least,
+            most,
+            [],
+        )
+        for least, most in bounds
+    ]
+
+
+def _age_of(ages: list[Aged], column: str) -> Case:
+    """Which of the ages a row is of, by its place."""
+    whens = [When(one.period.holds(column), then=Value(str(place))) for place, one in enumerate(ages)]
+    return Case(*whens, output_field=CharField())
+
+
+REBILL = "rebill"
+DUE = ExactSum(F("total_amount") - F("amount_paid"))
+
+
+def _waiting(client: Client, today: date) -> tuple[list[Aged], list[Sum]]:
+    """Pending invoices by the client's days since they were generated, and rebills."""
+    ages = _ages(today, PENDING_AGES)
+    rebills: list[Sum] = []
+    group = Case(When(kind=InvoiceKind.REBILL, then=Value(REBILL)), default=_age_of(ages, "tax_date"))
+    rows = waiting_documents(client).order_by("currency").annotate(group=group).values_list("group", "currency")
+    for group_name, *found in rows.annotate(Count("pk"), ExactSum("total_amount")):
+        (rebills if group_name == REBILL else ages[int(group_name)].sums).append(Sum(*found))
+    return [one for one in ages if one.sums], rebills
+
+
+def _runs(client: Client) -> list[RunStanding]:
+    """Runs that are not finished; and the newest one's refusals of accounts that are still due, for older runs have left them
+    to it."""
+    newest = Subquery(BillingRun.objects.filter(client=client).order_by("-pk").values("pk")[:1])
+    runs = list(BillingRun.objects.filter(Q(finished_at=None) | Q(pk=newest), client=client).order_by("-pk"))
+    still_due = Q(result=RunResult.REFUSED, account__next_bill_date__lte=F("run__bill_date"), account__is_test=False)
+    counts = {
+        run_no: (waiting, refused)
+        for run_no, waiting, refused in RunOutcome.objects.filter(
+            run__in=runs, result__in=[RunResult.WAITING, RunResult.REFUSED]
+        )
+        .order_by()
+        .values_list("run_id")
+        .annotate(waiting=Count("pk", filter=Q(result=RunResult.WAITING)), still_due=Count("pk", filter=still_due))
+    }
+    standings = [RunStanding(run, *counts.get(run.pk, (0, 0))) for run in runs]
+    return [one for one in standings if one.run.finished_at is None or one.refused]
+
+
+def _tax_failures(client: Client) -> int:
+    since = timezone.now() - timedelta(days=TAX_FAILURE_DAYS)
+    return Event.objects.filter(client=client, error_code=ErrorCode.TAXATION_FAILED.number, at__gte=since).count()
+
+
+def _open(client: Client, today: date) -> tuple[list[Aged], list[Sum]]:
+    """What is due on invoices since before today, by age, and on those that could not be collected, late or not. The ledger
+    says which are open: only those are looked at."""
+    ages = _ages(today, OVERDUE_AGES)
+    failed = Exists(failed_attempts().filter(invoice=OuterRef("pk")))
+    opened = with_due(Invoice.objects.filter(client=client, pk__in=open_entries().values("invoice")))
+    rows = (
+        opened.order_by("currency")
+        .annotate(age=_age_of(ages, "due_date"), failed=failed)
+        .values_list("currency", "age", "failed")
+    )
+    not_collected: dict[str, Sum] = {}
+    late: dict[tuple[str, str], Sum] = {}
+    for currency, age, has_failed, *found in rows.annotate(count=Count("pk"), due=DUE):
+        if has_failed:
+            not_collected[currency] = _plus(not_collected.get(currency), Sum(currency, *found))
+        if age is not None:
+            late[currency, age] = _plus(late.get((currency, age)), Sum(currency, *found))
+    for (_currency, age), one in late.items():
+        ages[int(age)].sums.append(one)
+    return [one for one in ages if one.sums], list(not_collected.values())
+
+
+def _plus(one: Sum | None, other: Sum) -> Sum:
+    return other if one is None else Sum(one.currency, one.documents + other.documents, one.total + other.total)
+
+
+class Flow(Enum):
+    """What is added up of each month. Voids take back what they void, on their own day."""
+
+    INVOICED = "invoiced"
+    COLLECTED = "collected"
+    CREDITED = "credited"
+
+
+FLOWS = {
+    EntryKind.INVOICE: (Flow.INVOICED, 1),
+    **dict.fromkeys((*PAYMENT_KINDS, *REFUND_KINDS), (Flow.COLLECTED, -1)),
+    EntryKind.CREDIT_MEMO: (Flow.CREDITED, -1),
+    EntryKind.CASH_CREDIT: (Flow.CREDITED, -1),
+}
+"""Where the entries of the ledger go, and their sign there. Collected is what came in less what went back."""
+
+
+class Month(NamedTuple):
+    first: date
+    invoiced: Decimal = ZERO
+    collected: Decimal = ZERO
+    credited: Decimal = ZERO
+
+
+def months(client: Client, today: date) -> dict[str, list[Month]]:
+    """The last twelve months, this one too, per currency in which there was anything."""
+    days = [_months_before(today, count) for count in reversed(range(MONTHS))]
+    sums: dict[tuple[str, date, Flow], Decimal] = defaultdict(lambda: ZERO)
+    entries = LedgerEntry.objects.filter(account__client=client, entry_date__gte=days[0]).order_by()
+    moved = entries.filter(kind__in=FLOWS).values_list("account__currency", "entry_date", "kind")
+    voided = entries.filter(kind=EntryKind.VOID, voids__kind__in=FLOWS)
+    taken_back = voided.values_list("account__currency", "entry_date", "voids__kind")
+    for rows in (moved, taken_back):
+        for currency, day, kind, amount in rows.annotate(ExactSum("amount")):
+            flow, sign = FLOWS[EntryKind(kind)]
+            sums[currency, day.replace(day=1), flow] += sign * amount
+    currencies = sorted({currency for currency, *_ in sums})
+    return {currency: [Month(day, *(sums[currency, day, flow] for flow in Flow)) for day in days] for currency in currencies}
+
+
+def _months_before(day: date, count: int) -> date:
+    """The first day of the month so many months before."""
+    months = day.year * 12 + day.month - 1 - count
+    return date(months // 12, months % 12 + 1, 1)

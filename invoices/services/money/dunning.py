@@ -1,0 +1,77 @@
+"""Ending dunning: whatever leaves nothing overdue on an account takes it out of dunning again.
+
+Dunning begins where a collection fails (`collecting/recording.py`), or by hand. Each act that can lower a debt asks here before
+its transaction ends: payments, credits, memos, voids, rebills, write-offs and disputes.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from datetime import date
+
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Coalesce
+
+from accounts.callers import Caller
+from accounts.kinds import AccountStatus
+from accounts.models import Account, Client, Event
+from accounts.models.history import change_many, changing_as
+from accounts.trail import Act, record_acts
+from invoices.kinds import AttemptStatus
+from invoices.models import CollectionAttempt
+from invoices.services.money.ledger.open_items import open_entries
+
+DUNNING, DUNNING_ENDED = "account.dunning", "account.dunning_ended"
+
+DUNNING_FROM = frozenset(
+    {
+        AccountStatus.ACTIVE,
+        AccountStatus.CANCELLATION_PENDING,
+        AccountStatus.TERMINATION_PENDING,
+        AccountStatus.ACTIVE_DUNNING_PENDING,
+        AccountStatus.REINSTATED_FORWARD_BILL,
+        AccountStatus.REINSTATED_BACK_BILL,
+    }
+)
+"""Accounts in other states are in dunning already, or beyond it."""
+
+IN_DUNNING = frozenset(status for status in AccountStatus if "DUNNING" in status.name)
+"""Active and suspended alike."""
+
+
+def end_dunning(client: Client, caller: Caller, account_nos: Collection[int], today: date) -> None:
+    """Takes those accounts out of dunning that owe nothing overdue. Each gets the status back that it had before a failed
+    collection, else it is active. Must be called under the accounts' locks; one query where none is in dunning.
+
+    Overdue is what is past its due date, and what could not be collected: of the invoice, or of one that it replaces.
+    """
+    rows = Account.objects.filter(client=client, pk__in=account_nos, status__in=IN_DUNNING).order_by("pk")
+    statuses = dict(rows.values_list("pk", "status"))
+    if not statuses:
+        return
+    ended = sorted(statuses.keys() - _overdue(statuses, today))
+    earlier = _earlier(ended)
+    accounts: dict[int, list[int]] = defaultdict(list)
+    for account_no in ended:
+        accounts[earlier.get(account_no, AccountStatus.ACTIVE.value)].append(account_no)
+    for status, numbers in accounts.items():
+        with changing_as(caller.process):
+            change_many(Account.objects.filter(pk__in=numbers), status=status)
+        acts = [Act(DUNNING_ENDED, number, before={"status": statuses[number]}, after={"status": status}) for number in numbers]
+        record_acts(client, caller, acts)
+
+
+def _overdue(account_nos: Collection[int], today: date) -> set[int]:
+    root = OuterRef("root")
+    declined = CollectionAttempt.objects.filter(Q(invoice=root) | Q(invoice__chain_root=root), status=AttemptStatus.DECLINED)
+    entries = open_entries().filter(account__in=account_nos)
+    entries = entries.annotate(root=Coalesce(F("invoice__chain_root_id"), F("invoice_id")))
+    entries = entries.filter(Q(invoice__due_date__lt=today) | Exists(declined))
+    return set(entries.order_by().values_list("account_id", flat=True))
+
+
+def _earlier(account_nos: Collection[int]) -> Mapping[int, int]:
+    """The status of each account before a failed collection put it into dunning, as the newest event says it."""
+    events = Event.objects.filter(account__in=account_nos, act=DUNNING).order_by("pk")
+    before = {number: seen.get("status") for number, seen in events.values_list("account_id", "before")}
+    kept = DUNNING_FROM - IN_DUNNING
+    return {number: status for number, status in before.items() if number is not None and status in kept}

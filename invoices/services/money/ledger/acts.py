@@ -1,0 +1,114 @@
+"""What the acts on an account's money share: the right to do them, amounts that can be paid, and reasons that are on the
+list."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts.callers import Caller
+from accounts.models import Account, Client
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO, asked_amount, rounded, smallest_unit
+from invoices.kinds import ReasonType
+from invoices.models import Invoice, LedgerEntry, ReasonCode
+from invoices.services.documents.account_acts import account_act
+from invoices.services.money.dunning import end_dunning
+from invoices.services.money.ledger.entries import Stamp
+from invoices.services.money.ledger.second_person import ActHeld, request_act
+
+REFUSED = "money.refused"
+
+
+class Why(NamedTuple):
+    """The reason of an act, by its code, and a comment."""
+
+    reason_code: int
+    comments: str = ""
+
+
+@contextmanager
+def _held_as_request(client: Client, caller: Caller) -> Iterator[None]:
+    try:
+        yield
+    except ActHeld as held:
+        raise request_act(held.wanted, client, caller) from None
+
+
+@contextmanager
+def money_act(
+    client: Client,
+    account_no: int,
+    caller: Caller,
+    day: date,
+    *,
+    invoice_no: int | None = None,
+    today: date | None = None,
+) -> Iterator[Stamp]:
+    """An act under the account's lock, and the stamp for what it adds to the ledger. What is refused leaves an event only.
+
+    Dunning ends with it where nothing is overdue any more. `today` is given where `day` is another day. What needs a second
+    person leaves a request, and PendingAct is raised.
+    """
+    with _held_as_request(client, caller), account_act(client, account_no, caller, REFUSED, invoice_no=invoice_no):
+        yield Stamp(day, timezone.now(), caller.identity)
+        end_dunning(client, caller, [account_no], today or day)
+
+
+def check_amount(amount: Decimal, currency: str, field: str = "amount") -> Decimal:
+    """Return the amount that is meant (`asked_amount`): above zero and in whole smallest units of the currency, else 1016; no
+    larger than can be stored exactly, else 90008."""
+    amount = asked_amount(amount, currency)
+    if amount <= ZERO:
+        raise BillingError(ErrorCode.INVALID_INPUT, f"{field}: {amount:f} is not above 0", field=field)
+    if amount != rounded(amount, currency):
+        detail = f"{field}: {amount:f} is not in whole smallest units of {currency} ({smallest_unit(currency)})"
+        raise BillingError(ErrorCode.INVALID_INPUT, detail, field=field)
+    return amount
+
+
+def amount_or_all(amount: Decimal | None, everything: bool, left: Decimal) -> Decimal:
+    """Return the amount that is asked for, or all that is left where `everything` says so.
+
+    An act that gives money away or takes a debt off never means all because nothing was said: with neither an amount nor
+    `everything`, and with both, it is refused (90047).
+    """
+    if (amount is None) is not everything:
+        raise BillingError(ErrorCode.AMOUNT_OR_ALL, field="amount")
+    return left if amount is None else amount
+
+
+def check_not_above(amount: Decimal, open_amount: Decimal, what: str, field: str = "amount") -> None:
+    if amount > open_amount:
+        raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, f"{field}: {open_amount.normalize():f} {what}", field=field)
+
+
+def check_reason(client: Client, type: ReasonType, why: Why) -> None:
+    """The code is one of the type's, and one that may be given: the client's own row counts before the common one."""
+    rows = ReasonCode.objects.filter(Q(client=client) | Q(client=None), type=type, code=why.reason_code)
+    found = sorted(rows, key=lambda row: row.client_id is None)
+    if not found or not found[0].is_active:
+        raise BillingError(ErrorCode.INVALID_REASON, f"{why.reason_code} is no reason of a {type.label}", field="reason_code")
+
+
+def account_of_invoice(client: Client, invoice_no: int) -> int:
+    account_no = Invoice.objects.filter(client=client, pk=invoice_no).values_list("account_id", flat=True).first()
+    if account_no is None:
+        raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {invoice_no}", field="invoice_no")
+    return account_no
+
+
+def account_of_entry(client: Client, transaction_id: int) -> int:
+    rows = LedgerEntry.objects.filter(account__client=client, pk=transaction_id)
+    account_no = rows.values_list("account_id", flat=True).first()
+    if account_no is None:
+        raise BillingError(ErrorCode.TRANSACTION_NOT_FOUND, f"transaction {transaction_id}", field="transaction_id")
+    return account_no
+
+
+def currency_of(account_no: int) -> str:
+    return str(Account.objects.values_list("currency", flat=True).get(pk=account_no))

@@ -1,0 +1,88 @@
+"""What a payment or credit goes to: the invoices that are named first, then the oldest that are open. And letting go of it
+again."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import QuerySet
+
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO
+from invoices.kinds import FREE_KINDS, AllocationKind, EntryKind
+from invoices.models import Allocation
+from invoices.plan.allocating import OpenItem, Taken, oldest_first
+from invoices.services.money.ledger.entries import allocate
+from invoices.services.money.ledger.open_items import charges_of, open_charges
+
+
+def apply_credit(account_no: int, credit: OpenItem, at: datetime, *, chosen: Mapping[int, Decimal] | None = None) -> None:
+    """Applies what is left of a credit to `chosen` invoices, each with its amount, then to the account's open invoices, the
+    oldest first."""
+    taken = _chosen(account_no, credit, chosen or {})
+    allocate(taken, at)
+    left = credit.open - sum((one.amount for one in taken), ZERO)
+    if left <= ZERO:
+        return
+    charges = open_charges([account_no]).get(account_no, [])
+    allocate(oldest_first([credit._replace(open=left)], [charge.item for charge in charges]), at)
+
+
+def _chosen(account_no: int, credit: OpenItem, chosen: Mapping[int, Decimal]) -> list[Taken]:
+    """What the chosen invoices take. More than is due on one of them, or than the credit has, is refused."""
+    charges = charges_of(chosen)
+    taken = []
+    for invoice_no, amount in chosen.items():
+        charge = charges.get(invoice_no)
+        if charge is None or charge.account_no != account_no:
+            raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {invoice_no}", field="invoices")
+        if amount > charge.due:
+            detail = f"{amount.normalize():f} for invoice {invoice_no}, on which {charge.due.normalize():f} is due"
+            raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, detail, field="invoices")
+        taken.append(Taken(credit.entry_no, charge.entry_no, amount))
+    if sum(chosen.values(), ZERO) > credit.open:
+        raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, f"{credit.open.normalize():f} is left of it", field="invoices")
+    return taken
+
+
+def release_debit(debit_no: int, at: datetime, most: Decimal | None = None) -> None:
+    """Lets go of the payments and cash credits that a debit has taken, the newest first, up to an amount or all of them."""
+    parts = _up_to(most, held_credits([debit_no]).get(debit_no, []))
+    allocate([Taken(credit_no, debit_no, -amount) for credit_no, amount in parts], at, AllocationKind.RELEASED)
+
+
+def release_credit(
+    credit_no: int, at: datetime, most: Decimal | None = None, kind: AllocationKind = AllocationKind.RELEASED
+) -> None:
+    """Takes a credit back from the invoices that it was applied to, the newest first, up to an amount or all of it."""
+    applied = Allocation.objects.filter(credit=credit_no, debit__kind=EntryKind.INVOICE)
+    held = _sums(applied, "credit_id", "debit_id").get(credit_no, [])
+    allocate([Taken(credit_no, debit_no, -amount) for debit_no, amount in _up_to(most, held)], at, kind)
+
+
+def held_credits(debit_nos: Collection[int]) -> dict[int, list[tuple[int, Decimal]]]:
+    """The payments and cash credits that debits have taken, with how much of each, the newest first: one query."""
+    return _sums(Allocation.objects.filter(debit__in=debit_nos, credit__kind__in=FREE_KINDS), "debit_id", "credit_id")
+
+
+def _sums(allocations: QuerySet[Allocation], mine: str, other: str) -> dict[int, list[tuple[int, Decimal]]]:
+    """What still stands of allocations, by the entry on one side and that on the other, which took part last standing first."""
+    sums: dict[int, dict[int, Decimal]] = defaultdict(dict)
+    for number, counterpart, amount in allocations.order_by("pk").values_list(mine, other, "amount"):
+        sums[number][counterpart] = sums[number].pop(counterpart, ZERO) + amount
+    return {
+        number: [(counterpart, amount) for counterpart, amount in reversed(parts.items()) if amount]
+        for number, parts in sums.items()
+    }
+
+
+def _up_to(most: Decimal | None, held: Sequence[tuple[int, Decimal]]) -> list[tuple[int, Decimal]]:
+    if most is None:
+        return list(held)
+    parts, left = [], most
+    for number, amount in held:
+        if left > ZERO:
+            parts.append((number, min(left, amount)))
+            left -= min(left, amount)
+    return parts

@@ -1,0 +1,134 @@
+"""Adding to the ledger, under the locks of the accounts. The one place that writes its rows."""
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.db.models import Exists, OuterRef, Subquery
+
+from accounts.models import Account
+from billing_site.common.storage import insert_rows, reserve_ids
+from invoices.calculation import ZERO, total
+from invoices.kinds import CYCLE_KINDS, FREE_KINDS, AllocationKind, EntryKind, InvoiceStatus
+from invoices.models import Allocation, Invoice, LedgerEntry
+from invoices.plan.allocating import Taken
+
+ENTRY_FIELDS = (
+    "account_id",
+    "entry_no",
+    "kind",
+    "amount",
+    "balance_after",
+    "invoice_id",
+    "voids_id",
+    "entry_date",
+    "created_at",
+    "created_by",
+    "reason_code",
+    "comments",
+)
+
+
+class Standing(NamedTuple):
+    """Where an account stands under its lock: its newest entry, its balance, whether it has credits that may go to any invoice
+    (used up or not), and its pending invoice of a cycle."""
+
+    entry_no: int = 0
+    balance: Decimal = ZERO
+    has_credits: bool = False
+    pending_invoice_no: int | None = None
+
+
+class Draft(NamedTuple):
+    """An entry to be added. Above zero it raises what the account owes."""
+
+    account_no: int
+    kind: EntryKind
+    amount: Decimal
+    invoice_no: int | None = None
+    voids: int | None = None
+    reason_code: int | None = None
+    comments: str = ""
+
+
+class Stamp(NamedTuple):
+    """When and by whom entries are added; `day` is the client's."""
+
+    day: date
+    at: datetime
+    identity: str
+
+
+def standings(account_nos: Collection[int]) -> dict[int, Standing]:
+    """One query, by the newest entry of each account, however many entries there are."""
+    newest = LedgerEntry.objects.filter(account=OuterRef("pk")).order_by("-entry_no")
+    credits = LedgerEntry.objects.filter(account=OuterRef("pk"), amount__lt=0, kind__in=FREE_KINDS)
+    pending = Invoice.objects.filter(account=OuterRef("pk"), status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS).order_by("pk")
+    rows = (
+        Account.objects.filter(pk__in=account_nos)
+        .order_by("pk")
+        .values_list(
+            "pk",
+            Subquery(newest.values("entry_no")[:1]),
+            Subquery(newest.values("balance_after")[:1]),
+            Exists(credits),
+            Subquery(pending.values("pk")[:1]),
+        )
+    )
+    return {
+        number: Standing(entry_no or 0, balance if balance is not None else ZERO, has_credits, pending_no)
+        for number, entry_no, balance, has_credits, pending_no in rows
+    }
+
+
+def post(drafts: Sequence[Draft], stamp: Stamp, stand: dict[int, Standing] | None = None) -> list[int]:
+    """Adds entries in the order given and gives their numbers. `stand` is of their accounts, where it was read already; it is
+    moved on with them."""
+    if not drafts:
+        return []
+    if stand is None:
+        stand = standings({draft.account_no for draft in drafts})
+    numbers = reserve_ids(LedgerEntry, len(drafts))
+    rows = _rows(drafts, stamp, stand)
+    insert_rows(LedgerEntry, ("id", *ENTRY_FIELDS), [(number, *row) for number, row in zip(numbers, rows, strict=True)])
+    return numbers
+
+
+def post_unnumbered(drafts: Sequence[Draft], stamp: Stamp, stand: dict[int, Standing]) -> None:
+    """Adds entries that nothing else names, so that the database may number them as it writes them."""
+    insert_rows(LedgerEntry, ENTRY_FIELDS, _rows(drafts, stamp, stand))
+
+
+def _rows(drafts: Sequence[Draft], stamp: Stamp, stand: dict[int, Standing]) -> list[tuple[Any, ...]]:
+    rows = []
+    for draft in drafts:
+        before = stand[draft.account_no]
+        after = before._replace(entry_no=before.entry_no + 1, balance=total([before.balance, draft.amount]))
+        stand[draft.account_no] = after
+        rows.append(
+            (
+                draft.account_no,
+                after.entry_no,
+                draft.kind.value,
+                draft.amount,
+                after.balance,
+                draft.invoice_no,
+                draft.voids,
+                stamp.day,
+                stamp.at,
+                stamp.identity,
+                draft.reason_code,
+                draft.comments,
+            )
+        )
+    return rows
+
+
+def allocate(taken: Sequence[Taken], at: datetime, kind: AllocationKind = AllocationKind.APPLIED) -> None:
+    """Writes what is taken of credits, or let go of them again (amounts below zero)."""
+    insert_rows(
+        Allocation,
+        ("credit_id", "debit_id", "kind", "amount", "created_at"),
+        [(one.credit_no, one.debit_no, kind.value, one.amount, at) for one in taken],
+    )

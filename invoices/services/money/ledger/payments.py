@@ -1,0 +1,171 @@
+"""Payments that came in outside a gateway, cash credits, and what either is applied to."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from accounts.callers import Caller
+from accounts.kinds import GuardedAct
+from accounts.models import Client
+from accounts.trail import Act, record_acts
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO, rounded
+from invoices.kinds import FREE_KINDS, EntryKind, PaymentType, ReasonType
+from invoices.models import LedgerEntry, Payment
+from invoices.plan.allocating import OpenItem
+from invoices.services.documents.rights import check_may_collect, check_may_correct
+from invoices.services.money.ledger.acts import (
+    Why,
+    account_of_entry,
+    check_amount,
+    check_not_above,
+    check_reason,
+    currency_of,
+    money_act,
+)
+from invoices.services.money.ledger.applying import apply_credit
+from invoices.services.money.ledger.entries import Draft, Stamp, post
+from invoices.services.money.ledger.open_items import left_of_credit, open_charges
+from invoices.services.money.ledger.second_person import Wanted, pass_second_person
+
+Chosen = Mapping[int, Decimal]
+"""Invoices that a payment or credit is applied to, each with an amount. What they leave goes to the oldest open ones."""
+
+
+def record_external_payment(
+    *,
+    client: Client,
+    account_no: int,
+    caller: Caller,
+    today: date,
+    amount: Decimal,
+    type: PaymentType,
+    received_on: date | None = None,
+    reference: str = "",
+    comments: str = "",
+    invoices: Chosen | None = None,
+    pays: Sequence[int] = (),
+    currency: str | None = None,
+) -> Payment:
+    """Record a cheque, a transfer or cash, apply it, and return the payment.
+
+    It pays `invoices`, each with its amount, or the invoices `pays` in their order, each up to what is due on it. What is left
+    pays the oldest open ones. Refuses an invoice in `pays` on which nothing is due (3004), and a `currency` that is not the
+    account's (90007).
+
+    A reference is not an idempotency key: the same reference on another day is another payment, as of a standing order. On the
+    same day it is refused (90013) unless the earlier payment was voided.
+    """
+    with money_act(client, account_no, caller, received_on or today, today=today) as stamp:
+        check_may_collect(caller)
+        currency = _currency_of(account_no, currency)
+        amount = check_amount(amount, currency)
+        if stamp.day > today:
+            raise BillingError(ErrorCode.INVALID_INPUT, f"received_on: {stamp.day} is to come", field="received_on")
+        _check_reference(account_no, type, reference, stamp.day, currency)
+        draft = Draft(account_no, EntryKind.PAYMENT, -amount, comments=comments)
+        entry_no = _credit(draft, stamp, currency, invoices or _up_to_what_is_due(account_no, pays, amount))
+        payment = Payment.objects.create(
+            entry_id=entry_no, account_id=account_no, type=type, reference=reference, received_on=stamp.day
+        )
+        after = {"transaction_id": entry_no, "amount": str(amount), "type": str(type), "reference": reference}
+        record_acts(client, caller, [Act("payment.recorded", account_no, after=after, row_no=entry_no)])
+        return payment
+
+
+def _check_reference(account_no: int, type: PaymentType, reference: str, day: date, currency: str) -> None:
+    """Refuse a reference that a payment of the same account, type and day has (90013). Under the account's lock."""
+    if not reference:
+        return
+    same = Payment.objects.filter(account=account_no, type=type, reference=reference, received_on=day, is_voided=False)
+    earlier = same.select_related("entry").first()
+    if earlier is not None:
+        paid = f"{rounded(-earlier.entry.amount, currency):f} {currency}"
+        detail = (
+            f"payment {earlier.pk} of {paid}, received on {day}, has the reference {reference}. "
+            "If this is another payment, give it another reference"
+        )
+        raise BillingError(ErrorCode.RECORD_ID_USED, detail, field="reference")
+
+
+def add_cash_credit(
+    *,
+    client: Client,
+    account_no: int,
+    caller: Caller,
+    today: date,
+    amount: Decimal,
+    why: Why,
+    invoices: Chosen | None = None,
+    currency: str | None = None,
+) -> LedgerEntry:
+    """Give an account a credit that pays its invoices, after tax, as money would. Refuses a `currency` that is not the
+    account's (90007)."""
+    with money_act(client, account_no, caller, today) as stamp:
+        check_may_correct(caller)
+        currency = _currency_of(account_no, currency)
+        amount = check_amount(amount, currency)
+        check_reason(client, ReasonType.CASH_CREDIT, why)
+        chosen = [[number, str(part)] for number, part in (invoices or {}).items()]
+        arguments = {"account_no": account_no, "amount": str(amount), "invoices": chosen, **why._asdict()}
+        pass_second_person(Wanted(GuardedAct.CASH_CREDITS, account_no, amount, currency, arguments), client, caller)
+        draft = Draft(account_no, EntryKind.CASH_CREDIT, -amount, reason_code=why.reason_code, comments=why.comments)
+        entry_no = _credit(draft, stamp, currency, invoices)
+        after: dict[str, Any] = {"transaction_id": entry_no, "amount": str(amount), **why._asdict()}
+        record_acts(client, caller, [Act("cash_credit.added", account_no, after=after, row_no=entry_no)])
+        return LedgerEntry.objects.get(pk=entry_no)
+
+
+def _currency_of(account_no: int, asked: str | None) -> str:
+    currency = currency_of(account_no)
+    if asked is not None and asked != currency:
+        detail = f"currency: {asked}; the account's is {currency}"
+        raise BillingError(ErrorCode.CURRENCY_MISMATCH, detail, field="currency")
+    return currency
+
+
+def _up_to_what_is_due(account_no: int, invoice_nos: Sequence[int], amount: Decimal) -> dict[int, Decimal]:
+    """What each of the invoices takes of an amount, in their order. Under the account's lock."""
+    if not invoice_nos:
+        return {}
+    due = {charge.invoice_no: charge.due for charge in open_charges([account_no]).get(account_no, [])}
+    parts: dict[int, Decimal] = {}
+    for invoice_no in dict.fromkeys(invoice_nos):
+        if invoice_no not in due:
+            detail = f"invoice_no {invoice_no}: nothing is due on it for account {account_no}"
+            raise BillingError(ErrorCode.INVOICE_NOT_FOUND, detail, field="invoice_no")
+        parts[invoice_no] = min(due[invoice_no], amount - sum(parts.values(), ZERO))
+    return {invoice_no: part for invoice_no, part in parts.items() if part > ZERO}
+
+
+def _credit(draft: Draft, stamp: Stamp, currency: str, invoices: Chosen | None) -> int:
+    chosen = _checked_shares(invoices, currency)
+    (entry_no,) = post([draft], stamp)
+    apply_credit(draft.account_no, OpenItem(entry_no, -draft.amount), stamp.at, chosen=chosen)
+    return entry_no
+
+
+def _checked_shares(invoices: Chosen | None, currency: str) -> dict[int, Decimal]:
+    return {number: check_amount(amount, currency, "invoices") for number, amount in (invoices or {}).items()}
+
+
+def apply_left(
+    *, client: Client, transaction_id: int, caller: Caller, today: date, invoices: Chosen | None = None
+) -> LedgerEntry:
+    """Applies what is left of a payment or cash credit, to chosen invoices or to the oldest open ones."""
+    account_no = account_of_entry(client, transaction_id)
+    with money_act(client, account_no, caller, today) as stamp:
+        check_may_collect(caller)
+        entry = LedgerEntry.objects.get(pk=transaction_id)
+        if entry.kind not in FREE_KINDS:
+            detail = f"transaction {transaction_id} is no payment or cash credit"
+            raise BillingError(ErrorCode.TRANSACTION_NOT_FOUND, detail, field="transaction_id")
+        left = left_of_credit(transaction_id)
+        chosen = _checked_shares(invoices, currency_of(account_no))
+        check_not_above(sum(chosen.values(), ZERO), left, "is left of it", "invoices")
+        apply_credit(account_no, OpenItem(entry.pk, left), stamp.at, chosen=chosen)
+        after = {"transaction_id": entry.pk, "left": str(left_of_credit(entry.pk))}
+        act = Act("payment.applied", account_no, before={"left": str(left)}, after=after, row_no=entry.pk)
+        record_acts(client, caller, [act])
+        return entry

@@ -1,0 +1,213 @@
+"""Giving money back: the refund stands in the ledger from when it is asked for, then the gateway is asked to make it.
+
+So two that refund the same payment at once can never give back more than was paid. Where the gateway refuses, the refund is
+voided; where it does not answer, it is asked again under the same key.
+"""
+
+import logging
+import secrets
+from collections.abc import Callable
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from accounts.callers import Caller
+from accounts.kinds import GuardedAct
+from accounts.models import Client
+from accounts.trail import Act, record_acts
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO
+from invoices.gateways import gateway_named
+from invoices.gateways.protocol import Answer, Gateway, RefundRequest, Result
+from invoices.kinds import (
+    AllocationKind,
+    EntryKind,
+    ReasonType,
+    RefundStatus,
+    VoidReason,
+)
+from invoices.models import LedgerEntry, Payment, Refund
+from invoices.plan.allocating import Taken
+from invoices.services.documents.rights import check_may_correct
+from invoices.services.money.ledger.acts import (
+    Why,
+    account_of_entry,
+    amount_or_all,
+    check_amount,
+    check_not_above,
+    check_reason,
+    currency_of,
+    money_act,
+)
+from invoices.services.money.ledger.applying import release_credit
+from invoices.services.money.ledger.charging import apply_open_credits
+from invoices.services.money.ledger.entries import Draft, Stamp, allocate, post
+from invoices.services.money.ledger.open_items import left_of_credit
+from invoices.services.money.ledger.second_person import Wanted, pass_second_person
+from invoices.services.money.ledger.voids import Voiding, void_entry
+
+logger = logging.getLogger(__name__)
+
+
+def refund_payment(
+    *,
+    client: Client,
+    transaction_id: int,
+    caller: Caller,
+    today: date,
+    why: Why,
+    amount: Decimal | None = None,
+    everything: bool = False,
+) -> Refund:
+    """Refund an amount of a payment, or `everything` that was not refunded of it, the way it came: by its gateway, or by hand.
+
+    What is left unapplied of it goes back first. What has paid invoices is taken from these, the newest first, which are due
+    again: such an invoice cannot be rebilled, and is not collected by a run. Ours: to give money back for a charge, credit the
+    charge first.
+    """
+    by: dict[str, Any] = {"client": client, "caller": caller, "today": today}
+    refund = ask_refund(transaction_id=transaction_id, why=why, amount=amount, everything=everything, **by)
+    return make_refund(refund, **by)
+
+
+def ask_refund(
+    *,
+    client: Client,
+    transaction_id: int,
+    caller: Caller,
+    today: date,
+    why: Why,
+    amount: Decimal | None = None,
+    everything: bool = False,
+) -> Refund:
+    """Writes a refund down, which its gateway is to be asked for after the commit: see `refund_payment`."""
+    account_no = account_of_entry(client, transaction_id)
+    with money_act(client, account_no, caller, today) as stamp:
+        check_may_correct(caller)
+        payment = _refundable(transaction_id)
+        amount = _check(payment, amount, everything)
+        check_reason(client, ReasonType.REFUND, why)
+        arguments = {"transaction_id": payment.pk, "amount": str(amount), **why._asdict()}
+        currency = currency_of(account_no)
+        wanted = Wanted(GuardedAct.REFUNDS, account_no, amount, currency, arguments, transaction_no=payment.pk)
+        pass_second_person(wanted, client, caller)
+        refund = _record(payment, account_no, amount, why, stamp)
+        after: dict[str, Any] = {"transaction_id": refund.pk, "payment": payment.pk, "amount": str(amount), **why._asdict()}
+        record_acts(client, caller, [Act("refund.asked", account_no, after=after, row_no=refund.pk)])
+        return refund
+
+
+def make_refund(refund: Refund, *, client: Client, caller: Caller, today: date) -> Refund:
+    """Has the gateway make a refund that is written down. One by hand is made already."""
+    return settle_refund(
+        refund, client=client, caller=caller, today=today, ask=lambda gateway, request: gateway.refund(request)
+    )
+
+
+def resolve_refund(refund: Refund, *, client: Client, caller: Caller, today: date) -> Refund:
+    """Asks the gateway what came of a refund; where it knows nothing of it, it is asked for it again, under the same key."""
+    return settle_refund(
+        refund,
+        client=client,
+        caller=caller,
+        today=today,
+        ask=lambda gateway, request: gateway.find_refund(request) or gateway.refund(request),
+    )
+
+
+def settle_refund(
+    refund: Refund, *, client: Client, caller: Caller, today: date, ask: Callable[[Gateway, RefundRequest], Answer]
+) -> Refund:
+    """Outside any transaction the gateway is asked; what it says is recorded in one."""
+    if refund.status != RefundStatus.ASKED:
+        return refund
+    entry = refund.entry
+    request = RefundRequest(
+        refund.idempotency_key, entry.amount, currency_of(entry.account_id), refund.payment.gateway_payment_id
+    )
+    try:
+        answer = ask(gateway_named(refund.payment.gateway), request)
+    except Exception as error:
+        logger.error("gateway %s gave no answer on refund %s: %s", refund.payment.gateway, refund.pk, type(error).__name__)
+        return refund
+    try:
+        return record_refund(refund.pk, answer, client=client, caller=caller, today=today)
+    except BillingError as error:
+        if error.code is not ErrorCode.IN_PROGRESS:
+            raise
+        # Another holds the account. The gateway has answered, so this is no refusal: it is asked again what came of it.
+        return refund
+
+
+def record_refund(refund_no: int, answer: Answer, *, client: Client, caller: Caller, today: date) -> Refund:
+    """Writes what the gateway has said of a refund, once. A refused one is voided, and the payment pays its invoices again: so
+    is one that was done and fails later, where the bank has sent the money back."""
+    account_no = account_of_entry(client, refund_no)
+    with money_act(client, account_no, caller, today) as stamp:
+        refund = Refund.objects.select_related("entry", "payment").get(pk=refund_no)
+        failed_later = refund.status == RefundStatus.DONE and answer.result is Result.DECLINED
+        if answer.result is Result.UNKNOWN or not (refund.status == RefundStatus.ASKED or failed_later):
+            return refund
+        done = answer.result is Result.DONE
+        refund.status = RefundStatus.DONE if done else RefundStatus.FAILED
+        refund.gateway_refund_id, refund.settled_at = answer.reference[:100], timezone.now()
+        refund.proc_status_code, refund.proc_status_text = answer.status_code[:50], answer.status_text[:300]
+        refund.save()
+        if not done:
+            void_entry(refund.entry, Voiding(VoidReason.PROCESSOR_ERROR, answer.status_text), stamp)
+            apply_open_credits([account_no], stamp)
+        after = {"transaction_id": refund_no, "status": str(refund.status), "gateway_refund_id": refund.gateway_refund_id}
+        record_acts(client, caller, [Act(f"refund.{refund.status.value}", account_no, after=after)])
+        return refund
+
+
+def asked_refunds(client: Client) -> QuerySet[Refund]:
+    """Refunds of which the gateway has not said what came of them."""
+    return Refund.objects.filter(payment__account__client=client, status=RefundStatus.ASKED).order_by("pk")
+
+
+def left_to_refund(payment: Payment) -> Decimal:
+    """What was paid, less the refunds that stand: never more than this goes back."""
+    refunds = LedgerEntry.objects.filter(refund__payment=payment, voided_by=None)
+    return Decimal(-payment.entry.amount - sum(refunds.values_list("amount", flat=True), ZERO))
+
+
+def _refundable(transaction_id: int) -> Payment:
+    payment = Payment.objects.select_related("entry").filter(pk=transaction_id).first()
+    if payment is None:
+        detail = f"transaction {transaction_id} is no payment"
+        raise BillingError(ErrorCode.TRANSACTION_NOT_FOUND, detail, field="transaction_id")
+    if payment.entry.is_voided:
+        raise BillingError(ErrorCode.ALREADY_VOIDED, f"payment {transaction_id}", field="transaction_id")
+    return payment
+
+
+def _check(payment: Payment, amount: Decimal | None, everything: bool) -> Decimal:
+    left = left_to_refund(payment)
+    asked = amount_or_all(amount, everything, left)
+    if everything and not left:
+        raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, f"payment {payment.pk} is refunded", field="transaction_id")
+    asked = check_amount(asked, currency_of(payment.account_id))
+    check_not_above(asked, left, f"is left of payment {payment.pk}")
+    return asked
+
+
+def _record(payment: Payment, account_no: int, amount: Decimal, why: Why, stamp: Stamp) -> Refund:
+    unapplied = left_of_credit(payment.pk)
+    if amount > unapplied:
+        release_credit(payment.pk, stamp.at, amount - unapplied, AllocationKind.REFUNDED)
+    electronic = payment.entry.kind == EntryKind.ELECTRONIC_PAYMENT
+    kind = EntryKind.ELECTRONIC_REFUND if electronic else EntryKind.REFUND
+    (entry_no,) = post([Draft(account_no, kind, amount, None, None, *why)], stamp)
+    allocate([Taken(payment.pk, entry_no, amount)], stamp.at)
+    return Refund.objects.create(
+        entry_id=entry_no,
+        payment=payment,
+        status=RefundStatus.ASKED if electronic else RefundStatus.DONE,
+        idempotency_key=f"refund-{entry_no}-{secrets.token_hex(8)}" if electronic else "",
+        asked_at=stamp.at,
+        settled_at=None if electronic else stamp.at,
+    )

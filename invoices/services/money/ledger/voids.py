@@ -1,0 +1,113 @@
+"""Taking entries back: an entry of the opposite amount that names the one it voids. Nothing is ever taken out of the ledger."""
+
+from datetime import date
+from typing import Any, NamedTuple
+
+from accounts.callers import Caller
+from accounts.kinds import GuardedAct
+from accounts.models import Client
+from accounts.trail import Act, record_acts
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO
+from invoices.kinds import CHARGE_KINDS, PAYMENT_KINDS, REFUND_KINDS, EntryKind, VoidReason
+from invoices.models import LedgerEntry, Payment
+from invoices.plan.allocating import Taken
+from invoices.services.documents.rights import check_may_correct
+from invoices.services.money.ledger.acts import account_of_entry, currency_of, money_act
+from invoices.services.money.ledger.applying import release_credit, release_debit
+from invoices.services.money.ledger.charging import apply_open_credits
+from invoices.services.money.ledger.entries import Draft, Stamp, allocate, post
+from invoices.services.money.ledger.second_person import Wanted, pass_second_person
+
+TAKEN_BACK_BY_OTHERS = (VoidReason.RETURNED_PAYMENT, VoidReason.VOIDED_BEFORE_SETTLEMENT, VoidReason.VOIDED_BY_THIRD_PARTY)
+"""A gateway's payment is refunded; it is voided only where a bank or the gateway has taken the money back itself."""
+
+
+class Voiding(NamedTuple):
+    """Why something is voided."""
+
+    reason: VoidReason
+    comments: str = ""
+
+
+def void_reason(code: int) -> VoidReason:
+    try:
+        return VoidReason(code)
+    except ValueError:
+        raise BillingError(ErrorCode.INVALID_REASON, f"{code} is no reason of a void", field="reason_code") from None
+
+
+def void_entry(entry: LedgerEntry, voiding: Voiding, stamp: Stamp) -> int:
+    """Voids an entry under its account's lock. What was applied by it or to it is free again; gives the voiding entry."""
+    if entry.amount > ZERO:
+        release_debit(entry.pk, stamp.at)
+    else:
+        release_credit(entry.pk, stamp.at)
+    draft = Draft(
+        entry.account_id,
+        EntryKind.VOID,
+        -entry.amount,
+        entry.invoice_id,
+        voids=entry.pk,
+        reason_code=voiding.reason.value,
+        comments=voiding.comments,
+    )
+    (void_no,) = post([draft], stamp)
+    if entry.amount > ZERO:
+        allocate([Taken(void_no, entry.pk, entry.amount)], stamp.at)
+    elif entry.amount < ZERO:
+        allocate([Taken(entry.pk, void_no, -entry.amount)], stamp.at)
+    if entry.kind in PAYMENT_KINDS:
+        Payment.objects.filter(pk=entry.pk).update(is_voided=True)
+    return void_no
+
+
+def void_transaction(
+    *, client: Client, transaction_id: int, caller: Caller, today: date, reason_code: int, comments: str = ""
+) -> LedgerEntry:
+    """Voids a payment, a cash credit, a write-off, a dispute or a refund that no gateway made. Invoices and credit memos are
+    voided whole (3053)."""
+    voiding = Voiding(void_reason(reason_code), comments)
+    account_no = account_of_entry(client, transaction_id)
+    with money_act(client, account_no, caller, today) as stamp:
+        check_may_correct(caller)
+        entry = LedgerEntry.objects.get(pk=transaction_id)
+        _check_voidable(entry, voiding)
+        arguments = {"transaction_id": entry.pk, "reason_code": reason_code, "comments": comments}
+        currency = currency_of(account_no)
+        wanted = Wanted(
+            GuardedAct.VOIDS, account_no, abs(entry.amount), currency, arguments, entry.invoice_id, transaction_no=entry.pk
+        )
+        pass_second_person(wanted, client, caller)
+        void_no = void_entry(entry, voiding, stamp)
+        apply_open_credits([account_no], stamp)
+        before: dict[str, Any] = {"transaction_id": entry.pk, "kind": entry.kind, "amount": str(entry.amount)}
+        after = {"transaction_id": void_no, "reason_code": reason_code, "comments": comments}
+        act = Act("transaction.voided", account_no, entry.invoice_id, before=before, after=after, row_no=void_no)
+        record_acts(client, caller, [act])
+        return LedgerEntry.objects.get(pk=void_no)
+
+
+def _check_voidable(entry: LedgerEntry, voiding: Voiding) -> None:
+    if entry.kind in CHARGE_KINDS:
+        raise BillingError(ErrorCode.NOT_BY_ITSELF, field="transaction_id")
+    if entry.kind == EntryKind.VOID:
+        raise BillingError(ErrorCode.VOIDING_TRANSACTION, field="transaction_id")
+    if entry.is_voided:
+        raise BillingError(ErrorCode.ALREADY_VOIDED, field="transaction_id")
+    if entry.kind == EntryKind.ELECTRONIC_REFUND:
+        detail = f"refund {entry.pk} was made by a gateway; if the customer pays again, record that payment"
+        raise BillingError(ErrorCode.IN_THE_WAY, detail, field="transaction_id")
+    refund = _standing_refund(entry)
+    if refund is not None:
+        instead = "; void the refund first" if refund.kind == EntryKind.REFUND else ""
+        detail = f"refund {refund.pk} has given part of it back{instead}"
+        raise BillingError(ErrorCode.IN_THE_WAY, detail, field="transaction_id")
+    if entry.kind == EntryKind.ELECTRONIC_PAYMENT and voiding.reason not in TAKEN_BACK_BY_OTHERS:
+        codes = ", ".join(str(reason.value) for reason in TAKEN_BACK_BY_OTHERS)
+        detail = f"payment {entry.pk} was made by a gateway; refund it (reasons {codes}: the money went back already)"
+        raise BillingError(ErrorCode.IN_THE_WAY, detail, field="transaction_id")
+
+
+def _standing_refund(entry: LedgerEntry) -> LedgerEntry | None:
+    return LedgerEntry.objects.filter(paid_by__credit=entry, kind__in=REFUND_KINDS, voided_by=None).order_by("-pk").first()

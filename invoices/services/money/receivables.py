@@ -1,0 +1,103 @@
+"""What is due by age: per account and currency, and in all."""
+
+from collections.abc import Collection, Iterator
+from datetime import date
+from decimal import Decimal
+from itertools import groupby
+from typing import NamedTuple
+
+from django.db.models import Exists, OuterRef, QuerySet
+
+from accounts.models import Account, Client
+from invoices.calculation import ZERO
+from invoices.services.money.ledger.entries import standings
+from invoices.services.money.ledger.open_items import open_entries
+
+ACCOUNTS_AT_ONCE = 500
+DAYS = (30, 60, 90)
+
+
+class Ages(NamedTuple):
+    """What is due: not yet payable (`current`), or for 1 to 30, 31 to 60, 61 to 90 and more than 90 days after the due date."""
+
+    current: Decimal = ZERO
+    days_30: Decimal = ZERO
+    days_60: Decimal = ZERO
+    days_90: Decimal = ZERO
+    over_90: Decimal = ZERO
+
+    @property
+    def total(self) -> Decimal:
+        return sum(self, ZERO)
+
+    def plus(self, other: "Ages") -> "Ages":
+        return Ages(*(mine + yours for mine, yours in zip(self, other, strict=True)))
+
+
+class Receivable(NamedTuple):
+    """What one account owes by age. `unapplied` is what is left of its payments and credits: the balance is what is due less
+    that."""
+
+    account_no: int
+    client_acct_id: str
+    currency: str
+    ages: Ages
+    balance: Decimal
+
+    @property
+    def unapplied(self) -> Decimal:
+        return self.ages.total - self.balance
+
+
+def accounts_with_dues(client: Client) -> QuerySet[Account]:
+    """The client's accounts on whose invoices something is due."""
+    return Account.objects.filter(Exists(open_entries().filter(account=OuterRef("pk"))), client=client).order_by("pk")
+
+
+def receivables_of(accounts: Collection[Account], today: date) -> list[Receivable]:
+    """Of these accounts: two queries, however many."""
+    numbers = [account.pk for account in accounts]
+    stand = standings(numbers)
+    due = (
+        open_entries()
+        .filter(account__in=numbers)
+        .order_by("account_id")
+        .values_list("account_id", "invoice__due_date", "amount", "paid")
+    )
+    ages = {
+        account_no: _add_up(((due_date, amount - paid) for _, due_date, amount, paid in rows), today)
+        for account_no, rows in groupby(due, key=lambda row: row[0])
+    }
+    return [
+        Receivable(one.pk, one.client_acct_id, one.currency, ages.get(one.pk, Ages()), stand[one.pk].balance)
+        for one in accounts
+    ]
+
+
+def receivables(client: Client, today: date) -> Iterator[Receivable]:
+    """Of all accounts that owe something, in the order of their numbers, so many in memory at a time."""
+    accounts = accounts_with_dues(client)
+    last = 0
+    while chunk := list(accounts.filter(pk__gt=last)[:ACCOUNTS_AT_ONCE]):
+        yield from receivables_of(chunk, today)
+        last = chunk[-1].pk
+
+
+def add_up_by_currency(rows: Iterator[Receivable]) -> dict[str, Ages]:
+    totals: dict[str, Ages] = {}
+    for row in rows:
+        totals[row.currency] = totals.get(row.currency, Ages()).plus(row.ages)
+    return totals
+
+
+def _add_up(due: Iterator[tuple[date, Decimal]], today: date) -> Ages:
+    sums = [ZERO] * len(Ages._fields)
+    for due_date, amount in due:
+        sums[_place(due_date, today)] += amount
+    return Ages(*sums)
+
+
+def _place(due_date: date, today: date) -> int:
+    """Which age: on its due date an invoice is still current."""
+    overdue = (today - due_date).days
+    return 0 if overdue <= 0 else 1 + sum(overdue > days for days in DAYS)

@@ -1,0 +1,63 @@
+"""Holding what a document bills or uses, so that no other document bills or uses it too; and letting go of it.
+
+A live document holds its usage and orders by name. Coupons and service credits are counted from their uses on live documents.
+"""
+
+from collections.abc import Sequence
+
+from billing_site.common.storage import insert_rows, update_rows
+from invoices.models import CouponUse, CreditUse, OneTimeCharge, UnusedCredit, Usage
+from invoices.plan.drafts import Claims
+from invoices.services.documents.batches import Overtaken
+from invoices.services.usage.moves import move_usage
+from invoices.services.usage.rows import hold_usage
+
+
+def hold_claims(claimed: Sequence[tuple[int, Claims]]) -> None:
+    """Writes what documents claim, under the locks of their accounts. A document that would hold more usage than it bills,
+    because a record came in between, is Overtaken: the batch is halved until it alone is left out (3108), and the next call
+    plans it again."""
+    usage = [(invoice_no, claim) for invoice_no, claims in claimed for claim in claims.usage]
+    if hold_usage(usage) != sum(claim.records for _, claim in usage):
+        raise Overtaken("usage has come in since the invoice was planned")
+    update_rows(
+        OneTimeCharge, ("invoice_id",), [(order_no, invoice_no) for invoice_no, claims in claimed for order_no in claims.orders]
+    )
+    insert_rows(
+        CouponUse,
+        ("redemption_id", "line_no", "invoice_id", "is_given_back"),
+        [(*coupon, invoice_no, False) for invoice_no, claims in claimed for coupon in claims.coupons],
+    )
+    insert_rows(
+        CreditUse,
+        ("credit_id", "line_no", "amount", "invoice_id", "is_given_back"),
+        [(*credit, invoice_no, False) for invoice_no, claims in claimed for credit in claims.credits],
+    )
+    insert_rows(
+        UnusedCredit,
+        UNUSED_CREDIT,
+        [(*unused, invoice_no) for invoice_no, claims in claimed for unused in claims.unused],
+    )
+
+
+UNUSED_CREDIT = (
+    "line_no",
+    "plan_instance_id",
+    "source_id",
+    "source_line_no",
+    "step",
+    "first_day",
+    "last_day",
+    "amount",
+    "invoice_id",
+)
+
+
+def release_claims(invoice_nos: Sequence[int]) -> None:
+    """Lets go of the usage and orders of documents that are no longer live: the next invoice bills them. Usage goes to the plan
+    of its day, which may have changed while it was held."""
+    accounts = set(Usage.objects.filter(invoice__in=invoice_nos).order_by().values_list("account_id", flat=True).distinct())
+    for model in (Usage, OneTimeCharge):
+        model._default_manager.filter(invoice__in=invoice_nos).update(invoice=None)
+    if accounts:
+        move_usage(accounts)

@@ -1,0 +1,228 @@
+"""Reading what plans are made from: a constant number of queries, however many accounts."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from datetime import date
+from typing import NamedTuple
+
+from django.db.models import Max, QuerySet
+from django.utils import timezone
+
+from accounts.kinds import ContactRole
+from accounts.models import Account, Client, Contact, ServiceLocation
+from accounts.models.places import EXEMPTION_FIELDS
+from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus
+from invoices.models import Invoice
+from invoices.plan.facts import AccountFacts, BillingState
+from invoices.plan.tax_answers import Exemption
+from invoices.services.planning.charged_days import read_charged_days
+from invoices.services.planning.extras import read_coupons, read_credits, read_orders, read_surcharges, with_extras
+from invoices.services.planning.instance_facts import UsageReading, read_instances
+from invoices.tax_engines.protocol import TaxAddress
+
+STATE_FIELDS = (
+    "id",
+    "status",
+    "is_test",
+    "currency",
+    "bill_day",
+    "next_bill_date",
+    "last_bill_date",
+    "arrears_due_from",
+    "billing_version",
+)
+PARTY_FIELDS = ("name", "company", "address1", "address2", "city", "region", "postal_code", "country")
+BILL_TO_ROLES = (ContactRole.BILLING.value, ContactRole.ACCOUNT.value, ContactRole.STATEMENT.value, ContactRole.OTHER.value)
+
+
+class ContactFacts(NamedTuple):
+    contact_pk: int
+    contact_no: int
+    role: str
+    party: dict[str, str]
+    exemption: Exemption
+
+    @property
+    def address(self) -> TaxAddress:
+        return TaxAddress(*(self.party[name] for name in TaxAddress._fields))
+
+
+class Documents(NamedTuple):
+    """The documents of an account that decide whether it may be billed."""
+
+    pending_invoice_no: int | None = None
+    pending_recurring_date: date | None = None
+    approved_invoice_no: int | None = None
+    advance_bill_date: date | None = None
+
+
+class Facts(NamedTuple):
+    """What was read for a batch: the accounts that exist, and the addresses that the tax engine is told."""
+
+    accounts: dict[int, AccountFacts]
+    contacts: dict[int, TaxAddress]
+    locations: dict[int, TaxAddress]
+
+
+def read_facts(
+    client: Client,
+    account_nos: Collection[int],
+    replacing: Collection[int] = (),
+    *,
+    alt_bill_day: int | None = None,
+    past_pending: bool = False,
+) -> Facts:
+    """The facts of a client's accounts. Invoices in `replacing` are about to be discarded, and count as if they were.
+
+    Usage is read up to the bill date. `past_pending` reads all that waits, and takes a pending invoice as if it was approved:
+    for a view of what is on no invoice yet.
+    """
+    read_at = timezone.now()
+    rows = list(
+        with_extras(Account.objects.filter(client=client, pk__in=account_nos), replacing).values_list(
+            *STATE_FIELDS,
+            "invoice_approval_required",
+            "payment_terms_days",
+            "has_orders",
+            "has_coupons",
+            "has_credits",
+            "has_unused_days",
+            *EXEMPTION_FIELDS,
+        )
+    )
+    width = len(STATE_FIELDS)
+    states = {row[0]: BillingState._make(row[:width]) for row in rows}
+    documents = _documents(list(states), replacing)
+    if past_pending:
+        states = {number: _past_pending(state, documents.get(number, Documents())) for number, state in states.items()}
+    instances = read_instances(states, replacing, UsageReading(alt_bill_day, all_days=past_pending))
+    surcharges = read_surcharges(client)
+    orders = read_orders([row[0] for row in rows if row[width + 2]], replacing)
+    coupons = read_coupons([row[0] for row in rows if row[width + 3]], replacing)
+    credits = read_credits([row[0] for row in rows if row[width + 4]], replacing)
+    charged_days = read_charged_days([row[0] for row in rows if row[width + 5]], replacing)
+    contacts = read_contacts(list(states))
+    accounts: dict[int, AccountFacts] = {}
+    addresses: dict[int, TaxAddress] = {}
+    for row in rows:
+        number, approval_required, terms_days = row[0], row[width], row[width + 1]
+        mine = contacts.get(number, [])
+        bill_to = billing_contact(mine)
+        taxed = taxed_contact(mine, client)
+        addresses |= {one.contact_pk: one.address for one in (bill_to, taxed) if one is not None}
+        accounts[number] = AccountFacts(
+            state=states[number],
+            approval_required=approval_required,
+            payment_terms_days=client.payment_terms_days if terms_days is None else terms_days,
+            instances=tuple(instances.get(number, ())),
+            orders=tuple(orders.get(number, ())),
+            surcharges=surcharges,
+            coupons=tuple(coupons.get(number, ())),
+            credits=tuple(credits.get(number, ())),
+            charged_days=tuple(charged_days.get(number, ())),
+            **documents.get(number, Documents())._asdict(),
+            bill_to=bill_to.party if bill_to else {},
+            bill_to_contact_no=bill_to.contact_pk if bill_to else None,
+            taxed_contact_no=taxed.contact_pk if taxed else None,
+            exemptions=(Exemption(*row[-len(EXEMPTION_FIELDS) :]), *([taxed.exemption] if taxed else [])),
+            read_at=read_at,
+        )
+    return Facts(accounts, addresses, locations_of(accounts.values()))
+
+
+def _past_pending(state: BillingState, documents: Documents) -> BillingState:
+    return state._replace(arrears_due_from=documents.pending_recurring_date or state.arrears_due_from)
+
+
+def lock_states(account_nos: Collection[int], *, skip_locked: bool) -> dict[int, BillingState]:
+    """Locks accounts, in the order of their numbers, and reads again what their plans stood on.
+
+    Their keys stay free, so that an event of a locked account (a refusal by 3108) can be written meanwhile.
+    """
+    rows = (
+        Account.objects.select_for_update(skip_locked=skip_locked, no_key=True)
+        .filter(pk__in=account_nos)
+        .order_by("pk")
+        .values_list(*STATE_FIELDS)
+    )
+    return {row[0]: BillingState._make(row) for row in rows}
+
+
+def _documents(account_nos: list[int], replacing: Collection[int]) -> dict[int, Documents]:
+    live = (
+        Invoice.objects.filter(account__in=account_nos, status__in=LIVE_STATUSES, kind__in=CYCLE_KINDS)
+        .exclude(pk__in=replacing)
+        .order_by()
+        .values_list("account_id", "status", "kind")
+        .annotate(Max("pk"), Max("bill_date"))
+    )
+    documents: dict[int, Documents] = defaultdict(Documents)
+    for account_no, status, kind, invoice_no, bill_date in live:
+        mine = documents[account_no]
+        if status == InvoiceStatus.PENDING:
+            recurring_date = bill_date if kind == InvoiceKind.RECURRING else None
+            mine = mine._replace(pending_invoice_no=invoice_no, pending_recurring_date=recurring_date)
+        else:
+            mine = mine._replace(approved_invoice_no=max(invoice_no, mine.approved_invoice_no or 0))
+            if kind == InvoiceKind.ADVANCE:
+                mine = mine._replace(advance_bill_date=bill_date)
+        documents[account_no] = mine
+    return documents
+
+
+def read_contacts(account_nos: list[int]) -> dict[int, list[ContactFacts]]:
+    rows = (
+        Contact.objects.filter(account__in=account_nos)
+        .order_by("account_id", "contact_no")
+        .values_list("account_id", "pk", "contact_no", "role", *EXEMPTION_FIELDS, *PARTY_FIELDS)
+    )
+    contacts: dict[int, list[ContactFacts]] = defaultdict(list)
+    for account_no, number, contact_no, role, *row in rows:
+        exemption, party = Exemption(*row[: len(EXEMPTION_FIELDS)]), row[len(EXEMPTION_FIELDS) :]
+        contacts[account_no].append(
+            ContactFacts(number, contact_no, role, dict(zip(PARTY_FIELDS, party, strict=True)), exemption)
+        )
+    return contacts
+
+
+def locations_of(accounts: Iterable[AccountFacts]) -> dict[int, TaxAddress]:
+    """The locations of the services that accounts are charged for: most have none."""
+    services = {
+        service
+        for account in accounts
+        for service in (
+            *(charge.service for instance in account.instances for charge in instance.charges),
+            *(order.service for order in account.orders),
+            *(surcharge.service for surcharge in account.surcharges),
+        )
+    }
+    numbers = {service.location_no for service in services if service.location_no is not None}
+    return _addresses(ServiceLocation.objects.filter(pk__in=numbers)) if numbers else {}
+
+
+def read_locations(client: Client) -> dict[int, TaxAddress]:
+    return _addresses(ServiceLocation.objects.filter(client=client))
+
+
+def _addresses(locations: QuerySet[ServiceLocation]) -> dict[int, TaxAddress]:
+    rows = locations.values_list("pk", *TaxAddress._fields)
+    return {number: TaxAddress(*address) for number, *address in rows}
+
+
+def billing_contact(contacts: list[ContactFacts]) -> ContactFacts | None:
+    """Who is printed as billed."""
+    return _first(contacts, BILL_TO_ROLES)
+
+
+def taxed_contact(contacts: list[ContactFacts], client: Client) -> ContactFacts | None:
+    """Whose address decides the tax."""
+    return _first(contacts, client.taxable_address_order.split(","))
+
+
+def _first(contacts: list[ContactFacts], roles: Iterable[str]) -> ContactFacts | None:
+    """The contact of the first role that any of them has, the lowest number first."""
+    for role in roles:
+        for contact in contacts:
+            if contact.role == role:
+                return contact
+    return None

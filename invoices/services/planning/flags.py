@@ -1,0 +1,65 @@
+"""Why an approver should look at a document that waits, by the thresholds in its client's settings."""
+
+from collections.abc import Collection
+from typing import Any
+
+from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
+
+from accounts.models import Client
+from invoices.calculation import ZERO
+from invoices.kinds import LASTING_FLAGS, Flag, InvoiceStatus
+from invoices.models import Invoice
+from invoices.services.planning.ground import out_of_date
+
+NEVER = Q(pk=None)
+
+
+def flag_rules(client: Client) -> dict[Flag, Q]:
+    """What each flag stands for. A total of 0 that becomes more has changed, whatever the threshold is."""
+    percent = client.flag_change_percent
+    changed = NEVER
+    if percent is not None:
+        beyond = Q(comparison__change_percent__gt=percent) | Q(comparison__change_percent__lt=-percent)
+        from_nothing = Q(comparison__change_percent=None) & ~Q(comparison__change_amount=ZERO)
+        changed = Q(comparison__previous__isnull=False) & (beyond | from_nothing)
+    return {
+        Flag.FIRST: Q(comparison__previous=None) if client.flag_first else NEVER,
+        Flag.CHANGED: changed,
+        Flag.NEW_LINES: Q(comparison__new_lines__gt=0) if client.flag_lines else NEVER,
+        Flag.MISSING_LINES: Q(comparison__missing_lines__gt=0) if client.flag_lines else NEVER,
+        Flag.NOT_POSITIVE: Q(total_amount__lte=ZERO),
+        Flag.NO_PO: ~Q(comparison__has_po=True) if client.flag_missing_po else NEVER,
+        Flag.OUT_OF_DATE: out_of_date(),
+        Flag.NO_ADDRESS: Q(tax_answer__no_address=True),
+        Flag.NO_RATE: Q(tax_answer__no_rate=True),
+    }
+
+
+def is_flagged(client: Client) -> Q:
+    flagged = NEVER
+    for rule in flag_rules(client).values():
+        flagged |= rule
+    return flagged
+
+
+def with_flags(rows: QuerySet[Any, Any], client: Client) -> QuerySet[Any, Any]:
+    """Documents with `flag_first`, `flag_changed` ... : whether each flag is on."""
+    annotated: QuerySet[Any, Any] = rows.annotate(
+        **{f"flag_{flag}": ExpressionWrapper(rule, BooleanField()) for flag, rule in flag_rules(client).items()}
+    )
+    return annotated
+
+
+def flags_of(invoice: Invoice) -> list[Flag]:
+    """The flags of a document that `with_flags` has read, in the order of Flag: all of a pending one, else the lasting ones."""
+    shown = Flag if invoice.status == InvoiceStatus.PENDING else LASTING_FLAGS
+    return [flag for flag in shown if getattr(invoice, f"flag_{flag}")]
+
+
+def flagged_as(client: Client, flags: Collection[Flag]) -> Q:
+    """Which documents have one of these flags."""
+    rules = flag_rules(client)
+    found = NEVER
+    for flag in flags:
+        found |= rules[flag] if flag in LASTING_FLAGS else rules[flag] & Q(status=InvoiceStatus.PENDING)
+    return found

@@ -1,0 +1,98 @@
+"""What voided invoices billed that no other document bills: reading it, billing it again, or deciding that it is not."""
+
+from collections.abc import Collection, Mapping
+from datetime import date
+from itertools import islice
+from typing import Any
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from accounts.callers import Caller
+from accounts.models import Account, Client, PlanInstance
+from accounts.periods import InstanceDates, arrears_cycles
+from accounts.services import DATE_COLUMNS, instances_with_dates
+from accounts.trail import Act, record_acts
+from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType
+from invoices.models import BilledPeriod, Invoice, InvoiceLine
+from invoices.plan.facts import AccountFacts, Again
+from invoices.plan.holes import Activated, Billed, InstanceDays, ServiceDays, hole_of
+from invoices.services.documents.rights import check_may_correct
+from invoices.services.money.ledger.acts import account_of_invoice, money_act
+
+WAIVED = "invoice.periods_waived"
+
+
+def with_again(
+    accounts: Mapping[int, AccountFacts], invoice_no: int, replacing: Collection[int] = ()
+) -> dict[int, AccountFacts]:
+    """The facts of the account of a voided invoice, with what of it is to be billed again. Pending invoices in `replacing` are
+    taken as discarded."""
+    invoice = Invoice.objects.get(pk=invoice_no)
+    hole = hole_of_invoice(invoice, replacing)
+    again = Again(InvoiceKind(invoice.kind), invoice.bill_date, invoice.bill_day, hole)
+    return {number: facts._replace(again=again) for number, facts in accounts.items()}
+
+
+def hole_of_invoice(invoice: Invoice, replacing: Collection[int] = ()) -> Billed:
+    """What a voided invoice of a cycle billed that no live document bills and that is not due again. Seven queries; none for
+    any other document, and where a person has waived it."""
+    if invoice.status != InvoiceStatus.VOIDED or invoice.kind not in CYCLE_KINDS or invoice.waived_at is not None:
+        return Billed()
+    account = Account.objects.get(pk=invoice.account_id)
+    rows = instances_with_dates(PlanInstance.objects.filter(account=account))
+    dates = {number: InstanceDates._make(row) for number, *row in rows.values_list("pk", *DATE_COLUMNS)}
+    live = Q(invoice__account=account, invoice__status__in=LIVE_STATUSES, invoice__kind__in=CYCLE_KINDS)
+    of_live = live & ~Q(invoice__in=replacing) if replacing else live
+    return hole_of(_billed(Q(invoice=invoice), charged=True), _billed(of_live), dates, arrears_open(account, dates))
+
+
+def arrears_open(account: Account, dates: Mapping[int, InstanceDates]) -> dict[int, date]:
+    """The first day of the oldest cycle of each plan instance that is still to be charged in arrears."""
+    if account.bill_day is None:
+        return {}
+    cycles = {number: arrears_cycles(one, account.bill_day, account.arrears_due_from) for number, one in dates.items()}
+    return {number: cycle.start for number, found in cycles.items() for cycle in islice(found, 1)}
+
+
+IN_ADVANCE = Exists(
+    InvoiceLine.objects.filter(
+        invoice=OuterRef("invoice"),
+        plan_instance=OuterRef("plan_instance"),
+        line_type__in=[LineType.RECURRING, LineType.ACTIVATION],
+    )
+)
+"""Periods for which their document charges something in advance: the others cost nothing."""
+
+
+def _billed(which: Q, *, charged: bool = False) -> Billed:
+    """What documents bill of plan instances that were not taken off: nothing of those is due again."""
+    kept = which & Q(plan_instance__taken_off_on=None)
+    periods = BilledPeriod.objects.filter(kept)
+    if charged:
+        periods = periods.filter(IN_ADVANCE)
+    lines = InvoiceLine.objects.filter(kept, plan_instance__isnull=False, service__isnull=False)
+    arrears = lines.filter(line_type=LineType.ARREARS, period_start__isnull=False, period_end__isnull=False)
+    return Billed(
+        tuple(InstanceDays._make(row) for row in sorted(periods.values_list("plan_instance_id", "start_date", "end_date"))),
+        tuple(ServiceDays(*row) for row in sorted(_columns(arrears, "period_start", "period_end"))),
+        tuple(Activated(*row) for row in sorted(_columns(lines.filter(line_type=LineType.ACTIVATION)))),
+    )
+
+
+def _columns(lines: QuerySet[InvoiceLine], *more: str) -> Any:
+    return lines.order_by().values_list("plan_instance_id", "service_id", *more).distinct()
+
+
+def waive_periods(*, client: Client, invoice_no: int, caller: Caller, today: date, comments: str = "") -> None:
+    """Keep on a voided invoice that its periods are not billed again. Nothing is to be billed again: 90083."""
+    account_no = account_of_invoice(client, invoice_no)
+    with money_act(client, account_no, caller, today, invoice_no=invoice_no) as stamp:
+        check_may_correct(caller)
+        invoice = Invoice.objects.get(pk=invoice_no)
+        if not hole_of_invoice(invoice):
+            raise BillingError(ErrorCode.NOTHING_TO_BILL_AGAIN, f"invoice {invoice_no}", field="invoice_no")
+        invoice.waived_at = stamp.at
+        invoice.save(update_fields=["waived_at"])
+        act = Act(WAIVED, account_no, invoice_no, after={"comments": comments})
+        record_acts(client, caller, [act], stamp.at)

@@ -1,0 +1,206 @@
+"""Reading the plan instances of many accounts: their dates, what their plans charge at which prices, and their usage."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import date
+from typing import Any, NamedTuple
+
+from django.db.models import Exists, FilteredRelation, OuterRef, Q
+
+from accounts.kinds import ChargeType
+from accounts.models import PlanCharge, PlanInstance, RateSchedule
+from accounts.periods import InstanceDates
+from accounts.rates import Band, Rates, bands_of
+from accounts.services import DATE_COLUMNS, instances_with_dates
+from invoices.calculation import ZERO
+from invoices.plan.charges import cycle_to_end
+from invoices.plan.facts import BillingState, ChargeFacts, InstanceFacts, ServiceFacts, UsageTotal
+from invoices.services.usage.rows import Limit, billed_usage, unbilled_usage
+
+SERVICE_COLUMNS = (
+    "service_id",
+    "service__name",
+    "service__gl_code",
+    "service__tax_category",
+    "service__tax_inclusive",
+    "service__location_id",
+)
+RATE_COLUMNS = (
+    "id",
+    "currency",
+    "model",
+    "rate_per_unit",
+    "minimum_amount",
+    "maximum_amount",
+    "valid_from",
+    "valid_to",
+    "tiers__from_unit",
+    "tiers__rate_per_unit",
+)
+
+Prices = dict[int, tuple[Rates, ...]]
+
+
+class UsageReading(NamedTuple):
+    """Which usage is read: by the alternate bill day that is asked for, and up to the bill date or of all days."""
+
+    alt_bill_day: int | None = None
+    all_days: bool = False
+
+
+def read_instances(
+    states: Mapping[int, BillingState], replacing: Collection[int], reading: UsageReading
+) -> dict[int, list[InstanceFacts]]:
+    """The plan instances of accounts, by account: two queries, one more for those with own prices, and for accounts that are
+    charged by usage one or two more."""
+    rows = list(
+        instances_with_dates(PlanInstance.objects.filter(account__in=states))
+        .order_by("account_id", "pk")
+        .annotate(has_prices=Exists(RateSchedule.objects.filter(plan_instance=OuterRef("pk"))))
+        .values_list("account_id", "pk", "plan_id", "plan__name", "units", "po_num", "has_prices", *DATE_COLUMNS)
+    )
+    charges = _charges({plan_no for _, _, plan_no, *_ in rows})
+    own = _own_prices([number for _, number, _, _, _, _, has_prices, *_ in rows if has_prices])
+    instances: dict[int, list[InstanceFacts]] = defaultdict(list)
+    for account_no, number, plan_no, plan_name, units, po_num, _, *dates in rows:
+        instances[account_no].append(
+            InstanceFacts(
+                number,
+                InstanceDates._make(dates),
+                plan_name,
+                units,
+                po_num,
+                _at_own_prices(charges.get(plan_no, {}), own.get(number)),
+            )
+        )
+    return _with_usage(states, instances, replacing, reading)
+
+
+def _charges(plan_nos: Collection[int]) -> dict[int, dict[int, ChargeFacts]]:
+    """What plans charge, by plan and charge. A charge that has no list price is there too: it may have own prices."""
+    rows = (
+        PlanCharge.objects.filter(plan__in=plan_nos)
+        .annotate(listed=FilteredRelation("rates", condition=Q(rates__plan_instance=None)))
+        .order_by("plan_id", "pk", "listed__id", "listed__tiers__from_unit")
+        .values_list("plan_id", "pk", "line_type", *SERVICE_COLUMNS, *(f"listed__{column}" for column in RATE_COLUMNS))
+    )
+    head = 3 + len(SERVICE_COLUMNS)
+    priced: dict[tuple[Any, ...], list[tuple[Any, ...]]] = defaultdict(list)
+    for row in rows:
+        priced[row[:head]].append(row[head:])
+    charges: dict[int, dict[int, ChargeFacts]] = defaultdict(dict)
+    for (plan_no, charge_no, line_type, *service), prices in priced.items():
+        charges[plan_no][charge_no] = ChargeFacts(line_type, ServiceFacts._make(service), _rates(prices))
+    return charges
+
+
+def _own_prices(instance_nos: Collection[int]) -> dict[int, Prices]:
+    """The own prices of plan instances, by plan instance and charge."""
+    if not instance_nos:
+        return {}
+    rows = (
+        RateSchedule.objects.filter(plan_instance__in=instance_nos)
+        .order_by("plan_instance_id", "charge_id", "pk", "tiers__from_unit")
+        .values_list("plan_instance_id", "charge_id", *RATE_COLUMNS)
+    )
+    priced: dict[tuple[int, int], list[tuple[Any, ...]]] = defaultdict(list)
+    for instance_no, charge_no, *price in rows:
+        priced[instance_no, charge_no].append(tuple(price))
+    own: dict[int, Prices] = defaultdict(dict)
+    for (instance_no, charge_no), prices in priced.items():
+        own[instance_no][charge_no] = _rates(prices)
+    return own
+
+
+def _rates(rows: Iterable[tuple[Any, ...]]) -> tuple[Rates, ...]:
+    """Prices from rows that repeat a schedule for each of its bands."""
+    tiers: dict[tuple[Any, ...], list[tuple[Any, Any]]] = defaultdict(list)
+    for *schedule, from_unit, rate in rows:
+        tiers[tuple(schedule)].append((from_unit, rate))
+    return tuple(
+        Rates(
+            number,
+            currency,
+            model,
+            (Band(1, ZERO, None, rate),) if rate is not None else bands_of(one for one in bands if one[0] is not None),
+            minimum,
+            maximum,
+            valid_from,
+            valid_to,
+        )
+        for (number, currency, model, rate, minimum, maximum, valid_from, valid_to), bands in tiers.items()
+        if number is not None
+    )
+
+
+def _at_own_prices(charges: Mapping[int, ChargeFacts], own: Prices | None) -> tuple[ChargeFacts, ...]:
+    if not own:
+        return tuple(charges.values())
+    return tuple(charge._replace(own=own.get(charge_no, ())) for charge_no, charge in charges.items())
+
+
+class Metered(NamedTuple):
+    """A plan instance that is charged by usage, and the bill day by which its cycles are counted."""
+
+    instance: InstanceFacts
+    state: BillingState
+    bill_day: int | None
+
+    def in_one_cycle(self, first: date, last: date) -> bool:
+        if self.bill_day is None:
+            return False
+        return cycle_to_end(self.instance, first, self.bill_day) == cycle_to_end(self.instance, last, self.bill_day)
+
+    @property
+    def has_ended(self) -> bool:
+        """By the bill date of its account's next cycle."""
+        end, bill_date = self.instance.dates.end, self.state.next_bill_date
+        return end is not None and bill_date is not None and end < bill_date
+
+    def late_from(self, usage: Iterable[UsageTotal]) -> date | None:
+        """The first day of the cycles that late usage belongs to."""
+        if self.bill_day is None or self.state.arrears_due_from is None:
+            return None
+        cycles = [cycle_to_end(self.instance, total.day, self.bill_day) for total in usage]
+        return min((cycle.start for cycle in cycles if cycle.end < self.state.arrears_due_from), default=None)
+
+
+def _with_usage(
+    states: Mapping[int, BillingState],
+    instances: dict[int, list[InstanceFacts]],
+    replacing: Collection[int],
+    reading: UsageReading,
+) -> dict[int, list[InstanceFacts]]:
+    """Plan instances that are charged by usage, with the usage that waits; and of cycles that are billed already, what was."""
+    metered = {
+        one.plan_instance_no: Metered(one, states[account_no], reading.alt_bill_day or states[account_no].bill_day)
+        for account_no, mine in instances.items()
+        for one in mine
+        if any(charge.line_type == ChargeType.USAGE for charge in one.charges)
+    }
+    if not metered:
+        return instances
+    usage = unbilled_usage(
+        metered,
+        replacing,
+        None if reading.all_days else _limit(metered),
+        lambda number, first, last: metered[number].in_one_cycle(first, last),
+    )
+    late = {number: day for number, days in usage.items() if (day := metered[number].late_from(days)) is not None}
+    billed = billed_usage(late, replacing) if late else {}
+    return {
+        account_no: [
+            one._replace(
+                usage=tuple(usage.get(one.plan_instance_no, ())),
+                billed_usage=tuple(billed.get(one.plan_instance_no, ())),
+            )
+            for one in mine
+        ]
+        for account_no, mine in instances.items()
+    }
+
+
+def _limit(metered: Mapping[int, Metered]) -> Limit | None:
+    """The latest bill date of the batch."""
+    bill_dates = [one.state.next_bill_date for one in metered.values() if one.state.next_bill_date is not None]
+    return Limit(max(bill_dates), [number for number, one in metered.items() if one.has_ended]) if bill_dates else None

@@ -1,0 +1,94 @@
+"""From account numbers to plans: read the facts, plan each account, quote the taxes. Writes nothing."""
+
+import logging
+from collections import defaultdict
+from collections.abc import Collection
+from datetime import date
+
+from accounts.models import Client
+from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import CYCLE_KINDS, InvoiceKind, InvoiceStatus
+from invoices.models import Invoice
+from invoices.plan import plan_charges, with_taxes
+from invoices.plan.facts import AccountFacts, BillingRequest
+from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.tax_answers import check_tax_data
+from invoices.services.planning.facts import Facts, read_facts
+from invoices.services.planning.holes import with_again
+from invoices.services.planning.taxation import Quoted, basis_of, quote_taxes
+
+logger = logging.getLogger(__name__)
+
+
+def preview_invoices(
+    *, client: Client, account_nos: Collection[int], request: BillingRequest, replacing: Collection[int] = ()
+) -> list[Outcome]:
+    """The invoice that would be generated now for each account, to the cent, or why there would be none.
+
+    In the order of the account numbers. Not even an event is written. Pending invoices in `replacing` are taken as discarded.
+    """
+    facts = read_facts(client, account_nos, replacing, alt_bill_day=_day_of_month(request.alt_bill_day))
+    accounts = facts.accounts if request.again_for is None else with_again(facts.accounts, request.again_for, replacing)
+    outcomes = [_planned(number, accounts.get(number), request) for number in sorted(set(account_nos))]
+    plans = [outcome.plan for outcome in outcomes if outcome.plan is not None and outcome.plan.charges]
+    quotes = quote_taxes(client, plans, facts.contacts, facts.locations)
+    quoted = {plan.account_no: quote for plan, quote in zip(plans, quotes, strict=True)}
+    return [_taxed(client, outcome, quoted.get(outcome.account_no or 0), facts) for outcome in outcomes]
+
+
+def regenerations(invoice_nos: Collection[int], today: date) -> dict[BillingRequest, dict[int, int]]:
+    """How pending invoices of cycles are generated again: requests, each with the invoices that it replaces by account."""
+    rows = Invoice.objects.filter(pk__in=invoice_nos, status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS).order_by("pk")
+    batches: dict[BillingRequest, dict[int, int]] = defaultdict(dict)
+    for invoice_no, account_no, kind, bill_day, account_bill_day, again_for in rows.values_list(
+        "pk", "account_id", "kind", "bill_day", "account__bill_day", "bills_again"
+    ):
+        alternate = bill_day if bill_day != account_bill_day and again_for is None else None
+        request = BillingRequest(today, kind == InvoiceKind.ADVANCE, alternate, force_pending=True, again_for=again_for)
+        batches[request][account_no] = invoice_no
+    return batches
+
+
+def why_not_regenerated(client: Client, invoice_nos: Collection[int], today: date) -> dict[int, BillingError]:
+    """Of pending invoices of cycles those that could not be generated again now, each with the refusal, before tax."""
+    refused: dict[int, BillingError] = {}
+    for request, replacing in regenerations(invoice_nos, today).items():
+        alternate = _day_of_month(request.alt_bill_day)
+        accounts = read_facts(client, list(replacing), list(replacing.values()), alt_bill_day=alternate).accounts
+        if request.again_for is not None:
+            accounts = with_again(accounts, request.again_for, list(replacing.values()))
+        for account_no, invoice_no in replacing.items():
+            error = _planned(account_no, accounts.get(account_no), request).error
+            if error is not None:
+                refused[invoice_no] = error
+    return refused
+
+
+def _day_of_month(alt_bill_day: int | None) -> int | None:
+    """An alternate bill day that is none is refused when the account is planned, not when it is read."""
+    return alt_bill_day if alt_bill_day is not None and 1 <= alt_bill_day <= 31 else None
+
+
+def _planned(account_no: int, facts: AccountFacts | None, request: BillingRequest) -> Outcome:
+    try:
+        if facts is None:
+            raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"acct_no {account_no}", field="acct_no")
+        return Outcome(account_no, plan=plan_charges(facts, request))
+    except BillingError as error:
+        return Outcome(account_no, error=error)
+    except Exception:
+        logger.exception("planning failed for account %s", account_no)
+        return Outcome(account_no, error=BillingError(ErrorCode.UNEXPECTED))
+
+
+def _taxed(client: Client, outcome: Outcome, quote: Quoted | BillingError | None, facts: Facts) -> Outcome:
+    if outcome.plan is None or quote is None:
+        return outcome
+    if isinstance(quote, BillingError):
+        return Outcome(outcome.account_no, error=quote)
+    try:
+        check_tax_data(client, quote.answer)
+        basis = basis_of(client, outcome.plan, facts.contacts, facts.locations)
+        return outcome._replace(plan=with_taxes(outcome.plan, quote.taxes, basis)._replace(tax_answer=quote.answer))
+    except BillingError as error:
+        return Outcome(outcome.account_no, error=error)

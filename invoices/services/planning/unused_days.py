@@ -1,0 +1,92 @@
+"""What becomes of days that are given back, where a document is rebilled. Under the locks of the accounts."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
+
+from django.db.models import Max
+
+from billing_site.common.storage import insert_rows, update_rows
+from invoices.calculation import ZERO
+from invoices.fingerprints import Content, DocumentLine
+from invoices.kinds import gives_days_back
+from invoices.models import UnusedCredit
+from invoices.services.planning.claims import UNUSED_CREDIT
+
+
+class Row(NamedTuple):
+    """A stored row, in the order of UNUSED_CREDIT."""
+
+    line_no: int
+    plan_instance_no: int
+    source_no: int
+    source_line_no: int
+    step: int
+    first_day: date
+    last_day: date
+    amount: Decimal
+    invoice_no: int
+
+
+def move_unused_days(originals: Mapping[int, int], contents: Mapping[int, Content]) -> None:
+    """Rebills, given with their originals, take the place of these: what their lines give back they give back instead of the
+    original; and what was given back of a line of the original counts for the line that replaces it, where that charges the
+    same days at the same taxes. Else it is charged again by the next invoice, as the original charges nothing any more."""
+    _carry_lines(originals, contents)
+    _move_sources(originals, contents)
+
+
+def _carry_lines(originals: Mapping[int, int], contents: Mapping[int, Content]) -> None:
+    stored = UnusedCredit.objects.filter(invoice__in=originals.values())
+    rows = {(row.invoice_no, row.line_no): row for row in map(Row._make, stored.values_list(*UNUSED_CREDIT))}
+    if not rows:
+        return
+    steps = _last_steps({row.source_no for row in rows.values()})
+    carried = []
+    for rebill_no, original_no in originals.items():
+        for line, source_line in _with_sources(contents[rebill_no]):
+            row = rows.get((original_no, source_line or 0))
+            if row is not None and line.amount and gives_days_back(line.line_type, line.plan_instance_id):
+                steps[row.source_no, row.source_line_no] += 1
+                step = steps[row.source_no, row.source_line_no]
+                carried.append(row._replace(invoice_no=rebill_no, line_no=line.line_no, step=step, amount=-line.amount))
+    insert_rows(UnusedCredit, UNUSED_CREDIT, carried)
+
+
+def _last_steps(document_nos: Iterable[int]) -> dict[tuple[int, int], int]:
+    rows = UnusedCredit.objects.filter(source__in=document_nos).order_by().values_list("source_id", "source_line_no")
+    last = rows.annotate(last=Max("step"))
+    return defaultdict(int, {(source, line_no): step for source, line_no, step in last})
+
+
+def _move_sources(originals: Mapping[int, int], contents: Mapping[int, Content]) -> None:
+    rows = UnusedCredit.objects.filter(source__in=originals.values()).values_list("pk", "source_id", "source_line_no")
+    given_back = list(rows)
+    if not given_back:
+        return
+    replaced_by = {
+        (original_no, source_line): (rebill_no, line.line_no)
+        for rebill_no, original_no in originals.items()
+        for line, source_line in _with_sources(contents[rebill_no])
+        if source_line is not None and _charges_the_same(contents[original_no], source_line, contents[rebill_no], line)
+    }
+    moved = [(row_no, *replaced_by[source, line]) for row_no, source, line in given_back if (source, line) in replaced_by]
+    update_rows(UnusedCredit, ("source_id", "source_line_no"), moved)
+
+
+def _with_sources(rebill: Content) -> list[tuple[DocumentLine, int | None]]:
+    sources = rebill.correction.source_line_nos if rebill.correction else ()
+    return list(zip(rebill.document_lines, sources, strict=True))
+
+
+def _charges_the_same(original: Content, source_line: int, rebill: Content, line: DocumentLine) -> bool:
+    source = next(one for one in original.document_lines if one.line_no == source_line)
+    same = all(getattr(source, name) == getattr(line, name) for name in ("plan_instance_id", "period_start", "period_end"))
+    return same and line.amount > ZERO and _taxes_of(original, source_line) == _taxes_of(rebill, line.line_no)
+
+
+def _taxes_of(content: Content, line_no: int) -> set[tuple[object, ...]]:
+    """Authority, level, place and percent of each tax of a line, and whether its price contains it."""
+    return {tax[2:7] for tax in content.document_taxes if tax.taxed_line_no == line_no}

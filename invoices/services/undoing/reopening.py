@@ -1,0 +1,72 @@
+"""Taking an account back to before its newest cycle was billed, when the document of that cycle is voided. Under its lock."""
+
+from datetime import date
+from typing import NamedTuple
+
+from accounts.models import Account, Event, PlanInstance
+from accounts.periods import ONE_DAY, InstanceDates, next_bill_date
+from accounts.services import DATE_COLUMNS, instances_with_dates
+from billing_site.common.storage import update_rows
+from invoices.kinds import CYCLE_KINDS, NOTHING_BILLED, InvoiceKind, InvoiceStatus
+from invoices.models import BilledPeriod, Invoice
+
+
+class BilledCycle(NamedTuple):
+    """A cycle that has moved its account on, with a document or with nothing to bill."""
+
+    kind: str
+    bill_date: date
+
+
+def reopen(invoice: Invoice) -> None:
+    """The period of the document, which is no longer among the approved ones, is due again."""
+    account = Account.objects.get(pk=invoice.account_id)
+    instances = _instances_before(invoice)
+    cycles = _cycles(invoice.account_id)
+    recurring = [cycle.bill_date for cycle in cycles if cycle.kind == InvoiceKind.RECURRING]
+    last_bill_date = max((cycle.bill_date for cycle in cycles), default=None)
+    arrears_due_from = max(recurring) if recurring else min((cycle.bill_date for cycle in cycles), default=None)
+    if account.bill_day is not None:
+        due = next_bill_date(instances.values(), account.bill_day, last_bill_date, arrears_due_from, account.orders_due)
+        account.next_bill_date = due
+    account.last_bill_date, account.arrears_due_from = last_bill_date, arrears_due_from
+    account.save(update_fields=["next_bill_date", "last_bill_date", "arrears_due_from"])
+
+
+def reopen_plans(invoice: Invoice) -> None:
+    """The plan instances that an older document was the last to bill are due again from its period on; the account's other
+    dates stay. Not from their first day where they charge in arrears: that would be charged again."""
+    account = Account.objects.get(pk=invoice.account_id)
+    instances = _instances_before(invoice, keeps_arrears=True)
+    if account.bill_day is not None:
+        account.next_bill_date = next_bill_date(
+            instances.values(), account.bill_day, account.last_bill_date, account.arrears_due_from, account.orders_due
+        )
+        account.save(update_fields=["next_bill_date"])
+
+
+def _instances_before(invoice: Invoice, *, keeps_arrears: bool = False) -> dict[int, InstanceDates]:
+    """The account's plan instances; those that the document billed stand at the day before its period."""
+    rows = instances_with_dates(PlanInstance.objects.filter(account=invoice.account_id)).order_by("pk")
+    instances = {number: InstanceDates._make(dates) for number, *dates in rows.values_list("pk", *DATE_COLUMNS)}
+    moved = []
+    for period in BilledPeriod.objects.filter(invoice=invoice, plan_instance__in=instances):
+        dates = instances[period.plan_instance_id]
+        if dates.billed_through == period.end_date:
+            before = None if period.start_date == dates.start else period.start_date - ONE_DAY
+            if before is None and keeps_arrears and dates.in_arrears:
+                continue
+            instances[period.plan_instance_id] = dates._replace(billed_through=before)
+            moved.append((period.plan_instance_id, before))
+    update_rows(PlanInstance, ("billed_through",), moved)
+    return instances
+
+
+def _cycles(account_no: int) -> list[BilledCycle]:
+    issued = Invoice.objects.filter(account=account_no, status=InvoiceStatus.APPROVED, kind__in=CYCLE_KINDS)
+    documents = issued.filter(bills_again=None)  # what bills periods again has moved nothing
+    nothing = Event.objects.filter(account=account_no, act=NOTHING_BILLED).values_list("after", flat=True)
+    return [
+        *(BilledCycle(*row) for row in documents.order_by().values_list("kind", "bill_date")),
+        *(BilledCycle(after.get("kind", InvoiceKind.RECURRING), date.fromisoformat(after["bill_date"])) for after in nothing),
+    ]

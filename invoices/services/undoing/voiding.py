@@ -1,0 +1,86 @@
+"""Voiding issued documents: they keep their numbers and lines, and count for nothing any more."""
+
+from datetime import date
+from typing import NamedTuple
+
+from accounts.callers import Caller
+from accounts.kinds import GuardedAct
+from accounts.models import Account, Client
+from accounts.trail import Act, record_acts
+from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import CHARGE_KINDS, CYCLE_KINDS, GroundKind, InvoiceKind, InvoiceStatus
+from invoices.models import Invoice, LedgerEntry
+from invoices.plan.actions import Action
+from invoices.services.actions import check_allowed
+from invoices.services.documents.orders_due import orders_changed
+from invoices.services.documents.rights import check_may_correct
+from invoices.services.money.ledger.acts import account_of_invoice, money_act
+from invoices.services.money.ledger.charging import apply_open_credits
+from invoices.services.money.ledger.entries import Stamp
+from invoices.services.money.ledger.second_person import Wanted, pass_second_person
+from invoices.services.money.ledger.voids import Voiding, void_entry, void_reason
+from invoices.services.planning.claims import release_claims
+from invoices.services.planning.ground import note_of_account
+from invoices.services.undoing.reopening import reopen, reopen_plans
+
+
+class Voided(NamedTuple):
+    """A transaction and the one that voids it."""
+
+    invoice_no: int
+    invoice_transaction_id: int
+    void_transaction_id: int
+
+
+def void_invoice(
+    *,
+    client: Client,
+    invoice_no: int,
+    caller: Caller,
+    today: date,
+    reason_code: int,
+    comments: str = "",
+    account_no: int | None = None,
+) -> Voided:
+    """Voids an invoice or a credit memo (Aria's void_invoice).
+
+    What was paid on an invoice is left as unapplied credit. Its usage, orders, coupons and service credits wait for the next
+    one. The account's newest recurring or advance invoice opens its period again, an older one the plan instances that it was
+    the last to bill; what else it billed is missing until it is billed again or a person waives it (`services/planning/holes.py`).
+    What a voided credit memo took off its invoice is due again."""
+    voiding = Voiding(void_reason(reason_code), comments)
+    owner = account_of_invoice(client, invoice_no)
+    if account_no not in (None, owner):
+        raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {invoice_no} of account {account_no}", field="invoice_no")
+    with money_act(client, owner, caller, today, invoice_no=invoice_no) as stamp:
+        check_may_correct(caller)
+        check_allowed(Action.VOID, invoice_no)
+        invoice = Invoice.objects.get(pk=invoice_no)
+        arguments = {"invoice_no": invoice_no, "reason_code": reason_code, "comments": comments}
+        amount = abs(invoice.total_amount)
+        pass_second_person(Wanted(GuardedAct.VOIDS, owner, amount, invoice.currency, arguments, invoice_no), client, caller)
+        return void_locked(invoice, voiding, client=client, caller=caller, stamp=stamp)
+
+
+def void_locked(invoice: Invoice, voiding: Voiding, *, client: Client, caller: Caller, stamp: Stamp) -> Voided:
+    """Voids a document, if it may be voided, under its account's lock."""
+    reopens = check_allowed(Action.VOID, invoice.pk).reopens
+    entry = LedgerEntry.objects.get(invoice=invoice, kind__in=CHARGE_KINDS)
+    void_no = void_entry(entry, voiding, stamp)
+    invoice.status, invoice.void_reason_code = InvoiceStatus.VOIDED, voiding.reason
+    invoice.save(update_fields=["status", "void_reason_code"])
+    release_claims([invoice.pk])
+    if reopens:
+        reopen(invoice)
+    elif invoice.kind in CYCLE_KINDS:
+        reopen_plans(invoice)
+    if invoice.kind == InvoiceKind.CREDIT_MEMO:
+        apply_open_credits([invoice.account_id], stamp)
+    account = Account.objects.get(pk=invoice.account_id)
+    orders_changed(account)
+    if invoice.kind in CYCLE_KINDS:
+        note_of_account(GroundKind.USAGE, account, f"Invoice {invoice}: voided, so what it billed can be billed again")
+    after = {"status": "voided", "reason_code": voiding.reason.value, "comments": voiding.comments, "reopened": reopens}
+    act = Act("invoice.voided", invoice.account_id, invoice.pk, before={"status": "approved"}, after=after)
+    record_acts(client, caller, [act], stamp.at)
+    return Voided(invoice.pk, entry.pk, void_no)

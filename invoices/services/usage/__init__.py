@@ -1,0 +1,1 @@
+"""Usage records: loading, finding their plan instance, removing, moving."""

@@ -1,0 +1,192 @@
+"""Loading usage: many records in, a result for each out. Good ones are stored; a bad one is refused and harms no other.
+
+A record_id is taken once: the same record again is "already there", another one under its id is refused. That holds inside
+one call, over time, and for callers at the same moment.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.callers import Caller
+from accounts.models import Client
+from accounts.rights import check_may_change
+from billing_site.common.storage import insert_new_rows, reserve_ids
+from billing_site.errors import BillingError, ErrorCode
+from invoices.models import Usage
+from invoices.services.usage.targets import Targets, UsageRecord, read_targets
+
+RECORDS_AT_ONCE = 10_000
+ENTRY_FIELDS = ("record_id", "account_id", "plan_instance_id", "service_id", "units", "used_at", "description")
+"""The columns of a UsageEntry, in its order."""
+
+
+class LoadResult(StrEnum):
+    CREATED = "created"
+    ALREADY_THERE = "already_there"
+    REFUSED = "refused"
+
+
+class UsageResult(NamedTuple):
+    """What came of one record. A refused one has its error, and what is wrong by field."""
+
+    record_id: str | None
+    result: LoadResult
+    usage_no: int | None = None
+    error: BillingError | None = None
+    messages: Mapping[str, list[str]] = {}
+
+
+class UsageEntry(NamedTuple):
+    """A record whose account and service are found. `plan_instance_no` is None while it is neither given nor found."""
+
+    record_id: str
+    account_no: int
+    plan_instance_no: int | None
+    service_no: int
+    units: Decimal
+    used_at: datetime
+    description: str
+
+    def is_repeated_by(self, other: "UsageEntry") -> bool:
+        """Whether another says the same. It need not name the plan instance that was found for this one."""
+        return other in (self, self._replace(plan_instance_no=None))
+
+
+class StoredEntry(NamedTuple):
+    """What stands under a record_id: with a number, unless it only would be stored (a dry run)."""
+
+    usage_no: int | None
+    entry: UsageEntry
+    is_new: bool = False
+
+
+def refused(record_id: str | None, error: BillingError, messages: Mapping[str, list[str]] | None = None) -> UsageResult:
+    if messages is None:
+        messages = {error.field: [error.message]} if error.field else {}
+    return UsageResult(record_id, LoadResult.REFUSED, error=error, messages=messages)
+
+
+def load_usage(
+    *,
+    client: Client,
+    records: Sequence[UsageRecord | UsageResult],
+    now: datetime,
+    caller: Caller,
+    dry_run: bool = False,
+) -> list[UsageResult]:
+    """Stores usage, at most 10,000 records, with as many queries as for one. `now` is the client's time.
+
+    What could not even be read stands among the records as its refusal, so that the results come in the order asked.
+    Refuses (90009) who may not load usage.
+    """
+    check_may_change(caller, "add", "invoices.usage")
+    if len(records) > RECORDS_AT_ONCE:
+        raise BillingError(ErrorCode.INVALID_FORMAT, f"no more than {RECORDS_AT_ONCE} records at once", field="records")
+    read = [record for record in records if isinstance(record, UsageRecord)]
+    stored = _stored(client, {record.record_id for record in read})
+    judged, new = _judged(client, records, read_targets(client, read), stored, now)
+    if dry_run:
+        stored |= {record_id: StoredEntry(None, entry, is_new=True) for record_id, entry in new.items()}
+    else:
+        stored |= _insert(client, new)
+    return list(_settled(judged, stored))
+
+
+def _judged(
+    client: Client,
+    records: Iterable[UsageRecord | UsageResult],
+    targets: Targets,
+    stored: Mapping[str, StoredEntry],
+    now: datetime,
+) -> tuple[list[UsageEntry | UsageResult], dict[str, UsageEntry]]:
+    """The records as entries or refusals; and of them, by record_id, what is to be stored.
+
+    A repeated record looks for no plan instance: what was taken once stays taken, though its plan has ended since.
+    """
+    new: dict[str, UsageEntry] = {}
+    judged: list[UsageEntry | UsageResult] = []
+    zone, now = ZoneInfo(client.time_zone), now.astimezone(UTC)
+    for record in records:
+        if isinstance(record, UsageResult):
+            judged.append(record)
+            continue
+        try:
+            entry = _entry(record, targets, now)
+            if record.record_id not in stored and record.record_id not in new:
+                used_on = entry.used_at.astimezone(zone).date()
+                number = targets.plan_instance_no(record, entry.account_no, entry.service_no, used_on)
+                new[record.record_id] = entry._replace(plan_instance_no=number)
+            judged.append(entry)
+        except BillingError as error:
+            judged.append(refused(record.record_id, error))
+    return judged, new
+
+
+def _entry(record: UsageRecord, targets: Targets, now: datetime) -> UsageEntry:
+    # In UTC: Python compares two moments of one time zone by the clock on the wall, and an hour that is repeated with nothing.
+    used_at = record.used_at.astimezone(UTC)
+    if used_at > now:
+        raise BillingError(ErrorCode.INVALID_INPUT, f"used_at: {record.used_at.isoformat()} is in the future", field="used_at")
+    return UsageEntry(
+        record.record_id,
+        targets.accounts.find(record.acct_no, record.client_acct_id),
+        record.plan_instance,
+        targets.services.find(record.service, record.client_service_id),
+        record.units,
+        used_at,
+        record.description,
+    )
+
+
+def _insert(client: Client, new: Mapping[str, UsageEntry]) -> dict[str, StoredEntry]:
+    """Stores entries, and gives what then stands under their ids: another caller may have got there first."""
+    if not new:
+        return {}
+    zone, loaded_at = ZoneInfo(client.time_zone), timezone.now()
+    with transaction.atomic():
+        numbers = dict(zip(new, reserve_ids(Usage, len(new)), strict=True))
+        insert_new_rows(
+            Usage,
+            ("id", "client_id", *ENTRY_FIELDS, "used_on", "loaded_at"),
+            [
+                (numbers[record_id], client.pk, *entry, entry.used_at.astimezone(zone).date(), loaded_at)
+                for record_id, entry in new.items()
+            ],
+            unique=("client_id", "record_id"),
+        )
+        stored = {
+            record_id: one._replace(is_new=one.usage_no == numbers[record_id])
+            for record_id, one in _stored(client, new).items()
+        }
+    # A record that was in the way and has been removed since is in nobody's way any more.
+    return stored | _insert(client, {record_id: entry for record_id, entry in new.items() if record_id not in stored})
+
+
+def _stored(client: Client, record_ids: Collection[str]) -> dict[str, StoredEntry]:
+    rows = Usage.objects.filter(client=client, record_id__in=record_ids).order_by().values_list("pk", *ENTRY_FIELDS)
+    entries = ((number, UsageEntry._make(entry)) for number, *entry in rows)
+    return {entry.record_id: StoredEntry(number, entry) for number, entry in entries}
+
+
+def _settled(judged: Iterable[UsageEntry | UsageResult], stored: Mapping[str, StoredEntry]) -> Iterator[UsageResult]:
+    """What came of each record. Of equal ones in one call the first is the one that was created."""
+    created: set[str] = set()
+    for one in judged:
+        if isinstance(one, UsageResult):
+            yield one
+            continue
+        record_id, (usage_no, entry, is_new) = one.record_id, stored[one.record_id]
+        if not entry.is_repeated_by(one):
+            yield refused(record_id, BillingError(ErrorCode.RECORD_ID_USED, f"record_id {record_id}", field="record_id"))
+        elif is_new and record_id not in created:
+            created.add(record_id)
+            yield UsageResult(record_id, LoadResult.CREATED, usage_no)
+        else:
+            yield UsageResult(record_id, LoadResult.ALREADY_THERE, usage_no)

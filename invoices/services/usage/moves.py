@@ -1,0 +1,74 @@
+"""Usage goes with the plan of its day: found when it is loaded, and found again when the account's plans have changed since.
+
+A plan that is changed, ended or begun with a day in the past leaves usage of later days under the plan that has ended. As long
+as no invoice bills it, it is moved to the one plan that charges for its service on its day. Where there is none, or several, it
+stays: it belongs to the last cycle of the plan that has ended.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import date
+from typing import Any, NamedTuple
+
+from django.db.models import F, Q, QuerySet
+
+from accounts.kinds import ChargeType
+from accounts.models import PlanCharge, PlanInstance
+from accounts.periods import ONE_DAY
+from billing_site.common.storage import update_rows
+from invoices.models import Usage
+
+IN_ITS_PLAN = Q(used_on__gte=F("plan_instance__start_date"), plan_instance__taken_off_on__isnull=True) & (
+    Q(plan_instance__end_date__isnull=True) | Q(used_on__lte=F("plan_instance__end_date"))
+)
+
+
+class _Metered(NamedTuple):
+    """A plan instance whose plan charges for the usage of a service."""
+
+    plan_instance_no: int
+    start: date
+    end: date | None
+
+
+def move_usage(account_nos: Iterable[int]) -> None:
+    """Moves usage that no invoice holds to the plans of its days. Under the accounts' locks; one query where nothing moves."""
+    rows = Usage.objects.filter(account__in=account_nos, invoice__isnull=True)
+    update_rows(Usage, ("plan_instance_id",), sorted(moves_of(rows).items()))
+
+
+def moves_of(usage: QuerySet[Usage]) -> dict[int, int]:
+    """The plan instance that each record of a set belongs to now, where that is another than it names. Writes nothing."""
+    columns = ("pk", "account_id", "service_id", "used_on", "plan_instance__end_date", "plan_instance_id")
+    misplaced = list(usage.exclude(IN_ITS_PLAN).order_by("pk").values_list(*columns))
+    if not misplaced:
+        return {}
+    metered = _metered({account_no for _, account_no, *_ in misplaced}, {service_no for _, _, service_no, *_ in misplaced})
+    moves = {}
+    for number, account_no, service_no, used_on, end, instance_no in misplaced:
+        found = _plan_of(metered.get((account_no, service_no), ()), used_on, end)
+        if found not in (None, instance_no):
+            moves[number] = found
+    return moves
+
+
+def _plan_of(metered: Iterable[_Metered], day: date, ended: date | None) -> Any:
+    """The one that runs on the day; of several the one that follows on the plan that has ended."""
+    running = [one for one in metered if one.start <= day and (one.end is None or day <= one.end)]
+    if len(running) > 1 and ended is not None:
+        running = [one for one in running if one.start == ended + ONE_DAY]
+    return running[0].plan_instance_no if len(running) == 1 else None
+
+
+def _metered(account_nos: Iterable[int], service_nos: Iterable[int]) -> dict[tuple[int, int], list[_Metered]]:
+    charges = PlanCharge.objects.filter(service__in=service_nos, line_type=ChargeType.USAGE)
+    services: dict[int, list[int]] = defaultdict(list)
+    instances = PlanInstance.objects.filter(account__in=account_nos, taken_off_on__isnull=True).order_by("pk")
+    rows = list(instances.values_list("account_id", "plan_id", "pk", "start_date", "end_date"))
+    for plan_no, service_no in charges.filter(plan__in={row[1] for row in rows}).values_list("plan_id", "service_id"):
+        services[plan_no].append(service_no)
+    metered: dict[tuple[int, int], list[_Metered]] = defaultdict(list)
+    for account_no, plan_no, *dates in rows:
+        for service_no in services[plan_no]:
+            metered[account_no, service_no].append(_Metered._make(dates))
+    return metered

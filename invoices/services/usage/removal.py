@@ -1,0 +1,38 @@
+"""Removing usage that was loaded by mistake, as long as no invoice holds it."""
+
+from accounts.callers import Caller
+from accounts.models import Client
+from accounts.rights import check_may_change
+from accounts.trail import Act, record_acts
+from billing_site.errors import BillingError, ErrorCode
+from invoices.models import Usage
+from invoices.services.documents.account_acts import account_act, billing_changed
+
+REMOVED, REFUSED = "usage.removed", "usage.removal_refused"
+REMEMBERED = ("record_id", "plan_instance_id", "service_id", "units", "used_at", "used_on", "description")
+"""What the trail keeps of a record that is removed. Its record_id may be taken again."""
+
+
+def remove_usage(*, client: Client, usage_no: int, caller: Caller) -> None:
+    """Removes one record that no invoice holds. An invoice that was planned with it meanwhile is not recorded.
+
+    Refuses (90009) who may not remove usage."""
+    usage = Usage.objects.filter(client=client, pk=usage_no).first()
+    if usage is None:
+        raise BillingError(ErrorCode.NO_DATA, f"usage {usage_no}")
+    with account_act(client, usage.account_id, caller, REFUSED, invoice_no=usage.invoice_id) as account:
+        check_may_change(caller, "delete", "invoices.usage")
+        removed, _ = Usage.objects.filter(pk=usage.pk, invoice=None).delete()
+        if not removed:
+            raise _why_not(usage)
+        billing_changed(account)
+        before = {name: getattr(usage, name) for name in REMEMBERED}
+        record_acts(client, caller, [Act(REMOVED, account.pk, before=before)])
+
+
+def _why_not(usage: Usage) -> BillingError:
+    """An invoice holds it, or it was removed by another a moment ago."""
+    now = Usage.objects.filter(pk=usage.pk).first()
+    if now is None:
+        return BillingError(ErrorCode.NO_DATA, f"usage {usage.pk}")
+    return BillingError(ErrorCode.ON_AN_INVOICE, f"record {now.record_id} is on invoice {now.invoice_id}")

@@ -1,0 +1,1 @@
+"""The REST API of rebills, and gen_rb_m."""

@@ -1,0 +1,119 @@
+"""Rebills as a resource, and the method call gen_rb_m."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.status import HTTP_201_CREATED
+
+from accounts.aria.method_calls import Call, method_call
+from accounts.clock import today
+from accounts.models import Receipt
+from accounts.rights import REBILL, Right
+from billing_site.errors import BillingError, ErrorCode
+from invoices.api.viewsets.documents import DocumentResource
+from invoices.models import Invoice
+from invoices.services.documents.chains import read_chain
+from invoices.services.documents.rebill_markers import excluded_lines, recounted_lines
+from invoices.services.documents.rows import stored_contents
+from invoices.services.issuing.settling import go_on_settling
+from rebills.api.serializers import (
+    GEN_RB_M_NAMES,
+    GEN_RB_M_OUTPUTS,
+    ChainArguments,
+    GenRbMArguments,
+    ManyRebillArguments,
+    RebillArguments,
+    RebillPreviewArguments,
+    chain_row,
+    gen_rb_m_answer,
+    gen_rb_m_preview,
+    gen_rb_m_request,
+    outcome_row,
+    preview_row,
+    rebill_request,
+)
+from rebills.models import Rebill
+from rebills.plan import RebillPlan
+from rebills.services.previewing import preview_rebills
+from rebills.services.rebilling import REFUSED, rebill_invoice, rebill_invoices, rebilled_before
+from rebills.services.requests import RebillOutcome, RebillRequest
+
+
+class RebillViewSet(DocumentResource):
+    """Rebills are previewed, made and shown. Those that wait are approved and discarded as invoices are."""
+
+    queryset = Rebill.objects.all()
+    queries = {"chain": ChainArguments}
+    rights: Mapping[str, Right] = {**DocumentResource.rights, "create": REBILL, "bulk": REBILL}
+
+    def create(self, request: Request) -> Response:
+        number = rebill_invoice(
+            client=self.client,
+            request=rebill_request(self.asked(RebillArguments)),
+            caller=self.caller,
+            today=today(self.client),
+        )
+        return self.shown(number, HTTP_201_CREATED)
+
+    @action(detail=False, methods=["post"])
+    def bulk(self, request: Request) -> Response:
+        """Many rebills, with an outcome for each: one that is refused stops no other."""
+        return self._rebill_many(rebill_invoices)
+
+    def answer_again(self, receipt: Receipt) -> Response:
+        return self._rebill_many(rebilled_before) if self.action == "bulk" else super().answer_again(receipt)
+
+    def _rebill_many(self, rebill: Callable[..., list[RebillOutcome]]) -> Response:
+        asked = self.asked(ManyRebillArguments)["rebills"]
+        requests = [rebill_request(one, f"rebills[{place}].") for place, one in enumerate(asked)]
+        outcomes = rebill(client=self.client, requests=requests, caller=self.caller, today=today(self.client))
+        return Response({"outcomes": [outcome_row(one) for one in outcomes]})
+
+    @action(detail=False, methods=["post"])
+    def preview(self, request: Request) -> Response:
+        """Original, memo, rebill and difference, line by line. Nothing is written."""
+        plan = _preview(self.client, rebill_request(self.asked(RebillPreviewArguments)))
+        return Response(preview_row(plan, self.client))
+
+    @action(detail=False)
+    def chain(self, request: Request) -> Response:
+        """The chain of corrections that a document is part of, from its first invoice on."""
+        return Response(chain_row(read_chain(client=self.client, invoice_no=self.asked_query()["invoice_no"])))
+
+    @method_call(
+        GenRbMArguments,
+        outputs=GEN_RB_M_OUTPUTS,
+        refused_act=REFUSED,
+        names=GEN_RB_M_NAMES,
+        right=REBILL,
+        writes=lambda arguments: bool(arguments["do_write"]),
+        again=lambda view, call, receipt: _settled_answer(call, receipt.invoice_no or 0),
+    )
+    def gen_rb_m(self, call: Call) -> Mapping[str, Any]:
+        asked = gen_rb_m_request(call.arguments)
+        if not call.arguments["do_write"]:
+            return gen_rb_m_preview(_preview(call.client, asked))
+        number = rebill_invoice(client=call.client, request=asked, caller=call.caller, today=today(call.client))
+        return _stored_answer(number)
+
+
+def _settled_answer(call: Call, rebill_no: int) -> Mapping[str, Any]:
+    """The answer after what a process that died did not come to."""
+    go_on_settling(call.client, rebill_no, call.caller, today(call.client))
+    return _stored_answer(rebill_no)
+
+
+def _stored_answer(rebill_no: int) -> Mapping[str, Any]:
+    rebill = Invoice.objects.get(pk=rebill_no)
+    excluded, recounted = excluded_lines([rebill_no])[rebill_no], recounted_lines([rebill_no])[rebill_no]
+    return gen_rb_m_answer(rebill, stored_contents([rebill_no])[rebill_no], excluded, recounted)
+
+
+def _preview(client: Any, request: RebillRequest) -> RebillPlan:
+    (outcome,) = preview_rebills(client=client, requests=[request])
+    if outcome.plan is None:
+        raise outcome.error or BillingError(ErrorCode.UNEXPECTED)
+    return outcome.plan

@@ -1,0 +1,187 @@
+"""The builder: an invoice's lines beside what is to be right of them, counted as they are typed; a review; and the rebill."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from accounts.callers import Caller
+from accounts.pages.base import StaffPage
+from accounts.rights import COLLECT, REBILL
+from billing_site.errors import BillingError, ErrorCode
+from invoices.models import Invoice
+from invoices.plan.actions import Action, InTheWay
+from invoices.services.actions import available_actions
+from invoices.services.documents.rights import REBILL_PERMISSION
+from rebills.pages.rail import rail
+from rebills.pages.sheet import Counted, Sheet
+from rebills.pages.typed import Typed, given_for_all, read, refusal_at, typed_in, untouched
+from rebills.pages.words import shown
+from rebills.services.rebilling import rebill_invoice
+from rebills.services.requests import RebillRequest
+
+NOT_TYPED = ("csrfmiddlewaretoken", "once", "act", "fingerprint")
+
+
+ADD_CONTACT_PERMISSION = "accounts.add_contact"
+
+
+class RebillBuilder(StaffPage):
+    """Every button of it sends all that is typed; `act` says which was pressed."""
+
+    def get(self, request: HttpRequest, number: int) -> HttpResponseBase:
+        self._open(number)
+        counted = self.sheet.count(untouched(self.sheet.standing, self.sheet.last_line_no, self.sheet.usage))
+        if counted.error is not None:
+            return self._blocked(counted.error)
+        return self._builder(counted)
+
+    def post(self, request: HttpRequest, number: int) -> HttpResponseBase:
+        self._open(number)
+        typed = typed_in(request.POST, self.sheet.standing, self.sheet.last_line_no, self.sheet.usage)
+        act = request.POST.get("act", "")
+        if act == "commit":
+            return self._commit(typed)
+        changed = self._changed(typed, act)
+        counted = self.sheet.count(changed)
+        if request.headers.get("HX-Request"):
+            return self._counted(counted)
+        if act == "review":
+            return self._review(counted)
+        return self._builder(counted, new_line=str(changed.lines[-1].line_no) if act == "add" else "")
+
+    def _open(self, number: int) -> None:
+        self.invoice: Invoice = self.found(Invoice.objects.select_related("client", "account"), number)
+        self.sheet = Sheet(self.client, self.invoice)
+
+    def _changed(self, typed: Typed, act: str) -> Typed:
+        name, _dash, line_no = act.partition("-")
+        if name == "add":
+            return typed.with_line()
+        if name == "revert" and line_no.isdecimal():
+            return typed.without_changes(int(line_no[:9]))
+        if name == "apply":
+            return typed.with_for_all(given_for_all(self.request.POST))
+        return typed
+
+    def _builder(self, counted: Counted, *, new_line: str = "") -> HttpResponse:
+        context = {
+            **self._shared(counted),
+            "lines": self.sheet.sheet_lines(counted),
+            "tax_lines": self.sheet.taxes,
+            "usage": self.sheet.usage_fields(counted),
+            "for_all": self.sheet.for_all(),
+            "reasons": self.sheet.reasons,
+            "contacts": self.sheet.choices["contacts"],
+            "new_line": new_line,
+            "blocked": self._in_the_way(counted.error),
+        }
+        return self.page("rebills/builder.html", context)
+
+    def _counted(self, counted: Counted) -> HttpResponse:
+        """The rail, and what is said at each line and each metered charge."""
+        context = {
+            "invoice": self.invoice,
+            "results": self.sheet.results(counted),
+            "usage": self.sheet.usage_fields(counted),
+            "refused": counted.refusals.get(""),
+        }
+        return self.page("rebills/_counted.html", {**context, **rail(counted.plan, self.client)})
+
+    def _shared(self, counted: Counted) -> dict[str, Any]:
+        return {
+            "invoice": self.invoice,
+            "typed": counted.typed,
+            "refusals": counted.refusals,
+            "refused": counted.refusals.get(""),
+            "may_rebill": self.may(REBILL_PERMISSION),
+            "may_add_contact": self.may(ADD_CONTACT_PERMISSION),
+            "permission": REBILL_PERMISSION,
+            "may_collect": self.may(COLLECT.permission),
+            **rail(counted.plan, self.client),
+        }
+
+    def _review(self, counted: Counted, *, moved: str = "") -> HttpResponse:
+        """What will be done, in plain words; where something of it is refused, the builder again."""
+        refusals = {**counted.refusals, **read(counted.typed, self.invoice.pk, is_final=True)[1]}
+        plan = counted.plan
+        if plan is None or refusals:
+            return self._builder(counted._replace(refusals=refusals))
+        rows = shown(plan.differences, {**plan.facts.names, **self.sheet.names})
+        reasons = {reason.code: reason.name for reason in self.sheet.reasons}
+        sent = self.request.POST
+        context = {
+            **self._shared(counted),
+            "rows": [row for row in rows if row.is_changed],
+            "unchanged": sum(not row.is_changed for row in rows),
+            "reason": reasons.get(plan.facts.reason_code or 0, ""),
+            "statement_contact": dict(self.sheet.choices["contacts"]).get(counted.typed.top["statement_address_seq"], ""),
+            "kept": [(name, value) for name in sent if name not in NOT_TYPED for value in sent.getlist(name)],
+            "fingerprint": plan.fingerprint,
+            "moved": moved,
+        }
+        return self.page("rebills/review.html", context)
+
+    def _commit(self, typed: Typed) -> HttpResponse:
+        request, refusals = read(typed, self.invoice.pk, self.request.POST.get("fingerprint", ""), is_final=True)
+        if request is None:
+            return self._builder(self.sheet.count(typed)._replace(refusals=refusals))
+        try:
+            return self.once(
+                lambda caller: self._rebill(request, caller), lambda receipt: _address(receipt.invoice_no or 0), REBILL
+            )
+        except BillingError as error:
+            return self._not_made(typed, request, error)
+
+    def _rebill(self, request: RebillRequest, caller: Caller) -> str:
+        rebill_no = rebill_invoice(client=self.client, request=request, caller=caller, today=self.today)
+        messages.success(self.request, _("The rebill is made."))
+        return _address(rebill_no)
+
+    def _not_made(self, typed: Typed, request: RebillRequest, error: BillingError) -> HttpResponse:
+        """What was typed is kept. Where what it stands on has moved, what would come of it now is shown, to be seen again."""
+        counted = self.sheet.count(typed)
+        if error.code is ErrorCode.DOCUMENT_MOVED and counted.plan is not None:
+            parts = [str(MOVED.get(part, part)) for part in counted.plan.moved(request.fingerprint)]
+            return self._review(counted, moved=", ".join(parts) or error.message)
+        refusals = {**counted.refusals, **refusal_at(error, typed)}
+        return self._builder(counted._replace(refusals=refusals, error=error))
+
+    def _blocked(self, error: BillingError) -> HttpResponse:
+        """An invoice that cannot be rebilled: why, what is in the way, and what to do instead."""
+        context = {"invoice": self.invoice, "blocked": self._in_the_way(error), "error": error}
+        return self.page("rebills/blocked.html", context)
+
+    def _in_the_way(self, error: BillingError | None) -> dict[str, Any] | None:
+        if error is None or error.field != "invoice_no":
+            return None
+        actions = available_actions(self.client, [self.invoice.pk], self.caller, self.today, [Action.REBILL])
+        (allowed,) = actions[self.invoice.pk]
+        way = allowed.in_the_way
+        return {"message": error.message, "name": way.name if way else "", "address": _page_of(way, self.invoice.pk)}
+
+
+MOVED = {
+    "lines": gettext_lazy("the lines"),
+    "credits": gettext_lazy("what coupons and credits take off"),
+    "taxes": gettext_lazy("the taxes"),
+    "payments": gettext_lazy("the account's payments and credits"),
+    "collection": gettext_lazy("what is collected"),
+}
+
+
+def _address(rebill_no: int) -> str:
+    return reverse("rebilled", args=[rebill_no])
+
+
+def _page_of(way: InTheWay | None, invoice_no: int) -> str:
+    """Where what is in the way can be looked at. Attempts to collect are on their invoice's page."""
+    if way is None:
+        return reverse("invoice", args=[invoice_no])
+    if way.type == "transaction":
+        return reverse("admin:invoices_ledgerentry_change", args=[way.number])
+    return reverse("invoice", args=[way.number if way.type == "invoice" else invoice_no])

@@ -1,0 +1,42 @@
+"""The difference between any two documents of one chain of corrections, line by line: also for the customer, on paper."""
+
+from django.http import Http404, HttpRequest, HttpResponse
+
+from accounts.pages.base import StaffPage
+from accounts.staff import names_of
+from invoices.models import Invoice
+from invoices.services.documents.chains import read_chain
+from invoices.services.documents.rows import stored_contents
+from rebills.pages.rail import totals
+from rebills.pages.words import location_names, shown
+from rebills.plan.differences import compared, traced_lines
+from rebills.services.facts import read_names
+
+
+class DifferencePage(StaffPage):
+    """`number` before, `other` after."""
+
+    def get(self, request: HttpRequest, number: int, other: int) -> HttpResponse:
+        self.found(Invoice.objects.select_related("client"), number)
+        chain = read_chain(client=self.client, invoice_no=number)
+        steps = {step.document.pk: step for step in chain.steps}
+        if other not in steps:
+            raise Http404
+        contents = stored_contents(list(steps))
+        before, after = contents[number], contents[other]
+        names = {**read_names([before, after]), **location_names(self.client)}
+        rows = shown(compared(before, after, traced_lines(contents, number, other), names), names)
+        return self.page(
+            "rebills/difference.html",
+            {
+                "invoice": steps[number].document,
+                "before": steps[number],
+                "after": steps[other],
+                "rows": rows,
+                "totals": totals(before, after),
+                "chain": chain,
+                "people": names_of(step.document.generated_by for step in chain.steps),
+                "seller": steps[other].document.seller,
+                "bill_to": steps[other].document.bill_to,
+            },
+        )

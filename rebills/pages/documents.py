@@ -1,0 +1,49 @@
+"""A rebill that is made: the three documents, what became of collecting and of the statement, or for whom it waits."""
+
+from django.http import HttpRequest, HttpResponse
+
+from accounts.callers import Caller
+from accounts.pages.base import StaffPage
+from accounts.staff import names_of
+from billing_site.errors import BillingError
+from invoices.kinds import InvoiceStatus
+from invoices.models import Invoice
+from invoices.services.documents.approval_rules import check_four_eyes, makers_of
+from invoices.services.documents.chains import Chain, read_chain
+from invoices.services.money.ledger.open_items import amount_due, with_due
+from rebills.models import Rebill
+
+
+class RebillPage(StaffPage):
+    def get(self, request: HttpRequest, number: int) -> HttpResponse:
+        rows = with_due(Rebill.objects.all()).select_related("client", "account", "corrects", "memo", "statement_contact")
+        rebill = self.found(rows, number)
+        chain = read_chain(client=self.client, invoice_no=rebill.pk)
+        return self.page(
+            "rebills/rebill.html",
+            {
+                "rebill": rebill,
+                "invoice": rebill,
+                "difference": rebill.total_amount - rebill.corrects.total_amount,
+                "due": amount_due(rebill),
+                "attempts": list(rebill.collection_attempts.order_by("attempt_no")),
+                "statements": list(rebill.statements.select_related("contact").order_by("pk")),
+                "reason": next((step.reason for step in chain.steps if step.document.pk == rebill.pk), ""),
+                "chain": chain,
+                "people": names_of(_who(chain)),
+                "waits_for_another": rebill.status == InvoiceStatus.PENDING and _waits_for_another(rebill, self.caller),
+            },
+        )
+
+
+def _who(chain: Chain) -> set[str]:
+    return {who for step in chain.steps for who in (step.document.generated_by, step.document.approved_by) if who}
+
+
+def _waits_for_another(rebill: Invoice, caller: Caller) -> bool:
+    """Whether four eyes ask for another person than the reader."""
+    try:
+        check_four_eyes(rebill.client, rebill, makers_of([rebill]), caller)
+    except BillingError:
+        return True
+    return False

@@ -1,0 +1,142 @@
+"""The list of rebills: found by filters that stand in the address, page by page or as CSV."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django import forms
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from accounts.models import Client
+from accounts.pages.base import StaffPage
+from accounts.pages.forms import DayInput, PageForm
+from accounts.staff import names_of
+from accounts.validators import validate_billing_day
+from billing_site.common.csv_lists import ROWS_AT_ONCE, csv_response
+from billing_site.common.keyset_pages import PAGE_SIZE, Order, in_chunks, page_of
+from invoices.api.serializers.money import amount_text
+from invoices.kinds import InvoiceStatus, ReasonType
+from invoices.services.documents.reasons import reasons_of
+from rebills.models import Rebill
+
+STATUSES = {
+    "held": (InvoiceStatus.PENDING, _("Held for approval")),
+    "issued": (InvoiceStatus.APPROVED, _("Issued")),
+    "discarded": (InvoiceStatus.DISCARDED, _("Discarded")),
+}
+NEWEST_FIRST = Order(descending=True)
+STATUS_CHOICES = [(name, text) for name, (_status, text) in STATUSES.items()]
+
+
+class RebillFilters(PageForm):
+    status = forms.ChoiceField(
+        label=_("Status"),
+        required=False,
+        choices=[("", _("All")), *((name, text) for name, (_value, text) in STATUSES.items())],
+    )
+    reason = forms.IntegerField(label=_("Reason"), required=False, min_value=1, max_value=9999, widget=forms.Select)
+    account = forms.CharField(label=_("Account"), required=False, max_length=50, widget=forms.TextInput)
+    made_from = forms.DateField(label=_("Made from"), required=False, widget=DayInput(), validators=[validate_billing_day])
+    made_to = forms.DateField(label=_("Made to"), required=False, widget=DayInput(), validators=[validate_billing_day])
+
+    def __init__(self, data: Any, reasons: Mapping[int, str]) -> None:
+        super().__init__(data)
+        choices = [("", _("All")), *((str(code), name) for code, name in reasons.items())]
+        self.fields["reason"].widget.choices = choices
+
+
+def chosen(rows: QuerySet[Any], filters: RebillFilters, client: Client) -> QuerySet[Any]:
+    """The rebills that every filter leaves, by the client's days. One that cannot be read is told at its field, and filters
+    nothing."""
+    filters.is_valid()
+    given = {name: value for name, value in filters.cleaned_data.items() if value not in (None, "")}
+    asked: dict[str, Any] = {}
+    if "status" in given:
+        asked["status"] = STATUSES[given["status"]][0]
+    if "reason" in given:
+        asked["reason_code"] = given["reason"]
+    if "account" in given:
+        asked["account__client_acct_id__istartswith"] = given["account"]
+    if "made_from" in given:
+        asked["generated_at__gte"] = begin_of(given["made_from"], client)
+    if "made_to" in given:
+        asked["generated_at__lt"] = begin_of(given["made_to"] + A_DAY, client)
+    return rows.filter(**asked)
+
+
+A_DAY = timedelta(days=1)
+
+
+def begin_of(day: date, client: Client) -> datetime:
+    return datetime.combine(day, time(), ZoneInfo(client.time_zone))
+
+
+@dataclass(frozen=True)
+class RebillRow:
+    """A rebill as lists show it."""
+
+    rebill: Any
+    reason: str
+    made_by: str
+
+    @property
+    def difference(self) -> Any:
+        return self.rebill.total_amount - self.rebill.corrects.total_amount
+
+
+class RebillCsv(serializers.Serializer):
+    """A rebill as a row of a file."""
+
+    rebill_no = serializers.IntegerField(source="rebill.pk")
+    document_number = serializers.CharField(source="rebill.document_number")
+    status = serializers.CharField(source="rebill.status")
+    acct_no = serializers.IntegerField(source="rebill.account_id")
+    client_acct_id = serializers.CharField(source="rebill.account.client_acct_id")
+    original = serializers.CharField(source="rebill.corrects.document_number")
+    credit_memo = serializers.SerializerMethodField()
+    currency = serializers.CharField(source="rebill.currency")
+    original_amount = serializers.SerializerMethodField()
+    rebill_amount = serializers.SerializerMethodField()
+    difference = serializers.SerializerMethodField()
+    reason = serializers.CharField()
+    comments = serializers.CharField(source="rebill.comments")
+    made_by = serializers.CharField()
+    made_at = serializers.DateTimeField(source="rebill.generated_at")
+
+    def get_credit_memo(self, row: RebillRow) -> str:
+        return row.rebill.memo.document_number if row.rebill.memo is not None else ""
+
+    def get_original_amount(self, row: RebillRow) -> str:
+        return amount_text(row.rebill.corrects.total_amount, row.rebill.currency)
+
+    def get_rebill_amount(self, row: RebillRow) -> str:
+        return amount_text(row.rebill.total_amount, row.rebill.currency)
+
+    def get_difference(self, row: RebillRow) -> str:
+        return amount_text(row.difference, row.rebill.currency)
+
+
+class RebillList(StaffPage):
+    parameters = tuple(RebillFilters.base_fields)
+
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        self.reasons = {reason.code: reason.name for reason in reasons_of(self.client, ReasonType.REBILL)}
+        filters = RebillFilters(request.GET, self.reasons)
+        rows = chosen(
+            Rebill.objects.filter(client=self.client).select_related("account", "corrects", "memo"), filters, self.client
+        )
+        if request.GET.get("format") == "csv":
+            chunks = in_chunks(rows, NEWEST_FIRST, ROWS_AT_ONCE)
+            return csv_response("rebills", RebillCsv(), chunks, lambda some: RebillCsv(self._rows(some), many=True).data)
+        pages = page_of(rows, NEWEST_FIRST, request.GET.get("cursor"), PAGE_SIZE)
+        return self.page("rebills/list.html", {"filters": filters, "rows": self._rows(pages.rows), "pages": pages})
+
+    def _rows(self, rebills: Sequence[Any]) -> list[RebillRow]:
+        people = names_of(rebill.generated_by for rebill in rebills)
+        return [RebillRow(one, self.reasons.get(one.reason_code or 0, ""), people[one.generated_by]) for one in rebills]

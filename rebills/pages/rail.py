@@ -1,0 +1,80 @@
+"""What stands beside the builder's lines: original, memo, rebill and difference, and what becomes of the money."""
+
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext as _
+
+from accounts.kinds import GuardedAct
+from accounts.models import Client
+from invoices.fingerprints import Content
+from invoices.plan.actions import why_not_collected
+from invoices.plan.tax_answers import exemption_text
+from invoices.services.documents.approval_rules import four_eyes_apply, rebill_must_wait, rebill_stake
+from rebills.pages.words import taxed_again_text
+from rebills.plan import RebillPlan
+from rebills.plan.differences import tax_differences
+
+
+class SideBySide(NamedTuple):
+    """An amount on the original and on what replaces it. `memo` takes the original back."""
+
+    name: str
+    original: Decimal
+    rebill: Decimal
+    is_total: bool = False
+
+    @property
+    def memo(self) -> Decimal:
+        return -self.original
+
+    @property
+    def difference(self) -> Decimal:
+        return self.rebill - self.original
+
+
+def totals(before: Content, after: Content) -> list[SideBySide]:
+    """Before tax, each tax by its authority, and the totals of two documents."""
+
+    def side_by_side(name: str, term: str, *, is_total: bool = False) -> SideBySide:
+        return SideBySide(name, before.term(term), after.term(term), is_total)
+
+    taxes = [
+        SideBySide(_tax_name(tax.authority, tax.percent, tax.jurisdiction, tax.is_inclusive), tax.original, tax.rebill)
+        for tax in tax_differences(before, after)
+    ]
+    return [side_by_side(_("Before tax"), "net_amount"), *taxes, side_by_side(_("Total"), "total_amount", is_total=True)]
+
+
+def _tax_name(authority: str, percent: Decimal, jurisdiction: str, is_inclusive: bool) -> str:
+    shown = {"authority": authority, "percent": f"{percent.normalize():f}", "jurisdiction": jurisdiction}
+    text = _("%(authority)s %(percent)s %% (%(jurisdiction)s)") % shown
+    return _("%(tax)s, in prices") % {"tax": text} if is_inclusive else text
+
+
+def rail(plan: RebillPlan | None, client: Client) -> dict[str, Any]:
+    """What the rail shows of a plan; of none, nothing."""
+    if plan is None:
+        return {"plan": None}
+    stake = rebill_stake(plan.original.total, plan.rebill.total)
+    return {
+        "plan": plan,
+        "taxed_again": [(row.line_no, map(taxed_again_text, row.taxed_again)) for row in plan.differences if row.taxed_again],
+        "recounted": plan.recounted,
+        "totals": totals(plan.facts.original, plan.content),
+        "difference": plan.rebill.less(plan.original).total,
+        "money": plan.money,
+        "not_collected": _not_collected(plan),
+        "waits": rebill_must_wait(client, stake, plan.tax_answer),
+        "tax_answer": plan.tax_answer,
+        "exemption": exemption_text(plan.tax_answer.exemption, plan.tax_answer.reason),
+        "waits_for_another": four_eyes_apply(client, GuardedAct.REBILLS, stake),
+    }
+
+
+def _not_collected(plan: RebillPlan) -> str:
+    """Why what is due is not collected, though it was to be."""
+    if not plan.facts.collects or plan.money.collect_now or not plan.money.due:
+        return ""
+    code = why_not_collected(plan.facts.money.payer)
+    return code.message if code is not None else _("It is below the least amount that is collected.")

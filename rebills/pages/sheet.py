@@ -1,0 +1,368 @@
+"""The builder's sheet: each line of an invoice as it was beside what is typed for it, and what the rebill comes to."""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Client, Contact
+from accounts.rates import shown_rate, shown_units
+from billing_site.common.limits import LINE_COMMENTS_LENGTH, PO_NUM_LENGTH
+from billing_site.errors import BillingError
+from invoices.fingerprints import LINE_FIELDS, DocumentLine
+from invoices.kinds import LineType, ReasonType
+from invoices.models import Invoice, InvoiceLine, ReasonCode
+from invoices.services.documents.reasons import reasons_of
+from invoices.stories import story_of
+from rebills.pages.typed import (
+    ADDRESSES,
+    CHARGE_FIELDS,
+    CREDIT_FIELDS,
+    FOR_ALL,
+    PRINTED,
+    Refusals,
+    Typed,
+    TypedLine,
+    TypedUsage,
+    as_sent,
+    read,
+    refusal_at,
+)
+from rebills.pages.words import location_names
+from rebills.plan import RebillPlan
+from rebills.plan.lines import AMOUNT_GIVEN, is_given_back, takes_off
+from rebills.services.metered import metered_charges
+from rebills.services.previewing import preview_rebills
+from rebills.services.requests import RebillRequest
+
+LABELS = {
+    "service_no": _("Service"),
+    "units": _("Units"),
+    "rate_per_unit": _("Rate"),
+    "amount": _("Amount"),
+    "po_num": _("PO number"),
+    "bill_from_location_no": _("Bill from"),
+    "ship_from_location_no": _("Ship from"),
+    "bill_to_address_seq": _("Bill to"),
+    "ship_to_address_seq": _("Ship to"),
+    "description": _("Text"),
+    "period_start": _("First day"),
+    "period_end": _("Last day"),
+    "comments": _("Comment on the line"),
+}
+CHOSEN_FROM = {
+    "service_no": "services",
+    "bill_from_location_no": "locations",
+    "ship_from_location_no": "locations",
+    "bill_to_address_seq": "contacts",
+    "ship_to_address_seq": "contacts",
+}
+LENGTHS = {"comments": str(LINE_COMMENTS_LENGTH), "po_num": str(PO_NUM_LENGTH), "description": "200"}
+DAYS = ("period_start", "period_end")
+
+
+class Counted(NamedTuple):
+    """What is typed, with the rebill that comes of it, or why none does."""
+
+    typed: Typed
+    request: RebillRequest | None = None
+    plan: RebillPlan | None = None
+    refusals: Refusals = {}
+    error: BillingError | None = None
+
+
+class Field(NamedTuple):
+    """One cell: what the original has there (`was`), and what is typed. `options` are those of a list to choose from.
+    `is_typed`: it has another text than the original, which the page has to send again."""
+
+    name: str
+    id: str
+    label: Any
+    was: Any
+    value: str
+    is_changed: bool
+    is_refused: bool
+    options: SafeString | None = None
+    hint: str = ""
+    length: str = ""
+    is_typed: bool = False
+
+    @property
+    def type(self) -> str:
+        return "date" if self.name in DAYS else "text"
+
+    @property
+    def css(self) -> str:
+        """The classes of its cell."""
+        return f"{self.name} cell{' is-changed' if self.is_changed else ''}{' is-refused' if self.is_refused else ''}"
+
+
+class Result(NamedTuple):
+    """What comes of a line: its amount on the rebill, and how it got there. `counted` is that amount as it would be typed."""
+
+    line_no: int
+    was: Decimal | None
+    amount: Decimal | None
+    is_out: bool
+    is_included: bool
+    is_overridden: bool
+    changed: tuple[str, ...]
+    refused: tuple[tuple[str, Any, str], ...]
+    counted: str = ""
+    is_recounted: bool = False
+
+    @property
+    def number(self) -> str:
+        return str(self.line_no)
+
+    @property
+    def difference(self) -> Decimal | None:
+        return None if self.amount is None else self.amount - (self.was or Decimal(0))
+
+
+class SheetLine(NamedTuple):
+    """A line of the original with its editable twin, or a line that is added (`line` is none)."""
+
+    typed: TypedLine
+    line: InvoiceLine | None
+    title: str
+    stories: tuple[str, ...]
+    service: Field | None
+    figures: tuple[Field, ...]
+    po_num: Field
+    addresses: tuple[Field, ...]
+    printed: tuple[Field, ...]
+    comments: Field
+    result: Result
+    is_open: bool
+
+    @property
+    def number(self) -> str:
+        """As it stands in names of fields: a text, which is written as it is."""
+        return str(self.typed.line_no)
+
+
+class Sheet:
+    """An invoice that is to be rebilled, with all that its lines can be changed to."""
+
+    def __init__(self, client: Client, invoice: Invoice) -> None:
+        self.client, self.invoice = client, invoice
+        self.lines = list(invoice.lines.all())
+        self.contacts = list(Contact.objects.filter(account=invoice.account_id))
+        self.charging = {line.line_no: line for line in self.lines if line.line_type != LineType.TAX}
+        self.taxes = [line for line in self.lines if line.line_type == LineType.TAX]
+
+    @property
+    def last_line_no(self) -> int:
+        return max((line.line_no for line in self.lines), default=0)
+
+    @cached_property
+    def standing(self) -> dict[int, dict[str, str]]:
+        """What each line has in each of its fields, as it would be typed."""
+        contact_nos = {contact.pk: contact.contact_no for contact in self.contacts}
+        return {number: self._standing(line, contact_nos) for number, line in self.charging.items()}
+
+    def _standing(self, line: InvoiceLine, contact_nos: Mapping[int, int]) -> dict[str, str]:
+        stands = {
+            "service_no": line.service_id,
+            "units": None if line.units is None else shown_units(line.units),
+            "rate_per_unit": None if line.rate_per_unit is None else shown_rate(line.rate_per_unit, self.invoice.currency),
+            "po_num": line.po_num,
+            "bill_from_location_no": line.bill_from_location_id,
+            "ship_from_location_no": line.ship_from_location_id,
+            "bill_to_address_seq": contact_nos.get(line.bill_to_contact_id or 0),
+            "ship_to_address_seq": contact_nos.get(line.ship_to_contact_id or 0),
+            "description": line.description,
+            "period_start": line.period_start,
+            "period_end": line.period_end,
+        }
+        names = CREDIT_FIELDS if _takes_off(line) else CHARGE_FIELDS
+        return {name: "" if stands.get(name) is None else as_sent(str(stands[name])) for name in names}
+
+    @cached_property
+    def usage(self) -> list[TypedUsage]:
+        """The metered charges of the invoice, with the units that it bills of each."""
+        return [
+            TypedUsage(
+                number,
+                f"{metered.name}, {metered.plan_name}" if metered.plan_name else metered.name,
+                shown_units(metered.units),
+                shown_units(metered.units),
+                metered.names,
+            )
+            for number, metered in enumerate(metered_charges(self.invoice.pk), 1)
+        ]
+
+    def usage_fields(self, counted: Counted) -> list[Field]:
+        """A field for the total units of each metered charge."""
+        return [
+            Field(
+                "units",
+                one.field,
+                one.title,
+                one.standing,
+                one.value,
+                one.is_changed,
+                one.field in counted.refusals,
+                hint=counted.refusals.get(one.field, ""),
+                is_typed=one.is_typed,
+            )
+            for one in counted.typed.usage
+        ]
+
+    def count(self, typed: Typed, fingerprint: str = "") -> Counted:
+        """The rebill of what is typed: planned as it will be when it is made."""
+        request, refusals = read(typed, self.invoice.pk, fingerprint, is_final=False)
+        if request is None:
+            return Counted(typed, None, None, refusals)
+        (outcome,) = preview_rebills(client=self.client, requests=[request])
+        if outcome.error is not None:
+            return Counted(typed, request, None, refusal_at(outcome.error, typed), outcome.error)
+        return Counted(typed, request, outcome.plan)
+
+    def results(self, counted: Counted) -> list[Result]:
+        return [self._result(line, counted, planned) for line, planned in self._planned(counted)]
+
+    def sheet_lines(self, counted: Counted) -> list[SheetLine]:
+        results = {result.line_no: result for result in self.results(counted)}
+        return [self._sheet_line(line, counted.refusals, results[line.line_no]) for line in counted.typed.lines]
+
+    def _planned(self, counted: Counted) -> Iterator[tuple[TypedLine, DocumentLine | None]]:
+        """Each line with that of the rebill which comes of it."""
+        if counted.plan is None:
+            yield from ((line, None) for line in counted.typed.lines)
+            return
+        on_rebill = {line.line_no: line for line in counted.plan.content.document_lines}
+        rows = counted.plan.differences
+        replaced_by = {row.line_no: row.rebill_line_no for row in rows if row.line_no is not None}
+        added = sorted(line.line_no for line in counted.typed.asked_lines if line.is_added)
+        new = (row.rebill_line_no for row in rows if row.line_no is None and not row.is_recounted)
+        replaced_by |= zip(added, new, strict=True)
+        for line in counted.typed.lines:
+            yield line, on_rebill.get(replaced_by.get(line.line_no) or 0)
+
+    def _result(self, typed: TypedLine, counted: Counted, planned: DocumentLine | None) -> Result:
+        source = self.charging.get(typed.line_no)
+        is_out = not typed.is_included or (counted.plan is not None and planned is None and source is not None)
+        counts_by_rate = typed.values.get("units", "") != "" and typed.values.get("rate_per_unit", "") != ""
+        return Result(
+            typed.line_no,
+            source.amount if source is not None else None,
+            Decimal(0) if is_out else planned.amount if planned is not None else None,
+            is_out,
+            typed.is_included,
+            planned is not None and planned.explanation == AMOUNT_GIVEN and counts_by_rate,
+            tuple(typed.changed),
+            tuple((name, LABELS[name], told) for name in typed.values if (told := counted.refusals.get(typed.field(name)))),
+            "" if planned is None else shown_rate(planned.amount, self.invoice.currency),
+            planned is not None and counted.plan is not None and planned.line_no in counted.plan.recounted_lines,
+        )
+
+    def _sheet_line(self, typed: TypedLine, refusals: Refusals, result: Result) -> SheetLine:
+        line = self.charging.get(typed.line_no)
+        fields = {name: self._field(typed, name, line, refusals, result) for name in typed.values}
+        opened = (*ADDRESSES, *PRINTED, "comments")
+        return SheetLine(
+            typed,
+            line,
+            line.description if line is not None else "",
+            tuple(story_of(line)) if line is not None else (),
+            fields.get("service_no"),
+            tuple(fields[name] for name in ("units", "rate_per_unit", "amount") if name in fields),
+            fields["po_num"],
+            tuple(fields[name] for name in ADDRESSES if name in fields and self._can_choose(name)),
+            tuple(fields[name] for name in PRINTED if name in fields),
+            fields["comments"],
+            result,
+            any(fields[name].is_changed or fields[name].is_refused for name in opened if name in fields),
+        )
+
+    def _field(self, typed: TypedLine, name: str, line: InvoiceLine | None, refusals: Refusals, result: Result) -> Field:
+        key, value = typed.field(name), typed.values[name]
+        was: Any = typed.standing[name]
+        if line is not None and name in ("units", "rate_per_unit", "amount"):
+            was = getattr(line, name)
+        hint = typed.standing[name] if name in ("units", "rate_per_unit") else ""
+        if name == "amount":
+            hint = result.counted
+        options = self.options(CHOSEN_FROM[name], value) if name in CHOSEN_FROM else None
+        if name in CHOSEN_FROM:
+            was = dict(self.choices[CHOSEN_FROM[name]]).get(was, was)
+        changed, refused = name in result.changed, key in refusals
+        length, is_typed = LENGTHS.get(name, ""), typed.is_typed(name)
+        return Field(name, key, self.labels[name], was, value, changed, refused, options, str(hint or ""), length, is_typed)
+
+    @cached_property
+    def labels(self) -> dict[str, str]:
+        """In the reader's language, looked up once for all lines."""
+        return {name: str(label) for name, label in LABELS.items()}
+
+    @cached_property
+    def choices(self) -> dict[str, list[tuple[str, str]]]:
+        services = self.client.services.order_by("name", "pk").values_list("pk", "name")
+        places = location_names(self.client)
+        return {
+            "services": [(str(number), name) for number, name in services],
+            "locations": [(str(number), name) for (_kind, number), name in places.items()],
+            "contacts": [(str(contact.contact_no), contact_text(contact)) for contact in self.contacts],
+        }
+
+    @cached_property
+    def names(self) -> dict[tuple[str, int], str]:
+        """What the lines' locations and contacts are called, by their keys."""
+        places = {("location", int(number)): name for number, name in self.choices["locations"]}
+        return places | {("contact", contact.pk): contact_text(contact) for contact in self.contacts}
+
+    @cached_property
+    def _options(self) -> dict[tuple[str, str], SafeString]:
+        return {}
+
+    def options(self, kind: str, chosen: str) -> SafeString:
+        """The options of a list. Built once for each choice: many lines have the same one."""
+        if (kind, chosen) not in self._options:
+            blank = [("", "–")] if not chosen or chosen not in dict(self.choices[kind]) else []
+            rows = ((value, " selected" if value == chosen else "", text) for value, text in [*blank, *self.choices[kind]])
+            self._options[kind, chosen] = format_html_join("", '<option value="{}"{}>{}</option>', rows)
+        return self._options[kind, chosen]
+
+    def for_all(self) -> list[Field]:
+        """The fields whose values can be given for all lines at once."""
+        return [
+            Field(
+                name,
+                f"all-{name}",
+                LABELS[name],
+                "",
+                "",
+                False,
+                False,
+                self.options(CHOSEN_FROM[name], "") if name in CHOSEN_FROM else None,
+                "",
+                LENGTHS.get(name, ""),
+            )
+            for name in FOR_ALL
+            if self._can_choose(name)
+        ]
+
+    def _can_choose(self, name: str) -> bool:
+        """Whether there is anything to choose from; a text is typed."""
+        return name not in CHOSEN_FROM or bool(self.choices[CHOSEN_FROM[name]])
+
+    @cached_property
+    def reasons(self) -> list[ReasonCode]:
+        return reasons_of(self.client, ReasonType.REBILL)
+
+
+def contact_text(contact: Contact) -> str:
+    """A contact by number, name and place."""
+    place = ", ".join(filter(None, [contact.address1, contact.city, contact.region]))
+    return f"{contact.contact_no} {contact.name}" + (f", {place}" if place else "")
+
+
+def _takes_off(line: InvoiceLine) -> bool:
+    row = DocumentLine._make(getattr(line, name) for name in LINE_FIELDS)
+    return takes_off(row) or is_given_back(row)

@@ -1,0 +1,225 @@
+"""What is typed into the builder: kept as it was typed, and read as the resource reads a rebill that is asked for."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Any, NamedTuple
+
+from django.http import QueryDict
+
+from billing_site.errors import BillingError
+from rebills.api.serializers import RebillArguments, RebillPreviewArguments, rebill_request
+from rebills.services.requests import RebillRequest
+
+FIGURES = ("units", "rate_per_unit", "amount")
+ADDRESSES = ("bill_from_location_no", "ship_from_location_no", "bill_to_address_seq", "ship_to_address_seq")
+PRINTED = ("description", "period_start", "period_end")
+CHARGE_FIELDS = ("service_no", *FIGURES, "po_num", *ADDRESSES, *PRINTED, "comments")
+CREDIT_FIELDS = ("amount", "po_num", "comments")
+"""What takes something off has an amount only, and goes to whom its lines go to."""
+
+FOR_ALL = ("po_num", *ADDRESSES)
+TOP_FIELDS = ("reason_code", "comments", "collect", "keep_due_date", "statement_address_seq", "retax")
+MOST_ADDED = 200
+
+Refusals = Mapping[str, str]
+"""Why what was typed is refused, by the name of the field that it was typed into; of none: by no name."""
+
+
+class TypedLine(NamedTuple):
+    """A line of the builder. `standing` is what the original has in each field, `values` what is typed there."""
+
+    line_no: int
+    standing: Mapping[str, str]
+    values: Mapping[str, str]
+    is_included: bool = True
+    is_added: bool = False
+
+    @property
+    def changed(self) -> list[str]:
+        """The fields that say something else than the original. A field that was emptied says nothing; a PO number that was
+        emptied is taken away."""
+        return [name for name, value in self.values.items() if self._is_changed(name, value)]
+
+    def _is_changed(self, name: str, value: str) -> bool:
+        original = self.standing.get(name, "")
+        if not value:
+            return name == "po_num" and original != ""
+        return value != original and not _same_number(value, original)
+
+    def is_typed(self, name: str) -> bool:
+        """Whether the field has another text than the original, so that the page has to send it again. An emptied field has."""
+        return self.values[name] != self.standing[name]
+
+    @property
+    def asked(self) -> dict[str, Any]:
+        """The line as the resource is asked for it."""
+        if not self.is_included:
+            return {"line_no": self.line_no, "exclude": True}
+        return {"line_no": self.line_no, **{name: self.values[name] for name in self.changed}}
+
+    def field(self, name: str) -> str:
+        return f"line-{self.line_no}-{name}"
+
+
+class TypedUsage(NamedTuple):
+    """The total units of a metered charge: what the original has billed, and what is typed. `names` are what the resource names
+    the charge by."""
+
+    number: int
+    title: str
+    standing: str
+    value: str
+    names: Mapping[str, Any]
+
+    @property
+    def field(self) -> str:
+        return f"usage-{self.number}"
+
+    @property
+    def is_typed(self) -> bool:
+        return self.value != self.standing
+
+    @property
+    def is_changed(self) -> bool:
+        return bool(self.value) and self.value != self.standing and not _same_number(self.value, self.standing)
+
+
+class Typed(NamedTuple):
+    """All that is typed: the lines in the original's order, added ones last, the units of metered charges, and what is asked
+    for the whole rebill."""
+
+    lines: tuple[TypedLine, ...]
+    top: Mapping[str, str]
+    last_line_no: int
+    usage: tuple[TypedUsage, ...] = ()
+
+    @property
+    def asked_usage(self) -> list[TypedUsage]:
+        return [one for one in self.usage if one.is_changed]
+
+    @property
+    def asked_lines(self) -> list[TypedLine]:
+        """Those that are changed or left out, and added ones that have something typed into them. All others are carried."""
+        return [line for line in self.lines if line.changed or not line.is_included]
+
+    def with_line(self) -> "Typed":
+        number = max([self.last_line_no, *(line.line_no for line in self.lines)]) + 1
+        return self._replace(lines=(*self.lines, _added(number, {})))
+
+    def without_changes(self, line_no: int) -> "Typed":
+        """The line as the original has it; one that was added is gone."""
+        kept = [line for line in self.lines if line.line_no != line_no or not line.is_added]
+        return self._replace(
+            lines=tuple(
+                line._replace(values=line.standing, is_included=True) if line.line_no == line_no else line for line in kept
+            )
+        )
+
+    def with_for_all(self, given: Mapping[str, str]) -> "Typed":
+        """With the PO number and the addresses that are given for all lines, where a line has such a field."""
+        return self._replace(
+            lines=tuple(
+                line._replace(values={**line.values, **{name: given[name] for name in given if name in line.values}})
+                for line in self.lines
+            )
+        )
+
+
+def as_sent(text: str) -> str:
+    """A text as a field of one line sends it: without line breaks, and without spaces around it."""
+    return re.sub(r"[\r\n]", "", text).strip()
+
+
+def untouched(standing: Mapping[int, Mapping[str, str]], last_line_no: int, usage: Sequence[TypedUsage]) -> Typed:
+    lines = tuple(TypedLine(number, values, values) for number, values in standing.items())
+    return Typed(lines, dict.fromkeys(TOP_FIELDS, ""), last_line_no, tuple(usage))
+
+
+def typed_in(
+    sent: QueryDict, standing: Mapping[int, Mapping[str, str]], last_line_no: int, usage: Sequence[TypedUsage]
+) -> Typed:
+    """What a form has sent. A field that it does not have is as on the original: where scripts run, only what was changed is
+    sent. So a line is left out only where the form says "no": its box, where it is ticked, says "yes" after that."""
+    lines = []
+    for number, values in standing.items():
+        line = TypedLine(number, values, {}, is_included=sent.get(f"line-{number}-include", "yes") == "yes")
+        lines.append(line._replace(values={name: as_sent(sent.get(line.field(name), values[name])) for name in values}))
+    for text in sent.getlist("added")[:MOST_ADDED]:
+        if text.isdecimal() and len(text) < 9 and int(text) > last_line_no:
+            lines.append(_added(int(text), sent))
+    typed_usage = tuple(one._replace(value=sent.get(one.field, one.value).strip()) for one in usage)
+    return Typed(tuple(lines), {name: sent.get(name, "").strip() for name in TOP_FIELDS}, last_line_no, typed_usage)
+
+
+def given_for_all(sent: QueryDict) -> dict[str, str]:
+    given = {name: sent.get(f"all-{name}", "").strip() for name in FOR_ALL}
+    return {name: value for name, value in given.items() if value}
+
+
+def read(typed: Typed, invoice_no: int, fingerprint: str = "", *, is_final: bool) -> tuple[RebillRequest | None, Refusals]:
+    """The rebill that is asked for, or why what is typed cannot be read. Only a final one must have a reason."""
+    asked = typed.asked_lines
+    body = {
+        "invoice_no": invoice_no,
+        "unlisted_lines": "carry",
+        "lines": [line.asked for line in asked],
+        "usage_corrections": [{**one.names, "units": one.value} for one in typed.asked_usage],
+        "fingerprint": fingerprint,
+        **typed.top,
+    }
+    serializer = (RebillArguments if is_final else RebillPreviewArguments)(data=body)
+    if not serializer.is_valid():
+        return None, dict(_unread(serializer.errors, asked, typed.asked_usage))
+    request = rebill_request(serializer.validated_data)
+    lines = zip(request.lines, asked, strict=True)
+    # The resource takes an empty text for none; here an emptied PO number is one that is taken away.
+    cleared = tuple(one._replace(po_num="") if line.is_included and _clears_po(line) else one for one, line in lines)
+    return request._replace(lines=cleared), {}
+
+
+def refusal_at(refusal: BillingError, typed: Typed) -> Refusals:
+    """A service's refusal at the field that it names: lines[2].amount is one of the third line that was asked for."""
+    field = refusal.field or ""
+    told = refusal.detail.removeprefix(f"{field}: ") if field and refusal.detail.startswith(f"{field}: ") else refusal.message
+    named = re.fullmatch(r"lines\[(\d+)\]\.(\w+)", field)
+    if named is not None and int(named[1]) < len(typed.asked_lines):
+        return {typed.asked_lines[int(named[1])].field(named[2]): told}
+    usage = re.fullmatch(r"usage_corrections\[(\d+)\](\.\w+)?", field)
+    if usage is not None and int(usage[1]) < len(typed.asked_usage):
+        return {typed.asked_usage[int(usage[1])].field: told}
+    return {field if field in TOP_FIELDS else "": told}
+
+
+def _unread(errors: Mapping[str, Any], asked: Sequence[TypedLine], usage: Sequence[TypedUsage]) -> Iterator[tuple[str, str]]:
+    for name, told in errors.items():
+        if name == "usage_corrections":
+            for place, of_usage in told.items():
+                yield usage[place].field, str(next(iter(of_usage.values()))[0])
+            continue
+        if name != "lines":
+            yield name, str(told[0])
+            continue
+        for place, of_line in told.items():
+            if place == "non_field_errors":
+                yield "", str(of_line[0])  # about the lines as a whole, such as too many of them
+                continue
+            for field, messages in of_line.items():
+                yield asked[place].field(field), str(messages[0])
+
+
+def _clears_po(line: TypedLine) -> bool:
+    return "po_num" in line.changed and not line.values["po_num"]
+
+
+def _added(number: int, sent: Mapping[str, str]) -> TypedLine:
+    blank = dict.fromkeys(CHARGE_FIELDS, "")
+    line = TypedLine(number, blank, blank, is_added=True)
+    return line._replace(values={name: sent.get(line.field(name), "").strip() for name in blank})
+
+
+def _same_number(one: str, other: str) -> bool:
+    try:
+        return Decimal(one) == Decimal(other)
+    except InvalidOperation:
+        return False
