@@ -32,9 +32,9 @@ from accounts.api.viewsets import (
     ServiceLocationViewSet,
     ServiceViewSet,
 )
-from accounts.aria.parsers import unreadable_body
 from accounts.call_log import call_of
 from billing_site.common.database_errors import refusal_of as refusal_of_database
+from billing_site.common.json_bodies import unreadable_body
 from billing_site.errors import RETRY_AFTER_SECONDS, BillingError, ErrorCode, PendingAct, tellable
 from invoices.api.viewsets import (
     BillingRunViewSet,

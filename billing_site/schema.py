@@ -46,7 +46,7 @@ class StaffSessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-unt
 
 
 class LongFieldType(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    target_class = "accounts.api.fields.LongField"
+    target_class = "billing_site.common.fields.LongField"
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
         return {"type": "integer", "format": "int64"}

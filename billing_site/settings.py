@@ -125,8 +125,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # A request may bring 10,000 usage records, of up to 800 bytes each.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8_000_000
-# Without scripts, the builder of rebills sends up to twenty fields for each of 2,000 lines (`billing_site.common.limits`) and of 200
-# added ones.
+# Without scripts, the builder of rebills sends up to twenty fields for each of 2,000 lines (`billing_site.common.limits`) and
+# of 200 added ones.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 50_000
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -320,7 +320,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["accounts.authentication.MayCall"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["billing_site.common.limits.JSONObjectParser"],
+    "DEFAULT_PARSER_CLASSES": ["billing_site.common.json_bodies.JSONObjectParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "billing_site.common.keyset_pages.KeysetPagination",
     "DEFAULT_SCHEMA_CLASS": "billing_site.schema.Schema",

@@ -6,12 +6,14 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from accounts.aria.dispatcher import dispatch
-from billing_site.api import no_such_address, router
+from accounts.aria.dispatcher import dispatcher
+from billing_site.api import METHODS, no_such_address, router
 from billing_site.health import healthz, readyz
 from invoices.api.webhooks import stripe_webhook
 
 handler500 = "billing_site.health.server_error"
+
+dispatch = dispatcher(METHODS)
 
 urlpatterns = [
     path("", include("accounts.urls")),

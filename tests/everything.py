@@ -37,11 +37,11 @@ from invoices.services.billing.runs import continue_run, start_run
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.credit_memos import Asked, create_credit_memo
 from invoices.services.correcting.write_offs import write_off
+from invoices.services.documents.remarks import Remarks
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.payments import add_cash_credit, record_external_payment
 from invoices.services.money.ledger.refunds import refund_payment
 from invoices.services.money.ledger.voids import void_transaction
-from invoices.services.undoing.discarding import Remarks
 from tests.factories import BY_TEST, TaxRateFactory, an_account, some_usage
 from tests.invoices.billing import bill
 from tests.rebills.rebilling import rebilled

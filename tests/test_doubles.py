@@ -9,10 +9,10 @@ import pytest
 from django.test import Client as Browser
 from rest_framework import serializers
 
-from accounts.api.fields import DigitsField
 from accounts.api.serializers import RowSerializer
 from accounts.keys import create_key
 from billing_site.api import METHODS
+from billing_site.common.fields import DigitsField
 from invoices.models import InvoiceLine, Usage
 from tests.calling import RIGHTS
 from tests.factories import BY_TEST, PlanFactory, a_charge, a_plan, an_account

@@ -6,11 +6,11 @@ import pytest
 from django.test import Client as Browser
 from rest_framework import serializers
 
-from accounts.api.fields import DayField, DigitsField, LongField, TrueFalseField
 from accounts.api.input_errors import TABLE
 from accounts.aria.method_calls import CallerFields, Credentials
 from accounts.keys import create_key
 from billing_site.api import METHODS
+from billing_site.common.fields import DayField, DigitsField, LongField, TrueFalseField
 from billing_site.errors import ErrorCode
 from tests.calling import RIGHTS, rows_stored
 from tests.factories import BY_TEST

@@ -20,7 +20,6 @@ from rest_framework.serializers import BaseSerializer, Serializer
 from rest_framework.status import HTTP_200_OK, HTTP_201_CREATED, HTTP_204_NO_CONTENT
 from rest_framework.viewsets import GenericViewSet
 
-from accounts.api.fields import LARGEST_LONG
 from accounts.authentication import StaffAccess
 from accounts.call_log import call_of
 from accounts.callers import Caller
@@ -29,6 +28,7 @@ from accounts.receipts import Claim, claim_for, claim_of, once, use
 from accounts.rights import Right, check_may
 from accounts.trail import pending_act_of
 from billing_site.common.csv_lists import ROWS_AT_ONCE, CsvRenderer, csv_response
+from billing_site.common.fields import LARGEST_LONG
 from billing_site.common.keyset_pages import asked_order, in_chunks
 from billing_site.common.members import NoArguments, check_members, check_parameters
 from billing_site.errors import BillingError, ErrorCode, PendingAct

@@ -12,19 +12,7 @@ from django.db.models import Prefetch
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
-from accounts.api.fields import (
-    NO_ACCOUNT,
-    AccountField,
-    CountryField,
-    DayField,
-    DigitsField,
-    GivenSerializer,
-    LongField,
-    OwnRowField,
-    TrueFalseField,
-    UnitsNumberField,
-    rows_of,
-)
+from accounts.api.fields import NO_ACCOUNT, AccountField, CountryField, OwnRowField
 from accounts.callers import Caller
 from accounts.models import (
     Account,
@@ -45,6 +33,15 @@ from accounts.rights import check_may_change
 from accounts.services import add_price, assign_plan, create_account
 from accounts.validators import validate_currency
 from billing_site.common.exact_decimals import UnitsField
+from billing_site.common.fields import (
+    DayField,
+    DigitsField,
+    GivenSerializer,
+    LongField,
+    TrueFalseField,
+    UnitsNumberField,
+    rows_of,
+)
 from billing_site.errors import BillingError, ErrorCode
 
 Row = TypeVar("Row", bound=models.Model)

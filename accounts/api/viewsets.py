@@ -9,7 +9,7 @@ from django_filters.filterset import FilterSet
 from rest_framework import serializers
 from rest_framework.viewsets import ViewSet
 
-from accounts.api.fields import DayFilter, LongField, LongFilter, ReceiptIdField, TextFilter
+from accounts.api.fields import ReceiptIdField
 from accounts.api.resources import CreateReadResource
 from accounts.api.serializers import (
     PLAN_PARTS,
@@ -24,6 +24,7 @@ from accounts.aria.method_calls import Call, method_call, never
 from accounts.clock import ClockTime, advance_clock, clock_set_by, clock_time
 from accounts.models import Account, Contact, Plan, RateSchedule, Service, ServiceLocation
 from accounts.rights import MOVE_CLOCK, row_rights
+from billing_site.common.fields import DayFilter, LongField, LongFilter, TextFilter
 from billing_site.common.members import NoArguments
 from billing_site.errors import ErrorCode
 

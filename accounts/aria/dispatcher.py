@@ -1,28 +1,34 @@
 """Aria's one address for all method calls: the parameter `rest_call` says which, `output_format` how the answer is written."""
 
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
+from rest_framework.viewsets import ViewSetMixin
 
 from accounts.aria.method_calls import envelope, given_parameters, rendered
 from accounts.aria.parsers import scalar
 from accounts.aria.renderers import FORMATS
 from accounts.call_log import call_of
-from billing_site.api import METHODS
 from billing_site.errors import BillingError, ErrorCode
 
 UNNAMED_FORMAT = "wddx"
 """What clients expect that name no format."""
 
 
-VIEWS: Mapping[str, Callable[[HttpRequest], HttpResponse]] = {
-    name: viewset.as_view({"post": name, "get": name}, **getattr(viewset, name).kwargs) for name, viewset in METHODS.items()
-}
+Views = Mapping[str, Callable[[HttpRequest], HttpResponse]]
 
 
-@csrf_exempt
-def dispatch(request: HttpRequest) -> HttpResponse:
+def dispatcher(methods: Mapping[str, type[ViewSetMixin]]) -> Callable[[HttpRequest], HttpResponse]:
+    """The view that answers all method calls: each by the action of its name, of the viewset that `methods` has for it."""
+    views = {
+        name: viewset.as_view({"post": name, "get": name}, **getattr(viewset, name).kwargs) for name, viewset in methods.items()
+    }
+    return csrf_exempt(partial(_dispatch, views))
+
+
+def _dispatch(views: Views, request: HttpRequest) -> HttpResponse:
     """Always HTTP 200, whatever comes of it. A call that is not in the table is answered by -1."""
     try:
         pairs = given_parameters(request)
@@ -30,9 +36,9 @@ def dispatch(request: HttpRequest) -> HttpResponse:
         name = scalar(pairs, "rest_call")
         if name in (None, ""):
             raise BillingError(ErrorCode.MISSING_PARAMETER, field="rest_call")
-        if not isinstance(name, str) or name not in VIEWS:
+        if not isinstance(name, str) or name not in views:
             raise BillingError(ErrorCode.API_NOT_FOUND, f"rest_call {name}"[:100], field="rest_call")
-        return VIEWS[name](request)
+        return views[name](request)
     except BillingError as error:
         record = call_of(request)
         record.error_code, record.message = error.code.number, error.message

@@ -22,9 +22,9 @@ from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
-from accounts.api.fields import NO_CLIENT, LongField, rows_of
+from accounts.api.fields import NO_CLIENT
 from accounts.api.input_errors import refusal_of, wrong_inputs
-from accounts.aria.parsers import Parameters, nested, parameters, unreadable_body
+from accounts.aria.parsers import Parameters, nested, parameters
 from accounts.aria.renderers import FORMATS, as_json
 from accounts.authentication import authenticated_key, check_may_write
 from accounts.call_log import call_of
@@ -34,6 +34,8 @@ from accounts.receipts import Claim, ReceiptRefused, claim_for, claim_of, once
 from accounts.rights import Right, check_may
 from accounts.trail import pending_act_of, record_acts, refusal
 from billing_site.common.database_errors import refusal_of as refusal_of_database
+from billing_site.common.fields import LongField, rows_of
+from billing_site.common.json_bodies import unreadable_body
 from billing_site.common.members import check_members
 from billing_site.errors import BillingError, ErrorCode, PendingAct
 

@@ -6,14 +6,12 @@ columns under the names of their fields (`line_no[0]=..&line_no[1]=..`, `line_no
 or a form, the last one counts, as in PHP; within one JSON object it is refused.
 """
 
-import json
-import math
 import re
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any
 from urllib.parse import parse_qsl
 
+from billing_site.common.json_bodies import LONGEST_NAME, MOST_PIECES, json_object, unreadable_body
 from billing_site.errors import BillingError, ErrorCode
 
 Parameters = list[tuple[str, Any]]
@@ -21,24 +19,13 @@ Parameters = list[tuple[str, Any]]
 MOST_FIELDS = 200_000
 """In a form: 10,000 line items with all their columns are fewer."""
 
-MOST_PIECES = 1_000_000
-"""Members, items or encoded bytes of a body: 8 MB of empty lists cost 30 times their size."""
-
-LONGEST_NAME = 200
 
 MOST_ROWS = 10_000
 """Of an array: a text of millions of bars is refused before rows are made of it."""
 
-MOST_LEVELS = 20
-"""Of lists and objects within one another: no call takes more than four."""
 
 NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
 KEY = re.compile(r"\[([^\[\]]*)\]")
-
-
-def unreadable_body() -> BillingError:
-    """The body is neither a JSON object nor a form."""
-    return BillingError(ErrorCode.INVALID_FORMAT, "Unable to parse input json - invalid format.", instead=True)
 
 
 def parameters(query: str, body: bytes) -> Parameters:
@@ -60,49 +47,6 @@ def _form(text: str) -> Parameters:
     if "\0" in text or text.count("%") > MOST_PIECES:
         raise ValueError("no text, or too much of it")
     return list(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS))
-
-
-def json_object(text: str) -> dict[str, Any]:
-    """Return one JSON object (RFC 8259) whose numbers are finite, and which is not nested without end.
-
-    Raise ValueError for any other text. Refuse (1016) a member that one object has twice, at any level."""
-    if sum(map(text.count, ",[{")) > MOST_PIECES:
-        raise ValueError("too many values")
-    read = json.loads(text, parse_constant=_no_number, parse_float=_finite, object_pairs_hook=_members)
-    if not isinstance(read, dict):
-        raise ValueError("no object")
-    _check_levels(read)
-    return read
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) < len(pairs):
-        names = Counter(name for name, _ in pairs)
-        name = next(name for name, count in names.items() if count > 1)[:LONGEST_NAME]
-        raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: given twice", field=name)
-    return members
-
-
-def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON (RFC 8259)")
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError("a number that no double can hold")
-    return number
-
-
-def _check_levels(read: dict[str, Any]) -> None:
-    level: list[Any] = [read]
-    for _ in range(MOST_LEVELS):
-        inner = (value for one in level for value in (one.values() if isinstance(one, dict) else one))
-        level = [value for value in inner if isinstance(value, dict | list)]
-        if not level:
-            return
-    raise ValueError("nested too deeply")
 
 
 def scalar(pairs: Parameters, name: str) -> Any:

@@ -12,8 +12,8 @@ from django import forms
 from django.core.validators import MaxValueValidator
 from django.db import models
 
-from accounts.rates import LEAST_UNIT_DECIMALS, MOST_UNITS, UNIT_PLACES, UNITS_DIGITS, padded
 from billing_site.common.currencies import rounded_to
+from billing_site.common.units import LEAST_UNIT_DECIMALS, MOST_UNITS, UNIT_PLACES, UNITS_DIGITS, padded
 
 WHOLE_WIDTH = 20
 _NINES = str.maketrans("0123456789", "9876543210")

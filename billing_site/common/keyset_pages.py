@@ -19,7 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
-from accounts.api.fields import LongField
+from billing_site.common.fields import LongField
 from billing_site.errors import BillingError, ErrorCode, tellable
 
 PAGE_SIZE, LARGEST_PAGE = 50, 500

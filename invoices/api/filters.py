@@ -6,9 +6,9 @@ from typing import Any, cast
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django_filters.filterset import FilterSet
 
-from accounts.api.fields import AmountFilter, ChoicesFilter, DayFilter, LongFilter, TextFilter, TrueFalseFilter
 from accounts.clock import today
 from accounts.models import Client, Contact
+from billing_site.common.fields import AmountFilter, ChoicesFilter, DayFilter, LongFilter, TextFilter, TrueFalseFilter
 from invoices.kinds import Flag, InvoiceKind, InvoiceStatus, RunResult
 from invoices.models import Invoice, InvoiceLine, RunOutcome
 from invoices.services.lists.failures import collection_failed, statement_failed

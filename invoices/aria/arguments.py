@@ -5,21 +5,9 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.api.fields import (
-    NO_ACCOUNT,
-    NO_INVOICE,
-    NO_PLAN_INSTANCE,
-    NO_TRANSACTION,
-    NOT_SUPPORTED,
-    DayField,
-    FlagField,
-    GivenSerializer,
-    LongField,
-    ReceiptIdField,
-    TrueFalseField,
-    rows_of,
-)
+from accounts.api.fields import NO_ACCOUNT, NO_INVOICE, NO_PLAN_INSTANCE, NO_TRANSACTION, NOT_SUPPORTED, ReceiptIdField
 from accounts.api.serializers import AccountArguments
+from billing_site.common.fields import DayField, FlagField, GivenSerializer, LongField, TrueFalseField, rows_of
 from invoices.api.serializers.documents import GenInvoiceArguments, validate_client_notes
 from invoices.api.serializers.money import MoneyField, TransHistoryArguments, VoidInvoiceArguments
 from invoices.aria.unsupported import ANOTHER_PAYMENT_METHOD, COLLECTION, EXTERNAL_PAYMENT

@@ -11,9 +11,9 @@ from accounts.aria.method_calls import Call, method_call, never
 from accounts.clock import today
 from accounts.models import Account, Receipt
 from billing_site.errors import BillingError, ErrorCode
+from invoices.api.account_scope import GROUP_FIELDS, SCOPE_FIELDS, account_no_of, check_scope
 from invoices.api.serializers.documents import GenInvoiceArguments, billing_request, remarks_of
 from invoices.api.serializers.money import VoidInvoiceArguments
-from invoices.api.viewsets.account_scope import GROUP_FIELDS, SCOPE_FIELDS, account_no_of, check_scope
 from invoices.aria.arguments import (
     GenInvoiceMArguments,
     InvoiceDetailsArguments,

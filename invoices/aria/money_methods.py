@@ -9,8 +9,8 @@ from accounts.clock import today
 from accounts.models import Account, Receipt
 from accounts.rights import COLLECT, ROW_RIGHTS
 from billing_site.errors import BillingError, ErrorCode
+from invoices.api.account_scope import account_no_of
 from invoices.api.serializers.money import TransHistoryArguments, aria_history_row, document_number, history_request
-from invoices.api.viewsets.account_scope import account_no_of
 from invoices.aria.arguments import (
     CollectFromAccountArguments,
     CollectFromAccountMArguments,

@@ -12,9 +12,9 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Client, PlanInstance, Service
 from accounts.models.rates import RateField
-from accounts.rates import UNIT_PLACES
 from accounts.validators import validate_billing_day
 from billing_site.common.exact_decimals import MOST_UNITS_VALIDATOR, UnitsField
+from billing_site.common.units import UNIT_PLACES
 from invoices.models.documents import Invoice
 
 MORE_THAN_NONE = [MinValueValidator(Decimal(1).scaleb(-UNIT_PLACES)), MOST_UNITS_VALIDATOR]

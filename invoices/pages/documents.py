@@ -7,11 +7,11 @@ from django.http import HttpRequest, QueryDict
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 
-from accounts.api.fields import TrueFalseInput
 from accounts.models import Account
 from accounts.pages.base import StaffPage
 from accounts.pages.forms import DayInput, PageForm, dress
 from billing_site.common.csv_lists import ROWS_AT_ONCE, csv_response
+from billing_site.common.fields import TrueFalseInput
 from billing_site.common.keyset_pages import in_chunks, order_of, page_of
 from invoices.api.filters import InvoiceFilter
 from invoices.api.serializers.documents import InvoiceSerializer

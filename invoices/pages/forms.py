@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.pages.forms import PageForm
 from billing_site.common.limits import COMMENTS_LENGTH, REMARK_LENGTH
 from invoices.kinds import PAYMENT_VOID_REASONS, DecisionAct, VoidReason
-from invoices.services.undoing.discarding import Remarks
+from invoices.services.documents.remarks import Remarks
 
 
 class DecideForm(PageForm):

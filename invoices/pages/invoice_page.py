@@ -34,6 +34,7 @@ from invoices.services.documents.chains import read_chain
 from invoices.services.documents.comparisons import lines_beside
 from invoices.services.documents.outcomes import Outcome
 from invoices.services.documents.rebill_markers import with_rebills
+from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rights import COLLECT_PERMISSION, CORRECT_PERMISSION, GENERATE_PERMISSION
 from invoices.services.documents.rows import stored_contents
 from invoices.services.documents.tax_answers import answer_on
@@ -45,7 +46,6 @@ from invoices.services.planning.flags import flags_of, with_flags
 from invoices.services.planning.ground import changes_since
 from invoices.services.planning.holes import hole_of_invoice, waive_periods
 from invoices.services.statements.mails import statement_context, statement_parts
-from invoices.services.undoing.discarding import Remarks
 from invoices.services.undoing.voiding import void_invoice
 from invoices.stories import story_of, units_text
 

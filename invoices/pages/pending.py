@@ -31,10 +31,10 @@ from invoices.services.approving.effects import Effects, effects_of, kept_from
 from invoices.services.approving.queue import Tab, newest_runs, sums_of, tab_rules, tab_sums, waiting_documents
 from invoices.services.correcting.requested_acts import approve_act, decidable, discard_act, pending_acts
 from invoices.services.documents.comparisons import lines_beside
+from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rights import APPROVE_PERMISSION
 from invoices.services.planning.flags import flags_of, with_flags
 from invoices.services.planning.ground import Change, changes_since
-from invoices.services.undoing.discarding import Remarks
 
 ORDERS = {"age": "pk", "total": "total_amount", "bill_date": "bill_date"}
 ACTS_SHOWN = 100

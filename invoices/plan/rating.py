@@ -9,7 +9,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from accounts.kinds import RateModel
-from accounts.rates import LARGEST_UNITS, Band, Rates, shown_units
+from accounts.rates import Band, Rates, shown_units
+from billing_site.common.units import LARGEST_UNITS
 from billing_site.errors import BillingError, ErrorCode
 from invoices.basis import Billed, ChargeTerms
 from invoices.calculation import ONE, WHOLE, ZERO, Share, line_amount, rounded, total

@@ -5,22 +5,20 @@ from typing import Any
 
 from rest_framework import serializers
 
-from accounts.api.fields import (
-    NO_INVOICE,
-    NO_REASON,
+from accounts.api.fields import NO_INVOICE, NO_REASON, ReceiptIdField
+from accounts.api.serializers import AccountArguments
+from accounts.models import Client
+from accounts.staff import name_of
+from billing_site.common.fields import (
     DigitsField,
     FlagField,
     GivenSerializer,
     LongField,
-    ReceiptIdField,
     ShortListField,
     TrueFalseField,
     UnitsNumberField,
     rows_of,
 )
-from accounts.api.serializers import AccountArguments
-from accounts.models import Client
-from accounts.staff import name_of
 from billing_site.common.limits import DOCUMENT_COMMENTS_LENGTH, LINE_COMMENTS_LENGTH, LINES_AT_ONCE, PO_NUM_LENGTH
 from billing_site.errors import ErrorCode
 from invoices.api.serializers.documents import ContentSerializer, document_of, tax_answer_row

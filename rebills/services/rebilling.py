@@ -31,13 +31,13 @@ from invoices.services.documents.batches import in_halves
 from invoices.services.documents.comparisons import record_comparisons
 from invoices.services.documents.outcomes import Outcome
 from invoices.services.documents.rebill_markers import GENERATED
+from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rights import check_may_rebill
 from invoices.services.documents.rows import Links, insert_documents
 from invoices.services.documents.tax_answers import record_tax_answers
 from invoices.services.issuing.issuing import Issuing
 from invoices.services.issuing.settling import settle_issued, settled_before
 from invoices.services.planning.facts import lock_states
-from invoices.services.undoing.discarding import Remarks
 from rebills.plan import RebillPlan
 from rebills.plan.requests import MoneyFacts
 from rebills.services.facts import read_money

@@ -16,9 +16,9 @@ from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
 from invoices.services.approving.pending import approve_invoices, discard_invoices, discard_stale, regenerate_invoices
 from invoices.services.billing.generating import generate_invoice
+from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rows import stored_contents
 from invoices.services.money.balances import account_balance
-from invoices.services.undoing.discarding import Remarks
 from tests.factories import BY_TEST, ClientFactory, TaxRateFactory, a_plan, an_account
 
 JAN_10 = date(2026, 1, 10)

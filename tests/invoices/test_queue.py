@@ -23,8 +23,8 @@ from invoices.services.approving.approving import decisions
 from invoices.services.approving.decisions import continue_decision, count_results, retry_failed, start_decision
 from invoices.services.approving.queue import Sum, Tab, tab_sums, waiting_documents
 from invoices.services.billing.generating import generate_invoice
+from invoices.services.documents.remarks import Remarks
 from invoices.services.planning.flags import flags_of, with_flags
-from invoices.services.undoing.discarding import Remarks
 from tests.factories import ClientFactory, a_charge, a_plan, an_account, an_instance
 
 JANUARY, FEBRUARY = date(2026, 1, 10), date(2026, 2, 10)

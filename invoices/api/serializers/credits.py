@@ -7,9 +7,10 @@ from typing import Any
 from django.db import transaction
 from rest_framework import serializers
 
-from accounts.api.fields import NO_ACCOUNT, AccountField, DayField, LongField, OwnRowField
+from accounts.api.fields import NO_ACCOUNT, AccountField, OwnRowField
 from accounts.api.serializers import ClientRowSerializer, RowSerializer
 from accounts.models import Account, Service
+from billing_site.common.fields import DayField, LongField
 from invoices.api.serializers.money import MoneyField
 from invoices.calculation import asked_amount, rounded
 from invoices.models import Coupon, CouponRedemption, ServiceCredit, Surcharge

@@ -9,8 +9,9 @@ from django.core.exceptions import ValidationError
 from rest_framework import serializers
 from rest_framework.fields import get_attribute
 
-from accounts.api.fields import NO_ACCOUNT, NO_INVOICE, IdentityName, LongField, ReceiptIdField, ShortListField, TrueFalseField
+from accounts.api.fields import NO_ACCOUNT, NO_INVOICE, IdentityName, ReceiptIdField
 from accounts.api.serializers import ClientRowSerializer
+from billing_site.common.fields import LongField, ShortListField, TrueFalseField
 from billing_site.common.limits import COMMENTS_LENGTH, REMARK_LENGTH
 from billing_site.errors import ErrorCode, message_of
 from invoices.api.serializers.money import collected_row
@@ -23,11 +24,11 @@ from invoices.plan.tax_answers import TaxAnswer
 from invoices.services.actions import Allowed
 from invoices.services.billing.runs import count_flags, count_refusals, count_results, run_totals
 from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.tax_answers import answer_on
 from invoices.services.money.ledger.open_items import amount_due
 from invoices.services.planning.flags import flags_of
 from invoices.services.planning.ground import changes_since
-from invoices.services.undoing.discarding import Remarks
 
 INVOICES_AT_ONCE = 1000
 CLIENT_NOTES_LENGTH = 1000

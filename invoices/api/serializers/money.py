@@ -7,21 +7,11 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.fields import get_attribute
 
-from accounts.api.fields import (
-    NO_ACCOUNT,
-    NO_INVOICE,
-    NO_REASON,
-    DayField,
-    DigitsField,
-    IdentityName,
-    LongField,
-    ReceiptIdField,
-    TrueFalseField,
-    rows_of,
-)
+from accounts.api.fields import NO_ACCOUNT, NO_INVOICE, NO_REASON, IdentityName, ReceiptIdField
 from accounts.api.serializers import RowSerializer
 from accounts.validators import validate_currency
 from billing_site.common.currencies import rounded_to
+from billing_site.common.fields import DayField, DigitsField, LongField, TrueFalseField, rows_of
 from billing_site.common.limits import COMMENTS_LENGTH, DOCUMENT_COMMENTS_LENGTH, LINES_AT_ONCE
 from invoices.calculation import rounded
 from invoices.kinds import PaymentType, ReasonType

@@ -4,9 +4,10 @@ from decimal import Decimal
 
 from rest_framework import serializers
 
-from accounts.api.fields import AccountField, DayField, LongField, OwnRowField
+from accounts.api.fields import AccountField, OwnRowField
 from accounts.api.serializers import RowSerializer
 from accounts.models import Account, Service
+from billing_site.common.fields import DayField, LongField
 from invoices.api.serializers.usage import UsedUnitsField
 from invoices.models import OneTimeCharge
 

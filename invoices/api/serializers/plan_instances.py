@@ -6,9 +6,10 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 
-from accounts.api.fields import DayField, DigitsField, LongField, OwnRowField, TrueFalseField, rows_of
+from accounts.api.fields import OwnRowField
 from accounts.api.serializers import PARTS_AT_ONCE, OwnPriceSerializer, PlanInstanceSerializer
 from accounts.models import Plan, PlanInstance
+from billing_site.common.fields import DayField, DigitsField, LongField, TrueFalseField, rows_of
 from invoices.api.serializers.money import MoneyField
 from invoices.kinds import UnusedDaysOutcome
 from invoices.services.billing.plan_changes import unused_days_of

@@ -2,7 +2,8 @@
 
 from rest_framework import serializers
 
-from accounts.api.fields import IdentityName, LongField
+from accounts.api.fields import IdentityName
+from billing_site.common.fields import LongField
 from invoices.api.serializers.money import amount_text
 from invoices.models import RequestedAct
 

@@ -12,12 +12,13 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
-from accounts.api.fields import NO_ACCOUNT, LongField, UnitsNumberField
+from accounts.api.fields import NO_ACCOUNT
 from accounts.api.input_errors import messages_by_field, refusal_of, wrong_inputs
 from accounts.models import Client
-from accounts.rates import MOST_UNITS
 from accounts.validators import validate_billing_day
+from billing_site.common.fields import LongField, UnitsNumberField
 from billing_site.common.members import check_members
+from billing_site.common.units import MOST_UNITS
 from billing_site.errors import ErrorCode
 from invoices.api.serializers.documents import AmountField, PlainDecimalField
 from invoices.models import Usage

@@ -10,10 +10,10 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
-from accounts.api.fields import LongFilter
 from accounts.api.resources import CreateReadResource, ReadResource
 from accounts.clock import today
 from accounts.rights import row_rights
+from billing_site.common.fields import LongFilter
 from invoices.api.serializers.credits import (
     CouponRedemptionSerializer,
     CouponSerializer,

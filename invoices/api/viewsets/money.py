@@ -11,11 +11,11 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.status import HTTP_201_CREATED, HTTP_202_ACCEPTED
 
-from accounts.api.fields import AmountFilter, ChoicesFilter, DayFilter, LongFilter
 from accounts.api.resources import PAGE_PARAMETERS, CreateReadResource, FilteredResource, ReadResource
 from accounts.clock import today
 from accounts.models import Account, Receipt
 from accounts.rights import COLLECT, CORRECT, Right, row_rights
+from billing_site.common.fields import AmountFilter, ChoicesFilter, DayFilter, LongFilter
 from billing_site.errors import BillingError, ErrorCode
 from invoices.api.serializers.money import (
     AppliedArguments,

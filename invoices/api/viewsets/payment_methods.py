@@ -5,11 +5,11 @@ from typing import Any
 from django_filters.filterset import FilterSet
 from rest_framework.serializers import BaseSerializer
 
-from accounts.api.fields import LongFilter
 from accounts.api.resources import CreateReadResource
 from accounts.api.serializers import PaymentMethodSerializer
 from accounts.models import PaymentMethod
 from accounts.rights import row_rights
+from billing_site.common.fields import LongFilter
 from invoices.services.money.payment_methods import add_payment_method
 
 

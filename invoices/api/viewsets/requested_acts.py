@@ -7,11 +7,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.fields import ChoicesFilter, LongFilter
 from accounts.api.resources import ReadResource
 from accounts.clock import today
 from accounts.models import Receipt
 from accounts.rights import APPROVE, Right
+from billing_site.common.fields import ChoicesFilter, LongFilter
 from billing_site.common.members import NoArguments
 from invoices.api.serializers.requested_acts import RequestedActSerializer
 from invoices.kinds import ActState

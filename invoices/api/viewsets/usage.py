@@ -8,10 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.status import HTTP_204_NO_CONTENT
 
-from accounts.api.fields import DayFilter, LongFilter, TrueFalseInput, ValueFilter
 from accounts.api.resources import ReadResource
 from accounts.clock import local_time, today
 from accounts.rights import row_rights
+from billing_site.common.fields import DayFilter, LongFilter, TrueFalseInput, ValueFilter
 from invoices.api.serializers.usage import (
     LoadArguments,
     UnbilledArguments,

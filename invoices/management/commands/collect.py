@@ -10,9 +10,9 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from accounts import clock
-from accounts.api.fields import LARGEST_LONG
 from accounts.callers import Caller
 from accounts.models import Client
+from billing_site.common.fields import LARGEST_LONG
 from invoices.calculation import rounded
 from invoices.services.collecting.collecting import collect_due, collect_invoices, resume_collecting
 from invoices.services.documents.collection_results import Collected, CollectionResult

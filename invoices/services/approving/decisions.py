@@ -19,8 +19,8 @@ from invoices.models import Decision, DecisionOutcome, Invoice
 from invoices.services.approving.pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.approving.remarking import remark_invoices
 from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rights import check_may_approve
-from invoices.services.undoing.discarding import Remarks
 
 AT_ONCE = 100
 """So many documents are one part: a few tenths of a second."""

@@ -22,11 +22,12 @@ from invoices.services.billing.one_time_charges import cancel_held
 from invoices.services.billing.recording import Recording, record_plans
 from invoices.services.documents.batches import in_halves
 from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.remarks import Remarks
 from invoices.services.issuing.issuing import Issuing
 from invoices.services.issuing.settling import settle_issued, settled_before
 from invoices.services.planning.facts import lock_states
 from invoices.services.planning.previewing import preview_invoices, regenerations
-from invoices.services.undoing.discarding import Remarks, discard_locked
+from invoices.services.undoing.discarding import discard_locked
 
 
 class Chosen(NamedTuple):

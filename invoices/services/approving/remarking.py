@@ -11,8 +11,8 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import InvoiceStatus
 from invoices.models import Invoice
 from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rights import check_may_approve
-from invoices.services.undoing.discarding import Remarks
 
 
 @transaction.atomic

@@ -25,6 +25,7 @@ from invoices.services.documents.batches import write_in_halves
 from invoices.services.documents.comparisons import record_comparisons
 from invoices.services.documents.numbers import take_numbers
 from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rows import Links, content_of, insert_documents, issue
 from invoices.services.documents.tax_answers import record_tax_answers
 from invoices.services.money.ledger.charging import Issued
@@ -32,7 +33,7 @@ from invoices.services.money.ledger.entries import Stamp, Standing, standings
 from invoices.services.planning.claims import hold_claims
 from invoices.services.planning.facts import lock_states
 from invoices.services.statements.statements import StatementWanted, request_statements
-from invoices.services.undoing.discarding import Remarks, discard_locked
+from invoices.services.undoing.discarding import discard_locked
 
 
 class Recording(NamedTuple):

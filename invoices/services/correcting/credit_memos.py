@@ -34,6 +34,7 @@ from invoices.services.actions import check_allowed
 from invoices.services.correcting.memo_documents import memo_document
 from invoices.services.documents.account_acts import billing_changed_of
 from invoices.services.documents.numbers import take_numbers
+from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rights import check_may_correct
 from invoices.services.documents.rows import Links, insert_documents, issue, stored_contents
 from invoices.services.money.ledger.acts import (
@@ -50,7 +51,6 @@ from invoices.services.money.ledger.entries import Draft, Stamp, allocate, post
 from invoices.services.money.ledger.open_items import charges_of
 from invoices.services.money.ledger.second_person import Wanted, pass_second_person
 from invoices.services.planning.charged_days import given_back_of
-from invoices.services.undoing.discarding import Remarks
 
 
 class Asked(NamedTuple):

@@ -16,13 +16,13 @@ from invoices.services.collecting.starting import request_collection, stop_colle
 from invoices.services.correcting.memo_documents import memo_of_all
 from invoices.services.documents.account_acts import billing_changed_of
 from invoices.services.documents.numbers import take_numbers
+from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rows import Links, insert_documents, issue, stored_contents
 from invoices.services.issuing.issuing import Issuing, collects, issue_pending
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.charging import Issued
 from invoices.services.money.ledger.exchanging import Exchange, exchange
 from invoices.services.planning.unused_days import move_unused_days
-from invoices.services.undoing.discarding import Remarks
 
 REBILLED = "invoice.rebilled"
 

@@ -24,7 +24,7 @@ from invoices.models import BilledPeriod, CreditDetail, Invoice, InvoiceLine, Li
 from invoices.plan import InvoicePlan
 from invoices.plan.drafts import LineDraft
 from invoices.services.documents.numbers import Numbered
-from invoices.services.undoing.discarding import Remarks
+from invoices.services.documents.remarks import Remarks
 from invoices.tax_basis import read_basis
 
 STANDING_FIELDS = (

@@ -12,9 +12,9 @@ from invoices.fingerprints import TERM_FIELDS, Content, fingerprint
 from invoices.kinds import InvoiceKind, InvoiceStatus, SeriesKind
 from invoices.models import Invoice
 from invoices.services.documents.numbers import take_numbers
+from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rows import issue
 from invoices.services.money.ledger.entries import Stamp
-from invoices.services.undoing.discarding import Remarks
 
 ISSUE_FIELDS = ("invoice_date", "due_date", "series", "number", "document_number")
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
-from accounts.api.fields import LARGEST_LONG
 from accounts.models import Account, Client, Contact, PlanInstance
+from billing_site.common.fields import LARGEST_LONG
 from invoices.kinds import CYCLE_KINDS, InvoiceStatus
 from invoices.models import Invoice, LedgerEntry
 from invoices.services.money.ledger.entries import Standing, standings

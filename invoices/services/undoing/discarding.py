@@ -2,26 +2,14 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import NamedTuple
 
 from accounts.callers import Caller
 from accounts.models import Client
 from accounts.trail import Act, record_acts
 from invoices.kinds import InvoiceStatus
 from invoices.models import Invoice
+from invoices.services.documents.remarks import Remarks
 from invoices.services.planning.claims import release_claims
-
-
-class Remarks(NamedTuple):
-    """What staff add to a pending invoice when they decide on it. None leaves what stands there."""
-
-    reason: str = ""
-    client_notes: str | None = None
-    custom_status_label: str | None = None
-
-    def columns(self) -> dict[str, str]:
-        given = {"client_notes": self.client_notes, "custom_status_label": self.custom_status_label}
-        return {name: value for name, value in given.items() if value is not None}
 
 
 def discard_locked(

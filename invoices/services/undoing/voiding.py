@@ -46,7 +46,8 @@ def void_invoice(
 
     What was paid on an invoice is left as unapplied credit. Its usage, orders, coupons and service credits wait for the next
     one. The account's newest recurring or advance invoice opens its period again, an older one the plan instances that it was
-    the last to bill; what else it billed is missing until it is billed again or a person waives it (`services/planning/holes.py`).
+    the last to bill; what else it billed is missing until it is billed again or a person waives it
+    (`services/planning/holes.py`).
     What a voided credit memo took off its invoice is due again."""
     voiding = Voiding(void_reason(reason_code), comments)
     owner = account_of_invoice(client, invoice_no)

@@ -1,0 +1,235 @@
+"""The types of values on the wire and of filters, each with validation codes of its own, so that errors can tell them apart."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django_filters.filters import BaseInFilter, ChoiceFilter, Filter
+from django_filters.widgets import BaseCSVWidget
+from rest_framework import serializers
+
+from billing_site.common.currencies import rounded_to
+from billing_site.common.units import LEAST_UNIT_DECIMALS, UNIT_PLACES, UNITS_DIGITS, padded
+
+NO_SUCH_NUMBER = "does_not_exist"
+"""The validation code of a number that nothing has."""
+
+LARGEST_LONG, LONGEST_LONG = 2**63 - 1, 22
+
+
+ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class LongField(serializers.Field):
+    """A whole number of up to 22 digits, as a JSON number or as text.
+
+    Aria's numbers have up to 22 digits, a database's up to 19. So nothing has a number that is larger than a database holds: it
+    is refused as what it is, by the code `no_such`.
+    """
+
+    default_error_messages = {
+        "not_a_long": _("Not a valid long."),
+        "max_length": _("No more than {max_digits} digits."),
+        "no_such": _("{number} does not exist."),
+    }
+
+    def __init__(self, *, max_digits: int = LONGEST_LONG, no_such: str = NO_SUCH_NUMBER, **options: Any) -> None:
+        super().__init__(**options)
+        self.max_digits, self.no_such = max_digits, no_such
+
+    def to_internal_value(self, data: Any) -> int:
+        number = self.whole_number(data)
+        if abs(number) > LARGEST_LONG:
+            raise serializers.ValidationError(self.error_messages["no_such"].format(number=number), code=self.no_such)
+        return number
+
+    def whole_number(self, data: Any) -> int:
+        """The number, also one that no database holds."""
+        text = str(data) if type(data) in (int, str) else ""
+        if not re.fullmatch(r"-?[0-9]+", text):
+            self.fail("not_a_long")
+        if len(text.lstrip("-")) > self.max_digits:
+            self.fail("max_length", max_digits=self.max_digits)
+        return int(text)
+
+    def to_representation(self, value: int) -> int:
+        return value
+
+
+class DigitsField(serializers.DecimalField):
+    """A number, as a JSON number or as text, written with the digits 0 to 9: `Decimal` itself also takes 1_000 and the digits
+    of other scripts.
+
+    Programs that compute in doubles send 0.30000000000000004 and 1e-7: digits beyond `decimal_places` are rounded, half up, and
+    never refused. A JSON number is read by the shortest digits that name its double.
+    """
+
+    default_error_messages = {"decimal_comma": _("Not a number: decimals are written with a point, as in 1.5.")}
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if isinstance(data, str) and not re.fullmatch(r"[-+.0-9Ee]*", data):
+            self.fail("decimal_comma" if re.fullmatch(r"[-+]?[0-9]*,[0-9]+", data) else "invalid")
+        number: Decimal = super().to_internal_value(data)
+        return number
+
+    def validate_precision(self, value: Decimal) -> Decimal:
+        number: Decimal = super().validate_precision(rounded_to(value, self.decimal_places or 0))
+        return number
+
+
+class UnitsNumberField(DigitsField):
+    """A number of units. It is written with four decimals, or with as many more as it has."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**{**options, "max_digits": UNITS_DIGITS, "decimal_places": UNIT_PLACES})
+
+    def to_representation(self, value: Any) -> str:
+        return f"{padded(Decimal(value), LEAST_UNIT_DECIMALS):f}"
+
+
+class TrueFalseField(serializers.BooleanField):
+    """true or false, as a JSON boolean or as text."""
+
+    default_error_messages = {"not_true_or_false": _("Neither true nor false.")}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if isinstance(data, bool):
+            return data
+        if data not in ("true", "false"):
+            self.fail("not_true_or_false")
+        return bool(data == "true")
+
+
+class FlagField(TrueFalseField):
+    """1 or 0, or true or false, as numbers, booleans or text: Aria's pages name both for the same field."""
+
+    def to_internal_value(self, data: Any) -> bool:
+        if type(data) in (int, str) and str(data) in ("0", "1"):
+            return str(data) == "1"
+        return super().to_internal_value(data)
+
+
+class GivenSerializer(serializers.Serializer):
+    """Members of a body. An empty text or null is the same as none, also within lists of objects."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            data = {name: value for name, value in data.items() if value is not None and value != ""}
+        return super().to_internal_value(data)
+
+
+class ShortListField(serializers.ListField):
+    """A list whose length is looked at before its items are: a million items would be a million errors."""
+
+    def run_child_validation(self, data: Any) -> Any:
+        if self.max_length is not None and len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+        return super().run_child_validation(data)
+
+
+def rows_of(row: serializers.Serializer, *, most: int, **options: Any) -> "serializers.ListSerializer[Any]":
+    """An array of rows, counted before they are read."""
+    return serializers.ListSerializer(child=row, max_length=most, **options)
+
+
+class DayField(serializers.DateField):
+    """A date as yyyy-mm-dd."""
+
+    default_error_messages = {"not_a_date": _("Not a date as yyyy-mm-dd.")}
+
+    def to_internal_value(self, value: Any) -> date:
+        if not isinstance(value, str) or not ISO_DAY.fullmatch(value):
+            self.fail("not_a_date")
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            self.fail("not_a_date")
+
+
+class ValueFilter(Filter):
+    """One value in a query string, compared with one column."""
+
+    def __init__(self, field_name: str, lookup_expr: str = "exact", **options: Any) -> None:
+        super().__init__(field_name=field_name, lookup_expr=lookup_expr, **options)  # type: ignore[no-untyped-call]
+
+
+class OneOrSeveralSelect(BaseCSVWidget, forms.Select):
+    """Offers each of the choices; several that are asked for between commas are offered as one more."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        given = [str(one) for one in value or ()]
+        if len(given) > 1:
+            labels = {str(choice): str(label) for choice, label in self.choices}
+            self.choices = [*self.choices, (",".join(given), ", ".join(labels.get(one, one) for one in given))]
+        return forms.Select.render(self, name, ",".join(given), attrs, renderer)
+
+
+class ChoicesFilter(BaseInFilter, ChoiceFilter):
+    """One of the choices, or several between commas."""
+
+    def __init__(self, choices: Any, **options: Any) -> None:
+        options = {"choices": choices.choices, "widget": OneOrSeveralSelect, "empty_label": _("Any"), **options}
+        super().__init__(**options)  # type: ignore[no-untyped-call]
+
+
+class TrueFalseInput(forms.Field):
+    def to_python(self, value: Any) -> bool | None:
+        if value not in (None, "", "true", "false"):
+            raise ValidationError(_("Neither true nor false."), code="not_true_or_false")
+        return value == "true" if value else None
+
+
+class TrueFalseFilter(ValueFilter):
+    """true or false: `method` says what that means."""
+
+    field_class: type[forms.Field] = TrueFalseInput
+
+
+class TextFilter(ValueFilter):
+    field_class: type[forms.Field] = forms.CharField
+
+    def __init__(self, field_name: str, lookup_expr: str = "exact", *, max_length: int = 100, **options: Any) -> None:
+        super().__init__(field_name, lookup_expr, max_length=max_length, **options)
+
+
+class AmountFilter(ValueFilter):
+    field_class: type[forms.Field] = forms.DecimalField
+
+    def __init__(self, field_name: str, lookup_expr: str = "exact", **options: Any) -> None:
+        super().__init__(field_name, lookup_expr, max_digits=15, decimal_places=4, **options)
+
+
+class LongInput(forms.IntegerField):
+    """A whole number of up to 22 digits. One that no database holds is read as the largest, which no row has either."""
+
+    def to_python(self, value: Any) -> int | None:
+        if isinstance(value, str) and len(value.strip().lstrip("-")) > LONGEST_LONG:
+            raise ValidationError(_("No more than %(digits)d digits.") % {"digits": LONGEST_LONG}, code="max_length")
+        number: int | None = super().to_python(value)
+        return number if number is None else max(-LARGEST_LONG, min(number, LARGEST_LONG))
+
+
+class LongFilter(ValueFilter):
+    field_class: type[forms.Field] = LongInput
+
+
+class DayInput(forms.DateField):
+    """yyyy-mm-dd: a day that is written otherwise could be read as another."""
+
+    def to_python(self, value: Any) -> date | None:
+        if isinstance(value, str) and value and not ISO_DAY.fullmatch(value):
+            raise ValidationError(_("Not a date as yyyy-mm-dd."), code="not_a_date")
+        try:
+            return super().to_python(value)
+        except ValidationError as error:
+            raise ValidationError(error.messages[0], code="not_a_date") from error
+
+
+class DayFilter(ValueFilter):
+    field_class: type[forms.Field] = DayInput

@@ -1,0 +1,88 @@
+"""Bodies in JSON, the same at every door: one object of finite numbers, no member twice, and no larger than a form may be."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping
+from typing import IO, Any, NoReturn
+
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from rest_framework.exceptions import ParseError
+from rest_framework.parsers import JSONParser
+
+from billing_site.errors import BillingError, ErrorCode
+
+MOST_PIECES = 1_000_000
+"""Members, items or encoded bytes of a body: 8 MB of empty lists cost 30 times their size."""
+
+
+LONGEST_NAME = 200
+
+
+MOST_LEVELS = 20
+"""Of lists and objects within one another: no call takes more than four."""
+
+
+def unreadable_body() -> BillingError:
+    """The body is neither a JSON object nor a form."""
+    return BillingError(ErrorCode.INVALID_FORMAT, "Unable to parse input json - invalid format.", instead=True)
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """Return one JSON object (RFC 8259) whose numbers are finite, and which is not nested without end.
+
+    Raise ValueError for any other text. Refuse (1016) a member that one object has twice, at any level."""
+    if sum(map(text.count, ",[{")) > MOST_PIECES:
+        raise ValueError("too many values")
+    read = json.loads(text, parse_constant=_no_number, parse_float=_finite, object_pairs_hook=_members)
+    if not isinstance(read, dict):
+        raise ValueError("no object")
+    _check_levels(read)
+    return read
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = Counter(name for name, _ in pairs)
+        name = next(name for name, count in names.items() if count > 1)[:LONGEST_NAME]
+        raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: given twice", field=name)
+    return members
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON (RFC 8259)")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number that no double can hold")
+    return number
+
+
+def _check_levels(read: dict[str, Any]) -> None:
+    level: list[Any] = [read]
+    for _ in range(MOST_LEVELS):
+        inner = (value for one in level for value in (one.values() if isinstance(one, dict) else one))
+        level = [value for value in inner if isinstance(value, dict | list)]
+        if not level:
+            return
+    raise ValueError("nested too deeply")
+
+
+class JSONObjectParser(JSONParser):
+    """One JSON object in UTF-8, whatever charset the request names, and no longer than Django lets a form be."""
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        body = stream.read(most + 1)
+        if len(body) > most:
+            raise RequestDataTooBig
+        try:
+            return json_object(body.decode())
+        except (ValueError, RecursionError) as error:
+            raise ParseError from error
