@@ -23,7 +23,7 @@ from invoices.kinds import AttemptStatus, InvoiceKind, InvoiceStatus
 from invoices.models import CollectionAttempt, Invoice
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting import issuing_rebills
-from invoices.services.issuing.issuing import issuing, settling
+from invoices.services.issuing import issuing, settling
 from invoices.services.money.ledger import exchanging
 from invoices.services.money.ledger.open_items import charges_of
 from rebills.services import rebilling

@@ -8,9 +8,9 @@ from django.core import mail
 
 from accounts.models import Account, Client, Contact, PaymentMethod, PlanInstance
 from invoices.models import CollectionAttempt, Invoice, LedgerEntry, OneTimeCharge, ReasonCode, Statement
-from invoices.services.approving.approving import pending as pending_service
+from invoices.services.approving import pending as pending_service
 from invoices.services.collecting import collecting
-from invoices.services.statements.statements import statements
+from invoices.services.statements import statements
 from tests.calling import caller_of
 from tests.dying import Died, answer_never_told
 from tests.factories import TaxRateFactory, a_plan, an_account

@@ -19,7 +19,7 @@ from invoices.kinds import DecisionAct, DecisionResult, Flag
 from invoices.models import Comparison, Decision, DecisionOutcome, Invoice
 from invoices.pages import pending
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.approving import decisions
+from invoices.services.approving import decisions
 from invoices.services.approving.decisions import continue_decision, count_results, retry_failed, start_decision
 from invoices.services.approving.queue import Sum, Tab, tab_sums, waiting_documents
 from invoices.services.billing.generating import generate_invoice

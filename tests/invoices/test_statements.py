@@ -21,8 +21,9 @@ from invoices.models import Invoice, Statement
 from invoices.services.approving.pending import approve_invoices
 from invoices.services.correcting.credit_memos import Asked, create_credit_memo
 from invoices.services.money.ledger.acts import Why
+from invoices.services.statements import statements
 from invoices.services.statements.mails import statement_context, statement_mail, statement_parts
-from invoices.services.statements.statements import StatementWanted, resend_statement, send_requested, send_waiting, statements
+from invoices.services.statements.statements import StatementWanted, resend_statement, send_requested, send_waiting
 from invoices.services.undoing.voiding import void_invoice
 from tests.admin_pages import act, texts
 from tests.factories import ContactFactory, TaxRateFactory, a_plan, an_account

@@ -8,8 +8,8 @@ from django.db import connection, models
 from invoices import fingerprints
 from invoices.fingerprints import FORMATS, LINE_FIELDS, fingerprint
 from invoices.models import Invoice, InvoiceLine
-from invoices.services import rows
-from invoices.services.rows import stored_contents
+from invoices.services.documents import rows
+from invoices.services.documents.rows import stored_contents
 from tests.invoices.audit.names import UNMOVED
 from tests.invoices.audit.planting import LINE, OFFICE_FEB, PLAIN_JAN, findings, plant
 
