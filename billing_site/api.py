@@ -24,14 +24,13 @@ from rest_framework.viewsets import ViewSetMixin
 from accounts.api.input_errors import messages_by_field, refusal_of, wrong_inputs
 from accounts.api.viewsets import (
     AccountViewSet,
-    CallerViewSet,
-    ClockViewSet,
     ContactViewSet,
     PlanViewSet,
     RateViewSet,
     ServiceLocationViewSet,
     ServiceViewSet,
 )
+from accounts.aria.methods import CallerViewSet, ClockViewSet
 from accounts.call_log import call_of
 from billing_site.common.database_errors import refusal_of as refusal_of_database
 from billing_site.common.json_bodies import unreadable_body

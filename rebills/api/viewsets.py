@@ -20,20 +20,22 @@ from invoices.services.documents.rebill_markers import excluded_lines, recounted
 from invoices.services.documents.rows import stored_contents
 from invoices.services.issuing.settling import go_on_settling
 from rebills.api.serializers import (
-    GEN_RB_M_NAMES,
-    GEN_RB_M_OUTPUTS,
     ChainArguments,
-    GenRbMArguments,
     ManyRebillArguments,
     RebillArguments,
     RebillPreviewArguments,
     chain_row,
-    gen_rb_m_answer,
-    gen_rb_m_preview,
-    gen_rb_m_request,
     outcome_row,
     preview_row,
     rebill_request,
+)
+from rebills.aria.gen_rb_m import (
+    GEN_RB_M_NAMES,
+    GEN_RB_M_OUTPUTS,
+    GenRbMArguments,
+    gen_rb_m_answer,
+    gen_rb_m_preview,
+    gen_rb_m_request,
 )
 from rebills.models import Rebill
 from rebills.plan import RebillPlan

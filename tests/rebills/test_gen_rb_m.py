@@ -12,7 +12,7 @@ from django.test import Client as Browser
 from accounts.keys import create_key
 from accounts.models import Contact, Event, Receipt, ServiceLocation
 from invoices.models import Invoice
-from rebills.api.serializers import GEN_RB_M_OUTPUTS
+from rebills.aria.gen_rb_m import GEN_RB_M_OUTPUTS
 from tests.factories import BY_TEST, ContactFactory, ServiceFactory, TaxRateFactory, a_plan
 from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.paying import books, due, paying

@@ -1,0 +1,1 @@
+"""Aria's method call for rebills."""

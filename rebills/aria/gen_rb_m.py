@@ -1,0 +1,148 @@
+"""What gen_rb_m is sent, and what it answers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rest_framework import serializers
+
+from accounts.api.fields import NO_INVOICE, NO_REASON, ReceiptIdField
+from accounts.api.serializers import AccountArguments
+from accounts.staff import name_of
+from billing_site.common.fields import (
+    FlagField,
+    LongField,
+    TrueFalseField,
+    UnitsNumberField,
+    rows_of,
+)
+from billing_site.common.limits import DOCUMENT_COMMENTS_LENGTH, LINE_COMMENTS_LENGTH, LINES_AT_ONCE
+from invoices.api.serializers.money import MoneyField
+from invoices.aria.documents import aria_document, settled_fields
+from invoices.calculation import rounded
+from invoices.fingerprints import Content
+from invoices.models import Invoice
+from rebills.api.serializers import LineArguments, rows_of
+from rebills.plan import RebillPlan
+from rebills.services.requests import AskedLine, RebillRequest
+
+
+class RbLineItem(LineArguments):
+    rb_rate_per_unit = RateField(required=False)
+    rb_units = UnitsNumberField(required=False)
+    rb_amount = MoneyField(required=False)
+    rb_line_comments = serializers.CharField(max_length=LINE_COMMENTS_LENGTH, required=False)
+    rb_retax = TrueFalseField(required=False, default=False)
+
+    def to_internal_value(self, data: Any) -> Any:
+        needs_number = not (isinstance(data, Mapping) and data.get("client_service_id"))
+        self.fields["service_no"].required = needs_number
+        return super().to_internal_value(data)
+
+
+class GenRbMArguments(AccountArguments):
+    """Aria's gen_rb_m, with do_write of its later versions. Ours: client_receipt_id, and retax (of all lines) or rb_retax."""
+
+    orig_invoice_no = LongField(no_such=NO_INVOICE)
+    reason_cd = LongField(no_such=NO_REASON)
+    rb_line_items = rows_of(RbLineItem(), most=LINES_AT_ONCE)
+    alt_statement_address_seq = LongField(required=False)
+    rb_comments = serializers.CharField(max_length=DOCUMENT_COMMENTS_LENGTH, required=False)
+    do_collect = FlagField(required=False, allow_null=True, default=None)
+    do_write = TrueFalseField(required=False, default=True)
+    retax = TrueFalseField(required=False, default=False)
+    client_receipt_id = ReceiptIdField()
+
+
+RB_NAMES = {
+    "rb_rate_per_unit": "rate_per_unit",
+    "rb_units": "units",
+    "rb_amount": "amount",
+    "rb_line_comments": "comments",
+    "rb_retax": "retax",
+}
+
+
+def gen_rb_m_request(asked: Mapping[str, Any]) -> RebillRequest:
+    return RebillRequest(
+        asked["orig_invoice_no"],
+        asked["reason_cd"],
+        tuple(
+            AskedLine(
+                path=f"rb_line_items[{place}]",
+                prefix="rb_",
+                **{RB_NAMES.get(name, name): value for name, value in item.items()},
+            )
+            for place, item in enumerate(asked["rb_line_items"])
+        ),
+        comments=asked.get("rb_comments", ""),
+        collect=asked["do_collect"],
+        statement_contact_no=asked.get("alt_statement_address_seq"),
+        account_no=asked.get("acct_no"),
+        client_acct_id=asked.get("client_acct_id"),
+        retax=asked["retax"],
+    )
+
+
+GEN_RB_M_NAMES = {
+    "invoice_no": "orig_invoice_no",
+    "reason_code": "reason_cd",
+    "comments": "rb_comments",
+    "lines": "rb_line_items",
+    "collect": "do_collect",
+    "statement_address_seq": "alt_statement_address_seq",
+}
+"""gen_rb_m's names of fields, by ours."""
+
+
+GEN_RB_M_OUTPUTS = (
+    "invoice_no",
+    "collection_error_cd",
+    "collection_error_msg",
+    "statement_error_cd",
+    "statement_error_msg",
+    "proc_cvv_response",
+    "proc_avs_response",
+    "proc_cavv_response",
+    "proc_status_code",
+    "proc_status_text",
+    "proc_payment_id",
+    "proc_auth_code",
+    "created_by",
+    "created_date",
+    "amount",
+    "reason_code",
+    "is_pending_ind",
+    "excluded_lines",
+    "recounted_lines",
+    "third_party_errors",
+    "invoice_items",
+    "tax_details",
+)
+
+
+def gen_rb_m_preview(plan: RebillPlan) -> dict[str, Any]:
+    """What gen_rb_m answers where nothing is written (do_write=false)."""
+    return {
+        "amount": float(plan.rebill.total),
+        "reason_code": plan.facts.reason_code,
+        "excluded_lines": [row.line_no for row in plan.excluded],
+        "recounted_lines": plan.recounted_lines,
+        **aria_document(plan.content),
+    }
+
+
+def gen_rb_m_answer(rebill: Invoice, content: Content, excluded: Sequence[int], recounted: Sequence[int]) -> dict[str, Any]:
+    """What gen_rb_m answers of a rebill that is stored: the first time, and whenever it is asked again."""
+    settled = settled_fields(rebill, "cd")
+    return {
+        "invoice_no": rebill.pk,
+        **{name: value for name, value in settled.items() if name in GEN_RB_M_OUTPUTS},
+        "created_by": name_of(rebill.generated_by),
+        "created_date": f"{rebill.generated_on:%Y-%m-%d}",
+        "amount": float(rounded(rebill.total_amount, rebill.currency)),
+        "reason_code": rebill.reason_code,
+        "is_pending_ind": int(not rebill.number),
+        "excluded_lines": list(excluded),
+        "recounted_lines": list(recounted),
+        **aria_document(content),
+    }
