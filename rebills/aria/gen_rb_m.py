@@ -21,7 +21,7 @@ from invoices.aria.documents import aria_document, settled_fields
 from invoices.calculation import rounded
 from invoices.fingerprints import Content
 from invoices.models import Invoice
-from rebills.api.serializers import LineArguments, rows_of
+from rebills.api.serializers import LineArguments, RateField
 from rebills.plan import RebillPlan
 from rebills.services.requests import AskedLine, RebillRequest
 
