@@ -120,12 +120,19 @@ def assign_plan(
 
 def _check_not_too_large(instance: PlanInstance, currency: str) -> None:
     """Refuses (90008) units that no invoice could charge at the plan's prices: the account could not be billed any more."""
+    _lock_plan(instance.plan_id)
     prices = RateSchedule.objects.filter(charge__plan=instance.plan_id, currency=currency)
     prices = prices.filter(Q(plan_instance=None) | Q(plan_instance=instance)).exclude(model=RateModel.FLAT)
     for price in prices.exclude(charge__line_type=ChargeType.USAGE).prefetch_related("tiers"):
         if _highest_rate(price) * instance.units > LARGEST_AMOUNT:
             detail = f"units: {instance.units:f} at {_highest_rate(price):f} {currency}"
             raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, detail, field="units")
+
+
+def _lock_plan(plan_no: int) -> None:
+    """Locks the plan, to the end of the transaction, behind the account: another who changes its prices or a customer's units
+    of it waits, and then finds what was written here. Each alone could be charged, and both together not."""
+    Plan.objects.select_for_update(no_key=True).get(pk=plan_no)
 
 
 def _highest_rate(price: RateSchedule) -> Decimal:
@@ -136,6 +143,7 @@ def _not_too_large(price: RateSchedule) -> RateSchedule:
     """Gives the price. Refuses (90008) one that no invoice could charge for the units of a customer who has the plan."""
     if price.model == RateModel.FLAT or price.charge.line_type == ChargeType.USAGE:
         return price
+    _lock_plan(price.charge.plan_id)
     running = Q(end_date=None) | Q(end_date__gte=price.valid_from)
     instances = PlanInstance.objects.filter(running, plan=price.charge.plan_id, account__currency=price.currency)
     if price.plan_instance_id is not None:
