@@ -55,3 +55,13 @@ def test_a_database_that_has_the_joined_migrations_is_up_to_date(db):
         recorder.record_unapplied(app, name)
     executor = MigrationExecutor(connection)
     assert executor.migration_plan(executor.loader.graph.leaf_nodes()) == []
+
+
+def test_no_test_module_is_imported_by_another():
+    borrowed = [
+        f"{path.relative_to(ROOT)}: {line}"
+        for path in (ROOT / "tests").rglob("*.py")
+        for line in path.read_text().splitlines()
+        if re.match(r"(from|import) tests(\.\w+)*\.test_", line)
+    ]
+    assert borrowed == []

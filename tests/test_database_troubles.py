@@ -21,14 +21,9 @@ from accounts.rights import KEY_RIGHTS
 from invoices.kinds import ReasonType
 from invoices.models import Invoice, ReasonCode
 from tests.factories import BY_TEST, an_account
-from tests.test_bare_pages import (  # noqa: F401
-    ANSWERED,
-    NOT_FOUND,
-    READING,
-    addresses,
-    bare_world,
-    on_the_tenth_of_january,
-)
+from tests.support.bare_pages import ANSWERED, NOT_FOUND, READING, addresses, bare_world, on_the_tenth_of_january
+
+__all__ = ["bare_world", "on_the_tenth_of_january"]
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -15,7 +15,7 @@ from rebills.urls import urlpatterns as rebills_pages
 from tests.calling import rows_stored
 from tests.factories import BY_TEST
 from tests.invoices.billing import FEB_10
-from tests.test_examples import virtual_clock, world
+from tests.support.examples import virtual_clock, world
 
 __all__ = ["virtual_clock", "world"]
 

@@ -9,7 +9,8 @@ from django.db import connection
 from django.test import Client as Browser
 
 from accounts.models import ApiCall, ApiKey, Event
-from tests.test_examples import DESCRIBED, METHODS, REQUESTS, RESOURCES, meant, request_of, virtual_clock, world
+from billing_site.api import METHODS
+from tests.support.examples import DESCRIBED, REQUESTS, RESOURCES, meant, request_of, virtual_clock, world
 
 __all__ = ["virtual_clock", "world"]
 

@@ -1,7 +1,6 @@
 """The resources of accounts and the catalogue, the client's clock, and what all resources have in common."""
 
 import json
-from base64 import b64encode
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from unittest import mock
@@ -14,40 +13,13 @@ from rest_framework.test import APIClient
 
 from accounts.keys import create_key
 from accounts.models import Account, Client, Contact, Event, PaymentMethod, Plan, PlanInstance, Service
-from tests.calling import DAILY
 from tests.factories import BY_TEST, AccountFactory, ContactFactory, PlanFactory, ServiceFactory, a_plan, an_account
-
-API = "/api/v1"
-
-
-def signed_in(client, **rights):
-    _, auth_key = create_key(client, name="integrator", **{**DAILY, **rights}, caller=BY_TEST)
-    api = APIClient(raise_request_exception=False)
-    api.credentials(HTTP_AUTHORIZATION=basic(f"{client.pk}:{auth_key}"))
-    return api
-
-
-def basic(pair):
-    return f"Basic {b64encode(pair.encode()).decode()}"
+from tests.support.accounts_api import API, basic, create, signed_in, wrong
 
 
 @pytest.fixture
 def api(acme):
     return signed_in(acme)
-
-
-def create(api, resource, body):
-    response = api.post(f"{API}/{resource}/", body, format="json")
-    assert response.status_code == 201, response.json()
-    return response.json()
-
-
-def wrong(api, resource, body):
-    """The error code, message and fields of a body that is refused, and proof of its HTTP status."""
-    response = api.post(f"{API}/{resource}/", body, format="json")
-    assert 400 <= response.status_code < 500, response.json()
-    answer = response.json()
-    return answer["error_code"], answer["error_msg"], answer["errors"]
 
 
 # Who may call.

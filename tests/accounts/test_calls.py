@@ -22,7 +22,7 @@ from invoices.models import Invoice
 from tests.calling import caller_of
 from tests.factories import BY_TEST, AccountFactory, an_account
 from tests.invoices.billing import JAN_10, bill
-from tests.invoices.money.test_money_api import post, signed_in
+from tests.support.money_api import post, signed_in
 
 pytestmark = pytest.mark.django_db
 

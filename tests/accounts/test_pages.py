@@ -11,7 +11,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import Account
 from tests.factories import AccountFactory
-from tests.invoices.money.test_money_api import signed_in
+from tests.support.money_api import signed_in
 
 pytestmark = pytest.mark.django_db
 

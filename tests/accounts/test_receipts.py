@@ -18,7 +18,7 @@ from invoices.services.billing.generating import generate_invoice
 from invoices.services.money.ledger.payments import record_external_payment
 from tests.factories import ClientFactory, an_account
 from tests.invoices.billing import FEB_10, JAN_10
-from tests.invoices.test_concurrency import at_once
+from tests.support.races import at_once
 
 NINTH = date(2026, 1, 9)
 PROCESS = Caller(process="test")

@@ -12,7 +12,7 @@ from invoices.fingerprints import LINE_FIELDS, PARTY_FIELDS, TERM_FIELDS
 from invoices.models import BilledPeriod, Invoice, InvoiceLine, TaxDetail
 from invoices.services.documents import rows as built
 from tests.factories import TaxRateFactory, an_account
-from tests.invoices.test_pending import a_pending
+from tests.support.pending import a_pending
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from invoices.models import Invoice
 from tests.browser.conftest import check_looks
 from tests.factories import ClientFactory, TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import bill, metered
-from tests.invoices.money.test_payments import pay
+from tests.support.payments import pay
 
 PROCESS = Caller(process="test")
 

@@ -13,8 +13,8 @@ from tests.browser.conftest import DESK, PHONE, check_looks, violations, wider_t
 from tests.factories import ServiceFactory, TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.memos import memo_of
-from tests.invoices.money.test_payments import pay
 from tests.rebills.rebilling import asked, line, previewed, rebilled
+from tests.support.payments import pay
 
 RATES = {"phone": "30.00", "tv": "20.00", "net": "50.00"}
 

@@ -20,7 +20,7 @@ from accounts.models import Contact, Event, PaymentMethod, RateSchedule
 from invoices.models import CollectionAttempt, Invoice
 from tests.factories import AccountFactory, ClientFactory, TaxRateFactory, a_plan, an_account, some_usage
 from tests.invoices.billing import FEB_10, JAN_10, bill, metered
-from tests.invoices.money.test_payments import pay
+from tests.support.payments import pay
 
 PROCESS = Caller(process="test")
 EVERYTHING = (

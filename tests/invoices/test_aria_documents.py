@@ -16,9 +16,9 @@ from tests.calling import caller_of, refused
 from tests.factories import TaxRateFactory, a_charge, a_plan, an_account, some_usage
 from tests.invoices.billing import FEB_10, JAN_10, USAGE, bill
 from tests.invoices.money.memos import memo_of
-from tests.invoices.money.test_payments import pay
-from tests.invoices.test_one_time_charges import order
 from tests.rebills.rebilling import line, rebilled
+from tests.support.orders import order
+from tests.support.payments import pay
 
 pytestmark = pytest.mark.usefixtures("audited")
 

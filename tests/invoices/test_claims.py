@@ -25,7 +25,7 @@ from invoices.services.approving.pending import approve_invoices, discard_invoic
 from invoices.services.billing import generating
 from invoices.services.billing.generating import generate_invoice, generate_invoices
 from tests.factories import ClientFactory, PlanFactory, ServiceFactory, a_charge, an_account, some_usage
-from tests.invoices.test_concurrency import at_once
+from tests.support.races import at_once
 
 JAN_10, JAN_31, FEB_10, MAR_10 = date(2026, 1, 10), date(2026, 1, 31), date(2026, 2, 10), date(2026, 3, 10)
 PROCESS = Caller(process="test")

@@ -1,14 +1,12 @@
 """What the database guards when many act at once: real threads and connections, on PostgreSQL."""
 
-import threading
 from collections import Counter
 from datetime import date
 from decimal import Decimal as D
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 
-from accounts.callers import Caller
 from accounts.models import Account, Event
 from billing_site.errors import BillingError
 from invoices.models import Invoice, NumberSeries
@@ -17,6 +15,7 @@ from invoices.services.approving.pending import approve_invoices
 from invoices.services.billing.generating import generate_invoice, generate_invoices
 from invoices.services.documents import batches
 from tests.factories import ClientFactory, an_account
+from tests.support.races import PROCESS, THREADS, at_once
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -24,30 +23,6 @@ pytestmark = [
 ]
 
 JAN_10 = date(2026, 1, 10)
-THREADS = 20
-PROCESS = Caller(process="test")
-
-
-def at_once(work, count=THREADS):
-    """Runs `work(number)` in so many threads that begin together, and gives what each returned or raised."""
-    barrier = threading.Barrier(count)
-    results = [None] * count
-
-    def run(number):
-        try:
-            barrier.wait(timeout=30)
-            results[number] = work(number)
-        except Exception as error:
-            results[number] = error
-        finally:
-            connections.close_all()
-
-    threads = [threading.Thread(target=run, args=(number,)) for number in range(count)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=60)
-    return results
 
 
 def generate(account, day=JAN_10, **options):

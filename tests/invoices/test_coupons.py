@@ -6,42 +6,18 @@ from decimal import Decimal as D
 import pytest
 from django.db import connection
 
-from accounts.callers import Caller
 from accounts.models import Account, Event
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Coupon, CouponRedemption, CouponUse, Invoice
 from invoices.plan.facts import BillingRequest
 from invoices.services.approving.pending import discard_invoices, regenerate_invoices
 from invoices.services.billing import generating
-from invoices.services.billing.coupons import redeem_coupon, withdraw_redemption
 from invoices.services.billing.generating import generate_invoice
-from tests.accounts.test_api import API, create, signed_in, wrong
 from tests.factories import ClientFactory, ServiceFactory, a_plan, an_account
 from tests.invoices.billing import bill
-from tests.invoices.test_concurrency import at_once
-
-JAN_9, JAN_10, FEB_10 = date(2026, 1, 9), date(2026, 1, 10), date(2026, 2, 10)
-PROCESS = Caller(process="test")
-
-
-def a_coupon(client, **fields):
-    return Coupon.objects.create(
-        **{"client": client, "code": "TEN", "name": "Ten percent off", "percent": D(10), "valid_from": JAN_10, **fields}
-    )
-
-
-def redeem(account, code="TEN", today=JAN_10):
-    return redeem_coupon(client=account.client, account_no=account.pk, caller=PROCESS, code=code, today=today)
-
-
-def withdraw(redemption):
-    withdraw_redemption(client=redemption.account.client, redemption_no=redemption.pk, caller=PROCESS)
-
-
-def refused_as(work, *arguments, **options):
-    with pytest.raises(BillingError) as refused:
-        work(*arguments, **options)
-    return refused.value.code
+from tests.support.accounts_api import API, create, signed_in, wrong
+from tests.support.coupons import FEB_10, JAN_9, JAN_10, PROCESS, a_coupon, redeem, refused_as, withdraw
+from tests.support.races import at_once
 
 
 def acts(prefix="coupon."):

@@ -7,7 +7,7 @@ import pytest
 from invoices.models import Invoice
 from tests.factories import a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
-from tests.invoices.money.test_money_api import post, signed_in
+from tests.support.money_api import post, signed_in
 
 pytestmark = pytest.mark.usefixtures("audited")
 

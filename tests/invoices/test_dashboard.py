@@ -20,9 +20,9 @@ from invoices.services.undoing.voiding import void_invoice
 from tests.factories import a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, bill
 from tests.invoices.money.paying import billed
-from tests.invoices.money.test_payments import pay
-from tests.invoices.test_invoice_list_page import reader
 from tests.rebills.rebilling import rebilled
+from tests.support.invoice_pages import reader
+from tests.support.payments import pay
 
 pytestmark = pytest.mark.django_db
 PROCESS = Caller(process="test")

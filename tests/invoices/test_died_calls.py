@@ -16,10 +16,10 @@ from tests.dying import Died, answer_never_told
 from tests.factories import TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import FEB_10, bill
 from tests.invoices.money.paying import billed, books, paying
-from tests.invoices.money.test_money_api import signed_in
-from tests.invoices.test_idempotency import ACTS, PROCESS, RIGHTS, World, pending, post
-from tests.invoices.test_one_time_charges import order
 from tests.rebills.rebilling import rebilled
+from tests.support.money_api import signed_in
+from tests.support.orders import order
+from tests.support.repeated_calls import ACTS, PROCESS, RIGHTS, World, pending, post
 
 pytestmark = pytest.mark.usefixtures("audited")
 WRITTEN = (

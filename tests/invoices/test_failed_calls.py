@@ -13,8 +13,8 @@ from tests.calling import caller_of, refused
 from tests.dying import Died
 from tests.invoices.billing import FEB_10, bill
 from tests.invoices.money.paying import billed, books, due
-from tests.invoices.money.test_money_api import signed_in
-from tests.invoices.test_idempotency import RIGHTS, post
+from tests.support.money_api import signed_in
+from tests.support.repeated_calls import RIGHTS, post
 
 pytestmark = pytest.mark.usefixtures("audited")
 

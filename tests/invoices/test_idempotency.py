@@ -7,18 +7,13 @@ import time_machine
 from django.db import connection
 from django.utils import timezone
 
-from accounts.callers import Caller
-from accounts.models import Contact, Receipt
-from accounts.rights import KEY_RIGHTS
-from invoices.models import CollectionAttempt, Invoice, LedgerEntry, OneTimeCharge, Payment, Refund, ServiceCredit
+from accounts.models import Receipt
+from invoices.models import CollectionAttempt, Payment
 from tests.factories import ClientFactory
-from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.paying import billed, books, paying
-from tests.invoices.money.test_money_api import signed_in
-from tests.invoices.test_concurrency import at_once
-
-RIGHTS = dict.fromkeys(KEY_RIGHTS, True)
-PROCESS = Caller(process="test")
+from tests.support.money_api import signed_in
+from tests.support.races import at_once
+from tests.support.repeated_calls import ACTS, PROCESS, RIGHTS, World, post
 
 
 @pytest.fixture(autouse=True)
@@ -32,85 +27,9 @@ def api(acme):
     return signed_in(acme, **RIGHTS)
 
 
-def post(api, path, body=None, key="once"):
-    """Status and body of an answer."""
-    answer = api.post(f"/api/v1/{path}/", body or {}, format="json", HTTP_IDEMPOTENCY_KEY=key)
-    return answer.status_code, answer.json()
-
-
-def pending(account, **options):
-    return bill(account, PROCESS, JAN_10, force_pending=True, **options)
-
-
 def forgotten():
     """As if the process had died, a while ago, between the commit and its answer."""
     Receipt.objects.update(answer="", created_at=timezone.now() - timedelta(minutes=1))
-
-
-ACTS = {
-    "generated": ("invoices", lambda world: {"acct_no": world.fresh.pk}, Invoice),
-    "approved": ("invoices/{pending}/approve", lambda world: {}, LedgerEntry),
-    "discarded": ("invoices/{pending}/discard", lambda world: {"client_notes": "no"}, Invoice),
-    "regenerated": ("invoices/{pending}/regenerate", lambda world: {}, Invoice),
-    "approved in bulk": ("invoices/approve", lambda world: {"invoice_nos": [world.pending.pk, 999]}, LedgerEntry),
-    "discarded in bulk": ("invoices/discard", lambda world: {"invoice_nos": [world.pending.pk]}, Invoice),
-    "voided": ("invoices/{issued}/void", lambda world: {"reason_code": 5}, LedgerEntry),
-    "collected": ("invoices/{issued}/collect", lambda world: {}, CollectionAttempt),
-    "collected in bulk": ("invoices/collect", lambda world: {"invoice_nos": [world.issued.pk]}, CollectionAttempt),
-    "paid": ("payments", lambda world: {"acct_no": world.account.pk, "amount": "5", "type": "check"}, Payment),
-    "refunded": ("payments/{payment}/refund", lambda world: {"amount": "1", "reason_code": 1}, Refund),
-    "credited": (
-        "credit-memos",
-        lambda world: {"invoice_no": world.issued.pk, "amount": "3", "reason_code": 1, "comments": "so"},
-        Invoice,
-    ),
-    "credited in cash": (
-        "cash-credits",
-        lambda world: {"acct_no": world.account.pk, "amount": "5", "reason_code": 1},
-        LedgerEntry,
-    ),
-    "written off": ("write-offs", lambda world: {"invoice_no": world.issued.pk, "amount": "2", "reason_code": 1}, LedgerEntry),
-    "payment voided": ("payments/{payment}/void", lambda world: {"reason_code": 5}, LedgerEntry),
-    "rebilled": (
-        "rebills",
-        lambda world: {"invoice_no": world.issued.pk, "reason_code": 1, "lines": [{"line_no": 1}]},
-        Invoice,
-    ),
-    "rebilled in bulk": (
-        "rebills/bulk",
-        lambda world: {"rebills": [{"invoice_no": world.issued.pk, "reason_code": 1, "lines": [{"line_no": 1}]}]},
-        Invoice,
-    ),
-    "ordered": (
-        "one-time-charges",
-        lambda world: {"acct_no": world.account.pk, "service": world.service, "rate_per_unit": "9"},
-        OneTimeCharge,
-    ),
-    "given": ("service-credits", lambda world: {"acct_no": world.account.pk, "amount": "4", "reason": "Outage"}, ServiceCredit),
-    "a contact": (
-        "contacts",
-        lambda world: {"acct_no": world.account.pk, "contact_no": 7, "name": "Else", "country": "US"},
-        Contact,
-    ),
-}
-
-
-class World:
-    """Something that each act can be done to."""
-
-    def __init__(self, client):
-        self.fresh = paying(client)
-        self.account, self.issued = billed(client, PROCESS)
-        self.pending = pending(paying(client))
-        payer, paid = billed(client, PROCESS)
-        api = signed_in(client, **RIGHTS)
-        self.payment = api.post(
-            "/api/v1/payments/", {"acct_no": payer.pk, "amount": "8.00", "type": "check"}, format="json"
-        ).json()["transaction_id"]
-        self.service = self.issued.lines.get(line_type=1).service_id
-
-    def path(self, text):
-        return text.format(pending=self.pending.pk, issued=self.issued.pk, payment=self.payment)
 
 
 @pytest.mark.django_db

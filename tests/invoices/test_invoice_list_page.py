@@ -6,17 +6,15 @@ from datetime import UTC, datetime
 
 import pytest
 import time_machine
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
 from django.db import connection
-from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
 
 from accounts.callers import Caller
 from billing_site.common import keyset_pages as pages
 from tests.factories import an_account
 from tests.invoices.billing import FEB_10, JAN_10, bill
-from tests.invoices.test_invoice_lists import EVERYTHING, World
+from tests.support.invoice_lists import EVERYTHING, World
+from tests.support.invoice_pages import reader
 
 PROCESS = Caller(process="test")
 
@@ -27,17 +25,6 @@ pytestmark = pytest.mark.django_db
 def end_of_march():
     with time_machine.travel(datetime(2026, 3, 31, 12, tzinfo=UTC), tick=False):
         yield
-
-
-def reader(*clients, permissions=("view_invoice",), name="reader"):
-    """A browser in which a member of staff of these clients is signed in."""
-    user = get_user_model().objects.create(username=name, is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
-    for client in clients:
-        client.staff.add(user)
-    browser = Browser()
-    browser.force_login(user)
-    return browser
 
 
 @pytest.fixture

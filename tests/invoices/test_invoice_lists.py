@@ -9,16 +9,12 @@ import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from accounts.callers import Caller
 from invoices.models import Invoice
 from invoices.services.billing.runs import continue_run, start_run
-from tests.factories import TaxRateFactory, a_plan, an_account
-from tests.invoices.billing import FEB_10, JAN_10, bill
-from tests.invoices.money.test_money_api import signed_in
-from tests.invoices.money.test_payments import pay
-from tests.rebills.rebilling import rebilled
-
-PROCESS = Caller(process="test")
+from tests.factories import a_plan, an_account
+from tests.invoices.billing import JAN_10, bill
+from tests.support.invoice_lists import EVERYTHING, PROCESS, World
+from tests.support.money_api import signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -34,29 +30,6 @@ def api(acme):
     return signed_in(acme, may_approve=True)
 
 
-class World:
-    """Six documents: paid, open, rebilled with memo and rebill, pending."""
-
-    def __init__(self, acme):
-        TaxRateFactory(client=acme)
-        plan = a_plan(acme, {"phone": "30.00", "tv": "20.00"})
-        one = an_account(acme, plan, client_acct_id="AB-1")
-        one.contacts.update(name="Emma Meier")
-        self.paid = bill(one, PROCESS, JAN_10)
-        pay(one, PROCESS, "55.00")
-        self.open = bill(one, PROCESS, FEB_10)
-        other = an_account(acme, plan, client_acct_id="CD-2")
-        other.plan_instances.update(po_num="PO 9")
-        self.original = bill(other, PROCESS, JAN_10)
-        self.rebill = rebilled(self.original, PROCESS, 1, today=FEB_10)
-        self.memo = self.rebill.memo
-        self.pending = bill(other, PROCESS, FEB_10, force_pending=True)
-
-    def names(self, numbers):
-        by_number = {getattr(self, name).pk: name for name in ("paid", "open", "original", "rebill", "memo", "pending")}
-        return {by_number[number] for number in numbers}
-
-
 @pytest.fixture
 def world(acme):
     return World(acme)
@@ -66,9 +39,6 @@ def found(api, world, **query):
     answer = api.get("/api/v1/invoices/", query)
     assert answer.status_code == 200, answer.json()
     return world.names(row["invoice_no"] for row in answer.json()["results"])
-
-
-EVERYTHING = {"paid", "open", "original", "rebill", "memo", "pending"}
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from invoices.models import InvoiceLine, TaxRate
 from tests.factories import PlanFactory, ServiceFactory, TaxRateFactory, a_charge, an_account, some_usage
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, MAR_10, USAGE, bill
 from tests.invoices.money.memos import memo_of
-from tests.invoices.test_coupons import a_coupon, redeem
-from tests.invoices.test_one_time_charges import order
-from tests.invoices.test_service_credits import credit
 from tests.rebills.rebilling import line, rebilled
+from tests.support.coupons import a_coupon, redeem
+from tests.support.orders import order
+from tests.support.service_credits import credit
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -7,7 +7,6 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 
-from accounts.callers import Caller
 from accounts.models import Account, Event
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice, OneTimeCharge
@@ -17,13 +16,11 @@ from invoices.services.billing import generating
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.billing.one_time_charges import add_one_time_charge, cancel_one_time_charge, change_one_time_charge
 from invoices.services.documents import account_acts
-from tests.accounts.test_api import API, create, signed_in, wrong
 from tests.factories import ClientFactory, ServiceFactory, a_plan, an_account
 from tests.invoices.billing import bill
-from tests.invoices.test_concurrency import at_once
-
-JAN_10, JAN_11, FEB_10 = date(2026, 1, 10), date(2026, 1, 11), date(2026, 2, 10)
-PROCESS = Caller(process="test")
+from tests.support.accounts_api import API, create, signed_in, wrong
+from tests.support.orders import FEB_10, JAN_10, JAN_11, PROCESS, order
+from tests.support.races import at_once
 
 
 @pytest.fixture
@@ -34,11 +31,6 @@ def account(acme):
 @pytest.fixture
 def router(acme):
     return ServiceFactory(client=acme, client_service_id="router")
-
-
-def order(account, service, **fields):
-    given = {"today": JAN_10, "rate_per_unit": D("79.90"), **fields}
-    return add_one_time_charge(client=account.client, account_no=account.pk, caller=PROCESS, service=service, **given)
 
 
 def change(one, **fields):

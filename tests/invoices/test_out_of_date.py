@@ -16,12 +16,12 @@ from invoices.services.approving.pending import discard_invoices, regenerate_inv
 from invoices.services.approving.queue import Tab, tab_rules, tab_sums, waiting_documents
 from invoices.services.billing.service_credits import add_service_credit
 from invoices.services.planning.ground import changes_since
-from tests.accounts.test_api import API, signed_in
 from tests.factories import ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill, metered
-from tests.invoices.test_coupons import a_coupon, redeem
-from tests.invoices.test_one_time_charges import order
 from tests.rebills.rebilling import line, rebilled
+from tests.support.accounts_api import API, signed_in
+from tests.support.coupons import a_coupon, redeem
+from tests.support.orders import order
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -20,20 +20,9 @@ from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rows import stored_contents
 from invoices.services.money.balances import account_balance
 from tests.factories import BY_TEST, ClientFactory, TaxRateFactory, a_plan, an_account
+from tests.support.pending import JAN_10, a_pending
 
-JAN_10 = date(2026, 1, 10)
 JAN_14 = date(2026, 1, 14)
-
-
-def a_pending(client, caller, account=None, day=JAN_10, **request):
-    account = account or an_account(client)
-    number = generate_invoice(
-        client=client,
-        account_no=account.pk,
-        request=BillingRequest(day, force_pending=True, **request),
-        caller=caller,
-    )
-    return Invoice.objects.get(pk=number)
 
 
 def approve(invoice, caller, **options):

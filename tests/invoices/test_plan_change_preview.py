@@ -11,7 +11,7 @@ from accounts.services import end_plan_instance
 from invoices.models import UnusedCredit
 from tests.factories import a_plan, an_account, an_instance
 from tests.invoices.billing import bill
-from tests.invoices.test_unused_days import APR_15, MAY_15, audited
+from tests.support.unused_days import APR_15, MAY_15, audited
 
 pytestmark = pytest.mark.django_db
 DAYS = "Phone of INV-000001, 18 days from 2031-04-27 to 2031-05-14: 18.00 usd."

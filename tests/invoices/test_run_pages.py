@@ -21,8 +21,8 @@ from invoices.services.billing.generating import generate_invoice
 from invoices.services.billing.runs import continue_run, continue_run_for, count_results, open_run, start_run
 from tests.factories import a_plan, an_account
 from tests.invoices.billing import JAN_10
-from tests.invoices.test_invoice_list_page import reader
-from tests.invoices.test_runs import a_world
+from tests.support.invoice_pages import reader
+from tests.support.runs import a_world
 
 pytestmark = pytest.mark.django_db
 BILLER = ("view_invoice", "generate_invoice")

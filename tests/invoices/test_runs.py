@@ -20,21 +20,10 @@ from invoices.services.billing.runs import (
     start_run,
     unfinished_run,
 )
-from tests.factories import TaxRateFactory, a_plan, an_account
+from tests.factories import a_plan, an_account
+from tests.support.runs import a_world
 
 JAN_10 = date(2026, 1, 10)
-
-
-def a_world(client):
-    """Two accounts to bill, one test account, one with nothing to bill, one that is not due; and another client's."""
-    TaxRateFactory(client=client)
-    bare = a_plan(client)
-    bare.charges.all().delete()
-    billed = [an_account(client), an_account(client, a_plan(client, {"phone": "10.00"}))]
-    an_account(client, is_test=True)
-    an_account(client, bare)
-    an_account(client, start=date(2026, 1, 11))
-    return billed
 
 
 def test_a_run_has_an_outcome_for_every_account_that_is_due(acme, umbra, process):

@@ -1,12 +1,10 @@
 """Service credits by their service: in whole units of the account's currency, used while they last, and ended early."""
 
-from datetime import date
 from decimal import Decimal as D
 
 import pytest
 from django.db import connection
 
-from accounts.callers import Caller
 from accounts.models import Account, Event
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import CreditUse, Invoice, ServiceCredit
@@ -16,30 +14,17 @@ from invoices.services.billing import generating
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.billing.service_credits import add_service_credit, expire_service_credit
 from invoices.services.planning.extras import credits_with_used
-from tests.accounts.test_api import API, create, signed_in, wrong
 from tests.factories import ClientFactory, ServiceFactory, a_plan, an_account
 from tests.invoices.billing import bill
-from tests.invoices.test_concurrency import at_once
-
-JAN_9, JAN_10, FEB_9, FEB_10, MAR_10 = (
-    date(2026, 1, 9),
-    date(2026, 1, 10),
-    date(2026, 2, 9),
-    date(2026, 2, 10),
-    date(2026, 3, 10),
-)
-PROCESS = Caller(process="test")
+from tests.support.accounts_api import API, create, signed_in, wrong
+from tests.support.races import at_once
+from tests.support.service_credits import FEB_9, FEB_10, JAN_9, JAN_10, MAR_10, PROCESS, credit
 
 
 @pytest.fixture
 def account(acme):
     """Charged 30.00 a month."""
     return an_account(acme)
-
-
-def credit(account, amount="50.00", **fields):
-    given = {"today": JAN_10, "reason": "Outage in January", **fields}
-    return add_service_credit(client=account.client, account_no=account.pk, caller=PROCESS, amount=D(amount), **given)
 
 
 def expire(one, day):

@@ -28,10 +28,10 @@ from invoices.services.undoing.voiding import void_invoice
 from tests.admin_pages import act, texts
 from tests.factories import ContactFactory, TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
-from tests.invoices.money.test_money_api import post, signed_in
-from tests.invoices.money.test_payments import pay, refused_as
-from tests.invoices.test_idempotency import RIGHTS
 from tests.rebills.rebilling import line, rebilled
+from tests.support.money_api import post, signed_in
+from tests.support.payments import pay, refused_as
+from tests.support.repeated_calls import RIGHTS
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -14,7 +14,7 @@ from invoices.services.billing.plan_changes import edit_plan
 from invoices.services.usage.removal import remove_usage
 from tests.factories import BY_TEST, ServiceFactory, a_plan, an_account, an_instance, some_usage
 from tests.invoices.billing import FEB_10, JAN_10, MAR_10, USAGE, amounts, bill, metered
-from tests.invoices.test_one_time_charges import order
+from tests.support.orders import order
 
 pytestmark = pytest.mark.usefixtures("audited")
 LEFT_OUT = 90050

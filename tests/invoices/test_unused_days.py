@@ -9,26 +9,17 @@ import time_machine
 from accounts.kinds import ChargeType
 from accounts.models import Service
 from accounts.services import change_plan, end_plan_instance
-from invoices.audit import run_audits
 from invoices.models import Invoice, UnusedCredit
 from invoices.services.approving.pending import approve_invoices, discard_invoices
 from invoices.services.billing.coupons import redeem_coupon
 from invoices.services.correcting.credit_memos import Asked, create_credit_memo
 from invoices.services.money.ledger.acts import Why
 from invoices.services.undoing.voiding import void_invoice
-from tests.accounts.test_api import API, signed_in
 from tests.factories import PlanFactory, ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance
 from tests.invoices.billing import bill
-from tests.invoices.test_coupons import a_coupon
-
-APR_15, APR_26, APR_27 = date(2031, 4, 15), date(2031, 4, 26), date(2031, 4, 27)
-MAY_14, MAY_15, JUN_14, JUN_15, JUL_15 = (
-    date(2031, 5, 14),
-    date(2031, 5, 15),
-    date(2031, 6, 14),
-    date(2031, 6, 15),
-    date(2031, 7, 15),
-)
+from tests.support.accounts_api import API, signed_in
+from tests.support.coupons import a_coupon
+from tests.support.unused_days import APR_15, APR_26, APR_27, JUL_15, JUN_14, JUN_15, MAY_14, MAY_15, audited
 
 
 def lines(invoice):
@@ -56,10 +47,6 @@ def changed(account, plan, process, start=APR_27, **more):
 
 def ended(account, process, last=APR_26, **more):
     return end_plan_instance(first_instance(account), last, caller=process, **{"credit_unused": True, **more})
-
-
-def audited():
-    assert [report for report in run_audits() if report.findings] == []
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ from tests.factories import a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, MAR_10, bill
 from tests.invoices.money.memos import memo_of, void
 from tests.invoices.money.paying import WHY, billed
-from tests.invoices.money.test_payments import pay
 from tests.rebills.rebilling import line, rebilled
+from tests.support.payments import pay
 
 TODAY = MAR_10
 

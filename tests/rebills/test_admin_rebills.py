@@ -12,8 +12,8 @@ from rebills.models import Rebill
 from tests.admin_pages import act, change_url, decide, list_url, results, texts
 from tests.factories import TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
-from tests.invoices.money.test_payments import pay
 from tests.rebills.rebilling import line, rebilled
+from tests.support.payments import pay
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -1,6 +1,7 @@
 """The audit proves what lines were counted from: planted damage is found, and nothing else is."""
 
 import json
+from decimal import Decimal as D
 
 import pytest
 from django.db import connection
@@ -11,7 +12,7 @@ from tests.factories import some_usage
 from tests.invoices.audit.names import BASES, LATE_USAGE
 from tests.invoices.billing import JAN_31, bill
 from tests.rebills.rebilling import line, rebilled
-from tests.rebills.test_recounting import BANDS, CARRY, MAR_10, D, a_usage_bill, first_usage_line
+from tests.support.recounting import BANDS, CARRY, MAR_10, a_usage_bill, first_usage_line
 
 pytestmark = pytest.mark.django_db
 

@@ -15,10 +15,10 @@ from tests.factories import TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.memos import memo_of
 from tests.invoices.money.paying import due
-from tests.invoices.money.test_credit_memos import with_coupons_and_credits
-from tests.invoices.money.test_payments import pay, rows
 from tests.rebills.reading import fields_of, queries, words
 from tests.rebills.rebilling import line, rebilled
+from tests.support.credit_memos import with_coupons_and_credits
+from tests.support.payments import pay, rows
 
 pytestmark = pytest.mark.usefixtures("audited", "end_of_january")
 

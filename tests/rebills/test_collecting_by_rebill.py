@@ -11,7 +11,7 @@ from invoices.models import CollectionAttempt, Statement
 from rebills.roles import make_groups
 from tests.factories import BY_TEST, a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
-from tests.rebills.test_roles import staff
+from tests.support.roles import staff
 
 pytestmark = pytest.mark.django_db
 

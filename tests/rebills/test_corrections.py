@@ -11,11 +11,11 @@ from accounts.models import RateSchedule
 from invoices.models import Invoice
 from tests.factories import PlanFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, USAGE, bill
-from tests.invoices.money.test_money_api import post, signed_in
-from tests.invoices.money.test_payments import rows
 from tests.rebills.reading import words
 from tests.rebills.rebilling import amounts_of
-from tests.rebills.test_recounting import BANDS, MAR_10, a_usage_bill, first_usage_line, usage_lines
+from tests.support.money_api import post, signed_in
+from tests.support.payments import rows
+from tests.support.recounting import BANDS, MAR_10, a_usage_bill, first_usage_line, usage_lines
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -9,8 +9,8 @@ from invoices.services.approving.pending import approve_invoices
 from invoices.services.planning.extras import redemptions_with_used
 from tests.factories import a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, MAR_10, bill
-from tests.invoices.test_coupons import a_coupon, redeem, refused_as, withdraw
 from tests.rebills.rebilling import rebilled
+from tests.support.coupons import a_coupon, redeem, refused_as, withdraw
 
 pytestmark = pytest.mark.usefixtures("audited")
 

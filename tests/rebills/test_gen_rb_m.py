@@ -16,8 +16,8 @@ from rebills.aria.gen_rb_m import GEN_RB_M_OUTPUTS
 from tests.factories import BY_TEST, ContactFactory, ServiceFactory, TaxRateFactory, a_plan
 from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.paying import books, due, paying
-from tests.invoices.money.test_payments import rows
 from tests.rebills.rebilling import rebilled
+from tests.support.payments import rows
 
 URL = "/api/v1/rebills/gen_rb_m/"
 

@@ -19,10 +19,10 @@ from tests.factories import TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.invoices.money.memos import ALL, totals, void
 from tests.invoices.money.paying import WHY, books, due, ledger, paying
-from tests.invoices.money.test_credit_memos import with_coupons_and_credits
-from tests.invoices.money.test_payments import pay, refused_as
 from tests.rebills.rebilling import line, rebilled
-from tests.rebills.test_rebilling import used
+from tests.support.credit_memos import with_coupons_and_credits
+from tests.support.payments import pay, refused_as
+from tests.support.rebilling_pending import used
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -10,9 +10,9 @@ from billing_site.errors import BillingError
 from tests.factories import PlanFactory, ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, USAGE, bill
 from tests.invoices.money.memos import totals
-from tests.invoices.money.test_credit_memos import with_coupons_and_credits
-from tests.invoices.money.test_payments import refused_as, rows
 from tests.rebills.rebilling import amounts_of, asked, line, lines_of, previewed, rebilled
+from tests.support.credit_memos import with_coupons_and_credits
+from tests.support.payments import refused_as, rows
 
 pytestmark = pytest.mark.usefixtures("audited")
 

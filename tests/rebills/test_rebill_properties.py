@@ -31,9 +31,9 @@ from tests.factories import ClientFactory, PlanFactory, TaxRateFactory, a_charge
 from tests.invoices.billing import bill
 from tests.invoices.money.memos import memo_of, taxes, totals, void
 from tests.invoices.money.paying import due, unapplied
-from tests.invoices.test_coupons import a_coupon, redeem
-from tests.invoices.test_one_time_charges import order
-from tests.invoices.test_service_credits import credit
+from tests.support.coupons import a_coupon, redeem
+from tests.support.orders import order
+from tests.support.service_credits import credit
 
 CALLER = Caller(process="test")
 EXAMPLES = settings(

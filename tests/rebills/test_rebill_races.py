@@ -19,8 +19,8 @@ from rebills.services.rebilling import rebill_invoices
 from tests.factories import ClientFactory, a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.paying import books, due
-from tests.invoices.money.test_money_races import at_once, no_findings
 from tests.rebills.rebilling import asked, line
+from tests.support.money_races import at_once, no_findings
 
 pytestmark = [
     pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time"),

@@ -13,16 +13,16 @@ from invoices.kinds import EntryKind, SeriesKind
 from invoices.models import CollectionAttempt, CreditUse, Invoice, NumberSeries, ServiceCredit
 from invoices.services.collecting import starting
 from invoices.services.money.balances import account_balance
-from invoices.services.planning.extras import credits_with_used
 from rebills.services.rebilling import rebill_invoices
 from tests.factories import TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.invoices.money.memos import taxes, totals
 from tests.invoices.money.paying import books, due, ledger, paying, unapplied
-from tests.invoices.money.test_credit_memos import with_coupons_and_credits
-from tests.invoices.money.test_payments import pay, refused_as, rows
-from tests.invoices.test_service_credits import credit as given
 from tests.rebills.rebilling import amounts_of, asked, line, lines_of, previewed, rebilled
+from tests.support.credit_memos import with_coupons_and_credits
+from tests.support.payments import pay, refused_as, rows
+from tests.support.rebilling_pending import used
+from tests.support.service_credits import credit as given
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -271,10 +271,6 @@ def test_the_text_of_a_tax_line_that_prices_contain_is_as_on_the_original(acme, 
     rebill = rebilled(invoice, process, 1)
     assert invoice.lines.get(line_type=2).description == "Sales tax 10 % (US-CA), 1.00 included in prices"
     assert rebill.lines.get(line_type=2).description == "Sales tax 10 % (US-CA), 1.00 included in prices"
-
-
-def used(credit):
-    return credits_with_used(ServiceCredit.objects.filter(pk=credit.pk)).get().used
 
 
 def test_later_generation_never_charges_what_a_rebill_left_out(acme, process, invoice):

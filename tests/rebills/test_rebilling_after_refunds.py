@@ -12,9 +12,9 @@ from tests.factories import TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.invoices.money.memos import memo_of, void
 from tests.invoices.money.paying import WHY, billed, due
-from tests.invoices.money.test_payments import pay, refused_as
 from tests.rebills.rebilling import line, rebilled
 from tests.rebills.states import collected, refund, zero
+from tests.support.payments import pay, refused_as
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -14,9 +14,9 @@ from tests.factories import BY_TEST, TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.memos import memo_of
 from tests.invoices.money.paying import due
-from tests.invoices.money.test_money_api import get, post, signed_in
-from tests.invoices.money.test_payments import pay, rows
 from tests.rebills.rebilling import rebilled
+from tests.support.money_api import get, post, signed_in
+from tests.support.payments import pay, rows
 
 pytestmark = pytest.mark.usefixtures("audited")
 

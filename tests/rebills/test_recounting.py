@@ -1,7 +1,6 @@
 """Lines that are counted from other lines are counted again when these change: by what the document keeps of how they were
 counted, whatever the catalogue says by then."""
 
-from datetime import date
 from decimal import Decimal as D
 
 import pytest
@@ -10,39 +9,15 @@ from accounts.kinds import ChargeType
 from accounts.models import RateSchedule, Service
 from invoices.models import LineBasis, Surcharge
 from tests.factories import PlanFactory, ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
-from tests.invoices.billing import FEB_10, JAN_10, JAN_31, USAGE, bill
+from tests.invoices.billing import JAN_10, JAN_31, bill
 from tests.invoices.money.memos import memo_of
-from tests.invoices.money.test_payments import refused_as, rows
-from tests.invoices.test_coupons import a_coupon, redeem
-from tests.invoices.test_service_credits import credit
 from tests.rebills.rebilling import amounts_of, asked, line, previewed, rebilled
+from tests.support.coupons import a_coupon, redeem
+from tests.support.payments import refused_as, rows
+from tests.support.recounting import BANDS, CARRY, MAR_10, a_usage_bill, first_usage_line, usage_lines
+from tests.support.service_credits import credit
 
 pytestmark = pytest.mark.usefixtures("audited")
-
-MAR_10 = date(2026, 3, 10)
-CARRY = {"carries_unlisted": True}
-
-
-def a_usage_bill(client, caller, units, rate="0.10", *, fee="10.00", **price):
-    """A fee and metered minutes of a whole cycle, with the price of these; the invoice of February."""
-    plan = PlanFactory(client=client)
-    a_charge(plan, "fee", fee)
-    a_charge(plan, "minutes", rate, USAGE, **price)
-    account = an_account(client, plan)
-    if units:
-        some_usage(account.plan_instances.get(), "minutes", units, JAN_31)
-    bill(account, caller, JAN_10)
-    return bill(account, caller, FEB_10)
-
-
-def usage_lines(document):
-    """Text, units, amount and explanation of each usage line."""
-    rows = document.lines.filter(line_type=6).values_list("description", "units", "amount", "explanation")
-    return [tuple(row) for row in rows]
-
-
-def first_usage_line(document):
-    return document.lines.filter(line_type=6).first().line_no
 
 
 def tampered_catalogue():
@@ -157,9 +132,6 @@ def test_leaving_a_charge_out_charges_nothing_of_it(acme, process):
     invoice = a_usage_bill(acme, process, "300", minimum_amount=D(20))
     rebill = rebilled(invoice, process, line(first_usage_line(invoice), exclude=True), **CARRY)
     assert usage_lines(rebill) == []
-
-
-BANDS = {"0": "0.10", "100": "0.05"}
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from datetime import date
 
 import pytest
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 
 from accounts.callers import Caller
@@ -19,6 +18,7 @@ from invoices.services.documents.rights import (
 )
 from rebills.roles import ROLES, make_groups
 from tests.factories import ClientFactory, an_account
+from tests.support.roles import staff
 
 CHECKS = {
     "generate": check_may_generate,
@@ -39,14 +39,6 @@ MAY = {
 @pytest.fixture(autouse=True)
 def groups(db):
     make_groups(Group.objects, Permission.objects)
-
-
-def staff(role, *clients):
-    user = get_user_model().objects.create(username=role.lower(), is_staff=True)
-    user.groups.add(Group.objects.get(name=role))
-    for client in clients:
-        client.staff.add(user)
-    return user
 
 
 def may(user, check):

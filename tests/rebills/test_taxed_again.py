@@ -11,9 +11,9 @@ from accounts.models import Client, Contact, ServiceLocation
 from invoices.models import Invoice, TaxRate
 from tests.factories import BY_TEST, ContactFactory, ServiceFactory, TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
-from tests.invoices.money.test_money_api import post, signed_in
 from tests.rebills.reading import words
 from tests.rebills.rebilling import asked, line, made_before_tax_was_kept, previewed, rebilled
+from tests.support.money_api import post, signed_in
 
 pytestmark = pytest.mark.usefixtures("audited", "end_of_january")
 

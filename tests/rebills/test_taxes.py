@@ -10,8 +10,8 @@ from invoices.models import TaxRate
 from tests.factories import ContactFactory, TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.memos import totals
-from tests.invoices.money.test_credit_memos import each_line_rounded, net_and_gross, two_contained_taxes, two_taxes
 from tests.rebills.rebilling import amounts_of, asked, line, previewed, rebilled
+from tests.support.credit_memos import each_line_rounded, net_and_gross, two_contained_taxes, two_taxes
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -21,7 +21,7 @@ from tests.invoices.audit.planting import (
     plant,
 )
 from tests.invoices.billing import FEB_10, JAN_10, bill, metered
-from tests.invoices.test_one_time_charges import order
+from tests.support.orders import order
 
 COUPON_USE = "UPDATE invoices_couponuse SET {} WHERE invoice_id = {{office_feb}} AND redemption_id = {{{}}}"
 CREDIT_USE = "UPDATE invoices_credituse SET {} WHERE invoice_id = {{office_feb}} AND credit_id = {{{}}}"

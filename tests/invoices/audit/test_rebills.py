@@ -19,9 +19,9 @@ from invoices.models import (
 )
 from tests.invoices.audit import names
 from tests.invoices.billing import JAN_10, bill
-from tests.invoices.money.test_credit_memos import with_coupons_and_credits
-from tests.invoices.money.test_payments import pay
 from tests.rebills.rebilling import rebilled
+from tests.support.credit_memos import with_coupons_and_credits
+from tests.support.payments import pay
 
 
 @pytest.fixture

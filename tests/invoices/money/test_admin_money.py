@@ -25,10 +25,13 @@ from invoices.models import (
     WriteOff,
 )
 from invoices.services.collecting.collecting import collect_invoices
-from tests.admin_pages import act, add_url, change_url, decide, errors, list_url, results, texts
+from tests.admin_pages import act, add_url, change_url, decide, list_url, results, texts
 from tests.factories import an_account
 from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.paying import billed, books, due, unapplied
+from tests.support.admin_money import add, browser, refused
+
+__all__ = ["browser"]
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -37,23 +40,6 @@ pytestmark = pytest.mark.usefixtures("audited")
 def tenth_of_january():
     with time_machine.travel(datetime(2026, 1, 10, 12, tzinfo=UTC), tick=False):
         yield
-
-
-@pytest.fixture
-def browser(client, admin_user):
-    client.force_login(admin_user)
-    return client
-
-
-def add(browser, model, **data):
-    response = browser.post(add_url(model), data)
-    assert response.status_code == 302, errors(response)
-
-
-def refused(browser, model, field, **data):
-    response = browser.post(add_url(model), data)
-    assert response.status_code == 200
-    return errors(response)[field]
 
 
 def test_a_payment_is_recorded_and_shown(acme, browser, process):

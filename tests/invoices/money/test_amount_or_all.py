@@ -6,9 +6,9 @@ from invoices.models import CreditMemo, Dispute, Refund, WriteOff
 from tests.factories import a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, bill
 from tests.invoices.money.paying import due
-from tests.invoices.money.test_admin_money import add, browser, refused
-from tests.invoices.money.test_money_api import post, rows
-from tests.invoices.money.test_money_api import signed_in as signed_in_by_key
+from tests.support.admin_money import add, browser, refused
+from tests.support.money_api import post, rows
+from tests.support.money_api import signed_in as signed_in_by_key
 
 pytestmark = pytest.mark.usefixtures("audited")
 __all__ = ["browser"]

@@ -14,7 +14,7 @@ from invoices.services.money.ledger.voids import void_transaction
 from tests.factories import TaxRateFactory
 from tests.invoices.billing import FEB_10, JAN_31, MAR_10, bill
 from tests.invoices.money.paying import WHY, billed, due, ledger, paying, unapplied
-from tests.invoices.money.test_payments import key_with, pay, refused_as, rows, staff_with, three_months
+from tests.support.payments import key_with, pay, refused_as, rows, staff_with, three_months
 
 pytestmark = pytest.mark.usefixtures("audited")
 

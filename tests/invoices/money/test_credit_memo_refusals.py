@@ -14,8 +14,8 @@ from tests.factories import TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import JAN_10, JAN_31, bill
 from tests.invoices.money.memos import memo_of, void
 from tests.invoices.money.paying import WHY, billed
-from tests.invoices.money.test_payments import key_with, refused_as, rows, staff_with
-from tests.invoices.test_coupons import a_coupon, redeem
+from tests.support.coupons import a_coupon, redeem
+from tests.support.payments import key_with, refused_as, rows, staff_with
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -21,59 +21,23 @@ from tests.factories import PlanFactory, TaxRateFactory, a_charge, a_plan, an_ac
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, USAGE, bill
 from tests.invoices.money.memos import credited, exactly_undone, memo_of, taxes, totals
 from tests.invoices.money.paying import WHY, billed, due
-from tests.invoices.money.test_payments import refused_as, rows
-from tests.invoices.test_coupons import a_coupon, redeem
-from tests.invoices.test_one_time_charges import order
-from tests.invoices.test_service_credits import credit
+from tests.support.coupons import a_coupon, redeem
+from tests.support.credit_memos import (
+    each_line_rounded,
+    exclusive,
+    inclusive,
+    net_and_gross,
+    two_contained_taxes,
+    two_taxes,
+    with_coupons_and_credits,
+)
+from tests.support.orders import order
+from tests.support.payments import refused_as, rows
 
 pytestmark = pytest.mark.usefixtures("audited")
 
 
 # All of an invoice.
-
-
-def exclusive(client):
-    TaxRateFactory(client=client, percent=D("7.25"))
-    return an_account(client, a_plan(client, {"phone": "30.00", "tv": "9.99"}))
-
-
-def inclusive(client):
-    TaxRateFactory(client=client, percent=D(19))
-    account = an_account(client, a_plan(client, {"phone": "30.00", "tv": "9.99"}))
-    Service.objects.filter(client=client).update(tax_inclusive=True)
-    return account
-
-
-def two_taxes(client):
-    TaxRateFactory(client=client, name="Excise", region="", percent=D(3))
-    return exclusive(client)
-
-
-def two_contained_taxes(client):
-    TaxRateFactory(client=client, name="Excise", region="", percent=D(3))
-    return inclusive(client)
-
-
-def net_and_gross(client):
-    account = two_taxes(client)
-    Service.objects.filter(client=client, client_service_id="tv").update(tax_inclusive=True)
-    return account
-
-
-def each_line_rounded(client):
-    client.tax_rounding = "line"
-    client.save()
-    return two_taxes(client)
-
-
-def with_coupons_and_credits(client):
-    account = two_taxes(client)
-    a_coupon(client)
-    a_coupon(client, code="FIVE", percent=None, amount=D(5), currency="usd")
-    redeem(account)
-    redeem(account, "FIVE")
-    credit(account, "7.77")
-    return account
 
 
 def a_line_credited_to_nothing(client):

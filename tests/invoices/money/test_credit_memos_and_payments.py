@@ -12,7 +12,7 @@ from tests.factories import TaxRateFactory
 from tests.invoices.billing import FEB_10, JAN_31, MAR_10, bill
 from tests.invoices.money.memos import memo_of, void
 from tests.invoices.money.paying import WHY, billed, due, ledger, unapplied
-from tests.invoices.money.test_payments import pay, refused_as, rows
+from tests.support.payments import pay, refused_as, rows
 
 pytestmark = pytest.mark.usefixtures("audited")
 

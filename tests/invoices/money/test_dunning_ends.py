@@ -17,8 +17,8 @@ from tests.factories import TaxRateFactory
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.invoices.money.memos import memo_of, void
 from tests.invoices.money.paying import WHY, due, paying
-from tests.invoices.money.test_payments import pay
 from tests.rebills.rebilling import line, rebilled
+from tests.support.payments import pay
 
 pytestmark = pytest.mark.usefixtures("audited")
 

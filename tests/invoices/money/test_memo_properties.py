@@ -16,7 +16,7 @@ from invoices.services.correcting.credit_memos import lines_to_credit
 from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.memos import exactly_undone, memo_of, void
 from tests.invoices.money.paying import due
-from tests.invoices.money.test_credit_memos import (
+from tests.support.credit_memos import (
     each_line_rounded,
     net_and_gross,
     two_contained_taxes,

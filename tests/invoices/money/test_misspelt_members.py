@@ -10,7 +10,7 @@ from invoices.models import Coupon, Invoice
 from tests.factories import BY_TEST, a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, bill
 from tests.invoices.money.paying import due, paying
-from tests.invoices.money.test_money_api import get, post, rows, signed_in
+from tests.support.money_api import get, post, rows, signed_in
 
 pytestmark = pytest.mark.usefixtures("audited")
 REASON = {"reason_code": 1, "comments": "x"}

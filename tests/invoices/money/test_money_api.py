@@ -1,50 +1,23 @@
 """Money over the API: each act does what its service does, and bad input is refused with its code and nothing written."""
 
-import base64
 from decimal import Decimal as D
 
 import pytest
 from rest_framework.test import APIClient
 
-from accounts.keys import create_key
 from accounts.models import CollectionThreshold, PaymentMethod
-from invoices.models import Allocation, CollectionAttempt, Invoice, LedgerEntry, Payment, Refund
-from tests.calling import DAILY
-from tests.factories import BY_TEST, ClientFactory, an_account
+from invoices.models import Invoice, LedgerEntry
+from tests.factories import ClientFactory, an_account
 from tests.invoices.billing import FEB_10, JAN_10, bill
 from tests.invoices.money.paying import billed, books, due, paying
+from tests.support.money_api import get, post, rows, signed_in
 
 pytestmark = pytest.mark.usefixtures("audited")
-MONEY = (LedgerEntry, Allocation, Payment, Refund, CollectionAttempt, Invoice)
 
 
 @pytest.fixture
 def api(acme):
     return signed_in(acme, may_approve=True, may_collect=True, may_correct=True)
-
-
-def signed_in(client, **rights):
-    key, auth_key = create_key(client, name="integrator", **{**DAILY, **rights}, caller=BY_TEST)
-    api = APIClient()
-    api.key = {"client_no": client.pk, "auth_key": auth_key}
-    api.credentials(HTTP_AUTHORIZATION="Basic " + base64.b64encode(f"{client.pk}:{auth_key}".encode()).decode())
-    return api
-
-
-def post(api, path, body=None, status=None):
-    answer = api.post(f"/api/v1/{path}/", body or {}, format="json")
-    assert status is None or answer.status_code == status, answer.json()
-    return answer.json()
-
-
-def get(api, path, **query):
-    answer = api.get(f"/api/v1/{path}/", query)
-    assert answer.status_code == 200, answer.content
-    return answer.json()
-
-
-def rows():
-    return [model.objects.count() for model in MONEY]
 
 
 def refused(api, path, body, status, code, field=None):

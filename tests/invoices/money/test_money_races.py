@@ -1,7 +1,6 @@
 """Callers at the same moment, in real threads on PostgreSQL: no debt is charged twice, and nothing is given back twice."""
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal as D
 
 import pytest
@@ -10,8 +9,6 @@ from django.db import connection, connections, transaction
 from accounts.callers import Caller
 from accounts.models import PaymentMethod
 from accounts.services import lock_account
-from billing_site.errors import BillingError
-from invoices.audit import run_audits
 from invoices.gateways.sandbox import SandboxGateway
 from invoices.models import Invoice, LedgerEntry, Payment, ReasonCode, Refund
 from invoices.services.approving.pending import approve_invoices
@@ -24,6 +21,7 @@ from invoices.services.undoing.voiding import void_invoice
 from tests.factories import ClientFactory, an_account
 from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.paying import books, due
+from tests.support.money_races import at_once, no_findings
 
 pytestmark = [
     pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time"),
@@ -47,29 +45,10 @@ def by(client):
     return {"client": client, "caller": CALLER, "today": JAN_10}
 
 
-def at_once(*acts):
-    """What came of acts that begin together, each on a connection of its own: an answer or a refusal's code."""
-
-    def run(act):
-        try:
-            return act()
-        except BillingError as error:
-            return error.code.number
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(len(acts)) as pool:
-        return list(pool.map(run, acts))
-
-
 def an_invoice(client, **request):
     account = an_account(client)
     PaymentMethod.objects.create(account=account, type="card", token="sandbox_approved")
     return bill(account, CALLER, JAN_10, **request)
-
-
-def no_findings():
-    assert [finding for report in run_audits() for finding in report.findings] == []
 
 
 def test_an_invoice_is_charged_once_by_eight_callers_at_once(client, by):

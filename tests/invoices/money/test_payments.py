@@ -4,56 +4,21 @@ from datetime import date
 from decimal import Decimal as D
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
 
-from accounts.callers import Caller
-from accounts.keys import create_key
 from accounts.models import Event
 from billing_site.errors import BillingError
 from invoices.kinds import EntryKind, PaymentType
-from invoices.models import Allocation, CollectionAttempt, Invoice, InvoiceLine, LedgerEntry, NumberSeries, Payment, Refund
+from invoices.models import Allocation, LedgerEntry, Payment
 from invoices.services.approving.pending import approve_invoices
 from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.payments import add_cash_credit, apply_left, record_external_payment
 from invoices.services.undoing.voiding import void_invoice
-from tests.factories import BY_TEST, a_plan, an_account
-from tests.invoices.billing import FEB_5, FEB_10, JAN_10, JAN_31, MAR_10, bill
+from tests.factories import a_plan, an_account
+from tests.invoices.billing import FEB_5, FEB_10, JAN_31, MAR_10, bill
 from tests.invoices.money.paying import WHY, billed, due, ledger, paying, unapplied
+from tests.support.payments import billed_in, key_with, pay, refused_as, rows, staff_with, three_months
 
 pytestmark = pytest.mark.usefixtures("audited")
-
-MONEY = (LedgerEntry, Allocation, Payment, Refund, CollectionAttempt, Invoice, InvoiceLine, NumberSeries)
-
-
-def rows():
-    """How many rows each table has that is about money."""
-    return [model.objects.count() for model in MONEY]
-
-
-def refused_as(work, *arguments, **options):
-    with pytest.raises(BillingError) as refused:
-        work(*arguments, **options)
-    return refused.value.code.number, refused.value.field
-
-
-def pay(account, caller, amount, *, invoices=None, today=JAN_31, **fields):
-    given = {"type": PaymentType.CHECK, "invoices": invoices and {one.pk: D(part) for one, part in invoices.items()}, **fields}
-    return record_external_payment(
-        client=account.client, account_no=account.pk, caller=caller, today=today, amount=D(amount), **given
-    )
-
-
-def billed_in(currency, client, caller, rate="30"):
-    """An account that owes so much a month of a currency, and its invoice."""
-    account = an_account(client, a_plan(client, {"phone": rate}, currency=currency), currency=currency)
-    return account, bill(account, caller, JAN_10)
-
-
-def three_months(client, caller):
-    """An account that owes 30.00 for each of January, February and March."""
-    account, january = billed(client, caller)
-    return account, january, bill(account, caller, FEB_10), bill(account, caller, MAR_10)
 
 
 def refusals():
@@ -239,16 +204,6 @@ def test_money_that_is_to_come_cannot_be_recorded(acme, process):
     before = rows()
     assert refused_as(pay, account, process, "10.00", today=JAN_31, received_on=date(2026, 2, 1)) == (1016, "received_on")
     assert rows() == before
-
-
-def staff_with(*rights):
-    user = get_user_model().objects.create_user(f"staff {' '.join(rights)}", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
-    return Caller(staff=user)
-
-
-def key_with(client, **rights):
-    return Caller(api_key=create_key(client, name="integrator", **rights, caller=BY_TEST)[0])
 
 
 def test_who_may_not_record_payments_is_refused_and_leaves_an_event_only(acme, process):

@@ -16,18 +16,12 @@ from invoices.services.money.ledger.refunds import record_refund, refund_payment
 from invoices.services.money.ledger.voids import void_transaction
 from tests.invoices.billing import FEB_10, JAN_31, MAR_10, bill
 from tests.invoices.money.paying import WHY, billed, books, due, ledger, paying, unapplied
-from tests.invoices.money.test_payments import key_with, pay, refused_as, rows, staff_with
+from tests.support.payments import key_with, pay, refused_as, rows, staff_with
+from tests.support.refunds import collected
 
 pytestmark = pytest.mark.usefixtures("audited")
 
 PAID_TWICE = Why(2, "Paid twice")
-
-
-def collected(client, caller, rate="30.00"):
-    """An account whose invoice was collected, the invoice, and the payment."""
-    account, invoice = billed(client, caller, rate=rate)
-    (outcome,) = collect_invoices(client=client, invoice_nos=[invoice.pk], caller=caller, today=JAN_31)
-    return account, invoice, outcome.attempt.payment
 
 
 def refund(payment, caller, amount=None, why=PAID_TWICE, today=JAN_31):

@@ -20,7 +20,7 @@ from rebills.roles import make_groups
 from tests.admin_pages import act, add_url, texts
 from tests.factories import BY_TEST, a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
-from tests.invoices.money.test_money_api import signed_in
+from tests.support.money_api import signed_in
 
 pytestmark = pytest.mark.django_db
 KINDS = ("write-off", "memo", "cash credit", "refund", "void of a payment", "void of the invoice")

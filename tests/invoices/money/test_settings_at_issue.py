@@ -21,7 +21,7 @@ from invoices.services.money.balances import account_balance
 from tests.factories import a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.invoices.money.paying import billed, books, due, ledger, paying, unapplied
-from tests.invoices.money.test_payments import billed_in, pay
+from tests.support.payments import billed_in, pay
 
 pytestmark = pytest.mark.usefixtures("audited")
 

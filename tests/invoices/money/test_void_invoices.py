@@ -24,11 +24,11 @@ from tests.factories import ServiceFactory, TaxRateFactory, a_charge, a_plan, an
 from tests.invoices.billing import ARREARS, FEB_5, FEB_10, JAN_10, JAN_31, MAR_10, USAGE, bill
 from tests.invoices.money.memos import ALL
 from tests.invoices.money.paying import WHY, billed, due, ledger, unapplied
-from tests.invoices.money.test_payments import key_with, pay, refused_as, rows, staff_with
-from tests.invoices.test_coupons import a_coupon, redeem
-from tests.invoices.test_one_time_charges import order
-from tests.invoices.test_service_credits import credit
 from tests.rebills.rebilling import rebilled
+from tests.support.coupons import a_coupon, redeem
+from tests.support.orders import order
+from tests.support.payments import key_with, pay, refused_as, rows, staff_with
+from tests.support.service_credits import credit
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -16,8 +16,8 @@ from invoices.services.money.ledger.voids import void_transaction
 from tests.invoices.billing import FEB_10, JAN_31, bill
 from tests.invoices.money.memos import ALL
 from tests.invoices.money.paying import WHY, billed, due, ledger, unapplied
-from tests.invoices.money.test_payments import key_with, pay, refused_as, rows, staff_with
-from tests.invoices.money.test_refunds import collected
+from tests.support.payments import key_with, pay, refused_as, rows, staff_with
+from tests.support.refunds import collected
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -1,0 +1,16 @@
+"""A browser in which a member of staff is signed in."""
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.test import Client as Browser
+
+
+def reader(*clients, permissions=("view_invoice",), name="reader"):
+    """A browser in which a member of staff of these clients is signed in."""
+    user = get_user_model().objects.create(username=name, is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    for client in clients:
+        client.staff.add(user)
+    browser = Browser()
+    browser.force_login(user)
+    return browser

@@ -1,0 +1,12 @@
+"""A payment that a gateway has collected."""
+
+from invoices.services.collecting.collecting import collect_invoices
+from tests.invoices.billing import JAN_31
+from tests.invoices.money.paying import billed
+
+
+def collected(client, caller, rate="30.00"):
+    """An account whose invoice was collected, the invoice, and the payment."""
+    account, invoice = billed(client, caller, rate=rate)
+    (outcome,) = collect_invoices(client=client, invoice_nos=[invoice.pk], caller=caller, today=JAN_31)
+    return account, invoice, outcome.attempt.payment

@@ -1,0 +1,17 @@
+"""A client with accounts that are due."""
+
+from datetime import date
+
+from tests.factories import TaxRateFactory, a_plan, an_account
+
+
+def a_world(client):
+    """Two accounts to bill, one test account, one with nothing to bill, one that is not due; and another client's."""
+    TaxRateFactory(client=client)
+    bare = a_plan(client)
+    bare.charges.all().delete()
+    billed = [an_account(client), an_account(client, a_plan(client, {"phone": "10.00"}))]
+    an_account(client, is_test=True)
+    an_account(client, bare)
+    an_account(client, start=date(2026, 1, 11))
+    return billed
