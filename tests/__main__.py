@@ -4,15 +4,16 @@ PostgreSQL is TEST_DATABASE_URL where that is set, else a server of the embedded
 folder and stopped afterwards, so nothing needs to be installed by hand. PostgreSQL takes longer than SQLite, so there the test
 files are dealt out to two runs, each with a database of its own: no core is idle at the end. What asks nothing of the database
 (tests/conftest.py names it) is run on one of them; `pytest` by itself runs all of it on the database of DATABASE_URL. What the
-first run says is shown at once, and what the others say when all are over.
+first run says is shown at once, and what the others say when all are over. Ended by a signal, it ends the runs and the server.
 """
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import IO
 from urllib.parse import urlsplit
 
@@ -46,20 +47,49 @@ def postgresql() -> Iterator[str]:
             server.cleanup()
 
 
+SECONDS_TO_CLEAR_UP = 20
+
+
+@contextmanager
 def started(
     database_url: str, arguments: list[str], output: IO[str] | None = None, **variables: str
-) -> "subprocess.Popen[str]":
+) -> Iterator["subprocess.Popen[str]"]:
+    """A run in a process group of its own. When we are ended before it, it may clear up, and then all of the group is ended."""
     command = [sys.executable, *arguments]
     environment = {**os.environ, "DATABASE_URL": database_url, **variables}
-    return subprocess.Popen(command, env=environment, stdout=output, stderr=subprocess.STDOUT if output else None, text=True)
+    errors = subprocess.STDOUT if output else None
+    run = subprocess.Popen(command, env=environment, stdout=output, stderr=errors, text=True, start_new_session=True)
+    try:
+        yield run
+    finally:
+        _end(run)
+
+
+def _end(run: "subprocess.Popen[str]") -> None:
+    if run.poll() is None:
+        run.send_signal(signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            run.wait(SECONDS_TO_CLEAR_UP)
+    with suppress(ProcessLookupError):
+        os.killpg(run.pid, signal.SIGKILL)
+
+
+def end_by_signals() -> None:
+    """Lets the signals that end a process end what it has started first."""
+
+    def end(number: int, frame: object) -> None:
+        raise SystemExit(128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, end)
 
 
 def on_both(arguments: list[str], sqlite_url: str) -> int:
     """Runs a command on both databases at once, and gives 0 where both went well."""
     with tempfile.TemporaryFile("w+") as said, postgresql() as url:
         print("== On PostgreSQL, and meanwhile on SQLite", flush=True)
-        on_sqlite, on_postgresql = started(sqlite_url, arguments, said), started(url, arguments)
-        failed = on_postgresql.wait() | on_sqlite.wait()
+        with started(sqlite_url, arguments, said) as on_sqlite, started(url, arguments) as on_postgresql:
+            failed = on_postgresql.wait() | on_sqlite.wait()
         said.seek(0)
         print(f"== On SQLite\n{said.read()}", flush=True)
     return failed
@@ -72,10 +102,11 @@ def suite(arguments: list[str]) -> int:
         said = {name: stack.enter_context(tempfile.TemporaryFile("w+")) for name in ("PostgreSQL, part 2/2", "SQLite")}
         second, on_sqlite = said.values()
         print("== On PostgreSQL, part 1/2, and meanwhile part 2/2, and on SQLite", flush=True)
-        whole = started(SQLITE, arguments, on_sqlite, TEST_PART="1/1")
+        whole = stack.enter_context(started(SQLITE, arguments, on_sqlite, TEST_PART="1/1"))
+        second_url = url._replace(path=f"{url.path}_2").geturl()
         parts = [
-            started(url.geturl(), arguments, TEST_PART=PARTS[0]),
-            started(url._replace(path=f"{url.path}_2").geturl(), arguments, second, TEST_PART=PARTS[1]),
+            stack.enter_context(started(url.geturl(), arguments, TEST_PART=PARTS[0])),
+            stack.enter_context(started(second_url, arguments, second, TEST_PART=PARTS[1])),
         ]
         codes = [part.wait() for part in parts]
         failed = whole.wait()
@@ -87,5 +118,6 @@ def suite(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    end_by_signals()
     install_chromium()
     sys.exit(suite(["-m", "pytest", *sys.argv[1:]]))

@@ -211,7 +211,8 @@ def main() -> None:
     url = os.environ.get("DATABASE_URL") if connection.vendor == "postgresql" else None
     with nullcontext(url) if url else postgresql() as served:
         for part in ("tests.bench_http", "tests.bench_queue"):
-            started(served, ["-m", part]).wait()
+            with started(served, ["-m", part]) as run:
+                run.wait()
 
 
 def measure(client: Client) -> None:

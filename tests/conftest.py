@@ -29,6 +29,7 @@ ONCE = {
         "test_dispatcher.py",
         "test_method_fields.py",
         "test_parsers.py",
+        "test_runner.py",
         "test_schema.py",
         "accounts/test_periods.py",
         "invoices/test_calculation.py",
