@@ -12,8 +12,16 @@ class InvoicesConfig(AppConfig):
     verbose_name = "Invoices"
 
     def ready(self) -> None:
-        """What documents stand on: usage follows the plans of its account, and changes of master data are noted. The services
-        are imported when they are needed: models are not ready before."""
+        """Says how documents of each kind are issued. Usage follows the plans of its account, and changes of the master data
+        that documents are made from are noted. The services are imported when they are needed: models are not ready before.
+        """
+        from invoices.kinds import CYCLE_KINDS, InvoiceKind
+        from invoices.services.billing.recording import CYCLES
+        from invoices.services.correcting.credit_memos import CREDIT_MEMOS
+        from invoices.services.issuing.issuing import register
+
+        register(CYCLES, *CYCLE_KINDS)
+        register(CREDIT_MEMOS, InvoiceKind.CREDIT_MEMO)
         plans_changed.connect(_move_usage, dispatch_uid="move usage")
         post_create_historical_record.connect(_note_version, dispatch_uid="note version")
         for name in ("CouponRedemption", "ServiceCredit"):

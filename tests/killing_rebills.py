@@ -22,11 +22,10 @@ from invoices.audit import run_audits
 from invoices.kinds import AttemptStatus, InvoiceKind, InvoiceStatus
 from invoices.models import CollectionAttempt, Invoice
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.correcting import issuing_rebills
 from invoices.services.issuing import issuing, settling
-from invoices.services.money.ledger import exchanging
 from invoices.services.money.ledger.open_items import charges_of
-from rebills.services import rebilling
+from rebills.services import exchanging, rebilling
+from rebills.services import issuing as issuing_rebills
 from rebills.services.rebilling import rebill_invoices
 from rebills.services.requests import AskedLine, RebillRequest
 
@@ -35,16 +34,17 @@ POINTS = {
     "locked": after(rebilling, "lock_states"),
     "checked again": after(rebilling, "_checked_again"),
     "rebills written, as waiting": after(rebilling, "insert_documents"),
-    "about to be issued": before(rebilling, "issue_locked"),
+    "about to be issued": before(rebilling, "issue"),
     "the old collection stopped": after(issuing_rebills, "stop_collecting"),
-    "memos numbered": after(issuing_rebills, "take_numbers"),
-    "memos written": after(issuing_rebills, "_issue_memos"),
     "entered in the ledger": after(exchanging, "post"),
     "payments let go": after(exchanging, "allocate"),
     "payments applied": after(issuing_rebills, "exchange"),
-    "collection requested": after(issuing_rebills, "request_collection"),
-    "rebills numbered": after(issuing, "take_numbers"),
-    "issued, not told": after(issuing_rebills, "issue_pending"),
+    "memos numbered": after(issuing, "take_numbers"),
+    "rebills numbered": after(issuing, "take_numbers", 2),
+    "memos written": after(issuing, "_insert"),
+    "rebills written": after(issuing, "_update"),
+    "collection requested": after(issuing, "request_collection"),
+    "issued, not told": before(issuing, "record_acts"),
     "all written, not committed": after(rebilling, "_write"),
     "committed": before(rebilling, "settle_issued"),
     "nothing collected yet": before(settling, "collect_issued"),

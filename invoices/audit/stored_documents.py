@@ -1,13 +1,13 @@
 """Documents as audits are shown them: what stands in the database, and the acts that the trail has of them."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, Min, OuterRef
 
 from accounts.models import Client, Event
 from invoices.audit.holdings import Holdings, holdings_of
@@ -28,9 +28,10 @@ from invoices.models import Invoice
 from invoices.plan.tax_answers import TaxAnswer
 from invoices.services.documents.rows import stored_contents
 from invoices.services.documents.tax_answers import stored_tax_answers
+from invoices.services.issuing.issuing import ISSUED
 
 DOCUMENTS_AT_ONCE = 500
-ACTS = ("invoice.generated", "invoice.approved", "invoice.discarded", "invoice.voided")
+ACTS = ("invoice.generated", "invoice.approved", ISSUED, "invoice.discarded", "invoice.voided")
 
 
 class Terms(NamedTuple):
@@ -125,6 +126,7 @@ class Standing(NamedTuple):
 
     invoice_no: int
     account_no: int
+    client_no: int
     status: str
     fingerprint: str
     generated_by: str
@@ -154,6 +156,7 @@ class Document(NamedTuple):
     content: Content
     tax_answer: TaxAnswer | None
     acts: Sequence[ActSeen]
+    has_event_of_issue: bool
 
     @property
     def title(self) -> str:
@@ -201,7 +204,8 @@ def of_cycles(wrong: Callable[[Document], Iterator[str]]) -> Callable[[Document]
 
 def stored_documents(client: Client | None) -> Iterator[Document]:
     """All documents in the order of their numbers, read in chunks: eleven queries for each, and one chunk in memory."""
-    columns = ("pk", "account_id", *Standing._fields[2:])
+    since = _issues_told_since(client)
+    columns = ("pk", "account_id", "client_id", *Standing._fields[3:])
     rebills = Invoice.objects.filter(corrects=OuterRef("pk"), kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
     documents = of_client(Invoice, "client", client).annotate(is_rebilled=Exists(rebills))
     rows = documents.order_by("pk").values_list(*columns)
@@ -214,12 +218,30 @@ def stored_documents(client: Client | None) -> Iterator[Document]:
         answers = stored_tax_answers(numbers)
         for standing in chunk:
             number = standing.invoice_no
-            yield _document(standing, contents[number], holdings[number], answers.get(number), acts.get(number, ()))
+            told = _is_told(standing, since)
+            yield _document(standing, contents[number], holdings[number], answers.get(number), acts.get(number, ()), told)
         last = numbers[-1]
 
 
+def _issues_told_since(client: Client | None) -> dict[int, datetime]:
+    """When the first event of an issue was written, by client. Documents that were issued before have none."""
+    events = of_client(Event, "client", client).filter(act=ISSUED).order_by()
+    return dict(events.values_list("client").annotate(Min("at")))
+
+
+def _is_told(standing: Standing, since: Mapping[int, datetime]) -> bool:
+    """Whether an event has to tell of the document's issue."""
+    first = since.get(standing.client_no)
+    return standing.approved_at is not None and first is not None and standing.approved_at >= first
+
+
 def _document(
-    standing: Standing, content: Content, holdings: Holdings, tax_answer: TaxAnswer | None, acts: Sequence[ActSeen]
+    standing: Standing,
+    content: Content,
+    holdings: Holdings,
+    tax_answer: TaxAnswer | None,
+    acts: Sequence[ActSeen],
+    has_event_of_issue: bool,
 ) -> Document:
     return Document(
         standing,
@@ -232,6 +254,7 @@ def _document(
         content,
         tax_answer,
         acts,
+        has_event_of_issue,
     )
 
 

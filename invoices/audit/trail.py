@@ -11,6 +11,7 @@ from invoices.audit.rules import Rule, differ
 from invoices.audit.stored_documents import ActSeen, Document
 from invoices.kinds import InvoiceStatus, RunResult
 from invoices.models import Invoice, RunOutcome
+from invoices.services.issuing.issuing import ISSUED
 
 GENERATED = "invoice.generated"
 APPROVED = "invoice.approved"
@@ -21,12 +22,13 @@ DECIDED: dict[str, str] = {InvoiceStatus.APPROVED: APPROVED, InvoiceStatus.DISCA
 
 def acts(document: Document) -> Iterator[str]:
     """A document was generated once, as approved or as pending; a pending one was approved or discarded once, or still waits;
-    one that is voided was voided once.
+    one that is voided was voided once. Each one that was issued has one event of that, those aside that were issued before the
+    client's first such event.
 
     The events also say who did it and for how much: what no fingerprint guards while a document is pending.
     """
     standing = document.standing
-    seen = [act.name for act in document.acts]
+    seen = [act.name for act in document.acts if act.name != ISSUED]
     generated = next((act for act in document.acts if act.name == GENERATED), None)
     if generated is None:
         yield "has no event of having been generated"
@@ -42,6 +44,9 @@ def acts(document: Document) -> Iterator[str]:
         yield f"was generated with the total {total}, but has {shown(document.terms.total_amount)}"
     if standing.generated_by != generated.identity:
         yield f"names {standing.generated_by} as who generated it, but it was {generated.identity}"
+    issues = sum(act.name == ISSUED for act in document.acts)
+    if issues != document.has_event_of_issue:
+        yield f"is {standing.status}, but has {issues} events of having been issued"
     approval = next((act for act in document.acts if act.name == APPROVED), generated)
     if stood == InvoiceStatus.APPROVED and standing.approved_by != approval.identity:
         yield f"names {standing.approved_by} as who approved it, but it was {approval.identity}"

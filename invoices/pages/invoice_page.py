@@ -39,7 +39,7 @@ from invoices.services.documents.rights import COLLECT_PERMISSION, CORRECT_PERMI
 from invoices.services.documents.rows import stored_contents
 from invoices.services.documents.tax_answers import answer_on
 from invoices.services.lists.invoice_history import payments_on_invoice
-from invoices.services.lists.timeline import happened, with_callers
+from invoices.services.lists.timeline import happened, told_to_people
 from invoices.services.money.ledger.history import description
 from invoices.services.money.ledger.open_items import amount_due, with_due
 from invoices.services.planning.flags import flags_of, with_flags
@@ -124,7 +124,7 @@ class InvoicePage(DocumentPage):
         for line in lines:
             line.invoice = invoice
         chain = read_chain(client=self.client, invoice_no=invoice.pk)
-        events = with_callers(Event.objects.filter(invoice_no=invoice.pk, client=self.client))
+        events = told_to_people(Event.objects.filter(invoice_no=invoice.pk, client=self.client))
         attempts = list(invoice.collection_attempts.select_related("payment_method").order_by("-attempt_no"))
         people = [invoice.generated_by, invoice.approved_by, *(attempt.requested_by for attempt in attempts)]
         names = names_of(one for one in people if one)

@@ -21,7 +21,7 @@ from invoices.plan.tax_answers import Exemption, TaxAnswer
 from invoices.services.actions import document_facts
 from invoices.services.documents.rows import contact_numbers, stored_contents
 from invoices.services.documents.tax_answers import stored_tax_answers
-from invoices.services.issuing.issuing import collects
+from invoices.services.issuing.issuing import IssuePolicy
 from invoices.services.money.ledger.applying import held_credits
 from invoices.services.money.ledger.entries import standings
 from invoices.services.money.ledger.open_items import charges_of, open_charges, open_credits
@@ -98,7 +98,7 @@ class Originals(NamedTuple):
                 self.client.tax_rounding == TaxRounding.LINE,
                 frozenset(one.service_no for one in self.services.values() if one.tax_inclusive),
             ),
-            collects=collects(self.client, InvoiceKind.REBILL, request.collect),
+            collects=IssuePolicy(self.client).collects(InvoiceKind.REBILL, request.collect),
             parties={contact.contact_pk: contact.party for contact in contacts},
             bill_to_contact=billed.contact_pk if billed else None,
             taxed_contact=taxed.contact_pk if taxed else None,

@@ -19,28 +19,25 @@ from accounts.rights import COLLECT, may
 from accounts.trail import Act, acts_of_call, record_acts, refusal
 from billing_site.common.storage import reserve_ids
 from billing_site.errors import BillingError, ErrorCode, told_before
-from invoices.fingerprints import Content
 from invoices.models import Invoice
 from invoices.plan.actions import Action, why_not
 from invoices.plan.facts import BillingState
 from invoices.services.actions import document_facts
-from invoices.services.approving.approving import issue_locked
-from invoices.services.correcting.issuing_rebills import REBILLED
 from invoices.services.documents.approval_rules import rebill_must_wait, rebill_stake
 from invoices.services.documents.batches import in_halves
 from invoices.services.documents.comparisons import record_comparisons
 from invoices.services.documents.outcomes import Outcome
 from invoices.services.documents.rebill_markers import GENERATED
-from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rights import check_may_rebill
 from invoices.services.documents.rows import Links, insert_documents
 from invoices.services.documents.tax_answers import record_tax_answers
-from invoices.services.issuing.issuing import Issuing
+from invoices.services.issuing.issuing import IssuePolicy, Issuing, issue, pending_document
 from invoices.services.issuing.settling import settle_issued, settled_before
 from invoices.services.planning.facts import lock_states
 from rebills.plan import RebillPlan
 from rebills.plan.requests import MoneyFacts
 from rebills.services.facts import read_money
+from rebills.services.issuing import REBILLED
 from rebills.services.previewing import preview_rebills
 from rebills.services.requests import RebillOutcome, RebillRequest
 
@@ -158,16 +155,12 @@ def _write(work: Rebilling, ready: Sequence[RebillOutcome]) -> list[RebillOutcom
     numbers = dict(zip([one.request.invoice_no for one in good], reserve_ids(Invoice, len(good)), strict=True))
     if good:
         receipts.use(work.client, work.caller.receipt, invoice_no=numbers[good[0].request.invoice_no])
-    issuing = Issuing(work.client, work.caller, work.today, timezone.now())
+    issuing = Issuing(IssuePolicy(work.client), work.caller, work.today, timezone.now())
     recorded = [_numbered(one, numbers, work.client) for one in checked]
     _insert([one for one in recorded if one.rebill_no is not None], issuing, work)
-    now = [one for one in recorded if one.rebill_no is not None and not one.waits]
-    rebills = Invoice.objects.filter(pk__in=[one.rebill_no for one in now]).select_related("corrects")
-    contents: dict[int, Content] = {}
-    for one in now:
-        if one.plan is not None and one.rebill_no is not None:
-            contents |= {one.rebill_no: one.plan.content, one.request.invoice_no: one.plan.facts.original}
-    issue_locked(list(rebills.order_by("account_id", "pk")), states, contents, issuing)
+    now = {one.rebill_no: one.plan for one in recorded if one.plan is not None and one.rebill_no is not None and not one.waits}
+    rebills = Invoice.objects.filter(pk__in=now).select_related("corrects").order_by("account_id", "pk")
+    issue([pending_document(one, now[one.pk].content, now[one.pk].facts.original) for one in rebills], issuing)
     return recorded
 
 
@@ -221,10 +214,8 @@ def _insert(recorded: Sequence[RebillOutcome], issuing: Issuing, work: Rebilling
     insert_documents(
         documents,
         generated_by=issuing.caller.identity,
-        remarks=Remarks(),
         at=issuing.at,
         today=issuing.today,
-        approved=frozenset(),
         links=links,
     )
     record_tax_answers(

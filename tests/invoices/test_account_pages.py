@@ -264,6 +264,14 @@ def test_an_account_shows_plans_usage_invoices_ledger_and_timeline(acme, staff):
     assert "invoice generated" in page and "· process test" in page
 
 
+def test_the_timelines_say_once_that_an_invoice_was_made(acme, staff, process):
+    invoice = bill(an_account(acme), process, JAN_10)
+    for address in (f"/invoices/{invoice.pk}/", f"/accounts/{invoice.account_id}/"):
+        page = text(staff.get(address))
+        assert page.count("invoice generated") == 1
+        assert "invoice issued" not in page
+
+
 def test_usage_so_far_is_shown_at_its_price(acme, staff):
     account, instance = metered(acme, rate="0.10")
     some_usage(instance, "calls", "25", JAN_10)

@@ -73,9 +73,12 @@ def test_the_trail_tells_of_all_three(invoice, process):
     told = Event.objects.filter(invoice_no__in=[invoice.pk, rebill.pk, rebill.memo_id]).order_by("pk")
     assert [(event.act, event.invoice_no) for event in told] == [
         ("invoice.generated", invoice.pk),
+        ("invoice.issued", invoice.pk),
         ("invoice.generated", rebill.pk),
         ("invoice.generated", rebill.memo_id),
+        ("invoice.issued", rebill.memo_id),
         ("invoice.approved", rebill.pk),
+        ("invoice.issued", rebill.pk),
         ("invoice.rebilled", invoice.pk),
     ]
     assert told.last().after == {

@@ -9,24 +9,18 @@ from accounts.periods import InstanceDates, next_bill_date
 from accounts.services import DATE_COLUMNS, instances_with_dates
 from billing_site.errors import BillingError, ErrorCode
 from invoices.fingerprints import Content, moved_parts
-from invoices.kinds import CYCLE_KINDS, InvoiceKind, SeriesKind
+from invoices.kinds import CYCLE_KINDS, InvoiceKind
 from invoices.models import Invoice
 from invoices.plan import billed_to_after, instance_after
 from invoices.plan.facts import BillingState
 from invoices.services.actions import why_rebills_are_not_issued
 from invoices.services.billing.recording import AccountDates, move_dates
-from invoices.services.collecting.starting import charge_and_request
-from invoices.services.correcting.issuing_rebills import issue_rebills
 from invoices.services.correcting.unused_memos import credit_unused_days
 from invoices.services.documents.approval_rules import check_four_eyes, makers_of
 from invoices.services.documents.orders_due import orders_due_on
 from invoices.services.documents.outcomes import Outcome
 from invoices.services.documents.rows import stored_contents
-from invoices.services.issuing.issuing import Issuing, collects, issue_pending
-from invoices.services.money.dunning import end_dunning
-from invoices.services.money.ledger.charging import Issued
-from invoices.services.money.ledger.entries import standings
-from invoices.services.statements.statements import request_statements, statements_wanted
+from invoices.services.issuing.issuing import Issuing, issue, pending_document
 
 
 def approve_locked(
@@ -48,28 +42,11 @@ def approve_locked(
             refused.append(Outcome(invoice.account_id, invoice.pk, error=error))
     if approved:
         receipts.use(issuing.client, issuing.caller.receipt, invoice_no=approved[0].pk)
-    issue_locked(approved, states, contents, issuing)
-    return [*(Outcome(invoice.account_id, invoice.pk) for invoice in approved), *refused]
-
-
-def issue_locked(
-    invoices: Sequence[Invoice], states: Mapping[int, BillingState], contents: Mapping[int, Content], issuing: Issuing
-) -> None:
-    """Issues pending documents that may be issued: numbers, dates and fingerprints are given, and the accounts owe them."""
-    cycles = [invoice for invoice in invoices if invoice.kind in CYCLE_KINDS]
+    cycles = [invoice for invoice in approved if invoice.kind in CYCLE_KINDS]
     _move_dates([invoice for invoice in cycles if invoice.bills_again_id is None], states, contents)
-    charge_and_request(
-        [Issued(invoice.account_id, invoice.pk, invoice.total_amount, invoice.currency) for invoice in cycles],
-        issuing.stamp,
-        standings([invoice.account_id for invoice in cycles]),
-        collect=collects(issuing.client, InvoiceKind.RECURRING, issuing.collect),
-    )
-    issue_pending(cycles, contents, SeriesKind.INVOICE, issuing)
-    rebills = [invoice for invoice in invoices if invoice.kind == InvoiceKind.REBILL]
-    issue_rebills(rebills, contents, issuing)
+    issue([pending_document(invoice, contents[invoice.pk]) for invoice in approved], issuing)
     credit_unused_days(issuing.client, [invoice.account_id for invoice in cycles], issuing.caller, issuing.stamp)
-    end_dunning(issuing.client, issuing.caller, [rebill.account_id for rebill in rebills], issuing.today)
-    request_statements(statements_wanted(issuing.client, invoices, issuing.statement), issuing.stamp)
+    return [*(Outcome(invoice.account_id, invoice.pk) for invoice in approved), *refused]
 
 
 def _check_seen(invoice_no: int, seen: str | None, content: Content) -> None:

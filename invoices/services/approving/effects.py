@@ -15,8 +15,7 @@ from invoices.calculation import ZERO
 from invoices.models import Invoice
 from invoices.plan.actions import PayerFacts, why_not_collected
 from invoices.services.documents.approval_rules import check_four_eyes
-from invoices.services.issuing.issuing import collects
-from invoices.services.statements.statements import statements_wanted
+from invoices.services.issuing.issuing import IssuePolicy
 
 AT_ONCE = 1000
 
@@ -33,12 +32,13 @@ def effects_of(client: Client, waiting: QuerySet[Invoice]) -> Effects:
     """Of documents that wait, so many in memory at a time."""
     methods = electronic_methods().filter(account=OuterRef("account"))
     rows = waiting.annotate(has_method=Exists(methods), payer_is_test=F("account__is_test"), payer_status=F("account__status"))
+    policy = IssuePolicy(client)
     collected = statements = 0
     for invoice in rows.order_by("pk").iterator(chunk_size=AT_ONCE):
         payer = PayerFacts(invoice.payer_is_test, invoice.payer_status, invoice.has_method)
-        asked = collects(client, invoice.kind, invoice.collect_when_issued) and invoice.total_amount > ZERO
+        asked = policy.collects(invoice.kind, invoice.collect_when_issued) and invoice.total_amount > ZERO
         collected += asked and why_not_collected(payer) is None
-        statements += len(statements_wanted(client, [invoice]))
+        statements += policy.sends_statement(invoice.kind, invoice.statement_contact_id)
     return Effects(collected, statements)
 
 

@@ -23,7 +23,7 @@ from invoices.services.billing.recording import Recording, record_plans
 from invoices.services.documents.batches import in_halves
 from invoices.services.documents.outcomes import Outcome
 from invoices.services.documents.remarks import Remarks
-from invoices.services.issuing.issuing import Issuing
+from invoices.services.issuing.issuing import IssuePolicy, Issuing
 from invoices.services.issuing.settling import settle_issued, settled_before
 from invoices.services.planning.facts import lock_states
 from invoices.services.planning.previewing import preview_invoices, regenerations
@@ -71,7 +71,8 @@ def approve_invoices(
     statements.
     """
     rights = [APPROVE, *([COLLECT] if collect else []), *([SEND_STATEMENTS] if statement else [])]
-    issuing = Issuing(client, caller, today, timezone.now(), remarks or Remarks(), collect, statement)
+    policy = IssuePolicy(client, collect, statement)
+    issuing = Issuing(policy, caller, today, timezone.now(), remarks or Remarks())
     approve = partial(approve_locked, issuing=issuing, seen=seen or {})
     outcomes = _decide(APPROVAL.refused, client, invoice_nos, caller, rights, Action.APPROVE, approve)
     return settle_issued(client, outcomes, caller, today)
@@ -138,7 +139,7 @@ def regenerate_invoices(
     done = [
         outcome
         for request, replacing in batches.items()
-        for outcome in _regenerate(Recording(client, caller, request, replacing=replacing, remarks=remarks or Remarks()))
+        for outcome in _regenerate(Recording(IssuePolicy(client), caller, request, replacing, remarks or Remarks()))
     ]
     _record_refusals(REGENERATION.refused, client, caller, [*refused, *done])
     return [*done, *refused]

@@ -13,7 +13,7 @@ from invoices.services.billing.recording import Recording, record_plans
 from invoices.services.documents.outcomes import Outcome
 from invoices.services.documents.rights import check_may_collect, check_may_generate
 from invoices.services.documents.rows import content_of
-from invoices.services.issuing.issuing import collects
+from invoices.services.issuing.issuing import IssuePolicy
 from invoices.services.issuing.settling import settle_issued
 from invoices.services.planning.previewing import preview_invoices
 
@@ -40,14 +40,19 @@ def generate_invoice(
     if collect:
         check_may_collect(caller)
     (planned,) = preview_invoices(client=client, account_nos=[account_no], request=request)
-    collecting = collects(client, InvoiceKind.RECURRING, collect)
-    (outcome,) = record_plans(Recording(client, caller, request, collect=collecting), [_as_seen(client, planned, seen)])
+    policy = IssuePolicy(client, collect)
+    (outcome,) = record_plans(Recording(policy, caller, request), [_as_seen(client, planned, seen)])
     if outcome.error is not None:
         record_acts(client, caller, [refusal(ACT_REFUSED, outcome.error, account_no=account_no)])
         raise outcome.error
-    if collecting or client.statement_on_issue:
+    if _settles(policy):
         settle_issued(client, [outcome], caller, request.today)
     return outcome.invoice_no
+
+
+def _settles(policy: IssuePolicy) -> bool:
+    """Whether anything is to be done after the commit for invoices of cycles that are issued at once."""
+    return policy.collects(InvoiceKind.RECURRING) or policy.sends_statement(InvoiceKind.RECURRING)
 
 
 def _as_seen(client: Client, planned: Outcome, seen: str) -> Outcome:
@@ -72,13 +77,13 @@ def generate_invoices(
     """Bills the oldest unbilled cycle of each account, with an outcome for each: a refusal harms no other account."""
     check_may_generate(caller)
     planned = preview_invoices(client=client, account_nos=account_nos, request=request)
-    recording = Recording(client, caller, request, run_outcomes=run_outcomes or {}, collect=client.collect_on_approval)
+    recording = Recording(IssuePolicy(client), caller, request, run_outcomes=run_outcomes or {})
     outcomes = record_plans(recording, planned)
     record_acts(
         client,
         caller,
         [refusal(ACT_REFUSED, one.error, account_no=one.account_no) for one in outcomes if one.error is not None],
     )
-    if not (recording.collect or client.statement_on_issue):
+    if not _settles(recording.policy):
         return outcomes
     return settle_issued(client, outcomes, caller, request.today)

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from functools import partial
+from operator import attrgetter
 from typing import NamedTuple
 
 from django.utils import timezone
@@ -18,38 +20,38 @@ from invoices.kinds import LEFT_OUT, NOTHING_BILLED, RunResult, SeriesKind
 from invoices.models import Invoice, RunOutcome
 from invoices.plan import BilledTo, InvoicePlan, check_billable
 from invoices.plan.facts import BillingRequest, BillingState
-from invoices.services.collecting.starting import charge_and_request
 from invoices.services.correcting.unused_memos import credit_unused_days
 from invoices.services.documents.approval_rules import must_wait
 from invoices.services.documents.batches import write_in_halves
 from invoices.services.documents.comparisons import record_comparisons
-from invoices.services.documents.numbers import take_numbers
 from invoices.services.documents.outcomes import Outcome
 from invoices.services.documents.remarks import Remarks
-from invoices.services.documents.rows import Links, content_of, insert_documents, issue
+from invoices.services.documents.rows import Links, content_of, insert_documents
 from invoices.services.documents.tax_answers import record_tax_answers
-from invoices.services.money.ledger.charging import Issued
-from invoices.services.money.ledger.entries import Stamp, Standing, standings
+from invoices.services.issuing.issuing import Document, HowIssued, IssuePolicy, Issuing, issue
+from invoices.services.money.ledger.charging import charge
+from invoices.services.money.ledger.entries import Standing, standings
 from invoices.services.planning.claims import hold_claims
 from invoices.services.planning.facts import lock_states
-from invoices.services.statements.statements import StatementWanted, request_statements
 from invoices.services.undoing.discarding import discard_locked
 
 
 class Recording(NamedTuple):
-    """For whom and by whom plans are recorded, and what is written in the same transaction.
+    """By what policy and by whom plans are recorded, and what is written in the same transaction.
 
     `replacing` names the pending invoice that each account's new one replaces, and
-    `remarks` are put on the new one. `run_outcomes` are the waiting outcomes of a billing run, by account. `collect` says
-    whether what is due on the invoices that are issued is to be collected."""
+    `remarks` are put on the new one. `run_outcomes` are the waiting outcomes of a billing run, by account."""
 
-    client: Client
+    policy: IssuePolicy
     caller: Caller
     request: BillingRequest
     replacing: Mapping[int, int] = {}
     remarks: Remarks = Remarks()
     run_outcomes: Mapping[int, int] = {}
-    collect: bool = False
+
+    @property
+    def client(self) -> Client:
+        return self.policy.client
 
 
 class AccountDates(NamedTuple):
@@ -89,26 +91,14 @@ def _write(recording: Recording, ready: Sequence[Outcome]) -> list[Outcome]:
     waiting = {plan.account_no for plan in billed if _must_wait(recording, plan)}
     moving = [plan for plan in plans if plan.account_no not in waiting and plan.facts.again is None]
     move_dates([_dates_after(plan) for plan in moving])
-    _insert(recording, billed, numbers, waiting, at)
-    charge_and_request(
-        [
-            Issued(plan.account_no, numbers[plan.account_no], plan.total_amount, plan.facts.state.currency)
-            for plan in billed
-            if plan.account_no not in waiting
-        ],
-        Stamp(recording.request.today, at, recording.caller.identity),
-        stand,
-        collect=recording.collect,
-    )
-    if recording.client.statement_on_issue:
-        issued = [StatementWanted(numbers[plan.account_no]) for plan in billed if plan.account_no not in waiting]
-        request_statements(issued, Stamp(recording.request.today, at, recording.caller.identity))
+    issuing = Issuing(recording.policy, recording.caller, recording.request.today, at, stand=stand)
+    _insert(recording, billed, numbers, waiting, issuing)
     hold_claims([(numbers[plan.account_no], plan.claims) for plan in billed])
     credit_unused_days(
         recording.client,
         [plan.account_no for plan in plans if plan.next_bill_date is None and plan.account_no not in waiting],
         recording.caller,
-        Stamp(recording.request.today, at, recording.caller.identity),
+        issuing.stamp,
     )
     _record_nothing_billed(recording, plans, at)
     _record_left_out(recording, plans, numbers, at)
@@ -177,48 +167,49 @@ def move_dates(accounts: Sequence[AccountDates]) -> None:
 
 
 def _insert(
-    recording: Recording, billed: Sequence[InvoicePlan], numbers: Mapping[int, int], waiting: set[int], at: datetime
+    recording: Recording, billed: Sequence[InvoicePlan], numbers: Mapping[int, int], waiting: set[int], issuing: Issuing
 ) -> None:
-    approved = [plan for plan in billed if plan.account_no not in waiting]
-    fiscal = take_numbers(recording.client, SeriesKind.INVOICE, len(approved), recording.request.today)
-    issues = {
-        plan.account_no: issue(numbered, plan.facts.payment_terms_days) for plan, numbered in zip(approved, fiscal, strict=True)
-    }
-    documents = [(numbers[plan.account_no], content_of(recording.client, plan, issues.get(plan.account_no))) for plan in billed]
-    issued = frozenset(numbers[plan.account_no] for plan in approved)
-    insert_documents(
-        documents,
-        generated_by=recording.caller.identity,
-        remarks=recording.remarks,
-        at=at,
-        today=recording.request.today,
-        approved=issued,
-        links={number: Links(bills_again_id=recording.request.again_for) for number, _ in documents},
-    )
-    record_tax_answers((numbers[plan.account_no], plan.tax_answer) for plan in billed)
-    if waiting:
-        record_comparisons(
-            [(number, content) for number, content in documents if number not in issued],
-            {numbers[plan.account_no]: plan.facts.read_at for plan in billed},
+    """Writes the documents: those that wait for approval as pending, the others are issued."""
+    client, caller, request = recording.client, recording.caller, recording.request
+    links = Links(bills_again_id=request.again_for)
+    documents = []
+    for plan in billed:
+        number, is_pending = numbers[plan.account_no], plan.account_no in waiting
+        documents.append(Document(number, content_of(client, plan), links, acts=(_generated(plan, number, is_pending),)))
+    pending = [one for one in documents if one.account_no in waiting]
+    issue([one for one in documents if one.account_no not in waiting], issuing)
+    if pending:
+        contents = [(one.invoice_no, one.content) for one in pending]
+        insert_documents(
+            contents,
+            generated_by=caller.identity,
+            at=issuing.at,
+            today=request.today,
+            remarks=recording.remarks,
+            links={one.invoice_no: links for one in pending},
         )
-    record_acts(
-        recording.client,
-        recording.caller,
-        [
-            Act(
-                "invoice.generated",
-                plan.account_no,
-                numbers[plan.account_no],
-                after={
-                    "status": "pending" if plan.account_no in waiting else "approved",
-                    "total_amount": str(plan.total_amount),
-                    "currency": plan.facts.state.currency,
-                },
-            )
-            for plan in billed
-        ],
-        at,
-    )
+        record_comparisons(contents, {numbers[plan.account_no]: plan.facts.read_at for plan in billed})
+        record_acts(client, caller, [act for one in pending for act in one.acts], issuing.at)
+    record_tax_answers((numbers[plan.account_no], plan.tax_answer) for plan in billed)
+
+
+def _generated(plan: InvoicePlan, invoice_no: int, is_pending: bool) -> Act:
+    after = {
+        "status": "pending" if is_pending else "approved",
+        "total_amount": str(plan.total_amount),
+        "currency": plan.facts.state.currency,
+    }
+    return Act("invoice.generated", plan.account_no, invoice_no, after=after)
+
+
+def _charge(documents: Sequence[Document], issuing: Issuing) -> Mapping[int, Decimal]:
+    charged = [one.charged for one in documents]
+    stand = standings([one.account_no for one in charged]) if issuing.stand is None else issuing.stand
+    return charge(charged, issuing.stamp, stand)
+
+
+CYCLES = HowIssued(SeriesKind.INVOICE, _charge, collects=attrgetter("collect_on_approval"), has_statement=True)
+"""How documents that bill a cycle are issued."""
 
 
 def _record_left_out(recording: Recording, plans: Sequence[InvoicePlan], numbers: Mapping[int, int], at: datetime) -> None:

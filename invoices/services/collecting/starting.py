@@ -19,8 +19,8 @@ from invoices.models import CollectionAttempt, Invoice
 from invoices.plan.actions import PayerFacts, why_not_collected
 from invoices.plan.facts import BillingState
 from invoices.services.documents.collection_results import Collected, CollectionResult, refused
-from invoices.services.money.ledger.charging import Issued, apply_open_credits, charge
-from invoices.services.money.ledger.entries import Stamp, Standing
+from invoices.services.money.ledger.charging import Issued, apply_open_credits
+from invoices.services.money.ledger.entries import Stamp
 from invoices.services.money.ledger.open_items import Charge, charges_of
 from invoices.services.planning.facts import lock_states
 
@@ -59,14 +59,6 @@ class Started(NamedTuple):
 
 def collecting(client: Client, caller: Caller, today: date) -> Collecting:
     return Collecting(client, caller, today, dict(client.collection_thresholds.values_list("currency", "amount")))
-
-
-def charge_and_request(issued: Sequence[Issued], stamp: Stamp, stand: dict[int, Standing], *, collect: bool) -> None:
-    """Enters issued invoices into the ledger. Where what is due on them is to be collected, that is written down in the same
-    transaction: if the process dies before it is done, the request is found again."""
-    due = charge(issued, stamp, stand)
-    if collect:
-        request_collection([(one, due[one.invoice_no]) for one in issued], stamp)
 
 
 def request_collection(issued: Sequence[tuple[Issued, Decimal]], stamp: Stamp) -> None:

@@ -6,12 +6,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.utils import timezone
-
 from accounts.callers import Caller
 from accounts.kinds import GuardedAct
 from accounts.models import Client
-from accounts.trail import Act, record_acts
+from accounts.trail import Act
 from billing_site.common.storage import reserve_ids
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO
@@ -33,10 +31,9 @@ from invoices.plan.memo import LineToCredit, MemoPlan, TaxOfLine, plan_memo, pla
 from invoices.services.actions import check_allowed
 from invoices.services.correcting.memo_documents import memo_document
 from invoices.services.documents.account_acts import billing_changed_of
-from invoices.services.documents.numbers import take_numbers
-from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rights import check_may_correct
-from invoices.services.documents.rows import Links, insert_documents, issue, stored_contents
+from invoices.services.documents.rows import Links, stored_contents
+from invoices.services.issuing.issuing import Document, HowIssued, IssuePolicy, Issuing, issue
 from invoices.services.money.ledger.acts import (
     Why,
     account_of_invoice,
@@ -116,8 +113,7 @@ def create_credit_memo(
         check_reason(client, ReasonType.CREDIT_MEMO, why)
         memo = _plan(invoice, asked or Asked())
         pass_second_person(_wanted(invoice, memo, why, asked or Asked()), client, caller)
-        memo_no = record_memo(client, invoice, memo, why, caller, stamp)
-        apply_memo(invoice, memo_no, memo.total_amount, why, stamp)
+        memo_no = issue_memo(client, invoice, memo, why, caller, stamp)
         billing_changed_of([account_no])
         return Invoice.objects.get(pk=memo_no)
 
@@ -195,22 +191,9 @@ def _sums(pairs: Any) -> dict[int, Decimal]:
     return sums
 
 
-def record_memo(client: Client, invoice: Invoice, memo: MemoPlan, why: Why, caller: Caller, stamp: Stamp) -> int:
-    """Writes a memo with its event, and gives its number. Under the lock of its account."""
+def issue_memo(client: Client, invoice: Invoice, memo: MemoPlan, why: Why, caller: Caller, stamp: Stamp) -> int:
+    """Issues a memo of an invoice, and gives its number. Under the lock of its account."""
     (memo_no,) = reserve_ids(Invoice, 1)
-    content = stored_contents([invoice.pk])[invoice.pk]
-    (numbered,) = take_numbers(client, SeriesKind.CREDIT_MEMO, 1, stamp.day)
-    issued = issue(numbered, 0)
-    document = memo_document(invoice, content, memo, why, issued._asdict())
-    insert_documents(
-        [(memo_no, document)],
-        generated_by=caller.identity,
-        remarks=Remarks(),
-        at=timezone.now(),
-        today=stamp.day,
-        approved=frozenset([memo_no]),
-        links={memo_no: Links(invoice.chain_root_id or invoice.pk)},
-    )
     after = {
         "status": "approved",
         "total_amount": str(-memo.total_amount),
@@ -218,17 +201,35 @@ def record_memo(client: Client, invoice: Invoice, memo: MemoPlan, why: Why, call
         "corrects": invoice.pk,
         **why._asdict(),
     }
-    record_acts(client, caller, [Act("invoice.generated", invoice.account_id, memo_no, after=after)], stamp.at)
+    document = Document(
+        memo_no,
+        memo_document(invoice, stored_contents([invoice.pk])[invoice.pk], memo, why),
+        Links(invoice.chain_root_id or invoice.pk),
+        acts=(Act("invoice.generated", invoice.account_id, memo_no, after=after),),
+    )
+    issue([document], Issuing(IssuePolicy(client), caller, stamp.day, stamp.at))
     return memo_no
 
 
-def apply_memo(invoice: Invoice, memo_no: int, amount: Decimal, why: Why, stamp: Stamp) -> None:
+def _enter(memos: Sequence[Document], issuing: Issuing) -> Mapping[int, Decimal]:
+    for memo in memos:
+        _apply(memo, issuing.stamp)
+    return {}
+
+
+def _apply(memo: Document, stamp: Stamp) -> None:
     """The memo is all of its invoice: payments and cash credits make room for it, and go to the oldest open invoices."""
-    draft = Draft(invoice.account_id, EntryKind.CREDIT_MEMO, -amount, memo_no, None, why.reason_code, why.comments)
-    (entry_no,) = post([draft], stamp)
-    charge = charges_of([invoice.pk])[invoice.pk]
+    correction, amount = memo.content.correction, -memo.term("total_amount")
+    assert correction is not None
+    why = correction.reason_code, correction.comments
+    (entry_no,) = post([Draft(memo.account_no, EntryKind.CREDIT_MEMO, -amount, memo.invoice_no, None, *why)], stamp)
+    charge = charges_of([correction.corrects_id])[correction.corrects_id]
     if amount > charge.due:
         release_debit(charge.entry_no, stamp.at, amount - charge.due)
     allocate([Taken(entry_no, charge.entry_no, amount)], stamp.at)
     if amount > charge.due:
-        apply_open_credits([invoice.account_id], stamp)
+        apply_open_credits([memo.account_no], stamp)
+
+
+CREDIT_MEMOS = HowIssued(SeriesKind.CREDIT_MEMO, _enter)
+"""How credit memos are issued, those aside that are issued with another document: that one enters them."""

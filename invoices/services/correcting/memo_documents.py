@@ -6,14 +6,23 @@ from typing import Any
 
 from invoices.calculation import ZERO
 from invoices.fingerprints import LINE_FIELDS, TAX_FIELDS, TERM_FIELDS, Content, Correction
-from invoices.kinds import InvoiceKind, SeriesKind
+from invoices.kinds import InvoiceKind
 from invoices.models import Invoice
 from invoices.plan.memo import MemoPlan
 from invoices.services.money.ledger.acts import Why
 
+NOT_ISSUED: Mapping[str, Any] = {
+    "invoice_date": None,
+    "due_date": None,
+    "series": "",
+    "number": None,
+    "document_number": "",
+}
+"""What a document has of number and dates before it is issued."""
 
-def memo_document(invoice: Invoice, content: Content, memo: MemoPlan, why: Why, issued: Mapping[str, Any]) -> Content:
-    """The memo as it is stored: the original's lines and taxes with what is credited of them, below zero."""
+
+def memo_document(invoice: Invoice, content: Content, memo: MemoPlan, why: Why) -> Content:
+    """The memo without number and dates: the original's lines and taxes with what is credited of them, below zero."""
     original = {line["line_no"]: line for line in (dict(zip(LINE_FIELDS, row, strict=True)) for row in content.lines)}
     sources: list[int | None] = [credit.line_no for credit in memo.lines]
     lines = [_line(original[credit.line_no], place, -credit.amount) for place, credit in enumerate(memo.lines, 1)]
@@ -33,8 +42,7 @@ def memo_document(invoice: Invoice, content: Content, memo: MemoPlan, why: Why, 
         "net_amount": -memo.net_amount,
         "tax_amount": -memo.tax_amount,
         "total_amount": -memo.total_amount,
-        "series": SeriesKind.CREDIT_MEMO.value,
-        **issued,
+        **NOT_ISSUED,
     }
     return Content(
         terms=tuple(terms[name] for name in TERM_FIELDS),
@@ -47,12 +55,12 @@ def memo_document(invoice: Invoice, content: Content, memo: MemoPlan, why: Why, 
     )
 
 
-def memo_of_all(invoice_no: int, content: Content, why: Why, issued: Mapping[str, Any]) -> Content:
+def memo_of_all(invoice_no: int, content: Content, why: Why) -> Content:
     """The exact negative of a document, line by line and tax by tax: what a rebill offsets its original with."""
     lines = content.document_lines
     terms = dict(zip(TERM_FIELDS, content.terms, strict=True))
     terms |= {name: -terms[name] for name in ("net_amount", "tax_amount", "total_amount")}
-    terms |= {"kind": InvoiceKind.CREDIT_MEMO.value, "payment_terms_days": 0, "series": SeriesKind.CREDIT_MEMO.value, **issued}
+    terms |= {"kind": InvoiceKind.CREDIT_MEMO.value, "payment_terms_days": 0, **NOT_ISSUED}
     return Content(
         terms=tuple(terms[name] for name in TERM_FIELDS),
         parties=content.parties,

@@ -14,7 +14,7 @@ from invoices.plan.actions import Action
 from invoices.plan.memo import plan_memo
 from invoices.plan.unused import Unused, claim_of, unused_of
 from invoices.services.actions import check_allowed
-from invoices.services.correcting.credit_memos import apply_memo, lines_to_credit, not_taken_off, record_memo
+from invoices.services.correcting.credit_memos import issue_memo, lines_to_credit, not_taken_off
 from invoices.services.money.dunning import end_dunning
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.entries import Stamp
@@ -55,8 +55,7 @@ def _credit(client: Client, invoice: Invoice, unused: Sequence[Unused], caller: 
     if not memo.lines or memo.total_amount > not_taken_off(invoice):
         return
     why = Why(NOT_PROVIDED, _comments(unused))
-    memo_no = record_memo(client, invoice, memo, why, caller, stamp)
-    apply_memo(invoice, memo_no, memo.total_amount, why, stamp)
+    memo_no = issue_memo(client, invoice, memo, why, caller, stamp)
     given: dict[int, tuple[int, Decimal]] = {
         credit.line_no: (place, credit.amount) for place, credit in enumerate(memo.lines, 1)
     }

@@ -1,7 +1,7 @@
 """From a plan to the rows that are stored. The one builder feeds COPY and bulk_create, and the fingerprint."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, NamedTuple
 
 from accounts.models import Client, Contact
@@ -19,11 +19,10 @@ from invoices.fingerprints import (
     DocumentLine,
     fingerprint,
 )
-from invoices.kinds import InvoiceStatus, SeriesKind
+from invoices.kinds import InvoiceStatus
 from invoices.models import BilledPeriod, CreditDetail, Invoice, InvoiceLine, LineBasis, TaxDetail
 from invoices.plan import InvoicePlan
 from invoices.plan.drafts import LineDraft
-from invoices.services.documents.numbers import Numbered
 from invoices.services.documents.remarks import Remarks
 from invoices.tax_basis import read_basis
 
@@ -60,24 +59,11 @@ class Links(NamedTuple):
 
 INVOICE_FIELDS = (*TERM_FIELDS, *PARTY_FIELDS, *CORRECTION_FIELDS, "tax_basis", *Links._fields, *STANDING_FIELDS)
 NO_LINKS = Links()
+NO_REMARKS = Remarks()
 
 
-class Issue(NamedTuple):
-    """What approval gives a document: its number and its dates."""
-
-    number: int
-    document_number: str
-    invoice_date: date
-    due_date: date
-
-
-def issue(numbered: Numbered, terms_days: int) -> Issue:
-    """The invoice date is the day of approval, which comes with the number; the due date is counted from it."""
-    return Issue(*numbered, numbered.invoice_date + timedelta(days=terms_days))
-
-
-def content_of(client: Client, plan: InvoicePlan, issued: Issue | None = None) -> Content:
-    """The document as it will be stored."""
+def content_of(client: Client, plan: InvoicePlan) -> Content:
+    """The document as it is stored while it is pending: without number and dates."""
     facts = plan.facts
     starts = [line.period_start for line in plan.lines if line.period_start]
     ends = [line.period_end for line in plan.lines if line.period_end]
@@ -89,15 +75,15 @@ def content_of(client: Client, plan: InvoicePlan, issued: Issue | None = None) -
         min(starts, default=plan.bill_date),
         max(ends, default=plan.bill_date),
         plan.tax_date,
-        issued.invoice_date if issued else None,
+        None,
         facts.payment_terms_days,
-        issued.due_date if issued else None,
+        None,
         plan.net_amount,
         plan.tax_amount,
         plan.total_amount,
-        SeriesKind.INVOICE.value if issued else "",
-        issued.number if issued else None,
-        issued.document_number if issued else "",
+        "",
+        None,
+        "",
     )
     return Content(
         terms=terms,
@@ -166,15 +152,16 @@ def insert_documents(
     contents: Sequence[tuple[int, Content]],
     *,
     generated_by: str,
-    remarks: Remarks,
     at: datetime,
     today: date,
-    approved: frozenset[int],
+    status: InvoiceStatus = InvoiceStatus.PENDING,
+    remarks: Remarks = NO_REMARKS,
     links: Mapping[int, Links] | None = None,
 ) -> None:
     """Writes documents with their lines, credits, taxes and periods, and what the lines were counted from: six statements,
-    however many documents."""
+    however many documents. One that is issued as it is written has its number, dates and fingerprint from then on."""
     links = links or {}
+    is_issued = status == InvoiceStatus.APPROVED
     insert_rows(
         Invoice,
         INVOICE_FIELDS,
@@ -186,13 +173,13 @@ def insert_documents(
                 content.tax_basis.stored if content.tax_basis else None,
                 *links.get(invoice_no, NO_LINKS),
                 invoice_no,
-                InvoiceStatus.APPROVED.value if invoice_no in approved else InvoiceStatus.PENDING.value,
-                fingerprint(content) if invoice_no in approved else "",
+                status.value,
+                fingerprint(content) if is_issued else "",
                 generated_by,
                 at,
                 today,
-                generated_by if invoice_no in approved else "",
-                at if invoice_no in approved else None,
+                generated_by if is_issued else "",
+                at if is_issued else None,
                 remarks.custom_status_label or "",
                 remarks.client_notes or "",
             )

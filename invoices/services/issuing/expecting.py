@@ -6,7 +6,7 @@ from typing import NamedTuple
 from accounts.models import Client, PaymentMethod
 from invoices.calculation import ZERO
 from invoices.fingerprints import LINE_FIELDS, Content, fingerprint
-from invoices.kinds import InvoiceKind, WaitReason
+from invoices.kinds import WaitReason
 from invoices.models import Invoice, InvoiceLine
 from invoices.plan import InvoicePlan
 from invoices.plan.actions import PayerFacts
@@ -17,7 +17,7 @@ from invoices.plan.tax_answers import exemption_text
 from invoices.services.collecting.starting import Wanted, methods_of, why_nothing_collected
 from invoices.services.documents.approval_rules import reasons_to_wait
 from invoices.services.documents.rows import content_of
-from invoices.services.issuing.issuing import collects
+from invoices.services.issuing.issuing import IssuePolicy
 from invoices.services.money.ledger.open_items import open_credits
 from invoices.services.planning.previewing import preview_invoices
 from invoices.stories import story_of
@@ -70,7 +70,7 @@ def expect_invoice(*, client: Client, account_no: int, request: BillingRequest) 
         raise outcome.error or AssertionError("an outcome of a preview is a plan or a refusal")
     content = content_of(client, plan)
     waits = reasons_to_wait(client, plan, forced=request.force_pending)
-    collecting = collects(client, InvoiceKind.RECURRING, None)
+    collecting = IssuePolicy(client).collects(plan.kind)
     return Expected(plan, fingerprint(content), _lines(plan, content), waits, collecting, _money(client, plan, collecting))
 
 

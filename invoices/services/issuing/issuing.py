@@ -1,7 +1,14 @@
-"""Issuing pending documents: what any of them is given, of whichever kind. Under the accounts' locks."""
+"""Issuing documents: the one place that numbers, dates and charges them, asks for collections and statements, and tells of it.
 
-from collections.abc import Mapping, Sequence
-from datetime import date, datetime
+A document was pending until then, or is written as it is issued. What is special to a kind of document is registered by who
+knows the kind (`register`), so that nothing here names one. Everything happens in the caller's transaction, under the locks of
+the accounts.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from accounts.callers import Caller
@@ -11,75 +18,275 @@ from billing_site.common.storage import update_rows
 from invoices.fingerprints import TERM_FIELDS, Content, fingerprint
 from invoices.kinds import InvoiceKind, InvoiceStatus, SeriesKind
 from invoices.models import Invoice
-from invoices.services.documents.numbers import take_numbers
+from invoices.services.collecting.starting import request_collection
+from invoices.services.documents.numbers import Numbered, take_numbers
 from invoices.services.documents.remarks import Remarks
-from invoices.services.documents.rows import issue
-from invoices.services.money.ledger.entries import Stamp
+from invoices.services.documents.rows import NO_LINKS, Links, insert_documents
+from invoices.services.money.ledger.charging import Issued
+from invoices.services.money.ledger.entries import Stamp, Standing
+from invoices.services.statements.statements import StatementWanted, request_statements
 
+ISSUED = "invoice.issued"
+APPROVED = "invoice.approved"
 ISSUE_FIELDS = ("invoice_date", "due_date", "series", "number", "document_number")
 
 
-class Issuing(NamedTuple):
-    """For whom, by whom and when documents are issued. `collect` and `statement` are what the caller asks for: whether what is
-    due is collected, and whether a statement is sent; None: the settings decide."""
+class Document(NamedTuple):
+    """A document that is to be issued. `content` is as it was generated, without number and dates.
+
+    `pending` is its stored row, with what it corrects; a document without one is written as it is issued. `original` is the
+    content of what it replaces, where that is at hand. `memo_no` is the credit memo that is issued with it. `acts` are events
+    of the document that come before that of its issue.
+    """
+
+    invoice_no: int
+    content: Content
+    links: Links = NO_LINKS
+    pending: Invoice | None = None
+    original: Content | None = None
+    memo_no: int | None = None
+    acts: tuple[Act, ...] = ()
+
+    def term(self, name: str) -> Any:
+        return self.content.terms[TERM_FIELDS.index(name)]
+
+    @property
+    def kind(self) -> InvoiceKind:
+        return InvoiceKind(self.term("kind"))
+
+    @property
+    def account_no(self) -> int:
+        number: int = self.content.parties[1]
+        return number
+
+    @property
+    def due_date_of_original(self) -> date | None:
+        corrects = self.pending.corrects if self.pending is not None else None
+        return corrects.due_date if corrects is not None else None
+
+    @property
+    def charged(self) -> Issued:
+        return Issued(self.account_no, self.invoice_no, self.term("total_amount"), self.term("currency"))
+
+
+def pending_document(invoice: Invoice, content: Content, original: Content | None = None) -> Document:
+    """A stored document that is pending. `invoice` was read with what it corrects."""
+    links = Links(
+        invoice.chain_root_id,
+        invoice.collect_when_issued,
+        invoice.statement_contact_id,
+        invoice.keeps_due_date,
+        invoice.bills_again_id,
+    )
+    return Document(invoice.pk, content, links, invoice, original)
+
+
+class IssuePolicy(NamedTuple):
+    """Whether documents are collected when they are issued, whether their statements are sent, and when they are due: the one
+    place that answers this. `collect` and `statement` are what the caller asks for; None leaves it to the document and the
+    client."""
 
     client: Client
+    collect: bool | None = None
+    statement: bool | None = None
+
+    def collects(self, kind: str, asked: bool | None = None) -> bool:
+        """Whether what is due on a document is collected: as the caller asks, else as was asked for when the document was made
+        (`asked`), else as the client's setting for its kind says. A kind that owes nothing is never collected."""
+        setting = how_issued(kind).collects
+        if setting is None:
+            return False
+        asked = asked if self.collect is None else self.collect
+        return setting(self.client) if asked is None else asked
+
+    def sends_statement(self, kind: str, contact: int | None = None) -> bool:
+        """Whether a document's statement is sent: as the caller asks, else if the client's setting says so or the document
+        names a contact who gets it."""
+        if not how_issued(kind).has_statement:
+            return False
+        if self.statement is not None:
+            return self.statement
+        return self.client.statement_on_issue or contact is not None
+
+    def due_date(self, document: Document, invoice_date: date) -> date:
+        """The original's due date, where the document replaces one and keeps it; else the payment terms after the invoice
+        date."""
+        before, keeps = document.due_date_of_original, document.links.keeps_due_date
+        if before is not None and (how_issued(document.kind).keeps_due_date(self.client) if keeps is None else keeps):
+            return before
+        return invoice_date + timedelta(days=document.term("payment_terms_days"))
+
+
+class Issuing(NamedTuple):
+    """By what policy, by whom and when documents are issued; `today` is the client's day. `remarks` are put on those that were
+    pending. `stand` is where the accounts stand in the ledger, if that was read already."""
+
+    policy: IssuePolicy
     caller: Caller
     today: date
     at: datetime
     remarks: Remarks = Remarks()
-    collect: bool | None = None
-    statement: bool | None = None
+    stand: dict[int, Standing] | None = None
+
+    @property
+    def client(self) -> Client:
+        return self.policy.client
 
     @property
     def stamp(self) -> Stamp:
         return Stamp(self.today, self.at, self.caller.identity)
 
 
-def collects(client: Client, kind: str, asked: bool | None) -> bool:
-    """Whether what is due on a document is collected when it is issued: what is asked for counts before the client's
-    setting, of which there is one for invoices (Auto-Collect On Pending Invoice Approval) and one for rebills (Autocollect on
-    Rebill)."""
-    if asked is not None:
-        return asked
-    return client.collect_on_rebill if kind == InvoiceKind.REBILL else client.collect_on_approval
+def _unchanged(documents: Sequence[Document], issuing: Issuing) -> Sequence[Document]:
+    return documents
 
 
-def issue_pending(
-    invoices: Sequence[Invoice],
-    contents: Mapping[int, Content],
-    series: SeriesKind,
-    issuing: Issuing,
-    *,
-    due_dates: Mapping[int, date] | None = None,
-    memos: Mapping[int, int] | None = None,
-) -> None:
-    """Gives pending documents their numbers of a series, dates and fingerprints. `due_dates` stand before the payment terms;
-    `memos` are those that are issued with rebills."""
-    numbered = zip(invoices, take_numbers(issuing.client, series, len(invoices), issuing.today), strict=True)
-    noted = issuing.remarks.columns()
-    rows, acts = [], []
-    for invoice, number in numbered:
-        issued = issue(number, invoice.payment_terms_days)
-        given: dict[str, Any] = {**issued._asdict(), "series": series.value}
-        if due_dates and invoice.pk in due_dates:
-            given["due_date"] = due_dates[invoice.pk]
-        content = _with_terms(contents[invoice.pk], given)
-        standing = (InvoiceStatus.APPROVED.value, fingerprint(content), issuing.caller.identity, issuing.at, *noted.values())
-        memo_no = memos[invoice.pk] if memos else None
-        rows.append((invoice.pk, *(given[name] for name in ISSUE_FIELDS), *standing, memo_no))
-        acts.append(_act(invoice, issued.document_number, issuing.remarks.reason))
-    columns = (*ISSUE_FIELDS, "status", "fingerprint", "approved_by", "approved_at", *noted, "memo_id")
-    update_rows(Invoice, columns, rows)
+def _nothing_more(documents: Sequence[Document], issuing: Issuing) -> Sequence[Act]:
+    return ()
+
+
+def _no(client: Client) -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class HowIssued:
+    """How documents of a kind are issued. Each function is given all documents of a batch that are issued so.
+
+    `enter` posts them to the ledger and returns what is due on each, by number. `collects` is the client's setting; None:
+    never. `keeps_due_date` is the client's setting for what replaces another document. `prepare` returns the documents with
+    those that are issued with them, before anything is written; `finish` does what is left to do once all are written, and
+    returns its events.
+    """
+
+    series: SeriesKind
+    enter: Callable[[Sequence[Document], Issuing], Mapping[int, Decimal]]
+    collects: Callable[[Client], bool] | None = None
+    has_statement: bool = False
+    keeps_due_date: Callable[[Client], bool] = _no
+    prepare: Callable[[Sequence[Document], Issuing], Sequence[Document]] = _unchanged
+    finish: Callable[[Sequence[Document], Issuing], Sequence[Act]] = _nothing_more
+
+
+_HOW: dict[InvoiceKind, HowIssued] = {}
+
+
+def register(how: HowIssued, *kinds: InvoiceKind) -> None:
+    """Says how documents of these kinds are issued. Call it when the app is ready."""
+    _HOW.update(dict.fromkeys(kinds, how))
+
+
+def how_issued(kind: str) -> HowIssued:
+    return _HOW[InvoiceKind(kind)]
+
+
+def issue(documents: Sequence[Document], issuing: Issuing) -> None:
+    """Issues documents that may be issued: each gets the next number of its series, its dates and its fingerprint, is posted
+    to the ledger, and has one event `invoice.issued`. Where the policy says so, a collection and a statement are requested;
+    these are made after the commit.
+
+    A constant number of statements for each kind, however many documents. The counters of the series are locked last.
+    """
+    if not documents:
+        return
+    groups = _groups(documents, issuing)
+    due: dict[int, Decimal] = {}
+    for how, mine in groups:
+        due |= how.enter(mine, issuing)
+    issued = _numbered([document for _, mine in groups for document in mine], issuing)
+    _insert([one for one in issued if one.pending is None], issuing)
+    _update([one for one in issued if one.pending is not None], issuing)
+    _request(issued, due, issuing)
+    acts = [act for one in issued for act in _acts(one, issuing)]
+    for how, mine in groups:
+        acts += how.finish(mine, issuing)
     record_acts(issuing.client, issuing.caller, acts, issuing.at)
 
 
-def _act(invoice: Invoice, document_number: str, reason: str) -> Act:
-    after = {"status": "approved", "document_number": document_number, "total_amount": str(invoice.total_amount)}
-    before = {"status": "pending"}
-    return Act("invoice.approved", invoice.account_id, invoice.pk, before=before, after={**after, "reason": reason})
+def _groups(documents: Sequence[Document], issuing: Issuing) -> list[tuple[HowIssued, Sequence[Document]]]:
+    groups: dict[HowIssued, list[Document]] = {}
+    for document in documents:
+        groups.setdefault(how_issued(document.kind), []).append(document)
+    return [(how, how.prepare(mine, issuing)) for how, mine in groups.items()]
 
 
-def _with_terms(content: Content, given: Mapping[str, Any]) -> Content:
+def _numbered(documents: Sequence[Document], issuing: Issuing) -> list[Document]:
+    """The documents with numbers and dates. Series are locked in one order, whoever issues."""
+    series = [how_issued(document.kind).series for document in documents]
+    numbers = {
+        one: iter(take_numbers(issuing.client, one, series.count(one), issuing.today)) for one in SeriesKind if one in series
+    }
+    return [_with_number(document, one, next(numbers[one]), issuing) for document, one in zip(documents, series, strict=True)]
+
+
+def _with_number(document: Document, series: SeriesKind, numbered: Numbered, issuing: Issuing) -> Document:
+    given = {
+        "series": series.value,
+        "due_date": issuing.policy.due_date(document, numbered.invoice_date),
+        **numbered._asdict(),
+    }
+    content = document.content
     terms = {**dict(zip(TERM_FIELDS, content.terms, strict=True)), **given}
-    return content._replace(terms=tuple(terms[name] for name in TERM_FIELDS))
+    return document._replace(content=content._replace(terms=tuple(terms[name] for name in TERM_FIELDS)))
+
+
+def _insert(documents: Sequence[Document], issuing: Issuing) -> None:
+    if documents:
+        insert_documents(
+            [(one.invoice_no, one.content) for one in documents],
+            generated_by=issuing.caller.identity,
+            at=issuing.at,
+            today=issuing.today,
+            status=InvoiceStatus.APPROVED,
+            links={one.invoice_no: one.links for one in documents},
+        )
+
+
+def _update(documents: Sequence[Document], issuing: Issuing) -> None:
+    noted = issuing.remarks.columns()
+    columns = (*ISSUE_FIELDS, "status", "fingerprint", "approved_by", "approved_at", *noted, "memo_id")
+    rows = [
+        (
+            one.invoice_no,
+            *(one.term(name) for name in ISSUE_FIELDS),
+            InvoiceStatus.APPROVED.value,
+            fingerprint(one.content),
+            issuing.caller.identity,
+            issuing.at,
+            *noted.values(),
+            one.memo_no,
+        )
+        for one in documents
+    ]
+    update_rows(Invoice, columns, rows)
+
+
+def _request(documents: Iterable[Document], due: Mapping[int, Decimal], issuing: Issuing) -> None:
+    """Written in the same transaction: if the process dies before it is done, the request is found again."""
+    collected, sent = [], []
+    for one in documents:
+        if one.invoice_no in due and issuing.policy.collects(one.kind, one.links.collect_when_issued):
+            collected.append((one.charged, due[one.invoice_no]))
+        if issuing.policy.sends_statement(one.kind, one.links.statement_contact_id):
+            sent.append(StatementWanted(one.invoice_no, one.links.statement_contact_id))
+    request_collection(collected, issuing.stamp)
+    request_statements(sent, issuing.stamp)
+
+
+def _acts(document: Document, issuing: Issuing) -> list[Act]:
+    """A document that was pending is approved; each is issued."""
+    account_no, number = document.account_no, document.term("document_number")
+    acts = list(document.acts)
+    if document.pending is not None:
+        total = str(document.pending.total_amount)
+        after = {"status": "approved", "document_number": number, "total_amount": total, "reason": issuing.remarks.reason}
+        acts.append(Act(APPROVED, account_no, document.invoice_no, before={"status": "pending"}, after=after))
+    issued = {
+        "kind": document.kind.value,
+        "document_number": number,
+        "invoice_date": str(document.term("invoice_date")),
+        "due_date": str(document.term("due_date")),
+        "total_amount": str(document.term("total_amount")),
+        "currency": document.term("currency"),
+    }
+    return [*acts, Act(ISSUED, account_no, document.invoice_no, after=issued)]

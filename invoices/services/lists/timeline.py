@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 
 from accounts.models import ApiCall, Event
 from accounts.staff import who_did
+from invoices.services.issuing.issuing import ISSUED
 
 
 class Happened(NamedTuple):
@@ -23,8 +24,10 @@ class Happened(NamedTuple):
         return ", ".join(words for value in self.event.caller.values() if (words := _declared(value)))
 
 
-def with_callers(events: QuerySet[Event]) -> QuerySet[Event]:
-    return events.select_related("staff", "api_key")
+def told_to_people(events: QuerySet[Event]) -> QuerySet[Event]:
+    """The events of a timeline, with who did them. That of an issue is left out: the one of the generation or the approval that
+    issued the document says it."""
+    return events.exclude(act=ISSUED).select_related("staff", "api_key")
 
 
 def happened(events: Sequence[Event]) -> list[Happened]:

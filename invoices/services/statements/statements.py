@@ -62,16 +62,6 @@ class _Facts(NamedTuple):
     addresses: Mapping[int, str]
 
 
-def statements_wanted(client: Client, invoices: Sequence[Invoice], asked: bool | None = None) -> list[StatementWanted]:
-    """Of documents that are issued: all or none as it is asked for; else all where the client's setting says so, and those that
-    name who is to get it."""
-    return [
-        StatementWanted(invoice.pk, invoice.statement_contact_id)
-        for invoice in invoices
-        if (client.statement_on_issue or invoice.statement_contact_id is not None if asked is None else asked)
-    ]
-
-
 def request_statements(wanted: Sequence[StatementWanted], stamp: Stamp) -> None:
     """Writes down that statements are to be sent, in the transaction that issues their documents."""
     Statement.objects.bulk_create([_requested(one, stamp.identity, stamp.at) for one in wanted])

@@ -80,7 +80,7 @@ ROWS = {
     names.REASONS: 0,
     names.TOLD: 0,
     names.REQUESTED_ACTS: 0,
-    names.EVENTS: 30,
+    names.EVENTS: 48,
     names.RECEIPTS: 1,
     names.RUNS: 6,
 }

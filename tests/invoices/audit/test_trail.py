@@ -3,7 +3,7 @@
 import pytest
 from django.db.models import CharField, DateField
 
-from accounts.models import Client
+from accounts.models import Client, Event
 from invoices.fingerprints import LINE_FIELDS
 from invoices.models import InvoiceLine
 from invoices.services.approving.pending import approve_invoices
@@ -98,6 +98,11 @@ DAMAGES = [
         PLAIN_FEB + ": names {alice} as who generated it, but it was process:test",
     ),
     (
+        ACTS,
+        ["DELETE FROM accounts_event WHERE act = 'invoice.issued' AND invoice_no = {plain_feb}"],
+        PLAIN_FEB + ": is approved, but has 0 events of having been issued",
+    ),
+    (
         RECEIPTS,
         ["UPDATE accounts_receipt SET invoice_no = {umbra_approved}"],
         "receipt R-1 of client {acme}: names invoice {umbra_approved}, which the client does not have",
@@ -159,6 +164,16 @@ WIDER = [
         ],
         PLAIN_JAN + ": is approved, but the trail has generated as approved, then: invoice.approved",
     ),
+    (
+        ACTS,
+        ["UPDATE accounts_event SET invoice_no = {plain_jan} WHERE act = 'invoice.issued' AND invoice_no = {plain_feb}"],
+        PLAIN_JAN + ": is approved, but has 2 events of having been issued",
+    ),
+    (
+        ACTS,
+        ["UPDATE accounts_event SET invoice_no = {pending} WHERE act = 'invoice.issued' AND invoice_no = {plain_feb}"],
+        PENDING + ": is pending, but has 1 events of having been issued",
+    ),
 ]
 
 CHECKS = [
@@ -219,8 +234,17 @@ def test_an_event_of_a_document_that_is_gone_names_it_and_a_refusal_may_name_one
     plant(REMOVE, world)
     assert [one.split(": ", 1)[1] for one in findings()[EVENTS]] == [
         f"{act} of invoice {world.plain_feb} of account {world.plain}, which is not on file"
-        for act in ("invoice.generated", "invoice.approved")
+        for act in ("invoice.generated", "invoice.approved", "invoice.issued")
     ]
+
+
+def test_documents_that_were_issued_before_the_first_event_of_an_issue_need_none(world):
+    issues = Event.objects.filter(act="invoice.issued")
+    first_two = sorted(issues.filter(client=world.acme).values_list("at", flat=True))[:2]
+    issues.filter(client=world.acme, at__in=first_two).delete()
+    assert findings() == {}
+    issues.delete()
+    assert findings() == {}
 
 
 def test_an_event_of_another_account_than_its_documents_is_found(world):

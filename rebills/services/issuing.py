@@ -4,25 +4,24 @@ A rebill that waits has no memo yet: what offsets its original is the negative o
 """
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from operator import attrgetter
 from typing import NamedTuple
 
-from accounts.models import Client
-from accounts.trail import Act, record_acts
+from accounts.trail import Act
 from billing_site.common.storage import insert_rows, reserve_ids
 from invoices.fingerprints import Content, DocumentLine
-from invoices.kinds import LineType, SeriesKind, gives_days_back
+from invoices.kinds import InvoiceKind, LineType, SeriesKind, gives_days_back
 from invoices.models import CouponUse, CreditUse, Invoice
-from invoices.services.collecting.starting import request_collection, stop_collecting
+from invoices.services.collecting.starting import stop_collecting
 from invoices.services.correcting.memo_documents import memo_of_all
 from invoices.services.documents.account_acts import billing_changed_of
-from invoices.services.documents.numbers import take_numbers
-from invoices.services.documents.remarks import Remarks
-from invoices.services.documents.rows import Links, insert_documents, issue, stored_contents
-from invoices.services.issuing.issuing import Issuing, collects, issue_pending
+from invoices.services.documents.rows import Links, stored_contents
+from invoices.services.issuing.issuing import Document, HowIssued, Issuing
+from invoices.services.money.dunning import end_dunning
 from invoices.services.money.ledger.acts import Why
-from invoices.services.money.ledger.charging import Issued
-from invoices.services.money.ledger.exchanging import Exchange, exchange
 from invoices.services.planning.unused_days import move_unused_days
+from rebills.services.exchanging import Exchange, exchange
 
 REBILLED = "invoice.rebilled"
 
@@ -39,89 +38,67 @@ class Pair(NamedTuple):
         return Why(self.rebill.reason_code or 0, self.rebill.comments)
 
 
-def issue_rebills(rebills: Sequence[Invoice], contents: Mapping[int, Content], issuing: Issuing) -> None:
-    """Issues pending rebills, each with a memo that offsets its original to the cent. `contents` are of the rebills, and of
-    those originals that are at hand."""
-    if not rebills:
-        return
+def _with_memos(rebills: Sequence[Document], issuing: Issuing) -> Sequence[Document]:
+    """Rebills, each behind a memo that offsets its original to the cent, whose content is read where it is not at hand."""
+    numbers = reserve_ids(Invoice, len(rebills))
+    rebills = [one._replace(memo_no=memo_no) for one, memo_no in zip(rebills, numbers, strict=True)]
     pairs = _pairs(rebills)
-    unread = [pair.original.pk for pair in pairs if pair.original.pk not in contents]
-    contents = {**contents, **(stored_contents(unread) if unread else {})}
+    unread = [pair.original.pk for one, pair in zip(rebills, pairs, strict=True) if one.original is None]
+    read = stored_contents(unread) if unread else {}
+    documents: list[Document] = []
+    for one, pair in zip(rebills, pairs, strict=True):
+        original = one.original or read[pair.original.pk]
+        documents += [_memo(pair, original), one._replace(original=original)]
+    return documents
+
+
+def _pairs(documents: Sequence[Document]) -> list[Pair]:
+    """Of the rebills among them."""
+    return [
+        Pair(one.pending, one.pending.corrects, one.memo_no)
+        for one in documents
+        if one.pending is not None and one.pending.corrects is not None and one.memo_no is not None
+    ]
+
+
+def _memo(pair: Pair, original: Content) -> Document:
+    after = {
+        "status": "approved",
+        "total_amount": str(-pair.original.total_amount),
+        "currency": pair.rebill.currency,
+        "corrects": pair.original.pk,
+        **pair.why._asdict(),
+    }
+    generated = Act("invoice.generated", pair.rebill.account_id, pair.memo_no, after=after)
+    content = memo_of_all(pair.original.pk, original, pair.why)
+    return Document(pair.memo_no, content, Links(pair.rebill.chain_root_id), acts=(generated,))
+
+
+def _enter(documents: Sequence[Document], issuing: Issuing) -> Mapping[int, Decimal]:
+    pairs = _pairs(documents)
     stop_collecting([pair.original.pk for pair in pairs], "The invoice was rebilled.")
-    _issue_memos(pairs, contents, issuing)
-    due = exchange([_exchange(pair) for pair in pairs], issuing.stamp)
-    wanted = [pair.rebill for pair in pairs if _collects(pair.rebill, issuing)]
-    request_collection(
-        [(Issued(one.account_id, one.pk, one.total_amount, one.currency), due[one.pk]) for one in wanted], issuing.stamp
-    )
+    return exchange([_exchange(pair) for pair in pairs], issuing.stamp)
+
+
+def _finish(documents: Sequence[Document], issuing: Issuing) -> Sequence[Act]:
+    """What the original held is held by the rebill. Its account may leave dunning."""
+    pairs, contents = _pairs(documents), _contents(documents)
     _move_credits(pairs, contents)
     _move_coupons(pairs, contents)
     move_unused_days({pair.rebill.pk: pair.original.pk for pair in pairs}, contents)
-    billing_changed_of([pair.rebill.account_id for pair in pairs])
-    kept = [pair for pair in pairs if _keeps_due_date(pair.rebill, issuing.client)]
-    due_dates = {pair.rebill.pk: pair.original.due_date for pair in kept if pair.original.due_date is not None}
-    issue_pending(
-        [pair.rebill for pair in pairs],
-        contents,
-        SeriesKind.REBILL,
-        issuing,
-        due_dates=due_dates,
-        memos={pair.rebill.pk: pair.memo_no for pair in pairs},
-    )
-    record_acts(issuing.client, issuing.caller, [_act(pair) for pair in pairs], issuing.at)
+    account_nos = [pair.rebill.account_id for pair in pairs]
+    billing_changed_of(account_nos)
+    end_dunning(issuing.client, issuing.caller, account_nos, issuing.today)
+    return [_act(pair) for pair in pairs]
 
 
-def _pairs(rebills: Sequence[Invoice]) -> list[Pair]:
-    numbers = reserve_ids(Invoice, len(rebills))
-    return [
-        Pair(rebill, rebill.corrects, memo_no)
-        for rebill, memo_no in zip(rebills, numbers, strict=True)
-        if rebill.corrects is not None
-    ]
-
-
-def _keeps_due_date(rebill: Invoice, client: Client) -> bool:
-    """What was asked for when it was made counts before the client's setting."""
-    return client.original_due_date_on_rebill if rebill.keeps_due_date is None else rebill.keeps_due_date
-
-
-def _collects(rebill: Invoice, issuing: Issuing) -> bool:
-    """A rebill that waited keeps what was asked for when it was made."""
-    asked = rebill.collect_when_issued if issuing.collect is None else issuing.collect
-    return collects(issuing.client, rebill.kind, asked)
-
-
-def _issue_memos(pairs: Sequence[Pair], contents: Mapping[int, Content], issuing: Issuing) -> None:
-    documents = []
-    numbers = take_numbers(issuing.client, SeriesKind.CREDIT_MEMO, len(pairs), issuing.today)
-    for pair, numbered in zip(pairs, numbers, strict=True):
-        issued = issue(numbered, 0)._asdict()
-        documents.append((pair.memo_no, memo_of_all(pair.original.pk, contents[pair.original.pk], pair.why, issued)))
-    insert_documents(
-        documents,
-        generated_by=issuing.caller.identity,
-        remarks=Remarks(),
-        at=issuing.at,
-        today=issuing.today,
-        approved=frozenset(pair.memo_no for pair in pairs),
-        links={pair.memo_no: Links(pair.rebill.chain_root_id) for pair in pairs},
-    )
-    acts = [
-        Act(
-            "invoice.generated",
-            pair.rebill.account_id,
-            pair.memo_no,
-            after={
-                "status": "approved",
-                "total_amount": str(-pair.original.total_amount),
-                "currency": pair.rebill.currency,
-                "corrects": pair.original.pk,
-                **pair.why._asdict(),
-            },
-        )
-        for pair in pairs
-    ]
-    record_acts(issuing.client, issuing.caller, acts, issuing.at)
+def _contents(documents: Sequence[Document]) -> dict[int, Content]:
+    """Of rebills and their originals, by number."""
+    contents: dict[int, Content] = {}
+    for one, pair in zip([one for one in documents if one.kind == InvoiceKind.REBILL], _pairs(documents), strict=True):
+        assert one.original is not None
+        contents |= {one.invoice_no: one.content, pair.original.pk: one.original}
+    return contents
 
 
 def _exchange(pair: Pair) -> Exchange:
@@ -182,3 +159,15 @@ def _act(pair: Pair) -> Act:
         **pair.why._asdict(),
     }
     return Act(REBILLED, pair.original.account_id, pair.original.pk, after=after)
+
+
+REBILLS = HowIssued(
+    SeriesKind.REBILL,
+    _enter,
+    collects=attrgetter("collect_on_rebill"),
+    has_statement=True,
+    keeps_due_date=attrgetter("original_due_date_on_rebill"),
+    prepare=_with_memos,
+    finish=_finish,
+)
+"""How rebills are issued."""
