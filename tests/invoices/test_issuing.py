@@ -1,10 +1,13 @@
 """Whatever the kind of a document, and however it is issued, the trail has one event of its issue."""
 
+from datetime import date
+
 from accounts.models import Event
+from invoices.services.approving.pending import approve_invoices
 from tests.factories import a_plan, an_account
 from tests.invoices.billing import JAN_10, bill
 from tests.invoices.money.memos import memo_of
-from tests.support.pending import a_pending, approve
+from tests.support.pending import a_pending
 
 
 def issues(document):
@@ -28,7 +31,7 @@ def test_an_invoice_that_is_issued_at_once_has_one_event_of_that(acme, process):
 def test_a_pending_invoice_has_it_once_it_is_approved(acme, process, alice):
     invoice = a_pending(acme, process)
     assert issues(invoice) == []
-    approve(invoice, alice)
+    approve_invoices(client=acme, invoice_nos=[invoice.pk], caller=alice, today=date(2026, 1, 14))
     ((account_no, _code, after),) = issues(invoice)
     assert account_no == invoice.account_id
     assert (after["document_number"], after["invoice_date"], after["due_date"]) == ("INV-000001", "2026-01-14", "2026-01-28")
