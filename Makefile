@@ -3,8 +3,9 @@ PYTHON ?= python3
 BIN = .venv/bin
 DEMO_DATABASE = demo.sqlite3
 DEMO_GATEWAY = demo_gateway.sqlite3
+PORT ?= 8000
 
-.PHONY: demo test soak serve bench check lock
+.PHONY: demo test soak serve bench check docs reference lock
 
 demo serve: export SANDBOX_GATEWAY_FILE ?= $(DEMO_GATEWAY)
 demo: .venv/base
@@ -24,7 +25,7 @@ serve: export DATABASE_URL ?= sqlite:///$(DEMO_DATABASE)
 serve: export DEBUG = 1
 serve: .venv/base
 	$(BIN)/python manage.py migrate --verbosity 0
-	$(BIN)/python manage.py runserver
+	$(BIN)/python manage.py runserver $(PORT)
 
 bench: .venv/dev
 	$(BIN)/python -m tests.bench
@@ -34,6 +35,15 @@ check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(MAKE) docs
+
+# The documentation as a site in site/, which loads nothing from the network.
+docs: .venv/dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+# Writes the tables of the documentation that the code knows.
+reference: .venv/dev
+	$(BIN)/python -m tests.reference_tables
 
 # Pins every dependency by hash again, from pyproject.toml.
 lock: .venv/dev

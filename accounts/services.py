@@ -87,8 +87,6 @@ def assign_plan(
     account = lock_account(account.pk)
     if plan.client_id != account.client_id:
         raise BillingError(ErrorCode.NO_DATA, f"plan {plan.pk}", field="plan")
-    if end_date is not None and end_date < start_date:
-        raise BillingError(ErrorCode.INVALID_INPUT, f"end_date: the plan begins on {start_date}", field="end_date")
     if billed_through is not None and billed_through < start_date:
         detail = f"billed_through: the plan begins on {start_date}"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="billed_through")

@@ -27,6 +27,8 @@ ONCE = {
         "test_architecture.py",
         "test_deploy.py",
         "test_dispatcher.py",
+        "test_documentation.py",
+        "test_reference.py",
         "test_method_fields.py",
         "test_parsers.py",
         "test_runner.py",

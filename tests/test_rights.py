@@ -80,7 +80,7 @@ BY_ROLE = {
     "Collector": ACTS["may_collect"] | {"paymentmethod_create"},
     "Administrator": set.union(*ACTS.values()),
 }
-"""What README's table gives each role, of the operations of resources."""
+"""What the reference gives each role, of the operations of resources."""
 
 NO_RIGHT = {90001, 90009, 90025, 90026, 90028}
 

@@ -108,35 +108,6 @@ def test_a_member_that_is_not_known_is_named_at_every_level(name, world, db):
     assert stored() == before
 
 
-TWICE = {
-    "account_create": {"client_acct_id": ["Account with this Client and Client account id already exists."]},
-    "contact_create": {"non_field_errors": ["The fields acct_no, contact_no must make a unique set."]},
-    "coupon_create": {"code": ["Coupon with this Client and Code already exists."]},
-    "plan_create": {"client_plan_id": ["Plan with this Client and Client plan id already exists."]},
-    "rateschedule_create": {"valid_from": ["The charge has a list price in this currency from this day on."]},
-    "reasoncode_create": {"code": ["Reason code with this Client, Type and Code already exists."]},
-    "service_create": {"client_service_id": ["Service with this Client and Client service id already exists."]},
-    "servicelocation_create": {
-        "client_service_location_id": ["Service location with this Client and Client service location id already exists."]
-    },
-}
-
-
-@pytest.mark.parametrize("name", TWICE)
-def test_what_is_there_already_is_refused_by_the_name_that_was_sent(name, world, db):
-    assert sent(name, world).status_code == 201
-    answer = sent(name, world)
-    assert (answer.status_code, answer.json()["error_code"], answer.json()["errors"]) == (400, 1016, TWICE[name])
-
-
-@pytest.mark.parametrize("name", [name for name in RESOURCES if name.endswith("_create")])
-def test_a_second_time_no_field_is_named_that_was_not_sent(name, world, db):
-    properties = schema_of(content_of(name)["schema"])["properties"]
-    for _ in range(2):
-        answer = sent(name, world)
-    assert {*(answer.json().get("errors") or {})} <= {*properties, "non_field_errors"}
-
-
 LISTS = [name for name in RESOURCES if REQUESTS[name][0] == "get" and "{id}" not in REQUESTS[name][1]]
 
 

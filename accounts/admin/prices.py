@@ -134,6 +134,8 @@ class PriceForm(MasterDataForm):
         help_text=_("First day. Empty: from the beginning. What counts is the first day of the period that is charged."),
     )
     guarded: ClassVar = {
+        "one_list_rate_per_day_it_begins": ("valid_from", _("The charge has a list price in this currency from this day on.")),
+        "one_own_rate_per_day_it_begins": ("valid_from", _("The charge has an own price in this currency from this day on.")),
         "rate_minimum_below_maximum": ("maximum_amount", _("The maximum is below the minimum.")),
         "rate_ends_after_start": ("valid_to", _("The last day is before the first.")),
         # Of a rate beside bands, or neither, the service says which.

@@ -3,11 +3,9 @@
 REST framework, Django's model validation and our own fields give every wrong value a code of theirs ("required", "blank" ...).
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.exceptions import ValidationError as ModelError
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.fields import get_error_detail
@@ -52,10 +50,6 @@ SELF_EXPLAINING = {ErrorCode.AUTHENTICATION, ErrorCode.INVALID_INVOICE_MODE, Err
 """Rows whose message says enough."""
 
 
-WIRE_NAMES = {"account": "acct_no", "client": "client_no"}
-"""What callers send, by the column of a model that it becomes. Other columns have the names of what is sent."""
-
-
 class WrongInput(NamedTuple):
     """One thing that is wrong, and where: charges[0].service."""
 
@@ -79,25 +73,8 @@ class WrongInput(NamedTuple):
 
 def wrong_inputs(error: ValidationError | ModelError) -> list[WrongInput]:
     """Everything that is wrong, in the order of the fields."""
-    detail = get_error_detail(_named(error)) if isinstance(error, ModelError) else error.detail
+    detail = get_error_detail(error) if isinstance(error, ModelError) else error.detail
     return list(_flattened(detail))
-
-
-def errors_by_column(error: ModelError) -> dict[str, list[ModelError]]:
-    """Return the errors of a model's validation by its columns; those of the row as a whole under NON_FIELD_ERRORS."""
-    return error.error_dict if hasattr(error, "error_dict") else {NON_FIELD_ERRORS: error.error_list}
-
-
-def _named(error: ModelError) -> ModelError:
-    """The same errors under the names that callers send. Of columns that are unique together, the last one is named: it tells
-    a row from others of its client or account."""
-    named: dict[str, list[ModelError]] = defaultdict(list)
-    for column, errors in errors_by_column(error).items():
-        for one in errors:
-            together = (one.params or {}).get("unique_check") if column == NON_FIELD_ERRORS else None
-            name = together[-1] if together else column
-            named[WIRE_NAMES.get(name, name)].append(one)
-    return ModelError(dict(named))
 
 
 def refusal_of(wrong: list[WrongInput]) -> BillingError:

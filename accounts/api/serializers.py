@@ -6,7 +6,6 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, TypeVar
 
-from django.core.exceptions import NON_FIELD_ERRORS
 from django.core.exceptions import ValidationError as ModelError
 from django.db import models, transaction
 from django.db.models import Prefetch
@@ -14,7 +13,6 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from accounts.api.fields import NO_ACCOUNT, AccountField, CountryField, OwnRowField
-from accounts.api.input_errors import errors_by_column
 from accounts.callers import Caller
 from accounts.models import (
     Account,
@@ -219,8 +217,7 @@ def naming(path: str) -> Iterator[None]:
     except BillingError as error:
         raise error.within(path) from error
     except ModelError as error:
-        parts = errors_by_column(error).items()
-        raise ModelError({path if name == NON_FIELD_ERRORS else f"{path}.{name}": wrong for name, wrong in parts}) from error
+        raise ModelError({path: error.messages}) from error
 
 
 class PlanChargeSerializer(RowSerializer):
@@ -263,8 +260,7 @@ class PlanSerializer(ClientRowSerializer):
         plan = super().create({name: value for name, value in validated_data.items() if name not in ("charges", "currency")})
         for place, asked in enumerate(validated_data["charges"]):
             charge = PlanCharge(plan=plan, **{name: asked[name] for name in ("service", "line_type") if name in asked})
-            with naming(f"charges[{place}]"):
-                charge.full_clean()
+            charge.full_clean()
             charge.save()
             if "rate_per_unit" in asked:
                 with naming(f"charges[{place}]"):

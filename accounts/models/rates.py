@@ -3,7 +3,6 @@
 from datetime import date
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
@@ -102,17 +101,6 @@ class RateSchedule(models.Model):
         if self.rate_per_unit is None:
             return f"{self.get_model_display()} in {self.currency}"
         return f"{self.rate_per_unit.normalize():f} {self.currency}"
-
-    def clean(self) -> None:
-        """Refuse a second price of one charge and currency that begins on the same day: of the list, or a plan instance's."""
-        super().clean()
-        same = RateSchedule.objects.filter(
-            charge=self.charge_id, plan_instance=self.plan_instance_id, currency=self.currency, valid_from=self.valid_from
-        )
-        if same.exclude(pk=self.pk).exists():
-            listed = _("The charge has a list price in this currency from this day on.")
-            own = _("The charge has an own price in this currency from this day on.")
-            raise ValidationError({"valid_from": listed if self.plan_instance_id is None else own})
 
 
 class RateTier(models.Model):

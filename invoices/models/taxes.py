@@ -68,8 +68,6 @@ class TaxRate(PlaceModel):
         if self.percent and is_untaxed(self.category):
             text = _("A rate of the category %(category)s is 0 percent.")
             raise ValidationError({"percent": ValidationError(text, params={"category": self.category})})
-        if self.valid_to is not None and self.valid_from is not None and self.valid_to < self.valid_from:
-            raise ValidationError({"valid_to": _("The last day is before the first.")})
         same = TaxRate.objects.filter(
             client=self.client_id,
             name__iexact=self.name,

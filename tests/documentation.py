@@ -1,0 +1,178 @@
+"""Runs the commands and requests of a page of the documentation, as a reader would, in one shell against a running server.
+
+A block marked ```sh is run. A ```json block after it is a part of what its last request answers; a ```text block after it are
+lines of what it prints. A block below `<!-- not run: why -->` is not run. The server listens elsewhere than the pages say, the
+database is a temporary one, and `make` only says what it would do.
+"""
+
+import json
+import os
+import re
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+BLOCK = re.compile(r"(?P<before><!-- not run: [^>]*-->\n+)?^```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^```$", re.M | re.S)
+PREPARED = """\
+set -e
+make() { command make --dry-run "$@"; }
+"""
+"""What the shell does before the first block. `make` installs and serves, so here it says only which commands it would run."""
+
+
+class Block(NamedTuple):
+    """A command of a page, and what the page says that it answers."""
+
+    commands: str
+    answer: dict[str, Any] | None
+    """A part of the JSON that its last request answers."""
+    lines: tuple[str, ...]
+    """Parts of lines that it prints, in their order."""
+
+
+def blocks_of(page: Path) -> list[Block]:
+    """Return the commands of a page in their order."""
+    blocks: list[Block] = []
+    was_run = False
+    for found in BLOCK.finditer(page.read_text()):
+        language, text = found["language"], found["text"]
+        if language == "sh" and not found["before"]:
+            blocks.append(Block(text, None, ()))
+        elif language == "json" and was_run:
+            blocks[-1] = blocks[-1]._replace(answer=json.loads(text))
+        elif language == "text" and was_run:
+            blocks[-1] = blocks[-1]._replace(lines=tuple(line.strip() for line in text.splitlines() if line.strip()))
+        was_run = language == "sh" and not found["before"]
+    return blocks
+
+
+class Site(NamedTuple):
+    """A running server, and the database that it and the commands work on."""
+
+    folder: Path
+    port: int
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "live.sqlite3"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "DATABASE_URL": f"sqlite:///{self.database}",
+            "DEBUG": "1",
+            "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
+            "EMAIL_FILE_PATH": str(self.folder / "mails"),
+            "SANDBOX_GATEWAY_FILE": str(self.folder / "gateway.sqlite3"),
+            "DJANGO_SUPERUSER_PASSWORD": "a-password-of-the-tests",
+        }
+
+    def restore(self, world: Path) -> None:
+        """Put a stored world in the place of what the database has. The sandbox gateway forgets what it knows."""
+        (self.folder / "gateway.sqlite3").unlink(missing_ok=True)
+        copy(world, self.database)
+
+    def store(self, world: Path) -> None:
+        copy(self.database, world)
+
+
+def copy(source: Path, target: Path) -> None:
+    with sqlite3.connect(source) as one, sqlite3.connect(target) as other:
+        one.backup(other)
+    one.close()
+    other.close()
+
+
+@contextmanager
+def served(folder: Path, world: Path) -> Iterator[Site]:
+    """A server on a copy of a world, until the block ends."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        site = Site(folder, free.getsockname()[1])
+    site.restore(world)
+    command = [sys.executable, "manage.py", "runserver", "--noreload", str(site.port)]
+    with (folder / "server.log").open("w") as log:
+        server = subprocess.Popen(command, cwd=ROOT, env=site.environment, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            wait_for(f"http://127.0.0.1:{site.port}/healthz", server)
+            yield site
+        finally:
+            server.terminate()
+            server.wait()
+
+
+def wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
+    for _ in range(600):
+        assert server.poll() is None, "the server has ended"
+        try:
+            urllib.request.urlopen(address, timeout=10).close()
+            return
+        except (urllib.error.URLError, ConnectionError):
+            time.sleep(0.1)
+    raise AssertionError("the server does not answer")
+
+
+def run(site: Site, key: str, blocks: Sequence[Block]) -> list[str]:
+    """Run blocks in one shell, and return what each has printed. Stops with an error at the first command that fails, unless
+    the page says that it is refused."""
+    for file in site.folder.glob("*.out"):
+        file.unlink()
+    script = [PREPARED]
+    for number, block in enumerate(blocks):
+        text = commands_for(site, key, block.commands)
+        refused = block.answer is not None and block.answer.get("error_code", 0) != 0
+        script.append(f"{{\n{text}\n}} > {site.folder}/{number}.out {'|| true' if refused else ''}")
+    done = subprocess.run(["bash"], input="\n".join(script), cwd=ROOT, env=site.environment, capture_output=True, text=True)
+    printed = [file.read_text() for number in range(len(blocks)) if (file := site.folder / f"{number}.out").exists()]
+    assert done.returncode == 0, (blocks[len(printed) - 1].commands, printed[-1], done.stderr)
+    return printed
+
+
+def key_in(printed: Sequence[str]) -> str:
+    """The key that `create_client` has printed."""
+    (key,) = re.findall(r"^auth_key +(\S+)$", "\n".join(printed), re.M)
+    return str(key)
+
+
+def commands_for(site: Site, key: str, text: str) -> str:
+    """The commands as they are run here: this Python, this port, and the key that `create_client` has printed."""
+    text = text.replace(".venv/bin/python", sys.executable).replace("127.0.0.1:8000", f"127.0.0.1:{site.port}")
+    text = re.sub(r"postgres://\S+", f"sqlite:///{site.database}", text)
+    text = text.replace("YOUR-KEY", key or f"$(sed -n 's/^auth_key  *//p' {site.folder}/*.out)")
+    return text.replace(" createsuperuser", " createsuperuser --noinput --email a@example.com")
+
+
+def check_answer(block: Block, printed: str) -> None:
+    """The page shows a part of what was answered, and lines of what was printed."""
+    if block.answer is not None:
+        assert differences(block.answer, last_json(printed)) == [], block.commands
+    rest = printed
+    for line in block.lines:
+        assert line in rest, (block.commands, line, printed)
+        rest = rest.split(line, 1)[1]
+
+
+def last_json(printed: str) -> Any:
+    lines = [line for line in printed.splitlines() if line.startswith("{")]
+    assert lines, printed
+    return json.loads(lines[-1]) if len(lines[-1]) > 1 else json.loads(printed)
+
+
+def differences(shown: Any, answered: Any, place: str = "") -> list[str]:
+    """Where an answer differs from the part of it that is shown. Lists are shown whole."""
+    if isinstance(shown, dict) and isinstance(answered, dict):
+        return [one for name in shown for one in differences(shown[name], answered.get(name, "(none)"), f"{place}.{name}")]
+    if isinstance(shown, list) and isinstance(answered, list) and len(shown) == len(answered):
+        pairs = enumerate(zip(shown, answered, strict=True))
+        return [one for number, (left, right) in pairs for one in differences(left, right, f"{place}[{number}]")]
+    return [] if shown == answered else [f"{place}: {shown!r} is shown, {answered!r} was answered"]
