@@ -1,3 +1,7 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import pytest
 from django.db import connection, transaction
 
@@ -5,18 +9,24 @@ from tests.invoices.audit.planting import findings
 from tests.invoices.audit.world import build_world
 
 
+@contextmanager
+def world_for_a_while(build) -> Iterator[Any]:
+    """A world without findings, in a transaction that is rolled back in the end."""
+    whole = transaction.atomic()
+    # Lets services begin the transactions inside it that are to be outermost, as Django's own tests do.
+    whole._from_testcase = True
+    with whole:
+        numbers = build()
+        assert findings() == {}
+        yield numbers
+        transaction.set_rollback(True)
+
+
 @pytest.fixture(scope="module")
 def built(django_db_setup, django_db_blocker):
-    """The world, made once for the tests of a module, in a transaction that is rolled back after them."""
-    with django_db_blocker.unblock():
-        whole = transaction.atomic()
-        # Lets services begin the transactions inside it that are to be outermost, as Django's own tests do.
-        whole._from_testcase = True
-        with whole:
-            numbers = build_world()
-            assert findings() == {}
-            yield numbers
-            transaction.set_rollback(True)
+    """The world, made once for the tests of a module."""
+    with django_db_blocker.unblock(), world_for_a_while(build_world) as numbers:
+        yield numbers
 
 
 @pytest.fixture

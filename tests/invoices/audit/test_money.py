@@ -1,11 +1,12 @@
 """The ledger, what pays what, collection attempts and credit memos: damage is found and named."""
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.test import override_settings
 
 from invoices.audit import run_audits
 from tests.invoices.audit import names
+from tests.invoices.audit.conftest import world_for_a_while
 from tests.invoices.audit.money_world import build_money_world
 from tests.invoices.audit.planting import findings
 
@@ -16,15 +17,8 @@ TAKEN = "UPDATE invoices_allocation SET {} WHERE credit_id = {{{}}}"
 @pytest.fixture(scope="module")
 def built(django_db_setup, django_db_blocker, tmp_path_factory):
     books = override_settings(SANDBOX_GATEWAY_FILE=str(tmp_path_factory.mktemp("books") / "sandbox.sqlite3"))
-    with django_db_blocker.unblock(), books:
-        whole = transaction.atomic()
-        # Lets services begin the transactions inside it that are to be outermost, as Django's own tests do.
-        whole._from_testcase = True
-        with whole:
-            numbers = build_money_world()
-            assert findings() == {}
-            yield numbers
-            transaction.set_rollback(True)
+    with django_db_blocker.unblock(), books, world_for_a_while(build_money_world) as numbers:
+        yield numbers
 
 
 @pytest.fixture
