@@ -4,7 +4,8 @@ Knows nothing of the database, of who asks, or of what day it is: the request sa
 charges by plan instance, one-time charges, surcharges, coupons, service credits, taxes.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import date
 from decimal import Decimal
 from itertools import takewhile
@@ -129,14 +130,15 @@ def plan_charges(facts: AccountFacts, request: BillingRequest) -> InvoicePlan:
     if facts.again is not None:
         kind = facts.again.kind
     lines = Lines(state.currency)
-    periods, usage = _add_plan_instances(lines, facts, kind, bill_date, bill_day)
     due = [one for one in facts.orders if kind is InvoiceKind.RECURRING and one.charge_date <= request.today]
-    orders = add_orders(lines, due)
-    add_surcharges(lines, facts.surcharges, bill_date)
-    coupons = add_coupons(lines, facts.coupons)
-    credits = add_service_credits(lines, facts.credits, bill_date)
+    with _naming_largest(state, lines.drafts):
+        periods, usage = _add_plan_instances(lines, facts, kind, bill_date, bill_day)
+        orders = add_orders(lines, due)
+        add_surcharges(lines, facts.surcharges, bill_date)
+        coupons = add_coupons(lines, facts.coupons)
+        credits = add_service_credits(lines, facts.credits, bill_date)
+        amount = total(line.amount for line in lines.drafts)
     claims = Claims(tuple(usage), tuple(orders), tuple(coupons), tuple(credits))
-    amount = total(line.amount for line in lines.drafts)
     billed_to = billed_to_after(state, kind, bill_date)
     after = _dates_after(facts, kind, periods)
     is_ordered = any(one.charge_date <= bill_date for one in facts.orders)
@@ -162,6 +164,28 @@ def plan_charges(facts: AccountFacts, request: BillingRequest) -> InvoicePlan:
         net_amount=amount,
         total_amount=amount,
     )
+
+
+LARGEST_NAMED = 3
+"""Lines that a refusal of their sum names."""
+
+
+@contextmanager
+def _naming_largest(state: BillingState, lines: Sequence[LineDraft]) -> Iterator[None]:
+    """A refusal of amounts that are too large together (90008) names the account and the largest lines. Recurring lines are not
+    left out one by one, as usage and orders are: their cycle would count as billed."""
+    try:
+        yield
+    except BillingError as error:
+        if error.code is not ErrorCode.AMOUNT_TOO_LARGE:
+            raise
+        largest = sorted(lines, key=lambda line: line.amount, reverse=True)[:LARGEST_NAMED]
+        named = ", ".join(f"{line.description} {shown(line.amount, state.currency)}" for line in largest)
+        advice = "lower their units or prices, or end a plan"
+        detail = f"account {state.account_no}: {error.detail}; the largest lines in {state.currency} are {named}; {advice}"
+        if not largest:
+            detail = f"account {state.account_no}: {error.detail}; {advice}"
+        raise BillingError(error.code, detail) from error
 
 
 def _add_plan_instances(
@@ -234,7 +258,12 @@ def unbilled_usage(facts: AccountFacts, today: date) -> tuple[LineDraft, ...]:
 def with_taxes(plan: InvoicePlan, quoted: Iterable[LineTax], basis: TaxBasis) -> InvoicePlan:
     """The plan with the unused days that it gives back, as far as its charges and their taxes leave room; with one tax line per
     tax, last on the document, and a detail per taxed line; and with what the taxes were counted from."""
-    quoted, currency = list(quoted), plan.facts.state.currency
+    with _naming_largest(plan.facts.state, plan.lines):
+        return _with_taxes(plan, list(quoted), basis)
+
+
+def _with_taxes(plan: InvoicePlan, quoted: list[LineTax], basis: TaxBasis) -> InvoicePlan:
+    currency = plan.facts.state.currency
     room = total([plan.net_amount, *(tax.amount for tax in quoted if not tax.is_inclusive)])
     back = give_back(plan.unused, room, len(plan.lines), currency)
     lines = (*plan.lines, *back.lines)

@@ -175,7 +175,12 @@ def _add_rated(
 ) -> None:
     """A line for each part of a charge, and one that brings it up to its minimum or down to its maximum."""
     is_usage = charge.line_type == ChargeType.USAGE
-    amounts = counted(terms, units, lines.currency, is_usage=is_usage)
+    try:
+        amounts = counted(terms, units, lines.currency, is_usage=is_usage)
+    except BillingError as error:
+        if error.code is not ErrorCode.AMOUNT_TOO_LARGE:
+            raise
+        raise BillingError(error.code, f"{charge.service.name} {error.detail}") from error
     rates, name = price.rates, charge.service.name
     columns: dict[str, Any] = {
         **_service_columns(charge.service),

@@ -10,9 +10,23 @@ from accounts.rates import RateTerms
 from accounts.services import add_price, change_price
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice, Usage
+from invoices.plan.facts import BillingRequest
+from invoices.services.billing.generating import generate_invoices
 from invoices.services.billing.plan_changes import edit_plan
+from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.payments import add_cash_credit
 from invoices.services.usage.removal import remove_usage
-from tests.factories import BY_TEST, ServiceFactory, a_plan, an_account, an_instance, some_usage
+from tests.factories import (
+    BY_TEST,
+    AccountFactory,
+    ContactFactory,
+    ServiceFactory,
+    TaxRateFactory,
+    a_plan,
+    an_account,
+    an_instance,
+    some_usage,
+)
 from tests.invoices.billing import FEB_10, JAN_10, MAR_10, USAGE, amounts, bill, metered
 from tests.support.orders import order
 
@@ -143,3 +157,70 @@ def test_units_that_no_invoice_could_charge_are_refused_when_they_are_edited(acm
         instance.refresh_from_db()
         assert instance.units == 1
     assert instance.account.plan_instances.count() == 2
+
+
+def tenfold(client, rates):
+    """An account with ten units of a plan, and nothing else."""
+    account = AccountFactory(client=client)
+    ContactFactory(account=account)
+    an_instance(account, a_plan(client, rates), JAN_10, units=D(10))
+    return account
+
+
+def refused_at(account, process, day):
+    with pytest.raises(BillingError) as refused:
+        bill(account, process, day)
+    assert refused.value.code is ErrorCode.AMOUNT_TOO_LARGE
+    return refused.value.message
+
+
+def test_recurring_lines_that_are_too_large_together_are_named_and_nobody_else_is_harmed(acme, process):
+    rates = {"seats": "6000000000.00", "disks": "5000000000.00", "phone": "3.00", "tv": "0.10"}
+    account, neighbour = tenfold(acme, rates), an_account(acme)
+    largest = "Seats 60000000000.00, Disks 50000000000.00, Phone 30.00"
+    reason = f"account {account.pk}: 110000000031.00; the largest lines in usd are {largest}"
+    advice = "lower their units or prices, or end a plan"
+    expected = f"The amount is too large to be stored exactly: {reason}; {advice}"
+    assert refused_at(account, process, JAN_10) == expected
+    outcomes = generate_invoices(
+        client=acme, account_nos=[account.pk, neighbour.pk], request=BillingRequest(JAN_10), caller=process
+    )
+    assert [one.error and one.error.message for one in outcomes] == [expected, None]
+    change_price(
+        RateSchedule.objects.get(charge__service__client_service_id="seats"),
+        RateTerms("usd", D("4000000000")),
+        caller=BY_TEST,
+        today=JAN_10,
+    )
+    assert bill(account, process, JAN_10).total_amount == D("90000000031.00")
+
+
+def test_a_tax_that_makes_the_total_too_large_names_the_lines(acme, process):
+    TaxRateFactory(client=acme, percent=D(50))
+    account = tenfold(acme, {"seats": "6000000000.00", "disks": "2000000000.00"})
+    message = refused_at(account, process, JAN_10)
+    assert "120000000000.00; the largest lines in usd are Seats 60000000000.00, Disks 20000000000.00; lower" in message
+
+
+def test_a_balance_that_would_be_too_large_is_said_and_can_be_lowered(acme, process):
+    account, neighbour = tenfold(acme, {"seats": "6000000000.00"}), an_account(acme)
+    bill(account, process, JAN_10)
+    advice = f"account {account.pk}: its balance would be 120000000000; record payments or credits first"
+    assert refused_at(account, process, FEB_10).endswith(advice)
+    outcomes = generate_invoices(
+        client=acme, account_nos=[account.pk, neighbour.pk], request=BillingRequest(FEB_10), caller=process
+    )
+    assert [one.error and one.error.code.number for one in outcomes] == [90008, None]
+    credit = {"client": acme, "account_no": account.pk, "caller": process, "today": FEB_10, "why": Why(1, "settled")}
+    add_cash_credit(**credit, amount=D("60000000000"))
+    assert bill(account, process, FEB_10).total_amount == D("60000000000.00")
+
+
+def test_credits_that_would_make_a_balance_too_large_are_refused_with_it(acme, process):
+    account = an_account(acme)
+    credit = {"client": acme, "account_no": account.pk, "caller": process, "today": JAN_10, "why": Why(1, "settled")}
+    add_cash_credit(**credit, amount=D("60000000000"))
+    with pytest.raises(BillingError) as refused:
+        add_cash_credit(**credit, amount=D("60000000000"))
+    advice = f"account {account.pk}: its balance would be -120000000000; refund or void payments or credits first"
+    assert refused.value.message == f"The amount is too large to be stored exactly: {advice}"

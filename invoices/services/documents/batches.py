@@ -33,9 +33,9 @@ def write_in_halves(batch: Sequence[M], write: Callable[[Sequence[M]], list[Outc
 
 def in_halves(batch: Sequence[M], write: Callable[[Sequence[M]], list[R]], refused: Callable[[M, BillingError], R]) -> list[R]:
     """`write` gets the batch whole in a transaction of its own; where the database refuses it, its halves, down to the one
-    member that is at fault. Its refusal is the one that `refusal_of` gives, 3108 where another act has overtaken it, and 90094
-    where the clock went back. A
-    lock is waited for 5 seconds; then the outcome is 3108."""
+    member that is at fault. Its refusal is the one that `refusal_of` gives, 3108 where another act has overtaken it, 90094
+    where the clock went back, and 90008 where its account's balance would be too large. A lock is waited for 5 seconds; then
+    the outcome is 3108."""
     if not batch:
         return []
     try:
@@ -46,8 +46,9 @@ def in_halves(batch: Sequence[M], write: Callable[[Sequence[M]], list[R]], refus
         if len(batch) == 1:
             return [refused(batch[0], BillingError(ErrorCode.IN_PROGRESS))]
     except BillingError as error:
-        # Whether a member takes a number is known once it is written: those that do not are written without the others.
-        if error.code is not ErrorCode.CLOCK_WENT_BACK:
+        # Whether a member takes a number, and what its balance comes to, is known once it is written: the others are written
+        # without it.
+        if error.code not in (ErrorCode.CLOCK_WENT_BACK, ErrorCode.AMOUNT_TOO_LARGE):
             raise
         if len(batch) == 1:
             return [refused(batch[0], error)]

@@ -8,8 +8,10 @@ from typing import Any, NamedTuple
 from django.db.models import Exists, OuterRef, Subquery
 
 from accounts.models import Account
+from billing_site.common.currencies import LARGEST_AMOUNT
 from billing_site.common.storage import insert_rows, reserve_ids
-from invoices.calculation import ZERO, total
+from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO
 from invoices.kinds import CYCLE_KINDS, FREE_KINDS, AllocationKind, EntryKind, InvoiceStatus
 from invoices.models import Allocation, Invoice, LedgerEntry
 from invoices.plan.allocating import Taken
@@ -100,11 +102,21 @@ def post_unnumbered(drafts: Sequence[Draft], stamp: Stamp, stand: dict[int, Stan
     insert_rows(LedgerEntry, ENTRY_FIELDS, _rows(drafts, stamp, stand))
 
 
+def _balance_after(balance: Decimal, draft: Draft) -> Decimal:
+    """The balance with an entry, refused (90008) where it is too large to be stored exactly."""
+    after = balance + draft.amount
+    if abs(after) > LARGEST_AMOUNT:
+        first = "record payments or credits" if after > ZERO else "refund or void payments or credits"
+        detail = f"account {draft.account_no}: its balance would be {after.normalize():f}; {first} first"
+        raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, detail)
+    return after
+
+
 def _rows(drafts: Sequence[Draft], stamp: Stamp, stand: dict[int, Standing]) -> list[tuple[Any, ...]]:
     rows = []
     for draft in drafts:
         before = stand[draft.account_no]
-        after = before._replace(entry_no=before.entry_no + 1, balance=total([before.balance, draft.amount]))
+        after = before._replace(entry_no=before.entry_no + 1, balance=_balance_after(before.balance, draft))
         stand[draft.account_no] = after
         rows.append(
             (
