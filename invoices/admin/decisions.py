@@ -1,6 +1,6 @@
 """Decisions on ticked documents: a page says what is about to happen before anything does, and another what came of each."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -18,11 +18,11 @@ from accounts.clock import today
 from accounts.models import Client
 from invoices.admin.amounts import amount
 from invoices.admin.batches import RESULT_WORDS, outcomes_by_client
-from invoices.kinds import StatementStatus
+from invoices.kinds import DecisionAct, StatementStatus
 from invoices.models import Invoice
 from invoices.plan.actions import Action
-from invoices.services.approving.ahead import Ahead, Refused, look_ahead
-from invoices.services.approving.pending import approve_invoices, discard_invoices, regenerate_invoices
+from invoices.services.approving.deciding import decide as decide_on
+from invoices.services.approving.preview import DecisionPreview, Refused, preview_collecting, preview_decision
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.documents.collection_results import Collected
 from invoices.services.documents.outcomes import Outcome
@@ -40,29 +40,12 @@ class ResultRow(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """How a decision is asked for, and taken for the documents of one client."""
+    """How a decision is asked for, and what is said of it."""
 
     question: Any
     what_follows: Any
     button: Any
     done: Any
-    take: Callable[[Client, list[int], Caller], Iterable[Outcome | Collected]]
-
-
-def _approve(client: Client, numbers: list[int], caller: Caller) -> list[Outcome]:
-    return approve_invoices(client=client, invoice_nos=numbers, caller=caller, today=today(client))
-
-
-def _discard(client: Client, numbers: list[int], caller: Caller) -> list[Outcome]:
-    return discard_invoices(client=client, invoice_nos=numbers, caller=caller)
-
-
-def _regenerate(client: Client, numbers: list[int], caller: Caller) -> list[Outcome]:
-    return regenerate_invoices(client=client, invoice_nos=numbers, caller=caller, today=today(client))
-
-
-def _collect(client: Client, numbers: list[int], caller: Caller) -> list[Collected]:
-    return collect_invoices(client=client, invoice_nos=numbers, caller=caller, today=today(client))
 
 
 DECISIONS = {
@@ -71,28 +54,24 @@ DECISIONS = {
         _("They are issued: they get the next numbers of their series, today's date, and their accounts owe them."),
         _("Approve"),
         _("approved"),
-        _approve,
     ),
     Action.DISCARD: Decision(
         _("Discard these documents?"),
         _("What they held is let go, and their cycles can be billed again. No number is lost."),
         _("Discard"),
         _("discarded"),
-        _discard,
     ),
     Action.REGENERATE: Decision(
         _("Regenerate these documents?"),
         _("Each is discarded, and a new pending one is made for the same cycle from today's facts."),
         _("Regenerate"),
         _("regenerated"),
-        _regenerate,
     ),
     Action.COLLECT: Decision(
         _("Collect these documents?"),
         _("The payment gateways are asked for what is due on them."),
         _("Collect"),
         _("collected"),
-        _collect,
     ),
 }
 
@@ -104,14 +83,28 @@ def decide(pages: Any, request: HttpRequest, chosen: QuerySet[Any], action: Acti
     shown = [int(number) for number in request.POST[NUMBERS].split(",") if number.isdecimal()]
     caller = Caller(staff=request.user)
     own = pages.get_queryset(request).filter(pk__in=shown)
-    outcomes = outcomes_by_client(own, lambda client, numbers: DECISIONS[action].take(client, numbers, caller))
+    outcomes = outcomes_by_client(own, lambda client, numbers: _take(action, client, numbers, caller))
     return _tell(pages, request, outcomes, action)
+
+
+def _take(action: Action, client: Client, numbers: list[int], caller: Caller) -> Iterable[Outcome | Collected]:
+    by: dict[str, Any] = {"client": client, "invoice_nos": numbers, "caller": caller, "today": today(client)}
+    if action is Action.COLLECT:
+        return collect_invoices(**by)
+    return decide_on(DecisionAct(action.value), **by).values()
+
+
+def _preview(action: Action, client: Client, numbers: list[int], caller: Caller) -> DecisionPreview:
+    by: dict[str, Any] = {"client": client, "caller": caller, "today": today(client)}
+    if action is Action.COLLECT:
+        return preview_collecting(invoice_nos=numbers, **by)
+    return preview_decision(DecisionAct(action.value), invoices=Invoice.objects.filter(pk__in=numbers), **by)
 
 
 def _ask(pages: Any, request: HttpRequest, chosen: QuerySet[Any], action: Action) -> TemplateResponse:
     caller = Caller(staff=request.user)
     numbers = list(chosen.values_list("pk", flat=True))
-    parts = outcomes_by_client(chosen, lambda client, numbers: [look_ahead(client, numbers, action, caller, today(client))])
+    parts = outcomes_by_client(chosen, lambda client, numbers: [_preview(action, client, numbers, caller)])
     refused = [one for part in parts for one in part.refused]
     return _page(
         pages,
@@ -130,7 +123,7 @@ def _ask(pages: Any, request: HttpRequest, chosen: QuerySet[Any], action: Action
     )
 
 
-def _totals(parts: Sequence[Ahead]) -> list[tuple[str, int, SafeString]]:
+def _totals(parts: Sequence[DecisionPreview]) -> list[tuple[str, int, SafeString]]:
     sums: dict[str, tuple[int, Decimal]] = {}
     for part in parts:
         for currency, (count, total) in part.totals.items():
@@ -139,7 +132,7 @@ def _totals(parts: Sequence[Ahead]) -> list[tuple[str, int, SafeString]]:
     return [(currency, count, amount(total, currency)) for currency, (count, total) in sorted(sums.items())]
 
 
-def _consequences(parts: Sequence[Ahead], action: Action) -> list[Any]:
+def _consequences(parts: Sequence[DecisionPreview], action: Action) -> list[Any]:
     collected, statements = sum(part.collected for part in parts), sum(part.statements for part in parts)
     texts = [DECISIONS[action].what_follows]
     if collected:

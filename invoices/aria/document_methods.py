@@ -12,7 +12,7 @@ from accounts.clock import today
 from accounts.models import Account, Receipt
 from billing_site.errors import BillingError, ErrorCode
 from invoices.api.account_scope import GROUP_FIELDS, SCOPE_FIELDS, account_no_of, check_scope
-from invoices.api.serializers.documents import GenInvoiceArguments, billing_request, remarks_of
+from invoices.api.serializers.documents import GenInvoiceArguments, billing_request
 from invoices.api.serializers.money import VoidInvoiceArguments
 from invoices.aria.arguments import (
     GenInvoiceMArguments,
@@ -36,11 +36,12 @@ from invoices.aria.documents import (
     history_row,
     settled_fields,
 )
-from invoices.kinds import CYCLE_KINDS, ISSUED_STATUSES, InvoiceStatus
+from invoices.kinds import ISSUED_STATUSES, DecisionAct, InvoiceStatus
 from invoices.models import Invoice
-from invoices.services.approving.pending import approve_invoices, discard_invoices, regenerate_invoices
+from invoices.services.approving.deciding import decide_on_one
 from invoices.services.billing.generating import ACT_REFUSED, generate_invoice
 from invoices.services.documents.rebill_markers import excluded_lines
+from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rows import stored_contents
 from invoices.services.issuing.settling import go_on_settling
 from invoices.services.lists.invoice_history import (
@@ -49,12 +50,14 @@ from invoices.services.lists.invoice_history import (
     document_of_account,
     document_of_transaction,
     invoice_history,
+    pending_document_no,
+    pending_invoice_no,
     pending_invoices,
 )
 from invoices.services.statements.mails import statement_context, statement_parts
 from invoices.services.undoing.voiding import void_invoice
 
-APPROVE, DISCARD, REGENERATE = 1, 2, 3
+DIRECTIVES = {1: DecisionAct.APPROVE, 2: DecisionAct.DISCARD, 3: DecisionAct.REGENERATE}
 """Aria's action directives."""
 
 MANAGED = (
@@ -119,10 +122,7 @@ class GeneratingMethods:
 class PendingMethods:
     @method_call(PendingInvoiceArguments, outputs=("invoice_no",), refused_act="pending.refused", writes=never)
     def get_pending_invoice_no(self, call: Call) -> Mapping[str, Any]:
-        waiting = [one for one in pending_invoices(call.client, account_no_of(call)) if one.kind in CYCLE_KINDS]
-        if not waiting:
-            raise BillingError(ErrorCode.NO_PENDING_INVOICE, field="acct_no")
-        return {"invoice_no": waiting[0].pk}
+        return {"invoice_no": pending_invoice_no(call.client, account_no_of(call))}
 
     @method_call(PendingInvoiceMArguments, outputs=("pending_invoice",), refused_act="pending.refused", writes=never)
     def get_pending_invoice_no_m(self, call: Call) -> Mapping[str, Any]:
@@ -193,7 +193,7 @@ class ReadingMethods:
         """What a credit memo can still take off each line, and why none can be made. Ours: `lines`, the same rows."""
         invoice = document_of_account(call.client, account_no_of(call), call.arguments["invoice_no"])
         reason, lines = credit_restriction(invoice)
-        rows = [credit_row(row.line, row.service, invoice.currency, can_be_credited=not reason) for row in lines]
+        rows = [credit_row(line, invoice.currency) for line in lines]
         return {
             "restriction_reason": reason or None,
             "invoice_no": invoice.pk,
@@ -264,28 +264,27 @@ def _generated(call: Call, account_no: int, invoice_no: int | None) -> Mapping[s
 
 
 def _decide(call: Call) -> int | None:
-    """Approves, discards or regenerates, and gives the invoice that stands then: none after a discard."""
+    """Approves, discards or regenerates, and gives the invoice that stands then."""
     asked, client = call.arguments, call.client
-    by: dict[str, Any] = {"client": client, "invoice_nos": [_pending_no(call)], "caller": call.caller}
-    remarks = remarks_of(asked)
-    if asked["action_directive"] == APPROVE:
-        collect, statement = asked.get("alt_collect_on_approve"), asked.get("alt_send_statement_on_approve")
-        outcomes = approve_invoices(today=today(client), remarks=remarks, collect=collect, statement=statement, **by)
-    elif asked["action_directive"] == DISCARD:
-        outcomes = discard_invoices(remarks=remarks, cancel_orders=asked["cancel_orders_on_discard"], **by)
-    elif asked["action_directive"] == REGENERATE:
-        outcomes = regenerate_invoices(today=today(client), remarks=remarks, **by)
-    else:
+    invoice_no = _pending_no(call)
+    if asked["action_directive"] not in DIRECTIVES:
         raise BillingError(ErrorCode.INVALID_DIRECTIVE, field="action_directive")
-    if outcomes[0].error is not None:
-        raise outcomes[0].error
-    return outcomes[0].invoice_no
+    return decide_on_one(
+        DIRECTIVES[asked["action_directive"]],
+        client=client,
+        invoice_no=invoice_no,
+        caller=call.caller,
+        today=today(client),
+        remarks=Remarks.of(asked),
+        collect=asked.get("alt_collect_on_approve"),
+        statement=asked.get("alt_send_statement_on_approve"),
+        cancel_orders=asked["cancel_orders_on_discard"],
+    ).invoice_no
 
 
 def _pending_no(call: Call) -> int:
     if "invoice_no" not in call.arguments:
-        waiting = pending_invoices(call.client, account_no_of(call))
-        return next((one.pk for one in waiting if one.kind in CYCLE_KINDS), waiting[0].pk)
+        return pending_document_no(call.client, account_no_of(call))
     invoice_no: int = call.arguments["invoice_no"]
     owner = Invoice.objects.filter(client=call.client, pk=invoice_no).values_list("account_id", flat=True).first()
     if owner is not None and set(SCOPE_FIELDS) & set(call.arguments):

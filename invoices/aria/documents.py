@@ -10,8 +10,8 @@ from invoices.calculation import rounded
 from invoices.fingerprints import Content, DocumentLine, DocumentTax
 from invoices.kinds import INVOICE_TYPES, InvoiceKind, InvoiceStatus, LineType
 from invoices.models import CollectionAttempt, Invoice, Statement
-from invoices.plan.memo import LineToCredit
 from invoices.services.documents.rows import contact_numbers
+from invoices.services.lists.invoice_history import CreditableLine
 
 
 def aria_document(content: Content) -> dict[str, Any]:
@@ -228,18 +228,19 @@ def history_row(invoice: Any) -> dict[str, Any]:
     }
 
 
-def credit_row(line: LineToCredit, service: Service | None, currency: str, *, can_be_credited: bool) -> dict[str, Any]:
+def credit_row(creditable: CreditableLine, currency: str) -> dict[str, Any]:
     """A row of get_invoice_cm_details_m. Lines of coupons and service credits have no service."""
+    service = creditable.service
     return {
-        "line_no": line.line_no,
+        "line_no": creditable.line.line_no,
         "service_no": service.pk if service else None,
         "service_name": service.name if service else None,
         "client_service_id": service.client_service_id if service else None,
         "client_sku": None,
         "item_no": None,
         "client_item_id": None,
-        "amount": number(line.base, currency),
-        "max_credit_amount": number(line.left, currency) if can_be_credited else 0.0,
+        "amount": number(creditable.line.base, currency),
+        "max_credit_amount": number(creditable.most, currency),
     }
 
 

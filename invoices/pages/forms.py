@@ -1,15 +1,11 @@
 """What staff are asked for when they decide on documents."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from accounts.pages.forms import PageForm
 from billing_site.common.limits import COMMENTS_LENGTH, REMARK_LENGTH
 from invoices.kinds import PAYMENT_VOID_REASONS, DecisionAct, VoidReason
-from invoices.services.documents.remarks import Remarks
 
 
 class DecideForm(PageForm):
@@ -25,11 +21,6 @@ class DecideForm(PageForm):
     custom_status_label = forms.CharField(
         required=False, max_length=100, label=_("Custom status"), help_text=_("Empty: what stands there is left.")
     )
-
-
-def remarks_from(given: Mapping[str, Any]) -> Remarks:
-    """What is not given leaves what stands on the documents."""
-    return Remarks(given["reason"], given["client_notes"] or None, given["custom_status_label"] or None)
 
 
 class ActForm(PageForm):

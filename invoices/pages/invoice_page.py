@@ -1,6 +1,6 @@
 """The page of one document: its chain, what can be done with it, its lines with their stories, its money and its timeline."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from django.contrib import messages
@@ -18,7 +18,7 @@ from accounts.staff import names_of
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO
 from invoices.fingerprints import fingerprint
-from invoices.kinds import InvoiceStatus
+from invoices.kinds import DecisionAct, InvoiceStatus
 from invoices.models import Comparison, Invoice, InvoiceLine
 from invoices.pages.forms import ActForm, VoidForm
 from invoices.plan.actions import Action
@@ -26,7 +26,7 @@ from invoices.plan.again import words_of
 from invoices.plan.facts import BillingRequest
 from invoices.plan.tax_answers import exemption_text
 from invoices.services.actions import RIGHTS, Allowed, available_actions
-from invoices.services.approving.pending import approve_invoices, discard_invoices, regenerate_invoices
+from invoices.services.approving.deciding import decide_on_one
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.collecting.starting import methods_of
@@ -236,43 +236,28 @@ class InvoiceAct(InvoicePage):
         )
 
     def _approve(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
-        seen = self.request.POST.get("fingerprint", "")
-        outcomes = approve_invoices(
-            client=self.client,
-            invoice_nos=[invoice.pk],
-            caller=caller,
-            today=self.today,
-            seen={invoice.pk: seen} if seen else None,
-            remarks=Remarks(given["reason"]),
-        )
-        number = self._one(outcomes)
-        issued = Invoice.objects.get(pk=number)
+        outcome = self._decide(DecisionAct.APPROVE, invoice, given, caller, seen=self.request.POST.get("fingerprint", ""))
+        issued = Invoice.objects.get(pk=invoice.pk)
         messages.success(self.request, gettext("Approved: it is %(number)s now.") % {"number": issued.document_number})
-        collection = outcomes[0].collection
+        collection = outcome.collection
         if collection is not None and collection.error is not None:
             messages.warning(self.request, gettext("Not collected: %(why)s") % {"why": collection.message})
-        return number
+        return issued.pk
 
     def _discard(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
-        outcomes = discard_invoices(
-            client=self.client, invoice_nos=[invoice.pk], caller=caller, remarks=Remarks(given["reason"])
-        )
-        number = self._one(outcomes)
+        self._decide(DecisionAct.DISCARD, invoice, given, caller)
         messages.success(self.request, gettext("Discarded: nothing is owed on it."))
+        number: int = invoice.pk
         return number
 
     def _regenerate(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
-        number = self._one(
-            regenerate_invoices(
-                client=self.client,
-                invoice_nos=[invoice.pk],
-                caller=caller,
-                today=self.today,
-                remarks=Remarks(given["reason"]),
-            )
-        )
+        outcome = self._decide(DecisionAct.REGENERATE, invoice, given, caller)
         messages.success(self.request, gettext("Made anew: this is what waits in the place of %(old)s.") % {"old": invoice.pk})
-        return number
+        return outcome.invoice_no or 0
+
+    def _decide(self, act: DecisionAct, invoice: Any, given: dict[str, Any], caller: Caller, *, seen: str = "") -> Outcome:
+        by: dict[str, Any] = {"client": self.client, "caller": caller, "today": self.today}
+        return decide_on_one(act, invoice_no=invoice.pk, remarks=Remarks(given["reason"]), seen=seen, **by)
 
     def _collect(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
         (collected,) = collect_invoices(client=self.client, invoice_nos=[invoice.pk], caller=caller, today=self.today)
@@ -306,12 +291,6 @@ class InvoiceAct(InvoicePage):
         messages.success(self.request, gettext("Its periods will not be billed again."))
         number: int = invoice.pk
         return number
-
-    def _one(self, outcomes: Sequence[Outcome]) -> int:
-        (outcome,) = outcomes
-        if outcome.error is not None:
-            raise outcome.error
-        return outcome.invoice_no or 0
 
 
 class PrintPage(DocumentPage):

@@ -23,11 +23,11 @@ from invoices.api.filters import InvoiceFilter
 from invoices.calculation import smallest_unit
 from invoices.kinds import ActState, DecisionAct, Flag
 from invoices.models import Invoice, RequestedAct
-from invoices.pages.forms import DecideForm, remarks_from
+from invoices.pages.forms import DecideForm
 from invoices.plan.actions import Action
 from invoices.services.actions import available_actions
 from invoices.services.approving.decisions import continue_decision, start_decision
-from invoices.services.approving.effects import Effects, effects_of, kept_from
+from invoices.services.approving.preview import DecisionPreview, preview_decision
 from invoices.services.approving.queue import Tab, newest_runs, sums_of, tab_rules, tab_sums, waiting_documents
 from invoices.services.correcting.requested_acts import approve_act, decidable, discard_act, pending_acts
 from invoices.services.documents.comparisons import lines_beside
@@ -186,7 +186,7 @@ class Decide(QueuePage):
         form = DecideForm(request.POST if confirmed else None, initial={"act": request.POST.get("act", "approve")})
         if confirmed and form.is_valid():
             chosen = self._chosen(Invoice.objects.filter(client=self.client))
-            return self._done(DecisionAct(form.cleaned_data["act"]), chosen, remarks_from(form.cleaned_data))
+            return self._done(DecisionAct(form.cleaned_data["act"]), chosen, Remarks.of(form.cleaned_data))
         act, chosen = request.POST.get("act", ""), self._chosen(waiting_documents(self.client))
         if act not in DecisionAct.values or not chosen.exists():
             return redirect(self._nothing_chosen())
@@ -203,19 +203,22 @@ class Decide(QueuePage):
 
     def _context(self, act: DecisionAct, chosen: QuerySet[Invoice], form: DecideForm) -> dict[str, Any]:
         scope = self.request.POST.get("scope", "")
-        blocked = kept_from(self.client, chosen, self.caller) if act is DecisionAct.APPROVE else {}
+        preview = DecisionPreview()
+        if act is not DecisionAct.REMARK:
+            preview = preview_decision(act, client=self.client, invoices=chosen, caller=self.caller, today=self.today)
+        may_decide = self.may(APPROVE_PERMISSION)
         return {
             "form": form,
             "act": act,
             "sums": sums_of(chosen),
             "count": chosen.count(),
-            "blocked": blocked,
-            "effects": effects_of(self.client, chosen) if act is DecisionAct.APPROVE else Effects(),
+            "blocked": preview.reasons if may_decide else {},
+            "preview": preview,
             "scope": scope,
             "newest": chosen.aggregate(Max("pk"))["pk__max"] if scope == "all" else None,
             "ticked": [] if scope == "all" else list(chosen.values_list("pk", flat=True)),
             "back": self._queue_address(),
-            "may_decide": self.may(APPROVE_PERMISSION),
+            "may_decide": may_decide,
         }
 
     def _queue_address(self) -> str:

@@ -1,7 +1,7 @@
 """What may be done with documents: reading what decides it, for one or for many in a constant number of queries."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -37,6 +37,7 @@ from invoices.plan.actions import (
     Refusal,
     TakenOff,
     why_not,
+    why_not_decided,
     why_not_issued_now,
 )
 from invoices.plan.refunded import Move, left_unpaid
@@ -127,18 +128,27 @@ def available_actions(
     so a rebill is not approved whose original cannot be rebilled any more, and a regeneration is planned."""
     facts = document_facts(invoice_nos)
     waiting = list(Invoice.objects.filter(pk__in=invoice_nos, status=InvoiceStatus.PENDING).select_related("corrects"))
-    pending = {invoice.pk: invoice for invoice in waiting}
-    people = makers_of(waiting)
-    refusals = {Action.APPROVE: why_rebills_are_not_issued(waiting)} if Action.APPROVE in actions else {}
-    planned = why_not_regenerated(client, list(pending), today) if Action.REGENERATE in actions else {}
+    pending = _read_pending(client, waiting, actions, today)
     return {
-        number: [
-            _refused(action, why_not(action, one) or refusals.get(action, {}).get(number))
-            or _allowed(action, client, pending.get(number), people, caller, planned.get(number))
-            for action in actions
-        ]
+        number: [_allowed(action, why_not(action, one), number, pending, caller) for action in actions]
         for number, one in facts.items()
     }
+
+
+def refused_decisions(
+    action: Action, invoices: Sequence[Invoice], *, client: Client, caller: Caller, today: date, plans: bool
+) -> dict[int, BillingError]:
+    """Of documents that are to be approved, discarded or regenerated, those that would be refused to this caller, by number.
+    They were read with what they correct. Without `plans`, whether one could be generated again is not asked."""
+    actions = [action] if plans or action is not Action.REGENERATE else []
+    pending = _read_pending(client, [one for one in invoices if one.status == InvoiceStatus.PENDING], actions, today)
+    found = {}
+    for one in invoices:
+        refusal = why_not_decided(action, one.pk, one.kind, one.status)
+        error = _allowed(action, refusal, one.pk, pending, caller).error
+        if error is not None:
+            found[one.pk] = error
+    return found
 
 
 def why_rebills_are_not_issued(invoices: Collection[Invoice]) -> dict[int, Refusal]:
@@ -151,24 +161,38 @@ def why_rebills_are_not_issued(invoices: Collection[Invoice]) -> dict[int, Refus
     return {number: refusal for number, refusal in refusals.items() if refusal is not None}
 
 
-def _refused(action: Action, refusal: Refusal | None) -> Allowed | None:
-    return None if refusal is None else Allowed(action, refusal.error, refusal.in_the_way, refusal.instead)
+class _Pending(NamedTuple):
+    """Pending documents by number, and what keeps them from being decided on beside the rules of their states: who made them,
+    what has happened to the originals of rebills, and why one cannot be generated again."""
+
+    client: Client
+    invoices: Mapping[int, Invoice]
+    people: Mapping[str, frozenset[str]]
+    unissuable: Mapping[int, Refusal]
+    unplanned: Mapping[int, BillingError]
 
 
-def _allowed(
-    action: Action,
-    client: Client,
-    pending: Invoice | None,
-    people: Mapping[str, frozenset[str]],
-    caller: Caller,
-    unplanned: BillingError | None,
-) -> Allowed:
+def _read_pending(client: Client, waiting: Sequence[Invoice], actions: Collection[Action], today: date) -> _Pending:
+    return _Pending(
+        client,
+        {one.pk: one for one in waiting},
+        makers_of(waiting),
+        why_rebills_are_not_issued(waiting) if Action.APPROVE in actions else {},
+        why_not_regenerated(client, [one.pk for one in waiting], today) if Action.REGENERATE in actions else {},
+    )
+
+
+def _allowed(action: Action, refusal: Refusal | None, number: int, pending: _Pending, caller: Caller) -> Allowed:
+    if refusal is None and action is Action.APPROVE:
+        refusal = pending.unissuable.get(number)
+    if refusal is not None:
+        return Allowed(action, refusal.error, refusal.in_the_way, refusal.instead)
     try:
         check_may(caller, RIGHTS[action])
-        if action is Action.APPROVE and pending is not None:
-            check_four_eyes(client, pending, people, caller)
-        if action is Action.REGENERATE and unplanned is not None:
-            raise unplanned
+        if action is Action.APPROVE and number in pending.invoices:
+            check_four_eyes(pending.client, pending.invoices[number], pending.people, caller)
+        if action is Action.REGENERATE and number in pending.unplanned:
+            raise pending.unplanned[number]
     except BillingError as error:
         return Allowed(action, error)
     return Allowed(action)

@@ -13,11 +13,11 @@ from accounts.keys import create_key, find_key, people_behind, rotate_key
 from accounts.models import ApiKey, Client
 from accounts.rights import KEY_RIGHTS
 from billing_site.errors import BillingError, ErrorCode
-from invoices.kinds import InvoiceStatus
+from invoices.kinds import DecisionAct, InvoiceStatus
 from invoices.plan.actions import Action
 from invoices.services.actions import available_actions
-from invoices.services.approving.effects import kept_from
 from invoices.services.approving.pending import approve_invoices
+from invoices.services.approving.preview import preview_decision
 from rebills.roles import make_groups
 from tests.admin_pages import act, add_url, change_url, errors, list_url, texts
 from tests.factories import BY_TEST, an_account
@@ -169,9 +169,15 @@ def test_who_made_a_key_does_not_approve_what_it_made(guarded):
     assert invoice.status == InvoiceStatus.PENDING
     actions = available_actions(guarded, [invoice.pk], Caller(staff=ann), JAN_10)[invoice.pk]
     assert {one.action: one.error.code for one in actions if one.error}[Action.APPROVE] is ErrorCode.FOUR_EYES
-    waiting = guarded.invoices.filter(status=InvoiceStatus.PENDING).select_related("corrects")
-    assert kept_from(guarded, waiting, Caller(staff=ann)) == {ErrorCode.FOUR_EYES.message: 1}
-    assert kept_from(guarded, waiting, Caller(staff=bob)) == {}
+    waiting = guarded.invoices.filter(status=InvoiceStatus.PENDING)
+    of_ann, of_bob = (
+        preview_decision(
+            DecisionAct.APPROVE, client=guarded, invoices=waiting, caller=Caller(staff=person), today=JAN_10
+        ).reasons
+        for person in (ann, bob)
+    )
+    assert of_ann == {ErrorCode.FOUR_EYES.message: 1}
+    assert of_bob == {}
     assert approve(guarded, invoice, Caller(staff=ann)) is ErrorCode.FOUR_EYES
     assert approve(guarded, invoice, Caller(staff=bob)) is None
 

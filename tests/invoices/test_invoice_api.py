@@ -395,6 +395,13 @@ def test_a_pending_invoice_is_discarded(acme, api):
     assert post(api, f"{number}/approve/", status=409)["error_code"] == 3015
 
 
+def test_an_empty_note_leaves_what_stands_there(acme, api):
+    number = pending(an_account(acme))
+    Invoice.objects.update(client_notes="Ask sales.", custom_status_label="Late")
+    shown = post(api, f"{number}/approve/", {"client_notes": "", "custom_status_label": ""})
+    assert (shown["client_notes"], shown["custom_status_label"]) == ("Ask sales.", "Late")
+
+
 def test_a_pending_invoice_is_regenerated_as_a_new_one(acme, api):
     account = an_account(acme)
     number = pending(account)

@@ -14,7 +14,8 @@ from billing_site.errors import ErrorCode
 from invoices.fingerprints import fingerprint
 from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.pending import approve_invoices, discard_invoices, discard_stale, regenerate_invoices
+from invoices.services.approving.deciding import discard_stale
+from invoices.services.approving.pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rows import stored_contents

@@ -15,6 +15,8 @@ from django.test.utils import CaptureQueriesContext
 from accounts import receipts
 from accounts.callers import Caller
 from accounts.kinds import FourEyes
+from accounts.models import Account
+from billing_site.errors import ErrorCode
 from invoices.kinds import DecisionAct, DecisionResult, Flag
 from invoices.models import Comparison, Decision, DecisionOutcome, Invoice
 from invoices.pages import pending
@@ -163,6 +165,16 @@ def test_a_mixed_selection_is_decided_on_each_for_itself(umbra, browser, ann, pr
     assert decision.outcomes.get(invoice=mine).error_code == 90002
     text = b"".join(browser.get(f"/invoices/decisions/{decision.pk}/outcomes.csv").streaming_content).decode()
     assert f"{other},INV-000001," in text and "refused,,90002" in text
+
+
+def test_the_page_before_a_decision_says_whom_any_rule_refuses(umbra, browser, process):
+    good, closed = (bill(an_account(umbra), process, JANUARY) for _ in range(2))
+    Account.objects.filter(invoices=closed).update(status=-1)
+    chosen = {"invoice_no": [good, closed]}
+    page = browser.post("/invoices/pending/decide/", {"act": "regenerate", **chosen})
+    assert page.context["blocked"] == {ErrorCode.ACCOUNT_STATUS.message: 1}
+    assert browser.post("/invoices/pending/decide/", {"act": "approve", **chosen}).context["blocked"] == {}
+    assert browser.post("/invoices/pending/decide/", {"act": "remark", **chosen}).context["blocked"] == {}
 
 
 def test_what_another_has_decided_since_it_was_seen_is_told_as_refused(umbra, browser, ann, process, audited):

@@ -24,7 +24,6 @@ from invoices.plan.tax_answers import TaxAnswer
 from invoices.services.actions import Allowed
 from invoices.services.billing.runs import count_flags, count_refusals, count_results, run_totals
 from invoices.services.documents.outcomes import Outcome
-from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.tax_answers import answer_on
 from invoices.services.money.ledger.open_items import amount_due
 from invoices.services.planning.flags import flags_of
@@ -108,10 +107,6 @@ class ManyApprovalArguments(ManyArguments):
 
     def validate_fingerprints(self, seen: Mapping[str, str]) -> dict[int, str]:
         return {LongField().to_internal_value(number): text for number, text in seen.items()}
-
-
-def remarks_of(arguments: Mapping[str, Any]) -> Remarks:
-    return Remarks(**{name: arguments[name] for name in Remarks._fields if name in arguments})
 
 
 class AmountField(serializers.ReadOnlyField):

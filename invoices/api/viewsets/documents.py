@@ -44,31 +44,21 @@ from invoices.api.serializers.documents import (
     document_of,
     mark_excluded,
     outcome_row,
-    remarks_of,
     tax_answer_row,
 )
 from invoices.api.serializers.money import AttemptSerializer, ReasonArguments, collected_row
 from invoices.aria.document_methods import GeneratingMethods, PendingMethods, ReadingMethods, VoidingMethods
-from invoices.kinds import StatementStatus
+from invoices.kinds import DecisionAct, StatementStatus
 from invoices.models import BillingRun, Invoice, RunOutcome, Statement, TaxRate
 from invoices.plan.again import words_of
 from invoices.plan.facts import BillingRequest
 from invoices.services.actions import available_actions
-from invoices.services.approving.pending import (
-    APPROVAL,
-    DISCARD,
-    REGENERATION,
-    DecisionActs,
-    approve_invoices,
-    decided_before,
-    discard_invoices,
-    regenerate_invoices,
-)
+from invoices.services.approving.deciding import decide, decide_on_one
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.collecting.collecting import collect_invoices, collected_before, collected_by_call
 from invoices.services.documents.collection_results import Collected
-from invoices.services.documents.outcomes import Outcome
 from invoices.services.documents.rebill_markers import excluded_lines, with_rebills
+from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rows import content_of, stored_contents
 from invoices.services.issuing.settling import go_on_settling
 from invoices.services.money.ledger.open_items import with_due
@@ -77,8 +67,6 @@ from invoices.services.planning.holes import hole_of_invoice, waive_periods
 from invoices.services.planning.previewing import preview_invoices
 from invoices.services.statements.statements import resend_statement, resent_before
 from invoices.services.undoing.voiding import void_invoice
-
-Decide = Callable[[Sequence[int], Mapping[str, Any]], list[Outcome]]
 
 
 class DocumentResource(ReadResource):
@@ -212,27 +200,27 @@ class PendingDecisions(DocumentResource):
 
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
-        return self._one(ApprovalArguments, self._approve)
+        return self._one(ApprovalArguments, DecisionAct.APPROVE)
 
     @action(detail=True, methods=["post"])
     def discard(self, request: Request, pk: str) -> Response:
-        return self._one(RemarkArguments, self._discard)
+        return self._one(RemarkArguments, DecisionAct.DISCARD)
 
     @action(detail=True, methods=["post"])
     def regenerate(self, request: Request, pk: str) -> Response:
-        return self._one(RemarkArguments, self._regenerate)
+        return self._one(RemarkArguments, DecisionAct.REGENERATE)
 
     @action(detail=False, methods=["post"], url_path="approve")
     def approve_many(self, request: Request) -> Response:
-        return self._many(ManyApprovalArguments, self._approve, APPROVAL)
+        return self._many(ManyApprovalArguments, DecisionAct.APPROVE)
 
     @action(detail=False, methods=["post"], url_path="discard")
     def discard_many(self, request: Request) -> Response:
-        return self._many(ManyArguments, self._discard, DISCARD)
+        return self._many(ManyArguments, DecisionAct.DISCARD)
 
     @action(detail=False, methods=["post"], url_path="regenerate")
     def regenerate_many(self, request: Request) -> Response:
-        return self._many(ManyArguments, self._regenerate, REGENERATION)
+        return self._many(ManyArguments, DecisionAct.REGENERATE)
 
     @action(detail=True, methods=["post"])
     def collect(self, request: Request, pk: str) -> Response:
@@ -268,52 +256,19 @@ class PendingDecisions(DocumentResource):
     def _collect(self, invoice_nos: Sequence[int]) -> list[Collected]:
         return collect_invoices(client=self.client, invoice_nos=invoice_nos, caller=self.caller, today=today(self.client))
 
-    def _approve(self, invoice_nos: Sequence[int], asked: Mapping[str, Any]) -> list[Outcome]:
-        return approve_invoices(
-            client=self.client,
-            invoice_nos=invoice_nos,
-            caller=self.caller,
-            today=today(self.client),
-            seen=asked.get("fingerprints") or dict.fromkeys(invoice_nos, asked.get("fingerprint", "")),
-            remarks=remarks_of(asked),
-            collect=asked.get("collect"),
-        )
-
-    def _discard(self, invoice_nos: Sequence[int], asked: Mapping[str, Any]) -> list[Outcome]:
-        return discard_invoices(client=self.client, invoice_nos=invoice_nos, caller=self.caller, remarks=remarks_of(asked))
-
-    def _regenerate(self, invoice_nos: Sequence[int], asked: Mapping[str, Any]) -> list[Outcome]:
-        return regenerate_invoices(
-            client=self.client,
-            invoice_nos=invoice_nos,
-            caller=self.caller,
-            today=today(self.client),
-            remarks=remarks_of(asked),
-        )
-
-    def _one(self, arguments: type[Serializer], decide: Decide) -> Response:
-        invoice_no = self.get_object().pk
-        (outcome,) = decide([invoice_no], self.asked(arguments))
-        if outcome.error:
-            raise outcome.error
+    def _one(self, arguments: type[Serializer], act: DecisionAct) -> Response:
+        invoice_no, asked = self.get_object().pk, self.asked(arguments)
+        outcome = decide_on_one(act, invoice_no=invoice_no, seen=asked.get("fingerprint", ""), **self._given(asked))
         return self.shown(outcome.invoice_no)
 
-    def _many(self, arguments: type[Serializer], decide: Decide, decision: DecisionActs) -> Response:
-        """Decides on what this call has not decided on before its process died."""
+    def _many(self, arguments: type[Serializer], act: DecisionAct) -> Response:
         asked = self.asked(arguments)
-        numbers = asked["invoice_nos"]
-        told = decided_before(self.client, decision, self.caller, today(self.client))
-        left = [number for number in numbers if number not in told]
-        rows = self.get_queryset().filter(pk__in=left)
-        found = _by_invoice(decide(left, asked), dict(rows.values_list("pk", "account_id"))) | told
-        return Response({"outcomes": [outcome_row(number, found[number]) for number in numbers]})
+        outcomes = decide(act, invoice_nos=asked["invoice_nos"], seen=asked.get("fingerprints"), **self._given(asked))
+        return Response({"outcomes": [outcome_row(number, outcomes[number]) for number in asked["invoice_nos"]]})
 
-
-def _by_invoice(outcomes: Sequence[Outcome], accounts: Mapping[int, int]) -> dict[int, Outcome]:
-    """The outcomes by the invoice that was asked for. One that names no invoice or a new one is found by its account."""
-    by_account = {outcome.account_no: outcome for outcome in reversed(outcomes)}
-    of_accounts = {number: by_account[account_no] for number, account_no in accounts.items() if account_no in by_account}
-    return of_accounts | {outcome.invoice_no: outcome for outcome in outcomes if outcome.invoice_no is not None}
+    def _given(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        by = {"client": self.client, "caller": self.caller, "today": today(self.client)}
+        return {**by, "remarks": Remarks.of(asked), "collect": asked.get("collect")}
 
 
 def _collected_rows(numbers: Sequence[int], outcomes: Sequence[Collected]) -> Response:

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand
 from accounts import clock
 from accounts.callers import Caller
 from accounts.models import Client
-from invoices.services.approving.pending import discard_stale
+from invoices.services.approving.deciding import discard_stale
 
 
 class Command(BaseCommand):

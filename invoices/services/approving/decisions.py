@@ -3,7 +3,6 @@ that decide on one: a refusal harms no other document, and what is interrupted i
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
-from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Count, Q, QuerySet
@@ -14,10 +13,9 @@ from accounts.callers import Caller
 from accounts.models import Client
 from billing_site.common.storage import update_rows
 from billing_site.errors import BillingError, ErrorCode
-from invoices.kinds import CYCLE_KINDS, DecisionAct, DecisionResult, InvoiceStatus
+from invoices.kinds import DecisionAct, DecisionResult, InvoiceStatus
 from invoices.models import Decision, DecisionOutcome, Invoice
-from invoices.services.approving.pending import approve_invoices, discard_invoices, regenerate_invoices
-from invoices.services.approving.remarking import remark_invoices
+from invoices.services.approving.deciding import decide
 from invoices.services.documents.outcomes import Outcome
 from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rights import check_may_approve
@@ -62,8 +60,7 @@ def continue_decision(decision: Decision, *, caller: Caller, today: date) -> int
     taken = _take(decision)
     if taken:
         numbers = _not_yet_decided(decision, taken)
-        outcomes = _decide(decision, numbers, caller, today) if numbers else []
-        _write(decision, taken, outcomes)
+        _write(taken, _decide(decision, numbers, caller, today))
     return len(taken)
 
 
@@ -107,42 +104,26 @@ def _not_yet_decided(decision: Decision, taken: Mapping[int, DecisionOutcome]) -
     return [number for number in taken if number not in done]
 
 
-def _decide(decision: Decision, numbers: Sequence[int], caller: Caller, today: date) -> list[Outcome]:
-    by: dict[str, Any] = {
-        "client": decision.client,
-        "invoice_nos": numbers,
-        "caller": caller,
-        "remarks": Remarks(decision.reason, decision.client_notes, decision.custom_status_label),
-    }
-    match DecisionAct(decision.act):
-        case DecisionAct.APPROVE:
-            return approve_invoices(**by, today=today)
-        case DecisionAct.DISCARD:
-            return discard_invoices(**by)
-        case DecisionAct.REGENERATE:
-            return regenerate_invoices(**by, today=today)
-        case DecisionAct.REMARK:
-            return remark_invoices(**by)
+def _decide(decision: Decision, numbers: Sequence[int], caller: Caller, today: date) -> dict[int, Outcome]:
+    return decide(
+        DecisionAct(decision.act),
+        client=decision.client,
+        invoice_nos=numbers,
+        caller=caller,
+        today=today,
+        remarks=Remarks(decision.reason, decision.client_notes, decision.custom_status_label),
+    )
 
 
-def _write(decision: Decision, taken: Mapping[int, DecisionOutcome], outcomes: Sequence[Outcome]) -> None:
-    by_invoice = _by_invoice(outcomes, taken)
+def _write(taken: Mapping[int, DecisionOutcome], outcomes: Mapping[int, Outcome]) -> None:
     rows = []
     for number, one in taken.items():
-        outcome = by_invoice.get(number)
+        outcome = outcomes.get(number)
         error = outcome.error if outcome else None
         new_no = outcome.invoice_no if outcome and not error and outcome.invoice_no != number else None
         code = error.code.number if error else 0
         rows.append((one.pk, _result(error).value, new_no, code, _message(outcome)))
     update_rows(DecisionOutcome, ("result", "new_invoice_id", "error_code", "message"), rows)
-
-
-def _by_invoice(outcomes: Sequence[Outcome], taken: Mapping[int, DecisionOutcome]) -> dict[int, Outcome]:
-    """The outcomes by the documents that were decided on: one that names a new document is found by its account."""
-    of_cycles = Invoice.objects.filter(pk__in=taken, kind__in=CYCLE_KINDS)
-    accounts = dict(of_cycles.values_list("account_id", "pk"))
-    numbers = ((one.invoice_no or 0, one) for one in outcomes)
-    return {number if number in taken else accounts.get(one.account_no or 0, 0): one for number, one in numbers}
 
 
 def _result(error: BillingError | None) -> DecisionResult:

@@ -1,7 +1,7 @@
 """Deciding on pending invoices: approve, discard, regenerate; for one or for many, with an outcome for each."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from typing import NamedTuple
 
@@ -13,7 +13,6 @@ from accounts.models import Client, Event
 from accounts.rights import APPROVE, COLLECT, ROW_RIGHTS, SEND_STATEMENTS, Right, check_may
 from accounts.trail import acts_of_call, record_acts, refusal
 from billing_site.errors import BillingError, ErrorCode, told_before
-from invoices.kinds import CYCLE_KINDS, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan.actions import Action, why_not_decided
 from invoices.plan.facts import BillingState
@@ -100,18 +99,6 @@ def discard_invoices(
         return [Outcome(invoice.account_id, invoice.pk) for invoice in invoices]
 
     return _decide(DISCARD.refused, client, invoice_nos, caller, rights, Action.DISCARD, discard)
-
-
-def discard_stale(*, client: Client, caller: Caller, today: date) -> list[Outcome]:
-    """Discards the pending invoices that were generated more than the client's pending_discard_days ago, by its own clock.
-    Ours: a rebill is what someone has made by hand, and waits until someone decides on it."""
-    if client.pending_discard_days is None:
-        return []
-    oldest = today - timedelta(days=client.pending_discard_days)
-    waiting = Invoice.objects.filter(client=client, status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS)
-    stale = waiting.filter(tax_date__lt=oldest).order_by("pk")
-    remarks = Remarks(reason=f"pending for more than {client.pending_discard_days} days")
-    return discard_invoices(client=client, invoice_nos=list(stale.values_list("pk", flat=True)), caller=caller, remarks=remarks)
 
 
 def regenerate_invoices(

@@ -23,7 +23,7 @@ from invoices.kinds import InvoiceStatus
 from invoices.models import BilledPeriod, CreditDetail, Invoice, InvoiceLine, LineBasis, TaxDetail
 from invoices.plan import InvoicePlan
 from invoices.plan.drafts import LineDraft
-from invoices.services.documents.remarks import Remarks
+from invoices.services.documents.remarks import NO_REMARKS, Remarks
 from invoices.tax_basis import read_basis
 
 STANDING_FIELDS = (
@@ -59,7 +59,6 @@ class Links(NamedTuple):
 
 INVOICE_FIELDS = (*TERM_FIELDS, *PARTY_FIELDS, *CORRECTION_FIELDS, "tax_basis", *Links._fields, *STANDING_FIELDS)
 NO_LINKS = Links()
-NO_REMARKS = Remarks()
 
 
 def content_of(client: Client, plan: InvoicePlan) -> Content:

@@ -1,12 +1,14 @@
 """An account's documents as Aria's reading calls find them: one by its number, or all, the newest first."""
 
 from datetime import date
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.db.models import F, Max, Min, OuterRef, Q, QuerySet, Subquery
 
 from accounts.models import Client, Service
 from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO
 from invoices.kinds import (
     CHARGE_KINDS,
     CYCLE_KINDS,
@@ -115,6 +117,21 @@ def pending_invoices(client: Client, account_no: int) -> list[Invoice]:
     return list(rows)
 
 
+def pending_invoice_no(client: Client, account_no: int) -> int:
+    """The number of the account's pending invoice, rebills aside. Refuses an account without one (5022)."""
+    of_cycles = [one.pk for one in pending_invoices(client, account_no) if one.kind in CYCLE_KINDS]
+    if not of_cycles:
+        raise BillingError(ErrorCode.NO_PENDING_INVOICE, field="acct_no")
+    return of_cycles[0]
+
+
+def pending_document_no(client: Client, account_no: int) -> int:
+    """The number of the account's pending invoice; where there is none, of its oldest pending rebill. Refuses (5022) an account
+    with neither."""
+    pending = pending_invoices(client, account_no)
+    return next((one.pk for one in pending if one.kind in CYCLE_KINDS), pending[0].pk)
+
+
 def payments_on_invoice(invoice: Invoice) -> list[tuple[LedgerEntry, Any]]:
     """The payments and credits that are taken for an invoice, each with how much of it, the oldest first."""
     applied: dict[int, Any] = {}
@@ -126,15 +143,17 @@ def payments_on_invoice(invoice: Invoice) -> list[tuple[LedgerEntry, Any]]:
 
 
 class CreditableLine(NamedTuple):
-    """A line with its service, if it has one, and what can still be credited of it."""
+    """A line with its service, if it has one, and the most that can be credited of it: nothing where no credit memo can be made
+    of its invoice."""
 
     line: LineToCredit
     service: Service | None
+    most: Decimal
 
 
 def credit_restriction(invoice: Invoice) -> tuple[str, list[CreditableLine]]:
     """Why no credit memo can be made of an invoice, or nothing; and its lines with what can still be credited of each."""
     refusal = why_not(Action.CREDIT, document_facts([invoice.pk])[invoice.pk])
     services = {line.line_no: line.service for line in InvoiceLine.objects.filter(invoice=invoice).select_related("service")}
-    rows = [CreditableLine(line, services[line.line_no]) for line in lines_to_credit(invoice)]
+    rows = [CreditableLine(line, services[line.line_no], ZERO if refusal else line.left) for line in lines_to_credit(invoice)]
     return (refusal.error.message if refusal else "", rows)

@@ -24,13 +24,13 @@ from accounts.models.history import change_many, changing_as
 from accounts.services import assign_plan, create_client, update_plan_instance
 from invoices.audit import run_audits
 from invoices.calculation import ZERO, rounded
-from invoices.kinds import InvoiceKind, InvoiceStatus, LineType, RefundStatus, RunResult
+from invoices.kinds import DecisionAct, InvoiceKind, InvoiceStatus, LineType, RefundStatus, RunResult
 from invoices.management import nine_line_types
 from invoices.management.commands.audit import report_lines
 from invoices.management.commands.bill import bill_with_progress, run_summary
 from invoices.models import CollectionAttempt, Invoice, LedgerEntry, Payment, TaxRate
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.pending import approve_invoices
+from invoices.services.approving.deciding import decide_on_one
 from invoices.services.billing.generating import generate_invoice, generate_invoices
 from invoices.services.billing.runs import count_results, run_totals, start_run
 from invoices.services.collecting.collecting import collect_invoices
@@ -160,9 +160,7 @@ class Command(BaseCommand):
         self.must_be("the pending invoice", invoice.pk, number)
         self.show(invoice)
         self.must_be("balance while pending", account_balance(account), before)
-        (outcome,) = approve_invoices(client=client, invoice_nos=[invoice.pk], caller=CALLER, today=today)
-        if outcome.error is not None:
-            raise outcome.error
+        decide_on_one(DecisionAct.APPROVE, client=client, invoice_no=invoice.pk, caller=CALLER, today=today)
         invoice.refresh_from_db()
         after = account_balance(account)
         self.stdout.write(f"  Approved as {invoice.document_number}, due {invoice.due_date}.")

@@ -1,0 +1,128 @@
+"""Deciding on pending documents: approve, discard, regenerate, or put a note beside them. Every door decides by this."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import date, timedelta
+
+from accounts.callers import Caller
+from accounts.models import Client
+from invoices.kinds import CYCLE_KINDS, DecisionAct, InvoiceStatus
+from invoices.models import Invoice
+from invoices.services.approving.pending import (
+    APPROVAL,
+    DISCARD,
+    REGENERATION,
+    approve_invoices,
+    decided_before,
+    discard_invoices,
+    regenerate_invoices,
+)
+from invoices.services.approving.remarking import remark_invoices
+from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.remarks import NO_REMARKS, Remarks
+
+EVENTS = {DecisionAct.APPROVE: APPROVAL, DecisionAct.DISCARD: DISCARD, DecisionAct.REGENERATE: REGENERATION}
+
+
+def decide(
+    act: DecisionAct,
+    *,
+    client: Client,
+    invoice_nos: Sequence[int],
+    caller: Caller,
+    today: date,
+    remarks: Remarks = NO_REMARKS,
+    seen: Mapping[int, str] | None = None,
+    collect: bool | None = None,
+    statement: bool | None = None,
+    cancel_orders: bool = False,
+) -> dict[int, Outcome]:
+    """Decides on documents, and returns an outcome for each by its number, in the order given: a refusal harms no other. The
+    outcome of a regeneration names the new document.
+
+    `seen`, `collect` and `statement` are of approvals, `cancel_orders` of discards: see `approve_invoices` and
+    `discard_invoices`. Where the caller's call was interrupted, what it has decided is returned as it was, and the rest is
+    decided now.
+    """
+    numbers = list(dict.fromkeys(invoice_nos))
+    told = decided_before(client, EVENTS[act], caller, today) if act in EVENTS else {}
+    left = [number for number in numbers if number not in told]
+    if not left:
+        return {number: told[number] for number in numbers}
+    match act:
+        case DecisionAct.APPROVE:
+            outcomes = approve_invoices(
+                client=client,
+                invoice_nos=left,
+                caller=caller,
+                today=today,
+                seen=seen,
+                remarks=remarks,
+                collect=collect,
+                statement=statement,
+            )
+        case DecisionAct.DISCARD:
+            outcomes = discard_invoices(
+                client=client, invoice_nos=left, caller=caller, remarks=remarks, cancel_orders=cancel_orders
+            )
+        case DecisionAct.REGENERATE:
+            outcomes = regenerate_invoices(client=client, invoice_nos=left, caller=caller, today=today, remarks=remarks)
+        case DecisionAct.REMARK:
+            outcomes = remark_invoices(client=client, invoice_nos=left, caller=caller, remarks=remarks)
+    found = {**_by_number(left, outcomes), **told}
+    return {number: found[number] for number in numbers}
+
+
+def decide_on_one(
+    act: DecisionAct,
+    *,
+    client: Client,
+    invoice_no: int,
+    caller: Caller,
+    today: date,
+    remarks: Remarks = NO_REMARKS,
+    seen: str = "",
+    collect: bool | None = None,
+    statement: bool | None = None,
+    cancel_orders: bool = False,
+) -> Outcome:
+    """Decides on one document, as `decide` does, and returns its outcome. Raises the refusal."""
+    (outcome,) = decide(
+        act,
+        client=client,
+        invoice_nos=[invoice_no],
+        caller=caller,
+        today=today,
+        remarks=remarks,
+        seen={invoice_no: seen},
+        collect=collect,
+        statement=statement,
+        cancel_orders=cancel_orders,
+    ).values()
+    if outcome.error is not None:
+        raise outcome.error
+    return outcome
+
+
+def discard_stale(*, client: Client, caller: Caller, today: date) -> list[Outcome]:
+    """Discards the pending invoices that were generated more than the client's pending_discard_days ago, by its own clock.
+    Ours: a rebill is what someone has made by hand, and waits until someone decides on it."""
+    if client.pending_discard_days is None:
+        return []
+    oldest = today - timedelta(days=client.pending_discard_days)
+    waiting = Invoice.objects.filter(client=client, status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS)
+    stale = list(waiting.filter(tax_date__lt=oldest).order_by("pk").values_list("pk", flat=True))
+    remarks = Remarks(reason=f"pending for more than {client.pending_discard_days} days")
+    outcomes = decide(DecisionAct.DISCARD, client=client, invoice_nos=stale, caller=caller, today=today, remarks=remarks)
+    return list(outcomes.values())
+
+
+def _by_number(numbers: Collection[int], outcomes: Sequence[Outcome]) -> dict[int, Outcome]:
+    """The outcomes by the documents that were decided on. One that names a new document or none is found by its account, which
+    has one pending document of a cycle at most."""
+    found = {one.invoice_no: one for one in outcomes if one.invoice_no in numbers}
+    of_accounts = {one.account_no: one for one in outcomes if one.invoice_no not in numbers}
+    missing = [number for number in numbers if number not in found]
+    accounts = Invoice.objects.filter(pk__in=missing).values_list("pk", "account_id") if missing else []
+    return {number: one for number, one in found.items() if number is not None} | {
+        number: of_accounts[account_no] for number, account_no in accounts
+    }

@@ -1,0 +1,101 @@
+"""What a decision on documents would do, before it is taken: to which, for how much, to which not and why, and what follows."""
+
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django.db.models import Exists, F, OuterRef, QuerySet
+
+from accounts.callers import Caller
+from accounts.models import Client
+from accounts.services import electronic_methods
+from billing_site.errors import BillingError
+from invoices.calculation import ZERO
+from invoices.kinds import DecisionAct
+from invoices.models import Invoice
+from invoices.plan.actions import Action, PayerFacts, why_not_collected
+from invoices.services.actions import available_actions, document_facts, refused_decisions
+from invoices.services.issuing.issuing import IssuePolicy
+
+AT_ONCE = 1000
+"""How many documents are in memory at a time."""
+
+
+class Refused(NamedTuple):
+    """A document that would be refused."""
+
+    invoice_no: int
+    name: str
+    error: BillingError
+
+
+class DecisionPreview(NamedTuple):
+    """`totals` are how many documents there are of a currency and what they come to: what is due, where it is collected.
+    `collected` and `statements` count the documents on which that follows, as the client's settings say. What is paid already,
+    or is less than the client's threshold, is not collected: so many at most."""
+
+    refused: Sequence[Refused] = ()
+    totals: dict[str, tuple[int, Decimal]] = {}
+    collected: int = 0
+    statements: int = 0
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """Why documents would be refused, each with how many."""
+        return dict(Counter(one.error.code.message for one in self.refused))
+
+
+def preview_decision(
+    act: DecisionAct, *, client: Client, invoices: QuerySet[Invoice], caller: Caller, today: date
+) -> DecisionPreview:
+    """Previews approving, discarding or regenerating documents of a client. Whether a document could be generated again is
+    asked only where there are at most `AT_ONCE`: that takes planning each."""
+    action, policy = Action(act.value), IssuePolicy(client)
+    plans = invoices.count() <= AT_ONCE
+    refused: list[Refused] = []
+    totals: dict[str, tuple[int, Decimal]] = defaultdict(lambda: (0, ZERO))
+    collected = statements = 0
+    for rows in _chunks(invoices):
+        refusals = refused_decisions(action, rows, client=client, caller=caller, today=today, plans=plans)
+        for invoice in rows:
+            if invoice.pk in refusals:
+                name = invoice.document_number or f"invoice {invoice.pk}"
+                refused.append(Refused(invoice.pk, name, refusals[invoice.pk]))
+                continue
+            count, amount = totals[invoice.currency]
+            totals[invoice.currency] = count + 1, amount + invoice.total_amount
+            if action is Action.APPROVE:
+                collected += _is_collected(invoice, policy)
+                statements += policy.sends_statement(invoice.kind, invoice.statement_contact_id)
+    return DecisionPreview(refused, dict(totals), collected, statements)
+
+
+def preview_collecting(*, client: Client, invoice_nos: Collection[int], caller: Caller, today: date) -> DecisionPreview:
+    """Previews collecting what is due on documents of a client: a constant number of queries, however many."""
+    facts = document_facts(invoice_nos)
+    allowed = available_actions(client, invoice_nos, caller, today, [Action.COLLECT])
+    refused = [Refused(number, facts[number].name, one.error) for number, (one,) in allowed.items() if one.error is not None]
+    totals: dict[str, tuple[int, Decimal]] = defaultdict(lambda: (0, ZERO))
+    for number in facts.keys() - {one.invoice_no for one in refused}:
+        count, amount = totals[facts[number].currency]
+        totals[facts[number].currency] = count + 1, amount + facts[number].due
+    return DecisionPreview(refused, dict(totals))
+
+
+def _chunks(invoices: QuerySet[Invoice]) -> Iterator[list[Any]]:
+    methods = electronic_methods().filter(account=OuterRef("account"))
+    rows = invoices.select_related("corrects").annotate(
+        has_method=Exists(methods), payer_is_test=F("account__is_test"), payer_status=F("account__status")
+    )
+    last = 0
+    while chunk := list(rows.filter(pk__gt=last).order_by("pk")[:AT_ONCE]):
+        yield chunk
+        last = chunk[-1].pk
+
+
+def _is_collected(invoice: Any, policy: IssuePolicy) -> bool:
+    payer = PayerFacts(invoice.payer_is_test, invoice.payer_status, invoice.has_method)
+    asked = policy.collects(invoice.kind, invoice.collect_when_issued)
+    return asked and invoice.total_amount > ZERO and why_not_collected(payer) is None
