@@ -17,10 +17,12 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.importing.customers import ImportRefused, import_customers
 from accounts.importing.telco import BadValues, read_customer
+from accounts.importing.writing import create_catalogue
 from accounts.models import Account, Contact, PaymentMethod, Plan, PlanCharge, PlanInstance, RateSchedule, Service
 from accounts.periods import InstanceDates, next_bill_date
 from accounts.services import DATE_COLUMNS, instances_with_dates
-from tests.factories import AccountFactory
+from tests.factories import AccountFactory, ClientFactory
+from tests.support.worlds import world_for_a_while
 
 CUSTOMER_FILE = settings.BASE_DIR / "data" / "telco_customers.csv"
 
@@ -48,6 +50,30 @@ NO_INTERNET = dict.fromkeys(
     "No internet service",
 ) | {"InternetService": "No"}
 NO_PHONE = {"PhoneService": "No", "MultipleLines": "No phone service"}
+
+
+@pytest.fixture(scope="module")
+def with_catalogue(django_db_setup, django_db_blocker):
+    """A client who sells what the file's customers have: making that takes longer than most of these tests."""
+
+    def build():
+        client = ClientFactory()
+        create_catalogue(client)
+        return client
+
+    with django_db_blocker.unblock(), world_for_a_while(build) as client:
+        yield client
+
+
+@pytest.fixture
+def acme(with_catalogue, db):
+    return with_catalogue
+
+
+@pytest.fixture
+def newcomer(db):
+    """A client without a catalogue."""
+    return ClientFactory()
 
 
 def a_line(**changes):
@@ -194,10 +220,10 @@ def test_a_customer_of_no_months_begins_with_the_first_open_cycle(acme):
 # The catalogue
 
 
-def test_the_catalogue_has_a_plan_for_each_service_and_term(acme):
-    imported(acme)
+def test_the_catalogue_has_a_plan_for_each_service_and_term(newcomer):
+    imported(newcomer)
     assert {
-        (one.client_service_id, one.gl_code, one.tax_category) for one in Service.objects.filter(client=acme).order_by("pk")
+        (one.client_service_id, one.gl_code, one.tax_category) for one in Service.objects.filter(client=newcomer).order_by("pk")
     } == {
         ("phone", "4010", "telecom"),
         ("second-line", "4020", "telecom"),
@@ -210,7 +236,7 @@ def test_the_catalogue_has_a_plan_for_each_service_and_term(acme):
         ("streaming-tv", "4090", "digital"),
         ("streaming-movies", "4100", "digital"),
     }
-    assert Plan.objects.filter(client=acme, charges__rates__currency="usd", billing_interval=1).count() == 30
+    assert Plan.objects.filter(client=newcomer, charges__rates__currency="usd", billing_interval=1).count() == 30
     assert PlanCharge.objects.count() == 30
     assert Plan.objects.get(client_plan_id="fibre-12").name == "Fibre internet, 12 months"
 
@@ -240,9 +266,9 @@ def real_rows():
         return {row["customerID"]: row for row in csv.DictReader(file)}
 
 
-def test_the_real_file_is_imported_to_the_cent_and_once_only(acme, real_rows):
+def test_the_real_file_is_imported_to_the_cent_and_once_only(newcomer, real_rows):
     with CUSTOMER_FILE.open("rb") as file:
-        summary, faults = run(acme, file)
+        summary, faults = run(newcomer, file)
     assert faults == []
     assert (summary.customers, summary.created, summary.already_there) == (7043, 7043, 0)
     assert summary.monthly_amount == Decimal("456116.60")
@@ -268,7 +294,7 @@ def test_the_real_file_is_imported_to_the_cent_and_once_only(acme, real_rows):
 
     before = row_counts()
     with CUSTOMER_FILE.open("rb") as file:
-        again, _ = run(acme, file)
+        again, _ = run(newcomer, file)
     assert (again.created, again.already_there, again.plan_instances, again.own_prices) == (0, 7043, 0, 0)
     assert row_counts() == before
 

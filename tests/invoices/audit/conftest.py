@@ -1,31 +1,21 @@
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
-
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 
 from tests.invoices.audit.planting import findings
 from tests.invoices.audit.world import build_world
+from tests.support.worlds import world_for_a_while
 
 
-@contextmanager
-def world_for_a_while(build) -> Iterator[Any]:
-    """A world without findings, in a transaction that is rolled back in the end."""
-    whole = transaction.atomic()
-    # Lets services begin the transactions inside it that are to be outermost, as Django's own tests do.
-    whole._from_testcase = True
-    with whole:
-        numbers = build()
-        assert findings() == {}
-        yield numbers
-        transaction.set_rollback(True)
+def build_clean_world():
+    numbers = build_world()
+    assert findings() == {}
+    return numbers
 
 
 @pytest.fixture(scope="module")
 def built(django_db_setup, django_db_blocker):
     """The world, made once for the tests of a module."""
-    with django_db_blocker.unblock(), world_for_a_while(build_world) as numbers:
+    with django_db_blocker.unblock(), world_for_a_while(build_clean_world) as numbers:
         yield numbers
 
 

@@ -6,18 +6,24 @@ from django.test import override_settings
 
 from invoices.audit import run_audits
 from tests.invoices.audit import names
-from tests.invoices.audit.conftest import world_for_a_while
 from tests.invoices.audit.money_world import build_money_world
 from tests.invoices.audit.planting import findings
+from tests.support.worlds import world_for_a_while
 
 ENTRY = "UPDATE invoices_ledgerentry SET {} WHERE id = {{{}}}"
 TAKEN = "UPDATE invoices_allocation SET {} WHERE credit_id = {{{}}}"
 
 
+def build_clean_world():
+    numbers = build_money_world()
+    assert findings() == {}
+    return numbers
+
+
 @pytest.fixture(scope="module")
 def built(django_db_setup, django_db_blocker, tmp_path_factory):
     books = override_settings(SANDBOX_GATEWAY_FILE=str(tmp_path_factory.mktemp("books") / "sandbox.sqlite3"))
-    with django_db_blocker.unblock(), books, world_for_a_while(build_money_world) as numbers:
+    with django_db_blocker.unblock(), books, world_for_a_while(build_clean_world) as numbers:
         yield numbers
 
 
