@@ -48,6 +48,7 @@ ONCE = {
         "accounts/test_admin.py",
         "accounts/test_admin_prices.py",
         "invoices/test_admin.py",
+        "invoices/test_admin_every_model.py",
         "invoices/test_admin_extras.py",
         "invoices/test_admin_billed.py",
         "invoices/money/test_admin_money.py",
