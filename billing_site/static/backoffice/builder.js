@@ -14,10 +14,18 @@
       if (cell.dataset.field === "amount" && counted) input.placeholder = counted;
     }
   };
-  // Each result that is swapped in says so: only its own line is marked, since 2,000 times 2,000 would take minutes.
-  document.addEventListener("htmx:afterSettle", ({ target }) => {
-    const line = target.closest("[data-line]");
-    if (line) mark(line);
+  // The answer has the results of all lines in one template. Only those that differ from the page are put into it: htmx swaps
+  // out-of-band pieces one by one and announces all earlier ones again at each, which takes minutes for 2,000 lines.
+  document.addEventListener("htmx:afterSwap", ({ target }) => {
+    const answer = target.querySelector("template[data-results]");
+    if (!answer) return;
+    answer.remove();
+    for (const result of [...answer.content.children]) {
+      const shown = document.getElementById(result.id);
+      if (!shown || shown.isEqualNode(result)) continue;
+      shown.replaceWith(result);
+      mark(result.closest("[data-line]"));
+    }
   });
 
   // Only what was changed is sent: a field of a line, or of units, has no name until it is typed into. What is not sent, the
