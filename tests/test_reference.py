@@ -60,3 +60,10 @@ def test_every_target_of_make_is_named_among_the_commands():
 def test_every_role_has_a_row_of_words():
     words = (REFERENCE / "roles.md").read_text().split("| role | may |")[1].split("\n\n")[0]
     assert re.findall(r"^\| (\w+) \|", words, re.MULTILINE) == list(ROLES)
+
+
+def test_every_file_that_architecture_contributing_and_decisions_name_is_there():
+    pages = [ROOT / "CONTRIBUTING.md", ROOT / "docs" / "architecture.md", *(ROOT / "docs" / "decisions").glob("*.md")]
+    named = {(page.name, path) for page in pages for path in re.findall(r"`([\w.]+/[\w./]*|\w+\.py)`", page.read_text())}
+    modules = {file.name for app in ("accounts", "billing_site", "invoices", "rebills") for file in (ROOT / app).rglob("*.py")}
+    assert sorted((page, path) for page, path in named if path not in modules and not (ROOT / path).exists()) == []
