@@ -67,3 +67,10 @@ def test_every_file_that_architecture_contributing_and_decisions_name_is_there()
     named = {(page.name, path) for page in pages for path in re.findall(r"`([\w.]+/[\w./]*|\w+\.py)`", page.read_text())}
     modules = {file.name for app in ("accounts", "billing_site", "invoices", "rebills") for file in (ROOT / app).rglob("*.py")}
     assert sorted((page, path) for page, path in named if path not in modules and not (ROOT / path).exists()) == []
+
+
+def test_every_link_of_the_pages_outside_the_site_leads_somewhere():
+    """MkDocs checks the links of the site."""
+    pages = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "data/README.md")]
+    links = {(page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)[^):]*\)", page.read_text())}
+    assert sorted(f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()) == []
