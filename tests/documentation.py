@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 BLOCK = re.compile(r"(?P<before><!-- not run: [^>]*-->\n+)?^```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^```$", re.M | re.S)
+OF_THE_TESTS = ("SECRET_KEY", "ALLOWED_HOSTS", "DJANGO_ALLOW_ASYNC_UNSAFE")
+"""What a reader's environment does not have."""
 PREPARED = """\
 set -e
 make() { command make --dry-run "$@"; }
@@ -67,8 +69,9 @@ class Site(NamedTuple):
 
     @property
     def environment(self) -> dict[str, str]:
+        kept = {name: value for name, value in os.environ.items() if name not in OF_THE_TESTS}
         return {
-            **os.environ,
+            **kept,
             "DATABASE_URL": f"sqlite:///{self.database}",
             "DEBUG": "1",
             "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
@@ -112,7 +115,7 @@ def served(folder: Path, world: Path) -> Iterator[Site]:
 
 
 def wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
-    for _ in range(600):
+    for _ in range(1800):
         assert server.poll() is None, "the server has ended"
         try:
             urllib.request.urlopen(address, timeout=10).close()
