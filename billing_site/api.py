@@ -30,6 +30,7 @@ from accounts.api.viewsets import (
     ServiceLocationViewSet,
     ServiceViewSet,
 )
+from accounts.aria.method_calls import methods_of
 from accounts.aria.methods import CallerViewSet, ClockViewSet
 from accounts.call_log import call_of
 from billing_site.common.database_errors import refusal_of as refusal_of_database
@@ -99,40 +100,7 @@ router.register(r"billing-runs/(?P<run>[0-9]+)/outcomes", RunOutcomeViewSet, bas
 router.register("clock", ClockViewSet, basename="clock")
 router.register("caller", CallerViewSet, basename="caller")
 
-METHODS: dict[str, type[ViewSetMixin]] = {
-    "gen_invoice": InvoiceViewSet,
-    "gen_invoice_m": InvoiceViewSet,
-    "gen_rb_m": RebillViewSet,
-    "get_pending_invoice_no": InvoiceViewSet,
-    "get_pending_invoice_no_m": InvoiceViewSet,
-    "manage_pending_invoice": InvoiceViewSet,
-    "manage_pending_invoice_m": InvoiceViewSet,
-    "get_invoice_details": InvoiceViewSet,
-    "get_invoice_details_m": InvoiceViewSet,
-    "get_acct_invoice_history": InvoiceViewSet,
-    "get_invoice_history_m": InvoiceViewSet,
-    "get_invoice_cm_details_m": InvoiceViewSet,
-    "get_statement_for_invoice": InvoiceViewSet,
-    "get_statement_for_invoice_m": InvoiceViewSet,
-    "void_invoice": InvoiceViewSet,
-    "void_invoice_m": InvoiceViewSet,
-    "get_payments_on_invoice": PaymentViewSet,
-    "get_payments_on_invoice_m": PaymentViewSet,
-    "record_external_payment": PaymentViewSet,
-    "record_external_payment_m": PaymentViewSet,
-    "collect_from_account": CollectionAttemptViewSet,
-    "collect_from_account_m": CollectionAttemptViewSet,
-    "get_acct_trans_history": TransactionViewSet,
-    "get_acct_trans_history_m": TransactionViewSet,
-    "get_reason_code_m": ReasonCodeViewSet,
-    "create_reason_code_m": ReasonCodeViewSet,
-    "authenticate_caller": CallerViewSet,
-    "authenticate_caller_m": CallerViewSet,
-    "get_virtual_datetime": ClockViewSet,
-    "get_virtual_datetime_m": ClockViewSet,
-    "advance_virtual_datetime": ClockViewSet,
-    "advance_virtual_datetime_m": ClockViewSet,
-}
+METHODS: dict[str, type[ViewSetMixin]] = {name: viewset for _, viewset, _ in router.registry for name in methods_of(viewset)}
 """Each method call, by its name (`rest_call`), and the viewset that has it as an action of this name."""
 
 

@@ -87,20 +87,31 @@ def never(arguments: Arguments) -> bool:
     return False
 
 
+def as_it_is(call: Call, output: Answer) -> Answer:
+    """The answer of a call whose work returns its output fields."""
+    return output
+
+
+def nothing_left(call: Call, receipt: Receipt) -> None:
+    """A call whose answer depends on its arguments alone, once it is done."""
+
+
 class Method(NamedTuple):
     """A method call: what it takes and gives, the act that its refusals are recorded as, and what it does.
 
-    `writes` says of its arguments whether it does more than read, and `right` is what that needs. `again` makes the answer of a
-    call under a receipt that was done and not answered.
+    `writes` says of its arguments whether it does more than read, and `right` is what that needs. `work` returns what it has
+    made or changed, and `answer` makes the output fields of that. Where a call under a receipt was done and not answered,
+    `resume` finishes it and returns what its work would have returned.
     """
 
     name: str
     arguments: type[serializers.Serializer]
     outputs: Sequence[str]
     refused_act: str
-    work: Callable[[Any, Call], Answer]
+    work: Callable[[Any, Call], Any]
+    answer: Callable[[Call, Any], Answer]
     writes: Callable[[Arguments], bool] = always
-    again: Callable[[Any, Call, Receipt], Answer] | None = None
+    resume: Callable[[Call, Receipt], Any] = nothing_left
     right: Right | None = None
     names: Mapping[str, str] = {}
     """The call's names of fields that services name otherwise."""
@@ -129,18 +140,20 @@ def method_call(
     outputs: Sequence[str],
     refused_act: str,
     writes: Callable[[Arguments], bool] = always,
-    again: Callable[[Any, Call, Receipt], Answer] | None = None,
+    resume: Callable[[Call, Receipt], Any] = nothing_left,
+    answer: Callable[[Call, Any], Answer] = as_it_is,
     right: Right | None = None,
     names: Mapping[str, str] | None = None,
-) -> Callable[[Callable[[Any, Call], Answer]], Callable[[Any, Request], HttpResponse]]:
-    """Makes a viewset's method a method call of the same name: it gets a `Call` and gives the output fields.
+) -> Callable[[Callable[[Any, Call], Any]], Callable[[Any, Request], HttpResponse]]:
+    """Makes a viewset's method a method call of the same name. It gets a `Call` and returns what `answer` makes the output
+    fields of; without an `answer`, these fields.
 
     On failure every output field is present, as null; the tax engine's own errors where the call has a field for them. A
     refusal names its field as the call does: `names` has the call's names by those of services.
     """
 
-    def decorate(work: Callable[[Any, Call], Answer]) -> Callable[[Any, Request], HttpResponse]:
-        method = Method(work.__name__, arguments, outputs, refused_act, work, writes, again, right, names or {})
+    def decorate(work: Callable[[Any, Call], Any]) -> Callable[[Any, Request], HttpResponse]:
+        method = Method(work.__name__, arguments, outputs, refused_act, work, answer, writes, resume, right, names or {})
 
         @action(
             detail=False,
@@ -151,15 +164,21 @@ def method_call(
         )
         @wraps(work)
         def answered(view: Any, request: Request) -> HttpResponse:
-            answer = _answer(view, method, request._request)
+            output = _answer(view, method, request._request)
             record = call_of(request)
-            record.method, record.error_code, record.message = method.name, answer["error_code"], answer["error_msg"]
-            return rendered(answer, output_format(request._request))
+            record.method, record.error_code, record.message = method.name, output["error_code"], output["error_msg"]
+            return rendered(output, output_format(request._request))
 
         answered.method_call = method  # type: ignore[attr-defined]
         return answered
 
     return decorate
+
+
+def methods_of(viewset: type[Any]) -> list[str]:
+    """The names of a viewset's method calls, in the order in which they are written down."""
+    written = [value for part in viewset.__mro__ for value in vars(part).values()]
+    return list(dict.fromkeys(value.method_call.name for value in written if hasattr(value, "method_call")))
 
 
 def given_parameters(request: HttpRequest) -> Parameters:
@@ -201,8 +220,8 @@ def _answer(view: Any, method: Method, request: HttpRequest) -> Answer:
         text = once(
             call.client,
             call.caller.receipt,
-            lambda: _done(method, lambda: method.work(view, call)),
-            lambda receipt: _done(method, lambda: _again(view, method, call.under(receipt), receipt)),
+            lambda: _done(method, call, lambda: method.work(view, call)),
+            lambda receipt: _done(method, call, lambda: _resumed(method, call.under(receipt), receipt)),
             lambda: check_may(call.caller, method.right) if method.right is not None else None,
         )
         read: Answer = json.loads(text)
@@ -219,18 +238,18 @@ def _answer(view: Any, method: Method, request: HttpRequest) -> Answer:
         return envelope(BillingError(ErrorCode.UNEXPECTED), method.outputs)
 
 
-def _again(view: Any, method: Method, call: Call, receipt: Receipt) -> Answer:
+def _resumed(method: Method, call: Call, receipt: Receipt) -> Any:
     pending = pending_act_of(call.caller.receipt)
     if pending is not None:
         raise pending
-    return method.again(view, call, receipt) if method.again else {}
+    return method.resume(call, receipt)
 
 
-def _done(method: Method, work: Callable[[], Answer]) -> str:
+def _done(method: Method, call: Call, work: Callable[[], Any]) -> str:
     """The answer of an act, or that it is pending: that is an answer too, and is given again. A refusal names its field as the
     call does; what was refused as the call was read does so by itself."""
     try:
-        return _answered(method, work())
+        return _answered(method, method.answer(call, work()))
     except PendingAct as pending:
         return as_json(envelope(pending, method.outputs))
     except BillingError as error:

@@ -10,6 +10,7 @@ from rest_framework.viewsets import ViewSet
 from accounts.api.fields import ReceiptIdField
 from accounts.aria.method_calls import Call, method_call, never
 from accounts.clock import ClockTime, advance_clock, clock_set_by, clock_time
+from accounts.models import Receipt
 from accounts.rights import MOVE_CLOCK
 from billing_site.common.fields import LongField
 from billing_site.common.members import NoArguments
@@ -37,6 +38,10 @@ CLOCK_MOVED = ("virtual_datetime", "virtual_date", "virtual_time", "system_date"
 CLOCK_SHOWN = (*CLOCK_MOVED, "is_batch_running")
 
 
+def _set_before(call: Call, receipt: Receipt) -> ClockTime:
+    return clock_set_by(call.client, call.caller)
+
+
 class ClockViewSet(ViewSet):
     """The client's virtual clock, for tests and demonstrations."""
 
@@ -53,9 +58,10 @@ class ClockViewSet(ViewSet):
         outputs=CLOCK_MOVED,
         refused_act="clock.refused",
         right=MOVE_CLOCK,
-        again=lambda view, call, receipt: _advanced_before(call),
+        resume=_set_before,
+        answer=lambda call, time: _shown(time),
     )
-    def advance_virtual_datetime(self, call: Call) -> Mapping[str, Any]:
+    def advance_virtual_datetime(self, call: Call) -> ClockTime:
         return _advance(call)
 
     @method_call(
@@ -63,9 +69,10 @@ class ClockViewSet(ViewSet):
         outputs=CLOCK_MOVED,
         refused_act="clock.refused",
         right=MOVE_CLOCK,
-        again=lambda view, call, receipt: _advanced_before(call),
+        resume=_set_before,
+        answer=lambda call, time: _shown(time),
     )
-    def advance_virtual_datetime_m(self, call: Call) -> Mapping[str, Any]:
+    def advance_virtual_datetime_m(self, call: Call) -> ClockTime:
         return _advance(call)
 
 
@@ -73,12 +80,8 @@ def _clock(call: Call) -> Mapping[str, Any]:
     return _shown(clock_time(call.client))
 
 
-def _advance(call: Call) -> Mapping[str, Any]:
-    return _shown(advance_clock(call.client, call.arguments["hours"], call.caller))
-
-
-def _advanced_before(call: Call) -> Mapping[str, Any]:
-    return _shown(clock_set_by(call.client, call.caller))
+def _advance(call: Call) -> ClockTime:
+    return advance_clock(call.client, call.arguments["hours"], call.caller)
 
 
 def _shown(time: ClockTime) -> Mapping[str, Any]:

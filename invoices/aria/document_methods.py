@@ -94,29 +94,38 @@ NOT_KEPT_OF_DOCUMENTS = (
 """Aria's fields of a document that say what we do not keep: null."""
 
 
+def finish_document(call: Call, receipt: Receipt) -> int | None:
+    """Collects and sends what the call has left of the document that it has made or decided on, and returns its number."""
+    if receipt.invoice_no is not None:
+        go_on_settling(call.client, receipt.invoice_no, call.caller, today(call.client))
+    return receipt.invoice_no
+
+
 class GeneratingMethods:
     @method_call(
         GenInvoiceArguments,
         outputs=("invoice_no", "third_party_errors"),
         refused_act=ACT_REFUSED,
         right=rights.GENERATE,
-        again=lambda view, call, receipt: {"invoice_no": _settled(call, receipt)},
+        resume=finish_document,
+        answer=lambda call, invoice_no: {"invoice_no": invoice_no},
     )
-    def gen_invoice(self, call: Call) -> Mapping[str, Any]:
-        return {"invoice_no": _generate(call, call.arguments["acct_no"])}
+    def gen_invoice(self, call: Call) -> int | None:
+        return _generate(call, call.arguments["acct_no"])
 
     @method_call(
         GenInvoiceMArguments,
         outputs=(*GENERATED, "out_invoices_list", "third_party_errors"),
         refused_act=ACT_REFUSED,
         right=rights.GENERATE,
-        again=lambda view, call, receipt: _generated(call, account_no_of(call), _settled(call, receipt)),
+        resume=finish_document,
+        answer=lambda call, invoice_no: _generated(call, invoice_no),
     )
-    def gen_invoice_m(self, call: Call) -> Mapping[str, Any]:
+    def gen_invoice_m(self, call: Call) -> int | None:
         account_no = account_no_of(call)
         if call.arguments.get("combine_invoices") not in (None, 1, 2, 3):
             raise BillingError(ErrorCode.COMBINE_INVOICES, field="combine_invoices")
-        return _generated(call, account_no, _generate(call, account_no))
+        return _generate(call, account_no)
 
 
 class PendingMethods:
@@ -135,20 +144,22 @@ class PendingMethods:
         outputs=MANAGED,
         refused_act="pending.refused",
         right=rights.APPROVE,
-        again=lambda view, call, receipt: _managed(_settled(call, receipt)),
+        resume=finish_document,
+        answer=lambda call, invoice_no: _managed(invoice_no),
     )
-    def manage_pending_invoice(self, call: Call) -> Mapping[str, Any]:
-        return _managed(_decide(call))
+    def manage_pending_invoice(self, call: Call) -> int | None:
+        return _decide(call)
 
     @method_call(
         ManagePendingArguments,
         outputs=("acct_no", "client_acct_id", *GROUP_FIELDS, *MANAGED, "proc_initial_auth_txn_id", "collection_errors"),
         refused_act="pending.refused",
         right=rights.APPROVE,
-        again=lambda view, call, receipt: _managed_m(_settled(call, receipt)),
+        resume=finish_document,
+        answer=lambda call, invoice_no: _managed_m(invoice_no),
     )
-    def manage_pending_invoice_m(self, call: Call) -> Mapping[str, Any]:
-        return _managed_m(_decide(call))
+    def manage_pending_invoice_m(self, call: Call) -> int | None:
+        return _decide(call)
 
 
 class ReadingMethods:
@@ -220,9 +231,10 @@ class VoidingMethods:
         outputs=("void_transactions",),
         refused_act="money.refused",
         right=rights.CORRECT,
-        again=lambda view, call, receipt: _voided_before(receipt),
+        resume=lambda call, receipt: receipt.invoice_no,
+        answer=lambda call, invoice_no: _voided(invoice_no),
     )
-    def void_invoice(self, call: Call) -> Mapping[str, Any]:
+    def void_invoice(self, call: Call) -> int:
         return _void(call, call.arguments.get("acct_no"))
 
     @method_call(
@@ -230,17 +242,11 @@ class VoidingMethods:
         outputs=("void_transactions",),
         refused_act="money.refused",
         right=rights.CORRECT,
-        again=lambda view, call, receipt: _voided_before(receipt),
+        resume=lambda call, receipt: receipt.invoice_no,
+        answer=lambda call, invoice_no: _voided(invoice_no),
     )
-    def void_invoice_m(self, call: Call) -> Mapping[str, Any]:
+    def void_invoice_m(self, call: Call) -> int:
         return _void(call, account_no_of(call))
-
-
-def _settled(call: Call, receipt: Receipt) -> int | None:
-    """The document that a call under a receipt has made or decided on: what its process did not come to is done."""
-    if receipt.invoice_no is not None:
-        go_on_settling(call.client, receipt.invoice_no, call.caller, today(call.client))
-    return receipt.invoice_no
 
 
 def _generate(call: Call, account_no: int) -> int | None:
@@ -252,8 +258,8 @@ def _generate(call: Call, account_no: int) -> int | None:
     )
 
 
-def _generated(call: Call, account_no: int, invoice_no: int | None) -> Mapping[str, Any]:
-    account = Account.objects.get(pk=account_no)
+def _generated(call: Call, invoice_no: int | None) -> Mapping[str, Any]:
+    account = Account.objects.get(pk=account_no_of(call))
     rows = [generated_row(Invoice.objects.get(pk=invoice_no), stored_contents([invoice_no])[invoice_no])] if invoice_no else []
     return {
         "invoice_no": invoice_no,
@@ -340,25 +346,22 @@ def _statement(call: Call) -> Mapping[str, Any]:
     }
 
 
-def _void(call: Call, account_no: int | None) -> Mapping[str, Any]:
+def _void(call: Call, account_no: int | None) -> int:
     asked = call.arguments
-    voided = void_invoice(
+    invoice_no: int = asked["invoice_no"]
+    void_invoice(
         client=call.client,
-        invoice_no=asked["invoice_no"],
+        invoice_no=invoice_no,
         caller=call.caller,
         today=today(call.client),
         reason_code=asked["reason_code"],
         comments=asked["comments"],
         account_no=account_no,
     )
-    return _voids(voided.invoice_transaction_id, voided.void_transaction_id)
+    return invoice_no
 
 
-def _voided_before(receipt: Receipt) -> Mapping[str, Any]:
-    entry = Invoice.objects.get(pk=receipt.invoice_no or 0).ledger.get(voided_by__isnull=False)
-    return _voids(entry.pk, entry.voided_by.pk)
-
-
-def _voids(invoice_transaction_id: int, void_transaction_id: int) -> Mapping[str, Any]:
-    row = {"invoice_transaction_id": invoice_transaction_id, "void_transaction_id": void_transaction_id}
-    return {"void_transactions": [row]}
+def _voided(invoice_no: int | None) -> Mapping[str, Any]:
+    """The transaction of a voided invoice, and that which voids it."""
+    entry = Invoice.objects.get(pk=invoice_no or 0).ledger.get(voided_by__isnull=False)
+    return {"void_transactions": [{"invoice_transaction_id": entry.pk, "void_transaction_id": entry.voided_by.pk}]}

@@ -55,26 +55,34 @@ NOT_KEPT_OF_PAYMENTS = (
 """Aria's fields of a payment that say what we do not keep: null."""
 
 
+def _finish_collecting(call: Call, receipt: Receipt) -> list[Collected]:
+    """Goes on with the attempts that the call has begun."""
+    numbers = begun_together(receipt.invoice_no or 0, receipt.created_at)
+    return collected_before(call.client, numbers, call.caller, today(call.client))
+
+
 class CollectingMethods:
     @method_call(
         CollectFromAccountArguments,
         outputs=COLLECTED,
         refused_act="collection.refused",
         right=COLLECT,
-        again=lambda view, call, receipt: _told(_collected_before(call, receipt)),
+        resume=_finish_collecting,
+        answer=lambda call, outcomes: _told(outcomes),
     )
-    def collect_from_account(self, call: Call) -> Mapping[str, Any]:
-        return _told(_collect(call))
+    def collect_from_account(self, call: Call) -> list[Collected]:
+        return _collect(call)
 
     @method_call(
         CollectFromAccountMArguments,
         outputs=COLLECTED_M,
         refused_act="collection.refused",
         right=COLLECT,
-        again=lambda view, call, receipt: _with_errors(_collected_before(call, receipt)),
+        resume=_finish_collecting,
+        answer=lambda call, outcomes: _with_errors(outcomes),
     )
-    def collect_from_account_m(self, call: Call) -> Mapping[str, Any]:
-        return _with_errors(_collect(call))
+    def collect_from_account_m(self, call: Call) -> list[Collected]:
+        return _collect(call)
 
 
 class PaymentMethods:
@@ -84,9 +92,10 @@ class PaymentMethods:
         names=PAYMENT_NAMES,
         refused_act="money.refused",
         right=COLLECT,
-        again=lambda view, call, receipt: {"transaction_id": receipt.row_no},
+        resume=lambda call, receipt: receipt.row_no,
+        answer=lambda call, transaction_id: {"transaction_id": transaction_id},
     )
-    def record_external_payment(self, call: Call) -> Mapping[str, Any]:
+    def record_external_payment(self, call: Call) -> int:
         return _pay(call)
 
     @method_call(
@@ -95,9 +104,10 @@ class PaymentMethods:
         names=PAYMENT_NAMES,
         refused_act="money.refused",
         right=COLLECT,
-        again=lambda view, call, receipt: {"transaction_id": receipt.row_no},
+        resume=lambda call, receipt: receipt.row_no,
+        answer=lambda call, transaction_id: {"transaction_id": transaction_id},
     )
-    def record_external_payment_m(self, call: Call) -> Mapping[str, Any]:
+    def record_external_payment_m(self, call: Call) -> int:
         return _pay(call)
 
     @method_call(InvoiceDetailsArguments, outputs=("invoice_payments",), refused_act="details.refused", writes=never)
@@ -150,13 +160,12 @@ class ReasonMethods:
         names=REASON_NAMES,
         refused_act="reason.refused",
         right=ROW_RIGHTS["add", "invoices.reasoncode"],
-        again=lambda view, call, receipt: {"reason_code": call.arguments["reason_code"]},
+        answer=lambda call, nothing: {"reason_code": call.arguments["reason_code"]},
     )
-    def create_reason_code_m(self, call: Call) -> Mapping[str, Any]:
+    def create_reason_code_m(self, call: Call) -> None:
         asked = call.arguments
         type, code, name = asked["reason_code_type"], asked["reason_code"], asked["reason_code_name"]
-        reason = add_reason(client=call.client, caller=call.caller, type=type, code=code, name=name)
-        return {"reason_code": reason.code}
+        add_reason(client=call.client, caller=call.caller, type=type, code=code, name=name)
 
 
 def _collect(call: Call) -> list[Collected]:
@@ -197,11 +206,6 @@ def _named_invoices(call: Call, account_no: int) -> list[int]:
     return [row["invoice_no"] for row in rows] or invoices_of_charges(account_no, charges, CHARGE_FIELD)
 
 
-def _collected_before(call: Call, receipt: Receipt) -> list[Collected]:
-    numbers = begun_together(receipt.invoice_no or 0, receipt.created_at)
-    return collected_before(call.client, numbers, call.caller, today(call.client))
-
-
 def _with_errors(outcomes: Sequence[Collected]) -> Mapping[str, Any]:
     """The answer, and on failure each of the failures in `collection_errors`."""
     try:
@@ -222,7 +226,7 @@ def _told(outcomes: Sequence[Collected]) -> Mapping[str, Any]:
     return {"transaction_id": attempts[0].payment_id, **proc_fields(attempts[0])} if attempts else {}
 
 
-def _pay(call: Call) -> Mapping[str, Any]:
+def _pay(call: Call) -> int:
     """Ours: a payment from outside is of the type OTHER. Named invoices are paid in their order, each up to what is due."""
     asked = call.arguments
     account_no = account_no_of(call)
@@ -238,7 +242,8 @@ def _pay(call: Call) -> Mapping[str, Any]:
         comments=asked["comments"],
         pays=_named_invoices(call, account_no),
     )
-    return {"transaction_id": payment.pk}
+    transaction_id: int = payment.pk
+    return transaction_id
 
 
 def _payments(invoice: Invoice) -> Mapping[str, Any]:

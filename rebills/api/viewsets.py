@@ -14,11 +14,11 @@ from accounts.models import Receipt
 from accounts.rights import REBILL, Right
 from billing_site.errors import BillingError, ErrorCode
 from invoices.api.viewsets.documents import DocumentResource
+from invoices.aria.document_methods import finish_document
 from invoices.models import Invoice
 from invoices.services.documents.chains import read_chain
 from invoices.services.documents.rebill_markers import excluded_lines, recounted_lines
 from invoices.services.documents.rows import stored_contents
-from invoices.services.issuing.settling import go_on_settling
 from rebills.api.serializers import (
     ChainArguments,
     ManyRebillArguments,
@@ -92,20 +92,14 @@ class RebillViewSet(DocumentResource):
         names=GEN_RB_M_NAMES,
         right=REBILL,
         writes=lambda arguments: bool(arguments["do_write"]),
-        again=lambda view, call, receipt: _settled_answer(call, receipt.invoice_no or 0),
+        resume=finish_document,
+        answer=lambda call, rebill: gen_rb_m_preview(rebill) if isinstance(rebill, RebillPlan) else _stored_answer(rebill),
     )
-    def gen_rb_m(self, call: Call) -> Mapping[str, Any]:
+    def gen_rb_m(self, call: Call) -> int | RebillPlan:
         asked = gen_rb_m_request(call.arguments)
         if not call.arguments["do_write"]:
-            return gen_rb_m_preview(_preview(call.client, asked))
-        number = rebill_invoice(client=call.client, request=asked, caller=call.caller, today=today(call.client))
-        return _stored_answer(number)
-
-
-def _settled_answer(call: Call, rebill_no: int) -> Mapping[str, Any]:
-    """The answer after what a process that died did not come to."""
-    go_on_settling(call.client, rebill_no, call.caller, today(call.client))
-    return _stored_answer(rebill_no)
+            return _preview(call.client, asked)
+        return rebill_invoice(client=call.client, request=asked, caller=call.caller, today=today(call.client))
 
 
 def _stored_answer(rebill_no: int) -> Mapping[str, Any]:
