@@ -108,6 +108,14 @@ def use(
         raise ReceiptTaken
 
 
+def used_at(client: Client, claim: Claim | None) -> datetime | None:
+    """When the work of a call was begun; None before that. A call that finds a time was interrupted, and is done again."""
+    if claim is None:
+        return None
+    rows = Receipt.objects.filter(client=client, receipt_id=claim.receipt_id, token=claim.token)
+    return rows.values_list("created_at", flat=True).first()
+
+
 RECEIPT_FIELDS = (
     "client_id",
     "receipt_id",

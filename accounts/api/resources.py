@@ -99,7 +99,8 @@ class ClientResource(GenericViewSet):
         pending = pending_act_of(self.receipt)
         if pending is not None:
             return Response(pending.body, status=pending.code.http_status)
-        return self.answer_again(receipt) if self.is_stored(receipt) else work()
+        resumes = self.action in self.resumed_actions or not self.is_stored(receipt)
+        return work() if resumes else self.answer_again(receipt)
 
     def is_stored(self, receipt: Receipt) -> bool:
         """Whether the answer stands in stored rows. A receipt that names nothing is one of a row that is gone, or of work that
@@ -119,6 +120,9 @@ class ClientResource(GenericViewSet):
 
     creating_actions: Sequence[str] = ("create",)
     """Actions that answer with a row that they have made."""
+
+    resumed_actions: Sequence[str] = ()
+    """Actions that are done again where a call was interrupted: their services go on where it was."""
 
     rights: Mapping[str, Right] = {}
     """The right that each action needs which does more than read. Services ask for it; here it is asked for before a stored

@@ -43,7 +43,7 @@ from invoices.services.billing.generating import ACT_REFUSED, generate_invoice
 from invoices.services.documents.rebill_markers import excluded_lines
 from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rows import stored_contents
-from invoices.services.issuing.settling import go_on_settling
+from invoices.services.issuing.settling import finish_issued
 from invoices.services.lists.invoice_history import (
     HistoryOfInvoices,
     credit_restriction,
@@ -97,7 +97,7 @@ NOT_KEPT_OF_DOCUMENTS = (
 def finish_document(call: Call, receipt: Receipt) -> int | None:
     """Collects and sends what the call has left of the document that it has made or decided on, and returns its number."""
     if receipt.invoice_no is not None:
-        go_on_settling(call.client, receipt.invoice_no, call.caller, today(call.client))
+        finish_issued(call.client, [receipt.invoice_no], call.caller, today(call.client))
     return receipt.invoice_no
 
 

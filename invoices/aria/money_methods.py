@@ -25,7 +25,7 @@ from invoices.aria.documents import PROC_FIELDS, collection_error, number, proc_
 from invoices.calculation import ZERO, asked_amount
 from invoices.kinds import PaymentType
 from invoices.models import Invoice, LedgerEntry
-from invoices.services.collecting.collecting import begun_together, collect_invoices, collected_before
+from invoices.services.collecting.collecting import collect_invoices, finish_collecting
 from invoices.services.documents.collection_results import Collected
 from invoices.services.documents.reasons import add_reason, reasons_of
 from invoices.services.lists.invoice_history import document_of_account, document_of_transaction, payments_on_invoice
@@ -56,9 +56,7 @@ NOT_KEPT_OF_PAYMENTS = (
 
 
 def _finish_collecting(call: Call, receipt: Receipt) -> list[Collected]:
-    """Goes on with the attempts that the call has begun."""
-    numbers = begun_together(receipt.invoice_no or 0, receipt.created_at)
-    return collected_before(call.client, numbers, call.caller, today(call.client))
+    return finish_collecting(call.client, receipt.invoice_no or 0, receipt.created_at, call.caller, today(call.client))
 
 
 class CollectingMethods:

@@ -1,6 +1,6 @@
 """Rebills as a resource, and the method call gen_rb_m."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from rest_framework.decorators import action
@@ -10,7 +10,6 @@ from rest_framework.status import HTTP_201_CREATED
 
 from accounts.aria.method_calls import Call, method_call
 from accounts.clock import today
-from accounts.models import Receipt
 from accounts.rights import REBILL, Right
 from billing_site.errors import BillingError, ErrorCode
 from invoices.api.viewsets.documents import DocumentResource
@@ -40,8 +39,8 @@ from rebills.aria.gen_rb_m import (
 from rebills.models import Rebill
 from rebills.plan import RebillPlan
 from rebills.services.previewing import preview_rebills
-from rebills.services.rebilling import REFUSED, rebill_invoice, rebill_invoices, rebilled_before
-from rebills.services.requests import RebillOutcome, RebillRequest
+from rebills.services.rebilling import REFUSED, rebill_invoice, rebill_invoices
+from rebills.services.requests import RebillRequest
 
 
 class RebillViewSet(DocumentResource):
@@ -50,6 +49,7 @@ class RebillViewSet(DocumentResource):
     queryset = Rebill.objects.all()
     queries = {"chain": ChainArguments}
     rights: Mapping[str, Right] = {**DocumentResource.rights, "create": REBILL, "bulk": REBILL}
+    resumed_actions = ("bulk",)
 
     def create(self, request: Request) -> Response:
         number = rebill_invoice(
@@ -63,15 +63,9 @@ class RebillViewSet(DocumentResource):
     @action(detail=False, methods=["post"])
     def bulk(self, request: Request) -> Response:
         """Many rebills, with an outcome for each: one that is refused stops no other."""
-        return self._rebill_many(rebill_invoices)
-
-    def answer_again(self, receipt: Receipt) -> Response:
-        return self._rebill_many(rebilled_before) if self.action == "bulk" else super().answer_again(receipt)
-
-    def _rebill_many(self, rebill: Callable[..., list[RebillOutcome]]) -> Response:
         asked = self.asked(ManyRebillArguments)["rebills"]
         requests = [rebill_request(one, f"rebills[{place}].") for place, one in enumerate(asked)]
-        outcomes = rebill(client=self.client, requests=requests, caller=self.caller, today=today(self.client))
+        outcomes = rebill_invoices(client=self.client, requests=requests, caller=self.caller, today=today(self.client))
         return Response({"outcomes": [outcome_row(one) for one in outcomes]})
 
     @action(detail=False, methods=["post"])

@@ -32,7 +32,7 @@ from invoices.services.documents.rights import check_may_rebill
 from invoices.services.documents.rows import Links, insert_documents
 from invoices.services.documents.tax_answers import record_tax_answers
 from invoices.services.issuing.issuing import IssuePolicy, Issuing, issue, pending_document
-from invoices.services.issuing.settling import settle_issued, settled_before
+from invoices.services.issuing.settling import finish_issued, settle_issued
 from invoices.services.planning.facts import lock_states
 from rebills.plan import RebillPlan
 from rebills.plan.requests import MoneyFacts
@@ -59,13 +59,16 @@ def rebill_invoices(*, client: Client, requests: Sequence[RebillRequest], caller
 
     Where the client's settings or four eyes ask for it, a rebill waits for approval and changes nothing until then. Else what
     is due on it is collected after the commit, if that was asked for, and its statement sent: what fails then does not undo it.
+    Where the caller's call was interrupted, what it has rebilled or refused is returned as it was, and the rest is done now.
     """
     work = Rebilling(client, caller, today)
-    outcomes: dict[int, RebillOutcome] = {}
-    for wave in _waves(requests):
-        done = _rebill_some([requests[place] for place in wave], work)
+    outcomes = _rebilled_by_call(requests, work)
+    left = [place for place in range(len(requests)) if place not in outcomes]
+    for wave in _waves([requests[place] for place in left]):
+        places = [left[place] for place in wave]
+        done = _rebill_some([requests[place] for place in places], work)
         record_acts(client, caller, [_refusal(one) for one in done if one.error is not None])
-        outcomes |= dict(zip(wave, done, strict=True))
+        outcomes |= dict(zip(places, done, strict=True))
     return [outcomes[place] for place in range(len(requests))]
 
 
@@ -77,24 +80,20 @@ def rebill_invoice(*, client: Client, request: RebillRequest, caller: Caller, to
     return outcome.rebill_no
 
 
-def rebilled_before(*, client: Client, requests: Sequence[RebillRequest], caller: Caller, today: date) -> list[RebillOutcome]:
-    """What the caller's call, whose process has died, came to, as its events say it: several of one invoice are told in their
-    order. What it issued is settled, and what it did not come to is rebilled now."""
+def _rebilled_by_call(requests: Sequence[RebillRequest], work: Rebilling) -> dict[int, RebillOutcome]:
+    """What the caller's call has done if it was interrupted, by the places of the requests and as its events say it: several of
+    one invoice are told in their order. What it has issued is collected and sent now, if it has not been."""
     events: dict[int | None, list[Event]] = defaultdict(list)
-    for event in acts_of_call(caller.receipt, REBILLED, WAITS, REFUSED):
+    for event in acts_of_call(work.caller.receipt, REBILLED, WAITS, REFUSED):
         events[event.invoice_no].append(event)
-    told, left = {}, []
-    for place, request in enumerate(requests):
-        if events[request.invoice_no]:
-            told[place] = _told(request, events[request.invoice_no].pop(0))
-        else:
-            left.append(place)
-    issued = [place for place, one in told.items() if one.rebill_no is not None and not one.waits]
-    done = settled_before(client, [Outcome(told[place].account_no, told[place].rebill_no) for place in issued], caller, today)
-    told |= {place: told[place]._replace(collection=one.collection) for place, one in zip(issued, done, strict=True)}
-    rest = rebill_invoices(client=client, requests=[requests[place] for place in left], caller=caller, today=today)
-    told |= dict(zip(left, rest, strict=True))
-    return [told[place] for place in range(len(requests))]
+    told = {
+        place: _told(request, events[request.invoice_no].pop(0))
+        for place, request in enumerate(requests)
+        if events[request.invoice_no]
+    }
+    issued = [one.rebill_no for one in told.values() if one.rebill_no is not None and not one.waits]
+    collected = finish_issued(work.client, issued, work.caller, work.today)
+    return {place: one._replace(collection=collected.get(one.rebill_no or 0)) for place, one in told.items()}
 
 
 def _told(request: RebillRequest, event: Event) -> RebillOutcome:

@@ -1,6 +1,6 @@
 """Resources of invoices, tax rates and billing runs, and the method call gen_invoice."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -55,12 +55,12 @@ from invoices.plan.facts import BillingRequest
 from invoices.services.actions import available_actions
 from invoices.services.approving.deciding import decide, decide_on_one
 from invoices.services.billing.generating import generate_invoice
-from invoices.services.collecting.collecting import collect_invoices, collected_before, collected_by_call
+from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.documents.collection_results import Collected
 from invoices.services.documents.rebill_markers import excluded_lines, with_rebills
 from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rows import content_of, stored_contents
-from invoices.services.issuing.settling import go_on_settling
+from invoices.services.issuing.settling import finish_issued
 from invoices.services.money.ledger.open_items import with_due
 from invoices.services.planning.flags import with_flags
 from invoices.services.planning.holes import hole_of_invoice, waive_periods
@@ -134,7 +134,7 @@ class DocumentResource(ReadResource):
         if self.action == "send_statement":
             return _sent(resent_before(client=self.client, statement_no=receipt.row_no or 0, caller=self.caller))
         if receipt.invoice_no is not None:
-            go_on_settling(self.client, receipt.invoice_no, self.caller, today(self.client))
+            finish_issued(self.client, [receipt.invoice_no], self.caller, today(self.client))
         return self.shown(receipt.invoice_no, self.created)
 
     def shown(self, invoice_no: int | None, status: int | None = None) -> Response:
@@ -197,6 +197,7 @@ class PendingDecisions(DocumentResource):
         **dict.fromkeys(("approve", "approve_many", "discard", "discard_many", "regenerate", "regenerate_many"), APPROVE),
         **dict.fromkeys(("collect", "collect_many"), COLLECT),
     }
+    resumed_actions = ("approve_many", "discard_many", "regenerate_many", "collect", "collect_many")
 
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
@@ -234,24 +235,8 @@ class PendingDecisions(DocumentResource):
 
     @action(detail=False, methods=["post"], url_path="collect")
     def collect_many(self, request: Request) -> Response:
-        numbers = self._asked_to_collect()
+        numbers = list(dict.fromkeys(self.asked(CollectArguments)["invoice_nos"]))
         return _collected_rows(numbers, self._collect(numbers))
-
-    def answer_again(self, receipt: Receipt) -> Response:
-        if self.action == "collect":
-            (outcome,) = collected_before(self.client, [receipt.invoice_no or 0], self.caller, today(self.client))
-            return Response(collected_row(outcome), status=outcome.error.code.http_status if outcome.error else None)
-        if self.action == "collect_many":
-            numbers, since = self._asked_to_collect(), receipt.created_at
-            by: dict[str, Any] = {"client": self.client, "caller": self.caller, "today": today(self.client)}
-            return _collected_rows(numbers, collected_by_call(invoice_nos=numbers, since=since, **by))
-        if self.action in ("approve_many", "discard_many", "regenerate_many"):
-            go_on: Callable[[Request], Response] = getattr(self, self.action)
-            return go_on(self.request)
-        return super().answer_again(receipt)
-
-    def _asked_to_collect(self) -> list[int]:
-        return list(dict.fromkeys(self.asked(CollectArguments)["invoice_nos"]))
 
     def _collect(self, invoice_nos: Sequence[int]) -> list[Collected]:
         return collect_invoices(client=self.client, invoice_nos=invoice_nos, caller=self.caller, today=today(self.client))

@@ -12,7 +12,7 @@ from invoices.services.approving.pending import (
     DISCARD,
     REGENERATION,
     approve_invoices,
-    decided_before,
+    decided_by_call,
     discard_invoices,
     regenerate_invoices,
 )
@@ -44,7 +44,7 @@ def decide(
     decided now.
     """
     numbers = list(dict.fromkeys(invoice_nos))
-    told = decided_before(client, EVENTS[act], caller, today) if act in EVENTS else {}
+    told = decided_by_call(client, EVENTS[act], caller, today) if act in EVENTS else {}
     left = [number for number in numbers if number not in told]
     if not left:
         return {number: told[number] for number in numbers}

@@ -23,7 +23,7 @@ from invoices.services.documents.batches import in_halves
 from invoices.services.documents.outcomes import Outcome
 from invoices.services.documents.remarks import Remarks
 from invoices.services.issuing.issuing import IssuePolicy, Issuing
-from invoices.services.issuing.settling import settle_issued, settled_before
+from invoices.services.issuing.settling import finish_issued, settle_issued
 from invoices.services.planning.facts import lock_states
 from invoices.services.planning.previewing import preview_invoices, regenerations
 from invoices.services.undoing.discarding import discard_locked
@@ -132,15 +132,16 @@ def regenerate_invoices(
     return [*done, *refused]
 
 
-def decided_before(client: Client, decision: DecisionActs, caller: Caller, today: date) -> dict[int, Outcome]:
-    """What the caller's call, whose process has died, has decided, by invoice and as its events say it. What it issued is
-    settled now, if it did not come to that. An invoice that it did not come to is missing."""
+def decided_by_call(client: Client, decision: DecisionActs, caller: Caller, today: date) -> dict[int, Outcome]:
+    """What the caller's call has decided if it was interrupted, by invoice and as its events say it. What it has issued is
+    collected and sent now, if it has not been. An invoice that it had not reached is missing."""
     told: dict[int, Outcome] = {}
     for event in acts_of_call(caller.receipt, *decision):
         if event.invoice_no is not None:
             told.setdefault(event.invoice_no, _told(event, decision))
-    issued = [one for one in told.values() if one.error is None] if decision is APPROVAL else []
-    return told | {one.invoice_no: one for one in settled_before(client, issued, caller, today) if one.invoice_no is not None}
+    issued = [number for number, one in told.items() if one.error is None] if decision is APPROVAL else []
+    collected = finish_issued(client, issued, caller, today)
+    return {number: one._replace(collection=collected.get(number)) for number, one in told.items()}
 
 
 def _told(event: Event, decision: DecisionActs) -> Outcome:

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef
 
 from accounts.callers import Caller
 from accounts.models import Client, Event
-from accounts.receipts import Claim
+from accounts.receipts import Claim, used_at
 from accounts.services import electronic_methods
 from accounts.trail import Act, acts_of_call, record_acts, refusal
 from billing_site.errors import BillingError, ErrorCode, told_before
@@ -55,7 +55,17 @@ def collect_issued(client: Client, outcomes: Sequence[Outcome], caller: Caller, 
 
 def collect_invoices(*, client: Client, invoice_nos: Collection[int], caller: Caller, today: date) -> list[Collected]:
     """Collects what is due on invoices, with what came of each. An attempt of unknown outcome is resolved, and no other
-    begun."""
+    begun.
+
+    Where the caller's call was interrupted, what it has recorded is returned as it was; it goes on with the attempts that it
+    has begun, and with invoices that it had not reached.
+    """
+    told = _collected_by_call(client, invoice_nos, caller, today)
+    left = [number for number in invoice_nos if number not in told]
+    return [*told.values(), *(_collect(client, left, caller, today) if left else ())]
+
+
+def _collect(client: Client, invoice_nos: Collection[int], caller: Caller, today: date) -> list[Collected]:
     rows = Invoice.objects.filter(client=client, pk__in=invoice_nos).order_by("account_id", "pk")
     found = [Wanted(*row) for row in rows.values_list("pk", "account_id")]
     missing = sorted(set(invoice_nos) - {one.invoice_no for one in found})
@@ -83,13 +93,14 @@ def _unasked(one: Collected) -> Act:
     return Act(name, one.account_no, one.invoice_no, message=one.message, idle=True)
 
 
-def begun_together(invoice_no: int, at: datetime) -> list[int]:
-    """The invoices of an account for which attempts were begun at one moment, with the one that is known of them."""
+def finish_collecting(client: Client, invoice_no: int, at: datetime, caller: Caller, today: date) -> list[Collected]:
+    """Goes on with the attempts that an interrupted call has begun for invoices of an account, of which one is known, and
+    returns what came of each, by their numbers. `at`: when it began them."""
     attempts = CollectionAttempt.objects.filter(started_at=at, invoice__account__invoices=invoice_no)
-    return sorted({invoice_no, *attempts.values_list("invoice_id", flat=True)})
+    return _finished(client, sorted({invoice_no, *attempts.values_list("invoice_id", flat=True)}), caller, today)
 
 
-def collected_before(client: Client, invoice_nos: Sequence[int], caller: Caller, today: date) -> list[Collected]:
+def _finished(client: Client, invoice_nos: Sequence[int], caller: Caller, today: date) -> list[Collected]:
     """What the last attempt on each invoice says of itself. With one whose process has died it goes on first."""
     unfinished = CollectionAttempt.objects.filter(
         invoice__client=client, invoice__in=invoice_nos, status__in=OPEN_ATTEMPTS
@@ -104,26 +115,23 @@ def collected_before(client: Client, invoice_nos: Sequence[int], caller: Caller,
     ]
 
 
-def collected_by_call(
-    *, client: Client, invoice_nos: Sequence[int], caller: Caller, today: date, since: datetime
-) -> list[Collected]:
-    """What the caller's call, whose process has died, came to: as its events say it, and the attempts that it has begun. With
-    these it goes on, and with invoices that it did not come to. `since`: when its receipt was used."""
-    told = _told(caller.receipt)
+def _collected_by_call(client: Client, invoice_nos: Collection[int], caller: Caller, today: date) -> dict[int, Collected]:
+    """What the caller's call, which was interrupted, has come to: as its events say it, and the attempts that it has begun."""
+    since = used_at(client, caller.receipt)
+    if since is None:
+        return {}
+    told = {number: one for number, one in _told(caller.receipt).items() if number in invoice_nos}
     open_now = [number for number in invoice_nos if number not in told]
     attempts = CollectionAttempt.objects.filter(invoice__client=client, invoice__in=open_now, started_at__gte=since)
     begun = sorted(set(attempts.values_list("invoice_id", flat=True)))
-    told |= {one.invoice_no: one for one in collected_before(client, begun, caller, today)}
-    rest = [number for number in open_now if number not in told]
-    told |= {one.invoice_no: one for one in collect_invoices(client=client, invoice_nos=rest, caller=caller, today=today)}
-    return [told[number] for number in invoice_nos]
+    return told | {one.invoice_no: one for one in _finished(client, begun, caller, today)}
 
 
 def collected_at_issue(client: Client, invoice_nos: Sequence[int], caller: Caller, today: date) -> dict[int, Collected]:
     """What came of collecting documents that the caller's call, whose process has died, has issued with a request to."""
     attempts = CollectionAttempt.objects.filter(invoice__client=client, invoice__in=invoice_nos, at_issue=True)
     requested = list(attempts.values_list("invoice_id", flat=True))
-    return {one.invoice_no: one for one in collected_before(client, requested, caller, today)} | _told(caller.receipt)
+    return {one.invoice_no: one for one in _finished(client, requested, caller, today)} | _told(caller.receipt)
 
 
 def _told(claim: Claim | None) -> dict[int, Collected]:

@@ -8,7 +8,8 @@ from datetime import date
 
 from accounts.callers import Caller
 from accounts.models import Client
-from invoices.services.collecting.collecting import collect_issued, collected_at_issue, collected_before
+from invoices.services.collecting.collecting import collect_issued, collected_at_issue
+from invoices.services.documents.collection_results import Collected
 from invoices.services.documents.outcomes import Outcome
 from invoices.services.statements.statements import send_requested
 
@@ -20,15 +21,9 @@ def settle_issued(client: Client, outcomes: Sequence[Outcome], caller: Caller, t
     return [one._replace(statement=statements.get(one.invoice_no or 0)) for one in collected]
 
 
-def settled_before(client: Client, outcomes: Sequence[Outcome], caller: Caller, today: date) -> list[Outcome]:
-    """The outcomes of documents that the caller's call, whose process has died, has issued, with what came of collecting. What
-    it did not come to is done."""
-    collected = collected_at_issue(client, [one.invoice_no for one in outcomes if one.invoice_no is not None], caller, today)
-    send_requested([one.invoice_no for one in outcomes if one.invoice_no is not None])
-    return [one._replace(collection=collected.get(one.invoice_no or 0)) for one in outcomes]
-
-
-def go_on_settling(client: Client, invoice_no: int, caller: Caller, today: date) -> None:
-    """Does for a document what a process that died after the commit did not come to."""
-    collected_before(client, [invoice_no], caller, today)
-    send_requested([invoice_no])
+def finish_issued(client: Client, invoice_nos: Sequence[int], caller: Caller, today: date) -> dict[int, Collected]:
+    """Collects and sends what a call that was interrupted has left of the documents that it has issued. Returns what came of
+    collecting them, by number, also of what was collected before."""
+    collected = collected_at_issue(client, invoice_nos, caller, today) if invoice_nos else {}
+    send_requested(invoice_nos)
+    return collected
