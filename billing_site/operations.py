@@ -13,6 +13,7 @@ from invoices.api.serializers.credits import (
     ServiceCreditSerializer,
 )
 from invoices.api.serializers.documents import (
+    ActionSerializer,
     AgainArguments,
     ApprovalArguments,
     CollectArguments,
@@ -21,6 +22,7 @@ from invoices.api.serializers.documents import (
     InvoiceSerializer,
     ManyApprovalArguments,
     ManyArguments,
+    OutcomeSerializer,
     PreviewArguments,
     RemarkArguments,
     StatementArguments,
@@ -32,6 +34,7 @@ from invoices.api.serializers.money import (
     AppliedArguments,
     AttemptSerializer,
     CashCreditArguments,
+    CollectedSerializer,
     CreditSerializer,
     MemoArguments,
     MemoPreviewArguments,
@@ -51,29 +54,13 @@ from invoices.api.serializers.plan_instances import (
 )
 from invoices.api.serializers.requested_acts import RequestedActSerializer
 from invoices.api.serializers.usage import LoadArguments, UnbilledSerializer
-from rebills.api.serializers import ManyRebillArguments, RebillArguments, RebillPreviewArguments
-
-
-class ActionSerializer(serializers.Serializer):
-    """What can be done with a document, or why not."""
-
-    action = serializers.CharField()
-    allowed = serializers.BooleanField()
-    error_code = serializers.IntegerField()
-    reason = serializers.CharField(allow_blank=True)
-    in_the_way = serializers.DictField(allow_null=True)
-    instead = serializers.CharField(allow_blank=True)
-
-
-class CollectedSerializer(serializers.Serializer):
-    """What came of collecting an invoice."""
-
-    invoice_no = serializers.IntegerField()
-    acct_no = serializers.IntegerField(allow_null=True)
-    result = serializers.CharField()
-    error_code = serializers.IntegerField()
-    error_msg = serializers.CharField()
-    attempt = AttemptSerializer(allow_null=True)
+from rebills.api.serializers import (
+    ChainSerializer,
+    ManyRebillArguments,
+    RebillArguments,
+    RebillOutcomeSerializer,
+    RebillPreviewArguments,
+)
 
 
 class DocumentSerializer(InvoiceSerializer, ContentSerializer):
@@ -89,19 +76,6 @@ class DocumentSerializer(InvoiceSerializer, ContentSerializer):
 
 class PreviewSerializer(TermsSerializer, ContentSerializer):
     """A document that would be made."""
-
-
-class OutcomeSerializer(serializers.Serializer):
-    """What came of one of many."""
-
-    invoice_no = serializers.IntegerField()
-    new_invoice_no = serializers.IntegerField(allow_null=True)
-    rebill_no = serializers.IntegerField(allow_null=True)
-    acct_no = serializers.IntegerField(allow_null=True)
-    waits_for_approval = serializers.BooleanField()
-    error_code = serializers.IntegerField()
-    error_msg = serializers.CharField()
-    collection = CollectedSerializer(allow_null=True)
 
 
 Free = serializers.DictField
@@ -124,6 +98,7 @@ class DifferenceSerializer(serializers.Serializer):
 
 
 OUTCOMES = inline_serializer("Outcomes", {"outcomes": OutcomeSerializer(many=True)})
+REBILLED = inline_serializer("RebillOutcomes", {"outcomes": RebillOutcomeSerializer(many=True)})
 COLLECTED = inline_serializer("CollectedOutcomes", {"outcomes": CollectedSerializer(many=True)})
 REBILL_PREVIEW = inline_serializer(
     "RebillPreview",
@@ -138,15 +113,6 @@ REBILL_PREVIEW = inline_serializer(
         "waits_for_approval": serializers.BooleanField(),
         "document": PreviewSerializer(),
         "fingerprint": serializers.CharField(),
-    },
-)
-CHAIN = inline_serializer(
-    "Chain",
-    {
-        "root": serializers.IntegerField(),
-        "acct_no": serializers.IntegerField(),
-        "currency": serializers.CharField(),
-        "documents": serializers.ListField(child=Free()),
     },
 )
 MEMO_PREVIEW = inline_serializer(
@@ -203,9 +169,9 @@ OPERATIONS: dict[tuple[str, str], tuple[Any, Any, str]] = {
         }.items()
     },
     ("rebill", "create"): (RebillArguments, DocumentSerializer, "201"),
-    ("rebill", "bulk"): (ManyRebillArguments, OUTCOMES, "200"),
+    ("rebill", "bulk"): (ManyRebillArguments, REBILLED, "200"),
     ("rebill", "preview"): (RebillPreviewArguments, REBILL_PREVIEW, "200"),
-    ("rebill", "chain"): (None, CHAIN, "200"),
+    ("rebill", "chain"): (None, ChainSerializer, "200"),
     ("creditmemo", "create"): (MemoArguments, DocumentSerializer, "201"),
     ("creditmemo", "preview"): (MemoPreviewArguments, MEMO_PREVIEW, "200"),
     ("payment", "create"): (PaymentArguments, PaymentSerializer, "201"),

@@ -16,6 +16,7 @@ from rest_framework import serializers
 
 from billing_site.common.currencies import rounded_to
 from billing_site.common.units import LEAST_UNIT_DECIMALS, UNIT_PLACES, UNITS_DIGITS, padded
+from billing_site.errors import ErrorCode
 
 NO_SUCH_NUMBER = "does_not_exist"
 """The validation code of a number that nothing has."""
@@ -233,3 +234,23 @@ class DayInput(forms.DateField):
 
 class DayFilter(ValueFilter):
     field_class: type[forms.Field] = DayInput
+
+
+class ErrorCodeField(serializers.IntegerField):
+    """The number of an error that has refused what is shown; 0 where it was done."""
+
+    def get_attribute(self, instance: Any) -> int:
+        error: Any = super().get_attribute(instance)
+        return error.code.number if error is not None else ErrorCode.OK.number
+
+
+class ErrorMessageField(serializers.CharField):
+    """The message of an error that has refused what is shown; `done` where it was done."""
+
+    def __init__(self, *, done: str = ErrorCode.OK.message, **options: Any) -> None:
+        super().__init__(**options)
+        self.done = done
+
+    def get_attribute(self, instance: Any) -> str:
+        error: Any = super().get_attribute(instance)
+        return error.message if error is not None else self.done

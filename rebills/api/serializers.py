@@ -9,6 +9,8 @@ from accounts.api.fields import NO_INVOICE
 from accounts.models import Client
 from billing_site.common.fields import (
     DigitsField,
+    ErrorCodeField,
+    ErrorMessageField,
     GivenSerializer,
     LongField,
     ShortListField,
@@ -17,14 +19,13 @@ from billing_site.common.fields import (
     rows_of,
 )
 from billing_site.common.limits import DOCUMENT_COMMENTS_LENGTH, LINE_COMMENTS_LENGTH, LINES_AT_ONCE, PO_NUM_LENGTH
-from billing_site.errors import ErrorCode
 from invoices.api.serializers.documents import ContentSerializer, document_of, tax_answer_row
-from invoices.api.serializers.money import MoneyField, amount_text, collected_row
+from invoices.api.serializers.money import CollectedSerializer, MoneyField, amount_text
 from invoices.services.documents.approval_rules import rebill_must_wait, rebill_stake
-from invoices.services.documents.chains import Chain, Step
+from invoices.services.documents.chains import Step
 from rebills.plan import RebillPlan
 from rebills.plan.differences import CATEGORY, RETAX, Amounts, Difference, TaxedAgain
-from rebills.services.requests import AskedLine, AskedUsage, RebillOutcome, RebillRequest
+from rebills.services.requests import AskedLine, AskedUsage, RebillRequest
 
 REBILLS_AT_ONCE = 1000
 
@@ -184,44 +185,47 @@ def _taxed_again(why: TaxedAgain) -> str:
     return f"{name} {why.before} -> {why.after}"
 
 
-def outcome_row(one: RebillOutcome) -> dict[str, Any]:
-    """What came of one of many."""
-    code = one.error.code if one.error else ErrorCode.OK
-    return {
-        "invoice_no": one.request.invoice_no,
-        "rebill_no": one.rebill_no,
-        "acct_no": one.account_no,
-        "waits_for_approval": one.waits,
-        "error_code": code.number,
-        "error_msg": one.error.message if one.error else code.message,
-        "collection": None if one.collection is None else collected_row(one.collection),
-    }
+class RebillOutcomeSerializer(serializers.Serializer):
+    """What came of one of many rebills."""
+
+    invoice_no = serializers.IntegerField(source="request.invoice_no")
+    rebill_no = serializers.IntegerField(allow_null=True)
+    acct_no = serializers.IntegerField(source="account_no", allow_null=True)
+    waits_for_approval = serializers.BooleanField(source="waits")
+    error_code = ErrorCodeField(source="error")
+    error_msg = ErrorMessageField(source="error")
+    collection = CollectedSerializer(allow_null=True)
 
 
-def chain_row(chain: Chain) -> dict[str, Any]:
-    return {
-        "root": chain.root.pk,
-        "acct_no": chain.root.account_id,
-        "currency": chain.root.currency,
-        "documents": [_step(step) for step in chain.steps],
-    }
+class StepSerializer(serializers.Serializer):
+    """A document of a chain, with what it changes of the amount before it."""
+
+    invoice_no = serializers.IntegerField(source="document.pk")
+    kind = serializers.CharField(source="document.kind")
+    status = serializers.CharField(source="document.status")
+    document_number = serializers.CharField(source="document.document_number", allow_blank=True)
+    corrects = serializers.IntegerField(source="document.corrects_id", allow_null=True)
+    total_amount = serializers.SerializerMethodField()
+    difference = serializers.SerializerMethodField()
+    reason_code = serializers.IntegerField(source="document.reason_code", allow_null=True)
+    reason = serializers.CharField(allow_blank=True)
+    comments = serializers.CharField(source="document.comments", allow_blank=True)
+    generated_by = serializers.CharField(source="document.generated_by")
+    generated_at = serializers.DateTimeField(source="document.generated_at")
+    approved_by = serializers.CharField(source="document.approved_by", allow_blank=True)
+    approved_at = serializers.DateTimeField(source="document.approved_at", allow_null=True)
+
+    def get_total_amount(self, step: Step) -> str:
+        return amount_text(step.document.total_amount, step.document.currency)
+
+    def get_difference(self, step: Step) -> str:
+        return amount_text(step.difference, step.document.currency)
 
 
-def _step(step: Step) -> dict[str, Any]:
-    document = step.document
-    return {
-        "invoice_no": document.pk,
-        "kind": document.kind,
-        "status": document.status,
-        "document_number": document.document_number,
-        "corrects": document.corrects_id,
-        "total_amount": amount_text(document.total_amount, document.currency),
-        "difference": amount_text(step.difference, document.currency),
-        "reason_code": document.reason_code,
-        "reason": step.reason,
-        "comments": document.comments,
-        "generated_by": document.generated_by,
-        "generated_at": document.generated_at,
-        "approved_by": document.approved_by,
-        "approved_at": document.approved_at,
-    }
+class ChainSerializer(serializers.Serializer):
+    """The chain of corrections that a document is part of, from its first invoice on."""
+
+    root = serializers.IntegerField(source="root.pk")  # type: ignore[assignment]
+    acct_no = serializers.IntegerField(source="root.account_id")
+    currency = serializers.CharField(source="root.currency")
+    documents = StepSerializer(source="steps", many=True)

@@ -20,11 +20,11 @@ from invoices.services.documents.rebill_markers import excluded_lines, recounted
 from invoices.services.documents.rows import stored_contents
 from rebills.api.serializers import (
     ChainArguments,
+    ChainSerializer,
     ManyRebillArguments,
     RebillArguments,
+    RebillOutcomeSerializer,
     RebillPreviewArguments,
-    chain_row,
-    outcome_row,
     preview_row,
     rebill_request,
 )
@@ -66,7 +66,7 @@ class RebillViewSet(DocumentResource):
         asked = self.asked(ManyRebillArguments)["rebills"]
         requests = [rebill_request(one, f"rebills[{place}].") for place, one in enumerate(asked)]
         outcomes = rebill_invoices(client=self.client, requests=requests, caller=self.caller, today=today(self.client))
-        return Response({"outcomes": [outcome_row(one) for one in outcomes]})
+        return Response({"outcomes": RebillOutcomeSerializer(outcomes, many=True).data})
 
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
@@ -77,7 +77,8 @@ class RebillViewSet(DocumentResource):
     @action(detail=False)
     def chain(self, request: Request) -> Response:
         """The chain of corrections that a document is part of, from its first invoice on."""
-        return Response(chain_row(read_chain(client=self.client, invoice_no=self.asked_query()["invoice_no"])))
+        chain = read_chain(client=self.client, invoice_no=self.asked_query()["invoice_no"])
+        return Response(ChainSerializer(chain).data)
 
     @method_call(
         GenRbMArguments,

@@ -11,10 +11,10 @@ from rest_framework.fields import get_attribute
 
 from accounts.api.fields import NO_ACCOUNT, NO_INVOICE, IdentityName, ReceiptIdField
 from accounts.api.serializers import ClientRowSerializer
-from billing_site.common.fields import LongField, ShortListField, TrueFalseField
+from billing_site.common.fields import ErrorCodeField, ErrorMessageField, LongField, ShortListField, TrueFalseField
 from billing_site.common.limits import COMMENTS_LENGTH, REMARK_LENGTH
 from billing_site.errors import ErrorCode, message_of
-from invoices.api.serializers.money import collected_row
+from invoices.api.serializers.money import CollectedSerializer
 from invoices.calculation import rounded
 from invoices.fingerprints import CREDIT_FIELDS, LINE_FIELDS, PARTY_FIELDS, TAX_FIELDS, TERM_FIELDS, Content, fingerprint
 from invoices.kinds import Flag, InvoiceKind, LineType
@@ -371,30 +371,40 @@ def mark_excluded(document: Mapping[str, Any], excluded: Sequence[int] | None) -
             line["rb_excluded"] = line["line_no"] in excluded
 
 
-def action_row(one: Allowed) -> dict[str, Any]:
-    """What may be done, or why not, what is in the way, and what to do instead."""
-    return {
-        "action": one.action.value,
-        "allowed": one.error is None,
-        "error_code": one.error.code.number if one.error else 0,
-        "reason": one.error.message if one.error else "",
-        "in_the_way": one.in_the_way._asdict() if one.in_the_way else None,
-        "instead": one.instead,
-    }
+class InTheWaySerializer(serializers.Serializer):
+    type = serializers.CharField()
+    number = serializers.IntegerField()
+    name = serializers.CharField()
 
 
-def outcome_row(invoice_no: int, outcome: Outcome) -> dict[str, Any]:
-    """What came of one of the invoices that were asked for; `new_invoice_no` took its place when it was regenerated."""
-    code = outcome.error.code if outcome.error else ErrorCode.OK
-    new_invoice_no = outcome.invoice_no if outcome.error is None and outcome.invoice_no != invoice_no else None
-    return {
-        "invoice_no": invoice_no,
-        "new_invoice_no": new_invoice_no,
-        "acct_no": outcome.account_no,
-        "error_code": code.number,
-        "error_msg": outcome.error.message if outcome.error else code.message,
-        "collection": None if outcome.collection is None else collected_row(outcome.collection),
-    }
+class ActionSerializer(serializers.Serializer):
+    """What can be done with a document, or why not, what is in the way, and what to do instead."""
+
+    action = serializers.CharField(source="action.value")
+    allowed = serializers.SerializerMethodField()
+    error_code = ErrorCodeField(source="error")
+    reason = ErrorMessageField(source="error", done="", allow_blank=True)
+    in_the_way = InTheWaySerializer(allow_null=True)
+    instead = serializers.CharField(allow_blank=True)
+
+    def get_allowed(self, one: Allowed) -> bool:
+        return one.error is None
+
+
+class OutcomeSerializer(serializers.Serializer):
+    """What came of a decision on one of many documents: the number that was asked for, with its outcome. `new_invoice_no` took
+    its place when it was regenerated."""
+
+    invoice_no = serializers.IntegerField()
+    new_invoice_no = serializers.SerializerMethodField()
+    acct_no = serializers.IntegerField(source="outcome.account_no", allow_null=True)
+    error_code = ErrorCodeField(source="outcome.error")
+    error_msg = ErrorMessageField(source="outcome.error")
+    collection = CollectedSerializer(source="outcome.collection", allow_null=True)
+
+    def get_new_invoice_no(self, decided: Mapping[str, Any]) -> int | None:
+        outcome: Outcome = decided["outcome"]
+        return outcome.invoice_no if outcome.error is None and outcome.invoice_no != decided["invoice_no"] else None
 
 
 class TaxRateSerializer(ClientRowSerializer):

@@ -13,6 +13,7 @@ from accounts.validators import validate_currency
 from billing_site.common.currencies import rounded_to
 from billing_site.common.fields import DayField, DigitsField, LongField, TrueFalseField, rows_of
 from billing_site.common.limits import COMMENTS_LENGTH, DOCUMENT_COMMENTS_LENGTH, LINES_AT_ONCE
+from billing_site.errors import ErrorCode
 from invoices.calculation import rounded
 from invoices.kinds import PaymentType, ReasonType
 from invoices.models import CollectionAttempt, LedgerEntry, ReasonCode
@@ -352,16 +353,18 @@ class AttemptSerializer(serializers.ModelSerializer):
         return None if attempt.amount is None else amount_text(attempt.amount, attempt.currency)
 
 
-def collected_row(one: Collected) -> dict[str, Any]:
-    """What came of collecting an invoice. Nothing due and less than the threshold are success, and `message` says so."""
-    return {
-        "invoice_no": one.invoice_no,
-        "acct_no": one.account_no,
-        "result": one.result.value,
-        "error_code": one.error_code,
-        "error_msg": one.message or "OK",
-        "attempt": AttemptSerializer(one.attempt).data if one.attempt is not None else None,
-    }
+class CollectedSerializer(serializers.Serializer):
+    """What came of collecting an invoice. Nothing due and less than the threshold are success, and the message says so."""
+
+    invoice_no = serializers.IntegerField()
+    acct_no = serializers.IntegerField(source="account_no", allow_null=True)
+    result = serializers.CharField(source="result.value")
+    error_code = serializers.IntegerField()
+    error_msg = serializers.SerializerMethodField()
+    attempt = AttemptSerializer(allow_null=True)
+
+    def get_error_msg(self, one: Collected) -> str:
+        return one.message or ErrorCode.OK.message
 
 
 def memo_preview(memo: MemoPlan, currency: str) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from billing_site.common.members import NoArguments
 from billing_site.errors import NUMBERED, ErrorCode
 from invoices.api.filters import InvoiceFilter, RunOutcomeFilter
 from invoices.api.serializers.documents import (
+    ActionSerializer,
     AgainArguments,
     ApprovalArguments,
     BillingRunDetailSerializer,
@@ -31,6 +32,7 @@ from invoices.api.serializers.documents import (
     InvoiceSerializer,
     ManyApprovalArguments,
     ManyArguments,
+    OutcomeSerializer,
     PreviewArguments,
     RemarkArguments,
     RunOutcomeSerializer,
@@ -39,14 +41,12 @@ from invoices.api.serializers.documents import (
     TaxRateSerializer,
     TermsSerializer,
     WaiverArguments,
-    action_row,
     billing_request,
     document_of,
     mark_excluded,
-    outcome_row,
     tax_answer_row,
 )
-from invoices.api.serializers.money import AttemptSerializer, ReasonArguments, collected_row
+from invoices.api.serializers.money import AttemptSerializer, CollectedSerializer, ReasonArguments
 from invoices.aria.document_methods import GeneratingMethods, PendingMethods, ReadingMethods, VoidingMethods
 from invoices.kinds import DecisionAct, StatementStatus
 from invoices.models import BillingRun, Invoice, RunOutcome, Statement, TaxRate
@@ -96,7 +96,7 @@ class DocumentResource(ReadResource):
         if "available_actions" in asked:
             actions = available_actions(self.client, numbers, self.caller, today(self.client))
             data = [
-                {**row, "available_actions": [action_row(one) for one in actions[number]]}
+                {**row, "available_actions": ActionSerializer(actions[number], many=True).data}
                 for number, row in zip(numbers, data, strict=True)
             ]
         return data
@@ -167,7 +167,7 @@ class DocumentResource(ReadResource):
             statement = invoice.statements.order_by("-pk").first()
             return {part: StatementSerializer(statement).data if statement else None}
         actions = available_actions(self.client, [invoice.pk], self.caller, today(self.client))[invoice.pk]
-        return {part: [action_row(one) for one in actions]}
+        return {part: ActionSerializer(actions, many=True).data}
 
     def _content(self, invoice: Any) -> Mapping[str, Any]:
         document = document_of(stored_contents([invoice.pk])[invoice.pk])
@@ -231,7 +231,7 @@ class PendingDecisions(DocumentResource):
         if outcome.error is not None and outcome.attempt is None:
             raise outcome.error
         status = outcome.error.code.http_status if outcome.error else None
-        return Response(collected_row(outcome), status=status)
+        return Response(CollectedSerializer(outcome).data, status=status)
 
     @action(detail=False, methods=["post"], url_path="collect")
     def collect_many(self, request: Request) -> Response:
@@ -249,7 +249,8 @@ class PendingDecisions(DocumentResource):
     def _many(self, arguments: type[Serializer], act: DecisionAct) -> Response:
         asked = self.asked(arguments)
         outcomes = decide(act, invoice_nos=asked["invoice_nos"], seen=asked.get("fingerprints"), **self._given(asked))
-        return Response({"outcomes": [outcome_row(number, outcomes[number]) for number in asked["invoice_nos"]]})
+        rows = [{"invoice_no": number, "outcome": outcomes[number]} for number in asked["invoice_nos"]]
+        return Response({"outcomes": OutcomeSerializer(rows, many=True).data})
 
     def _given(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         by = {"client": self.client, "caller": self.caller, "today": today(self.client)}
@@ -259,7 +260,7 @@ class PendingDecisions(DocumentResource):
 def _collected_rows(numbers: Sequence[int], outcomes: Sequence[Collected]) -> Response:
     """In the order that was asked for."""
     found = {one.invoice_no: one for one in outcomes}
-    return Response({"outcomes": [collected_row(found[number]) for number in numbers]})
+    return Response({"outcomes": CollectedSerializer([found[number] for number in numbers], many=True).data})
 
 
 class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingMethods, PendingDecisions):
