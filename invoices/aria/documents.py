@@ -7,16 +7,16 @@ from typing import Any
 from accounts.models import PlanInstance, Service
 from billing_site.errors import ErrorCode, message_of
 from invoices.calculation import rounded
-from invoices.fingerprints import Content, DocumentLine, DocumentTax
-from invoices.kinds import INVOICE_TYPES, InvoiceKind, InvoiceStatus, LineType
+from invoices.document import Document, Line, Tax
+from invoices.kinds import INVOICE_TYPES, InvoiceKind, InvoiceStatus
 from invoices.models import CollectionAttempt, Invoice, Statement
 from invoices.services.documents.rows import contact_numbers
 from invoices.services.lists.invoice_history import CreditableLine
 
 
-def aria_document(content: Content) -> dict[str, Any]:
+def aria_document(content: Document) -> dict[str, Any]:
     """Lines and taxes in Aria's words, amounts as numbers."""
-    lines = content.document_lines
+    lines = content.lines
     services = Service.objects.in_bulk({line.service_id for line in lines if line.service_id is not None})
     numbers = {line.plan_instance_id for line in lines if line.plan_instance_id is not None}
     instances = PlanInstance.objects.select_related("plan").in_bulk(numbers)
@@ -32,11 +32,11 @@ def aria_document(content: Content) -> dict[str, Any]:
             }
             for line in lines
         ],
-        "tax_details": [_tax(place, tax, texts, categories) for place, tax in enumerate(content.document_taxes, 1)],
+        "tax_details": [_tax(place, tax, texts, categories) for place, tax in enumerate(content.taxes, 1)],
     }
 
 
-def _item(line: DocumentLine, service: Service | None, instance: PlanInstance | None) -> dict[str, Any]:
+def _item(line: Line, service: Service | None, instance: PlanInstance | None) -> dict[str, Any]:
     plan = instance.plan if instance is not None else None
     return {
         "invoice_line_no": line.line_no,
@@ -75,7 +75,7 @@ def _item(line: DocumentLine, service: Service | None, instance: PlanInstance | 
     }
 
 
-def _tax(place: int, tax: DocumentTax, texts: Mapping[int, str], categories: Mapping[int, str]) -> dict[str, Any]:
+def _tax(place: int, tax: Tax, texts: Mapping[int, str], categories: Mapping[int, str]) -> dict[str, Any]:
     return {
         "tax_detail_line": place,
         "seq_num": tax.tax_line_no,
@@ -105,9 +105,9 @@ def number(amount: Decimal, currency: str) -> float:
     return float(rounded(amount, currency))
 
 
-def generated_row(invoice: Invoice, content: Content) -> dict[str, Any]:
+def generated_row(invoice: Invoice, content: Document) -> dict[str, Any]:
     """A row of gen_invoice_m's out_invoices_list."""
-    credited = sum((line.amount for line in content.document_lines if line.amount < 0), Decimal(0))
+    credited = sum((line.amount for line in content.lines if line.amount < 0), Decimal(0))
     charged = invoice.net_amount - credited
     currency = invoice.currency
     return {
@@ -154,13 +154,12 @@ NOT_KEPT_OF_LINES = (
 """Aria's fields of a line that say what we do not keep: null."""
 
 
-def detail_rows(invoice: Any, content: Content, excluded: Sequence[int] | None) -> list[dict[str, Any]]:
+def detail_rows(invoice: Any, content: Document, excluded: Sequence[int] | None) -> list[dict[str, Any]]:
     """The lines as get_invoice_details has them. `excluded` are those that a rebill left out; None: it was not rebilled.
 
     `invoice` is marked with `transaction_no` and `client_acct_id`, as `document_of_account` gives it."""
-    comments = content.correction.line_comments if content.correction else [""] * len(content.lines)
     rows = aria_document(content)["invoice_items"]
-    for row, line, comment in zip(rows, content.document_lines, comments, strict=True):
+    for row, line in zip(rows, content.lines, strict=True):
         for old, new in {**LINE_NAMES, **DATE_NAMES}.items():
             row[new] = row.pop(old)
         row.update({new: row[old] for new, old in PLACE_NAMES.items()})
@@ -169,10 +168,10 @@ def detail_rows(invoice: Any, content: Content, excluded: Sequence[int] | None) 
         row["master_plan_instance_no"] = line.plan_instance_id
         row["invoice_transaction_id"] = invoice.transaction_no
         row["po_num"] = line.po_num or None
-        row["tax_related_ind"] = int(line.line_type == LineType.TAX)
-        row["rb_line_comments"] = comment or None
+        row["tax_related_ind"] = int(line.is_tax)
+        row["rb_line_comments"] = line.comments or None
         row["rb_excluded"] = None
-        if excluded is not None and line.line_type != LineType.TAX:
+        if excluded is not None and not line.is_tax:
             row["rb_excluded"] = int(line.line_no in excluded)
     return list(rows)
 

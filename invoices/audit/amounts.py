@@ -3,19 +3,19 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from invoices.audit.stored_documents import Document
+from invoices.audit.stored_documents import StoredDocument
 from invoices.calculation import ZERO, smallest_unit
 
 
-def count_lines(document: Document) -> int:
+def count_lines(document: StoredDocument) -> int:
     return len(document.lines)
 
 
-def count_amounts(document: Document) -> int:
+def count_amounts(document: StoredDocument) -> int:
     return sum(1 for _ in _amounts(document))
 
 
-def totals(document: Document) -> Iterator[str]:
+def totals(document: StoredDocument) -> Iterator[str]:
     """The total is the sum of the lines, the tax that of the tax details, and net and tax make the total."""
     terms = document.terms
     lines = sum((line.amount for line in document.lines), ZERO)
@@ -29,7 +29,7 @@ def totals(document: Document) -> Iterator[str]:
         yield f"net {net} and tax {tax} do not make the total {total}"
 
 
-def line_numbers(document: Document) -> Iterator[str]:
+def line_numbers(document: StoredDocument) -> Iterator[str]:
     numbers = [line.line_no for line in document.lines]
     if numbers != list(range(1, len(numbers) + 1)):
         yield f"its lines are numbered {', '.join(map(str, numbers))}"
@@ -37,14 +37,14 @@ def line_numbers(document: Document) -> Iterator[str]:
         yield "it has no charge line"
 
 
-def whole_units(document: Document) -> Iterator[str]:
+def whole_units(document: StoredDocument) -> Iterator[str]:
     unit = smallest_unit(document.terms.currency)
     for name, amount in _amounts(document):
         if amount % unit:
             yield f"{name} of {shown(amount)} is no amount of {document.terms.currency}"
 
 
-def _amounts(document: Document) -> Iterator[tuple[str, Decimal]]:
+def _amounts(document: StoredDocument) -> Iterator[tuple[str, Decimal]]:
     terms = document.terms
     yield from (("a net", terms.net_amount), ("a tax", terms.tax_amount), ("a total", terms.total_amount))
     for line in document.lines:

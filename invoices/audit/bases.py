@@ -11,7 +11,7 @@ from accounts.models import Client
 from invoices.audit.amounts import shown
 from invoices.audit.reports import AuditReport
 from invoices.audit.rules import ROWS_AT_ONCE, of_client
-from invoices.audit.stored_documents import Document
+from invoices.audit.stored_documents import StoredDocument
 from invoices.basis import BASIS_FIELDS, Billed, ChargeBasis, basis_of
 from invoices.calculation import ZERO
 from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType
@@ -19,11 +19,11 @@ from invoices.models import LineBasis
 from invoices.plan.rating import bound_of
 
 
-def count_bases(document: Document) -> int:
+def count_bases(document: StoredDocument) -> int:
     return len(document.content.basis.charges) + len(document.content.basis.covers)
 
 
-def bases(document: Document) -> Iterator[str]:
+def bases(document: StoredDocument) -> Iterator[str]:
     """A charge's lines have the units and amounts of its basis, and its minimum or maximum is what these terms make of them,
     unless a person has given it. What covers charges is a line of the document."""
     lines = {line.line_no: line for line in document.lines}

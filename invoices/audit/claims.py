@@ -6,27 +6,28 @@ from decimal import Decimal
 
 from invoices.audit.amounts import shown
 from invoices.audit.holdings import HeldOrder
-from invoices.audit.stored_documents import Document, Line
+from invoices.audit.stored_documents import StoredDocument
 from invoices.calculation import ONE, ZERO
-from invoices.kinds import CREDIT_TYPES, LineType
+from invoices.document import Line
+from invoices.kinds import LineType
 
 UsageKey = tuple[int | None, int | None]
 """A plan instance and a service."""
 
 
-def count_usage(document: Document) -> int:
+def count_usage(document: StoredDocument) -> int:
     return sum(held.records for held in document.holdings.usage)
 
 
-def count_orders(document: Document) -> int:
+def count_orders(document: StoredDocument) -> int:
     return len(document.holdings.orders)
 
 
-def count_uses(document: Document) -> int:
+def count_uses(document: StoredDocument) -> int:
     return len(document.holdings.coupons) + len(document.holdings.credits)
 
 
-def usage(document: Document) -> Iterator[str]:
+def usage(document: StoredDocument) -> Iterator[str]:
     """The usage lines of a plan instance and service bill as many units as the document holds; discarded, it holds none."""
     held: dict[UsageKey, Decimal] = {(one.plan_instance_no, one.service_no): one.units for one in document.holdings.usage}
     if not document.is_live:
@@ -57,7 +58,7 @@ def _may_be_flat(lines: list[Line], held: Decimal) -> bool:
     return len(others) < len(lines) and held > sum((units or ZERO for units in others), ZERO)
 
 
-def orders(document: Document) -> Iterator[str]:
+def orders(document: StoredDocument) -> Iterator[str]:
     """Each order line has its order, which names this document and has the line's units and rate; each order has its line."""
     held = {order.order_no: order for order in document.holdings.orders}
     lines = Counter(line.order_no for line in document.lines)
@@ -95,7 +96,7 @@ def _at(units: Decimal | None, rate: Decimal | None) -> str:
     return f"{one} units at {other}"
 
 
-def uses(document: Document) -> Iterator[str]:
+def uses(document: StoredDocument) -> Iterator[str]:
     """Each coupon line has its use, each service credit line its use of just its amount, and no use is of another line.
 
     The coupon of a document that is no longer live, or was rebilled, may have been withdrawn since, and then has no use any
@@ -120,15 +121,15 @@ def uses(document: Document) -> Iterator[str]:
             continue
         unused_coupon = line.line_type == LineType.COUPON and (document.is_rebilled or not document.is_live)
         may_be_unused = unused_coupon or (document.is_rebill and not document.is_issued)
-        if line.line_type in CREDIT_TYPES and used[line.line_no] != 1 and not (may_be_unused and not used[line.line_no]):
+        if line.is_credit and used[line.line_no] != 1 and not (may_be_unused and not used[line.line_no]):
             yield f"line {line.line_no} shows {used[line.line_no]} uses of a coupon or credit"
 
 
-def count_unused_days(document: Document) -> int:
+def count_unused_days(document: StoredDocument) -> int:
     return len(document.holdings.unused_days)
 
 
-def unused_days(document: Document) -> Iterator[str]:
+def unused_days(document: StoredDocument) -> Iterator[str]:
     """Each line that gives unused days back says of which line that charged them, and gives back that amount for these days. A
     credit memo may do so too, for an account that has no further invoice."""
     lines = {line.line_no: line for line in document.lines}

@@ -11,8 +11,9 @@ from billing_site.common.storage import ExactSum
 from invoices.audit.amounts import shown
 from invoices.audit.reports import AuditReport
 from invoices.audit.rules import ROWS_AT_ONCE, Rule, differ, of_client
-from invoices.audit.stored_documents import Document, Line
+from invoices.audit.stored_documents import StoredDocument
 from invoices.calculation import ZERO
+from invoices.document import Line
 from invoices.kinds import CREDIT_TYPES, EntryKind, InvoiceKind, InvoiceStatus, LineType
 from invoices.models import CreditDetail, Invoice, InvoiceLine, LedgerEntry, TaxDetail
 
@@ -20,11 +21,11 @@ LIVE_MEMO = Q(invoice__kind=InvoiceKind.CREDIT_MEMO, invoice__status=InvoiceStat
 """Those that were issued with a rebill are the negative of their invoice, coupons and credits too: see `rebills`."""
 
 
-def count_memo_lines(document: Document) -> int:
+def count_memo_lines(document: StoredDocument) -> int:
     return len(document.lines) if document.is_memo else 0
 
 
-def memo_lines(document: Document) -> Iterator[str]:
+def memo_lines(document: StoredDocument) -> Iterator[str]:
     """A memo corrects a document; its lines are numbered from 1 and below zero (a tax may be 0), and each names its source. One
     that was issued with a rebill also gives back what coupons and credits had taken off. A line that gave unused days back is
     above zero on a memo, and so may be its tax."""
@@ -37,18 +38,18 @@ def memo_lines(document: Document) -> Iterator[str]:
     numbers = [line.line_no for line in document.lines]
     if numbers != list(range(1, len(numbers) + 1)):
         yield f"its lines are numbered {', '.join(map(str, numbers))}"
-    for line, source in zip(document.lines, correction.source_line_nos, strict=True):
-        if source is None:
+    for line in document.lines:
+        if line.source_line_no is None:
             yield f"line {line.line_no} credits no line of invoice {correction.corrects_id}"
         if document.standing.issued_with is not None:
             continue
         if line.gives_days_back or _tax_of_days_back(document, line):
             continue
-        if line.amount > ZERO or (line.amount == ZERO and line.line_type != LineType.TAX):
+        if line.amount > ZERO or (line.amount == ZERO and not line.is_tax):
             yield f"line {line.line_no} credits {shown(-line.amount)}"
 
 
-def _tax_of_days_back(document: Document, line: Line) -> bool:
+def _tax_of_days_back(document: StoredDocument, line: Line) -> bool:
     back = {one.line_no for one in document.lines if one.gives_days_back}
     return any(tax.tax_line_no == line.line_no and tax.taxed_line_no in back for tax in document.taxes)
 

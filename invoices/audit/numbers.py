@@ -10,12 +10,12 @@ from django.db.models.functions import Lag
 from accounts.models import Client
 from invoices.audit.reports import AuditReport
 from invoices.audit.rules import ROWS_AT_ONCE, of_client
-from invoices.audit.stored_documents import Document
+from invoices.audit.stored_documents import StoredDocument
 from invoices.document_numbers import Format
 from invoices.models import Invoice, NumberSeries
 
 
-def numbered_when_approved(document: Document) -> Iterator[str]:
+def numbered_when_approved(document: StoredDocument) -> Iterator[str]:
     """An approved document has all that approval gives, also once it is voided; a pending or discarded one nothing of it."""
     terms, standing = document.terms, document.standing
     given = {
@@ -35,7 +35,7 @@ def numbered_when_approved(document: Document) -> Iterator[str]:
             yield f"is {standing.status}, but its {name} is {value}"
 
 
-def due_dates(document: Document) -> Iterator[str]:
+def due_dates(document: StoredDocument) -> Iterator[str]:
     """The due date is the invoice date and the payment terms; that of a rebill may be its original's."""
     terms = document.terms
     if terms.invoice_date is None or terms.due_date is None:

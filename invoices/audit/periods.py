@@ -6,7 +6,8 @@ from itertools import pairwise
 
 from accounts.periods import ONE_DAY, InstanceDates, arrears_cycles
 from invoices.audit.account_histories import AccountHistory, LivePeriod, VoidedDays
-from invoices.audit.stored_documents import Document, Line, Period
+from invoices.audit.stored_documents import StoredDocument
+from invoices.document import Line, Period
 from invoices.kinds import InvoiceKind, LineType
 from invoices.plan.holes import gaps
 
@@ -108,11 +109,11 @@ def arrears(account: AccountHistory) -> Iterator[str]:
             )
 
 
-def lines_within(document: Document) -> Iterator[str]:
+def lines_within(document: StoredDocument) -> Iterator[str]:
     """What is charged in advance lies within the period that the document bills of its plan instance; what is charged in
     arrears is over before the bill date, in this cycle or, late, in one before. The lines span the document's period.
     """
-    billed = {period.plan_instance_no: period for period in document.periods}
+    billed = {period.plan_instance_id: period for period in document.periods}
     for line in document.lines:
         if line.line_type in (*ADVANCE_TYPES, *ARREARS_TYPES) and line.plan_instance_id is None:
             yield f"line {line.line_no} charges no plan instance"
@@ -133,7 +134,7 @@ def _outside(line: Line, period: Period | None) -> Iterator[str]:
     if period is None:
         yield f"line {line.line_no} charges plan instance {line.plan_instance_id}, of which the document bills no period"
     elif not _is_within(line, period):
-        yield f"line {line.line_no} is for {_days(line)}, outside the billed period {period.start} to {period.end}"
+        yield f"line {line.line_no} is for {_days(line)}, outside the billed period {period.start_date} to {period.end_date}"
 
 
 def _days(line: Line) -> str:
@@ -143,7 +144,7 @@ def _days(line: Line) -> str:
 def _is_within(line: Line, period: Period) -> bool:
     if line.period_start is None or line.period_end is None:
         return False
-    return period.start <= line.period_start <= line.period_end <= period.end
+    return period.start_date <= line.period_start <= line.period_end <= period.end_date
 
 
 def _is_over(line: Line, bill_date: date) -> bool:
@@ -152,7 +153,7 @@ def _is_over(line: Line, bill_date: date) -> bool:
     return line.period_start <= line.period_end < bill_date
 
 
-def ahead_of_their_date(document: Document) -> Iterator[str]:
+def ahead_of_their_date(document: StoredDocument) -> Iterator[str]:
     """A cycle that is billed ahead of its date is billed without usage, arrears and orders: they wait for the bill date."""
     if document.terms.kind == InvoiceKind.ADVANCE:
         for line in document.lines:

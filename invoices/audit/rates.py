@@ -7,24 +7,25 @@ from itertools import pairwise
 
 from billing_site.errors import BillingError
 from invoices.audit.amounts import shown
-from invoices.audit.stored_documents import Document, Line
+from invoices.audit.stored_documents import StoredDocument
 from invoices.calculation import HUNDRED, ZERO, exact_share, line_amount, rounded
-from invoices.kinds import CREDIT_TYPES, LineType
+from invoices.document import Line
+from invoices.kinds import LineType
 
 
-def count_lines(document: Document) -> int:
+def count_lines(document: StoredDocument) -> int:
     return len(document.lines)
 
 
-def count_percents(document: Document) -> int:
+def count_percents(document: StoredDocument) -> int:
     return sum(line.percent is not None for line in document.lines)
 
 
-def count_bands(document: Document) -> int:
+def count_bands(document: StoredDocument) -> int:
     return sum(line.tier_no is not None for line in document.lines)
 
 
-def line_amounts(document: Document) -> Iterator[str]:
+def line_amounts(document: StoredDocument) -> Iterator[str]:
     """Where a line has a rate, its amount is rate x units, or what its days have of that. A charge without one says why."""
     for line in document.lines:
         if line.rate_per_unit is None:
@@ -41,7 +42,7 @@ def line_amounts(document: Document) -> Iterator[str]:
 def _must_say_why(line: Line) -> bool:
     """Taxes have their details, and an amount that a coupon or credit takes off needs no more words."""
     said = line.explanation or line.percent is not None
-    return not said and line.line_type != LineType.TAX and line.line_type not in CREDIT_TYPES
+    return not said and not line.is_tax and not line.is_credit
 
 
 def _amount_by_rate(line: Line, rate: Decimal, currency: str) -> Decimal | None:
@@ -52,7 +53,7 @@ def _amount_by_rate(line: Line, rate: Decimal, currency: str) -> Decimal | None:
         return None
 
 
-def percents(document: Document) -> Iterator[str]:
+def percents(document: StoredDocument) -> Iterator[str]:
     """A percent line is its percent of its base, rounded once; a coupon takes that off, and never more than its base."""
     for line in document.lines:
         if line.percent is None and line.base_amount is None:
@@ -80,7 +81,7 @@ def _percent(line: Line) -> str:
     return f"{shown(line.percent or ZERO)} % of {shown(line.base_amount or ZERO)}"
 
 
-def bands(document: Document) -> Iterator[str]:
+def bands(document: StoredDocument) -> Iterator[str]:
     """Units lie in the band that prices them. Where a charge has lines in several bands, they fill one after the other.
 
     Units that come late begin where those of earlier documents stopped, in the middle of a band.

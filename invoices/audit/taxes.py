@@ -7,24 +7,24 @@ from decimal import Decimal
 from accounts.kinds import TaxExemption
 from invoices.audit.amounts import shown
 from invoices.audit.credits import left_of_charges
-from invoices.audit.stored_documents import Document
+from invoices.audit.stored_documents import StoredDocument
 from invoices.calculation import ZERO, tax_amounts
-from invoices.fingerprints import DocumentTax
+from invoices.document import Tax
 from invoices.kinds import CYCLE_KINDS, LineType
 
 TABLE = "table"
 """The embedded engine, whose taxes are a percentage of what they are counted on. Others may tax in other ways."""
 
 
-def count_taxes(document: Document) -> int:
+def count_taxes(document: StoredDocument) -> int:
     return len(document.taxes)
 
 
-def count_tax_lines(document: Document) -> int:
+def count_tax_lines(document: StoredDocument) -> int:
     return len(document.tax_lines)
 
 
-def tax_lines(document: Document) -> Iterator[str]:
+def tax_lines(document: StoredDocument) -> Iterator[str]:
     """A tax line shows what its details add to the prices; taxes that prices contain add nothing."""
     added: dict[int, Decimal] = defaultdict(Decimal)
     for tax in document.taxes:
@@ -36,7 +36,7 @@ def tax_lines(document: Document) -> Iterator[str]:
             yield f"tax line {line.line_no} is {shown(line.amount)}, but its details add {shown(added[line.line_no])}"
 
 
-def tax_details(document: Document) -> Iterator[str]:
+def tax_details(document: StoredDocument) -> Iterator[str]:
     """A tax detail ties a tax line to a line that charges: what is taken off is not taxed, it lowers what is. A line that gives
     unused days back gives back the tax that was charged for them."""
     lines = {line.line_no: line for line in document.lines}
@@ -44,11 +44,11 @@ def tax_details(document: Document) -> Iterator[str]:
         shows, taxed = lines.get(tax.tax_line_no), lines.get(tax.taxed_line_no)
         if shows is None or shows.line_type != LineType.TAX:
             yield f"a tax detail names line {tax.tax_line_no} as its tax line, which is none"
-        if taxed is None or not (taxed.charges or taxed.gives_days_back):
+        if taxed is None or not (taxed.is_charge or taxed.gives_days_back):
             yield f"a tax detail taxes line {tax.taxed_line_no}, which is no charge line"
 
 
-def taxable_amounts(document: Document) -> Iterator[str]:
+def taxable_amounts(document: StoredDocument) -> Iterator[str]:
     """A tax is counted on what credits leave of its line; where the price contains taxes, on that without all of them."""
     left = left_of_charges(document) | {line.line_no: line.amount for line in document.lines if line.gives_days_back}
     contained: dict[int, Decimal] = defaultdict(Decimal)
@@ -65,11 +65,11 @@ def taxable_amounts(document: Document) -> Iterator[str]:
             )
 
 
-def count_bases(document: Document) -> int:
+def count_bases(document: StoredDocument) -> int:
     return int(document.content.tax_basis is not None)
 
 
-def tax_basis(document: Document) -> Iterator[str]:
+def tax_basis(document: StoredDocument) -> Iterator[str]:
     """What the taxes were counted from has the address of each contact and location that a line names, and says of each taxed
     line whether its price contains tax. Documents made before it was kept have none, and lines that give unused days back give
     back what other documents have taxed."""
@@ -77,7 +77,7 @@ def tax_basis(document: Document) -> Iterator[str]:
     if basis is None:
         return
     unused = {line.line_no for line in document.lines if line.gives_days_back}
-    for line in document.content.document_lines:
+    for line in document.lines:
         if line.line_no in unused:
             continue
         for what, numbers, known in (
@@ -93,11 +93,11 @@ def tax_basis(document: Document) -> Iterator[str]:
             yield f"line {tax.taxed_line_no} was priced {said} tax, but tax line {tax.tax_line_no} is {other} its price"
 
 
-def count_answers(document: Document) -> int:
+def count_answers(document: StoredDocument) -> int:
     return int(document.tax_answer is not None)
 
 
-def tax_answers(document: Document) -> Iterator[str]:
+def tax_answers(document: StoredDocument) -> Iterator[str]:
     """A line that the tax engine had no answer for is not taxed, and nothing is on the invoice of a customer who is exempt.
     A rebill may keep the taxes of an original from before the exemption; days that are given back give their tax back."""
     answer = document.tax_answer
@@ -116,11 +116,11 @@ def tax_answers(document: Document) -> Iterator[str]:
             yield f"the customer is exempt, but tax line {tax.tax_line_no} taxes line {tax.taxed_line_no}"
 
 
-def count_percents(document: Document) -> int:
+def count_percents(document: StoredDocument) -> int:
     return len(document.taxes) if _is_by_table(document) else 0
 
 
-def percents(document: Document) -> Iterator[str]:
+def percents(document: StoredDocument) -> Iterator[str]:
     """A tax of the embedded engine is its percentage of what it is counted on: rounded once over the document, or on each line,
     as the document says. Of older documents, which rounded once for each category, it is not said."""
     basis = document.content.tax_basis
@@ -128,11 +128,11 @@ def percents(document: Document) -> Iterator[str]:
         return
     left = left_of_charges(document)
     contained: dict[int, Decimal] = defaultdict(Decimal)
-    for tax in document.content.document_taxes:
+    for tax in document.taxes:
         contained[tax.taxed_line_no] += tax.percent if tax.is_inclusive else ZERO
-    groups: dict[tuple[int, Decimal, Decimal], list[DocumentTax]] = defaultdict(list)
+    groups: dict[tuple[int, Decimal, Decimal], list[Tax]] = defaultdict(list)
     unused = {line.line_no for line in document.lines if line.gives_days_back}
-    for tax in document.content.document_taxes:
+    for tax in document.taxes:
         if tax.taxed_line_no in unused:
             continue
         within = contained[tax.taxed_line_no] if tax.is_inclusive else ZERO
@@ -145,5 +145,5 @@ def percents(document: Document) -> Iterator[str]:
             yield f"tax line {tax_line_no} takes {shown(taken)}, but {shown(percent)} % of its lines is {shown(right)}"
 
 
-def _is_by_table(document: Document) -> bool:
+def _is_by_table(document: StoredDocument) -> bool:
     return document.content.tax_basis is not None and document.content.tax_basis.engine == TABLE

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q
 from accounts.models import Event, Receipt
 from invoices.audit.amounts import shown
 from invoices.audit.rules import Rule, differ
-from invoices.audit.stored_documents import ActSeen, Document
+from invoices.audit.stored_documents import ActSeen, StoredDocument
 from invoices.kinds import InvoiceStatus, RunResult
 from invoices.models import Invoice, RunOutcome
 from invoices.services.issuing.issuing import ISSUED
@@ -20,7 +20,7 @@ VOIDED = "invoice.voided"
 DECIDED: dict[str, str] = {InvoiceStatus.APPROVED: APPROVED, InvoiceStatus.DISCARDED: DISCARDED}
 
 
-def acts(document: Document) -> Iterator[str]:
+def acts(document: StoredDocument) -> Iterator[str]:
     """A document was generated once, as approved or as pending; a pending one was approved or discarded once, or still waits;
     one that is voided was voided once. Each one that was issued has one event of that, those aside that were issued before the
     client's first such event.

@@ -16,11 +16,12 @@ from accounts.periods import InstanceDates, arrears_cycles, arrears_due, cycles_
 from billing_site.errors import BillingError, ErrorCode
 from invoices.basis import Basis
 from invoices.calculation import ZERO, total
+from invoices.document import Credit, Line, Period, Tax
 from invoices.kinds import InvoiceKind, LineType
 from invoices.plan.again import arrears_again, instance_before
 from invoices.plan.charges import add_advance, add_arrears, add_orders, add_surcharges, add_usage
 from invoices.plan.credits import add_coupons, add_service_credits
-from invoices.plan.drafts import Claims, CreditDraft, LineDraft, Lines, PeriodDraft, TaxDraft, UsageClaim, fitted
+from invoices.plan.drafts import Claims, Lines, UsageClaim, fitted
 from invoices.plan.facts import AccountFacts, BillingRequest, BillingState, InstanceFacts
 from invoices.plan.rating import shown
 from invoices.plan.tax_answers import TaxAnswer
@@ -39,7 +40,8 @@ class BilledTo(NamedTuple):
 class InvoicePlan(NamedTuple):
     """A document to be written, and where its account stands once it is approved. Without lines there is nothing to bill.
 
-    `left` is what credits leave of each line that charges: it is what the line is taxed on. `instances_after` are the dates
+    `left` is what credits leave of each line that charges: it is what the line is taxed on. The prices of `gross_lines` contain
+    tax. `instances_after` are the dates
     of the plan instances that it bills, by their numbers. `unused` are the days that are to be given back or charged again.
     `left_out` names usage and orders whose amounts are too large for an invoice; they stay unbilled.
     """
@@ -53,15 +55,16 @@ class InvoicePlan(NamedTuple):
     billed_to: BilledTo
     orders_due: date | None
     instances_after: Mapping[int, InstanceDates]
-    periods: tuple[PeriodDraft, ...]
-    lines: tuple[LineDraft, ...]
-    credits: tuple[CreditDraft, ...]
+    periods: tuple[Period, ...]
+    lines: tuple[Line, ...]
+    credits: tuple[Credit, ...]
     claims: Claims
     left: dict[int, Decimal]
+    gross_lines: frozenset[int]
     unused: tuple[Unused, ...] = ()
     basis: Basis = Basis()
     left_out: tuple[str, ...] = ()
-    taxes: tuple[TaxDraft, ...] = ()
+    taxes: tuple[Tax, ...] = ()
     tax_basis: TaxBasis | None = None
     net_amount: Decimal = ZERO
     tax_amount: Decimal = ZERO
@@ -129,7 +132,7 @@ def plan_charges(facts: AccountFacts, request: BillingRequest) -> InvoicePlan:
     kind = InvoiceKind.ADVANCE if bill_date > request.today else InvoiceKind.RECURRING
     if facts.again is not None:
         kind = facts.again.kind
-    lines = Lines(state.currency)
+    lines = Lines(state.currency, facts.contacts)
     due = [one for one in facts.orders if kind is InvoiceKind.RECURRING and one.charge_date <= request.today]
     with _naming_largest(state, lines.drafts):
         periods, usage = _add_plan_instances(lines, facts, kind, bill_date, bill_day)
@@ -152,12 +155,13 @@ def plan_charges(facts: AccountFacts, request: BillingRequest) -> InvoicePlan:
         next_bill_date=_next_after(facts, after, bill_day, billed_to, orders_due),
         billed_to=billed_to,
         orders_due=orders_due,
-        instances_after={number: after[number] for number, *_ in periods} if facts.again is None else {},
+        instances_after={one.plan_instance_id: after[one.plan_instance_id] for one in periods} if facts.again is None else {},
         periods=tuple(periods),
         lines=tuple(lines.drafts),
         credits=tuple(lines.credits),
         claims=claims,
         left=lines.left,
+        gross_lines=frozenset(lines.gross),
         unused=tuple(unused_of(facts.charged_days, state.currency)),
         basis=lines.basis,
         left_out=tuple(lines.left_out),
@@ -171,7 +175,7 @@ LARGEST_NAMED = 3
 
 
 @contextmanager
-def _naming_largest(state: BillingState, lines: Sequence[LineDraft]) -> Iterator[None]:
+def _naming_largest(state: BillingState, lines: Sequence[Line]) -> Iterator[None]:
     """A refusal of amounts that are too large together (90008) names the account and the largest lines. Recurring lines are not
     left out one by one, as usage and orders are: their cycle would count as billed."""
     try:
@@ -190,9 +194,9 @@ def _naming_largest(state: BillingState, lines: Sequence[LineDraft]) -> Iterator
 
 def _add_plan_instances(
     lines: Lines, facts: AccountFacts, kind: InvoiceKind, bill_date: date, bill_day: int
-) -> tuple[list[PeriodDraft], list[UsageClaim]]:
+) -> tuple[list[Period], list[UsageClaim]]:
     """The lines of every plan instance; gives the periods that they bill in advance, and the usage that they bill."""
-    periods: list[PeriodDraft] = []
+    periods: list[Period] = []
     usage: list[UsageClaim] = []
     for instance in facts.instances:
         again = facts.again
@@ -228,23 +232,24 @@ def instance_after(dates: InstanceDates, kind: str, end: date, arrears_due_from:
     return dates._replace(billed_through=end, ahead_since=arrears_due_from if is_first_ahead else dates.ahead_since)
 
 
-def _bill_in_advance(lines: Lines, instance: InstanceFacts, bill_date: date, bill_day: int) -> list[PeriodDraft]:
+def _bill_in_advance(lines: Lines, instance: InstanceFacts, bill_date: date, bill_day: int) -> list[Period]:
     cycles = list(cycles_due(instance.dates, bill_date, bill_day))
     if not cycles:
         return []
     add_advance(lines, instance, cycles)
-    return [PeriodDraft(instance.plan_instance_no, cycles[0].start, cycles[-1].end)]
+    return [Period(plan_instance_id=instance.plan_instance_no, start_date=cycles[0].start, end_date=cycles[-1].end)]
 
 
-def _dates_after(facts: AccountFacts, kind: InvoiceKind, periods: Iterable[PeriodDraft]) -> dict[int, InstanceDates]:
+def _dates_after(facts: AccountFacts, kind: InvoiceKind, periods: Iterable[Period]) -> dict[int, InstanceDates]:
     """The dates of all plan instances once the document bills these periods, by their numbers."""
     after = {one.plan_instance_no: one.dates for one in facts.instances}
-    for number, _, end in periods:
-        after[number] = instance_after(after[number], kind, end, facts.state.arrears_due_from)
+    for one in periods:
+        number = one.plan_instance_id
+        after[number] = instance_after(after[number], kind, one.end_date, facts.state.arrears_due_from)
     return after
 
 
-def unbilled_usage(facts: AccountFacts, today: date) -> tuple[LineDraft, ...]:
+def unbilled_usage(facts: AccountFacts, today: date) -> tuple[Line, ...]:
     """The usage lines that an account's invoices would have if every cycle ended today: usage so far, at today's amounts."""
     lines = Lines(facts.state.currency)
     bill_day = facts.state.bill_day
@@ -265,7 +270,7 @@ def with_taxes(plan: InvoicePlan, quoted: Iterable[LineTax], basis: TaxBasis) ->
 def _with_taxes(plan: InvoicePlan, quoted: list[LineTax], basis: TaxBasis) -> InvoicePlan:
     currency = plan.facts.state.currency
     room = total([plan.net_amount, *(tax.amount for tax in quoted if not tax.is_inclusive)])
-    back = give_back(plan.unused, room, len(plan.lines), currency)
+    back = give_back(plan.unused, room, len(plan.lines), plan.facts.contacts, currency)
     lines = (*plan.lines, *back.lines)
     taxes = tax_lines([*quoted, *back.taxes], len(lines), currency)
     amount = total(line.amount for line in lines)
@@ -283,8 +288,8 @@ def _with_taxes(plan: InvoicePlan, quoted: list[LineTax], basis: TaxBasis) -> In
 class TaxLines(NamedTuple):
     """The tax lines of a document, and what of their amounts prices contain and what is added to them."""
 
-    lines: tuple[LineDraft, ...]
-    details: tuple[TaxDraft, ...]
+    lines: tuple[Line, ...]
+    details: tuple[Tax, ...]
     included: Decimal
     added: Decimal
 
@@ -297,22 +302,37 @@ def tax_lines(quoted: Iterable[LineTax], after: int, currency: str) -> TaxLines:
     groups: dict[tuple[object, ...], list[LineTax]] = {}
     for tax in quoted:
         groups.setdefault((tax.authority, tax.authority_level, tax.jurisdiction, tax.percent, tax.is_inclusive), []).append(tax)
-    lines: list[LineDraft] = []
-    details: list[TaxDraft] = []
+    lines: list[Line] = []
+    details: list[Tax] = []
     included = added = ZERO
     for taxes in groups.values():
         first = taxes[0]
         amount = total(tax.amount for tax in taxes)
         line_no = after + len(lines) + 1
         text = _tax_text(first, shown(amount, currency))
-        lines.append(LineDraft(line_no, LineType.TAX.value, text, ZERO if first.is_inclusive else amount))
+        shown_amount = ZERO if first.is_inclusive else amount
+        lines.append(Line(line_no=line_no, line_type=LineType.TAX.value, description=text, amount=shown_amount))
         # In the order in which they are read back: a fingerprint does not depend on the order of an engine's answer.
-        details.extend(TaxDraft(line_no, *tax) for tax in sorted(taxes, key=lambda tax: tax.line_no))
+        details.extend(_detail(line_no, tax) for tax in sorted(taxes, key=lambda tax: tax.line_no))
         if first.is_inclusive:
             included += amount
         else:
             added += amount
     return TaxLines(tuple(lines), tuple(details), included, added)
+
+
+def _detail(tax_line_no: int, tax: LineTax) -> Tax:
+    return Tax(
+        tax_line_no=tax_line_no,
+        taxed_line_no=tax.line_no,
+        authority=tax.authority,
+        authority_level=tax.authority_level,
+        jurisdiction=tax.jurisdiction,
+        percent=tax.percent,
+        is_inclusive=tax.is_inclusive,
+        taxable_amount=tax.taxable_amount,
+        amount=tax.amount,
+    )
 
 
 def _tax_text(tax: LineTax, amount: str) -> str:

@@ -184,7 +184,7 @@ def _add_rated(
     rates, name = price.rates, charge.service.name
     columns: dict[str, Any] = {
         **_service_columns(charge.service),
-        "plan_instance_no": instance.plan_instance_no,
+        "plan_instance_id": instance.plan_instance_no,
         "plan_name": instance.plan_name,
         "po_num": instance.po_num,
         "rate_schedule_no": rates.schedule_no,
@@ -291,9 +291,10 @@ def _of_type(instance: InstanceFacts, charge_type: ChargeType) -> list[ChargeFac
 
 def _service_columns(service: ServiceFacts) -> dict[str, Any]:
     return {
-        "service_no": service.service_no,
+        "service_id": service.service_no,
         "gl_code": service.gl_code,
         "tax_category": service.tax_category,
-        "tax_inclusive": service.tax_inclusive,
-        "location_no": service.location_no,
+        "is_gross": service.tax_inclusive,
+        "bill_from_location_id": service.location_no,
+        "ship_from_location_id": service.location_no,
     }

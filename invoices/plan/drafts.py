@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from billing_site.errors import BillingError, ErrorCode
 from invoices.basis import Basis, ChargeBasis, CoverBasis
-from invoices.calculation import MOST_BEFORE_TAX, ONE, ZERO, split, split_first, total
+from invoices.calculation import MOST_BEFORE_TAX, ZERO, split, split_first, total
+from invoices.document import Credit, Line
 
 T = TypeVar("T")
 
@@ -19,69 +20,6 @@ LONGEST_TEXT = 200
 def fitted(text: str) -> str:
     """A text that is put together from names, cut where it is too long for a line."""
     return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
-
-
-class LineDraft(NamedTuple):
-    """A line that is not stored yet."""
-
-    line_no: int
-    line_type: int
-    description: str
-    amount: Decimal
-    service_no: int | None = None
-    plan_instance_no: int | None = None
-    plan_name: str = ""
-    gl_code: str = ""
-    tax_category: str = ""
-    tax_inclusive: bool = False
-    units: Decimal | None = None
-    rate_per_unit: Decimal | None = None
-    list_rate_per_unit: Decimal | None = None
-    rate_schedule_no: int | None = None
-    tier_no: int | None = None
-    tier_from: Decimal | None = None
-    tier_to: Decimal | None = None
-    percent: Decimal | None = None
-    base_amount: Decimal | None = None
-    explanation: str = ""
-    order_no: int | None = None
-    coupon_code: str = ""
-    proration_factor: Decimal = ONE
-    proration_text: str = ""
-    period_total_days: int | None = None
-    proration_remaining_days: int | None = None
-    period_start: date | None = None
-    period_end: date | None = None
-    po_num: str = ""
-    location_no: int | None = None
-
-
-class CreditDraft(NamedTuple):
-    """What a line that takes off takes off one line that charges."""
-
-    credit_line_no: int
-    credited_line_no: int
-    amount: Decimal
-
-
-class TaxDraft(NamedTuple):
-    """What one tax takes from one line, and the tax line that shows it."""
-
-    tax_line_no: int
-    taxed_line_no: int
-    authority: str
-    authority_level: int
-    jurisdiction: str
-    percent: Decimal
-    is_inclusive: bool
-    taxable_amount: Decimal
-    amount: Decimal
-
-
-class PeriodDraft(NamedTuple):
-    plan_instance_no: int
-    start: date
-    end: date
 
 
 class UsageClaim(NamedTuple):
@@ -128,19 +66,27 @@ class Claims(NamedTuple):
     unused: tuple[UnusedClaim, ...] = ()
 
 
-def _draft(line_no: int, line_type: int, description: str, amount: Decimal, columns: Mapping[str, Any]) -> LineDraft:
-    draft = LineDraft(line_no, line_type, fitted(description), amount, **columns)
-    return draft._replace(explanation=fitted(draft.explanation))
+class Contacts(NamedTuple):
+    """To whom the lines of services go, by primary keys."""
+
+    bill_to: int | None = None
+    ship_to: int | None = None
+
+
+NO_CONTACTS = Contacts()
 
 
 class Lines:
-    """The lines of a document as they are added, and what is left of each that charges once credits are taken off."""
+    """The lines of a document as they are added, and what is left of each that charges once credits are taken off. `gross` are
+    the numbers of the lines whose prices contain tax."""
 
-    def __init__(self, currency: str) -> None:
+    def __init__(self, currency: str, contacts: Contacts = NO_CONTACTS) -> None:
         self.currency = currency
-        self.drafts: list[LineDraft] = []
-        self.credits: list[CreditDraft] = []
+        self.contacts = contacts
+        self.drafts: list[Line] = []
+        self.credits: list[Credit] = []
         self.left: dict[int, Decimal] = {}
+        self.gross: set[int] = set()
         self.charges: list[ChargeBasis] = []
         self.covers: list[CoverBasis] = []
         self.left_out: list[str] = []
@@ -160,6 +106,7 @@ class Lines:
                 raise
             del self.drafts[drafts:], self.credits[credits:], self.charges[charges:], self.covers[covers:]
             self.left = left
+            self.gross = {line_no for line_no in self.gross if line_no <= drafts}
             self.left_out.append(what)
             return None
         return added
@@ -170,8 +117,7 @@ class Lines:
 
     def add(self, line_type: int, description: str, amount: Decimal, **columns: Any) -> int:
         """Adds a line that charges, and gives its number."""
-        line_no = len(self.drafts) + 1
-        self.drafts.append(_draft(line_no, line_type, description, amount, columns))
+        line_no = self._append(line_type, description, amount, columns)
         self.left[line_no] = amount
         return line_no
 
@@ -186,7 +132,7 @@ class Lines:
         line_nos = [line_no for line_no, left in self.left.items() if left > ZERO]
         if total(self.left[line_no] for line_no in line_nos) < amount:
             return None
-        own = [line.line_no for line in self.drafts if line.service_no == columns.get("service_no")]
+        own = [line.line_no for line in self.drafts if line.service_id == columns.get("service_id")]
         return self._take(
             line_type,
             description,
@@ -194,18 +140,29 @@ class Lines:
             columns,
         )
 
-    def _take(self, line_type: int, description: str, parts: Mapping[int, Decimal], columns: Mapping[str, Any]) -> int:
-        credit_line_no = len(self.drafts) + 1
-        self.drafts.append(_draft(credit_line_no, line_type, description, -total(parts.values()), columns))
+    def _take(self, line_type: int, description: str, parts: Mapping[int, Decimal], columns: dict[str, Any]) -> int:
+        credit_line_no = self._append(line_type, description, -total(parts.values()), columns)
         for line_no, part in parts.items():
             if part:
                 self.left[line_no] -= part
-                self.credits.append(CreditDraft(credit_line_no, line_no, part))
+                self.credits.append(Credit(credit_line_no=credit_line_no, credited_line_no=line_no, amount=part))
         return credit_line_no
+
+    def _append(self, line_type: int, description: str, amount: Decimal, columns: dict[str, Any]) -> int:
+        line_no = len(self.drafts) + 1
+        if columns.pop("is_gross", False):
+            self.gross.add(line_no)
+        if columns.get("service_id") is not None:
+            columns["bill_to_contact_id"], columns["ship_to_contact_id"] = self.contacts
+        if "explanation" in columns:
+            columns["explanation"] = fitted(columns["explanation"])
+        line = Line(line_no=line_no, line_type=line_type, description=fitted(description), amount=amount, **columns)
+        self.drafts.append(line)
+        return line_no
 
     def charging_for(self, service_nos: Iterable[int]) -> list[int]:
         """The lines of some services, or of all where none are named, of which something is left."""
         chosen = frozenset(service_nos)
         return [
-            line.line_no for line in self.drafts if self.left.get(line.line_no) and (not chosen or line.service_no in chosen)
+            line.line_no for line in self.drafts if self.left.get(line.line_no) and (not chosen or line.service_id in chosen)
         ]

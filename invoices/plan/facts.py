@@ -7,6 +7,7 @@ from typing import NamedTuple
 from accounts.periods import InstanceDates
 from accounts.rates import Rates
 from invoices.kinds import InvoiceKind
+from invoices.plan.drafts import Contacts
 from invoices.plan.holes import Billed
 from invoices.plan.tax_answers import Exemption
 from invoices.plan.unused import SourceLine
@@ -157,6 +158,10 @@ class AccountFacts(NamedTuple):
     exemptions: tuple[Exemption, ...] = ()
     read_at: datetime | None = None
     again: "Again | None" = None
+
+    @property
+    def contacts(self) -> Contacts:
+        return Contacts(self.bill_to_contact_no, self.taxed_contact_no)
 
     def exemption_on(self, day: date) -> Exemption | None:
         """Why the customer is charged no tax on a day: by the account, else by the contact whose address is taxed."""

@@ -12,8 +12,9 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from invoices.calculation import ZERO, Share, exact_share, line_amount, rounded, smallest_unit
+from invoices.document import Line
 from invoices.kinds import LineType
-from invoices.plan.drafts import LineDraft, UnusedClaim
+from invoices.plan.drafts import NO_CONTACTS, Contacts, UnusedClaim
 from invoices.plan.rating import shown
 from invoices.tax_engines.protocol import LineTax
 
@@ -114,7 +115,7 @@ class Unused(NamedTuple):
 class GivenBack(NamedTuple):
     """The lines that give unused days back, their taxes, and what documents are to know of them."""
 
-    lines: tuple[LineDraft, ...]
+    lines: tuple[Line, ...]
     taxes: tuple[LineTax, ...]
     claims: tuple[UnusedClaim, ...]
 
@@ -185,10 +186,10 @@ def gross_of(unused: Unused, amount: Decimal, currency: str) -> Decimal:
     return amount + sum(added, ZERO)
 
 
-def give_back(unused: Sequence[Unused], room: Decimal, after: int, currency: str) -> GivenBack:
+def give_back(unused: Sequence[Unused], room: Decimal, after: int, contacts: Contacts, currency: str) -> GivenBack:
     """The lines behind line `after` that charge again and give back, these as far as there is room: so much may the document
     be lowered by, tax included."""
-    lines: list[LineDraft] = []
+    lines: list[Line] = []
     taxes: list[LineTax] = []
     claims: list[UnusedClaim] = []
     for one in sorted(unused, key=lambda one: one.amount > ZERO):
@@ -196,7 +197,7 @@ def give_back(unused: Sequence[Unused], room: Decimal, after: int, currency: str
         if not amount:
             continue
         room -= gross_of(one, amount, currency)
-        line = _line(one, amount, after + len(lines) + 1, currency)
+        line = _line(one, amount, after + len(lines) + 1, contacts, currency)
         lines.append(line)
         taxes += _line_taxes(one, amount, line.line_no, currency)
         claims.append(claim_of(one, amount, line.line_no))
@@ -216,15 +217,16 @@ def _within(unused: Unused, room: Decimal, currency: str) -> Decimal:
     return amount
 
 
-def _line(unused: Unused, amount: Decimal, line_no: int, currency: str) -> LineDraft:
+def _line(unused: Unused, amount: Decimal, line_no: int, contacts: Contacts, currency: str) -> Line:
     source = unused.source
-    return LineDraft(
-        line_no,
-        LineType.SERVICE_CREDIT.value,
-        source.description[:LONGEST_NAME] + (", unused days" if amount > ZERO else ", days used again"),
-        -amount,
-        service_no=source.service_no,
-        plan_instance_no=source.plan_instance_no,
+    bill_to, ship_to = contacts if source.service_no is not None else NO_CONTACTS
+    return Line(
+        line_no=line_no,
+        line_type=LineType.SERVICE_CREDIT.value,
+        description=source.description[:LONGEST_NAME] + (", unused days" if amount > ZERO else ", days used again"),
+        amount=-amount,
+        service_id=source.service_no,
+        plan_instance_id=source.plan_instance_no,
         plan_name=source.plan_name,
         gl_code=source.gl_code,
         tax_category=source.tax_category,
@@ -233,7 +235,10 @@ def _line(unused: Unused, amount: Decimal, line_no: int, currency: str) -> LineD
         period_start=unused.first_day,
         period_end=source.last_day,
         po_num=source.po_num,
-        location_no=source.location_no,
+        bill_from_location_id=source.location_no,
+        ship_from_location_id=source.location_no,
+        bill_to_contact_id=bill_to,
+        ship_to_contact_id=ship_to,
     )
 
 

@@ -19,7 +19,7 @@ from billing_site.common.limits import DOCUMENT_COMMENTS_LENGTH, LINE_COMMENTS_L
 from invoices.api.serializers.money import MoneyField
 from invoices.aria.documents import aria_document, settled_fields
 from invoices.calculation import rounded
-from invoices.fingerprints import Content
+from invoices.document import Document
 from invoices.models import Invoice
 from rebills.api.serializers import LineArguments, RateField
 from rebills.plan import RebillPlan
@@ -131,7 +131,7 @@ def gen_rb_m_preview(plan: RebillPlan) -> dict[str, Any]:
     }
 
 
-def gen_rb_m_answer(rebill: Invoice, content: Content, excluded: Sequence[int], recounted: Sequence[int]) -> dict[str, Any]:
+def gen_rb_m_answer(rebill: Invoice, content: Document, excluded: Sequence[int], recounted: Sequence[int]) -> dict[str, Any]:
     """What gen_rb_m answers of a rebill that is stored: the first time, and whenever it is asked again."""
     settled = settled_fields(rebill, "cd")
     return {

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 
 from accounts.kinds import GuardedAct
 from accounts.models import Client
-from invoices.fingerprints import Content
+from invoices.document import Document
 from invoices.plan.actions import why_not_collected
 from invoices.plan.tax_answers import exemption_text
 from invoices.services.documents.approval_rules import four_eyes_apply, rebill_must_wait, rebill_stake
@@ -33,11 +33,11 @@ class SideBySide(NamedTuple):
         return self.rebill - self.original
 
 
-def totals(before: Content, after: Content) -> list[SideBySide]:
+def totals(before: Document, after: Document) -> list[SideBySide]:
     """Before tax, each tax by its authority, and the totals of two documents."""
 
     def side_by_side(name: str, term: str, *, is_total: bool = False) -> SideBySide:
-        return SideBySide(name, before.term(term), after.term(term), is_total)
+        return SideBySide(name, getattr(before.terms, term), getattr(after.terms, term), is_total)
 
     taxes = [
         SideBySide(_tax_name(tax.authority, tax.percent, tax.jurisdiction, tax.is_inclusive), tax.original, tax.rebill)

@@ -13,7 +13,7 @@ from accounts.models import Client, Contact
 from accounts.rates import shown_rate, shown_units
 from billing_site.common.limits import LINE_COMMENTS_LENGTH, PO_NUM_LENGTH
 from billing_site.errors import BillingError
-from invoices.fingerprints import LINE_FIELDS, DocumentLine
+from invoices.document import LINE_FIELDS, Line
 from invoices.kinds import LineType, ReasonType
 from invoices.models import Invoice, InvoiceLine, ReasonCode
 from invoices.services.documents.reasons import reasons_of
@@ -34,7 +34,7 @@ from rebills.pages.typed import (
 )
 from rebills.pages.words import location_names
 from rebills.plan import RebillPlan
-from rebills.plan.lines import AMOUNT_GIVEN, is_given_back, takes_off
+from rebills.plan.lines import AMOUNT_GIVEN
 from rebills.services.metered import metered_charges
 from rebills.services.previewing import preview_rebills
 from rebills.services.requests import RebillRequest
@@ -231,12 +231,12 @@ class Sheet:
         results = {result.line_no: result for result in self.results(counted)}
         return [self._sheet_line(line, counted.refusals, results[line.line_no]) for line in counted.typed.lines]
 
-    def _planned(self, counted: Counted) -> Iterator[tuple[TypedLine, DocumentLine | None]]:
+    def _planned(self, counted: Counted) -> Iterator[tuple[TypedLine, Line | None]]:
         """Each line with that of the rebill which comes of it."""
         if counted.plan is None:
             yield from ((line, None) for line in counted.typed.lines)
             return
-        on_rebill = {line.line_no: line for line in counted.plan.content.document_lines}
+        on_rebill = {line.line_no: line for line in counted.plan.content.lines}
         rows = counted.plan.differences
         replaced_by = {row.line_no: row.rebill_line_no for row in rows if row.line_no is not None}
         added = sorted(line.line_no for line in counted.typed.asked_lines if line.is_added)
@@ -245,7 +245,7 @@ class Sheet:
         for line in counted.typed.lines:
             yield line, on_rebill.get(replaced_by.get(line.line_no) or 0)
 
-    def _result(self, typed: TypedLine, counted: Counted, planned: DocumentLine | None) -> Result:
+    def _result(self, typed: TypedLine, counted: Counted, planned: Line | None) -> Result:
         source = self.charging.get(typed.line_no)
         is_out = not typed.is_included or (counted.plan is not None and planned is None and source is not None)
         counts_by_rate = typed.values.get("units", "") != "" and typed.values.get("rate_per_unit", "") != ""
@@ -364,5 +364,6 @@ def contact_text(contact: Contact) -> str:
 
 
 def _takes_off(line: InvoiceLine) -> bool:
-    row = DocumentLine._make(getattr(line, name) for name in LINE_FIELDS)
-    return takes_off(row) or is_given_back(row)
+    """Whether a stored line is a coupon or credit, or gives days back: it has an amount only."""
+    shape = Line(**{name: getattr(line, name) for name in LINE_FIELDS})
+    return shape.takes_off or shape.gives_days_back

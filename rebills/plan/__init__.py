@@ -4,18 +4,20 @@ Knows nothing of the database, of who asks, or of what day it is. This is the pr
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from dataclasses import replace
+from decimal import Decimal
+from typing import NamedTuple
 
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO, total
-from invoices.fingerprints import TERM_FIELDS, Content, Correction, DocumentLine, document_parts, fingerprint_of, moved_of
+from invoices.document import Correction, Document, Line, Terms, period_of
+from invoices.fingerprints import document_parts, fingerprint_of, moved_of
 from invoices.kinds import InvoiceKind
 from invoices.plan import tax_lines
-from invoices.plan.drafts import LineDraft
 from invoices.plan.tax_answers import TaxAnswer
 from invoices.tax_engines.protocol import LineTax
 from rebills.plan.differences import Amounts, Difference, Recounted, differences
-from rebills.plan.lines import NEW_LINE, PlannedLine, PlannedLines
+from rebills.plan.lines import PlannedLines
 from rebills.plan.money import MoneyPlan, plan_money
 from rebills.plan.requests import MoneyFacts, RebillFacts
 from rebills.plan.taxes import rebill_taxes
@@ -28,7 +30,7 @@ class RebillPlan(NamedTuple):
     """A rebill as it will be stored, beside its original. What offsets the original is the exact negative of that."""
 
     facts: RebillFacts
-    content: Content
+    content: Document
     differences: tuple[Difference, ...]
     money: MoneyPlan
     tax_answer: TaxAnswer = TaxAnswer()
@@ -84,24 +86,19 @@ def plan_rebill(
     likes = {number: one.like for number, one in taxing.items()}
     taxes = rebill_taxes(taxed.taxes, planned, likes, quoted)
     shown = tax_lines(taxes, len(planned.lines), facts.currency)
-    lines = [*(one.line for one in planned.lines), *(_tax_line(draft) for draft in shown.lines)]
+    lines = (*(one.line for one in planned.lines), *shown.lines)
     net = total(one.line.amount for one in planned.lines)
-    amounts = {
-        "net_amount": net - shown.included,
-        "tax_amount": shown.included + shown.added,
-        "total_amount": total([net, shown.added]),
-    }
-    if amounts["total_amount"] < ZERO:
-        detail = f"its lines and taxes amount to {amounts['total_amount'].normalize():f}; take less off"
+    terms = _terms(facts.original.terms, lines, net - shown.included, shown.included + shown.added, total([net, shown.added]))
+    if terms.total_amount < ZERO:
+        detail = f"its lines and taxes amount to {terms.total_amount.normalize():f}; take less off"
         raise BillingError(ErrorCode.REBILL_BELOW_ZERO, detail, field="lines")
-    content = Content(
-        terms=_terms(facts.original, lines, amounts),
-        parties=(*facts.original.parties[:3], dict(_bill_to(facts, lines))),
-        lines=[tuple(line) for line in lines],
+    content = Document(
+        terms=terms,
+        parties=replace(facts.original.parties, bill_to=dict(_bill_to(facts, lines))),
+        lines=lines,
         credits=planned.credits,
-        taxes=[tuple(detail) for detail in shown.details],
-        periods=[],
-        correction=_correction(facts, planned.lines, len(shown.lines)),
+        taxes=shown.details,
+        correction=Correction(corrects_id=facts.invoice_no, reason_code=facts.reason_code, comments=facts.comments),
         basis=planned.basis,
         tax_basis=taxed.basis_of_rebill(planned.lines, asks=None in likes.values()),
     )
@@ -114,60 +111,32 @@ def plan_rebill(
     return RebillPlan(facts, content, tuple(rows), _money(facts, content))
 
 
-def _bill_to(facts: RebillFacts, lines: Iterable[DocumentLine]) -> Mapping[str, str]:
+def _bill_to(facts: RebillFacts, lines: Iterable[Line]) -> Mapping[str, str]:
     """Who is printed as billed, as the contact is now, which is also where lines are taxed: the bill-to contact of the lines.
     Of several it is the account's billing contact, or else the first. Without any, the original's buyer."""
     named = list(dict.fromkeys(line.bill_to_contact_id for line in lines if line.bill_to_contact_id is not None))
     if not named:
-        buyer: Mapping[str, str] = facts.original.parties[3]
-        return buyer
+        return facts.original.parties.bill_to
     return facts.parties[facts.bill_to_contact if facts.bill_to_contact in named else named[0]]
 
 
-def _terms(original: Content, lines: Iterable[DocumentLine], amounts: Mapping[str, Any]) -> tuple[Any, ...]:
+def _terms(original: Terms, lines: Iterable[Line], net: Decimal, tax: Decimal, both: Decimal) -> Terms:
     """Those of the original, of the days that the rebill's own lines are of. Number and dates are given when it is issued."""
-    spans = [(line.period_start, line.period_end) for line in lines if line.period_start and line.period_end]
-    terms = {
-        **dict(zip(TERM_FIELDS, original.terms, strict=True)),
-        "kind": InvoiceKind.REBILL.value,
-        "period_start": min((start for start, _ in spans), default=original.term("period_start")),
-        "period_end": max((end for _, end in spans), default=original.term("period_end")),
-        **amounts,
-        **NOT_ISSUED,
-    }
-    return tuple(terms[name] for name in TERM_FIELDS)
-
-
-NOT_ISSUED = {"invoice_date": None, "due_date": None, "series": "", "number": None, "document_number": ""}
-
-
-def _correction(facts: RebillFacts, lines: Iterable[PlannedLine], tax_lines: int) -> Correction:
-    """A tax line replaces none: the taxes are counted again."""
-    planned = list(lines)
-    sources = [one.source.line_no if one.source else None for one in planned]
-    return Correction(
-        facts.invoice_no,
-        facts.reason_code,
-        facts.comments,
-        (*sources, *[None] * tax_lines),
-        (*(one.comments for one in planned), *[""] * tax_lines),
+    period_start, period_end = period_of(lines, (original.period_start, original.period_end))
+    return original.unissued(
+        kind=InvoiceKind.REBILL.value,
+        period_start=period_start,
+        period_end=period_end,
+        net_amount=net,
+        tax_amount=tax,
+        total_amount=both,
     )
 
 
-def _tax_line(draft: LineDraft) -> DocumentLine:
-    return NEW_LINE._replace(
-        line_no=draft.line_no,
-        line_type=draft.line_type,
-        description=draft.description,
-        amount=draft.amount,
-        explanation="",
-    )
-
-
-def _money(facts: RebillFacts, content: Content) -> MoneyPlan:
+def _money(facts: RebillFacts, content: Document) -> MoneyPlan:
     original, rebill = _totals(facts.original).total, _totals(content).total
     return plan_money(facts.money, original, rebill, collects=facts.collects)
 
 
-def _totals(content: Content) -> Amounts:
-    return Amounts(content.term("net_amount"), content.term("tax_amount"))
+def _totals(content: Document) -> Amounts:
+    return Amounts(content.terms.net_amount, content.terms.tax_amount)

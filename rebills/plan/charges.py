@@ -1,6 +1,7 @@
 """PURE: the lines of a charge on a rebill: as they are asked for, or counted again by the price that the document keeps."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -8,15 +9,13 @@ from accounts.kinds import BANDED_MODELS, RateModel
 from billing_site.errors import BillingError, ErrorCode
 from invoices.basis import Billed, ChargeBasis
 from invoices.calculation import ONE, ZERO, total
-from invoices.fingerprints import DocumentLine
+from invoices.document import Line
 from invoices.kinds import LineType
 from invoices.plan.drafts import fitted
 from invoices.plan.facts import ServiceFacts
 from invoices.plan.rating import RatedPart, bound_of, counted, usage_story
 from rebills.plan.lines import (
     AMOUNT_GIVEN,
-    NEW_LINE,
-    RATING_BLANK,
     IsGross,
     PlannedLine,
     changed_line,
@@ -41,13 +40,13 @@ class PlannedCharge(NamedTuple):
 class Rebilled(NamedTuple):
     """What charges are planned from: the original's lines by number, those that are kept, and what is left of the rest."""
 
-    lines: Mapping[int, DocumentLine]
+    lines: Mapping[int, Line]
     kept: Kept
     is_gross: IsGross
     currency: str
 
 
-def plan_charge(charge: ChargeBasis, correction: UsageCorrection | None, blank: DocumentLine, work: Rebilled) -> PlannedCharge:
+def plan_charge(charge: ChargeBasis, correction: UsageCorrection | None, blank: Line, work: Rebilled) -> PlannedCharge:
     """A charge with what is asked for its lines or, in all, for its units. `blank` is a line of the charge without figures, for
     lines that the original does not have."""
     if correction is not None:
@@ -102,7 +101,7 @@ def _units_of(charge: ChargeBasis, parts: Sequence[PlannedLine]) -> Decimal:
 
 
 def _rated_parts(
-    charge: ChargeBasis, units: Decimal, correction: UsageCorrection | None, blank: DocumentLine, work: Rebilled
+    charge: ChargeBasis, units: Decimal, correction: UsageCorrection | None, blank: Line, work: Rebilled
 ) -> list[PlannedLine]:
     is_usage = charge.line_type == LineType.USAGE
     _check_known(charge, units, correction)
@@ -112,7 +111,7 @@ def _rated_parts(
     return [_rated_part(charge, part, _source(charge, part, work), blank, story, comments, work) for part in rated.parts]
 
 
-def _source(charge: ChargeBasis, part: RatedPart, work: Rebilled) -> DocumentLine | None:
+def _source(charge: ChargeBasis, part: RatedPart, work: Rebilled) -> Line | None:
     """The line that a part replaces: tiered that of its band; any other price has one line, whatever band it is in."""
     lines = [work.lines[no] for no in charge.line_nos]
     if charge.terms.model != RateModel.TIERED:
@@ -124,8 +123,8 @@ def _source(charge: ChargeBasis, part: RatedPart, work: Rebilled) -> DocumentLin
 def _rated_part(
     charge: ChargeBasis,
     part: RatedPart,
-    source: DocumentLine | None,
-    blank: DocumentLine,
+    source: Line | None,
+    blank: Line,
     story: str,
     comments: str,
     work: Rebilled,
@@ -136,9 +135,9 @@ def _rated_part(
     figures: dict[str, Any] = {"units": part.units, "rate_per_unit": part.band.rate, "amount": part.amount}
     if any(figures[name] != getattr(base, name) for name in figures) or base.explanation != story:
         figures |= {"explanation": story}
-    line = words.line._replace(**figures)
+    line = replace(words.line, **figures)
     if charge.terms.model in BANDED_MODELS:
-        line = line._replace(tier_no=part.band.tier_no, tier_from=part.band.from_unit, tier_to=part.band.to_unit)
+        line = replace(line, tier_no=part.band.tier_no, tier_from=part.band.from_unit, tier_to=part.band.to_unit)
     return PlannedLine(
         line,
         source,
@@ -158,7 +157,7 @@ NO_SHARE: dict[str, Any] = {
 """A bound is of the charge's days already."""
 
 
-def figures_of(line: DocumentLine) -> tuple[Any, ...]:
+def figures_of(line: Line) -> tuple[Any, ...]:
     """What of a line is counted, with the words that go with it."""
     return line.units, line.rate_per_unit, line.amount, line.percent, line.base_amount, line.explanation
 
@@ -177,7 +176,7 @@ def _check_known(charge: ChargeBasis, units: Decimal, correction: UsageCorrectio
 def _with_bound(
     counted_now: ChargeBasis,
     parts: Sequence[PlannedLine],
-    blank: DocumentLine,
+    blank: Line,
     work: Rebilled,
     before: ChargeBasis,
     *,
@@ -213,7 +212,7 @@ def _bounded(charge: ChargeBasis, bound: PlannedLine | None) -> ChargeBasis:
     return charge._replace(billed=charge.billed._replace(adjustment=ZERO if bound is None else bound.line.amount))
 
 
-def _given_bound(source: DocumentLine, change: LineChange, work: Rebilled, *, is_same: bool) -> PlannedLine:
+def _given_bound(source: Line, change: LineChange, work: Rebilled, *, is_same: bool) -> PlannedLine:
     """A minimum or maximum whose amount a person gives, on the side of zero that it was on."""
     if change.amount is None or change.rate is not None or change.units is not None:
         raise unpriced(change, f"line {source.line_no} has no rate to count with: give its amount")
@@ -223,26 +222,26 @@ def _given_bound(source: DocumentLine, change: LineChange, work: Rebilled, *, is
     words = changed_line(source, change._replace(amount=None), work.is_gross, work.currency)
     if change.amount == source.amount and is_same:
         return words
-    line = words.line._replace(**RATING_BLANK, amount=change.amount, explanation=AMOUNT_GIVEN)
+    line = words.line.unrated(amount=change.amount, explanation=AMOUNT_GIVEN)
     return words._replace(line=line)
 
 
 def _counted_bound(
     charge: ChargeBasis,
     raw: Decimal,
-    source: DocumentLine | None,
+    source: Line | None,
     change: LineChange | None,
-    blank: DocumentLine,
+    blank: Line,
     work: Rebilled,
 ) -> PlannedLine | None:
     adjustment, name, reason = bound_of(charge.terms, raw, work.currency)
     if not adjustment:
         return None
-    base = source or blank._replace(**{**RATING_BLANK, **NO_SHARE, "rate_schedule_no": blank.rate_schedule_no})
+    base = source or blank.unrated(**NO_SHARE, rate_schedule_no=blank.rate_schedule_no)
     words = changed_line(base, change, work.is_gross, work.currency)
-    line = words.line._replace(units=None, rate_per_unit=None, amount=adjustment, explanation=reason)
+    line = replace(words.line, units=None, rate_per_unit=None, amount=adjustment, explanation=reason)
     if source is None or f", {name}" not in source.description and (change is None or change.description is None):
-        line = line._replace(description=fitted(f"{blank.description}, {name}"))
+        line = replace(line, description=fitted(f"{blank.description}, {name}"))
     return PlannedLine(
         line,
         source,
@@ -253,9 +252,7 @@ def _counted_bound(
     )
 
 
-def blank_line(
-    charge: ChargeBasis, lines: Mapping[int, DocumentLine], services: Mapping[int | str, ServiceFacts]
-) -> DocumentLine:
+def blank_line(charge: ChargeBasis, lines: Mapping[int, Line], services: Mapping[int | str, ServiceFacts]) -> Line:
     """A line of the charge for figures that the original has no line for: as its own lines are. A charge without any is billed
     as a line that is added: for its service, with the plan instance's name and addresses from another of its lines."""
     own = [lines[no] for no in charge.line_nos]
@@ -263,11 +260,12 @@ def blank_line(
         return own[0]
     if charge.bound_line_no is not None:
         bound = lines[charge.bound_line_no]
-        return bound._replace(description=bound.description.rpartition(", ")[0] or bound.description)
+        return replace(bound, description=bound.description.rpartition(", ")[0] or bound.description)
     service = services[charge.service_no]
     first = next(iter(lines.values()))
     like = next((line for line in lines.values() if line.plan_instance_id == charge.plan_instance_no), None)
-    return NEW_LINE._replace(
+    return Line(
+        line_no=0,
         line_type=charge.line_type,
         service_id=charge.service_no,
         plan_instance_id=charge.plan_instance_no,
@@ -275,7 +273,7 @@ def blank_line(
         plan_name=like.plan_name if like is not None else "",
         gl_code=service.gl_code,
         tax_category=service.tax_category,
-        explanation="",
+        amount=ZERO,
         po_num=like.po_num if like is not None else "",
         period_start=charge.period_start,
         period_end=charge.period_end,

@@ -9,20 +9,20 @@ charges. Taxes are counted afterwards: a tax line is never asked for.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from billing_site.errors import BillingError, ErrorCode
 from invoices.basis import Basis, Billed, ChargeBasis, CoverBasis
 from invoices.calculation import ZERO, split, split_first, total
-from invoices.fingerprints import Content, DocumentCredit, DocumentLine
-from invoices.kinds import CREDIT_TYPES, LineType
+from invoices.document import Credit, Document, Line
+from invoices.kinds import LineType
 from invoices.plan.credits import amount_off, percent_off
 from invoices.plan.facts import ServiceFacts
 from rebills.plan.charges import PlannedCharge, Rebilled, blank_line, figures_of, plan_charge
 from rebills.plan.corrections import corrected_charges
 from rebills.plan.lines import (
     AMOUNT_GIVEN,
-    RATING_BLANK,
     IsGross,
     PlannedLine,
     PlannedLines,
@@ -30,9 +30,7 @@ from rebills.plan.lines import (
     changed_line,
     changes_by_line,
     check_whole,
-    is_given_back,
     shown,
-    takes_off,
     unpriced,
     wrong,
 )
@@ -47,7 +45,7 @@ BEHIND = 10**9
 
 
 def plan_lines(
-    original: Content,
+    original: Document,
     changes: Sequence[LineChange],
     is_gross: IsGross,
     currency: str,
@@ -61,8 +59,8 @@ def plan_lines(
     Refuses with 1008 where no line is left, 1016 where more is to be taken off than the lines charge, 90059 where a document
     from before prices were kept does not say what is needed, 90060 and 90061 for usage corrections.
     """
-    lines = {line.line_no: line for line in original.document_lines if line.line_type != LineType.TAX}
-    asked = changes_by_line(changes, original.document_lines)
+    lines = {line.line_no: line for line in original.lines if not line.is_tax}
+    asked = changes_by_line(changes, original.lines)
     kept = {
         number: asked.get(number)
         for number in lines
@@ -77,7 +75,7 @@ def plan_lines(
         else:
             sheet.charges.append((charge, [], None))
     sheet.add_lines()
-    last = max(line.line_no for line in original.document_lines)
+    last = max(line.line_no for line in original.lines)
     first = next(iter(lines.values()))
     sheet.add_new(added_line(change, first, currency) for number, change in sorted(asked.items()) if number > last)
     sheet.take_below_zero()
@@ -93,14 +91,14 @@ class _Sheet:
     the original's numbers, what was left of the original's lines at the same step (`was_left`). Lines that give unused days
     back stand by themselves: nothing is taken off them, and they take nothing off others."""
 
-    def __init__(self, original: Content, basis: Basis, work: Rebilled, asked: Mapping[int, LineChange]) -> None:
+    def __init__(self, original: Document, basis: Basis, work: Rebilled, asked: Mapping[int, LineChange]) -> None:
         self.work, self.currency, self.asked = work, work.currency, asked
         self.covers = {cover.line_no: cover for cover in basis.covers}
         self.in_charges = {no for charge in basis.charges for no in (*charge.line_nos, charge.bound_line_no)}
         self.details: dict[int, dict[int, Decimal]] = {}
-        for detail in original.document_credits:
+        for detail in original.credits:
             self.details.setdefault(detail.credit_line_no, {})[detail.credited_line_no] = detail.amount
-        self.was_left = {no: line.amount for no, line in work.lines.items() if not takes_off(line) and not is_given_back(line)}
+        self.was_left = {no: line.amount for no, line in work.lines.items() if not line.takes_off and not line.gives_days_back}
         self.lines: list[PlannedLine] = []
         self.keys: list[Key] = []
         self.left: dict[int, Decimal] = {}
@@ -143,7 +141,7 @@ class _Sheet:
 
     # Charges
 
-    def add_charge(self, charge: ChargeBasis, correction: UsageCorrection | None, blank: DocumentLine) -> None:
+    def add_charge(self, charge: ChargeBasis, correction: UsageCorrection | None, blank: Line) -> None:
         planned = plan_charge(charge, correction, blank, self.work)
         numbers = [no for no in (*charge.line_nos, charge.bound_line_no) if no is not None]
         group, anchor = (CHARGES, min(numbers)) if numbers else (ADDITIONS, BEHIND)
@@ -180,10 +178,10 @@ class _Sheet:
         """The original's other lines that charge, or are below zero. Percent surcharges come once all of these are there."""
         for no, change in self.work.kept.items():
             source = self.work.lines[no]
-            if is_given_back(source):
+            if source.gives_days_back:
                 planned = changed_line(source, change, self.work.is_gross, self.currency)
                 self.given_back[self._place(planned, (CREDITS, no, 0))] = planned.line.amount
-            elif no not in self.in_charges and source.line_type not in CREDIT_TYPES and not _is_percentage(source):
+            elif no not in self.in_charges and not source.is_credit and not _is_percentage(source):
                 self._charge(changed_line(source, change, self.work.is_gross, self.currency), (CHARGES, no, 0))
 
     def add_new(self, added: Iterable[PlannedLine]) -> None:
@@ -193,7 +191,7 @@ class _Sheet:
     def take_below_zero(self) -> None:
         """What is below zero is taken off the lines of its own service, and what these have no room for off all others."""
         for no, line in self.work.lines.items():
-            if takes_off(line) and line.line_type not in CREDIT_TYPES and no not in self.in_charges:
+            if line.takes_off and not line.is_credit and no not in self.in_charges:
                 self._forget(no)
         for planned, key in sorted(self.below_zero, key=lambda one: one[1]):
             amount, room = -planned.line.amount, total(self.left.values())
@@ -236,9 +234,7 @@ class _Sheet:
             if place is not None and planned is not None and planned.line.percent is not None and cover is not None:
                 self.counted_covers.append((cover, place))
 
-    def _surcharge(
-        self, planned: PlannedLine, source: DocumentLine, cover: CoverBasis | None, base: Decimal
-    ) -> PlannedLine | None:
+    def _surcharge(self, planned: PlannedLine, source: Line, cover: CoverBasis | None, base: Decimal) -> PlannedLine | None:
         if cover is None or source.percent is None:
             detail = f"line {source.line_no} is {source.explanation}; give its amount"
             raise BillingError(ErrorCode.PRICE_NOT_ON_DOCUMENT, detail, field="lines")
@@ -248,13 +244,13 @@ class _Sheet:
     def take_credits(self) -> None:
         """Coupons, then service credits, in the original's order: each of what the ones before it leave."""
         for no, source in self.work.lines.items():
-            if source.line_type not in CREDIT_TYPES or is_given_back(source):
+            if not source.is_credit or source.gives_days_back:
                 continue
             if no in self.work.kept:
                 self._take_credit(source, self.work.kept[no])
             self._forget(no)
 
-    def _take_credit(self, source: DocumentLine, change: LineChange | None) -> None:
+    def _take_credit(self, source: Line, change: LineChange | None) -> None:
         cover = self.covers[source.line_no]
         covered = self._covered(cover, self._in_order(self.left))
         is_same = self._is_same(cover, covered, self.was_left)
@@ -263,7 +259,7 @@ class _Sheet:
         if change is not None and change.is_priced:
             amount = self._amount_given(source, change, cover, base)
             if amount != -source.amount or not is_same:
-                planned = _given(planned._replace(line=planned.line._replace(amount=-amount)))
+                planned = _given(planned._replace(line=replace(planned.line, amount=-amount)))
                 cover = cover._replace(amount=amount)
         elif not is_same:
             amount, base_amount, words = self._off(source, cover, base)
@@ -277,7 +273,7 @@ class _Sheet:
         if place is not None:
             self.counted_covers.append((cover, place))
 
-    def _amount_given(self, source: DocumentLine, change: LineChange, cover: CoverBasis, base: Decimal) -> Decimal:
+    def _amount_given(self, source: Line, change: LineChange, cover: CoverBasis, base: Decimal) -> Decimal:
         """What a coupon or credit is to take off: no more than on the original, or than a coupon would take off by itself."""
         if change.amount is None or change.rate is not None or change.units is not None:
             raise unpriced(change, f"line {source.line_no} takes something off: it has an amount only")
@@ -288,7 +284,7 @@ class _Sheet:
             raise wrong(change, "amount", f"line {source.line_no} takes off up to {shown(-room)}")
         return -change.amount
 
-    def _off(self, source: DocumentLine, cover: CoverBasis, base: Decimal) -> tuple[Decimal, Decimal | None, str]:
+    def _off(self, source: Line, cover: CoverBasis, base: Decimal) -> tuple[Decimal, Decimal | None, str]:
         """What a coupon or credit takes off a base: the amount, the base where it is a percentage of it, and words."""
         if source.percent is not None:
             amount, words = percent_off(source.percent, base, self.currency)
@@ -331,12 +327,11 @@ class _Sheet:
         order = self._in_order(range(len(self.lines)))
         number_of = {place: number for number, place in enumerate(order, 1)}
         return PlannedLines(
+            tuple(self.lines[place].numbered(number_of[place]) for place in order),
             tuple(
-                self.lines[place]._replace(line=self.lines[place].line._replace(line_no=number_of[place])) for place in order
-            ),
-            tuple(
-                sorted(
-                    DocumentCredit(number_of[place], number_of[credited], part)
+                Credit(credit_line_no=taking, credited_line_no=credited, amount=part)
+                for taking, credited, part in sorted(
+                    (number_of[place], number_of[credited], part)
                     for place, parts in self.parts.items()
                     for credited, part in parts.items()
                 )
@@ -356,11 +351,11 @@ class _Sheet:
         )
 
 
-def _is_percentage(line: DocumentLine) -> bool:
+def _is_percentage(line: Line) -> bool:
     return line.line_type == LineType.SURCHARGE and line.percent is not None
 
 
-def _covers(cover: CoverBasis | None, line: DocumentLine) -> bool:
+def _covers(cover: CoverBasis | None, line: Line) -> bool:
     return cover is None or not cover.service_nos or line.service_id in cover.service_nos
 
 
@@ -374,11 +369,11 @@ def _words_only(change: LineChange | None) -> LineChange | None:
 
 def _given(planned: PlannedLine) -> PlannedLine:
     """A line that would have been counted again, at the amount that a person gives."""
-    return planned._replace(line=planned.line._replace(**RATING_BLANK, explanation=AMOUNT_GIVEN))
+    return planned._replace(line=planned.line.unrated(explanation=AMOUNT_GIVEN))
 
 
 def _counted_again(planned: PlannedLine, amount: Decimal, base: Decimal | None, words: str) -> PlannedLine:
     source = planned.source
-    line = planned.line._replace(units=None, rate_per_unit=None, amount=amount, base_amount=base, explanation=words)
+    line = replace(planned.line, units=None, rate_per_unit=None, amount=amount, base_amount=base, explanation=words)
     is_recounted = source is None or figures_of(line) != figures_of(source)
     return planned._replace(line=line, is_recounted=is_recounted)

@@ -6,8 +6,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from invoices.calculation import ZERO
-from invoices.fingerprints import Content, DocumentLine, DocumentTax
-from invoices.kinds import LineType
+from invoices.document import Document, Line, Tax
 
 
 class Amounts(NamedTuple):
@@ -118,14 +117,14 @@ class TaxDifference(NamedTuple):
         return self.rebill - self.original
 
 
-def differences(original: Content, rebill: Content, names: Names, recounted: Recounted = NOT_RECOUNTED) -> list[Difference]:
+def differences(original: Document, rebill: Document, names: Names, recounted: Recounted = NOT_RECOUNTED) -> list[Difference]:
     """What a rebill makes of its original, line by line."""
     return compared(original, rebill, source_lines(rebill), names, recounted)
 
 
 def compared(
-    before: Content,
-    after: Content,
+    before: Document,
+    after: Document,
     sources: Mapping[int, int | None],
     names: Names,
     recounted: Recounted = NOT_RECOUNTED,
@@ -134,7 +133,7 @@ def compared(
     has. `sources` are, for the lines of the other, those of the first that they stand for."""
     was, now = _by_line(before), _by_line(after)
     rates_before, rates_after = _rates(before), _rates(after)
-    old, new = ({line.line_no: line for line in one.document_lines} for one in (before, after))
+    old, new = ({line.line_no: line for line in one.lines} for one in (before, after))
     comments = _comments(after)
     replaced_by: dict[int, int] = {}
     for number, source in sources.items():
@@ -186,14 +185,12 @@ def _recounted_words(words: tuple[str, ...], replacing: int | None) -> tuple[str
     return ("nothing is left of it", COUNTED_AGAIN) if replacing is None else (*words, COUNTED_AGAIN)
 
 
-def source_lines(content: Content) -> dict[int, int | None]:
+def source_lines(content: Document) -> dict[int, int | None]:
     """For each line of a correcting document the line of what it corrects that it stands for. Taxes stand for none."""
-    assert content.correction is not None
-    lines = zip(content.document_lines, content.correction.source_line_nos, strict=True)
-    return {line.line_no: source for line, source in lines if line.line_type != LineType.TAX}
+    return {line.line_no: line.source_line_no for line in content.lines if not line.is_tax}
 
 
-def traced_lines(chain: Mapping[int, Content], before_no: int, after_no: int) -> dict[int, int | None]:
+def traced_lines(chain: Mapping[int, Document], before_no: int, after_no: int) -> dict[int, int | None]:
     """For each line of one document of a chain the line of another that it stands for: followed up to the document that both
     come from, and down again. `chain` is all of it, by its numbers."""
     before, after = _ancestors(chain, before_no), _ancestors(chain, after_no)
@@ -202,7 +199,7 @@ def traced_lines(chain: Mapping[int, Content], before_no: int, after_no: int) ->
     return {number: None if there is None else standing_for.get(there) for number, there in after[common].items()}
 
 
-def _ancestors(chain: Mapping[int, Content], document_no: int) -> dict[int, dict[int, int | None]]:
+def _ancestors(chain: Mapping[int, Document], document_no: int) -> dict[int, dict[int, int | None]]:
     """The document itself and all that it comes from, the nearest first: which line of each its own lines stand for."""
     lines: dict[int, int | None] = {number: number for number in _by_line(chain[document_no])}
     reached = {document_no: lines}
@@ -215,39 +212,34 @@ def _ancestors(chain: Mapping[int, Content], document_no: int) -> dict[int, dict
     return reached
 
 
-def tax_differences(before: Content, after: Content) -> list[TaxDifference]:
+def tax_differences(before: Document, after: Document) -> list[TaxDifference]:
     """Each tax by its authority, as the two documents have it."""
     sums: dict[tuple[str, str, Decimal, bool], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
     for side, content in enumerate((before, after)):
-        for tax in content.document_taxes:
+        for tax in content.taxes:
             sums[tax.authority, tax.jurisdiction, tax.percent.normalize(), tax.is_inclusive][side] += tax.amount
     return [TaxDifference(*tax, *amounts) for tax, amounts in sums.items()]
 
 
-def _comments(content: Content) -> dict[int, str]:
+def _comments(content: Document) -> dict[int, str]:
     """Why each line was changed, where that is said."""
-    beside = content.correction
-    if beside is None or not beside.line_comments:
-        return {}
-    return {line.line_no: comment for line, comment in zip(content.document_lines, beside.line_comments, strict=True)}
+    return {line.line_no: line.comments for line in content.lines if line.comments}
 
 
-def _by_line(content: Content) -> dict[int, Amounts]:
-    taxes: dict[int, list[DocumentTax]] = defaultdict(list)
-    for tax in content.document_taxes:
+def _by_line(content: Document) -> dict[int, Amounts]:
+    taxes: dict[int, list[Tax]] = defaultdict(list)
+    for tax in content.taxes:
         taxes[tax.taxed_line_no].append(tax)
-    return {
-        line.line_no: _amounts(line, taxes[line.line_no]) for line in content.document_lines if line.line_type != LineType.TAX
-    }
+    return {line.line_no: _amounts(line, taxes[line.line_no]) for line in content.lines if not line.is_tax}
 
 
-def _amounts(line: DocumentLine, taxes: Iterable[DocumentTax]) -> Amounts:
+def _amounts(line: Line, taxes: Iterable[Tax]) -> Amounts:
     included = sum((tax.amount for tax in taxes if tax.is_inclusive), ZERO)
     added = sum((tax.amount for tax in taxes if not tax.is_inclusive), ZERO)
     return Amounts(line.amount - included, included + added)
 
 
-def _changed(before: DocumentLine, after: DocumentLine, names: Names) -> tuple[Change, ...]:
+def _changed(before: Line, after: Line, names: Names) -> tuple[Change, ...]:
     """The columns that differ. A text that is the new service's name is not told beside the service."""
     is_named_so = before.service_id != after.service_id and after.description == names.get(("service", after.service_id or 0))
     pairs = ((name, getattr(before, name), getattr(after, name)) for name in COMPARED)
@@ -256,10 +248,10 @@ def _changed(before: DocumentLine, after: DocumentLine, names: Names) -> tuple[C
     )
 
 
-def _rates(content: Content) -> dict[int, list[str]]:
+def _rates(content: Document) -> dict[int, list[str]]:
     """The rates that each line is taxed at."""
     rates: dict[int, list[str]] = defaultdict(list)
-    for tax in content.document_taxes:
+    for tax in content.taxes:
         rates[tax.taxed_line_no].append(f"{tax.authority} {tax.percent.normalize():f} %")
     return rates
 

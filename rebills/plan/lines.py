@@ -4,41 +4,37 @@ What follows from that for lines that are counted from others is in `counting.py
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from billing_site.errors import BillingError, ErrorCode
 from invoices.basis import Basis
-from invoices.calculation import ONE, WHOLE, ZERO, Share, line_amount, rounded, smallest_unit
-from invoices.fingerprints import DocumentCredit, DocumentLine
-from invoices.kinds import CREDIT_TYPES, LineType, gives_days_back
+from invoices.calculation import ONE, ZERO, line_amount, rounded, smallest_unit
+from invoices.document import Credit, Line
 from rebills.plan.requests import LineChange
 
 AMOUNT_GIVEN = "amount given on the rebill"
 ADDED = "added on the rebill"
-RATING_BLANK: dict[str, Any] = {
-    "list_rate_per_unit": None,
-    "rate_schedule_no": None,
-    "tier_no": None,
-    "tier_from": None,
-    "tier_to": None,
-    "percent": None,
-    "base_amount": None,
-}
-"""How the original's amount came about, which a changed line does not repeat."""
 
 
 class PlannedLine(NamedTuple):
     """A line of the rebill, with the line of the original that it replaces. `inclusive`: its price contains tax. `retax`: its
     rates are looked up again, as a person asks for it. `is_recounted`: it was counted from other lines, which have changed."""
 
-    line: DocumentLine
-    source: DocumentLine | None = None
+    line: Line
+    source: Line | None = None
     comments: str = ""
     inclusive: bool = False
     retax: bool = False
     is_recounted: bool = False
+
+    def numbered(self, line_no: int) -> "PlannedLine":
+        """Return it with its number on the rebill, the line of the original that it replaces, and why it was changed."""
+        source_line_no = None if self.source is None else self.source.line_no
+        line = replace(self.line, line_no=line_no, source_line_no=source_line_no, comments=self.comments)
+        return self._replace(line=line)
 
 
 class PlannedLines(NamedTuple):
@@ -46,31 +42,13 @@ class PlannedLines(NamedTuple):
     are lines of the original that nothing is left of, as the lines that they were counted from have changed."""
 
     lines: tuple[PlannedLine, ...]
-    credits: tuple[DocumentCredit, ...]
+    credits: tuple[Credit, ...]
     left: dict[int, Decimal]
     basis: Basis = Basis()
     fell_away: frozenset[int] = frozenset()
 
 
-def takes_off(line: DocumentLine) -> bool:
-    """Whether a line takes something off lines that charge: a coupon, a service credit, what is above a maximum, a discount."""
-    return not is_given_back(line) and (line.line_type in CREDIT_TYPES or line.amount < ZERO)
-
-
-def is_given_back(line: DocumentLine) -> bool:
-    """Whether a line gives unused days of a plan back: it has an amount only, and its part of the tax that was charged."""
-    return gives_days_back(line.line_type, line.plan_instance_id)
-
-
-def share_of(line: DocumentLine) -> Share:
-    """The days that the line is of, of those of its full period."""
-    if not (line.period_total_days and line.proration_remaining_days and line.period_start and line.period_end):
-        return WHOLE
-    days = (line.period_end - line.period_start).days + 1
-    return Share(days, line.proration_remaining_days, line.period_total_days)
-
-
-def changes_by_line(changes: Sequence[LineChange], lines: Sequence[DocumentLine]) -> dict[int, LineChange]:
+def changes_by_line(changes: Sequence[LineChange], lines: Sequence[Line]) -> dict[int, LineChange]:
     """Each change by the line it names. The same line twice, a tax line, and a line that is none are refused."""
     by_number: dict[int, LineChange] = {}
     on_original = {line.line_no: line for line in lines}
@@ -80,7 +58,7 @@ def changes_by_line(changes: Sequence[LineChange], lines: Sequence[DocumentLine]
         if change.line_no < 1:
             raise wrong(change, "line_no", f"{change.line_no} is no line number")
         source = on_original.get(change.line_no)
-        if source is not None and source.line_type == LineType.TAX:
+        if source is not None and source.is_tax:
             raise BillingError(ErrorCode.TAX_LINE, f"line {change.line_no}", field=field_of(change, "line_no"))
         if source is None and change.exclude:
             raise wrong(change, "line_no", f"the invoice has no line {change.line_no} to leave out")
@@ -88,28 +66,28 @@ def changes_by_line(changes: Sequence[LineChange], lines: Sequence[DocumentLine]
     return by_number
 
 
-IsGross = Callable[[DocumentLine], bool]
+IsGross = Callable[[Line], bool]
 """Says of a line of the original whether its price contains tax."""
 
 
-def changed_line(source: DocumentLine, change: LineChange | None, is_gross: IsGross, currency: str) -> PlannedLine:
+def changed_line(source: Line, change: LineChange | None, is_gross: IsGross, currency: str) -> PlannedLine:
     """A line of the original with what is asked for it, not yet numbered."""
     if change is None:
         return PlannedLine(source, source, inclusive=is_gross(source))
-    if is_given_back(source):
+    if source.gives_days_back:
         return PlannedLine(_given_back(source, change, currency), source, change.comments)
     changes_service = change.service is not None and change.service.service_no != source.service_id
-    line = source._replace(**_priced(source, change, currency))
+    line = _priced(source, change, currency)
     if changes_service:
-        line = line._replace(**_of_service(change))
+        line = replace(line, **_of_service(change))
     line = _worded(_placed(line, change), change)
     inclusive = change.service.tax_inclusive if changes_service and change.service else is_gross(source)
     return PlannedLine(line, source, change.comments, inclusive, change.retax)
 
 
-def _given_back(source: DocumentLine, change: LineChange, currency: str) -> DocumentLine:
+def _given_back(source: Line, change: LineChange, currency: str) -> Line:
     """A line that gives days back, with another amount between nothing and what it gave back."""
-    line = source if change.po_num is None else source._replace(po_num=change.po_num)
+    line = source if change.po_num is None else replace(source, po_num=change.po_num)
     if not change.is_priced:
         return line
     if change.amount is None or change.rate is not None or change.units is not None:
@@ -117,23 +95,25 @@ def _given_back(source: DocumentLine, change: LineChange, currency: str) -> Docu
     check_whole(change, currency)
     if not min(source.amount, ZERO) <= change.amount <= max(source.amount, ZERO):
         raise wrong(change, "amount", f"line {source.line_no} is between 0 and {shown(source.amount)}")
-    return line if change.amount == source.amount else line._replace(amount=change.amount, explanation=AMOUNT_GIVEN)
+    return line if change.amount == source.amount else replace(line, amount=change.amount, explanation=AMOUNT_GIVEN)
 
 
 ADDRESSES = ("bill_from_location_id", "ship_from_location_id", "bill_to_contact_id", "ship_to_contact_id")
 
 
-def _placed(line: DocumentLine, change: LineChange) -> DocumentLine:
+def _placed(line: Line, change: LineChange) -> Line:
     """With the PO number and the addresses that are given."""
     given = (change.bill_from, change.ship_from, change.bill_to, change.ship_to)
     addresses: dict[str, Any] = {name: value for name, value in zip(ADDRESSES, given, strict=True) if value is not None}
-    return line._replace(po_num=line.po_num if change.po_num is None else change.po_num, **addresses)
+    if change.po_num is not None:
+        addresses["po_num"] = change.po_num
+    return replace(line, **addresses) if addresses else line
 
 
-def _worded(line: DocumentLine, change: LineChange) -> DocumentLine:
+def _worded(line: Line, change: LineChange) -> Line:
     """With the text and the period that are given. Neither changes the amount."""
     if change.description is not None:
-        line = line._replace(description=change.description)
+        line = replace(line, description=change.description)
     start, end = change.period_start or line.period_start, change.period_end or line.period_end
     if (start, end) == (line.period_start, line.period_end):
         return line
@@ -145,10 +125,11 @@ def _worded(line: DocumentLine, change: LineChange) -> DocumentLine:
     return _of_period(line, start, end)
 
 
-def _of_period(line: DocumentLine, start: date, end: date) -> DocumentLine:
+def _of_period(line: Line, start: date, end: date) -> Line:
     """Its amount was counted for the days that it had: where these were part of a period, its text says so from now on."""
-    share = share_of(line)
-    moved = line._replace(
+    share = line.share
+    moved = replace(
+        line,
         period_start=start,
         period_end=end,
         period_total_days=None,
@@ -159,7 +140,7 @@ def _of_period(line: DocumentLine, start: date, end: date) -> DocumentLine:
     if share.days == share.total or line.rate_per_unit is None:
         return moved
     story = f"{shown(line.units)} x {shown(line.rate_per_unit)}, {line.proration_text}"
-    return moved._replace(**RATING_BLANK, rate_per_unit=None, explanation=story)
+    return moved.unrated(rate_per_unit=None, explanation=story)
 
 
 def _of_service(change: LineChange) -> dict[str, Any]:
@@ -177,64 +158,33 @@ def _of_service(change: LineChange) -> dict[str, Any]:
     return columns
 
 
-def _priced(source: DocumentLine, change: LineChange, currency: str) -> dict[str, Any]:
-    """Units, rate and amount: rate x units x the original's share of its period, each from the original where none is given.
+def _priced(source: Line, change: LineChange, currency: str) -> Line:
+    """With units, rate and amount: rate x units x the original's share of its period, from the original where none is given.
 
     An amount that this does not come to stands by itself, without a rate; but not where all three are given.
     """
     if not change.is_priced:
-        return {}
+        return source
     check_whole(change, currency)
     if source.line_no and source.amount >= ZERO:
         _check_not_below_zero(change)
     rate = source.rate_per_unit if change.rate is None else change.rate
     units = source.units if change.units is None else change.units
-    amount = None if rate is None or units is None else line_amount(rate, units, share_of(source), currency)
+    amount = None if rate is None or units is None else line_amount(rate, units, source.share, currency)
     if change.amount is None and amount is None:
         raise unpriced(change, f"line {source.line_no} has no rate to count with: give its amount, or rate and units")
     if change.amount is None or change.amount == amount:
         same = (rate, units, amount) == (source.rate_per_unit, source.units, source.amount)
-        return {} if same else {**RATING_BLANK, "units": units, "rate_per_unit": rate, "amount": amount, "explanation": ""}
+        return source if same else source.unrated(units=units, rate_per_unit=rate, amount=amount, explanation="")
     if amount is None and change.amount == source.amount and change.units is None and change.rate is None:
-        return {}
+        return source
     if change.rate is not None and change.units is not None:
         detail = f"line {change.line_no}: {shown(change.rate)} for {shown(units)} units is {shown(amount)}"
         raise unpriced(change, f"{detail}, and not {shown(change.amount)}")
-    alone = {"units": units, "rate_per_unit": None, "amount": change.amount, "explanation": AMOUNT_GIVEN}
-    return {**RATING_BLANK, **alone}
+    return source.unrated(units=units, rate_per_unit=None, amount=change.amount, explanation=AMOUNT_GIVEN)
 
 
-NEW_LINE = DocumentLine(
-    line_no=0,
-    line_type=LineType.ORDER.value,
-    service_id=None,
-    plan_instance_id=None,
-    description="",
-    plan_name="",
-    gl_code="",
-    tax_category="",
-    units=None,
-    rate_per_unit=None,
-    explanation=ADDED,
-    order_no=None,
-    coupon_code="",
-    proration_factor=ONE,
-    proration_text="",
-    period_total_days=None,
-    proration_remaining_days=None,
-    amount=ZERO,
-    period_start=None,
-    period_end=None,
-    po_num="",
-    bill_from_location_id=None,
-    ship_from_location_id=None,
-    bill_to_contact_id=None,
-    ship_to_contact_id=None,
-    **RATING_BLANK,
-)
-
-
-def added_line(change: LineChange, first: DocumentLine, currency: str) -> PlannedLine:
+def added_line(change: LineChange, first: Line, currency: str) -> PlannedLine:
     """A line that the original does not have: of a service, with an amount, or with a rate and units. Without units
     it is one. It goes to the contacts of the first line, unless others are given."""
     if change.service is None:
@@ -243,10 +193,16 @@ def added_line(change: LineChange, first: DocumentLine, currency: str) -> Planne
         raise unpriced(change, f"line {change.line_no} is added: give its amount, or rate and units")
     service, units = change.service, ONE if change.amount is None and change.units is None else change.units
     change = change._replace(units=units)
-    contacts: dict[str, Any] = {"bill_to_contact_id": first.bill_to_contact_id, "ship_to_contact_id": first.ship_to_contact_id}
-    blank = NEW_LINE._replace(line_no=change.line_no, **contacts)
-    line = blank._replace(**_priced(NEW_LINE, change, currency), **_of_service(change))
-    line = _worded(_placed(line._replace(explanation=line.explanation or ADDED), change), change)
+    priced = _priced(Line.blank(), change, currency)
+    line = replace(
+        priced,
+        line_no=change.line_no,
+        explanation=priced.explanation or ADDED,
+        bill_to_contact_id=first.bill_to_contact_id,
+        ship_to_contact_id=first.ship_to_contact_id,
+        **_of_service(change),
+    )
+    line = _worded(_placed(line, change), change)
     return PlannedLine(line, None, change.comments, service.tax_inclusive, change.retax)
 
 

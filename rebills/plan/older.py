@@ -12,20 +12,20 @@ from itertools import combinations
 from accounts.kinds import RateModel
 from accounts.rates import Band
 from invoices.basis import Basis, Billed, ChargeBasis, ChargeTerms, CoverBasis
-from invoices.calculation import WHOLE, ZERO, Share, total
-from invoices.fingerprints import Content, DocumentLine
-from invoices.kinds import CREDIT_TYPES, LineType, gives_days_back
+from invoices.calculation import ZERO, total
+from invoices.document import Document, Line
+from invoices.kinds import LineType
 
 PLAN_TYPES = (LineType.RECURRING, LineType.ACTIVATION, LineType.USAGE, LineType.ARREARS)
 MOST_SERVICES = 3
 """A base is looked for among all charges, and those of at most so many services."""
 
 
-def basis_of_document(content: Content) -> Basis:
+def basis_of_document(content: Document) -> Basis:
     """What is stored, and for lines that it does not name what they say themselves."""
     stored = content.basis
     named = {number for charge in stored.charges for number in (*charge.line_nos, charge.bound_line_no)}
-    lines = [line for line in content.document_lines if line.line_type in PLAN_TYPES and line.line_no not in named]
+    lines = [line for line in content.lines if line.line_type in PLAN_TYPES and line.line_no not in named]
     covered = {cover.line_no for cover in stored.covers}
     return Basis(
         (*stored.charges, *_charges(lines)),
@@ -33,12 +33,11 @@ def basis_of_document(content: Content) -> Basis:
     )
 
 
-def _charges(lines: list[DocumentLine]) -> Iterator[ChargeBasis]:
+def _charges(lines: list[Line]) -> Iterator[ChargeBasis]:
     """The charges whose lines depend on one another: by usage, by bands, or with a line up to a minimum or above a maximum."""
-    groups: dict[tuple[object, ...], list[DocumentLine]] = {}
+    groups: dict[tuple[object, ...], list[Line]] = {}
     for line in lines:
-        key = line.plan_instance_id, line.service_id, line.line_type, line.period_start, line.period_end
-        groups.setdefault(key, []).append(line)
+        groups.setdefault(line.charge_key, []).append(line)
     for group in groups.values():
         parts = [line for line in group if line.units is not None]
         bounds = [line for line in group if line.units is None and _is_bound(line)]
@@ -47,11 +46,11 @@ def _charges(lines: list[DocumentLine]) -> Iterator[ChargeBasis]:
             yield from _charge(parts, bounds[0] if bounds else None)
 
 
-def _is_bound(line: DocumentLine) -> bool:
+def _is_bound(line: Line) -> bool:
     return line.rate_per_unit is None and bool(re.search(r"\b(minimum|maximum)\b", line.explanation))
 
 
-def _charge(parts: list[DocumentLine], bound: DocumentLine | None) -> Iterator[ChargeBasis]:
+def _charge(parts: list[Line], bound: Line | None) -> Iterator[ChargeBasis]:
     first = parts[0] if parts else bound
     if first is None or first.plan_instance_id is None or first.service_id is None:
         return
@@ -73,7 +72,7 @@ def _charge(parts: list[DocumentLine], bound: DocumentLine | None) -> Iterator[C
             _bands(parts),
             held if is_minimum else None,
             held if is_maximum else None,
-            _share(first),
+            first.share,
             before,
         ),
         Billed(_units(first, parts), amount, bound.amount if bound is not None else ZERO),
@@ -82,7 +81,7 @@ def _charge(parts: list[DocumentLine], bound: DocumentLine | None) -> Iterator[C
     )
 
 
-def _model(parts: list[DocumentLine]) -> str:
+def _model(parts: list[Line]) -> str:
     if any(line.explanation.startswith("flat fee") for line in parts):
         return RateModel.FLAT.value
     if not any(line.tier_no for line in parts):
@@ -92,7 +91,7 @@ def _model(parts: list[DocumentLine]) -> str:
     return RateModel.VOLUME.value if in_a_higher_band else RateModel.TIERED.value
 
 
-def _bands(parts: list[DocumentLine]) -> tuple[Band, ...]:
+def _bands(parts: list[Line]) -> tuple[Band, ...]:
     """Those that have a line. Where the last of them ends, the price of more units is not known."""
     return tuple(
         Band(line.tier_no or 1, line.tier_from or ZERO, line.tier_to, line.rate_per_unit)
@@ -101,38 +100,32 @@ def _bands(parts: list[DocumentLine]) -> tuple[Band, ...]:
     )
 
 
-def _units(first: DocumentLine, parts: list[DocumentLine]) -> Decimal:
+def _units(first: Line, parts: list[Line]) -> Decimal:
     used = re.match(r"flat fee, ([\d.]+) units", first.explanation)
     return Decimal(used[1]) if used is not None else total(line.units or ZERO for line in parts)
 
 
-def _before(first: DocumentLine) -> Billed | None:
+def _before(first: Line) -> Billed | None:
     """Of late usage the units are said that were billed before; the amounts of these are not."""
     late = re.search(r"late usage, ([\d.]+) units", first.explanation)
     return None if late is None else Billed(Decimal(late[1]))
 
 
-def _share(line: DocumentLine) -> Share:
-    if not (line.period_total_days and line.proration_remaining_days and line.period_start and line.period_end):
-        return WHOLE
-    return Share((line.period_end - line.period_start).days + 1, line.proration_remaining_days, line.period_total_days)
-
-
-def _covers(content: Content) -> Iterator[CoverBasis]:
+def _covers(content: Document) -> Iterator[CoverBasis]:
     """What coupons and credits were taken off, with all lines of these services; and of which charges a base is the sum."""
-    lines = {line.line_no: line for line in content.document_lines}
-    left = {no: line.amount for no, line in lines.items() if _charges_something(line)}
+    lines = {line.line_no: line for line in content.lines}
+    left = {no: line.amount for no, line in lines.items() if line.is_charge}
     details: dict[int, dict[int, Decimal]] = {}
-    for detail in content.document_credits:
+    for detail in content.credits:
         details.setdefault(detail.credit_line_no, {})[detail.credited_line_no] = detail.amount
-    for line in sorted(lines.values(), key=lambda one: (one.line_type in CREDIT_TYPES, one.line_no)):
+    for line in sorted(lines.values(), key=lambda one: (one.is_credit, one.line_no)):
         mine = details.get(line.line_no, {})
         if line.line_type == LineType.SURCHARGE and line.base_amount is not None:
             charges = {no: amount for no, amount in left.items() if lines[no].line_type != LineType.SURCHARGE}
             services = _adding_up_to(line.base_amount, charges, lines)
             if services is not None:
                 yield CoverBasis(line.line_no, services)
-        elif line.line_type in CREDIT_TYPES and not gives_days_back(line.line_type, line.plan_instance_id):
+        elif line.is_credit and not line.gives_days_back:
             covers_all = set(mine) >= {no for no, amount in left.items() if amount}
             credited = {lines[no].service_id for no in mine}
             services = () if covers_all else tuple(sorted(one for one in credited if one is not None))
@@ -141,11 +134,7 @@ def _covers(content: Content) -> Iterator[CoverBasis]:
             left[no] -= amount
 
 
-def _charges_something(line: DocumentLine) -> bool:
-    return line.line_type not in (LineType.TAX, *CREDIT_TYPES) and line.amount >= ZERO
-
-
-def _adding_up_to(base: Decimal, left: dict[int, Decimal], lines: dict[int, DocumentLine]) -> tuple[int, ...] | None:
+def _adding_up_to(base: Decimal, left: dict[int, Decimal], lines: dict[int, Line]) -> tuple[int, ...] | None:
     """The services whose charges are the base, none for all of them; None where it is not plain which they are."""
     if sum(left.values(), ZERO) == base:
         return ()

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from invoices.calculation import ZERO
-from invoices.fingerprints import Content
+from invoices.document import Document
 from invoices.plan.actions import PayerFacts
 from invoices.plan.allocating import OpenItem
 from invoices.plan.facts import ServiceFacts
@@ -93,7 +93,7 @@ class RebillFacts(NamedTuple):
 
     invoice_no: int
     account_no: int
-    original: Content
+    original: Document
     carries_unlisted: bool
     retax: bool
     tax: TaxFacts
@@ -110,4 +110,4 @@ class RebillFacts(NamedTuple):
 
     @property
     def currency(self) -> str:
-        return str(self.original.term("currency"))
+        return self.original.terms.currency

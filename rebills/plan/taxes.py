@@ -7,13 +7,12 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from invoices.calculation import ZERO, exact_share, rounded, tax_amounts
-from invoices.fingerprints import Content, DocumentLine, DocumentTax
-from invoices.kinds import LineType
+from invoices.document import Document, Tax
 from invoices.tax_engines.protocol import LineTax, net_of_contained
-from rebills.plan.lines import PlannedLines, is_given_back, takes_off
+from rebills.plan.lines import PlannedLines
 
 
-class Tax(NamedTuple):
+class OneTax(NamedTuple):
     """One tax, on lines whose prices contain `contained` percent of taxes in all (0 where tax is added to the price)."""
 
     authority: str
@@ -46,22 +45,22 @@ class StoredTaxes:
     `default_per_line` is for a document that was made before it said so itself, and whose amounts do not show it.
     """
 
-    def __init__(self, original: Content, default_per_line: bool) -> None:
-        self.currency = str(original.term("currency"))
+    def __init__(self, original: Document, default_per_line: bool) -> None:
+        self.currency = original.terms.currency
         left = _left(original)
-        self.charge_lines = [line.line_no for line in original.document_lines if _charges(line)]
-        self.categories = {line.line_no: line.tax_category for line in original.document_lines}
-        self.taxes: dict[Tax, dict[int, Taxed]] = defaultdict(dict)
-        self.of_unused_days: dict[Tax, dict[int, Taxed]] = defaultdict(dict)
-        unused = {line.line_no for line in original.document_lines if is_given_back(line)}
-        contained = _contained((tax.taxed_line_no, tax) for tax in original.document_taxes)
-        for tax in original.document_taxes:
+        self.charge_lines = [line.line_no for line in original.lines if line.is_charge]
+        self.categories = {line.line_no: line.tax_category for line in original.lines}
+        self.taxes: dict[OneTax, dict[int, Taxed]] = defaultdict(dict)
+        self.of_unused_days: dict[OneTax, dict[int, Taxed]] = defaultdict(dict)
+        unused = {line.line_no for line in original.lines if line.gives_days_back}
+        contained = _contained((tax.taxed_line_no, tax) for tax in original.taxes)
+        for tax in original.taxes:
             number = tax.taxed_line_no
             groups = self.of_unused_days if number in unused else self.taxes
             groups[_key(tax, contained[number])][number] = Taxed(number, left[number], left[number], tax.amount)
         self.per_line = self._rounds_per_line(default_per_line) if original.tax_basis is None else original.tax_basis.per_line
 
-    def of_line(self, number: int) -> list[Tax]:
+    def of_line(self, number: int) -> list[OneTax]:
         return [tax for tax, lines in self.taxes.items() if number in lines]
 
     def agree(self, numbers: Sequence[int]) -> bool:
@@ -70,7 +69,7 @@ class StoredTaxes:
         laws = {frozenset(tax.law for tax in taxes) for taxes in of_lines}
         return len(laws) == 1 and all(self.is_percentage(tax) for tax in {tax for taxes in of_lines for tax in taxes})
 
-    def is_percentage(self, tax: Tax) -> bool:
+    def is_percentage(self, tax: OneTax) -> bool:
         """Whether a tax is its percentage of the price, rounded in one of the ways that documents have been rounded in: over
         the document, over each of its categories, or on each line. The tax of another engine need not be."""
         lines = list(self.taxes[tax].values()) if tax in self.taxes else []
@@ -86,19 +85,19 @@ class StoredTaxes:
         each = all([one.was for one in lines] == self._each(tax, lines) for tax, lines in groups)
         return default if once == each else each
 
-    def _over_document(self, tax: Tax, lines: Sequence[Taxed]) -> Decimal:
+    def _over_document(self, tax: OneTax, lines: Sequence[Taxed]) -> Decimal:
         return sum(self.counted(tax, lines, per_line=False), ZERO)
 
-    def _over_categories(self, tax: Tax, lines: Sequence[Taxed]) -> Decimal:
+    def _over_categories(self, tax: OneTax, lines: Sequence[Taxed]) -> Decimal:
         by_category: dict[str, list[Taxed]] = defaultdict(list)
         for one in lines:
             by_category[self.categories[one.line_no]].append(one)
         return sum((self._over_document(tax, some) for some in by_category.values()), ZERO)
 
-    def _each(self, tax: Tax, lines: Sequence[Taxed]) -> list[Decimal]:
+    def _each(self, tax: OneTax, lines: Sequence[Taxed]) -> list[Decimal]:
         return self.counted(tax, lines, per_line=True)
 
-    def counted(self, tax: Tax, lines: Sequence[Taxed], *, per_line: bool) -> list[Decimal]:
+    def counted(self, tax: OneTax, lines: Sequence[Taxed], *, per_line: bool) -> list[Decimal]:
         return tax_amounts(tax.percent, tax.contained, [one.amount for one in lines], self.currency, per_line=per_line)
 
 
@@ -111,7 +110,7 @@ def rebill_taxes(
     A tax whose lines and amounts are all those of the original is what it was. One that lines have joined or left, or whose
     amounts have changed, is counted again over the document. One of quoted lines only is what the engine quotes.
     """
-    groups: dict[Tax, list[Taxed]] = {tax: [] for tax in stored.taxes}
+    groups: dict[OneTax, list[Taxed]] = {tax: [] for tax in stored.taxes}
     for line in planned.lines:
         number = line.line.line_no
         like = likes.get(number)
@@ -147,7 +146,7 @@ def _of_unused_days(stored: StoredTaxes, planned: PlannedLines) -> Iterator[Line
                 yield LineTax(one.line_no, *tax[:5], one.amount, _part(stored, tax, one))
 
 
-def _amounts(stored: StoredTaxes, tax: Tax, taxed: Sequence[Taxed]) -> list[Decimal]:
+def _amounts(stored: StoredTaxes, tax: OneTax, taxed: Sequence[Taxed]) -> list[Decimal]:
     quoted = [one.quoted for one in taxed if one.quoted is not None]
     if len(quoted) == len(taxed):
         return quoted
@@ -159,7 +158,7 @@ def _amounts(stored: StoredTaxes, tax: Tax, taxed: Sequence[Taxed]) -> list[Deci
     return stored.counted(tax, taxed, per_line=stored.per_line)
 
 
-def _part(stored: StoredTaxes, tax: Tax, one: Taxed) -> Decimal:
+def _part(stored: StoredTaxes, tax: OneTax, one: Taxed) -> Decimal:
     """A tax that is no percentage of the price: its line has its part of what it was, or all of it."""
     if one.was_on == one.amount:
         return one.was
@@ -168,26 +167,22 @@ def _part(stored: StoredTaxes, tax: Tax, one: Taxed) -> Decimal:
     return rounded(exact_share(one.was, one.amount, one.was_on), stored.currency)
 
 
-def _charges(line: DocumentLine) -> bool:
-    return line.line_type != LineType.TAX and not takes_off(line) and not is_given_back(line)
-
-
-def _left(original: Content) -> dict[int, Decimal]:
+def _left(original: Document) -> dict[int, Decimal]:
     """What coupons and credits leave of each line."""
-    left = {line.line_no: line.amount for line in original.document_lines}
-    for credit in original.document_credits:
+    left = {line.line_no: line.amount for line in original.lines}
+    for credit in original.credits:
         left[credit.credited_line_no] -= credit.amount
     return left
 
 
-def _quoted(quoted: Iterable[LineTax], planned: PlannedLines) -> Iterable[tuple[Tax, Taxed]]:
+def _quoted(quoted: Iterable[LineTax], planned: PlannedLines) -> Iterable[tuple[OneTax, Taxed]]:
     taxes = list(quoted)
     contained = _contained((tax.line_no, tax) for tax in taxes)
     for tax in taxes:
         yield _key(tax, contained[tax.line_no]), Taxed(tax.line_no, planned.left[tax.line_no], quoted=tax.amount)
 
 
-def _contained(taxes: Iterable[tuple[int, DocumentTax | LineTax]]) -> dict[int, Decimal]:
+def _contained(taxes: Iterable[tuple[int, Tax | LineTax]]) -> dict[int, Decimal]:
     contained: dict[int, Decimal] = defaultdict(Decimal)
     for line_no, tax in taxes:
         if tax.is_inclusive:
@@ -195,6 +190,6 @@ def _contained(taxes: Iterable[tuple[int, DocumentTax | LineTax]]) -> dict[int, 
     return contained
 
 
-def _key(tax: DocumentTax | LineTax, contained: Decimal) -> Tax:
+def _key(tax: Tax | LineTax, contained: Decimal) -> OneTax:
     within = contained.normalize() if tax.is_inclusive else ZERO
-    return Tax(tax.authority, tax.authority_level, tax.jurisdiction, tax.percent.normalize(), tax.is_inclusive, within)
+    return OneTax(tax.authority, tax.authority_level, tax.jurisdiction, tax.percent.normalize(), tax.is_inclusive, within)

@@ -7,13 +7,14 @@ place, and where a person asks for it.
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
-from invoices.fingerprints import Content, DocumentLine
+from invoices.document import Document, Line
 from invoices.tax_basis import TaxBasis
 from invoices.tax_engines.protocol import TaxAddress, TaxAddresses
 from rebills.plan.differences import CATEGORY, RETAX, TaxedAgain
-from rebills.plan.lines import PlannedLine, PlannedLines, is_given_back
+from rebills.plan.lines import PlannedLine, PlannedLines
 from rebills.plan.requests import TaxFacts
 from rebills.plan.taxes import StoredTaxes
 
@@ -30,27 +31,27 @@ class LineTaxing(NamedTuple):
 class TaxedBefore:
     """How an original was taxed, and where its addresses are now."""
 
-    def __init__(self, original: Content, facts: TaxFacts) -> None:
+    def __init__(self, original: Document, facts: TaxFacts) -> None:
         self.facts = facts
         self.basis = original.tax_basis
         self.own = _own_address(original)
         self.taxes = StoredTaxes(original, facts.per_line)
         self.gross_lines = gross_lines(original, facts.gross_services)
         self._then = _contacts_then(original, facts)
-        self._lines = {line.line_no: line for line in original.document_lines}
+        self._lines = {line.line_no: line for line in original.lines}
         self._like = self._known()
 
-    def is_gross(self, line: DocumentLine) -> bool:
+    def is_gross(self, line: Line) -> bool:
         """Whether the price of a line of the original contains tax; of a line that is new, its service says so today."""
         if line.line_no in self._lines:
             return line.line_no in self.gross_lines
         return line.service_id in self.facts.gross_services
 
-    def now(self, line: DocumentLine) -> TaxAddresses:
+    def now(self, line: Line) -> TaxAddresses:
         """The addresses of a line, as they are now. A service without a location is supplied from where its seller is."""
         return _addresses(line, self.facts.contacts, self.facts.locations, self.own)
 
-    def then(self, line: DocumentLine) -> TaxAddresses:
+    def then(self, line: Line) -> TaxAddresses:
         """The addresses of a line of the original, as they were when it was taxed."""
         locations = self.facts.locations if self.basis is None else {**self.facts.locations, **self.basis.locations}
         return _addresses(line, self._then, locations, self.own)
@@ -58,7 +59,7 @@ class TaxedBefore:
     def taxing(self, planned: PlannedLine, *, retax: bool) -> LineTaxing:
         """How a line of the rebill is taxed. One that gives unused days back has its part of the tax charged for them."""
         line, source = planned.line, planned.source
-        if source is not None and is_given_back(source):
+        if source is not None and source.gives_days_back:
             return LineTaxing(source.line_no)
         if retax:
             return LineTaxing(None, (TaxedAgain(RETAX),) if source else ())
@@ -105,15 +106,13 @@ class TaxedBefore:
         return tuple(reasons)
 
 
-def gross_lines(original: Content, gross_services: frozenset[int]) -> frozenset[int]:
+def gross_lines(original: Document, gross_services: frozenset[int]) -> frozenset[int]:
     """The lines of a document whose prices contain tax. One made before that was kept says it by its taxes; of its untaxed
     lines only their services can say it."""
     if original.tax_basis is not None:
         return frozenset(original.tax_basis.gross_lines)
-    contained = {tax.taxed_line_no: tax.is_inclusive for tax in original.document_taxes}
-    return frozenset(
-        line.line_no for line in original.document_lines if contained.get(line.line_no, line.service_id in gross_services)
-    )
+    contained = {tax.taxed_line_no: tax.is_inclusive for tax in original.taxes}
+    return frozenset(line.line_no for line in original.lines if contained.get(line.line_no, line.service_id in gross_services))
 
 
 def with_contacts(planned: PlannedLines, bill_to: int | None, ship_to: int | None) -> PlannedLines:
@@ -121,33 +120,35 @@ def with_contacts(planned: PlannedLines, bill_to: int | None, ship_to: int | Non
     return planned._replace(lines=tuple(one._replace(line=_with_contacts(one.line, bill_to, ship_to)) for one in planned.lines))
 
 
-def _with_contacts(line: DocumentLine, bill_to: int | None, ship_to: int | None) -> DocumentLine:
-    if line.service_id is None:
+def _with_contacts(line: Line, bill_to: int | None, ship_to: int | None) -> Line:
+    has_both = line.bill_to_contact_id is not None and line.ship_to_contact_id is not None
+    if line.service_id is None or has_both:
         return line
-    return line._replace(
+    return replace(
+        line,
         bill_to_contact_id=bill_to if line.bill_to_contact_id is None else line.bill_to_contact_id,
         ship_to_contact_id=ship_to if line.ship_to_contact_id is None else line.ship_to_contact_id,
     )
 
 
-def _own_address(original: Content) -> TaxAddress:
-    seller = original.parties[2]
+def _own_address(original: Document) -> TaxAddress:
+    seller = original.parties.seller
     return TaxAddress(*(seller.get(name, "") for name in TaxAddress._fields))
 
 
-def _contacts_then(original: Content, facts: TaxFacts) -> Mapping[int, TaxAddress]:
+def _contacts_then(original: Document, facts: TaxFacts) -> Mapping[int, TaxAddress]:
     """Where the contacts were. A document made before that was kept says it of the one that it is billed to, as printed."""
     if original.tax_basis is not None:
         return {**facts.contacts, **original.tax_basis.contacts}
-    printed = original.parties[3]
-    billed = {line.bill_to_contact_id for line in original.document_lines if line.bill_to_contact_id is not None}
+    printed = original.parties.bill_to
+    billed = {line.bill_to_contact_id for line in original.lines if line.bill_to_contact_id is not None}
     if len(billed) != 1 or not printed:
         return facts.contacts
     return {**facts.contacts, billed.pop(): TaxAddress(*(printed.get(name, "") for name in TaxAddress._fields))}
 
 
 def _addresses(
-    line: DocumentLine, contacts: Mapping[int, TaxAddress], locations: Mapping[int, TaxAddress], own: TaxAddress
+    line: Line, contacts: Mapping[int, TaxAddress], locations: Mapping[int, TaxAddress], own: TaxAddress
 ) -> TaxAddresses:
     return TaxAddresses(
         locations.get(line.bill_from_location_id or 0, own),

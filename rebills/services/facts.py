@@ -11,7 +11,7 @@ from accounts.models import Account, Client, Service
 from accounts.models.places import EXEMPTION_FIELDS
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO, asked_amount
-from invoices.fingerprints import Content
+from invoices.document import Document
 from invoices.kinds import InvoiceKind
 from invoices.models import Invoice
 from invoices.plan.actions import DocumentFacts
@@ -43,7 +43,7 @@ class Originals(NamedTuple):
     accounts: Mapping[int | str, int]
     chain_roots: Mapping[int, int]
     documents: Mapping[int, DocumentFacts]
-    contents: Mapping[int, Content]
+    contents: Mapping[int, Document]
     services: Mapping[int | str, ServiceFacts]
     contacts: Mapping[int, list[ContactFacts]]
     locations: Mapping[int, TaxAddress]
@@ -56,13 +56,13 @@ class Originals(NamedTuple):
         the contact whose address was taxed says for the original's tax date."""
         stored = self.answers.get(request.invoice_no, TaxAnswer())
         content = self.contents[request.invoice_no]
-        contacts = {line.ship_to_contact_id for line in content.document_lines}
+        contacts = {line.ship_to_contact_id for line in content.lines}
         account_no = self.documents[request.invoice_no].account_no
         known = [
             self.exemptions[account_no],
             *(one.exemption for one in self.contacts.get(account_no, []) if one.contact_pk in contacts),
         ]
-        day = content.term("tax_date")
+        day = content.terms.tax_date
         return next((one for one in [Exemption(stored.exemption, stored.reason), *known] if one.holds_on(day)), None)
 
     def document(self, request: RebillRequest) -> DocumentFacts:
@@ -195,7 +195,7 @@ def read_originals(client: Client, requests: Iterable[RebillRequest]) -> Origina
     documents, contents = document_facts(roots), stored_contents(list(roots))
     lines: list[Asked] = [line for request in requests for line in request.lines]
     lines += [usage for request in requests for usage in request.usage_corrections]
-    billed = {line.service_id for content in contents.values() for line in content.document_lines}
+    billed = {line.service_id for content in contents.values() for line in content.lines}
     billed |= {charge.service_no for content in contents.values() for charge in content.basis.charges}
     contacts = read_contacts([document.account_no for document in documents.values()])
     return Originals(
@@ -218,9 +218,9 @@ def _exemptions(account_nos: Collection[int]) -> dict[int, Exemption]:
     return {number: Exemption(*row) for number, *row in rows}
 
 
-def read_names(contents: Iterable[Content]) -> Names:
+def read_names(contents: Iterable[Document]) -> Names:
     """What people call the services and contacts of stored documents: two queries."""
-    lines = [line for content in contents for line in content.document_lines]
+    lines = [line for content in contents for line in content.lines]
     services = Service.objects.filter(pk__in={line.service_id for line in lines if line.service_id is not None})
     return {
         **{("service", number): name for number, name in services.values_list("pk", "name")},

@@ -10,14 +10,14 @@ from typing import NamedTuple
 
 from accounts.trail import Act
 from billing_site.common.storage import insert_rows, reserve_ids
-from invoices.fingerprints import Content, DocumentLine
-from invoices.kinds import InvoiceKind, LineType, SeriesKind, gives_days_back
+from invoices.document import Document, Line
+from invoices.kinds import InvoiceKind, LineType, SeriesKind
 from invoices.models import CouponUse, CreditUse, Invoice
 from invoices.services.collecting.starting import stop_collecting
 from invoices.services.correcting.memo_documents import memo_of_all
 from invoices.services.documents.account_acts import billing_changed_of
 from invoices.services.documents.rows import Links, stored_contents
-from invoices.services.issuing.issuing import Document, HowIssued, Issuing
+from invoices.services.issuing.issuing import HowIssued, Issuing, ToIssue
 from invoices.services.money.dunning import end_dunning
 from invoices.services.money.ledger.acts import Why
 from invoices.services.planning.unused_days import move_unused_days
@@ -38,21 +38,21 @@ class Pair(NamedTuple):
         return Why(self.rebill.reason_code or 0, self.rebill.comments)
 
 
-def _with_memos(rebills: Sequence[Document], issuing: Issuing) -> Sequence[Document]:
+def _with_memos(rebills: Sequence[ToIssue], issuing: Issuing) -> Sequence[ToIssue]:
     """Rebills, each behind a memo that offsets its original to the cent, whose content is read where it is not at hand."""
     numbers = reserve_ids(Invoice, len(rebills))
     rebills = [one._replace(memo_no=memo_no) for one, memo_no in zip(rebills, numbers, strict=True)]
     pairs = _pairs(rebills)
     unread = [pair.original.pk for one, pair in zip(rebills, pairs, strict=True) if one.original is None]
     read = stored_contents(unread) if unread else {}
-    documents: list[Document] = []
+    documents: list[ToIssue] = []
     for one, pair in zip(rebills, pairs, strict=True):
         original = one.original or read[pair.original.pk]
         documents += [_memo(pair, original), one._replace(original=original)]
     return documents
 
 
-def _pairs(documents: Sequence[Document]) -> list[Pair]:
+def _pairs(documents: Sequence[ToIssue]) -> list[Pair]:
     """Of the rebills among them."""
     return [
         Pair(one.pending, one.pending.corrects, one.memo_no)
@@ -61,7 +61,7 @@ def _pairs(documents: Sequence[Document]) -> list[Pair]:
     ]
 
 
-def _memo(pair: Pair, original: Content) -> Document:
+def _memo(pair: Pair, original: Document) -> ToIssue:
     after = {
         "status": "approved",
         "total_amount": str(-pair.original.total_amount),
@@ -71,16 +71,16 @@ def _memo(pair: Pair, original: Content) -> Document:
     }
     generated = Act("invoice.generated", pair.rebill.account_id, pair.memo_no, after=after)
     content = memo_of_all(pair.original.pk, original, pair.why)
-    return Document(pair.memo_no, content, Links(pair.rebill.chain_root_id), acts=(generated,))
+    return ToIssue(pair.memo_no, content, Links(pair.rebill.chain_root_id), acts=(generated,))
 
 
-def _enter(documents: Sequence[Document], issuing: Issuing) -> Mapping[int, Decimal]:
+def _enter(documents: Sequence[ToIssue], issuing: Issuing) -> Mapping[int, Decimal]:
     pairs = _pairs(documents)
     stop_collecting([pair.original.pk for pair in pairs], "The invoice was rebilled.")
     return exchange([_exchange(pair) for pair in pairs], issuing.stamp)
 
 
-def _finish(documents: Sequence[Document], issuing: Issuing) -> Sequence[Act]:
+def _finish(documents: Sequence[ToIssue], issuing: Issuing) -> Sequence[Act]:
     """What the original held is held by the rebill. Its account may leave dunning."""
     pairs, contents = _pairs(documents), _contents(documents)
     _move_credits(pairs, contents)
@@ -92,9 +92,9 @@ def _finish(documents: Sequence[Document], issuing: Issuing) -> Sequence[Act]:
     return [_act(pair) for pair in pairs]
 
 
-def _contents(documents: Sequence[Document]) -> dict[int, Content]:
+def _contents(documents: Sequence[ToIssue]) -> dict[int, Document]:
     """Of rebills and their originals, by number."""
-    contents: dict[int, Content] = {}
+    contents: dict[int, Document] = {}
     for one, pair in zip([one for one in documents if one.kind == InvoiceKind.REBILL], _pairs(documents), strict=True):
         assert one.original is not None
         contents |= {one.invoice_no: one.content, pair.original.pk: one.original}
@@ -107,7 +107,7 @@ def _exchange(pair: Pair) -> Exchange:
     return Exchange(rebill.account_id, original.pk, pair.memo_no, rebill.pk, *totals, pair.why)
 
 
-def _move_credits(pairs: Sequence[Pair], contents: Mapping[int, Content]) -> None:
+def _move_credits(pairs: Sequence[Pair], contents: Mapping[int, Document]) -> None:
     """A rebill takes from service credits what its lines say, instead of the original: the rest goes back to the account."""
     uses = CreditUse.objects.filter(invoice__in=[pair.original.pk for pair in pairs])
     credits = {(invoice_no, line_no): credit_no for invoice_no, line_no, credit_no in uses.values_list(*CREDIT_USE)}
@@ -118,12 +118,12 @@ def _move_credits(pairs: Sequence[Pair], contents: Mapping[int, Content]) -> Non
         (pair.rebill.pk, line.line_no, credits[pair.original.pk, source], -line.amount, False)
         for pair in pairs
         for line, source in _carried(pair, contents, LineType.SERVICE_CREDIT)
-        if not gives_days_back(line.line_type, line.plan_instance_id)
+        if not line.gives_days_back
     ]
     insert_rows(CreditUse, (*CREDIT_USE, "amount", "is_given_back"), rows)
 
 
-def _move_coupons(pairs: Sequence[Pair], contents: Mapping[int, Content]) -> None:
+def _move_coupons(pairs: Sequence[Pair], contents: Mapping[int, Document]) -> None:
     """A coupon that a rebill does not carry is not used up by its original: it is taken off another invoice instead."""
     uses = CouponUse.objects.filter(invoice__in=[pair.original.pk for pair in pairs])
     redeemed = {(invoice_no, line_no): number for invoice_no, line_no, number in uses.values_list(*COUPON_USE)}
@@ -139,12 +139,9 @@ def _move_coupons(pairs: Sequence[Pair], contents: Mapping[int, Content]) -> Non
     insert_rows(CouponUse, (*COUPON_USE, "is_given_back"), rows)
 
 
-def _carried(pair: Pair, contents: Mapping[int, Content], line_type: LineType) -> list[tuple[DocumentLine, int]]:
+def _carried(pair: Pair, contents: Mapping[int, Document], line_type: LineType) -> list[tuple[Line, int]]:
     """The lines of a type on a rebill, each with the number of the original's line that it carries."""
-    content = contents[pair.rebill.pk]
-    sources = content.correction.source_line_nos if content.correction else ()
-    lines = zip(content.document_lines, sources, strict=True)
-    return [(line, source or 0) for line, source in lines if line.line_type == line_type]
+    return [(line, line.source_line_no or 0) for line in contents[pair.rebill.pk].lines if line.line_type == line_type]
 
 
 CREDIT_USE = ("invoice_id", "line_no", "credit_id")

@@ -24,7 +24,7 @@ def metered_charges(invoice_no: int) -> list[Metered]:
     content = stored_contents([invoice_no])[invoice_no]
     charges = [one for one in basis_of_document(content).charges if one.line_type == LineType.USAGE]
     services = dict(Service.objects.filter(pk__in={one.service_no for one in charges}).values_list("pk", "name"))
-    plans = {line.plan_instance_id: line.plan_name for line in content.document_lines}
+    plans = {line.plan_instance_id: line.plan_name for line in content.lines}
     return [
         Metered(
             services[one.service_no],

@@ -136,7 +136,7 @@ def _tax_request(
     )
     if not lines:
         return None
-    return TaxRequest(facts.currency, facts.original.term("tax_date"), before.taxes.per_line, lines)
+    return TaxRequest(facts.currency, facts.original.terms.tax_date, before.taxes.per_line, lines)
 
 
 def _answered(draft: _Draft, quote: TaxQuote, *, has_buyer: bool) -> TaxAnswer:
@@ -161,7 +161,7 @@ def _planned(client: Client, draft: _Draft, quote: TaxQuote | BillingError) -> R
     if not isinstance(quote, BillingError) and facts is not None and lines is not None and before is not None:
         try:
             plan = plan_rebill(facts, lines, before, draft.taxing, quote.taxes)
-            answer = _answered(draft, quote, has_buyer=bool(plan.content.parties[3]))
+            answer = _answered(draft, quote, has_buyer=bool(plan.content.parties.bill_to))
             check_tax_data(client, answer)
             plan = plan._replace(tax_answer=answer)
         except BillingError as refused:

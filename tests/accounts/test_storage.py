@@ -8,7 +8,7 @@ from django.db import connection, transaction
 
 from accounts.models import Account, Event, PlanInstance
 from billing_site.common.storage import insert_rows, reserve_ids, update_rows
-from invoices.fingerprints import LINE_FIELDS, PARTY_FIELDS, TERM_FIELDS
+from invoices.document import LINE_FIELDS, PARTY_FIELDS, TERM_FIELDS
 from invoices.models import BilledPeriod, Invoice, InvoiceLine, TaxDetail
 from invoices.services.documents import rows as built
 from tests.factories import TaxRateFactory, an_account

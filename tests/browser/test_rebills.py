@@ -90,9 +90,7 @@ def test_one_line_of_2000_is_changed_and_only_its_fields_are_sent(acme, opened, 
     )
     large = bill(account, process, JAN_10)
     plan = previewed(asked(large, line(2000, units="0.5"), carries_unlisted=True), acme)
-    by_resource = [
-        (one.line_type, one.units, one.rate_per_unit, one.amount, one.description) for one in plan.content.document_lines
-    ]
+    by_resource = [(one.line_type, one.units, one.rate_per_unit, one.amount, one.description) for one in plan.content.lines]
     page = opened(boss)
     page.set_default_timeout(120_000)
     page.goto(f"/invoices/{large.pk}/rebill/")

@@ -19,7 +19,7 @@ PHONE, TV, FEE = 1, 2, 9
 def lines_of(*charges, currency="usd"):
     lines = Lines(currency)
     for service_no, amount in charges:
-        lines.add(1, f"service {service_no}", D(amount), service_no=service_no)
+        lines.add(1, f"service {service_no}", D(amount), service_id=service_no)
     return lines
 
 
@@ -47,7 +47,7 @@ def shown(lines):
 
 
 def details(lines):
-    return [tuple(detail) for detail in lines.credits]
+    return [(one.credit_line_no, one.credited_line_no, one.amount) for one in lines.credits]
 
 
 # Surcharges
@@ -183,7 +183,7 @@ def test_credits_never_go_below_zero_and_never_vanish(charges, percents, amounts
     assert all(left >= 0 for left in lines.left.values())
     assert sum(line.amount for line in lines.drafts) == sum(lines.left.values())
     for line in lines.drafts[len(charges) :]:
-        assert sum(amount for credit_line, _, amount in lines.credits if credit_line == line.line_no) == -line.amount
+        assert sum(one.amount for one in lines.credits if one.credit_line_no == line.line_no) == -line.amount
     for credit in facts:
         eligible = [no for no, (service, _) in enumerate(charges, 1) if credit.service_no in (None, service)]
         untouched = credit.left - claims.get(credit.credit_no, D(0))

@@ -1,84 +1,34 @@
 """A fingerprint says which part of a document has moved; one of an older format still proves what was approved then."""
 
-from datetime import date
+from dataclasses import replace
 from decimal import Decimal as D
 
 import pytest
 
-from invoices.fingerprints import (
+from invoices.document import (
+    CORRECTION_FIELDS,
     CREDIT_FIELDS,
-    FORMATS,
     LINE_FIELDS,
     PARTY_FIELDS,
     PERIOD_FIELDS,
     TAX_FIELDS,
     TERM_FIELDS,
-    Content,
     Correction,
-    fingerprint,
-    moved_parts,
-    newest,
+    Credit,
 )
+from invoices.fingerprints import FORMATS, fingerprint, moved_parts, newest
 from invoices.tax_basis import TaxBasis
 from invoices.tax_engines.protocol import TaxAddress
+from tests.support.contents import PARTIES, a_document
 
 PARTS = ["terms", "parties", "lines", "credits", "taxes", "periods"]
-TERMS = {
-    "kind": "recurring",
-    "currency": "usd",
-    "bill_date": date(2026, 1, 10),
-    "bill_day": 10,
-    "period_start": date(2026, 1, 10),
-    "period_end": date(2026, 2, 9),
-    "tax_date": date(2026, 1, 10),
-    "invoice_date": date(2026, 1, 11),
-    "payment_terms_days": 30,
-    "due_date": date(2026, 2, 10),
-    "net_amount": D("30.00"),
-    "tax_amount": D("3.00"),
-    "total_amount": D("33.00"),
-    "series": "invoice",
-    "number": 7,
-    "document_number": "INV-000007",
-}
-LINE = {
-    "line_no": 1,
-    "line_type": 1,
-    "service_id": 5,
-    "plan_instance_id": 6,
-    "description": "Phone",
-    "plan_name": "Basic",
-    "gl_code": "4000",
-    "tax_category": "standard",
-    "units": D("1.0000"),
-    "rate_per_unit": D("30.00"),
-    "proration_factor": D(1),
-    "proration_text": "",
-    "amount": D("30.00"),
-    "period_start": date(2026, 1, 10),
-    "period_end": date(2026, 2, 9),
-    "po_num": "PO",
-    "bill_to_contact_id": 7,
-    "ship_to_contact_id": 7,
-    "explanation": "",
-    "coupon_code": "",
-}
-CREDITS = [(3, 1, D("2.50"))]
-CORRECTION = Correction(4, 1, "wrong rate", (1,), ("",))
-COMMENTED = CORRECTION._replace(line_comments=("now 30",))
+CREDITS = (Credit(credit_line_no=3, credited_line_no=1, amount=D("2.50")),)
+CORRECTION = Correction(corrects_id=4, reason_code=1, comments="wrong rate")
+CORRECTED = {"correction": CORRECTION, "line": {"source_line_no": 1}}
+COMMENTED = {"correction": CORRECTION, "line": {"source_line_no": 1, "comments": "now 30"}}
 PLACE = TaxAddress("address1", "city", "region", "postal_code", "country")
 TAX_BASIS = TaxBasis("table", False, {7: PLACE}, {}, (1,))
-
-
-def a_document(terms=(), line=(), **parts):
-    return Content(
-        terms=tuple({**TERMS, **dict(terms)}.get(name) for name in TERM_FIELDS),
-        parties=(1, 2, {"name": "Acme"}, {"name": "Ada"}),
-        lines=[tuple({**LINE, **dict(line)}.get(name) for name in LINE_FIELDS)],
-        credits=[],
-        taxes=[(2, 1, "Sales tax", 1, "US-CA", D(10), False, D(30), D(3))],
-        periods=[(6, date(2026, 1, 10), date(2026, 2, 9))],
-    )._replace(**parts)
+WHOLE = {**COMMENTED, "credits": CREDITS, "tax_basis": TAX_BASIS}
 
 
 # Taken of these documents by the code as it was before fingerprints began with their format.
@@ -95,32 +45,32 @@ OF_CORRECTION, OF_COMMENTED = "8a18e5951b97b76d697410ce8986f889", "ee52928c4949a
 OF_TAX_BASIS = "a644ac0c397eb7e111be69820e83ac1e"
 STORED = [
     (BEFORE_RATING, a_document()),
-    (f"{BEFORE_RATING}.{OF_CORRECTION}", a_document(correction=CORRECTION)),
+    (f"{BEFORE_RATING}.{OF_CORRECTION}", a_document(**CORRECTED)),
     (RATED, a_document()),
-    (f"{RATED}.{OF_CORRECTION}", a_document(correction=CORRECTION)),
-    (f"{RATED}.{OF_COMMENTED}", a_document(correction=COMMENTED)),
+    (f"{RATED}.{OF_CORRECTION}", a_document(**CORRECTED)),
+    (f"{RATED}.{OF_COMMENTED}", a_document(**COMMENTED)),
     (f"{RATED}.{OF_TAX_BASIS}", a_document(tax_basis=TAX_BASIS)),
     (
         f"{WITH_CREDITS}.{OF_COMMENTED}.{OF_TAX_BASIS}",
-        a_document(credits=CREDITS, correction=COMMENTED, tax_basis=TAX_BASIS),
+        a_document(**WHOLE),
     ),
     # The first format that begins with its number.
     (f"3:{RATED}", a_document()),
     (
         f"3:{WITH_CREDITS}.{OF_COMMENTED}.{OF_TAX_BASIS}",
-        a_document(credits=CREDITS, correction=COMMENTED, tax_basis=TAX_BASIS),
+        a_document(**WHOLE),
     ),
 ]
 MOVES = [
     ({"terms": {"total_amount": D("33.01")}}, "terms"),
-    ({"parties": (1, 2, {"name": "Acme"}, {"name": "Eve"})}, "parties"),
+    ({"parties": replace(PARTIES, bill_to={"name": "Eve"})}, "parties"),
     ({"line": {"amount": D("30.01")}}, "lines"),
-    ({"taxes": []}, "taxes"),
-    ({"periods": []}, "periods"),
+    ({"taxes": ()}, "taxes"),
+    ({"periods": ()}, "periods"),
 ]
 
 
-@pytest.mark.parametrize(("change", "part"), [*MOVES, ({"credits": [(2, 1, D(1))]}, "credits")])
+@pytest.mark.parametrize(("change", "part"), [*MOVES, ({"credits": CREDITS}, "credits")])
 def test_a_part_that_has_moved_is_named(change, part):
     for seen in (fingerprint(a_document()), RATED):
         assert moved_parts(seen, a_document()) == []
@@ -141,16 +91,16 @@ def test_fingerprints_that_were_stored_prove_their_documents(seen, document):
 @pytest.mark.parametrize(
     ("change", "part"),
     [
-        ({"correction": CORRECTION}, "correction"),
-        ({"correction": COMMENTED._replace(source_line_nos=(2,))}, "correction"),
+        ({"correction": replace(CORRECTION, reason_code=2)}, "correction"),
+        ({"line": {"source_line_no": 1}}, "correction"),
+        ({"line": {"source_line_no": 2, "comments": "now 30"}}, "correction"),
         ({"tax_basis": TAX_BASIS._replace(contacts={7: PLACE._replace(city="Reno")})}, "tax basis"),
         ({"tax_basis": TAX_BASIS._replace(per_line=True)}, "tax basis"),
     ],
 )
 def test_what_a_document_corrects_and_where_it_was_taxed_are_parts_of_their_own(change, part):
-    whole = {"credits": CREDITS, "correction": COMMENTED, "tax_basis": TAX_BASIS}
-    for seen in (f"{WITH_CREDITS}.{OF_COMMENTED}.{OF_TAX_BASIS}", fingerprint(a_document(**whole))):
-        assert moved_parts(seen, a_document(**whole | change)) == [part]
+    for seen in (f"{WITH_CREDITS}.{OF_COMMENTED}.{OF_TAX_BASIS}", fingerprint(a_document(**WHOLE))):
+        assert moved_parts(seen, a_document(**WHOLE | change)) == [part]
 
 
 @pytest.mark.parametrize("seen", ["", "x", "a.b.c", "." * 9, "3:", f"0:{RATED}", f"3:3:{RATED}"])
@@ -165,6 +115,8 @@ def test_new_documents_get_the_newest_format():
 def test_the_newest_format_covers_every_column_of_a_document():
     """A new column is not guarded before a new format lists it. Formats that documents have are not changed."""
     format = FORMATS[newest()]
-    covered = (format.terms, format.parties, format.lines, format.credits, format.taxes, format.periods)
-    assert covered == (TERM_FIELDS, PARTY_FIELDS, LINE_FIELDS, CREDIT_FIELDS, TAX_FIELDS, PERIOD_FIELDS)
-    assert (format.correction, format.tax_basis, format.places) == (Correction._fields, TaxBasis._fields, TaxAddress._fields)
+    assert (format.terms, format.parties) == (TERM_FIELDS, PARTY_FIELDS)
+    assert (*format.lines, *format.corrected_lines) == LINE_FIELDS
+    assert (format.credits, format.taxes, format.periods) == (CREDIT_FIELDS, TAX_FIELDS, PERIOD_FIELDS)
+    assert format.correction == CORRECTION_FIELDS
+    assert (format.tax_basis, format.places) == (TaxBasis._fields, TaxAddress._fields)

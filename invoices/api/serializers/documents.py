@@ -16,7 +16,8 @@ from billing_site.common.limits import COMMENTS_LENGTH, REMARK_LENGTH
 from billing_site.errors import ErrorCode, message_of
 from invoices.api.serializers.money import CollectedSerializer
 from invoices.calculation import rounded
-from invoices.fingerprints import CREDIT_FIELDS, LINE_FIELDS, PARTY_FIELDS, TAX_FIELDS, TERM_FIELDS, Content, fingerprint
+from invoices.document import Document, columns_of
+from invoices.fingerprints import fingerprint
 from invoices.kinds import Flag, InvoiceKind, LineType
 from invoices.models import BillingRun, CreditDetail, Invoice, InvoiceLine, RunOutcome, Statement, TaxDetail, TaxRate
 from invoices.plan.facts import BillingRequest
@@ -343,24 +344,19 @@ class ContentSerializer(serializers.Serializer):
     fingerprint = serializers.CharField(read_only=True, allow_null=True)
 
 
-def document_of(content: Content) -> dict[str, Any]:
+def document_of(content: Document) -> dict[str, Any]:
     """A document's values by name. A preview and the stored document come through here, so they look the same."""
+    currency = content.terms.currency
+    parts = (("lines", content.lines), ("credit_details", content.credits), ("tax_details", content.taxes))
     document = {
-        **dict(zip(TERM_FIELDS, content.terms, strict=True)),
-        **dict(zip(PARTY_FIELDS, content.parties, strict=True)),
+        **columns_of(content.terms),
+        **columns_of(content.parties),
+        **{name: [{**columns_of(row), "currency": currency} for row in rows] for name, rows in parts},
+        "fingerprint": fingerprint(content),
     }
-    currency = document["currency"]
-    parts = (("lines", LINE_FIELDS), ("credits", CREDIT_FIELDS), ("taxes", TAX_FIELDS))
-    document["lines"], document["credit_details"], document["tax_details"] = (
-        [{**dict(zip(fields, row, strict=True)), "currency": currency} for row in getattr(content, part)]
-        for part, fields in parts
-    )
-    beside = content.correction
-    for place, line in enumerate(document["lines"]):
-        line["source_line_no"] = beside.source_line_nos[place] if beside else None
-        line["rb_line_comments"] = beside.line_comments[place] if beside and beside.line_comments else ""
+    for line in document["lines"]:
+        line["rb_line_comments"] = line["comments"]
         line["rb_excluded"] = None
-    document["fingerprint"] = fingerprint(content)
     return document
 
 

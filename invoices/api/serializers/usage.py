@@ -21,6 +21,7 @@ from billing_site.common.members import check_members
 from billing_site.common.units import MOST_UNITS
 from billing_site.errors import ErrorCode
 from invoices.api.serializers.documents import AmountField, PlainDecimalField
+from invoices.document import columns_of
 from invoices.models import Usage
 from invoices.services.planning.unbilled import UnbilledUsage
 from invoices.services.usage.loading import RECORDS_AT_ONCE, LoadResult, UsageResult, refused
@@ -184,8 +185,8 @@ class UnbilledArguments(serializers.Serializer):
 
 
 class UnbilledLineSerializer(serializers.Serializer):
-    plan_instance = serializers.IntegerField(read_only=True, allow_null=True, source="plan_instance_no")
-    service = serializers.IntegerField(read_only=True, allow_null=True, source="service_no")
+    plan_instance = serializers.IntegerField(read_only=True, allow_null=True, source="plan_instance_id")
+    service = serializers.IntegerField(read_only=True, allow_null=True, source="service_id")
     description = serializers.CharField(read_only=True)
     period_start = serializers.DateField(read_only=True, allow_null=True)
     period_end = serializers.DateField(read_only=True, allow_null=True)
@@ -207,5 +208,5 @@ class UnbilledSerializer(serializers.Serializer):
 
 
 def unbilled_answer(unbilled: UnbilledUsage) -> dict[str, Any]:
-    lines = [{**line._asdict(), "currency": unbilled.currency} for line in unbilled.lines]
+    lines = [{**columns_of(line), "currency": unbilled.currency} for line in unbilled.lines]
     return dict(UnbilledSerializer({**unbilled._asdict(), "lines": lines}).data)

@@ -8,7 +8,8 @@ from accounts.models import PlanInstance
 from accounts.periods import InstanceDates, next_bill_date
 from accounts.services import DATE_COLUMNS, instances_with_dates
 from billing_site.errors import BillingError, ErrorCode
-from invoices.fingerprints import Content, moved_parts
+from invoices.document import Document
+from invoices.fingerprints import moved_parts
 from invoices.kinds import CYCLE_KINDS, InvoiceKind
 from invoices.models import Invoice
 from invoices.plan import billed_to_after, instance_after
@@ -49,7 +50,7 @@ def approve_locked(
     return [*(Outcome(invoice.account_id, invoice.pk) for invoice in approved), *refused]
 
 
-def _check_seen(invoice_no: int, seen: str | None, content: Content) -> None:
+def _check_seen(invoice_no: int, seen: str | None, content: Document) -> None:
     if not seen:
         return
     moved = moved_parts(seen, content)
@@ -57,7 +58,7 @@ def _check_seen(invoice_no: int, seen: str | None, content: Content) -> None:
         raise BillingError(ErrorCode.DOCUMENT_MOVED, f"invoice {invoice_no}, moved: {', '.join(moved)}", field="fingerprint")
 
 
-def _move_dates(invoices: Sequence[Invoice], states: Mapping[int, BillingState], contents: Mapping[int, Content]) -> None:
+def _move_dates(invoices: Sequence[Invoice], states: Mapping[int, BillingState], contents: Mapping[int, Document]) -> None:
     """Moves the accounts to where these invoices leave them, from their plan instances as they are now, under the lock."""
     if not invoices:
         return
@@ -72,9 +73,9 @@ def _move_dates(invoices: Sequence[Invoice], states: Mapping[int, BillingState],
         mine = instances[invoice.account_id]
         state = states[invoice.account_id]
         billed = {
-            number: instance_after(mine[number], invoice.kind, end, state.arrears_due_from)
-            for number, _, end in contents[invoice.pk].periods
-            if number in mine
+            number: instance_after(mine[number], invoice.kind, one.end_date, state.arrears_due_from)
+            for one in contents[invoice.pk].periods
+            if (number := one.plan_instance_id) in mine
         }
         billed_to = billed_to_after(state, invoice.kind, invoice.bill_date)
         ordered = orders_due.get(invoice.account_id)

@@ -28,7 +28,7 @@ from invoices.services.documents.outcomes import Outcome
 from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rows import Links, content_of, insert_documents
 from invoices.services.documents.tax_answers import record_tax_answers
-from invoices.services.issuing.issuing import Document, HowIssued, IssuePolicy, Issuing, issue
+from invoices.services.issuing.issuing import HowIssued, IssuePolicy, Issuing, ToIssue, issue
 from invoices.services.money.ledger.charging import charge
 from invoices.services.money.ledger.entries import Standing, standings
 from invoices.services.planning.claims import hold_claims
@@ -175,7 +175,7 @@ def _insert(
     documents = []
     for plan in billed:
         number, is_pending = numbers[plan.account_no], plan.account_no in waiting
-        documents.append(Document(number, content_of(client, plan), links, acts=(_generated(plan, number, is_pending),)))
+        documents.append(ToIssue(number, content_of(client, plan), links, acts=(_generated(plan, number, is_pending),)))
     pending = [one for one in documents if one.account_no in waiting]
     issue([one for one in documents if one.account_no not in waiting], issuing)
     if pending:
@@ -202,7 +202,7 @@ def _generated(plan: InvoicePlan, invoice_no: int, is_pending: bool) -> Act:
     return Act("invoice.generated", plan.account_no, invoice_no, after=after)
 
 
-def _charge(documents: Sequence[Document], issuing: Issuing) -> Mapping[int, Decimal]:
+def _charge(documents: Sequence[ToIssue], issuing: Issuing) -> Mapping[int, Decimal]:
     charged = [one.charged for one in documents]
     stand = standings([one.account_no for one in charged]) if issuing.stand is None else issuing.stand
     return charge(charged, issuing.stamp, stand)

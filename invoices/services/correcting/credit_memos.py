@@ -13,16 +13,13 @@ from accounts.trail import Act
 from billing_site.common.storage import reserve_ids
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO
-from invoices.fingerprints import LINE_FIELDS, TAX_FIELDS, Content
+from invoices.document import Document, Line
 from invoices.kinds import (
-    CREDIT_TYPES,
     EntryKind,
     InvoiceKind,
     InvoiceStatus,
-    LineType,
     ReasonType,
     SeriesKind,
-    gives_days_back,
 )
 from invoices.models import Invoice, LedgerEntry
 from invoices.plan.actions import Action
@@ -33,7 +30,7 @@ from invoices.services.correcting.memo_documents import memo_document
 from invoices.services.documents.account_acts import billing_changed_of
 from invoices.services.documents.rights import check_may_correct
 from invoices.services.documents.rows import Links, stored_contents
-from invoices.services.issuing.issuing import Document, HowIssued, IssuePolicy, Issuing, issue
+from invoices.services.issuing.issuing import HowIssued, IssuePolicy, Issuing, ToIssue, issue
 from invoices.services.money.ledger.acts import (
     Why,
     account_of_invoice,
@@ -59,15 +56,6 @@ class Asked(NamedTuple):
     everything: bool = False
 
 
-class Line(NamedTuple):
-    """What a memo needs of a line of the invoice."""
-
-    line_no: int
-    line_type: int
-    plan_instance_id: int | None
-    amount: Decimal
-
-
 def lines_to_credit(invoice: Invoice) -> list[LineToCredit]:
     """Each line of an invoice that charges something, with what can still be credited of it: what neither memos have credited
     nor other documents have given back for unused days. A line that gives days back itself is below zero."""
@@ -75,17 +63,16 @@ def lines_to_credit(invoice: Invoice) -> list[LineToCredit]:
     numbers = list(memos.order_by("pk").values_list("pk", flat=True))
     contents = stored_contents([invoice.pk, *numbers])
     content = contents[invoice.pk]
-    taken_off = _sums((charged, amount) for _, charged, amount in content.credits)
+    taken_off = _sums((credit.credited_line_no, credit.amount) for credit in content.credits)
     credited, given_back = _credited([contents[number] for number in numbers])
     unused = given_back_of(invoice.pk)
     taxes: dict[int, list[TaxOfLine]] = defaultdict(list)
-    for row in content.taxes:
-        tax = dict(zip(TAX_FIELDS, row, strict=True))
-        key = (tax["tax_line_no"], tax["taxed_line_no"])
-        taxes[key[1]].append(TaxOfLine(key[0], tax["is_inclusive"], tax["amount"], given_back.get(key, ZERO)))
+    for tax in content.taxes:
+        back = given_back.get((tax.tax_line_no, tax.taxed_line_no), ZERO)
+        taxes[tax.taxed_line_no].append(TaxOfLine(tax.tax_line_no, tax.is_inclusive, tax.amount, back))
     lines = [
         LineToCredit(line.line_no, base, credited.get(line.line_no, ZERO), tuple(taxes[line.line_no]))
-        for line in _lines(content)
+        for line in _charging_lines(content)
         if (base := line.amount - taken_off.get(line.line_no, ZERO))
     ]
     return [with_given_back(line, unused.get(line.line_no, ZERO), invoice.currency) for line in lines]
@@ -159,28 +146,23 @@ def not_taken_off(invoice: Invoice) -> Decimal:
     return invoice.total_amount + sum(off.values_list("amount", flat=True), ZERO)
 
 
-def _lines(content: Content) -> list[Line]:
+def _charging_lines(content: Document) -> list[Line]:
     """The lines that charge: no tax, and nothing that is taken off others. What gives unused days back is among them."""
-    places = [LINE_FIELDS.index(name) for name in Line._fields]
-    lines = [Line(*(row[place] for place in places)) for row in content.lines]
-    charging = [line for line in lines if line.line_type not in (LineType.TAX, *CREDIT_TYPES) and line.amount > ZERO]
-    return charging + [line for line in lines if gives_days_back(line.line_type, line.plan_instance_id)]
+    charging = [line for line in content.lines if line.is_charge and line.amount > ZERO]
+    return charging + [line for line in content.lines if line.gives_days_back]
 
 
-def _credited(memos: Sequence[Content]) -> tuple[dict[int, Decimal], dict[tuple[int, int], Decimal]]:
+def _credited(memos: Sequence[Document]) -> tuple[dict[int, Decimal], dict[tuple[int, int], Decimal]]:
     """What memos have credited of each line, and of each tax on a line, both by the numbers on the invoice."""
     credited: dict[int, Decimal] = defaultdict(Decimal)
     given_back: dict[tuple[int, int], Decimal] = defaultdict(Decimal)
     for memo in memos:
-        assert memo.correction is not None
-        lines = [dict(zip(LINE_FIELDS, row, strict=True)) for row in memo.lines]
-        source = {line["line_no"]: no or 0 for line, no in zip(lines, memo.correction.source_line_nos, strict=True)}
-        for line in lines:
-            if line["line_type"] != LineType.TAX:
-                credited[source[line["line_no"]]] -= line["amount"]
-        for row in memo.taxes:
-            tax = dict(zip(TAX_FIELDS, row, strict=True))
-            given_back[source[tax["tax_line_no"]], source[tax["taxed_line_no"]]] -= tax["amount"]
+        source = {line.line_no: line.source_line_no or 0 for line in memo.lines}
+        for line in memo.lines:
+            if not line.is_tax:
+                credited[source[line.line_no]] -= line.amount
+        for tax in memo.taxes:
+            given_back[source[tax.tax_line_no], source[tax.taxed_line_no]] -= tax.amount
     return credited, given_back
 
 
@@ -201,7 +183,7 @@ def issue_memo(client: Client, invoice: Invoice, memo: MemoPlan, why: Why, calle
         "corrects": invoice.pk,
         **why._asdict(),
     }
-    document = Document(
+    document = ToIssue(
         memo_no,
         memo_document(invoice, stored_contents([invoice.pk])[invoice.pk], memo, why),
         Links(invoice.chain_root_id or invoice.pk),
@@ -211,15 +193,15 @@ def issue_memo(client: Client, invoice: Invoice, memo: MemoPlan, why: Why, calle
     return memo_no
 
 
-def _enter(memos: Sequence[Document], issuing: Issuing) -> Mapping[int, Decimal]:
+def _enter(memos: Sequence[ToIssue], issuing: Issuing) -> Mapping[int, Decimal]:
     for memo in memos:
         _apply(memo, issuing.stamp)
     return {}
 
 
-def _apply(memo: Document, stamp: Stamp) -> None:
+def _apply(memo: ToIssue, stamp: Stamp) -> None:
     """The memo is all of its invoice: payments and cash credits make room for it, and go to the oldest open invoices."""
-    correction, amount = memo.content.correction, -memo.term("total_amount")
+    correction, amount = memo.content.correction, -memo.terms.total_amount
     assert correction is not None
     why = correction.reason_code, correction.comments
     (entry_no,) = post([Draft(memo.account_no, EntryKind.CREDIT_MEMO, -amount, memo.invoice_no, None, *why)], stamp)

@@ -12,7 +12,7 @@ from django.db.models import OuterRef, Subquery
 from accounts.models import Account
 from billing_site.common.storage import insert_rows
 from invoices.calculation import ZERO
-from invoices.fingerprints import PARTY_FIELDS, Content
+from invoices.document import Document
 from invoices.kinds import CYCLE_KINDS, InvoiceKind, InvoiceStatus, LineType
 from invoices.models import Comparison, Invoice, InvoiceLine
 
@@ -42,21 +42,21 @@ class _Previous(NamedTuple):
     charged: Collection[Charged]
 
 
-def record_comparisons(waiting: Sequence[tuple[int, Content]], read_at: Mapping[int, datetime | None]) -> None:
+def record_comparisons(waiting: Sequence[tuple[int, Document]], read_at: Mapping[int, datetime | None]) -> None:
     """Of documents that are written as pending: four statements, however many. `read_at`: when each one's facts were read."""
     previous = _previous(dict(waiting))
     rows = []
     for number, content in waiting:
         last = previous.get(number)
         compared = _compared(content, last) if last is not None else NO_PREVIOUS
-        rows.append((number, *compared, any(line.po_num for line in content.document_lines), read_at.get(number)))
+        rows.append((number, *compared, any(line.po_num for line in content.lines), read_at.get(number)))
     insert_rows(Comparison, FIELDS, rows)
 
 
-def _compared(content: Content, last: _Previous) -> tuple[Any, ...]:
-    total: Decimal = content.term("total_amount")
+def _compared(content: Document, last: _Previous) -> tuple[Any, ...]:
+    total = content.terms.total_amount
     change = total - last.total
-    charged = {(line.line_type, line.service_id) for line in content.document_lines if line.line_type in LASTING_TYPES}
+    charged = {(line.line_type, line.service_id) for line in content.lines if line.line_type in LASTING_TYPES}
     gone, new = set(last.charged) - charged, charged - set(last.charged)
     return last.invoice_no, change, _percent(change, last.total), len(new), len(gone)
 
@@ -68,11 +68,11 @@ def _percent(change: Decimal, of: Decimal) -> Decimal | None:
     return max(min(percent, LARGEST_PERCENT), -LARGEST_PERCENT)
 
 
-def _previous(waiting: Mapping[int, Content]) -> dict[int, _Previous]:
+def _previous(waiting: Mapping[int, Document]) -> dict[int, _Previous]:
     """What a rebill replaces; else the account's newest invoice that stands, which may be a rebill."""
-    of_accounts = _newest({_account_no(content) for content in waiting.values()})
+    of_accounts = _newest({content.parties.account_id for content in waiting.values()})
     chosen = {
-        number: content.correction.corrects_id if content.correction else of_accounts.get(_account_no(content))
+        number: content.correction.corrects_id if content.correction else of_accounts.get(content.parties.account_id)
         for number, content in waiting.items()
     }
     numbers = {number for number in chosen.values() if number is not None}
@@ -82,11 +82,6 @@ def _previous(waiting: Mapping[int, Content]) -> dict[int, _Previous]:
     for number, line_type, service_no in lines.values_list("invoice_id", "line_type", "service_id"):
         charged[number].add((line_type, service_no))
     return {number: _Previous(last, totals[last], charged[last]) for number, last in chosen.items() if last is not None}
-
-
-def _account_no(content: Content) -> int:
-    number: int = content.parties[PARTY_FIELDS.index("account_id")]
-    return number
 
 
 def _newest(account_nos: Collection[int]) -> dict[int, int | None]:

@@ -1,30 +1,41 @@
 """From a plan to the rows that are stored. The one builder feeds COPY and bulk_create, and the fingerprint."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeVar
+
+from django.db.models import Model
 
 from accounts.models import Client, Contact
 from billing_site.common.storage import insert_rows
 from invoices.basis import BASIS_FIELDS, basis_of, basis_rows
-from invoices.fingerprints import (
+from invoices.document import (
+    CORRECTION_FIELDS,
     CREDIT_FIELDS,
     LINE_FIELDS,
     PARTY_FIELDS,
     PERIOD_FIELDS,
     TAX_FIELDS,
     TERM_FIELDS,
-    Content,
     Correction,
-    DocumentLine,
-    fingerprint,
+    Credit,
+    Document,
+    Line,
+    Parties,
+    Period,
+    Tax,
+    Terms,
+    period_of,
 )
+from invoices.fingerprints import fingerprint
 from invoices.kinds import InvoiceStatus
 from invoices.models import BilledPeriod, CreditDetail, Invoice, InvoiceLine, LineBasis, TaxDetail
 from invoices.plan import InvoicePlan
-from invoices.plan.drafts import LineDraft
 from invoices.services.documents.remarks import NO_REMARKS, Remarks
 from invoices.tax_basis import read_basis
+
+Part = TypeVar("Part")
 
 STANDING_FIELDS = (
     "id",
@@ -38,9 +49,8 @@ STANDING_FIELDS = (
     "custom_status_label",
     "client_notes",
 )
-CORRECTION_FIELDS = ("corrects_id", "reason_code", "comments")
 NO_CORRECTION = (None, None, "")
-INVOICE_LINE_FIELDS = ("invoice_id", *LINE_FIELDS, "source_line_no", "comments")
+INVOICE_LINE_FIELDS = ("invoice_id", *LINE_FIELDS)
 CREDIT_DETAIL_FIELDS = ("invoice_id", *CREDIT_FIELDS)
 TAX_DETAIL_FIELDS = ("invoice_id", *TAX_FIELDS)
 BILLED_PERIOD_FIELDS = ("invoice_id", *PERIOD_FIELDS)
@@ -61,33 +71,27 @@ INVOICE_FIELDS = (*TERM_FIELDS, *PARTY_FIELDS, *CORRECTION_FIELDS, "tax_basis", 
 NO_LINKS = Links()
 
 
-def content_of(client: Client, plan: InvoicePlan) -> Content:
+def content_of(client: Client, plan: InvoicePlan) -> Document:
     """The document as it is stored while it is pending: without number and dates."""
     facts = plan.facts
-    starts = [line.period_start for line in plan.lines if line.period_start]
-    ends = [line.period_end for line in plan.lines if line.period_end]
-    terms = (
-        plan.kind.value,
-        facts.state.currency,
-        plan.bill_date,
-        plan.bill_day,
-        min(starts, default=plan.bill_date),
-        max(ends, default=plan.bill_date),
-        plan.tax_date,
-        None,
-        facts.payment_terms_days,
-        None,
-        plan.net_amount,
-        plan.tax_amount,
-        plan.total_amount,
-        "",
-        None,
-        "",
+    period_start, period_end = period_of(plan.lines, (plan.bill_date, plan.bill_date))
+    terms = Terms(
+        kind=plan.kind.value,
+        currency=facts.state.currency,
+        bill_date=plan.bill_date,
+        bill_day=plan.bill_day,
+        period_start=period_start,
+        period_end=period_end,
+        tax_date=plan.tax_date,
+        payment_terms_days=facts.payment_terms_days,
+        net_amount=plan.net_amount,
+        tax_amount=plan.tax_amount,
+        total_amount=plan.total_amount,
     )
-    return Content(
+    return Document(
         terms=terms,
-        parties=(client.pk, plan.account_no, seller_of(client), facts.bill_to),
-        lines=[_line(plan, line) for line in plan.lines],
+        parties=Parties(client_id=client.pk, account_id=plan.account_no, seller=seller_of(client), bill_to=facts.bill_to),
+        lines=plan.lines,
         credits=plan.credits,
         taxes=plan.taxes,
         periods=plan.periods,
@@ -109,46 +113,8 @@ def seller_of(client: Client) -> dict[str, str]:
     }
 
 
-def _line(plan: InvoicePlan, line: LineDraft) -> tuple[Any, ...]:
-    charged = line.service_no is not None
-    return (
-        line.line_no,
-        line.line_type,
-        line.service_no,
-        line.plan_instance_no,
-        line.description,
-        line.plan_name,
-        line.gl_code,
-        line.tax_category,
-        line.units,
-        line.rate_per_unit,
-        line.list_rate_per_unit,
-        line.rate_schedule_no,
-        line.tier_no,
-        line.tier_from,
-        line.tier_to,
-        line.percent,
-        line.base_amount,
-        line.explanation,
-        line.order_no,
-        line.coupon_code,
-        line.proration_factor,
-        line.proration_text,
-        line.period_total_days,
-        line.proration_remaining_days,
-        line.amount,
-        line.period_start,
-        line.period_end,
-        line.po_num,
-        line.location_no,
-        line.location_no,
-        plan.facts.bill_to_contact_no if charged else None,
-        plan.facts.taxed_contact_no if charged else None,
-    )
-
-
 def insert_documents(
-    contents: Sequence[tuple[int, Content]],
+    contents: Sequence[tuple[int, Document]],
     *,
     generated_by: str,
     at: datetime,
@@ -166,9 +132,9 @@ def insert_documents(
         INVOICE_FIELDS,
         [
             (
-                *content.terms,
-                *content.parties,
-                *(content.correction[:3] if content.correction else NO_CORRECTION),
+                *_terms_of(content.terms),
+                *_parties_of(content.parties),
+                *(_correction_of(content.correction) if content.correction else NO_CORRECTION),
                 content.tax_basis.stored if content.tax_basis else None,
                 *links.get(invoice_no, NO_LINKS),
                 invoice_no,
@@ -185,57 +151,70 @@ def insert_documents(
             for invoice_no, content in contents
         ],
     )
+    insert_rows(InvoiceLine, INVOICE_LINE_FIELDS, [(no, *_line_of(one)) for no, content in contents for one in content.lines])
     insert_rows(
-        InvoiceLine,
-        INVOICE_LINE_FIELDS,
-        [(no, *row, *beside) for no, content in contents for row, beside in zip(content.lines, _beside(content), strict=True)],
+        CreditDetail, CREDIT_DETAIL_FIELDS, [(no, *_credit_of(one)) for no, content in contents for one in content.credits]
     )
-    insert_rows(CreditDetail, CREDIT_DETAIL_FIELDS, [(no, *row) for no, content in contents for row in content.credits])
-    insert_rows(TaxDetail, TAX_DETAIL_FIELDS, [(no, *row) for no, content in contents for row in content.taxes])
-    insert_rows(BilledPeriod, BILLED_PERIOD_FIELDS, [(no, *row) for no, content in contents for row in content.periods])
+    insert_rows(TaxDetail, TAX_DETAIL_FIELDS, [(no, *_tax_of(one)) for no, content in contents for one in content.taxes])
+    insert_rows(
+        BilledPeriod, BILLED_PERIOD_FIELDS, [(no, *_period_of(one)) for no, content in contents for one in content.periods]
+    )
     insert_rows(LineBasis, LINE_BASIS_FIELDS, [(no, *row) for no, content in contents for row in basis_rows(content.basis)])
 
 
-def _beside(content: Content) -> Sequence[tuple[int | None, str]]:
-    """The source of each line, and the comments on it."""
-    if content.correction is None:
-        return [(None, "")] * len(content.lines)
-    comments = content.correction.line_comments or [""] * len(content.lines)
-    return list(zip(content.correction.source_line_nos, comments, strict=True))
+_terms_of = attrgetter(*TERM_FIELDS)
+_parties_of = attrgetter(*PARTY_FIELDS)
+_correction_of = attrgetter(*CORRECTION_FIELDS)
+_line_of = attrgetter(*LINE_FIELDS)
+_credit_of = attrgetter(*CREDIT_FIELDS)
+_tax_of = attrgetter(*TAX_FIELDS)
+_period_of = attrgetter(*PERIOD_FIELDS)
 
 
-def stored_contents(invoice_nos: Sequence[int]) -> dict[int, Content]:
-    """Documents as they are in the database: six queries, however many."""
+def stored_contents(invoice_nos: Collection[int]) -> dict[int, Document]:
+    """Documents as they are in the database, by their numbers and in the order of these: six queries, however many."""
     headers = Invoice.objects.filter(pk__in=invoice_nos).order_by("pk")
-    contents: dict[int, Content] = {}
-    corrections: dict[int, tuple[Any, ...]] = {}
-    for number, tax_basis, *row in headers.values_list("pk", "tax_basis", *TERM_FIELDS, *PARTY_FIELDS, *CORRECTION_FIELDS):
-        terms, parties = row[: len(TERM_FIELDS)], row[len(TERM_FIELDS) : -len(CORRECTION_FIELDS)]
-        contents[number] = Content(tuple(terms), tuple(parties), [], [], [], [], tax_basis=read_basis(tax_basis))
-        corrections[number] = tuple(row[-len(CORRECTION_FIELDS) :])
-    read = _read_lines(contents)
-    children = (
-        ("credits", CreditDetail, CREDIT_FIELDS, ("credit_line_no", "credited_line_no")),
-        ("taxes", TaxDetail, TAX_FIELDS, ("tax_line_no", "taxed_line_no")),
-        ("periods", BilledPeriod, PERIOD_FIELDS, ("plan_instance",)),
-    )
-    for part, model, fields, order in children:
-        rows = model._default_manager.filter(invoice__in=invoice_nos).order_by("invoice", *order)
-        for number, *row in rows.values_list("invoice_id", *fields):
-            getattr(contents[number], part).append(tuple(row))
+    rows = list(headers.values("pk", "tax_basis", *TERM_FIELDS, *PARTY_FIELDS, *CORRECTION_FIELDS))
+    lines = _read(InvoiceLine, LINE_FIELDS, Line, invoice_nos, "line_no")
+    credits = _read(CreditDetail, CREDIT_FIELDS, Credit, invoice_nos, "credit_line_no", "credited_line_no")
+    taxes = _read(TaxDetail, TAX_FIELDS, Tax, invoice_nos, "tax_line_no", "taxed_line_no")
+    periods = _read(BilledPeriod, PERIOD_FIELDS, Period, invoice_nos, "plan_instance")
     bases = _read_bases(invoice_nos)
     return {
-        number: content._replace(
-            correction=None
-            if corrections[number] == NO_CORRECTION
-            else Correction._make((*corrections[number], *read[number])),
-            basis=basis_of(bases.get(number, [])),
+        row["pk"]: Document(
+            terms=Terms(**{name: row[name] for name in TERM_FIELDS}),
+            parties=Parties(**{name: row[name] for name in PARTY_FIELDS}),
+            lines=tuple(lines.get(row["pk"], ())),
+            credits=tuple(credits.get(row["pk"], ())),
+            taxes=tuple(taxes.get(row["pk"], ())),
+            periods=tuple(periods.get(row["pk"], ())),
+            correction=_correction(row),
+            basis=basis_of(bases.get(row["pk"], [])),
+            tax_basis=read_basis(row["tax_basis"]),
         )
-        for number, content in contents.items()
+        for row in rows
     }
 
 
-def _read_bases(invoice_nos: Sequence[int]) -> dict[int, list[tuple[Any, ...]]]:
+def _correction(row: Mapping[str, Any]) -> Correction | None:
+    values = {name: row[name] for name in CORRECTION_FIELDS}
+    return None if tuple(values.values()) == NO_CORRECTION else Correction(**values)
+
+
+def _read(
+    model: type[Model], columns: Sequence[str], shape: Callable[..., Part], invoice_nos: Collection[int], *order: str
+) -> dict[int, list[Part]]:
+    """What documents have many of, by their numbers."""
+    read: dict[int, list[Part]] = {}
+    rows = model._default_manager.filter(invoice__in=invoice_nos).order_by("invoice", *order)
+    names = ("invoice_id", *columns)
+    for row in rows.values_list(*names):
+        values = dict(zip(names, row, strict=True))
+        read.setdefault(values.pop("invoice_id"), []).append(shape(**values))
+    return read
+
+
+def _read_bases(invoice_nos: Collection[int]) -> dict[int, list[tuple[Any, ...]]]:
     bases: dict[int, list[tuple[Any, ...]]] = {}
     rows = LineBasis.objects.filter(invoice__in=invoice_nos).order_by("invoice", "place")
     for number, *row in rows.values_list(*LINE_BASIS_FIELDS):
@@ -243,18 +222,7 @@ def _read_bases(invoice_nos: Sequence[int]) -> dict[int, list[tuple[Any, ...]]]:
     return bases
 
 
-def _read_lines(contents: dict[int, Content]) -> dict[int, tuple[tuple[int | None, ...], tuple[str, ...]]]:
-    """Fills in the lines, and gives the source of each, the line of another document that it credits or replaces, with the
-    comments of each."""
-    read: dict[int, list[tuple[int | None, str]]] = {number: [] for number in contents}
-    rows = InvoiceLine.objects.filter(invoice__in=contents).order_by("invoice", "line_no")
-    for number, *row, source, comments in rows.values_list(*INVOICE_LINE_FIELDS):
-        contents[number].lines.append(tuple(row))  # type: ignore[attr-defined]
-        read[number].append((source, comments))
-    return {number: (tuple(one for one, _ in rows), tuple(one for _, one in rows)) for number, rows in read.items()}
-
-
-def contact_numbers(lines: Iterable[DocumentLine]) -> dict[int, int]:
+def contact_numbers(lines: Iterable[Line]) -> dict[int, int]:
     """The numbers that contacts of lines have on their accounts, by their keys."""
     keys = {key for line in lines for key in (line.bill_to_contact_id, line.ship_to_contact_id) if key is not None}
     return dict(Contact.objects.filter(pk__in=keys).values_list("pk", "contact_no"))

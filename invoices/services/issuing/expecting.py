@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 from accounts.models import Client, PaymentMethod
 from invoices.calculation import ZERO
-from invoices.fingerprints import LINE_FIELDS, Content, fingerprint
+from invoices.document import Credit, Document, Tax, columns_of
+from invoices.fingerprints import fingerprint
 from invoices.kinds import WaitReason
 from invoices.models import Invoice, InvoiceLine
 from invoices.plan import InvoicePlan
 from invoices.plan.actions import PayerFacts
 from invoices.plan.allocating import OpenItem, oldest_first
-from invoices.plan.drafts import CreditDraft, TaxDraft
 from invoices.plan.facts import BillingRequest
 from invoices.plan.tax_answers import exemption_text
 from invoices.services.collecting.starting import Wanted, methods_of, why_nothing_collected
@@ -31,8 +31,8 @@ class LineExpected(NamedTuple):
 
     line: InvoiceLine
     story: tuple[str, ...]
-    credits: tuple[CreditDraft, ...]
-    taxes: tuple[TaxDraft, ...]
+    credits: tuple[Credit, ...]
+    taxes: tuple[Tax, ...]
 
 
 class MoneyExpected(NamedTuple):
@@ -74,9 +74,9 @@ def expect_invoice(*, client: Client, account_no: int, request: BillingRequest) 
     return Expected(plan, fingerprint(content), _lines(plan, content), waits, collecting, _money(client, plan, collecting))
 
 
-def _lines(plan: InvoicePlan, content: Content) -> list[LineExpected]:
+def _lines(plan: InvoicePlan, content: Document) -> list[LineExpected]:
     document = Invoice(currency=plan.facts.state.currency)
-    lines = [InvoiceLine(invoice=document, **dict(zip(LINE_FIELDS, row, strict=True))) for row in content.lines]
+    lines = [InvoiceLine(invoice=document, **columns_of(line)) for line in content.lines]
     return [
         LineExpected(
             line,

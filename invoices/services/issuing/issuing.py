@@ -6,16 +6,18 @@ the accounts.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from accounts.callers import Caller
 from accounts.models import Client
 from accounts.trail import Act, record_acts
 from billing_site.common.storage import update_rows
-from invoices.fingerprints import TERM_FIELDS, Content, fingerprint
+from invoices.document import Document, Terms
+from invoices.fingerprints import fingerprint
 from invoices.kinds import InvoiceKind, InvoiceStatus, SeriesKind
 from invoices.models import Invoice
 from invoices.services.collecting.starting import request_collection
@@ -29,9 +31,10 @@ from invoices.services.statements.statements import StatementWanted, request_sta
 ISSUED = "invoice.issued"
 APPROVED = "invoice.approved"
 ISSUE_FIELDS = ("invoice_date", "due_date", "series", "number", "document_number")
+_given_at_issue = attrgetter(*ISSUE_FIELDS)
 
 
-class Document(NamedTuple):
+class ToIssue(NamedTuple):
     """A document that is to be issued. `content` is as it was generated, without number and dates.
 
     `pending` is its stored row, with what it corrects; a document without one is written as it is issued. `original` is the
@@ -40,24 +43,24 @@ class Document(NamedTuple):
     """
 
     invoice_no: int
-    content: Content
+    content: Document
     links: Links = NO_LINKS
     pending: Invoice | None = None
-    original: Content | None = None
+    original: Document | None = None
     memo_no: int | None = None
     acts: tuple[Act, ...] = ()
 
-    def term(self, name: str) -> Any:
-        return self.content.terms[TERM_FIELDS.index(name)]
+    @property
+    def terms(self) -> Terms:
+        return self.content.terms
 
     @property
     def kind(self) -> InvoiceKind:
-        return InvoiceKind(self.term("kind"))
+        return InvoiceKind(self.terms.kind)
 
     @property
     def account_no(self) -> int:
-        number: int = self.content.parties[1]
-        return number
+        return self.content.parties.account_id
 
     @property
     def due_date_of_original(self) -> date | None:
@@ -66,10 +69,10 @@ class Document(NamedTuple):
 
     @property
     def charged(self) -> Issued:
-        return Issued(self.account_no, self.invoice_no, self.term("total_amount"), self.term("currency"))
+        return Issued(self.account_no, self.invoice_no, self.terms.total_amount, self.terms.currency)
 
 
-def pending_document(invoice: Invoice, content: Content, original: Content | None = None) -> Document:
+def pending_document(invoice: Invoice, content: Document, original: Document | None = None) -> ToIssue:
     """A stored document that is pending. `invoice` was read with what it corrects."""
     links = Links(
         invoice.chain_root_id,
@@ -78,7 +81,7 @@ def pending_document(invoice: Invoice, content: Content, original: Content | Non
         invoice.keeps_due_date,
         invoice.bills_again_id,
     )
-    return Document(invoice.pk, content, links, invoice, original)
+    return ToIssue(invoice.pk, content, links, invoice, original)
 
 
 class IssuePolicy(NamedTuple):
@@ -108,13 +111,13 @@ class IssuePolicy(NamedTuple):
             return self.statement
         return self.client.statement_on_issue or contact is not None
 
-    def due_date(self, document: Document, invoice_date: date) -> date:
+    def due_date(self, document: ToIssue, invoice_date: date) -> date:
         """The original's due date, where the document replaces one and keeps it; else the payment terms after the invoice
         date."""
         before, keeps = document.due_date_of_original, document.links.keeps_due_date
         if before is not None and (how_issued(document.kind).keeps_due_date(self.client) if keeps is None else keeps):
             return before
-        return invoice_date + timedelta(days=document.term("payment_terms_days"))
+        return invoice_date + timedelta(days=document.terms.payment_terms_days)
 
 
 class Issuing(NamedTuple):
@@ -137,11 +140,11 @@ class Issuing(NamedTuple):
         return Stamp(self.today, self.at, self.caller.identity)
 
 
-def _unchanged(documents: Sequence[Document], issuing: Issuing) -> Sequence[Document]:
+def _unchanged(documents: Sequence[ToIssue], issuing: Issuing) -> Sequence[ToIssue]:
     return documents
 
 
-def _nothing_more(documents: Sequence[Document], issuing: Issuing) -> Sequence[Act]:
+def _nothing_more(documents: Sequence[ToIssue], issuing: Issuing) -> Sequence[Act]:
     return ()
 
 
@@ -160,12 +163,12 @@ class HowIssued:
     """
 
     series: SeriesKind
-    enter: Callable[[Sequence[Document], Issuing], Mapping[int, Decimal]]
+    enter: Callable[[Sequence[ToIssue], Issuing], Mapping[int, Decimal]]
     collects: Callable[[Client], bool] | None = None
     has_statement: bool = False
     keeps_due_date: Callable[[Client], bool] = _no
-    prepare: Callable[[Sequence[Document], Issuing], Sequence[Document]] = _unchanged
-    finish: Callable[[Sequence[Document], Issuing], Sequence[Act]] = _nothing_more
+    prepare: Callable[[Sequence[ToIssue], Issuing], Sequence[ToIssue]] = _unchanged
+    finish: Callable[[Sequence[ToIssue], Issuing], Sequence[Act]] = _nothing_more
 
 
 _HOW: dict[InvoiceKind, HowIssued] = {}
@@ -180,7 +183,7 @@ def how_issued(kind: str) -> HowIssued:
     return _HOW[InvoiceKind(kind)]
 
 
-def issue(documents: Sequence[Document], issuing: Issuing) -> None:
+def issue(documents: Sequence[ToIssue], issuing: Issuing) -> None:
     """Issues documents that may be issued: each gets the next number of its series, its dates and its fingerprint, is posted
     to the ledger, and has one event `invoice.issued`. Where the policy says so, a collection and a statement are requested;
     these are made after the commit.
@@ -203,14 +206,14 @@ def issue(documents: Sequence[Document], issuing: Issuing) -> None:
     record_acts(issuing.client, issuing.caller, acts, issuing.at)
 
 
-def _groups(documents: Sequence[Document], issuing: Issuing) -> list[tuple[HowIssued, Sequence[Document]]]:
-    groups: dict[HowIssued, list[Document]] = {}
+def _groups(documents: Sequence[ToIssue], issuing: Issuing) -> list[tuple[HowIssued, Sequence[ToIssue]]]:
+    groups: dict[HowIssued, list[ToIssue]] = {}
     for document in documents:
         groups.setdefault(how_issued(document.kind), []).append(document)
     return [(how, how.prepare(mine, issuing)) for how, mine in groups.items()]
 
 
-def _numbered(documents: Sequence[Document], issuing: Issuing) -> list[Document]:
+def _numbered(documents: Sequence[ToIssue], issuing: Issuing) -> list[ToIssue]:
     """The documents with numbers and dates. Series are locked in one order, whoever issues."""
     series = [how_issued(document.kind).series for document in documents]
     numbers = {
@@ -219,18 +222,16 @@ def _numbered(documents: Sequence[Document], issuing: Issuing) -> list[Document]
     return [_with_number(document, one, next(numbers[one]), issuing) for document, one in zip(documents, series, strict=True)]
 
 
-def _with_number(document: Document, series: SeriesKind, numbered: Numbered, issuing: Issuing) -> Document:
-    given = {
+def _with_number(document: ToIssue, series: SeriesKind, numbered: Numbered, issuing: Issuing) -> ToIssue:
+    given: dict[str, Any] = {
         "series": series.value,
         "due_date": issuing.policy.due_date(document, numbered.invoice_date),
         **numbered._asdict(),
     }
-    content = document.content
-    terms = {**dict(zip(TERM_FIELDS, content.terms, strict=True)), **given}
-    return document._replace(content=content._replace(terms=tuple(terms[name] for name in TERM_FIELDS)))
+    return document._replace(content=replace(document.content, terms=replace(document.terms, **given)))
 
 
-def _insert(documents: Sequence[Document], issuing: Issuing) -> None:
+def _insert(documents: Sequence[ToIssue], issuing: Issuing) -> None:
     if documents:
         insert_documents(
             [(one.invoice_no, one.content) for one in documents],
@@ -242,13 +243,13 @@ def _insert(documents: Sequence[Document], issuing: Issuing) -> None:
         )
 
 
-def _update(documents: Sequence[Document], issuing: Issuing) -> None:
+def _update(documents: Sequence[ToIssue], issuing: Issuing) -> None:
     noted = issuing.remarks.columns()
     columns = (*ISSUE_FIELDS, "status", "fingerprint", "approved_by", "approved_at", *noted, "memo_id")
     rows = [
         (
             one.invoice_no,
-            *(one.term(name) for name in ISSUE_FIELDS),
+            *_given_at_issue(one.terms),
             InvoiceStatus.APPROVED.value,
             fingerprint(one.content),
             issuing.caller.identity,
@@ -261,7 +262,7 @@ def _update(documents: Sequence[Document], issuing: Issuing) -> None:
     update_rows(Invoice, columns, rows)
 
 
-def _request(documents: Iterable[Document], due: Mapping[int, Decimal], issuing: Issuing) -> None:
+def _request(documents: Iterable[ToIssue], due: Mapping[int, Decimal], issuing: Issuing) -> None:
     """Written in the same transaction: if the process dies before it is done, the request is found again."""
     collected, sent = [], []
     for one in documents:
@@ -273,9 +274,9 @@ def _request(documents: Iterable[Document], due: Mapping[int, Decimal], issuing:
     request_statements(sent, issuing.stamp)
 
 
-def _acts(document: Document, issuing: Issuing) -> list[Act]:
+def _acts(document: ToIssue, issuing: Issuing) -> list[Act]:
     """A document that was pending is approved; each is issued."""
-    account_no, number = document.account_no, document.term("document_number")
+    account_no, number = document.account_no, document.terms.document_number
     acts = list(document.acts)
     if document.pending is not None:
         total = str(document.pending.total_amount)
@@ -284,9 +285,9 @@ def _acts(document: Document, issuing: Issuing) -> list[Act]:
     issued = {
         "kind": document.kind.value,
         "document_number": number,
-        "invoice_date": str(document.term("invoice_date")),
-        "due_date": str(document.term("due_date")),
-        "total_amount": str(document.term("total_amount")),
-        "currency": document.term("currency"),
+        "invoice_date": str(document.terms.invoice_date),
+        "due_date": str(document.terms.due_date),
+        "total_amount": str(document.terms.total_amount),
+        "currency": document.terms.currency,
     }
     return [*acts, Act(ISSUED, account_no, document.invoice_no, after=issued)]

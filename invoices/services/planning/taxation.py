@@ -81,8 +81,8 @@ def _request(
                 line.line_no,
                 plan.left[line.line_no],
                 line.tax_category,
-                line.tax_inclusive,
-                _addresses(locations.get(line.location_no or 0, own), bill_to, ship_to),
+                line.line_no in plan.gross_lines,
+                _addresses(locations.get(line.bill_from_location_id or 0, own), bill_to, ship_to),
             )
             for line in plan.lines
             if line.line_no in plan.left
@@ -96,13 +96,13 @@ def basis_of(
     """What the taxes of a plan are counted from: it is kept with the document."""
     lines = [line for line in plan.lines if line.line_no in plan.left]
     named = {plan.facts.bill_to_contact_no, plan.facts.taxed_contact_no}
-    placed = {line.location_no for line in lines}
+    placed = {line.bill_from_location_id for line in lines}
     return TaxBasis(
         client.tax_engine,
         client.tax_rounding == TaxRounding.LINE,
         {number: contacts[number] for number in sorted(number for number in named if number is not None)},
         {number: locations[number] for number in sorted(number for number in placed if number is not None)},
-        tuple(line.line_no for line in lines if line.tax_inclusive),
+        tuple(line.line_no for line in lines if line.line_no in plan.gross_lines),
     )
 
 

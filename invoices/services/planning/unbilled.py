@@ -7,8 +7,8 @@ from typing import NamedTuple
 from accounts.models import Client
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import total
+from invoices.document import Line
 from invoices.plan import unbilled_usage
-from invoices.plan.drafts import LineDraft
 from invoices.services.planning.facts import read_facts
 
 
@@ -18,7 +18,7 @@ class UnbilledUsage(NamedTuple):
     account_no: int
     currency: str
     through: date
-    lines: tuple[LineDraft, ...]
+    lines: tuple[Line, ...]
     amount: Decimal
 
 

@@ -10,8 +10,7 @@ from django.db.models import Max
 
 from billing_site.common.storage import insert_rows, update_rows
 from invoices.calculation import ZERO
-from invoices.fingerprints import Content, DocumentLine
-from invoices.kinds import gives_days_back
+from invoices.document import Document, Line
 from invoices.models import UnusedCredit
 from invoices.services.planning.claims import UNUSED_CREDIT
 
@@ -30,7 +29,7 @@ class Row(NamedTuple):
     invoice_no: int
 
 
-def move_unused_days(originals: Mapping[int, int], contents: Mapping[int, Content]) -> None:
+def move_unused_days(originals: Mapping[int, int], contents: Mapping[int, Document]) -> None:
     """Rebills, given with their originals, take the place of these: what their lines give back they give back instead of the
     original; and what was given back of a line of the original counts for the line that replaces it, where that charges the
     same days at the same taxes. Else it is charged again by the next invoice, as the original charges nothing any more."""
@@ -38,7 +37,7 @@ def move_unused_days(originals: Mapping[int, int], contents: Mapping[int, Conten
     _move_sources(originals, contents)
 
 
-def _carry_lines(originals: Mapping[int, int], contents: Mapping[int, Content]) -> None:
+def _carry_lines(originals: Mapping[int, int], contents: Mapping[int, Document]) -> None:
     stored = UnusedCredit.objects.filter(invoice__in=originals.values())
     rows = {(row.invoice_no, row.line_no): row for row in map(Row._make, stored.values_list(*UNUSED_CREDIT))}
     if not rows:
@@ -46,9 +45,9 @@ def _carry_lines(originals: Mapping[int, int], contents: Mapping[int, Content]) 
     steps = _last_steps({row.source_no for row in rows.values()})
     carried = []
     for rebill_no, original_no in originals.items():
-        for line, source_line in _with_sources(contents[rebill_no]):
-            row = rows.get((original_no, source_line or 0))
-            if row is not None and line.amount and gives_days_back(line.line_type, line.plan_instance_id):
+        for line in contents[rebill_no].lines:
+            row = rows.get((original_no, line.source_line_no or 0))
+            if row is not None and line.amount and line.gives_days_back:
                 steps[row.source_no, row.source_line_no] += 1
                 step = steps[row.source_no, row.source_line_no]
                 carried.append(row._replace(invoice_no=rebill_no, line_no=line.line_no, step=step, amount=-line.amount))
@@ -61,32 +60,27 @@ def _last_steps(document_nos: Iterable[int]) -> dict[tuple[int, int], int]:
     return defaultdict(int, {(source, line_no): step for source, line_no, step in last})
 
 
-def _move_sources(originals: Mapping[int, int], contents: Mapping[int, Content]) -> None:
+def _move_sources(originals: Mapping[int, int], contents: Mapping[int, Document]) -> None:
     rows = UnusedCredit.objects.filter(source__in=originals.values()).values_list("pk", "source_id", "source_line_no")
     given_back = list(rows)
     if not given_back:
         return
     replaced_by = {
-        (original_no, source_line): (rebill_no, line.line_no)
+        (original_no, line.source_line_no): (rebill_no, line.line_no)
         for rebill_no, original_no in originals.items()
-        for line, source_line in _with_sources(contents[rebill_no])
-        if source_line is not None and _charges_the_same(contents[original_no], source_line, contents[rebill_no], line)
+        for line in contents[rebill_no].lines
+        if line.source_line_no is not None and _charges_the_same(contents[original_no], contents[rebill_no], line)
     }
     moved = [(row_no, *replaced_by[source, line]) for row_no, source, line in given_back if (source, line) in replaced_by]
     update_rows(UnusedCredit, ("source_id", "source_line_no"), moved)
 
 
-def _with_sources(rebill: Content) -> list[tuple[DocumentLine, int | None]]:
-    sources = rebill.correction.source_line_nos if rebill.correction else ()
-    return list(zip(rebill.document_lines, sources, strict=True))
-
-
-def _charges_the_same(original: Content, source_line: int, rebill: Content, line: DocumentLine) -> bool:
-    source = next(one for one in original.document_lines if one.line_no == source_line)
+def _charges_the_same(original: Document, rebill: Document, line: Line) -> bool:
+    source = next(one for one in original.lines if one.line_no == line.source_line_no)
     same = all(getattr(source, name) == getattr(line, name) for name in ("plan_instance_id", "period_start", "period_end"))
-    return same and line.amount > ZERO and _taxes_of(original, source_line) == _taxes_of(rebill, line.line_no)
+    return same and line.amount > ZERO and _taxes_of(original, source.line_no) == _taxes_of(rebill, line.line_no)
 
 
-def _taxes_of(content: Content, line_no: int) -> set[tuple[object, ...]]:
-    """Authority, level, place and percent of each tax of a line, and whether its price contains it."""
-    return {tax[2:7] for tax in content.document_taxes if tax.taxed_line_no == line_no}
+def _taxes_of(content: Document, line_no: int) -> set[tuple[object, ...]]:
+    """Which taxes a line has."""
+    return {tax.identity for tax in content.taxes if tax.taxed_line_no == line_no}

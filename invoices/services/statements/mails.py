@@ -8,7 +8,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 
 from invoices.calculation import ZERO, rounded
-from invoices.fingerprints import Content, DocumentLine
+from invoices.document import Document, Line
 from invoices.kinds import InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan.tax_answers import exemption_text
@@ -20,7 +20,7 @@ from invoices.services.money.ledger.open_items import charges_of
 class StatementParts(NamedTuple):
     """What is read of a document to state it."""
 
-    content: Content
+    content: Document
     due: Decimal
     rebill: Invoice | None
     exemption: str = ""
@@ -82,7 +82,6 @@ def statement_mail(invoice: Invoice, parts: StatementParts, to: str, connection:
 def statement_context(invoice: Invoice, parts: StatementParts) -> dict[str, Any]:
     """What the templates show, amounts in the precision of the currency."""
     content, currency = parts.content, invoice.currency
-    comments = content.correction.line_comments if content.correction else ()
     original = invoice.corrects if invoice.kind == InvoiceKind.REBILL else None
     heading = heading_of(invoice, parts.rebill)
 
@@ -95,9 +94,9 @@ def statement_context(invoice: Invoice, parts: StatementParts) -> dict[str, Any]
         "is_payable": heading.is_payable,
         "invoice": invoice,
         "currency": currency.upper(),
-        "seller": content.parties[2],
-        "bill_to": content.parties[3],
-        "lines": [_line(line, comments[place] if comments else "") for place, line in enumerate(content.document_lines)],
+        "seller": content.parties.seller,
+        "bill_to": content.parties.bill_to,
+        "lines": [_line(line) for line in content.lines],
         "total": amount(invoice.total_amount),
         "exemption": parts.exemption,
         "due": amount(parts.due),
@@ -108,10 +107,10 @@ def statement_context(invoice: Invoice, parts: StatementParts) -> dict[str, Any]
     }
 
 
-def _line(line: DocumentLine, comments: str) -> Mapping[str, Any]:
+def _line(line: Line) -> Mapping[str, Any]:
     return {
         "line": line,
         "units": "" if line.units is None else f"{line.units.normalize():f}",
         "rate": "" if line.rate_per_unit is None else f"{line.rate_per_unit.normalize():f}",
-        "comments": comments,
+        "comments": line.comments,
     }

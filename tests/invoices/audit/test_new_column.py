@@ -1,12 +1,10 @@
 """A line gets a new column: documents approved before are checked without it, those approved from then on with it."""
 
-from collections import namedtuple
-
 import pytest
 from django.db import connection, models
 
-from invoices import fingerprints
-from invoices.fingerprints import FORMATS, LINE_FIELDS, fingerprint
+from invoices.document import LINE_FIELDS, Line, shape
+from invoices.fingerprints import FORMATS, fingerprint
 from invoices.models import Invoice, InvoiceLine
 from invoices.services.documents import rows
 from invoices.services.documents.rows import stored_contents
@@ -14,6 +12,11 @@ from tests.invoices.audit.names import UNMOVED
 from tests.invoices.audit.planting import LINE, OFFICE_FEB, PLAIN_JAN, findings, plant
 
 MOVED = ": is not as it was when it was approved, moved: lines"
+
+
+@shape
+class LineWithProject(Line):
+    project: str = ""
 
 
 @pytest.fixture
@@ -25,10 +28,9 @@ def with_project(world, monkeypatch):
         cursor.execute("ALTER TABLE invoices_invoiceline ADD COLUMN project varchar(20) NOT NULL DEFAULT ''")
     project = models.CharField(max_length=20, default="")
     project.contribute_to_class(InvoiceLine, "project")
-    fields = (*LINE_FIELDS, "project")
-    monkeypatch.setattr(fingerprints, "LINE_FIELDS", fields)
-    monkeypatch.setattr(fingerprints, "DocumentLine", namedtuple("DocumentLine", fields))
-    monkeypatch.setattr(rows, "INVOICE_LINE_FIELDS", ("invoice_id", *fields, "source_line_no", "comments"))
+    monkeypatch.setattr(rows, "Line", LineWithProject)
+    # Neither the first nor the last: nothing depends on the place of a column.
+    monkeypatch.setattr(rows, "LINE_FIELDS", (*LINE_FIELDS[:9], "project", *LINE_FIELDS[9:]))
     monkeypatch.setitem(FORMATS, "4", FORMATS["3"]._replace(lines=("project", *FORMATS["3"].lines)))
     yield world
     InvoiceLine._meta.local_fields.remove(project)

@@ -1,0 +1,289 @@
+"""PURE: the one shape of a document. Plans, storing, reading, fingerprints, corrections and audits all use it.
+
+The names are those of the database's columns. A new column is one field here and one in `invoices/models/documents.py`, and a
+new format in `invoices/fingerprints.py`.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from decimal import Decimal
+from typing import Any, TypeVar, dataclass_transform
+
+from invoices.basis import Basis
+from invoices.calculation import ONE, WHOLE, ZERO, Share
+from invoices.kinds import CREDIT_TYPES, LineType, gives_days_back
+from invoices.tax_basis import TaxBasis
+
+T = TypeVar("T")
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True)
+def shape(cls: type[T]) -> type[T]:
+    """Make a class a dataclass whose values are given by name and are never changed. mypy proves the latter: to check it in the
+    running program too would double the time that it takes to make a line."""
+    return dataclass(slots=True, kw_only=True)(cls)
+
+
+@shape
+class Terms:
+    """What is printed once on a document. Number and dates of issue are given when it is approved."""
+
+    kind: str
+    currency: str
+    bill_date: date
+    bill_day: int
+    period_start: date
+    period_end: date
+    tax_date: date
+    invoice_date: date | None = None
+    payment_terms_days: int
+    due_date: date | None = None
+    net_amount: Decimal
+    tax_amount: Decimal
+    total_amount: Decimal
+    series: str = ""
+    number: int | None = None
+    document_number: str = ""
+
+    def unissued(self, **changes: Any) -> "Terms":
+        """Return the terms with changes, without number and dates of issue."""
+        return replace(self, **{**NOT_ISSUED, **changes})
+
+
+NOT_ISSUED: dict[str, Any] = {
+    "invoice_date": None,
+    "due_date": None,
+    "series": "",
+    "number": None,
+    "document_number": "",
+}
+
+
+@shape
+class Parties:
+    """Who bills whom, as it is printed."""
+
+    client_id: int
+    account_id: int
+    seller: Mapping[str, str]
+    bill_to: Mapping[str, str]
+
+
+@shape
+class Line:
+    """One line. `source_line_no` is the line of another document that it credits or replaces, `comments` why it was changed."""
+
+    line_no: int
+    line_type: int
+    service_id: int | None = None
+    plan_instance_id: int | None = None
+    description: str
+    plan_name: str = ""
+    gl_code: str = ""
+    tax_category: str = ""
+    units: Decimal | None = None
+    rate_per_unit: Decimal | None = None
+    list_rate_per_unit: Decimal | None = None
+    rate_schedule_no: int | None = None
+    tier_no: int | None = None
+    tier_from: Decimal | None = None
+    tier_to: Decimal | None = None
+    percent: Decimal | None = None
+    base_amount: Decimal | None = None
+    explanation: str = ""
+    order_no: int | None = None
+    coupon_code: str = ""
+    proration_factor: Decimal = ONE
+    proration_text: str = ""
+    period_total_days: int | None = None
+    proration_remaining_days: int | None = None
+    amount: Decimal
+    period_start: date | None = None
+    period_end: date | None = None
+    po_num: str = ""
+    bill_from_location_id: int | None = None
+    ship_from_location_id: int | None = None
+    bill_to_contact_id: int | None = None
+    ship_to_contact_id: int | None = None
+    source_line_no: int | None = None
+    comments: str = ""
+
+    @classmethod
+    def blank(cls) -> "Line":
+        """Return an order line without a number, a text, a price or an amount."""
+        return cls(line_no=0, line_type=LineType.ORDER.value, description="", amount=ZERO)
+
+    @property
+    def is_tax(self) -> bool:
+        return self.line_type == LineType.TAX
+
+    @property
+    def is_credit(self) -> bool:
+        """Whether it is a coupon or a service credit, by its type."""
+        return self.line_type in CREDIT_TYPES
+
+    @property
+    def gives_days_back(self) -> bool:
+        """Whether it gives unused days of a plan instance back, or charges them again. It has an amount only, and its part of
+        the tax that was charged."""
+        return gives_days_back(self.line_type, self.plan_instance_id)
+
+    @property
+    def is_charge(self) -> bool:
+        """Whether it charges something, which may be nothing: it is no tax and no credit, and not below zero."""
+        return not self.is_tax and not self.is_credit and self.amount >= ZERO
+
+    @property
+    def takes_off(self) -> bool:
+        """Whether it takes something off lines that charge: a coupon, a service credit, what is above a maximum, a discount."""
+        return not self.is_tax and not self.is_charge and not self.gives_days_back
+
+    @property
+    def share(self) -> Share:
+        """The days that the line is of, of those of its full period."""
+        if not (self.period_total_days and self.proration_remaining_days and self.period_start and self.period_end):
+            return WHOLE
+        days = (self.period_end - self.period_start).days + 1
+        return Share(days, self.proration_remaining_days, self.period_total_days)
+
+    @property
+    def charge_key(self) -> tuple[object, ...]:
+        """What is charged for which days: the lines of a charge that is priced over several bands have the same."""
+        return self.plan_instance_id, self.service_id, self.line_type, self.period_start, self.period_end
+
+    def unrated(self, **changes: Any) -> "Line":
+        """Return the line with changes, without what says how its amount came about."""
+        return replace(self, **{**UNRATED, **changes})
+
+    def credited(self, amount: Decimal, line_no: int) -> "Line":
+        """Return the line of a credit memo that credits `amount` of this one. How this one's amount came about is on it."""
+        return Line(
+            line_no=line_no,
+            line_type=self.line_type,
+            service_id=self.service_id,
+            plan_instance_id=self.plan_instance_id,
+            description=self.description,
+            plan_name=self.plan_name,
+            gl_code=self.gl_code,
+            tax_category=self.tax_category,
+            order_no=self.order_no,
+            amount=-amount,
+            period_start=self.period_start,
+            period_end=self.period_end,
+            po_num=self.po_num,
+            bill_from_location_id=self.bill_from_location_id,
+            ship_from_location_id=self.ship_from_location_id,
+            bill_to_contact_id=self.bill_to_contact_id,
+            ship_to_contact_id=self.ship_to_contact_id,
+            source_line_no=self.line_no,
+        )
+
+    def negated(self) -> "Line":
+        """Return the line of a credit memo that credits all of this one, under the same number."""
+        return self.credited(self.amount, self.line_no)
+
+
+UNRATED: dict[str, Any] = {
+    "list_rate_per_unit": None,
+    "rate_schedule_no": None,
+    "tier_no": None,
+    "tier_from": None,
+    "tier_to": None,
+    "percent": None,
+    "base_amount": None,
+}
+
+
+@shape
+class Credit:
+    """What a line that takes off takes off one line that charges."""
+
+    credit_line_no: int
+    credited_line_no: int
+    amount: Decimal
+
+
+@shape
+class Tax:
+    """What one tax takes from one line, and the tax line that shows it."""
+
+    tax_line_no: int
+    taxed_line_no: int
+    authority: str
+    authority_level: int
+    jurisdiction: str
+    percent: Decimal
+    is_inclusive: bool
+    taxable_amount: Decimal
+    amount: Decimal
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Which tax it is: authority, level, place and percent, and whether prices contain it."""
+        return self.authority, self.authority_level, self.jurisdiction, self.percent, self.is_inclusive
+
+    def negated(self) -> "Tax":
+        return replace(self, taxable_amount=-self.taxable_amount, amount=-self.amount)
+
+
+@shape
+class Period:
+    """The days of a plan instance that a document bills."""
+
+    plan_instance_id: int
+    start_date: date
+    end_date: date
+
+
+@shape
+class Correction:
+    """Which document this one corrects, and why."""
+
+    corrects_id: int
+    reason_code: int | None = None
+    comments: str = ""
+
+
+@shape
+class Document:
+    """A document as it is stored, or will be. What it has many of is in its own order.
+
+    `basis` is what its lines were counted from, `tax_basis` what its taxes were counted from; None: that was not kept.
+    """
+
+    terms: Terms
+    parties: Parties
+    lines: tuple[Line, ...]
+    credits: tuple[Credit, ...] = ()
+    taxes: tuple[Tax, ...] = ()
+    periods: tuple[Period, ...] = ()
+    correction: Correction | None = None
+    basis: Basis = Basis()
+    tax_basis: TaxBasis | None = None
+
+
+def _names(shape: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(shape))
+
+
+TERM_FIELDS = _names(Terms)
+PARTY_FIELDS = _names(Parties)
+LINE_FIELDS = _names(Line)
+CREDIT_FIELDS = _names(Credit)
+TAX_FIELDS = _names(Tax)
+PERIOD_FIELDS = _names(Period)
+CORRECTION_FIELDS = _names(Correction)
+
+
+def columns_of(part: Terms | Parties | Line | Credit | Tax) -> dict[str, Any]:
+    """Return the values of a part of a document by the names of its columns."""
+    return {name: getattr(part, name) for name in _names(part)}
+
+
+def period_of(lines: Iterable[Line], otherwise: tuple[date, date]) -> tuple[date, date]:
+    """Return the first and the last day that lines are of; `otherwise` where none of them is of any day."""
+    days = [(line.period_start, line.period_end) for line in lines if line.period_start and line.period_end]
+    if not days:
+        return otherwise
+    return min(start for start, _ in days), max(end for _, end in days)
