@@ -38,10 +38,13 @@ from invoices.api.serializers.money import (
     CreditSerializer,
     MemoArguments,
     MemoPreviewArguments,
+    MemoPreviewSerializer,
     OffArguments,
     PaymentArguments,
     PaymentSerializer,
     ReasonArguments,
+    ReceivableSerializer,
+    ReceivableTotalsSerializer,
     RefundArguments,
     RefundSerializer,
     TransactionSerializer,
@@ -60,6 +63,7 @@ from rebills.api.serializers import (
     RebillArguments,
     RebillOutcomeSerializer,
     RebillPreviewArguments,
+    RebillPreviewSerializer,
 )
 
 
@@ -81,62 +85,9 @@ class PreviewSerializer(TermsSerializer, ContentSerializer):
 Free = serializers.DictField
 
 
-class DifferenceSerializer(serializers.Serializer):
-    """A line of an invoice beside its line on the rebill, with what differs. `taxed_again` says why the rates of a line were
-    looked up again: an address is in another place now, its tax category is another, or `retax` was asked for."""
-
-    line_no = serializers.IntegerField(allow_null=True)
-    rebill_line_no = serializers.IntegerField(allow_null=True)
-    description = serializers.CharField()
-    excluded = serializers.BooleanField()
-    changes = serializers.ListField(child=serializers.CharField())
-    taxed_again = serializers.ListField(child=serializers.CharField())
-    comments = serializers.CharField()
-    original = Free()
-    rebill = Free()
-    difference = Free()
-
-
 OUTCOMES = inline_serializer("Outcomes", {"outcomes": OutcomeSerializer(many=True)})
 REBILLED = inline_serializer("RebillOutcomes", {"outcomes": RebillOutcomeSerializer(many=True)})
 COLLECTED = inline_serializer("CollectedOutcomes", {"outcomes": CollectedSerializer(many=True)})
-REBILL_PREVIEW = inline_serializer(
-    "RebillPreview",
-    {
-        "invoice_no": serializers.IntegerField(),
-        "acct_no": serializers.IntegerField(),
-        "currency": serializers.CharField(),
-        **{name: Free() for name in ("original", "credit_memo", "rebill", "difference", "money")},
-        "lines": DifferenceSerializer(many=True),
-        "excluded_lines": serializers.ListField(child=serializers.IntegerField()),
-        "recounted_lines": serializers.ListField(child=serializers.IntegerField()),
-        "waits_for_approval": serializers.BooleanField(),
-        "document": PreviewSerializer(),
-        "fingerprint": serializers.CharField(),
-    },
-)
-MEMO_PREVIEW = inline_serializer(
-    "CreditMemoPreview",
-    {
-        "invoice_no": serializers.IntegerField(),
-        "currency": serializers.CharField(),
-        **{name: serializers.ListField(child=Free()) for name in ("lines", "taxes", "left")},
-        **{name: serializers.CharField() for name in ("net_amount", "tax_amount", "total_amount")},
-    },
-)
-AGES = ("current", "days_30", "days_60", "days_90", "over_90", "total_due")
-RECEIVABLE = inline_serializer(
-    "Receivable",
-    {
-        "acct_no": serializers.IntegerField(),
-        "client_acct_id": serializers.CharField(),
-        "currency": serializers.CharField(),
-        **{name: serializers.CharField() for name in (*AGES, "unapplied_credit", "balance")},
-    },
-)
-TOTALS = inline_serializer(
-    "ReceivableTotals", {"today": serializers.DateField(), "totals": serializers.ListField(child=Free())}
-)
 LOADED = inline_serializer(
     "LoadedUsage",
     {
@@ -170,10 +121,10 @@ OPERATIONS: dict[tuple[str, str], tuple[Any, Any, str]] = {
     },
     ("rebill", "create"): (RebillArguments, DocumentSerializer, "201"),
     ("rebill", "bulk"): (ManyRebillArguments, REBILLED, "200"),
-    ("rebill", "preview"): (RebillPreviewArguments, REBILL_PREVIEW, "200"),
+    ("rebill", "preview"): (RebillPreviewArguments, RebillPreviewSerializer, "200"),
     ("rebill", "chain"): (None, ChainSerializer, "200"),
     ("creditmemo", "create"): (MemoArguments, DocumentSerializer, "201"),
-    ("creditmemo", "preview"): (MemoPreviewArguments, MEMO_PREVIEW, "200"),
+    ("creditmemo", "preview"): (MemoPreviewArguments, MemoPreviewSerializer, "200"),
     ("payment", "create"): (PaymentArguments, PaymentSerializer, "201"),
     ("payment", "apply"): (AppliedArguments, PaymentSerializer, "200"),
     ("payment", "refund"): (RefundArguments, RefundSerializer, "201"),
@@ -186,8 +137,8 @@ OPERATIONS: dict[tuple[str, str], tuple[Any, Any, str]] = {
         (entry, "void"): (ReasonArguments, TransactionSerializer, "200")
         for entry in ("payment", "refund", "cashcredit", "writeoff", "dispute", "transaction")
     },
-    ("receivable", "list"): (None, RECEIVABLE, "200"),
-    ("receivable", "totals"): (None, TOTALS, "200"),
+    ("receivable", "list"): (None, ReceivableSerializer, "200"),
+    ("receivable", "totals"): (None, ReceivableTotalsSerializer, "200"),
     ("usage", "create"): (LoadArguments, LOADED, "200"),
     ("usage", "unbilled"): (None, UnbilledSerializer, "200"),
     ("couponredemption", "create"): (RedeemArguments, CouponRedemptionSerializer, "201"),

@@ -60,7 +60,7 @@ class AmountType(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-ca
 
     @classmethod
     def _matches(cls, target: Any) -> bool:
-        return type(target).__name__ in ("AmountField", "PlainDecimalField", "EntryAmountField")
+        return type(target).__name__ in ("AmountField", "PlannedAmountField", "PlainDecimalField", "EntryAmountField")
 
     def map_serializer_field(self, auto_schema: AutoSchema, direction: Direction) -> dict[str, Any]:
         return {"type": "string", "format": "decimal", "nullable": True}

@@ -6,7 +6,6 @@ from typing import Any
 from rest_framework import serializers
 
 from accounts.api.fields import NO_INVOICE
-from accounts.models import Client
 from billing_site.common.fields import (
     DigitsField,
     ErrorCodeField,
@@ -19,12 +18,12 @@ from billing_site.common.fields import (
     rows_of,
 )
 from billing_site.common.limits import DOCUMENT_COMMENTS_LENGTH, LINE_COMMENTS_LENGTH, LINES_AT_ONCE, PO_NUM_LENGTH
-from invoices.api.serializers.documents import ContentSerializer, document_of, tax_answer_row
-from invoices.api.serializers.money import CollectedSerializer, MoneyField, amount_text
+from invoices.api.serializers.documents import ContentSerializer, PlannedTaxSerializer, document_of
+from invoices.api.serializers.money import CollectedSerializer, MoneyField, PlannedAmountField, amount_text
 from invoices.services.documents.approval_rules import rebill_must_wait, rebill_stake
 from invoices.services.documents.chains import Step
 from rebills.plan import RebillPlan
-from rebills.plan.differences import CATEGORY, RETAX, Amounts, Difference, TaxedAgain
+from rebills.plan.differences import CATEGORY, RETAX, Difference, TaxedAgain
 from rebills.services.requests import AskedLine, AskedUsage, RebillRequest
 
 REBILLS_AT_ONCE = 1000
@@ -131,50 +130,74 @@ def rebill_request(asked: Mapping[str, Any], path: str = "") -> RebillRequest:
     )
 
 
-def preview_row(plan: RebillPlan, client: Client) -> dict[str, Any]:
-    """Original, memo, rebill and difference side by side, what becomes of the money, and the rebill as it would be stored."""
-    currency = plan.facts.currency
-    original, rebill = plan.original, plan.rebill
-    document = ContentSerializer(document_of(plan.content)).data
-    stake = rebill_stake(original.total, rebill.total)
-    return {
-        "invoice_no": plan.facts.invoice_no,
-        "acct_no": plan.facts.account_no,
-        "currency": currency,
-        "original": _amounts(original, currency),
-        "credit_memo": _amounts(Amounts().less(original), currency),
-        "rebill": _amounts(rebill, currency),
-        "difference": _amounts(rebill.less(original), currency),
-        "lines": [_difference(row, currency) for row in plan.differences],
-        "excluded_lines": [row.line_no for row in plan.excluded],
-        "recounted_lines": plan.recounted_lines,
-        "money": {name: amount_text(amount, currency) for name, amount in plan.money._asdict().items()},
-        "waits_for_approval": rebill_must_wait(client, stake, plan.tax_answer),
-        **tax_answer_row(plan.tax_answer),
-        "document": {**document, "fingerprint": None},
-        "fingerprint": plan.fingerprint,
-    }
+class AmountsSerializer(serializers.Serializer):
+    net_amount = PlannedAmountField(source="net")
+    tax_amount = PlannedAmountField(source="tax")
+    total_amount = PlannedAmountField(source="total")
 
 
-def _amounts(amounts: Amounts, currency: str) -> dict[str, str]:
-    named = {"net_amount": amounts.net, "tax_amount": amounts.tax, "total_amount": amounts.total}
-    return {name: amount_text(amount, currency) for name, amount in named.items()}
+class DifferenceSerializer(serializers.Serializer):
+    """A line of an invoice beside its line on the rebill, with what differs. `taxed_again` says why the rates of a line were
+    looked up again: an address is in another place now, its tax category is another, or `retax` was asked for."""
+
+    line_no = serializers.IntegerField(allow_null=True)
+    rebill_line_no = serializers.IntegerField(allow_null=True)
+    description = serializers.CharField(allow_blank=True)
+    excluded = serializers.BooleanField(source="is_excluded")
+    recounted = serializers.BooleanField(source="is_recounted")
+    changes = serializers.ListField(child=serializers.CharField())
+    taxed_again = serializers.SerializerMethodField()
+    comments = serializers.CharField(allow_blank=True)
+    original = AmountsSerializer()
+    rebill = AmountsSerializer()
+    difference = AmountsSerializer()
+
+    def get_taxed_again(self, row: Difference) -> list[str]:
+        return [_taxed_again(why) for why in row.taxed_again]
 
 
-def _difference(row: Difference, currency: str) -> dict[str, Any]:
-    return {
-        "line_no": row.line_no,
-        "rebill_line_no": row.rebill_line_no,
-        "description": row.description,
-        "excluded": row.is_excluded,
-        "recounted": row.is_recounted,
-        "changes": list(row.changes),
-        "taxed_again": [_taxed_again(why) for why in row.taxed_again],
-        "comments": row.comments,
-        "original": _amounts(row.original, currency),
-        "rebill": _amounts(row.rebill, currency),
-        "difference": _amounts(row.difference, currency),
-    }
+class MoneySerializer(serializers.Serializer):
+    """What becomes of the money when a rebill is issued."""
+
+    carried = PlannedAmountField()
+    from_credit = PlannedAmountField()
+    to_other_invoices = PlannedAmountField()
+    left_as_credit = PlannedAmountField()
+    due = PlannedAmountField()
+    collect_now = PlannedAmountField()
+    balance_before = PlannedAmountField()
+    balance_after = PlannedAmountField()
+
+
+class PlannedContentSerializer(ContentSerializer):
+    """The rebill as it would be stored: it has no fingerprint of its own before that."""
+
+    def to_representation(self, plan: RebillPlan) -> dict[str, Any]:
+        return {**super().to_representation(document_of(plan.content)), "fingerprint": None}
+
+
+class RebillPreviewSerializer(PlannedTaxSerializer):
+    """Original, memo, rebill and difference side by side, what becomes of the money, and the rebill as it would be stored.
+    `context` has the currency and the client."""
+
+    invoice_no = serializers.IntegerField(source="facts.invoice_no")
+    acct_no = serializers.IntegerField(source="facts.account_no")
+    currency = serializers.CharField(source="facts.currency")
+    original = AmountsSerializer()
+    credit_memo = AmountsSerializer(source="credited")
+    rebill = AmountsSerializer()
+    difference = AmountsSerializer()
+    lines = DifferenceSerializer(source="differences", many=True)
+    excluded_lines = serializers.ListField(child=serializers.IntegerField())
+    recounted_lines = serializers.ListField(child=serializers.IntegerField())
+    money = MoneySerializer()
+    waits_for_approval = serializers.SerializerMethodField()
+    document = PlannedContentSerializer(source="*")
+    fingerprint = serializers.CharField()
+
+    def get_waits_for_approval(self, plan: RebillPlan) -> bool:
+        stake = rebill_stake(plan.original.total, plan.rebill.total)
+        return rebill_must_wait(self.context["client"], stake, plan.tax_answer)
 
 
 def _taxed_again(why: TaxedAgain) -> str:

@@ -25,7 +25,7 @@ from rebills.api.serializers import (
     RebillArguments,
     RebillOutcomeSerializer,
     RebillPreviewArguments,
-    preview_row,
+    RebillPreviewSerializer,
     rebill_request,
 )
 from rebills.aria.gen_rb_m import (
@@ -72,7 +72,8 @@ class RebillViewSet(DocumentResource):
     def preview(self, request: Request) -> Response:
         """Original, memo, rebill and difference, line by line. Nothing is written."""
         plan = _preview(self.client, rebill_request(self.asked(RebillPreviewArguments)))
-        return Response(preview_row(plan, self.client))
+        context = {"currency": plan.facts.currency, "client": self.client}
+        return Response(RebillPreviewSerializer(plan, context=context).data)
 
     @action(detail=False)
     def chain(self, request: Request) -> Response:

@@ -48,6 +48,20 @@ class RebillPlan(NamedTuple):
         return [row for row in self.differences if row.is_excluded]
 
     @property
+    def credited(self) -> Amounts:
+        """Of the memo: below zero."""
+        return Amounts().less(self.original)
+
+    @property
+    def difference(self) -> Amounts:
+        return self.rebill.less(self.original)
+
+    @property
+    def excluded_lines(self) -> list[int]:
+        """The numbers that lines that are left out have on the original."""
+        return [row.line_no for row in self.excluded if row.line_no is not None]
+
+    @property
     def recounted(self) -> list[Difference]:
         """The lines that were counted again, as what they were counted from has changed."""
         return [row for row in self.differences if row.is_recounted]

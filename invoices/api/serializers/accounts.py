@@ -2,7 +2,7 @@
 
 from rest_framework import serializers
 
-from invoices.api.serializers.documents import AmountField
+from invoices.api.serializers.money import AmountField
 from invoices.services.lists.accounts import AccountRow
 
 

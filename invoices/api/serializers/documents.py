@@ -2,26 +2,23 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
-from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from rest_framework import serializers
-from rest_framework.fields import get_attribute
 
 from accounts.api.fields import NO_ACCOUNT, NO_INVOICE, IdentityName, ReceiptIdField
 from accounts.api.serializers import ClientRowSerializer
 from billing_site.common.fields import ErrorCodeField, ErrorMessageField, LongField, ShortListField, TrueFalseField
 from billing_site.common.limits import COMMENTS_LENGTH, REMARK_LENGTH
 from billing_site.errors import ErrorCode, message_of
-from invoices.api.serializers.money import CollectedSerializer
+from invoices.api.serializers.money import AmountField, CollectedSerializer
 from invoices.calculation import rounded
 from invoices.document import Document, columns_of
 from invoices.fingerprints import fingerprint
 from invoices.kinds import Flag, InvoiceKind, LineType
 from invoices.models import BillingRun, CreditDetail, Invoice, InvoiceLine, RunOutcome, Statement, TaxDetail, TaxRate
 from invoices.plan.facts import BillingRequest
-from invoices.plan.tax_answers import TaxAnswer
 from invoices.services.actions import Allowed
 from invoices.services.billing.runs import count_flags, count_refusals, count_results, run_totals
 from invoices.services.documents.outcomes import Outcome
@@ -108,14 +105,6 @@ class ManyApprovalArguments(ManyArguments):
 
     def validate_fingerprints(self, seen: Mapping[str, str]) -> dict[int, str]:
         return {LongField().to_internal_value(number): text for number, text in seen.items()}
-
-
-class AmountField(serializers.ReadOnlyField):
-    """An amount as text, in the precision of the currency of its document."""
-
-    def get_attribute(self, instance: Any) -> str | None:
-        amount: Decimal | None = get_attribute(instance, self.source_attrs)
-        return None if amount is None else f"{rounded(amount, get_attribute(instance, ['currency'])):f}"
 
 
 class PlainDecimalField(serializers.ReadOnlyField):
@@ -220,14 +209,16 @@ class InvoiceSerializer(TermsSerializer):
         return None if due is None else f"{rounded(due, invoice.currency):f}"
 
 
-def tax_answer_row(answer: TaxAnswer) -> dict[str, Any]:
+class PlannedTaxSerializer(serializers.Serializer):
     """What a document that is only planned says of its tax, by the names of a stored one."""
-    return {
-        "flags": [flag.value for flag in answer.flags],
-        "missing_tax_data": answer.missing,
-        "tax_exemption": answer.exemption,
-        "tax_exemption_reason": answer.reason,
-    }
+
+    flags = serializers.SerializerMethodField()
+    missing_tax_data = serializers.CharField(source="tax_answer.missing", allow_blank=True)
+    tax_exemption = serializers.CharField(source="tax_answer.exemption")
+    tax_exemption_reason = serializers.CharField(source="tax_answer.reason", allow_blank=True)
+
+    def get_flags(self, plan: Any) -> list[str]:
+        return [flag.value for flag in plan.tax_answer.flags]
 
 
 class AgainArguments(serializers.Serializer):

@@ -17,13 +17,11 @@ from billing_site.errors import ErrorCode
 from invoices.calculation import rounded
 from invoices.kinds import PaymentType, ReasonType
 from invoices.models import CollectionAttempt, LedgerEntry, ReasonCode
-from invoices.plan.memo import MemoPlan
 from invoices.services.correcting.credit_memos import Asked
 from invoices.services.documents.collection_results import Collected
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.entry_facts import EntryFacts
 from invoices.services.money.ledger.history import DEFAULT_RECORDS, MOST_RECORDS, HistoryRequest, description, transaction_type
-from invoices.services.money.receivables import Ages, Receivable
 
 SHARES_AT_ONCE = 1000
 MOST_DECIMALS_READ = 20
@@ -205,6 +203,21 @@ def amount_text(amount: Decimal, currency: str) -> str:
     return f"{rounded(amount, currency):f}"
 
 
+class AmountField(serializers.ReadOnlyField):
+    """An amount as text, in the precision of the currency of its document."""
+
+    def get_attribute(self, instance: Any) -> str | None:
+        amount: Decimal | None = get_attribute(instance, self.source_attrs)
+        return None if amount is None else f"{rounded(amount, get_attribute(instance, ['currency'])):f}"
+
+
+class PlannedAmountField(serializers.ReadOnlyField):
+    """An amount of a document that is only planned as text, in the precision of the currency that `context` has."""
+
+    def to_representation(self, amount: Decimal) -> str:
+        return amount_text(amount, self.context["currency"])
+
+
 def aria_history_row(entry: LedgerEntry, facts: EntryFacts) -> dict[str, Any]:
     """A transaction in Aria's words, amounts as numbers. Ours: `running_balance`, the balance after it."""
     voided = getattr(entry, "voided_by", None)
@@ -367,38 +380,57 @@ class CollectedSerializer(serializers.Serializer):
         return one.message or ErrorCode.OK.message
 
 
-def memo_preview(memo: MemoPlan, currency: str) -> dict[str, Any]:
-    """What a memo would credit, in amounts above zero."""
-
-    def shown(amount: Decimal) -> str:
-        return amount_text(amount, currency)
-
-    return {
-        "currency": currency,
-        "lines": [{"line_no": line.line_no, "amount": shown(line.amount)} for line in memo.lines],
-        "taxes": [{"tax_line_no": tax.tax_line_no, "line_no": tax.line_no, "amount": shown(tax.amount)} for tax in memo.taxes],
-        "net_amount": shown(memo.net_amount),
-        "tax_amount": shown(memo.tax_amount),
-        "total_amount": shown(memo.total_amount),
-    }
+class LineCreditSerializer(serializers.Serializer):
+    line_no = serializers.IntegerField()
+    amount = PlannedAmountField()
 
 
-def ages_row(ages: Ages, currency: str) -> dict[str, str]:
-    return {
-        **{name: amount_text(amount, currency) for name, amount in ages._asdict().items()},
-        "total_due": amount_text(ages.total, currency),
-    }
+class TaxCreditSerializer(LineCreditSerializer):
+    tax_line_no = serializers.IntegerField()
 
 
-def receivable_row(row: Receivable) -> dict[str, Any]:
-    return {
-        "acct_no": row.account_no,
-        "client_acct_id": row.client_acct_id,
-        "currency": row.currency,
-        **ages_row(row.ages, row.currency),
-        "unapplied_credit": amount_text(row.unapplied, row.currency),
-        "balance": amount_text(row.balance, row.currency),
-    }
+class LeftSerializer(serializers.Serializer):
+    line_no = serializers.IntegerField()
+    max_credit_amount = PlannedAmountField(source="left")
+
+
+class MemoPreviewSerializer(serializers.Serializer):
+    """What a memo would credit, in amounts above zero, and what is left of each line. `context` has the currency."""
+
+    invoice_no = serializers.IntegerField()
+    currency = serializers.CharField()
+    lines = LineCreditSerializer(source="memo.lines", many=True)
+    taxes = TaxCreditSerializer(source="memo.taxes", many=True)
+    net_amount = PlannedAmountField(source="memo.net_amount")
+    tax_amount = PlannedAmountField(source="memo.tax_amount")
+    total_amount = PlannedAmountField(source="memo.total_amount")
+    left = LeftSerializer(many=True)
+
+
+class AgesSerializer(serializers.Serializer):
+    """What is due in one currency, by age."""
+
+    currency = serializers.CharField()
+    current = AmountField(source="ages.current")
+    days_30 = AmountField(source="ages.days_30")
+    days_60 = AmountField(source="ages.days_60")
+    days_90 = AmountField(source="ages.days_90")
+    over_90 = AmountField(source="ages.over_90")
+    total_due = AmountField(source="ages.total")
+
+
+class ReceivableSerializer(AgesSerializer):
+    """What an account owes, by age."""
+
+    acct_no = serializers.IntegerField(source="account_no")
+    client_acct_id = serializers.CharField(allow_blank=True)
+    unapplied_credit = AmountField(source="unapplied")
+    balance = AmountField()
+
+
+class ReceivableTotalsSerializer(serializers.Serializer):
+    today = serializers.DateField()
+    totals = AgesSerializer(many=True)
 
 
 class ReasonCodeSerializer(RowSerializer):

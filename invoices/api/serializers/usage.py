@@ -20,7 +20,8 @@ from billing_site.common.fields import LongField, UnitsNumberField
 from billing_site.common.members import check_members
 from billing_site.common.units import MOST_UNITS
 from billing_site.errors import ErrorCode
-from invoices.api.serializers.documents import AmountField, PlainDecimalField
+from invoices.api.serializers.documents import PlainDecimalField
+from invoices.api.serializers.money import AmountField
 from invoices.document import columns_of
 from invoices.models import Usage
 from invoices.services.planning.unbilled import UnbilledUsage

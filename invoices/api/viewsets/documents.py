@@ -33,6 +33,7 @@ from invoices.api.serializers.documents import (
     ManyApprovalArguments,
     ManyArguments,
     OutcomeSerializer,
+    PlannedTaxSerializer,
     PreviewArguments,
     RemarkArguments,
     RunOutcomeSerializer,
@@ -44,7 +45,6 @@ from invoices.api.serializers.documents import (
     billing_request,
     document_of,
     mark_excluded,
-    tax_answer_row,
 )
 from invoices.api.serializers.money import AttemptSerializer, CollectedSerializer, ReasonArguments
 from invoices.aria.document_methods import GeneratingMethods, PendingMethods, ReadingMethods, VoidingMethods
@@ -321,8 +321,8 @@ class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingM
         if not outcome.plan.lines:
             return Response({"acct_no": outcome.account_no, "bill_date": outcome.plan.bill_date, "lines": []})
         document = document_of(content_of(self.client, outcome.plan))
-        answer = tax_answer_row(outcome.plan.tax_answer)
-        return Response({**TermsSerializer(document).data, **ContentSerializer(document).data, **answer})
+        taxed = PlannedTaxSerializer(outcome.plan).data
+        return Response({**TermsSerializer(document).data, **ContentSerializer(document).data, **taxed})
 
 
 class TaxRateViewSet(CreateReadResource):

@@ -24,19 +24,18 @@ from invoices.api.serializers.money import (
     CreditSerializer,
     MemoArguments,
     MemoPreviewArguments,
+    MemoPreviewSerializer,
     OffArguments,
     PaymentArguments,
     PaymentSerializer,
     ReasonArguments,
     ReasonCodeSerializer,
+    ReceivableSerializer,
+    ReceivableTotalsSerializer,
     RefundArguments,
     RefundSerializer,
     TransactionSerializer,
-    ages_row,
-    amount_text,
     memo_asked,
-    memo_preview,
-    receivable_row,
     why_of,
 )
 from invoices.api.viewsets.documents import DocumentResource
@@ -240,11 +239,8 @@ class CreditMemoViewSet(DocumentResource):
         invoice_no = asked["invoice_no"]
         memo = preview_credit_memo(client=self.client, invoice_no=invoice_no, asked=memo_asked(asked))
         invoice = Invoice.objects.get(pk=invoice_no)
-        left = [
-            {"line_no": line.line_no, "max_credit_amount": amount_text(line.left, invoice.currency)}
-            for line in lines_to_credit(invoice)
-        ]
-        return Response({"invoice_no": invoice_no, **memo_preview(memo, invoice.currency), "left": left})
+        shown = {"invoice_no": invoice_no, "currency": invoice.currency, "memo": memo, "left": lines_to_credit(invoice)}
+        return Response(MemoPreviewSerializer(shown, context={"currency": invoice.currency}).data)
 
 
 class AttemptFilter(FilterSet):
@@ -289,14 +285,14 @@ class ReceivableViewSet(FilteredResource):
     def list(self, request: Request) -> Response:
         accounts = self.paginate_queryset(self.filter_queryset(self.get_queryset())) or []
         rows = receivables_of(accounts, today(self.client))
-        return self.get_paginated_response([receivable_row(row) for row in rows])
+        return self.get_paginated_response(ReceivableSerializer(rows, many=True).data)
 
     @action(detail=False)
     def totals(self, request: Request) -> Response:
         day = today(self.client)
         totals = add_up_by_currency(receivables(self.client, day))
-        rows = [{"currency": currency, **ages_row(ages, currency)} for currency, ages in sorted(totals.items())]
-        return Response({"today": day, "totals": rows})
+        rows = [{"currency": currency, "ages": ages} for currency, ages in sorted(totals.items())]
+        return Response(ReceivableTotalsSerializer({"today": day, "totals": rows}).data)
 
 
 class ReasonCodeViewSet(ReasonMethods, CreateReadResource):
