@@ -74,7 +74,7 @@ def rebill(client: Client, numbers: Sequence[int]) -> None:
 
 
 def preview(client: Client, number: int) -> None:
-    (outcome,) = preview_rebills(client=client, requests=[request(number)])
+    (outcome,) = preview_rebills(client=client, requests=[request(number)], today=TODAY)
     assert outcome.plan is not None, outcome
 
 

@@ -203,7 +203,7 @@ class ReadingMethods:
     def get_invoice_cm_details_m(self, call: Call) -> Mapping[str, Any]:
         """What a credit memo can still take off each line, and why none can be made. Ours: `lines`, the same rows."""
         invoice = document_of_account(call.client, account_no_of(call), call.arguments["invoice_no"])
-        reason, lines = credit_restriction(invoice)
+        reason, lines = credit_restriction(invoice, today(call.client))
         rows = [credit_row(line, invoice.currency) for line in lines]
         return {
             "restriction_reason": reason or None,

@@ -4,6 +4,7 @@ Every service asks here before it acts, under the account's lock; every door ask
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from datetime import date
 from decimal import Decimal
 from enum import Enum
 from typing import NamedTuple
@@ -76,12 +77,13 @@ class PayerFacts(NamedTuple):
 
 
 class DocumentFacts(NamedTuple):
-    """What is known of a document when something is to be done with it.
+    """What is known of a document when something is to be done with it, on the client's day `today`.
 
-    `to_credit` is its total less its credit memos, write-offs and disputes. `part_of` is the rebill that a memo was issued
-    with, `original` what it corrects itself, `newest` the last issued rebill of its chain. `refund_no` is a refund that
-    has left it unpaid. `reopens`: voiding it opens its cycle again. `cycle_is_open`: its cycle can be billed (again) now;
-    `billed_by` is another live document of its cycle. `pending_no` is the account's pending invoice of a cycle.
+    `invoice_date` is None before it is issued. `to_credit` is its total less its credit memos, write-offs and disputes.
+    `part_of` is the rebill that a memo was issued with, `original` what it corrects itself, `newest` the last issued rebill of
+    its chain. `refund_no` is a refund that has left it unpaid. `reopens`: voiding it opens its cycle again. `cycle_is_open`:
+    its cycle can be billed (again) now; `billed_by` is another live document of its cycle. `pending_no` is the account's
+    pending invoice of a cycle.
     """
 
     invoice_no: int
@@ -93,6 +95,8 @@ class DocumentFacts(NamedTuple):
     total: Decimal
     due: Decimal
     payer: PayerFacts
+    today: date
+    invoice_date: date | None
     to_credit: Decimal = ZERO
     corrected_by: tuple[Correcting, ...] = ()
     part_of: Correcting | None = None

@@ -48,8 +48,8 @@ from invoices.services.planning.previewing import why_not_regenerated
 CORRECTING_COLUMNS = ("pk", "kind", "status", "document_number")
 
 
-def document_facts(invoice_nos: Collection[int]) -> dict[int, DocumentFacts]:
-    """What decides on documents: ten queries at most, however many."""
+def document_facts(invoice_nos: Collection[int], today: date) -> dict[int, DocumentFacts]:
+    """What decides on documents on the client's day: ten queries at most, however many."""
     corrections = _corrections(invoice_nos)
     taken_off, lowered = _taken_off(invoice_nos)
     charges = charges_of(invoice_nos)
@@ -70,6 +70,8 @@ def document_facts(invoice_nos: Collection[int]) -> dict[int, DocumentFacts]:
             total=row["total_amount"],
             due=charge.due if charge is not None and row["status"] == InvoiceStatus.APPROVED else ZERO,
             payer=PayerFacts(row["account__is_test"], row["account__status"], row["has_method"]),
+            today=today,
+            invoice_date=row["invoice_date"],
             to_credit=row["total_amount"] + lowered[number],
             corrected_by=tuple(corrections.corrected_by.get(number, ())),
             part_of=corrections.part_of.get(number),
@@ -89,9 +91,9 @@ def document_facts(invoice_nos: Collection[int]) -> dict[int, DocumentFacts]:
     return facts
 
 
-def check_allowed(action: Action, invoice_no: int) -> DocumentFacts:
+def check_allowed(action: Action, invoice_no: int, today: date) -> DocumentFacts:
     """Raises why a document may not be acted on so, else gives what is known of it. Under its account's lock."""
-    facts = document_facts([invoice_no])[invoice_no]
+    facts = document_facts([invoice_no], today)[invoice_no]
     refusal = why_not(action, facts)
     if refusal is not None:
         raise refusal.error
@@ -126,7 +128,7 @@ def available_actions(
 ) -> dict[int, list[Allowed]]:
     """For each document every action of `actions`: allowed, or why it is not to this caller. What is allowed would be done now:
     so a rebill is not approved whose original cannot be rebilled any more, and a regeneration is planned."""
-    facts = document_facts(invoice_nos)
+    facts = document_facts(invoice_nos, today)
     waiting = list(Invoice.objects.filter(pk__in=invoice_nos, status=InvoiceStatus.PENDING).select_related("corrects"))
     pending = _read_pending(client, waiting, actions, today)
     return {
@@ -151,12 +153,12 @@ def refused_decisions(
     return found
 
 
-def why_rebills_are_not_issued(invoices: Collection[Invoice]) -> dict[int, Refusal]:
+def why_rebills_are_not_issued(invoices: Collection[Invoice], today: date) -> dict[int, Refusal]:
     """Of pending rebills those that cannot be issued any more: what has happened to their originals while they were pending."""
     originals = {one.pk: one.corrects_id for one in invoices if one.kind == InvoiceKind.REBILL and one.corrects_id is not None}
     if not originals:
         return {}
-    facts = document_facts(list(originals.values()))
+    facts = document_facts(list(originals.values()), today)
     refusals = {number: why_not_issued_now(facts[original]) for number, original in originals.items()}
     return {number: refusal for number, refusal in refusals.items() if refusal is not None}
 
@@ -177,7 +179,7 @@ def _read_pending(client: Client, waiting: Sequence[Invoice], actions: Collectio
         client,
         {one.pk: one for one in waiting},
         makers_of(waiting),
-        why_rebills_are_not_issued(waiting) if Action.APPROVE in actions else {},
+        why_rebills_are_not_issued(waiting, today) if Action.APPROVE in actions else {},
         why_not_regenerated(client, [one.pk for one in waiting], today) if Action.REGENERATE in actions else {},
     )
 
@@ -214,6 +216,7 @@ def _documents(invoice_nos: Collection[int]) -> Any:
             "currency",
             "total_amount",
             "bill_date",
+            "invoice_date",
             "account__is_test",
             "account__status",
             "account__last_bill_date",

@@ -105,7 +105,7 @@ def _stored_answer(rebill_no: int) -> Mapping[str, Any]:
 
 
 def _preview(client: Any, request: RebillRequest) -> RebillPlan:
-    (outcome,) = preview_rebills(client=client, requests=[request])
+    (outcome,) = preview_rebills(client=client, requests=[request], today=today(client))
     if outcome.plan is None:
         raise outcome.error or BillingError(ErrorCode.UNEXPECTED)
     return outcome.plan

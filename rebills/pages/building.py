@@ -56,7 +56,7 @@ class RebillBuilder(StaffPage):
 
     def _open(self, number: int) -> None:
         self.invoice: Invoice = self.found(Invoice.objects.select_related("client", "account"), number)
-        self.sheet = Sheet(self.client, self.invoice)
+        self.sheet = Sheet(self.client, self.invoice, self.today)
 
     def _changed(self, typed: Typed, act: str) -> Typed:
         name, _dash, line_no = act.partition("-")

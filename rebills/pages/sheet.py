@@ -1,6 +1,7 @@
 """The builder's sheet: each line of an invoice as it was beside what is typed for it, and what the rebill comes to."""
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from decimal import Decimal
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -149,8 +150,8 @@ class SheetLine(NamedTuple):
 class Sheet:
     """An invoice that is to be rebilled, with all that its lines can be changed to."""
 
-    def __init__(self, client: Client, invoice: Invoice) -> None:
-        self.client, self.invoice = client, invoice
+    def __init__(self, client: Client, invoice: Invoice, today: date) -> None:
+        self.client, self.invoice, self.today = client, invoice, today
         self.lines = list(invoice.lines.all())
         self.contacts = list(Contact.objects.filter(account=invoice.account_id))
         self.charging = {line.line_no: line for line in self.lines if line.line_type != LineType.TAX}
@@ -219,7 +220,7 @@ class Sheet:
         request, refusals = read(typed, self.invoice.pk, fingerprint, is_final=False)
         if request is None:
             return Counted(typed, None, None, refusals)
-        (outcome,) = preview_rebills(client=self.client, requests=[request])
+        (outcome,) = preview_rebills(client=self.client, requests=[request], today=self.today)
         if outcome.error is not None:
             return Counted(typed, request, None, refusal_at(outcome.error, typed), outcome.error)
         return Counted(typed, request, outcome.plan)

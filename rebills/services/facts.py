@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
+from datetime import date
 from typing import NamedTuple, TypeVar
 
 from django.db.models import Q
@@ -187,12 +188,12 @@ def _found(found: T | None, asked: Asked, name: str, value: object) -> T:
     return found
 
 
-def read_originals(client: Client, requests: Iterable[RebillRequest]) -> Originals:
+def read_originals(client: Client, requests: Iterable[RebillRequest], today: date) -> Originals:
     """The client's invoices among those that are to be rebilled; others are not among them."""
     requests = list(requests)
     numbers = [request.invoice_no for request in requests]
     roots = dict(Invoice.objects.filter(client=client, pk__in=numbers).values_list("pk", "chain_root_id"))
-    documents, contents = document_facts(roots), stored_contents(list(roots))
+    documents, contents = document_facts(roots, today), stored_contents(list(roots))
     lines: list[Asked] = [line for request in requests for line in request.lines]
     lines += [usage for request in requests for usage in request.usage_corrections]
     billed = {line.service_id for content in contents.values() for line in content.lines}

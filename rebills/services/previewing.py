@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from functools import cache
 from typing import NamedTuple
 
@@ -29,12 +30,12 @@ NOT_ASKED = TaxQuote((), charges_tax=False)
 logger = logging.getLogger(__name__)
 
 
-def preview_rebills(*, client: Client, requests: Sequence[RebillRequest]) -> list[RebillOutcome]:
+def preview_rebills(*, client: Client, requests: Sequence[RebillRequest], today: date) -> list[RebillOutcome]:
     """The rebill of each request, to the cent, with all that follows from it, or why there would be none. In their order.
 
     Not even an event is written.
     """
-    originals = read_originals(client, requests)
+    originals = read_originals(client, requests, today)
     check_code = _reasons(client)
     drafts = [_drafted(request, originals, check_code) for request in requests]
     asking = [draft for draft in drafts if draft.taxed is not None and draft.exemption is None]

@@ -124,7 +124,7 @@ def _rebill_some(requests: Sequence[RebillRequest], work: Rebilling) -> list[Reb
     except BillingError as error:
         return [RebillOutcome(request, error=error) for request in requests]
     work = work._replace(read_at=timezone.now())
-    planned = [_check_collecting(one, work) for one in preview_rebills(client=work.client, requests=requests)]
+    planned = [_check_collecting(one, work) for one in preview_rebills(client=work.client, requests=requests, today=work.today)]
     ready = [outcome for outcome in planned if outcome.plan is not None]
     recorded = in_halves(ready, partial(_write, work), lambda one, error: one._replace(plan=None, error=error))
     by_invoice = {one.request.invoice_no: one for one in _settled(recorded, work)}
@@ -165,7 +165,7 @@ def _write(work: Rebilling, ready: Sequence[RebillOutcome]) -> list[RebillOutcom
 
 def _checked_again(work: Rebilling, ready: Sequence[RebillOutcome], states: Mapping[int, BillingState]) -> list[RebillOutcome]:
     """Who was locked by another drops out, and whose original may not be rebilled any more, or is not as it was seen."""
-    documents = document_facts([one.request.invoice_no for one in ready])
+    documents = document_facts([one.request.invoice_no for one in ready], work.today)
     seen = {one.request.invoice_no: documents[one.request.invoice_no] for one in ready if one.request.fingerprint}
     money = read_money(work.client, seen) if seen else {}
     checked = []

@@ -24,8 +24,8 @@ def asked(invoice, *lines, reason_code=1, **request):
     return RebillRequest(invoice.pk, reason_code, named, **request)
 
 
-def previewed(request, client):
-    (outcome,) = preview_rebills(client=client, requests=[request])
+def previewed(request, client, today=JAN_31):
+    (outcome,) = preview_rebills(client=client, requests=[request], today=today)
     if outcome.error is not None:
         raise outcome.error
     return outcome.plan

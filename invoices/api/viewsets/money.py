@@ -237,7 +237,7 @@ class CreditMemoViewSet(DocumentResource):
         """What a memo would credit, and what is left of each line. Nothing is written."""
         asked = self.asked(MemoPreviewArguments)
         invoice_no = asked["invoice_no"]
-        memo = preview_credit_memo(client=self.client, invoice_no=invoice_no, asked=memo_asked(asked))
+        memo = preview_credit_memo(client=self.client, invoice_no=invoice_no, asked=memo_asked(asked), today=today(self.client))
         invoice = Invoice.objects.get(pk=invoice_no)
         shown = {"invoice_no": invoice_no, "currency": invoice.currency, "memo": memo, "left": lines_to_credit(invoice)}
         return Response(MemoPreviewSerializer(shown, context={"currency": invoice.currency}).data)

@@ -29,7 +29,7 @@ def approve_locked(
 ) -> list[Outcome]:
     """Approves what may be approved, in the order given, and says why the rest may not. The accounts owe them from now on."""
     contents = stored_contents([invoice.pk for invoice in invoices])
-    blocked = why_rebills_are_not_issued(invoices)
+    blocked = why_rebills_are_not_issued(invoices, issuing.today)
     people = makers_of(invoices)
     approved, refused = [], []
     for invoice in invoices:

@@ -74,7 +74,7 @@ def preview_decision(
 
 def preview_collecting(*, client: Client, invoice_nos: Collection[int], caller: Caller, today: date) -> DecisionPreview:
     """Previews collecting what is due on documents of a client: a constant number of queries, however many."""
-    facts = document_facts(invoice_nos)
+    facts = document_facts(invoice_nos, today)
     allowed = available_actions(client, invoice_nos, caller, today, [Action.COLLECT])
     refused = [Refused(number, facts[number].name, one.error) for number, (one,) in allowed.items() if one.error is not None]
     totals: dict[str, tuple[int, Decimal]] = defaultdict(lambda: (0, ZERO))

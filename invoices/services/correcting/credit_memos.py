@@ -78,10 +78,10 @@ def lines_to_credit(invoice: Invoice) -> list[LineToCredit]:
     return [with_given_back(line, unused.get(line.line_no, ZERO), invoice.currency) for line in lines]
 
 
-def preview_credit_memo(*, client: Client, invoice_no: int, asked: Asked) -> MemoPlan:
+def preview_credit_memo(*, client: Client, invoice_no: int, asked: Asked, today: date) -> MemoPlan:
     """What a memo would credit. Nothing is written."""
     account_of_invoice(client, invoice_no)
-    check_allowed(Action.CREDIT, invoice_no)
+    check_allowed(Action.CREDIT, invoice_no, today)
     return _plan(Invoice.objects.get(pk=invoice_no), asked)
 
 
@@ -95,7 +95,7 @@ def create_credit_memo(
     account_no = account_of_invoice(client, invoice_no)
     with money_act(client, account_no, caller, today, invoice_no=invoice_no) as stamp:
         check_may_correct(caller)
-        check_allowed(Action.CREDIT, invoice_no)
+        check_allowed(Action.CREDIT, invoice_no, today)
         invoice = Invoice.objects.get(pk=invoice_no)
         check_reason(client, ReasonType.CREDIT_MEMO, why)
         memo = _plan(invoice, asked or Asked())

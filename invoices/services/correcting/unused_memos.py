@@ -45,7 +45,7 @@ def credit_unused_days(client: Client, account_nos: Collection[int], caller: Cal
 
 def _credit(client: Client, invoice: Invoice, unused: Sequence[Unused], caller: Caller, stamp: Stamp) -> None:
     try:
-        check_allowed(Action.CREDIT, invoice.pk)
+        check_allowed(Action.CREDIT, invoice.pk, stamp.day)
     except BillingError:
         return
     lines = lines_to_credit(invoice)

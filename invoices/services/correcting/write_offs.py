@@ -50,7 +50,7 @@ def write_off(
     account_no = account_of_invoice(client, invoice_no)
     with money_act(client, account_no, caller, today, invoice_no=invoice_no) as stamp:
         check_may_correct(caller)
-        check_allowed(ACTIONS[kind], invoice_no)
+        check_allowed(ACTIONS[kind], invoice_no, today)
         charge = charges_of([invoice_no])[invoice_no]
         amount = check_amount(amount_or_all(amount, everything, charge.due), currency_of(account_no))
         check_not_above(amount, charge.due, f"is due on invoice {invoice_no}")

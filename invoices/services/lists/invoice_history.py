@@ -151,9 +151,9 @@ class CreditableLine(NamedTuple):
     most: Decimal
 
 
-def credit_restriction(invoice: Invoice) -> tuple[str, list[CreditableLine]]:
+def credit_restriction(invoice: Invoice, today: date) -> tuple[str, list[CreditableLine]]:
     """Why no credit memo can be made of an invoice, or nothing; and its lines with what can still be credited of each."""
-    refusal = why_not(Action.CREDIT, document_facts([invoice.pk])[invoice.pk])
+    refusal = why_not(Action.CREDIT, document_facts([invoice.pk], today)[invoice.pk])
     services = {line.line_no: line.service for line in InvoiceLine.objects.filter(invoice=invoice).select_related("service")}
     rows = [CreditableLine(line, services[line.line_no], ZERO if refusal else line.left) for line in lines_to_credit(invoice)]
     return (refusal.error.message if refusal else "", rows)

@@ -55,7 +55,7 @@ def void_invoice(
         raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {invoice_no} of account {account_no}", field="invoice_no")
     with money_act(client, owner, caller, today, invoice_no=invoice_no) as stamp:
         check_may_correct(caller)
-        check_allowed(Action.VOID, invoice_no)
+        check_allowed(Action.VOID, invoice_no, today)
         invoice = Invoice.objects.get(pk=invoice_no)
         arguments = {"invoice_no": invoice_no, "reason_code": reason_code, "comments": comments}
         amount = abs(invoice.total_amount)
@@ -65,7 +65,7 @@ def void_invoice(
 
 def void_locked(invoice: Invoice, voiding: Voiding, *, client: Client, caller: Caller, stamp: Stamp) -> Voided:
     """Voids a document, if it may be voided, under its account's lock."""
-    reopens = check_allowed(Action.VOID, invoice.pk).reopens
+    reopens = check_allowed(Action.VOID, invoice.pk, stamp.day).reopens
     entry = LedgerEntry.objects.get(invoice=invoice, kind__in=CHARGE_KINDS)
     void_no = void_entry(entry, voiding, stamp)
     invoice.status, invoice.void_reason_code = InvoiceStatus.VOIDED, voiding.reason

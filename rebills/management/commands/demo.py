@@ -253,7 +253,7 @@ class Command(BaseCommand):
                 AskedLine(dropped.line_no, exclude=True),
             ),
         )
-        (preview,) = preview_rebills(client=client, requests=[request])
+        (preview,) = preview_rebills(client=client, requests=[request], today=today)
         if preview.plan is None:
             raise CommandError(f"The preview was refused: {preview.error}")
         (outcome,) = rebill_invoices(requests=[request._replace(fingerprint=preview.plan.fingerprint)], **by)
