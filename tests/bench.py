@@ -31,6 +31,7 @@ from invoices.plan.charges import add_usage  # noqa: E402
 from invoices.plan.drafts import Lines  # noqa: E402
 from invoices.plan.facts import BillingRequest  # noqa: E402
 from invoices.services.billing.generating import generate_invoices  # noqa: E402
+from invoices.services.documents.outcomes import Planned  # noqa: E402
 from invoices.services.planning.facts import read_facts  # noqa: E402
 from invoices.services.planning.instance_facts import UsageReading, read_instances  # noqa: E402
 from invoices.services.planning.previewing import preview_invoices  # noqa: E402
@@ -171,8 +172,8 @@ def measure_usage(client: Client) -> None:
             assert lines.drafts
 
     def preview() -> None:
-        outcomes = preview_invoices(client=client, account_nos=numbers, request=BillingRequest(NEXT))
-        assert all(outcome.plan and outcome.plan.lines for outcome in outcomes), outcomes[0]
+        planned = preview_invoices(client=client, account_nos=numbers, request=BillingRequest(NEXT))
+        assert all(isinstance(one, Planned) and one.plan.lines for one in planned), planned[0]
 
     preview()  # warm
     rounds = [(timed(rate), timed(preview), timed(group)) for _ in range(7)]

@@ -57,6 +57,7 @@ from invoices.services.approving.deciding import decide, decide_on_one
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.documents.collection_results import Collected
+from invoices.services.documents.outcomes import Refused
 from invoices.services.documents.rebill_markers import excluded_lines, with_rebills
 from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rows import content_of, stored_contents
@@ -313,15 +314,15 @@ class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingM
     def preview(self, request: Request) -> Response:
         """The invoice that would be generated now. Nothing is written."""
         asked = self.asked(PreviewArguments)
-        (outcome,) = preview_invoices(
+        (planned,) = preview_invoices(
             client=self.client, account_nos=[asked["acct_no"]], request=billing_request(asked, today(self.client))
         )
-        if outcome.plan is None:
-            raise outcome.error or AssertionError("an outcome of a preview is a plan or a refusal")
-        if not outcome.plan.lines:
-            return Response({"acct_no": outcome.account_no, "bill_date": outcome.plan.bill_date, "lines": []})
-        document = document_of(content_of(self.client, outcome.plan))
-        taxed = PlannedTaxSerializer(outcome.plan).data
+        if isinstance(planned, Refused):
+            raise planned.error
+        if not planned.plan.lines:
+            return Response({"acct_no": planned.account_no, "bill_date": planned.plan.bill_date, "lines": []})
+        document = document_of(content_of(self.client, planned.plan))
+        taxed = PlannedTaxSerializer(planned.plan).data
         return Response({**TermsSerializer(document).data, **ContentSerializer(document).data, **taxed})
 
 

@@ -10,7 +10,7 @@ from invoices.fingerprints import moved_parts
 from invoices.kinds import InvoiceKind
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.recording import Recording, record_plans
-from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.outcomes import Outcome, Planned, Refused
 from invoices.services.documents.rights import check_may_collect, check_may_generate
 from invoices.services.documents.rows import content_of
 from invoices.services.issuing.issuing import IssuePolicy
@@ -55,15 +55,15 @@ def _settles(policy: IssuePolicy) -> bool:
     return policy.collects(InvoiceKind.RECURRING) or policy.sends_statement(InvoiceKind.RECURRING)
 
 
-def _as_seen(client: Client, planned: Outcome, seen: str) -> Outcome:
+def _as_seen(client: Client, planned: Planned | Refused, seen: str) -> Planned | Refused:
     """Recording writes the plan or nothing, so the plan is what is compared with the preview."""
-    if not seen or planned.plan is None:
+    if not seen or isinstance(planned, Refused):
         return planned
     moved = moved_parts(seen, content_of(client, planned.plan))
     if not moved:
         return planned
     detail = f"invoice of account {planned.account_no}, moved: {', '.join(moved)}"
-    return Outcome(planned.account_no, error=BillingError(ErrorCode.DOCUMENT_MOVED, detail, field="fingerprint"))
+    return Refused(planned.account_no, BillingError(ErrorCode.DOCUMENT_MOVED, detail, field="fingerprint"))
 
 
 def generate_invoices(

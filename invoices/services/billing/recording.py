@@ -24,7 +24,7 @@ from invoices.services.correcting.unused_memos import credit_unused_days
 from invoices.services.documents.approval_rules import must_wait
 from invoices.services.documents.batches import write_in_halves
 from invoices.services.documents.comparisons import record_comparisons
-from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.outcomes import Outcome, Planned, Refused
 from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rows import Links, content_of, insert_documents
 from invoices.services.documents.tax_answers import record_tax_answers
@@ -65,19 +65,23 @@ class AccountDates(NamedTuple):
     instances: Mapping[int, InstanceDates]
 
 
-def record_plans(recording: Recording, planned: Sequence[Outcome]) -> list[Outcome]:
+def record_plans(recording: Recording, planned: Sequence[Planned | Refused]) -> list[Outcome]:
     """Writes the plans and gives an outcome for each, in their order; refusals among them are passed through."""
-    ready = [outcome for outcome in planned if outcome.plan is not None]
+    ready = [one for one in planned if isinstance(one, Planned)]
     recorded = {outcome.account_no: outcome for outcome in write_in_halves(ready, partial(_write, recording))}
-    return [recorded.get(outcome.account_no, outcome) for outcome in planned]
+    return [_refused(one) if isinstance(one, Refused) else recorded[one.account_no] for one in planned]
 
 
-def _write(recording: Recording, ready: Sequence[Outcome]) -> list[Outcome]:
-    account_nos = [outcome.account_no for outcome in ready if outcome.account_no is not None]
+def _refused(one: Refused) -> Outcome:
+    return Outcome(one.account_no, error=one.error)
+
+
+def _write(recording: Recording, ready: Sequence[Planned]) -> list[Outcome]:
+    account_nos = [one.account_no for one in ready]
     states = lock_states(account_nos, skip_locked=len(ready) > 1)
     stand = standings(account_nos)
     checked = _checked_again(recording, ready, states, stand)
-    plans = [outcome.plan for outcome in checked if outcome.plan is not None]
+    plans = [one.plan for one in checked if isinstance(one, Planned)]
     billed = [plan for plan in plans if plan.lines]
     numbers = dict(zip([plan.account_no for plan in billed], reserve_ids(Invoice, len(billed)), strict=True))
     if plans:
@@ -104,23 +108,22 @@ def _write(recording: Recording, ready: Sequence[Outcome]) -> list[Outcome]:
     _record_left_out(recording, plans, numbers, at)
     _write_run_outcomes(recording, plans, numbers)
     return [
-        outcome._replace(invoice_no=numbers.get(outcome.plan.account_no)) if outcome.plan else outcome for outcome in checked
+        _refused(one) if isinstance(one, Refused) else Outcome(one.account_no, numbers.get(one.account_no)) for one in checked
     ]
 
 
 def _checked_again(
-    recording: Recording, ready: Sequence[Outcome], states: Mapping[int, BillingState], stand: Mapping[int, Standing]
-) -> list[Outcome]:
+    recording: Recording, ready: Sequence[Planned], states: Mapping[int, BillingState], stand: Mapping[int, Standing]
+) -> list[Planned | Refused]:
     """The batch under the accounts' locks: who was locked by another, or has moved since it was planned, drops out."""
-    checked = []
-    for outcome in ready:
-        plan = outcome.plan
-        assert plan is not None
+    checked: list[Planned | Refused] = []
+    for one in ready:
+        number = one.account_no
         try:
-            _check_unmoved(recording, plan, states.get(plan.account_no), stand[plan.account_no].pending_invoice_no)
-            checked.append(outcome)
+            _check_unmoved(recording, one.plan, states.get(number), stand[number].pending_invoice_no)
+            checked.append(one)
         except BillingError as error:
-            checked.append(Outcome(plan.account_no, error=error))
+            checked.append(Refused(number, error))
     return checked
 
 

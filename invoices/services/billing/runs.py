@@ -22,7 +22,7 @@ from invoices.models import BillingRun, Invoice, RunOutcome
 from invoices.plan import InvoicePlan
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoices
-from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.outcomes import Outcome, Planned, Refused
 from invoices.services.documents.rights import check_may_generate
 from invoices.services.planning.previewing import preview_invoices
 
@@ -36,7 +36,7 @@ billed twice, but those that the one has locked are refused to the other."""
 AMOUNTS = ("net_amount", "tax_amount", "total_amount")
 
 
-class Refused(NamedTuple):
+class RefusalCount(NamedTuple):
     """How many accounts of a run were refused for one reason."""
 
     error_code: int
@@ -193,25 +193,25 @@ class RunPreview(NamedTuple):
     looked_at: int
     nothing_to_bill: int
     totals: list[CurrencyTotals]
-    refused: list[Refused]
+    refused: list[RefusalCount]
 
 
 def preview_run(*, client: Client, today: date, sample: int) -> RunPreview:
     """Nothing is written."""
     chosen = list(due_accounts(client, today).order_by("pk").values_list("pk", flat=True)[:sample])
-    outcomes = preview_invoices(client=client, account_nos=chosen, request=BillingRequest(today))
-    plans = [outcome.plan for outcome in outcomes if outcome.plan is not None]
+    planned = preview_invoices(client=client, account_nos=chosen, request=BillingRequest(today))
+    plans = [one.plan for one in planned if isinstance(one, Planned)]
     billed: dict[str, list[InvoicePlan]] = defaultdict(list)
     for plan in plans:
         if plan.lines:
             billed[plan.facts.state.currency].append(plan)
-    refusals = Counter(outcome.error.code.number for outcome in outcomes if outcome.error is not None)
+    refusals = Counter(one.error.code.number for one in planned if isinstance(one, Refused))
     return RunPreview(
         due=count_due(client, today),
         looked_at=len(chosen),
         nothing_to_bill=sum(not plan.lines for plan in plans),
         totals=[_planned_totals(currency, billed[currency]) for currency in sorted(billed)],
-        refused=[Refused(code, _message(code), count) for code, count in sorted(refusals.items())],
+        refused=[RefusalCount(code, _message(code), count) for code, count in sorted(refusals.items())],
     )
 
 
@@ -241,10 +241,10 @@ def count_results_of(runs: Sequence[BillingRun]) -> dict[int, dict[RunResult, in
     return counts
 
 
-def count_refusals(run: BillingRun) -> list[Refused]:
+def count_refusals(run: BillingRun) -> list[RefusalCount]:
     """The refused accounts of a run by reason, counted from its outcomes. A message's particulars are left out."""
     rows = run.outcomes.filter(result=RunResult.REFUSED).order_by("error_code").values_list("error_code").annotate(Count("pk"))
-    return [Refused(code, _message(code), count) for code, count in rows]
+    return [RefusalCount(code, _message(code), count) for code, count in rows]
 
 
 def count_flags(run: BillingRun) -> dict[Flag, int]:

@@ -9,6 +9,20 @@ from invoices.plan import InvoicePlan
 from invoices.services.documents.collection_results import Collected
 
 
+class Planned(NamedTuple):
+    """The invoice that would be generated for an account. Without lines there is nothing to bill."""
+
+    account_no: int
+    plan: InvoicePlan
+
+
+class Refused(NamedTuple):
+    """Why no invoice would be generated for an account."""
+
+    account_no: int
+    error: BillingError
+
+
 class Outcome(NamedTuple):
     """An invoice, nothing to bill, or the error that refused it. An error here harmed none of the batch's other members.
 
@@ -17,7 +31,6 @@ class Outcome(NamedTuple):
 
     account_no: int | None
     invoice_no: int | None = None
-    plan: InvoicePlan | None = None
     error: BillingError | None = None
     collection: Collected | None = None
     statement: Statement | None = None

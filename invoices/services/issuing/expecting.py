@@ -16,6 +16,7 @@ from invoices.plan.facts import BillingRequest
 from invoices.plan.tax_answers import exemption_text
 from invoices.services.collecting.starting import Wanted, methods_of, why_nothing_collected
 from invoices.services.documents.approval_rules import reasons_to_wait
+from invoices.services.documents.outcomes import Refused
 from invoices.services.documents.rows import content_of
 from invoices.services.issuing.issuing import IssuePolicy
 from invoices.services.money.ledger.open_items import open_credits
@@ -64,10 +65,10 @@ class Expected(NamedTuple):
 
 def expect_invoice(*, client: Client, account_no: int, request: BillingRequest) -> Expected:
     """Raises why no invoice would be generated. Without lines there is nothing to bill, and the account's dates move on."""
-    (outcome,) = preview_invoices(client=client, account_nos=[account_no], request=request)
-    plan = outcome.plan
-    if plan is None:
-        raise outcome.error or AssertionError("an outcome of a preview is a plan or a refusal")
+    (planned,) = preview_invoices(client=client, account_nos=[account_no], request=request)
+    if isinstance(planned, Refused):
+        raise planned.error
+    plan = planned.plan
     content = content_of(client, plan)
     waits = reasons_to_wait(client, plan, forced=request.force_pending)
     collecting = IssuePolicy(client).collects(plan.kind)

@@ -11,7 +11,7 @@ from invoices.kinds import CYCLE_KINDS, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan import plan_charges, with_taxes
 from invoices.plan.facts import AccountFacts, BillingRequest
-from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.outcomes import Planned, Refused
 from invoices.services.documents.tax_answers import check_tax_data
 from invoices.services.planning.facts import Facts, read_facts
 from invoices.services.planning.holes import with_again
@@ -22,18 +22,18 @@ logger = logging.getLogger(__name__)
 
 def preview_invoices(
     *, client: Client, account_nos: Collection[int], request: BillingRequest, replacing: Collection[int] = ()
-) -> list[Outcome]:
+) -> list[Planned | Refused]:
     """The invoice that would be generated now for each account, to the cent, or why there would be none.
 
     In the order of the account numbers. Not even an event is written. Pending invoices in `replacing` are taken as discarded.
     """
     facts = read_facts(client, account_nos, replacing, alt_bill_day=_day_of_month(request.alt_bill_day))
     accounts = facts.accounts if request.again_for is None else with_again(facts.accounts, request.again_for, replacing)
-    outcomes = [_planned(number, accounts.get(number), request) for number in sorted(set(account_nos))]
-    plans = [outcome.plan for outcome in outcomes if outcome.plan is not None and outcome.plan.charges]
+    planned = [_planned(number, accounts.get(number), request) for number in sorted(set(account_nos))]
+    plans = [one.plan for one in planned if isinstance(one, Planned) and one.plan.charges]
     quotes = quote_taxes(client, plans, facts.contacts, facts.locations)
     quoted = {plan.account_no: quote for plan, quote in zip(plans, quotes, strict=True)}
-    return [_taxed(client, outcome, quoted.get(outcome.account_no or 0), facts) for outcome in outcomes]
+    return [_taxed(client, one, quoted.get(one.account_no), facts) for one in planned]
 
 
 def regenerations(invoice_nos: Collection[int], today: date) -> dict[BillingRequest, dict[int, int]]:
@@ -58,9 +58,9 @@ def why_not_regenerated(client: Client, invoice_nos: Collection[int], today: dat
         if request.again_for is not None:
             accounts = with_again(accounts, request.again_for, list(replacing.values()))
         for account_no, invoice_no in replacing.items():
-            error = _planned(account_no, accounts.get(account_no), request).error
-            if error is not None:
-                refused[invoice_no] = error
+            planned = _planned(account_no, accounts.get(account_no), request)
+            if isinstance(planned, Refused):
+                refused[invoice_no] = planned.error
     return refused
 
 
@@ -69,26 +69,27 @@ def _day_of_month(alt_bill_day: int | None) -> int | None:
     return alt_bill_day if alt_bill_day is not None and 1 <= alt_bill_day <= 31 else None
 
 
-def _planned(account_no: int, facts: AccountFacts | None, request: BillingRequest) -> Outcome:
+def _planned(account_no: int, facts: AccountFacts | None, request: BillingRequest) -> Planned | Refused:
     try:
         if facts is None:
             raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"acct_no {account_no}", field="acct_no")
-        return Outcome(account_no, plan=plan_charges(facts, request))
+        return Planned(account_no, plan_charges(facts, request))
     except BillingError as error:
-        return Outcome(account_no, error=error)
+        return Refused(account_no, error)
     except Exception:
         logger.exception("planning failed for account %s", account_no)
-        return Outcome(account_no, error=BillingError(ErrorCode.UNEXPECTED))
+        return Refused(account_no, BillingError(ErrorCode.UNEXPECTED))
 
 
-def _taxed(client: Client, outcome: Outcome, quote: Quoted | BillingError | None, facts: Facts) -> Outcome:
-    if outcome.plan is None or quote is None:
-        return outcome
+def _taxed(client: Client, planned: Planned | Refused, quote: Quoted | BillingError | None, facts: Facts) -> Planned | Refused:
+    if isinstance(planned, Refused) or quote is None:
+        return planned
     if isinstance(quote, BillingError):
-        return Outcome(outcome.account_no, error=quote)
+        return Refused(planned.account_no, quote)
     try:
         check_tax_data(client, quote.answer)
-        basis = basis_of(client, outcome.plan, facts.contacts, facts.locations)
-        return outcome._replace(plan=with_taxes(outcome.plan, quote.taxes, basis)._replace(tax_answer=quote.answer))
+        basis = basis_of(client, planned.plan, facts.contacts, facts.locations)
+        plan = with_taxes(planned.plan, quote.taxes, basis)._replace(tax_answer=quote.answer)
+        return Planned(planned.account_no, plan)
     except BillingError as error:
-        return Outcome(outcome.account_no, error=error)
+        return Refused(planned.account_no, error)
