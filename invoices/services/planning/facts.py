@@ -79,7 +79,7 @@ def read_facts(
     """
     read_at = timezone.now()
     rows = list(
-        with_extras(Account.objects.filter(client=client, pk__in=account_nos), replacing).values_list(
+        with_extras(Account.objects.filter(client=client, pk__in=account_nos), replacing).values(
             *STATE_FIELDS,
             "invoice_approval_required",
             "payment_terms_days",
@@ -90,29 +90,28 @@ def read_facts(
             *EXEMPTION_FIELDS,
         )
     )
-    width = len(STATE_FIELDS)
-    states = {row[0]: BillingState._make(row[:width]) for row in rows}
+    states = {row["id"]: BillingState._make(row[name] for name in STATE_FIELDS) for row in rows}
     documents = _documents(list(states), replacing)
     if past_pending:
         states = {number: _past_pending(state, documents.get(number, Documents())) for number, state in states.items()}
     instances = read_instances(states, replacing, UsageReading(alt_bill_day, all_days=past_pending))
     surcharges = read_surcharges(client)
-    orders = read_orders([row[0] for row in rows if row[width + 2]], replacing)
-    coupons = read_coupons([row[0] for row in rows if row[width + 3]], replacing)
-    credits = read_credits([row[0] for row in rows if row[width + 4]], replacing)
-    charged_days = read_charged_days([row[0] for row in rows if row[width + 5]], replacing)
+    orders = read_orders([row["id"] for row in rows if row["has_orders"]], replacing)
+    coupons = read_coupons([row["id"] for row in rows if row["has_coupons"]], replacing)
+    credits = read_credits([row["id"] for row in rows if row["has_credits"]], replacing)
+    charged_days = read_charged_days([row["id"] for row in rows if row["has_unused_days"]], replacing)
     contacts = read_contacts(list(states))
     accounts: dict[int, AccountFacts] = {}
     addresses: dict[int, TaxAddress] = {}
     for row in rows:
-        number, approval_required, terms_days = row[0], row[width], row[width + 1]
+        number, terms_days = row["id"], row["payment_terms_days"]
         mine = contacts.get(number, [])
         bill_to = billing_contact(mine)
         taxed = taxed_contact(mine, client)
         addresses |= {one.contact_pk: one.address for one in (bill_to, taxed) if one is not None}
         accounts[number] = AccountFacts(
             state=states[number],
-            approval_required=approval_required,
+            approval_required=row["invoice_approval_required"],
             payment_terms_days=client.payment_terms_days if terms_days is None else terms_days,
             instances=tuple(instances.get(number, ())),
             orders=tuple(orders.get(number, ())),
@@ -124,7 +123,7 @@ def read_facts(
             bill_to=bill_to.party if bill_to else {},
             bill_to_contact_no=bill_to.contact_pk if bill_to else None,
             taxed_contact_no=taxed.contact_pk if taxed else None,
-            exemptions=(Exemption(*row[-len(EXEMPTION_FIELDS) :]), *([taxed.exemption] if taxed else [])),
+            exemptions=(Exemption(*(row[name] for name in EXEMPTION_FIELDS)), *([taxed.exemption] if taxed else [])),
             read_at=read_at,
         )
     return Facts(accounts, addresses, locations_of(accounts.values()))
