@@ -14,11 +14,11 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.permissions import SAFE_METHODS
 
+from accounts.api.resources import Operation
 from accounts.aria.method_calls import Method
 from accounts.aria.renderers import FORMATS
 from billing_site.api import METHODS
 from billing_site.errors import ErrorCode
-from billing_site.operations import OPERATIONS
 
 Direction = Literal["request", "response"]
 PROBLEM = "Problem"
@@ -106,23 +106,20 @@ class Schema(AutoSchema):
         return [{}] if self.called else super().get_auth()
 
     @property
-    def act(self) -> tuple[str, str]:
-        return getattr(self.view, "basename", ""), getattr(self.view, "action", "")
-
-    @property
-    def operation(self) -> tuple[Any, Any, str] | None:
-        return OPERATIONS.get(self.act)
+    def operation(self) -> Operation | None:
+        operations: Mapping[str, Operation] = getattr(self.view, "operations", {})
+        return operations.get(getattr(self.view, "action", ""))
 
     def get_request_serializer(self) -> Any:
         if self.called:
             return self.called.taken
-        return self.operation[0] if self.operation else super().get_request_serializer()
+        return self.operation.arguments if self.operation else super().get_request_serializer()
 
     def get_response_serializers(self) -> Any:
         if self.operation is None:
             return super().get_response_serializers()
-        _, answer, status = self.operation
-        return answer if self._is_list_view(answer) else {int(status): answer}
+        answer = self.operation.answer
+        return answer if self._is_list_view(answer) else {self.operation.status: answer}
 
     def _is_list_view(self, serializer: Any = None) -> bool:
         return getattr(self.view, "action", "") == "list"

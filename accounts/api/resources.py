@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -34,6 +34,14 @@ from billing_site.common.members import NoArguments, check_members, check_parame
 from billing_site.errors import BillingError, ErrorCode, PendingAct
 
 
+class Operation(NamedTuple):
+    """What an action takes, what it answers and under which HTTP status. One without arguments takes no body."""
+
+    arguments: type[Serializer] | None
+    answer: type[Serializer]
+    status: int = HTTP_200_OK
+
+
 class ClientResource(GenericViewSet):
     """Rows of the caller's client. Another client's rows do not exist, so they are never said to be forbidden."""
 
@@ -50,7 +58,7 @@ class ClientResource(GenericViewSet):
             return  # a method call, which looks at its credentials by itself; or a method that the address does not take
         self._check_query()
         if request.method == "DELETE":
-            self.asked(NoArguments)
+            self._read(NoArguments)
         self.receipt = _claim(request)
         record = call_of(request)
         record.receipt_id = self.receipt.receipt_id if self.receipt else ""
@@ -116,10 +124,12 @@ class ClientResource(GenericViewSet):
     @property
     def created(self) -> int:
         """The status of an answer that shows what a call has made or changed."""
-        return HTTP_201_CREATED if self.action in self.creating_actions else HTTP_200_OK
+        if self.action in self.operations:
+            return self.operations[self.action].status
+        return HTTP_201_CREATED if self.action == "create" else HTTP_200_OK
 
-    creating_actions: Sequence[str] = ("create",)
-    """Actions that answer with a row that they have made."""
+    operations: Mapping[str, Operation] = {}
+    """What actions take and answer, by their names. Those of master data need no row: the resource's serializer says it."""
 
     resumed_actions: Sequence[str] = ()
     """Actions that are done again where a call was interrupted: their services go on where it was."""
@@ -155,8 +165,11 @@ class ClientResource(GenericViewSet):
             return Caller(staff=access.user, receipt=self.receipt, request_id=request_id)
         return Caller(api_key=cast(ApiKey, access), receipt=self.receipt, request_id=request_id)
 
-    def asked(self, arguments: type[Serializer]) -> dict[str, Any]:
-        """The body, read as the arguments of an act."""
+    def asked(self) -> dict[str, Any]:
+        """The body, read as the arguments of this action."""
+        return self._read(self.operations[self.action].arguments or NoArguments)
+
+    def _read(self, arguments: type[Serializer]) -> dict[str, Any]:
         serializer = arguments(data=self.request.data, context=self.get_serializer_context())
         check_members(serializer, self.request.data)
         serializer.is_valid(raise_exception=True)

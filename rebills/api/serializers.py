@@ -220,6 +220,10 @@ class RebillOutcomeSerializer(serializers.Serializer):
     collection = CollectedSerializer(allow_null=True)
 
 
+class RebillOutcomesSerializer(serializers.Serializer):
+    outcomes = RebillOutcomeSerializer(many=True)
+
+
 class StepSerializer(serializers.Serializer):
     """A document of a chain, with what it changes of the amount before it."""
 

@@ -8,10 +8,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED
 
+from accounts.api.resources import Operation
 from accounts.aria.method_calls import Call, method_call
 from accounts.clock import today
 from accounts.rights import REBILL, Right
 from billing_site.errors import BillingError, ErrorCode
+from invoices.api.serializers.documents import DocumentSerializer
 from invoices.api.viewsets.documents import DocumentResource
 from invoices.aria.document_methods import finish_document
 from invoices.models import Invoice
@@ -23,7 +25,7 @@ from rebills.api.serializers import (
     ChainSerializer,
     ManyRebillArguments,
     RebillArguments,
-    RebillOutcomeSerializer,
+    RebillOutcomesSerializer,
     RebillPreviewArguments,
     RebillPreviewSerializer,
     rebill_request,
@@ -49,12 +51,19 @@ class RebillViewSet(DocumentResource):
     queryset = Rebill.objects.all()
     queries = {"chain": ChainArguments}
     rights: Mapping[str, Right] = {**DocumentResource.rights, "create": REBILL, "bulk": REBILL}
+    operations: Mapping[str, Operation] = {
+        **DocumentResource.operations,
+        "create": Operation(RebillArguments, DocumentSerializer, HTTP_201_CREATED),
+        "bulk": Operation(ManyRebillArguments, RebillOutcomesSerializer),
+        "preview": Operation(RebillPreviewArguments, RebillPreviewSerializer),
+        "chain": Operation(None, ChainSerializer),
+    }
     resumed_actions = ("bulk",)
 
     def create(self, request: Request) -> Response:
         number = rebill_invoice(
             client=self.client,
-            request=rebill_request(self.asked(RebillArguments)),
+            request=rebill_request(self.asked()),
             caller=self.caller,
             today=today(self.client),
         )
@@ -63,15 +72,15 @@ class RebillViewSet(DocumentResource):
     @action(detail=False, methods=["post"])
     def bulk(self, request: Request) -> Response:
         """Many rebills, with an outcome for each: one that is refused stops no other."""
-        asked = self.asked(ManyRebillArguments)["rebills"]
+        asked = self.asked()["rebills"]
         requests = [rebill_request(one, f"rebills[{place}].") for place, one in enumerate(asked)]
         outcomes = rebill_invoices(client=self.client, requests=requests, caller=self.caller, today=today(self.client))
-        return Response({"outcomes": RebillOutcomeSerializer(outcomes, many=True).data})
+        return Response(RebillOutcomesSerializer({"outcomes": outcomes}).data)
 
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
         """Original, memo, rebill and difference, line by line. Nothing is written."""
-        plan = _preview(self.client, rebill_request(self.asked(RebillPreviewArguments)))
+        plan = _preview(self.client, rebill_request(self.asked()))
         context = {"currency": plan.facts.currency, "client": self.client}
         return Response(RebillPreviewSerializer(plan, context=context).data)
 

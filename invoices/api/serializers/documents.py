@@ -12,7 +12,7 @@ from accounts.api.serializers import ClientRowSerializer
 from billing_site.common.fields import ErrorCodeField, ErrorMessageField, LongField, ShortListField, TrueFalseField
 from billing_site.common.limits import COMMENTS_LENGTH, REMARK_LENGTH
 from billing_site.errors import ErrorCode, message_of
-from invoices.api.serializers.money import AmountField, CollectedSerializer
+from invoices.api.serializers.money import AmountField, AttemptSerializer, CollectedSerializer
 from invoices.calculation import rounded
 from invoices.document import Document, columns_of
 from invoices.fingerprints import fingerprint
@@ -392,6 +392,25 @@ class OutcomeSerializer(serializers.Serializer):
     def get_new_invoice_no(self, decided: Mapping[str, Any]) -> int | None:
         outcome: Outcome = decided["outcome"]
         return outcome.invoice_no if outcome.error is None and outcome.invoice_no != decided["invoice_no"] else None
+
+
+class OutcomesSerializer(serializers.Serializer):
+    outcomes = OutcomeSerializer(many=True)
+
+
+class DocumentSerializer(InvoiceSerializer, ContentSerializer):
+    """A document whole: its terms, lines and taxes, what came of it, and what can be done with it."""
+
+    collection = AttemptSerializer(allow_null=True)
+    statement = StatementSerializer(allow_null=True)
+    to_bill_again = serializers.ListField(
+        child=serializers.CharField(), help_text="What of a voided invoice is billed by no other invoice and is not due again."
+    )
+    available_actions = ActionSerializer(many=True)
+
+
+class PreviewSerializer(TermsSerializer, ContentSerializer):
+    """A document that would be made."""
 
 
 class TaxRateSerializer(ClientRowSerializer):

@@ -380,6 +380,10 @@ class CollectedSerializer(serializers.Serializer):
         return one.message or ErrorCode.OK.message
 
 
+class CollectedOutcomesSerializer(serializers.Serializer):
+    outcomes = CollectedSerializer(many=True)
+
+
 class LineCreditSerializer(serializers.Serializer):
     line_no = serializers.IntegerField()
     amount = PlannedAmountField()

@@ -136,6 +136,14 @@ class LoadArguments(serializers.Serializer):
     records = serializers.ListField(allow_empty=False, max_length=RECORDS_AT_ONCE)
 
 
+class LoadedUsageSerializer(serializers.Serializer):
+    # It only describes the answer: `load_answer` writes that of thousands of records many times faster.
+    created = serializers.IntegerField()
+    already_there = serializers.IntegerField()
+    refused = serializers.IntegerField()
+    results = serializers.ListField(child=serializers.DictField())
+
+
 def load_answer(results: list[UsageResult]) -> dict[str, Any]:
     """How many records were created, already there and refused, and what came of each in the order asked."""
     counts = {result.value: sum(one.result is result for one in results) for result in LoadResult}

@@ -1,5 +1,6 @@
 """The resources of surcharges, coupons, redemptions and service credits."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db.models import Count, QuerySet
@@ -10,7 +11,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
-from accounts.api.resources import CreateReadResource, ReadResource
+from accounts.api.resources import CreateReadResource, Operation, ReadResource
 from accounts.clock import today
 from accounts.rights import row_rights
 from billing_site.common.fields import LongFilter
@@ -53,12 +54,13 @@ class RedemptionFilter(FilterSet):
 class CouponRedemptionViewSet(ReadResource):
     queryset = redemptions_with_used(CouponRedemption.objects.select_related("coupon"))
     rights = row_rights("invoices.couponredemption", create="add", destroy="delete")
+    operations: Mapping[str, Operation] = {"create": Operation(RedeemArguments, CouponRedemptionSerializer, HTTP_201_CREATED)}
     serializer_class = CouponRedemptionSerializer
     filterset_class = RedemptionFilter
     client_path = "account__client"
 
     def create(self, request: Request) -> Response:
-        asked = self.asked(RedeemArguments)
+        asked = self.asked()
         redemption = redeem_coupon(
             client=self.client,
             account_no=asked["acct_no"],
@@ -81,6 +83,7 @@ class ServiceCreditFilter(FilterSet):
 class ServiceCreditViewSet(CreateReadResource):
     queryset = ServiceCredit.objects.select_related("account")
     rights = row_rights("invoices.servicecredit", create="add", expire="change")
+    operations: Mapping[str, Operation] = {"expire": Operation(ExpiryArguments, ServiceCreditSerializer)}
     serializer_class = ServiceCreditSerializer
     filterset_class = ServiceCreditFilter
     client_path = "account__client"
@@ -98,7 +101,7 @@ class ServiceCreditViewSet(CreateReadResource):
     @action(detail=True, methods=["post"])
     def expire(self, request: Request, pk: str) -> Response:
         """Sets the last bill date that the credit is used for. Bills after it do not take anything of it."""
-        asked = self.asked(ExpiryArguments)
+        asked = self.asked()
         expire_service_credit(
             client=self.client,
             credit_no=self.get_object().pk,

@@ -10,14 +10,12 @@ from rest_framework.decorators import action
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
 from rest_framework.status import HTTP_201_CREATED
 
-from accounts.api.resources import CreateReadResource, ListResource, ReadResource
+from accounts.api.resources import CreateReadResource, ListResource, Operation, ReadResource
 from accounts.clock import today
 from accounts.models import Receipt
 from accounts.rights import APPROVE, COLLECT, CORRECT, GENERATE, SEND_STATEMENTS, Right, row_rights
-from billing_site.common.members import NoArguments
 from billing_site.errors import NUMBERED, ErrorCode
 from invoices.api.filters import InvoiceFilter, RunOutcomeFilter
 from invoices.api.serializers.documents import (
@@ -29,12 +27,14 @@ from invoices.api.serializers.documents import (
     CollectArguments,
     ContentSerializer,
     CreationArguments,
+    DocumentSerializer,
     InvoiceSerializer,
     ManyApprovalArguments,
     ManyArguments,
-    OutcomeSerializer,
+    OutcomesSerializer,
     PlannedTaxSerializer,
     PreviewArguments,
+    PreviewSerializer,
     RemarkArguments,
     RunOutcomeSerializer,
     StatementArguments,
@@ -46,7 +46,7 @@ from invoices.api.serializers.documents import (
     document_of,
     mark_excluded,
 )
-from invoices.api.serializers.money import AttemptSerializer, CollectedSerializer, ReasonArguments
+from invoices.api.serializers.money import AttemptSerializer, CollectedOutcomesSerializer, CollectedSerializer, ReasonArguments
 from invoices.aria.document_methods import GeneratingMethods, PendingMethods, ReadingMethods, VoidingMethods
 from invoices.kinds import DecisionAct, StatementStatus
 from invoices.models import BillingRun, Invoice, RunOutcome, Statement, TaxRate
@@ -80,6 +80,11 @@ class DocumentResource(ReadResource):
     newest_first = True
     expansions = ("lines", "available_actions")
     rights: Mapping[str, Right] = {"void": CORRECT, "send_statement": SEND_STATEMENTS}
+    operations: Mapping[str, Operation] = {
+        "retrieve": Operation(None, DocumentSerializer),
+        "void": Operation(ReasonArguments, DocumentSerializer),
+        "send_statement": Operation(StatementArguments, StatementSerializer),
+    }
 
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
         return with_flags(with_rebills(with_due(rows)), self.client).select_related("tax_answer")
@@ -113,7 +118,7 @@ class DocumentResource(ReadResource):
 
     @action(detail=True, methods=["post"])
     def void(self, request: Request, pk: str) -> Response:
-        asked = self.asked(ReasonArguments)
+        asked = self.asked()
         invoice_no = self.get_object().pk
         void_invoice(client=self.client, invoice_no=invoice_no, caller=self.caller, today=today(self.client), **asked)
         return self.shown(invoice_no)
@@ -121,7 +126,7 @@ class DocumentResource(ReadResource):
     @action(detail=True, methods=["post"])
     def send_statement(self, request: Request, pk: str) -> Response:
         """Sends the statement once more. What failed is an outcome, answered with its own status."""
-        asked = self.asked(StatementArguments)
+        asked = self.asked()
         contact_no = asked.get("statement_address_seq")
         return _sent(
             resend_statement(client=self.client, invoice_no=self.get_object().pk, caller=self.caller, contact_no=contact_no)
@@ -198,36 +203,47 @@ class PendingDecisions(DocumentResource):
         **dict.fromkeys(("approve", "approve_many", "discard", "discard_many", "regenerate", "regenerate_many"), APPROVE),
         **dict.fromkeys(("collect", "collect_many"), COLLECT),
     }
+    operations: Mapping[str, Operation] = {
+        **DocumentResource.operations,
+        "approve": Operation(ApprovalArguments, DocumentSerializer),
+        "discard": Operation(RemarkArguments, DocumentSerializer),
+        "regenerate": Operation(RemarkArguments, DocumentSerializer),
+        "approve_many": Operation(ManyApprovalArguments, OutcomesSerializer),
+        "discard_many": Operation(ManyArguments, OutcomesSerializer),
+        "regenerate_many": Operation(ManyArguments, OutcomesSerializer),
+        "collect": Operation(None, CollectedSerializer),
+        "collect_many": Operation(CollectArguments, CollectedOutcomesSerializer),
+    }
     resumed_actions = ("approve_many", "discard_many", "regenerate_many", "collect", "collect_many")
 
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
-        return self._one(ApprovalArguments, DecisionAct.APPROVE)
+        return self._one(DecisionAct.APPROVE)
 
     @action(detail=True, methods=["post"])
     def discard(self, request: Request, pk: str) -> Response:
-        return self._one(RemarkArguments, DecisionAct.DISCARD)
+        return self._one(DecisionAct.DISCARD)
 
     @action(detail=True, methods=["post"])
     def regenerate(self, request: Request, pk: str) -> Response:
-        return self._one(RemarkArguments, DecisionAct.REGENERATE)
+        return self._one(DecisionAct.REGENERATE)
 
     @action(detail=False, methods=["post"], url_path="approve")
     def approve_many(self, request: Request) -> Response:
-        return self._many(ManyApprovalArguments, DecisionAct.APPROVE)
+        return self._many(DecisionAct.APPROVE)
 
     @action(detail=False, methods=["post"], url_path="discard")
     def discard_many(self, request: Request) -> Response:
-        return self._many(ManyArguments, DecisionAct.DISCARD)
+        return self._many(DecisionAct.DISCARD)
 
     @action(detail=False, methods=["post"], url_path="regenerate")
     def regenerate_many(self, request: Request) -> Response:
-        return self._many(ManyArguments, DecisionAct.REGENERATE)
+        return self._many(DecisionAct.REGENERATE)
 
     @action(detail=True, methods=["post"])
     def collect(self, request: Request, pk: str) -> Response:
         """Collects what is due. What the gateway declines is an outcome, answered with its own status (402)."""
-        self.asked(NoArguments)
+        self.asked()
         (outcome,) = self._collect([self.get_object().pk])
         if outcome.error is not None and outcome.attempt is None:
             raise outcome.error
@@ -236,22 +252,22 @@ class PendingDecisions(DocumentResource):
 
     @action(detail=False, methods=["post"], url_path="collect")
     def collect_many(self, request: Request) -> Response:
-        numbers = list(dict.fromkeys(self.asked(CollectArguments)["invoice_nos"]))
+        numbers = list(dict.fromkeys(self.asked()["invoice_nos"]))
         return _collected_rows(numbers, self._collect(numbers))
 
     def _collect(self, invoice_nos: Sequence[int]) -> list[Collected]:
         return collect_invoices(client=self.client, invoice_nos=invoice_nos, caller=self.caller, today=today(self.client))
 
-    def _one(self, arguments: type[Serializer], act: DecisionAct) -> Response:
-        invoice_no, asked = self.get_object().pk, self.asked(arguments)
+    def _one(self, act: DecisionAct) -> Response:
+        invoice_no, asked = self.get_object().pk, self.asked()
         outcome = decide_on_one(act, invoice_no=invoice_no, seen=asked.get("fingerprint", ""), **self._given(asked))
         return self.shown(outcome.invoice_no)
 
-    def _many(self, arguments: type[Serializer], act: DecisionAct) -> Response:
-        asked = self.asked(arguments)
+    def _many(self, act: DecisionAct) -> Response:
+        asked = self.asked()
         outcomes = decide(act, invoice_nos=asked["invoice_nos"], seen=asked.get("fingerprints"), **self._given(asked))
         rows = [{"invoice_no": number, "outcome": outcomes[number]} for number in asked["invoice_nos"]]
-        return Response({"outcomes": OutcomeSerializer(rows, many=True).data})
+        return Response(OutcomesSerializer({"outcomes": rows}).data)
 
     def _given(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         by = {"client": self.client, "caller": self.caller, "today": today(self.client)}
@@ -261,7 +277,7 @@ class PendingDecisions(DocumentResource):
 def _collected_rows(numbers: Sequence[int], outcomes: Sequence[Collected]) -> Response:
     """In the order that was asked for."""
     found = {one.invoice_no: one for one in outcomes}
-    return Response({"outcomes": CollectedSerializer([found[number] for number in numbers], many=True).data})
+    return Response(CollectedOutcomesSerializer({"outcomes": [found[number] for number in numbers]}).data)
 
 
 class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingMethods, PendingDecisions):
@@ -274,10 +290,16 @@ class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingM
         "bill_again": GENERATE,
         "waive_periods": CORRECT,
     }
-    creating_actions = ("create", "bill_again")
+    operations: Mapping[str, Operation] = {
+        **PendingDecisions.operations,
+        "create": Operation(CreationArguments, DocumentSerializer, HTTP_201_CREATED),
+        "bill_again": Operation(AgainArguments, DocumentSerializer, HTTP_201_CREATED),
+        "waive_periods": Operation(WaiverArguments, DocumentSerializer),
+        "preview": Operation(PreviewArguments, PreviewSerializer),
+    }
 
     def create(self, request: Request) -> Response:
-        asked = self.asked(CreationArguments)
+        asked = self.asked()
         invoice_no = generate_invoice(
             client=self.client,
             account_no=asked["acct_no"],
@@ -291,7 +313,7 @@ class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingM
     @action(detail=True, methods=["post"])
     def bill_again(self, request: Request, pk: str) -> Response:
         """Bills what a voided invoice billed and no other invoice does, at the prices of its days. Answers the new one."""
-        asked = self.asked(AgainArguments)
+        asked = self.asked()
         invoice = self.get_object()
         number = generate_invoice(
             client=self.client,
@@ -305,7 +327,7 @@ class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingM
     @action(detail=True, methods=["post"])
     def waive_periods(self, request: Request, pk: str) -> Response:
         """Keeps that the periods of a voided invoice are not billed again."""
-        asked = self.asked(WaiverArguments)
+        asked = self.asked()
         invoice_no = self.get_object().pk
         waive_periods(client=self.client, invoice_no=invoice_no, caller=self.caller, today=today(self.client), **asked)
         return self.shown(invoice_no)
@@ -313,7 +335,7 @@ class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingM
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
         """The invoice that would be generated now. Nothing is written."""
-        asked = self.asked(PreviewArguments)
+        asked = self.asked()
         (planned,) = preview_invoices(
             client=self.client, account_nos=[asked["acct_no"]], request=billing_request(asked, today(self.client))
         )

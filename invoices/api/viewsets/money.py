@@ -11,12 +11,13 @@ from rest_framework.response import Response
 from rest_framework.serializers import Serializer
 from rest_framework.status import HTTP_201_CREATED, HTTP_202_ACCEPTED
 
-from accounts.api.resources import PAGE_PARAMETERS, CreateReadResource, FilteredResource, ReadResource
+from accounts.api.resources import PAGE_PARAMETERS, CreateReadResource, FilteredResource, Operation, ReadResource
 from accounts.clock import today
 from accounts.models import Account, Receipt
 from accounts.rights import COLLECT, CORRECT, Right, row_rights
 from billing_site.common.fields import AmountFilter, ChoicesFilter, DayFilter, LongFilter
 from billing_site.errors import BillingError, ErrorCode
+from invoices.api.serializers.documents import DocumentSerializer
 from invoices.api.serializers.money import (
     AppliedArguments,
     AttemptSerializer,
@@ -108,11 +109,12 @@ def refund_shown(transaction_id: int) -> Response:
 
 class VoidAction(LedgerResource):
     rights: Mapping[str, Right] = {"void": CORRECT}
+    operations: Mapping[str, Operation] = {"void": Operation(ReasonArguments, TransactionSerializer)}
 
     @action(detail=True, methods=["post"])
     def void(self, request: Request, pk: str) -> Response:
         """Answers the transaction that voids it."""
-        asked = self.asked(ReasonArguments)
+        asked = self.asked()
         void = void_transaction(transaction_id=self.get_object().pk, **self.by, **asked)
         return Response(TransactionSerializer(with_voids(LedgerEntry.objects.all()).get(pk=void.pk)).data)
 
@@ -133,7 +135,7 @@ class ApplyAction(VoidAction):
     @action(detail=True, methods=["post"])
     def apply(self, request: Request, pk: str) -> Response:
         """Applies what is left of it to chosen invoices, or to the oldest open ones."""
-        asked = self.asked(AppliedArguments)
+        asked = self.asked()
         number = self.get_object().pk
         apply_left(transaction_id=number, invoices=asked.get("invoices"), **self.by)
         return self.shown(number)
@@ -143,10 +145,16 @@ class PaymentViewSet(PaymentMethods, ApplyAction):
     serializer_class = PaymentSerializer
     kinds = PAYMENT_KINDS
     rights: Mapping[str, Right] = {**ApplyAction.rights, "create": COLLECT, "refund": CORRECT}
+    operations: Mapping[str, Operation] = {
+        **ApplyAction.operations,
+        "create": Operation(PaymentArguments, PaymentSerializer, HTTP_201_CREATED),
+        "apply": Operation(AppliedArguments, PaymentSerializer),
+        "refund": Operation(RefundArguments, RefundSerializer, HTTP_201_CREATED),
+    }
 
     def create(self, request: Request) -> Response:
         """Records a payment that came in outside a gateway."""
-        asked = self.asked(PaymentArguments)
+        asked = self.asked()
         if "invoice_no" in asked:
             asked["pays"] = [asked.pop("invoice_no")]
         payment = record_external_payment(
@@ -157,7 +165,7 @@ class PaymentViewSet(PaymentMethods, ApplyAction):
     @action(detail=True, methods=["post"])
     def refund(self, request: Request, pk: str) -> Response:
         """Answers the refund: done, or (202) asked of a gateway that has not answered. A refused one is an error (402)."""
-        asked = self.asked(RefundArguments)
+        asked = self.asked()
         refund = refund_payment(
             transaction_id=self.get_object().pk,
             amount=asked.get("amount"),
@@ -177,9 +185,14 @@ class RefundViewSet(VoidAction):
 class CashCreditViewSet(ApplyAction):
     kinds = (EntryKind.CASH_CREDIT,)
     rights: Mapping[str, Right] = {**ApplyAction.rights, "create": CORRECT}
+    operations: Mapping[str, Operation] = {
+        **ApplyAction.operations,
+        "create": Operation(CashCreditArguments, CreditSerializer, HTTP_201_CREATED),
+        "apply": Operation(AppliedArguments, CreditSerializer),
+    }
 
     def create(self, request: Request) -> Response:
-        asked = self.asked(CashCreditArguments)
+        asked = self.asked()
         entry = add_cash_credit(
             account_no=asked["acct_no"],
             amount=asked["amount"],
@@ -194,9 +207,13 @@ class CashCreditViewSet(ApplyAction):
 class WriteOffViewSet(VoidAction):
     kinds = (EntryKind.WRITE_OFF,)
     rights: Mapping[str, Right] = {**VoidAction.rights, "create": CORRECT}
+    operations: Mapping[str, Operation] = {
+        **VoidAction.operations,
+        "create": Operation(OffArguments, TransactionSerializer, HTTP_201_CREATED),
+    }
 
     def create(self, request: Request) -> Response:
-        asked = self.asked(OffArguments)
+        asked = self.asked()
         entry = write_off(
             invoice_no=asked["invoice_no"],
             amount=asked.get("amount"),
@@ -219,9 +236,14 @@ class CreditMemoViewSet(DocumentResource):
 
     queryset = Invoice.objects.filter(kind=InvoiceKind.CREDIT_MEMO)
     rights: Mapping[str, Right] = {**DocumentResource.rights, "create": CORRECT}
+    operations: Mapping[str, Operation] = {
+        **DocumentResource.operations,
+        "create": Operation(MemoArguments, DocumentSerializer, HTTP_201_CREATED),
+        "preview": Operation(MemoPreviewArguments, MemoPreviewSerializer),
+    }
 
     def create(self, request: Request) -> Response:
-        asked = self.asked(MemoArguments)
+        asked = self.asked()
         memo = create_credit_memo(
             client=self.client,
             invoice_no=asked["invoice_no"],
@@ -235,7 +257,7 @@ class CreditMemoViewSet(DocumentResource):
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
         """What a memo would credit, and what is left of each line. Nothing is written."""
-        asked = self.asked(MemoPreviewArguments)
+        asked = self.asked()
         invoice_no = asked["invoice_no"]
         memo = preview_credit_memo(client=self.client, invoice_no=invoice_no, asked=memo_asked(asked), today=today(self.client))
         invoice = Invoice.objects.get(pk=invoice_no)
@@ -273,6 +295,10 @@ class ReceivableViewSet(FilteredResource):
 
     queryset = Account.objects.all()
     filterset_class = ReceivableFilter
+    operations: Mapping[str, Operation] = {
+        "list": Operation(None, ReceivableSerializer),
+        "totals": Operation(None, ReceivableTotalsSerializer),
+    }
 
     def get_queryset(self) -> QuerySet[Any]:
         if getattr(self, "swagger_fake_view", False):  # described, for no client

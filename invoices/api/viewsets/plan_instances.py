@@ -1,5 +1,6 @@
 """The plans of customers: given, changed and ended."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
@@ -9,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.status import HTTP_201_CREATED, HTTP_204_NO_CONTENT
 
-from accounts.api.resources import CreateReadResource
+from accounts.api.resources import CreateReadResource, Operation
 from accounts.api.serializers import PlanInstanceSerializer, terms_by_charge
 from accounts.api.viewsets import OfAccount
 from accounts.clock import today
@@ -23,7 +24,10 @@ from invoices.services.billing.plan_changes import end_plan, replace_plan, take_
 class PlanInstanceViewSet(CreateReadResource):
     queryset = PlanInstance.objects.prefetch_related("own_rates__tiers")
     rights = row_rights("accounts.planinstance", create="add", end="change", change="change", destroy="change")
-    creating_actions = ("create", "change")
+    operations: Mapping[str, Operation] = {
+        "end": Operation(EndArguments, EndedPlanSerializer),
+        "change": Operation(ChangeArguments, ChangedPlanSerializer, HTTP_201_CREATED),
+    }
     serializer_class = PlanInstanceSerializer
     filterset_class = OfAccount
     client_path = "account__client"
@@ -38,7 +42,7 @@ class PlanInstanceViewSet(CreateReadResource):
     @action(detail=True, methods=["post"])
     def end(self, request: Request, pk: str) -> Response:
         """Sets the last day that is charged. Answers with what becomes of later days that were billed."""
-        asked = self.asked(EndArguments)
+        asked = self.asked()
         with transaction.atomic():
             ended = end_plan(instance=self.get_object(), caller=self.caller, today=today(self.client), **asked)
             use(self.client, self.receipt, row_no=ended.pk)
@@ -48,7 +52,7 @@ class PlanInstanceViewSet(CreateReadResource):
     def change(self, request: Request, pk: str) -> Response:
         """Another plan, or other units, take this one's place from a day on. Answers the new plan instance, with what becomes
         of days of the old one that were billed."""
-        asked = self.asked(ChangeArguments)
+        asked = self.asked()
         instance, plan = self.get_object(), asked["plan"]
         asked["prices"] = terms_by_charge(plan, asked.get("prices", []), instance.account.currency)
         with transaction.atomic():
@@ -57,5 +61,4 @@ class PlanInstanceViewSet(CreateReadResource):
         return Response(self.get_serializer(new).data, status=HTTP_201_CREATED)
 
     def get_serializer_class(self) -> type[BaseSerializer[Any]]:
-        by_action = {"end": EndedPlanSerializer, "change": ChangedPlanSerializer}
-        return by_action.get(self.action, PlanInstanceSerializer)
+        return self.operations[self.action].answer if self.action in self.operations else PlanInstanceSerializer

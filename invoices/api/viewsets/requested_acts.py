@@ -7,12 +7,11 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.api.resources import ReadResource
+from accounts.api.resources import Operation, ReadResource
 from accounts.clock import today
 from accounts.models import Receipt
 from accounts.rights import APPROVE, Right
 from billing_site.common.fields import ChoicesFilter, LongFilter
-from billing_site.common.members import NoArguments
 from invoices.api.serializers.requested_acts import RequestedActSerializer
 from invoices.kinds import ActState
 from invoices.models import RequestedAct
@@ -34,6 +33,7 @@ class RequestedActViewSet(ReadResource):
 
     queryset = RequestedAct.objects.all()
     rights: Mapping[str, Right] = {"approve": APPROVE, "discard": APPROVE}
+    operations: Mapping[str, Operation] = dict.fromkeys(("approve", "discard"), Operation(None, RequestedActSerializer))
     serializer_class = RequestedActSerializer
     filterset_class = RequestedActFilter
     newest_first = True
@@ -51,7 +51,7 @@ class RequestedActViewSet(ReadResource):
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
         """Does the act, in the name of who has asked for it."""
-        self.asked(NoArguments)
+        self.asked()
         number = self.get_object().pk
         act = approve_act(client=self.client, act_no=number, caller=self.caller, today=today(self.client))
         return Response(self.get_serializer(act).data)
@@ -59,6 +59,6 @@ class RequestedActViewSet(ReadResource):
     @action(detail=True, methods=["post"])
     def discard(self, request: Request, pk: str) -> Response:
         """Drops the request. Who has asked for it withdraws it so."""
-        self.asked(NoArguments)
+        self.asked()
         act = discard_act(client=self.client, act_no=self.get_object().pk, caller=self.caller)
         return Response(self.get_serializer(act).data)

@@ -1,5 +1,7 @@
 """The resource of usage: loaded in batches, read, removed while no invoice holds it, and rated before it is billed."""
 
+from collections.abc import Mapping
+
 from django import forms
 from django.db.models import QuerySet
 from django_filters.filterset import FilterSet
@@ -8,13 +10,15 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.status import HTTP_204_NO_CONTENT
 
-from accounts.api.resources import ReadResource
+from accounts.api.resources import Operation, ReadResource
 from accounts.clock import local_time, today
 from accounts.rights import row_rights
 from billing_site.common.fields import DayFilter, LongFilter, TrueFalseInput, ValueFilter
 from invoices.api.serializers.usage import (
     LoadArguments,
+    LoadedUsageSerializer,
     UnbilledArguments,
+    UnbilledSerializer,
     UsageSerializer,
     load_answer,
     record_reader,
@@ -55,10 +59,14 @@ class UsageViewSet(ReadResource):
     serializer_class = UsageSerializer
     filterset_class = UsageFilter
     queries = {"unbilled": UnbilledArguments}
+    operations: Mapping[str, Operation] = {
+        "create": Operation(LoadArguments, LoadedUsageSerializer),
+        "unbilled": Operation(None, UnbilledSerializer),
+    }
 
     def create(self, request: Request) -> Response:
         """Loads up to 10,000 records, with a result for each: a bad one harms no other."""
-        records = list(map(record_reader(self.client), self.asked(LoadArguments)["records"]))
+        records = list(map(record_reader(self.client), self.asked()["records"]))
         now = local_time(self.client)
         return Response(load_answer(load_usage(client=self.client, records=records, now=now, caller=self.caller)))
 
