@@ -47,7 +47,7 @@ def authenticated_key(client_no: int, auth_key: str, request: HttpRequest) -> Ap
 
 def check_may_write(key: ApiKey) -> None:
     if key.read_only:
-        raise BillingError(ErrorCode.PERMISSION, "the key may only read")
+        raise BillingError(ErrorCode.PERMISSION, "this API key can only read")
 
 
 class BasicKeyAuthentication(BaseAuthentication):
@@ -90,11 +90,11 @@ def _client_of(user: Any, asked: str) -> Client:
     if asked:
         known = re.fullmatch(r"[0-9]{1,18}", asked) and theirs.filter(pk=int(asked)).first()
         if not known:
-            raise BillingError(ErrorCode.PERMISSION, f"client_no {asked[:22]}", field="client_no")
+            raise BillingError(ErrorCode.PERMISSION, f"you are not assigned to client_no {asked[:22]}", field="client_no")
         return known
     few = list(theirs[:2])
     if not few:
-        raise BillingError(ErrorCode.PERMISSION, "no client names you")
+        raise BillingError(ErrorCode.PERMISSION, "you are not assigned to any client")
     if len(few) > 1:
         raise BillingError(ErrorCode.MISSING_PARAMETER, field="client_no")
     return few[0]

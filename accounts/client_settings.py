@@ -57,10 +57,12 @@ def confirm_change(client: Client, change_no: int, *, caller: Caller) -> Setting
     settings were changed since (90072). Locks the client's row."""
     stored, change = _locked(client, change_no, caller)
     if caller.staff is None or caller.staff.pk == change.proposed_by_id:
-        raise BillingError(ErrorCode.SETTINGS_NEED_ANOTHER, "another administrator confirms it, or a superuser changes it")
+        raise BillingError(
+            ErrorCode.SETTINGS_NEED_ANOTHER, "another administrator must confirm it, or a superuser must make the change"
+        )
     moved = [name for name, value in change.before.items() if _plain(stored, name) != value]
     if moved:
-        raise BillingError(ErrorCode.CHANGE_DECIDED, f"{', '.join(moved)} was changed since: propose the change again")
+        raise BillingError(ErrorCode.CHANGE_DECIDED, f"{', '.join(moved)} changed after the proposal; propose the change again")
     for name, value in change.after.items():
         setattr(stored, name, Decimal(value) if name == "four_eyes_amount" else value)
     stored.full_clean()
@@ -98,13 +100,13 @@ def _locked(client: Client, change_no: int, caller: Caller) -> tuple[Client, Set
     stored = Client.objects.select_for_update(no_key=True).get(pk=client.pk)
     change = SettingsChange.objects.filter(client=client, pk=change_no).first()
     if change is None:
-        raise BillingError(ErrorCode.NO_DATA, f"change {change_no}")
+        raise BillingError(ErrorCode.NO_DATA, f"proposed change {change_no} does not exist")
     return stored, change
 
 
 def _decided(change: SettingsChange, state: SettingsChangeState, caller: Caller) -> SettingsChange:
     if state not in NEXT_STATES[SettingsChangeState(change.state)]:
-        raise BillingError(ErrorCode.CHANGE_DECIDED, f"it is {change.state}")
+        raise BillingError(ErrorCode.CHANGE_DECIDED, f"proposed change {change.pk} is already {change.state}")
     change.state, change.decided_by, change.decided_at = state, caller.staff, timezone.now()
     change.save(update_fields=["state", "decided_by", "decided_at"])
     record_acts(change.client, caller, [Act(f"settings.{state}", before=change.before, after=change.after, row_no=change.pk)])

@@ -97,7 +97,9 @@ def clock_set_by(client: Client, caller: Caller) -> ClockTime:
 def _check_end(offset: timedelta) -> None:
     """No plan ends after the year 2999, and no day can be told after 9999: a clock that stood there would never tell a time."""
     if (timezone.now() + offset).year > LAST_YEAR:
-        raise BillingError(ErrorCode.INVALID_INPUT, f"hours: the clock ends with the year {LAST_YEAR}", field="hours")
+        raise BillingError(
+            ErrorCode.INVALID_INPUT, f"hours: the virtual clock cannot go beyond the year {LAST_YEAR}", field="hours"
+        )
 
 
 def advance_clock_to(client: Client, day: date) -> datetime:

@@ -65,7 +65,11 @@ def _check_may_give(caller: Caller, given: Mapping[str, Any]) -> None:
     """A key that may only read has no other right, whatever its columns say; but it could be given to it by who changes it."""
     read_only = bool(given.get("read_only"))
     if not may_make_keys(caller, read_only=read_only):
-        what = "seeing all that a key reads" if read_only else "generating invoices, sending statements and seeing all of them"
+        what = (
+            "reading everything that an API key can read"
+            if read_only
+            else "generating invoices, sending statements and reading everything that an API key can read"
+        )
         raise BillingError(ErrorCode.KEY_ABOVE_ITS_MAKER, f"{what}; ask an administrator to make it", field="read_only")
     for name in KEY_RIGHTS:
         if given.get(name) and not may_give(caller, name):

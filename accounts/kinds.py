@@ -63,7 +63,7 @@ ELECTRONIC_METHODS = (PaymentMethodType.CARD, PaymentMethodType.BANK_TRANSFER, P
 
 
 class BillingInterval(IntegerChoices):
-    """Months that one recurring charge covers."""
+    """Number of months that one recurring charge covers."""
 
     MONTHLY = 1, _("Monthly")
     QUARTERLY = 3, _("Quarterly")

@@ -88,19 +88,19 @@ def check_terms(terms: RateTerms) -> None:
     _check_rate_or_bands(terms)
     least, most = terms.minimum_amount, terms.maximum_amount
     if least is not None and most is not None and least > most:
-        raise _wrong("maximum_amount", f"the minimum is {shown_units(least)}, the maximum {shown_units(most)}")
+        raise _wrong("maximum_amount", f"the minimum {shown_units(least)} is above the maximum {shown_units(most)}")
     if terms.valid_from is not None and terms.valid_to is not None and terms.valid_to < terms.valid_from:
-        raise _wrong("valid_to", f"it begins on {terms.valid_from} and ends on {terms.valid_to}")
+        raise _wrong("valid_to", f"it starts on {terms.valid_from} but ends on {terms.valid_to}")
 
 
 def _check_rate_or_bands(terms: RateTerms) -> None:
     if terms.model in BANDED_MODELS:
         if terms.rate_per_unit is not None:
-            raise _wrong("rate_per_unit", f"a {terms.model} price has its rates in its bands")
+            raise _wrong("rate_per_unit", f"a {terms.model} price has a rate in each band; leave rate_per_unit out")
         check_bands(terms.tiers)
     else:
         if terms.tiers:
-            raise _wrong("tiers", f"a {terms.model} price has no bands")
+            raise _wrong("tiers", f"a {terms.model} price has no bands; leave them out")
         if terms.rate_per_unit is None:
             raise BillingError(ErrorCode.MISSING_PARAMETER, field="rate_per_unit")
 
@@ -111,17 +111,19 @@ def check_bands(tiers: Sequence[TierTerms]) -> None:
         raise BillingError(ErrorCode.MISSING_PARAMETER, field="tiers")
     ordered = sorted(tiers, key=lambda tier: tier.from_unit)
     if ordered[0].from_unit != ZERO:
-        raise _wrong("tiers", f"units up to {shown_units(ordered[0].from_unit)} have no band; the first begins at 0")
+        raise _wrong("tiers", f"units up to {shown_units(ordered[0].from_unit)} have no band; the first band must start at 0")
     for one, after in pairwise(ordered):
         begin, end = after.from_unit, one.to_unit
         if one.from_unit == begin:
-            raise _wrong("tiers", f"two bands begin at {shown_units(begin)}")
+            raise _wrong("tiers", f"two bands start at {shown_units(begin)}")
         if end is not None and end > begin:
-            raise _wrong("tiers", f"bands overlap: one ends at {shown_units(end)}, the next begins at {shown_units(begin)}")
+            raise _wrong("tiers", f"bands overlap: one ends at {shown_units(end)}, the next starts at {shown_units(begin)}")
         if end is not None and end < begin:
             raise _wrong("tiers", f"units from {shown_units(end)} to {shown_units(begin)} have no band")
     if ordered[-1].to_unit is not None:
-        raise _wrong("tiers", f"units above {shown_units(ordered[-1].to_unit)} have no band; the last has no end")
+        raise _wrong(
+            "tiers", f"units above {shown_units(ordered[-1].to_unit)} have no band; leave the end of the last band empty"
+        )
 
 
 def _wrong(field: str, message: str) -> BillingError:

@@ -150,9 +150,9 @@ def _earlier_use(client: Client, claim: Claim) -> Receipt | None:
     if receipt is None or (receipt.token == claim.token and receipt.succeeded):
         return None
     if not receipt.succeeded:
-        raise _used(claim, "was used by a call that failed")
+        raise _used(claim, "was already used by a call that failed; give a new one")
     if (receipt.method, receipt.arguments_hash) != (claim.method, claim.arguments_hash):
-        raise _used(claim, "was used with other arguments")
+        raise _used(claim, "was already used with other arguments; give a new one")
     return receipt
 
 

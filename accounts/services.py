@@ -86,9 +86,9 @@ def assign_plan(
         check_may_change(caller, "add", "accounts.rateschedule")
     account = lock_account(account.pk)
     if plan.client_id != account.client_id:
-        raise BillingError(ErrorCode.NO_DATA, f"plan {plan.pk}", field="plan")
+        raise BillingError(ErrorCode.NO_DATA, f"plan {plan.pk} does not exist", field="plan")
     if billed_through is not None and billed_through < start_date:
-        detail = f"billed_through: the plan begins on {start_date}"
+        detail = f"billed_through: {billed_through} is before the plan starts on {start_date}"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="billed_through")
     prices = prices or {}
     kept = [] if replaces is None or replaces.plan_id != plan.pk else _own_prices(replaces, except_of=prices)
@@ -183,9 +183,9 @@ def _check_offered(plan: Plan, currency: str, own: Container[PlanCharge]) -> Non
 def check_price(charge: PlanCharge, terms: RateTerms, instance: PlanInstance | None = None) -> None:
     """A price is whole; and a plan instance's own price is of a charge of its plan, in its account's currency."""
     if instance is not None and charge.plan_id != instance.plan_id:
-        raise BillingError(ErrorCode.NO_DATA, f"charge {charge.pk} of plan {instance.plan_id}", field="charge")
+        raise BillingError(ErrorCode.NO_DATA, f"plan {instance.plan_id} has no charge {charge.pk}", field="charge")
     if instance is not None and terms.currency != instance.account.currency:
-        detail = f"{terms.currency} and {instance.account.currency}"
+        detail = f"{terms.currency}; the account is billed in {instance.account.currency}"
         raise BillingError(ErrorCode.CURRENCY_MISMATCH, detail, field="currency")
     check_terms(terms)
 
@@ -220,7 +220,7 @@ def _price_from_today(price: RateSchedule, terms: RateTerms, today: date) -> Rat
     if begins == price.valid_from:
         begins = today
     if begins < today:
-        raise _price_was_used(price, "valid_from", f"other terms begin on {today} or later, not on {begins}")
+        raise _price_was_used(price, "valid_from", f"the new terms must start on {today} or later, not on {begins}")
     kept = _terms_of(price)._replace(valid_to=begins - ONE_DAY)
     if terms._replace(valid_from=kept.valid_from, valid_to=kept.valid_to) == kept:
         return _until(price, terms.valid_to, today)
@@ -233,7 +233,7 @@ def _price_from_today(price: RateSchedule, terms: RateTerms, today: date) -> Rat
 def _until(price: RateSchedule, last_day: date | None, today: date) -> RateSchedule:
     """The same price with another last day, which is not before a day that was used at it."""
     if last_day is not None and last_day < today - ONE_DAY:
-        raise _price_was_used(price, "valid_to", f"it ends on {today - ONE_DAY} or later, not on {last_day}")
+        raise _price_was_used(price, "valid_to", f"it must end on {today - ONE_DAY} or later, not on {last_day}")
     return _store_price(price, _terms_of(price)._replace(valid_to=last_day))
 
 
@@ -263,7 +263,7 @@ def remove_price(price: RateSchedule, *, caller: Caller, today: date) -> None:
     check_may_change(caller, "delete", "accounts.rateschedule")
     with _prices_changing(price.plan_instance):
         if _was_used(price, today):
-            raise _price_was_used(price, "valid_to", f"let it end on {today - ONE_DAY} or later instead")
+            raise _price_was_used(price, "valid_to", f"instead, end it on {today - ONE_DAY} or later")
         price.delete()
 
 
@@ -355,10 +355,10 @@ def _check_end(instance: PlanInstance, stored: PlanInstance, account: Account) -
     end_date, stood = instance.end_date, stored.end_date
     if end_date is not None and end_date < instance.start_date:
         begins = instance.start_date
-        detail = f"end_date: the plan begins on {begins}; end it on {begins} or later, or take it off before {begins}"
+        detail = f"end_date: the plan starts on {begins}; end it on {begins} or later, or remove it before {begins}"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="end_date")
     if instance.taken_off_on is not None:
-        detail = f"end_date: the plan was taken off on {instance.taken_off_on}; give the account the plan again"
+        detail = f"end_date: the plan was removed on {instance.taken_off_on}; add the plan to the account again"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="end_date")
     charged_to = account.arrears_due_from
     if stood is None or charged_to is None or (end_date is not None and end_date <= stood):
@@ -366,7 +366,7 @@ def _check_end(instance: PlanInstance, stored: PlanInstance, account: Account) -
     if is_end_open(stood, stored.end_entered_after, charged_to):
         return
     if instance.plan.charges.filter(line_type__in=ARREARS_TYPES).exists():
-        detail = f"end_date: its cycle was charged in arrears to {stood}; give the account the plan again for later days"
+        detail = f"end_date: the plan is billed in arrears up to {stood}; for later days, add the plan to the account again"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="end_date")
 
 
@@ -382,7 +382,7 @@ def take_plan_off(instance: PlanInstance, today: date, *, caller: Caller) -> Pla
     if instance.taken_off_on is not None:
         return instance
     if instance.start_date <= today:
-        detail = f"plan instance {instance.pk} began on {instance.start_date}; end it on that day or later instead"
+        detail = f"plan instance {instance.pk} started on {instance.start_date}; instead, end it on that day or later"
         raise BillingError(ErrorCode.PLAN_HAS_BEGUN, detail, field="plan_instance")
     instance.taken_off_on = today
     instance.save(update_fields=["taken_off_on"])
@@ -413,10 +413,10 @@ def change_plan(
     client = lock_account(instance.account_id).client
     instance.refresh_from_db()
     if start_date <= instance.start_date:
-        detail = f"start_date: the plan it replaces begins on {instance.start_date}"
+        detail = f"start_date: {start_date} must be after {instance.start_date}, when the old plan starts"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="start_date")
     if instance.end_date is not None and instance.end_date < start_date:
-        detail = f"start_date: the plan it replaces ends on {instance.end_date}"
+        detail = f"start_date: {start_date} is after {instance.end_date}, when the old plan ends"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="start_date")
     end_date = instance.end_date
     credits = client.credit_unused_on_change if credit_unused is None else credit_unused

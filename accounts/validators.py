@@ -36,7 +36,9 @@ def validate_currency(value: str) -> None:
 
 def validate_country(value: str) -> None:
     if country_code(value) != value:
-        raise ValidationError(_("%(value)s is not a country. Give its code or name, such as US."), params={"value": value})
+        raise ValidationError(
+            _("%(value)s is not a country. Give a country code or name, such as US."), params={"value": value}
+        )
 
 
 def validate_tax_categories(value: str) -> None:
@@ -48,25 +50,29 @@ def validate_tax_categories(value: str) -> None:
 def validate_contact_roles(value: str) -> None:
     roles = value.split(",")
     if not value or len(set(roles)) != len(roles) or not set(roles) <= set(CONTACT_ROLES):
-        raise ValidationError(_("Name some of account, billing and statement, each once, with commas between them."))
+        raise ValidationError(_("Give account, billing or statement, each at most once, separated by commas."))
 
 
 def validate_guarded_acts(value: str) -> None:
     names = value.split(",") if value else []
     if len(set(names)) != len(names) or not set(names) <= set(GuardedAct.values):
         known = ", ".join(GuardedAct.values)
-        raise ValidationError(_("Name some of %(known)s, each once, with commas between them."), params={"known": known})
+        raise ValidationError(
+            _("Give one or more of %(known)s, each at most once, separated by commas."), params={"known": known}
+        )
 
 
 def validate_significant_digits(value: Decimal) -> None:
     if len(value.normalize().as_tuple().digits) > MAX_SIGNIFICANT_DIGITS:
-        raise ValidationError(_("No more than %(limit)s significant digits."), params={"limit": MAX_SIGNIFICANT_DIGITS})
+        raise ValidationError(_("Give at most %(limit)s significant digits."), params={"limit": MAX_SIGNIFICANT_DIGITS})
 
 
 def validate_billing_day(value: date) -> None:
     """A day from which periods can be counted both ways: no plan begins before 1900 or ends after 2999."""
     if not FIRST_YEAR <= value.year <= LAST_YEAR:
-        raise ValidationError(_("%(value)s is not between the years 1900 and 2999."), params={"value": value})
+        raise ValidationError(
+            _("%(value)s is not between the years 1900 and 2999. Give another date."), params={"value": value}
+        )
 
 
 def validate_no_card_number(value: str) -> None:
@@ -74,7 +80,7 @@ def validate_no_card_number(value: str) -> None:
     digits = [int(digit) for digit in re.sub(r"[ -]", "", value) if digit.isdecimal()]
     only_digits = len(digits) == len(re.sub(r"[ -]", "", value))
     if only_digits and 12 <= len(digits) <= 19 and _luhn_sum(digits) % 10 == 0:
-        raise ValidationError(_("This looks like a card number. Give the gateway's token for it."))
+        raise ValidationError(_("This looks like a card number. Give the token of the payment gateway instead."))
 
 
 def _luhn_sum(digits: list[int]) -> int:
@@ -84,7 +90,7 @@ def _luhn_sum(digits: list[int]) -> int:
 
 def validate_alphanumeric(text: str) -> None:
     if not (text.isascii() and text.isalnum()):
-        raise ValidationError(_("Letters and digits only."), code="not_alphanumeric")
+        raise ValidationError(_("Use letters and digits only."), code="not_alphanumeric")
 
 
 def networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:

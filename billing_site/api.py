@@ -107,7 +107,7 @@ METHODS: dict[str, type[ViewSetMixin]] = {name: viewset for _, viewset, _ in rou
 @csrf_exempt
 def no_such_address(request: HttpRequest, address: str) -> JsonResponse:
     """An address of the API that is none is told in JSON as well."""
-    error = BillingError(ErrorCode.NO_DATA, f"{request.path[:100]} is no address of the API")
+    error = BillingError(ErrorCode.NO_DATA, f"{request.path[:100]} is not an address of the API")
     return JsonResponse({"error_code": error.code.number, "error_msg": error.message, "errors": {}}, status=404)
 
 

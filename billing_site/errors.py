@@ -89,90 +89,107 @@ class ErrorCode(Enum):
     NO_CLIENT_PLAN_INSTANCE = (14047, "Invalid client Plan instance identifier", 404)
     MISSING_MEMO_COMMENTS = (29007, "Missing Credit Memo Comments", 400)
 
-    APPROVAL_NOT_PERMITTED = (90001, "The caller may not approve invoices", 403)
-    FOUR_EYES = (90002, "Who made a document may not approve it", 403)
-    DOCUMENT_MOVED = (90003, "The document is not the one that was seen", 409)
-    TAXATION_FAILED = (90004, "The tax engine failed; nothing was written", 502)
-    CLOCK_IN_PRODUCTION = (90005, "The virtual clock is refused in production", 403)
-    CLOCK_BACKWARDS = (90006, "The virtual clock only moves forward", 400)
-    CURRENCY_MISMATCH = (90007, "The currency is not the account's", 409)
-    AMOUNT_TOO_LARGE = (90008, "The amount is too large to be stored exactly", 409)
-    PERMISSION = (90009, "The caller has no permission for this", 403)
-    RATE_TERMS = (90010, "The price is incomplete or contradicts itself", 400)
-    NO_RATE = (90011, "No price of the charge is valid on the day", 409)
+    APPROVAL_NOT_PERMITTED = (90001, "You have no permission to approve invoices. Ask an administrator for it", 403)
+    FOUR_EYES = (90002, "You cannot approve your own document or request. Another person must approve it", 403)
+    DOCUMENT_MOVED = (90003, "The document has changed since you saw it. Read it again, then repeat the request", 409)
+    TAXATION_FAILED = (90004, "The tax engine failed. Nothing was written. Try again later", 502)
+    CLOCK_IN_PRODUCTION = (90005, "The virtual clock is not available in production", 403)
+    CLOCK_BACKWARDS = (90006, "The virtual clock can only move forward. Give a later time", 400)
+    CURRENCY_MISMATCH = (90007, "The currency is not the currency of the account", 409)
+    AMOUNT_TOO_LARGE = (
+        90008,
+        "The amount is too large to be stored exactly",
+        409,
+    )
+    PERMISSION = (90009, "You have no permission for this. Ask an administrator for it", 403)
+    RATE_TERMS = (90010, "The price is incomplete or its parts contradict each other", 400)
+    NO_RATE = (90011, "The charge has no price that is valid on this day", 409)
     USAGE_NOT_CHARGED = (90012, "No plan of the account charges for this usage", 409)
-    RECORD_ID_USED = (90013, "The id stands for another record", 409)
-    COUPON_REDEEMED = (90014, "The account has redeemed this coupon already", 409)
+    RECORD_ID_USED = (90013, "This id is already used by another record", 409)
+    COUPON_REDEEMED = (90014, "The account has already redeemed this coupon", 409)
     COUPON_CLOSED = (90015, "The coupon cannot be redeemed", 409)
-    ON_AN_INVOICE = (90016, "It stands on an invoice, and so cannot be changed", 409)
+    ON_AN_INVOICE = (90016, "Already billed on an invoice; it can no longer be changed", 409)
 
-    NOT_ISSUED = (90017, "The document is not an issued one", 409)
-    COLLECTING = (90018, "A collection of the invoice is in progress, or its outcome is not known", 409)
-    OUTCOME_UNKNOWN = (90019, "The gateway has not said what came of it; it is asked before it is charged again", 202)
-    TOKEN_REFUSED = (90020, "The gateway does not take this token", 400)
-    ABOVE_WHAT_IS_OPEN = (90021, "The amount is above what is open", 409)
-    IN_THE_WAY = (90022, "Another transaction is in the way", 409)
-    EVENT_NOT_SIGNED = (90023, "The event does not bear a fresh signature of the gateway", 400)
-    EVENT_SEEN = (90024, "The event was seen before", 200)
-    COLLECTION_NOT_PERMITTED = (90025, "The caller may not collect invoices or record payments", 403)
-    CORRECTION_NOT_PERMITTED = (90026, "The caller may not void, credit, write off, dispute or refund", 403)
-    REFUND_REFUSED = (90027, "The gateway refused the refund", 402)
+    NOT_ISSUED = (90017, "The document is not issued", 409)
+    COLLECTING = (90018, "A collection of the invoice is in progress, or its outcome is unknown", 409)
+    OUTCOME_UNKNOWN = (
+        90019,
+        "The payment gateway did not report the outcome. Collect again: the gateway is asked for the "
+        "outcome before anything is charged",
+        202,
+    )
+    TOKEN_REFUSED = (90020, "The payment gateway did not accept this token", 400)
+    ABOVE_WHAT_IS_OPEN = (90021, "The amount exceeds the open balance", 409)
+    IN_THE_WAY = (90022, "Another transaction or document must be corrected first", 409)
+    EVENT_NOT_SIGNED = (90023, "The event has no valid, recent signature of the payment gateway", 400)
+    EVENT_SEEN = (90024, "The event was already received", 200)
+    COLLECTION_NOT_PERMITTED = (
+        90025,
+        "You have no permission to collect invoices or record payments. Ask an administrator for it",
+        403,
+    )
+    CORRECTION_NOT_PERMITTED = (
+        90026,
+        "You have no permission to void, credit, write off, dispute or refund. Ask an administrator for it",
+        403,
+    )
+    REFUND_REFUSED = (90027, "The payment gateway refused the refund", 402)
 
-    PLAN_HAS_BEGUN = (90062, "The plan has begun, so it cannot be taken off", 409)
-    PLAN_IS_BILLED = (90063, "The plan is on an invoice, so it cannot be taken off", 409)
+    PLAN_HAS_BEGUN = (90062, "The plan has already started; it can no longer be removed", 409)
+    PLAN_IS_BILLED = (90063, "The plan is already billed on an invoice; it can no longer be removed", 409)
 
-    REBILL_NOT_PERMITTED = (90028, "The caller may not rebill invoices", 403)
-    LINE_TERMS = (90029, "The rate, units and amount of a line do not go together", 400)
-    REBILL_OF_PENDING = (90030, "A pending invoice is not rebilled: nothing of it was issued", 409)
-    REBILL_OF_DISCARDED = (90031, "A discarded invoice is not rebilled: nothing of it was issued", 409)
-    REBILL_OF_VOIDED = (90032, "A voided invoice is not rebilled", 409)
-    ALREADY_REBILLED = (90033, "The invoice has been rebilled", 409)
-    REBILL_WAITING = (90034, "A rebill of the invoice waits for approval", 409)
-    REBILL_OF_MEMO = (90035, "A credit memo is not rebilled", 409)
-    REBILL_REFUNDED = (90036, "A refund has left the invoice unpaid", 409)
-    REBILL_CREDITED = (90037, "A credit memo of the invoice stands", 409)
-    REBILL_WRITTEN_OFF = (90038, "A write-off of the invoice stands", 409)
+    REBILL_NOT_PERMITTED = (90028, "You have no permission to rebill invoices. Ask an administrator for it", 403)
+    LINE_TERMS = (90029, "The rate, units and amount of a line do not agree", 400)
+    REBILL_OF_PENDING = (90030, "A pending invoice cannot be rebilled, because it is not issued", 409)
+    REBILL_OF_DISCARDED = (90031, "A discarded invoice cannot be rebilled, because it was never issued", 409)
+    REBILL_OF_VOIDED = (90032, "A voided invoice cannot be rebilled", 409)
+    ALREADY_REBILLED = (90033, "The invoice is already rebilled", 409)
+    REBILL_WAITING = (90034, "A rebill of the invoice is pending", 409)
+    REBILL_OF_MEMO = (90035, "A credit memo cannot be rebilled", 409)
+    REBILL_REFUNDED = (90036, "A payment of the invoice was refunded, so the invoice is open again", 409)
+    REBILL_CREDITED = (90037, "The invoice has a credit memo that is not voided", 409)
+    REBILL_WRITTEN_OFF = (90038, "The invoice has a write-off that is not voided", 409)
     REBILL_DISPUTED = (90039, "The invoice is disputed", 409)
     PART_OF_REBILL = (90041, "The document is part of a rebill", 409)
-    TAX_LINE = (90042, "A tax line cannot be changed: taxes are counted again", 400)
-    NO_STATEMENT_ADDRESS = (90043, "No contact of the account has an e-mail address for statements", 409)
+    TAX_LINE = (90042, "A tax line cannot be changed, because taxes are recalculated. Change the charge lines instead", 400)
+    NO_STATEMENT_ADDRESS = (90043, "No contact of the account has an e-mail address for statements. Add one", 409)
     STATEMENT_NOT_SENT = (90044, "The statement could not be sent", 502)
 
-    AMOUNT_OR_ALL = (90047, "Give an amount or lines, or say that all of it is meant (all: true); one of these", 400)
-    NOT_SUPPORTED = (90046, "The argument is not supported; leave it out", 400)
+    AMOUNT_OR_ALL = (90047, "Give exactly one of: an amount, lines, or all: true for the whole open amount", 400)
+    NOT_SUPPORTED = (90046, "This argument is not supported. Leave it out", 400)
 
-    KEY_OF_ANOTHER_REQUEST = (90045, "The Idempotency-Key stands for another request", 422)
+    KEY_OF_ANOTHER_REQUEST = (90045, "This Idempotency-Key was already used for another request. Send a new key", 422)
 
-    LEFT_OUT = (90050, "The amount is too large for an invoice; it was left unbilled", 409)
-    REBILL_BELOW_ZERO = (90058, "A rebill cannot be below zero", 400)
-    PRICE_NOT_ON_DOCUMENT = (90059, "The invoice does not say by which price this is counted", 409)
-    NO_METERED_CHARGE = (90060, "The invoice has no such metered charge", 400)
-    CORRECTED_TWICE = (90061, "A usage correction and a line change the same charge", 400)
+    LEFT_OUT = (90050, "The amount is too large for an invoice and was not billed", 409)
+    REBILL_BELOW_ZERO = (90058, "The total of a rebill cannot be below zero", 400)
+    PRICE_NOT_ON_DOCUMENT = (90059, "The invoice does not store the price that is needed to recalculate this charge", 409)
+    NO_METERED_CHARGE = (90060, "The usage correction does not match a usage charge of the invoice", 400)
+    CORRECTED_TWICE = (90061, "A usage correction and a line change the same charge. Send only one of them", 400)
 
     TAX_DATA_MISSING = (
         90075,
         "Tax data is missing. Add the address or a tax rate (0 percent where there is no tax), or mark the customer as exempt",
         409,
     )
-    NOTHING_TO_BILL_AGAIN = (90083, "Nothing of the invoice is to be billed again", 409)
-    NUMBER_TAKEN = (90079, "Another document of the client prints this number", 409)
+    NOTHING_TO_BILL_AGAIN = (90083, "The invoice has no period that must be billed again", 409)
+    NUMBER_TAKEN = (90079, "Another document of the client has this number", 409)
 
-    KEY_ABOVE_ITS_MAKER = (90070, "A key gets no right that its maker lacks", 403)
+    KEY_ABOVE_ITS_MAKER = (90070, "You cannot give a key a permission that you do not have", 403)
 
-    SETTINGS_NEED_ANOTHER = (90071, "Who proposed a change of four-eyes settings may not confirm it", 403)
-    CHANGE_DECIDED = (90072, "The request is not pending any more", 409)
-    UNITS_BILLED = (90066, "The plan was billed with its units", 409)
-    PRICE_USED = (90067, "Days were used at this price that are not billed yet", 409)
+    SETTINGS_NEED_ANOTHER = (90071, "The person who proposed a change of four-eyes settings cannot confirm it", 403)
+    CHANGE_DECIDED = (90072, "The request is no longer pending", 409)
+    UNITS_BILLED = (90066, "The plan is already billed with these units", 409)
+    PRICE_USED = (90067, "This price is needed for days that are not billed yet", 409)
 
     DATABASE_READ_ONLY = (
         90092,
         "The database can be read but not written at the moment. Nothing was written. Try again in a moment",
         503,
     )
-    CLOCK_WENT_BACK = (90094, "The document would be dated long before the last one of its number series", 409)
+    CLOCK_WENT_BACK = (90094, "The date of the document is long before the date of the last document in its number series", 409)
     DATABASE_AWAY = (90093, "The database cannot be reached at the moment. Try again in a moment", 503)
 
-    ACT_PENDING = (90073, "Another person has to approve it; nothing is done before", 202)
+    ACT_PENDING = (90073, "Another person must approve this. Nothing is done before the approval", 202)
 
     def __init__(self, number: int, message: str, http_status: int) -> None:
         self.number = number
@@ -194,21 +211,32 @@ NUMBERED = {row.number: row for row in ErrorCode}
 LONGEST_MESSAGE = 2000
 
 RETRY_AFTER_SECONDS = 5
-"""What an answer with HTTP status 503 says in Retry-After."""
+"""The Retry-After header of an answer with HTTP status 503."""
 
 
 def tellable(message: str) -> str:
-    """A message may quote what was sent: cut where that is long, and without what JSON can carry, but UTF-8 (half of a
-    surrogate pair) or PostgreSQL (NUL) cannot."""
+    """Return a message that can be stored and sent: at most 2,000 characters, without half surrogate pairs and NUL.
+
+    A message may quote input. JSON can carry such characters, UTF-8 and PostgreSQL cannot.
+    """
     return message[:LONGEST_MESSAGE].encode("utf-8", "replace").decode().replace("\0", "?")
 
 
-class BillingError(Exception):
-    """A refusal: nothing has happened, and the caller is told why.
+def _explained(message: str, detail: str) -> str:
+    """Add the detail to the first sentence, which says what is wrong. The other sentences say what to do next."""
+    if not detail:
+        return message
+    wrong, _, next_step = message.partition(". ")
+    explained = f"{wrong.rstrip('.')}: {detail}"
+    return f"{explained.rstrip('.')}. {next_step}" if next_step else explained
 
-    `field` is the wire name of the input that is wrong; `detail` is added to the row's message, or stands for it where
-    `instead` is set (Aria words some codes by the case); `third_party_errors` are the tax engine's own words; `outputs` are
-    output fields of a method call that are known although it failed.
+
+class BillingError(Exception):
+    """A refusal: a rule says no, and nothing was written.
+
+    `field` is the wire name of the input that is wrong. `detail` is added to the first sentence of the row's message. With
+    `instead` it replaces the message, because Aria words some codes differently in each case. `third_party_errors` are the
+    tax engine's own words. `outputs` are output fields of a method call that are known although it failed.
     """
 
     def __init__(
@@ -228,12 +256,11 @@ class BillingError(Exception):
         self.third_party_errors = third_party_errors
         self.outputs = outputs or {}
         row_message = code.message.replace("{field}", field or "")
-        explained = f"{row_message.rstrip('.')}: {detail}" if detail else row_message
-        self.message = tellable(detail if instead else explained)
+        self.message = tellable(detail if instead else _explained(row_message, detail))
         super().__init__(f"{code.number} {self.message}")
 
     def renamed(self, names: Mapping[str, str]) -> "BillingError":
-        """The same refusal, its field under the name that the caller knows it by."""
+        """Return the same refusal with its field under the name that was sent. `names` maps our names to sent ones."""
         wire = names.get(self.field or "", self.field)
         if wire == self.field or wire is None:
             return self
@@ -241,19 +268,18 @@ class BillingError(Exception):
         return BillingError(self.code, detail, field=wire, instead=self.instead, third_party_errors=self.third_party_errors)
 
     def within(self, path: str) -> "BillingError":
-        """The same refusal, of a field that stands below a path: charges[0].rates[0]."""
+        """Return the same refusal with its field below a path: charges[0].rates[0]."""
         field = f"{path}.{self.field}" if self.field else path
         return BillingError(self.code, self.detail, field=field, instead=self.instead)
 
 
 def message_of(number: int, message: str) -> str:
-    """Return what was said of an outcome, or the message of its code: never "OK" beside an error."""
+    """Return the message of an outcome. If it has none, return the message of its code."""
     return message or NUMBERED[number].message
 
 
 class PendingAct(BillingError):
-    """No refusal: the act is written down as a request, and is done once another person has approved it. `row` is the request
-    on the wire."""
+    """Not a refusal: the act is stored as a request and done when another person approves it. `row` is the request as sent."""
 
     def __init__(self, row: dict[str, Any]) -> None:
         self.row = row
@@ -266,5 +292,5 @@ class PendingAct(BillingError):
 
 
 def told_before(number: int, message: str) -> BillingError:
-    """A refusal that is on record, in the words of then."""
+    """Rebuild a BillingError from a stored event, with its original message."""
     return BillingError(NUMBERED[number], message, instead=True)

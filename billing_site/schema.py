@@ -89,7 +89,7 @@ class Schema(AutoSchema):
                 "Idempotency-Key",
                 OpenApiTypes.STR,
                 OpenApiParameter.HEADER,
-                description="The same request under the same key is done once, and answered by its first answer.",
+                description="A retry with the same key is done once and gets the first answer again.",
                 pattern="^[!-~]{1,255}$",
             )
         ]
@@ -155,7 +155,11 @@ def problems() -> dict[str, Any]:
     return {status: _problem(text) for status, text in {**told, **HTTP_ITSELF}.items()}
 
 
-HTTP_ITSELF = {"405": "The address does not take this method.", "406": "No such format.", "415": "Not JSON."}
+HTTP_ITSELF = {
+    "405": "The address does not allow this method.",
+    "406": "This format does not exist.",
+    "415": "The body is not JSON.",
+}
 
 
 def _problem(text: str) -> dict[str, Any]:
@@ -175,7 +179,7 @@ def with_problem_and_dispatcher(result: dict[str, Any], **options: Any) -> dict[
             schema["additionalProperties"] = False
     result["components"].setdefault("schemas", {})[PROBLEM] = {
         "type": "object",
-        "description": "A refusal: nothing was written. `errors` has what is wrong by the names of fields.",
+        "description": "A refusal: nothing was written. `errors` says per field what is wrong.",
         "properties": {
             "error_code": {"type": "integer"},
             "error_msg": {"type": "string"},
@@ -218,7 +222,7 @@ def _dispatcher() -> dict[str, Any]:
         "security": [{}],
         "responses": {
             "200": {
-                "description": "What the method gives. `error_code` is 0, or a number of the error table.",
+                "description": "What the method returns. `error_code` is 0, or a number of the error table.",
                 "content": {
                     content_type: {"schema": _any_answer() if name == "json" else {"type": "string"}}
                     for name, (_, content_type) in FORMATS.items()

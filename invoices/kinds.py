@@ -21,8 +21,8 @@ CORRECTING_KINDS = (InvoiceKind.CREDIT_MEMO, InvoiceKind.REBILL)
 class UnusedDaysOutcome(TextChoices):
     """What becomes of days that were billed and are not used."""
 
-    NEXT_INVOICE = "next_invoice", _("Given back on the next invoice")
-    CREDIT_MEMO = "credit_memo", _("Given back by credit memo")
+    NEXT_INVOICE = "next_invoice", _("Credited on the next invoice")
+    CREDIT_MEMO = "credit_memo", _("Credited by a credit memo")
     STAYS_CHARGED = "stays_charged", _("Stays charged")
 
 
@@ -65,11 +65,11 @@ TRANSITIONS = {
 class WaitReason(TextChoices):
     """Why an invoice is generated as pending."""
 
-    CLIENT = "client", _("every invoice of this client waits for approval")
-    ACCOUNT = "account", _("the account's invoices wait for approval")
-    FOUR_EYES = "four_eyes", _("a second person approves such an invoice")
-    ASKED = "asked", _("it is asked for as pending")
-    TAX_DATA = "tax_data", _("its address or its tax rate is missing")
+    CLIENT = "client", _("every invoice of this client needs approval")
+    ACCOUNT = "account", _("every invoice of this account needs approval")
+    FOUR_EYES = "four_eyes", _("four eyes: another person must approve this invoice")
+    ASKED = "asked", _("a pending invoice was requested")
+    TAX_DATA = "tax_data", _("the address or a tax rate is missing")
 
 
 class LineType(IntegerChoices):
@@ -163,7 +163,7 @@ class DecisionAct(TextChoices):
 
     APPROVE = "approve", _("Approve")
     DISCARD = "discard", _("Discard")
-    REGENERATE = "regenerate", _("Recalculate")
+    REGENERATE = "regenerate", _("Regenerate")
     REMARK = "remark", _("Note")
 
 
@@ -218,8 +218,8 @@ a write-off, any payment from outside a gateway that of a cheque, and a credit m
 
 class AllocationKind(TextChoices):
     APPLIED = "applied", _("Applied")
-    RELEASED = "released", _("Let go")
-    REFUNDED = "refunded", _("Let go by a refund")
+    RELEASED = "released", _("Released")
+    REFUNDED = "refunded", _("Released by a refund")
 
 
 class PaymentType(TextChoices):
@@ -232,7 +232,7 @@ class PaymentType(TextChoices):
 
 
 class RefundStatus(TextChoices):
-    ASKED = "asked", _("Asked of the gateway")
+    ASKED = "asked", _("Requested from the gateway")
     DONE = "done", _("Done")
     FAILED = "failed", _("Refused by the gateway")
 
@@ -245,7 +245,7 @@ class AttemptStatus(TextChoices):
     UNKNOWN = "unknown", _("Outcome unknown")
     COLLECTED = "collected", _("Collected")
     DECLINED = "declined", _("Declined")
-    NOT_MADE = "not_made", _("Not made")
+    NOT_MADE = "not_made", _("Not charged")
 
 
 OPEN_ATTEMPTS = (AttemptStatus.REQUESTED, AttemptStatus.STARTED, AttemptStatus.UNKNOWN)
@@ -276,10 +276,10 @@ class StatementStatus(TextChoices):
 class TaxedAt(TextChoices):
     """The address of a line that decides on a tax: most are owed where a supply goes to, some where it comes from."""
 
-    SHIP_TO = "ship_to", _("Where it is supplied to")
-    SHIP_FROM = "ship_from", _("Where it is supplied from")
-    BILL_TO = "bill_to", _("Where it is billed to")
-    BILL_FROM = "bill_from", _("Where it is billed from")
+    SHIP_TO = "ship_to", _("Ship-to address")
+    SHIP_FROM = "ship_from", _("Ship-from address")
+    BILL_TO = "bill_to", _("Bill-to address")
+    BILL_FROM = "bill_from", _("Bill-from address")
 
 
 class VoidReason(IntegerChoices):

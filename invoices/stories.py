@@ -40,7 +40,7 @@ def story_of(line: InvoiceLine) -> Iterator[str]:
     if line.tier_no is not None:
         yield tier_text(line)
     if line.list_rate_per_unit is not None:
-        yield gettext("own price, the list's is %(rate)s") % {
+        yield gettext("customer price; the list price is %(rate)s") % {
             "rate": shown_rate(line.list_rate_per_unit, line.invoice.currency)
         }
     if line.coupon_code:

@@ -55,7 +55,7 @@ class RebillAdmin(NamesPeople, DecidedInList, ReadOnlyAdmin):  # type: ignore[mi
     def memo_link(self, rebill: Rebill) -> SafeString:
         return page_link(rebill.memo) if rebill.memo is not None else SafeString("-")
 
-    @admin.display(description=_("the document"))
+    @admin.display(description=_("document"))
     @asked_once
     def document(self, rebill: Rebill) -> SafeString:
         return page_link(Invoice.objects.get(pk=rebill.pk), _("Lines, taxes and what can be done"))

@@ -60,4 +60,4 @@ def test_an_export_by_a_filter_that_makes_no_sense_writes_nothing(browser, acme,
         assert response.status_code in (200, 302, 400), (model, query)
         if query == {"foo": "1"}:
             assert response.status_code == 302 and response["Location"] == list_url(model)
-            assert set(texts(response)) == {"This filter is not one of the list. Nothing was exported."}
+            assert set(texts(response)) == {"This list does not have this filter. Nothing was exported."}

@@ -181,7 +181,7 @@ def test_a_refusal_is_written_in_the_format_too(sender, format):
         ({"rest_call": ["gen_invoice"]}, -1, "API not found: rest_call ['gen_invoice']"),
         ({"rest_call": ""}, 1010, "Missing required parameter: rest_call"),
         ({}, 1010, "Missing required parameter: rest_call"),
-        ({"output_format": "yaml"}, 1016, "invalid input: output_format: one of json, xml, wddx"),
+        ({"output_format": "yaml"}, 1016, "invalid input: output_format: give one of json, xml, wddx"),
     ],
 )
 def test_what_no_method_is_meant_by_is_refused(members, code, message):

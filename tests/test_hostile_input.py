@@ -146,7 +146,10 @@ def test_a_hostile_value_in_all_columns_of_a_line(sender, good):
 def test_the_clock_ends_before_days_do(sender):
     for _ in range(12):
         answer = answered(json.dumps({**sender, "rest_call": "advance_virtual_datetime", "hours": 999_999}))
-    assert (answer["error_code"], answer["error_msg"]) == (1016, "invalid input: hours: the clock ends with the year 2999")
+    assert (answer["error_code"], answer["error_msg"]) == (
+        1016,
+        "invalid input: hours: the virtual clock cannot go beyond the year 2999",
+    )
     assert answered(json.dumps({**sender, "rest_call": "get_virtual_datetime"}))["error_code"] == 0
 
 

@@ -122,5 +122,5 @@ def test_a_page_of_a_long_number_is_not_there(acme, admin_user, client, page, nu
 def test_a_command_is_told_that_there_is_none(acme):
     with pytest.raises(CommandError, match="99999999999999999999 does not exist"):
         call_command("collect", str(acme.pk), "--invoice", "9" * 20, stdout=StringIO())
-    with pytest.raises(CommandError, match="There is no client 99999999999999999999"):
+    with pytest.raises(CommandError, match="Client 99999999999999999999 does not exist"):
         call_command("bill", "9" * 20, stdout=StringIO())

@@ -78,7 +78,7 @@ def test_nothing_of_the_list_is_shown(acme, browser, process):
 
 def test_a_parameter_that_is_given_twice_is_refused(browser):
     answer = browser.get("/invoices/?status=pending&status=approved")
-    assert (answer.status_code, "status: given twice" in answer.content.decode()) == (400, True)
+    assert (answer.status_code, "status: send it only once" in answer.content.decode()) == (400, True)
 
 
 @pytest.mark.parametrize(

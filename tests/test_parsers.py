@@ -62,7 +62,7 @@ def test_a_member_that_one_json_object_has_twice_is_refused(body, name):
     with pytest.raises(BillingError) as caught:
         read(body)
     assert (caught.value.code.number, caught.value.field) == (1016, name)
-    assert caught.value.message == f"invalid input: {name}: given twice"
+    assert caught.value.message == f"invalid input: {name}: send it only once"
 
 
 def test_of_a_form_the_last_value_counts():

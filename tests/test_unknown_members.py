@@ -125,10 +125,10 @@ def test_a_page_or_an_order_that_a_list_does_not_have_is_named(name, parameter, 
     if parameter not in allowed:
         assert answer["error_msg"].startswith(f"Unknown parameter `{parameter}`. ")
     elif parameter == "limit":
-        assert answer["error_msg"] == "invalid input: limit: 1 to 500"
+        assert answer["error_msg"] == "invalid input: limit: give a number from 1 to 500"
     else:
         names = ", ".join(one for one in allowed["ordering"]["enum"] if not one.startswith("-"))
-        assert answer["error_msg"] == f"invalid input: ordering: one of {names}, with - before it for the greatest first"
+        assert answer["error_msg"] == f"invalid input: ordering: give one of {names}; put - before it for descending order"
 
 
 @pytest.mark.parametrize("name", RESOURCES)

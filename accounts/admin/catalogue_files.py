@@ -60,7 +60,7 @@ def read_bands(text: str) -> tuple[TierTerms, ...]:
             TierTerms(rounded_to(Decimal(start), UNIT_PLACES), rounded_to(Decimal(rate), UNIT_PLACES)) for start, rate in pairs
         )
     except (ValueError, InvalidOperation):
-        raise ValidationError({"bands": _("Bands look so: 0:0.10 100:0.05")}) from None
+        raise ValidationError({"bands": _("Write bands like this: 0:0.10 100:0.05")}) from None
 
 
 TERMS = ("currency", "model", "rate_per_unit", "minimum_amount", "maximum_amount", "valid_from", "valid_to")
@@ -99,7 +99,7 @@ class PriceFile(ClientFile):
         line_type = row["line_type"]
         charge = charges.filter(line_type=line_type).first() if line_type.isdecimal() else None
         if charge is None:
-            raise ValidationError({"client_plan_id": _("There is no such charge of a plan.")})
+            raise ValidationError({"client_plan_id": _("This charge of a plan does not exist.")})
         self.charge = charge
 
     def get_instance(self, instance_loader: Any, row: Any) -> RateSchedule | None:

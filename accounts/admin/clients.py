@@ -109,7 +109,7 @@ class ClientAdmin(HistoryAdmin):
                 ]
             },
         ),
-        (_("Changes of plans"), {"fields": [("credit_unused_on_change", "credit_unused_on_end")]}),
+        (_("Plan changes"), {"fields": [("credit_unused_on_change", "credit_unused_on_end")]}),
         (_("Statements"), {"fields": ["statement_on_issue"]}),
         (_("Calls"), {"fields": ["never_allow_used_receipt_id"]}),
     ]
@@ -141,7 +141,7 @@ class ClientAdmin(HistoryAdmin):
         columns = {field.name for field in obj._meta.concrete_fields}
         proposed = change_settings(obj, columns.intersection(form.changed_data), caller=Caller(staff=request.user))
         if proposed is not None:
-            text = _("Proposed, and not changed yet: %(what)s. Another administrator confirms it.")
+            text = _("Proposed, not changed yet: %(what)s. Another administrator must confirm the change.")
             messages.warning(request, text % {"what": proposed.words})
 
     @admin.display(description=_("proposed change"))
@@ -207,7 +207,7 @@ class ApiKeyAdmin(HistoryAdmin):
 
     facts = ("prefix", "created_at", "made_by", "last_used_at", "revoked_at")
 
-    @admin.display(description=_("made or rotated by"))
+    @admin.display(description=_("created or rotated by"))
     def made_by(self, key: ApiKey) -> str:
         """The people and keys that four eyes take for this key, the latest first."""
         names = names_of(key.stands_for)
@@ -225,7 +225,7 @@ class ApiKeyAdmin(HistoryAdmin):
         obj.pk, obj.prefix = key.pk, key.prefix
         show_once(request, key, auth_key)
 
-    @admin.action(description=_("Rotate selected keys: a new one of the same rights beside each"), permissions=["add"])
+    @admin.action(description=_("Rotate selected keys: create a new key with the same rights for each"), permissions=["add"])
     def rotate(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         for key in queryset.filter(revoked_at=None).select_related("client"):
             try:

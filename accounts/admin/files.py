@@ -39,7 +39,7 @@ class OfClient(ForeignKeyWidget):  # type: ignore[misc]
             return None
         found = self.model._default_manager.filter(**{"client": row[CLIENT_NO], self.field: value}).first()
         if found is None:
-            raise ValueError(_("there is no %(value)s") % {"value": value})
+            raise ValueError(_("%(value)s does not exist") % {"value": value})
         return found
 
 
@@ -108,14 +108,14 @@ class ClientFile(ModelResource):  # type: ignore[misc]
         """A number with a decimal comma is refused: 1,234 could be read as a thousand."""
         for field in self.get_import_fields():
             if isinstance(field.widget, DecimalWidget) and DECIMAL_COMMA.fullmatch((row.get(field.column_name) or "").strip()):
-                raise ValidationError({field.column_name: _("Not a number: decimals are written with a point, as in 1.5.")})
+                raise ValidationError({field.column_name: _("This is not a number. Write decimals with a point: 1.5.")})
 
     def client_of(self, number: str) -> int | None:
         """Whose row it is."""
         own = clients_of(self.user)
         found = list(own.filter(pk=number) if number.isdecimal() else own[:2] if not number else ())
         if len(found) != 1:
-            raise ValidationError({CLIENT_NO: _("Name one of your clients by its number.")})
+            raise ValidationError({CLIENT_NO: _("Give the number of one of your clients.")})
         return found[0].pk
 
     def import_instance(self, instance: Any, row: Any, **kwargs: Any) -> None:
@@ -124,7 +124,7 @@ class ClientFile(ModelResource):  # type: ignore[misc]
         super().import_instance(instance, row, **kwargs)
         changed = [name for name, value in stood.items() if getattr(instance, name) != value]
         if changed:
-            raise ValidationError({name: _("What a row was made with is not changed.") for name in changed})
+            raise ValidationError({name: _("This column cannot be changed after the row is created.") for name in changed})
 
     def import_field(self, field: Field, instance: Any, row: Any, is_m2m: bool = False, **kwargs: Any) -> None:
         if row.get(field.column_name) in ("", None) and field.attribute in self._not_emptied(instance):
@@ -188,7 +188,7 @@ class FilesAdmin(ImportExportMixin, OwnRows):  # type: ignore[misc]
         try:
             response: HttpResponseBase = super().export_action(request)
         except IncorrectLookupParameters:
-            messages.error(request, _("This filter is not one of the list. Nothing was exported."))
+            messages.error(request, _("This list does not have this filter. Nothing was exported."))
             return redirect(f"admin:{self.model._meta.app_label}_{self.model._meta.model_name}_changelist")
         return response
 
@@ -202,7 +202,7 @@ class FilesAdmin(ImportExportMixin, OwnRows):  # type: ignore[misc]
     def process_result(self, result: Any, request: HttpRequest) -> HttpResponseBase:
         """What was tried a moment before may be refused now."""
         if result.has_errors() or result.has_validation_errors():
-            messages.error(request, _("Nothing was imported: the rows are not as they were when the file was tried."))
+            messages.error(request, _("Nothing was imported, because rows changed after the preview. Preview the file again."))
             return redirect(f"admin:{self.model._meta.app_label}_{self.model._meta.model_name}_import")
         response: HttpResponseBase = super().process_result(result, request)
         return response

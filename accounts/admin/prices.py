@@ -114,7 +114,7 @@ class OwnPricesOfPlanInstance(PriceColumns, ReadOnlyInline):  # type: ignore[mis
     model = RateSchedule
     fields = readonly_fields = ("price", "charge", *PRICE_COLUMNS)
     price = link_to_page(_("price"), price_text)
-    verbose_name_plural = _("own prices")
+    verbose_name_plural = _("customer prices")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RateSchedule]:
         return super().get_queryset(request).select_related("charge__service").prefetch_related("tiers")
@@ -131,13 +131,19 @@ class PriceForm(MasterDataForm):
     valid_from = forms.DateField(
         required=False,
         widget=UnfoldAdminSingleDateWidget,
-        help_text=_("First day. Empty: from the beginning. What counts is the first day of the period that is charged."),
+        help_text=_("First day. Empty: from the beginning. The first day of the charged period decides which price applies."),
     )
     guarded: ClassVar = {
-        "one_list_rate_per_day_it_begins": ("valid_from", _("The charge has a list price in this currency from this day on.")),
-        "one_own_rate_per_day_it_begins": ("valid_from", _("The charge has an own price in this currency from this day on.")),
+        "one_list_rate_per_day_it_begins": (
+            "valid_from",
+            _("The charge already has a list price in this currency from this day on."),
+        ),
+        "one_own_rate_per_day_it_begins": (
+            "valid_from",
+            _("The charge already has a customer price in this currency from this day on."),
+        ),
         "rate_minimum_below_maximum": ("maximum_amount", _("The maximum is below the minimum.")),
-        "rate_ends_after_start": ("valid_to", _("The last day is before the first.")),
+        "rate_ends_after_start": ("valid_to", _("The last day is before the first day.")),
         # Of a rate beside bands, or neither, the service says which.
         "a_rate_or_bands": None,
     }
@@ -215,8 +221,8 @@ class RateScheduleAdmin(PriceColumns, FilesAdmin, HistoryAdmin):  # type: ignore
                     ("valid_from", "valid_to"),
                 ],
                 "description": _(
-                    "Invoices keep the price they had: a change counts for what is charged from now on, pending invoices "
-                    "that are generated again included."
+                    "Existing invoices keep their price. A change applies to invoices that are generated from now on, and to "
+                    "pending invoices that are regenerated."
                 ),
             },
         )
@@ -249,7 +255,7 @@ class RateScheduleAdmin(PriceColumns, FilesAdmin, HistoryAdmin):  # type: ignore
     def charge_of_plan(self, price: RateSchedule) -> str:
         return f"{price.charge.plan}: {price.charge}"
 
-    @admin.display(description=_("own price of"), ordering="plan_instance")
+    @admin.display(description=_("customer price of"), ordering="plan_instance")
     def customer(self, price: RateSchedule) -> str:
         return "-" if price.plan_instance is None else str(price.plan_instance.account)
 
@@ -289,7 +295,7 @@ class RateScheduleAdmin(PriceColumns, FilesAdmin, HistoryAdmin):  # type: ignore
         if change:
             changed = change_price(price, terms, caller=Caller(staff=request.user), today=today(price.charge.plan.client))
             if changed.pk != price.pk:
-                words = gettext("Days before %(day)s keep their price. A new price has the other terms from then on.")
+                words = gettext("Days before %(day)s keep their price. A new price with the new terms starts on that day.")
                 messages.info(request, words % {"day": changed.valid_from})
         else:
             price.pk = add_price(price.charge, terms, price.plan_instance, caller=Caller(staff=request.user)).pk

@@ -40,7 +40,7 @@ class ReceiptAdmin(ReadOnlyAdmin):
 
 
 class RefusedOrNot(admin.SimpleListFilter):
-    title = _("what came of it")
+    title = _("outcome")
     parameter_name = "refused"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:

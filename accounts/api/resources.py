@@ -73,7 +73,11 @@ class ClientResource(GenericViewSet):
         query = self.request.query_params
         check_parameters(query, self.query_parameters() | {"client_no"})
         if isinstance(self.request.auth, ApiKey) and query.get("client_no", str(self.client.pk)) != str(self.client.pk):
-            raise BillingError(ErrorCode.PERMISSION, f"client_no {query['client_no'][:22]}: not the key's", field="client_no")
+            raise BillingError(
+                ErrorCode.PERMISSION,
+                f"client_no {query['client_no'][:22]} is not the client of this API key",
+                field="client_no",
+            )
 
     queries: Mapping[str, type[Serializer]] = {}
     """What the query of an action is read as, by the action."""
@@ -250,7 +254,7 @@ class ListResource(ListModelMixin, FilteredResource):
         given = self.request.query_params.get(parameter, "")
         names = {name for name in given.split(",") if name}
         for name in sorted(names - set(known)):
-            raise BillingError(ErrorCode.INVALID_INPUT, f"{parameter}: there is no {name}", field=parameter)
+            raise BillingError(ErrorCode.INVALID_INPUT, f"{parameter}: {name} does not exist", field=parameter)
         return names
 
     def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
@@ -264,7 +268,7 @@ class ListResource(ListModelMixin, FilteredResource):
     def _as_csv(self, rows: QuerySet[Any]) -> StreamingHttpResponse:
         self.asked_names("expand", ())
         for parameter in sorted(PAGE_PARAMETERS.intersection(self.request.query_params)):
-            detail = f"{parameter}: a list comes whole as CSV; leave it out"
+            detail = f"{parameter}: a CSV list always contains all rows; leave this parameter out"
             raise BillingError(ErrorCode.INVALID_INPUT, detail, field=parameter)
         name = self.request.path.rstrip("/").rsplit("/", 1)[-1]
         chunks = in_chunks(rows, asked_order(self.request, self.ordering, newest_first=self.newest_first), ROWS_AT_ONCE)
@@ -297,7 +301,9 @@ def _claim(request: Request) -> Claim | None:
     if request.method in SAFE_METHODS or not key:
         return None
     if not re.fullmatch(r"[\x21-\x7e]{1,255}", key):
-        raise BillingError(ErrorCode.INVALID_FORMAT, "Idempotency-Key: 1 to 255 printable characters", field="Idempotency-Key")
+        raise BillingError(
+            ErrorCode.INVALID_FORMAT, "Idempotency-Key: give 1 to 255 printable characters", field="Idempotency-Key"
+        )
     return claim_for(
         key,
         f"{request.method} {request.path}",

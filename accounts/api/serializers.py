@@ -239,7 +239,7 @@ class PlanChargeSerializer(RowSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if "rate_per_unit" not in attrs and not attrs.get("list_rates"):
-            raise serializers.ValidationError({"rates": [_("Give rates, or a rate_per_unit.")]}, code="required")
+            raise serializers.ValidationError({"rates": [_("Give rates or rate_per_unit.")]}, code="required")
         return attrs
 
 
@@ -288,7 +288,7 @@ class OwnPriceSerializer(RateSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not {"charge", "service"} & attrs.keys():
-            raise serializers.ValidationError({"charge": [_("Name the charge or its service.")]}, code="required")
+            raise serializers.ValidationError({"charge": [_("Give the charge or its service.")]}, code="required")
         return attrs
 
 
@@ -343,11 +343,11 @@ def terms_by_charge(plan: Plan, prices: Sequence[Mapping[str, Any]], currency: s
     for place, price in enumerate(prices):
         named = [one for one in charges if _is_named(one, price)]
         if not named:
-            raise _wrong_price(place, _("Plan %(plan)s has no such charge.") % {"plan": plan.pk}, "does_not_exist")
+            raise _wrong_price(place, _("Plan %(plan)s does not have this charge.") % {"plan": plan.pk}, "does_not_exist")
         if len(named) > 1:
-            raise _wrong_price(place, _("The plan has several charges for this service: name the charge."), "invalid")
+            raise _wrong_price(place, _("The plan has several charges for this service. Give the charge."), "invalid")
         if named[0] in terms:
-            raise _wrong_price(place, _("This charge has a price already."), "unique")
+            raise _wrong_price(place, _("This charge already has a price."), "unique")
         terms[named[0]] = terms_of(price, currency)
     return terms
 

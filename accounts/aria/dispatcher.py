@@ -50,5 +50,5 @@ def _format(asked: object) -> str:
         return UNNAMED_FORMAT
     if not isinstance(asked, str) or asked not in FORMATS:
         names = ", ".join(FORMATS)
-        raise BillingError(ErrorCode.INVALID_INPUT, f"output_format: one of {names}", field="output_format")
+        raise BillingError(ErrorCode.INVALID_INPUT, f"output_format: give one of {names}", field="output_format")
     return asked

@@ -288,7 +288,7 @@ def _wrong_argument(method: Method, given: Mapping[str, Any]) -> BillingError | 
     if named:
         return BillingError(ErrorCode.NOT_SUPPORTED, ", ".join(named), field=", ".join(named))
     if given.get("rest_call", method.name) != method.name:
-        return BillingError(ErrorCode.INVALID_INPUT, f"rest_call: this address is {method.name}'s", field="rest_call")
+        return BillingError(ErrorCode.INVALID_INPUT, f"rest_call: this address accepts only {method.name}", field="rest_call")
     accepted = (*TRANSPORT, *unsupported, *getattr(method.arguments, "without_effect", ()))
     members = {name: value for name, value in given.items() if name not in accepted}
     try:

@@ -26,9 +26,9 @@ class Hours(serializers.Serializer):
     def validate(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         given = {asked[name] for name in ("hours", "offset_hours") if name in asked}
         if not given:
-            raise serializers.ValidationError({"hours": _("hours or offset_hours is needed.")}, code="required")
+            raise serializers.ValidationError({"hours": _("Give hours or offset_hours.")}, code="required")
         if len(given) > 1:
-            raise serializers.ValidationError({"offset_hours": _("Not the same as hours.")})
+            raise serializers.ValidationError({"offset_hours": _("hours and offset_hours differ. Give one of them.")})
         return {**asked, "hours": given.pop()}
 
 

@@ -37,7 +37,7 @@ def parameters(query: str, body: bytes) -> Parameters:
         if text.startswith("{"):
             return [*pairs, *json_object(text).items()]
         if text and "=" not in text:
-            raise ValueError("neither a form nor an object")
+            raise ValueError("the body is neither a form nor a JSON object")
         return [*pairs, *_form(text)]
     except (ValueError, RecursionError) as error:
         raise unreadable_body() from error
@@ -127,7 +127,7 @@ class _Rows:
 
     def _row(self, index: int) -> dict[str, Any]:
         if index not in self.by_index and len(self.by_index) >= MOST_ROWS:
-            raise BillingError(ErrorCode.INVALID_FORMAT, f"{self.array}: no more than {MOST_ROWS} rows", field=self.array)
+            raise BillingError(ErrorCode.INVALID_FORMAT, f"{self.array}: give at most {MOST_ROWS} rows", field=self.array)
         return self.by_index.setdefault(index, {})
 
     def in_order(self) -> list[dict[str, Any]]:

@@ -34,7 +34,7 @@ class OpenQuote(UnreadableLine):
     """A quote is not closed on the line: the row may go on on the next one."""
 
     def __init__(self) -> None:
-        super().__init__("is not a CSV row: it opens a quote that is not closed")
+        super().__init__("is not a CSV row: a quote is opened but not closed")
 
 
 class Row(NamedTuple):
@@ -73,7 +73,7 @@ def _by_name(header: list[str], fields: list[str], separator: str, required: Col
     missing = header[len(fields) :]
     if any(map(str.strip, fields[len(header) :])) or not set(required).isdisjoint(missing):
         between = "" if separator == "," else f" between {SEPARATORS.get(separator, repr(separator))}"
-        raise UnreadableLine(f"has {len(fields)} fields{between} where the header has {len(header)}")
+        raise UnreadableLine(f"has {len(fields)} fields{between}, but the header has {len(header)}")
     cells = list(zip(header, fields + [""] * len(missing), strict=False))
     if any(not name and value.strip() for name, value in cells):
         raise UnreadableLine("has a value in a column without a name")
@@ -135,7 +135,7 @@ def _header(lines: _Lines, required: Collection[str], optional: Collection[str] 
         why = f"has no column {', '.join(missing)}" + (f" ({between})" if separator != "," else "")
         raise UnreadableFile(f"line {line.number}, the header, {why}")
     if repeated := [name for name in dict.fromkeys(header) if name and header.count(name) > 1]:
-        raise UnreadableFile(f"line {line.number}, the header, names a column twice: {', '.join(repeated)}")
+        raise UnreadableFile(f"line {line.number}, the header, has a column twice: {', '.join(repeated)}")
     if optional is not None and (unknown := unknown_columns(list(filter(None, header)), list(known.values()))):
         raise UnreadableFile(f"line {line.number}, the header: {unknown}")
     return separator, header
@@ -144,7 +144,7 @@ def _header(lines: _Lines, required: Collection[str], optional: Collection[str] 
 def _said_separator(text: bytes) -> str:
     separator = text.decode(errors="replace")
     if len(separator) != 1 or separator.isalnum() or separator not in SEPARATORS and not separator.isprintable():
-        raise UnreadableFile(f"line 1 says sep={separator}, which is no separator: give one such as sep=; or sep=,")
+        raise UnreadableFile(f"line 1 says sep={separator}, which is not a separator; use sep=; or sep=,")
     return separator
 
 

@@ -168,7 +168,7 @@ def read_customer(row: Mapping[str, str]) -> Customer:
     customer = Customer(customer_id, tenure, term_months, offers, monthly_amount, payment_type, has_left)
     if customer.base_price <= 0:
         others = monthly_amount - customer.base_price
-        message = f"{monthly_amount} leaves nothing for {offers[0].name} after {others} for the other services"
+        message = f"{monthly_amount} leaves no amount for {offers[0].name}, because the other services cost {others}"
         raise BadValues([ColumnFault("MonthlyCharges", message)])
     return customer
 
@@ -183,7 +183,7 @@ def _offers(values: "_Values") -> tuple[Offer, ...]:
         offer for column, offer in EXTRAS.items() if values.part(column, NO_INTERNET, of="InternetService", taken=has_internet)
     ]
     if has_phone is False and has_internet is False:
-        values.refuse("PhoneService", "the customer takes neither phone nor internet, so there is nothing to bill")
+        values.refuse("PhoneService", "the customer has neither phone nor internet, so there is nothing to bill")
     return (*base, *([SECOND_LINE] if second_line else []), *extras)
 
 

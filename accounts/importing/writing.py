@@ -52,7 +52,7 @@ def charges_on_file(client: Client) -> dict[str, PlanCharge]:
         sold = (offer.service_id, ChargeType.RECURRING, CURRENCY, RateModel.PER_UNIT, offer.list_price)
         if (plan.billing_interval, len(plan.charges.all()), found) != (1, 1, [sold]):
             price = f"{offer.name} at {offer.list_price} {CURRENCY} a month"
-            raise CatalogueDiffers(f"plan {plan.client_plan_id} is on file, and does not charge {price}")
+            raise CatalogueDiffers(f"plan {plan.client_plan_id} already exists, but does not charge {price}")
         (charges[plan.client_plan_id],) = plan.charges.all()
     return charges
 

@@ -21,48 +21,55 @@ class Account(ExemptionModel):
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="accounts")
     client_acct_id = models.CharField(
-        _("client account id"), max_length=50, help_text=_("The client's own name for the account, unique to the client.")
+        _("client account id"), max_length=50, help_text=_("The client's own id of the account. Unique within the client.")
     )
     status = models.SmallIntegerField(choices=AccountStatus, default=AccountStatus.ACTIVE)
     currency = models.CharField(max_length=3, validators=[validate_currency])
     is_test = models.BooleanField(_("test account"), default=False, help_text=_("Test accounts are never billed."))
-    invoice_approval_required = models.BooleanField(
-        default=False, help_text=_("This account does require manual approval of pending invoices.")
-    )
+    invoice_approval_required = models.BooleanField(default=False, help_text=_("Invoices of this account need approval."))
     payment_terms_days = models.PositiveIntegerField(
-        null=True, blank=True, help_text=_("Days from approval to the due date. Empty: the client's terms.")
+        null=True, blank=True, help_text=_("Number of days from approval to the due date. Empty: the client's payment terms.")
     )
     bill_day = models.PositiveSmallIntegerField(
         null=True,
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(31)],
-        help_text=_("Anniversary day; in a shorter month its last day. Empty: the day the first plan begins."),
+        help_text=_(
+            "Day of the month on which cycles start. In a shorter month: the last day. Empty: the day on "
+            "which the first plan starts."
+        ),
     )
     next_bill_date = models.DateField(
         null=True,
         blank=True,
         editable=False,
-        help_text=_("When the next cycle is due: the earliest of the plan instances' dates. Empty: nothing to bill any more."),
+        help_text=_(
+            "Date on which the next cycle is due: the earliest date of the plan instances. Empty: nothing more to bill."
+        ),
     )
     last_bill_date = models.DateField(
-        null=True, blank=True, editable=False, help_text=_("Bill date of the newest cycle that was billed.")
+        null=True, blank=True, editable=False, help_text=_("Bill date of the newest billed cycle.")
     )
     arrears_due_from = models.DateField(
         null=True,
         blank=True,
         editable=False,
-        help_text=_("First day whose usage and arrears no recurring invoice has charged yet. Empty: none has ever."),
+        help_text=_("First day whose usage and arrears are not billed yet. Empty: none was ever billed."),
     )
     orders_due = models.DateField(
         null=True,
         blank=True,
         editable=False,
-        help_text=_("Date of a cycle that was billed ahead of it, on which one-time charges are due. Empty: none is due so."),
+        help_text=_(
+            "Start of a cycle that is already billed in advance and still has one-time charges to bill. Empty: there is none."
+        ),
     )
     billing_version = models.PositiveIntegerField(
         default=0,
         editable=False,
-        help_text=_("Counts the changes of what the account is billed for: an invoice planned before one is not recorded."),
+        help_text=_(
+            "Number of changes to what the account is billed for. An invoice that was planned before a change is not recorded."
+        ),
     )
     created_at = models.DateTimeField(auto_now_add=True)
     history = MasterDataHistory(
@@ -122,7 +129,7 @@ class PaymentMethod(models.Model):
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="payment_methods")
     type = models.CharField(max_length=20, choices=PaymentMethodType)
     token = models.CharField(max_length=200, blank=True, validators=[validate_no_card_number])
-    label = models.CharField(max_length=100, blank=True, help_text=_("What staff see, such as 'Visa ending 4242'."))
+    label = models.CharField(max_length=100, blank=True, help_text=_("Name shown to staff, such as 'Visa ending 4242'."))
     history = MasterDataHistory(not_kept=("token",))
 
     class Meta:
@@ -138,9 +145,9 @@ class PlanInstance(models.Model):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="plan_instances")
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="instances")
     units = UnitsField(default=Decimal(1), validators=[MinValueValidator(0), MOST_UNITS_VALIDATOR])
-    start_date = models.DateField(validators=[validate_billing_day], help_text=_("First day that is charged."))
+    start_date = models.DateField(validators=[validate_billing_day], help_text=_("First charged day."))
     end_date = models.DateField(
-        null=True, blank=True, validators=[validate_billing_day], help_text=_("Last day that is charged. Empty: runs on.")
+        null=True, blank=True, validators=[validate_billing_day], help_text=_("Last charged day. Empty: no end.")
     )
     billed_through = models.DateField(
         null=True, blank=True, editable=False, help_text=_("Last day that an approved invoice covers.")
@@ -149,7 +156,7 @@ class PlanInstance(models.Model):
         null=True,
         blank=True,
         editable=False,
-        help_text=_("Last day that was billed before the customer came here. Cycles are counted from the day after it."),
+        help_text=_("Last day that another system billed. Cycles are counted from the next day."),
     )
     ahead_since = models.DateField(
         null=True,
@@ -165,15 +172,15 @@ class PlanInstance(models.Model):
         blank=True,
         editable=False,
         help_text=_(
-            "Of an end that was entered after a recurring invoice of a later day: that day. Until the next one, the cycle "
-            "that the end cuts short is still to be charged in arrears."
+            "Set if the end was entered after a recurring invoice of a later day: that day. Until the next recurring "
+            "invoice, the shortened cycle still has to be charged in arrears."
         ),
     )
     credited_from = models.DateField(
         null=True,
         blank=True,
         editable=False,
-        help_text=_("First unused day: what was charged for it and later days is given back. Empty: it stays charged."),
+        help_text=_("First unused day. The charges for this day and later days are credited. Empty: they stay charged."),
     )
     replaces = models.ForeignKey(
         "self",
@@ -182,11 +189,14 @@ class PlanInstance(models.Model):
         blank=True,
         editable=False,
         related_name="replaced_by",
-        help_text=_("The plan instance whose place this one has taken."),
+        help_text=_("The plan instance that this one replaces."),
     )
     po_num = models.CharField(_("PO number"), max_length=1000, blank=True)
     taken_off_on = models.DateField(
-        null=True, blank=True, editable=False, help_text=_("When it was taken off before it began: it is never billed.")
+        null=True,
+        blank=True,
+        editable=False,
+        help_text=_("Day on which the plan was removed before it started. It is never billed."),
     )
     history = MasterDataHistory(not_kept=("billed_through", "billed_elsewhere_through", "ahead_since", "end_entered_after"))
 

@@ -36,19 +36,19 @@ class Service(models.Model):
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="services")
     client_service_id = models.CharField(max_length=100)
     name = models.CharField(max_length=200)
-    gl_code = models.CharField(_("GL code"), max_length=50, help_text=_("The account of the general ledger it is posted to."))
+    gl_code = models.CharField(_("GL code"), max_length=50, help_text=_("The general ledger account of this service."))
     tax_category = models.CharField(
         max_length=50,
         default=STANDARD,
-        help_text=_("Which rates of the tax table apply: one of the client's tax categories. zero and exempt have no tax."),
+        help_text=_("Decides which tax rates apply. One of the client's tax categories. zero and exempt have no tax."),
     )
-    tax_inclusive = models.BooleanField(default=False, help_text=_("Prices of this service contain the tax (gross prices)."))
+    tax_inclusive = models.BooleanField(default=False, help_text=_("Prices of this service include tax (gross prices)."))
     location = models.ForeignKey(
         ServiceLocation,
         on_delete=models.PROTECT,
         null=True,
         blank=True,
-        help_text=_("Where it is billed and shipped from, for tax engines that ask."),
+        help_text=_("Bill-from and ship-from address, for tax engines that need it."),
     )
     history = MasterDataHistory()
 
@@ -72,7 +72,7 @@ def known_category(row: Any, name: str) -> str:
     known = categories_in(row.client.tax_categories)
     found = spelled(given, known)
     if found is None:
-        text = _("%(value)s is not a tax category of this client. It has %(known)s; others are added in its settings.")
+        text = _("%(value)s is not a tax category of this client. Use one of %(known)s, or add it to the client's settings.")
         raise ValidationError({name: ValidationError(text, params={"value": given, "known": ", ".join(known)})})
     return found
 
@@ -87,11 +87,11 @@ class Plan(models.Model):
     client_plan_id = models.CharField(max_length=100)
     name = models.CharField(max_length=200)
     billing_interval = models.PositiveSmallIntegerField(
-        choices=BillingInterval, default=BillingInterval.MONTHLY, help_text=_("Months that one recurring charge covers.")
+        choices=BillingInterval,
+        default=BillingInterval.MONTHLY,
+        help_text=_("Number of months that one recurring charge covers."),
     )
-    term_months = models.PositiveSmallIntegerField(
-        default=0, help_text=_("Months that the customer is bound for. 0: from month to month.")
-    )
+    term_months = models.PositiveSmallIntegerField(default=0, help_text=_("Minimum term in months. 0: month to month."))
     history = MasterDataHistory()
 
     class Meta:
@@ -111,7 +111,7 @@ class PlanCharge(models.Model):
     plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="charges")
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="+")
     line_type = models.PositiveSmallIntegerField(
-        choices=ChargeType, default=ChargeType.RECURRING, help_text=_("When it is charged, and the line type it makes.")
+        choices=ChargeType, default=ChargeType.RECURRING, help_text=_("When the service is charged. Decides the line type.")
     )
     history = MasterDataHistory()
 

@@ -44,41 +44,47 @@ class Client(Address):
         max_length=64,
         default="UTC",
         validators=[validate_time_zone],
-        help_text=_("Decides which day it is for this client, and so when an account is due."),
+        help_text=_("Time zone that decides the client's date, and so when an account is due."),
     )
     clock_offset = models.DurationField(
         default=timedelta(),
         editable=False,
-        help_text=_("How far this client's virtual clock runs ahead of the real one. Only outside production."),
+        help_text=_("How far this client's virtual clock is ahead of the real time. Not available in production."),
     )
     invoice_approval_required = models.BooleanField(
         default=False,
-        help_text=_("Every invoice is generated as pending and waits for approval. New accounts inherit it when they begin."),
+        help_text=_(
+            "Every invoice is generated as pending and needs approval. New accounts get this setting when they are created."
+        ),
     )
     pending_discard_days = models.PositiveIntegerField(
         null=True,
         blank=True,
-        help_text=_("Pending invoices older than so many days are discarded by discard_stale. Empty: never."),
+        help_text=_(
+            "The command discard_stale discards invoices that are pending for more than this number of days. Empty: never."
+        ),
     )
     four_eyes = models.CharField(
         max_length=20,
         choices=FourEyes,
         default=FourEyes.OFF,
-        help_text=_("Whether who made an invoice may approve it. Where it applies, invoices are generated as pending."),
+        help_text=_(
+            "Four eyes: whether another person must approve an invoice. Where it applies, invoices are generated as pending."
+        ),
     )
     four_eyes_amount = models.DecimalField(
         max_digits=15,
         decimal_places=4,
         default=0,
         validators=[MinValueValidator(0)],
-        help_text=_("With 'above an amount': the total, in the invoice's currency, above which another person approves."),
+        help_text=_("For 'above an amount': the total in the invoice's currency above which another person must approve."),
     )
     second_person_for = models.CharField(
         max_length=100,
         blank=True,
         default=",".join(GuardedAct.values),
         validators=[validate_guarded_acts],
-        help_text=_("What four eyes look at. Acts that are ticked are pending until another person approves them."),
+        help_text=_("Acts that need four eyes. A selected act is pending until another person approves it."),
     )
     flag_first = models.BooleanField(default=True, help_text=_("The approval queue flags an account's first invoice."))
     flag_change_percent = models.DecimalField(
@@ -88,21 +94,30 @@ class Client(Address):
         blank=True,
         default=20,
         validators=[MinValueValidator(0)],
-        help_text=_("It flags an invoice whose total differs by more percent from the account's last one. Empty: never."),
+        help_text=_(
+            "The approval queue flags an invoice if its total differs from the account's last invoice by "
+            "more than this percent. Empty: never."
+        ),
     )
     flag_lines = models.BooleanField(
-        default=True, help_text=_("It flags services that are new beside the account's last invoice, or missing.")
+        default=True,
+        help_text=_("The approval queue flags services that are new or missing compared with the account's last invoice."),
     )
-    flag_missing_po = models.BooleanField(default=False, help_text=_("It flags an invoice without a PO number."))
+    flag_missing_po = models.BooleanField(
+        default=False, help_text=_("The approval queue flags an invoice without a PO number.")
+    )
     payment_terms_days = models.PositiveIntegerField(
         default=30,
-        help_text=_("Days from approval to the due date, unless the account has terms of its own."),
+        help_text=_("Number of days from approval to the due date. An account can have its own payment terms."),
     )
     taxable_address_order = models.CharField(
         max_length=30,
         default="account,billing,statement",
         validators=[validate_contact_roles],
-        help_text=_("Taxable addresses to use: the account's first contact of these roles, in this order, decides the tax."),
+        help_text=_(
+            "Contact roles that decide the tax address. The first contact of the account with one of these "
+            "roles, in this order, is used."
+        ),
     )
     tax_categories = models.CharField(
         max_length=1000,
@@ -110,8 +125,8 @@ class Client(Address):
         blank=True,
         validators=[validate_tax_categories],
         help_text=_(
-            "Tax categories that services and tax rates may have, between commas, beside standard, zero and exempt. Any other"
-            " is refused."
+            "Additional tax categories of services and tax rates, separated by commas. standard, zero and exempt always "
+            "exist. Any other category is refused."
         ),
     )
     missing_tax_data = ChoiceField(
@@ -119,15 +134,15 @@ class Client(Address):
         choices=MissingTaxData,
         default=MissingTaxData.HOLD,
         help_text=_(
-            "What becomes of an invoice whose account has no address, or for whose place or tax category there is no tax rate."
-            " Without any tax rate on file a client charges no tax, and nothing is missing."
+            "What happens to an invoice if the account has no address, or if no tax rate exists for its place or tax "
+            "category. A client without any tax rate charges no tax, so nothing is missing."
         ),
     )
     tax_rounding = models.CharField(
         max_length=10,
         choices=TaxRounding,
         default=TaxRounding.DOCUMENT,
-        help_text=_("Tax rounding method: once per tax rate over the document (EN 16931), or line by line."),
+        help_text=_("Tax rounding: once per tax rate over the document (EN 16931), or on each line."),
     )
     tax_engine = models.CharField(
         max_length=30,
@@ -141,49 +156,63 @@ class Client(Address):
     )
     collect_on_approval = models.BooleanField(
         default=False,
-        help_text=_("What is due on an invoice is collected when it is issued (Auto-Collect On Pending Invoice Approval)."),
+        help_text=_(
+            "The open amount of an invoice is collected when the invoice is issued (Auto-Collect On Pending Invoice Approval)."
+        ),
     )
     collect_on_rebill = models.BooleanField(
-        default=False, help_text=_("What is due on a rebill is collected when it is issued (Autocollect on Rebill).")
+        default=False,
+        help_text=_("The open amount of a rebill is collected when the rebill is issued (Autocollect on Rebill)."),
     )
     rebill_approval_required = models.BooleanField(
-        default=False, help_text=_("Every rebill waits for approval. Until then it changes nothing.")
+        default=False, help_text=_("Every rebill is pending until it is approved. Until then it changes nothing.")
     )
     original_due_date_on_rebill = models.BooleanField(
         default=True,
-        help_text=_("A rebill is due when its original was (Use Original Invoice Due Date for Rebill), else by its own terms."),
+        help_text=_(
+            "A rebill has the due date of its original (Use Original Invoice Due Date for Rebill). If not, "
+            "its due date follows from its own payment terms."
+        ),
     )
     carry_unlisted_lines = models.BooleanField(
         default=False,
-        help_text=_("Lines that a rebill does not name are carried onto it. Else, as in Aria, they are credited and left out."),
+        help_text=_(
+            "Lines that a rebill request does not list are carried onto the rebill. If not, they are "
+            "credited and left out, as in Aria."
+        ),
     )
     credit_unused_on_change = models.BooleanField(
         default=True,
-        help_text=_("A plan that is changed within a cycle that was billed gives its unused days back on the next invoice."),
+        help_text=_("If a plan changes in a billed cycle, its unused days are credited on the next invoice."),
     )
     credit_unused_on_end = models.BooleanField(
         default=False,
-        help_text=_("A plan that ends within a cycle that was billed gives its unused days back on the next invoice."),
+        help_text=_("If a plan ends in a billed cycle, its unused days are credited on the next invoice."),
     )
     statement_on_issue = models.BooleanField(
         default=False, help_text=_("The statement is sent by e-mail when an invoice is issued.")
     )
     void_on_collection_failure = models.BooleanField(
-        default=False, help_text=_("An invoice that cannot be collected when it is issued is voided.")
+        default=False, help_text=_("An invoice is voided if it cannot be collected when it is issued.")
     )
     dunning_on_collection_failure = models.BooleanField(
         default=False,
-        help_text=_("An account whose invoice cannot be collected when it is issued goes into dunning, unless that is voided."),
+        help_text=_(
+            "An account goes into dunning if its invoice cannot be collected when it is issued, unless that invoice is voided."
+        ),
     )
     never_allow_used_receipt_id = models.BooleanField(
         default=False,
-        help_text=_("A client_receipt_id is used up by a failed call too (NEVER_ALLOW_USED_RECEIPT_ID)."),
+        help_text=_("A failed call also uses up its client_receipt_id (NEVER_ALLOW_USED_RECEIPT_ID)."),
     )
     staff = models.ManyToManyField(
         settings.AUTH_USER_MODEL,
         blank=True,
         related_name="clients",
-        help_text=_("Who works for this client. Superusers work for every client; others see nothing of clients not theirs."),
+        help_text=_(
+            "Users who work for this client. Superusers work for every client. Other users see only the "
+            "clients they are assigned to."
+        ),
     )
     created_at = models.DateTimeField(auto_now_add=True)
     history = MasterDataHistory(not_kept=("clock_offset",), m2m_fields=["staff"])
@@ -217,7 +246,7 @@ class ApiKey(models.Model):
     """A secret that a client's program sends as auth_key. Only its SHA-256 is kept; the prefix finds the row."""
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="api_keys")
-    name = models.CharField(max_length=100, help_text=_("Which program uses this key."))
+    name = models.CharField(max_length=100, help_text=_("Name of the program that uses this key."))
     prefix = models.CharField(max_length=8, unique=True, editable=False)
     secret_hash = models.CharField(max_length=64, editable=False)
     may_approve = models.BooleanField(default=False, help_text=_("This key may approve, discard and regenerate invoices."))
@@ -229,28 +258,29 @@ class ApiKey(models.Model):
     )
     may_change_customers = models.BooleanField(
         default=False,
-        help_text=_("This key may add accounts, contacts and payment methods, and give, change and end customers' plans."),
+        help_text=_("This key may add accounts, contacts and payment methods, and add, change and end customers' plans."),
     )
     may_add_usage = models.BooleanField(
         default=False, help_text=_("This key may load and remove usage, order one-time charges and redeem coupons.")
     )
-    may_give_credits = models.BooleanField(default=False, help_text=_("This key may give and end service credits."))
-    read_only = models.BooleanField(default=False, help_text=_("This key may read and preview, and nothing else."))
+    may_give_credits = models.BooleanField(default=False, help_text=_("This key may add and end service credits."))
+    read_only = models.BooleanField(default=False, help_text=_("This key may only read and preview."))
     allowed_addresses = models.CharField(
         max_length=1000,
         blank=True,
         validators=[validate_networks],
         help_text=_(
-            "The addresses and networks that this key is used from, between commas: 192.0.2.7, 2001:db8::/32. Empty: any."
+            "IP addresses and networks from which this key may be used, separated by commas: 192.0.2.7, "
+            "2001:db8::/32. Empty: any."
         ),
     )
     stands_for = models.JSONField(
         default=list,
         blank=True,
         editable=False,
-        help_text=_("Who knows or has known its secret, and through which keys it was rotated: four eyes take them for one."),
+        help_text=_("People and keys that know or knew its secret. Four eyes treats them as one person."),
     )
-    last_used_at = models.DateTimeField(null=True, editable=False, help_text=_("To the minute."))
+    last_used_at = models.DateTimeField(null=True, editable=False, help_text=_("Accurate to the minute."))
     created_at = models.DateTimeField(auto_now_add=True)
     revoked_at = models.DateTimeField(null=True, blank=True)
     history = MasterDataHistory(not_kept=("secret_hash", "last_used_at"))

@@ -10,7 +10,7 @@ from django.db.models.signals import pre_save
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
-STOOD_BEFORE = "as it stood before"
+STOOD_BEFORE = "state before the first recorded change"
 
 process_now: ContextVar[str] = ContextVar("process_now", default="")
 

@@ -39,12 +39,14 @@ class RateSchedule(models.Model):
         null=True,
         blank=True,
         related_name="own_rates",
-        help_text=_("Whose own price it is. Empty: the list price."),
+        help_text=_("Plan instance that has this customer price. Empty: a list price."),
     )
     currency = models.CharField(max_length=3, validators=[validate_currency])
     model = models.CharField(max_length=10, choices=RateModel, default=RateModel.PER_UNIT)
     rate_per_unit = RateField(
-        null=True, blank=True, help_text=_("The rate, or the fee of a flat one. Empty where the bands have rates of their own.")
+        null=True,
+        blank=True,
+        help_text=_("The rate per unit, or the fee of a flat price. Empty if each band has its own rate."),
     )
     minimum_amount = models.DecimalField(
         max_digits=15,
@@ -52,7 +54,7 @@ class RateSchedule(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(0)],
-        help_text=_("A whole period is charged at least so much. Part of a period: its part of it."),
+        help_text=_("Minimum charge of a full period. Part of a period: the same part of it."),
     )
     maximum_amount = models.DecimalField(
         max_digits=15,
@@ -60,11 +62,11 @@ class RateSchedule(models.Model):
         null=True,
         blank=True,
         validators=[MinValueValidator(0)],
-        help_text=_("A whole period is charged at most so much. Part of a period: its part of it."),
+        help_text=_("Maximum charge of a full period. Part of a period: the same part of it."),
     )
     valid_from = models.DateField(default=FROM_THE_BEGINNING, validators=[validate_billing_day])
     valid_to = models.DateField(
-        null=True, blank=True, validators=[validate_billing_day], help_text=_("Last day. Empty: runs on.")
+        null=True, blank=True, validators=[validate_billing_day], help_text=_("Last day. Empty: no end.")
     )
     history = MasterDataHistory()
 
@@ -112,7 +114,7 @@ class RateTier(models.Model):
     schedule = models.ForeignKey(RateSchedule, on_delete=models.CASCADE, related_name="tiers")
     from_unit = UnitsField(
         validators=[MinValueValidator(0), MOST_UNITS_VALIDATOR],
-        help_text=_("Units above this one, up to the next band's, have this rate. The first band begins at 0."),
+        help_text=_("Units above this number, up to the next band, have this rate. The first band starts at 0."),
     )
     rate_per_unit = RateField()
     history = MasterDataHistory()

@@ -14,8 +14,8 @@ class SettingsChange(models.Model):
     """A change of a client's four-eyes settings by an administrator: it holds once another one has confirmed it."""
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="settings_changes")
-    before = models.JSONField(help_text=_("The settings as they were when the change was proposed."))
-    after = models.JSONField(help_text=_("The settings as they are once it is confirmed."))
+    before = models.JSONField(help_text=_("The settings when the change was proposed."))
+    after = models.JSONField(help_text=_("The settings after the change is confirmed."))
     state = models.CharField(max_length=10, choices=SettingsChangeState, default=SettingsChangeState.PROPOSED)
     proposed_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     proposed_at = models.DateTimeField(default=timezone.now)

@@ -16,13 +16,15 @@ class Receipt(models.Model):
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="receipts")
     receipt_id = models.CharField(max_length=255)
-    method = models.CharField(max_length=300, help_text=_("The call, or the HTTP method and address."))
-    arguments_hash = models.CharField(max_length=64, help_text=_("SHA-256 of the arguments, credentials and caller aside."))
-    token = models.CharField(max_length=32, default="", help_text=_("Which of several equal calls has done the work."))
+    method = models.CharField(max_length=300, help_text=_("The method call, or the HTTP method and address."))
+    arguments_hash = models.CharField(
+        max_length=64, help_text=_("SHA-256 of the arguments, without credentials and caller fields.")
+    )
+    token = models.CharField(max_length=32, default="", help_text=_("Tells which of several equal calls did the work."))
     succeeded = models.BooleanField()
     invoice_no = models.BigIntegerField(null=True)
-    row_no = models.BigIntegerField(null=True, help_text=_("The transaction or other row that the call has made."))
-    answer = models.TextField(blank=True, default="", help_text=_("As it was given. Empty while the call is at it."))
+    row_no = models.BigIntegerField(null=True, help_text=_("The transaction or other row that the call created."))
+    answer = models.TextField(blank=True, default="", help_text=_("The stored answer. Empty while the call is running."))
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -45,11 +47,11 @@ class Event(models.Model):
     invoice_no = models.BigIntegerField(null=True)
     staff = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, null=True, related_name="+")
-    process = models.CharField(max_length=50, blank=True, help_text=_("The command that acted, where no one was signed in."))
-    caller = models.JSONField(default=dict, help_text=_("alt_caller_id, application and qualifiers, as they were given."))
+    process = models.CharField(max_length=50, blank=True, help_text=_("The command that acted, if nobody was signed in."))
+    caller = models.JSONField(default=dict, help_text=_("alt_caller_id, application and qualifiers, as sent."))
     request_id = models.CharField(max_length=64, blank=True)
-    call_token = models.CharField(max_length=32, blank=True, help_text=_("Of a call under a receipt: its receipt's token."))
-    error_code = models.IntegerField(default=0, help_text=_("0, or why the act was refused."))
+    call_token = models.CharField(max_length=32, blank=True, help_text=_("Token of the receipt, if the call has one."))
+    error_code = models.IntegerField(default=0, help_text=_("0, or the error code of the refusal."))
     message = models.TextField(blank=True)
     before = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
     after = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
@@ -86,7 +88,7 @@ class ApiCall(models.Model):
     http_status = models.PositiveSmallIntegerField()
     milliseconds = models.PositiveIntegerField()
     address = models.CharField(max_length=45, blank=True)
-    caller = models.CharField(max_length=30, blank=True, help_text=_("alt_caller_id, as it was given."))
+    caller = models.CharField(max_length=30, blank=True, help_text=_("alt_caller_id, as sent."))
     request_id = models.CharField(max_length=64)
 
     class Meta:

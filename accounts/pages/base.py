@@ -14,6 +14,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views import View
 from django_htmx.http import HttpResponseClientRedirect
 
@@ -29,6 +31,8 @@ from billing_site.errors import BillingError, PendingAct
 
 CLIENTS_TO_CHOOSE = 200
 KNOWN_EVERYWHERE = ("client_no", "cursor", "format", "next")
+SEEN_BY = {"invoices.view_invoice": _("invoices"), "accounts.view_account": _("accounts")}
+"""What the permissions of pages let staff see."""
 OF_HTMX = ("hx-", "org.htmx.")
 """What the names of parameters that htmx adds begin with."""
 
@@ -55,9 +59,10 @@ class StaffPage(View):
         asked.clients = list(clients_of(request.user)[:CLIENTS_TO_CHOOSE])
         asked.client = chosen_client(asked)
         if asked.client is None:
-            raise PermissionDenied("No client names you as its staff. Ask an administrator.")
+            raise PermissionDenied(gettext("You are not assigned to any client. Ask an administrator."))
         if not request.user.has_perm(self.needs):
-            raise PermissionDenied(f"Your roles do not show you this page. It needs {self.needs}.")
+            why = gettext("Your roles do not let you see %(what)s. Ask an administrator for a role that does.")
+            raise PermissionDenied(why % {"what": SEEN_BY[self.needs]})
         known = {*self.parameters, *KNOWN_EVERYWHERE}
         try:
             check_parameters(_ours(request.GET), known)

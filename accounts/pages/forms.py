@@ -26,7 +26,7 @@ class SignInForm(AuthenticationForm):
 
     error_messages = {
         **AuthenticationForm.error_messages,
-        "not_staff": _("This user is not a member of staff."),
+        "not_staff": _("This user is not staff and cannot sign in here."),
     }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -71,7 +71,7 @@ class DigitsField(serializers.DecimalField):
     never refused. A JSON number is read by the shortest digits that name its double.
     """
 
-    default_error_messages = {"decimal_comma": _("Not a number: decimals are written with a point, as in 1.5.")}
+    default_error_messages = {"decimal_comma": _("This is not a number. Write decimals with a point: 1.5.")}
 
     def to_internal_value(self, data: Any) -> Decimal:
         if isinstance(data, str) and not re.fullmatch(r"[-+.0-9Ee]*", data):

@@ -47,7 +47,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) < len(pairs):
         names = Counter(name for name, _ in pairs)
         name = next(name for name, count in names.items() if count > 1)[:LONGEST_NAME]
-        raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: given twice", field=name)
+        raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: send it only once", field=name)
     return members
 
 

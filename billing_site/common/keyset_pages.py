@@ -166,7 +166,7 @@ def order_of(asked: str | None, orders: Mapping[str, str], *, newest_first: bool
         return Order("pk", newest_first)
     name = asked.removeprefix("-")
     if name not in orders:
-        raise _refused("ordering", f"one of {', '.join(orders) or 'none'}, with - before it for the greatest first")
+        raise _refused("ordering", f"give one of {', '.join(orders) or 'none'}; put - before it for descending order")
     return Order(orders[name], asked.startswith("-"))
 
 
@@ -179,7 +179,7 @@ def _size(request: Request) -> int:
     except WrongValue:
         size = 0
     if not 1 <= size <= LARGEST_PAGE:
-        raise _refused("limit", f"1 to {LARGEST_PAGE}")
+        raise _refused("limit", f"give a number from 1 to {LARGEST_PAGE}")
     return size
 
 
@@ -202,7 +202,7 @@ def _read_cursor(text: str | None, model: type[Model], order: Order) -> tuple[bo
             field.run_validators(value)
         return backwards is True, Position(value, LongField().to_internal_value(pk))
     except (ValueError, TypeError, RecursionError, ValidationError, WrongValue) as error:
-        raise _refused("cursor", "not one of this list") from error
+        raise _refused("cursor", "this cursor does not belong to this list; start again without it") from error
 
 
 def _refused(name: str, why: str) -> BillingError:

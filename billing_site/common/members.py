@@ -49,7 +49,7 @@ def check_parameters(query: QueryDict, known: Collection[str]) -> None:
                 ErrorCode.INVALID_INPUT, unknown_name(name, known, what=_("Unknown parameter")), field=name, instead=True
             )
         if len(query.getlist(name)) > 1:
-            raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: given twice", field=name)
+            raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: send it only once", field=name)
 
 
 def unknown_columns(header: Collection[str], known: Collection[str]) -> str:

@@ -88,7 +88,7 @@ class CouponsOfAccount(PagedInline):
     def get_queryset(self, request: HttpRequest) -> QuerySet[CouponRedemption]:
         return redemptions_with_used(super().get_queryset(request)).select_related("coupon")
 
-    @admin.display(description=_("invoices it was taken off"))
+    @admin.display(description=_("invoices that used it"))
     def uses_plain(self, redemption: CouponRedemption) -> SafeString:
         return count(redemption.used)  # type: ignore[attr-defined]
 
@@ -200,11 +200,11 @@ class BilledAccountAdmin(AccountAdmin):
     def balance(self, account: Account) -> SafeString:
         return amount(account_balance(account), account.currency)
 
-    @admin.display(description=_("unapplied payments and credits"))
+    @admin.display(description=_("unapplied credit"))
     def unapplied(self, account: Account) -> SafeString:
         return amount(_receivable(account).unapplied, account.currency)
 
-    @admin.display(description=_("due by age"))
+    @admin.display(description=_("open by age"))
     def ages(self, account: Account) -> SafeString:
         ages = _receivable(account).ages
         if not ages.total:

@@ -49,7 +49,7 @@ def amount_field(*, required: bool = True, help_text: Any = "") -> forms.Decimal
 
 def all_field(help_text: Any) -> forms.BooleanField:
     """Says that all of it is meant, as an empty amount does not."""
-    return forms.BooleanField(required=False, label=_("All of it"), widget=UnfoldBooleanWidget, help_text=help_text)
+    return forms.BooleanField(required=False, label=_("The whole amount"), widget=UnfoldBooleanWidget, help_text=help_text)
 
 
 def comments_field(*, required: bool = False, max_length: int = COMMENTS_LENGTH) -> forms.CharField:

@@ -71,7 +71,7 @@ class AuditRunAdmin(MasterDataAdmin):
                 return response
         return super().changeform_view(request, object_id, form_url, extra_context)
 
-    @admin.display(description=_("asked for by"))
+    @admin.display(description=_("requested by"))
     def asked_for_by(self, run: AuditRun) -> str:
         return name_of(run.asked_by)
 

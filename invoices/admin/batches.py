@@ -20,7 +20,7 @@ from invoices.services.documents.outcomes import Outcome
 REFUSALS_SHOWN = 20
 RESULT_WORDS = {
     CollectionResult.COLLECTED: _lazy("Collected"),
-    CollectionResult.NOTHING_DUE: _lazy("Nothing due"),
+    CollectionResult.NOTHING_DUE: _lazy("Nothing open"),
     CollectionResult.BELOW_THRESHOLD: _lazy("Below the minimum collection threshold"),
 }
 

@@ -100,7 +100,7 @@ class CollectionAttemptAdmin(AttemptColumns, ReadOnlyAdmin):  # type: ignore[mis
     def has_collect_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(COLLECT_PERMISSION)
 
-    @admin.action(description=_("Ask the gateway what came of it, and go on"), permissions=["collect"])
+    @admin.action(description=_("Ask the gateway for the outcome, then continue"), permissions=["collect"])
     def ask_the_gateway(self, request: HttpRequest, queryset: QuerySet[CollectionAttempt]) -> None:
         collect(request, Invoice.objects.filter(pk__in=queryset.values("invoice")))
 

@@ -52,7 +52,7 @@ from invoices.services.undoing.voiding import void_invoice
 
 class WriteOffForm(ActForm):
     amount = amount_field(required=False)
-    everything = all_field(_("All that is due. Tick it, or enter an amount."))
+    everything = all_field(_("The whole open amount. Tick this box, or enter an amount."))
     reason = ReasonField(ReasonType.WRITE_OFF)
     comments = comments_field()
     named: ClassVar = {"invoice_no": "invoice", "reason_code": "reason"}
@@ -124,12 +124,12 @@ class TransactionVoidAdmin(EntryAdmin):
 
 
 class CreditMemoForm(ActForm):
-    line_no = forms.IntegerField(required=False, widget=UnfoldAdminIntegerFieldWidget, help_text=_("One line of it."))
+    line_no = forms.IntegerField(required=False, widget=UnfoldAdminIntegerFieldWidget, help_text=_("One line of the invoice."))
     amount = amount_field(
         required=False,
-        help_text=_("Before the tax that is added to it, which goes back in proportion. Empty with a line: all of the line."),
+        help_text=_("Amount before added tax. The tax is credited in proportion. Empty with a line: the whole line."),
     )
-    everything = all_field(_("All that is left of the invoice. Tick it, or enter a line or an amount."))
+    everything = all_field(_("Everything that can still be credited. Tick this box, or enter a line or an amount."))
     reason = ReasonField(ReasonType.CREDIT_MEMO)
     comments = comments_field(required=True, max_length=DOCUMENT_COMMENTS_LENGTH)
     named: ClassVar = {"invoice_no": "corrects", "reason_code": "reason", "lines": "line_no"}
@@ -163,7 +163,7 @@ class CreditMemoAdmin(ActAdmin):
     def total_in_currency(self, memo: CreditMemo) -> SafeString:
         return amount(memo.total_amount, memo.currency)
 
-    @admin.display(description=_("the document"))
+    @admin.display(description=_("document"))
     def document(self, memo: CreditMemo) -> SafeString:
         return page_link(Invoice.objects.get(pk=memo.pk), _("Lines and taxes"))
 

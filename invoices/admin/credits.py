@@ -83,7 +83,7 @@ class SurchargeAdmin(OffOrOn, HistoryAdmin):  # type: ignore[misc]
 class UsesOfRedemption(PagedInline):
     model = CouponUse
     fields = readonly_fields = ("document", "status", "line_no")
-    verbose_name_plural = _("invoices that it was taken off")
+    verbose_name_plural = _("invoices that used it")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CouponUse]:
         return super().get_queryset(request).select_related("invoice")
@@ -108,7 +108,7 @@ class RedemptionsOfCoupon(PagedInline):
     def get_queryset(self, request: HttpRequest) -> QuerySet[CouponRedemption]:
         return redemptions_with_used(super().get_queryset(request)).select_related("account")
 
-    @admin.display(description=_("invoices it was taken off"))
+    @admin.display(description=_("invoices that used it"))
     def uses_plain(self, redemption: CouponRedemption) -> SafeString:
         return count(redemption.used)  # type: ignore[attr-defined]
 
@@ -232,7 +232,7 @@ class CouponRedemptionAdmin(MasterDataAdmin):
         if withdrawn:
             messages.success(request, gettext("Redemptions withdrawn: %(count)d") % {"count": withdrawn})
 
-    @admin.display(description=_("invoices it was taken off"), ordering="used")
+    @admin.display(description=_("invoices that used it"), ordering="used")
     def uses(self, redemption: CouponRedemption) -> SafeString:
         return count(redemption.used)  # type: ignore[attr-defined]
 

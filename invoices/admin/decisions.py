@@ -51,25 +51,31 @@ class Decision(NamedTuple):
 DECISIONS = {
     Action.APPROVE: Decision(
         _("Approve these documents?"),
-        _("They are issued: they get the next numbers of their series, today's date, and their accounts owe them."),
+        _(
+            "The documents are issued. They get the next numbers of their series and today's date, and "
+            "their amounts are added to the accounts' balances."
+        ),
         _("Approve"),
         _("approved"),
     ),
     Action.DISCARD: Decision(
         _("Discard these documents?"),
-        _("What they held is let go, and their cycles can be billed again. No number is lost."),
+        _(
+            "Their usage, charges, coupons and credits are released, and their cycles can be billed again. "
+            "No document number is lost."
+        ),
         _("Discard"),
         _("discarded"),
     ),
     Action.REGENERATE: Decision(
         _("Regenerate these documents?"),
-        _("Each is discarded, and a new pending one is made for the same cycle from today's facts."),
+        _("Each document is discarded, and a new pending one is generated for the same cycle from today's data."),
         _("Regenerate"),
         _("regenerated"),
     ),
     Action.COLLECT: Decision(
         _("Collect these documents?"),
-        _("The payment gateways are asked for what is due on them."),
+        _("The open amounts are charged through the payment gateway."),
         _("Collect"),
         _("collected"),
     ),
@@ -136,7 +142,10 @@ def _consequences(parts: Sequence[DecisionPreview], action: Action) -> list[Any]
     collected, statements = sum(part.collected for part in parts), sum(part.statements for part in parts)
     texts = [DECISIONS[action].what_follows]
     if collected:
-        one, more = "What is due on %d of them is collected at once.", "What is due on %d of them is collected at once."
+        one, more = (
+            "The open amount of %d document is collected at once.",
+            "The open amounts of %d documents are collected at once.",
+        )
         texts.append(ngettext(one, more, collected) % collected)
     if statements:
         texts.append(ngettext("%d statement is sent.", "%d statements are sent.", statements) % statements)

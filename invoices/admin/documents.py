@@ -177,7 +177,7 @@ class InvoiceAdmin(DecidedInList, HeldByInvoice, ReadOnlyAdmin):  # type: ignore
                 ]
             },
         ),
-        (_("Paid and taken off"), {"fields": ["paid_by"]}),
+        (_("Payments and credits"), {"fields": ["paid_by"]}),
         (_("Statements"), {"fields": ["statements_sent"]}),
         (_("Holds"), {"fields": [("usage_held", "orders_held"), ("coupons_held", "credits_held")]}),
         (_("Parties"), {"fields": [("seller_as_printed", "bill_to_as_printed")]}),
@@ -264,13 +264,13 @@ class InvoiceAdmin(DecidedInList, HeldByInvoice, ReadOnlyAdmin):  # type: ignore
     def replaced_by(self, invoice: Any) -> SafeString:
         return page_link(Invoice.objects.get(pk=invoice.rb_no)) if invoice.rb_no else SafeString("-")
 
-    @admin.display(description=_("rebill waiting"))
+    @admin.display(description=_("pending rebill"))
     @asked_once
     def rebill_waits(self, invoice: Any) -> SafeString:
         """A rebill that waits for approval: until then the invoice is as it was, and closed to other corrections."""
         return page_link(Invoice.objects.get(pk=invoice.rebill_waiting)) if invoice.rebill_waiting else SafeString("-")
 
-    @admin.display(description=_("what can be done"))
+    @admin.display(description=_("actions"))
     @asked_once
     def what_can_be_done(self, invoice: Any) -> SafeString:
         """Each act, with a link to it or why it cannot be done. Those of the list are done there."""

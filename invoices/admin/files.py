@@ -28,5 +28,5 @@ class ReasonCodeFile(ClientFile):
         if number:
             return super().client_of(number)
         if not self.user.is_superuser:
-            raise ValidationError({CLIENT_NO: _("Name one of your clients by its number.")})
+            raise ValidationError({CLIENT_NO: _("Give the number of one of your clients.")})
         return None

@@ -109,18 +109,18 @@ class EntryColumns:
         void = LedgerEntry.objects.filter(voids=self.entry(row)).first()
         return page_link(void, description(void)) if void else SafeString("-")
 
-    @admin.display(description=_("what can be done"))
+    @admin.display(description=_("actions"))
     @asked_once
     def acts(self, row: Any) -> SafeString:
         entry = self.entry(row)
         if entry.kind in CHARGE_KINDS or entry.kind == EntryKind.VOID or entry.is_voided:
             return SafeString("-")
-        links = [add_link(TransactionVoid, _("Void it"), voids=entry.pk)]
+        links = [add_link(TransactionVoid, _("Void transaction"), voids=entry.pk)]
         if entry.kind in PAYMENT_KINDS:
-            links.insert(0, add_link(Refund, _("Refund it"), payment=entry.pk))
+            links.insert(0, add_link(Refund, _("Refund payment"), payment=entry.pk))
         return format_html_join(SafeString(" &middot; "), "{}", ((link,) for link in links))
 
-    @admin.display(description=_("left of it"))
+    @admin.display(description=_("unapplied"))
     @asked_once
     def left(self, row: Any) -> SafeString:
         entry = self.entry(row)

@@ -60,13 +60,13 @@ class CreditsOfInvoice(ReadOnlyInline):
     model = CreditDetail
     fields = CREDIT_COLUMNS
     readonly_fields = CREDIT_COLUMNS
-    verbose_name_plural = _("credit details: what lines take off others")
+    verbose_name_plural = _("credit details: lines that reduce other lines")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CreditDetail]:
         details: QuerySet[CreditDetail] = super().get_queryset(request).select_related("invoice")
         return details.annotate(credit_text=_text_of("credit_line_no"), credited_text=_text_of("credited_line_no"))
 
-    @admin.display(description=_("line that takes off"))
+    @admin.display(description=_("credit line"))
     def credit_line(self, detail: CreditDetail) -> str:
         return f"{detail.credit_line_no}. {detail.credit_text}"  # type: ignore[attr-defined]
 
@@ -134,7 +134,7 @@ class InvoiceLineAdmin(LineFigures, ReadOnlyAdmin):  # type: ignore[misc]
     def list_rate_plain(self, line: InvoiceLine) -> SafeString:
         return rate(line.list_rate_per_unit, line.invoice.currency)
 
-    @admin.display(description=_("price that held"))
+    @admin.display(description=_("price that applied"))
     @asked_once
     def price(self, line: InvoiceLine) -> SafeString | str:
         """With a link, as long as the price is there."""

@@ -52,12 +52,12 @@ class PaymentForm(ActForm):
         max_length=100,
         required=False,
         widget=UnfoldAdminTextInputWidget,
-        help_text=_("Of the cheque or transfer. The same one on the same day is refused."),
+        help_text=_("Reference of the check or transfer. The same reference on the same day is refused."),
     )
     invoice = forms.IntegerField(
         required=False,
         widget=UnfoldAdminIntegerFieldWidget,
-        help_text=_("The number of an invoice that it is for. Empty: the oldest open ones."),
+        help_text=_("The invoice number that the payment is for. Empty: the oldest open invoices."),
     )
     comments = comments_field()
     named: ClassVar = {"acct_no": "account", "invoices": "invoice"}
@@ -104,7 +104,7 @@ class PaymentAdmin(ColumnsOfEntry, ActAdmin):  # type: ignore[misc]
 
 class RefundForm(ActForm):
     amount = amount_field(required=False)
-    everything = all_field(_("All that was not refunded. Tick it, or enter an amount."))
+    everything = all_field(_("Everything that is not refunded yet. Tick this box, or enter an amount."))
     reason = ReasonField(ReasonType.REFUND)
     comments = comments_field()
     named: ClassVar = {"transaction_id": "payment", "reason_code": "reason"}

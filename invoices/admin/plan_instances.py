@@ -25,14 +25,14 @@ from billing_site.errors import BillingError
 from invoices.plan.rating import shown
 from invoices.services.billing.plan_changes import UnusedDays, edit_plan, preview_edit, unused_days_of
 
-CREDIT_CHOICES = (("", _("As the client's setting says")), ("true", _("Give back")), ("false", _("Stay charged")))
+CREDIT_CHOICES = (("", _("As the client's setting says")), ("true", _("Credit them")), ("false", _("Keep them charged")))
 
 
 class PlanInstanceForm(MasterDataForm):
     units_from = forms.DateField(
         required=False,
         widget=UnfoldAdminSingleDateWidget,
-        help_text=_("First day with other units. A new plan instance has them, so that earlier days keep theirs."),
+        help_text=_("First day with the new units. A new plan instance gets them, so earlier days keep the old units."),
     )
     credit_unused = forms.TypedChoiceField(
         required=False,
@@ -40,7 +40,7 @@ class PlanInstanceForm(MasterDataForm):
         coerce=lambda value: value == "true",
         empty_value=None,
         widget=UnfoldAdminSelectWidget,
-        help_text=_("Days that were billed and are not used, where the end or the units are changed."),
+        help_text=_("What happens with billed days that are not used, when the end or the units change."),
     )
 
     seen = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -84,7 +84,7 @@ class PlanInstanceForm(MasterDataForm):
         data = cast(QueryDict, self.data).copy()
         data[self.add_prefix("seen")] = seen
         self.data = data
-        lead = gettext("Nothing is saved yet. Days that were billed are not used any more. Check them, and save again:")
+        lead = gettext("Nothing is saved yet. Some billed days are no longer used. Check them, then save again:")
         self.add_error(None, [lead, *_about(days)])
 
 
@@ -106,7 +106,7 @@ class PlanInstanceAdmin(HistoryAdmin):
             None,
             {
                 "fields": ["account", "plan", "units", ("start_date", "end_date"), "po_num"],
-                "description": _("Own prices are given once the plan instance is saved: choose 'Save and continue editing'."),
+                "description": _("Save the plan instance first to add customer prices: choose 'Save and continue editing'."),
             },
         )
     ]
@@ -141,7 +141,7 @@ class PlanInstanceAdmin(HistoryAdmin):
     @admin.display(description=_("another price"))
     def add_own_price(self, instance: PlanInstance) -> SafeString:
         currency = instance.account.currency
-        return add_link(RateSchedule, _("Add an own price"), plan_instance=instance.pk, currency=currency)
+        return add_link(RateSchedule, _("Add a customer price"), plan_instance=instance.pk, currency=currency)
 
     def get_fixed_fields(self, obj: PlanInstance) -> Sequence[str]:
         """Days that are billed cannot begin on another day any more."""
@@ -170,7 +170,7 @@ class PlanInstanceAdmin(HistoryAdmin):
 def _what_became(instance: PlanInstance, edited: PlanInstance) -> Iterator[str]:
     """What is said after a change: of a plan instance that took the place, and of days that were billed and are not used."""
     if edited.pk != instance.pk:
-        words = gettext("Plan instance %(number)s takes its place from %(day)s with %(units)s units.")
+        words = gettext("Plan instance %(number)s replaces it from %(day)s with %(units)s units.")
         yield words % {"number": edited.pk, "day": edited.start_date, "units": f"{edited.units.normalize():f}"}
     instance.refresh_from_db()
     yield from _about(unused_days_of(instance))

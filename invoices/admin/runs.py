@@ -72,10 +72,10 @@ class BillingRunAdmin(ReadOnlyAdmin):
         rows = [(refused.error_code, refused.message, count(refused.accounts)) for refused in count_refusals(run)]
         return figures([_("Code"), _("Reason"), _("Accounts")], rows, words=2)
 
-    @admin.display(description=_("each account"))
+    @admin.display(description=_("accounts"))
     def accounts(self, run: BillingRun) -> SafeString:
         url = reverse("admin:invoices_runoutcome_changelist", query={"run__id__exact": run.pk})
-        return format_html('<a href="{}" class="text-link">{}</a>', url, _("What came of it for each account"))
+        return format_html('<a href="{}" class="text-link">{}</a>', url, _("Outcome of each account"))
 
 
 @admin.register(RunOutcome)

@@ -23,7 +23,7 @@ from invoices.services.billing.one_time_charges import add_one_time_charge, canc
 class OnAnInvoice(admin.SimpleListFilter):
     """What waits, or what an invoice holds."""
 
-    title = _("whether it is billed")
+    title = _("billed or not")
     parameter_name = "billed"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
@@ -65,7 +65,7 @@ class UsageAdmin(ReadOnlyAdmin):
 
 
 class OneTimeChargeForm(MasterDataForm):
-    guarded: ClassVar = {"one_order_per_client_id": ("client_order_id", _("The account has an order of this id."))}
+    guarded: ClassVar = {"one_order_per_client_id": ("client_order_id", _("The account already has an order with this id."))}
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean() or {}

@@ -26,9 +26,9 @@ def check_scope(call: Call, account_no: int) -> None:
     for name in INSTANCE_FIELDS:
         instance_no = asked.get(name, -1)
         if instance_no != -1 and not PlanInstance.objects.filter(account=account_no, pk=instance_no).exists():
-            raise BillingError(ErrorCode.NO_PLAN_INSTANCE, f"{name} {instance_no}", field=name)
+            raise BillingError(ErrorCode.NO_PLAN_INSTANCE, f"{name} {instance_no} is not on account {account_no}", field=name)
     if "client_master_plan_instance_id" in asked:
         raise BillingError(ErrorCode.NO_CLIENT_PLAN_INSTANCE, field="client_master_plan_instance_id")
     for name in GROUP_FIELDS:
         if name in asked:
-            raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: accounts have no billing groups", field=name)
+            raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: accounts have no billing groups; leave it out", field=name)

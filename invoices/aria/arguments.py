@@ -78,7 +78,7 @@ class ManagePendingArguments(PlanScope):
 
     def validate(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
         if not {"invoice_no", "acct_no", "client_acct_id"} & set(asked):
-            raise serializers.ValidationError({"invoice_no": "invoice_no or acct_no is needed."}, code="required")
+            raise serializers.ValidationError({"invoice_no": "Give invoice_no or acct_no."}, code="required")
         return asked
 
 
@@ -172,7 +172,7 @@ class ExternalPaymentArguments(OneArray, AccountArguments):
 
     def validate_payment_application_method(self, method: int) -> int:
         if method != OLDEST_FIRST:
-            raise serializers.ValidationError(f"Only {OLDEST_FIRST} is supported, the oldest first.", code=NOT_SUPPORTED)
+            raise serializers.ValidationError(f"Only {OLDEST_FIRST} (oldest first) is supported.", code=NOT_SUPPORTED)
         return method
 
 

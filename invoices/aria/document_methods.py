@@ -298,7 +298,7 @@ def _pending_no(call: Call) -> int:
     if {"acct_no", "client_acct_id"} & set(call.arguments):
         found = Invoice.objects.filter(pk=invoice_no, account=account_no_of(call)).exists()
         if not found:
-            raise BillingError(ErrorCode.NOT_PENDING, f"invoice {invoice_no} is not of this account", field="invoice_no")
+            raise BillingError(ErrorCode.NOT_PENDING, f"invoice {invoice_no} belongs to another account", field="invoice_no")
     return invoice_no
 
 

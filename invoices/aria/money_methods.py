@@ -185,14 +185,15 @@ def _check_due(named: Sequence[int], charges: Sequence[Charge]) -> None:
     due = {charge.invoice_no for charge in charges}
     for invoice_no in named:
         if invoice_no not in due:
-            raise BillingError(
-                ErrorCode.INVOICE_NOT_FOUND, f"invoice_no {invoice_no}: nothing is due on it", field="invoice_no"
-            )
+            raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice_no {invoice_no} has no open balance", field="invoice_no")
 
 
 def _check_amount(asked: Decimal | None, due: Decimal, currency: str) -> None:
     if asked is not None and asked_amount(asked, currency) != due:
-        detail = f"amount_to_collect {asked.normalize():f} of {due.normalize():f}: parts are not collected"
+        detail = (
+            f"amount_to_collect {asked.normalize():f} is not the open balance {due.normalize():f}; partial "
+            "collection is not possible"
+        )
         raise BillingError(ErrorCode.NOT_SUPPORTED, detail, field="amount_to_collect")
 
 

@@ -41,7 +41,7 @@ def whole_units(document: StoredDocument) -> Iterator[str]:
     unit = smallest_unit(document.terms.currency)
     for name, amount in _amounts(document):
         if amount % unit:
-            yield f"{name} of {shown(amount)} is no amount of {document.terms.currency}"
+            yield f"{name} of {shown(amount)} is not a valid amount in {document.terms.currency}"
 
 
 def _amounts(document: StoredDocument) -> Iterator[tuple[str, Decimal]]:

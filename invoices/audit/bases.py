@@ -98,7 +98,7 @@ def late_usage(client: Client | None) -> AuditReport:
         key = charge.plan_instance_no, charge.service_no, charge.period_start
         cycles[key].append((_Document._make(row[: len(paths)]), charge))
     found = [finding for kept in cycles.values() for finding in _wrong_before(kept)]
-    return AuditReport("Late usage goes on from what was billed before it", len(instances), found)
+    return AuditReport("Late usage starts after the units that were billed before it", len(instances), found)
 
 
 def _wrong_before(kept: list[Kept]) -> Iterator[str]:

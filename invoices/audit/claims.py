@@ -105,11 +105,11 @@ def uses(document: StoredDocument) -> Iterator[str]:
     lines = {line.line_no: line for line in document.lines}
     for coupon in document.holdings.coupons:
         if not _is_of_type(lines.get(coupon.line_no), LineType.COUPON):
-            yield f"uses coupon redemption {coupon.redemption_no} on line {coupon.line_no}, which is no coupon"
+            yield f"uses coupon redemption {coupon.redemption_no} on line {coupon.line_no}, which is not a coupon"
     for credit in document.holdings.credits:
         line = lines.get(credit.line_no)
         if line is None or line.line_type != LineType.SERVICE_CREDIT or line.gives_days_back:
-            yield f"uses service credit {credit.credit_no} on line {credit.line_no}, which is no service credit"
+            yield f"uses service credit {credit.credit_no} on line {credit.line_no}, which is not a service credit"
         elif credit.amount != -line.amount:
             yield (
                 f"uses {shown(credit.amount)} of service credit {credit.credit_no} on line {line.line_no}, "

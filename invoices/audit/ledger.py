@@ -257,7 +257,7 @@ PAYMENTS = (
         LedgerEntry,
         "account__client",
         ~Exists(Payment.objects.filter(entry=OuterRef("pk"), account=OuterRef("account"))),
-        "account {account_id}: transaction {pk} is a {kind} of which there is no payment",
+        "account {account_id}: transaction {pk} is a {kind} without a payment",
         checked=Q(kind__in=PAYMENT_KINDS),
     ),
     Rule(

@@ -44,7 +44,7 @@ def coupon_cycles(client: Client | None) -> AuditReport:
         .order_by("redemption_id")
     )
     return AuditReport(
-        "Coupons are on no more documents than they have cycles",
+        "Coupons are not on more documents than their cycles allow",
         uses.count(),
         [
             f"account {account_no}: coupon {code} (redemption {redemption_no}) has {cycles} cycles, but is on {used} documents"
@@ -68,7 +68,7 @@ def coupon_redemptions(client: Client | None) -> AuditReport:
         .order_by("coupon__client_id", "coupon__code")
     )
     return AuditReport(
-        "Coupons are redeemed up to their limits, each redemption by its number",
+        "Coupons are redeemed within their limits, with unique numbers",
         redemptions.count(),
         [words for row in counted.iterator(chunk_size=ROWS_AT_ONCE) for words in _misnumbered(*row)],
     )

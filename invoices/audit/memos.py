@@ -132,7 +132,7 @@ def taxes_credited(client: Client | None) -> AuditReport:
         .order_by("invoice__corrects_id", "source_tax", "source_line")
     )
     return AuditReport(
-        "Credit memos give back no more tax than was taken",
+        "Credit memos credit no more tax than was charged",
         given.count(),
         [
             f"invoice {invoice_no}: of the tax of line {tax_line} on line {line_no}, {shown(tax or ZERO)}, "
@@ -161,7 +161,7 @@ def taken_off_invoices(client: Client | None) -> AuditReport:
         .order_by("of_no")
     )
     return AuditReport(
-        "No more is taken off an invoice than its total",
+        "Credits, write-offs and disputes do not exceed the invoice total",
         off.count(),
         [
             f"invoice {invoice_no} of {shown(total)}: {shown(-amount)} is credited, written off and disputed"

@@ -81,11 +81,11 @@ def series_counters(client: Client | None) -> AuditReport:
         for client_no, kind, number in of_client(NumberSeries, "client", client).values_list("client_id", "kind", "last_number")
     }
     findings = [
-        f"client {client_no}, series {series or 'without a name'}: stands at {stands}, but its highest number is {number}"
+        f"client {client_no}, series {series or 'without a name'}: is at {stands}, but its highest number is {number}"
         for client_no, series in sorted(highest.keys() | counters.keys())
         if (stands := counters.get((client_no, series), "no number")) != (number := highest.get((client_no, series), 0))
     ]
-    return AuditReport("Number series stand at the last number they gave", len(counters), findings)
+    return AuditReport("Number series are at the last number they gave", len(counters), findings)
 
 
 def unique_document_numbers(client: Client | None) -> AuditReport:
@@ -98,7 +98,7 @@ def unique_document_numbers(client: Client | None) -> AuditReport:
         .filter(pk__count__gt=1)
     )
     return AuditReport(
-        "No two documents of a client print the same number",
+        "No two documents of a client have the same document number",
         printed.count(),
         [
             f"client {client_no}: {count} documents are numbered {number}, from invoice {first} to invoice {last}"

@@ -78,7 +78,7 @@ REBILLS = (
         Invoice,
         "client",
         ~Q(pk__in=TOLD_OF),
-        "rebill {pk}: the trail does not tell that it replaced invoice {corrects_id}",
+        "rebill {pk}: the audit trail has no event that it replaced invoice {corrects_id}",
         checked=ISSUED,
     ),
 )
@@ -95,7 +95,7 @@ REBILLED = (
         "invoice__client",
         (Q(is_given_back=True) & ~Exists(ISSUED_REBILLS.filter(corrects=OuterRef("invoice"))))
         | (Q(is_given_back=False) & Exists(ISSUED_REBILLS.filter(corrects=OuterRef("invoice")))),
-        "invoice {invoice_id}: its use of service credit {credit_id} is given back: {is_given_back}, which is not so",
+        "invoice {invoice_id}: its use of service credit {credit_id} is given back: {is_given_back}, which is wrong",
     ),
     Rule(
         CouponUse,
@@ -119,7 +119,7 @@ def paid_originals(client: Client | None) -> AuditReport:
         .order_by("invoice_id")
     )
     return AuditReport(
-        "Payments do not stay on what was rebilled",
+        "Rebilled documents keep no payments",
         rebilled.count(),
         [
             f"invoice {invoice_no}: was rebilled, but {shown(amount)} of payments and credits still pay it"

@@ -43,9 +43,9 @@ def tax_details(document: StoredDocument) -> Iterator[str]:
     for tax in document.taxes:
         shows, taxed = lines.get(tax.tax_line_no), lines.get(tax.taxed_line_no)
         if shows is None or shows.line_type != LineType.TAX:
-            yield f"a tax detail names line {tax.tax_line_no} as its tax line, which is none"
+            yield f"a tax detail names line {tax.tax_line_no} as its tax line, but that is not a tax line"
         if taxed is None or not (taxed.is_charge or taxed.gives_days_back):
-            yield f"a tax detail taxes line {tax.taxed_line_no}, which is no charge line"
+            yield f"a tax detail taxes line {tax.taxed_line_no}, which is not a charge line"
 
 
 def taxable_amounts(document: StoredDocument) -> Iterator[str]:
@@ -86,7 +86,7 @@ def tax_basis(document: StoredDocument) -> Iterator[str]:
         ):
             for number in dict.fromkeys(numbers):
                 if number is not None and number not in known:
-                    yield f"line {line.line_no} names {what} {number}, whose address was not kept"
+                    yield f"line {line.line_no} names {what} {number}, whose address is not stored"
     for tax in document.taxes:
         if tax.taxed_line_no not in unused and tax.is_inclusive != (tax.taxed_line_no in basis.gross_lines):
             said, other = ("without", "in") if tax.is_inclusive else ("with", "added to")

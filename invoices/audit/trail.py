@@ -31,7 +31,7 @@ def acts(document: StoredDocument) -> Iterator[str]:
     seen = [act.name for act in document.acts if act.name != ISSUED]
     generated = next((act for act in document.acts if act.name == GENERATED), None)
     if generated is None:
-        yield "has no event of having been generated"
+        yield "has no event of its generation"
         return
     began = generated.after.get("status")
     stood = InvoiceStatus.APPROVED if standing.status == InvoiceStatus.VOIDED else standing.status
@@ -64,7 +64,7 @@ EVENTS = (
         Event,
         "client",
         ~Exists(Invoice.objects.filter(pk=OuterRef("invoice_no"), client=OuterRef("client"), account=OuterRef("account"))),
-        "event {pk}: {act} of invoice {invoice_no} of account {account_id}, which is not on file",
+        "event {pk}: {act} of invoice {invoice_no} of account {account_id}, which does not exist",
         # A refusal may name a document that never was.
         checked=Q(invoice_no__isnull=False, error_code=0),
     ),
@@ -106,6 +106,6 @@ RUNS = (
         RunOutcome,
         "run__client",
         Q(result=RunResult.WAITING, run__finished_at__isnull=False),
-        "billing run {run_id}: is finished, but account {account_id} still waits",
+        "billing run {run_id}: is finished, but account {account_id} is not billed yet",
     ),
 )

@@ -60,7 +60,7 @@ def given_back(client: Client | None) -> AuditReport:
             first_days = _first_days(account_no)
             for line in lines:
                 findings += _overcredited(line, first_days.get(line.plan_instance_no), accounts[account_no])
-    return AuditReport("Unused days are given back once", rows.count(), findings)
+    return AuditReport("Unused days are credited once", rows.count(), findings)
 
 
 def _first_days(account_no: int) -> dict[int, date]:

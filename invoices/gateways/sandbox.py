@@ -34,12 +34,12 @@ OUTCOMES = {
     "insufficient_funds": Outcome(Result.DECLINED, "insufficient_funds", "The account has insufficient funds"),
     "cvv_mismatch": Outcome(Result.DECLINED, "incorrect_cvc", "The security code does not match", cvv="N"),
     "avs_mismatch": Outcome(Result.DECLINED, "incorrect_address", "The address does not match", avs="N"),
-    "3ds_required": Outcome(Result.DECLINED, "authentication_required", "The card's owner has to authenticate (3-D Secure)"),
+    "3ds_required": Outcome(Result.DECLINED, "authentication_required", "The cardholder must authenticate (3-D Secure)"),
     "expired": Outcome(Result.DECLINED, "expired_token", "The token has expired"),
     "timeout_before": APPROVED._replace(silent="before"),
     "timeout_after": APPROVED._replace(silent="after"),
 }
-UNKNOWN_TOKEN = Outcome(Result.DECLINED, "unknown_token", "The token is not known")
+UNKNOWN_TOKEN = Outcome(Result.DECLINED, "unknown_token", "The token is unknown")
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS charges (
@@ -85,7 +85,9 @@ class SandboxGateway:
             if known is not None:
                 return known
             if request.amount > _left_of_charge(books, request.payment_id):
-                return Answer(Result.DECLINED, status_code="above_charge", status_text="More than is left of the charge")
+                return Answer(
+                    Result.DECLINED, status_code="above_charge", status_text="The amount exceeds what is left of the charge"
+                )
             reference = f"sr_{request.key}"
             books.execute(
                 "INSERT INTO refunds VALUES (?, ?, ?, ?)", (request.key, reference, request.payment_id, str(request.amount))

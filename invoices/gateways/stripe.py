@@ -54,18 +54,18 @@ class StripeGateway:
     def keep_token(self, token: str, holder: Holder) -> str:
         """Attaches a payment method to the account's customer, which is made with its first one."""
         if not re.fullmatch(r"pm_[A-Za-z0-9_]+", token):
-            raise TokenRefused("It is no payment method of Stripe (pm_...).")
+            raise TokenRefused("It is not a payment method of Stripe (pm_...).")
         try:
             method = self._api.payment_methods.retrieve(token)
             return f"{self._customer_with(method, holder)}/{method.id}"
         except (stripe.CardError, stripe.InvalidRequestError) as error:
-            text = (error.user_message or "Stripe does not take it.").replace(token, "it")
+            text = (error.user_message or "Stripe did not accept it.").replace(token, "it")
             raise TokenRefused(text) from None
 
     def charge(self, request: ChargeRequest) -> Answer:
         customer, _slash, method = request.token.partition("/")
         if not method:
-            return declined("unknown_token", "The token was not kept by Stripe.")
+            return declined("unknown_token", "Stripe did not store the token.")
         try:
             intent = self._api.payment_intents.create(
                 {
@@ -182,7 +182,7 @@ class StripeGateway:
             return answer_to_charge(intent, charge)
         ended = self._cancel(intent.id)
         if ended.status == "canceled" and intent.status == "requires_action":
-            return declined("authentication_required", "The card's owner has to authenticate (3-D Secure).", intent.id)
+            return declined("authentication_required", "The cardholder must authenticate (3-D Secure).", intent.id)
         check_same(charged(ended), ended.currency, request)
         return answer_to_charge(ended, charge)
 

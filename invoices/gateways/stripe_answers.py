@@ -56,7 +56,7 @@ def units(amount: Decimal, currency: str) -> int:
     """The amount in Stripe's units of its currency."""
     whole = amount.scaleb(_places(currency))
     if whole != whole.to_integral_value() or (currency in THREE_DECIMAL and whole % 10):
-        raise NotChargeable(f"Stripe does not charge {amount.normalize():f} {currency}: it is too finely divided.")
+        raise NotChargeable(f"Stripe cannot charge {amount.normalize():f} {currency}: the amount has too many decimals.")
     return int(whole)
 
 
@@ -156,4 +156,4 @@ def charged(intent: Any) -> int:
 def check_same(whole: int, currency: str, asked: ChargeRequest | RefundRequest) -> None:
     """Nothing is taken for an answer that is of another amount than was asked."""
     if (amount_of(whole, currency), currency) != (asked.amount, asked.currency):
-        raise UnexpectedAnswer("the amount is not the one that was asked for")
+        raise UnexpectedAnswer("the amount is not the requested amount")

@@ -15,12 +15,12 @@ class AuditRun(models.Model):
         null=True,
         blank=True,
         related_name="audit_runs",
-        help_text=_("Whose rows are proven. Empty: all clients'."),
+        help_text=_("The audited client. Empty: all clients."),
     )
     asked_by = models.CharField(max_length=60)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField()
-    rows = models.BigIntegerField(_("rows proven"))
+    rows = models.BigIntegerField(_("rows audited"))
     findings_count = models.PositiveIntegerField(_("findings"))
 
     class Meta:
@@ -35,7 +35,7 @@ class AuditFinding(models.Model):
     """What breaks a rule: the document or account, and how."""
 
     run = models.ForeignKey(AuditRun, on_delete=models.CASCADE, related_name="findings")
-    audit = models.CharField(max_length=200, help_text=_("The rule, in plain words."))
+    audit = models.CharField(max_length=200, help_text=_("The audited rule."))
     words = models.TextField(_("finding"))
 
     class Meta:

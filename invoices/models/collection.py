@@ -16,19 +16,22 @@ class CollectionAttempt(models.Model):
     asked again."""
 
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="collection_attempts")
-    attempt_no = models.PositiveIntegerField(help_text=_("From 1, within the invoice."))
+    attempt_no = models.PositiveIntegerField(help_text=_("Numbered from 1 within the invoice."))
     status = models.CharField(max_length=20, choices=AttemptStatus)
     at_issue = models.BooleanField(
-        help_text=_("Made because the invoice was issued: its failure may void the invoice or begin dunning.")
+        help_text=_(
+            "The attempt was started when the invoice was issued. If it fails, the invoice can be voided or "
+            "the account can go into dunning."
+        )
     )
     idempotency_key = models.CharField(max_length=64, unique=True)
-    amount = AmountField(null=True, help_text=_("What the gateway is asked for. Empty: it was not asked."))
+    amount = AmountField(null=True, help_text=_("Amount requested from the payment gateway. Empty: nothing was requested."))
     currency = models.CharField(max_length=3)
     payment_method = models.ForeignKey(PaymentMethod, on_delete=models.SET_NULL, null=True, related_name="+")
     gateway = models.CharField(max_length=30, blank=True)
     token = models.CharField(max_length=200, blank=True)
     payment = models.OneToOneField(Payment, on_delete=models.PROTECT, null=True, related_name="attempt")
-    error_code = models.IntegerField(default=0, help_text=_("0, or why nothing was collected."))
+    error_code = models.IntegerField(default=0, help_text=_("0, or the error code of the failure."))
     message = models.TextField(blank=True)
     proc_cvv_response = models.CharField(max_length=10, blank=True)
     proc_avs_response = models.CharField(max_length=10, blank=True)
@@ -39,7 +42,7 @@ class CollectionAttempt(models.Model):
     proc_auth_code = models.CharField(max_length=50, blank=True)
     proc_merch_comments = models.CharField(max_length=300, blank=True)
     requested_by = models.CharField(max_length=60)
-    requested_on = models.DateField(help_text=_("The client's day."))
+    requested_on = models.DateField(help_text=_("The client's date."))
     requested_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True)
     settled_at = models.DateTimeField(null=True)

@@ -38,23 +38,25 @@ def percent_or_amount(name: str) -> models.CheckConstraint:
     return models.CheckConstraint(
         condition=percent | amount,
         name=name,
-        violation_error_message=_("Give a percent from above 0 to 100, or an amount above 0 and its currency."),
+        violation_error_message=_("Give either a percent above 0 and up to 100, or an amount above 0 with its currency."),
     )
 
 
 class PercentOrAmount(models.Model):
     """A share of what is charged for some services, or an amount, between two days."""
 
-    name = models.CharField(max_length=200, help_text=_("What invoices call it."))
+    name = models.CharField(max_length=200, help_text=_("Name on invoices."))
     percent = PercentField(null=True, blank=True)
     amount = AmountField(null=True, blank=True, validators=POSITIVE)
-    currency = models.CharField(max_length=3, blank=True, validators=[validate_currency], help_text=_("Of the amount."))
+    currency = models.CharField(
+        max_length=3, blank=True, validators=[validate_currency], help_text=_("Currency of the amount.")
+    )
     services = models.ManyToManyField(
-        Service, blank=True, related_name="+", help_text=_("Only what is charged for these. None chosen: everything.")
+        Service, blank=True, related_name="+", help_text=_("Services that it applies to. None selected: all services.")
     )
     valid_from = models.DateField(validators=[validate_billing_day])
     valid_to = models.DateField(
-        null=True, blank=True, validators=[validate_billing_day], help_text=_("Last day. Empty: runs on.")
+        null=True, blank=True, validators=[validate_billing_day], help_text=_("Last day. Empty: no end.")
     )
 
     class Meta:
@@ -63,9 +65,9 @@ class PercentOrAmount(models.Model):
     def clean(self) -> None:
         """An amount is one of its currency, and the last day is not before the first."""
         if self.valid_to is not None and self.valid_from is not None and self.valid_to < self.valid_from:
-            raise ValidationError({"valid_to": _("The last day is before the first.")})
+            raise ValidationError({"valid_to": _("The last day is before the first day.")})
         if self.amount is not None and self.currency and self.amount % smallest_unit(self.currency):
-            raise ValidationError({"amount": _("Not in whole smallest units of the currency.")})
+            raise ValidationError({"amount": _("The amount has more decimals than its currency.")})
 
 
 class Surcharge(PercentOrAmount):
@@ -77,7 +79,10 @@ class Surcharge(PercentOrAmount):
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="surcharges")
     service = models.ForeignKey(
-        Service, on_delete=models.PROTECT, related_name="+", help_text=_("Its own service: decides GL code and tax.")
+        Service,
+        on_delete=models.PROTECT,
+        related_name="+",
+        help_text=_("Service of the surcharge line. Decides its GL code and tax."),
     )
     history = MasterDataHistory(m2m_fields=["services"])
 
@@ -109,7 +114,7 @@ class Surcharge(PercentOrAmount):
             valid_from=self.valid_from,
         ).exclude(pk=self.pk)
         if earlier := same.first():
-            words = _("Surcharge %(number)s of this name and service begins on this day.")
+            words = _("Surcharge %(number)s already has this name, service and first day.")
             raise ValidationError({"valid_from": ValidationError(words, params={"number": earlier.pk})})
 
 
@@ -123,10 +128,10 @@ class Coupon(PercentOrAmount):
         null=True,
         blank=True,
         validators=[MinValueValidator(1)],
-        help_text=_("How many invoices of an account it is taken off. Empty: every one, for ever."),
+        help_text=_("Number of invoices of an account that get the coupon. Empty: all invoices."),
     )
     max_redemptions = models.PositiveIntegerField(
-        null=True, blank=True, help_text=_("How many accounts may redeem it. Empty: any number.")
+        null=True, blank=True, help_text=_("Number of accounts that may redeem the coupon. Empty: any number.")
     )
     history = MasterDataHistory(m2m_fields=["services"])
 
@@ -170,7 +175,7 @@ class CouponUse(models.Model):
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="coupon_uses")
     redemption = models.ForeignKey(CouponRedemption, on_delete=models.PROTECT, related_name="uses")
     line_no = models.PositiveIntegerField()
-    is_given_back = models.BooleanField(default=False, help_text=_("The invoice was rebilled, so it counts no more."))
+    is_given_back = models.BooleanField(default=False, help_text=_("The invoice was rebilled, so this use no longer counts."))
 
     class Meta:
         ordering = ["invoice", "line_no"]
@@ -193,10 +198,13 @@ class ServiceCredit(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        help_text=_("Only what is charged for this service. Empty: everything."),
+        help_text=_("Service that the credit applies to. Empty: all services."),
     )
     expires_on = models.DateField(
-        null=True, blank=True, validators=[validate_billing_day], help_text=_("Last bill date it is used for. Empty: never.")
+        null=True,
+        blank=True,
+        validators=[validate_billing_day],
+        help_text=_("Last bill date on which the credit is used. Empty: no end."),
     )
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -215,7 +223,7 @@ class CreditUse(models.Model):
     credit = models.ForeignKey(ServiceCredit, on_delete=models.PROTECT, related_name="uses")
     line_no = models.PositiveIntegerField()
     amount = AmountField()
-    is_given_back = models.BooleanField(default=False, help_text=_("The invoice was rebilled, so it counts no more."))
+    is_given_back = models.BooleanField(default=False, help_text=_("The invoice was rebilled, so this use no longer counts."))
 
     class Meta:
         ordering = ["invoice", "line_no"]
@@ -239,13 +247,16 @@ class UnusedCredit(models.Model):
     line_no = models.PositiveIntegerField()
     plan_instance = models.ForeignKey(PlanInstance, on_delete=models.PROTECT, related_name="unused_credits")
     source = models.ForeignKey(
-        Invoice, on_delete=models.PROTECT, related_name="unused_days_credited", help_text=_("The document that charged.")
+        Invoice,
+        on_delete=models.PROTECT,
+        related_name="unused_days_credited",
+        help_text=_("The document that charged the days."),
     )
     source_line_no = models.PositiveIntegerField()
-    step = models.PositiveIntegerField(help_text=_("From 1, of each line that charged."))
+    step = models.PositiveIntegerField(help_text=_("Numbered from 1 for each line that charged the days."))
     first_day = models.DateField()
     last_day = models.DateField()
-    amount = AmountField(help_text=_("Before tax that is added to it."))
+    amount = AmountField(help_text=_("Amount before added tax."))
 
     class Meta:
         ordering = ["invoice", "line_no"]

@@ -41,8 +41,8 @@ class NumberSeries(models.Model):
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="number_series")
     kind = models.CharField(max_length=20, choices=SeriesKind)
-    prefix = models.CharField(max_length=20, blank=True, help_text=_("Stands before the number on documents: INV-."))
-    suffix = models.CharField(max_length=20, blank=True, help_text=_("Stands behind the number on documents: -R."))
+    prefix = models.CharField(max_length=20, blank=True, help_text=_("Printed before the number on documents: INV-."))
+    suffix = models.CharField(max_length=20, blank=True, help_text=_("Printed after the number on documents: -R."))
     last_number = models.PositiveBigIntegerField(default=0, editable=False)
     history = MasterDataHistory(not_kept=("last_number",))
 
@@ -63,13 +63,16 @@ class NumberSeries(models.Model):
             if could_print_the_same(mine, other):
                 example = other.printed(1)
                 raise ValidationError(
-                    _("The series %(kind)s prints numbers such as %(example)s, and this one could print the same number."),
+                    _(
+                        "The number series %(kind)s has numbers such as %(example)s. Choose another prefix or suffix, "
+                        "so that two documents never get the same number."
+                    ),
                     params={"kind": SeriesKind(kind).label, "example": example},
                 )
         taken = self._document_with_a_number_to_come()
         if taken is not None:
             raise ValidationError(
-                _("Document %(number)s has a number that this series would give again. Choose another prefix or suffix."),
+                _("Document %(number)s already has a number of this series. Choose another prefix or suffix."),
                 params={"number": taken},
             )
 
@@ -103,7 +106,7 @@ class Invoice(models.Model):
         on_delete=models.PROTECT,
         null=True,
         related_name="corrected_by",
-        help_text=_("What a credit memo credits, or a rebill replaces."),
+        help_text=_("The document that this credit memo credits, or that this rebill replaces."),
     )
     chain_root = models.ForeignKey(
         "self",
@@ -111,7 +114,7 @@ class Invoice(models.Model):
         null=True,
         related_name="chain",
         db_index=False,
-        help_text=_("The first invoice of the chain of corrections that this document is part of. Empty on that one."),
+        help_text=_("First invoice of the chain of corrections of this document. Empty on the first invoice itself."),
     )
     memo = models.ForeignKey(
         "self",
@@ -119,7 +122,7 @@ class Invoice(models.Model):
         null=True,
         related_name="issued_with",
         db_index=False,
-        help_text=_("Of a rebill: the credit memo that was issued with it."),
+        help_text=_("On a rebill: the credit memo that was issued with it."),
     )
     bills_again = models.ForeignKey(
         "self",
@@ -127,16 +130,16 @@ class Invoice(models.Model):
         null=True,
         related_name="billed_again_by",
         db_index=False,
-        help_text=_("The voided invoice whose periods this one bills again."),
+        help_text=_("The voided invoice whose periods this invoice bills again."),
     )
     waived_at = models.DateTimeField(
-        null=True, help_text=_("Of a voided invoice: when a person decided that its periods are not billed again.")
+        null=True, help_text=_("On a voided invoice: time at which staff decided that its periods are not billed again.")
     )
     collect_when_issued = models.BooleanField(
-        null=True, help_text=_("Whether what is due is collected at issue. Empty: the client's setting.")
+        null=True, help_text=_("Whether the open amount is collected at issue. Empty: the client's setting decides.")
     )
     keeps_due_date = models.BooleanField(
-        null=True, help_text=_("Whether a rebill is due when its original was. Empty: the client's setting.")
+        null=True, help_text=_("Whether a rebill keeps the due date of its original. Empty: the client's setting decides.")
     )
     statement_contact = models.ForeignKey(
         Contact,
@@ -144,38 +147,42 @@ class Invoice(models.Model):
         null=True,
         related_name="+",
         db_index=False,
-        help_text=_("Who gets the statement. Empty: as the client's setting says."),
+        help_text=_("Contact who gets the statement. Empty: the client's setting decides."),
     )
-    reason_code = models.PositiveSmallIntegerField(null=True, help_text=_("Why it corrects another document."))
+    reason_code = models.PositiveSmallIntegerField(null=True, help_text=_("Reason for the correction."))
     comments = models.TextField(blank=True, max_length=3000)
     currency = models.CharField(max_length=3)
-    bill_date = models.DateField(help_text=_("The day from which this cycle is due."))
-    bill_day = models.PositiveSmallIntegerField(help_text=_("Anniversary day that the account has once this is approved."))
+    bill_date = models.DateField(help_text=_("First day on which this cycle can be billed."))
+    bill_day = models.PositiveSmallIntegerField(help_text=_("Bill day that the account gets when this invoice is approved."))
     period_start = models.DateField()
     period_end = models.DateField()
-    tax_date = models.DateField(help_text=_("The client's day of generation: its tax rates apply."))
-    invoice_date = models.DateField(null=True, help_text=_("Day of issue: given at approval."))
+    tax_date = models.DateField(help_text=_("The client's date of generation. The tax rates of this day apply."))
+    invoice_date = models.DateField(null=True, help_text=_("Date of issue. Set at approval."))
     payment_terms_days = models.PositiveIntegerField()
-    due_date = models.DateField(null=True, help_text=_("Invoice date and payment terms: given at approval."))
-    seller = models.JSONField(help_text=_("The client's name and address as printed."))
-    bill_to = models.JSONField(help_text=_("The account's billing contact as printed."))
+    due_date = models.DateField(null=True, help_text=_("Invoice date plus payment terms. Set at approval."))
+    seller = models.JSONField(help_text=_("The client's name and address, as printed."))
+    bill_to = models.JSONField(help_text=_("The account's billing contact, as printed."))
     tax_basis = models.JSONField(
         null=True,
         help_text=_(
-            "What the taxes were counted from: where contacts and locations were, which prices contained tax, how tax was "
-            "rounded. Empty on credit memos, and on documents made before it was kept."
+            "Data from which the taxes were calculated: the addresses, the prices that include tax, and the rounding method. "
+            "Empty on credit memos and on documents from before this was stored."
         ),
     )
     net_amount = AmountField(help_text=_("Total before tax."))
-    tax_amount = AmountField(help_text=_("All tax, included in prices or added to them."))
-    total_amount = AmountField(help_text=_("Net and tax: the sum of the lines."))
+    tax_amount = AmountField(help_text=_("All tax, whether included in prices or added."))
+    total_amount = AmountField(help_text=_("Total before tax plus tax: the sum of the lines."))
     series = models.CharField(max_length=20, choices=SeriesKind, blank=True)
     number = models.PositiveBigIntegerField(null=True)
     document_number = models.CharField(max_length=50, blank=True)
-    fingerprint = models.CharField(max_length=300, blank=True, help_text=_("Of all that is stored, taken at approval."))
-    generated_by = models.CharField(max_length=60, help_text=_("Whose identity four eyes compare: staff, key or process."))
+    fingerprint = models.CharField(
+        max_length=300, blank=True, help_text=_("Fingerprint of the stored document, taken at approval.")
+    )
+    generated_by = models.CharField(
+        max_length=60, help_text=_("Who generated it: staff, API key or process. Four eyes compares it with the approver.")
+    )
     generated_at = models.DateTimeField()
-    generated_on = models.DateField(help_text=_("The client's day when it was generated."))
+    generated_on = models.DateField(help_text=_("The client's date of generation."))
     approved_by = models.CharField(max_length=60, blank=True)
     approved_at = models.DateTimeField(null=True)
     custom_status_label = models.CharField(max_length=100, blank=True)
@@ -279,24 +286,26 @@ class InvoiceLine(models.Model):
         max_digits=20,
         decimal_places=10,
         null=True,
-        help_text=_("The plan's price, where the customer's own price replaced it."),
+        help_text=_("The list price, if a customer price replaced it."),
     )
-    rate_schedule_no = models.PositiveBigIntegerField(null=True, help_text=_("The price that held. It may be gone by now."))
-    tier_no = models.PositiveIntegerField(null=True, help_text=_("The band of a tiered or volume price, from 1."))
-    tier_from = UnitsField(null=True, help_text=_("The band is of units above this."))
-    tier_to = UnitsField(null=True, help_text=_("Its last unit. Empty: without end."))
-    percent = models.DecimalField(max_digits=9, decimal_places=6, null=True, help_text=_("Of a surcharge or coupon."))
-    base_amount = AmountField(null=True, help_text=_("What the percent is taken of."))
-    explanation = models.CharField(max_length=200, blank=True, help_text=_("What the columns do not say."))
-    order_no = models.PositiveBigIntegerField(null=True, help_text=_("The one-time charge that this line bills."))
+    rate_schedule_no = models.PositiveBigIntegerField(
+        null=True, help_text=_("The price that applied. It may be deleted since.")
+    )
+    tier_no = models.PositiveIntegerField(null=True, help_text=_("Number of the band of a tiered or volume price, from 1."))
+    tier_from = UnitsField(null=True, help_text=_("The band covers units above this number."))
+    tier_to = UnitsField(null=True, help_text=_("Last unit of the band. Empty: no end."))
+    percent = models.DecimalField(max_digits=9, decimal_places=6, null=True, help_text=_("Percent of a surcharge or coupon."))
+    base_amount = AmountField(null=True, help_text=_("Amount that the percent applies to."))
+    explanation = models.CharField(max_length=200, blank=True, help_text=_("Explanation that is not in the other columns."))
+    order_no = models.PositiveBigIntegerField(null=True, help_text=_("The one-time charge billed by this line."))
     coupon_code = models.CharField(max_length=50, blank=True)
-    source_line_no = models.PositiveIntegerField(null=True, help_text=_("The line of the corrected document."))
-    comments = models.CharField(max_length=200, blank=True, help_text=_("Why a rebill changes the line."))
+    source_line_no = models.PositiveIntegerField(null=True, help_text=_("Line number on the corrected document."))
+    comments = models.CharField(max_length=200, blank=True, help_text=_("Why the rebill changes the line."))
     proration_factor = models.DecimalField(max_digits=12, decimal_places=10, default=1)
     proration_text = models.CharField(max_length=100, blank=True)
-    period_total_days = models.PositiveIntegerField(null=True, help_text=_("Of the full period that the line's days are of."))
+    period_total_days = models.PositiveIntegerField(null=True, help_text=_("Number of days of the full period."))
     proration_remaining_days = models.PositiveIntegerField(
-        null=True, help_text=_("From the line's first day to the last of the full period.")
+        null=True, help_text=_("Number of days from the line's first day to the last day of the full period.")
     )
     amount = AmountField()
     period_start = models.DateField(null=True)
@@ -375,12 +384,12 @@ class TaxDetail(models.Model):
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="tax_details")
     tax_line_no = models.PositiveIntegerField()
     taxed_line_no = models.PositiveIntegerField()
-    authority = models.CharField(max_length=100, help_text=_("The tax's name."))
-    authority_level = models.PositiveSmallIntegerField(help_text=_("0 the country, 1 a state."))
+    authority = models.CharField(max_length=100, help_text=_("Name of the tax."))
+    authority_level = models.PositiveSmallIntegerField(help_text=_("0: country. 1: state or province."))
     jurisdiction = models.CharField(max_length=60, help_text=_("Country and region, such as US-CA."))
     percent = models.DecimalField(max_digits=9, decimal_places=6)
-    is_inclusive = models.BooleanField(help_text=_("The tax is contained in the line's amount."))
-    taxable_amount = AmountField(help_text=_("What the tax is counted on, without it."))
+    is_inclusive = models.BooleanField(help_text=_("The amount of the line includes the tax."))
+    taxable_amount = AmountField(help_text=_("Amount on which the tax is calculated, without the tax."))
     amount = AmountField()
 
     class Meta:

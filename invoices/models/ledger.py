@@ -20,19 +20,19 @@ class LedgerEntry(models.Model):
     """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="ledger", db_index=False)
-    entry_no = models.PositiveIntegerField(help_text=_("From 1, within the account."))
+    entry_no = models.PositiveIntegerField(help_text=_("Numbered from 1 within the account."))
     kind = models.CharField(max_length=20, choices=EntryKind)
     amount = AmountField()
-    balance_after = AmountField(help_text=_("Of the account, with this entry: running, under the account's lock."))
+    balance_after = AmountField(help_text=_("Balance of the account after this entry."))
     invoice = models.ForeignKey(
         Invoice,
         on_delete=models.PROTECT,
         null=True,
         related_name="ledger",
-        help_text=_("The document that it is of, or the invoice that is written off or disputed."),
+        help_text=_("The document that was posted, or the invoice that is written off or disputed."),
     )
     voids = models.OneToOneField("self", on_delete=models.PROTECT, null=True, related_name="voided_by")
-    entry_date = models.DateField(help_text=_("The client's day: of a payment, that on which it was received."))
+    entry_date = models.DateField(help_text=_("The client's date. For a payment: the date on which it was received."))
     created_at = models.DateTimeField()
     created_by = models.CharField(max_length=60)
     reason_code = models.PositiveSmallIntegerField(null=True)
@@ -107,10 +107,10 @@ class Payment(models.Model):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="payments")
     type = models.CharField(max_length=20, choices=PaymentType)
     reference = models.CharField(
-        max_length=100, blank=True, help_text=_("Of the cheque or transfer. An account has one such payment per day.")
+        max_length=100, blank=True, help_text=_("Reference of the check or transfer. Unique for the account and the day.")
     )
-    received_on = models.DateField(help_text=_("The day of its ledger entry, copied so that the database can compare it."))
-    is_voided = models.BooleanField(default=False, help_text=_("Set when its ledger entry is voided."))
+    received_on = models.DateField(help_text=_("Date of the ledger entry, copied for a database constraint."))
+    is_voided = models.BooleanField(default=False, help_text=_("Set when the ledger entry is voided."))
     payment_method = models.ForeignKey(PaymentMethod, on_delete=models.SET_NULL, null=True, related_name="+")
     gateway = models.CharField(max_length=30, blank=True)
     gateway_payment_id = models.CharField(max_length=100, blank=True)

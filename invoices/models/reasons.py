@@ -17,7 +17,7 @@ class ReasonCode(models.Model):
     type = models.CharField(max_length=20, choices=ReasonType)
     code = models.PositiveSmallIntegerField(validators=[MinValueValidator(1), MaxValueValidator(9999)])
     name = models.CharField(max_length=100)
-    is_active = models.BooleanField(default=True, help_text=_("Whether it can be given. What has it keeps it."))
+    is_active = models.BooleanField(default=True, help_text=_("Whether the reason can be chosen. Existing records keep it."))
     history = MasterDataHistory()
 
     class Meta:

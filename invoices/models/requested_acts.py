@@ -27,17 +27,17 @@ class RequestedAct(models.Model):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="requested_acts")
     kind = models.CharField(max_length=20, choices=GuardedAct)
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, related_name="requested_acts")
-    transaction_no = models.BigIntegerField(null=True, help_text=_("What is refunded or voided."))
-    amount = AmountField(help_text=_("What is credited, written off, refunded or voided."))
+    transaction_no = models.BigIntegerField(null=True, help_text=_("The transaction to refund or void."))
+    amount = AmountField(help_text=_("The amount to credit, write off, refund or void."))
     currency = models.CharField(max_length=3)
-    arguments = models.JSONField(encoder=DjangoJSONEncoder, help_text=_("What the act is done with once it is approved."))
+    arguments = models.JSONField(encoder=DjangoJSONEncoder, help_text=_("Arguments of the act, used when it is approved."))
     arguments_hash = models.CharField(max_length=64)
     state = models.CharField(max_length=10, choices=ActState, default=ActState.PENDING)
     requested_by = models.CharField(max_length=60)
     requested_at = models.DateTimeField()
     decided_by = models.CharField(max_length=60, blank=True)
     decided_at = models.DateTimeField(null=True)
-    result_no = models.BigIntegerField(null=True, help_text=_("The document or transaction that the act has made."))
+    result_no = models.BigIntegerField(null=True, help_text=_("The document or transaction that the act created."))
 
     class Meta:
         ordering = ["-id"]

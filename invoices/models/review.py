@@ -15,16 +15,21 @@ class Comparison(models.Model):
 
     invoice = models.OneToOneField(Invoice, on_delete=models.CASCADE, primary_key=True, related_name="comparison")
     previous = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
-    change_amount = AmountField(null=True, help_text=_("Its total less that of the last one."))
+    change_amount = AmountField(null=True, help_text=_("Total minus the total of the last invoice."))
     change_percent = models.DecimalField(
-        max_digits=13, decimal_places=2, null=True, help_text=_("Of the last one's total. Empty where that is 0.")
+        max_digits=13,
+        decimal_places=2,
+        null=True,
+        help_text=_("Difference in percent of the last total. Empty if the last total is 0."),
     )
-    new_lines = models.PositiveIntegerField(help_text=_("Services that are charged again and again, and were not on the last."))
-    missing_lines = models.PositiveIntegerField(help_text=_("Services that were charged on the last one, and are not on this."))
-    has_po = models.BooleanField(help_text=_("One of its lines has a PO number."))
+    new_lines = models.PositiveIntegerField(help_text=_("Recurring services that were not on the last invoice."))
+    missing_lines = models.PositiveIntegerField(
+        help_text=_("Recurring services of the last invoice that are missing on this one.")
+    )
+    has_po = models.BooleanField(help_text=_("At least one line has a PO number."))
     facts_read_at = models.DateTimeField(
         null=True,
-        help_text=_("When the facts that it was made from were read. Empty on documents from before these were kept."),
+        help_text=_("Time at which the data for this document was read. Empty on older documents."),
     )
 
     def __str__(self) -> str:

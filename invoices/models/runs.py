@@ -13,12 +13,12 @@ class BillingRun(models.Model):
     """One pass over the accounts of a client that were due on a day. Its totals are counted from its outcomes, never stored."""
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="billing_runs")
-    bill_date = models.DateField(help_text=_("The client's day of the run: accounts due on it or before are billed."))
+    bill_date = models.DateField(help_text=_("The client's date of the run. Accounts that are due on or before it are billed."))
     started_by = models.CharField(max_length=60)
     started_at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     held_until = models.DateTimeField(
-        null=True, editable=False, help_text=_("Until then a process is at work on it, unless it was killed.")
+        null=True, editable=False, help_text=_("Until this time a process works on the run, unless the process was killed.")
     )
 
     class Meta:

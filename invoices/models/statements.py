@@ -14,13 +14,16 @@ class Statement(models.Model):
 
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="statements")
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
-    email = models.EmailField(blank=True, help_text=_("The contact's address when it was sent."))
+    email = models.EmailField(blank=True, help_text=_("E-mail address of the contact when the statement was sent."))
     status = models.CharField(max_length=10, choices=StatementStatus)
     error_code = models.IntegerField(default=0)
-    message = models.CharField(max_length=300, blank=True, help_text=_("Why it could not be sent."))
+    message = models.CharField(max_length=300, blank=True, help_text=_("Why the statement could not be sent."))
     requested_by = models.CharField(max_length=60)
     requested_at = models.DateTimeField()
-    settled_at = models.DateTimeField(null=True, help_text=_("Sent or failed; while it is being sent, when that began."))
+    settled_at = models.DateTimeField(
+        null=True,
+        help_text=_("Time at which the statement was sent or failed. While it is being sent: time at which sending started."),
+    )
 
     class Meta:
         ordering = ["-id"]

@@ -14,10 +14,10 @@ class TaxAnswer(models.Model):
     """
 
     invoice = models.OneToOneField(Invoice, on_delete=models.CASCADE, primary_key=True, related_name="tax_answer")
-    no_address = models.BooleanField(default=False, help_text=_("No contact, or no country that decides the tax."))
-    no_rate = models.BooleanField(default=False, help_text=_("A place or category that no tax rate covers."))
-    unanswered = models.JSONField(default=list, help_text=_("The numbers of the lines without a tax answer."))
-    missing = models.CharField(max_length=500, blank=True, help_text=_("What is missing, in words."))
+    no_address = models.BooleanField(default=False, help_text=_("The account has no contact, or the contact has no country."))
+    no_rate = models.BooleanField(default=False, help_text=_("No tax rate exists for a place or tax category."))
+    unanswered = models.JSONField(default=list, help_text=_("Numbers of the lines without a tax rate."))
+    missing = models.CharField(max_length=500, blank=True, help_text=_("Description of the missing data."))
     exemption = models.CharField(max_length=20, choices=TaxExemption, default=TaxExemption.NONE)
     reason = models.CharField(max_length=200, blank=True, help_text=_("Why the customer is exempt."))
 

@@ -23,21 +23,23 @@ class TaxRate(PlaceModel):
     """
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="tax_rates")
-    name = models.CharField(max_length=100, help_text=_("What invoices call it: VAT, State sales tax."))
+    name = models.CharField(max_length=100, help_text=_("Name on invoices: VAT, State sales tax."))
     country = CountryField(help_text=COUNTRY_HELP)
     region = models.CharField(
         max_length=50, blank=True, help_text=_("State or province: CA or California. Empty: the whole country.")
     )
-    category = models.CharField(max_length=50, default=STANDARD, help_text=_("The services' tax category it applies to."))
+    category = models.CharField(
+        max_length=50, default=STANDARD, help_text=_("Tax category of the services that the rate applies to.")
+    )
     percent = models.DecimalField(max_digits=9, decimal_places=6, validators=[MinValueValidator(0), MaxValueValidator(100)])
     taxed_at = models.CharField(
         max_length=10,
         choices=TaxedAt,
         default=TaxedAt.SHIP_TO,
-        help_text=_("Which of a line's four addresses must lie in its country and region."),
+        help_text=_("Which of the four addresses of a line must be in this country and region."),
     )
     valid_from = models.DateField()
-    valid_to = models.DateField(null=True, blank=True, help_text=_("Last day. Empty: still valid."))
+    valid_to = models.DateField(null=True, blank=True, help_text=_("Last day. Empty: no end."))
     history = MasterDataHistory()
 
     class Meta:
@@ -66,7 +68,7 @@ class TaxRate(PlaceModel):
         super().clean()
         self.category = known_category(self, "category")
         if self.percent and is_untaxed(self.category):
-            text = _("A rate of the category %(category)s is 0 percent.")
+            text = _("A tax rate of the category %(category)s must be 0 percent.")
             raise ValidationError({"percent": ValidationError(text, params={"category": self.category})})
         same = TaxRate.objects.filter(
             client=self.client_id,
@@ -77,6 +79,6 @@ class TaxRate(PlaceModel):
             valid_from=self.valid_from,
         ).exclude(pk=self.pk)
         if earlier := same.first():
-            words = _("Tax rate %(number)s of this name, place and category begins on this day: %(percent)s %%.")
+            words = _("Tax rate %(number)s already has this name, place, category and first day: %(percent)s %%.")
             values = {"number": earlier.pk, "percent": f"{earlier.percent.normalize():f}"}
             raise ValidationError({"valid_from": ValidationError(words, params=values)})

@@ -26,15 +26,13 @@ class Usage(models.Model):
     """So many units of a service, used at a moment under a plan instance that charges for its usage."""
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
-    record_id = models.CharField(max_length=100, help_text=_("The client's own id of the record: it is taken once."))
+    record_id = models.CharField(max_length=100, help_text=_("The client's own id of the record. Each id is loaded once."))
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="usage")
     plan_instance = models.ForeignKey(PlanInstance, on_delete=models.PROTECT, related_name="usage", db_index=False)
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="+", db_index=False)
     units = UnitsField(validators=MORE_THAN_NONE)
     used_at = models.DateTimeField()
-    used_on = models.DateField(
-        editable=False, help_text=_("The day of use in the client's time zone: it decides the billing period.")
-    )
+    used_on = models.DateField(editable=False, help_text=_("Day of use in the client's time zone. Decides the billing period."))
     description = models.CharField(max_length=200, blank=True)
     loaded_at = models.DateTimeField(auto_now_add=True)
     invoice = models.ForeignKey(
@@ -64,9 +62,9 @@ class OneTimeCharge(models.Model):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="one_time_charges")
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="+")
     client_order_id = models.CharField(
-        max_length=100, blank=True, help_text=_("The client's own id of the order, unique to the account.")
+        max_length=100, blank=True, help_text=_("The client's own id of the order. Unique within the account.")
     )
-    description = models.CharField(max_length=200, blank=True, help_text=_("Empty: the service's name."))
+    description = models.CharField(max_length=200, blank=True, help_text=_("Empty: the name of the service."))
     units = UnitsField(default=Decimal(1), validators=MORE_THAN_NONE)
     rate_per_unit = RateField(
         help_text=_(
@@ -75,7 +73,7 @@ class OneTimeCharge(models.Model):
         ),
         validators=[MinValueValidator(-MOST_OF_A_RATE)],
     )
-    charge_date = models.DateField(validators=[validate_billing_day], help_text=_("Not billed before this day."))
+    charge_date = models.DateField(validators=[validate_billing_day], help_text=_("First day on which it can be billed."))
     po_num = models.CharField(_("PO number"), max_length=1000, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     invoice = models.ForeignKey(

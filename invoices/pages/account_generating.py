@@ -38,9 +38,9 @@ class Mode(TextChoices):
 
 
 HINTS = {
-    Mode.NOW: gettext_lazy("Bills the cycle that is due, and issues the invoice unless a rule has it wait."),
-    Mode.PENDING: gettext_lazy("Bills the cycle that is due. The invoice waits for approval and changes nothing until then."),
-    Mode.ADVANCE: gettext_lazy("Bills the coming cycle ahead of its date. Usage and orders wait for the bill date."),
+    Mode.NOW: gettext_lazy("Bills the cycle that is due. Issues the invoice, unless a rule requires approval."),
+    Mode.PENDING: gettext_lazy("Bills the cycle that is due. The invoice is pending and changes nothing until it is approved."),
+    Mode.ADVANCE: gettext_lazy("Bills the coming cycle before its date. Usage and orders are billed on the bill date."),
 }
 
 
@@ -57,7 +57,9 @@ class GeneratingForm(PageForm):
     alt_bill_day = forms.IntegerField(
         label=gettext_lazy("Alternate bill day"),
         required=False,
-        help_text=gettext_lazy("A day of the month, 1 to 31: the first invoice is prorated to it. Empty: the account's own."),
+        help_text=gettext_lazy(
+            "A day of the month, 1 to 31. The first invoice is prorated to this day. Empty: the account's own bill day."
+        ),
         widget=forms.NumberInput({"inputmode": "numeric", "min": 1, "max": 31}),
     )
 
@@ -155,12 +157,12 @@ class GeneratePage(StaffPage):
         found = resolve(address)
         if found.url_name != "invoice":
             account.refresh_from_db()
-            messages.info(self.request, _("There was nothing to bill in this cycle. The account has moved on to the next one."))
+            messages.info(self.request, _("There was nothing to bill in this cycle. The account moved to the next cycle."))
             return
         invoice = Invoice.objects.get(pk=found.kwargs["number"])
         total = shown_money(invoice.total_amount, invoice.currency, locale_of(self.request))
         if invoice.status == InvoiceStatus.PENDING:
-            text = _("Invoice %(number)s of %(total)s waits for approval.")
+            text = _("Invoice %(number)s of %(total)s is pending.")
             messages.warning(self.request, text % {"number": invoice.pk, "total": total})
             return
         text = _("Invoice %(number)s of %(total)s is issued.")
@@ -176,7 +178,7 @@ class GeneratePage(StaffPage):
             messages.success(self.request, _("%(amount)s was collected.") % {"amount": amount})
             return
         outcome = outcome_of(attempt, invoice.account_id)
-        text = _("It was voided, as it could not be collected: %(why)s")
+        text = _("It was voided, because it could not be collected: %(why)s")
         if invoice.status != InvoiceStatus.VOIDED:
             text = _("It was not collected: %(why)s")
         messages.warning(self.request, text % {"why": outcome.message})

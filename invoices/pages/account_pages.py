@@ -73,9 +73,9 @@ class AccountPage(StaffPage):
         if ways.now.code is ErrorCode.BILL_DATE_IN_FUTURE and ways.ahead is None:
             return Resolving(reverse("generate", args=[account.pk]) + "?mode=advance", _("Bill the coming cycle in advance"))
         if ways.now.code is ErrorCode.NO_BILLABLE_PLAN and self.may("accounts.add_planinstance"):
-            return Resolving(f"{reverse('admin:accounts_planinstance_add')}?account={account.pk}", _("Give it a plan"))
+            return Resolving(f"{reverse('admin:accounts_planinstance_add')}?account={account.pk}", _("Add a plan"))
         if ways.now.code in (ErrorCode.TEST_ACCOUNT, ErrorCode.ACCOUNT_STATUS) and self.may("accounts.change_account"):
-            return Resolving(reverse("admin:accounts_account_change", args=[account.pk]), _("Change it in the admin"))
+            return Resolving(reverse("admin:accounts_account_change", args=[account.pk]), _("Change the account in the admin"))
         return None
 
     def _usage(self, account: Account) -> Mapping[str, Any]:
@@ -135,7 +135,7 @@ class TakePlanOff(StaffPage):
             except BillingError as refusal:
                 messages.error(request, refusal.message)
             else:
-                messages.success(request, _("The plan was taken off. It is not billed."))
+                messages.success(request, _("The plan was removed. It is never billed."))
             return address
 
         return self.once(work, lambda receipt: address, ROW_RIGHTS["change", "accounts.planinstance"])

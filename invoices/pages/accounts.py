@@ -46,7 +46,7 @@ class AccountSearch(PageForm):
     )
     currency = forms.CharField(label=_("Currency"), required=False, max_length=3, widget=forms.TextInput({"size": 3}))
     due = YesNoField(_("Due to bill"), _("Due"), _("Not due"))
-    owes = YesNoField(_("Balance"), _("Owes"), _("Owes nothing"))
+    owes = YesNoField(_("Balance"), _("Owes"), _("Nothing open"))
     waits = YesNoField(_("Pending invoice"), _("On file"), _("None"))
     approval = YesNoField(_("Approval"), _("Required"), _("Not required"))
     test = YesNoField(_("Test accounts"), _("Only"), _("Without"))

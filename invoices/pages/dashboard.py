@@ -69,8 +69,8 @@ class Dashboard(StaffPage):
         queue, documents = reverse("pending"), reverse("invoices")
         going_on = any(one.run.finished_at is None for one in found.runs)
         tiles = [
-            _aged(_("Invoices that wait for approval"), queue, {"kind": "recurring,advance"}, "tax_date", found.pending),
-            _summed(_("Rebills that wait for approval"), queue, {"kind": "rebill"}, found.rebills),
+            _aged(_("Pending invoices"), queue, {"kind": "recurring,advance"}, "tax_date", found.pending),
+            _summed(_("Pending rebills"), queue, {"kind": "rebill"}, found.rebills),
             _aged(_("Overdue"), documents, {"overdue": "true"}, "due_date", found.overdue, tone="bad"),
             _summed(
                 _("Failed collections"),
@@ -78,7 +78,7 @@ class Dashboard(StaffPage):
                 {"collection_failed": "true", "open": "true"},
                 found.failed_collections,
                 tone="bad",
-                hint=_("Declined, or the outcome is not known; still due."),
+                hint=_("Declined, or the outcome is unknown. The amount is still open."),
             ),
             Tile(
                 _("Failed statements"),
@@ -88,16 +88,16 @@ class Dashboard(StaffPage):
                 hint=_("Send them again from the invoice's page."),
             ),
             Tile(
-                _("Acts that need a second person"),
+                _("Requests that need a second person"),
                 f"{queue}#acts",
                 found.requested_acts,
-                hint=_("Credits, write-offs, refunds and voids that are pending."),
+                hint=_("Pending credits, write-offs, refunds and voids."),
             ),
             Tile(
                 _("Four-eyes settings to confirm"),
                 reverse("admin:accounts_settingschange_changelist"),
                 found.settings_changes,
-                hint=_("Proposed by one administrator; another one confirms it."),
+                hint=_("One administrator proposed the change; another one must confirm it."),
             ),
             *self._runs(found),
             Tile(
@@ -107,7 +107,7 @@ class Dashboard(StaffPage):
                 hint=_due_hint(found.due_accounts),
             ),
             Tile(
-                _("Failures of the tax engine"),
+                _("Tax engine failures"),
                 self._tax_failures(),
                 found.tax_failures,
                 "bad",
@@ -122,7 +122,7 @@ class Dashboard(StaffPage):
             address = reverse("run", args=[one.run.pk])
             if one.run.finished_at is None:
                 title = _("Billing run %(number)s is not finished") % {"number": one.run.pk}
-                tiles.append(Tile(title, address, one.waiting or 1, hint=_("Accounts that wait. Continue it.")))
+                tiles.append(Tile(title, address, one.waiting or 1, hint=_("Accounts are not billed yet. Continue the run.")))
             if one.refused:
                 title = _("Refused in billing run %(number)s") % {"number": one.run.pk}
                 tiles.append(Tile(title, f"{address}?result=refused", one.refused, "bad", hint=_("Accounts still not billed.")))

@@ -36,7 +36,7 @@ LABELS = {
     "search": _("Search"),
     "status": _("Status"),
     "kind": _("Kind"),
-    "open": _("Something is due"),
+    "open": _("Has an open amount"),
     "overdue": _("Overdue"),
     "acct_no": _("Account number"),
     "client_acct_id": _("Account id"),

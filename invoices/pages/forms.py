@@ -10,16 +10,18 @@ from invoices.kinds import PAYMENT_VOID_REASONS, DecisionAct, VoidReason
 
 class DecideForm(PageForm):
     act = forms.ChoiceField(choices=DecisionAct, widget=forms.HiddenInput)
-    reason = forms.CharField(required=False, max_length=REMARK_LENGTH, label=_("Reason"), help_text=_("Stands in the trail."))
+    reason = forms.CharField(
+        required=False, max_length=REMARK_LENGTH, label=_("Reason"), help_text=_("Stored in the audit trail.")
+    )
     client_notes = forms.CharField(
         required=False,
         max_length=REMARK_LENGTH,
         label=_("Note"),
         widget=forms.Textarea(attrs={"rows": 2}),
-        help_text=_("Stands beside the documents. Empty: what stands there is left."),
+        help_text=_("Shown with the document. Leave empty to keep the current note."),
     )
     custom_status_label = forms.CharField(
-        required=False, max_length=100, label=_("Custom status"), help_text=_("Empty: what stands there is left.")
+        required=False, max_length=100, label=_("Custom status"), help_text=_("Leave empty to keep the current status.")
     )
 
 

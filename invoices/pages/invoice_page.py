@@ -54,9 +54,9 @@ EVENTS_SHOWN = 200
 WORDS = {
     Action.APPROVE: _("Approve"),
     Action.DISCARD: _("Discard"),
-    Action.REGENERATE: _("Recalculate"),
+    Action.REGENERATE: _("Regenerate"),
     Action.VOID: _("Void"),
-    Action.COLLECT: _("Collect what is due"),
+    Action.COLLECT: _("Collect open amount"),
     Action.REFUND: _("Refund"),
     Action.CREDIT: _("Credit lines"),
     Action.WRITE_OFF: _("Write off"),
@@ -70,12 +70,15 @@ QUESTIONS = {
         _("Approve document"),
     ),
     Action.DISCARD: (
-        _("The document gets no number, and nothing is owed. Its usage, charges, coupons and credits go to the next invoice."),
+        _(
+            "The document gets no number, and nothing is charged. Its usage, charges, coupons and credits "
+            "go to the next invoice."
+        ),
         _("Discard document"),
     ),
     Action.REGENERATE: (
-        _("The document is discarded and generated again for the same cycle from today's facts, under another number."),
-        _("Recalculate document"),
+        _("The document is discarded and generated again for the same cycle from today's data, with another invoice number."),
+        _("Regenerate document"),
     ),
 }
 """What is asked before an act is done, and its button. The other acts have a form or a page of their own."""
@@ -238,7 +241,7 @@ class InvoiceAct(InvoicePage):
     def _approve(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
         outcome = self._decide(DecisionAct.APPROVE, invoice, given, caller, seen=self.request.POST.get("fingerprint", ""))
         issued = Invoice.objects.get(pk=invoice.pk)
-        messages.success(self.request, gettext("Approved: it is %(number)s now.") % {"number": issued.document_number})
+        messages.success(self.request, gettext("Approved as %(number)s.") % {"number": issued.document_number})
         collection = outcome.collection
         if collection is not None and collection.error is not None:
             messages.warning(self.request, gettext("Not collected: %(why)s") % {"why": collection.message})
@@ -246,13 +249,15 @@ class InvoiceAct(InvoicePage):
 
     def _discard(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
         self._decide(DecisionAct.DISCARD, invoice, given, caller)
-        messages.success(self.request, gettext("Discarded: nothing is owed on it."))
+        messages.success(self.request, gettext("Discarded. Nothing is charged."))
         number: int = invoice.pk
         return number
 
     def _regenerate(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
         outcome = self._decide(DecisionAct.REGENERATE, invoice, given, caller)
-        messages.success(self.request, gettext("Made anew: this is what waits in the place of %(old)s.") % {"old": invoice.pk})
+        messages.success(
+            self.request, gettext("Regenerated. This pending invoice replaces invoice %(old)s.") % {"old": invoice.pk}
+        )
         return outcome.invoice_no or 0
 
     def _decide(self, act: DecisionAct, invoice: Any, given: dict[str, Any], caller: Caller, *, seen: str = "") -> Outcome:
@@ -270,7 +275,7 @@ class InvoiceAct(InvoicePage):
 
     def _void(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
         void_invoice(client=self.client, invoice_no=invoice.pk, caller=caller, today=self.today, **given)
-        messages.success(self.request, gettext("Voided: what was paid on it is credit of the account now."))
+        messages.success(self.request, gettext("Voided. Payments on this invoice are now unapplied credit."))
         number: int = invoice.pk
         return number
 
@@ -281,14 +286,14 @@ class InvoiceAct(InvoicePage):
             request=BillingRequest(self.today, again_for=invoice.pk),
             caller=caller,
         )
-        messages.success(self.request, gettext("Billed again: this invoice bills the periods of %(old)s.") % {"old": invoice})
+        messages.success(self.request, gettext("Billed again. This invoice bills the periods of %(old)s.") % {"old": invoice})
         return number or invoice.pk
 
     def _waive(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
         waive_periods(
             client=self.client, invoice_no=invoice.pk, caller=caller, today=self.today, comments=given.get("reason", "")
         )
-        messages.success(self.request, gettext("Its periods will not be billed again."))
+        messages.success(self.request, gettext("The periods of this invoice will not be billed again."))
         number: int = invoice.pk
         return number
 

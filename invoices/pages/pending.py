@@ -226,7 +226,7 @@ class Decide(QueuePage):
         return f"{reverse('pending')}?{query}" if query else reverse("pending")
 
     def _nothing_chosen(self) -> str:
-        messages.warning(self.request, gettext("Nothing is chosen that still waits: tick documents, or choose all that match."))
+        messages.warning(self.request, gettext("No pending document is selected. Select documents, or choose all that match."))
         return self._queue_address()
 
     def _done(self, act: DecisionAct, chosen: QuerySet[Invoice], remarks: Remarks) -> HttpResponse:

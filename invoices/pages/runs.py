@@ -64,7 +64,7 @@ class RunStart(StaffPage):
     def get(self, request: HttpRequest) -> HttpResponseBase:
         unfinished = unfinished_run(self.client)
         if unfinished is not None:
-            messages.info(request, say("This billing run is not finished: it goes on before another is started."))
+            messages.info(request, say("This billing run is not finished. Continue it before you start another one."))
             return redirect("run", unfinished.pk)
         look = preview_run(client=self.client, today=self.today, sample=ACCOUNTS_LOOKED_AT)
         next_day = None if look.due.all else next_due_day(self.client)
@@ -161,7 +161,7 @@ class RunOutcomeSearchForm(forms.Form):
         super().__init__(*args, **kwargs)
         for name, label in (
             ("result", _("Outcome")),
-            ("error_code", _("Reason, by its code")),
+            ("error_code", _("Reason code")),
             ("acct_no", _("Account number")),
         ):
             self.fields[name].label, self.fields[name].help_text = label, ""

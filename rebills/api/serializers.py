@@ -203,7 +203,7 @@ class RebillPreviewSerializer(PlannedTaxSerializer):
 def _taxed_again(why: TaxedAgain) -> str:
     """Why the tax rates of a line were looked up again, in words."""
     if why.what == RETAX:
-        return "retax was asked for"
+        return "retax was requested"
     name = "tax category" if why.what == CATEGORY else f"{why.what.replace('_', '-')} address"
     return f"{name} {why.before} -> {why.after}"
 

@@ -100,7 +100,6 @@ class RebillBuilder(StaffPage):
             "refused": counted.refusals.get(""),
             "may_rebill": self.may(REBILL_PERMISSION),
             "may_add_contact": self.may(ADD_CONTACT_PERMISSION),
-            "permission": REBILL_PERMISSION,
             "may_collect": self.may(COLLECT.permission),
             **rail(counted.plan, self.client),
         }
@@ -139,7 +138,7 @@ class RebillBuilder(StaffPage):
 
     def _rebill(self, request: RebillRequest, caller: Caller) -> str:
         rebill_no = rebill_invoice(client=self.client, request=request, caller=caller, today=self.today)
-        messages.success(self.request, _("The rebill is made."))
+        messages.success(self.request, _("The rebill was made."))
         return _address(rebill_no)
 
     def _not_made(self, typed: Typed, request: RebillRequest, error: BillingError) -> HttpResponse:
@@ -167,7 +166,7 @@ class RebillBuilder(StaffPage):
 
 MOVED = {
     "lines": gettext_lazy("the lines"),
-    "credits": gettext_lazy("what coupons and credits take off"),
+    "credits": gettext_lazy("coupons and credits"),
     "taxes": gettext_lazy("the taxes"),
     "payments": gettext_lazy("the account's payments and credits"),
     "collection": gettext_lazy("what is collected"),

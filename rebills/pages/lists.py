@@ -26,7 +26,7 @@ from invoices.services.documents.reasons import reasons_of
 from rebills.models import Rebill
 
 STATUSES = {
-    "held": (InvoiceStatus.PENDING, _("Held for approval")),
+    "held": (InvoiceStatus.PENDING, _("Pending")),
     "issued": (InvoiceStatus.APPROVED, _("Issued")),
     "discarded": (InvoiceStatus.DISCARDED, _("Discarded")),
 }
@@ -42,8 +42,8 @@ class RebillFilters(PageForm):
     )
     reason = forms.IntegerField(label=_("Reason"), required=False, min_value=1, max_value=9999, widget=forms.Select)
     account = forms.CharField(label=_("Account"), required=False, max_length=50, widget=forms.TextInput)
-    made_from = forms.DateField(label=_("Made from"), required=False, widget=DayInput(), validators=[validate_billing_day])
-    made_to = forms.DateField(label=_("Made to"), required=False, widget=DayInput(), validators=[validate_billing_day])
+    made_from = forms.DateField(label=_("Created from"), required=False, widget=DayInput(), validators=[validate_billing_day])
+    made_to = forms.DateField(label=_("Created to"), required=False, widget=DayInput(), validators=[validate_billing_day])
 
     def __init__(self, data: Any, reasons: Mapping[int, str]) -> None:
         super().__init__(data)

@@ -16,14 +16,14 @@ NAMES = {
     "units": _("units"),
     "rate_per_unit": _("rate"),
     "amount": _("amount"),
-    "base_amount": _("counted from"),
+    "base_amount": _("base amount"),
     "period_start": _("first day"),
     "period_end": _("last day"),
     "po_num": _("PO number"),
     "bill_from_location_id": _("billed from"),
-    "ship_from_location_id": _("supplied from"),
+    "ship_from_location_id": _("shipped from"),
     "bill_to_contact_id": _("billed to"),
-    "ship_to_contact_id": _("supplied to"),
+    "ship_to_contact_id": _("shipped to"),
     TAX_RATES: _("tax"),
 }
 KINDS = {
@@ -68,18 +68,21 @@ def shown(rows: Iterable[Difference], names: Names) -> list[ShownDifference]:
 
 AGAIN = {
     CATEGORY: _("tax category"),
-    "bill_from": _("billed from"),
-    "ship_from": _("supplied from"),
-    "bill_to": _("billed to"),
-    "ship_to": _("supplied to"),
+    "bill_from": _("bill-from address"),
+    "ship_from": _("ship-from address"),
+    "bill_to": _("bill-to address"),
+    "ship_to": _("ship-to address"),
 }
 
 
 def taxed_again_text(why: TaxedAgain) -> str:
     """Why the tax rates of a line were looked up again."""
     if why.what == RETAX:
-        return gettext("taxes are counted again, as asked for")
-    return gettext("taxed again, %(what)s: %(before)s → %(after)s") % {**why._asdict(), "what": AGAIN[why.what]}
+        return gettext("taxes are recalculated, as requested")
+    return gettext("taxes recalculated, because the %(what)s changed: %(before)s → %(after)s") % {
+        **why._asdict(),
+        "what": AGAIN[why.what],
+    }
 
 
 def location_names(client: Client) -> dict[tuple[str, int], str]:

@@ -178,7 +178,7 @@ def compared(
     ]
 
 
-COUNTED_AGAIN = "counted again"
+COUNTED_AGAIN = "recalculated"
 
 
 def _recounted_words(words: tuple[str, ...], replacing: int | None) -> tuple[str, ...]:

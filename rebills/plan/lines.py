@@ -15,7 +15,7 @@ from invoices.calculation import ONE, ZERO, line_amount, rounded, smallest_unit
 from invoices.document import Credit, Line
 from rebills.plan.requests import LineChange
 
-AMOUNT_GIVEN = "amount given on the rebill"
+AMOUNT_GIVEN = "amount set on the rebill"
 ADDED = "added on the rebill"
 
 
@@ -218,7 +218,7 @@ def check_whole(change: LineChange, currency: str) -> None:
     """An amount is one of its currency."""
     amount = change.amount
     if amount is not None and amount != rounded(amount, currency):
-        detail = f"{shown(amount)} is not in whole smallest units of {currency} ({smallest_unit(currency)})"
+        detail = f"{shown(amount)} is not a multiple of the smallest unit of {currency}, {smallest_unit(currency)}"
         raise wrong(change, "amount", detail)
 
 

@@ -98,7 +98,7 @@ def test_a_plan_of_another_currency_is_an_error_on_the_form(admin_client, acme):
     response = admin_client.post(add_url(PlanInstance), instance_data(AccountFactory(client=acme), plan))
     assert response.status_code == 200
     assert errors(response)["plan"] == [
-        "The currency is not the account's: Basic has no price in usd for Phone, Recurring, in advance"
+        "The currency is not the currency of the account: Basic has no price in usd for Phone, Recurring, in advance"
     ]
     assert not PlanInstance.objects.exists()
 
@@ -107,7 +107,7 @@ def test_a_plan_of_another_client_is_an_error_on_the_form(admin_client, acme):
     plan = a_plan(ClientFactory(name="Other"))
     response = admin_client.post(add_url(PlanInstance), instance_data(AccountFactory(client=acme), plan))
     assert response.status_code == 200
-    assert errors(response)["plan"] == [f"no data found: plan {plan.pk}"]
+    assert errors(response)["plan"] == [f"no data found: plan {plan.pk} does not exist"]
     assert not PlanInstance.objects.exists()
 
 

@@ -145,7 +145,7 @@ def test_a_list_price_with_bands(admin_client, charge):
     assert bands_of(price) == [(D(0), D("0.10")), (D(100), D("0.05"))]
 
 
-INCOMPLETE = "The price is incomplete or contradicts itself: "
+INCOMPLETE = "The price is incomplete or its parts contradict each other: "
 
 
 @pytest.mark.parametrize(
@@ -153,14 +153,19 @@ INCOMPLETE = "The price is incomplete or contradicts itself: "
     [
         ((), {"model": "tiered"}, "__all__", "Missing required parameter: tiers"),
         ((), {}, "rate_per_unit", "Missing required parameter: rate_per_unit"),
-        ([("10", "1")], {}, "__all__", f"{INCOMPLETE}units up to 10 have no band; the first begins at 0"),
-        ([("0", "1"), ("5", "2"), ("5", "3")], {}, "__all__", f"{INCOMPLETE}two bands begin at 5"),
-        ([("0", "1")], {"rate_per_unit": "9"}, "rate_per_unit", f"{INCOMPLETE}a tiered price has its rates in its bands"),
+        ([("10", "1")], {}, "__all__", f"{INCOMPLETE}units up to 10 have no band; the first band must start at 0"),
+        ([("0", "1"), ("5", "2"), ("5", "3")], {}, "__all__", f"{INCOMPLETE}two bands start at 5"),
+        (
+            [("0", "1")],
+            {"rate_per_unit": "9"},
+            "rate_per_unit",
+            f"{INCOMPLETE}a tiered price has a rate in each band; leave rate_per_unit out",
+        ),
         (
             [("0", "1")],
             {"model": "per_unit", "rate_per_unit": "9"},
             "__all__",
-            f"{INCOMPLETE}a per_unit price has no bands",
+            f"{INCOMPLETE}a per_unit price has no bands; leave them out",
         ),
         (
             (),
@@ -172,7 +177,7 @@ INCOMPLETE = "The price is incomplete or contradicts itself: "
             (),
             {"rate_per_unit": "1", "valid_from": "2026-02-10", "valid_to": "2026-01-10"},
             "valid_to",
-            "The last day is before the first.",
+            "The last day is before the first day.",
         ),
     ],
 )
@@ -187,7 +192,7 @@ def test_what_is_wrong_with_a_price_is_said_on_the_form(admin_client, charge, ba
 def test_a_second_price_from_the_same_day_is_an_error_on_the_form(admin_client, charge):
     add_price(charge, RateTerms("usd", D(1)), caller=BY_TEST)
     response = admin_client.post(add_url(RateSchedule), price_data(charge, rate_per_unit="2"))
-    assert errors(response) == {"valid_from": ["The charge has a list price in this currency from this day on."]}
+    assert errors(response) == {"valid_from": ["The charge already has a list price in this currency from this day on."]}
 
 
 def test_a_price_of_the_past_may_be_changed_and_keeps_its_charge(admin_client, acme, charge):
@@ -223,7 +228,7 @@ def test_a_refused_change_leaves_the_price_as_it_was(admin_client, charge):
         band("10", "2", id=second.pk, schedule=price.pk),
     ]
     response = admin_client.post(change_url(price), price_data(price.charge, kept=kept))
-    assert errors(response) == {"__all__": [f"{INCOMPLETE}units up to 10 have no band; the first begins at 0"]}
+    assert errors(response) == {"__all__": [f"{INCOMPLETE}units up to 10 have no band; the first band must start at 0"]}
     assert bands_of(price) == [(D(0), D(3)), (D(10), D(2))]
 
 
@@ -295,7 +300,7 @@ def test_an_own_price_at_which_days_were_used_is_not_removed(admin_client, phone
     instance = phone.plan_instances.get()
     own = add_price(instance.plan.charges.get(), RateTerms("usd", D("27.50")), instance, caller=BY_TEST)
     response = admin_client.post(delete_url(own), {"post": "yes"}, follow=True)
-    assert "Days were used at this price that are not billed yet" in response.content.decode()
+    assert "This price is needed for days that are not billed yet" in response.content.decode()
     assert instance.own_rates.get().rate_per_unit == D("27.50")
 
 
@@ -332,13 +337,15 @@ def test_an_own_price_for_a_charge_of_another_plan_is_an_error_on_the_form(admin
     instance = phone.plan_instances.get()
     strange = a_plan(phone.client, {"tv": "9.00"}).charges.get()
     response = admin_client.post(add_url(RateSchedule), own_price_data(instance, strange))
-    assert errors(response) == {"charge": [f"no data found: charge {strange.pk} of plan {instance.plan_id}"]}
+    assert errors(response) == {"charge": [f"no data found: plan {instance.plan_id} has no charge {strange.pk}"]}
     assert not instance.own_rates.exists()
 
 
 def test_an_own_price_in_another_currency_is_an_error_on_the_form(admin_client, phone):
     response = admin_client.post(add_url(RateSchedule), own_price_data(phone.plan_instances.get(), currency="eur"))
-    assert errors(response) == {"currency": ["The currency is not the account's: eur and usd"]}
+    assert errors(response) == {
+        "currency": ["The currency is not the currency of the account: eur; the account is billed in usd"]
+    }
 
 
 def test_an_own_price_stays_its_plan_instances(admin_client, phone):

@@ -191,7 +191,7 @@ def test_a_key_that_may_only_read_reads_and_previews_and_no_more(acme, process):
     refusal = post(api, "invoices", {"acct_no": account.pk}, 403)
     assert (refusal["error_code"], refusal["error_msg"]) == (
         90009,
-        "The caller has no permission for this: the key may only read",
+        "You have no permission for this: this API key can only read. Ask an administrator for it",
     )
     assert api.delete("/api/v1/one-time-charges/1/").status_code == 403
     invoice = bill(account, process, JAN_10)

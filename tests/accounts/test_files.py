@@ -101,7 +101,7 @@ def test_a_file_whose_rows_have_changed_since_is_taken_whole_or_not_at_all(brows
     confirm = page.context["confirm_form"].initial
     acme.staff.clear()
     response = browser.post(page_url(Service, "process_import"), confirm, follow=True)
-    assert texts(response) == ["Nothing was imported: the rows are not as they were when the file was tried."]
+    assert texts(response) == ["Nothing was imported, because rows changed after the preview. Preview the file again."]
     assert not Service.objects.exists()
 
 
@@ -133,7 +133,9 @@ def test_a_service_names_its_location_by_the_clients_name(browser, acme, umbra):
     columns = f"{SERVICE},client_service_location_id"
     taken(browser, Service, columns, "s-1,Phone,4000,telecom,0,HQ")
     assert Service.objects.get().location == hq
-    assert faults(tried(browser, Service, columns, "s-2,Line,4000,telecom,0,North")) == ["{'location': ['there is no North']}"]
+    assert faults(tried(browser, Service, columns, "s-2,Line,4000,telecom,0,North")) == [
+        "{'location': ['North does not exist']}"
+    ]
 
 
 def test_what_is_written_comes_back_the_same_and_holds_no_formula(browser, acme):
@@ -292,10 +294,10 @@ def test_files_of_spreadsheets_are_read(browser, acme, content):
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        ('client_service_id,name\nmin,"Minutes\n', "The file cannot be read: line 2 is not a CSV row: it opens a quote"),
-        ("client_service_id,name\nmin,Minutes,4000\n", "The file cannot be read: line 2 has 3 fields where the header has 2."),
-        ("client_service_id,client_service_id\nmin,max\n", "names a column twice: client_service_id"),
-        ("sep=ab\nclient_service_id,name\n", "line 1 says sep=ab, which is no separator"),
+        ('client_service_id,name\nmin,"Minutes\n', "The file cannot be read: line 2 is not a CSV row: a quote is opened"),
+        ("client_service_id,name\nmin,Minutes,4000\n", "The file cannot be read: line 2 has 3 fields, but the header has 2."),
+        ("client_service_id,client_service_id\nmin,max\n", "has a column twice: client_service_id"),
+        ("sep=ab\nclient_service_id,name\n", "line 1 says sep=ab, which is not a separator"),
     ],
 )
 def test_files_that_cannot_be_read_say_why(browser, content, why):
@@ -339,7 +341,7 @@ def test_an_unknown_column_is_refused_and_nothing_is_taken(browser, acme, model,
 
 def test_a_decimal_comma_is_named(browser, acme):
     page = tried(browser, TaxRate, "name;country;percent;valid_from\nVAT;DE;19,5;2031-01-01")
-    assert "decimals are written with a point" in str(faults(page))
+    assert "Write decimals with a point" in str(faults(page))
     assert not TaxRate.objects.exists()
 
 

@@ -254,7 +254,9 @@ def test_it_refuses_a_catalogue_in_which_a_price_was_changed(acme, dry_run):
     imported(acme)
     RateSchedule.objects.filter(charge__plan__client_plan_id="dsl-12").update(rate_per_unit=Decimal("26.00"))
     message, _ = refused(acme, a_file(a_line(customerID="NEW")), dry_run=dry_run)
-    assert message == ("plan dsl-12 is on file, and does not charge DSL internet at 25.00 usd a month; nothing was imported")
+    assert message == (
+        "plan dsl-12 already exists, but does not charge DSL internet at 25.00 usd a month; nothing was imported"
+    )
 
 
 # The real file
@@ -438,8 +440,12 @@ def test_the_number_of_queries_does_not_grow_with_the_customers_of_a_chunk(acme)
         ({"MonthlyCharges": "50.001"}, "MonthlyCharges", "has more than 2 decimals"),
         ({"MonthlyCharges": "100000.01"}, "MonthlyCharges", "is more than 100000.00"),
         ({"MonthlyCharges": "9" * 9000}, "MonthlyCharges", "is more than 100000.00"),
-        ({"MonthlyCharges": "25.00"}, "MonthlyCharges", "25.00 leaves nothing for DSL internet after 25.00 for the other"),
-        ({"MonthlyCharges": "0"}, "MonthlyCharges", "leaves nothing for DSL internet"),
+        (
+            {"MonthlyCharges": "25.00"},
+            "MonthlyCharges",
+            "25.00 leaves no amount for DSL internet, because the other services cost 25.00",
+        ),
+        ({"MonthlyCharges": "0"}, "MonthlyCharges", "leaves no amount for DSL internet"),
         ({"TotalCharges": "lots"}, "TotalCharges", "'lots' is not a number"),
         ({"TotalCharges": "NaN"}, "TotalCharges", "'NaN' is not a number"),
         ({"PhoneService": "yes"}, "PhoneService", "'yes' is not one of Yes, No"),
@@ -458,7 +464,7 @@ def test_the_number_of_queries_does_not_grow_with_the_customers_of_a_chunk(acme)
         ({"MultipleLines": "No phone service"}, "MultipleLines", "contradicts PhoneService, which is 'Yes'"),
         (NO_INTERNET | {"StreamingTV": "Yes"}, "StreamingTV", "'Yes' contradicts InternetService, which is 'No'"),
         ({"TechSupport": "No internet service"}, "TechSupport", "contradicts InternetService, which is 'DSL'"),
-        (NO_INTERNET | NO_PHONE, "PhoneService", "takes neither phone nor internet"),
+        (NO_INTERNET | NO_PHONE, "PhoneService", "has neither phone nor internet"),
     ],
 )
 def test_a_bad_value_is_refused_by_its_column_alone(changes, column, message):
@@ -505,7 +511,7 @@ def test_total_charges_may_be_missing(acme):
         (b"", "the file is empty"),
         (b"customerID,tenure\n", "line 1, the header, has no column PhoneService, MultipleLines, InternetService"),
         (b"\n", "line 1, the header, has no column customerID, tenure"),
-        (a_file(header=[*ROW, "tenure"]).getvalue(), "line 1, the header, names a column twice: tenure"),
+        (a_file(header=[*ROW, "tenure"]).getvalue(), "line 1, the header, has a column twice: tenure"),
         (a_file(a_line()).getvalue().decode().encode("utf-16"), "the file is UTF-16; save it as UTF-8"),
         (a_file(a_line()).getvalue().decode().encode("utf-16-be"), "line 1, the header, holds NUL bytes, as a UTF-16 file"),
         (b"customerID,t\xe9nure\n", "line 1, the header, is not UTF-8: byte 0xe9 at position 13"),
@@ -539,11 +545,11 @@ def test_lines_that_are_no_rows_are_refused_one_by_one(acme):
     file.seek(0)
     message, faults = refused(acme, file)
     assert faults == [
-        "line 3 has 2 fields where the header has 16",
-        "line 4 has 17 fields where the header has 16",
+        "line 3 has 2 fields, but the header has 16",
+        "line 4 has 17 fields, but the header has 16",
         "line 5 is not UTF-8: byte 0xe9 at position 4",
         "line 6 holds NUL bytes, as a UTF-16 file does; the file must be UTF-8",
-        "line 7 is not a CSV row: it opens a quote that is not closed",
+        "line 7 is not a CSV row: a quote is opened but not closed",
         "line 8 is longer than 65536 bytes",
         "line 9, Churn: '?' is not one of Yes, No",
     ]
@@ -605,9 +611,9 @@ def test_the_command_prints_a_summary(acme, on_disk, capsys):
     assert capsys.readouterr().out.splitlines() == [
         "customers read                   1",
         "accounts created                 1",
-        "already there                    0",
+        "already imported                 0",
         "plan instances                   3",
-        "own prices                       1",
+        "customer prices                  1",
         "sum of MonthlyCharges        54.80",
     ]
     assert Account.objects.count() == 1
@@ -644,7 +650,7 @@ def test_the_command_reports_bad_rows_and_fails(acme, on_disk, capsys):
 def test_the_command_refuses_a_file_that_is_not_there_and_a_client_that_is_not_there(acme, on_disk):
     with pytest.raises(CommandError, match="no/such.csv: No such file or directory"):
         call_command("import_customers", "no/such.csv", client=acme.pk)
-    with pytest.raises(CommandError, match="There is no client 999999"):
+    with pytest.raises(CommandError, match="Client 999999 does not exist"):
         call_command("import_customers", on_disk(a_line()), client=999999)
 
 

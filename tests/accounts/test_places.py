@@ -118,7 +118,7 @@ def test_rest_refuses_a_country_that_there_is_not(path, model, body, post, acme)
     named = {"acct_no": an_account(acme).pk} if path == "contacts" else {}
     answer = post(path, **body, **named, country="Narnia")
     assert (answer.status_code, answer.json()["error_code"]) == (400, 1016)
-    assert answer.json()["errors"] == {"country": ["Narnia is not a country. Give its code or name, such as US."]}
+    assert answer.json()["errors"] == {"country": ["Narnia is not a country. Give a country code or name, such as US."]}
 
 
 def test_the_admin_keeps_codes(acme, admin_client):
@@ -176,8 +176,8 @@ def test_rest_refuses_an_unknown_tax_category(path, body, field, post):
     assert (answer.status_code, answer.json()["error_code"]) == (400, 1016)
     (message,) = answer.json()["errors"][field]
     assert message == (
-        "standrad is not a tax category of this client. It has standard, zero, exempt, reduced, telecom, internet, digital;"
-        " others are added in its settings."
+        "standrad is not a tax category of this client. Use one of standard, zero, exempt, reduced, telecom, internet, digital,"
+        " or add it to the client's settings."
     )
 
 
@@ -210,6 +210,6 @@ def test_the_admin_refuses_an_unknown_tax_category(acme, admin_client):
 
 @pytest.mark.parametrize("category", ["zero", "exempt"])
 def test_what_is_not_taxed_has_no_rate_above_zero(category, acme):
-    with pytest.raises(ValidationError, match="is 0 percent"):
+    with pytest.raises(ValidationError, match="must be 0 percent"):
         TaxRateFactory.build(client=acme, category=category).full_clean()
     TaxRateFactory.build(client=acme, category=category, percent=0).full_clean()

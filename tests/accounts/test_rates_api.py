@@ -122,20 +122,30 @@ def tiered(*bands, model="tiered", **change):
 
 
 BAD_RATES = [
-    (tiered(band("0", "100"), band("90")), 90010, "tiers", "bands overlap: one ends at 100, the next begins at 90"),
+    (tiered(band("0", "100"), band("90")), 90010, "tiers", "bands overlap: one ends at 100, the next starts at 90"),
     (tiered(band("0", "100"), band("110")), 90010, "tiers", "units from 100 to 110 have no band"),
-    (tiered(band("0"), band("0")), 90010, "tiers", "two bands begin at 0"),
-    (tiered(band("1")), 90010, "tiers", "units up to 1 have no band; the first begins at 0"),
-    (tiered(band("0", "100")), 90010, "tiers", "units above 100 have no band; the last has no end"),
+    (tiered(band("0"), band("0")), 90010, "tiers", "two bands start at 0"),
+    (tiered(band("1")), 90010, "tiers", "units up to 1 have no band; the first band must start at 0"),
+    (tiered(band("0", "100")), 90010, "tiers", "units above 100 have no band; leave the end of the last band empty"),
     (tiered(band("0", "100"), band("100", "100"), model="volume"), 90010, "tiers", "units above 100 have no band"),
     (tiered(), 1010, "tiers", "tiers"),
     ({"currency": "eur", "model": "volume"}, 1010, "tiers", "tiers"),
-    (tiered(band("0"), rate_per_unit="1"), 90010, "rate_per_unit", "a tiered price has its rates in its bands"),
-    ({**PER_UNIT, "tiers": BANDS}, 90010, "tiers", "a per_unit price has no bands"),
-    ({**PER_UNIT, "model": "flat", "tiers": BANDS}, 90010, "tiers", "a flat price has no bands"),
+    (
+        tiered(band("0"), rate_per_unit="1"),
+        90010,
+        "rate_per_unit",
+        "a tiered price has a rate in each band; leave rate_per_unit out",
+    ),
+    ({**PER_UNIT, "tiers": BANDS}, 90010, "tiers", "a per_unit price has no bands; leave them out"),
+    ({**PER_UNIT, "model": "flat", "tiers": BANDS}, 90010, "tiers", "a flat price has no bands; leave them out"),
     ({"currency": "usd"}, 1010, "rate_per_unit", "rate_per_unit"),
-    ({**PER_UNIT, "minimum_amount": "5", "maximum_amount": "4.99"}, 90010, "maximum_amount", "the minimum is 5"),
-    ({**PER_UNIT, "valid_to": "2026-01-31"}, 90010, "valid_to", "it begins on 2026-02-01"),
+    (
+        {**PER_UNIT, "minimum_amount": "5", "maximum_amount": "4.99"},
+        90010,
+        "maximum_amount",
+        "the minimum 5 is above the maximum 4.99",
+    ),
+    ({**PER_UNIT, "valid_to": "2026-01-31"}, 90010, "valid_to", "it starts on 2026-02-01 but ends on 2026-01-31"),
     ({**PER_UNIT, "currency": "zzz"}, 1016, "currency", "currency"),
     ({**PER_UNIT, "currency": "USD"}, 1016, "currency", "currency"),
     ({**PER_UNIT, "model": "stepped"}, 1016, "model", "stepped"),
@@ -198,7 +208,7 @@ def test_an_own_price_in_another_currency_is_refused(api, charge, instance):
     body = {"charge": charge.pk, "plan_instance": instance.pk, "currency": "eur", "rate_per_unit": "1"}
     code, message, errors = wrong(api, "rates", body)
     assert (code, list(errors)) == (90007, ["currency"])
-    assert "eur and usd" in message
+    assert "eur; the account is billed in usd" in message
     assert not instance.own_rates.exists()
 
 

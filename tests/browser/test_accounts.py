@@ -51,10 +51,10 @@ def test_from_the_list_to_an_invoice_that_was_seen(opened, boss, account):
 def test_a_choice_is_previewed_as_soon_as_it_is_made(opened, boss, account):
     page = generate_page(opened, boss, account)
     page.get_by_label("As pending").check()
-    page.get_by_text("will wait for approval").wait_for()
+    page.get_by_text("will be pending").wait_for()
     assert page.evaluate("document.activeElement.id") == "mode-pending"
-    page.get_by_role("button", name="Generate as pending").click()
-    page.get_by_text(re.compile(r"of \$33\.00 waits for approval")).wait_for()
+    page.get_by_role("button", name="Generate pending invoice").click()
+    page.get_by_text(re.compile(r"of \$33\.00 is pending")).wait_for()
     assert Invoice.objects.get().status == "pending"
 
 
@@ -70,13 +70,13 @@ def test_a_click_after_a_typed_day_is_not_lost(opened, boss, account):
     page.route(re.compile(r"alt_bill_day=20"), hold)
     page.get_by_label("Alternate bill day").fill("20")
     page.get_by_label("As pending").click()
-    page.get_by_text("will wait for approval").wait_for()
+    page.get_by_text("will be pending").wait_for()
     assert len(held) == 1
     assert page.get_by_label("As pending").is_checked()
     assert page.get_by_label("Alternate bill day").input_value() == "20"
     assert page.evaluate("document.querySelector('#generating').marked") is True
-    page.get_by_role("button", name="Generate as pending").click()
-    page.get_by_text("waits for approval").first.wait_for()
+    page.get_by_role("button", name="Generate pending invoice").click()
+    page.get_by_text("is pending").first.wait_for()
     invoice = Invoice.objects.get()
     assert (invoice.status, invoice.bill_day) == ("pending", 20)
     page.troubles.clear()  # htmx notes the request that it gave up
@@ -91,7 +91,7 @@ def test_a_click_is_not_lost_though_the_answer_comes_while_the_button_is_down(op
         page.mouse.down()
     page.get_by_text("Bill day", exact=True).wait_for()
     page.mouse.up()
-    page.get_by_text("will wait for approval").wait_for()
+    page.get_by_text("will be pending").wait_for()
     assert page.get_by_label("As pending").is_checked()
 
 
@@ -102,28 +102,28 @@ def test_what_was_not_previewed_is_not_issued(opened, boss, account, scripts):
         page.route(re.compile(r"mode=pending"), lambda route: None)  # the preview is still on its way
     page.get_by_label("As pending").check()
     page.get_by_role("button", name="Issue invoice").click()
-    page.get_by_text("The document is not the one that was seen").wait_for()
+    page.get_by_text("The document has changed since you saw it").wait_for()
     page.troubles.clear()  # the browser notes an answer of 409
     assert Invoice.objects.count() == 0
     assert page.get_by_label("As pending").is_checked()
-    page.get_by_role("button", name="Generate as pending").click()
-    page.get_by_text("waits for approval").first.wait_for()
+    page.get_by_role("button", name="Generate pending invoice").click()
+    page.get_by_text("is pending").first.wait_for()
     assert Invoice.objects.get().status == "pending"
 
 
 def test_what_moved_is_shown_beside_a_new_preview(opened, boss, account):
     page = generate_page(opened, boss, account)
     page.get_by_label("As pending").check()
-    page.get_by_text("will wait for approval").wait_for()
+    page.get_by_text("will be pending").wait_for()
     RateSchedule.objects.update(rate_per_unit=40)
-    page.get_by_role("button", name="Generate as pending").click()
+    page.get_by_role("button", name="Generate pending invoice").click()
     page.get_by_text("moved: terms, lines, taxes").wait_for()
     page.troubles.clear()  # the browser notes an answer of 409
     assert page.get_by_label("As pending").is_checked()
     assert "$44.00" in page.locator("#preview").inner_text()
     assert Invoice.objects.count() == 0
-    page.get_by_role("button", name="Generate as pending").click()
-    page.get_by_text(re.compile(r"of \$44\.00 waits for approval")).wait_for()
+    page.get_by_role("button", name="Generate pending invoice").click()
+    page.get_by_text(re.compile(r"of \$44\.00 is pending")).wait_for()
 
 
 def test_a_double_click_makes_one_invoice(opened, boss, account):
@@ -140,7 +140,7 @@ def test_generating_works_without_scripts(opened, boss, account):
     page.get_by_role("button", name="Preview").click()
     assert "Bill day\n20" in page.locator("#preview").inner_text()
     assert page.get_by_label("Alternate bill day").input_value() == "20"
-    page.get_by_role("button", name="Generate as pending").click()
+    page.get_by_role("button", name="Generate pending invoice").click()
     invoice = Invoice.objects.get()
     assert (invoice.status, invoice.bill_day) == ("pending", 20)
     page.goto(f"/accounts/{account.pk}/")
@@ -152,10 +152,10 @@ def test_generating_works_with_the_keyboard_alone(opened, boss, account):
     page = generate_page(opened, boss, account)
     page.get_by_label("Now", exact=True).focus()
     page.keyboard.press("ArrowDown")
-    page.get_by_text("will wait for approval").wait_for()
+    page.get_by_text("will be pending").wait_for()
     assert page.evaluate("document.activeElement.id") == "mode-pending"
     page.keyboard.press("Control+Enter")
-    page.get_by_text(re.compile(r"of \$33\.00 waits for approval")).wait_for()
+    page.get_by_text(re.compile(r"of \$33\.00 is pending")).wait_for()
 
 
 def test_a_wrong_bill_day_is_told_at_its_field(opened, boss, account):

@@ -54,7 +54,7 @@ def test_the_dashboard_leads_to_the_lists(opened, boss, client):
     page = opened(boss)
     page.goto("/")
     tiles = page.locator(".tile")
-    expect(tiles.filter(has_text="Invoices that wait for approval")).to_contain_text("$30.00")
+    expect(tiles.filter(has_text="Pending invoices")).to_contain_text("$30.00")
     expect(tiles.filter(has_text="Failed collections").locator(".count")).to_have_text("1")
     page.get_by_role("link", name="Failed collections").click()
     expect(page.locator("tr[data-row]")).to_have_count(1)
@@ -67,7 +67,7 @@ def test_a_client_with_nothing_to_do_and_an_empty_one(opened, boss, client):
     expect(page.locator(".empty-title")).to_have_text("There are no accounts yet")
     an_account(client, start=today(client) + timedelta(days=9))
     check_looks(page, "/")
-    expect(page.get_by_role("status")).to_contain_text("All clear")
+    expect(page.get_by_role("status")).to_contain_text("Nothing is pending, failed or overdue")
 
 
 def test_a_run_is_started_and_goes_on_until_it_is_finished(opened, boss, client, one_account_at_a_time):
@@ -75,7 +75,7 @@ def test_a_run_is_started_and_goes_on_until_it_is_finished(opened, boss, client,
     page = opened(boss)
     page.goto("/")
     page.get_by_role("link", name="Accounts due to bill").click()
-    page.get_by_role("button", name="Start: bill 4 accounts").click()
+    page.get_by_role("button", name="Start billing run for 4 accounts").click()
     expect(page.locator("#messages")).to_contain_text("The billing run is finished.", timeout=30_000)
     expect(page.locator("#progress")).to_contain_text("4 Invoiced")
     expect(page.locator("main")).to_contain_text("$120.00")
@@ -95,7 +95,7 @@ def test_without_scripts_a_run_is_continued_by_its_button(opened, boss, client, 
     due_accounts(client, 2)
     page = opened(boss, java_script_enabled=False)
     page.goto("/billing-runs/new/")
-    page.get_by_role("button", name="Start: bill 2 accounts").click()
+    page.get_by_role("button", name="Start billing run for 2 accounts").click()
     page.get_by_role("button", name="Continue").click()
     expect(page.locator("#progress")).to_contain_text("1 of 2 accounts")
     page.get_by_role("button", name="Continue").click()

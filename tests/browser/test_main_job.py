@@ -45,21 +45,21 @@ def test_generate_approve_rebill_and_collect(opened, world):
     biller.get_by_role("link", name="A-1").first.click()
     biller.get_by_role("link", name="Generate invoice").click()
     biller.get_by_role("button", name="Preview").click()
-    biller.get_by_text("will wait for approval").first.wait_for()
-    biller.get_by_role("button", name="Generate as pending").click()
-    biller.get_by_text("waits for approval").first.wait_for()
+    biller.get_by_text("will be pending").first.wait_for()
+    biller.get_by_role("button", name="Generate pending invoice").click()
+    biller.get_by_text("is pending").first.wait_for()
     assert biller.get_by_role("button", name="Approve").count() == 0
     first = Invoice.objects.get()
 
     approver = opened(people["Approver"])
     approver.goto("/invoices/pending/")
-    approver.get_by_label(f"Tick invoice {first.pk}").check()
+    approver.get_by_label(f"Select invoice {first.pk}").check()
     approver.get_by_role("button", name="Approve").click()
     assert violations(approver) == []
     approver.set_viewport_size(PHONE)
     assert wider_than_screen(approver) <= 0
     approver.get_by_role("button", name="Approve").click()
-    approver.get_by_text("1 of 1 are settled").wait_for()
+    approver.get_by_text("1 of 1 are done").wait_for()
 
     biller.goto(f"/invoices/{first.pk}/")
     biller.get_by_role("link", name="Rebill", exact=True).click()
@@ -71,7 +71,7 @@ def test_generate_approve_rebill_and_collect(opened, world):
     biller.get_by_role("button", name="Review").click()
     biller.get_by_text("rate 50 → 40").first.wait_for()
     assert violations(biller) == []
-    biller.get_by_role("button", name="Issue memo and rebill").click()
+    biller.get_by_role("button", name="Issue rebill").click()
     biller.wait_for_url("**/rebills/*/")
     rebill = Invoice.objects.get(kind="rebill")
     assert (rebill.status, rebill.total_amount, rebill.corrects_id) == ("approved", 70, first.pk)
@@ -82,7 +82,7 @@ def test_generate_approve_rebill_and_collect(opened, world):
 
     collector = opened(people["Collector"])
     collector.goto(f"/invoices/{rebill.pk}/")
-    collector.locator("summary", has_text="Collect what is due").click()
+    collector.locator("summary", has_text="Collect open amount").click()
     collector.get_by_text("$70.00 is charged to the customer's Card now.").wait_for()
     collector.get_by_role("button", name="Collect $70.00").click()
     collector.get_by_text("Collected.").wait_for()
@@ -93,12 +93,12 @@ def test_generate_approve_rebill_and_collect(opened, world):
 def test_pages_that_are_not_there_look(opened, boss, world):
     page = opened(boss)
     page.goto("/invoices/999999/")
-    assert "There is no such page" in page.locator("main").inner_text()
+    assert "This page does not exist" in page.locator("main").inner_text()
     assert violations(page) == []
     stranger = get_user_model().objects.create(username="stranger", is_staff=True)
     other = opened(stranger)
     other.goto("/")
-    assert "No client names you" in other.locator("main").inner_text()
+    assert "You are not assigned to any client." in other.locator("main").inner_text()
     assert violations(other) == []
     page.troubles.clear()
     other.troubles.clear()

@@ -42,35 +42,35 @@ def test_what_one_has_made_another_approves(opened, two):
     page = opened(ann)
     page.goto("/invoices/pending/")
     assert page.locator("[data-row]").count() == 3
-    page.get_by_label("Tick all that are shown").check()
+    page.get_by_label("Select all on this page").check()
     bar = page.locator(".sticky-bar")
-    assert "3 ticked" in bar.inner_text()
+    assert "3 selected" in bar.inner_text()
     assert "$90.00" in bar.inner_text()
-    assert "2 not by you" in bar.inner_text()
+    assert "2 for another approver" in bar.inner_text()
     page.get_by_role("button", name="Approve").click()
     assert "2 of them will be refused" in page.locator("main").inner_text()
     page.get_by_role("button", name="Approve").click()
     page.wait_for_url("**/invoices/decisions/*/")
     text = page.locator("main").inner_text()
-    assert "3 of 3 are settled" in text
-    assert text.count("Who made a document may not approve it") == 2
+    assert "3 of 3 are done" in text
+    assert text.count("You cannot approve your own document or request") == 2
     assert Invoice.objects.filter(status="approved").count() == 1
 
     other = opened(ben)
     other.goto("/invoices/pending/")
-    other.get_by_label("all that match, on every page").check()
+    other.get_by_label("all that match, on all pages").check()
     other.get_by_role("button", name="Approve").click()
     other.get_by_role("button", name="Approve").click()
     other.wait_for_url("**/invoices/decisions/*/")
     assert Invoice.objects.filter(status="approved").count() == 3
     other.goto("/invoices/pending/")
-    assert "Nothing waits for approval" in other.locator("main").inner_text()
+    assert "Nothing is pending" in other.locator("main").inner_text()
 
 
 def test_lines_open_in_place(opened, two):
     page = opened(two[1])
     page.goto("/invoices/pending/")
-    page.get_by_label("beside the last invoice").first.click()
+    page.get_by_label("compared with the last invoice").first.click()
     page.get_by_text("The account has no earlier invoice to compare with.").wait_for()
     assert page.url.endswith("/invoices/pending/")
 
@@ -82,7 +82,7 @@ def test_without_javascript(opened, two):
     page.get_by_role("button", name="Discard").click()
     page.get_by_label("Reason").fill("made twice")
     page.get_by_role("button", name="Discard").click()
-    assert "1 of 1 are settled" in page.locator("main").inner_text()
+    assert "1 of 1 are done" in page.locator("main").inner_text()
     assert Invoice.objects.filter(status="discarded").count() == 1
 
 
@@ -91,7 +91,7 @@ def test_by_keyboard(opened, two):
     page.goto("/invoices/pending/")
     page.keyboard.press("j")
     page.keyboard.press("Space")
-    assert "1 ticked" in page.locator(".sticky-bar").inner_text()
+    assert "1 selected" in page.locator(".sticky-bar").inner_text()
     page.get_by_role("button", name="Approve").focus()
     page.keyboard.press("Enter")
     page.get_by_label("Reason").wait_for()
@@ -108,7 +108,7 @@ def test_looks(opened, two):
     check_looks(page, f"/invoices/pending/{number}/")
     check_looks(page, f"/invoices/{number}/")
     page.goto("/invoices/pending/")
-    page.get_by_label("Tick all that are shown").check()
+    page.get_by_label("Select all on this page").check()
     page.get_by_role("button", name="Approve").click()
     page.get_by_role("button", name="Approve").click()
     page.wait_for_url("**/invoices/decisions/*/")
@@ -125,12 +125,12 @@ def test_an_invoice_is_approved_on_its_page(opened, two):
     page.goto(f"/invoices/{invoice.pk}/")
     page.locator("summary", has_text="Approve").click()
     page.get_by_role("button", name="Approve document").click()
-    page.get_by_text("Approved: it is INV-000001 now.").wait_for()
+    page.get_by_text("Approved as INV-000001.").wait_for()
     mine = Invoice.objects.get(account__client_acct_id="B-1")
     page.goto(f"/invoices/{mine.pk}/")
     assert page.locator("summary", has_text="Approve").count() == 0
     page.get_by_text("What cannot be done, and why").click()
-    assert "Who made a document may not approve it" in page.locator(".refusals").inner_text()
+    assert "You cannot approve your own document or request" in page.locator(".refusals").inner_text()
 
 
 def test_an_act_asks_first_without_scripts_and_by_keyboard_on_a_phone(opened, two):
@@ -145,7 +145,7 @@ def test_an_act_asks_first_without_scripts_and_by_keyboard_on_a_phone(opened, tw
     invoice.refresh_from_db()
     assert invoice.status == "pending"
     page.keyboard.press("Enter")
-    page.get_by_text("Discarded: nothing is owed on it.").wait_for()
+    page.get_by_text("Discarded. Nothing is charged.").wait_for()
     invoice.refresh_from_db()
     assert invoice.status == "discarded"
 
@@ -154,6 +154,6 @@ def test_the_sign_in_page_takes_the_place_of_the_whole_queue(opened, two):
     page = opened(two[1])
     page.goto("/invoices/pending/?tab=all")
     page.context.clear_cookies(name="sessionid")
-    page.get_by_label("beside the last invoice").first.click()
+    page.get_by_label("compared with the last invoice").first.click()
     page.wait_for_url("**/login/?next=/invoices/pending/%3Ftab%3Dall")
     assert page.get_by_label("Password").is_visible() and page.locator("[data-row]").count() == 0

@@ -41,7 +41,7 @@ def builder(opened, boss, invoice):
 
 
 def rail(page):
-    return page.get_by_role("complementary", name="What the rebill comes to")
+    return page.get_by_role("complementary", name="Result of the rebill")
 
 
 def of_line(page, number, field):
@@ -66,7 +66,7 @@ def test_a_rate_is_changed_the_rail_follows_and_the_rebill_is_made(builder, invo
     changes = page.get_by_role("region", name="What changes")
     expect(changes).to_contain_text("Line 2 is left out: Tv, $20.00")
     expect(changes).to_contain_text("Line 3, Net: rate 50 → 40, $50.00 → $40.00")
-    page.get_by_role("button", name="Issue memo and rebill").click()
+    page.get_by_role("button", name="Issue rebill").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("RB-000001")
     page.get_by_role("link", name="What changed").click()
     expect(page.get_by_role("row", name="3 Net")).to_contain_text("-$11.00")
@@ -104,7 +104,7 @@ def test_one_line_of_2000_is_changed_and_only_its_fields_are_sent(acme, opened, 
     page.locator(".why").get_by_label("Reason").select_option("1")
     assert sent(page, rail(page).get_by_role("button", name="Review").click) == [units]
     expect(page.get_by_role("region", name="What changes")).to_contain_text("1999 lines stay as they are.")
-    assert sent(page, page.get_by_role("button", name="Issue memo and rebill").click) == [units]
+    assert sent(page, page.get_by_role("button", name="Issue rebill").click) == [units]
     expect(page.get_by_role("heading", level=1)).to_have_text("RB-000001")
     rebill = Invoice.objects.get(kind="rebill")
     assert rebill.total_amount == large.total_amount - D("0.55")
@@ -139,7 +139,7 @@ def test_what_is_sent_of_boxes_added_lines_and_what_was_typed_before(acme, build
     page.get_by_label("Reason").select_option("1")
     page.get_by_role("button", name="Review").click()
     expect(page.get_by_role("region", name="What changes")).to_contain_text("3 lines stay as they are.")
-    page.get_by_role("button", name="Issue memo and rebill").click()
+    page.get_by_role("button", name="Issue rebill").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("RB-000001")
     assert str(Invoice.objects.get(kind="rebill").total_amount) == "118.2500"
 
@@ -150,7 +150,7 @@ def test_a_refusal_is_shown_at_its_field_while_typing_and_goes_away(builder):
     units.fill("-1")
     expect(page.locator("#told-1")).to_have_text("Units: -1 is below 0")
     expect(units).to_have_attribute("aria-invalid", "true")
-    expect(rail(page)).to_contain_text("Not counted")
+    expect(rail(page)).to_contain_text("Not calculated")
     expect(page.locator("#result-2")).to_have_text("–")
     units.fill("2")
     expect(rail(page)).to_contain_text("+$33.00")
@@ -166,8 +166,8 @@ def test_what_moved_meanwhile_is_told_and_what_was_typed_is_kept(builder, invoic
     page.get_by_label("Reason").select_option("1")
     page.get_by_role("button", name="Review").click()
     pay(invoice.account, process, "5.00")
-    page.get_by_role("button", name="Issue memo and rebill").click()
-    expect(page.get_by_role("alert")).to_contain_text("Moved meanwhile: the account's payments and credits.")
+    page.get_by_role("button", name="Issue rebill").click()
+    expect(page.get_by_role("alert")).to_contain_text("Changed since your preview: the account's payments and credits.")
     expect(page.get_by_role("region", name="What changes")).to_contain_text("units 1 → 2, $30.00 → $60.00")
     page.get_by_role("button", name="Back to the lines").click()
     expect(of_line(page, 1, "units")).to_have_value("2")
@@ -195,11 +195,11 @@ def test_all_of_it_works_without_scripts(opened, boss, invoice):
     page.get_by_role("button", name="Apply to all lines").click()
     expect(of_line(page, 5, "po_num")).to_have_value("PO-9")
     page.get_by_role("button", name="Review").click()
-    expect(page.get_by_text("Say why it is rebilled.")).to_be_visible()
+    expect(page.get_by_text("Choose a reason for the rebill.")).to_be_visible()
     page.get_by_label("Reason").select_option("2")
     page.get_by_role("button", name="Review").click()
     expect(page.get_by_role("region", name="What changes")).to_contain_text("Added: Tv, $7.50")
-    page.get_by_role("button", name="Issue memo and rebill").click()
+    page.get_by_role("button", name="Issue rebill").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("RB-000001")
     assert str(Invoice.objects.get(kind="rebill").total_amount) == "85.2500"
 
@@ -308,6 +308,6 @@ def test_an_invoice_that_is_credited_says_why_it_is_not_rebilled(opened, boss, i
     memo = memo_of(invoice, process, {1: "5.00"})
     page = opened(boss)
     page.goto(f"/invoices/{invoice.pk}/rebill/")
-    expect(page.get_by_role("alert")).to_contain_text("A credit memo of the invoice stands")
-    page.get_by_role("link", name="To CM-000001").click()
+    expect(page.get_by_role("alert")).to_contain_text("The invoice has a credit memo that is not voided")
+    page.get_by_role("link", name="Show CM-000001").click()
     assert page.url.endswith(f"/invoices/{memo.pk}/")

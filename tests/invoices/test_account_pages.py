@@ -240,7 +240,7 @@ def test_what_is_changed_in_the_admin_leads_there(acme, fields, said):
 def test_an_account_without_a_plan_leads_to_giving_it_one(acme):
     account = AccountFactory(client=acme)
     page, resolving = refused(session_of(acme, *EVERYTHING, "accounts.add_planinstance"), account)
-    assert "does not have a billable service plan" in page and "No plan runs." in page
+    assert "does not have a billable service plan" in page and "The account has no active plan" in page
     assert resolving.address == f"/admin/accounts/planinstance/add/?account={account.pk}"
 
 
@@ -254,7 +254,7 @@ def test_an_account_shows_plans_usage_invoices_ledger_and_timeline(acme, staff):
     pay(other, PROCESS, "12.50")
     PaymentMethod.objects.create(account=other, type="card", label="Visa ending 4242", token="ok")
     page = text(staff.get(f"/accounts/{account.pk}/"))
-    assert "Calls $0.08" in page and "own price, the list's is $0.10" in page
+    assert "Calls $0.08" in page and "customer price; the list price is $0.10" in page
     page = text(staff.get(f"/accounts/{other.pk}/"))
     assert "Phone $30.00" in page and "Feb 10, 2026 – Mar 9, 2026" in page
     assert f"Invoice {first.document_number} Jan 10, 2026 $30.00 $30.00" in page
@@ -284,7 +284,7 @@ def test_what_a_reader_may_not_see_is_not_on_the_page(acme):
     bill(account, PROCESS, JAN_10)
     page = text(session_of(acme, "accounts.view_account").get(f"/accounts/{account.pk}/"))
     assert "Plans" in page and "Contacts" in page
-    for hidden in ("Usage so far", "Ledger", "Timeline", "INV-000001"):
+    for hidden in ("Unbilled usage", "Ledger", "Timeline", "INV-000001"):
         assert hidden not in page
 
 
@@ -344,7 +344,7 @@ def test_a_preview_tells_the_story_of_each_amount(acme, staff):
     assert "Recurring, bill date Jan 10, 2026" in page and "will be issued" in page
     assert "10 of 31 days" in page
     assert "$9.68" in page and "Sales tax 10 %: $0.97" in page and "Total $10.65" in page
-    assert "Nothing yet: issuing does not collect for this client." in page
+    assert "Nothing yet. This client does not collect when an invoice is issued." in page
     assert Invoice.objects.count() == Event.objects.count() == 0
 
 
@@ -369,19 +369,19 @@ def test_a_form_that_is_sent_twice_makes_one_invoice(acme, staff):
 def test_an_invoice_is_generated_as_pending(acme, staff):
     account = an_account(acme)
     page = preview(staff, account, mode="pending")
-    assert "will wait for approval" in text(page) and "it is asked for as pending" in text(page)
+    assert "will be pending" in text(page) and "a pending invoice was requested" in text(page)
     answer = commit(staff, account, fields_of(page))
     invoice = Invoice.objects.get()
     assert (invoice.status, answer["Location"]) == ("pending", f"/invoices/{invoice.pk}/")
-    assert told(answer) == [f"Invoice {invoice.pk} of $30.00 waits for approval."]
+    assert told(answer) == [f"Invoice {invoice.pk} of $30.00 is pending."]
 
 
 @pytest.mark.parametrize(
     ("client_fields", "account_fields", "why"),
     [
-        ({"invoice_approval_required": True}, {}, "every invoice of this client waits for approval"),
-        ({}, {"invoice_approval_required": True}, "the account's invoices wait for approval"),
-        ({"four_eyes": "above_amount", "four_eyes_amount": 20}, {}, "a second person approves such an invoice"),
+        ({"invoice_approval_required": True}, {}, "every invoice of this client needs approval"),
+        ({}, {"invoice_approval_required": True}, "every invoice of this account needs approval"),
+        ({"four_eyes": "above_amount", "four_eyes_amount": 20}, {}, "four eyes: another person must approve this invoice"),
     ],
 )
 def test_a_preview_says_why_it_will_wait(staff, acme, client_fields, account_fields, why):
@@ -390,7 +390,7 @@ def test_a_preview_says_why_it_will_wait(staff, acme, client_fields, account_fie
     acme.save()
     account = an_account(acme, **account_fields)
     page = preview(staff, account, mode="now")
-    assert f"Waits because {why}" in text(page)
+    assert f"Pending because {why}" in text(page)
     commit(staff, account, fields_of(page))
     assert Invoice.objects.get().status == "pending"
 
@@ -401,7 +401,7 @@ def test_the_coming_cycle_is_billed_in_advance(acme, staff):
     page = preview(staff, account)
     assert page.context["form"]["mode"].value() == "advance"
     assert "Advance, bill date Feb 10, 2026" in text(page)
-    assert "Issue in advance" in text(page) and "Issue invoice" not in text(page)
+    assert "Issue advance invoice" in text(page) and "Issue invoice" not in text(page)
     commit(staff, account, fields_of(page))
     assert Invoice.objects.get(kind="advance").bill_date == FEB_10
 
@@ -440,7 +440,7 @@ def test_what_moved_since_it_was_seen_is_not_generated_but_shown_anew(acme, staf
     answer = commit(staff, account, sent)
     assert (answer.status_code, Invoice.objects.count()) == (409, 0)
     page = text(answer)
-    assert "The document is not the one that was seen" in page and "moved: terms, lines" in page
+    assert "The document has changed since you saw it" in page and "moved: terms, lines" in page
     assert "$40.00" in page and answer.context["form"]["mode"].value() == "pending"
     again = commit(staff, account, fields_of(answer))
     assert again["Location"] == f"/invoices/{Invoice.objects.get(total_amount=40).pk}/"
@@ -450,20 +450,20 @@ def test_a_reader_without_the_right_sees_why_and_cannot_generate(acme):
     account = an_account(acme)
     reader = session_of(acme, "accounts.view_account", "invoices.view_invoice")
     page = preview(reader, account)
-    assert "The caller has no permission for this: generating invoices" in text(page)
+    assert "You have no permission for this: generating invoices" in text(page)
     assert re.search(r'<button class="btn btn-primary"[^>]* disabled', page.content.decode())
     answer = commit(reader, account, fields_of(page))
     assert (answer.status_code, Invoice.objects.count()) == (403, 0)
-    assert "You may not generate invoices." in text(reader.get(f"/accounts/{account.pk}/"))
+    assert "You have no permission to generate invoices." in text(reader.get(f"/accounts/{account.pk}/"))
 
 
 def test_a_cycle_with_nothing_to_bill_moves_the_account_on(acme, staff):
     account, _ = metered(acme)
     page = preview(staff, account)
-    assert "Nothing to bill" in text(page) and "its next bill date is then Feb 10, 2026" in text(page)
+    assert "Nothing to bill" in text(page) and "Its next bill date is then Feb 10, 2026" in text(page)
     answer = commit(staff, account, fields_of(page))
     assert (answer["Location"], Invoice.objects.count()) == (f"/accounts/{account.pk}/", 0)
-    assert told(answer) == ["There was nothing to bill in this cycle. The account has moved on to the next one."]
+    assert told(answer) == ["There was nothing to bill in this cycle. The account moved to the next cycle."]
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_who_generated_an_invoice_cannot_approve_it_where_four_eyes_apply(admin_
     act(admin_client, Account, "generate_invoice", account.pk)
     invoice = Invoice.objects.get()
     page = act(admin_client, Invoice, "approve_selected", invoice.pk)
-    assert "90002" in page.content.decode() and "Who made a document may not approve it" in page.content.decode()
+    assert "90002" in page.content.decode() and "You cannot approve your own document or request" in page.content.decode()
     assert page.context["numbers"] == ""
     invoice.refresh_from_db()
     assert invoice.status == "pending"

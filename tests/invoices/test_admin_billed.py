@@ -80,7 +80,7 @@ def page_of(browser, row):
 def test_each_line_tells_where_its_amount_comes_from(invoice):
     stories = {f"{line}": list(story_of(line)) for line in invoice.lines.select_related("invoice")}
     assert stories == {
-        "1. Line": ["own price, the list's is 30.00"],
+        "1. Line": ["customer price; the list price is 30.00"],
         "2. Calls": ["tier 1: up to 100"],
         "3. Calls": ["tier 2: above 100 to 500"],
         "4. Fibre": ["14 of 31 days"],
@@ -185,7 +185,7 @@ def test_usage_that_cannot_be_rated_is_told_on_the_page(admin_client, invoice):
     price = RateSchedule.objects.get(model="tiered")
     remove_price(price, caller=BY_TEST, today=date(2026, 1, 10))
     add_price(price.charge, RateTerms("eur", D(1)), caller=BY_TEST)
-    assert "No price of the charge is valid on the day: Calls in usd" in page_of(admin_client, invoice.account)
+    assert "The charge has no price that is valid on this day: Calls in usd" in page_of(admin_client, invoice.account)
 
 
 def test_an_account_shows_its_orders_credits_and_coupons(admin_client, invoice):

@@ -50,7 +50,7 @@ def test_the_page_says_how_many_and_how_much_of_each_currency(admin_client, acme
     assert [(currency, count) for currency, count, _ in page.context["totals"]] == [("eur", 1), ("usd", 2)]
     text = page.content.decode()
     assert "Approve these documents?</h1>" in text and "3 documents" in text and ">60.00<" in text and ">7.00<" in text
-    assert "they get the next numbers of their series" in text
+    assert "They get the next numbers of their series" in text
     assert "collected at once" not in text and "sent" not in text
 
 
@@ -61,7 +61,7 @@ def test_the_page_says_what_the_settings_make_of_it(admin_client, acme, umbra, p
     PaymentMethod.objects.create(account=Invoice.objects.get(pk=payable).account, type="card", token="sandbox_approved")
     numbers = [payable, pending(acme), pending(umbra)]
     page = act(admin_client, Invoice, "approve_selected", *numbers).content.decode()
-    assert "What is due on 1 of them is collected at once." in page
+    assert "The open amount of 1 document is collected at once." in page
     assert "2 statements are sent." in page
 
 

@@ -84,7 +84,7 @@ def test_an_order_is_added_and_changed(admin_client, admin_user, account, router
 def test_an_order_id_that_is_taken_is_an_error_on_the_form(admin_client, account, router):
     an_order(account, router, client_order_id="PO-1")
     response = admin_client.post(add_url(OneTimeCharge), order_data(account, router, client_order_id="PO-1"))
-    assert errors(response) == {"client_order_id": ["The account has an order of this id."]}
+    assert errors(response) == {"client_order_id": ["The account already has an order with this id."]}
 
 
 def test_an_order_that_was_billed_a_moment_ago_is_neither_changed_nor_deleted(
@@ -95,7 +95,7 @@ def test_an_order_that_was_billed_a_moment_ago_is_neither_changed_nor_deleted(
     for right in ("change", "delete"):
         monkeypatch.setattr(OneTimeChargeAdmin, f"has_{right}_permission", lambda *_: True)
     invoice = bill(account, process)
-    refused = f"It stands on an invoice, and so cannot be changed: order {order.pk} is on invoice {invoice.pk}"
+    refused = f"Already billed on an invoice; it can no longer be changed: order {order.pk} is on invoice {invoice.pk}"
     assert errors(admin_client.post(change_url(order), order_data(account, router, units="2"))) == {"__all__": [refused]}
     assert texts(admin_client.post(delete_url(order), {"post": "yes"}, follow=True)) == [refused]
     assert refused in texts(act(admin_client, OneTimeCharge, "delete_selected", order.pk, post="yes"))
@@ -180,11 +180,11 @@ def test_a_coupon_is_on_its_own_clients_services(admin_client, acme, strange):
 @pytest.mark.parametrize(
     ("fields", "field", "message"),
     [
-        ({"percent": ""}, "__all__", "Give a percent from above 0 to 100, or an amount above 0 and its currency."),
-        ({"percent": "0"}, "__all__", "Give a percent from above 0 to 100, or an amount above 0 and its currency."),
-        ({"amount": "5"}, "__all__", "Give a percent from above 0 to 100, or an amount above 0 and its currency."),
-        ({"valid_to": "2026-01-09"}, "valid_to", "The last day is before the first."),
-        ({"percent": "", "amount": "5.001", "currency": "usd"}, "amount", "Not in whole smallest units of the currency."),
+        ({"percent": ""}, "__all__", "Give either a percent above 0 and up to 100, or an amount above 0 with its currency."),
+        ({"percent": "0"}, "__all__", "Give either a percent above 0 and up to 100, or an amount above 0 with its currency."),
+        ({"amount": "5"}, "__all__", "Give either a percent above 0 and up to 100, or an amount above 0 with its currency."),
+        ({"valid_to": "2026-01-09"}, "valid_to", "The last day is before the first day."),
+        ({"percent": "", "amount": "5.001", "currency": "usd"}, "amount", "The amount has more decimals than its currency."),
     ],
 )
 def test_what_is_wrong_with_a_coupon_is_said_on_the_form(admin_client, acme, fields, field, message):
@@ -213,7 +213,7 @@ def test_the_limits_of_a_coupon_are_not_lowered_below_what_is_used(admin_client,
     for limits, field in (({"cycles": "1"}, "cycles"), ({"max_redemptions": "1"}, "max_redemptions")):
         data = coupon_data(acme, **{"cycles": "3", "max_redemptions": "5", **limits}) | no_rows("redemptions")
         response = admin_client.post(change_url(coupon), data)
-        assert "are used already" in errors(response)[field][0]
+        assert "are already used; give" in errors(response)[field][0]
     data = coupon_data(acme, cycles="2", max_redemptions="2") | no_rows("redemptions")
     assert admin_client.post(change_url(coupon), data).status_code == 302
     coupon.refresh_from_db()
@@ -253,7 +253,7 @@ def test_ticked_redemptions_are_withdrawn_unless_an_invoice_has_used_them(admin_
     invoice = bill(account, process)
     told = texts(act(admin_client, CouponRedemption, "withdraw", used.pk, free.pk))
     assert told == [
-        f"TEN by account {account.pk}: 90016 It stands on an invoice, and so cannot be changed: "
+        f"TEN by account {account.pk}: 90016 Already billed on an invoice; it can no longer be changed: "
         f"coupon TEN is on invoice {invoice.pk}",
         "Redemptions withdrawn: 1",
     ]
@@ -285,7 +285,7 @@ def test_a_service_credit_is_added(admin_client, admin_user, account):
 @pytest.mark.parametrize(
     ("fields", "field", "message"),
     [
-        ({"amount": "1.005"}, "amount", "invalid input: amount: 1.005 is"),
+        ({"amount": "1.005"}, "amount", "invalid input: amount: 1.005 must be above 0"),
         ({"expires_on": "2026-01-09"}, "expires_on", "invalid input: expires_on: 2026-01-09"),
     ],
 )

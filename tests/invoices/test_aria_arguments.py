@@ -71,7 +71,7 @@ def test_an_invoice_on_which_nothing_is_due_is_not_replaced_by_another(call, two
     old, new = two_open
     call("record_external_payment", acct_no=old.account_id, reference_code="a", payment_amount=30, invoice_no=old.pk)
     answer = call("record_external_payment", acct_no=old.account_id, **PAID, invoice_no=old.pk)
-    refused(answer, 3004, f"invoice_no {old.pk}: nothing is due on it")
+    refused(answer, 3004, f"invoice_no {old.pk} of account {old.account_id} has no open balance")
     assert due(new) == 30
 
 
@@ -117,14 +117,14 @@ def test_a_collection_charges_the_invoice_that_it_names_alone(call, two_open, fi
     assert call("collect_from_account_m", acct_no=new.account_id, **{field: rows[field]})["error_code"] == 0
     assert (due(old), due(new), books()) == (30, 0, [D("30.00")])
     again = call("collect_from_account_m", acct_no=new.account_id, **{field: rows[field]})
-    refused(again, 3004, f"invoice_no {new.pk}: nothing is due on it")
+    refused(again, 3004, f"invoice_no {new.pk} has no open balance")
     assert (due(old), books()) == (30, [D("30.00")])
 
 
 def test_a_part_is_not_collected_and_the_message_says_so(call, two_open):
     PaymentMethod.objects.create(account=two_open[0].account, type="card", token="sandbox_approved")
     answer = call("collect_from_account_m", acct_no=two_open[0].account_id, amount_to_collect=1.0)
-    refused(answer, 90046, "amount_to_collect 1 of 60: parts are not collected")
+    refused(answer, 90046, "amount_to_collect 1 is not the open balance 60; partial collection is not possible")
     assert books() == []
 
 

@@ -154,7 +154,7 @@ def test_a_payment_goes_to_the_invoices_that_are_named(acme, call, process, name
         ({"payment_amount": "x"}, 1016, "payment_amount"),
         ({"reference_code": "x" * 33}, 1012, "reference_code"),
         ({"comments": "x" * 201}, 1012, "comments"),
-        ({"payment_received_date": "2026-02-01"}, 1016, "payment_received_date: 2026-02-01 is to come"),
+        ({"payment_received_date": "2026-02-01"}, 1016, "payment_received_date: 2026-02-01 is in the future"),
         ({"payment_received_date": "30.1.2026"}, 1024, "payment_received_date"),
         ({"invoice_no": [999]}, 3004, "invoice_no 999"),
         ({"invoice_no": "x"}, 1016, "invoice_no"),

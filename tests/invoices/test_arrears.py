@@ -179,7 +179,7 @@ def test_an_end_up_to_which_arrears_were_charged_is_not_moved_out(acme, process)
         with pytest.raises(BillingError) as error:
             end_plan_instance(instance, end_date, caller=BY_TEST)
         assert (error.value.code, error.value.field) == (ErrorCode.INVALID_INPUT, "end_date")
-        assert "charged in arrears to 2026-01-31" in error.value.message
+        assert "the plan is billed in arrears up to 2026-01-31" in error.value.message
     assert end_plan_instance(instance, date(2026, 1, 30), caller=BY_TEST).end_date == date(2026, 1, 30)
     assert [amounts(bill(account, process, date(2026, 7, 10)), ARREARS) for _ in range(4)] == [[], [], [], []]
 

@@ -204,7 +204,7 @@ def test_an_amount_that_its_currency_does_not_have_is_refused(acme, currency, am
     body = {"code": "OFF", "name": "Off", "amount": amount, "currency": currency, "valid_from": "2026-01-01"}
     code, message, errors = wrong(signed_in(acme), "coupons", body)
     assert (code, list(errors)) == (1016, ["amount"])
-    assert "amount: Not in whole smallest units of the currency" in message
+    assert "amount: The amount has more decimals than its currency" in message
     assert not Coupon.objects.exists()
 
 

@@ -71,7 +71,7 @@ def test_what_waits_is_told_by_age_and_currency(acme, browser):
         (2, 7, [("usd", 2, D(60))]),
         (8, None, [("eur", 1, D(30)), ("usd", 1, D(30))]),
     ]
-    tile = tiles(browser)["Invoices that wait for approval"]
+    tile = tiles(browser)["Pending invoices"]
     assert (tile.how_many, [part.label for part in tile.parts]) == (6, ["0–1 days", "2–7 days", "over 7 days"])
     assert tile.parts[2].address == "/invoices/pending/?kind=recurring%2Cadvance&tax_date_to=2026-03-23"
     assert "€30.00" in text_of(browser.get("/"))
@@ -82,7 +82,7 @@ def test_rebills_that_wait_stand_by_themselves(acme, browser):
     acme.save()
     rebilled(bill(an_account(acme), PROCESS, JAN_10), PROCESS, 1, today=TODAY)
     assert [tuple(one) for one in needs(acme).rebills] == [("usd", 1, D(30))]
-    assert tiles(browser)["Rebills that wait for approval"].address == "/invoices/pending/?kind=rebill"
+    assert tiles(browser)["Pending rebills"].address == "/invoices/pending/?kind=rebill"
     assert needs(acme).pending == []
 
 
@@ -167,7 +167,7 @@ def test_accounts_due_leave_out_whom_no_run_would_bill(acme):
 def test_all_clear(acme, browser):
     an_account(acme, start=TODAY + timedelta(days=1))
     assert needs(acme).is_clear
-    assert "All clear" in text_of(browser.get("/"))
+    assert "Nothing is pending, failed or overdue" in text_of(browser.get("/"))
     assert "Nothing was invoiced in the last twelve months" in text_of(browser.get("/"))
 
 

@@ -65,10 +65,10 @@ def test_the_database_refuses_a_printed_number_twice(acme, process):
 @pytest.mark.parametrize(
     ("kind", "prefix", "suffix", "refused"),
     [
-        (SeriesKind.CREDIT_MEMO, "INV-", "", "The series Invoices prints numbers such as INV-000001"),
-        (SeriesKind.INVOICE, "CM-", "", "The series Credit memos prints numbers such as CM-000001"),
-        (SeriesKind.CREDIT_MEMO, "INV-2", "", "The series Invoices prints"),
-        (SeriesKind.CREDIT_MEMO, "OLD-", "", "Document OLD-000001 has a number that this series would give again"),
+        (SeriesKind.CREDIT_MEMO, "INV-", "", "The number series Invoices has numbers such as INV-000001"),
+        (SeriesKind.INVOICE, "CM-", "", "The number series Credit memos has numbers such as CM-000001"),
+        (SeriesKind.CREDIT_MEMO, "INV-2", "", "The number series Invoices has"),
+        (SeriesKind.CREDIT_MEMO, "OLD-", "", "Document OLD-000001 already has a number of this series"),
     ],
 )
 def test_a_series_that_could_collide_is_refused_when_saved(acme, process, kind, prefix, suffix, refused):

@@ -238,10 +238,10 @@ def test_a_coupon_for_some_services_is_taken_off_these(acme, api, account, route
 @pytest.mark.parametrize(
     ("change", "code", "words"),
     [
-        ({"valid_from": "2026-01-11"}, 90015, "not before 2026-01-11"),
+        ({"valid_from": "2026-01-11"}, 90015, "it starts on 2026-01-11"),
         ({"valid_to": "2026-01-09"}, 90015, "it ended on 2026-01-09"),
-        ({"max_redemptions": 0}, 90015, "all 0 redemptions are used"),
-        ({"percent": None, "amount": "5", "currency": "eur"}, 90007, "eur and usd"),
+        ({"max_redemptions": 0}, 90015, "it is already redeemed 0 times, its limit"),
+        ({"percent": None, "amount": "5", "currency": "eur"}, 90007, "coupon TEN is in eur, the account in usd"),
         ({"code": "OTHER"}, 1002, "coupon TEN"),
     ],
 )

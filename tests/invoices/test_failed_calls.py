@@ -58,7 +58,7 @@ def test_a_failed_collection_uses_its_receipt_up_where_the_client_wants_arias_ru
     account, _ = billed(acme, process, token)
     assert collect(account)["error_code"] in (4011, 90019)
     pays_by(account, "sandbox_approved")
-    refused(collect(account), 1012, "was used by a call that failed")
+    refused(collect(account), 1012, "was already used by a call that failed; give a new one")
     assert CollectionAttempt.objects.count() == 1
 
 

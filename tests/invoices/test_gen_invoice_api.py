@@ -464,7 +464,10 @@ def test_a_receipt_with_other_arguments_is_refused(acme, call, other):
     call(acct_no=account.pk, client_receipt_id="R1")
     answer = call(**{"acct_no": account.pk, "client_receipt_id": "R1", **other})
     assert answer["error_code"] == 1012
-    assert answer["error_msg"] == "invalid input format: client_receipt_id R1 was used with other arguments"
+    assert (
+        answer["error_msg"] == "invalid input format: client_receipt_id R1 was already used with other "
+        "arguments; give a new one"
+    )
     assert Event.objects.filter(error_code=1012).count() == 1
 
 

@@ -104,7 +104,7 @@ def test_pages_follow_each_other(browser, world, monkeypatch):
 
 def test_a_cursor_that_is_none_is_refused_and_told(browser, world):
     answer = browser.get("/invoices/", {"cursor": "nonsense"}, follow=True)
-    assert "cursor: not one of this list" in answer.content.decode()
+    assert "cursor: this cursor does not belong to this list; start again without it" in answer.content.decode()
 
 
 def test_csv_has_every_row_that_the_filters_leave(browser, world, monkeypatch):
@@ -145,4 +145,4 @@ def test_however_many_rows_the_queries_are_as_many(acme, browser):
 
 def test_empty_lists_say_what_to_do_next(acme, browser):
     assert "There are no invoices yet" in text_of(browser)
-    assert "No invoice is like this" in text_of(browser, status="pending")
+    assert "No invoice matches" in text_of(browser, status="pending")

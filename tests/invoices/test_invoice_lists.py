@@ -191,8 +191,8 @@ def test_csv_is_read_in_chunks(acme, api, world, monkeypatch):
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("limit=1", "invalid input: limit: a list comes whole as CSV; leave it out"),
-        ("cursor=x", "invalid input: cursor: a list comes whole as CSV; leave it out"),
+        ("limit=1", "invalid input: limit: a CSV list always contains all rows; leave this parameter out"),
+        ("cursor=x", "invalid input: cursor: a CSV list always contains all rows; leave this parameter out"),
     ],
 )
 def test_a_page_of_a_list_as_csv_is_refused(api, world, query, message):

@@ -33,12 +33,12 @@ def test_who_collects_is_led_to_what_is_missing(page_for):
     text, account_no = page_for("collect_money", "add_paymentmethod")
     assert f"/admin/accounts/paymentmethod/add/?account={account_no}" in text
     assert f"/admin/invoices/payment/add/?account={account_no}" in text
-    assert "Nothing: below is why." not in text
+    assert "Nothing. The reasons are below." not in text
 
 
 def test_who_only_looks_is_led_nowhere(page_for):
     text, _account_no = page_for()
-    assert "/add/" not in text and "Nothing: below is why." in text
+    assert "/add/" not in text and "Nothing. The reasons are below." in text
 
 
 # One click does nothing that cannot be undone.

@@ -54,7 +54,7 @@ def run(acme, tmp_path):
 def test_good_rows_are_loaded_and_counted(acme, account, run):
     summary, faults, end = run(f"R-1,{CALL}", 'R-2,ACME-1,calls,2.5,2026-01-31 23:59:59,"to Fresno, CA"', "", f"R-1,{CALL}")
     assert (faults, end) == ([], None)
-    assert summary == {"rows read": "3", "records loaded": "2", "already there": "1", "refused": "0"}
+    assert summary == {"rows read": "3", "records loaded": "2", "already loaded": "1", "refused": "0"}
     columns = ("record_id", "client", "account", "plan_instance", "units", "used_on", "description")
     instance = account.plan_instances.get()
     assert list(Usage.objects.order_by("pk").values_list(*columns)) == [
@@ -98,7 +98,7 @@ def test_a_value_in_a_column_without_a_name_refuses_its_row(run):
 def test_a_file_that_is_loaded_again_loads_nothing_twice(run):
     rows = [f"R-{n},{CALL}" for n in range(5)]
     run(*rows[:3])
-    assert run(*rows)[0] == {"rows read": "5", "records loaded": "2", "already there": "3", "refused": "0"}
+    assert run(*rows)[0] == {"rows read": "5", "records loaded": "2", "already loaded": "3", "refused": "0"}
     assert Usage.objects.count() == 5
 
 
@@ -117,15 +117,16 @@ def test_every_bad_row_is_reported_with_its_line_and_the_good_ones_are_loaded(ru
     assert faults == [
         "line 3: 1016 invalid input: units: A valid number is required.",
         "line 4: 1009 account does not exist: client_acct_id ACME-2 does not exist",
-        "line 5: 1012 invalid input format: the line has 4 fields where the header has 6",
+        "line 5: 1012 invalid input format: the line has 4 fields, but the header has 6",
         "line 6: 90012 No plan of the account charges for this usage: "
         "2026-01-09 is before the first day of the plan, 2026-01-10",
-        "line 7: 90013 The id stands for another record: record_id R-1",
+        "line 7: 90013 This id is already used by another record: record_id R-1 was loaded with other values",
         "line 9: 1016 invalid input: units: A valid number is required.",
-        "line 9, used_at: Not a moment as yyyy-mm-ddThh:mm:ss, with an offset as Z or +hh:mm or without one.",
+        "line 9, used_at: This is not a date and time. Write yyyy-mm-ddThh:mm:ss, with or without an "
+        "offset such as Z or +hh:mm.",
     ]
     assert end == "6 of 8 rows were refused."
-    assert summary == {"rows read": "8", "records loaded": "2", "already there": "0", "refused": "6"}
+    assert summary == {"rows read": "8", "records loaded": "2", "already loaded": "0", "refused": "6"}
     assert set(Usage.objects.values_list("record_id", flat=True)) == {"R-1", "R-7"}
 
 
@@ -151,13 +152,13 @@ def test_a_dry_run_counts_and_reports_the_same_and_writes_nothing(run):
     with CaptureQueriesContext(connection) as queries:
         summary, faults, end = run(*rows, dry_run=True)
     assert all(query["sql"].startswith("SELECT") for query in queries)
-    assert faults == ["line 5: 1016 invalid input: units: There must be more than 0 units."]
+    assert faults == ["line 5: 1016 invalid input: units: The units must be above 0."]
     assert (summary, end) == (
-        {"rows read": "4", "records to load": "1", "already there": "2", "refused": "1"},
+        {"rows read": "4", "records to load": "1", "already loaded": "2", "refused": "1"},
         "1 of 4 rows were refused.",
     )
     assert Usage.objects.count() == 1
-    assert run(*rows)[0] == {"rows read": "4", "records loaded": "1", "already there": "2", "refused": "1"}
+    assert run(*rows)[0] == {"rows read": "4", "records loaded": "1", "already loaded": "2", "refused": "1"}
 
 
 def test_a_dry_run_says_that_an_id_stands_in_an_earlier_chunk_too(run, monkeypatch):
@@ -166,7 +167,7 @@ def test_a_dry_run_says_that_an_id_stands_in_an_earlier_chunk_too(run, monkeypat
     assert summary == {
         "rows read": "5",
         "records to load": "3",
-        "already there": "0",
+        "already loaded": "0",
         "refused": "0",
         "repeated in the file": "2",
     }
@@ -187,7 +188,7 @@ def test_chunks_are_loaded_one_by_one_and_what_was_loaded_stays_if_the_next_one_
         run(*[f"R-{n},{CALL}" for n in range(5)])
     assert (sizes, Usage.objects.count()) == ([2, 2, 1], 4)
     monkeypatch.setattr(load_usage, "load_usage", loading)
-    assert run(*[f"R-{n},{CALL}" for n in range(5)])[0]["already there"] == "4"
+    assert run(*[f"R-{n},{CALL}" for n in range(5)])[0]["already loaded"] == "4"
 
 
 def test_of_a_large_file_no_more_than_one_chunk_is_read_ahead(run, monkeypatch):
@@ -221,7 +222,7 @@ def test_times_without_an_offset_are_of_the_clients_clock(run):
     [
         (b"", "FILE: the file is empty"),
         (b"record_id,units\n", "FILE: line 1, the header, has no column used_at"),
-        (b"record_id,units,used_at,units\n", "FILE: line 1, the header, names a column twice: units"),
+        (b"record_id,units,used_at,units\n", "FILE: line 1, the header, has a column twice: units"),
         (HEADER.encode("utf-16"), "FILE: the file is UTF-16; save it as UTF-8"),
     ],
 )
@@ -230,13 +231,13 @@ def test_a_file_that_is_no_file_of_usage_is_refused(run, content, message):
 
 
 def test_a_file_or_a_client_that_is_not_there_is_said(acme, run, tmp_path):
-    assert run(client_no=acme.pk + 1)[2] == f"There is no client {acme.pk + 1}."
+    assert run(client_no=acme.pk + 1)[2] == f"Client {acme.pk + 1} does not exist."
     with pytest.raises(CommandError, match="No such file or directory"):
         call_command("load_usage", str(tmp_path / "nothing.csv"), client=acme.pk)
 
 
 def test_an_empty_file_loads_nothing(run):
-    assert run() == ({"rows read": "0", "records loaded": "0", "already there": "0", "refused": "0"}, [], None)
+    assert run() == ({"rows read": "0", "records loaded": "0", "already loaded": "0", "refused": "0"}, [], None)
 
 
 # Files as spreadsheets write them.
@@ -279,14 +280,14 @@ def test_a_line_break_in_quotes_is_part_of_its_text(run):
 
 def test_a_quote_that_is_never_closed_takes_no_other_rows_with_it(run):
     _, faults, _ = run(f'R-1,{CALL.rpartition(",")[0]},"open', f"R-2,{CALL}", *[f"R-{n},{CALL}" for n in range(3, 203)])
-    assert faults == ["line 2: 1012 invalid input format: the line is not a CSV row: it opens a quote that is not closed"]
+    assert faults == ["line 2: 1012 invalid input format: the line is not a CSV row: a quote is opened but not closed"]
     assert Usage.objects.count() == 201
 
 
 def test_decimal_commas_are_read_when_asked_for_and_named_when_not(run):
     rows = [ROW.replace("1.5", '"1,5"'), ROW.replace("R-1", "R-2").replace("1.5", '"1.234,5"'), ROW.replace("R-1", "R-3")]
     _, faults, _ = run(rows[0])
-    assert faults == ["line 2: 1016 invalid input: units: Not a number: decimals are written with a point, as in 1.5."]
+    assert faults == ["line 2: 1016 invalid input: units: This is not a number. Write decimals with a point: 1.5."]
     _, faults, _ = run(*rows, decimal_comma=True)
     assert faults == ["line 3: 1016 invalid input: units: A valid number is required."]
     assert list(Usage.objects.values_list("record_id", "units")) == [("R-1", D("1.5")), ("R-3", D("1.5"))]
@@ -305,9 +306,9 @@ def test_a_file_with_semicolons_and_decimal_commas_is_read(run):
             "a;b;c\n1;2;3\n",
             "FILE: line 1, the header, has no column record_id, units, used_at (its columns are between semicolons)",
         ),
-        ("sep=\n", "FILE: line 1 says sep=, which is no separator: give one such as sep=; or sep=,"),
+        ("sep=\n", "FILE: line 1 says sep=, which is not a separator; use sep=; or sep=,"),
         ("sep=;\n", "FILE: line 1, the header, has no column record_id, units, used_at (its columns are between semicolons)"),
-        (f"{HEADER},description\n", "FILE: line 1, the header, names a column twice: description"),
+        (f"{HEADER},description\n", "FILE: line 1, the header, has a column twice: description"),
     ],
 )
 def test_a_header_that_cannot_be_read_says_what_was_seen(run, text, message):

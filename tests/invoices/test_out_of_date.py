@@ -279,7 +279,7 @@ def test_the_api_and_the_pages_show_it_with_recalculate_beside_it(acme, client, 
     queue = client.get("/invoices/pending/").content.decode()
     page = client.get(f"/invoices/{waiting.pk}/").content.decode()
     for text in (queue, page):
-        assert ("Out of date" in text, "region CA \u2192 OR" in text, "Recalculate" in text) == (True, True, True)
+        assert ("Out of date" in text, "region CA \u2192 OR" in text, "Regenerate" in text) == (True, True, True)
     assert (
         f'action="{reverse("invoice-act", args=[waiting.pk, "regenerate"])}"'
         in page.split('id="out-of-date"')[1].split("</section>")[0]

@@ -16,7 +16,7 @@ from tests.support.unused_days import APR_15, MAY_15, audited
 pytestmark = pytest.mark.django_db
 DAYS = "Phone of INV-000001, 18 days from 2031-04-27 to 2031-05-14: 18.00 usd."
 CREDITED, BY_MEMO, CHARGED = (
-    f"{DAYS} {becomes}." for becomes in ("Given back on the next invoice", "Given back by credit memo", "Stays charged")
+    f"{DAYS} {becomes}." for becomes in ("Credited on the next invoice", "Credited by a credit memo", "Stays charged")
 )
 ASKED = "Nothing is saved yet."
 
@@ -80,7 +80,7 @@ def test_another_choice_than_the_one_that_was_seen_is_shown_first(send, instance
     instance.refresh_from_db()
     assert (ASKED in page, CREDITED in page, instance.end_date) == (True, True, None)
     page = send(page, end_date="2031-04-30")
-    assert "14 days from 2031-05-01 to 2031-05-14: 14.00 usd. Given back on the next invoice." in page
+    assert "14 days from 2031-05-01 to 2031-05-14: 14.00 usd. Credited on the next invoice." in page
     instance.refresh_from_db()
     assert (ASKED in page, instance.end_date) == (True, None)
 

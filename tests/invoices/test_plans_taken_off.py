@@ -74,7 +74,7 @@ def test_a_plan_that_has_begun_is_ended_instead(acme, signed_up):
     with time_machine.travel("2031-04-10T12:00:00Z", tick=False):
         answer = taken_off(api, signed_up)
         assert (answer.status_code, answer.json()["error_code"]) == (409, 90062)
-        assert "began on 2031-04-10; end it on that day or later instead" in answer.json()["error_msg"]
+        assert "started on 2031-04-10; instead, end it on that day or later" in answer.json()["error_msg"]
         ended = api.post(f"{API}/plan-instances/{signed_up.pk}/end/", {"end_date": "2031-04-10"}, format="json")
         assert ended.status_code == 200
 
@@ -87,10 +87,10 @@ def test_a_plan_that_has_begun_and_is_alone_on_an_invoice_is_ended_and_credited(
     api = signed_in(acme)
     answer = taken_off(api, instance)
     assert (answer.status_code, answer.json()["error_code"]) == (409, 90062)
-    assert "began on 2031-04-01; end it on that day or later instead" in answer.json()["error_msg"]
+    assert "started on 2031-04-01; instead, end it on that day or later" in answer.json()["error_msg"]
     address = f"{API}/plan-instances/{instance.pk}/end/"
     early = api.post(address, {"end_date": "2031-03-31"}, format="json")
-    expected = "begins on 2031-04-01; end it on 2031-04-01 or later, or take it off before 2031-04-01"
+    expected = "starts on 2031-04-01; end it on 2031-04-01 or later, or remove it before 2031-04-01"
     assert (early.status_code, expected in early.json()["error_msg"]) == (400, True)
     assert api.post(address, {"end_date": "2031-04-01"}, format="json").status_code == 200
     memo = memo_of(invoice, process, today=APRIL_1)
@@ -131,9 +131,9 @@ def test_it_is_taken_off_on_the_accounts_page(acme, client, signed_up):
     client.force_login(caller.staff)
     page = client.get(f"/accounts/{signed_up.account_id}/").content.decode()
     address = f"/accounts/{signed_up.account_id}/plans/{signed_up.pk}/take-off/"
-    assert (address in page, "Take plan off" in page) == (True, True)
+    assert (address in page, "Remove plan" in page) == (True, True)
     shown = client.post(address, {"once": "a"}, follow=True).content.decode()
-    assert ("The plan was taken off" in shown, "Take plan off" in shown) == (True, False)
+    assert ("The plan was removed" in shown, "Remove plan" in shown) == (True, False)
     assert PlanInstance.objects.get().taken_off_on == APRIL_1
     assert list(account_rows([signed_up.account], APRIL_1)[0].plans) == []
 
@@ -141,9 +141,9 @@ def test_it_is_taken_off_on_the_accounts_page(acme, client, signed_up):
 def test_who_may_not_change_plans_takes_none_off(acme, client, signed_up):
     client.force_login(staff_of(acme, "view_account").staff)
     page = client.get(f"/accounts/{signed_up.account_id}/").content.decode()
-    assert "Take plan off" not in page
+    assert "Remove plan" not in page
     address = f"/accounts/{signed_up.account_id}/plans/{signed_up.pk}/take-off/"
-    assert "The plan was taken off" not in client.post(address, {"once": "a"}, follow=True).content.decode()
+    assert "The plan was removed" not in client.post(address, {"once": "a"}, follow=True).content.decode()
     assert PlanInstance.objects.get().taken_off_on is None
 
 

@@ -61,7 +61,7 @@ def test_a_charge_without_a_price_on_the_day_refuses_the_invoice_and_is_named(ac
     error = refused(account, process, JAN_10)
     assert (error.code, error.message) == (
         ErrorCode.NO_RATE,
-        "No price of the charge is valid on the day: Phone in usd on 2026-01-10",
+        "The charge has no price that is valid on this day: Phone in usd on 2026-01-10",
     )
 
 

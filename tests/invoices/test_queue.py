@@ -153,7 +153,7 @@ def test_a_mixed_selection_is_decided_on_each_for_itself(umbra, browser, ann, pr
     Invoice.objects.filter(pk=gone).exists()
     page = browser.post("/invoices/pending/decide/", {"act": "approve", "invoice_no": [mine, other, gone]})
     assert page.context["count"] == 3
-    assert page.context["blocked"] == {"Who made a document may not approve it": 1}
+    assert page.context["blocked"] == {"You cannot approve your own document or request. Another person must approve it": 1}
     started = browser.post(
         "/invoices/pending/decide/",
         {"act": "approve", "invoice_no": [mine, other], "confirmed": "yes", "once": "a" * 32, "reason": "looked at"},
@@ -328,7 +328,7 @@ def test_who_may_only_look_decides_nothing(umbra, client):
     umbra.staff.add(viewer)
     client.force_login(viewer)
     number = bill(an_account(umbra), Caller(process="test"), JANUARY)
-    assert "that takes the role Approver" in client.get("/invoices/pending/").content.decode()
+    assert "you need the role Approver" in client.get("/invoices/pending/").content.decode()
     form = {"act": "approve", "invoice_no": [number], "confirmed": "yes", "once": "f" * 32}
     client.post("/invoices/pending/decide/", form)
     assert Invoice.objects.get(pk=number).status == "pending"
@@ -342,7 +342,9 @@ def test_a_refused_discard_is_not_told_as_done(umbra, client):
     client.force_login(viewer)
     number = bill(an_account(umbra), Caller(process="test"), JANUARY)
     answer = client.post(f"/invoices/{number}/act/discard/", {"reason": ""}, follow=True)
-    assert [str(told) for told in answer.context["messages"]] == ["The caller may not approve invoices"]
+    assert [str(told) for told in answer.context["messages"]] == [
+        "You have no permission to approve invoices. Ask an administrator for it"
+    ]
 
 
 def test_nothing_of_another_client_is_there(umbra, browser, process):

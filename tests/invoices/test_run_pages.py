@@ -59,7 +59,7 @@ def test_the_look_before_a_start_tells_totals_and_refusals_and_writes_nothing(ac
     assert [(one.currency, one.invoices, str(one.total_amount)) for one in look.totals] == [("usd", 2, "44.00")]
     assert [(one.error_code, one.accounts) for one in look.refused] == [(7001, 1)]
     page = text_of(answer)
-    assert "Start: bill 3 accounts" in page and "$44.00" in page
+    assert "Start billing run for 3 accounts" in page and "$44.00" in page
     assert "Test accounts, or in a status that is not billed</dt><dd>1<" in page
     assert (Invoice.objects.count(), BillingRun.objects.count(), Event.objects.count()) == (0, 0, 0)
 
@@ -74,7 +74,7 @@ def test_the_dashboard_and_the_start_of_a_run_count_the_same(acme, browser, proc
     assert (due.how_many, due.hint) == (2, "A billing run generates their invoices. 1 more is due but blocked.")
     page = text_of(browser.get("/billing-runs/new/"))
     assert "<dt>Accounts due to bill</dt><dd>2</dd> <dt>Blocked by a pending invoice</dt><dd>1 <a" in page
-    assert "Start: bill 2 accounts" in page
+    assert "Start billing run for 2 accounts" in page
 
 
 def test_a_run_of_accounts_that_are_all_blocked_promises_no_number(acme, browser):
@@ -186,12 +186,12 @@ def test_what_waits_is_a_link_to_the_queue(umbra, process):
 def test_who_may_not_bill_is_told_before_and_refused(acme, process):
     an_account(acme)
     browser = reader(acme)
-    assert "your roles do not let you generate invoices" in text_of(browser.get("/billing-runs/new/"))
+    assert "you have no permission to generate invoices" in text_of(browser.get("/billing-runs/new/"))
     answer = browser.post("/billing-runs/new/", {"once": "b" * 32}, follow=True)
     assert BillingRun.objects.count() == 0
     assert "generating invoices" in text_of(answer)
     run = start_run(client=acme, today=JAN_10, caller=process)
-    assert "your roles do not let you generate invoices" in text_of(browser.get(f"/billing-runs/{run.pk}/"))
+    assert "you have no permission to generate invoices" in text_of(browser.get(f"/billing-runs/{run.pk}/"))
     assert "HX-Redirect" in browser.post(f"/billing-runs/{run.pk}/", **HTMX)
     assert count_results(run) == {RunResult.WAITING: 1}
 

@@ -104,12 +104,12 @@ def test_the_command_goes_on_with_an_interrupted_run(acme, process, time_machine
     Account.objects.update(next_bill_date=JAN_10)
     out = StringIO()
     call_command("bill", acme.pk, stdout=out)
-    assert f"Going on with billing run {run.pk}" in out.getvalue()
+    assert f"Resuming billing run {run.pk}" in out.getvalue()
     assert BillingRun.objects.count() == 1
 
 
 def test_the_command_refuses_an_unknown_client(db):
-    with pytest.raises(CommandError, match="no client 4711"):
+    with pytest.raises(CommandError, match="Client 4711 does not exist"):
         call_command("bill", 4711)
 
 

@@ -144,7 +144,7 @@ def test_a_credit_does_not_end_before_the_bill_date_of_an_invoice_that_has_used_
     assert refused_as(expire, one, FEB_9) == (ErrorCode.INVALID_INPUT, "expires_on")
     assert ServiceCredit.objects.get().expires_on is None
     assert acts() == [("credit.added", 0), ("credit.refused", 1016)]
-    assert f"invoice {waiting.pk} of 2026-02-10 has used it" in Event.objects.get(act="credit.refused").message
+    assert f"invoice {waiting.pk} of 2026-02-10 already uses the credit" in Event.objects.get(act="credit.refused").message
     discard_invoices(client=acme, invoice_nos=[waiting.pk], caller=process)
     assert expire(one, FEB_9).expires_on == FEB_9
 

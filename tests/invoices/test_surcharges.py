@@ -161,7 +161,7 @@ def test_a_surcharge_is_not_changed_or_deleted_here(api, fee, method):
 def test_the_same_surcharge_twice_is_refused_and_charged_once(acme, api, fee, process):
     first = create(api, "surcharges", a_surcharge(fee, name="Recovery fee", percent="10"))
     answer = api.post(f"{API}/surcharges/", a_surcharge(fee, name="recovery FEE", percent="10"), "json")
-    assert answer.data["errors"] == {"valid_from": [f"Surcharge {first['id']} of this name and service begins on this day."]}
+    assert answer.data["errors"] == {"valid_from": [f"Surcharge {first['id']} already has this name, service and first day."]}
     account = an_account(acme, a_plan(acme, {"phone": "100.00"}))
     assert added(bill(account, process, JAN_10)) == [("Recovery fee", D("10.00"))]
 

@@ -175,8 +175,8 @@ def test_refused_nothing_is_written(force_pending, taxing, process):
         )
     assert refusal.value.code is ErrorCode.TAX_DATA_MISSING
     assert refusal.value.message == (
-        "Tax data is missing. Add the address or a tax rate (0 percent where there is no tax), or mark the customer as exempt:"
-        " no tax rate for US-OR (standard)"
+        "Tax data is missing: no tax rate for US-OR (standard). Add the address or a tax rate "
+        "(0 percent where there is no tax), or mark the customer as exempt"
     )
     assert not Invoice.objects.exists()
 
@@ -268,7 +268,7 @@ def test_the_queue_and_the_page_say_so(taxing, process, admin_client):
     assert "No tax rate found" in admin_client.get("/invoices/pending/").text
     page = admin_client.get(f"/invoices/{held.pk}/").text
     assert "no tax rate for US-OR (standard)." in page
-    assert "Add it and recalculate" in page
+    assert "Add the data and regenerate the document" in page
     assert "No tax rate found" in admin_client.get(f"/invoices/pending/{held.pk}/").text
     assert admin_client.get("/invoices/", {"flag": "no_rate"}).status_code == 200
 

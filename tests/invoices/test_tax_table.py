@@ -193,7 +193,7 @@ def test_the_same_row_of_tax_twice_is_refused_and_the_earlier_one_named(acme):
     for change in ({}, {"name": "vat"}, {"percent": "16"}, {"valid_to": "2020-12-31"}):
         answer = api.post(f"{API}/tax-rates/", {**row, **change}, "json")
         assert (answer.status_code, answer.data["error_code"]) == (400, 1016)
-        said = f"Tax rate {first['id']} of this name, place and category begins on this day: 19 %."
+        said = f"Tax rate {first['id']} already has this name, place, category and first day: 19 %."
         assert answer.data["errors"] == {"valid_from": [said]}
     create(api, "tax-rates", {**row, "valid_from": "2021-01-01"})
 

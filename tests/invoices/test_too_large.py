@@ -102,7 +102,7 @@ def test_orders_that_are_too_large_together_are_billed_one_by_one(acme, process)
     second = order(account, router, rate_per_unit=D("40000000"), units=D(1000))
     one = bill(account, process, JAN_10)
     assert list(one.lines.values_list("order_no", flat=True)) == [first.pk]
-    assert left_out() == [(one.pk, f"The amount is too large for an invoice; it was left unbilled: order {second.pk}")]
+    assert left_out() == [(one.pk, f"The amount is too large for an invoice and was not billed: order {second.pk}")]
     two = bill(account, process, FEB_10)
     assert two.lines.filter(order_no=second.pk).exists()
     assert Invoice.objects.count() == 2

@@ -108,8 +108,10 @@ def test_records_are_loaded_with_a_result_for_each_in_the_order_asked(api, accou
                 "result": "refused",
                 "id": None,
                 "error_code": 90013,
-                "error_msg": "The id stands for another record: record_id OLD",
-                "errors": {"record_id": ["The id stands for another record: record_id OLD"]},
+                "error_msg": "This id is already used by another record: record_id OLD was loaded with other values",
+                "errors": {
+                    "record_id": ["This id is already used by another record: record_id OLD was loaded with other values"]
+                },
             },
             {"record_id": "R-1", "result": "created", "id": ids["R-1"], **OK},
         ],
@@ -254,7 +256,7 @@ def test_everything_that_is_wrong_with_a_record_is_told_at_once(api, account):
     assert result["errors"] == {
         "acct_no": ["Not a valid long."],
         "units": ["A valid number is required."],
-        "used_at": ["Not a moment as yyyy-mm-ddThh:mm:ss, with an offset as Z or +hh:mm or without one."],
+        "used_at": ["This is not a date and time. Write yyyy-mm-ddThh:mm:ss, with or without an offset such as Z or +hh:mm."],
     }
 
 
@@ -380,7 +382,10 @@ def test_a_time_that_the_clients_clock_skips_is_refused_unless_it_has_an_offset(
     Client.objects.update(time_zone="America/New_York")
     api = signed_in(Client.objects.get())
     (result,) = load(api, a_record(used_at="2026-03-08T02:30:00"))
-    assert (result["error_code"], result["errors"]) == (1016, {"used_at": ["The clock of America/New_York skips this time."]})
+    assert (result["error_code"], result["errors"]) == (
+        1016,
+        {"used_at": ["This time does not exist in America/New_York, because the clock is set forward."]},
+    )
     assert load(api, a_record(used_at="2026-03-08T02:30:00-05:00"))[0]["result"] == "created"
 
 

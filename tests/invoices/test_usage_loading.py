@@ -223,7 +223,7 @@ def test_where_several_charge_for_it_the_plan_instance_has_to_be_named(acme, acc
     second = an_instance(account, a_metered_plan(acme), JAN_10)
     code, message, field = refusal(acme, a_record())
     assert (code, field) == (1016, "plan_instance")
-    assert message.endswith(f"several charge for it on 2026-01-31 ({first.pk}, {second.pk}): name the plan_instance")
+    assert message.endswith(f"several plan instances charge for it on 2026-01-31 ({first.pk}, {second.pk}); give one of them")
     assert load(acme, a_record(plan_instance=second.pk)) == [CREATED]
     assert Usage.objects.get().plan_instance == second
 
@@ -272,7 +272,7 @@ def test_number_and_own_id_have_to_be_of_one_row(acme, account):
     texts = ServiceFactory(client=acme, client_service_id="texts")
     code, message, field = refusal(acme, a_record(acct_no=other.pk))
     assert (code, field) == (1016, "client_acct_id")
-    assert message.endswith(f"client_acct_id ACME-1 is not acct_no {other.pk}")
+    assert message.endswith(f"client_acct_id ACME-1 and acct_no {other.pk} are different records; give one of them")
     assert refusal(acme, a_record(service=texts.pk))[::2] == (1016, "client_service_id")
 
 
@@ -315,7 +315,11 @@ def test_another_record_under_the_same_id_is_refused(acme, account, change):
     a_charge(plan, "texts", "0.10", ChargeType.USAGE)
     an_account(acme, plan, client_acct_id="ACME-2")
     load(acme, a_record())
-    assert refusal(acme, a_record(**change)) == (90013, "The id stands for another record: record_id R-1", "record_id")
+    assert refusal(acme, a_record(**change)) == (
+        90013,
+        "This id is already used by another record: record_id R-1 was loaded with other values",
+        "record_id",
+    )
     assert load(acme, a_record("R-2"), a_record("R-2", **change)) == [CREATED, ID_USED]
 
 
@@ -509,7 +513,7 @@ def test_a_record_on_a_pending_or_approved_invoice_is_not_removed(acme, account,
     assert (event.act, event.account, event.invoice_no) == ("usage.removal_refused", account, pending.pk)
     assert (event.error_code, event.message) == (
         90016,
-        f"It stands on an invoice, and so cannot be changed: record R-1 is on invoice {pending.pk}",
+        f"Already billed on an invoice; it can no longer be changed: record R-1 is on invoice {pending.pk}",
     )
     approve_invoices(client=acme, invoice_nos=[pending.pk], caller=process, today=FEB_10)
     assert removal_refused(acme, usage.pk, process) == 90016

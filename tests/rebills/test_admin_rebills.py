@@ -56,7 +56,7 @@ def test_what_a_person_may_not_do_is_said(acme, client, django_user_model, invoi
     acme.staff.add(user)
     user.user_permissions.set(Permission.objects.filter(codename="view_invoice"))
     client.force_login(user)
-    assert "The caller may not rebill invoices" in shown(client, invoice)
+    assert "You have no permission to rebill invoices. Ask an administrator for it" in shown(client, invoice)
 
 
 def test_a_rebills_page_lays_it_beside_its_original_and_shows_the_chain(admin_client, invoice, process):
@@ -101,7 +101,7 @@ def test_a_statement_that_failed_is_sent_again(acme, admin_client, invoice, proc
     statement = Statement.objects.get()
     assert (statement.status, mail.outbox) == ("failed", [])
     assert texts(act(admin_client, Statement, "send_again", statement.pk)) == [
-        "RB-000001: No contact of the account has an e-mail address for statements"
+        "RB-000001: No contact of the account has an e-mail address for statements. Add one"
     ]
     Contact.objects.filter(account=invoice.account).update(email="ada@example.com")
     assert texts(act(admin_client, Statement, "send_again", statement.pk)) == ["RB-000001: sent to ada@example.com"]

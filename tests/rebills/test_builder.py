@@ -48,9 +48,9 @@ def hidden(answer, name):
 def test_it_shows_each_line_beside_its_twin_and_counts_nothing_different(page, invoice):
     answer = page.get(f"/invoices/{invoice.pk}/rebill/")
     assert results(answer) == {1: "$30.00", 2: "$20.00", 3: "$50.00"}
-    assert "Sales tax 10 % (US-CA)" in words(answer) and "counted again" in words(answer)
+    assert "Sales tax 10 % (US-CA)" in words(answer) and "recalculated" in words(answer)
     assert "Difference $0.00 Due $110.00" in words(answer)
-    assert "As set: the original's" in answer.content.decode()
+    assert "As the settings say (of the original)" in answer.content.decode()
     assert answer.headers["Content-Security-Policy"] and " style=" not in answer.content.decode()
 
 
@@ -94,7 +94,7 @@ def test_an_amount_that_is_typed_overrides_rate_times_units_and_says_so(page, in
     [
         ({"line_2_units": "many"}, "units", "A valid number is required."),
         ({"line_2_units": "-1"}, "units", "-1 is below 0"),
-        ({"line_2_amount": "1.234"}, "amount", "1.234 is not in whole smallest units of usd"),
+        ({"line_2_amount": "1.234"}, "amount", "1.234 is not a multiple of the smallest unit of usd"),
         ({"line_2_units": "2", "line_2_rate_per_unit": "3", "line_2_amount": "7"}, "amount", "3 for 2 units is 6, and not 7"),
         ({"line_2_service_no": "999999"}, "service_no", "999999 does not exist"),
     ],
@@ -106,7 +106,7 @@ def test_a_refusal_stands_at_the_field_that_it_names_and_what_was_typed_is_kept(
     assert escape(told) in message
     assert re.search(rf'id="line-2-{field}"[^>]*aria-invalid="true"', text)
     assert re.search(r'id="line-1-units"[^>]*value="7"', text)
-    assert "Not counted" in words(answer)
+    assert "Not calculated" in words(answer)
 
 
 def test_all_lines_left_out_is_refused_above_the_figures(page, invoice):
@@ -116,7 +116,7 @@ def test_all_lines_left_out_is_refused_above_the_figures(page, invoice):
 def test_a_line_is_added_and_taken_away_and_one_of_the_original_is_reverted(acme, page, invoice):
     service = Service.objects.get(client=acme, client_service_id="tv")
     first = sent(page, invoice, "add")
-    assert hidden(first, "added") == "5" and "Not counted" not in words(first)
+    assert hidden(first, "added") == "5" and "Not calculated" not in words(first)
     assert re.search(r'id="line-5-service_no"[^>]* autofocus', first.content.decode())
     added = {"added": "5", "line_5_service_no": str(service.pk), "line_5_amount": "5.00"}
     answer = sent(page, invoice, line_1_units="2", **added)
@@ -213,7 +213,7 @@ def test_a_review_says_in_plain_words_what_will_be_done(acme, page, invoice):
 
 def test_a_review_needs_a_reason(page, invoice):
     answer = sent(page, invoice, "review", line_1_units="2")
-    assert "Say why it is rebilled." in words(answer)
+    assert "Choose a reason for the rebill." in words(answer)
     assert re.search(r'id="line-1-units"[^>]*value="2"', answer.content.decode())
 
 
@@ -233,13 +233,13 @@ def test_it_is_made_and_its_page_links_the_three_documents(page, carol, process,
     assert answer.redirect_chain == [(f"/rebills/{rebill.pk}/", 302)]
     assert (rebill.total_amount, rebill.generated_by, rebill.comments) == (D(143), Caller(staff=carol).identity, "as told")
     text = words(answer)
-    assert "The rebill is made." in text
+    assert "The rebill was made." in text
     assert "Original INV-000001 $110.00" in text
     assert "Memo CM-000001 -$110.00" in text
     assert "Rebill RB-000001 $143.00" in text
     assert "Difference line by line +$33.00" in text
     assert "Due $93.00, Jan 24, 2026" in text
-    assert "None was sent." in text and "carol" in text
+    assert "No statement was sent." in text and "carol" in text
 
 
 def test_a_double_click_makes_one_rebill(page, invoice):
@@ -254,7 +254,7 @@ def test_money_that_moved_meanwhile_stops_it_says_so_and_is_reviewed_again(page,
     pay(invoice.account, process, "10.00")
     before = rows()
     answer = page.post(f"/invoices/{invoice.pk}/rebill/", body)
-    assert "Moved meanwhile: the account's payments and credits." in words(answer).replace("&#x27;", "'")
+    assert "Changed since your preview: the account's payments and credits." in words(answer).replace("&#x27;", "'")
     assert "Payments carried over $10.00" in words(answer)
     assert rows() == before
     assert (hidden(answer, "line-1-units"), Invoice.objects.filter(kind="rebill").count()) == ("2", 0)
@@ -267,27 +267,27 @@ def test_an_original_that_was_rebilled_meanwhile_is_told_with_a_link(page, proce
     body = committed(page, invoice, line_1_units="2")
     rebill = rebilled(invoice, process, 1)
     answer = page.post(f"/invoices/{invoice.pk}/rebill/", body)
-    assert "INV-000001 is not rebilled." in words(answer) and "was replaced by RB-000001" in words(answer)
-    assert f'<a href="/invoices/{rebill.pk}/">To RB-000001</a>' in answer.content.decode()
+    assert "INV-000001 cannot be rebilled." in words(answer) and "was replaced by RB-000001" in words(answer)
+    assert f'<a href="/invoices/{rebill.pk}/">Show RB-000001</a>' in answer.content.decode()
     assert re.search(r'id="line-1-units"[^>]*value="2"', answer.content.decode())
 
 
 def test_what_cannot_be_rebilled_says_why_and_where_it_stands(page, process, invoice):
     memo = memo_of(invoice, process, {1: "5.00"})
     answer = page.get(f"/invoices/{invoice.pk}/rebill/")
-    assert "A credit memo of the invoice stands: CM-000001 of INV-000001; void that first" in words(answer)
-    assert f'<a href="/invoices/{memo.pk}/">To CM-000001</a>' in answer.content.decode()
+    assert "The invoice has a credit memo that is not voided: CM-000001 of INV-000001; void that first" in words(answer)
+    assert f'<a href="/invoices/{memo.pk}/">Show CM-000001</a>' in answer.content.decode()
     assert "<fieldset" not in answer.content.decode()
 
 
 def test_it_is_said_before_that_it_will_wait_and_afterwards_for_whom(acme, page, carol, invoice):
     acme.four_eyes = "another_person"
     acme.save()
-    assert "Will wait Another person has to approve it." in words(page.get(f"/invoices/{invoice.pk}/rebill/"))
+    assert "Will be pending Another person must approve it." in words(page.get(f"/invoices/{invoice.pk}/rebill/"))
     page.post(f"/invoices/{invoice.pk}/rebill/", committed(page, invoice, line_1_units="2"))
     rebill = Invoice.objects.get(kind="rebill")
     text = words(page.get(f"/rebills/{rebill.pk}/"))
-    assert (rebill.status, "You made it, so another person has to approve it (four eyes)." in text) == ("pending", True)
+    assert (rebill.status, "You made this rebill, so another person must approve it (four eyes)." in text) == ("pending", True)
     assert "is issued with the rebill" in text
 
 
@@ -321,10 +321,10 @@ def test_without_the_permission_it_is_said_before_and_refused(page, carol, invoi
     carol.user_permissions.set(Permission.objects.filter(codename="view_invoice"))
     page.force_login(type(carol).objects.get(pk=carol.pk))
     answer = page.get(f"/invoices/{invoice.pk}/rebill/")
-    assert "It needs invoices.rebill_invoice." in words(answer)
+    assert "because you have no permission to rebill invoices." in words(answer)
     assert results(sent(page, invoice, line_1_units="2"))[1] == "$60.00"
     made = sent(page, invoice, "commit", reason_code="1", line_1_units="2")
-    assert "The caller may not rebill invoices" in words(made)
+    assert "You have no permission to rebill invoices. Ask an administrator for it" in words(made)
     assert Invoice.objects.filter(kind="rebill").count() == 0
 
 

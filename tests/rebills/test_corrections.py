@@ -121,7 +121,7 @@ def test_a_preview_says_what_is_counted_again_and_its_fingerprint_holds(acme, pr
     shown = post(api, "rebills/preview", asked, 200)
     assert shown["recounted_lines"] == [usage + 1]
     assert [(row["line_no"], row["recounted"]) for row in shown["lines"]][-2:] == [(usage, False), (usage + 1, True)]
-    assert shown["lines"][-1]["changes"] == ["amount -10 -> -50", "counted again"]
+    assert shown["lines"][-1]["changes"] == ["amount -10 -> -50", "recalculated"]
     post(api, "rebills", {**asked, "fingerprint": shown["fingerprint"]}, 201)
 
 
@@ -185,7 +185,7 @@ def test_a_discount_is_a_line_of_its_own_and_lowers_the_tax(api, invoice):
     rebill = made(api, invoice, lines=[discount])
     assert (rebill.net_amount, rebill.tax_amount, rebill.total_amount) == (D(90), D(9), D(99))
     line = rebill.lines.get(line_no=3)
-    assert (line.amount, line.description, line.explanation) == (D(-10), "As agreed on the phone", "amount given on the rebill")
+    assert (line.amount, line.description, line.explanation) == (D(-10), "As agreed on the phone", "amount set on the rebill")
     assert list(rebill.credit_details.values_list("credit_line_no", "credited_line_no", "amount")) == [(3, 1, D(10))]
     same = made(api, rebill)
     assert (amounts_of(same), same.total_amount) == (amounts_of(rebill), rebill.total_amount)
@@ -266,9 +266,9 @@ def test_the_builder_has_a_field_for_the_units_of_each_metered_charge(page, acme
     address = f"/invoices/{invoice.pk}/rebill/"
     assert 'name="usage-1" value="500"' in page.get(address).content.decode()
     answer = page.post(address, form(invoice, **{"usage-1": "900", "act": "recalculate"}))
-    assert "Counted again Minutes: $50.00 → $90.00 Minutes, maximum: -$10.00 → -$50.00" in words(answer)
+    assert "Recalculated Minutes: $50.00 → $90.00 Minutes, maximum: -$10.00 → -$50.00" in words(answer)
     review = page.post(address, form(invoice, **{"usage-1": "900", "reason_code": "1", "act": "review"}))
-    assert "units 500 → 900" in words(review) and "counted again" in words(review)
+    assert "units 500 → 900" in words(review) and "recalculated" in words(review)
     assert "1 line stays as it is." in words(review)
     refused = page.post(address, form(invoice, **{"usage-1": "-3", "act": "recalculate"}))
     assert "-3 is below 0" in words(refused)
@@ -282,7 +282,7 @@ def test_the_builder_shows_a_maximum_that_comes_on_top(page, acme, process):
     invoice = a_usage_bill(acme, process, "300", maximum_amount=D(40))
     fields = {f"line-{first_usage_line(invoice)}-units": "900", "added": "8", "line-8-service_no": "", "act": "review"}
     answer = page.post(f"/invoices/{invoice.pk}/rebill/", form(invoice, **fields, reason_code="1"))
-    assert "Added: Minutes, maximum , -$50.00 counted again" in words(answer)
+    assert "Added: Minutes, maximum , -$50.00 recalculated" in words(answer)
 
 
 def test_text_and_period_are_typed_in_the_builder(page, invoice):

@@ -318,7 +318,7 @@ def test_no_line_is_1008(call):
         ({"client_acct_id": "x" * 51}, 1012, "client_acct_id"),
         ({"orig_invoice_no": 10**9}, 3004, "invoice 1000000000"),
         ({"orig_invoice_no": "1.5"}, 1016, "orig_invoice_no is not a valid long."),
-        ({"reason_cd": 777}, 3024, "777 is no reason of a Rebill"),
+        ({"reason_cd": 777}, 3024, "reason_cd: 777 is not an active reason of type Rebill"),
         ({"reason_cd": "late"}, 1016, "reason_cd is not a valid long."),
         ({"rb_comments": "x" * 3001}, 1012, "rb_comments"),
         ({"alt_statement_address_seq": 9}, 1016, "no contact 9"),
@@ -392,7 +392,7 @@ def test_a_key_without_the_right_may_preview_and_not_rebill(acme, call, invoice)
 def test_one_that_was_rebilled_is_named_with_its_rebill(call, invoice, process):
     number = rebilled(invoice, process, 1).document_number
     answer = call()
-    words = f"The invoice has been rebilled: INV-000001 was replaced by {number}; rebill {number} again"
+    words = f"The invoice is already rebilled: INV-000001 was replaced by {number}; rebill {number} again"
     assert (answer["error_code"], answer["error_msg"]) == (90033, words)
 
 

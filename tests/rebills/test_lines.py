@@ -223,7 +223,7 @@ def test_an_amount_of_a_line_that_takes_off_may_be_lowered_and_not_raised(acme, 
     assert refused_as(rebilled, invoice, process, 1, 2, line(five.line_no, units="1")) == (90029, "amount")
     lowered = rebilled(invoice, process, 1, 2, line(five.line_no, amount="-2.00"))
     taken = lowered.lines.get(line_type=4)
-    assert (taken.amount, taken.explanation) == (D(-2), "amount given on the rebill")
+    assert (taken.amount, taken.explanation) == (D(-2), "amount set on the rebill")
 
 
 def test_a_line_above_a_maximum_goes_with_its_charge(acme, process):

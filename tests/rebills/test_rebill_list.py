@@ -45,7 +45,7 @@ def test_rebills_are_listed_and_found(acme, page, process, invoice):
     text = words(page.get("/rebills/"))
     assert "INV-000002 CM-000001 RB-000001 Issued Z-9 Wrong price or quantity" in text
     assert "$55.00 -$55.00" in text
-    assert "No rebills here" in words(page.get("/rebills/", {"status": "discarded"}))
+    assert "No rebills found" in words(page.get("/rebills/", {"status": "discarded"}))
 
 
 def test_the_list_goes_page_by_page_and_as_csv(acme, page, process, monkeypatch):

@@ -111,7 +111,7 @@ def test_a_person_may_fix_a_minimum_and_then_it_says_so(acme, process):
     invoice = a_usage_bill(acme, process, "150", minimum_amount=D(20))
     usage = first_usage_line(invoice)
     rebill = rebilled(invoice, process, line(usage, units="180"), line(usage + 1, amount="5.00"), **CARRY)
-    assert usage_lines(rebill)[1] == ("Minutes, minimum", None, D(5), "amount given on the rebill")
+    assert usage_lines(rebill)[1] == ("Minutes, minimum", None, D(5), "amount set on the rebill")
     same = rebilled(rebill, process, **CARRY)
     assert usage_lines(same) == usage_lines(rebill)
     again = rebilled(same, process, line(usage, units="190"), **CARRY)
@@ -247,7 +247,7 @@ def test_a_fixed_surcharge_says_so(acme, process, fee):
     invoice = bill(an_account(acme, a_plan(acme, {"phone": "30.00"})), process, JAN_10)
     rebill = rebilled(invoice, process, line(1, units="2"), line(2, amount="3.00"))
     kept = rebill.lines.get(line_type=9)
-    assert (kept.amount, kept.percent, kept.base_amount, kept.explanation) == (3, None, None, "amount given on the rebill")
+    assert (kept.amount, kept.percent, kept.base_amount, kept.explanation) == (3, None, None, "amount set on the rebill")
 
 
 @pytest.mark.parametrize(("units", "expected"), [("2", D(-8)), ("1", D(-5)), ("0", D(-2))])
@@ -299,10 +299,10 @@ def test_recounted_lines_are_shown_as_changed(acme, process):
     usage = first_usage_line(invoice)
     plan = previewed(asked(invoice, line(usage, units="900"), **CARRY), acme)
     (row,) = plan.recounted
-    assert (row.line_no, row.changes) == (usage + 1, ("amount -10 -> -50", "counted again"))
+    assert (row.line_no, row.changes) == (usage + 1, ("amount -10 -> -50", "recalculated"))
     plan = previewed(asked(invoice, line(usage, units="300"), **CARRY), acme)
     (row,) = plan.recounted
-    assert (row.line_no, row.rebill_line_no, row.changes) == (usage + 1, None, ("nothing is left of it", "counted again"))
+    assert (row.line_no, row.rebill_line_no, row.changes) == (usage + 1, None, ("nothing is left of it", "recalculated"))
 
 
 def test_a_memo_of_a_recounted_rebill_credits_what_is_left(acme, process):

@@ -87,7 +87,7 @@ def test_staff_of_no_client_are_told_so(client):
     client.force_login(staff("Viewer"))
     answer = client.get("/")
     assert answer.status_code == 403
-    assert "No client names you as its staff" in answer.content.decode()
+    assert "You are not assigned to any client." in answer.content.decode()
 
 
 def test_a_biller_gives_a_customer_another_address_from_the_builder(acme, client, process):

@@ -206,7 +206,7 @@ def test_a_corrected_rate_comes_onto_a_rebill_where_it_is_asked_for(api, wrong):
     assert post(api, "rebills/preview", carried(wrong), 200)["rebill"]["tax_amount"] == "10.88"
     seen = post(api, "rebills/preview", carried(wrong, retax=True), 200)
     assert seen["rebill"]["tax_amount"] == "12.38"
-    assert [row["taxed_again"] for row in seen["lines"]] == [["retax was asked for"]] * 2
+    assert [row["taxed_again"] for row in seen["lines"]] == [["retax was requested"]] * 2
     assert [row["changes"] for row in seen["lines"]] == [["tax Sales tax 7.25 % -> Sales tax 8.25 %"]] * 2
     made = post(api, "rebills", carried(wrong, retax=True, fingerprint=seen["fingerprint"]), 201)
     assert (made["tax_amount"], made["tax_date"]) == ("12.38", "2026-01-10")
@@ -219,7 +219,7 @@ def test_a_corrected_rate_comes_onto_one_line(api, wrong):
     lines = [{"line_no": 2, "retax": True}]
     seen = post(api, "rebills/preview", carried(wrong, lines=lines), 200)
     assert [row["rebill"]["tax_amount"] for row in seen["lines"]] == ["7.25", "4.13"]
-    assert [row["taxed_again"] for row in seen["lines"]] == [[], ["retax was asked for"]]
+    assert [row["taxed_again"] for row in seen["lines"]] == [[], ["retax was requested"]]
     assert post(api, "rebills", carried(wrong, lines=lines), 201)["tax_amount"] == "11.38"
 
 
@@ -248,7 +248,7 @@ def test_the_builder_has_a_checkbox_for_it_and_says_why(page, wrong, retax, diff
     form = {"line-1-include": "yes", "line-2-include": "yes", "act": "recalculate", **retax}
     shown = words(page.post(f"/invoices/{wrong.pk}/rebill/", form))
     assert f"Difference {difference}" in shown
-    assert ("Line 1: taxes are counted again, as asked for" in shown) is bool(retax)
+    assert ("Line 1: taxes are recalculated, as requested" in shown) is bool(retax)
 
 
 @pytest.mark.parametrize(("region", "tax", "_difference"), MOVES)
@@ -256,7 +256,10 @@ def test_the_builder_says_which_lines_are_taxed_where_an_address_was_put_right(p
     put_right(invoice, region)
     form = {"line-1-include": "yes", "act": "review", "reason_code": "1"}
     shown = words(page.post(f"/invoices/{invoice.pk}/rebill/", form))
-    assert f"supplied to: 2 Side Street, Fresno, CA, 93650, US → 2 Side Street, Portland, {region}, 93650, US" in shown
+    assert (
+        f"the ship-to address changed: 2 Side Street, Fresno, CA, 93650, US → 2 Side Street, Portland, {region}, 93650, US"
+        in shown
+    )
     assert "No line changes" not in shown
 
 

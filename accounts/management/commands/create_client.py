@@ -14,13 +14,13 @@ SETTINGS = ("time_zone", "country", "region")
 
 
 class Command(BaseCommand):
-    help = "Creates a client and prints its client_no and auth_key. The auth_key is shown this once and is not kept."
+    help = "Creates a client and prints its client_no and auth_key. The auth_key is shown only once and is not stored."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", metavar="NAME")
-        parser.add_argument("--time-zone", help="Decides which day it is for the client: America/New_York. Default: UTC.")
-        parser.add_argument("--country", help="ISO 3166-1 alpha-2 code of the client's own address: US.")
-        parser.add_argument("--region", help="State or province, as the tax table names it: CA.")
+        parser.add_argument("--time-zone", help="Time zone that decides the client's date: America/New_York. Default: UTC.")
+        parser.add_argument("--country", help="Country of the client's own address, as ISO 3166-1 alpha-2 code: US.")
+        parser.add_argument("--region", help="State or province, as named in the tax table: CA.")
 
     @changing_as("create_client")
     def handle(self, *args: Any, **options: Any) -> None:

@@ -18,18 +18,20 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", metavar="FILE.csv")
-        parser.add_argument("--client", type=int, required=True, metavar="CLIENT_NO", help="Whose customers they are.")
+        parser.add_argument("--client", type=int, required=True, metavar="CLIENT_NO", help="Client that gets the customers.")
         parser.add_argument("--dry-run", action="store_true", help="Check the whole file and write nothing.")
-        parser.add_argument("--decimal-comma", action="store_true", help="Amounts are written with a comma: 29,85.")
+        parser.add_argument("--decimal-comma", action="store_true", help="Amounts have a decimal comma: 29,85.")
         parser.add_argument(
-            "--left-as-billable", action="store_true", help="Customers who have left get active accounts, not cancelled ones."
+            "--left-as-billable",
+            action="store_true",
+            help="Give customers who have left active accounts instead of cancelled ones.",
         )
 
     @changing_as("import_customers")
     def handle(self, *args: Any, **options: Any) -> None:
         client = Client.objects.filter(pk=options["client"]).first()
         if client is None:
-            raise CommandError(f"There is no client {options['client']}.")
+            raise CommandError(f"Client {options['client']} does not exist.")
         try:
             with open(options["file"], "rb") as file:
                 summary = import_customers(
@@ -53,9 +55,9 @@ class Command(BaseCommand):
         rows: list[tuple[str, object]] = [
             ("customers read", f"{summary.customers:,}"),
             ("accounts to create" if dry_run else "accounts created", f"{summary.created:,}"),
-            ("already there", f"{summary.already_there:,}"),
+            ("already imported", f"{summary.already_there:,}"),
             ("plan instances", f"{summary.plan_instances:,}"),
-            ("own prices", f"{summary.own_prices:,}"),
+            ("customer prices", f"{summary.own_prices:,}"),
             ("sum of MonthlyCharges", f"{summary.monthly_amount:,.2f}"),
         ]
         for label, figure in rows:

@@ -13,7 +13,7 @@ ROWS_AT_ONCE = 10_000
 
 
 class Command(BaseCommand):
-    help = "Deletes the log of API calls that is older than CALL_LOG_DAYS."
+    help = "Deletes entries of the API call log that are older than CALL_LOG_DAYS."
 
     def handle(self, *args: Any, **options: Any) -> None:
         old = ApiCall.objects.filter(at__lt=timezone.now() - timedelta(days=settings.CALL_LOG_DAYS)).order_by("at")

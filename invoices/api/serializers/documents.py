@@ -404,7 +404,8 @@ class DocumentSerializer(InvoiceSerializer, ContentSerializer):
     collection = AttemptSerializer(allow_null=True)
     statement = StatementSerializer(allow_null=True)
     to_bill_again = serializers.ListField(
-        child=serializers.CharField(), help_text="What of a voided invoice is billed by no other invoice and is not due again."
+        child=serializers.CharField(),
+        help_text="Periods of a voided invoice that no other invoice bills and that are not due again.",
     )
     available_actions = ActionSerializer(many=True)
 

@@ -75,7 +75,7 @@ class AppliedArguments(serializers.Serializer):
     def validate_invoices(self, shares: list[Mapping[str, Any]]) -> dict[int, Decimal]:
         chosen = {share["invoice_no"]: share["amount"] for share in shares}
         if len(chosen) != len(shares):
-            raise serializers.ValidationError("An invoice is named twice.")
+            raise serializers.ValidationError("An invoice appears twice. Give each invoice once.")
         return chosen
 
 
@@ -144,7 +144,7 @@ class MemoPreviewArguments(serializers.Serializer):
     def validate_lines(self, lines: list[Mapping[str, Any]]) -> dict[int, Decimal | None]:
         asked = {line["line_no"]: line.get("amount") for line in lines}
         if len(asked) != len(lines):
-            raise serializers.ValidationError("A line is named twice.")
+            raise serializers.ValidationError("A line appears twice. Give each line once.")
         return asked
 
 

@@ -14,7 +14,7 @@ from invoices.api.serializers.money import MoneyField
 from invoices.kinds import UnusedDaysOutcome
 from invoices.services.billing.plan_changes import unused_days_of
 
-CREDIT_UNUSED = _("Whether days that were billed and are not used are given back. Empty: as the client's setting says.")
+CREDIT_UNUSED = _("Whether billed days that are not used are credited. Empty: the client's setting decides.")
 
 
 class CreditUnusedField(TrueFalseField):
@@ -50,7 +50,7 @@ class UnusedDaysSerializer(serializers.Serializer):
     start_date = DayField()
     end_date = DayField()
     days = serializers.IntegerField()
-    amount = MoneyField(help_text=_("Before tax that is added to it."))
+    amount = MoneyField(help_text=_("Amount before added tax."))
     tax_amount = MoneyField()
     currency = serializers.CharField()
     outcome = serializers.ChoiceField(UnusedDaysOutcome.choices)

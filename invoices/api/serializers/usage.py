@@ -34,7 +34,7 @@ ISO_8601 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2
 class UsedUnitsField(UnitsNumberField):
     """More than no units."""
 
-    default_error_messages = {"none": _("There must be more than 0 units.")}
+    default_error_messages = {"none": _("The units must be above 0.")}
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_value=MOST_UNITS, **options)
@@ -53,8 +53,10 @@ class UsedAtField(serializers.Field):
     """
 
     default_error_messages = {
-        "not_a_date": _("Not a moment as yyyy-mm-ddThh:mm:ss, with an offset as Z or +hh:mm or without one."),
-        "skipped": _("The clock of {time_zone} skips this time."),
+        "not_a_date": _(
+            "This is not a date and time. Write yyyy-mm-ddThh:mm:ss, with or without an offset such as Z or +hh:mm."
+        ),
+        "skipped": _("This time does not exist in {time_zone}, because the clock is set forward."),
     }
 
     def to_internal_value(self, data: Any) -> datetime:

@@ -14,10 +14,13 @@ from invoices.audit.kept import audit_and_keep
 
 
 class Command(BaseCommand):
-    help = "Proves that the stored rows keep the rules of the documents, of one client or of all. Exits with 1 on a finding."
+    help = (
+        "Checks that the stored rows follow the rules of the documents, for one client or for all. "
+        "Exits with 1 if there is a finding."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--client", metavar="CLIENT_NO", type=int, help="Only this client's rows. Default: all clients'.")
+        parser.add_argument("--client", metavar="CLIENT_NO", type=int, help="Check only this client. Default: all clients.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         _run, reports = audit_and_keep(_client(options["client"]), "process:audit")
@@ -33,7 +36,7 @@ def _client(client_no: int | None) -> Client | None:
     try:
         return Client.objects.get(pk=client_no)
     except Client.DoesNotExist:
-        raise CommandError(f"There is no client {client_no}.") from None
+        raise CommandError(f"Client {client_no} does not exist.") from None
 
 
 def report_lines(reports: Sequence[AuditReport]) -> Iterator[str]:

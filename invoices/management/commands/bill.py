@@ -15,7 +15,7 @@ from invoices.services.billing.runs import continue_run, count_flags, count_refu
 
 
 class Command(BaseCommand):
-    help = "Bills every account of a client whose bill date has come. A run that was interrupted goes on where it stopped."
+    help = "Bills every account of a client that is due. Resumes the last run if it was interrupted."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("client_no", type=int)
@@ -24,13 +24,13 @@ class Command(BaseCommand):
         try:
             client = Client.objects.get(pk=client_no)
         except Client.DoesNotExist:
-            raise CommandError(f"There is no client {client_no}.") from None
+            raise CommandError(f"Client {client_no} does not exist.") from None
         caller = Caller(process="bill")
         run, is_new = open_run(client=client, today=clock.today(client), caller=caller)
         if is_new:
             self.stdout.write(f"Billing run {run.pk} of {run.bill_date}.")
         else:
-            self.stdout.write(f"Going on with billing run {run.pk} of {run.bill_date}, which was interrupted.")
+            self.stdout.write(f"Resuming billing run {run.pk} of {run.bill_date}, which was interrupted.")
         bill_with_progress(run, caller)
         for line in run_summary(run):
             self.stdout.write(line)

@@ -1,4 +1,4 @@
-"""manage.py collect CLIENT_NO: goes on where collecting was interrupted, then collects all that is due."""
+"""manage.py collect CLIENT_NO: resumes interrupted collections, then collects every open invoice."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter, defaultdict
@@ -37,14 +37,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("client_no", type=int)
-        parser.add_argument("--resume", action="store_true", help="Only go on with what was interrupted.")
-        parser.add_argument("--invoice", type=stored_number, nargs="+", metavar="NO", help="Only these invoices.")
+        parser.add_argument("--resume", action="store_true", help="Only resume interrupted collections.")
+        parser.add_argument("--invoice", type=stored_number, nargs="+", metavar="NO", help="Collect only these invoices.")
 
     def handle(self, *args: Any, client_no: int, resume: bool, invoice: list[int] | None, **options: Any) -> None:
         try:
             client = Client.objects.get(pk=client_no)
         except Client.DoesNotExist:
-            raise CommandError(f"There is no client {client_no}.") from None
+            raise CommandError(f"Client {client_no} does not exist.") from None
         summary = Summary()
         by: dict[str, Any] = {"client": client, "caller": CALLER, "today": clock.today(client)}
         if invoice:
@@ -57,7 +57,10 @@ class Command(BaseCommand):
         for line in summary.lines():
             self.stdout.write(line)
         if summary.results[CollectionResult.UNKNOWN] or asked_refunds(client).exists():
-            raise CommandError("The gateway has not said what came of some. Run it again: it is asked before it is charged.")
+            raise CommandError(
+                "The outcome of some collections is unknown. Run the command again: it asks the gateway for the "
+                "outcome before it charges again."
+            )
 
 
 class Summary:

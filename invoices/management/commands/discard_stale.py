@@ -11,7 +11,7 @@ from invoices.services.approving.deciding import discard_stale
 
 
 class Command(BaseCommand):
-    help = "Discards the pending invoices of every client that are older than its pending_discard_days."
+    help = "Discards invoices that are pending for more days than their client's setting pending_discard_days."
 
     def handle(self, *args: Any, **options: Any) -> None:
         for client in Client.objects.exclude(pending_discard_days=None):

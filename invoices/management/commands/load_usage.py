@@ -39,14 +39,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", metavar="FILE.csv")
-        parser.add_argument("--client", type=int, required=True, metavar="CLIENT_NO", help="Whose accounts used it.")
+        parser.add_argument("--client", type=int, required=True, metavar="CLIENT_NO", help="Client that has the accounts.")
         parser.add_argument("--dry-run", action="store_true", help="Check the whole file and write nothing.")
-        parser.add_argument("--decimal-comma", action="store_true", help="Units are written with a comma: 1,5.")
+        parser.add_argument("--decimal-comma", action="store_true", help="Units have a decimal comma: 1,5.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         client = Client.objects.filter(pk=options["client"]).first()
         if client is None:
-            raise CommandError(f"There is no client {options['client']}.")
+            raise CommandError(f"Client {options['client']} does not exist.")
         try:
             with open(options["file"], "rb") as file:
                 lines = _lines(client, file, decimal_comma=options["decimal_comma"])
@@ -85,7 +85,7 @@ class Command(BaseCommand):
         rows = [
             ("rows read", counts.total()),
             ("records to load" if dry_run else "records loaded", counts[LoadResult.CREATED]),
-            ("already there", counts[LoadResult.ALREADY_THERE]),
+            ("already loaded", counts[LoadResult.ALREADY_THERE]),
             ("refused", counts[LoadResult.REFUSED]),
         ]
         if counts[REPEATED]:

@@ -16,19 +16,19 @@ HEADINGS = ("current", "1-30 days", "31-60 days", "61-90 days", "over 90", "tota
 
 
 class Command(BaseCommand):
-    help = "What is due by age: not yet payable, and 1 to 30, 31 to 60, 61 to 90 and more days after the due date."
+    help = "Shows open amounts by age: not yet due, and 1 to 30, 31 to 60, 61 to 90 and over 90 days after the due date."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("client_no", type=int)
-        parser.add_argument("--totals", action="store_true", help="Only the totals per currency.")
+        parser.add_argument("--totals", action="store_true", help="Show only the totals per currency.")
 
     def handle(self, *args: Any, client_no: int, totals: bool, **options: Any) -> None:
         try:
             client = Client.objects.get(pk=client_no)
         except Client.DoesNotExist:
-            raise CommandError(f"There is no client {client_no}.") from None
+            raise CommandError(f"Client {client_no} does not exist.") from None
         today = clock.today(client)
-        self.stdout.write(f"What is due on {today}")
+        self.stdout.write(f"Open amounts on {today}")
         self.stdout.write(row_text("account", "", HEADINGS))
         rows = receivables(client, today)
         for currency, ages in sorted(add_up_by_currency(rows if totals else self.shown(rows)).items()):

@@ -13,7 +13,7 @@ from invoices.services.statements.statements import send_waiting
 
 
 class Command(BaseCommand):
-    help = "Sends the statements of issued documents that were asked for and not sent. Exits 1 where one fails."
+    help = "Sends requested statements that were not sent yet. Exits with 1 if one fails."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("client_no", type=int)
@@ -22,7 +22,7 @@ class Command(BaseCommand):
         try:
             client = Client.objects.get(pk=client_no)
         except Client.DoesNotExist:
-            raise CommandError(f"There is no client {client_no}.") from None
+            raise CommandError(f"Client {client_no} does not exist.") from None
         with tqdm(unit="statement", desc="Sending", leave=False, disable=None) as bar:
             sent = send_waiting(client=client, progress=lambda statement: bar.update())
         results = Counter(statement.status for statement in sent)
@@ -31,4 +31,4 @@ class Command(BaseCommand):
         for message, count in Counter(one.message for one in sent if one.status == StatementStatus.FAILED).items():
             self.stdout.write(f"  {count:,} x {message}")
         if results[StatementStatus.FAILED]:
-            raise CommandError("Some were not sent. Each can be sent again on its document.")
+            raise CommandError("Some statements were not sent. Send them again from their documents.")

@@ -25,11 +25,11 @@ def redeem_coupon(*, client: Client, account_no: int, caller: Caller, code: str,
         check_may_change(caller, "add", "invoices.couponredemption")
         coupon = Coupon.objects.select_for_update(no_key=True).filter(client=client, code=code).first()
         if coupon is None:
-            raise BillingError(ErrorCode.NO_DATA, f"coupon {code}", field="code")
+            raise BillingError(ErrorCode.NO_DATA, f"coupon {code} does not exist", field="code")
         _check_redeemable(coupon, account, today)
         number = _free_number(coupon)
         if coupon.max_redemptions is not None and number > coupon.max_redemptions:
-            raise _closed(coupon, f"all {coupon.max_redemptions} redemptions are used")
+            raise _closed(coupon, f"it is already redeemed {coupon.max_redemptions} times, its limit")
         redemption = CouponRedemption(coupon=coupon, account=account, redemption_no=number, redeemed_on=today)
         redemption.save()
         after = {"code": coupon.code, "redemption_no": redemption.redemption_no}
@@ -48,11 +48,15 @@ def _free_number(coupon: Coupon) -> int:
 
 def _check_redeemable(coupon: Coupon, account: Account, today: date) -> None:
     if today < coupon.valid_from:
-        raise _closed(coupon, f"not before {coupon.valid_from}")
+        raise _closed(coupon, f"it starts on {coupon.valid_from}")
     if coupon.valid_to is not None and today > coupon.valid_to:
         raise _closed(coupon, f"it ended on {coupon.valid_to}")
     if coupon.currency not in ("", account.currency):
-        raise BillingError(ErrorCode.CURRENCY_MISMATCH, f"{coupon.currency} and {account.currency}", field="code")
+        raise BillingError(
+            ErrorCode.CURRENCY_MISMATCH,
+            f"coupon {coupon.code} is in {coupon.currency}, the account in {account.currency}",
+            field="code",
+        )
     if CouponRedemption.objects.filter(coupon=coupon, account=account).exists():
         raise BillingError(ErrorCode.COUPON_REDEEMED, f"coupon {coupon.code}", field="code")
 
@@ -73,18 +77,18 @@ def check_limits(coupon: Coupon) -> None:
 
 
 def _below(used: int, field: str) -> BillingError:
-    return BillingError(ErrorCode.INVALID_INPUT, f"{field}: {used} are used already", field=field)
+    return BillingError(ErrorCode.INVALID_INPUT, f"{field}: {used} are already used; give {used} or more", field=field)
 
 
 def withdraw_redemption(*, client: Client, redemption_no: int, caller: Caller) -> None:
     """Takes a redemption back, so that the coupon can be redeemed again. One that an invoice has used stands (90016)."""
     redemption = CouponRedemption.objects.filter(coupon__client=client, pk=redemption_no).select_related("coupon").first()
     if redemption is None:
-        raise BillingError(ErrorCode.NO_DATA, f"redemption {redemption_no}")
+        raise BillingError(ErrorCode.NO_DATA, f"coupon redemption {redemption_no} does not exist")
     with account_act(client, redemption.account_id, caller, REFUSED) as account:
         check_may_change(caller, "delete", "invoices.couponredemption")
         if not CouponRedemption.objects.filter(pk=redemption_no).exists():
-            raise BillingError(ErrorCode.NO_DATA, f"redemption {redemption_no}")
+            raise BillingError(ErrorCode.NO_DATA, f"coupon redemption {redemption_no} does not exist")
         uses = CouponUse.objects.filter(redemption=redemption)
         live = uses.filter(invoice__status__in=LIVE_STATUSES, is_given_back=False).values_list("invoice_id", flat=True).first()
         if live is not None:

@@ -55,7 +55,11 @@ def add_one_time_charge(
         if client_order_id and earlier is not None:
             order.charge_date = charge_date or earlier.charge_date
             if _terms(earlier) != _terms(order):
-                raise BillingError(ErrorCode.RECORD_ID_USED, f"order {client_order_id}", field="client_order_id")
+                raise BillingError(
+                    ErrorCode.RECORD_ID_USED,
+                    f"order {client_order_id} of the account has other values; give another client_order_id",
+                    field="client_order_id",
+                )
             return earlier
         _check(order)
         order.save()
@@ -113,7 +117,7 @@ def cancel_held(client: Client, invoice_nos: Collection[int], caller: Caller) ->
 def _account_of(client: Client, order_no: int) -> int:
     account_no = OneTimeCharge.objects.filter(account__client=client, pk=order_no).values_list("account_id", flat=True).first()
     if account_no is None:
-        raise BillingError(ErrorCode.NO_DATA, f"order {order_no}")
+        raise BillingError(ErrorCode.NO_DATA, f"order {order_no} does not exist")
     return account_no
 
 
@@ -121,7 +125,7 @@ def _waiting(order_no: int) -> OneTimeCharge:
     """The order as it stands under its account's lock: no invoice holds it, and no other call has cancelled it."""
     order = OneTimeCharge.objects.filter(pk=order_no).first()
     if order is None:
-        raise BillingError(ErrorCode.NO_DATA, f"order {order_no}")
+        raise BillingError(ErrorCode.NO_DATA, f"order {order_no} does not exist")
     if order.invoice_id is not None:
         raise BillingError(ErrorCode.ON_AN_INVOICE, f"order {order_no} is on invoice {order.invoice_id}")
     return order
@@ -131,7 +135,7 @@ def _check(order: OneTimeCharge) -> None:
     """The service is the client's own, and the amount one that an invoice can hold: else no invoice of the account could be
     made any more."""
     if order.service.client_id != order.account.client_id:
-        raise BillingError(ErrorCode.NO_DATA, f"service {order.service_id}", field="service")
+        raise BillingError(ErrorCode.NO_DATA, f"service {order.service_id} does not exist", field="service")
     order.full_clean()
     try:
         amount = line_amount(order.rate_per_unit, order.units, WHOLE, order.account.currency)

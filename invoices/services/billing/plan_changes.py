@@ -135,7 +135,7 @@ def edit_plan(
     stored = PlanInstance.objects.get(pk=instance.pk)
     if "units" not in changed or units_from <= stored.start_date:
         if "units" in changed and (stored.billed_through or _arrears_charged(stored)):
-            detail = f"units: billed from {stored.start_date} on; give a later day from which there are other units"
+            detail = f"units: the plan is billed from {stored.start_date}; give a later first day for the new units"
             raise BillingError(ErrorCode.UNITS_BILLED, detail, field="units")
         edited = update_plan_instance(instance, changed, caller=caller, credit_unused=credit_unused)
         _credit(edited, caller, today)

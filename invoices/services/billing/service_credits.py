@@ -32,13 +32,17 @@ def add_service_credit(
     with account_act(client, account_no, caller, REFUSED) as account:
         check_may_change(caller, "add", "invoices.servicecredit")
         if service is not None and service.client_id != client.pk:
-            raise BillingError(ErrorCode.NO_DATA, f"service {service.pk}", field="service")
+            raise BillingError(ErrorCode.NO_DATA, f"service {service.pk} does not exist", field="service")
         amount = asked_amount(amount, account.currency)
         if amount <= 0 or amount != rounded(amount, account.currency):
-            detail = f"amount: {amount} is not above 0 and in whole smallest units of {account.currency}"
+            detail = f"amount: {amount} must be above 0 and a multiple of the smallest unit of {account.currency}"
             raise BillingError(ErrorCode.INVALID_INPUT, detail, field="amount")
         if expires_on is not None and expires_on < today:
-            raise BillingError(ErrorCode.INVALID_INPUT, f"expires_on: {expires_on} has passed", field="expires_on")
+            raise BillingError(
+                ErrorCode.INVALID_INPUT,
+                f"expires_on: {expires_on} is in the past; give today or a later day",
+                field="expires_on",
+            )
         credit = ServiceCredit(
             account=account, amount=amount, reason=reason, service=service, gl_code=gl_code, expires_on=expires_on
         )
@@ -56,7 +60,7 @@ def expire_service_credit(*, client: Client, credit_no: int, caller: Caller, exp
     """
     found = ServiceCredit.objects.filter(account__client=client, pk=credit_no).first()
     if found is None:
-        raise BillingError(ErrorCode.NO_DATA, f"service credit {credit_no}")
+        raise BillingError(ErrorCode.NO_DATA, f"service credit {credit_no} does not exist")
     with account_act(client, found.account_id, caller, REFUSED) as account:
         check_may_change(caller, "change", "invoices.servicecredit")
         credit = ServiceCredit.objects.get(pk=found.pk)
@@ -76,5 +80,5 @@ def _check_not_used_after(credit: ServiceCredit, expires_on: date | None) -> Non
     uses = uses.order_by("-invoice__bill_date")
     for invoice_no, bill_date in uses.values_list("invoice_id", "invoice__bill_date")[:1]:
         if expires_on is not None and expires_on < bill_date:
-            detail = f"expires_on: invoice {invoice_no} of {bill_date} has used it"
+            detail = f"expires_on: invoice {invoice_no} of {bill_date} already uses the credit; give {bill_date} or a later day"
             raise BillingError(ErrorCode.INVALID_INPUT, detail, field="expires_on")

@@ -94,7 +94,7 @@ def _take_over(attempt: CollectionAttempt, answer: Answer | None) -> None:
     """What the answer says, and what stands of the attempt by it."""
     if answer is None:
         attempt.status, attempt.error_code = AttemptStatus.NOT_MADE, ErrorCode.OK.number
-        attempt.message = "The gateway was not asked for it, and less is due by now."
+        attempt.message = "The payment gateway was not called, because less is open now."
         attempt.settled_at = timezone.now()
         return
     attempt.proc_status_code, attempt.proc_status_text = answer.status_code[:50], answer.status_text[:300]

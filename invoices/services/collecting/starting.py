@@ -175,7 +175,7 @@ def _why_not(one: Wanted, facts: _Facts, work: Collecting) -> Collected | None:
         return refused(one.account_no, one.invoice_no, BillingError(ErrorCode.IN_PROGRESS))
     if charge is None or invoice.status != InvoiceStatus.APPROVED:
         what = invoice.get_kind_display() if invoice.kind == InvoiceKind.CREDIT_MEMO else invoice.get_status_display()
-        error = BillingError(ErrorCode.NOT_ISSUED, f"document {invoice.pk}: {what}")
+        error = BillingError(ErrorCode.NOT_ISSUED, f"invoice {invoice.pk} is {what.lower()}")
         return refused(one.account_no, one.invoice_no, error)
     payer = PayerFacts(state.is_test, state.status, one.account_no in facts.methods)
     return why_nothing_collected(one, charge.due, invoice.currency, work.thresholds, payer)
@@ -186,7 +186,7 @@ def why_nothing_collected(
 ) -> Collected | None:
     """Why a gateway is not asked for what is due on an issued invoice."""
     if due <= ZERO:
-        return Collected(one.account_no, one.invoice_no, CollectionResult.NOTHING_DUE, "Nothing is due.")
+        return Collected(one.account_no, one.invoice_no, CollectionResult.NOTHING_DUE, "The invoice has no open balance.")
     threshold = thresholds.get(currency, ZERO)
     if due < threshold:
         shown_due, least = (f"{rounded(amount, currency)}" for amount in (due, threshold))

@@ -116,7 +116,7 @@ def _wanted(invoice: Invoice, memo: MemoPlan, why: Why, asked: Asked) -> Wanted:
 def _plan(invoice: Invoice, asked: Asked) -> MemoPlan:
     lines = lines_to_credit(invoice)
     if asked.lines and asked.amount is not None:
-        raise BillingError(ErrorCode.INVALID_INPUT, "amount: give lines or an amount, not both", field="amount")
+        raise BillingError(ErrorCode.INVALID_INPUT, "amount: give either lines or an amount", field="amount")
     if (bool(asked.lines) or asked.amount is not None) is asked.everything:
         raise BillingError(ErrorCode.AMOUNT_OR_ALL, field="amount")
     if asked.amount is not None:
@@ -132,9 +132,11 @@ def _plan(invoice: Invoice, asked: Asked) -> MemoPlan:
     else:
         memo = plan_memo_of_all(lines, not_taken_off(invoice), invoice.currency)
     if not memo.lines or memo.total_amount <= ZERO:
-        raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, f"nothing is left of invoice {invoice.pk}", field="invoice_no")
+        raise BillingError(
+            ErrorCode.ABOVE_WHAT_IS_OPEN, f"invoice {invoice.pk} has no amount left to credit", field="invoice_no"
+        )
     open_amount = not_taken_off(invoice)
-    check_not_above(memo.total_amount, open_amount, "of the invoice is neither credited, written off nor disputed")
+    check_not_above(memo.total_amount, open_amount, "of the invoice can still be credited")
     return memo
 
 

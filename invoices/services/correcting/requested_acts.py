@@ -108,7 +108,7 @@ def check_may_discard(act: RequestedAct, caller: Caller) -> ActState:
 def _found(client: Client, act_no: int) -> RequestedAct:
     act = RequestedAct.objects.filter(client=client, pk=act_no).first()
     if act is None:
-        raise BillingError(ErrorCode.NO_DATA, f"request {act_no}")
+        raise BillingError(ErrorCode.NO_DATA, f"request {act_no} does not exist")
     return act
 
 
@@ -132,7 +132,9 @@ def _caller_of(identity: str) -> Caller:
         return Caller(process=name)
     key = ApiKey.objects.get(pk=name)
     if key.revoked_at is not None:
-        raise BillingError(ErrorCode.PERMISSION, f"key {key.name}, which has asked for it, was revoked")
+        raise BillingError(
+            ErrorCode.PERMISSION, f"the API key {key.name}, which made the request, is revoked; discard the request"
+        )
     return Caller(api_key=key)
 
 

@@ -53,7 +53,7 @@ def write_off(
         check_allowed(ACTIONS[kind], invoice_no, today)
         charge = charges_of([invoice_no])[invoice_no]
         amount = check_amount(amount_or_all(amount, everything, charge.due), currency_of(account_no))
-        check_not_above(amount, charge.due, f"is due on invoice {invoice_no}")
+        check_not_above(amount, charge.due, f"is open on invoice {invoice_no}")
         check_reason(client, REASONS[kind], why)
         if kind == EntryKind.WRITE_OFF:
             arguments = {"invoice_no": invoice_no, "amount": str(amount), **why._asdict()}

@@ -50,7 +50,7 @@ def _database_errors_as_refusals() -> Iterator[None]:
 def check_will_be_billed(account: Account) -> None:
     """What comes in for an account whose plans are all billed to their ends would wait for ever: no cycle of it is due."""
     if account.last_bill_date is not None and account.next_bill_date is None:
-        raise BillingError(ErrorCode.NO_BILLABLE_PLAN, "all plans are billed to their ends", field="acct_no")
+        raise BillingError(ErrorCode.NO_BILLABLE_PLAN, "all plans have ended and are fully billed", field="acct_no")
 
 
 def billing_changed(account: Account) -> None:

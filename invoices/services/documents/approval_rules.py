@@ -43,7 +43,7 @@ def check_four_eyes(client: Client, invoice: Invoice, people: Mapping[str, froze
     made_by = invoice.generated_by
     act = GuardedAct.REBILLS if invoice.kind == InvoiceKind.REBILL else GuardedAct.INVOICES
     if four_eyes_apply(client, act, stake_of(invoice)) and people[made_by] & caller.people:
-        raise BillingError(ErrorCode.FOUR_EYES, "you or a key of yours generated it; another person must approve it")
+        raise BillingError(ErrorCode.FOUR_EYES, "you or one of your API keys generated it")
 
 
 def makers_of(invoices: Iterable[Invoice]) -> dict[str, frozenset[str]]:

@@ -53,8 +53,8 @@ def _date_after(client: Client, kind: SeriesKind, format: Format, before: int, t
     last = rows.values_list("invoice_date", flat=True).first() or today
     if last - today > LONGEST_LAG:
         detail = (
-            f"today is {today}, but {printed} is dated {last}. Set the clock right; or, if {last} was wrong, give the number "
-            "series another prefix or suffix, with which its dates begin again"
+            f"today is {today}, but {printed} is dated {last}. Correct the clock. If {last} was wrong, give the number series "
+            "another prefix or suffix; its dates then start again"
         )
         raise BillingError(ErrorCode.CLOCK_WENT_BACK, detail)
     return max(last, today)

@@ -31,7 +31,7 @@ def add_reason(*, client: Client, caller: Caller, type: str, code: int, name: st
     who may not add reasons (90009)."""
     check_may_change(caller, "add", "invoices.reasoncode")
     if not 1 <= code <= 9999:
-        raise BillingError(ErrorCode.INVALID_INPUT, "reason_code: from 1 to 9999", field="reason_code")
+        raise BillingError(ErrorCode.INVALID_INPUT, "reason_code: give a number from 1 to 9999", field="reason_code")
     try:
         with transaction.atomic():
             reason = ReasonCode.objects.create(client=client, type=type, code=code, name=name)

@@ -67,7 +67,9 @@ def _kept(client: Client, method: PaymentMethod) -> str:
     except Exception as error:
         # Not the error's text: what a gateway's library says may quote what it was sent.
         logger.error("gateway %s did not say whether it keeps a token: %s", client.gateway, type(error).__name__)
-        raise BillingError(ErrorCode.TOKEN_REFUSED, "the gateway does not answer; try again later", field="token") from None
+        raise BillingError(
+            ErrorCode.TOKEN_REFUSED, "the payment gateway does not answer; try again later", field="token"
+        ) from None
 
 
 def _holder(account: Account) -> Holder:

@@ -19,7 +19,7 @@ def hold_claims(claimed: Sequence[tuple[int, Claims]]) -> None:
     plans it again."""
     usage = [(invoice_no, claim) for invoice_no, claims in claimed for claim in claims.usage]
     if hold_usage(usage) != sum(claim.records for _, claim in usage):
-        raise Overtaken("usage has come in since the invoice was planned")
+        raise Overtaken("new usage arrived while the invoice was generated; try again")
     update_rows(
         OneTimeCharge, ("invoice_id",), [(order_no, invoice_no) for invoice_no, claims in claimed for order_no in claims.orders]
     )

@@ -129,12 +129,14 @@ def _checked(request: TaxRequest, answer: TaxQuote | TaxFailure) -> TaxQuote | B
     asked = {line.line_no for line in request.lines}
     strange = sorted(set(answer.unanswered) - asked)
     if strange:
-        return _failure("bad-answer", f"no answer for line {strange[0]}, which was not asked about")
+        return _failure("bad-answer", f"it reports no answer for line {strange[0]}, which was not in the request")
     for tax in answer.taxes:
         if tax.line_no not in asked:
-            return _failure("bad-answer", f"tax on line {tax.line_no}, which was not asked about")
+            return _failure("bad-answer", f"it taxed line {tax.line_no}, which was not in the request")
         if tax.amount != rounded(tax.amount, request.currency):
-            return _failure("bad-answer", f"tax of {tax.amount} on line {tax.line_no} is no amount of {request.currency}")
+            return _failure(
+                "bad-answer", f"tax of {tax.amount} on line {tax.line_no} is not a valid amount in {request.currency}"
+            )
     return answer
 
 

@@ -1,4 +1,4 @@
-"""A statement as an e-mail: the document as it was issued, what is due on it, and of a rebill what it replaces."""
+"""A statement as an e-mail: the issued document, its open amount and, for a rebill, the invoice that it replaces."""
 
 from collections.abc import Collection, Mapping
 from decimal import Decimal
@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 
 from invoices.calculation import ZERO, rounded
 from invoices.document import Document, Line
@@ -42,32 +43,38 @@ def statement_parts(invoices: Collection[Invoice]) -> dict[int, StatementParts]:
 
 
 class Heading(NamedTuple):
-    """What the paper of a document calls it, and what else it says of the document as a whole."""
+    """Title and note that are printed at the top of a document."""
 
     title: str
     note: str
     is_payable: bool
-    """Whether it says when it is due and what is still due."""
+    """Whether the due date and the open amount are printed."""
 
 
 def heading_of(invoice: Invoice, rebill: Invoice | None) -> Heading:
-    """Return the heading of a document's paper. `rebill` is the issued one that replaces it."""
+    """Return the heading of a printed document. `rebill` is the issued rebill that replaces it."""
     number = invoice.document_number or str(invoice.pk)
     original = invoice.corrects
     if invoice.kind == InvoiceKind.CREDIT_MEMO and original is not None:
-        title = f"Credit memo {number} to invoice {original.document_number} of {original.invoice_date}"
+        title = _("Credit memo %(number)s for invoice %(original)s of %(date)s") % {
+            "number": number,
+            "original": original.document_number,
+            "date": original.invoice_date,
+        }
         return Heading(title, invoice.comments, False)
-    name = "Corrected invoice" if invoice.kind == InvoiceKind.REBILL else "Invoice"
+    name = _("Corrected invoice") if invoice.kind == InvoiceKind.REBILL else _("Invoice")
     title = f"{name} {number}"
     if invoice.status == InvoiceStatus.VOIDED:
-        return Heading(title, "Voided.", False)
+        return Heading(title, _("Voided."), False)
     if rebill is not None:
-        return Heading(title, f"Replaced by {rebill.document_number} of {rebill.invoice_date}.", False)
+        replaced = _("Replaced by %(number)s of %(date)s.")
+        note = replaced % {"number": rebill.document_number, "date": rebill.invoice_date}
+        return Heading(title, note, False)
     return Heading(title, "", invoice.status == InvoiceStatus.APPROVED)
 
 
 def statement_mail(invoice: Invoice, parts: StatementParts, to: str, connection: Any) -> EmailMultiAlternatives:
-    """The e-mail, as HTML and as plain text."""
+    """Return the e-mail of a statement to one address, as HTML and as plain text. It is not sent."""
     shown = statement_context(invoice, parts)
     message = EmailMultiAlternatives(
         subject=" ".join(f"{shown['seller'].get('name', '')}: {shown['title']}".split()),
@@ -80,7 +87,7 @@ def statement_mail(invoice: Invoice, parts: StatementParts, to: str, connection:
 
 
 def statement_context(invoice: Invoice, parts: StatementParts) -> dict[str, Any]:
-    """What the templates show, amounts in the precision of the currency."""
+    """Return the context of the statement templates. Amounts are texts with the decimals of their currency."""
     content, currency = parts.content, invoice.currency
     original = invoice.corrects if invoice.kind == InvoiceKind.REBILL else None
     heading = heading_of(invoice, parts.rebill)

@@ -1,6 +1,6 @@
 """Loading usage: many records in, a result for each out. Good ones are stored; a bad one is refused and harms no other.
 
-A record_id is taken once: the same record again is "already there", another one under its id is refused. That holds inside
+A record_id is taken once: the same record again is "already loaded", another one under its id is refused. That holds inside
 one call, over time, and for callers at the same moment.
 """
 
@@ -88,7 +88,7 @@ def load_usage(
     """
     check_may_change(caller, "add", "invoices.usage")
     if len(records) > RECORDS_AT_ONCE:
-        raise BillingError(ErrorCode.INVALID_FORMAT, f"no more than {RECORDS_AT_ONCE} records at once", field="records")
+        raise BillingError(ErrorCode.INVALID_FORMAT, f"give at most {RECORDS_AT_ONCE} records in one request", field="records")
     read = [record for record in records if isinstance(record, UsageRecord)]
     stored = _stored(client, {record.record_id for record in read})
     judged, new = _judged(client, records, read_targets(client, read), stored, now)
@@ -184,7 +184,12 @@ def _settled(judged: Iterable[UsageEntry | UsageResult], stored: Mapping[str, St
             continue
         record_id, (usage_no, entry, is_new) = one.record_id, stored[one.record_id]
         if not entry.is_repeated_by(one):
-            yield refused(record_id, BillingError(ErrorCode.RECORD_ID_USED, f"record_id {record_id}", field="record_id"))
+            yield refused(
+                record_id,
+                BillingError(
+                    ErrorCode.RECORD_ID_USED, f"record_id {record_id} was loaded with other values", field="record_id"
+                ),
+            )
         elif is_new and record_id not in created:
             created.add(record_id)
             yield UsageResult(record_id, LoadResult.CREATED, usage_no)

@@ -19,7 +19,7 @@ def remove_usage(*, client: Client, usage_no: int, caller: Caller) -> None:
     Refuses (90009) who may not remove usage."""
     usage = Usage.objects.filter(client=client, pk=usage_no).first()
     if usage is None:
-        raise BillingError(ErrorCode.NO_DATA, f"usage {usage_no}")
+        raise BillingError(ErrorCode.NO_DATA, f"usage {usage_no} does not exist")
     with account_act(client, usage.account_id, caller, REFUSED, invoice_no=usage.invoice_id) as account:
         check_may_change(caller, "delete", "invoices.usage")
         removed, _ = Usage.objects.filter(pk=usage.pk, invoice=None).delete()
@@ -34,5 +34,5 @@ def _why_not(usage: Usage) -> BillingError:
     """An invoice holds it, or it was removed by another a moment ago."""
     now = Usage.objects.filter(pk=usage.pk).first()
     if now is None:
-        return BillingError(ErrorCode.NO_DATA, f"usage {usage.pk}")
+        return BillingError(ErrorCode.NO_DATA, f"usage {usage.pk} does not exist")
     return BillingError(ErrorCode.ON_AN_INVOICE, f"record {now.record_id} is on invoice {now.invoice_id}")

@@ -51,7 +51,11 @@ class Named(NamedTuple):
         if found is None:
             raise self._refusal(self.unknown, self.id_field, f"{client_id} does not exist")
         if number not in (None, found):
-            raise self._refusal(ErrorCode.INVALID_INPUT, self.id_field, f"{client_id} is not {self.number_field} {number}")
+            raise self._refusal(
+                ErrorCode.INVALID_INPUT,
+                self.id_field,
+                f"{client_id} and {self.number_field} {number} are different records; give one of them",
+            )
         return found
 
     def _refusal(self, code: ErrorCode, field: str, why: str) -> BillingError:
@@ -90,14 +94,14 @@ class Targets(NamedTuple):
             field = "client_service_id" if record.service is None else "service"
             raise BillingError(ErrorCode.USAGE_NOT_CHARGED, f"{who} for the usage of service {service_no}", field=field)
         if not any(one.will_be_billed for one in metered):
-            why = f"all plans of account {account_no} are billed to their ends"
+            why = f"all plans of account {account_no} have ended and are fully billed"
             raise BillingError(ErrorCode.USAGE_NOT_CHARGED, why, field="acct_no" if record.acct_no else "client_acct_id")
         running = [one.plan_instance_no for one in metered if one.runs_on(used_on)]
         if not running:
             raise BillingError(ErrorCode.USAGE_NOT_CHARGED, _why_not_on(used_on, metered), field="used_at")
         if len(running) > 1:
             numbers = ", ".join(map(str, running))
-            raise _wrong_plan_instance(f"several charge for it on {used_on} ({numbers}): name the plan_instance")
+            raise _wrong_plan_instance(f"several plan instances charge for it on {used_on} ({numbers}); give one of them")
         return running[0]
 
 

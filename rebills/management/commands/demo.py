@@ -82,12 +82,16 @@ class Expected(NamedTuple):
 
 
 class Command(BaseCommand):
-    help = "Imports 7,043 real customers, bills them, collects and refunds, and audits it all. Wants an empty database."
+    help = (
+        "Imports 7,043 real customers, bills them, collects, refunds, rebills and audits everything. Needs an empty database."
+    )
 
     @changing_as("demo")
     def handle(self, *args: Any, **options: Any) -> None:
         if Client.objects.exists():
-            raise CommandError("The demo wants an empty database. `make demo` makes one of its own and leaves yours alone.")
+            raise CommandError(
+                "The demo needs an empty database. Use `make demo`: it creates its own database and does not touch yours."
+            )
         client, auth_key = self.make_client()
         self.import_them(client)
         self.bill_them(client)
@@ -129,7 +133,7 @@ class Command(BaseCommand):
         change_many(Service.objects.filter(client=client, tax_category="internet"), tax_category=NOT_TAXED)
         self.figure("accounts", f"{summary.created:,}")
         self.figure("plan instances", f"{summary.plan_instances:,}")
-        self.figure("own prices", f"{summary.own_prices:,}")
+        self.figure("customer prices", f"{summary.own_prices:,}")
 
     def bill_them(self, client: Client) -> None:
         today = clock.today(client)
@@ -307,7 +311,7 @@ class Command(BaseCommand):
         )
         numbers = [outcome.invoice_no for outcome in outcomes if outcome.invoice_no is not None]
         flagged = [flags_of(invoice) for invoice in with_flags(Invoice.objects.filter(pk__in=numbers), client)]
-        self.must_be("invoices that wait", len(flagged), WAITING)
+        self.must_be("pending invoices", len(flagged), WAITING)
         self.must_be("of them flagged", sum(map(bool, flagged)), 2)
 
     def show(self, invoice: Invoice) -> None:

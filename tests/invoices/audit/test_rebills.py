@@ -90,7 +90,9 @@ def test_a_document_in_another_chain(chain):
 def test_a_rebill_that_the_trail_does_not_tell_of(chain):
     invoice, first, _ = chain
     Event.objects.filter(act="invoice.rebilled", invoice_no=invoice.pk).delete()
-    assert findings()[names.REBILLS] == [f"rebill {first.pk}: the trail does not tell that it replaced invoice {invoice.pk}"]
+    assert findings()[names.REBILLS] == [
+        f"rebill {first.pk}: the audit trail has no event that it replaced invoice {invoice.pk}"
+    ]
 
 
 def test_an_open_collection_of_what_was_rebilled(chain):

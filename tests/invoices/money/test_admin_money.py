@@ -45,12 +45,12 @@ def tenth_of_january():
 def test_a_payment_is_recorded_and_shown(acme, browser, process):
     account, invoice = billed(acme, process)
     form = {"account": account.pk, "type": "check", "amount": "50", "reference": "1042", "invoice": invoice.pk}
-    assert "is due" in refused(browser, Payment, "invoice", **form)[0]
+    assert "that is open on invoice" in refused(browser, Payment, "invoice", **form)[0]
     add(browser, Payment, **{**form, "invoice": ""})
     assert (due(invoice), unapplied(account)) == (0, 20)
     payment = Payment.objects.get()
     page = browser.get(change_url(payment)).content.decode()
-    assert "Refund it" in page and "Void it" in page and "20.00" in page and invoice.document_number in page
+    assert "Refund payment" in page and "Void transaction" in page and "20.00" in page and invoice.document_number in page
     assert "50.00" in browser.get(change_url(account)).content.decode()
 
 
@@ -62,7 +62,7 @@ def test_a_payment_is_refunded_by_its_gateway_after_the_commit(acme, browser, pr
         add(browser, Refund, payment=payment.pk, amount="12", reason="1", comments="twice")
         assert Refund.objects.get().status == RefundStatus.ASKED
     assert (Refund.objects.get().status, books("refunds"), due(invoice)) == (RefundStatus.DONE, [12], 12)
-    assert "is left of payment" in refused(browser, Refund, "amount", payment=payment.pk, amount="18.01", reason="1")[0]
+    assert "amount: only 18 of payment" in refused(browser, Refund, "amount", payment=payment.pk, amount="18.01", reason="1")[0]
 
 
 def test_credits_write_offs_disputes_and_their_voids(acme, browser, process):
@@ -125,7 +125,7 @@ def test_an_approval_says_what_came_of_collecting(acme, browser, process):
 def test_a_payment_method_is_kept_by_the_gateway_and_its_token_not_shown(acme, browser):
     account = an_account(acme)
     form = {"account": account.pk, "type": "card", "label": "Visa ending 4242"}
-    assert "not known" in refused(browser, PaymentMethod, "token", token="tok_x", **form)[0]
+    assert "The token is unknown" in refused(browser, PaymentMethod, "token", token="tok_x", **form)[0]
     assert "card number" in refused(browser, PaymentMethod, "token", token="4242424242424242", **form)[0]
     assert PaymentMethod.objects.count() == 0
     add(browser, PaymentMethod, token="sandbox_approved:7", **form)

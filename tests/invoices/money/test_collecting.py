@@ -49,7 +49,11 @@ def test_an_invoice_that_is_paid_is_not_collected_again(acme, process):
     _account, invoice = billed(acme, process)
     collect(acme, process, invoice)
     (again,) = collect(acme, process, invoice)
-    assert (again.result, again.error_code, again.message) == (CollectionResult.NOTHING_DUE, 0, "Nothing is due.")
+    assert (again.result, again.error_code, again.message) == (
+        CollectionResult.NOTHING_DUE,
+        0,
+        "The invoice has no open balance.",
+    )
     assert (books(), CollectionAttempt.objects.count()) == ([D(30)], 1)
 
 
@@ -110,7 +114,7 @@ def test_what_was_paid_otherwise_while_the_gateway_was_silent_is_not_charged_any
     with time_machine.travel(noon + timedelta(hours=2), tick=False):
         (old,) = resume_collecting(client=acme, caller=process, today=JAN_10)
     assert (old.result, old.error_code, books()) == (CollectionResult.NOTHING_DUE, 0, [])
-    assert "less is due by now" in old.message
+    assert "less is open now" in old.message
     assert CollectionAttempt.objects.get().status == AttemptStatus.NOT_MADE
     (rest,) = collect(acme, process, invoice)
     assert (rest.result, rest.amount, books(), due(invoice)) == (CollectionResult.COLLECTED, D("10.00"), [D("10.00")], 0)

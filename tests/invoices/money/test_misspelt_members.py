@@ -135,7 +135,7 @@ def test_what_only_answers_have_cannot_be_set(acme, api):
 
 def test_a_parameter_that_is_given_twice_is_refused(api):
     answer = api.get("/api/v1/invoices/?status=pending&status=approved").json()
-    assert (answer["error_code"], answer["error_msg"]) == (1016, "invalid input: status: given twice")
+    assert (answer["error_code"], answer["error_msg"]) == (1016, "invalid input: status: send it only once")
 
 
 @pytest.mark.parametrize(
@@ -159,8 +159,8 @@ def test_a_member_that_one_object_has_twice_is_refused(api, invoice, path, body,
         400,
         {
             "error_code": 1016,
-            "error_msg": f"invalid input: {name}: given twice",
-            "errors": {name: [f"invalid input: {name}: given twice"]},
+            "error_msg": f"invalid input: {name}: send it only once",
+            "errors": {name: [f"invalid input: {name}: send it only once"]},
         },
     )
     assert rows() == before
@@ -175,7 +175,7 @@ def test_a_member_of_a_method_call_that_comes_twice_is_refused(acme, api, invoic
     )
     address = "/v1/core?rest_call=record_external_payment&output_format=json"
     answer = api.generic("POST", address, body, content_type="application/json").json()
-    assert (answer["error_code"], answer["error_msg"]) == (1016, "invalid input: payment_amount: given twice")
+    assert (answer["error_code"], answer["error_msg"]) == (1016, "invalid input: payment_amount: send it only once")
     assert rows() == before
 
 

@@ -84,14 +84,14 @@ def test_what_no_gateway_collects_by_is_stored_unasked(acme, process, keeping, t
 
 @pytest.mark.parametrize(
     ("token", "why"),
-    [("sandbox_expired", "The token has expired"), ("tok_of_another", "The token is not known")],
+    [("sandbox_expired", "The token has expired"), ("tok_of_another", "The token is unknown")],
 )
 def test_a_token_that_the_gateway_refuses_leaves_an_event_only(acme, process, token, why):
     account = AccountFactory(client=acme)
     with pytest.raises(BillingError) as refused:
         add_payment_method(client=acme, account_no=account.pk, caller=process, type="card", token=token)
     assert (refused.value.code.number, refused.value.field) == (90020, "token")
-    assert refused.value.message == f"The gateway does not take this token: {why}"
+    assert refused.value.message == f"The payment gateway did not accept this token: {why}"
     assert not PaymentMethod.objects.exists()
     event = Event.objects.get()
     assert (event.act, event.account_id, event.error_code) == ("payment_method.refused", account.pk, 90020)
@@ -104,7 +104,10 @@ def test_a_gateway_that_does_not_answer_is_said_and_nothing_is_stored(acme, proc
     with pytest.raises(BillingError) as refused:
         add_payment_method(client=acme, account_no=account.pk, caller=process, type="card", token="tok_secret")
     assert refused.value.code.number == 90020
-    assert refused.value.message == "The gateway does not take this token: the gateway does not answer; try again later"
+    assert (
+        refused.value.message == "The payment gateway did not accept this token: the payment gateway does not "
+        "answer; try again later"
+    )
     assert not PaymentMethod.objects.exists()
     assert "tok_secret" not in everything_stored() + caplog.text
     assert "TimeoutError" in caplog.text
@@ -133,7 +136,7 @@ def test_the_api_adds_through_the_gateway_and_answers_what_was_stored(acme, keep
 
 def test_the_api_answers_why_a_token_is_refused(acme):
     answer = post(signed_in(acme), AccountFactory(client=acme), token="sandbox_expired")
-    message = "The gateway does not take this token: The token has expired"
+    message = "The payment gateway did not accept this token: The token has expired"
     assert answer.status_code == 400
     assert answer.json() == {"error_code": 90020, "error_msg": message, "errors": {"token": [message]}}
 

@@ -82,11 +82,11 @@ def test_the_resource_and_the_command_say_the_same(acme, process):
     }
     assert (totals["today"], totals["totals"][0]["days_60"]) == ("2026-02-24", "30.00")
     head, _columns, line, total = out.getvalue().splitlines()
-    assert head == "What is due on 2026-02-24"
+    assert head == "Open amounts on 2026-02-24"
     assert line.split() == [str(account.pk), account.client_acct_id, "usd", "0.00", "0.00", "30.00", "0.00", "0.00", "30.00"]
     assert total.split() == ["total", "usd", "0.00", "0.00", "30.00", "0.00", "0.00", "30.00"]
 
 
 def test_the_command_refuses_a_client_that_does_not_exist(db):
-    with pytest.raises(CommandError, match="no client 77"):
+    with pytest.raises(CommandError, match="Client 77 does not exist"):
         call_command("receivables", 77)

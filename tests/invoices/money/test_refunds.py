@@ -173,7 +173,7 @@ def test_a_refund_that_the_gateway_refuses_is_voided_and_the_payment_pays_again(
     assert (due(invoice), unapplied(account), account_balance(account)) == (0, 0, 0)
     assert ledger(account)[2:] == [(EntryKind.ELECTRONIC_REFUND, D(30), D(30)), (EntryKind.VOID, D(-30), D(0))]
     voiding = LedgerEntry.objects.get(voids=made.pk)
-    assert (voiding.reason_code, voiding.comments) == (6, "More than is left of the charge")
+    assert (voiding.reason_code, voiding.comments) == (6, "The amount exceeds what is left of the charge")
     assert books("refunds") == [D("0.01")]
     assert refund(payment, process, "29.99").status == "done"
     assert (due(invoice), books("refunds")) == (D("29.99"), [D("0.01"), D("29.99")])

@@ -107,7 +107,7 @@ def test_an_act_is_pending_until_another_approves_it(acme, account, invoice, pay
     assert (account_balance(account), LedgerEntry.objects.count()) == (D("4900"), entries)
     own = api.post(f"/api/v1/requested-acts/{number}/approve/", {}, format="json")
     assert (own.status_code, own.json()["error_code"]) == (403, 90002)
-    assert own.json()["error_msg"].endswith(f"request {number} was made by key integrator")
+    assert own.json()["error_msg"].endswith(f"request {number} was made by key integrator. Another person must approve it")
     shown = other.get(f"/api/v1/requested-acts/{number}/").json()
     assert (shown["state"], shown["amount"], shown["currency"], shown["result_no"]) == ("pending", amount, "usd", None)
     done = other.post(f"/api/v1/requested-acts/{number}/approve/", {}, format="json")
@@ -206,7 +206,7 @@ def test_the_same_act_is_not_pending_twice(account, invoice, payment, api):
     first = asked(api, "write-off", account, invoice, payment).json()["requested_act"]["id"]
     again = asked(api, "write-off", account, invoice, payment)
     assert (again.status_code, again.json()["error_code"]) == (409, 90022)
-    assert f"request {first} for the same is pending" in again.json()["error_msg"]
+    assert f"request {first} for the same act is pending" in again.json()["error_msg"]
 
 
 def test_a_repeated_request_gets_its_first_answer(account, invoice, api):
@@ -242,15 +242,15 @@ def test_the_page_of_an_invoice_asks_and_the_queue_decides(acme, account, invoic
     number = RequestedAct.objects.get().pk
     pages = {name: browser.get("/invoices/pending/").content.decode() for name, browser in (("Ann", ann), ("Bob", bob))}
     assert f"Approve Void {number}" in pages["Bob"] and f"Approve Void {number}" not in pages["Ann"]
-    assert f"Discard Void {number}" in pages["Ann"] and "Who made a document may not approve it" in pages["Ann"]
-    assert "Acts that need a second person" in bob.get("/").content.decode()
+    assert f"Discard Void {number}" in pages["Ann"] and "You cannot approve your own document or request" in pages["Ann"]
+    assert "Requests that need a second person" in bob.get("/").content.decode()
     ann.post(f"/invoices/pending/acts/{number}/approve/", {"once": "b" * 32})
     invoice.refresh_from_db()
     assert invoice.status == "approved"
     bob.post(f"/invoices/pending/acts/{number}/approve/", {"once": "c" * 32})
     invoice.refresh_from_db()
     assert invoice.status == "voided"
-    assert "Acts that need a second person" not in bob.get("/invoices/pending/").content.decode()
+    assert "Requests that need a second person" not in bob.get("/invoices/pending/").content.decode()
 
 
 def test_a_viewer_sees_the_acts_and_decides_on_none(acme, account, invoice, payment, api):
@@ -267,12 +267,12 @@ def test_the_admin_asks_and_decides(acme, account, invoice):
     ann, bob = (browser_of(staff(acme, "Administrator", name)) for name in ("Ann", "Bob"))
     sent = {"account": account.pk, "amount": "12.00", "reason": 1, "comments": "x"}
     answer = ann.post(add_url(CashCredit), sent, follow=True)
-    assert "Another person has to approve it" in " ".join(texts(answer))
+    assert "Another person must approve this" in " ".join(texts(answer))
     sent = {"corrects": invoice.pk, "amount": "5.00", "reason": 1, "comments": "x"}
     ann.post(add_url(CreditMemo), sent, follow=True)
     credit, memo = RequestedAct.objects.order_by("pk")
     assert account_balance(account) == D("5000")
-    assert "Who made a document may not approve it" in " ".join(texts(act(ann, RequestedAct, "approve", credit.pk)))
+    assert "You cannot approve your own document or request" in " ".join(texts(act(ann, RequestedAct, "approve", credit.pk)))
     act(bob, RequestedAct, "approve", credit.pk, memo.pk)
     assert account_balance(account) == D("4983")
     assert {one.state for one in RequestedAct.objects.all()} == {"approved"}

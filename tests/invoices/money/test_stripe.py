@@ -101,7 +101,7 @@ def test_a_payment_method_of_a_customer_made_elsewhere_is_the_accounts_from_now_
 
 @pytest.mark.parametrize("token", ["", "tok_visa", "sandbox_approved", CHARGED, f"card {CHARGED}", "pm_nothing/../x"])
 def test_what_is_no_payment_method_is_refused_unasked(gateway, token):
-    with pytest.raises(TokenRefused, match=r"^It is no payment method of Stripe \(pm_\.\.\.\)\.$"):
+    with pytest.raises(TokenRefused, match=r"^It is not a payment method of Stripe \(pm_\.\.\.\)\.$"):
         gateway.keep_token(token, Holder(1, "Ada Byron"))
 
 
@@ -115,7 +115,7 @@ def test_a_card_that_is_declined_when_it_is_attached_is_refused_with_the_reason(
     with pytest.raises(BillingError) as refused:
         add_payment_method(client=stripe_acme, account_no=account.pk, caller=process, type="card", token=card(DECLINED_AT_ONCE))
     assert (refused.value.code.number, refused.value.field) == (90020, "token")
-    assert refused.value.message == "The gateway does not take this token: Your card was declined."
+    assert refused.value.message == "The payment gateway did not accept this token: Your card was declined."
     assert not PaymentMethod.objects.exists()
     event = Event.objects.get(act="payment_method.refused")
     assert (event.account_id, event.error_code, event.message) == (account.pk, 90020, refused.value.message)
@@ -149,7 +149,7 @@ def test_amounts_are_charged_in_stripes_units_of_the_currency(gateway, amount, c
 def test_an_amount_that_stripe_cannot_charge_is_declined_unasked(gateway):
     answer = gateway.charge(asked(kept(gateway), "fine", "1.005", "kwd"))
     assert (answer.result, answer.status_code) == (Result.DECLINED, "amount_not_chargeable")
-    assert answer.status_text == "Stripe does not charge 1.005 kwd: it is too finely divided."
+    assert answer.status_text == "Stripe cannot charge 1.005 kwd: the amount has too many decimals."
 
 
 def test_a_charge_that_is_found_with_another_amount_is_no_answer(gateway):

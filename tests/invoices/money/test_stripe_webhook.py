@@ -142,7 +142,10 @@ def test_a_message_without_a_fresh_signature_is_refused_and_nothing_is_written(a
     before = Event.objects.count()
     answer = Browser().post(ADDRESS, body, content_type="application/json", headers={"Stripe-Signature": wrong(body)})
     assert answer.status_code == 400
-    assert answer.json() == {"error_code": 90023, "error_msg": "The event does not bear a fresh signature of the gateway"}
+    assert answer.json() == {
+        "error_code": 90023,
+        "error_msg": "The event has no valid, recent signature of the payment gateway",
+    }
     attempt.refresh_from_db()
     assert (attempt.status, GatewayEvent.objects.count()) == (AttemptStatus.UNKNOWN, 0)
     assert (Event.objects.count(), Payment.objects.count()) == (before, 0)

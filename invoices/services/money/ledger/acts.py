@@ -66,7 +66,7 @@ def check_amount(amount: Decimal, currency: str, field: str = "amount") -> Decim
     if amount <= ZERO:
         raise BillingError(ErrorCode.INVALID_INPUT, f"{field}: {amount:f} is not above 0", field=field)
     if amount != rounded(amount, currency):
-        detail = f"{field}: {amount:f} is not in whole smallest units of {currency} ({smallest_unit(currency)})"
+        detail = f"{field}: {amount:f} is not a multiple of the smallest unit of {currency}, {smallest_unit(currency)}"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field=field)
     return amount
 
@@ -84,7 +84,7 @@ def amount_or_all(amount: Decimal | None, everything: bool, left: Decimal) -> De
 
 def check_not_above(amount: Decimal, open_amount: Decimal, what: str, field: str = "amount") -> None:
     if amount > open_amount:
-        raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, f"{field}: {open_amount.normalize():f} {what}", field=field)
+        raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, f"{field}: only {open_amount.normalize():f} {what}", field=field)
 
 
 def check_reason(client: Client, type: ReasonType, why: Why) -> None:
@@ -92,7 +92,11 @@ def check_reason(client: Client, type: ReasonType, why: Why) -> None:
     rows = ReasonCode.objects.filter(Q(client=client) | Q(client=None), type=type, code=why.reason_code)
     found = sorted(rows, key=lambda row: row.client_id is None)
     if not found or not found[0].is_active:
-        raise BillingError(ErrorCode.INVALID_REASON, f"{why.reason_code} is no reason of a {type.label}", field="reason_code")
+        raise BillingError(
+            ErrorCode.INVALID_REASON,
+            f"reason_code: {why.reason_code} is not an active reason of type {type.label}",
+            field="reason_code",
+        )
 
 
 def account_of_invoice(client: Client, invoice_no: int) -> int:

@@ -38,11 +38,13 @@ def _chosen(account_no: int, credit: OpenItem, chosen: Mapping[int, Decimal]) ->
         if charge is None or charge.account_no != account_no:
             raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {invoice_no}", field="invoices")
         if amount > charge.due:
-            detail = f"{amount.normalize():f} for invoice {invoice_no}, on which {charge.due.normalize():f} is due"
+            detail = f"{amount.normalize():f} exceeds the {charge.due.normalize():f} that is open on invoice {invoice_no}"
             raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, detail, field="invoices")
         taken.append(Taken(credit.entry_no, charge.entry_no, amount))
     if sum(chosen.values(), ZERO) > credit.open:
-        raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, f"{credit.open.normalize():f} is left of it", field="invoices")
+        raise BillingError(
+            ErrorCode.ABOVE_WHAT_IS_OPEN, f"only {credit.open.normalize():f} of the credit is unapplied", field="invoices"
+        )
     return taken
 
 

@@ -54,7 +54,7 @@ def invoices_of_charges(account_no: int, entry_nos: Sequence[int], field: str) -
     found: dict[int, int] = dict(rows.values_list("pk", "invoice_id"))
     for number in entry_nos:
         if number not in found:
-            detail = f"{field} {number}: no charge of account {account_no}"
+            detail = f"{field} {number} is not a charge of account {account_no}"
             raise BillingError(ErrorCode.TRANSACTION_NOT_FOUND, detail, field=field)
     return [found[number] for number in entry_nos]
 

@@ -62,7 +62,7 @@ def record_external_payment(
         currency = _currency_of(account_no, currency)
         amount = check_amount(amount, currency)
         if stamp.day > today:
-            raise BillingError(ErrorCode.INVALID_INPUT, f"received_on: {stamp.day} is to come", field="received_on")
+            raise BillingError(ErrorCode.INVALID_INPUT, f"received_on: {stamp.day} is in the future", field="received_on")
         _check_reference(account_no, type, reference, stamp.day, currency)
         draft = Draft(account_no, EntryKind.PAYMENT, -amount, comments=comments)
         entry_no = _credit(draft, stamp, currency, invoices or _up_to_what_is_due(account_no, pays, amount))
@@ -120,7 +120,7 @@ def add_cash_credit(
 def _currency_of(account_no: int, asked: str | None) -> str:
     currency = currency_of(account_no)
     if asked is not None and asked != currency:
-        detail = f"currency: {asked}; the account's is {currency}"
+        detail = f"currency: {asked}; the account is billed in {currency}"
         raise BillingError(ErrorCode.CURRENCY_MISMATCH, detail, field="currency")
     return currency
 
@@ -133,7 +133,7 @@ def _up_to_what_is_due(account_no: int, invoice_nos: Sequence[int], amount: Deci
     parts: dict[int, Decimal] = {}
     for invoice_no in dict.fromkeys(invoice_nos):
         if invoice_no not in due:
-            detail = f"invoice_no {invoice_no}: nothing is due on it for account {account_no}"
+            detail = f"invoice_no {invoice_no} of account {account_no} has no open balance"
             raise BillingError(ErrorCode.INVOICE_NOT_FOUND, detail, field="invoice_no")
         parts[invoice_no] = min(due[invoice_no], amount - sum(parts.values(), ZERO))
     return {invoice_no: part for invoice_no, part in parts.items() if part > ZERO}
@@ -159,11 +159,11 @@ def apply_left(
         check_may_collect(caller)
         entry = LedgerEntry.objects.get(pk=transaction_id)
         if entry.kind not in FREE_KINDS:
-            detail = f"transaction {transaction_id} is no payment or cash credit"
+            detail = f"transaction {transaction_id} is not a payment or cash credit"
             raise BillingError(ErrorCode.TRANSACTION_NOT_FOUND, detail, field="transaction_id")
         left = left_of_credit(transaction_id)
         chosen = _checked_shares(invoices, currency_of(account_no))
-        check_not_above(sum(chosen.values(), ZERO), left, "is left of it", "invoices")
+        check_not_above(sum(chosen.values(), ZERO), left, "of it is unapplied", "invoices")
         apply_credit(account_no, OpenItem(entry.pk, left), stamp.at, chosen=chosen)
         after = {"transaction_id": entry.pk, "left": str(left_of_credit(entry.pk))}
         act = Act("payment.applied", account_no, before={"left": str(left)}, after=after, row_no=entry.pk)

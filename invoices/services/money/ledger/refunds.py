@@ -178,7 +178,7 @@ def left_to_refund(payment: Payment) -> Decimal:
 def _refundable(transaction_id: int) -> Payment:
     payment = Payment.objects.select_related("entry").filter(pk=transaction_id).first()
     if payment is None:
-        detail = f"transaction {transaction_id} is no payment"
+        detail = f"transaction {transaction_id} is not a payment"
         raise BillingError(ErrorCode.TRANSACTION_NOT_FOUND, detail, field="transaction_id")
     if payment.entry.is_voided:
         raise BillingError(ErrorCode.ALREADY_VOIDED, f"payment {transaction_id}", field="transaction_id")
@@ -189,9 +189,11 @@ def _check(payment: Payment, amount: Decimal | None, everything: bool) -> Decima
     left = left_to_refund(payment)
     asked = amount_or_all(amount, everything, left)
     if everything and not left:
-        raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, f"payment {payment.pk} is refunded", field="transaction_id")
+        raise BillingError(
+            ErrorCode.ABOVE_WHAT_IS_OPEN, f"payment {payment.pk} is already fully refunded", field="transaction_id"
+        )
     asked = check_amount(asked, currency_of(payment.account_id))
-    check_not_above(asked, left, f"is left of payment {payment.pk}")
+    check_not_above(asked, left, f"of payment {payment.pk} can still be refunded")
     return asked
 
 

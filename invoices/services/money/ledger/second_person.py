@@ -61,8 +61,8 @@ def _approve(wanted: Wanted, client: Client, approval: Approval) -> None:
     if act.state != ActState.PENDING:
         raise BillingError(ErrorCode.CHANGE_DECIDED, f"request {act.pk} is {act.state}")
     if act.amount != wanted.amount:
-        detail = f"request {act.pk} is over {act.amount.normalize():f}, and it would be {wanted.amount.normalize():f} now"
-        raise BillingError(ErrorCode.DOCUMENT_MOVED, f"{detail}; discard it and ask again")
+        detail = f"request {act.pk} is over {act.amount.normalize():f}, but the amount is now {wanted.amount.normalize():f}"
+        raise BillingError(ErrorCode.DOCUMENT_MOVED, f"{detail}; discard the request and make a new one")
     act.state, act.decided_by, act.decided_at = ActState.APPROVED, approval.by.identity, timezone.now()
     act.save(update_fields=["state", "decided_by", "decided_at"])
     record_acts(client, approval.by, [Act(APPROVED, act.account_id, act.invoice_id, after=act_row(act), row_no=act.pk)])
@@ -92,7 +92,7 @@ def request_act(wanted: Wanted, client: Client, caller: Caller) -> PendingAct:
         earlier = RequestedAct.objects.filter(client=client, arguments_hash=hashed, state=ActState.PENDING).first()
         if earlier is None:
             raise
-        detail = f"request {earlier.pk} for the same is pending; approve or discard it first"
+        detail = f"request {earlier.pk} for the same act is pending; approve or discard it first"
         raise BillingError(ErrorCode.IN_THE_WAY, detail) from None
 
 

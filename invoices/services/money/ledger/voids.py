@@ -34,7 +34,7 @@ def void_reason(code: int) -> VoidReason:
     try:
         return VoidReason(code)
     except ValueError:
-        raise BillingError(ErrorCode.INVALID_REASON, f"{code} is no reason of a void", field="reason_code") from None
+        raise BillingError(ErrorCode.INVALID_REASON, f"reason_code: {code} is not a void reason", field="reason_code") from None
 
 
 def void_entry(entry: LedgerEntry, voiding: Voiding, stamp: Stamp) -> int:
@@ -96,16 +96,22 @@ def _check_voidable(entry: LedgerEntry, voiding: Voiding) -> None:
     if entry.is_voided:
         raise BillingError(ErrorCode.ALREADY_VOIDED, field="transaction_id")
     if entry.kind == EntryKind.ELECTRONIC_REFUND:
-        detail = f"refund {entry.pk} was made by a gateway; if the customer pays again, record that payment"
+        detail = (
+            f"refund {entry.pk} was made by the payment gateway and cannot be voided; if the customer pays "
+            "again, record that payment"
+        )
         raise BillingError(ErrorCode.IN_THE_WAY, detail, field="transaction_id")
     refund = _standing_refund(entry)
     if refund is not None:
         instead = "; void the refund first" if refund.kind == EntryKind.REFUND else ""
-        detail = f"refund {refund.pk} has given part of it back{instead}"
+        detail = f"refund {refund.pk} has returned a part of it{instead}"
         raise BillingError(ErrorCode.IN_THE_WAY, detail, field="transaction_id")
     if entry.kind == EntryKind.ELECTRONIC_PAYMENT and voiding.reason not in TAKEN_BACK_BY_OTHERS:
         codes = ", ".join(str(reason.value) for reason in TAKEN_BACK_BY_OTHERS)
-        detail = f"payment {entry.pk} was made by a gateway; refund it (reasons {codes}: the money went back already)"
+        detail = (
+            f"payment {entry.pk} was made by the payment gateway; refund it, or give reason {codes} if the "
+            "money has already gone back"
+        )
         raise BillingError(ErrorCode.IN_THE_WAY, detail, field="transaction_id")
 
 

@@ -21,31 +21,43 @@ DAMAGES = [
     (
         WHOLE_UNITS,
         [LINE.format("amount = 30.005", "plain_jan", 1)],
-        PLAIN_JAN + ": line 1 of 30.005 is no amount of usd",
+        PLAIN_JAN + ": line 1 of 30.005 is not a valid amount in usd",
     ),
     (
         WHOLE_UNITS,
         [TAX.format("amount = 99.5", "yen_advance")],
-        "invoice {yen_advance} (INV-000007) of account {yen}: tax on line 1 of 99.5 is no amount of jpy",
+        "invoice {yen_advance} (INV-000007) of account {yen}: tax on line 1 of 99.5 is not a valid amount in jpy",
     ),
     (
         WHOLE_UNITS,
         CREDIT.format("amount = 2.995", "office_feb", 19, 1),
-        OFFICE_FEB + ": a credit of line 19 on line 1 of 2.995 is no amount of usd",
+        OFFICE_FEB + ": a credit of line 19 on line 1 of 2.995 is not a valid amount in usd",
     ),
     (
         WHOLE_UNITS,
         LINE.format("base_amount = 2180.665", "office_feb", 19),
-        OFFICE_FEB + ": the base of line 19 of 2180.665 is no amount of usd",
+        OFFICE_FEB + ": the base of line 19 of 2180.665 is not a valid amount in usd",
     ),
     (
         WHOLE_UNITS,
         TAX.format("taxable_amount = 0.001", "plain_jan"),
-        PLAIN_JAN + ": a taxable amount on line 1 of 0.001 is no amount of usd",
+        PLAIN_JAN + ": a taxable amount on line 1 of 0.001 is not a valid amount in usd",
     ),
-    (WHOLE_UNITS, DOCUMENT.format("net_amount = 0.001", "plain_jan"), PLAIN_JAN + ": a net of 0.001 is no amount of usd"),
-    (WHOLE_UNITS, DOCUMENT.format("tax_amount = 0.001", "plain_jan"), PLAIN_JAN + ": a tax of 0.001 is no amount of usd"),
-    (WHOLE_UNITS, DOCUMENT.format("total_amount = 0.001", "plain_jan"), PLAIN_JAN + ": a total of 0.001 is no amount of usd"),
+    (
+        WHOLE_UNITS,
+        DOCUMENT.format("net_amount = 0.001", "plain_jan"),
+        PLAIN_JAN + ": a net of 0.001 is not a valid amount in usd",
+    ),
+    (
+        WHOLE_UNITS,
+        DOCUMENT.format("tax_amount = 0.001", "plain_jan"),
+        PLAIN_JAN + ": a tax of 0.001 is not a valid amount in usd",
+    ),
+    (
+        WHOLE_UNITS,
+        DOCUMENT.format("total_amount = 0.001", "plain_jan"),
+        PLAIN_JAN + ": a total of 0.001 is not a valid amount in usd",
+    ),
 ]
 
 WIDER = [

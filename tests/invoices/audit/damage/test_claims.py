@@ -139,12 +139,12 @@ WIDER = [
     (
         USES,
         COUPON_USE.format("line_no = 21", "office_ten"),
-        OFFICE_FEB + ": uses coupon redemption {office_ten} on line 21, which is no coupon",
+        OFFICE_FEB + ": uses coupon redemption {office_ten} on line 21, which is not a coupon",
     ),
     (
         USES,
         COUPON_USE.format("line_no = 99", "office_ten"),
-        OFFICE_FEB + ": uses coupon redemption {office_ten} on line 99, which is no coupon",
+        OFFICE_FEB + ": uses coupon redemption {office_ten} on line 99, which is not a coupon",
     ),
     (
         USES,
@@ -154,12 +154,12 @@ WIDER = [
     (
         USES,
         CREDIT_USE.format("line_no = 19", "outage"),
-        OFFICE_FEB + ": uses service credit {outage} on line 19, which is no service credit",
+        OFFICE_FEB + ": uses service credit {outage} on line 19, which is not a service credit",
     ),
     (
         USES,
         CREDIT_USE.format("line_no = 99", "outage"),
-        OFFICE_FEB + ": uses service credit {outage} on line 99, which is no service credit",
+        OFFICE_FEB + ": uses service credit {outage} on line 99, which is not a service credit",
     ),
     (
         USES,

@@ -140,4 +140,4 @@ def test_the_command_prints_each_finding_below_its_audit_and_fails(world):
 
 
 def test_the_command_refuses_a_client_that_does_not_exist(db):
-    assert audit_command(client=77) == ([], "There is no client 77.")
+    assert audit_command(client=77) == ([], "Client 77 does not exist.")

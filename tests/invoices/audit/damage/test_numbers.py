@@ -17,12 +17,12 @@ DAMAGES = [
     (
         SERIES,
         ["UPDATE invoices_numberseries SET last_number = 12 WHERE client_id = {acme}"],
-        "client {acme}, series invoice: stands at 12, but its highest number is 8",
+        "client {acme}, series invoice: is at 12, but its highest number is 8",
     ),
     (
         SERIES,
         ["DELETE FROM invoices_numberseries WHERE client_id = {acme}"],
-        "client {acme}, series invoice: stands at no number, but its highest number is 8",
+        "client {acme}, series invoice: is at no number, but its highest number is 8",
     ),
     (
         PRINTED,

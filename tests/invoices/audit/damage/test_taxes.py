@@ -19,32 +19,32 @@ DAMAGES = [
     (
         TAX_DETAILS,
         [TAX.format("tax_line_no = 1", "plain_jan")],
-        PLAIN_JAN + ": a tax detail names line 1 as its tax line, which is none",
+        PLAIN_JAN + ": a tax detail names line 1 as its tax line, but that is not a tax line",
     ),
     (
         TAX_DETAILS,
         [TAX.format("taxed_line_no = 9", "plain_jan")],
-        PLAIN_JAN + ": a tax detail taxes line 9, which is no charge line",
+        PLAIN_JAN + ": a tax detail taxes line 9, which is not a charge line",
     ),
     (
         TAX_DETAILS,
         TAX_OF_LINE.format("taxed_line_no = 20", 23, 2),
-        OFFICE_FEB + ": a tax detail taxes line 20, which is no charge line",
+        OFFICE_FEB + ": a tax detail taxes line 20, which is not a charge line",
     ),
     (
         TAX_DETAILS,
         TAX_OF_LINE.format("taxed_line_no = 8", 23, 2),
-        OFFICE_FEB + ": a tax detail taxes line 8, which is no charge line",
+        OFFICE_FEB + ": a tax detail taxes line 8, which is not a charge line",
     ),
     (
         TAX_DETAILS,
         TAX_OF_LINE.format("taxed_line_no = 24", 23, 2),
-        OFFICE_FEB + ": a tax detail taxes line 24, which is no charge line",
+        OFFICE_FEB + ": a tax detail taxes line 24, which is not a charge line",
     ),
     (
         TAX_DETAILS,
         TAX_OF_LINE.format("tax_line_no = 99", 23, 2),
-        OFFICE_FEB + ": a tax detail names line 99 as its tax line, which is none",
+        OFFICE_FEB + ": a tax detail names line 99 as its tax line, but that is not a tax line",
     ),
     (
         TAXABLE,
@@ -102,7 +102,7 @@ def test_a_contact_whose_address_was_not_kept_is_named(world):
     with_basis(world, contacts={})
     title = PLAIN_JAN.format(**vars(world))
     found = findings()
-    assert found[TAX_BASIS] == [f"{title}: line 1 names contact {world.plain_contact}, whose address was not kept"]
+    assert found[TAX_BASIS] == [f"{title}: line 1 names contact {world.plain_contact}, whose address is not stored"]
     assert found[UNMOVED] == [f"{title}: is not as it was when it was approved, moved: tax basis"]
 
 

@@ -67,7 +67,7 @@ DAMAGES = [
     (
         ACTS,
         ["DELETE FROM accounts_event WHERE invoice_no = {plain_jan}"],
-        PLAIN_JAN + ": has no event of having been generated",
+        PLAIN_JAN + ": has no event of its generation",
     ),
     (
         ACTS,
@@ -125,7 +125,7 @@ DAMAGES = [
     (
         RUNS,
         [OUTCOME.format("result = 'waiting', error_code = 0", "barred")],
-        "billing run {run}: is finished, but account {barred} still waits",
+        "billing run {run}: is finished, but account {barred} is not billed yet",
     ),
     (
         RUNS,
@@ -233,7 +233,7 @@ def test_an_event_of_a_document_that_is_gone_names_it_and_a_refusal_may_name_one
     assert findings() == {}
     plant(REMOVE, world)
     assert [one.split(": ", 1)[1] for one in findings()[EVENTS]] == [
-        f"{act} of invoice {world.plain_feb} of account {world.plain}, which is not on file"
+        f"{act} of invoice {world.plain_feb} of account {world.plain}, which does not exist"
         for act in ("invoice.generated", "invoice.approved", "invoice.issued")
     ]
 
@@ -250,4 +250,4 @@ def test_documents_that_were_issued_before_the_first_event_of_an_issue_need_none
 def test_an_event_of_another_account_than_its_documents_is_found(world):
     plant("UPDATE accounts_event SET account_id = {yen} WHERE act = 'invoice.discarded' AND invoice_no = {discarded}", world)
     (finding,) = findings()[EVENTS]
-    assert finding.endswith(f"invoice.discarded of invoice {world.discarded} of account {world.yen}, which is not on file")
+    assert finding.endswith(f"invoice.discarded of invoice {world.discarded} of account {world.yen}, which does not exist")
