@@ -203,6 +203,7 @@ def test_money_that_is_to_come_cannot_be_recorded(acme, process):
     account, _invoice = billed(acme, process)
     before = rows()
     assert refused_as(pay, account, process, "10.00", today=JAN_31, received_on=date(2026, 2, 1)) == (1016, "received_on")
+    assert refused_as(pay, account, process, "10.00", today=JAN_31, received_on=date(1900, 1, 1)) == (1016, "received_on")
     assert rows() == before
 
 

@@ -52,7 +52,7 @@ def record_external_payment(
 
     It pays `invoices`, each with its amount, or the invoices `pays` in their order, each up to what is due on it. What is left
     pays the oldest open ones. Refuses an invoice in `pays` on which nothing is due (3004), and a `currency` that is not the
-    account's (90007).
+    account's (90007), and a day after today or more than ten years ago (1016).
 
     A reference is not an idempotency key: the same reference on another day is another payment, as of a standing order. On the
     same day it is refused (90013) unless the earlier payment was voided.
@@ -72,6 +72,19 @@ def record_external_payment(
         after = {"transaction_id": entry_no, "amount": str(amount), "type": str(type), "reference": reference}
         record_acts(client, caller, [Act("payment.recorded", account_no, after=after, row_no=entry_no)])
         return payment
+
+
+MOST_YEARS_AGO = 10
+"""A payment that is dated earlier has a wrong year."""
+
+
+def _check_day(day: date, today: date) -> None:
+    """Refuse (1016) a payment that was received after today, or so long ago that the year must be wrong."""
+    if day > today:
+        raise BillingError(ErrorCode.INVALID_INPUT, f"received_on: {day} is to come", field="received_on")
+    if day.year < today.year - MOST_YEARS_AGO:
+        detail = f"received_on: {day} is more than {MOST_YEARS_AGO} years ago; check the year"
+        raise BillingError(ErrorCode.INVALID_INPUT, detail, field="received_on")
 
 
 def _check_reference(account_no: int, type: PaymentType, reference: str, day: date, currency: str) -> None:
