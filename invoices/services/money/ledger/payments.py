@@ -61,8 +61,7 @@ def record_external_payment(
         check_may_collect(caller)
         currency = _currency_of(account_no, currency)
         amount = check_amount(amount, currency)
-        if stamp.day > today:
-            raise BillingError(ErrorCode.INVALID_INPUT, f"received_on: {stamp.day} is in the future", field="received_on")
+        _check_day(stamp.day, today)
         _check_reference(account_no, type, reference, stamp.day, currency)
         draft = Draft(account_no, EntryKind.PAYMENT, -amount, comments=comments)
         entry_no = _credit(draft, stamp, currency, invoices or _up_to_what_is_due(account_no, pays, amount))
@@ -81,7 +80,7 @@ MOST_YEARS_AGO = 10
 def _check_day(day: date, today: date) -> None:
     """Refuse (1016) a payment that was received after today, or so long ago that the year must be wrong."""
     if day > today:
-        raise BillingError(ErrorCode.INVALID_INPUT, f"received_on: {day} is to come", field="received_on")
+        raise BillingError(ErrorCode.INVALID_INPUT, f"received_on: {day} is in the future", field="received_on")
     if day.year < today.year - MOST_YEARS_AGO:
         detail = f"received_on: {day} is more than {MOST_YEARS_AGO} years ago; check the year"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="received_on")
