@@ -237,8 +237,8 @@ def test_the_catalogue_has_a_plan_for_each_service_and_term(newcomer):
         ("streaming-movies", "4100", "digital"),
     }
     assert Plan.objects.filter(client=newcomer, charges__rates__currency="usd", billing_interval=1).count() == 30
-    assert PlanCharge.objects.count() == 30
-    assert Plan.objects.get(client_plan_id="fibre-12").name == "Fibre internet, 12 months"
+    assert PlanCharge.objects.filter(plan__client=newcomer).count() == 30
+    assert Plan.objects.get(client=newcomer, client_plan_id="fibre-12").name == "Fibre internet, 12 months"
 
 
 def test_each_client_has_a_catalogue_and_accounts_of_its_own(acme, umbra):
