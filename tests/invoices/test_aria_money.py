@@ -55,7 +55,11 @@ def test_all_that_is_due_of_an_account_is_collected(acme, call, process):
 
 def test_part_of_what_is_due_is_not_collected(acme, call, process):
     account, _ = billed(acme, process)
-    refused(call("collect_from_account", account_no=account.pk, amount_to_collect="20"), 90046, "amount_to_collect 20 of 30")
+    refused(
+        call("collect_from_account", account_no=account.pk, amount_to_collect="20"),
+        90046,
+        "amount_to_collect 20 is not the open balance 30",
+    )
     assert books() == []
 
 

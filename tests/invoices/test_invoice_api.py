@@ -345,7 +345,9 @@ def test_a_preview_that_does_not_hold_any_more_is_refused_with_what_moved(acme, 
     move(account)
     answer = post(api, "", {"acct_no": account.pk, "fingerprint": seen["fingerprint"]}, 409)
     assert (answer["error_code"], list(answer["errors"]), Invoice.objects.count()) == (90003, ["fingerprint"], 0)
-    assert answer["error_msg"].endswith(f"invoice of account {account.pk}, moved: {moved}")
+    assert answer["error_msg"].endswith(
+        f"invoice of account {account.pk}, moved: {moved}. Read it again, then repeat the request"
+    )
     refused = Event.objects.get()
     assert (refused.act, refused.error_code, refused.account_id) == ("invoice.refused", 90003, account.pk)
     account.refresh_from_db()
@@ -356,7 +358,7 @@ def test_a_preview_of_another_day_or_way_is_not_what_is_generated(acme, api):
     account = an_account(acme, start=date(2026, 1, 10))
     seen = post(api, "preview/", {"acct_no": account.pk, "alt_bill_day": 20})["fingerprint"]
     answer = post(api, "", {"acct_no": account.pk, "fingerprint": seen}, 409)
-    assert answer["error_msg"].endswith("moved: terms, lines, periods")
+    assert answer["error_msg"].endswith("moved: terms, lines, periods. Read it again, then repeat the request")
     assert post(api, "", {"acct_no": account.pk, "alt_bill_day": 20, "fingerprint": seen}, 201)["bill_day"] == 20
 
 

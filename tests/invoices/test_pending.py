@@ -166,7 +166,7 @@ def test_approval_of_what_has_moved_is_refused_and_says_what_moved(acme, process
     damage(invoice)
     error = approve(invoice, alice, seen={invoice.pk: seen}).error
     assert error.code is ErrorCode.DOCUMENT_MOVED
-    assert error.message.endswith(f"moved: {moved}")
+    assert error.message.endswith(f"moved: {moved}. Read it again, then repeat the request")
     assert invoice.status == "pending"
 
 

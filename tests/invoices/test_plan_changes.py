@@ -189,9 +189,9 @@ def instance(acme):
 @pytest.mark.parametrize(
     ("start", "code", "words"),
     [
-        ("2026-06-15", 1016, "begins on 2026-06-15"),
-        ("2026-06-14", 1016, "begins on 2026-06-15"),
-        ("1899-12-31", 1016, "begins on 2026-06-15"),
+        ("2026-06-15", 1016, "must be after 2026-06-15, when the old plan starts"),
+        ("2026-06-14", 1016, "must be after 2026-06-15, when the old plan starts"),
+        ("1899-12-31", 1016, "must be after 2026-06-15, when the old plan starts"),
         ("3000-01-01", 1016, "2999"),
         ("2026-06-31", 1024, "start_date"),
         (None, 1010, "start_date"),
@@ -209,7 +209,7 @@ def test_a_plan_that_has_ended_is_not_changed_after_its_end(acme, api, instance)
     instance = only_instance(instance.account)
     answer = change(api, instance, a_plan(acme), "2026-06-22", status=400)
     assert (answer["error_code"], list(answer["errors"])) == (1016, ["start_date"])
-    assert "ends on 2026-06-20" in answer["error_msg"]
+    assert "2026-06-22 is after 2026-06-20, when the old plan ends" in answer["error_msg"]
     assert nothing_moved(instance)
     change(api, instance, a_plan(acme), "2026-06-20")
 

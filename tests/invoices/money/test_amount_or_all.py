@@ -74,8 +74,11 @@ def test_the_admins_forms_ask_for_an_amount_or_all(api, invoice, process, browse
     open_now = bill(invoice.account, process, FEB_10)
     form = {"reason": "1", "comments": "x"}
     for model, name in ((WriteOff, "invoice"), (Dispute, "invoice"), (CreditMemo, "corrects")):
-        assert "all of it is meant" in refused(browser, model, "amount", **{name: open_now.pk}, **form)[0]
-    assert "all of it is meant" in refused(browser, Refund, "amount", payment=payment, **form)[0]
+        assert (
+            "Give exactly one of: an amount, lines, or all"
+            in refused(browser, model, "amount", **{name: open_now.pk}, **form)[0]
+        )
+    assert "Give exactly one of: an amount, lines, or all" in refused(browser, Refund, "amount", payment=payment, **form)[0]
     assert due(open_now) == 175
     add(browser, CreditMemo, corrects=open_now.pk, everything="on", **form)
     assert due(open_now) == 0
