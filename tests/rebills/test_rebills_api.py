@@ -143,7 +143,7 @@ def test_a_fingerprint_of_something_else_is_refused(api, invoice):
     body = asked(invoice, {"line_no": 1, "rate_per_unit": "40.00"})
     seen = post(api, "rebills/preview", body, 200)["fingerprint"]
     other = asked(invoice, {"line_no": 1, "rate_per_unit": "41.00"}, fingerprint=seen)
-    assert post(api, "rebills", other, 409)["error_msg"].endswith("moved: lines, taxes")
+    assert post(api, "rebills", other, 409)["error_msg"].endswith("moved: lines, taxes. Read it again, then repeat the request")
     assert post(api, "rebills", {**body, "fingerprint": "x"}, 409)["error_code"] == 90003
 
 
