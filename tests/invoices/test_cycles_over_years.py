@@ -87,11 +87,11 @@ def test_each_day_of_each_plan_is_charged_once_in_advance_and_once_in_arrears(pl
         if plan.kind is InvoiceKind.ADVANCE:
             advance_until = plan.bill_date
         for period in plan.periods:
-            in_advance[period.plan_instance_no] += days(period.start, period.end)
+            in_advance[period.plan_instance_id] += days(period.start_date, period.end_date)
         instances |= plan.instances_after
         for line in plan.lines:
             if line.line_type == ChargeType.ARREARS:
-                in_arrears[line.plan_instance_no] += days(line.period_start, line.period_end)
+                in_arrears[line.plan_instance_id] += days(line.period_start, line.period_end)
         last_bill_date, arrears_due_from = plan.billed_to
         state = state._replace(
             next_bill_date=plan.next_bill_date, last_bill_date=last_bill_date, arrears_due_from=arrears_due_from

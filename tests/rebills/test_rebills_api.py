@@ -136,7 +136,7 @@ def test_a_preview_that_does_not_hold_any_more_is_refused_with_what_moved(api, i
     answer = post(api, "rebills", {**body, "fingerprint": seen}, 409 if moved else 201)
     if moved:
         assert (answer["error_code"], list(answer["errors"]), rows()) == (90003, ["fingerprint"], before)
-        assert answer["error_msg"].endswith(f"moved: {moved}")
+        assert answer["error_msg"].endswith(f"moved: {moved}. Read it again, then repeat the request")
 
 
 def test_a_fingerprint_of_something_else_is_refused(api, invoice):
