@@ -80,7 +80,8 @@ def end_by_signals() -> None:
     def end(number: int, frame: object) -> None:
         raise SystemExit(128 + number)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: where we are started in the background it is ignored, and so it would be by the runs.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, end)
 
 
