@@ -188,16 +188,17 @@ def issue(documents: Sequence[ToIssue], issuing: Issuing) -> None:
     to the ledger, and has one event `invoice.issued`. Where the policy says so, a collection and a statement are requested;
     these are made after the commit.
 
-    A constant number of statements for each kind, however many documents. The counters of the series are locked last.
+    A constant number of statements for each kind, however many documents. The counters of the series are locked in one order.
     """
     if not documents:
         return
     groups = _groups(documents, issuing)
+    issued = _numbered([document for _, mine in groups for document in mine], issuing)
+    # Before their ledger entries: an entry without its document makes SQLite look for more such rows at each document.
+    _insert([one for one in issued if one.pending is None], issuing)
     due: dict[int, Decimal] = {}
     for how, mine in groups:
         due |= how.enter(mine, issuing)
-    issued = _numbered([document for _, mine in groups for document in mine], issuing)
-    _insert([one for one in issued if one.pending is None], issuing)
     _update([one for one in issued if one.pending is not None], issuing)
     _request(issued, due, issuing)
     acts = [act for one in issued for act in _acts(one, issuing)]
