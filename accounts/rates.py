@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date
-from decimal import Context, Decimal
+from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -11,8 +11,6 @@ from billing_site.common.currencies import decimals_of
 from billing_site.errors import BillingError, ErrorCode
 
 ZERO = Decimal(0)
-
-_EXACT = Context(prec=100)
 
 
 class Band(NamedTuple):

@@ -31,7 +31,6 @@ STATUSES = {
     "discarded": (InvoiceStatus.DISCARDED, _("Discarded")),
 }
 NEWEST_FIRST = Order(descending=True)
-STATUS_CHOICES = [(name, text) for name, (_status, text) in STATUSES.items()]
 
 
 class RebillFilters(PageForm):

@@ -18,9 +18,6 @@ class CollectionResult(Enum):
     REFUSED = "refused"
 
 
-SUCCESSES = (CollectionResult.COLLECTED, CollectionResult.NOTHING_DUE, CollectionResult.BELOW_THRESHOLD)
-
-
 class Collected(NamedTuple):
     """What came of it for one invoice. Nothing due and less than the threshold count as success, and are said.
 
