@@ -291,6 +291,6 @@ class PendingAct(BillingError):
         return {"error_code": self.code.number, "error_msg": self.message, "errors": {}, "requested_act": self.row}
 
 
-def told_before(number: int, message: str) -> BillingError:
+def error_from_event(number: int, message: str) -> BillingError:
     """Rebuild a BillingError from a stored event, with its original message."""
     return BillingError(NUMBERED[number], message, instead=True)

@@ -135,7 +135,7 @@ class Line:
         return not self.is_tax and not self.is_credit and self.amount >= ZERO
 
     @property
-    def takes_off(self) -> bool:
+    def is_reduction(self) -> bool:
         """Whether it takes something off lines that charge: a coupon, a service credit, what is above a maximum, a discount."""
         return not self.is_tax and not self.is_charge and not self.gives_days_back
 

@@ -15,7 +15,7 @@ from invoices.admin.amounts import amount
 from invoices.admin.decisions import DecidedInList
 from invoices.models import Invoice
 from invoices.services.documents.chains import read_chain
-from invoices.services.documents.rows import stored_contents
+from invoices.services.documents.document_storage import stored_contents
 from rebills.models import Rebill
 from rebills.plan.differences import differences
 from rebills.services.facts import read_names

@@ -19,7 +19,7 @@ from invoices.kinds import EntryKind
 from invoices.models import Allocation, CollectionAttempt, Invoice, LedgerEntry, Payment
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.money.balances import account_balance
-from invoices.services.money.ledger.entries import Draft, Stamp, post
+from invoices.services.money.ledger.entries import Draft, PostedBy, post
 from tests.bare_rows import queries, taken_out, timed
 
 CALLER = Caller(process="bench")
@@ -95,7 +95,7 @@ def measure_balances(client: Client) -> None:
     accounts = []
     for count in (10, 10_000):
         account = Account.objects.create(client=client, client_acct_id=f"ledger-{count}", currency="usd")
-        stamp = Stamp(TODAY, timezone.now(), CALLER.identity)
+        stamp = PostedBy(TODAY, timezone.now(), CALLER.identity)
         post([Draft(account.pk, EntryKind.REFUND, Decimal("0.01"))] * count, stamp)
         accounts.append(account)
     few, many = (

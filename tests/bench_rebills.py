@@ -17,7 +17,7 @@ from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoices
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import rebill_invoices
-from rebills.services.requests import AskedLine, RebillRequest
+from rebills.services.requests import RebillRequest, RequestedLine
 from tests.bare_rows import queries, taken_out, timed
 
 CALLER = Caller(process="bench")
@@ -65,7 +65,7 @@ def told(seconds: Sequence[float]) -> str:
 
 
 def request(number: int) -> RebillRequest:
-    return RebillRequest(number, 1, (AskedLine(1, rate_per_unit=Decimal("8.99")),), carries_unlisted=True)
+    return RebillRequest(number, 1, (RequestedLine(1, rate_per_unit=Decimal("8.99")),), carries_unlisted=True)
 
 
 def rebill(client: Client, numbers: Sequence[int]) -> None:

@@ -15,7 +15,7 @@ from invoices.kinds import EntryKind
 from invoices.models import Coupon, CouponRedemption, OneTimeCharge, ReasonCode, RequestedAct, ServiceCredit, Surcharge
 from invoices.services.billing.runs import continue_run, start_run
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.payments import add_cash_credit, record_external_payment
@@ -57,7 +57,7 @@ def described_world():
     rebill = rebilled(wrong, caller, 1)
     bill(busy, caller, JAN_10)
     invoice = bill(busy, caller, FEB_10)
-    memo = create_credit_memo(invoice_no=invoice.pk, why=why, asked=Asked(amount=Decimal(3)), **by)
+    memo = create_credit_memo(invoice_no=invoice.pk, why=why, asked=CreditRequest(amount=Decimal(3)), **by)
     off, disputed = (
         write_off(invoice_no=invoice.pk, amount=Decimal(1), why=why, kind=kind, **by)
         for kind in (EntryKind.WRITE_OFF, EntryKind.DISPUTE)

@@ -35,7 +35,7 @@ from invoices.services.approving.decisions import start_decision
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.billing.runs import continue_run, start_run
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.documents.remarks import Remarks
 from invoices.services.money.ledger.acts import Why
@@ -115,7 +115,7 @@ def acts_on_money(client, account, caller):
     payment = record_external_payment(account_no=account.pk, amount=Decimal(9), type="cash", **by)
     refund_payment(transaction_id=payment.pk, amount=Decimal(2), why=why, **by)
     credit = add_cash_credit(account_no=account.pk, amount=Decimal(1), why=why, **by)
-    create_credit_memo(invoice_no=invoice, why=why, asked=Asked(amount=Decimal(3)), **by)
+    create_credit_memo(invoice_no=invoice, why=why, asked=CreditRequest(amount=Decimal(3)), **by)
     for kind in (EntryKind.WRITE_OFF, EntryKind.DISPUTE):
         write_off(invoice_no=invoice, amount=Decimal(1), why=why, kind=kind, **by)
     void_transaction(transaction_id=credit.pk, reason_code=8, **by)

@@ -40,7 +40,7 @@ from invoices.gateways import sandbox  # noqa: E402
 from invoices.kinds import AttemptStatus, InvoiceStatus, RefundStatus  # noqa: E402
 from invoices.models import CollectionAttempt, Invoice, Payment, Refund  # noqa: E402
 from invoices.plan.facts import BillingRequest  # noqa: E402
-from invoices.services.approving.pending import approve_invoices  # noqa: E402
+from invoices.services.approving.decide_pending import approve_invoices  # noqa: E402
 from invoices.services.billing.generating import generate_invoice  # noqa: E402
 from invoices.services.collecting import collecting  # noqa: E402
 from invoices.services.collecting.collecting import collect_invoices  # noqa: E402

@@ -27,7 +27,7 @@ from invoices.services.money.ledger.open_items import charges_of
 from rebills.services import exchanging, rebilling
 from rebills.services import issuing as issuing_rebills
 from rebills.services.rebilling import rebill_invoices
-from rebills.services.requests import AskedLine, RebillRequest
+from rebills.services.requests import RebillRequest, RequestedLine
 
 POINTS = {
     "planned, nothing locked": before(rebilling, "lock_states"),
@@ -60,7 +60,7 @@ class Rebills(World):
     def rebill(self, numbers: list[int]) -> list[str]:
         """Rebills at a lower price, to be collected: what each was refused with, if it was."""
         requests = [
-            RebillRequest(number, 1, (AskedLine(1, rate_per_unit=Decimal("20.00")),), collect=True) for number in numbers
+            RebillRequest(number, 1, (RequestedLine(1, rate_per_unit=Decimal("20.00")),), collect=True) for number in numbers
         ]
         outcomes = rebill_invoices(requests=requests, **self.by())
         return [str(one.error.code.number) if one.error else "" for one in outcomes]

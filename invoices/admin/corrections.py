@@ -44,7 +44,7 @@ from invoices.models import (
     TransactionVoid,
     WriteOff,
 )
-from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.ledger.voids import void_transaction
 from invoices.services.undoing.voiding import void_invoice
@@ -170,9 +170,9 @@ class CreditMemoAdmin(ActAdmin):
     def act(self, request: HttpRequest, obj: Any, form: Any) -> None:
         given = form.cleaned_data
         line_no, everything = given["line_no"], given["everything"]
-        asked = Asked(amount=given["amount"], everything=everything)
+        asked = CreditRequest(amount=given["amount"], everything=everything)
         if line_no is not None:
-            asked = Asked(lines={line_no: given["amount"]}, everything=everything)
+            asked = CreditRequest(lines={line_no: given["amount"]}, everything=everything)
         obj.pk = create_credit_memo(
             invoice_no=obj.corrects_id, why=why(given), asked=asked, **by(request, obj.corrects.client)
         ).pk

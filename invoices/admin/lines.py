@@ -11,8 +11,8 @@ from accounts.admin.figures import days, plain, rate
 from accounts.admin.rows import ReadOnlyAdmin, ReadOnlyInline, asked_once, link_to_page, page_link
 from accounts.models import RateSchedule
 from invoices.admin.amounts import amount
+from invoices.line_explanations import line_explanation, tier_text
 from invoices.models import CreditDetail, InvoiceLine, OneTimeCharge
-from invoices.stories import story_of, tier_text
 
 LINE_COLUMNS = ("line", "gl_code", "period", "story", "units_plain", "rate_plain", "amount_in_currency")
 CREDIT_COLUMNS = ("credit_line", "credited_line", "taken_in_currency")
@@ -23,7 +23,7 @@ class LineFigures:
 
     @admin.display(description=_("explanation"))
     def story(self, line: InvoiceLine) -> SafeString:
-        parts = [line.get_line_type_display(), *story_of(line)]
+        parts = [line.get_line_type_display(), *line_explanation(line)]
         return format_html_join(SafeString("<br>"), "{}", ((part,) for part in parts))
 
     @admin.display(description=_("period"))

@@ -40,10 +40,10 @@ from invoices.kinds import ISSUED_STATUSES, DecisionAct, InvoiceStatus
 from invoices.models import Invoice
 from invoices.services.approving.deciding import decide_on_one
 from invoices.services.billing.generating import ACT_REFUSED, generate_invoice
+from invoices.services.documents.document_storage import stored_contents
 from invoices.services.documents.rebill_markers import excluded_lines
 from invoices.services.documents.remarks import Remarks
-from invoices.services.documents.rows import stored_contents
-from invoices.services.issuing.settling import finish_issued
+from invoices.services.issuing.after_issue import finish_issued
 from invoices.services.lists.invoice_history import (
     HistoryOfInvoices,
     credit_restriction,

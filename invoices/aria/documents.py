@@ -10,7 +10,7 @@ from invoices.calculation import rounded
 from invoices.document import Document, Line, Tax
 from invoices.kinds import INVOICE_TYPES, InvoiceKind, InvoiceStatus
 from invoices.models import CollectionAttempt, Invoice, Statement
-from invoices.services.documents.rows import contact_numbers
+from invoices.services.documents.document_storage import contact_numbers
 from invoices.services.lists.invoice_history import CreditableLine
 
 

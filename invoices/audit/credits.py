@@ -15,7 +15,7 @@ PLAN_TYPES = (LineType.RECURRING, LineType.ACTIVATION, LineType.USAGE, LineType.
 
 
 def count_credit_lines(document: StoredDocument) -> int:
-    return sum(line.takes_off for line in document.lines)
+    return sum(line.is_reduction for line in document.lines)
 
 
 def count_credits(document: StoredDocument) -> int:
@@ -28,7 +28,7 @@ def credit_lines(document: StoredDocument) -> Iterator[str]:
     for credit in document.credits:
         spread[credit.credit_line_no] += credit.amount
     for line in document.lines:
-        if not line.takes_off:
+        if not line.is_reduction:
             continue
         if line.is_credit and line.amount >= ZERO:
             yield f"line {line.line_no} is to take something off, but is {shown(line.amount)}"
@@ -59,7 +59,7 @@ def credit_details(document: StoredDocument) -> Iterator[str]:
     lines = {line.line_no: line for line in document.lines}
     for credit in document.credits:
         taking, charging = lines.get(credit.credit_line_no), lines.get(credit.credited_line_no)
-        if taking is None or not taking.takes_off:
+        if taking is None or not taking.is_reduction:
             yield f"a credit detail names line {credit.credit_line_no} as taking something off, which does not"
         if charging is None or not charging.is_charge:
             yield f"a credit detail takes something off line {credit.credited_line_no}, which does not charge"

@@ -20,7 +20,7 @@ from invoices.kinds import (
 )
 from invoices.models import Invoice
 from invoices.plan.tax_answers import TaxAnswer
-from invoices.services.documents.rows import stored_contents
+from invoices.services.documents.document_storage import stored_contents
 from invoices.services.documents.tax_answers import stored_tax_answers
 from invoices.services.issuing.issuing import ISSUED
 

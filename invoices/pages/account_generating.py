@@ -25,7 +25,7 @@ from invoices.pages.account_pages import not_permitted
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.documents.collection_results import outcome_of
-from invoices.services.issuing.expecting import Expected, expect_invoice
+from invoices.services.issuing.generate_preview import Expected, expect_invoice
 from invoices.services.planning.billable import Billable, billable
 
 

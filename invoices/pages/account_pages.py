@@ -21,7 +21,7 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice, LedgerEntry
 from invoices.services.billing.plan_changes import take_off
 from invoices.services.documents.rights import check_may_generate
-from invoices.services.lists.timeline import happened, told_to_people
+from invoices.services.lists.timeline import timeline_entries, events_for_people
 from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.history import description, with_voids
 from invoices.services.money.ledger.open_items import charges_of
@@ -105,9 +105,9 @@ class AccountPage(StaffPage):
     def _events(self, account: Account) -> Mapping[str, Any]:
         if not self.may("accounts.view_event"):
             return {}
-        events = told_to_people(Event.objects.filter(account=account))
+        events = events_for_people(Event.objects.filter(account=account))
         pages = page_of(events, Order("pk", descending=True), self.request.GET.get("events"), EVENTS_SHOWN)
-        return {"events": happened(pages.rows), "event_pages": pages}
+        return {"events": timeline_entries(pages.rows), "event_pages": pages}
 
 
 def _address(contact: Contact) -> str:

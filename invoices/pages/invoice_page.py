@@ -19,6 +19,7 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO
 from invoices.fingerprints import fingerprint
 from invoices.kinds import DecisionAct, InvoiceStatus
+from invoices.line_explanations import line_explanation, units_text
 from invoices.models import Comparison, Invoice, InvoiceLine
 from invoices.pages.forms import ActForm, VoidForm
 from invoices.plan.actions import Action
@@ -32,14 +33,14 @@ from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.collecting.starting import methods_of
 from invoices.services.documents.chains import read_chain
 from invoices.services.documents.comparisons import lines_beside
+from invoices.services.documents.document_storage import stored_contents
 from invoices.services.documents.outcomes import Outcome
 from invoices.services.documents.rebill_markers import with_rebills
 from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rights import COLLECT_PERMISSION, CORRECT_PERMISSION, GENERATE_PERMISSION
-from invoices.services.documents.rows import stored_contents
 from invoices.services.documents.tax_answers import answer_on
 from invoices.services.lists.invoice_history import payments_on_invoice
-from invoices.services.lists.timeline import happened, told_to_people
+from invoices.services.lists.timeline import timeline_entries, events_for_people
 from invoices.services.money.ledger.history import description
 from invoices.services.money.ledger.open_items import amount_due, with_due
 from invoices.services.planning.flags import flags_of, with_flags
@@ -47,7 +48,6 @@ from invoices.services.planning.ground import changes_since
 from invoices.services.planning.holes import hole_of_invoice, waive_periods
 from invoices.services.statements.mails import statement_context, statement_parts
 from invoices.services.undoing.voiding import void_invoice
-from invoices.stories import story_of, units_text
 
 EVENTS_SHOWN = 200
 
@@ -127,7 +127,7 @@ class InvoicePage(DocumentPage):
         for line in lines:
             line.invoice = invoice
         chain = read_chain(client=self.client, invoice_no=invoice.pk)
-        events = told_to_people(Event.objects.filter(invoice_no=invoice.pk, client=self.client))
+        events = events_for_people(Event.objects.filter(invoice_no=invoice.pk, client=self.client))
         attempts = list(invoice.collection_attempts.select_related("payment_method").order_by("-attempt_no"))
         people = [invoice.generated_by, invoice.approved_by, *(attempt.requested_by for attempt in attempts)]
         names = names_of(one for one in people if one)
@@ -149,13 +149,13 @@ class InvoicePage(DocumentPage):
             "choices": [_choice(one, invoice) for one in allowed],
             "collects_by": methods_of([invoice.account_id]).get(invoice.account_id) if due > ZERO else None,
             "forms": {"act": ActForm(), "void": VoidForm(), **(forms_ or {})},
-            "lines": [Shown(line, units_text(line), "; ".join(story_of(line))) for line in lines],
+            "lines": [Shown(line, units_text(line), "; ".join(line_explanation(line))) for line in lines],
             "taxes": list(invoice.tax_details.all()),
             "payments": [(entry, description(entry), amount) for entry, amount in payments_on_invoice(invoice) if amount],
             "attempts": attempts,
             "statements": list(invoice.statements.order_by("-pk")),
             "chain": chain,
-            "events": happened(list(events.order_by("-pk")[:EVENTS_SHOWN])),
+            "events": timeline_entries(list(events.order_by("-pk")[:EVENTS_SHOWN])),
             **self._flags(invoice),
             **self._waiting(invoice),
         }

@@ -20,11 +20,11 @@ from billing_site.common.fields import (
 from billing_site.common.limits import DOCUMENT_COMMENTS_LENGTH, LINE_COMMENTS_LENGTH, LINES_AT_ONCE, PO_NUM_LENGTH
 from invoices.api.serializers.documents import ContentSerializer, PlannedTaxSerializer, document_of
 from invoices.api.serializers.money import CollectedSerializer, MoneyField, PlannedAmountField, amount_text
-from invoices.services.documents.approval_rules import rebill_must_wait, rebill_stake
+from invoices.services.documents.approval_rules import rebill_approval_amount, rebill_must_wait
 from invoices.services.documents.chains import Step
 from rebills.plan import RebillPlan
 from rebills.plan.differences import CATEGORY, RETAX, Difference, TaxedAgain
-from rebills.services.requests import AskedLine, AskedUsage, RebillRequest
+from rebills.services.requests import RebillRequest, RequestedLine, RequestedUsage
 
 REBILLS_AT_ONCE = 1000
 
@@ -115,7 +115,7 @@ def rebill_request(asked: Mapping[str, Any], path: str = "") -> RebillRequest:
     return RebillRequest(
         asked["invoice_no"],
         asked.get("reason_code"),
-        tuple(AskedLine(path=f"{path}lines[{place}]", **line) for place, line in enumerate(lines)),
+        tuple(RequestedLine(path=f"{path}lines[{place}]", **line) for place, line in enumerate(lines)),
         carries_unlisted=None if unlisted is None else unlisted == "carry",
         comments=asked.get("comments", ""),
         collect=asked.get("collect"),
@@ -123,7 +123,7 @@ def rebill_request(asked: Mapping[str, Any], path: str = "") -> RebillRequest:
         statement_contact_no=asked.get("statement_address_seq"),
         fingerprint=asked.get("fingerprint", ""),
         usage_corrections=tuple(
-            AskedUsage(path=f"{path}usage_corrections[{place}]", **one)
+            RequestedUsage(path=f"{path}usage_corrections[{place}]", **one)
             for place, one in enumerate(asked.get("usage_corrections", []))
         ),
         retax=asked.get("retax", False),
@@ -196,8 +196,8 @@ class RebillPreviewSerializer(PlannedTaxSerializer):
     fingerprint = serializers.CharField()
 
     def get_waits_for_approval(self, plan: RebillPlan) -> bool:
-        stake = rebill_stake(plan.original.total, plan.rebill.total)
-        return rebill_must_wait(self.context["client"], stake, plan.tax_answer)
+        approval_amount = rebill_approval_amount(plan.original.total, plan.rebill.total)
+        return rebill_must_wait(self.context["client"], approval_amount, plan.tax_answer)
 
 
 def _taxed_again(why: TaxedAgain) -> str:

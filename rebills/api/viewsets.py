@@ -18,8 +18,8 @@ from invoices.api.viewsets.documents import DocumentResource
 from invoices.aria.document_methods import finish_document
 from invoices.models import Invoice
 from invoices.services.documents.chains import read_chain
+from invoices.services.documents.document_storage import stored_contents
 from invoices.services.documents.rebill_markers import excluded_lines, recounted_lines
-from invoices.services.documents.rows import stored_contents
 from rebills.api.serializers import (
     ChainArguments,
     ChainSerializer,

@@ -23,7 +23,7 @@ from invoices.document import Document
 from invoices.models import Invoice
 from rebills.api.serializers import LineArguments, RateField
 from rebills.plan import RebillPlan
-from rebills.services.requests import AskedLine, RebillRequest
+from rebills.services.requests import RebillRequest, RequestedLine
 
 
 class RbLineItem(LineArguments):
@@ -67,7 +67,7 @@ def gen_rb_m_request(asked: Mapping[str, Any]) -> RebillRequest:
         asked["orig_invoice_no"],
         asked["reason_cd"],
         tuple(
-            AskedLine(
+            RequestedLine(
                 path=f"rb_line_items[{place}]",
                 prefix="rb_",
                 **{RB_NAMES.get(name, name): value for name, value in item.items()},

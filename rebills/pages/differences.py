@@ -6,7 +6,7 @@ from accounts.pages.base import StaffPage
 from accounts.staff import names_of
 from invoices.models import Invoice
 from invoices.services.documents.chains import read_chain
-from invoices.services.documents.rows import stored_contents
+from invoices.services.documents.document_storage import stored_contents
 from rebills.pages.rail import totals
 from rebills.pages.words import location_names, shown
 from rebills.plan.differences import compared, traced_lines

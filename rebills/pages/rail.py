@@ -10,7 +10,7 @@ from accounts.models import Client
 from invoices.document import Document
 from invoices.plan.actions import why_not_collected
 from invoices.plan.tax_answers import exemption_text
-from invoices.services.documents.approval_rules import four_eyes_apply, rebill_must_wait, rebill_stake
+from invoices.services.documents.approval_rules import four_eyes_apply, rebill_approval_amount, rebill_must_wait
 from rebills.pages.words import taxed_again_text
 from rebills.plan import RebillPlan
 from rebills.plan.differences import tax_differences
@@ -56,7 +56,7 @@ def rail(plan: RebillPlan | None, client: Client) -> dict[str, Any]:
     """What the rail shows of a plan; of none, nothing."""
     if plan is None:
         return {"plan": None}
-    stake = rebill_stake(plan.original.total, plan.rebill.total)
+    approval_amount = rebill_approval_amount(plan.original.total, plan.rebill.total)
     return {
         "plan": plan,
         "taxed_again": [(row.line_no, map(taxed_again_text, row.taxed_again)) for row in plan.differences if row.taxed_again],
@@ -65,10 +65,10 @@ def rail(plan: RebillPlan | None, client: Client) -> dict[str, Any]:
         "difference": plan.rebill.less(plan.original).total,
         "money": plan.money,
         "not_collected": _not_collected(plan),
-        "waits": rebill_must_wait(client, stake, plan.tax_answer),
+        "waits": rebill_must_wait(client, approval_amount, plan.tax_answer),
         "tax_answer": plan.tax_answer,
         "exemption": exemption_text(plan.tax_answer.exemption, plan.tax_answer.reason),
-        "waits_for_another": four_eyes_apply(client, GuardedAct.REBILLS, stake),
+        "waits_for_another": four_eyes_apply(client, GuardedAct.REBILLS, approval_amount),
     }
 
 

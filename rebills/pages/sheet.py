@@ -16,9 +16,9 @@ from billing_site.common.limits import LINE_COMMENTS_LENGTH, PO_NUM_LENGTH
 from billing_site.errors import BillingError
 from invoices.document import LINE_FIELDS, Line
 from invoices.kinds import LineType, ReasonType
+from invoices.line_explanations import line_explanation
 from invoices.models import Invoice, InvoiceLine, ReasonCode
 from invoices.services.documents.reasons import reasons_of
-from invoices.stories import story_of
 from rebills.pages.typed import (
     ADDRESSES,
     CHARGE_FIELDS,
@@ -181,7 +181,7 @@ class Sheet:
             "period_start": line.period_start,
             "period_end": line.period_end,
         }
-        names = CREDIT_FIELDS if _takes_off(line) else CHARGE_FIELDS
+        names = CREDIT_FIELDS if _is_reduction(line) else CHARGE_FIELDS
         return {name: "" if stands.get(name) is None else as_sent(str(stands[name])) for name in names}
 
     @cached_property
@@ -271,7 +271,7 @@ class Sheet:
             typed,
             line,
             line.description if line is not None else "",
-            tuple(story_of(line)) if line is not None else (),
+            tuple(line_explanation(line)) if line is not None else (),
             fields.get("service_no"),
             tuple(fields[name] for name in ("units", "rate_per_unit", "amount") if name in fields),
             fields["po_num"],
@@ -364,7 +364,7 @@ def contact_text(contact: Contact) -> str:
     return f"{contact.contact_no} {contact.name}" + (f", {place}" if place else "")
 
 
-def _takes_off(line: InvoiceLine) -> bool:
+def _is_reduction(line: InvoiceLine) -> bool:
     """Whether a stored line is a coupon or credit, or gives days back: it has an amount only."""
     shape = Line(**{name: getattr(line, name) for name in LINE_FIELDS})
-    return shape.takes_off or shape.gives_days_back
+    return shape.is_reduction or shape.gives_days_back

@@ -98,7 +98,9 @@ class _Sheet:
         self.details: dict[int, dict[int, Decimal]] = {}
         for detail in original.credits:
             self.details.setdefault(detail.credit_line_no, {})[detail.credited_line_no] = detail.amount
-        self.was_left = {no: line.amount for no, line in work.lines.items() if not line.takes_off and not line.gives_days_back}
+        self.was_left = {
+            no: line.amount for no, line in work.lines.items() if not line.is_reduction and not line.gives_days_back
+        }
         self.lines: list[PlannedLine] = []
         self.keys: list[Key] = []
         self.left: dict[int, Decimal] = {}
@@ -191,7 +193,7 @@ class _Sheet:
     def take_below_zero(self) -> None:
         """What is below zero is taken off the lines of its own service, and what these have no room for off all others."""
         for no, line in self.work.lines.items():
-            if line.takes_off and not line.is_credit and no not in self.in_charges:
+            if line.is_reduction and not line.is_credit and no not in self.in_charges:
                 self._forget(no)
         for planned, key in sorted(self.below_zero, key=lambda one: one[1]):
             amount, room = -planned.line.amount, total(self.left.values())

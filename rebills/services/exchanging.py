@@ -10,7 +10,7 @@ from invoices.plan.allocating import OpenItem, Taken, oldest_first
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.applying import held_credits
 from invoices.services.money.ledger.charging import apply_open_credits
-from invoices.services.money.ledger.entries import Draft, Stamp, allocate, post
+from invoices.services.money.ledger.entries import Draft, PostedBy, allocate, post
 from invoices.services.money.ledger.open_items import charges_of
 
 
@@ -26,7 +26,7 @@ class Exchange(NamedTuple):
     why: Why
 
 
-def exchange(exchanges: Sequence[Exchange], stamp: Stamp) -> dict[int, Decimal]:
+def exchange(exchanges: Sequence[Exchange], posted_by: PostedBy) -> dict[int, Decimal]:
     """Enters memos and rebills, and gives what is due on each rebill.
 
     The payments and cash credits that an original held are applied to its rebill first; what that does not need goes to the
@@ -35,7 +35,7 @@ def exchange(exchanges: Sequence[Exchange], stamp: Stamp) -> dict[int, Decimal]:
     if not exchanges:
         return {}
     drafts = [draft for one in exchanges for draft in _drafts(one)]
-    entries = post(drafts, stamp)
+    entries = post(drafts, posted_by)
     originals = charges_of([one.original_no for one in exchanges])
     held = held_credits([charge.entry_no for charge in originals.values()])
     released, taken = [], []
@@ -46,9 +46,9 @@ def exchange(exchanges: Sequence[Exchange], stamp: Stamp) -> dict[int, Decimal]:
         if one.credited > ZERO:
             taken.append(Taken(memo_entry, debit_no, one.credited))
         taken += oldest_first(freed, [OpenItem(rebill_entry, one.total)])
-    allocate(released, stamp.at, AllocationKind.RELEASED)
-    allocate(taken, stamp.at)
-    apply_open_credits(sorted({one.account_no for one in exchanges}), stamp)
+    allocate(released, posted_by.at, AllocationKind.RELEASED)
+    allocate(taken, posted_by.at)
+    apply_open_credits(sorted({one.account_no for one in exchanges}), posted_by)
     rebills = charges_of([one.rebill_no for one in exchanges])
     return {number: charge.due for number, charge in rebills.items()}
 

@@ -20,21 +20,21 @@ from invoices.plan.allocating import OpenItem
 from invoices.plan.facts import ServiceFacts
 from invoices.plan.tax_answers import Exemption, TaxAnswer
 from invoices.services.actions import document_facts
-from invoices.services.documents.rows import contact_numbers, stored_contents
+from invoices.services.documents.document_storage import contact_numbers, stored_contents
 from invoices.services.documents.tax_answers import stored_tax_answers
 from invoices.services.issuing.issuing import IssuePolicy
 from invoices.services.money.ledger.applying import held_credits
-from invoices.services.money.ledger.entries import standings
+from invoices.services.money.ledger.entries import account_positions
 from invoices.services.money.ledger.open_items import charges_of, open_charges, open_credits
 from invoices.services.planning.facts import ContactFacts, billing_contact, read_contacts, read_locations, taxed_contact
 from invoices.services.planning.taxation import place_of
 from invoices.tax_engines.protocol import TaxAddress
 from rebills.plan.differences import Names
 from rebills.plan.requests import LineChange, MoneyFacts, RebillFacts, TaxFacts, UsageCorrection
-from rebills.services.requests import AskedLine, AskedUsage, RebillRequest
+from rebills.services.requests import RebillRequest, RequestedLine, RequestedUsage
 
 T = TypeVar("T")
-Asked = AskedLine | AskedUsage
+RequestedItem = RequestedLine | RequestedUsage
 
 
 class Originals(NamedTuple):
@@ -114,7 +114,7 @@ class Originals(NamedTuple):
             statement_contact=self._statement_contact(request.statement_contact_no, document.account_no),
         )
 
-    def change(self, asked: AskedLine, document: DocumentFacts) -> LineChange:
+    def change(self, asked: RequestedLine, document: DocumentFacts) -> LineChange:
         """A line that is asked for, with what it names. What is not the client's, or not of the account, does not exist."""
         account_no = document.account_no
         return LineChange(
@@ -138,7 +138,7 @@ class Originals(NamedTuple):
             retax=asked.retax,
         )
 
-    def correction(self, asked: AskedUsage) -> UsageCorrection:
+    def correction(self, asked: RequestedUsage) -> UsageCorrection:
         """A usage correction with the service that it names."""
         service = self._service(asked)
         return UsageCorrection(
@@ -160,20 +160,20 @@ class Originals(NamedTuple):
         detail = f"statement_address_seq: the account has no contact {contact_no}"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="statement_address_seq")
 
-    def _service(self, asked: Asked) -> ServiceFacts | None:
+    def _service(self, asked: RequestedItem) -> ServiceFacts | None:
         key = asked.client_service_id if asked.service_no is None else asked.service_no
         if key is None:
             return None
         field = "client_service_id" if asked.service_no is None else "service_no"
         return _found(self.services.get(key), asked, field, key)
 
-    def _location(self, asked: AskedLine, name: str) -> int | None:
+    def _location(self, asked: RequestedLine, name: str) -> int | None:
         number: int | None = getattr(asked, name)
         if number is not None:
             _found(self.locations.get(number), asked, name, number)
         return number
 
-    def _contact(self, asked: AskedLine, name: str, account_no: int) -> int | None:
+    def _contact(self, asked: RequestedLine, name: str, account_no: int) -> int | None:
         number: int | None = getattr(asked, name)
         if number is None:
             return None
@@ -181,7 +181,7 @@ class Originals(NamedTuple):
         return _found(mine.get(number), asked, name, number)
 
 
-def _found(found: T | None, asked: Asked, name: str, value: object) -> T:
+def _found(found: T | None, asked: RequestedItem, name: str, value: object) -> T:
     if found is None:
         field = f"{asked.path}.{name}" if asked.path else name
         raise BillingError(ErrorCode.INVALID_INPUT, f"{field}: {value} does not exist", field=field)
@@ -194,7 +194,7 @@ def read_originals(client: Client, requests: Iterable[RebillRequest], today: dat
     numbers = [request.invoice_no for request in requests]
     roots = dict(Invoice.objects.filter(client=client, pk__in=numbers).values_list("pk", "chain_root_id"))
     documents, contents = document_facts(roots, today), stored_contents(list(roots))
-    lines: list[Asked] = [line for request in requests for line in request.lines]
+    lines: list[RequestedItem] = [line for request in requests for line in request.lines]
     lines += [usage for request in requests for usage in request.usage_corrections]
     billed = {line.service_id for content in contents.values() for line in content.lines}
     billed |= {charge.service_no for content in contents.values() for charge in content.basis.charges}
@@ -232,7 +232,7 @@ def read_names(contents: Iterable[Document]) -> Names:
 def read_money(client: Client, documents: Mapping[int, DocumentFacts]) -> dict[int, MoneyFacts]:
     """The money of the accounts of documents, as far as a rebill of each moves it."""
     accounts = {document.account_no for document in documents.values()}
-    stand, credits, debits = standings(accounts), open_credits(accounts), open_charges(accounts)
+    positions, credits, debits = account_positions(accounts), open_credits(accounts), open_charges(accounts)
     charges = charges_of(documents)
     held = held_credits([charge.entry_no for charge in charges.values()])
     thresholds = dict(client.collection_thresholds.values_list("currency", "amount"))
@@ -242,7 +242,7 @@ def read_money(client: Client, documents: Mapping[int, DocumentFacts]) -> dict[i
             continue
         entry_no = charges[number].entry_no
         money[number] = MoneyFacts(
-            balance=stand[document.account_no].balance,
+            balance=positions[document.account_no].balance,
             paid=tuple(sorted(OpenItem(*part) for part in held.get(entry_no, []))),
             credits=tuple(credits.get(document.account_no, ())),
             debits=tuple(one.item for one in debits.get(document.account_no, ()) if one.invoice_no != number),
@@ -264,7 +264,7 @@ def _accounts(client: Client, requests: Iterable[RebillRequest]) -> dict[int | s
     return {number: number for number, _ in found} | {name: number for number, name in found}
 
 
-def _services(client: Client, lines: Iterable[Asked], billed: Collection[int | None]) -> dict[int | str, ServiceFacts]:
+def _services(client: Client, lines: Iterable[RequestedItem], billed: Collection[int | None]) -> dict[int | str, ServiceFacts]:
     """The services that lines name, by number and by the client's own id, and those of the originals."""
     lines = list(lines)
     numbers = {line.service_no for line in lines} | set(billed)

@@ -16,7 +16,7 @@ from invoices.models import CouponUse, CreditUse, Invoice
 from invoices.services.collecting.starting import stop_collecting
 from invoices.services.correcting.memo_documents import memo_of_all
 from invoices.services.documents.account_acts import billing_changed_of
-from invoices.services.documents.rows import Links, stored_contents
+from invoices.services.documents.document_storage import Links, stored_contents
 from invoices.services.issuing.issuing import HowIssued, Issuing, ToIssue
 from invoices.services.money.dunning import end_dunning
 from invoices.services.money.ledger.acts import Why
@@ -77,7 +77,7 @@ def _memo(pair: Pair, original: Document) -> ToIssue:
 def _enter(documents: Sequence[ToIssue], issuing: Issuing) -> Mapping[int, Decimal]:
     pairs = _pairs(documents)
     stop_collecting([pair.original.pk for pair in pairs], "The invoice was rebilled.")
-    return exchange([_exchange(pair) for pair in pairs], issuing.stamp)
+    return exchange([_exchange(pair) for pair in pairs], issuing.posted_by)
 
 
 def _finish(documents: Sequence[ToIssue], issuing: Issuing) -> Sequence[Act]:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from accounts.models import Service
 from invoices.kinds import LineType
-from invoices.services.documents.rows import stored_contents
+from invoices.services.documents.document_storage import stored_contents
 from rebills.plan.older import basis_of_document
 
 

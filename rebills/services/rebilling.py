@@ -18,21 +18,21 @@ from accounts.models import Client, Event
 from accounts.rights import COLLECT, may
 from accounts.trail import Act, acts_of_call, record_acts, refusal
 from billing_site.common.storage import reserve_ids
-from billing_site.errors import BillingError, ErrorCode, told_before
+from billing_site.errors import BillingError, ErrorCode, error_from_event
 from invoices.models import Invoice
 from invoices.plan.actions import Action, why_not
 from invoices.plan.facts import BillingState
 from invoices.services.actions import document_facts
-from invoices.services.documents.approval_rules import rebill_must_wait, rebill_stake
+from invoices.services.documents.approval_rules import rebill_approval_amount, rebill_must_wait
 from invoices.services.documents.batches import in_halves
 from invoices.services.documents.comparisons import record_comparisons
+from invoices.services.documents.document_storage import Links, insert_documents
 from invoices.services.documents.outcomes import Outcome
 from invoices.services.documents.rebill_markers import GENERATED
 from invoices.services.documents.rights import check_may_rebill
-from invoices.services.documents.rows import Links, insert_documents
 from invoices.services.documents.tax_answers import record_tax_answers
+from invoices.services.issuing.after_issue import finish_issued, settle_issued
 from invoices.services.issuing.issuing import IssuePolicy, Issuing, issue, pending_document
-from invoices.services.issuing.settling import finish_issued, settle_issued
 from invoices.services.planning.facts import lock_states
 from rebills.plan import RebillPlan
 from rebills.plan.requests import MoneyFacts
@@ -98,7 +98,7 @@ def _rebilled_by_call(requests: Sequence[RebillRequest], work: Rebilling) -> dic
 
 def _told(request: RebillRequest, event: Event) -> RebillOutcome:
     if event.error_code:
-        return RebillOutcome(request, event.account_id, error=told_before(event.error_code, event.message))
+        return RebillOutcome(request, event.account_id, error=error_from_event(event.error_code, event.message))
     return RebillOutcome(request, event.account_id, rebill_no=event.after["rebill"], waits=event.act == WAITS)
 
 
@@ -143,7 +143,7 @@ def _check_collecting(one: RebillOutcome, work: Rebilling) -> RebillOutcome:
 
 
 def _must_wait(plan: RebillPlan, client: Client) -> bool:
-    return rebill_must_wait(client, rebill_stake(plan.original.total, plan.rebill.total), plan.tax_answer)
+    return rebill_must_wait(client, rebill_approval_amount(plan.original.total, plan.rebill.total), plan.tax_answer)
 
 
 def _write(work: Rebilling, ready: Sequence[RebillOutcome]) -> list[RebillOutcome]:

@@ -10,7 +10,7 @@ from invoices.services.documents.collection_results import Collected
 from rebills.plan import RebillPlan
 
 
-class AskedLine(NamedTuple):
+class RequestedLine(NamedTuple):
     """A line to be rebilled: `service_no` or, where that is not given, `client_service_id`; contacts by their numbers on the
     account. Nothing given leaves what is on the original. `retax`: its tax rates are looked up again. `path` and `prefix` are
     for messages."""
@@ -36,7 +36,7 @@ class AskedLine(NamedTuple):
     retax: bool = False
 
 
-class AskedUsage(NamedTuple):
+class RequestedUsage(NamedTuple):
     """The total units of a metered charge: by one of its lines, or by plan instance, service and first day, as far as these are
     needed to name one charge."""
 
@@ -60,7 +60,7 @@ class RebillRequest(NamedTuple):
 
     invoice_no: int
     reason_code: int | None = None
-    lines: tuple[AskedLine, ...] = ()
+    lines: tuple[RequestedLine, ...] = ()
     carries_unlisted: bool | None = None
     comments: str = ""
     collect: bool | None = None
@@ -69,7 +69,7 @@ class RebillRequest(NamedTuple):
     account_no: int | None = None
     client_acct_id: str | None = None
     fingerprint: str = ""
-    usage_corrections: tuple[AskedUsage, ...] = ()
+    usage_corrections: tuple[RequestedUsage, ...] = ()
     retax: bool = False
 
 

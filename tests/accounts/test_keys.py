@@ -16,7 +16,7 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import DecisionAct, InvoiceStatus
 from invoices.plan.actions import Action
 from invoices.services.actions import available_actions
-from invoices.services.approving.pending import approve_invoices
+from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.approving.preview import preview_decision
 from rebills.roles import make_groups
 from tests.admin_pages import act, add_url, change_url, errors, list_url, texts

@@ -14,7 +14,7 @@ from invoices.gateways.protocol import Answer, Result
 from invoices.kinds import EntryKind
 from invoices.models import Invoice
 from invoices.services.actions import available_actions
-from invoices.services.approving.pending import approve_invoices, discard_invoices
+from invoices.services.approving.decide_pending import approve_invoices, discard_invoices
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.ledger.refunds import refund_payment

@@ -12,10 +12,10 @@ from accounts.kinds import ChargeType
 from accounts.models import Account, RateSchedule
 from accounts.rates import RateTerms
 from accounts.services import add_price, remove_price
-from invoices.admin.lines import story_of, tier_text
+from invoices.admin.lines import line_explanation, tier_text
 from invoices.models import Coupon, CouponRedemption, Invoice, InvoiceLine, OneTimeCharge, ServiceCredit, Surcharge, Usage
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.pending import discard_invoices
+from invoices.services.approving.decide_pending import discard_invoices
 from invoices.services.billing.generating import generate_invoice
 from tests.admin_pages import add_url, change_url, list_url
 from tests.factories import BY_TEST, ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance, some_usage
@@ -78,7 +78,7 @@ def page_of(browser, row):
 
 
 def test_each_line_tells_where_its_amount_comes_from(invoice):
-    stories = {f"{line}": list(story_of(line)) for line in invoice.lines.select_related("invoice")}
+    stories = {f"{line}": list(line_explanation(line)) for line in invoice.lines.select_related("invoice")}
     assert stories == {
         "1. Line": ["customer price; the list price is 30.00"],
         "2. Calls": ["tier 1: up to 100"],

@@ -8,7 +8,7 @@ import pytest
 from accounts.kinds import ChargeType
 from accounts.services import change_plan, end_plan_instance
 from billing_site.errors import BillingError, ErrorCode
-from invoices.services.approving.pending import discard_invoices
+from invoices.services.approving.decide_pending import discard_invoices
 from tests.factories import BY_TEST, PlanFactory, a_charge, a_plan, an_account, an_instance, some_usage
 from tests.invoices.billing import (
     ACTIVATION,

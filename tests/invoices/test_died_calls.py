@@ -8,7 +8,7 @@ from django.core import mail
 
 from accounts.models import Account, Client, Contact, PaymentMethod, PlanInstance
 from invoices.models import CollectionAttempt, Invoice, LedgerEntry, OneTimeCharge, ReasonCode, Statement
-from invoices.services.approving import pending as pending_service
+from invoices.services.approving import decide_pending as pending_service
 from invoices.services.collecting import collecting
 from invoices.services.statements import statements
 from tests.calling import caller_of

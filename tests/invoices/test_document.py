@@ -20,7 +20,7 @@ def a_line(line_type=RECURRING, amount="30.00", **columns):
 
 
 @pytest.mark.parametrize(
-    ("line", "charges", "takes_off", "gives_days_back"),
+    ("line", "charges", "is_reduction", "gives_days_back"),
     [
         (a_line(), True, False, False),
         (a_line(amount="0"), True, False, False),
@@ -36,9 +36,9 @@ def a_line(line_type=RECURRING, amount="30.00", **columns):
         (a_line(TAX, "0"), False, False, False),
     ],
 )
-def test_a_line_charges_takes_off_gives_days_back_or_is_a_tax(line, charges, takes_off, gives_days_back):
+def test_a_line_charges_takes_off_gives_days_back_or_is_a_tax(line, charges, is_reduction, gives_days_back):
     assert line.is_charge == charges
-    assert line.takes_off == takes_off
+    assert line.is_reduction == is_reduction
     assert line.gives_days_back == gives_days_back
 
 

@@ -12,7 +12,7 @@ from accounts.services import assign_plan
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import BilledPeriod, Invoice, InvoiceLine, NumberSeries, TaxDetail
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.pending import approve_invoices
+from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.billing.generating import generate_invoice, generate_invoices
 from invoices.services.planning.previewing import preview_invoices
 from tests.factories import (

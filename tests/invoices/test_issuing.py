@@ -7,7 +7,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Event
-from invoices.services.approving.pending import approve_invoices
+from invoices.services.approving.decide_pending import approve_invoices
 from tests.factories import a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, bill
 from tests.invoices.money.memos import memo_of

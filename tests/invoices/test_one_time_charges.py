@@ -11,7 +11,7 @@ from accounts.models import Account, Event
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice, OneTimeCharge
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.pending import discard_invoices, regenerate_invoices
+from invoices.services.approving.decide_pending import discard_invoices, regenerate_invoices
 from invoices.services.billing import generating
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.billing.one_time_charges import add_one_time_charge, cancel_one_time_charge, change_one_time_charge

@@ -12,7 +12,7 @@ from accounts.models import Account, Contact, Plan, PlanCharge, RateSchedule, Se
 from accounts.rates import RateTerms
 from accounts.services import add_price, assign_plan, change_price, end_plan_instance, update_plan_instance
 from invoices.models import GroundChange, Surcharge, TaxRate
-from invoices.services.approving.pending import discard_invoices, regenerate_invoices
+from invoices.services.approving.decide_pending import discard_invoices, regenerate_invoices
 from invoices.services.approving.queue import Tab, tab_rules, tab_sums, waiting_documents
 from invoices.services.billing.service_credits import add_service_credit
 from invoices.services.planning.ground import changes_since

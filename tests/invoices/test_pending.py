@@ -14,11 +14,11 @@ from billing_site.errors import ErrorCode
 from invoices.fingerprints import fingerprint
 from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
+from invoices.services.approving.decide_pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.approving.deciding import discard_stale
-from invoices.services.approving.pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.billing.generating import generate_invoice
+from invoices.services.documents.document_storage import stored_contents
 from invoices.services.documents.remarks import Remarks
-from invoices.services.documents.rows import stored_contents
 from invoices.services.money.balances import account_balance
 from tests.factories import BY_TEST, ClientFactory, TaxRateFactory, a_plan, an_account
 from tests.support.pending import JAN_10, a_pending

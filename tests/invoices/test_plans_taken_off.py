@@ -7,7 +7,7 @@ import time_machine
 
 from accounts.models import PlanInstance
 from accounts.services import assign_plan
-from invoices.services.approving.pending import discard_invoices
+from invoices.services.approving.decide_pending import discard_invoices
 from invoices.services.lists.accounts import account_rows
 from tests.factories import AccountFactory, ContactFactory, PlanFactory, a_charge, a_plan, an_account
 from tests.invoices.audit.planting import findings

@@ -18,8 +18,8 @@ from django.utils.html import strip_tags
 
 from accounts.models import Client, Contact, Event
 from invoices.models import Invoice, Statement
-from invoices.services.approving.pending import approve_invoices
-from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.approving.decide_pending import approve_invoices
+from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.money.ledger.acts import Why
 from invoices.services.statements import statements
 from invoices.services.statements.mails import statement_context, statement_mail, statement_parts
@@ -222,7 +222,7 @@ def test_what_is_not_issued_or_not_there_is_not_sent(acme, umbra, process):
 
 def test_two_that_send_the_same_statement_send_it_once(sending, process, monkeypatch):
     """The other process has begun to send it between our reading and our claiming."""
-    monkeypatch.setattr("invoices.services.issuing.settling.send_requested", lambda numbers: {})
+    monkeypatch.setattr("invoices.services.issuing.after_issue.send_requested", lambda numbers: {})
     invoice = bill(account_of(sending), process, JAN_10)
     claim = statements._claim
 
@@ -238,7 +238,7 @@ def test_two_that_send_the_same_statement_send_it_once(sending, process, monkeyp
 
 def test_the_command_sends_what_an_interrupted_process_did_not(settings, sending, process, monkeypatch):
     settings.EMAIL_BACKEND = "tests.invoices.test_statements.Broken"
-    monkeypatch.setattr("invoices.services.issuing.settling.send_requested", lambda numbers: {})
+    monkeypatch.setattr("invoices.services.issuing.after_issue.send_requested", lambda numbers: {})
     begun, waiting, broken, under_way = (
         bill(account_of(sending, email), process, JAN_10)
         for email in ("a@example.com", "b@example.com", "broken@example.com", "c@example.com")
@@ -263,7 +263,7 @@ def test_the_command_sends_what_an_interrupted_process_did_not(settings, sending
 
 
 def test_many_are_read_in_as_many_queries_as_one(sending, process, monkeypatch):
-    monkeypatch.setattr("invoices.services.issuing.settling.send_requested", lambda numbers: {})
+    monkeypatch.setattr("invoices.services.issuing.after_issue.send_requested", lambda numbers: {})
     plan = a_plan(sending, {"phone": "30.00"})
     invoices = []
     for place in range(5):
@@ -385,7 +385,7 @@ def test_a_credit_memo_is_sent_when_it_is_asked_for(acme, process, resource):
         caller=process,
         today=JAN_31,
         why=Why(1, "Goodwill"),
-        asked=Asked(lines={1: D("4.00")}),
+        asked=CreditRequest(lines={1: D("4.00")}),
     )
     assert (sent(), Statement.objects.count()) == ([], 0)
 
@@ -401,7 +401,7 @@ def test_a_voided_credit_memo_is_not_sent(acme, process):
     invoice = bill(account_of(acme), process, JAN_10)
     given = {"client": acme, "caller": process}
     why = Why(1, "Goodwill")
-    memo = create_credit_memo(invoice_no=invoice.pk, today=JAN_31, why=why, asked=Asked(lines={1: D("4.00")}), **given)
+    memo = create_credit_memo(invoice_no=invoice.pk, today=JAN_31, why=why, asked=CreditRequest(lines={1: D("4.00")}), **given)
     void_invoice(invoice_no=memo.pk, today=JAN_31, reason_code=5, **given)
     assert refused_as(resend_statement, invoice_no=memo.pk, **given) == (90017, "invoice_no")
     assert (sent(), Statement.objects.count()) == ([], 0)
@@ -410,7 +410,7 @@ def test_a_voided_credit_memo_is_not_sent(acme, process):
 def test_requests_are_written_at_once(acme, process, django_assert_num_queries):
     account = account_of(acme)
     invoices = [bill(account, process, day) for day in (JAN_10, FEB_10)]
-    stamp = statements.Stamp(JAN_31, timezone.now(), process.identity)
+    stamp = statements.PostedBy(JAN_31, timezone.now(), process.identity)
     with django_assert_num_queries(0):
         statements.request_statements([], stamp)
     with django_assert_num_queries(1):
@@ -467,7 +467,7 @@ def test_a_credit_memo_is_called_one_and_says_of_what_and_why(acme, process, adm
         caller=process,
         today=JAN_31,
         why=Why(1, "The line was down in March"),
-        asked=Asked(lines={1: D("10.00")}),
+        asked=CreditRequest(lines={1: D("10.00")}),
     )
     subject, *texts = papers(memo, admin_client)
     title = "Credit memo CM-000001 for invoice INV-000001 of 2026-01-31"

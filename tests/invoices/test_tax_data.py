@@ -15,10 +15,10 @@ from invoices.kinds import Flag, InvoiceStatus, WaitReason
 from invoices.management.commands.bill import run_summary
 from invoices.models import Invoice, TaxAnswer, TaxRate
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.pending import approve_invoices, regenerate_invoices
+from invoices.services.approving.decide_pending import approve_invoices, regenerate_invoices
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.billing.runs import continue_run, count_flags, start_run
-from invoices.services.issuing.expecting import expect_invoice
+from invoices.services.issuing.generate_preview import expect_invoice
 from invoices.services.planning.flags import flags_of, with_flags
 from tests.calling import RIGHTS, caller_of
 from tests.factories import BY_TEST, ContactFactory, TaxRateFactory, a_plan, an_account

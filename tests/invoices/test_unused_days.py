@@ -10,9 +10,9 @@ from accounts.kinds import ChargeType
 from accounts.models import Service
 from accounts.services import change_plan, end_plan_instance
 from invoices.models import Invoice, UnusedCredit
-from invoices.services.approving.pending import approve_invoices, discard_invoices
+from invoices.services.approving.decide_pending import approve_invoices, discard_invoices
 from invoices.services.billing.coupons import redeem_coupon
-from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.money.ledger.acts import Why
 from invoices.services.undoing.voiding import void_invoice
 from tests.factories import PlanFactory, ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance
@@ -142,7 +142,7 @@ def test_what_a_credit_memo_has_credited_is_not_given_back_again(billed, sixty, 
 
 def memo(account, process, amount=None, invoice=None):
     invoice = invoice or account.invoices.earliest("pk")
-    asked = Asked(everything=True) if amount is None else Asked(amount=D(amount))
+    asked = CreditRequest(everything=True) if amount is None else CreditRequest(amount=D(amount))
     why = Why(1, "Test")
     return create_credit_memo(client=account.client, invoice_no=invoice.pk, caller=process, today=MAY_15, why=why, asked=asked)
 

@@ -4,10 +4,10 @@ from decimal import Decimal as D
 
 from invoices.fingerprints import fingerprint
 from invoices.models import Invoice
-from invoices.services.documents.rows import stored_contents
+from invoices.services.documents.document_storage import stored_contents
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import rebill_invoices
-from rebills.services.requests import AskedLine, RebillRequest
+from rebills.services.requests import RebillRequest, RequestedLine
 from tests.invoices.billing import JAN_31
 
 NUMBERS = ("rate_per_unit", "units", "amount")
@@ -15,12 +15,12 @@ NUMBERS = ("rate_per_unit", "units", "amount")
 
 def line(line_no, **asked):
     """A line that is asked for: rates, units and amounts as text."""
-    return AskedLine(line_no, **{name: D(value) if name in NUMBERS else value for name, value in asked.items()})
+    return RequestedLine(line_no, **{name: D(value) if name in NUMBERS else value for name, value in asked.items()})
 
 
 def asked(invoice, *lines, reason_code=1, **request):
     """A rebill of lines: numbers stand for lines as they are."""
-    named = tuple(one if isinstance(one, AskedLine) else line(one) for one in lines)
+    named = tuple(one if isinstance(one, RequestedLine) else line(one) for one in lines)
     return RebillRequest(invoice.pk, reason_code, named, **request)
 
 

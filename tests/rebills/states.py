@@ -12,7 +12,7 @@ from invoices.kinds import EntryKind
 from invoices.models import Invoice, LedgerEntry, Payment
 from invoices.plan.actions import Action
 from invoices.services.actions import available_actions
-from invoices.services.approving.pending import approve_invoices, discard_invoices, regenerate_invoices
+from invoices.services.approving.decide_pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.credit_memos import Asked, create_credit_memo
 from invoices.services.correcting.write_offs import write_off

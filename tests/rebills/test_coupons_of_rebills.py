@@ -5,7 +5,7 @@ from decimal import Decimal as D
 import pytest
 
 from invoices.models import CouponRedemption, CouponUse
-from invoices.services.approving.pending import approve_invoices
+from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.planning.extras import redemptions_with_used
 from tests.factories import a_plan, an_account
 from tests.invoices.billing import FEB_10, JAN_10, JAN_31, MAR_10, bill

@@ -60,7 +60,7 @@ def test_a_difference_takes_as_many_queries_for_long_documents(acme, page, proce
 
 
 def test_a_document_beside_itself_has_no_difference(chain):
-    from invoices.services.documents.rows import stored_contents
+    from invoices.services.documents.document_storage import stored_contents
 
     original, *others = chain
     contents = stored_contents([original.pk, *(one.pk for one in others)])

@@ -17,7 +17,7 @@ from invoices.audit import run_audits
 from invoices.calculation import rounded, smallest_unit
 from invoices.kinds import LineType
 from invoices.models import Invoice, LedgerEntry, Payment
-from invoices.services.approving.pending import approve_invoices, discard_invoices
+from invoices.services.approving.decide_pending import approve_invoices, discard_invoices
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.acts import Why
@@ -26,7 +26,7 @@ from invoices.services.money.ledger.payments import record_external_payment
 from invoices.services.money.ledger.refunds import refund_payment
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import rebill_invoices
-from rebills.services.requests import AskedLine, AskedUsage, RebillRequest
+from rebills.services.requests import RebillRequest, RequestedLine, RequestedUsage
 from tests.factories import ClientFactory, PlanFactory, TaxRateFactory, a_charge, an_account, some_usage
 from tests.invoices.billing import bill
 from tests.invoices.money.memos import memo_of, taxes, totals, void
@@ -99,20 +99,20 @@ def pay_some(data, account, client):
 
 def changed(data, line, services, currency):
     """A line as it is, or changed at random."""
-    takes_off = line.amount < 0
+    is_reduction = line.amount < 0
     kind = data.draw(st.sampled_from(["as it is", "as it is", "units", "rate", "amount", "service", "left out"]))
     if kind == "left out":
-        return AskedLine(line.line_no, exclude=True)
-    if takes_off or kind == "as it is":
-        return AskedLine(line.line_no)
+        return RequestedLine(line.line_no, exclude=True)
+    if is_reduction or kind == "as it is":
+        return RequestedLine(line.line_no)
     if kind == "amount":
-        return AskedLine(line.line_no, amount=data.draw(st.integers(0, 9999)) * smallest_unit(currency))
+        return RequestedLine(line.line_no, amount=data.draw(st.integers(0, 9999)) * smallest_unit(currency))
     if kind == "service":
-        return AskedLine(line.line_no, service_no=data.draw(st.sampled_from(services)))
+        return RequestedLine(line.line_no, service_no=data.draw(st.sampled_from(services)))
     if line.units is None or line.rate_per_unit is None:
-        return AskedLine(line.line_no)
+        return RequestedLine(line.line_no)
     value = D(data.draw(st.integers(0, 99_999))) / 1000
-    return AskedLine(line.line_no, **({"units": value} if kind == "units" else {"rate_per_unit": value}))
+    return RequestedLine(line.line_no, **({"units": value} if kind == "units" else {"rate_per_unit": value}))
 
 
 @EXAMPLES
@@ -124,7 +124,7 @@ def test_any_rebill_of_any_invoice(data, currency):
     services = list(Service.objects.filter(client=client).values_list("pk", flat=True))
     asked = [changed(data, line, services, currency) for line in lines if data.draw(st.integers(0, 4))]
     if data.draw(st.booleans()):
-        asked.append(AskedLine(10_000, service_no=services[0], amount=3 * smallest_unit(currency)))
+        asked.append(RequestedLine(10_000, service_no=services[0], amount=3 * smallest_unit(currency)))
     request = RebillRequest(invoice.pk, 1, tuple(asked), carries_unlisted=data.draw(st.booleans()), collect=True)
     (preview,) = preview_rebills(client=client, requests=[request], today=FEB_10)
     if preview.error is not None:
@@ -183,7 +183,7 @@ def test_correcting_usage_is_what_billing_it_at_once_would_have_been(price, was,
     banded = price["model"] in ("tiered", "volume")
     rates = {"rate": None, "tiers": {"0": "0.10", "100": "0.05", "250": "0.02"}} if banded else {"rate": "0.07"}
     corrected, at_once = (metered_invoice(units, {**price, **rates}) for units in (was, right))
-    usage = (AskedUsage(right, "usage_corrections[0]", client_service_id="minutes"),)
+    usage = (RequestedUsage(right, "usage_corrections[0]", client_service_id="minutes"),)
     request = RebillRequest(corrected.pk, 1, carries_unlisted=True, usage_corrections=usage)
     (outcome,) = rebill_invoices(client=corrected.client, requests=[request], caller=CALLER, today=FEB_10)
     assert outcome.error is None
@@ -270,7 +270,11 @@ class Operations:
     def rebill(self, number):
         self.client.rebill_approval_required = number % 5 == 0
         original = self.document(number)
-        lines = (AskedLine(1, units=D(number % 4)), AskedLine(2), AskedLine(99, client_service_id="tv", amount=D(number % 3)))
+        lines = (
+            RequestedLine(1, units=D(number % 4)),
+            RequestedLine(2),
+            RequestedLine(99, client_service_id="tv", amount=D(number % 3)),
+        )
         request = original and RebillRequest(original.pk, 1, lines[: 1 + number % 3], collect=number % 2 == 0)
         return request and rebill_invoices(requests=[request], **self.by)
 

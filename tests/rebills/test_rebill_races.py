@@ -8,7 +8,7 @@ from django.db import connection
 from accounts.callers import Caller
 from accounts.models import PaymentMethod
 from invoices.models import Invoice, Payment, ReasonCode
-from invoices.services.approving.pending import approve_invoices, discard_invoices
+from invoices.services.approving.decide_pending import approve_invoices, discard_invoices
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.credit_memos import Asked, create_credit_memo
 from invoices.services.money.balances import account_balance

@@ -218,7 +218,9 @@ def test_a_collection_that_was_only_requested_is_stopped(acme, process, monkeypa
     """The process that was to make it died after the invoice was issued."""
     acme.collect_on_approval = True
     acme.save()
-    monkeypatch.setattr("invoices.services.issuing.settling.collect_issued", lambda client, outcomes, caller, today: outcomes)
+    monkeypatch.setattr(
+        "invoices.services.issuing.after_issue.collect_issued", lambda client, outcomes, caller, today: outcomes
+    )
     account = paying(acme)
     invoice = bill(account, process, JAN_10)
     monkeypatch.undo()

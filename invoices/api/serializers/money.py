@@ -17,7 +17,7 @@ from billing_site.errors import ErrorCode
 from invoices.calculation import rounded
 from invoices.kinds import PaymentType, ReasonType
 from invoices.models import CollectionAttempt, LedgerEntry, ReasonCode
-from invoices.services.correcting.credit_memos import Asked
+from invoices.services.correcting.credit_memos import CreditRequest
 from invoices.services.documents.collection_results import Collected
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.entry_facts import EntryFacts
@@ -152,8 +152,8 @@ class MemoArguments(MemoPreviewArguments, ReasonArguments):
     comments = CommentsField(max_length=DOCUMENT_COMMENTS_LENGTH)
 
 
-def memo_asked(asked: Mapping[str, Any]) -> Asked:
-    return Asked(asked.get("lines", {}), asked.get("amount"), asked["all"])
+def memo_asked(asked: Mapping[str, Any]) -> CreditRequest:
+    return CreditRequest(asked.get("lines", {}), asked.get("amount"), asked["all"])
 
 
 class VoidInvoiceArguments(serializers.Serializer):

@@ -57,11 +57,11 @@ from invoices.services.approving.deciding import decide, decide_on_one
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.documents.collection_results import Collected
+from invoices.services.documents.document_storage import content_of, stored_contents
 from invoices.services.documents.outcomes import Refused
 from invoices.services.documents.rebill_markers import excluded_lines, with_rebills
 from invoices.services.documents.remarks import Remarks
-from invoices.services.documents.rows import content_of, stored_contents
-from invoices.services.issuing.settling import finish_issued
+from invoices.services.issuing.after_issue import finish_issued
 from invoices.services.money.ledger.open_items import with_due
 from invoices.services.planning.flags import with_flags
 from invoices.services.planning.holes import hole_of_invoice, waive_periods

@@ -18,9 +18,9 @@ from invoices.services.actions import why_rebills_are_not_issued
 from invoices.services.billing.recording import AccountDates, move_dates
 from invoices.services.correcting.unused_memos import credit_unused_days
 from invoices.services.documents.approval_rules import check_four_eyes, makers_of
+from invoices.services.documents.document_storage import stored_contents
 from invoices.services.documents.orders_due import orders_due_on
 from invoices.services.documents.outcomes import Outcome
-from invoices.services.documents.rows import stored_contents
 from invoices.services.issuing.issuing import Issuing, issue, pending_document
 
 
@@ -46,7 +46,7 @@ def approve_locked(
     cycles = [invoice for invoice in approved if invoice.kind in CYCLE_KINDS]
     _move_dates([invoice for invoice in cycles if invoice.bills_again_id is None], states, contents)
     issue([pending_document(invoice, contents[invoice.pk]) for invoice in approved], issuing)
-    credit_unused_days(issuing.client, [invoice.account_id for invoice in cycles], issuing.caller, issuing.stamp)
+    credit_unused_days(issuing.client, [invoice.account_id for invoice in cycles], issuing.caller, issuing.posted_by)
     return [*(Outcome(invoice.account_id, invoice.pk) for invoice in approved), *refused]
 
 

@@ -7,7 +7,7 @@ from accounts.callers import Caller
 from accounts.models import Client
 from invoices.kinds import CYCLE_KINDS, DecisionAct, InvoiceStatus
 from invoices.models import Invoice
-from invoices.services.approving.pending import (
+from invoices.services.approving.decide_pending import (
     APPROVAL,
     DISCARD,
     REGENERATION,

@@ -10,11 +10,11 @@ from invoices.fingerprints import moved_parts
 from invoices.kinds import InvoiceKind
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.recording import Recording, record_plans
+from invoices.services.documents.document_storage import content_of
 from invoices.services.documents.outcomes import Outcome, Planned, Refused
 from invoices.services.documents.rights import check_may_collect, check_may_generate
-from invoices.services.documents.rows import content_of
+from invoices.services.issuing.after_issue import settle_issued
 from invoices.services.issuing.issuing import IssuePolicy
-from invoices.services.issuing.settling import settle_issued
 from invoices.services.planning.previewing import preview_invoices
 
 ACT_REFUSED = "invoice.refused"

@@ -22,7 +22,7 @@ from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatu
 from invoices.models import Invoice, InvoiceLine
 from invoices.plan.unused import SourceLine, Unused, taxes_of, unused_value
 from invoices.services.correcting.unused_memos import credit_unused_days
-from invoices.services.money.ledger.entries import Stamp
+from invoices.services.money.ledger.entries import PostedBy
 from invoices.services.planning.charged_days import read_days_after_end
 
 
@@ -188,7 +188,7 @@ def _arrears_charged(instance: PlanInstance) -> bool:
 
 def _credit(instance: PlanInstance, caller: Caller, today: date) -> None:
     client = instance.account.client
-    credit_unused_days(client, [instance.account_id], caller, Stamp(today, timezone.now(), caller.identity))
+    credit_unused_days(client, [instance.account_id], caller, PostedBy(today, timezone.now(), caller.identity))
 
 
 def unused_days_of(instance: PlanInstance) -> list[UnusedDays]:

@@ -24,15 +24,15 @@ from invoices.services.correcting.unused_memos import credit_unused_days
 from invoices.services.documents.approval_rules import must_wait
 from invoices.services.documents.batches import write_in_halves
 from invoices.services.documents.comparisons import record_comparisons
+from invoices.services.documents.document_storage import Links, content_of, insert_documents
 from invoices.services.documents.outcomes import Outcome, Planned, Refused
 from invoices.services.documents.remarks import Remarks
-from invoices.services.documents.rows import Links, content_of, insert_documents
 from invoices.services.documents.tax_answers import record_tax_answers
 from invoices.services.issuing.issuing import HowIssued, IssuePolicy, Issuing, ToIssue, issue
 from invoices.services.money.ledger.charging import charge
-from invoices.services.money.ledger.entries import Standing, standings
-from invoices.services.planning.claims import hold_claims
+from invoices.services.money.ledger.entries import AccountPosition, account_positions
 from invoices.services.planning.facts import lock_states
+from invoices.services.planning.holds import hold_claims
 from invoices.services.undoing.discarding import discard_locked
 
 
@@ -79,8 +79,8 @@ def _refused(one: Refused) -> Outcome:
 def _write(recording: Recording, ready: Sequence[Planned]) -> list[Outcome]:
     account_nos = [one.account_no for one in ready]
     states = lock_states(account_nos, skip_locked=len(ready) > 1)
-    stand = standings(account_nos)
-    checked = _checked_again(recording, ready, states, stand)
+    positions = account_positions(account_nos)
+    checked = _checked_again(recording, ready, states, positions)
     plans = [one.plan for one in checked if isinstance(one, Planned)]
     billed = [plan for plan in plans if plan.lines]
     numbers = dict(zip([plan.account_no for plan in billed], reserve_ids(Invoice, len(billed)), strict=True))
@@ -95,14 +95,14 @@ def _write(recording: Recording, ready: Sequence[Planned]) -> list[Outcome]:
     waiting = {plan.account_no for plan in billed if _must_wait(recording, plan)}
     moving = [plan for plan in plans if plan.account_no not in waiting and plan.facts.again is None]
     move_dates([_dates_after(plan) for plan in moving])
-    issuing = Issuing(recording.policy, recording.caller, recording.request.today, at, stand=stand)
+    issuing = Issuing(recording.policy, recording.caller, recording.request.today, at, positions=positions)
     _insert(recording, billed, numbers, waiting, issuing)
     hold_claims([(numbers[plan.account_no], plan.claims) for plan in billed])
     credit_unused_days(
         recording.client,
         [plan.account_no for plan in plans if plan.next_bill_date is None and plan.account_no not in waiting],
         recording.caller,
-        issuing.stamp,
+        issuing.posted_by,
     )
     _record_nothing_billed(recording, plans, at)
     _record_left_out(recording, plans, numbers, at)
@@ -113,14 +113,14 @@ def _write(recording: Recording, ready: Sequence[Planned]) -> list[Outcome]:
 
 
 def _checked_again(
-    recording: Recording, ready: Sequence[Planned], states: Mapping[int, BillingState], stand: Mapping[int, Standing]
+    recording: Recording, ready: Sequence[Planned], states: Mapping[int, BillingState], positions: Mapping[int, AccountPosition]
 ) -> list[Planned | Refused]:
     """The batch under the accounts' locks: who was locked by another, or has moved since it was planned, drops out."""
     checked: list[Planned | Refused] = []
     for one in ready:
         number = one.account_no
         try:
-            _check_unmoved(recording, one.plan, states.get(number), stand[number].pending_invoice_no)
+            _check_unmoved(recording, one.plan, states.get(number), positions[number].pending_invoice_no)
             checked.append(one)
         except BillingError as error:
             checked.append(Refused(number, error))
@@ -207,8 +207,8 @@ def _generated(plan: InvoicePlan, invoice_no: int, is_pending: bool) -> Act:
 
 def _charge(documents: Sequence[ToIssue], issuing: Issuing) -> Mapping[int, Decimal]:
     charged = [one.charged for one in documents]
-    stand = standings([one.account_no for one in charged]) if issuing.stand is None else issuing.stand
-    return charge(charged, issuing.stamp, stand)
+    positions = account_positions([one.account_no for one in charged]) if issuing.positions is None else issuing.positions
+    return charge(charged, issuing.posted_by, positions)
 
 
 CYCLES = HowIssued(SeriesKind.INVOICE, _charge, collects=attrgetter("collect_on_approval"), has_statement=True)

@@ -11,13 +11,13 @@ from accounts.models import Client, Event
 from accounts.receipts import Claim, used_at
 from accounts.services import electronic_methods
 from accounts.trail import Act, acts_of_call, record_acts, refusal
-from billing_site.errors import BillingError, ErrorCode, told_before
+from billing_site.errors import BillingError, ErrorCode, error_from_event
 from invoices.kinds import OPEN_ATTEMPTS, AttemptStatus
 from invoices.models import CollectionAttempt, Invoice
 from invoices.services.actions import unpaid_by_refunds
 from invoices.services.collecting.asking import Answered, ask_to_charge, ask_what_came
 from invoices.services.collecting.recording import record
-from invoices.services.collecting.starting import Collecting, Started, Wanted, collecting, start
+from invoices.services.collecting.starting import Collecting, CollectRequest, Started, collecting, start
 from invoices.services.documents.batches import in_halves
 from invoices.services.documents.collection_results import Collected, CollectionResult, outcome_of, refused
 from invoices.services.documents.outcomes import Outcome
@@ -42,7 +42,7 @@ def collect_issued(client: Client, outcomes: Sequence[Outcome], caller: Caller, 
     issued."""
     issued = [one.invoice_no for one in outcomes if one.invoice_no is not None and one.error is None]
     attempts = CollectionAttempt.objects.filter(invoice__in=issued, status=AttemptStatus.REQUESTED).order_by("pk")
-    wanted = [Wanted(*row) for row in attempts.values_list("invoice_id", "invoice__account_id")]
+    wanted = [CollectRequest(*row) for row in attempts.values_list("invoice_id", "invoice__account_id")]
     try:
         collected = settle(client, wanted, caller, today)
         _record_unasked(client, caller, collected)
@@ -67,7 +67,7 @@ def collect_invoices(*, client: Client, invoice_nos: Collection[int], caller: Ca
 
 def _collect(client: Client, invoice_nos: Collection[int], caller: Caller, today: date) -> list[Collected]:
     rows = Invoice.objects.filter(client=client, pk__in=invoice_nos).order_by("account_id", "pk")
-    found = [Wanted(*row) for row in rows.values_list("pk", "account_id")]
+    found = [CollectRequest(*row) for row in rows.values_list("pk", "account_id")]
     missing = sorted(set(invoice_nos) - {one.invoice_no for one in found})
     try:
         check_may_collect(caller)
@@ -105,7 +105,7 @@ def _finished(client: Client, invoice_nos: Sequence[int], caller: Caller, today:
     unfinished = CollectionAttempt.objects.filter(
         invoice__client=client, invoice__in=invoice_nos, status__in=OPEN_ATTEMPTS
     ).order_by("pk")
-    settle(client, [Wanted(*row) for row in unfinished.values_list("invoice_id", "invoice__account_id")], caller, today)
+    settle(client, [CollectRequest(*row) for row in unfinished.values_list("invoice_id", "invoice__account_id")], caller, today)
     attempts = CollectionAttempt.objects.filter(invoice__client=client, invoice__in=invoice_nos).select_related("invoice")
     latest = {attempt.invoice_id: attempt for attempt in attempts.order_by("attempt_no")}
     nothing = CollectionResult.NOTHING_DUE
@@ -148,7 +148,7 @@ def _told(claim: Claim | None) -> dict[int, Collected]:
 
 
 def _unasked_before(event: Event) -> Collected:
-    error = told_before(event.error_code, event.message) if event.error_code else None
+    error = error_from_event(event.error_code, event.message) if event.error_code else None
     result = CollectionResult(event.act.removeprefix(COLLECTION))
     return Collected(event.account_id, event.invoice_no or 0, result, event.message, error)
 
@@ -163,7 +163,7 @@ def resume_collecting(
     attempts = CollectionAttempt.objects.filter(invoice__client=client, status__in=OPEN_ATTEMPTS).order_by("pk")
     last = 0
     while rows := list(attempts.filter(pk__gt=last).values_list("pk", "invoice_id", "invoice__account_id")[:AT_ONCE]):
-        some = settle(client, [Wanted(*row) for _, *row in rows], caller, today)
+        some = settle(client, [CollectRequest(*row) for _, *row in rows], caller, today)
         progress(some)
         collected += some
         last = rows[-1][0]
@@ -186,18 +186,18 @@ def collect_due(
         yield from collected
 
 
-def _due(client: Client, today: date) -> Iterator[list[Wanted]]:
+def _due(client: Client, today: date) -> Iterator[list[CollectRequest]]:
     methods = electronic_methods().filter(account=OuterRef("account"))
     declined = CollectionAttempt.objects.filter(invoice=OuterRef("invoice"), status=AttemptStatus.DECLINED, requested_on=today)
     entries = open_entries().filter(Exists(methods), ~Exists(declined), account__client=client)
     last = 0
     while rows := list(entries.filter(pk__gt=last).order_by("pk").values_list("pk", "invoice_id", "account_id")[:AT_ONCE]):
         refunded = unpaid_by_refunds([invoice_no for _, invoice_no, _ in rows])
-        yield [Wanted(invoice_no, account_no) for _, invoice_no, account_no in rows if invoice_no not in refunded]
+        yield [CollectRequest(invoice_no, account_no) for _, invoice_no, account_no in rows if invoice_no not in refunded]
         last = rows[-1][0]
 
 
-def settle(client: Client, wanted: Sequence[Wanted], caller: Caller, today: date) -> list[Collected]:
+def settle(client: Client, wanted: Sequence[CollectRequest], caller: Caller, today: date) -> list[Collected]:
     """Start, ask, record: so many invoices at once."""
     if not wanted:
         return []
@@ -206,7 +206,7 @@ def settle(client: Client, wanted: Sequence[Wanted], caller: Caller, today: date
     return [outcome for chunk in chunks for outcome in _settle_some(chunk, work)]
 
 
-def _settle_some(wanted: Sequence[Wanted], work: Collecting) -> list[Collected]:
+def _settle_some(wanted: Sequence[CollectRequest], work: Collecting) -> list[Collected]:
     started = in_halves(
         wanted,
         lambda some: start(some, work),

@@ -109,13 +109,13 @@ def _take_over(attempt: CollectionAttempt, answer: Answer | None) -> None:
 
 def _record_payments(paid: Sequence[tuple[CollectionAttempt, int]], work: Collecting) -> None:
     """A payment goes to its invoice, as far as that is still due; the rest to what else is due, the oldest first."""
-    stamp = work.stamp
+    posted_by = work.posted_by
     drafts = [Draft(account_no, EntryKind.ELECTRONIC_PAYMENT, -_amount(attempt)) for attempt, account_no in paid]
-    entries = post(drafts, stamp)
+    entries = post(drafts, posted_by)
     charges = charges_of([attempt.invoice_id for attempt, _ in paid]) if paid else {}
     payments, taken, rests = [], [], []
     for (attempt, account_no), entry_no in zip(paid, entries, strict=True):
-        payments.append(_payment(attempt, account_no, entry_no, stamp.day))
+        payments.append(_payment(attempt, account_no, entry_no, posted_by.day))
         attempt.payment_id = entry_no
         charge = charges[attempt.invoice_id]
         part = min(charge.due, _amount(attempt))
@@ -124,9 +124,9 @@ def _record_payments(paid: Sequence[tuple[CollectionAttempt, int]], work: Collec
         if part < _amount(attempt):
             rests.append((account_no, OpenItem(entry_no, _amount(attempt) - part)))
     Payment.objects.bulk_create(payments)
-    allocate(taken, stamp.at)
+    allocate(taken, posted_by.at)
     for account_no, rest in rests:
-        apply_credit(account_no, rest, stamp.at)
+        apply_credit(account_no, rest, posted_by.at)
 
 
 def _payment(attempt: CollectionAttempt, account_no: int, entry_no: int, day: date) -> Payment:
@@ -195,6 +195,6 @@ def _void(invoice: Invoice, voiding: Voiding, work: Collecting) -> None:
     """Where something is in the way, such as a pending invoice of the next cycle, the invoice stays due, and an event says so:
     what the gateway has answered is recorded anyway."""
     try:
-        void_locked(invoice, voiding, client=work.client, caller=work.caller, stamp=work.stamp)
+        void_locked(invoice, voiding, client=work.client, caller=work.caller, posted_by=work.posted_by)
     except BillingError as error:
         record_acts(work.client, work.caller, [refusal(REFUSED, error, account_no=invoice.account_id, invoice_no=invoice.pk)])

@@ -20,12 +20,12 @@ from invoices.plan.actions import PayerFacts, why_not_collected
 from invoices.plan.facts import BillingState
 from invoices.services.documents.collection_results import Collected, CollectionResult, refused
 from invoices.services.money.ledger.charging import Issued, apply_open_credits
-from invoices.services.money.ledger.entries import Stamp
+from invoices.services.money.ledger.entries import PostedBy
 from invoices.services.money.ledger.open_items import Charge, charges_of
 from invoices.services.planning.facts import lock_states
 
 
-class Wanted(NamedTuple):
+class CollectRequest(NamedTuple):
     """An invoice that is to be collected, as it was found before its account was locked."""
 
     invoice_no: int
@@ -41,8 +41,8 @@ class Collecting(NamedTuple):
     thresholds: Mapping[str, Decimal]
 
     @property
-    def stamp(self) -> Stamp:
-        return Stamp(self.today, timezone.now(), self.caller.identity)
+    def posted_by(self) -> PostedBy:
+        return PostedBy(self.today, timezone.now(), self.caller.identity)
 
 
 class Started(NamedTuple):
@@ -50,7 +50,7 @@ class Started(NamedTuple):
     invoice of which none is begun. `still_due` says whether all that an unresolved one is for is still due.
     """
 
-    wanted: Wanted
+    wanted: CollectRequest
     attempt: CollectionAttempt | None = None
     unresolved: bool = False
     still_due: bool = True
@@ -61,7 +61,7 @@ def collecting(client: Client, caller: Caller, today: date) -> Collecting:
     return Collecting(client, caller, today, dict(client.collection_thresholds.values_list("currency", "amount")))
 
 
-def request_collection(issued: Sequence[tuple[Issued, Decimal]], stamp: Stamp) -> None:
+def request_collection(issued: Sequence[tuple[Issued, Decimal]], posted_by: PostedBy) -> None:
     """Writes down that what is due on issued invoices is to be collected."""
     CollectionAttempt.objects.bulk_create(
         [
@@ -72,9 +72,9 @@ def request_collection(issued: Sequence[tuple[Issued, Decimal]], stamp: Stamp) -
                 at_issue=True,
                 idempotency_key=_new_key(one.invoice_no, 1),
                 currency=one.currency,
-                requested_by=stamp.identity,
-                requested_on=stamp.day,
-                requested_at=stamp.at,
+                requested_by=posted_by.identity,
+                requested_on=posted_by.day,
+                requested_at=posted_by.at,
             )
             for one, due in issued
             if due > ZERO
@@ -119,7 +119,7 @@ class _Facts(NamedTuple):
     attempts: Mapping[int, CollectionAttempt]
 
 
-def start(wanted: Sequence[Wanted], work: Collecting) -> list[Started]:
+def start(wanted: Sequence[CollectRequest], work: Collecting) -> list[Started]:
     """Begins an attempt for each invoice that may be collected. Where an earlier one may have reached the gateway, none is
     begun: it is resolved first."""
     facts, at = _read(wanted, work), timezone.now()
@@ -133,7 +133,7 @@ def start(wanted: Sequence[Wanted], work: Collecting) -> list[Started]:
     return started
 
 
-def _start_one(one: Wanted, facts: _Facts, work: Collecting, at: datetime) -> Started:
+def _start_one(one: CollectRequest, facts: _Facts, work: Collecting, at: datetime) -> Started:
     latest = facts.attempts.get(one.invoice_no)
     if latest is not None and latest.status in ASKED_ATTEMPTS and latest.amount is not None:
         return Started(one, latest, unresolved=True, still_due=facts.charges[one.invoice_no].due >= latest.amount)
@@ -148,9 +148,9 @@ def _start_one(one: Wanted, facts: _Facts, work: Collecting, at: datetime) -> St
     return Started(one, settled=skipped)
 
 
-def _read(wanted: Sequence[Wanted], work: Collecting) -> _Facts:
+def _read(wanted: Sequence[CollectRequest], work: Collecting) -> _Facts:
     locked = lock_states([one.account_no for one in wanted], skip_locked=len(wanted) > 1)
-    apply_open_credits(list(locked), work.stamp)
+    apply_open_credits(list(locked), work.posted_by)
     numbers = [one.invoice_no for one in wanted]
     attempts = CollectionAttempt.objects.filter(invoice__in=numbers, invoice__account__in=locked).order_by("attempt_no")
     return _Facts(
@@ -168,7 +168,7 @@ def methods_of(account_nos: Sequence[int]) -> dict[int, PaymentMethod]:
     return {method.account_id: method for method in rows.order_by("pk")}
 
 
-def _why_not(one: Wanted, facts: _Facts, work: Collecting) -> Collected | None:
+def _why_not(one: CollectRequest, facts: _Facts, work: Collecting) -> Collected | None:
     """Why an invoice is not collected: because it need not be, or because it may not be."""
     invoice, charge, state = facts.invoices[one.invoice_no], facts.charges.get(one.invoice_no), facts.locked.get(one.account_no)
     if state is None:
@@ -182,7 +182,7 @@ def _why_not(one: Wanted, facts: _Facts, work: Collecting) -> Collected | None:
 
 
 def why_nothing_collected(
-    one: Wanted, due: Decimal, currency: str, thresholds: Mapping[str, Decimal], payer: PayerFacts
+    one: CollectRequest, due: Decimal, currency: str, thresholds: Mapping[str, Decimal], payer: PayerFacts
 ) -> Collected | None:
     """Why a gateway is not asked for what is due on an issued invoice."""
     if due <= ZERO:
@@ -196,7 +196,7 @@ def why_nothing_collected(
     return refused(one.account_no, one.invoice_no, BillingError(code)) if code else None
 
 
-def _new_attempt(one: Wanted, latest: CollectionAttempt | None, work: Collecting) -> CollectionAttempt:
+def _new_attempt(one: CollectRequest, latest: CollectionAttempt | None, work: Collecting) -> CollectionAttempt:
     number = latest.attempt_no + 1 if latest else 1
     return CollectionAttempt(
         invoice_id=one.invoice_no,
@@ -209,7 +209,7 @@ def _new_attempt(one: Wanted, latest: CollectionAttempt | None, work: Collecting
     )
 
 
-def _begin(attempt: CollectionAttempt, facts: _Facts, one: Wanted, work: Collecting, at: datetime) -> None:
+def _begin(attempt: CollectionAttempt, facts: _Facts, one: CollectRequest, work: Collecting, at: datetime) -> None:
     method = facts.methods[one.account_no]
     attempt.status = AttemptStatus.STARTED
     attempt.amount = facts.charges[one.invoice_no].due

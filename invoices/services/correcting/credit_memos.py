@@ -28,8 +28,8 @@ from invoices.plan.memo import LineToCredit, MemoPlan, TaxOfLine, plan_memo, pla
 from invoices.services.actions import check_allowed
 from invoices.services.correcting.memo_documents import memo_document
 from invoices.services.documents.account_acts import billing_changed_of
+from invoices.services.documents.document_storage import Links, stored_contents
 from invoices.services.documents.rights import check_may_correct
-from invoices.services.documents.rows import Links, stored_contents
 from invoices.services.issuing.issuing import HowIssued, IssuePolicy, Issuing, ToIssue, issue
 from invoices.services.money.ledger.acts import (
     Why,
@@ -41,13 +41,13 @@ from invoices.services.money.ledger.acts import (
 )
 from invoices.services.money.ledger.applying import release_debit
 from invoices.services.money.ledger.charging import apply_open_credits
-from invoices.services.money.ledger.entries import Draft, Stamp, allocate, post
+from invoices.services.money.ledger.entries import Draft, PostedBy, allocate, post
 from invoices.services.money.ledger.open_items import charges_of
-from invoices.services.money.ledger.second_person import Wanted, pass_second_person
+from invoices.services.money.ledger.second_person import GuardedRequest, pass_second_person
 from invoices.services.planning.charged_days import given_back_of
 
 
-class Asked(NamedTuple):
+class CreditRequest(NamedTuple):
     """What is to be credited: lines, each with an amount or all that is left of it; or an amount of the whole invoice, before
     the tax that is added to it; or `everything` that is neither credited, written off nor disputed. One of these."""
 
@@ -78,7 +78,7 @@ def lines_to_credit(invoice: Invoice) -> list[LineToCredit]:
     return [with_given_back(line, unused.get(line.line_no, ZERO), invoice.currency) for line in lines]
 
 
-def preview_credit_memo(*, client: Client, invoice_no: int, asked: Asked, today: date) -> MemoPlan:
+def preview_credit_memo(*, client: Client, invoice_no: int, asked: CreditRequest, today: date) -> MemoPlan:
     """What a memo would credit. Nothing is written."""
     account_of_invoice(client, invoice_no)
     check_allowed(Action.CREDIT, invoice_no, today)
@@ -86,34 +86,34 @@ def preview_credit_memo(*, client: Client, invoice_no: int, asked: Asked, today:
 
 
 def create_credit_memo(
-    *, client: Client, invoice_no: int, caller: Caller, today: date, why: Why, asked: Asked | None = None
+    *, client: Client, invoice_no: int, caller: Caller, today: date, why: Why, asked: CreditRequest | None = None
 ) -> Invoice:
     """Issues a credit memo. It takes its amount off the invoice before payments do: payments that it leaves no room for are
     free for other invoices."""
     if not why.comments.strip():
         raise BillingError(ErrorCode.MISSING_MEMO_COMMENTS, field="comments")
     account_no = account_of_invoice(client, invoice_no)
-    with money_act(client, account_no, caller, today, invoice_no=invoice_no) as stamp:
+    with money_act(client, account_no, caller, today, invoice_no=invoice_no) as posted_by:
         check_may_correct(caller)
         check_allowed(Action.CREDIT, invoice_no, today)
         invoice = Invoice.objects.get(pk=invoice_no)
         check_reason(client, ReasonType.CREDIT_MEMO, why)
-        memo = _plan(invoice, asked or Asked())
-        pass_second_person(_wanted(invoice, memo, why, asked or Asked()), client, caller)
-        memo_no = issue_memo(client, invoice, memo, why, caller, stamp)
+        memo = _plan(invoice, asked or CreditRequest())
+        pass_second_person(_wanted(invoice, memo, why, asked or CreditRequest()), client, caller)
+        memo_no = issue_memo(client, invoice, memo, why, caller, posted_by)
         billing_changed_of([account_no])
         return Invoice.objects.get(pk=memo_no)
 
 
-def _wanted(invoice: Invoice, memo: MemoPlan, why: Why, asked: Asked) -> Wanted:
+def _wanted(invoice: Invoice, memo: MemoPlan, why: Why, asked: CreditRequest) -> GuardedRequest:
     lines = [[number, None if amount is None else str(amount)] for number, amount in asked.lines.items()]
     given = None if asked.amount is None else str(asked.amount)
     asked_for = {"lines": lines, "amount": given, "everything": asked.everything}
     arguments = {"invoice_no": invoice.pk, **asked_for, **why._asdict()}
-    return Wanted(GuardedAct.MEMOS, invoice.account_id, memo.total_amount, invoice.currency, arguments, invoice.pk)
+    return GuardedRequest(GuardedAct.MEMOS, invoice.account_id, memo.total_amount, invoice.currency, arguments, invoice.pk)
 
 
-def _plan(invoice: Invoice, asked: Asked) -> MemoPlan:
+def _plan(invoice: Invoice, asked: CreditRequest) -> MemoPlan:
     lines = lines_to_credit(invoice)
     if asked.lines and asked.amount is not None:
         raise BillingError(ErrorCode.INVALID_INPUT, "amount: give either lines or an amount", field="amount")
@@ -175,7 +175,7 @@ def _sums(pairs: Any) -> dict[int, Decimal]:
     return sums
 
 
-def issue_memo(client: Client, invoice: Invoice, memo: MemoPlan, why: Why, caller: Caller, stamp: Stamp) -> int:
+def issue_memo(client: Client, invoice: Invoice, memo: MemoPlan, why: Why, caller: Caller, posted_by: PostedBy) -> int:
     """Issues a memo of an invoice, and gives its number. Under the lock of its account."""
     (memo_no,) = reserve_ids(Invoice, 1)
     after = {
@@ -191,28 +191,28 @@ def issue_memo(client: Client, invoice: Invoice, memo: MemoPlan, why: Why, calle
         Links(invoice.chain_root_id or invoice.pk),
         acts=(Act("invoice.generated", invoice.account_id, memo_no, after=after),),
     )
-    issue([document], Issuing(IssuePolicy(client), caller, stamp.day, stamp.at))
+    issue([document], Issuing(IssuePolicy(client), caller, posted_by.day, posted_by.at))
     return memo_no
 
 
 def _enter(memos: Sequence[ToIssue], issuing: Issuing) -> Mapping[int, Decimal]:
     for memo in memos:
-        _apply(memo, issuing.stamp)
+        _apply(memo, issuing.posted_by)
     return {}
 
 
-def _apply(memo: ToIssue, stamp: Stamp) -> None:
+def _apply(memo: ToIssue, posted_by: PostedBy) -> None:
     """The memo is all of its invoice: payments and cash credits make room for it, and go to the oldest open invoices."""
     correction, amount = memo.content.correction, -memo.terms.total_amount
     assert correction is not None
     why = correction.reason_code, correction.comments
-    (entry_no,) = post([Draft(memo.account_no, EntryKind.CREDIT_MEMO, -amount, memo.invoice_no, None, *why)], stamp)
+    (entry_no,) = post([Draft(memo.account_no, EntryKind.CREDIT_MEMO, -amount, memo.invoice_no, None, *why)], posted_by)
     charge = charges_of([correction.corrects_id])[correction.corrects_id]
     if amount > charge.due:
-        release_debit(charge.entry_no, stamp.at, amount - charge.due)
-    allocate([Taken(entry_no, charge.entry_no, amount)], stamp.at)
+        release_debit(charge.entry_no, posted_by.at, amount - charge.due)
+    allocate([Taken(entry_no, charge.entry_no, amount)], posted_by.at)
     if amount > charge.due:
-        apply_open_credits([memo.account_no], stamp)
+        apply_open_credits([memo.account_no], posted_by)
 
 
 CREDIT_MEMOS = HowIssued(SeriesKind.CREDIT_MEMO, _enter)

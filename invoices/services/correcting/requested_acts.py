@@ -21,7 +21,7 @@ from accounts.trail import Act, record_acts, refusal
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import ACT_TRANSITIONS, ActState
 from invoices.models import RequestedAct
-from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.documents.approval_rules import four_eyes_apply
 from invoices.services.money.ledger.acts import Why
@@ -148,7 +148,7 @@ def _amount(text: str | None) -> Decimal | None:
 
 def _memo(given: Mapping[str, Any], by: By) -> int:
     lines = {int(number): _amount(amount) for number, amount in given["lines"]}
-    asked = Asked(lines=lines, amount=_amount(given["amount"]), everything=given["everything"])
+    asked = CreditRequest(lines=lines, amount=_amount(given["amount"]), everything=given["everything"])
     return create_credit_memo(invoice_no=given["invoice_no"], why=_why(given), asked=asked, **by).pk
 
 

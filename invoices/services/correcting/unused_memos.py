@@ -17,16 +17,16 @@ from invoices.services.actions import check_allowed
 from invoices.services.correcting.credit_memos import issue_memo, lines_to_credit, not_taken_off
 from invoices.services.money.dunning import end_dunning
 from invoices.services.money.ledger.acts import Why
-from invoices.services.money.ledger.entries import Stamp
+from invoices.services.money.ledger.entries import PostedBy
 from invoices.services.planning.charged_days import instances_with_unused_days, read_charged_days
-from invoices.services.planning.claims import UNUSED_CREDIT
+from invoices.services.planning.holds import UNUSED_CREDIT
 
 NOT_PROVIDED = 2
 """The common reason of a credit memo: service not provided."""
 LONGEST_COMMENTS = 3000
 
 
-def credit_unused_days(client: Client, account_nos: Collection[int], caller: Caller, stamp: Stamp) -> None:
+def credit_unused_days(client: Client, account_nos: Collection[int], caller: Caller, posted_by: PostedBy) -> None:
     """Issues credit memos for the unused days of those accounts that have no further invoice to give them back on. Under their
     locks. Where an invoice cannot be credited now, or is written off or disputed, its days stay to be given back."""
     ended = Account.objects.filter(pk__in=account_nos, next_bill_date=None)
@@ -38,14 +38,14 @@ def credit_unused_days(client: Client, account_nos: Collection[int], caller: Cal
             if one.amount > ZERO:
                 by_invoice[one.source.invoice_no].append(one)
         for invoice_no, unused in by_invoice.items():
-            _credit(client, Invoice.objects.get(pk=invoice_no), unused, caller, stamp)
+            _credit(client, Invoice.objects.get(pk=invoice_no), unused, caller, posted_by)
     if numbers:
-        end_dunning(client, caller, numbers, stamp.day)
+        end_dunning(client, caller, numbers, posted_by.day)
 
 
-def _credit(client: Client, invoice: Invoice, unused: Sequence[Unused], caller: Caller, stamp: Stamp) -> None:
+def _credit(client: Client, invoice: Invoice, unused: Sequence[Unused], caller: Caller, posted_by: PostedBy) -> None:
     try:
-        check_allowed(Action.CREDIT, invoice.pk, stamp.day)
+        check_allowed(Action.CREDIT, invoice.pk, posted_by.day)
     except BillingError:
         return
     lines = lines_to_credit(invoice)
@@ -55,7 +55,7 @@ def _credit(client: Client, invoice: Invoice, unused: Sequence[Unused], caller: 
     if not memo.lines or memo.total_amount > not_taken_off(invoice):
         return
     why = Why(NOT_PROVIDED, _comments(unused))
-    memo_no = issue_memo(client, invoice, memo, why, caller, stamp)
+    memo_no = issue_memo(client, invoice, memo, why, caller, posted_by)
     given: dict[int, tuple[int, Decimal]] = {
         credit.line_no: (place, credit.amount) for place, credit in enumerate(memo.lines, 1)
     }

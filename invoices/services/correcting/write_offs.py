@@ -26,7 +26,7 @@ from invoices.services.money.ledger.acts import (
 )
 from invoices.services.money.ledger.entries import Draft, allocate, post
 from invoices.services.money.ledger.open_items import charges_of
-from invoices.services.money.ledger.second_person import Wanted, pass_second_person
+from invoices.services.money.ledger.second_person import GuardedRequest, pass_second_person
 
 ACTIONS = {EntryKind.WRITE_OFF: Action.WRITE_OFF, EntryKind.DISPUTE: Action.DISPUTE}
 REASONS = {EntryKind.WRITE_OFF: ReasonType.WRITE_OFF, EntryKind.DISPUTE: ReasonType.DISPUTE}
@@ -48,7 +48,7 @@ def write_off(
     Ours: a dispute lowers the balance too. Voiding it makes the amount due again.
     """
     account_no = account_of_invoice(client, invoice_no)
-    with money_act(client, account_no, caller, today, invoice_no=invoice_no) as stamp:
+    with money_act(client, account_no, caller, today, invoice_no=invoice_no) as posted_by:
         check_may_correct(caller)
         check_allowed(ACTIONS[kind], invoice_no, today)
         charge = charges_of([invoice_no])[invoice_no]
@@ -57,10 +57,10 @@ def write_off(
         check_reason(client, REASONS[kind], why)
         if kind == EntryKind.WRITE_OFF:
             arguments = {"invoice_no": invoice_no, "amount": str(amount), **why._asdict()}
-            wanted = Wanted(GuardedAct.WRITE_OFFS, account_no, amount, currency_of(account_no), arguments, invoice_no)
+            wanted = GuardedRequest(GuardedAct.WRITE_OFFS, account_no, amount, currency_of(account_no), arguments, invoice_no)
             pass_second_person(wanted, client, caller)
-        (entry_no,) = post([Draft(account_no, kind, -amount, invoice_no, None, *why)], stamp)
-        allocate([Taken(entry_no, charge.entry_no, amount)], stamp.at)
+        (entry_no,) = post([Draft(account_no, kind, -amount, invoice_no, None, *why)], posted_by)
+        allocate([Taken(entry_no, charge.entry_no, amount)], posted_by.at)
         after: dict[str, Any] = {"transaction_id": entry_no, "amount": str(amount), **why._asdict()}
         record_acts(client, caller, [Act(f"{kind.value}.added", account_no, invoice_no, after=after, row_no=entry_no)])
         return LedgerEntry.objects.get(pk=entry_no)

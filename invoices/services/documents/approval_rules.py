@@ -28,11 +28,11 @@ def four_eyes_apply(client: Client, act: GuardedAct, amount: Decimal) -> bool:
 def stake_of(invoice: Invoice) -> Decimal:
     """The amount that four eyes look at: a document's total, or what is at stake in a rebill."""
     if invoice.kind == InvoiceKind.REBILL and invoice.corrects is not None:
-        return rebill_stake(invoice.corrects.total_amount, invoice.total_amount)
+        return rebill_approval_amount(invoice.corrects.total_amount, invoice.total_amount)
     return invoice.total_amount
 
 
-def rebill_stake(original: Decimal, rebill: Decimal) -> Decimal:
+def rebill_approval_amount(original: Decimal, rebill: Decimal) -> Decimal:
     """Ours: the larger of what is credited and what is charged, so one that credits much and charges little waits as well."""
     return max(original, rebill)
 
@@ -71,10 +71,10 @@ def reasons_to_wait(client: Client, plan: InvoicePlan, *, forced: bool) -> tuple
     return tuple(reason for reason, holds in asked if holds)
 
 
-def rebill_must_wait(client: Client, stake: Decimal, answer: TaxAnswer) -> bool:
+def rebill_must_wait(client: Client, approval_amount: Decimal, answer: TaxAnswer) -> bool:
     """Whether a rebill is pending first: the client's setting for rebills, four eyes or missing tax data ask for it."""
     return (
         client.rebill_approval_required
-        or four_eyes_apply(client, GuardedAct.REBILLS, stake)
+        or four_eyes_apply(client, GuardedAct.REBILLS, approval_amount)
         or holds_for_tax_data(client, answer)
     )

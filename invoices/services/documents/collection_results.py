@@ -4,7 +4,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import NamedTuple
 
-from billing_site.errors import BillingError, ErrorCode, told_before
+from billing_site.errors import BillingError, ErrorCode, error_from_event
 from invoices.kinds import AttemptStatus
 from invoices.models import CollectionAttempt
 
@@ -53,7 +53,7 @@ def outcome_of(attempt: CollectionAttempt, account_no: int | None) -> Collected:
         error = BillingError(ErrorCode.COLLECTION_DECLINED, attempt.proc_status_text)
         return Collected(account_no, attempt.invoice_id, CollectionResult.DECLINED, error.message, error, attempt)
     if attempt.status == AttemptStatus.NOT_MADE and attempt.error_code:
-        return refused(account_no, attempt.invoice_id, told_before(attempt.error_code, attempt.message))
+        return refused(account_no, attempt.invoice_id, error_from_event(attempt.error_code, attempt.message))
     if attempt.status == AttemptStatus.NOT_MADE:
         return Collected(account_no, attempt.invoice_id, CollectionResult.NOTHING_DUE, attempt.message, attempt=attempt)
     error = BillingError(ErrorCode.OUTCOME_UNKNOWN)

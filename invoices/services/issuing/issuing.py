@@ -21,11 +21,11 @@ from invoices.fingerprints import fingerprint
 from invoices.kinds import InvoiceKind, InvoiceStatus, SeriesKind
 from invoices.models import Invoice
 from invoices.services.collecting.starting import request_collection
+from invoices.services.documents.document_storage import NO_LINKS, Links, insert_documents
 from invoices.services.documents.numbers import Numbered, take_numbers
 from invoices.services.documents.remarks import Remarks
-from invoices.services.documents.rows import NO_LINKS, Links, insert_documents
 from invoices.services.money.ledger.charging import Issued
-from invoices.services.money.ledger.entries import Stamp, Standing
+from invoices.services.money.ledger.entries import AccountPosition, PostedBy
 from invoices.services.statements.statements import StatementWanted, request_statements
 
 ISSUED = "invoice.issued"
@@ -122,22 +122,22 @@ class IssuePolicy(NamedTuple):
 
 class Issuing(NamedTuple):
     """By what policy, by whom and when documents are issued; `today` is the client's day. `remarks` are put on those that were
-    pending. `stand` is where the accounts stand in the ledger, if that was read already."""
+    pending. `positions` is where the accounts stand in the ledger, if that was read already."""
 
     policy: IssuePolicy
     caller: Caller
     today: date
     at: datetime
     remarks: Remarks = Remarks()
-    stand: dict[int, Standing] | None = None
+    positions: dict[int, AccountPosition] | None = None
 
     @property
     def client(self) -> Client:
         return self.policy.client
 
     @property
-    def stamp(self) -> Stamp:
-        return Stamp(self.today, self.at, self.caller.identity)
+    def posted_by(self) -> PostedBy:
+        return PostedBy(self.today, self.at, self.caller.identity)
 
 
 def _unchanged(documents: Sequence[ToIssue], issuing: Issuing) -> Sequence[ToIssue]:
@@ -271,8 +271,8 @@ def _request(documents: Iterable[ToIssue], due: Mapping[int, Decimal], issuing: 
             collected.append((one.charged, due[one.invoice_no]))
         if issuing.policy.sends_statement(one.kind, one.links.statement_contact_id):
             sent.append(StatementWanted(one.invoice_no, one.links.statement_contact_id))
-    request_collection(collected, issuing.stamp)
-    request_statements(sent, issuing.stamp)
+    request_collection(collected, issuing.posted_by)
+    request_statements(sent, issuing.posted_by)
 
 
 def _acts(document: ToIssue, issuing: Issuing) -> list[Act]:

@@ -12,7 +12,7 @@ from accounts.models import Account, Client, Contact, PlanInstance
 from billing_site.common.fields import LARGEST_LONG
 from invoices.kinds import CYCLE_KINDS, InvoiceStatus
 from invoices.models import Invoice, LedgerEntry
-from invoices.services.money.ledger.entries import Standing, standings
+from invoices.services.money.ledger.entries import AccountPosition, account_positions
 from invoices.services.planning.facts import ContactFacts, billing_contact, read_contacts
 
 
@@ -84,13 +84,16 @@ def _named(text: str) -> Q:
 def account_rows(accounts: Sequence[Account], today: date) -> list[AccountRow]:
     """What a list says of these accounts: three queries, however many."""
     numbers = [account.pk for account in accounts]
-    contacts, plans, stand = read_contacts(numbers), _plans(numbers, today), standings(numbers)
+    contacts, plans, positions = read_contacts(numbers), _plans(numbers, today), account_positions(numbers)
     return [
-        _row(account, contacts.get(account.pk, []), plans.get(account.pk, []), stand[account.pk], today) for account in accounts
+        _row(account, contacts.get(account.pk, []), plans.get(account.pk, []), positions[account.pk], today)
+        for account in accounts
     ]
 
 
-def _row(account: Account, contacts: list[ContactFacts], plans: list[str], stand: Standing, today: date) -> AccountRow:
+def _row(
+    account: Account, contacts: list[ContactFacts], plans: list[str], position: AccountPosition, today: date
+) -> AccountRow:
     billed = billing_contact(contacts)
     return AccountRow(
         acct_no=account.pk,
@@ -105,8 +108,8 @@ def _row(account: Account, contacts: list[ContactFacts], plans: list[str], stand
         plans=tuple(plans),
         next_bill_date=account.next_bill_date,
         is_due=account.next_bill_date is not None and account.next_bill_date <= today,
-        balance=stand.balance,
-        pending_invoice=stand.pending_invoice_no,
+        balance=position.balance,
+        pending_invoice=position.pending_invoice_no,
     )
 
 

@@ -10,7 +10,7 @@ from accounts.staff import who_did
 from invoices.services.issuing.issuing import ISSUED
 
 
-class Happened(NamedTuple):
+class TimelineEntry(NamedTuple):
     """An event. `by` is the person, the key or the command; `address` is where a call of the API came from."""
 
     event: Event
@@ -24,17 +24,17 @@ class Happened(NamedTuple):
         return ", ".join(words for value in self.event.caller.values() if (words := _declared(value)))
 
 
-def told_to_people(events: QuerySet[Event]) -> QuerySet[Event]:
+def events_for_people(events: QuerySet[Event]) -> QuerySet[Event]:
     """The events of a timeline, with who did them. That of an issue is left out: the one of the generation or the approval that
     issued the document says it."""
     return events.exclude(act=ISSUED).select_related("staff", "api_key")
 
 
-def happened(events: Sequence[Event]) -> list[Happened]:
+def timeline_entries(events: Sequence[Event]) -> list[TimelineEntry]:
     """These events, with the addresses that the log of calls has of them: one query, however many."""
     calls = ApiCall.objects.filter(request_id__in={event.request_id for event in events if event.request_id})
     addresses = dict(calls.values_list("request_id", "address"))
-    return [Happened(event, _words(event.act), who_did(event), addresses.get(event.request_id, "")) for event in events]
+    return [TimelineEntry(event, _words(event.act), who_did(event), addresses.get(event.request_id, "")) for event in events]
 
 
 def _words(act: str) -> str:

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import Account, Client
 from invoices.calculation import ZERO
-from invoices.services.money.ledger.entries import standings
+from invoices.services.money.ledger.entries import account_positions
 from invoices.services.money.ledger.open_items import open_entries
 
 ACCOUNTS_AT_ONCE = 500
@@ -57,7 +57,7 @@ def accounts_with_dues(client: Client) -> QuerySet[Account]:
 def receivables_of(accounts: Collection[Account], today: date) -> list[Receivable]:
     """Of these accounts: two queries, however many."""
     numbers = [account.pk for account in accounts]
-    stand = standings(numbers)
+    positions = account_positions(numbers)
     due = (
         open_entries()
         .filter(account__in=numbers)
@@ -69,7 +69,7 @@ def receivables_of(accounts: Collection[Account], today: date) -> list[Receivabl
         for account_no, rows in groupby(due, key=lambda row: row[0])
     }
     return [
-        Receivable(one.pk, one.client_acct_id, one.currency, ages.get(one.pk, Ages()), stand[one.pk].balance)
+        Receivable(one.pk, one.client_acct_id, one.currency, ages.get(one.pk, Ages()), positions[one.pk].balance)
         for one in accounts
     ]
 

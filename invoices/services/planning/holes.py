@@ -87,12 +87,12 @@ def _columns(lines: QuerySet[InvoiceLine], *more: str) -> Any:
 def waive_periods(*, client: Client, invoice_no: int, caller: Caller, today: date, comments: str = "") -> None:
     """Keep on a voided invoice that its periods are not billed again. Nothing is to be billed again: 90083."""
     account_no = account_of_invoice(client, invoice_no)
-    with money_act(client, account_no, caller, today, invoice_no=invoice_no) as stamp:
+    with money_act(client, account_no, caller, today, invoice_no=invoice_no) as posted_by:
         check_may_correct(caller)
         invoice = Invoice.objects.get(pk=invoice_no)
         if not hole_of_invoice(invoice):
             raise BillingError(ErrorCode.NOTHING_TO_BILL_AGAIN, f"invoice {invoice_no}", field="invoice_no")
-        invoice.waived_at = stamp.at
+        invoice.waived_at = posted_by.at
         invoice.save(update_fields=["waived_at"])
         act = Act(WAIVED, account_no, invoice_no, after={"comments": comments})
-        record_acts(client, caller, [act], stamp.at)
+        record_acts(client, caller, [act], posted_by.at)

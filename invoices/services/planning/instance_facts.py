@@ -15,7 +15,7 @@ from accounts.services import DATE_COLUMNS, instances_with_dates
 from invoices.calculation import ZERO
 from invoices.plan.charges import cycle_to_end
 from invoices.plan.facts import BillingState, ChargeFacts, InstanceFacts, ServiceFacts, UsageTotal
-from invoices.services.usage.rows import Limit, billed_usage, unbilled_usage
+from invoices.services.usage.usage_storage import Limit, billed_usage, unbilled_usage
 
 SERVICE_COLUMNS = (
     "service_id",

@@ -12,7 +12,7 @@ from billing_site.common.storage import insert_rows, update_rows
 from invoices.calculation import ZERO
 from invoices.document import Document, Line
 from invoices.models import UnusedCredit
-from invoices.services.planning.claims import UNUSED_CREDIT
+from invoices.services.planning.holds import UNUSED_CREDIT
 
 
 class Row(NamedTuple):

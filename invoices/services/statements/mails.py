@@ -13,7 +13,7 @@ from invoices.document import Document, Line
 from invoices.kinds import InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan.tax_answers import exemption_text
-from invoices.services.documents.rows import stored_contents
+from invoices.services.documents.document_storage import stored_contents
 from invoices.services.documents.tax_answers import stored_tax_answers
 from invoices.services.money.ledger.open_items import charges_of
 

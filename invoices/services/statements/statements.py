@@ -31,7 +31,7 @@ from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import InvoiceStatus, StatementStatus
 from invoices.models import Invoice, Statement
-from invoices.services.money.ledger.entries import Stamp
+from invoices.services.money.ledger.entries import PostedBy
 from invoices.services.statements.mails import StatementParts, statement_mail, statement_parts
 
 logger = logging.getLogger(__name__)
@@ -62,9 +62,9 @@ class _Facts(NamedTuple):
     addresses: Mapping[int, str]
 
 
-def request_statements(wanted: Sequence[StatementWanted], stamp: Stamp) -> None:
+def request_statements(wanted: Sequence[StatementWanted], posted_by: PostedBy) -> None:
     """Writes down that statements are to be sent, in the transaction that issues their documents."""
-    Statement.objects.bulk_create([_requested(one, stamp.identity, stamp.at) for one in wanted])
+    Statement.objects.bulk_create([_requested(one, posted_by.identity, posted_by.at) for one in wanted])
 
 
 def _requested(wanted: StatementWanted, identity: str, at: datetime) -> Statement:

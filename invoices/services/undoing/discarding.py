@@ -9,7 +9,7 @@ from accounts.trail import Act, record_acts
 from invoices.kinds import InvoiceStatus
 from invoices.models import Invoice
 from invoices.services.documents.remarks import Remarks
-from invoices.services.planning.claims import release_claims
+from invoices.services.planning.holds import release_claims
 
 
 def discard_locked(

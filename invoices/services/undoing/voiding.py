@@ -16,12 +16,12 @@ from invoices.services.documents.orders_due import orders_changed
 from invoices.services.documents.rights import check_may_correct
 from invoices.services.money.ledger.acts import account_of_invoice, money_act
 from invoices.services.money.ledger.charging import apply_open_credits
-from invoices.services.money.ledger.entries import Stamp
-from invoices.services.money.ledger.second_person import Wanted, pass_second_person
+from invoices.services.money.ledger.entries import PostedBy
+from invoices.services.money.ledger.second_person import GuardedRequest, pass_second_person
 from invoices.services.money.ledger.voids import Voiding, void_entry, void_reason
-from invoices.services.planning.claims import release_claims
 from invoices.services.planning.ground import note_of_account
-from invoices.services.undoing.reopening import reopen, reopen_plans
+from invoices.services.planning.holds import release_claims
+from invoices.services.undoing.reopen_cycle import reopen, reopen_plans
 
 
 class Voided(NamedTuple):
@@ -53,21 +53,23 @@ def void_invoice(
     owner = account_of_invoice(client, invoice_no)
     if account_no not in (None, owner):
         raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {invoice_no} of account {account_no}", field="invoice_no")
-    with money_act(client, owner, caller, today, invoice_no=invoice_no) as stamp:
+    with money_act(client, owner, caller, today, invoice_no=invoice_no) as posted_by:
         check_may_correct(caller)
         check_allowed(Action.VOID, invoice_no, today)
         invoice = Invoice.objects.get(pk=invoice_no)
         arguments = {"invoice_no": invoice_no, "reason_code": reason_code, "comments": comments}
         amount = abs(invoice.total_amount)
-        pass_second_person(Wanted(GuardedAct.VOIDS, owner, amount, invoice.currency, arguments, invoice_no), client, caller)
-        return void_locked(invoice, voiding, client=client, caller=caller, stamp=stamp)
+        pass_second_person(
+            GuardedRequest(GuardedAct.VOIDS, owner, amount, invoice.currency, arguments, invoice_no), client, caller
+        )
+        return void_locked(invoice, voiding, client=client, caller=caller, posted_by=posted_by)
 
 
-def void_locked(invoice: Invoice, voiding: Voiding, *, client: Client, caller: Caller, stamp: Stamp) -> Voided:
+def void_locked(invoice: Invoice, voiding: Voiding, *, client: Client, caller: Caller, posted_by: PostedBy) -> Voided:
     """Voids a document, if it may be voided, under its account's lock."""
-    reopens = check_allowed(Action.VOID, invoice.pk, stamp.day).reopens
+    reopens = check_allowed(Action.VOID, invoice.pk, posted_by.day).reopens
     entry = LedgerEntry.objects.get(invoice=invoice, kind__in=CHARGE_KINDS)
-    void_no = void_entry(entry, voiding, stamp)
+    void_no = void_entry(entry, voiding, posted_by)
     invoice.status, invoice.void_reason_code = InvoiceStatus.VOIDED, voiding.reason
     invoice.save(update_fields=["status", "void_reason_code"])
     release_claims([invoice.pk])
@@ -76,12 +78,12 @@ def void_locked(invoice: Invoice, voiding: Voiding, *, client: Client, caller: C
     elif invoice.kind in CYCLE_KINDS:
         reopen_plans(invoice)
     if invoice.kind == InvoiceKind.CREDIT_MEMO:
-        apply_open_credits([invoice.account_id], stamp)
+        apply_open_credits([invoice.account_id], posted_by)
     account = Account.objects.get(pk=invoice.account_id)
     orders_changed(account)
     if invoice.kind in CYCLE_KINDS:
         note_of_account(GroundKind.USAGE, account, f"Invoice {invoice}: voided, so what it billed can be billed again")
     after = {"status": "voided", "reason_code": voiding.reason.value, "comments": voiding.comments, "reopened": reopens}
     act = Act("invoice.voided", invoice.account_id, invoice.pk, before={"status": "approved"}, after=after)
-    record_acts(client, caller, [act], stamp.at)
+    record_acts(client, caller, [act], posted_by.at)
     return Voided(invoice.pk, entry.pk, void_no)

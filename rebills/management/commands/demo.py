@@ -25,7 +25,8 @@ from accounts.services import assign_plan, create_client, update_plan_instance
 from invoices.audit import run_audits
 from invoices.calculation import ZERO, rounded
 from invoices.kinds import DecisionAct, InvoiceKind, InvoiceStatus, LineType, RefundStatus, RunResult
-from invoices.management import nine_line_types
+from invoices.line_explanations import line_explanation, units_text
+from invoices.management import demo_line_types
 from invoices.management.commands.audit import report_lines
 from invoices.management.commands.bill import bill_with_progress, run_summary
 from invoices.models import CollectionAttempt, Invoice, LedgerEntry, Payment, TaxRate
@@ -34,7 +35,7 @@ from invoices.services.approving.deciding import decide_on_one
 from invoices.services.billing.generating import generate_invoice, generate_invoices
 from invoices.services.billing.runs import count_results, run_totals, start_run
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.history import description, with_voids
@@ -42,11 +43,10 @@ from invoices.services.money.ledger.refunds import left_to_refund, refund_paymen
 from invoices.services.money.payment_methods import add_payment_method
 from invoices.services.money.receivables import add_up_by_currency, receivables
 from invoices.services.planning.flags import flags_of, with_flags
-from invoices.stories import story_of, units_text
 from rebills.plan import RebillPlan
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import rebill_invoices
-from rebills.services.requests import AskedLine, RebillRequest
+from rebills.services.requests import RebillRequest, RequestedLine
 
 CUSTOMERS = Path(settings.BASE_DIR) / "data" / "telco_customers.csv"
 # Bill days run from 1 to 28, so on these days everyone's cycle of the month is due, and nobody's of the next.
@@ -177,11 +177,11 @@ class Command(BaseCommand):
     def bill_every_way(self, client: Client) -> Invoice:
         today = clock.today(client)
         self.title("One account is charged in every way: all nine line types on one invoice, and the story of each line")
-        account = nine_line_types.open_account(client, today, CALLER)
-        invoice = nine_line_types.bill(account, today, CALLER)
+        account = demo_line_types.open_account(client, today, CALLER)
+        invoice = demo_line_types.bill(account, today, CALLER)
         lines = list(invoice.lines.all())
         for line in lines:
-            story = "; ".join([text for text in (units_text(line), *story_of(line)) if text])
+            story = "; ".join([text for text in (units_text(line), *line_explanation(line)) if text])
             amount = rounded(line.amount, invoice.currency)
             label = line.get_line_type_display()
             self.stdout.write(f"  {line.line_no:>2} {label:<28}{line.description:<26}{amount:>10}  {story}".rstrip())
@@ -192,7 +192,7 @@ class Command(BaseCommand):
                 self.stdout.write(f"  line {line.line_no} takes {', '.join(parts)}")
         self.figure("total", f"{rounded(invoice.total_amount, invoice.currency)}")
         seen = [(line.line_type, str(rounded(line.amount, invoice.currency))) for line in lines]
-        self.must_be("lines", seen, [(int(line_type), amount) for line_type, amount in nine_line_types.EXPECTED_LINES])
+        self.must_be("lines", seen, [(int(line_type), amount) for line_type, amount in demo_line_types.EXPECTED_LINES])
         self.must_be("line types", {line.line_type for line in lines}, set(LineType))
         return invoice
 
@@ -212,7 +212,7 @@ class Command(BaseCommand):
         self.must_be("balance once it is collected", account_balance(account), ZERO)
         first = invoice.lines.filter(line_type=LineType.RECURRING).earliest("line_no")
         memo = create_credit_memo(
-            invoice_no=invoice.pk, why=Why(1, "Line was down"), asked=Asked(lines={first.line_no: None}), **by
+            invoice_no=invoice.pk, why=Why(1, "Line was down"), asked=CreditRequest(lines={first.line_no: None}), **by
         )
         credited = rounded(-memo.total_amount, memo.currency)
         self.stdout.write(
@@ -252,9 +252,9 @@ class Command(BaseCommand):
             carries_unlisted=True,
             collect=True,
             lines=(
-                AskedLine(halved.line_no, units=halved.units / 2, comments="half a month"),
-                AskedLine(repriced.line_no, rate_per_unit=repriced.rate_per_unit - 1, comments="the price of the offer"),
-                AskedLine(dropped.line_no, exclude=True),
+                RequestedLine(halved.line_no, units=halved.units / 2, comments="half a month"),
+                RequestedLine(repriced.line_no, rate_per_unit=repriced.rate_per_unit - 1, comments="the price of the offer"),
+                RequestedLine(dropped.line_no, exclude=True),
             ),
         )
         (preview,) = preview_rebills(client=client, requests=[request], today=today)

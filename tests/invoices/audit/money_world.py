@@ -11,7 +11,7 @@ from invoices.models import CollectionAttempt
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.payments import add_cash_credit, record_external_payment
@@ -40,7 +40,7 @@ def build_money_world():
     refund = refund_payment(transaction_id=cheque.pk, amount=D(10), why=WHY, **by)
     PaymentMethod.objects.create(account=payer, type="card", token="sandbox_approved")
     (collected,) = collect_invoices(invoice_nos=[february], **by)
-    memo = create_credit_memo(invoice_no=march, why=WHY, asked=Asked(lines={1: D(10)}), **by)
+    memo = create_credit_memo(invoice_no=march, why=WHY, asked=CreditRequest(lines={1: D(10)}), **by)
     off = write_off(invoice_no=march, amount=D(2), why=WHY, **by)
     dispute = write_off(invoice_no=march, amount=D(3), why=WHY, kind=EntryKind.DISPUTE, **by)
     credit = add_cash_credit(account_no=other.pk, amount=D(5), why=WHY, **by)

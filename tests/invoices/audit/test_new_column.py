@@ -6,8 +6,8 @@ from django.db import connection, models
 from invoices.document import LINE_FIELDS, Line, shape
 from invoices.fingerprints import FORMATS, fingerprint
 from invoices.models import Invoice, InvoiceLine
-from invoices.services.documents import rows
-from invoices.services.documents.rows import stored_contents
+from invoices.services.documents import document_storage
+from invoices.services.documents.document_storage import stored_contents
 from tests.invoices.audit.names import UNMOVED
 from tests.invoices.audit.planting import LINE, OFFICE_FEB, PLAIN_JAN, findings, plant
 
@@ -28,9 +28,9 @@ def with_project(world, monkeypatch):
         cursor.execute("ALTER TABLE invoices_invoiceline ADD COLUMN project varchar(20) NOT NULL DEFAULT ''")
     project = models.CharField(max_length=20, default="")
     project.contribute_to_class(InvoiceLine, "project")
-    monkeypatch.setattr(rows, "Line", LineWithProject)
+    monkeypatch.setattr(document_storage, "Line", LineWithProject)
     # Neither the first nor the last: nothing depends on the place of a column.
-    monkeypatch.setattr(rows, "LINE_FIELDS", (*LINE_FIELDS[:9], "project", *LINE_FIELDS[9:]))
+    monkeypatch.setattr(document_storage, "LINE_FIELDS", (*LINE_FIELDS[:9], "project", *LINE_FIELDS[9:]))
     monkeypatch.setitem(FORMATS, "4", FORMATS["3"]._replace(lines=("project", *FORMATS["3"].lines)))
     yield world
     InvoiceLine._meta.local_fields.remove(project)

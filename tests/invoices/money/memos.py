@@ -4,16 +4,16 @@ from decimal import Decimal as D
 
 from invoices.kinds import VoidReason
 from invoices.models import TaxDetail
-from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.undoing.voiding import void_invoice
 from tests.invoices.billing import JAN_31
 from tests.invoices.money.paying import WHY
 
-ALL = Asked(everything=True)
+ALL = CreditRequest(everything=True)
 
 
 def memo_of(invoice, caller, lines=None, amount=None, *, why=WHY, today=JAN_31):
-    asked = Asked(
+    asked = CreditRequest(
         {number: None if part is None else D(part) for number, part in (lines or {}).items()},
         None if amount is None else D(amount),
         everything=lines is None and amount is None,

@@ -6,9 +6,9 @@ import pytest
 
 from accounts.models import Event, Service
 from invoices.models import Invoice
-from invoices.services.approving.pending import discard_invoices
+from invoices.services.approving.decide_pending import discard_invoices
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.correcting.credit_memos import Asked, create_credit_memo, preview_credit_memo
+from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo, preview_credit_memo
 from invoices.services.money.ledger.acts import Why
 from tests.factories import TaxRateFactory, a_plan, an_account
 from tests.invoices.billing import JAN_10, JAN_31, bill
@@ -98,7 +98,7 @@ def test_an_invoice_of_another_client_is_unknown(acme, umbra, process):
     given = {"client": acme, "invoice_no": invoice.pk}
     why = {"caller": process, "today": JAN_31, "why": WHY}
     assert refused_as(create_credit_memo, **given, **why) == (3004, "invoice_no")
-    assert refused_as(preview_credit_memo, **given, asked=Asked(), today=JAN_31) == (3004, "invoice_no")
+    assert refused_as(preview_credit_memo, **given, asked=CreditRequest(), today=JAN_31) == (3004, "invoice_no")
 
 
 def test_an_invoice_that_is_being_collected_is_not_credited(acme, process):

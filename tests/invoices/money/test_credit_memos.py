@@ -11,10 +11,10 @@ from accounts.models import Event, Service
 from invoices.fingerprints import fingerprint
 from invoices.kinds import EntryKind
 from invoices.models import NumberSeries
-from invoices.services.approving.pending import approve_invoices
-from invoices.services.correcting.credit_memos import Asked, preview_credit_memo
+from invoices.services.approving.decide_pending import approve_invoices
+from invoices.services.correcting.credit_memos import CreditRequest, preview_credit_memo
 from invoices.services.correcting.write_offs import write_off
-from invoices.services.documents.rows import stored_contents
+from invoices.services.documents.document_storage import stored_contents
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.voids import void_transaction
 from tests.factories import PlanFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
@@ -172,7 +172,7 @@ def test_a_preview_is_the_memo_and_writes_nothing(acme, process):
     TaxRateFactory(client=acme)
     _account, invoice = billed(acme, process)
     before = rows()
-    asked = Asked({1: D("10.00")})
+    asked = CreditRequest({1: D("10.00")})
     plan = preview_credit_memo(client=acme, invoice_no=invoice.pk, asked=asked, today=JAN_31)
     assert ((plan.net_amount, plan.tax_amount, plan.total_amount), rows()) == ((D(10), D(1), D(11)), before)
     memo = memo_of(invoice, process, {1: "10.00"})

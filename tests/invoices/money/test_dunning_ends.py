@@ -8,7 +8,7 @@ import pytest
 from accounts.models import Account, Event
 from invoices.kinds import EntryKind
 from invoices.models import Invoice
-from invoices.services.approving.pending import approve_invoices
+from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.ledger.payments import add_cash_credit, apply_left

@@ -11,9 +11,9 @@ from accounts.models import PaymentMethod
 from accounts.services import lock_account
 from invoices.gateways.sandbox import SandboxGateway
 from invoices.models import Invoice, LedgerEntry, Payment, ReasonCode, Refund
-from invoices.services.approving.pending import approve_invoices
+from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.collecting.collecting import collect_invoices, resume_collecting
-from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.payments import record_external_payment
 from invoices.services.money.ledger.refunds import refund_payment
@@ -98,7 +98,7 @@ def test_refunds_at_once_never_give_back_more_than_was_paid(client, by):
 
 def test_credit_memos_at_once_never_credit_more_than_a_line(client, by):
     invoice = an_invoice(client)
-    asked = Asked(lines={1: D(12)})
+    asked = CreditRequest(lines={1: D(12)})
     came = at_once(*[lambda: create_credit_memo(invoice_no=invoice.pk, why=Why(1, "late"), asked=asked, **by)] * AT_ONCE)
     assert (came.count(90021), Invoice.objects.filter(kind="credit_memo").count(), due(invoice)) == (AT_ONCE - 2, 2, 6)
     no_findings()

@@ -9,7 +9,7 @@ from accounts.models import Event
 from billing_site.errors import BillingError
 from invoices.kinds import EntryKind, PaymentType
 from invoices.models import Allocation, LedgerEntry, Payment
-from invoices.services.approving.pending import approve_invoices
+from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.payments import add_cash_credit, apply_left, record_external_payment
 from invoices.services.undoing.voiding import void_invoice

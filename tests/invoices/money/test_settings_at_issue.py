@@ -11,7 +11,7 @@ from invoices.gateways.sandbox import SandboxGateway
 from invoices.kinds import EntryKind, InvoiceStatus, PaymentType, RunResult
 from invoices.models import CollectionAttempt, Invoice, RunOutcome
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.pending import approve_invoices
+from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.billing.runs import continue_run, start_run
 from invoices.services.collecting import collecting

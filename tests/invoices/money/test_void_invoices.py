@@ -9,7 +9,7 @@ from accounts.models import Event
 from invoices.kinds import EntryKind
 from invoices.models import Coupon, CouponUse, Invoice, LedgerEntry, ServiceCredit, TaxDetail, Usage
 from invoices.plan.facts import BillingRequest
-from invoices.services.approving.pending import approve_invoices, discard_invoices
+from invoices.services.approving.decide_pending import approve_invoices, discard_invoices
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.collecting.collecting import collect_invoices, resume_collecting
 from invoices.services.correcting.credit_memos import create_credit_memo

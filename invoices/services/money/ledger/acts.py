@@ -18,7 +18,7 @@ from invoices.kinds import ReasonType
 from invoices.models import Invoice, LedgerEntry, ReasonCode
 from invoices.services.documents.account_acts import account_act
 from invoices.services.money.dunning import end_dunning
-from invoices.services.money.ledger.entries import Stamp
+from invoices.services.money.ledger.entries import PostedBy
 from invoices.services.money.ledger.second_person import ActHeld, request_act
 
 REFUSED = "money.refused"
@@ -48,14 +48,14 @@ def money_act(
     *,
     invoice_no: int | None = None,
     today: date | None = None,
-) -> Iterator[Stamp]:
-    """An act under the account's lock, and the stamp for what it adds to the ledger. What is refused leaves an event only.
+) -> Iterator[PostedBy]:
+    """An act under the account's lock, and who posts what it adds to the ledger. What is refused leaves an event only.
 
     Dunning ends with it where nothing is overdue any more. `today` is given where `day` is another day. What needs a second
     person leaves a request, and PendingAct is raised.
     """
     with _held_as_request(client, caller), account_act(client, account_no, caller, REFUSED, invoice_no=invoice_no):
-        yield Stamp(day, timezone.now(), caller.identity)
+        yield PostedBy(day, timezone.now(), caller.identity)
         end_dunning(client, caller, [account_no], today or day)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from invoices.calculation import ZERO
 from invoices.kinds import EntryKind
 from invoices.plan.allocating import OpenItem, Taken, oldest_first
-from invoices.services.money.ledger.entries import Draft, Stamp, Standing, allocate, post, post_unnumbered
+from invoices.services.money.ledger.entries import AccountPosition, Draft, PostedBy, allocate, post, post_unnumbered
 from invoices.services.money.ledger.open_items import open_charges, open_credits
 
 
@@ -20,27 +20,27 @@ class Issued(NamedTuple):
     currency: str
 
 
-def charge(issued: Sequence[Issued], stamp: Stamp, stand: dict[int, Standing]) -> dict[int, Decimal]:
+def charge(issued: Sequence[Issued], posted_by: PostedBy, positions: dict[int, AccountPosition]) -> dict[int, Decimal]:
     """Enters invoices into the ledger, one for each account at most, and gives what is due on each once the account's unapplied
     payments and cash credits are taken. Under the accounts' locks."""
     drafts = [Draft(one.account_no, EntryKind.INVOICE, one.total, one.invoice_no) for one in issued]
     due = {one.invoice_no: one.total for one in issued}
-    having = [one.account_no for one in issued if stand[one.account_no].has_credits and one.total > ZERO]
+    having = [one.account_no for one in issued if positions[one.account_no].has_credits and one.total > ZERO]
     if not having:
-        post_unnumbered(drafts, stamp, stand)
+        post_unnumbered(drafts, posted_by, positions)
         return due
-    entries = post(drafts, stamp, stand)
+    entries = post(drafts, posted_by, positions)
     credits = open_credits(having)
     taken: list[Taken] = []
     for one, entry_no in zip(issued, entries, strict=True):
         mine = oldest_first(credits.get(one.account_no, []), [OpenItem(entry_no, one.total)])
         due[one.invoice_no] -= sum((part.amount for part in mine), ZERO)
         taken += mine
-    allocate(taken, stamp.at)
+    allocate(taken, posted_by.at)
     return due
 
 
-def apply_open_credits(account_nos: Sequence[int], stamp: Stamp) -> None:
+def apply_open_credits(account_nos: Sequence[int], posted_by: PostedBy) -> None:
     """Takes what is left of payments and cash credits for what is due, the oldest of each first."""
     credits = open_credits(account_nos)
     if not credits:
@@ -48,5 +48,5 @@ def apply_open_credits(account_nos: Sequence[int], stamp: Stamp) -> None:
     charges = open_charges(list(credits))
     allocate(
         [part for number in credits for part in oldest_first(credits[number], [one.item for one in charges.get(number, [])])],
-        stamp.at,
+        posted_by.at,
     )

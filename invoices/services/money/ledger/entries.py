@@ -32,7 +32,7 @@ ENTRY_FIELDS = (
 )
 
 
-class Standing(NamedTuple):
+class AccountPosition(NamedTuple):
     """Where an account stands under its lock: its newest entry, its balance, whether it has credits that may go to any invoice
     (used up or not), and its pending invoice of a cycle."""
 
@@ -54,7 +54,7 @@ class Draft(NamedTuple):
     comments: str = ""
 
 
-class Stamp(NamedTuple):
+class PostedBy(NamedTuple):
     """When and by whom entries are added; `day` is the client's."""
 
     day: date
@@ -62,7 +62,7 @@ class Stamp(NamedTuple):
     identity: str
 
 
-def standings(account_nos: Collection[int]) -> dict[int, Standing]:
+def account_positions(account_nos: Collection[int]) -> dict[int, AccountPosition]:
     """One query, by the newest entry of each account, however many entries there are."""
     newest = LedgerEntry.objects.filter(account=OuterRef("pk")).order_by("-entry_no")
     credits = LedgerEntry.objects.filter(account=OuterRef("pk"), amount__lt=0, kind__in=FREE_KINDS)
@@ -79,27 +79,30 @@ def standings(account_nos: Collection[int]) -> dict[int, Standing]:
         )
     )
     return {
-        number: Standing(entry_no or 0, balance if balance is not None else ZERO, has_credits, pending_no)
+        number: AccountPosition(entry_no or 0, balance if balance is not None else ZERO, has_credits, pending_no)
         for number, entry_no, balance, has_credits, pending_no in rows
     }
 
 
-def post(drafts: Sequence[Draft], stamp: Stamp, stand: dict[int, Standing] | None = None) -> list[int]:
-    """Adds entries in the order given and gives their numbers. `stand` is of their accounts, where it was read already; it is
-    moved on with them."""
+def post(drafts: Sequence[Draft], posted_by: PostedBy, positions: dict[int, AccountPosition] | None = None) -> list[int]:
+    """Add entries and return their numbers, both in the order given. The accounts must be locked.
+
+    `positions`, where the caller has read them already, is updated with the new balances. Refuses a balance that is too
+    large to be stored exactly (90008).
+    """
     if not drafts:
         return []
-    if stand is None:
-        stand = standings({draft.account_no for draft in drafts})
+    if positions is None:
+        positions = account_positions({draft.account_no for draft in drafts})
     numbers = reserve_ids(LedgerEntry, len(drafts))
-    rows = _rows(drafts, stamp, stand)
+    rows = _rows(drafts, posted_by, positions)
     insert_rows(LedgerEntry, ("id", *ENTRY_FIELDS), [(number, *row) for number, row in zip(numbers, rows, strict=True)])
     return numbers
 
 
-def post_unnumbered(drafts: Sequence[Draft], stamp: Stamp, stand: dict[int, Standing]) -> None:
+def post_unnumbered(drafts: Sequence[Draft], posted_by: PostedBy, positions: dict[int, AccountPosition]) -> None:
     """Adds entries that nothing else names, so that the database may number them as it writes them."""
-    insert_rows(LedgerEntry, ENTRY_FIELDS, _rows(drafts, stamp, stand))
+    insert_rows(LedgerEntry, ENTRY_FIELDS, _rows(drafts, posted_by, positions))
 
 
 def _balance_after(balance: Decimal, draft: Draft) -> Decimal:
@@ -112,12 +115,12 @@ def _balance_after(balance: Decimal, draft: Draft) -> Decimal:
     return after
 
 
-def _rows(drafts: Sequence[Draft], stamp: Stamp, stand: dict[int, Standing]) -> list[tuple[Any, ...]]:
+def _rows(drafts: Sequence[Draft], posted_by: PostedBy, positions: dict[int, AccountPosition]) -> list[tuple[Any, ...]]:
     rows = []
     for draft in drafts:
-        before = stand[draft.account_no]
+        before = positions[draft.account_no]
         after = before._replace(entry_no=before.entry_no + 1, balance=_balance_after(before.balance, draft))
-        stand[draft.account_no] = after
+        positions[draft.account_no] = after
         rows.append(
             (
                 draft.account_no,
@@ -127,9 +130,9 @@ def _rows(drafts: Sequence[Draft], stamp: Stamp, stand: dict[int, Standing]) -> 
                 after.balance,
                 draft.invoice_no,
                 draft.voids,
-                stamp.day,
-                stamp.at,
-                stamp.identity,
+                posted_by.day,
+                posted_by.at,
+                posted_by.identity,
                 draft.reason_code,
                 draft.comments,
             )

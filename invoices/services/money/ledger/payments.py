@@ -25,11 +25,11 @@ from invoices.services.money.ledger.acts import (
     money_act,
 )
 from invoices.services.money.ledger.applying import apply_credit
-from invoices.services.money.ledger.entries import Draft, Stamp, post
+from invoices.services.money.ledger.entries import Draft, PostedBy, post
 from invoices.services.money.ledger.open_items import left_of_credit, open_charges
-from invoices.services.money.ledger.second_person import Wanted, pass_second_person
+from invoices.services.money.ledger.second_person import GuardedRequest, pass_second_person
 
-Chosen = Mapping[int, Decimal]
+InvoiceShares = Mapping[int, Decimal]
 """Invoices that a payment or credit is applied to, each with an amount. What they leave goes to the oldest open ones."""
 
 
@@ -44,7 +44,7 @@ def record_external_payment(
     received_on: date | None = None,
     reference: str = "",
     comments: str = "",
-    invoices: Chosen | None = None,
+    invoices: InvoiceShares | None = None,
     pays: Sequence[int] = (),
     currency: str | None = None,
 ) -> Payment:
@@ -57,16 +57,16 @@ def record_external_payment(
     A reference is not an idempotency key: the same reference on another day is another payment, as of a standing order. On the
     same day it is refused (90013) unless the earlier payment was voided.
     """
-    with money_act(client, account_no, caller, received_on or today, today=today) as stamp:
+    with money_act(client, account_no, caller, received_on or today, today=today) as posted_by:
         check_may_collect(caller)
         currency = _currency_of(account_no, currency)
         amount = check_amount(amount, currency)
-        _check_day(stamp.day, today)
-        _check_reference(account_no, type, reference, stamp.day, currency)
+        _check_day(posted_by.day, today)
+        _check_reference(account_no, type, reference, posted_by.day, currency)
         draft = Draft(account_no, EntryKind.PAYMENT, -amount, comments=comments)
-        entry_no = _credit(draft, stamp, currency, invoices or _up_to_what_is_due(account_no, pays, amount))
+        entry_no = _credit(draft, posted_by, currency, invoices or _up_to_what_is_due(account_no, pays, amount))
         payment = Payment.objects.create(
-            entry_id=entry_no, account_id=account_no, type=type, reference=reference, received_on=stamp.day
+            entry_id=entry_no, account_id=account_no, type=type, reference=reference, received_on=posted_by.day
         )
         after = {"transaction_id": entry_no, "amount": str(amount), "type": str(type), "reference": reference}
         record_acts(client, caller, [Act("payment.recorded", account_no, after=after, row_no=entry_no)])
@@ -109,21 +109,21 @@ def add_cash_credit(
     today: date,
     amount: Decimal,
     why: Why,
-    invoices: Chosen | None = None,
+    invoices: InvoiceShares | None = None,
     currency: str | None = None,
 ) -> LedgerEntry:
     """Give an account a credit that pays its invoices, after tax, as money would. Refuses a `currency` that is not the
     account's (90007)."""
-    with money_act(client, account_no, caller, today) as stamp:
+    with money_act(client, account_no, caller, today) as posted_by:
         check_may_correct(caller)
         currency = _currency_of(account_no, currency)
         amount = check_amount(amount, currency)
         check_reason(client, ReasonType.CASH_CREDIT, why)
         chosen = [[number, str(part)] for number, part in (invoices or {}).items()]
         arguments = {"account_no": account_no, "amount": str(amount), "invoices": chosen, **why._asdict()}
-        pass_second_person(Wanted(GuardedAct.CASH_CREDITS, account_no, amount, currency, arguments), client, caller)
+        pass_second_person(GuardedRequest(GuardedAct.CASH_CREDITS, account_no, amount, currency, arguments), client, caller)
         draft = Draft(account_no, EntryKind.CASH_CREDIT, -amount, reason_code=why.reason_code, comments=why.comments)
-        entry_no = _credit(draft, stamp, currency, invoices)
+        entry_no = _credit(draft, posted_by, currency, invoices)
         after: dict[str, Any] = {"transaction_id": entry_no, "amount": str(amount), **why._asdict()}
         record_acts(client, caller, [Act("cash_credit.added", account_no, after=after, row_no=entry_no)])
         return LedgerEntry.objects.get(pk=entry_no)
@@ -151,23 +151,23 @@ def _up_to_what_is_due(account_no: int, invoice_nos: Sequence[int], amount: Deci
     return {invoice_no: part for invoice_no, part in parts.items() if part > ZERO}
 
 
-def _credit(draft: Draft, stamp: Stamp, currency: str, invoices: Chosen | None) -> int:
+def _credit(draft: Draft, posted_by: PostedBy, currency: str, invoices: InvoiceShares | None) -> int:
     chosen = _checked_shares(invoices, currency)
-    (entry_no,) = post([draft], stamp)
-    apply_credit(draft.account_no, OpenItem(entry_no, -draft.amount), stamp.at, chosen=chosen)
+    (entry_no,) = post([draft], posted_by)
+    apply_credit(draft.account_no, OpenItem(entry_no, -draft.amount), posted_by.at, chosen=chosen)
     return entry_no
 
 
-def _checked_shares(invoices: Chosen | None, currency: str) -> dict[int, Decimal]:
+def _checked_shares(invoices: InvoiceShares | None, currency: str) -> dict[int, Decimal]:
     return {number: check_amount(amount, currency, "invoices") for number, amount in (invoices or {}).items()}
 
 
 def apply_left(
-    *, client: Client, transaction_id: int, caller: Caller, today: date, invoices: Chosen | None = None
+    *, client: Client, transaction_id: int, caller: Caller, today: date, invoices: InvoiceShares | None = None
 ) -> LedgerEntry:
     """Applies what is left of a payment or cash credit, to chosen invoices or to the oldest open ones."""
     account_no = account_of_entry(client, transaction_id)
-    with money_act(client, account_no, caller, today) as stamp:
+    with money_act(client, account_no, caller, today) as posted_by:
         check_may_collect(caller)
         entry = LedgerEntry.objects.get(pk=transaction_id)
         if entry.kind not in FREE_KINDS:
@@ -176,7 +176,7 @@ def apply_left(
         left = left_of_credit(transaction_id)
         chosen = _checked_shares(invoices, currency_of(account_no))
         check_not_above(sum(chosen.values(), ZERO), left, "of it is unapplied", "invoices")
-        apply_credit(account_no, OpenItem(entry.pk, left), stamp.at, chosen=chosen)
+        apply_credit(account_no, OpenItem(entry.pk, left), posted_by.at, chosen=chosen)
         after = {"transaction_id": entry.pk, "left": str(left_of_credit(entry.pk))}
         act = Act("payment.applied", account_no, before={"left": str(left)}, after=after, row_no=entry.pk)
         record_acts(client, caller, [act])

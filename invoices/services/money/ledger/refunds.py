@@ -44,9 +44,9 @@ from invoices.services.money.ledger.acts import (
 )
 from invoices.services.money.ledger.applying import release_credit
 from invoices.services.money.ledger.charging import apply_open_credits
-from invoices.services.money.ledger.entries import Draft, Stamp, allocate, post
+from invoices.services.money.ledger.entries import Draft, PostedBy, allocate, post
 from invoices.services.money.ledger.open_items import left_of_credit
-from invoices.services.money.ledger.second_person import Wanted, pass_second_person
+from invoices.services.money.ledger.second_person import GuardedRequest, pass_second_person
 from invoices.services.money.ledger.voids import Voiding, void_entry
 
 logger = logging.getLogger(__name__)
@@ -85,16 +85,16 @@ def ask_refund(
 ) -> Refund:
     """Writes a refund down, which its gateway is to be asked for after the commit: see `refund_payment`."""
     account_no = account_of_entry(client, transaction_id)
-    with money_act(client, account_no, caller, today) as stamp:
+    with money_act(client, account_no, caller, today) as posted_by:
         check_may_correct(caller)
         payment = _refundable(transaction_id)
         amount = _check(payment, amount, everything)
         check_reason(client, ReasonType.REFUND, why)
         arguments = {"transaction_id": payment.pk, "amount": str(amount), **why._asdict()}
         currency = currency_of(account_no)
-        wanted = Wanted(GuardedAct.REFUNDS, account_no, amount, currency, arguments, transaction_no=payment.pk)
+        wanted = GuardedRequest(GuardedAct.REFUNDS, account_no, amount, currency, arguments, transaction_no=payment.pk)
         pass_second_person(wanted, client, caller)
-        refund = _record(payment, account_no, amount, why, stamp)
+        refund = _record(payment, account_no, amount, why, posted_by)
         after: dict[str, Any] = {"transaction_id": refund.pk, "payment": payment.pk, "amount": str(amount), **why._asdict()}
         record_acts(client, caller, [Act("refund.asked", account_no, after=after, row_no=refund.pk)])
         return refund
@@ -146,7 +146,7 @@ def record_refund(refund_no: int, answer: Answer, *, client: Client, caller: Cal
     """Writes what the gateway has said of a refund, once. A refused one is voided, and the payment pays its invoices again: so
     is one that was done and fails later, where the bank has sent the money back."""
     account_no = account_of_entry(client, refund_no)
-    with money_act(client, account_no, caller, today) as stamp:
+    with money_act(client, account_no, caller, today) as posted_by:
         refund = Refund.objects.select_related("entry", "payment").get(pk=refund_no)
         failed_later = refund.status == RefundStatus.DONE and answer.result is Result.DECLINED
         if answer.result is Result.UNKNOWN or not (refund.status == RefundStatus.ASKED or failed_later):
@@ -157,8 +157,8 @@ def record_refund(refund_no: int, answer: Answer, *, client: Client, caller: Cal
         refund.proc_status_code, refund.proc_status_text = answer.status_code[:50], answer.status_text[:300]
         refund.save()
         if not done:
-            void_entry(refund.entry, Voiding(VoidReason.PROCESSOR_ERROR, answer.status_text), stamp)
-            apply_open_credits([account_no], stamp)
+            void_entry(refund.entry, Voiding(VoidReason.PROCESSOR_ERROR, answer.status_text), posted_by)
+            apply_open_credits([account_no], posted_by)
         after = {"transaction_id": refund_no, "status": str(refund.status), "gateway_refund_id": refund.gateway_refund_id}
         record_acts(client, caller, [Act(f"refund.{refund.status.value}", account_no, after=after)])
         return refund
@@ -197,19 +197,19 @@ def _check(payment: Payment, amount: Decimal | None, everything: bool) -> Decima
     return asked
 
 
-def _record(payment: Payment, account_no: int, amount: Decimal, why: Why, stamp: Stamp) -> Refund:
+def _record(payment: Payment, account_no: int, amount: Decimal, why: Why, posted_by: PostedBy) -> Refund:
     unapplied = left_of_credit(payment.pk)
     if amount > unapplied:
-        release_credit(payment.pk, stamp.at, amount - unapplied, AllocationKind.REFUNDED)
+        release_credit(payment.pk, posted_by.at, amount - unapplied, AllocationKind.REFUNDED)
     electronic = payment.entry.kind == EntryKind.ELECTRONIC_PAYMENT
     kind = EntryKind.ELECTRONIC_REFUND if electronic else EntryKind.REFUND
-    (entry_no,) = post([Draft(account_no, kind, amount, None, None, *why)], stamp)
-    allocate([Taken(payment.pk, entry_no, amount)], stamp.at)
+    (entry_no,) = post([Draft(account_no, kind, amount, None, None, *why)], posted_by)
+    allocate([Taken(payment.pk, entry_no, amount)], posted_by.at)
     return Refund.objects.create(
         entry_id=entry_no,
         payment=payment,
         status=RefundStatus.ASKED if electronic else RefundStatus.DONE,
         idempotency_key=f"refund-{entry_no}-{secrets.token_hex(8)}" if electronic else "",
-        asked_at=stamp.at,
-        settled_at=None if electronic else stamp.at,
+        asked_at=posted_by.at,
+        settled_at=None if electronic else posted_by.at,
     )

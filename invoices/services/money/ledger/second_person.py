@@ -23,7 +23,7 @@ from invoices.services.documents.approval_rules import four_eyes_apply
 APPROVED = "act.approved"
 
 
-class Wanted(NamedTuple):
+class GuardedRequest(NamedTuple):
     """An act that is about to be done: its kind, on which account, invoice and transaction, for how much, and the arguments
     that its service takes, as JSON has them."""
 
@@ -39,12 +39,12 @@ class Wanted(NamedTuple):
 class ActHeld(Exception):
     """The act needs another person. The transaction that hears of it is undone, and the request is written after it."""
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: GuardedRequest) -> None:
         self.wanted = wanted
         super().__init__(wanted.kind)
 
 
-def pass_second_person(wanted: Wanted, client: Client, caller: Caller) -> None:
+def pass_second_person(wanted: GuardedRequest, client: Client, caller: Caller) -> None:
     """Lets an act go on that needs no second person, or that one has approved: its request is then marked as approved in this
     transaction, so that it is done once. Else raises ActHeld.
 
@@ -56,7 +56,7 @@ def pass_second_person(wanted: Wanted, client: Client, caller: Caller) -> None:
         raise ActHeld(wanted)
 
 
-def _approve(wanted: Wanted, client: Client, approval: Approval) -> None:
+def _approve(wanted: GuardedRequest, client: Client, approval: Approval) -> None:
     act = RequestedAct.objects.select_for_update(no_key=True).get(client=client, pk=approval.act_no)
     if act.state != ActState.PENDING:
         raise BillingError(ErrorCode.CHANGE_DECIDED, f"request {act.pk} is {act.state}")
@@ -68,7 +68,7 @@ def _approve(wanted: Wanted, client: Client, approval: Approval) -> None:
     record_acts(client, approval.by, [Act(APPROVED, act.account_id, act.invoice_id, after=act_row(act), row_no=act.pk)])
 
 
-def request_act(wanted: Wanted, client: Client, caller: Caller) -> PendingAct:
+def request_act(wanted: GuardedRequest, client: Client, caller: Caller) -> PendingAct:
     """Writes a request down, in a transaction of its own, and returns what its caller is answered by. An equal request that is
     pending is refused (90022)."""
     text = json.dumps({"kind": wanted.kind, **wanted.arguments}, sort_keys=True)

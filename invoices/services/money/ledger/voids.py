@@ -16,8 +16,8 @@ from invoices.services.documents.rights import check_may_correct
 from invoices.services.money.ledger.acts import account_of_entry, currency_of, money_act
 from invoices.services.money.ledger.applying import release_credit, release_debit
 from invoices.services.money.ledger.charging import apply_open_credits
-from invoices.services.money.ledger.entries import Draft, Stamp, allocate, post
-from invoices.services.money.ledger.second_person import Wanted, pass_second_person
+from invoices.services.money.ledger.entries import Draft, PostedBy, allocate, post
+from invoices.services.money.ledger.second_person import GuardedRequest, pass_second_person
 
 TAKEN_BACK_BY_OTHERS = (VoidReason.RETURNED_PAYMENT, VoidReason.VOIDED_BEFORE_SETTLEMENT, VoidReason.VOIDED_BY_THIRD_PARTY)
 """A gateway's payment is refunded; it is voided only where a bank or the gateway has taken the money back itself."""
@@ -37,12 +37,12 @@ def void_reason(code: int) -> VoidReason:
         raise BillingError(ErrorCode.INVALID_REASON, f"reason_code: {code} is not a void reason", field="reason_code") from None
 
 
-def void_entry(entry: LedgerEntry, voiding: Voiding, stamp: Stamp) -> int:
+def void_entry(entry: LedgerEntry, voiding: Voiding, posted_by: PostedBy) -> int:
     """Voids an entry under its account's lock. What was applied by it or to it is free again; gives the voiding entry."""
     if entry.amount > ZERO:
-        release_debit(entry.pk, stamp.at)
+        release_debit(entry.pk, posted_by.at)
     else:
-        release_credit(entry.pk, stamp.at)
+        release_credit(entry.pk, posted_by.at)
     draft = Draft(
         entry.account_id,
         EntryKind.VOID,
@@ -52,11 +52,11 @@ def void_entry(entry: LedgerEntry, voiding: Voiding, stamp: Stamp) -> int:
         reason_code=voiding.reason.value,
         comments=voiding.comments,
     )
-    (void_no,) = post([draft], stamp)
+    (void_no,) = post([draft], posted_by)
     if entry.amount > ZERO:
-        allocate([Taken(void_no, entry.pk, entry.amount)], stamp.at)
+        allocate([Taken(void_no, entry.pk, entry.amount)], posted_by.at)
     elif entry.amount < ZERO:
-        allocate([Taken(entry.pk, void_no, -entry.amount)], stamp.at)
+        allocate([Taken(entry.pk, void_no, -entry.amount)], posted_by.at)
     if entry.kind in PAYMENT_KINDS:
         Payment.objects.filter(pk=entry.pk).update(is_voided=True)
     return void_no
@@ -69,18 +69,18 @@ def void_transaction(
     voided whole (3053)."""
     voiding = Voiding(void_reason(reason_code), comments)
     account_no = account_of_entry(client, transaction_id)
-    with money_act(client, account_no, caller, today) as stamp:
+    with money_act(client, account_no, caller, today) as posted_by:
         check_may_correct(caller)
         entry = LedgerEntry.objects.get(pk=transaction_id)
         _check_voidable(entry, voiding)
         arguments = {"transaction_id": entry.pk, "reason_code": reason_code, "comments": comments}
         currency = currency_of(account_no)
-        wanted = Wanted(
+        wanted = GuardedRequest(
             GuardedAct.VOIDS, account_no, abs(entry.amount), currency, arguments, entry.invoice_id, transaction_no=entry.pk
         )
         pass_second_person(wanted, client, caller)
-        void_no = void_entry(entry, voiding, stamp)
-        apply_open_credits([account_no], stamp)
+        void_no = void_entry(entry, voiding, posted_by)
+        apply_open_credits([account_no], posted_by)
         before: dict[str, Any] = {"transaction_id": entry.pk, "kind": entry.kind, "amount": str(entry.amount)}
         after = {"transaction_id": void_no, "reason_code": reason_code, "comments": comments}
         act = Act("transaction.voided", account_no, entry.invoice_id, before=before, after=after, row_no=void_no)

@@ -6,7 +6,7 @@ from django.db.models import CharField, DateField
 from accounts.models import Client, Event
 from invoices.fingerprints import FORMATS, newest
 from invoices.models import InvoiceLine
-from invoices.services.approving.pending import approve_invoices
+from invoices.services.approving.decide_pending import approve_invoices
 from tests.invoices.audit.names import ACTS, EVENTS, RECEIPTS, RUNS, UNMOVED
 from tests.invoices.audit.planting import (
     CREDIT,

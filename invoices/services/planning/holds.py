@@ -10,7 +10,7 @@ from invoices.models import CouponUse, CreditUse, OneTimeCharge, UnusedCredit, U
 from invoices.plan.drafts import Claims
 from invoices.services.documents.batches import Overtaken
 from invoices.services.usage.moves import move_usage
-from invoices.services.usage.rows import hold_usage
+from invoices.services.usage.usage_storage import hold_usage
 
 
 def hold_claims(claimed: Sequence[tuple[int, Claims]]) -> None:

@@ -33,7 +33,7 @@ def units_text(line: InvoiceLine) -> str:
     return f"{shown_units(line.units)} x {shown_rate(line.rate_per_unit, line.invoice.currency)}"
 
 
-def story_of(line: InvoiceLine) -> Iterator[str]:
+def line_explanation(line: InvoiceLine) -> Iterator[str]:
     """All that explains a line's amount beside its units and its rate."""
     if line.proration_text:
         yield line.proration_text

@@ -8,20 +8,20 @@ from invoices.calculation import ZERO
 from invoices.document import Credit, Document, Tax, columns_of
 from invoices.fingerprints import fingerprint
 from invoices.kinds import WaitReason
+from invoices.line_explanations import line_explanation
 from invoices.models import Invoice, InvoiceLine
 from invoices.plan import InvoicePlan
 from invoices.plan.actions import PayerFacts
 from invoices.plan.allocating import OpenItem, oldest_first
 from invoices.plan.facts import BillingRequest
 from invoices.plan.tax_answers import exemption_text
-from invoices.services.collecting.starting import Wanted, methods_of, why_nothing_collected
+from invoices.services.collecting.starting import CollectRequest, methods_of, why_nothing_collected
 from invoices.services.documents.approval_rules import reasons_to_wait
+from invoices.services.documents.document_storage import content_of
 from invoices.services.documents.outcomes import Refused
-from invoices.services.documents.rows import content_of
 from invoices.services.issuing.issuing import IssuePolicy
 from invoices.services.money.ledger.open_items import open_credits
 from invoices.services.planning.previewing import preview_invoices
-from invoices.stories import story_of
 
 NOT_WRITTEN = 0
 """Stands for the invoice, and for its entry in the ledger, that are not there yet."""
@@ -81,7 +81,7 @@ def _lines(plan: InvoicePlan, content: Document) -> list[LineExpected]:
     return [
         LineExpected(
             line,
-            tuple(story_of(line)),
+            tuple(line_explanation(line)),
             tuple(credit for credit in plan.credits if credit.credited_line_no == line.line_no),
             tuple(tax for tax in plan.taxes if tax.taxed_line_no == line.line_no),
         )
@@ -100,7 +100,7 @@ def _money(client: Client, plan: InvoicePlan, collecting: bool) -> MoneyExpected
     method = methods_of([state.account_no]).get(state.account_no)
     payer = PayerFacts(state.is_test, state.status, method is not None)
     thresholds = dict(client.collection_thresholds.values_list("currency", "amount"))
-    refusal = why_nothing_collected(Wanted(NOT_WRITTEN, state.account_no), money.due, state.currency, thresholds, payer)
+    refusal = why_nothing_collected(CollectRequest(NOT_WRITTEN, state.account_no), money.due, state.currency, thresholds, payer)
     if refusal is not None:
         return money._replace(why_not=refusal.message)
     return money._replace(collected=money.due, method=method)

@@ -12,7 +12,7 @@ from accounts.callers import Caller
 from accounts.models import Client, Event
 from accounts.rights import APPROVE, COLLECT, ROW_RIGHTS, SEND_STATEMENTS, Right, check_may
 from accounts.trail import acts_of_call, record_acts, refusal
-from billing_site.errors import BillingError, ErrorCode, told_before
+from billing_site.errors import BillingError, ErrorCode, error_from_event
 from invoices.models import Invoice
 from invoices.plan.actions import Action, why_not_decided
 from invoices.plan.facts import BillingState
@@ -22,14 +22,14 @@ from invoices.services.billing.recording import Recording, record_plans
 from invoices.services.documents.batches import in_halves
 from invoices.services.documents.outcomes import Outcome
 from invoices.services.documents.remarks import Remarks
+from invoices.services.issuing.after_issue import finish_issued, settle_issued
 from invoices.services.issuing.issuing import IssuePolicy, Issuing
-from invoices.services.issuing.settling import finish_issued, settle_issued
 from invoices.services.planning.facts import lock_states
 from invoices.services.planning.previewing import preview_invoices, regenerations
 from invoices.services.undoing.discarding import discard_locked
 
 
-class Chosen(NamedTuple):
+class PendingRef(NamedTuple):
     """A pending invoice that is decided on, as it was found before its account was locked."""
 
     invoice_no: int
@@ -146,7 +146,7 @@ def decided_by_call(client: Client, decision: DecisionActs, caller: Caller, toda
 
 def _told(event: Event, decision: DecisionActs) -> Outcome:
     if event.error_code:
-        return Outcome(event.account_id, event.invoice_no, error=told_before(event.error_code, event.message))
+        return Outcome(event.account_id, event.invoice_no, error=error_from_event(event.error_code, event.message))
     stands = event.after.get("replaced_by") if decision is REGENERATION else event.invoice_no
     return Outcome(event.account_id, stands)
 
@@ -184,10 +184,10 @@ def _decide(
 
 def _chosen(
     client: Client, invoice_nos: Collection[int], caller: Caller, rights: Sequence[Right]
-) -> tuple[list[Chosen], list[Outcome]]:
+) -> tuple[list[PendingRef], list[Outcome]]:
     """The client's invoices among the numbers, by account; and a refusal for each that the caller may not have or decide on."""
     found = {
-        invoice_no: Chosen(invoice_no, account_no)
+        invoice_no: PendingRef(invoice_no, account_no)
         for invoice_no, account_no in Invoice.objects.filter(client=client, pk__in=invoice_nos)
         .order_by("account_id", "pk")
         .values_list("pk", "account_id")
@@ -206,7 +206,7 @@ def _chosen(
     return list(found.values()), unknown
 
 
-def _write(chosen: Sequence[Chosen], action: Action, write_locked: WriteLocked) -> list[Outcome]:
+def _write(chosen: Sequence[PendingRef], action: Action, write_locked: WriteLocked) -> list[Outcome]:
     """Under the locks of accounts and invoices, in this order, what is still pending is decided on."""
     locked = lock_states([one.account_no for one in chosen], skip_locked=len(chosen) > 1)
     invoices = {
