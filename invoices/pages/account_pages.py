@@ -21,7 +21,7 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice, LedgerEntry
 from invoices.services.billing.plan_changes import take_off
 from invoices.services.documents.rights import check_may_generate
-from invoices.services.lists.timeline import timeline_entries, events_for_people
+from invoices.services.lists.timeline import events_for_people, timeline_entries
 from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.history import description, with_voids
 from invoices.services.money.ledger.open_items import charges_of

@@ -40,7 +40,7 @@ from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rights import COLLECT_PERMISSION, CORRECT_PERMISSION, GENERATE_PERMISSION
 from invoices.services.documents.tax_answers import answer_on
 from invoices.services.lists.invoice_history import payments_on_invoice
-from invoices.services.lists.timeline import timeline_entries, events_for_people
+from invoices.services.lists.timeline import events_for_people, timeline_entries
 from invoices.services.money.ledger.history import description
 from invoices.services.money.ledger.open_items import amount_due, with_due
 from invoices.services.planning.flags import flags_of, with_flags

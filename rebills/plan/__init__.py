@@ -1,6 +1,6 @@
-"""PURE: from an issued invoice and what is asked of its lines to the rebill that would be issued, with all that follows.
+"""PURE: plan a rebill from an issued invoice and the requested changes to its lines.
 
-Knows nothing of the database, of who asks, or of what day it is. This is the preview, and what recording stores.
+No database, no caller, no clock. The same plan is shown as the preview and stored when the rebill is recorded.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ SEEN_PARTS = ("lines", "credits", "taxes")
 
 
 class RebillPlan(NamedTuple):
-    """A rebill as it will be stored, beside its original. What offsets the original is the exact negative of that."""
+    """A rebill as it will be stored, and its original. The credit memo is the exact negative of the original."""
 
     facts: RebillFacts
     content: Document
@@ -49,7 +49,7 @@ class RebillPlan(NamedTuple):
 
     @property
     def credited(self) -> Amounts:
-        """Of the memo: below zero."""
+        """The amounts of the credit memo, which are negative."""
         return Amounts().less(self.original)
 
     @property
@@ -58,17 +58,17 @@ class RebillPlan(NamedTuple):
 
     @property
     def excluded_lines(self) -> list[int]:
-        """The numbers that lines that are left out have on the original."""
+        """The original line numbers of the lines that are left out."""
         return [row.line_no for row in self.excluded if row.line_no is not None]
 
     @property
     def recounted(self) -> list[Difference]:
-        """The lines that were counted again, as what they were counted from has changed."""
+        """The lines that were recalculated because the amounts that they depend on changed."""
         return [row for row in self.differences if row.is_recounted]
 
     @property
     def recounted_lines(self) -> list[int]:
-        """The numbers that such lines have on the rebill. Of some nothing is left."""
+        """The rebill line numbers of the recalculated lines. A line that fell to zero is not on the rebill and has none."""
         return [row.rebill_line_no for row in self.recounted if row.rebill_line_no is not None]
 
     @property
@@ -76,7 +76,7 @@ class RebillPlan(NamedTuple):
         return fingerprint_of(self._parts())
 
     def moved(self, seen: str) -> list[str]:
-        """What of it is not as it was seen: lines, credits, taxes, the payments it takes over, or what is collected."""
+        """Name the parts that differ from the fingerprint `seen`: lines, credits, taxes, payments, collection."""
         return moved_of(seen, self._parts())
 
     def _parts(self) -> Mapping[str, str]:
@@ -89,14 +89,18 @@ class RebillPlan(NamedTuple):
         }
 
     def with_money(self, money: MoneyFacts) -> "RebillPlan":
-        """The same rebill, where the account's money has moved."""
+        """Return the same rebill with its money planned from newer facts of the account."""
         return self._replace(money=_money(self.facts._replace(money=money), self.content))
 
 
 def plan_rebill(
     facts: RebillFacts, planned: PlannedLines, taxed: TaxedBefore, taxing: Mapping[int, LineTaxing], quoted: Iterable[LineTax]
 ) -> RebillPlan:
-    """The rebill of these lines with its taxes. `taxing` says of each line that charges how it is taxed."""
+    """Return the rebill of these lines with taxes, differences and money. `taxing` has each charging line's tax source, by line
+    number.
+
+    Refuses with 90058 if lines and taxes together are below 0.
+    """
     likes = {number: one.like for number, one in taxing.items()}
     taxes = rebill_taxes(taxed.taxes, planned, likes, quoted)
     shown = tax_lines(taxes, len(planned.lines), facts.currency)
@@ -126,8 +130,11 @@ def plan_rebill(
 
 
 def _bill_to(facts: RebillFacts, lines: Iterable[Line]) -> Mapping[str, str]:
-    """Who is printed as billed, as the contact is now, which is also where lines are taxed: the bill-to contact of the lines.
-    Of several it is the account's billing contact, or else the first. Without any, the original's buyer."""
+    """Return the printed buyer: the current bill-to contact of the lines, whose address is also the one taxed.
+
+    If the lines have several, it is the account's billing contact if among them, else the first. If they have none, the buyer
+    printed on the original.
+    """
     named = list(dict.fromkeys(line.bill_to_contact_id for line in lines if line.bill_to_contact_id is not None))
     if not named:
         return facts.original.parties.bill_to
@@ -135,7 +142,8 @@ def _bill_to(facts: RebillFacts, lines: Iterable[Line]) -> Mapping[str, str]:
 
 
 def _terms(original: Terms, lines: Iterable[Line], net: Decimal, tax: Decimal, both: Decimal) -> Terms:
-    """Those of the original, of the days that the rebill's own lines are of. Number and dates are given when it is issued."""
+    """Return the original's terms with the rebill's amounts and the period of its own lines. Number and dates are set at
+    issue."""
     period_start, period_end = period_of(lines, (original.period_start, original.period_end))
     return original.unissued(
         kind=InvoiceKind.REBILL.value,

@@ -1,4 +1,4 @@
-"""PURE: the lines of a charge on a rebill: as they are asked for, or counted again by the price that the document keeps."""
+"""PURE: plan the rebill lines of one charge, as requested or recalculated by the price stored with the document."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -26,11 +26,11 @@ from rebills.plan.lines import (
 from rebills.plan.requests import LineChange, UsageCorrection
 
 Kept = Mapping[int, LineChange | None]
-"""The lines of the original that are on the rebill, with what is asked for each."""
+"""The requested change of each original line that stays on the rebill, by line number; None if it stays as it is."""
 
 
 class PlannedCharge(NamedTuple):
-    """The lines of a charge, and the line that brings them into their bounds."""
+    """The planned lines of a charge, and its minimum or maximum line if it has one."""
 
     parts: tuple[PlannedLine, ...]
     bound: PlannedLine | None
@@ -38,7 +38,7 @@ class PlannedCharge(NamedTuple):
 
 
 class Rebilled(NamedTuple):
-    """What charges are planned from: the original's lines by number, those that are kept, and what is left of the rest."""
+    """What charges are planned from. `lines` are the original's by number, `kept` those that stay on the rebill."""
 
     lines: Mapping[int, Line]
     kept: Kept
@@ -47,8 +47,10 @@ class Rebilled(NamedTuple):
 
 
 def plan_charge(charge: ChargeBasis, correction: UsageCorrection | None, blank: Line, work: Rebilled) -> PlannedCharge:
-    """A charge with what is asked for its lines or, in all, for its units. `blank` is a line of the charge without figures, for
-    lines that the original does not have."""
+    """Return the lines of a charge with the requested changes, or recalculated for the corrected total units.
+
+    `blank` is a line of the charge without figures. It is the pattern for lines that the original does not have.
+    """
     if correction is not None:
         _check_not_changed(charge, correction, work)
     units = correction.units if correction is not None else _units_to_rate(charge, work)
@@ -76,8 +78,10 @@ def _check_not_changed(charge: ChargeBasis, correction: UsageCorrection, work: R
 
 
 def _units_to_rate(charge: ChargeBasis, work: Rebilled) -> Decimal | None:
-    """The units of all lines of a charge that is priced by bands, where some are given and neither a rate nor an amount is: a
-    person who gives these fixes what the lines are."""
+    """Return the total units of a charge with price bands if only units were changed on its lines, else None.
+
+    If a rate, an amount or a service is requested too, the lines are taken as requested and not recalculated by band.
+    """
     changes = {no: work.kept[no] for no in charge.line_nos if no in work.kept}
     given = [change for change in changes.values() if change is not None]
     for change in given:
@@ -94,7 +98,7 @@ def _units_to_rate(charge: ChargeBasis, work: Rebilled) -> Decimal | None:
 
 
 def _units_of(charge: ChargeBasis, parts: Sequence[PlannedLine]) -> Decimal:
-    """The units that literal lines bill. A flat fee is of all of them, while it is charged."""
+    """Return the units that these lines bill. A flat fee covers all units of the charge while it has a line."""
     if charge.terms.model == RateModel.FLAT:
         return charge.billed.units if parts else ZERO
     return total(part.line.units or ZERO for part in parts)
@@ -112,7 +116,8 @@ def _rated_parts(
 
 
 def _source(charge: ChargeBasis, part: RatedPart, work: Rebilled) -> Line | None:
-    """The line that a part replaces: tiered that of its band; any other price has one line, whatever band it is in."""
+    """Return the original line that a part replaces: for a tiered price the line of the same band, else the charge's only
+    line."""
     lines = [work.lines[no] for no in charge.line_nos]
     if charge.terms.model != RateModel.TIERED:
         return lines[0] if lines else None
@@ -154,16 +159,17 @@ NO_SHARE: dict[str, Any] = {
     "period_total_days": None,
     "proration_remaining_days": None,
 }
-"""A bound is of the charge's days already."""
+"""A minimum or maximum is prorated with its charge already, so its line has no share of its own."""
 
 
 def figures_of(line: Line) -> tuple[Any, ...]:
-    """What of a line is counted, with the words that go with it."""
+    """Return the figures of a line and their explanation, to compare whether it was recalculated to something else."""
     return line.units, line.rate_per_unit, line.amount, line.percent, line.base_amount, line.explanation
 
 
 def _check_known(charge: ChargeBasis, units: Decimal, correction: UsageCorrection | None) -> None:
-    """A document from before bands were kept knows those that it billed."""
+    """Refuse units outside the bands that the document knows (90059). Older documents store only billed
+    bands."""
     terms = charge.terms
     start = terms.before.units if terms.before is not None else ZERO
     first, last = (terms.bands[0].from_unit, terms.bands[-1].to_unit) if terms.bands else (ZERO, ZERO)
@@ -213,7 +219,7 @@ def _bounded(charge: ChargeBasis, bound: PlannedLine | None) -> ChargeBasis:
 
 
 def _given_bound(source: Line, change: LineChange, work: Rebilled, *, is_same: bool) -> PlannedLine:
-    """A minimum or maximum whose amount a person gives, on the side of zero that it was on."""
+    """Return a minimum or maximum line at the requested amount. Its sign may not change."""
     if change.amount is None or change.rate is not None or change.units is not None:
         raise unpriced(change, f"line {source.line_no} has no rate to count with: give its amount")
     check_whole(change, work.currency)
@@ -253,8 +259,11 @@ def _counted_bound(
 
 
 def blank_line(charge: ChargeBasis, lines: Mapping[int, Line], services: Mapping[int | str, ServiceFacts]) -> Line:
-    """A line of the charge for figures that the original has no line for: as its own lines are. A charge without any is billed
-    as a line that is added: for its service, with the plan instance's name and addresses from another of its lines."""
+    """Return the pattern for lines of a charge that the original does not have.
+
+    It is the charge's first line or, without one, its minimum or maximum line. A charge without any line gets one for its
+    service, with the plan name and PO number of another line of the same plan instance.
+    """
     own = [lines[no] for no in charge.line_nos]
     if own:
         return own[0]

@@ -1,4 +1,4 @@
-"""PURE: which metered charges of a document usage corrections mean."""
+"""PURE: match usage corrections to the metered charges of a document."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,10 @@ from rebills.plan.requests import UsageCorrection
 
 
 def corrected_charges(corrections: Sequence[UsageCorrection], charges: Sequence[ChargeBasis]) -> dict[int, UsageCorrection]:
-    """Each correction by the place of the charge that it means. One that means none or several, or one that another means too,
-    is refused (90060)."""
+    """Return each correction by the index of the charge that it names.
+
+    Refuses with 90060 a correction that names no charge or several, and two corrections of one charge.
+    """
     corrected: dict[int, UsageCorrection] = {}
     for correction in corrections:
         if correction.units < ZERO:

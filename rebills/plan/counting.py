@@ -1,11 +1,11 @@
-"""PURE: all lines of a rebill: as they are asked for, and with them those that are counted from others.
+"""PURE: plan all lines of a rebill: the requested ones, and those that are calculated from other lines.
 
-Minimums, maximums, prices by band, percent surcharges, coupons and service credits are counted again where what they are
-counted from has changed, unless a person gives their amount. They are counted in the order in which an invoice is: charges
-with their bounds, what is below zero, surcharges, coupons, service credits. Where nothing has changed, nothing is counted.
+Minimums, maximums, prices by band, percent surcharges, coupons and service credits are recalculated if the lines that they
+depend on changed, unless the request sets their amount. The order is the one of an invoice: charges with their minimums and
+maximums, lines below zero, surcharges, coupons, service credits. If nothing changed, nothing is recalculated.
 
-Lines may be asked for in any order; the rebill's own are numbered from 1 in the original's order, added ones behind the other
-charges. Taxes are counted afterwards: a tax line is never asked for.
+Lines may be requested in any order. The rebill's lines are numbered from 1 in the original's order, with added lines after the
+other charges. Taxes are calculated later: a tax line cannot be requested.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,7 +38,7 @@ from rebills.plan.older import basis_of_document
 from rebills.plan.requests import LineChange, UsageCorrection
 
 Key = tuple[int, int, int]
-"""Where a line comes on the rebill: charges, what is added, coupons and credits; then by the original's lines."""
+"""Sort key of a line: its group (charges, additions, credits), the original line number, and the index within a charge."""
 
 CHARGES, ADDITIONS, CREDITS = 0, 1, 2
 BEHIND = 10**9
@@ -54,10 +54,10 @@ def plan_lines(
     corrections: Sequence[UsageCorrection] = (),
     services: Mapping[int | str, ServiceFacts] | None = None,
 ) -> PlannedLines:
-    """The lines that are asked for, where `carries_unlisted` those that are not, and what follows from them.
+    """Return the requested lines, the unlisted ones if `carries_unlisted`, and the lines that are calculated from them.
 
-    Refuses with 1008 where no line is left, 1016 where more is to be taken off than the lines charge, 90059 where a document
-    from before prices were kept does not say what is needed, 90060 and 90061 for usage corrections.
+    Refuses with 1008 if no line is left, 1016 if more is taken off than the lines charge, 90059 if a document from before
+    prices were stored lacks a price that is needed, 90060 and 90061 for usage corrections.
     """
     lines = {line.line_no: line for line in original.lines if not line.is_tax}
     asked = changes_by_line(changes, original.lines)
@@ -87,9 +87,11 @@ def plan_lines(
 
 
 class _Sheet:
-    """The lines of a rebill as they are placed, and what is left of each that charges while others are taken off. Beside it, by
-    the original's numbers, what was left of the original's lines at the same step (`was_left`). Lines that give unused days
-    back stand by themselves: nothing is taken off them, and they take nothing off others."""
+    """The lines of a rebill in the order in which they are placed, with the amount that is left of each charging line.
+
+    `left` is by place on the rebill. `was_left` is by line number of the original, as it was at the same step of its own
+    calculation. Lines that give unused days back are apart: credits neither apply to them nor come from them.
+    """
 
     def __init__(self, original: Document, basis: Basis, work: Rebilled, asked: Mapping[int, LineChange]) -> None:
         self.work, self.currency, self.asked = work, work.currency, asked
@@ -122,7 +124,7 @@ class _Sheet:
         return place
 
     def _charge(self, planned: PlannedLine, key: Key) -> int | None:
-        """Places a line that charges. One below zero is taken off the others once all of these are there."""
+        """Place a line that charges. A negative one is taken off the other lines later, by `take_below_zero`."""
         if planned.line.amount < ZERO:
             self.below_zero.append((planned, key))
             return None
@@ -131,7 +133,7 @@ class _Sheet:
         return place
 
     def _take(self, planned: PlannedLine, key: Key, parts: Mapping[int, Decimal]) -> int | None:
-        """Places a line that takes parts off others; none where there is nothing to take."""
+        """Place a line that takes these parts off other lines. Places nothing and returns None if all parts are zero."""
         taken = {place: part for place, part in parts.items() if part > ZERO}
         if not taken:
             return None
@@ -155,7 +157,7 @@ class _Sheet:
         bound_place = self._add_bound(planned, charge, (group, anchor, BEHIND), places)
         basis = planned.basis
         if len(places) < len(planned.parts):
-            # A part that a person has brought below zero is a discount from now on, and no part of the charge.
+            # A part that the request made negative is a discount from now on, and no longer part of the charge.
             units = total(self.lines[place].line.units or ZERO for place in places)
             raw = total(self.lines[place].line.amount for place in places)
             basis = basis._replace(billed=Billed(units, raw, basis.billed.adjustment), is_bound_by_hand=True)
@@ -177,7 +179,7 @@ class _Sheet:
         return self._take(planned.bound, key, dict(zip(places, parts, strict=True)))
 
     def add_lines(self) -> None:
-        """The original's other lines that charge, or are below zero. Percent surcharges come once all of these are there."""
+        """Place the original's other charging and negative lines. Percent surcharges follow when all of these are placed."""
         for no, change in self.work.kept.items():
             source = self.work.lines[no]
             if source.gives_days_back:
@@ -191,7 +193,7 @@ class _Sheet:
             self._charge(planned, (ADDITIONS, planned.line.line_no, 0))
 
     def take_below_zero(self) -> None:
-        """What is below zero is taken off the lines of its own service, and what these have no room for off all others."""
+        """Take negative lines off the lines of their own service, and the remainder off all other lines."""
         for no, line in self.work.lines.items():
             if line.is_reduction and not line.is_credit and no not in self.in_charges:
                 self._forget(no)
@@ -205,7 +207,8 @@ class _Sheet:
             self._take(planned, key, split_first(min(amount, room), left, own, self.currency))
 
     def _as_much_as(self, planned: PlannedLine, room: Decimal) -> PlannedLine:
-        """A line below zero that the original has takes what the others leave room for; one that is asked for is refused."""
+        """Limit a negative line of the original to what the other lines leave. If its amount was requested, refuse it
+        instead."""
         source, amount = planned.source, planned.line.amount
         change = self.asked.get(planned.line.line_no if source is None else source.line_no)
         if change is not None and change.is_priced:
@@ -215,7 +218,7 @@ class _Sheet:
     # What is counted from charges
 
     def add_surcharges(self) -> None:
-        """Percentages of charges, none of another surcharge."""
+        """Place surcharges. A percentage is of the charges it covers, never of another surcharge."""
         places = [place for place in self.left if self.lines[place].line.line_type != LineType.SURCHARGE]
         numbers = [no for no in self.was_left if self.work.lines[no].line_type != LineType.SURCHARGE]
         for no, change in self.work.kept.items():
@@ -244,7 +247,7 @@ class _Sheet:
         return _counted_again(planned, amount, base, words) if amount else None
 
     def take_credits(self) -> None:
-        """Coupons, then service credits, in the original's order: each of what the ones before it leave."""
+        """Take coupons and service credits off, in the original's order. Each applies to what the ones before it left."""
         for no, source in self.work.lines.items():
             if not source.is_credit or source.gives_days_back:
                 continue
@@ -276,7 +279,8 @@ class _Sheet:
             self.counted_covers.append((cover, place))
 
     def _amount_given(self, source: Line, change: LineChange, cover: CoverBasis, base: Decimal) -> Decimal:
-        """What a coupon or credit is to take off: no more than on the original, or than a coupon would take off by itself."""
+        """Return the requested amount of a coupon or credit: at most what the original took off or what the coupon itself
+        allows."""
         if change.amount is None or change.rate is not None or change.units is not None:
             raise unpriced(change, f"line {source.line_no} takes something off: it has an amount only")
         check_whole(change, self.currency)
@@ -287,7 +291,7 @@ class _Sheet:
         return -change.amount
 
     def _off(self, source: Line, cover: CoverBasis, base: Decimal) -> tuple[Decimal, Decimal | None, str]:
-        """What a coupon or credit takes off a base: the amount, the base where it is a percentage of it, and words."""
+        """Return what a coupon or credit takes off a base: the amount, the base if it is a percentage, and the explanation."""
         if source.percent is not None:
             amount, words = percent_off(source.percent, base, self.currency)
             return amount, base, words
@@ -302,11 +306,11 @@ class _Sheet:
     # What lines cover, now and on the original
 
     def _covered(self, cover: CoverBasis | None, places: Iterable[int]) -> list[int]:
-        """The places of which something is left that are covered; all where it is not known what is."""
+        """Return the covered places that have an amount left. Without a known cover, all lines are covered."""
         return [place for place in places if self.left[place] and _covers(cover, self.lines[place].line)]
 
     def _is_same(self, cover: CoverBasis | None, covered: Iterable[int], numbers: Iterable[int]) -> bool:
-        """Whether what is left of the lines that are covered is what was left of them on the original."""
+        """Whether the covered lines have the same amounts left as they had on the original."""
         now = {(self._source_no(place), self.left[place]) for place in covered}
         was = {(no, self.was_left[no]) for no in numbers if self.was_left[no] and _covers(cover, self.work.lines[no])}
         return now == was
@@ -316,7 +320,7 @@ class _Sheet:
         return -place if source is None else source.line_no
 
     def _forget(self, credit_line_no: int) -> None:
-        """What a line of the original has taken off is no more left there."""
+        """Subtract what a credit line of the original took off from `was_left`."""
         for no, part in self.details.get(credit_line_no, {}).items():
             self.was_left[no] -= part
 
@@ -362,7 +366,7 @@ def _covers(cover: CoverBasis | None, line: Line) -> bool:
 
 
 def _words_only(change: LineChange | None) -> LineChange | None:
-    """What may be said of a coupon or credit beside its amount: it goes to whom its lines go."""
+    """Keep only the changes of a coupon or credit that do not touch its amount, service or addresses."""
     if change is None:
         return None
     unpriced_change = change._replace(rate=None, units=None, amount=None, service=None)
@@ -370,7 +374,7 @@ def _words_only(change: LineChange | None) -> LineChange | None:
 
 
 def _given(planned: PlannedLine) -> PlannedLine:
-    """A line that would have been counted again, at the amount that a person gives."""
+    """Mark a line that would have been recalculated as having an amount set by the request."""
     return planned._replace(line=planned.line.unrated(explanation=AMOUNT_GIVEN))
 
 

@@ -1,4 +1,4 @@
-"""PURE: two documents of a chain side by side: what each line was, what it is now, and what of it was changed."""
+"""PURE: compare two documents of a chain line by line."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +10,7 @@ from invoices.document import Document, Line, Tax
 
 
 class Amounts(NamedTuple):
-    """Before tax, the tax, and both together."""
+    """Amounts before tax (`net`) and of tax. `total` is their sum."""
 
     net: Decimal = ZERO
     tax: Decimal = ZERO
@@ -24,7 +24,7 @@ class Amounts(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What of a line differs: the name of its column, and its value on either side."""
+    """A changed column of a line, with its value on both documents."""
 
     column: str
     before: Any
@@ -35,8 +35,8 @@ RETAX, CATEGORY = "retax", "tax_category"
 
 
 class TaxedAgain(NamedTuple):
-    """Why the tax engine is asked again about a line of the original: as a person asks for it (RETAX), for its tax category, or
-    for one of its four addresses by its name. What was there, and is there now."""
+    """Why a line of the original is taxed again: RETAX if requested, CATEGORY, or the name of the address that changed.
+    `before` and `after` are the old and new value."""
 
     what: str
     before: str = ""
@@ -44,9 +44,11 @@ class TaxedAgain(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """A line of the original beside what replaces it, either of which may not be there. `changes` says in words what differs,
-    and `changed` by columns. `is_recounted`: nobody asked for it, but what the line is counted from has changed. `taxed_again`:
-    why its tax rates were looked up again, where they were."""
+    """A line of the original and the line that replaces it. Either may be missing.
+
+    `changes` says in words what differs, `changed` says it by column. `is_recounted`: not requested, but recalculated because
+    the lines that it depends on changed. `taxed_again`: why its tax rates were looked up again, if they were.
+    """
 
     line_no: int | None
     rebill_line_no: int | None
@@ -69,7 +71,7 @@ class Difference(NamedTuple):
 
 
 class Recounted(NamedTuple):
-    """Lines of a rebill that were counted again, and lines of its original of which nothing is left by that."""
+    """The rebill lines that were recalculated, and the original lines that fell to zero by that and are gone."""
 
     lines: frozenset[int] = frozenset()
     fell_away: frozenset[int] = frozenset()
@@ -95,15 +97,15 @@ COMPARED = {
 KINDS = {"service_id": "service", "bill_to_contact_id": "contact", "ship_to_contact_id": "contact"}
 
 TAX_RATES = "tax_rates"
-"""Stands for the rates that a line is taxed at, which are in no column of it."""
+"""Pseudo-column for the tax rates of a line, which no column of the line has."""
 SAID = {**COMPARED, TAX_RATES: "tax"}
 
 Names = Mapping[tuple[str, int], str]
-"""What people call a service or a contact, by that word and its key: a service by its name, a contact by its number."""
+"""Display names by ("service" or "contact", primary key): the name of a service, the number of a contact."""
 
 
 class TaxDifference(NamedTuple):
-    """One tax on either side, whichever lines it was taken from."""
+    """One tax summed over all lines of each document."""
 
     authority: str
     jurisdiction: str
@@ -118,7 +120,7 @@ class TaxDifference(NamedTuple):
 
 
 def differences(original: Document, rebill: Document, names: Names, recounted: Recounted = NOT_RECOUNTED) -> list[Difference]:
-    """What a rebill makes of its original, line by line."""
+    """Return the differences between an original and its rebill, in the order of `compared`."""
     return compared(original, rebill, source_lines(rebill), names, recounted)
 
 
@@ -129,8 +131,10 @@ def compared(
     names: Names,
     recounted: Recounted = NOT_RECOUNTED,
 ) -> list[Difference]:
-    """A row for each line of a document but its taxes, which stand beside their lines, and for each line that only the other
-    has. `sources` are, for the lines of the other, those of the first that they stand for."""
+    """Return one row for each non-tax line of `before`, then one for each line that only `after` has.
+
+    `sources` has, for each line number of `after`, the line number of `before` that it replaces, or None.
+    """
     was, now = _by_line(before), _by_line(after)
     rates_before, rates_after = _rates(before), _rates(after)
     old, new = ({line.line_no: line for line in one.lines} for one in (before, after))
@@ -186,13 +190,15 @@ def _recounted_words(words: tuple[str, ...], replacing: int | None) -> tuple[str
 
 
 def source_lines(content: Document) -> dict[int, int | None]:
-    """For each line of a correcting document the line of what it corrects that it stands for. Taxes stand for none."""
+    """Return the line number of the corrected document that each line replaces, by line number. Tax lines are not included."""
     return {line.line_no: line.source_line_no for line in content.lines if not line.is_tax}
 
 
 def traced_lines(chain: Mapping[int, Document], before_no: int, after_no: int) -> dict[int, int | None]:
-    """For each line of one document of a chain the line of another that it stands for: followed up to the document that both
-    come from, and down again. `chain` is all of it, by its numbers."""
+    """Return, for each line of one document of a chain, the line of another one that it replaces, or None.
+
+    Lines are followed back to the common ancestor of both documents. `chain` has all documents of the chain by number.
+    """
     before, after = _ancestors(chain, before_no), _ancestors(chain, after_no)
     common = next(number for number in after if number in before)
     standing_for = {there: number for number, there in before[common].items() if there is not None}
@@ -200,7 +206,8 @@ def traced_lines(chain: Mapping[int, Document], before_no: int, after_no: int) -
 
 
 def _ancestors(chain: Mapping[int, Document], document_no: int) -> dict[int, dict[int, int | None]]:
-    """The document itself and all that it comes from, the nearest first: which line of each its own lines stand for."""
+    """Return the lines of each ancestor that the document's lines come from, by ancestor number. The document itself is
+    first."""
     lines: dict[int, int | None] = {number: number for number in _by_line(chain[document_no])}
     reached = {document_no: lines}
     at = chain[document_no]
@@ -213,7 +220,7 @@ def _ancestors(chain: Mapping[int, Document], document_no: int) -> dict[int, dic
 
 
 def tax_differences(before: Document, after: Document) -> list[TaxDifference]:
-    """Each tax by its authority, as the two documents have it."""
+    """Return the sum of each tax on both documents, by authority, jurisdiction and rate."""
     sums: dict[tuple[str, str, Decimal, bool], list[Decimal]] = defaultdict(lambda: [ZERO, ZERO])
     for side, content in enumerate((before, after)):
         for tax in content.taxes:
@@ -222,7 +229,7 @@ def tax_differences(before: Document, after: Document) -> list[TaxDifference]:
 
 
 def _comments(content: Document) -> dict[int, str]:
-    """Why each line was changed, where that is said."""
+    """Return the comments on why lines were changed, by line number."""
     return {line.line_no: line.comments for line in content.lines if line.comments}
 
 
@@ -240,7 +247,7 @@ def _amounts(line: Line, taxes: Iterable[Tax]) -> Amounts:
 
 
 def _changed(before: Line, after: Line, names: Names) -> tuple[Change, ...]:
-    """The columns that differ. A text that is the new service's name is not told beside the service."""
+    """Return the changed columns. If the service changed and the text is its name, only the service is reported."""
     is_named_so = before.service_id != after.service_id and after.description == names.get(("service", after.service_id or 0))
     pairs = ((name, getattr(before, name), getattr(after, name)) for name in COMPARED)
     return tuple(
@@ -249,7 +256,7 @@ def _changed(before: Line, after: Line, names: Names) -> tuple[Change, ...]:
 
 
 def _rates(content: Document) -> dict[int, list[str]]:
-    """The rates that each line is taxed at."""
+    """Return the tax rates of each line as texts."""
     rates: dict[int, list[str]] = defaultdict(list)
     for tax in content.taxes:
         rates[tax.taxed_line_no].append(f"{tax.authority} {tax.percent.normalize():f} %")

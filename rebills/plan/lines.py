@@ -1,6 +1,6 @@
-"""PURE: one line of a rebill: as it was, changed as it is asked for, or added.
+"""PURE: plan a single line of a rebill: unchanged, changed as requested, or added.
 
-What follows from that for lines that are counted from others is in `counting.py`.
+Lines that are calculated from others are in `counting.py`.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,8 +20,11 @@ ADDED = "added on the rebill"
 
 
 class PlannedLine(NamedTuple):
-    """A line of the rebill, with the line of the original that it replaces. `inclusive`: its price contains tax. `retax`: its
-    rates are looked up again, as a person asks for it. `is_recounted`: it was counted from other lines, which have changed."""
+    """A line of the rebill, and the line of the original that it replaces.
+
+    `inclusive`: its price contains tax. `retax`: the request looks its rates up again. `is_recounted`: it was recalculated
+    because the lines that it depends on changed.
+    """
 
     line: Line
     source: Line | None = None
@@ -31,15 +34,15 @@ class PlannedLine(NamedTuple):
     is_recounted: bool = False
 
     def numbered(self, line_no: int) -> "PlannedLine":
-        """Return it with its number on the rebill, the line of the original that it replaces, and why it was changed."""
+        """Return the line with its number on the rebill, the line number that it replaces, and the comment on the change."""
         source_line_no = None if self.source is None else self.source.line_no
         line = replace(self.line, line_no=line_no, source_line_no=source_line_no, comments=self.comments)
         return self._replace(line=line)
 
 
 class PlannedLines(NamedTuple):
-    """The rebill before tax. `left` is what coupons and credits leave of each line that charges, by its number. `fell_away`
-    are lines of the original that nothing is left of, as the lines that they were counted from have changed."""
+    """The lines of a rebill before tax. `left` is the amount of each charging line after coupons and credits, by line
+    number. `fell_away` are lines of the original that were recalculated to zero and are not on the rebill."""
 
     lines: tuple[PlannedLine, ...]
     credits: tuple[Credit, ...]
@@ -49,7 +52,10 @@ class PlannedLines(NamedTuple):
 
 
 def changes_by_line(changes: Sequence[LineChange], lines: Sequence[Line]) -> dict[int, LineChange]:
-    """Each change by the line it names. The same line twice, a tax line, and a line that is none are refused."""
+    """Return each change by the line number that it names.
+
+    Refuses a line number that is named twice, below 1, or left out without being on the original (1016), and tax lines (90042).
+    """
     by_number: dict[int, LineChange] = {}
     on_original = {line.line_no: line for line in lines}
     for change in changes:
@@ -67,11 +73,11 @@ def changes_by_line(changes: Sequence[LineChange], lines: Sequence[Line]) -> dic
 
 
 IsGross = Callable[[Line], bool]
-"""Says of a line of the original whether its price contains tax."""
+"""Whether the price of a line contains tax."""
 
 
 def changed_line(source: Line, change: LineChange | None, is_gross: IsGross, currency: str) -> PlannedLine:
-    """A line of the original with what is asked for it, not yet numbered."""
+    """Return a line of the original with the requested change, not yet numbered."""
     if change is None:
         return PlannedLine(source, source, inclusive=is_gross(source))
     if source.gives_days_back:
@@ -86,7 +92,7 @@ def changed_line(source: Line, change: LineChange | None, is_gross: IsGross, cur
 
 
 def _given_back(source: Line, change: LineChange, currency: str) -> Line:
-    """A line that gives days back, with another amount between nothing and what it gave back."""
+    """Return a line that gives unused days back with the requested amount, between 0 and the original amount."""
     line = source if change.po_num is None else replace(source, po_num=change.po_num)
     if not change.is_priced:
         return line
@@ -102,7 +108,7 @@ ADDRESSES = ("bill_from_location_id", "ship_from_location_id", "bill_to_contact_
 
 
 def _placed(line: Line, change: LineChange) -> Line:
-    """With the PO number and the addresses that are given."""
+    """Return the line with the requested PO number and addresses."""
     given = (change.bill_from, change.ship_from, change.bill_to, change.ship_to)
     addresses: dict[str, Any] = {name: value for name, value in zip(ADDRESSES, given, strict=True) if value is not None}
     if change.po_num is not None:
@@ -111,7 +117,7 @@ def _placed(line: Line, change: LineChange) -> Line:
 
 
 def _worded(line: Line, change: LineChange) -> Line:
-    """With the text and the period that are given. Neither changes the amount."""
+    """Return the line with the requested text and period. Neither changes the amount."""
     if change.description is not None:
         line = replace(line, description=change.description)
     start, end = change.period_start or line.period_start, change.period_end or line.period_end
@@ -126,7 +132,7 @@ def _worded(line: Line, change: LineChange) -> Line:
 
 
 def _of_period(line: Line, start: date, end: date) -> Line:
-    """Its amount was counted for the days that it had: where these were part of a period, its text says so from now on."""
+    """Return the line with another period. Its amount stays, so the old proration is kept as an explanation."""
     share = line.share
     moved = replace(
         line,
@@ -144,7 +150,8 @@ def _of_period(line: Line, start: date, end: date) -> Line:
 
 
 def _of_service(change: LineChange) -> dict[str, Any]:
-    """What a line has of its service. It is billed and supplied from the service's location, where it has one."""
+    """Return the columns that a line takes from its service. Its bill-from and ship-from locations are the service's, if it
+    has one."""
     service = change.service
     assert service is not None
     columns: dict[str, Any] = {
@@ -159,9 +166,10 @@ def _of_service(change: LineChange) -> dict[str, Any]:
 
 
 def _priced(source: Line, change: LineChange, currency: str) -> Line:
-    """With units, rate and amount: rate x units x the original's share of its period, from the original where none is given.
+    """Return the line with the requested units, rate and amount: rate x units x the original's share of its period.
 
-    An amount that this does not come to stands by itself, without a rate; but not where all three are given.
+    What is not requested is taken from the original. An amount that differs from the product is stored without a rate. If all
+    three are requested they must agree (90029).
     """
     if not change.is_priced:
         return source
@@ -185,8 +193,10 @@ def _priced(source: Line, change: LineChange, currency: str) -> Line:
 
 
 def added_line(change: LineChange, first: Line, currency: str) -> PlannedLine:
-    """A line that the original does not have: of a service, with an amount, or with a rate and units. Without units
-    it is one. It goes to the contacts of the first line, unless others are given."""
+    """Return a line that the original does not have, for a service with an amount, or with a rate and units (1 by default).
+
+    It has the contacts of the original's first line unless others are requested.
+    """
     if change.service is None:
         raise wrong(change, "service_no", f"line {change.line_no} is added: of which service?")
     if change.amount is None and change.rate is None:
@@ -207,7 +217,8 @@ def added_line(change: LineChange, first: Line, currency: str) -> PlannedLine:
 
 
 def _check_not_below_zero(change: LineChange) -> None:
-    """A line of the original that charges is brought below zero by its amount only. What is returned is a line of its own."""
+    """Refuse a negative rate or negative units on a charging line of the original. Only its amount may be negative; what is
+    returned is added as a line of its own."""
     for name in ("rate", "units"):
         value = getattr(change, name)
         if value is not None and value < ZERO:
@@ -215,7 +226,7 @@ def _check_not_below_zero(change: LineChange) -> None:
 
 
 def check_whole(change: LineChange, currency: str) -> None:
-    """An amount is one of its currency."""
+    """Refuse an amount that is not a multiple of the currency's smallest unit."""
     amount = change.amount
     if amount is not None and amount != rounded(amount, currency):
         detail = f"{shown(amount)} is not a multiple of the smallest unit of {currency}, {smallest_unit(currency)}"

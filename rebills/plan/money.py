@@ -1,4 +1,4 @@
-"""PURE: what a rebill does to the account's money: the payments it takes over, what is left to collect, and the balance."""
+"""PURE: what a rebill does to the account's money: payments it takes over, amount to collect, and balance."""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -9,13 +9,16 @@ from invoices.plan.allocating import OpenItem, oldest_first
 from rebills.plan.requests import MoneyFacts
 
 REBILL = 0
-"""Stands for the rebill among entries of the ledger, which has none yet."""
+"""Entry number of the rebill in the plan. Its ledger entry does not exist yet."""
 
 
 class MoneyPlan(NamedTuple):
-    """`carried` of what had paid the original pays the rebill, and `from_credit` of the account's unapplied credits; the rest
-    of what had paid it goes `to_other_invoices` or is `left_as_credit`. `due` is left of the rebill, and `collect_now` is what
-    a gateway is asked for; `balance_after` is the balance once that is collected."""
+    """What a rebill does to the money of its account. All amounts are in the currency of the invoice.
+
+    `carried`: payments of the original that pay the rebill. `from_credit`: unapplied credits that pay it. The rest of the
+    original's payments goes `to_other_invoices` or is `left_as_credit`. `due` is left to pay on the rebill. `collect_now` is
+    collected by a gateway. `balance_after` is the balance after that collection.
+    """
 
     carried: Decimal
     from_credit: Decimal
@@ -28,7 +31,8 @@ class MoneyPlan(NamedTuple):
 
 
 def plan_money(money: MoneyFacts, original: Decimal, rebill: Decimal, *, collects: bool) -> MoneyPlan:
-    """As the ledger does it: what the original held pays the rebill first, then the oldest debts take the oldest credits."""
+    """Plan the money as the ledger will post it. The original's payments pay the rebill first, then oldest debts take oldest
+    credits."""
     freed = {item.entry_no: item.open for item in money.paid}
     carried = {part.credit_no: part.amount for part in oldest_first(money.paid, [OpenItem(REBILL, rebill)])}
     due = rebill - sum(carried.values(), ZERO)

@@ -1,7 +1,7 @@
-"""PURE: what the lines of a document were counted from, where it is not stored beside them.
+"""PURE: reconstruct what the lines of an older document were calculated from.
 
-Documents from before that was stored say part of it: bands that have a line, a bound that was reached, a base. What they do
-not say is not guessed, and never read from today's catalogue.
+Older documents do not store this. Their lines show a part of it: billed bands, a minimum or maximum that applied, a base
+amount. What they do not show is neither guessed nor read from today's catalogue.
 """
 
 import re
@@ -18,11 +18,11 @@ from invoices.kinds import LineType
 
 PLAN_TYPES = (LineType.RECURRING, LineType.ACTIVATION, LineType.USAGE, LineType.ARREARS)
 MOST_SERVICES = 3
-"""A base is looked for among all charges, and those of at most so many services."""
+"""The base of a percentage is searched among the charges of at most this many services, besides all charges."""
 
 
 def basis_of_document(content: Document) -> Basis:
-    """What is stored, and for lines that it does not name what they say themselves."""
+    """Return the stored basis, completed from the lines themselves for lines that it does not name."""
     stored = content.basis
     named = {number for charge in stored.charges for number in (*charge.line_nos, charge.bound_line_no)}
     lines = [line for line in content.lines if line.line_type in PLAN_TYPES and line.line_no not in named]
@@ -34,7 +34,7 @@ def basis_of_document(content: Document) -> Basis:
 
 
 def _charges(lines: list[Line]) -> Iterator[ChargeBasis]:
-    """The charges whose lines depend on one another: by usage, by bands, or with a line up to a minimum or above a maximum."""
+    """Yield the charges whose lines depend on each other: usage, price bands, or a minimum or maximum line."""
     groups: dict[tuple[object, ...], list[Line]] = {}
     for line in lines:
         groups.setdefault(line.charge_key, []).append(line)
@@ -92,7 +92,7 @@ def _model(parts: list[Line]) -> str:
 
 
 def _bands(parts: list[Line]) -> tuple[Band, ...]:
-    """Those that have a line. Where the last of them ends, the price of more units is not known."""
+    """Return the bands that have a line. Beyond the last one the price is not known."""
     return tuple(
         Band(line.tier_no or 1, line.tier_from or ZERO, line.tier_to, line.rate_per_unit)
         for line in parts
@@ -106,13 +106,14 @@ def _units(first: Line, parts: list[Line]) -> Decimal:
 
 
 def _before(first: Line) -> Billed | None:
-    """Of late usage the units are said that were billed before; the amounts of these are not."""
+    """Return the units billed before late usage, as its explanation says them. Their amount is not known."""
     late = re.search(r"late usage, ([\d.]+) units", first.explanation)
     return None if late is None else Billed(Decimal(late[1]))
 
 
 def _covers(content: Document) -> Iterator[CoverBasis]:
-    """What coupons and credits were taken off, with all lines of these services; and of which charges a base is the sum."""
+    """Yield what coupons, credits and percentages cover: the services they were taken off, or whose charges add up to the
+    base."""
     lines = {line.line_no: line for line in content.lines}
     left = {no: line.amount for no, line in lines.items() if line.is_charge}
     details: dict[int, dict[int, Decimal]] = {}
@@ -135,7 +136,7 @@ def _covers(content: Document) -> Iterator[CoverBasis]:
 
 
 def _adding_up_to(base: Decimal, left: dict[int, Decimal], lines: dict[int, Line]) -> tuple[int, ...] | None:
-    """The services whose charges are the base, none for all of them; None where it is not plain which they are."""
+    """Return the services whose charges add up to the base. () means all services, None that the answer is not unique."""
     if sum(left.values(), ZERO) == base:
         return ()
     sums: dict[int, Decimal] = {}

@@ -1,4 +1,4 @@
-"""PURE: what is asked of a rebill, and what is known of the invoice that it replaces."""
+"""PURE: the requested changes of a rebill, and the facts about the invoice that it replaces."""
 
 from collections.abc import Callable, Hashable, Mapping
 from datetime import date
@@ -15,10 +15,10 @@ from rebills.plan.differences import Names
 
 
 class LineChange(NamedTuple):
-    """What is asked for a line. Nothing given leaves what stands on the original.
+    """The requested change of a line. None keeps the original's value.
 
-    `path` is where it stands in what was sent, and `prefix` what its prices are called there, for messages. Locations and
-    contacts are given by their primary keys. `retax`: the tax rates of the line are looked up again.
+    `path` is the position in the request and `prefix` the prefix of its price fields, both for error messages. Locations and
+    contacts are primary keys. `retax`: look the line's tax rates up again.
     """
 
     line_no: int
@@ -46,8 +46,11 @@ class LineChange(NamedTuple):
 
 
 class UsageCorrection(NamedTuple):
-    """The total units of a metered charge of the original: by one of its lines, or by plan instance, service and first day as
-    far as given. `path` is where it is in what was sent."""
+    """The corrected total units of a metered charge.
+
+    The charge is named by one of its lines, or by plan instance, service and first day, as far as they are set. `path` is the
+    position in the request.
+    """
 
     units: Decimal
     path: str = ""
@@ -59,8 +62,8 @@ class UsageCorrection(NamedTuple):
 
 
 class MoneyFacts(NamedTuple):
-    """The account's money: its balance, what payments and credits have paid of the original, what is left of others (the
-    oldest first), and what is due on other invoices (the oldest first)."""
+    """The money of an account: balance, payments and credits applied to the original, unapplied credits, and the open
+    amounts of other invoices. The last two are oldest first."""
 
     balance: Decimal = ZERO
     paid: tuple[OpenItem, ...] = ()
@@ -71,8 +74,11 @@ class MoneyFacts(NamedTuple):
 
 
 class TaxFacts(NamedTuple):
-    """What is known of taxes today: the client's engine, and what that looks at of an address; and where contacts and locations
-    are. Only for documents that do not say it themselves: how tax is rounded, and which services' prices contain it."""
+    """The client's tax setup today: engine, the part of an address that the engine looks at, and all addresses.
+
+    `per_line` (tax is rounded per line) and `gross_services` (their prices contain tax) are used only for older documents that
+    do not store this.
+    """
 
     engine: str
     place: Callable[[TaxAddress], Hashable]
@@ -85,10 +91,9 @@ class TaxFacts(NamedTuple):
 class RebillFacts(NamedTuple):
     """What a rebill is planned from.
 
-    `collects`: what is due is to be collected. `chain_root` is the first invoice of the chain, `statement_contact` who is to
-    get the statement. `parties` are the account's contacts as they are printed, by their keys; `bill_to_contact` and
-    `taxed_contact` are those that lines without a contact go to. `retax`: the tax rates of all lines are looked up again.
-    `names` are for words on what was changed.
+    `collects`: the amount due is to be collected. `chain_root` is the first invoice of the chain. `statement_contact` gets the
+    statement. `parties` are the account's contacts as printed, by primary key. Lines without a contact get `bill_to_contact`
+    and `taxed_contact`. `retax`: look the tax rates of all lines up again. `names` are used to describe changes.
     """
 
     invoice_no: int

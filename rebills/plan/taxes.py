@@ -1,5 +1,7 @@
-"""PURE: the taxes of a rebill: of lines that are taxed as their document says at its rates, of all others as the tax engine
-quotes them at the original's tax date."""
+"""PURE: calculate the taxes of a rebill.
+
+Lines that keep their tax use the rates of the original. All other lines use the tax engine's quote for the original's tax date.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,7 +15,8 @@ from rebills.plan.lines import PlannedLines
 
 
 class OneTax(NamedTuple):
-    """One tax, on lines whose prices contain `contained` percent of taxes in all (0 where tax is added to the price)."""
+    """One tax. `contained` is the sum of the percentages contained in the price of its lines, 0 if tax is added to the
+    price."""
 
     authority: str
     authority_level: int
@@ -28,8 +31,8 @@ class OneTax(NamedTuple):
 
 
 class Taxed(NamedTuple):
-    """A line that a tax is taken from, on `amount`: what the tax was on the original, and on what (`was`, `was_on`), or what
-    the engine quotes. A line with neither is taxed as another line of the original."""
+    """A taxed line. `amount` is taxed now; `was` is the tax on the original and `was_on` its taxed amount; `quoted` is the
+    tax engine's quote. A line with neither is taxed at the rates of another line of the original."""
 
     line_no: int
     amount: Decimal
@@ -39,10 +42,10 @@ class Taxed(NamedTuple):
 
 
 class StoredTaxes:
-    """The taxes of an original in the order of its tax lines, each with its lines by their numbers; and how they were rounded.
-    Those of lines that give unused days back are apart: they are parts of what other documents have charged.
+    """The taxes of an original in the order of its tax lines, each with its taxed lines, and how they were rounded.
 
-    `default_per_line` is for a document that was made before it said so itself, and whose amounts do not show it.
+    Taxes of lines that give unused days back are kept apart, as they are parts of other documents' taxes. `default_per_line` is
+    used for an older document that does not store its rounding and whose amounts do not show it.
     """
 
     def __init__(self, original: Document, default_per_line: bool) -> None:
@@ -64,14 +67,14 @@ class StoredTaxes:
         return [tax for tax, lines in self.taxes.items() if number in lines]
 
     def agree(self, numbers: Sequence[int]) -> bool:
-        """Whether lines have the same rates, so that another line can be counted by them."""
+        """Whether all these lines have the same rates, so that another line can be taxed at them."""
         of_lines = [self.of_line(number) for number in numbers]
         laws = {frozenset(tax.law for tax in taxes) for taxes in of_lines}
         return len(laws) == 1 and all(self.is_percentage(tax) for tax in {tax for taxes in of_lines for tax in taxes})
 
     def is_percentage(self, tax: OneTax) -> bool:
-        """Whether a tax is its percentage of the price, rounded in one of the ways that documents have been rounded in: over
-        the document, over each of its categories, or on each line. The tax of another engine need not be."""
+        """Whether a tax is its percentage of the price, rounded per document, per category or per line. The taxes of some
+        engines are not."""
         lines = list(self.taxes[tax].values()) if tax in self.taxes else []
         taken = sum((one.was for one in lines), ZERO)
         return taken in (self._over_document(tax, lines), self._over_categories(tax, lines), sum(self._each(tax, lines), ZERO))
@@ -104,11 +107,10 @@ class StoredTaxes:
 def rebill_taxes(
     stored: StoredTaxes, planned: PlannedLines, likes: Mapping[int, int | None], quoted: Iterable[LineTax]
 ) -> tuple[LineTax, ...]:
-    """The tax of each line: `likes` says of which line of the original it has the rates, by its number; of others the engine
-    has quoted them.
+    """Return the tax of each line. `likes` has, by rebill line number, the original line whose rates apply; None means quoted.
 
-    A tax whose lines and amounts are all those of the original is what it was. One that lines have joined or left, or whose
-    amounts have changed, is counted again over the document. One of quoted lines only is what the engine quotes.
+    If a tax has the same lines and amounts as on the original, it is unchanged. If lines joined or left or amounts changed, it
+    is recalculated over the document. If all its lines are quoted, it is the quote.
     """
     groups: dict[OneTax, list[Taxed]] = {tax: [] for tax in stored.taxes}
     for line in planned.lines:
@@ -137,7 +139,7 @@ def rebill_taxes(
 
 
 def _of_unused_days(stored: StoredTaxes, planned: PlannedLines) -> Iterator[LineTax]:
-    """What lines that give unused days back have of their taxes: all of it, or a part where they give back less."""
+    """Yield the taxes of lines that give unused days back: all of the original tax, or a share if less is given back."""
     numbers = {one.source.line_no: one.line.line_no for one in planned.lines if one.source is not None}
     for tax, lines in stored.of_unused_days.items():
         for source_no, was in lines.items():
@@ -159,7 +161,7 @@ def _amounts(stored: StoredTaxes, tax: OneTax, taxed: Sequence[Taxed]) -> list[D
 
 
 def _part(stored: StoredTaxes, tax: OneTax, one: Taxed) -> Decimal:
-    """A tax that is no percentage of the price: its line has its part of what it was, or all of it."""
+    """Return a line's share of a tax that is not a percentage of the price."""
     if one.was_on == one.amount:
         return one.was
     if not one.was_on:
@@ -168,7 +170,7 @@ def _part(stored: StoredTaxes, tax: OneTax, one: Taxed) -> Decimal:
 
 
 def _left(original: Document) -> dict[int, Decimal]:
-    """What coupons and credits leave of each line."""
+    """Return the amount of each line after coupons and credits, by line number."""
     left = {line.line_no: line.amount for line in original.lines}
     for credit in original.credits:
         left[credit.credited_line_no] -= credit.amount

@@ -1,8 +1,8 @@
-"""PURE: which lines of a rebill keep the tax rates of their document, and of which the tax engine is asked again, and why.
+"""PURE: decide which lines of a rebill keep the tax rates of their document, and which the tax engine rates again, and why.
 
-A correction starts from the document: what it says of a category at a place holds for every line of that category and place,
-whatever the tax table says by now. The engine is asked where the document says nothing, where an address has moved to another
-place, and where a person asks for it.
+A correction keeps the document's rates: what it charged for a tax category at a place applies to every line of that category
+and place, whatever the tax table says today. The engine is asked if the document has no such line, if an address moved to
+another place, or if the request says so (`retax`).
 """
 
 from collections import defaultdict
@@ -22,14 +22,15 @@ NOWHERE = "none"
 
 
 class LineTaxing(NamedTuple):
-    """A line is taxed as line `like` of the original, or as the engine says. `again`: why, for a line that the original has."""
+    """How a line is taxed: at the rates of line `like` of the original, or by the engine if `like` is None. `again` says
+    why, for a line that the original has."""
 
     like: int | None
     again: tuple[TaxedAgain, ...] = ()
 
 
 class TaxedBefore:
-    """How an original was taxed, and where its addresses are now."""
+    """How an original was taxed, and its addresses then and now."""
 
     def __init__(self, original: Document, facts: TaxFacts) -> None:
         self.facts = facts
@@ -42,22 +43,22 @@ class TaxedBefore:
         self._like = self._known()
 
     def is_gross(self, line: Line) -> bool:
-        """Whether the price of a line of the original contains tax; of a line that is new, its service says so today."""
+        """Whether the price of a line contains tax. For a line that the original does not have, its service decides."""
         if line.line_no in self._lines:
             return line.line_no in self.gross_lines
         return line.service_id in self.facts.gross_services
 
     def now(self, line: Line) -> TaxAddresses:
-        """The addresses of a line, as they are now. A service without a location is supplied from where its seller is."""
+        """Return the current addresses of a line. Without a location, the seller's address is used."""
         return _addresses(line, self.facts.contacts, self.facts.locations, self.own)
 
     def then(self, line: Line) -> TaxAddresses:
-        """The addresses of a line of the original, as they were when it was taxed."""
+        """Return the addresses of an original line when it was taxed."""
         locations = self.facts.locations if self.basis is None else {**self.facts.locations, **self.basis.locations}
         return _addresses(line, self._then, locations, self.own)
 
     def taxing(self, planned: PlannedLine, *, retax: bool) -> LineTaxing:
-        """How a line of the rebill is taxed. One that gives unused days back has its part of the tax charged for them."""
+        """Return how a rebill line is taxed. A line that gives unused days back keeps its share of the tax charged for them."""
         line, source = planned.line, planned.source
         if source is not None and source.gives_days_back:
             return LineTaxing(source.line_no)
@@ -70,7 +71,7 @@ class TaxedBefore:
         return LineTaxing(like, self._why(planned) if source and like is None else ())
 
     def basis_of_rebill(self, lines: Iterable[PlannedLine], *, asks: bool) -> TaxBasis:
-        """What a rebill's taxes are counted from. `asks`: the engine was asked about some of its lines."""
+        """Return the stored tax basis of the rebill. `asks`: the tax engine rated some of its lines."""
         planned, facts = list(lines), self.facts
         contacts = {key for one in planned for key in (one.line.bill_to_contact_id, one.line.ship_to_contact_id)}
         locations = {key for one in planned for key in (one.line.bill_from_location_id, one.line.ship_from_location_id)}
@@ -87,7 +88,7 @@ class TaxedBefore:
         return tuple(None if one is None else self.facts.place(one) for one in addresses)
 
     def _known(self) -> dict[tuple[Hashable, ...], int]:
-        """For each category and place of the original a line that shows its rates, where all of its lines agree on them."""
+        """Return, for each tax category and place of the original, a line that shows its rates, if all such lines agree."""
         lines: dict[tuple[Hashable, ...], list[int]] = defaultdict(list)
         for number in self.taxes.charge_lines:
             line = self._lines[number]
@@ -107,8 +108,10 @@ class TaxedBefore:
 
 
 def gross_lines(original: Document, gross_services: frozenset[int]) -> frozenset[int]:
-    """The lines of a document whose prices contain tax. One made before that was kept says it by its taxes; of its untaxed
-    lines only their services can say it."""
+    """Return the line numbers whose prices contain tax.
+
+    Older documents do not store this. There it follows from the line's taxes or, for an untaxed line, from its service.
+    """
     if original.tax_basis is not None:
         return frozenset(original.tax_basis.gross_lines)
     contained = {tax.taxed_line_no: tax.is_inclusive for tax in original.taxes}
@@ -116,7 +119,7 @@ def gross_lines(original: Document, gross_services: frozenset[int]) -> frozenset
 
 
 def with_contacts(planned: PlannedLines, bill_to: int | None, ship_to: int | None) -> PlannedLines:
-    """The lines, where those of a document that was made without a contact go to the contacts that the account has now."""
+    """Return the lines, with the account's current contacts on lines that have none."""
     return planned._replace(lines=tuple(one._replace(line=_with_contacts(one.line, bill_to, ship_to)) for one in planned.lines))
 
 
@@ -137,7 +140,10 @@ def _own_address(original: Document) -> TaxAddress:
 
 
 def _contacts_then(original: Document, facts: TaxFacts) -> Mapping[int, TaxAddress]:
-    """Where the contacts were. A document made before that was kept says it of the one that it is billed to, as printed."""
+    """Return the contacts' addresses when the original was taxed.
+
+    Older documents do not store them. There, the printed buyer is used if all lines have the same bill-to contact.
+    """
     if original.tax_basis is not None:
         return {**facts.contacts, **original.tax_basis.contacts}
     printed = original.parties.bill_to

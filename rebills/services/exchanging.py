@@ -1,4 +1,4 @@
-"""Rebills in the ledger: the memo takes the whole debt of the original away, and the rebill is owed instead."""
+"""Post rebills to the ledger: the credit memo settles the original's whole debt, and the rebill is owed instead."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -15,7 +15,7 @@ from invoices.services.money.ledger.open_items import charges_of
 
 
 class Exchange(NamedTuple):
-    """An original whose debt is exchanged for that of its rebill."""
+    """An original whose debt is replaced by its rebill's."""
 
     account_no: int
     original_no: int
@@ -27,10 +27,10 @@ class Exchange(NamedTuple):
 
 
 def exchange(exchanges: Sequence[Exchange], posted_by: PostedBy) -> dict[int, Decimal]:
-    """Enters memos and rebills, and gives what is due on each rebill.
+    """Post memos and rebills, and return the amount due on each rebill, by its number.
 
-    The payments and cash credits that an original held are applied to its rebill first; what that does not need goes to the
-    account's oldest open invoices, then stays as credit. Under the accounts' locks, in a constant number of statements.
+    Payments and cash credits that paid the original pay its rebill first. The rest pays the account's oldest open invoices,
+    then stays as unapplied credit. The accounts must be locked. The number of queries is constant.
     """
     if not exchanges:
         return {}

@@ -1,4 +1,4 @@
-"""Reading what rebills are planned from: a constant number of queries, however many invoices and lines."""
+"""Read what rebills are planned from, in a constant number of queries for any number of invoices and lines."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -38,7 +38,7 @@ RequestedItem = RequestedLine | RequestedUsage
 
 
 class Originals(NamedTuple):
-    """All that is known of the invoices that are to be rebilled, by their numbers, and of what their rebills may name."""
+    """All facts about the invoices to rebill, and about the services, contacts and locations that requests may name."""
 
     client: Client
     accounts: Mapping[int | str, int]
@@ -53,8 +53,8 @@ class Originals(NamedTuple):
     exemptions: Mapping[int, Exemption]
 
     def exemption(self, request: RebillRequest) -> Exemption | None:
-        """Why the customer is charged no tax on lines whose tax is counted again: as the original says, else as the account or
-        the contact whose address was taxed says for the original's tax date."""
+        """Return the exemption that holds on the original's tax date: the original's own, else the account's or the taxed
+        contact's."""
         stored = self.answers.get(request.invoice_no, TaxAnswer())
         content = self.contents[request.invoice_no]
         contacts = {line.ship_to_contact_id for line in content.lines}
@@ -67,8 +67,11 @@ class Originals(NamedTuple):
         return next((one for one in [Exemption(stored.exemption, stored.reason), *known] if one.holds_on(day)), None)
 
     def document(self, request: RebillRequest) -> DocumentFacts:
-        """The invoice that is to be rebilled. It is the client's, and of the account where one is named: by its number, or else
-        by the client's own id for it."""
+        """Return the facts of the invoice to rebill.
+
+        Refuses with 1009 or 3004 if the requested account or invoice is not the client's, or if the
+        invoice belongs to another account.
+        """
         named = request.client_acct_id if request.account_no is None else request.account_no
         if named is not None and named not in self.accounts:
             field = "client_acct_id" if request.account_no is None else "acct_no"
@@ -79,7 +82,7 @@ class Originals(NamedTuple):
         return document
 
     def facts(self, request: RebillRequest) -> RebillFacts:
-        """What one rebill is planned from."""
+        """Return the facts that one rebill is planned from."""
         document = self.documents[request.invoice_no]
         contacts = self.contacts.get(document.account_no, [])
         billed = billing_contact(contacts)
@@ -115,7 +118,8 @@ class Originals(NamedTuple):
         )
 
     def change(self, asked: RequestedLine, document: DocumentFacts) -> LineChange:
-        """A line that is asked for, with what it names. What is not the client's, or not of the account, does not exist."""
+        """Return the requested line with services, locations and contacts resolved. Refuses what is not the client's or
+        account's."""
         account_no = document.account_no
         return LineChange(
             line_no=asked.line_no,
@@ -139,7 +143,7 @@ class Originals(NamedTuple):
         )
 
     def correction(self, asked: RequestedUsage) -> UsageCorrection:
-        """A usage correction with the service that it names."""
+        """Return the usage correction with its service resolved."""
         service = self._service(asked)
         return UsageCorrection(
             asked.units,
@@ -189,7 +193,7 @@ def _found(found: T | None, asked: RequestedItem, name: str, value: object) -> T
 
 
 def read_originals(client: Client, requests: Iterable[RebillRequest], today: date) -> Originals:
-    """The client's invoices among those that are to be rebilled; others are not among them."""
+    """Return the facts of the requested invoices. Invoices of other clients are left out."""
     requests = list(requests)
     numbers = [request.invoice_no for request in requests]
     roots = dict(Invoice.objects.filter(client=client, pk__in=numbers).values_list("pk", "chain_root_id"))
@@ -220,7 +224,7 @@ def _exemptions(account_nos: Collection[int]) -> dict[int, Exemption]:
 
 
 def read_names(contents: Iterable[Document]) -> Names:
-    """What people call the services and contacts of stored documents: two queries."""
+    """Return the display names of the services and contacts of these documents. Two queries."""
     lines = [line for content in contents for line in content.lines]
     services = Service.objects.filter(pk__in={line.service_id for line in lines if line.service_id is not None})
     return {
@@ -230,7 +234,7 @@ def read_names(contents: Iterable[Document]) -> Names:
 
 
 def read_money(client: Client, documents: Mapping[int, DocumentFacts]) -> dict[int, MoneyFacts]:
-    """The money of the accounts of documents, as far as a rebill of each moves it."""
+    """Return, by document number, the money facts of the documents' accounts."""
     accounts = {document.account_no for document in documents.values()}
     positions, credits, debits = account_positions(accounts), open_credits(accounts), open_charges(accounts)
     charges = charges_of(documents)
@@ -253,7 +257,7 @@ def read_money(client: Client, documents: Mapping[int, DocumentFacts]) -> dict[i
 
 
 def _accounts(client: Client, requests: Iterable[RebillRequest]) -> dict[int | str, int]:
-    """The client's accounts that requests name, by number and by the client's own id."""
+    """Return the primary keys of the client's accounts that requests name, by number and by `client_acct_id`."""
     named = list(requests)
     numbers = [request.account_no for request in named if request.account_no is not None]
     ids = [request.client_acct_id for request in named if request.client_acct_id is not None]
@@ -265,7 +269,7 @@ def _accounts(client: Client, requests: Iterable[RebillRequest]) -> dict[int | s
 
 
 def _services(client: Client, lines: Iterable[RequestedItem], billed: Collection[int | None]) -> dict[int | str, ServiceFacts]:
-    """The services that lines name, by number and by the client's own id, and those of the originals."""
+    """Return the services of these lines and of the originals, by number and by `client_service_id`."""
     lines = list(lines)
     numbers = {line.service_no for line in lines} | set(billed)
     named = {line.client_service_id for line in lines}

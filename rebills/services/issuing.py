@@ -1,6 +1,6 @@
-"""Issuing rebills: memo and rebill at once, and the debt of the original exchanged for the rebill's. Under the accounts' locks.
+"""Issue rebills: memo and rebill together, with the original's debt replaced by the rebill's. The accounts must be locked.
 
-A rebill that waits has no memo yet: what offsets its original is the negative of that, which does not change.
+A pending rebill has no memo yet. The memo is the negative of the original, which cannot change meanwhile.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ REBILLED = "invoice.rebilled"
 
 
 class Pair(NamedTuple):
-    """A rebill, what it replaces, and the number that its memo gets."""
+    """A rebill, its original, and the number reserved for its memo."""
 
     rebill: Invoice
     original: Invoice
@@ -39,7 +39,8 @@ class Pair(NamedTuple):
 
 
 def _with_memos(rebills: Sequence[ToIssue], issuing: Issuing) -> Sequence[ToIssue]:
-    """Rebills, each behind a memo that offsets its original to the cent, whose content is read where it is not at hand."""
+    """Return the rebills, each preceded by a memo that offsets its original exactly. Reads originals whose content is
+    missing."""
     numbers = reserve_ids(Invoice, len(rebills))
     rebills = [one._replace(memo_no=memo_no) for one, memo_no in zip(rebills, numbers, strict=True)]
     pairs = _pairs(rebills)
@@ -53,7 +54,7 @@ def _with_memos(rebills: Sequence[ToIssue], issuing: Issuing) -> Sequence[ToIssu
 
 
 def _pairs(documents: Sequence[ToIssue]) -> list[Pair]:
-    """Of the rebills among them."""
+    """Return the rebill, original and memo number of each rebill among these documents."""
     return [
         Pair(one.pending, one.pending.corrects, one.memo_no)
         for one in documents
@@ -81,7 +82,7 @@ def _enter(documents: Sequence[ToIssue], issuing: Issuing) -> Mapping[int, Decim
 
 
 def _finish(documents: Sequence[ToIssue], issuing: Issuing) -> Sequence[Act]:
-    """What the original held is held by the rebill. Its account may leave dunning."""
+    """Move credits, coupons and unused days from originals to rebills. End the dunning of accounts that owe nothing overdue."""
     pairs, contents = _pairs(documents), _contents(documents)
     _move_credits(pairs, contents)
     _move_coupons(pairs, contents)
@@ -93,7 +94,7 @@ def _finish(documents: Sequence[ToIssue], issuing: Issuing) -> Sequence[Act]:
 
 
 def _contents(documents: Sequence[ToIssue]) -> dict[int, Document]:
-    """Of rebills and their originals, by number."""
+    """Return the contents of the rebills and their originals, by number."""
     contents: dict[int, Document] = {}
     for one, pair in zip([one for one in documents if one.kind == InvoiceKind.REBILL], _pairs(documents), strict=True):
         assert one.original is not None
@@ -108,7 +109,7 @@ def _exchange(pair: Pair) -> Exchange:
 
 
 def _move_credits(pairs: Sequence[Pair], contents: Mapping[int, Document]) -> None:
-    """A rebill takes from service credits what its lines say, instead of the original: the rest goes back to the account."""
+    """Record the rebill's use of service credits in place of the original's. Any difference returns to the account."""
     uses = CreditUse.objects.filter(invoice__in=[pair.original.pk for pair in pairs])
     credits = {(invoice_no, line_no): credit_no for invoice_no, line_no, credit_no in uses.values_list(*CREDIT_USE)}
     if not credits:
@@ -124,7 +125,7 @@ def _move_credits(pairs: Sequence[Pair], contents: Mapping[int, Document]) -> No
 
 
 def _move_coupons(pairs: Sequence[Pair], contents: Mapping[int, Document]) -> None:
-    """A coupon that a rebill does not carry is not used up by its original: it is taken off another invoice instead."""
+    """Record the rebill's use of coupons in place of the original's. A coupon that it does not carry can be used again."""
     uses = CouponUse.objects.filter(invoice__in=[pair.original.pk for pair in pairs])
     redeemed = {(invoice_no, line_no): number for invoice_no, line_no, number in uses.values_list(*COUPON_USE)}
     if not redeemed:
@@ -140,7 +141,7 @@ def _move_coupons(pairs: Sequence[Pair], contents: Mapping[int, Document]) -> No
 
 
 def _carried(pair: Pair, contents: Mapping[int, Document], line_type: LineType) -> list[tuple[Line, int]]:
-    """The lines of a type on a rebill, each with the number of the original's line that it carries."""
+    """Return the rebill's lines of this type, each with the original line number that it replaces."""
     return [(line, line.source_line_no or 0) for line in contents[pair.rebill.pk].lines if line.line_type == line_type]
 
 
@@ -167,4 +168,4 @@ REBILLS = HowIssued(
     prepare=_with_memos,
     finish=_finish,
 )
-"""How rebills are issued."""
+"""Registers how the issuing of rebills differs from other documents."""

@@ -1,4 +1,4 @@
-"""The metered charges of an issued document, as a person names them who corrects their units."""
+"""The metered charges of an issued document, whose units can be corrected."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -11,7 +11,7 @@ from rebills.plan.older import basis_of_document
 
 
 class Metered(NamedTuple):
-    """A charge by usage: what it is called, the units that the document bills, and what `usage_corrections` name it by."""
+    """A metered charge: its name, the units that the document bills, and the fields by which `usage_corrections` name it."""
 
     name: str
     plan_name: str
@@ -20,7 +20,7 @@ class Metered(NamedTuple):
 
 
 def metered_charges(invoice_no: int) -> list[Metered]:
-    """The metered charges of a document in its order, also those that it bills no units of."""
+    """Return the document's metered charges in its order, including those with no billed units."""
     content = stored_contents([invoice_no])[invoice_no]
     charges = [one for one in basis_of_document(content).charges if one.line_type == LineType.USAGE]
     services = dict(Service.objects.filter(pk__in={one.service_no for one in charges}).values_list("pk", "name"))

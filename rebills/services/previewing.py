@@ -1,4 +1,4 @@
-"""From what is asked to plans: read the originals, plan the lines, quote the taxes of those that change. Writes nothing."""
+"""Plan rebills from requests: read the originals, plan the lines, get tax quotes for changed lines. Writes nothing."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -25,15 +25,15 @@ from rebills.services.facts import Originals, read_originals
 from rebills.services.requests import RebillOutcome, RebillRequest
 
 NOT_ASKED = TaxQuote((), charges_tax=False)
-"""Of a rebill whose lines all keep their tax: the engine has nothing to say, and nothing new is missing."""
+"""The quote of a rebill whose lines all keep their tax. The engine is not asked, and no tax answer is missing."""
 
 logger = logging.getLogger(__name__)
 
 
 def preview_rebills(*, client: Client, requests: Sequence[RebillRequest], today: date) -> list[RebillOutcome]:
-    """The rebill of each request, to the cent, with all that follows from it, or why there would be none. In their order.
+    """Return one outcome per request, in their order: the exact plan, or the error that refuses it.
 
-    Not even an event is written.
+    Writes nothing, not even an event.
     """
     originals = read_originals(client, requests, today)
     check_code = _reasons(client)
@@ -45,7 +45,7 @@ def preview_rebills(*, client: Client, requests: Sequence[RebillRequest], today:
 
 
 class _Draft(NamedTuple):
-    """A rebill before tax, and what the tax engine is to be asked about it; or the outcome that it was refused with."""
+    """A rebill before tax with its tax request, or the error that refused it."""
 
     request: RebillRequest
     account_no: int | None = None
@@ -60,7 +60,7 @@ class _Draft(NamedTuple):
 
 
 def _reasons(client: Client) -> Callable[[int], None]:
-    """Checks a reason once, however many rebills are made for it."""
+    """Return a check of rebill reasons that looks each reason code up only once."""
 
     @cache
     def refused(reason_code: int) -> BillingError | None:
@@ -127,7 +127,7 @@ def _drafted(request: RebillRequest, originals: Originals, check_code: Callable[
 def _tax_request(
     facts: RebillFacts, planned: PlannedLines, before: TaxedBefore, taxing: Mapping[int, LineTaxing]
 ) -> TaxRequest | None:
-    """The lines whose rates the document does not say. None where there are none."""
+    """Return the request for the lines whose rates the document does not have, or None if there are none."""
     lines = tuple(
         TaxableLine(
             one.line.line_no, planned.left[one.line.line_no], one.line.tax_category, one.inclusive, before.now(one.line)
@@ -141,7 +141,7 @@ def _tax_request(
 
 
 def _answered(draft: _Draft, quote: TaxQuote, *, has_buyer: bool) -> TaxAnswer:
-    """What the rebill says of its tax: lines with the rates of the original as that does, others as quoted."""
+    """Return the tax answer of a rebill: the original's for lines that keep its rates, the engine's for the others."""
     kept = [number for number, one in draft.taxing.items() if one.like in draft.stored.unanswered]
     before = draft.stored._replace(
         no_address=draft.stored.no_address and bool(kept), no_rate=draft.stored.no_rate and bool(kept), unanswered=tuple(kept)

@@ -1,7 +1,7 @@
-"""Rebilling issued invoices: a credit memo that offsets each and the rebill that replaces it, in one transaction.
+"""Rebill issued invoices: write a credit memo that offsets each invoice and the rebill that replaces it, in one transaction.
 
-A single call is a batch of one. A rebill is written as one that waits, then issued by the same code that approves it later: so
-one that waits for approval and one that does not are the same.
+A single call is a batch of one. Every rebill is first written as pending, then issued by the code that approves it, so a rebill
+that needs approval and one that does not are issued in the same way.
 """
 
 from collections import defaultdict
@@ -46,7 +46,7 @@ WAITS = "invoice.rebill_waits"
 
 
 class Rebilling(NamedTuple):
-    """For whom, by whom and when; `read_at`: when the facts were read that the rebills are planned from."""
+    """Client, caller and business day of a request. `read_at` is when the facts of the plans were read."""
 
     client: Client
     caller: Caller
@@ -55,11 +55,11 @@ class Rebilling(NamedTuple):
 
 
 def rebill_invoices(*, client: Client, requests: Sequence[RebillRequest], caller: Caller, today: date) -> list[RebillOutcome]:
-    """Rebills invoices, with an outcome for each, in their order: a refusal harms no other.
+    """Rebill invoices, and return one outcome per request, in their order. A refusal does not affect the others.
 
-    Where the client's settings or four eyes ask for it, a rebill waits for approval and changes nothing until then. Else what
-    is due on it is collected after the commit, if that was asked for, and its statement sent: what fails then does not undo it.
-    Where the caller's call was interrupted, what it has rebilled or refused is returned as it was, and the rest is done now.
+    If the client's settings or four eyes require it, a rebill is pending and changes nothing until it is approved. Otherwise
+    its amount due is collected after the commit, if requested, and its statement sent. If these fail, the rebill stays issued.
+    If the request is retried after an interruption, results already recorded are returned, and the rest is done now.
     """
     work = Rebilling(client, caller, today)
     outcomes = _rebilled_by_call(requests, work)
@@ -73,7 +73,7 @@ def rebill_invoices(*, client: Client, requests: Sequence[RebillRequest], caller
 
 
 def rebill_invoice(*, client: Client, request: RebillRequest, caller: Caller, today: date) -> int:
-    """Rebills one invoice and gives the rebill's number; raises the refusal, with nothing written but its event."""
+    """Rebill one invoice and return the rebill's number. A refusal is raised; only its event is written."""
     (outcome,) = rebill_invoices(client=client, requests=[request], caller=caller, today=today)
     if outcome.error is not None or outcome.rebill_no is None:
         raise outcome.error or BillingError(ErrorCode.UNEXPECTED)
@@ -81,8 +81,10 @@ def rebill_invoice(*, client: Client, request: RebillRequest, caller: Caller, to
 
 
 def _rebilled_by_call(requests: Sequence[RebillRequest], work: Rebilling) -> dict[int, RebillOutcome]:
-    """What the caller's call has done if it was interrupted, by the places of the requests and as its events say it: several of
-    one invoice are told in their order. What it has issued is collected and sent now, if it has not been."""
+    """Return what an interrupted request already did, by index of the request, as its events recorded it.
+
+    Several events of one invoice are matched in their order. Collects and sends what was issued but not yet collected or sent.
+    """
     events: dict[int | None, list[Event]] = defaultdict(list)
     for event in acts_of_call(work.caller.receipt, REBILLED, WAITS, REFUSED):
         events[event.invoice_no].append(event)
@@ -103,8 +105,10 @@ def _told(request: RebillRequest, event: Event) -> RebillOutcome:
 
 
 def _waves(requests: Sequence[RebillRequest]) -> list[list[int]]:
-    """The places of requests whose accounts differ: a second rebill of an account is planned when the first is recorded, as it
-    stands on what that has left of the account's money."""
+    """Group the request indexes into waves in which no account repeats.
+
+    A second rebill of an account is planned after the first was recorded, because it depends on the money that the first left.
+    """
     accounts = dict(Invoice.objects.filter(pk__in=[one.invoice_no for one in requests]).values_list("pk", "account_id"))
     waves: list[list[int]] = []
     seen: dict[int, int] = {}
@@ -132,8 +136,10 @@ def _rebill_some(requests: Sequence[RebillRequest], work: Rebilling) -> list[Reb
 
 
 def _check_collecting(one: RebillOutcome, work: Rebilling) -> RebillOutcome:
-    """Who may not collect asks for no collection, and issues no rebill that the client's setting would have collected (90025):
-    the amount is their own choice. Where a rebill is pending, who approves it decides."""
+    """Refuse a rebill that would collect if the caller may not collect (90025).
+
+    A caller without that right must request no collection. If the rebill needs approval, the approver's right decides instead.
+    """
     if one.plan is None or not one.plan.facts.collects or may(work.caller, COLLECT):
         return one
     if not one.request.collect and _must_wait(one.plan, work.client):
@@ -147,7 +153,7 @@ def _must_wait(plan: RebillPlan, client: Client) -> bool:
 
 
 def _write(work: Rebilling, ready: Sequence[RebillOutcome]) -> list[RebillOutcome]:
-    """Under the accounts' locks what the plans stood on is checked again, and what still holds is written."""
+    """Check the plans again under the accounts' locks, and write those that still hold."""
     states = lock_states([one.account_no for one in ready if one.account_no is not None], skip_locked=len(ready) > 1)
     checked = _checked_again(work, ready, states)
     good = [one for one in checked if one.plan is not None]
@@ -164,7 +170,8 @@ def _write(work: Rebilling, ready: Sequence[RebillOutcome]) -> list[RebillOutcom
 
 
 def _checked_again(work: Rebilling, ready: Sequence[RebillOutcome], states: Mapping[int, BillingState]) -> list[RebillOutcome]:
-    """Who was locked by another drops out, and whose original may not be rebilled any more, or is not as it was seen."""
+    """Refuse what another process has locked, and originals that may not be rebilled any more or have changed since they
+    were seen."""
     documents = document_facts([one.request.invoice_no for one in ready], work.today)
     seen = {one.request.invoice_no: documents[one.request.invoice_no] for one in ready if one.request.fingerprint}
     money = read_money(work.client, seen) if seen else {}
@@ -184,7 +191,7 @@ def _checked_again(work: Rebilling, ready: Sequence[RebillOutcome], states: Mapp
 
 
 def _check_seen(one: RebillOutcome, money: Mapping[int, MoneyFacts]) -> None:
-    """Lines and taxes are as planned just now; the account's money is as it is under the lock."""
+    """Refuse a plan that differs from the fingerprint that was seen. The account's money is read again under the lock."""
     request, plan = one.request, one.plan
     if not request.fingerprint or plan is None:
         return
@@ -201,7 +208,7 @@ def _numbered(one: RebillOutcome, numbers: Mapping[int, int], client: Client) ->
 
 
 def _insert(recorded: Sequence[RebillOutcome], issuing: Issuing, work: Rebilling) -> None:
-    """Writes rebills as documents that wait, with what was asked for when they are issued."""
+    """Write rebills as pending documents, with the requested collection, statement contact and due date for their issue."""
     documents, links, acts = [], {}, []
     for one in recorded:
         if one.plan is None or one.rebill_no is None:
@@ -228,7 +235,7 @@ def _insert(recorded: Sequence[RebillOutcome], issuing: Issuing, work: Rebilling
 
 
 def _acts(one: RebillOutcome, plan: RebillPlan, rebill_no: int) -> list[Act]:
-    """The rebill is there; and the original has one that waits, where it does."""
+    """Return the events: the rebill was generated and, if it needs approval, the original has a pending rebill."""
     after = {
         "status": "pending",
         "total_amount": str(plan.rebill.total),

@@ -1,4 +1,4 @@
-"""What is asked of rebills, as it comes in at a door: services, locations and contacts by the numbers that callers know."""
+"""Rebill requests as the API, pages and commands send them: with the numbers that callers know, not primary keys."""
 
 from datetime import date
 from decimal import Decimal
@@ -11,9 +11,11 @@ from rebills.plan import RebillPlan
 
 
 class RequestedLine(NamedTuple):
-    """A line to be rebilled: `service_no` or, where that is not given, `client_service_id`; contacts by their numbers on the
-    account. Nothing given leaves what is on the original. `retax`: its tax rates are looked up again. `path` and `prefix` are
-    for messages."""
+    """The requested change of a line. None keeps the original's value.
+
+    `client_service_id` is used if `service_no` is not set. Contacts are numbers within the account. `retax`: look the tax rates
+    up again. `path` and `prefix` locate the line in the request, for error messages.
+    """
 
     line_no: int
     path: str = ""
@@ -37,8 +39,10 @@ class RequestedLine(NamedTuple):
 
 
 class RequestedUsage(NamedTuple):
-    """The total units of a metered charge: by one of its lines, or by plan instance, service and first day, as far as these are
-    needed to name one charge."""
+    """The corrected total units of a metered charge.
+
+    The charge is named by one of its lines, or by plan instance, service and first day, as far as needed to name only one.
+    """
 
     units: Decimal
     path: str = ""
@@ -51,11 +55,11 @@ class RequestedUsage(NamedTuple):
 
 
 class RebillRequest(NamedTuple):
-    """A rebill that is asked for.
+    """A requested rebill.
 
-    `carries_unlisted`, `collect`, `keeps_due_date`: None leaves it to the client's settings. `statement_contact_no` is of the
-    account. `account_no` or `client_acct_id` is whose invoice the caller takes it for. `fingerprint` is that of the preview
-    that was seen. Only a preview may have no reason yet. `retax`: the tax rates of all lines are looked up again.
+    For `carries_unlisted`, `collect` and `keeps_due_date`, None means the client's setting. `statement_contact_no` is a number
+    within the account. If `account_no` or `client_acct_id` is set, the invoice must belong to that account. `fingerprint` is of
+    the preview that was seen. `reason_code` may be missing only for a preview. `retax`: look all tax rates up again.
     """
 
     invoice_no: int
@@ -74,9 +78,9 @@ class RebillRequest(NamedTuple):
 
 
 class RebillOutcome(NamedTuple):
-    """What came of a rebill: a plan and, once it is recorded, its number; or the error that refused it.
+    """The result of one rebill: a plan and, once recorded, its number; or the error that refused it.
 
-    `waits`: it is held for approval. `collection` and `statement` are what came of settling it.
+    `waits`: it is pending approval. `collection` and `statement` are set when it was collected and sent.
     """
 
     request: RebillRequest
