@@ -14,7 +14,7 @@ from invoices.plan.actions import Action
 from invoices.services.actions import available_actions
 from invoices.services.approving.decide_pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.ledger.refunds import refund_payment
 from invoices.services.money.ledger.voids import void_transaction
@@ -335,7 +335,7 @@ def do(action, document, process):
         Action.VOID: lambda: void_invoice(reason_code=8, **corrected),
         Action.COLLECT: lambda: first_of(collect_invoices(today=TODAY, **one)),
         Action.REFUND: lambda: refund(_payment_of(document), process),
-        Action.CREDIT: lambda: create_credit_memo(why=WHY, asked=Asked(everything=True), **corrected),
+        Action.CREDIT: lambda: create_credit_memo(why=WHY, asked=CreditRequest(everything=True), **corrected),
         Action.WRITE_OFF: lambda: write_off(why=WHY, everything=True, kind=EntryKind.WRITE_OFF, **corrected),
         Action.DISPUTE: lambda: write_off(why=WHY, everything=True, kind=EntryKind.DISPUTE, **corrected),
         Action.REBILL: lambda: rebilled(document, process, carries_unlisted=True),

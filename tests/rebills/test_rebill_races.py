@@ -10,7 +10,7 @@ from accounts.models import PaymentMethod
 from invoices.models import Invoice, Payment, ReasonCode
 from invoices.services.approving.decide_pending import approve_invoices, discard_invoices
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.correcting.credit_memos import Asked, create_credit_memo
+from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.payments import record_external_payment
@@ -77,7 +77,7 @@ def others(by, invoice):
         ),
         "voided": lambda: void_invoice(invoice_no=invoice.pk, reason_code=5, **by),
         "collected": lambda: collect_invoices(invoice_nos=[invoice.pk], **by),
-        "credited": lambda: create_credit_memo(invoice_no=invoice.pk, why=Why(1, "so"), asked=Asked(amount=D(5)), **by),
+        "credited": lambda: create_credit_memo(invoice_no=invoice.pk, why=Why(1, "so"), asked=CreditRequest(amount=D(5)), **by),
     }
 
 
