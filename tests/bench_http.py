@@ -38,9 +38,9 @@ from accounts.models import Account, Client, Event  # noqa: E402
 from invoices.models import Invoice, InvoiceLine, LedgerEntry, TaxDetail  # noqa: E402
 from invoices.plan.facts import BillingRequest  # noqa: E402
 from invoices.services.billing.generating import generate_invoices  # noqa: E402
-from tests.bare_rows import take_out, timed  # noqa: E402
 from tests.bench import CALLER, LINES, TODAY, WRITTEN, analyze, generate, make_world, scratch_database, written_for  # noqa: E402
 from tests.bench_rebills import written_for as written_for_rebills  # noqa: E402
+from tests.support.bare_rows import take_out, timed  # noqa: E402
 
 WORKERS, CLIENTS = 2, 4
 ROUNDS, CALLS, WARM = 3, 60, 12

@@ -20,7 +20,7 @@ from invoices.models import Allocation, CollectionAttempt, Invoice, LedgerEntry,
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.entries import Draft, PostedBy, post
-from tests.bare_rows import queries, taken_out, timed
+from tests.support.bare_rows import queries, taken_out, timed
 
 CALLER = Caller(process="bench")
 TODAY = date(2026, 1, 15)

@@ -21,8 +21,8 @@ from accounts.models import Account, Client  # noqa: E402
 from invoices.models import Comparison, Decision, Invoice  # noqa: E402
 from invoices.plan.facts import BillingRequest  # noqa: E402
 from invoices.services.billing.generating import generate_invoices  # noqa: E402
-from tests.bare_rows import timed  # noqa: E402
 from tests.bench import TODAY, analyze, make_world, scratch_database  # noqa: E402
+from tests.support.bare_rows import timed  # noqa: E402
 
 WAITING, APPROVED_AT_ONCE, ROUNDS = 100_000, 500, 9
 

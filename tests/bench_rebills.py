@@ -18,7 +18,7 @@ from invoices.services.billing.generating import generate_invoices
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import rebill_invoices
 from rebills.services.requests import RebillRequest, RequestedLine
-from tests.bare_rows import queries, taken_out, timed
+from tests.support.bare_rows import queries, taken_out, timed
 
 CALLER = Caller(process="bench")
 START = date(2026, 1, 1)

@@ -21,7 +21,7 @@ from rest_framework.views import APIView  # noqa: E402
 
 from billing_site import urls  # noqa: E402
 from invoices.models import Invoice, InvoiceLine, TaxDetail  # noqa: E402
-from tests.bare_rows import TakenRows, write_again  # noqa: E402
+from tests.support.bare_rows import TakenRows, write_again  # noqa: E402
 
 
 class Open:

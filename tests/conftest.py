@@ -15,8 +15,8 @@ from accounts.callers import Caller
 from accounts.keys import create_key
 from accounts.models import Client
 from invoices.audit import run_audits
-from tests.calling import DAILY
-from tests.factories import BY_TEST, ClientFactory
+from tests.support.calling import DAILY
+from tests.support.factories import BY_TEST, ClientFactory
 
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}
 

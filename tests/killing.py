@@ -47,8 +47,8 @@ from invoices.services.collecting.collecting import collect_invoices  # noqa: E4
 from invoices.services.money.ledger import refunds  # noqa: E402
 from invoices.services.money.ledger.acts import Why  # noqa: E402
 from invoices.services.money.ledger.open_items import charges_of  # noqa: E402
-from tests.factories import ClientFactory, a_plan, an_account  # noqa: E402
-from tests.invoices.billing import JAN_10  # noqa: E402
+from tests.support.billing import JAN_10  # noqa: E402
+from tests.support.factories import ClientFactory, a_plan, an_account  # noqa: E402
 
 CALLER = Caller(process="test")
 INVOICES = 3

@@ -23,9 +23,9 @@ from invoices.gateways import sandbox
 from invoices.kinds import AttemptStatus
 from invoices.models import CollectionAttempt, Invoice, ReasonCode
 from invoices.services.collecting import collecting
-from tests.calling import caller_of
-from tests.factories import ClientFactory
-from tests.invoices.money.paying import billed, books, paying
+from tests.support.calling import caller_of
+from tests.support.factories import ClientFactory
+from tests.support.paying import billed, books, paying
 
 TOLD = Path(FOLDER.name) / "told.json"
 

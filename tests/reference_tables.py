@@ -22,7 +22,7 @@ from accounts.aria.method_calls import CallerFields, Credentials  # noqa: E402
 from accounts.models import ApiKey, Client  # noqa: E402
 from billing_site.api import METHODS  # noqa: E402
 from rebills.roles import ROLES, SEEN  # noqa: E402
-from tests.vendor_fields import FIELDS  # noqa: E402
+from tests.support.vendor_fields import FIELDS  # noqa: E402
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 TABLE = re.compile(r"(<!-- table: ([\w ]+)\.[^>]*-->\n).*?(<!-- end of the table -->)", re.S)

@@ -22,7 +22,7 @@ from django.conf import settings  # noqa: E402
 from django.contrib.auth import get_user_model  # noqa: E402
 from django.test import Client as Session  # noqa: E402
 
-from tests.browsers import find_chromium  # noqa: E402
+from tests.support.browsers import find_chromium  # noqa: E402
 
 DOCS = Path(settings.BASE_DIR) / "docs"
 SIZE = {"width": 1280, "height": 860}

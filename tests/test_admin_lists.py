@@ -5,8 +5,8 @@ import pytest
 from django.contrib import admin
 from django.urls import NoReverseMatch
 
-from tests.admin_pages import list_url, page_url, texts
-from tests.described_world import described_world
+from tests.support.admin_pages import list_url, page_url, texts
+from tests.support.described_world import described_world
 
 pytestmark = pytest.mark.django_db
 

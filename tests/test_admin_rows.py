@@ -16,9 +16,9 @@ from accounts.models import Account, Client, Plan, RateSchedule
 from invoices.models import GatewayEvent, Invoice, ReasonCode
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
-from tests.admin_pages import act, add_url, change_url, errors, list_url, no_rows, page_url, rows
-from tests.everything import a_row_of_each_model, rows_of
-from tests.factories import BY_TEST, ClientFactory, a_plan, an_account
+from tests.support.admin_pages import act, add_url, change_url, errors, list_url, no_rows, page_url, rows
+from tests.support.everything import a_row_of_each_model, rows_of
+from tests.support.factories import BY_TEST, ClientFactory, a_plan, an_account
 
 JAN_10 = date(2026, 1, 10)
 REGISTERED = sorted(admin.site._registry, key=lambda model: model._meta.label)

@@ -6,7 +6,6 @@ import pytest
 from billing_site.api import METHODS
 from invoices.models import BillingRun, Invoice
 from invoices.services.statements.mails import statement_mail, statement_parts
-from tests.calling import caller_of
 from tests.support.bare_pages import (
     ADDRESSES,
     ANSWERED,
@@ -20,6 +19,7 @@ from tests.support.bare_pages import (
     filled,
     on_the_tenth_of_january,
 )
+from tests.support.calling import caller_of
 
 __all__ = ["bare_world", "on_the_tenth_of_january"]
 

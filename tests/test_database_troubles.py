@@ -20,8 +20,8 @@ from accounts.models import ApiKey
 from accounts.rights import KEY_RIGHTS
 from invoices.kinds import ReasonType
 from invoices.models import Invoice, ReasonCode
-from tests.factories import BY_TEST, an_account
 from tests.support.bare_pages import ANSWERED, NOT_FOUND, READING, addresses, bare_world, on_the_tenth_of_january
+from tests.support.factories import BY_TEST, an_account
 
 __all__ = ["bare_world", "on_the_tenth_of_january"]
 

@@ -12,8 +12,8 @@ from django.test import Client as Browser
 from accounts.keys import create_key
 from billing_site.api import METHODS
 from invoices.models import Invoice
-from tests.factories import BY_TEST, a_plan, an_account
-from tests.invoices.billing import JAN_10, bill
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import BY_TEST, a_plan, an_account
 
 CORE, DISPATCHER = "/v1/core", "/api/ws/api_ws_class_dispatcher.php"
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 from django.db import connection
 
-from tests.documentation import ROOT, Block, blocks_of, check_answer, key_in, run, served
+from tests.support.documentation import ROOT, Block, blocks_of, check_answer, key_in, run, served
 
 pytestmark = pytest.mark.django_db
 

@@ -14,10 +14,10 @@ from accounts.keys import create_key
 from billing_site.api import METHODS
 from billing_site.common.fields import DigitsField
 from invoices.models import InvoiceLine, Usage
-from tests.calling import RIGHTS
-from tests.factories import BY_TEST, PlanFactory, a_charge, a_plan, an_account
-from tests.invoices.billing import JAN_10, USAGE, bill, metered
-from tests.invoices.money.paying import billed
+from tests.support.billing import JAN_10, USAGE, bill, metered
+from tests.support.calling import RIGHTS
+from tests.support.factories import BY_TEST, PlanFactory, a_charge, a_plan, an_account
+from tests.support.paying import billed
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,7 @@ from django.test import Client as Browser
 from billing_site.api import METHODS
 from billing_site.examples import REFUSED
 from tests.support.examples import REQUESTS, RESOURCES, example_of, meant, request_of, success_of, virtual_clock, world
-from tests.vendor_fields import FIELDS
+from tests.support.vendor_fields import FIELDS
 
 __all__ = ["virtual_clock", "world"]
 

@@ -14,10 +14,10 @@ from accounts.keys import create_key
 from accounts.models import ApiCall
 from billing_site.api import METHODS
 from billing_site.errors import LONGEST_MESSAGE
-from tests.calling import RIGHTS, rows_stored
-from tests.factories import BY_TEST, an_account
-from tests.hostile import HOSTILE, SOAKS, as_body, hostile_members, written
-from tests.invoices.billing import JAN_10, bill
+from tests.support.billing import JAN_10, bill
+from tests.support.calling import RIGHTS, rows_stored
+from tests.support.factories import BY_TEST, an_account
+from tests.support.hostile import HOSTILE, SOAKS, as_body, hostile_members, written
 
 CORE = "/v1/core"
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"

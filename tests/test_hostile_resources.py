@@ -13,10 +13,10 @@ from hypothesis import strategies as some
 from accounts.keys import create_key
 from billing_site.api import router
 from billing_site.errors import LONGEST_MESSAGE
-from tests.calling import RIGHTS
-from tests.factories import BY_TEST, TaxRateFactory, an_account
-from tests.hostile import HOSTILE, SOAKS, as_body, hostile_members, share_of_values, written
-from tests.invoices.billing import JAN_10, bill
+from tests.support.billing import JAN_10, bill
+from tests.support.calling import RIGHTS
+from tests.support.factories import BY_TEST, TaxRateFactory, an_account
+from tests.support.hostile import HOSTILE, SOAKS, as_body, hostile_members, share_of_values, written
 
 EXAMPLES = 60 if SOAKS else 2
 DESCRIBED = SchemaGenerator().get_schema(request=None, public=True)

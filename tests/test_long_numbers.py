@@ -9,9 +9,9 @@ from django.core.management import CommandError, call_command
 from django.test import Client as Browser
 
 from accounts.keys import create_key
-from tests.calling import RIGHTS, caller_of, refused
-from tests.factories import BY_TEST, an_account
-from tests.invoices.billing import JAN_10, bill
+from tests.support.billing import JAN_10, bill
+from tests.support.calling import RIGHTS, caller_of, refused
+from tests.support.factories import BY_TEST, an_account
 
 LONG = [10**20 - 1, int("9" * 22), "9" * 20]
 TOO_LONG = int("9" * 23)

@@ -12,8 +12,8 @@ from accounts.keys import create_key
 from billing_site.api import METHODS
 from billing_site.common.fields import DayField, DigitsField, LongField, TrueFalseField
 from billing_site.errors import ErrorCode
-from tests.calling import RIGHTS, rows_stored
-from tests.factories import BY_TEST
+from tests.support.calling import RIGHTS, rows_stored
+from tests.support.factories import BY_TEST
 
 MISSING, FORMAT, INPUT, DATE, FLAG = 1010, 1012, 1016, 1024, 1033
 NOTES_TOO_LONG, LONGEST_NOTES = 3044, 1000

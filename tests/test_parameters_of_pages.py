@@ -10,8 +10,8 @@ from accounts.pages.base import StaffPage
 from accounts.urls import urlpatterns as accounts_pages
 from invoices.urls import urlpatterns as invoices_pages
 from rebills.urls import urlpatterns as rebills_pages
-from tests.factories import an_account
-from tests.invoices.billing import JAN_10, bill
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import an_account
 
 pytestmark = pytest.mark.django_db
 

@@ -8,8 +8,8 @@ from django.core.management import get_commands
 
 from billing_site.errors import ErrorCode
 from rebills.roles import ROLES
-from tests.documentation import ROOT
 from tests.reference_tables import TABLE, TABLES, pages_with_tables, with_tables
+from tests.support.documentation import ROOT
 
 REFERENCE = ROOT / "docs" / "reference"
 

@@ -17,9 +17,9 @@ from accounts.rights import KEY_RIGHTS, ROW_RIGHTS, Right
 from billing_site.api import METHODS, router
 from billing_site.examples import REFUSED
 from rebills.roles import ROLES, make_groups
-from tests.calling import rows_stored
-from tests.factories import BY_TEST
+from tests.support.calling import rows_stored
 from tests.support.examples import REQUESTS, example_of, meant, success_of, virtual_clock, world
+from tests.support.factories import BY_TEST
 
 __all__ = ["virtual_clock", "world"]
 

@@ -12,10 +12,10 @@ from invoices.services.billing.runs import start_run
 from invoices.urls import urlpatterns as invoices_pages
 from rebills.roles import make_groups
 from rebills.urls import urlpatterns as rebills_pages
-from tests.calling import rows_stored
-from tests.factories import BY_TEST
-from tests.invoices.billing import FEB_10
+from tests.support.billing import FEB_10
+from tests.support.calling import rows_stored
 from tests.support.examples import virtual_clock, world
+from tests.support.factories import BY_TEST
 
 __all__ = ["virtual_clock", "world"]
 

@@ -31,9 +31,9 @@ from schemathesis.specs.openapi.checks import (
 from accounts.keys import create_key
 from billing_site.errors import ErrorCode
 from billing_site.wsgi import application
-from tests.calling import RIGHTS
-from tests.factories import BY_TEST, TaxRateFactory, a_plan, an_account
-from tests.invoices.billing import JAN_10, bill
+from tests.support.billing import JAN_10, bill
+from tests.support.calling import RIGHTS
+from tests.support.factories import BY_TEST, TaxRateFactory, a_plan, an_account
 
 DESCRIBED = SchemaGenerator().get_schema(request=None, public=True)
 SCHEMA = schemathesis.openapi.from_dict(DESCRIBED)
@@ -150,7 +150,7 @@ def seeded(django_db_setup, django_db_blocker):
     from django.db import transaction
 
     from accounts.callers import Caller
-    from tests.factories import ClientFactory
+    from tests.support.factories import ClientFactory
 
     with django_db_blocker.unblock():
         whole = transaction.atomic()

@@ -3,8 +3,8 @@
 import pytest
 from django.test import Client as Session
 
-from tests.factories import an_account
-from tests.invoices.billing import JAN_10, bill
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import an_account
 
 pytestmark = pytest.mark.django_db
 HERE = "http://testserver"

@@ -13,8 +13,8 @@ from accounts.clock import today
 from accounts.keys import find_key
 from accounts.models import Account, ApiKey, Client, Contact, PlanInstance, Service, ServiceLocation
 from invoices.models import Invoice
-from tests.admin_pages import act, add_url, change_url, delete_url, errors, list_url, no_rows, texts
-from tests.factories import AccountFactory, ClientFactory, a_plan, an_account, an_instance
+from tests.support.admin_pages import act, add_url, change_url, delete_url, errors, list_url, no_rows, texts
+from tests.support.factories import AccountFactory, ClientFactory, a_plan, an_account, an_instance
 
 JAN_10 = date(2026, 1, 10)
 NO_PRICES = no_rows("own_rates")

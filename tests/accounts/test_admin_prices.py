@@ -14,8 +14,8 @@ from accounts.kinds import ChargeType
 from accounts.models import Account, Plan, PlanCharge, PlanInstance, RateSchedule, RateTier
 from accounts.rates import RateTerms
 from accounts.services import add_price
-from tests.admin_pages import act, add_url, change_url, delete_url, errors, list_url, no_rows, rows, texts
-from tests.factories import BY_TEST, ClientFactory, PlanFactory, ServiceFactory, a_charge, a_plan, an_account
+from tests.support.admin_pages import act, add_url, change_url, delete_url, errors, list_url, no_rows, rows, texts
+from tests.support.factories import BY_TEST, ClientFactory, PlanFactory, ServiceFactory, a_charge, a_plan, an_account
 
 JAN_10, FEB_10 = date(2026, 1, 10), date(2026, 2, 10)
 BEGINNING = date(1900, 1, 1)

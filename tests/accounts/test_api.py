@@ -13,8 +13,8 @@ from rest_framework.test import APIClient
 
 from accounts.keys import create_key
 from accounts.models import Account, Client, Contact, Event, PaymentMethod, Plan, PlanInstance, Service
-from tests.factories import BY_TEST, AccountFactory, ContactFactory, PlanFactory, ServiceFactory, a_plan, an_account
 from tests.support.accounts_api import API, basic, create, signed_in, wrong
+from tests.support.factories import BY_TEST, AccountFactory, ContactFactory, PlanFactory, ServiceFactory, a_plan, an_account
 
 
 @pytest.fixture

@@ -19,9 +19,9 @@ from django.utils import timezone
 from accounts.keys import create_key, revoke_key, rotate_key
 from accounts.models import ApiCall, ApiKey, Event
 from invoices.models import Invoice
-from tests.calling import caller_of
-from tests.factories import BY_TEST, AccountFactory, an_account
-from tests.invoices.billing import JAN_10, bill
+from tests.support.billing import JAN_10, bill
+from tests.support.calling import caller_of
+from tests.support.factories import BY_TEST, AccountFactory, an_account
 from tests.support.money_api import post, signed_in
 
 pytestmark = pytest.mark.django_db

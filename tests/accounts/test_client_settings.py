@@ -16,8 +16,8 @@ from accounts.models import Client, Event, SettingsChange
 from billing_site.errors import BillingError, ErrorCode
 from invoices.services.documents.approval_rules import four_eyes_apply
 from rebills.roles import make_groups
-from tests.admin_pages import act, change_url, no_rows, texts
-from tests.factories import BY_TEST, an_account
+from tests.support.admin_pages import act, change_url, no_rows, texts
+from tests.support.factories import BY_TEST, an_account
 
 pytestmark = pytest.mark.django_db
 

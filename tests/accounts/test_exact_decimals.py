@@ -12,8 +12,8 @@ from accounts.models import RateTier
 from billing_site.common.exact_decimals import ExactDecimalField, number_of, sortable_text
 from billing_site.common.storage import ExactSum, insert_rows, update_rows
 from invoices.models import InvoiceLine, Usage
-from tests.factories import PlanFactory, a_charge, some_usage
-from tests.invoices.billing import JAN_10, metered
+from tests.support.billing import JAN_10, metered
+from tests.support.factories import PlanFactory, a_charge, some_usage
 
 UNITS = [
     "0.0000000001",

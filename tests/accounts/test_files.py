@@ -14,8 +14,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from accounts.kinds import ChargeType
 from accounts.models import Account, Contact, Plan, PlanCharge, RateSchedule, Service, ServiceLocation
 from invoices.models import ReasonCode, TaxRate
-from tests.admin_pages import list_url, page_url, texts
-from tests.factories import AccountFactory, ContactFactory, ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account
+from tests.support.admin_pages import list_url, page_url, texts
+from tests.support.factories import AccountFactory, ContactFactory, ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account
 
 SERVICE = "client_service_id,name,gl_code,tax_category,tax_inclusive"
 USAGE = ChargeType.USAGE.value

@@ -20,10 +20,10 @@ from accounts.services import add_price, change_price
 from invoices.admin.acts import ActAdmin
 from invoices.models import AuditRun, Coupon, CouponRedemption, NumberSeries, OneTimeCharge, ServiceCredit
 from invoices.services.money.payment_methods import add_payment_method
-from tests.admin_pages import change_url, page_url
-from tests.factories import BY_TEST, ServiceFactory, a_charge, a_plan, an_account
-from tests.invoices.billing import bill
 from tests.support.accounts_api import create, signed_in
+from tests.support.admin_pages import change_url, page_url
+from tests.support.billing import bill
+from tests.support.factories import BY_TEST, ServiceFactory, a_charge, a_plan, an_account
 
 JAN_10, FEB_10 = date(2026, 1, 10), date(2026, 2, 10)
 # Orders, credits and redemptions are acts, which have their events.

@@ -21,7 +21,7 @@ from accounts.importing.writing import create_catalogue
 from accounts.models import Account, Contact, PaymentMethod, Plan, PlanCharge, PlanInstance, RateSchedule, Service
 from accounts.periods import InstanceDates, next_bill_date
 from accounts.services import DATE_COLUMNS, instances_with_dates
-from tests.factories import AccountFactory, ClientFactory
+from tests.support.factories import AccountFactory, ClientFactory
 from tests.support.worlds import world_for_a_while
 
 CUSTOMER_FILE = settings.BASE_DIR / "data" / "telco_customers.csv"

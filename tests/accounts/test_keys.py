@@ -19,9 +19,9 @@ from invoices.services.actions import available_actions
 from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.approving.preview import preview_decision
 from rebills.roles import make_groups
-from tests.admin_pages import act, add_url, change_url, errors, list_url, texts
-from tests.factories import BY_TEST, an_account
-from tests.invoices.billing import bill
+from tests.support.admin_pages import act, add_url, change_url, errors, list_url, texts
+from tests.support.billing import bill
+from tests.support.factories import BY_TEST, an_account
 
 pytestmark = pytest.mark.django_db
 JAN_10 = date(2026, 1, 10)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from accounts.models import Account
-from tests.factories import AccountFactory
+from tests.support.factories import AccountFactory
 from tests.support.money_api import signed_in
 
 pytestmark = pytest.mark.django_db

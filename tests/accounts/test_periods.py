@@ -18,7 +18,7 @@ from accounts.periods import (
     ended_through,
     next_bill_date,
 )
-from tests.factories import an_account
+from tests.support.factories import an_account
 
 
 @pytest.mark.parametrize(

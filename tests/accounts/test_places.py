@@ -10,10 +10,10 @@ from accounts.keys import create_key
 from accounts.models import Client, Contact, Service, ServiceLocation
 from billing_site.common.places import country_code, place_of, region_code
 from invoices.models import TaxRate
-from tests.admin_pages import add_url, errors
-from tests.calling import RIGHTS
-from tests.factories import BY_TEST, TaxRateFactory, an_account
-from tests.invoices.billing import JAN_10, bill
+from tests.support.admin_pages import add_url, errors
+from tests.support.billing import JAN_10, bill
+from tests.support.calling import RIGHTS
+from tests.support.factories import BY_TEST, TaxRateFactory, an_account
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 
 from accounts.kinds import ChargeType
 from accounts.models import Account, Plan, PlanInstance, RateSchedule, RateTier
-from tests.factories import AccountFactory, ServiceFactory, a_charge, a_plan, an_account
 from tests.support.accounts_api import API, create, signed_in, wrong
+from tests.support.factories import AccountFactory, ServiceFactory, a_charge, a_plan, an_account
 
 BANDS = [{"from_unit": "0", "rate_per_unit": "0.10"}, {"from_unit": "100", "rate_per_unit": "0.05"}]
 TIERED = {"currency": "eur", "model": "tiered", "tiers": BANDS}

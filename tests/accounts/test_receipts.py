@@ -16,8 +16,8 @@ from invoices.models import Invoice, Payment
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.money.ledger.payments import record_external_payment
-from tests.factories import ClientFactory, an_account
-from tests.invoices.billing import FEB_10, JAN_10
+from tests.support.billing import FEB_10, JAN_10
+from tests.support.factories import ClientFactory, an_account
 from tests.support.races import at_once
 
 NINTH = date(2026, 1, 9)

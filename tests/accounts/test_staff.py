@@ -6,7 +6,7 @@ from django.contrib.auth.models import AnonymousUser
 
 from accounts.keys import create_key
 from accounts.staff import clients_of, name_of, names_of
-from tests.factories import BY_TEST
+from tests.support.factories import BY_TEST
 
 pytestmark = pytest.mark.django_db
 

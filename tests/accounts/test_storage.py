@@ -11,7 +11,7 @@ from billing_site.common.storage import insert_rows, reserve_ids, update_rows
 from invoices.document import LINE_FIELDS, PARTY_FIELDS, TERM_FIELDS
 from invoices.models import BilledPeriod, Invoice, InvoiceLine, TaxDetail
 from invoices.services.documents import document_storage as built
-from tests.factories import TaxRateFactory, an_account
+from tests.support.factories import TaxRateFactory, an_account
 from tests.support.pending import a_pending
 
 

@@ -11,7 +11,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client as Session
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
-from tests.browsers import find_chromium
+from tests.support.browsers import find_chromium
 
 # Playwright keeps an event loop running in this thread, which Django would take for one of its own.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"

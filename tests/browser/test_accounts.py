@@ -10,8 +10,8 @@ from accounts.callers import Caller
 from accounts.models import RateSchedule
 from invoices.models import Invoice
 from tests.browser.conftest import check_looks
-from tests.factories import ClientFactory, TaxRateFactory, a_plan, an_account
-from tests.invoices.billing import bill, metered
+from tests.support.billing import bill, metered
+from tests.support.factories import ClientFactory, TaxRateFactory, a_plan, an_account
 from tests.support.payments import pay
 
 PROCESS = Caller(process="test")

@@ -12,9 +12,9 @@ from invoices.services.billing import runs
 from invoices.services.billing.runs import continue_run, start_run
 from invoices.services.collecting.collecting import collect_invoices
 from tests.browser.conftest import check_looks
-from tests.factories import ClientFactory, a_plan, an_account
-from tests.invoices.billing import bill
-from tests.invoices.money.paying import billed
+from tests.support.billing import bill
+from tests.support.factories import ClientFactory, a_plan, an_account
+from tests.support.paying import billed
 
 PROCESS = Caller(process="test")
 

@@ -14,7 +14,7 @@ from invoices.models import Invoice, ReasonCode
 from invoices.services.money.balances import account_balance
 from rebills.roles import make_groups
 from tests.browser.conftest import PHONE, violations, wider_than_screen
-from tests.factories import ClientFactory, a_plan, an_account
+from tests.support.factories import ClientFactory, a_plan, an_account
 
 JANUARY_10 = date(2026, 1, 10)
 

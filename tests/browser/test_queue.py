@@ -12,7 +12,7 @@ from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
 from tests.browser.conftest import PHONE, check_looks
-from tests.factories import ClientFactory, a_plan, an_account
+from tests.support.factories import ClientFactory, a_plan, an_account
 
 RIGHTS = ["view_invoice", "view_account", "generate_invoice", "approve_invoice"]
 

@@ -10,11 +10,11 @@ from playwright.sync_api import expect
 from invoices.kinds import ReasonType
 from invoices.models import Invoice, OneTimeCharge, ReasonCode
 from tests.browser.conftest import DESK, PHONE, check_looks, violations, wider_than_screen
-from tests.factories import ServiceFactory, TaxRateFactory, a_plan, an_account
-from tests.invoices.billing import JAN_10, bill
-from tests.invoices.money.memos import memo_of
-from tests.rebills.rebilling import asked, line, previewed, rebilled
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import ServiceFactory, TaxRateFactory, a_plan, an_account
+from tests.support.memos import memo_of
 from tests.support.payments import pay
+from tests.support.rebilling import asked, line, previewed, rebilled
 
 RATES = {"phone": "30.00", "tv": "20.00", "net": "50.00"}
 

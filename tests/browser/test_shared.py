@@ -1,7 +1,7 @@
 """What all pages share: signing in, the choice of client and colours, and pages that are not there."""
 
 from tests.browser.conftest import check_looks
-from tests.factories import ClientFactory
+from tests.support.factories import ClientFactory
 
 
 def test_signing_in_leads_to_the_page_that_was_asked_for(opened, boss):

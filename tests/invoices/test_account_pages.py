@@ -18,8 +18,8 @@ from accounts.callers import Caller
 from accounts.kinds import AccountStatus
 from accounts.models import Contact, Event, PaymentMethod, RateSchedule
 from invoices.models import CollectionAttempt, Invoice
-from tests.factories import AccountFactory, ClientFactory, TaxRateFactory, a_plan, an_account, some_usage
-from tests.invoices.billing import FEB_10, JAN_10, bill, metered
+from tests.support.billing import FEB_10, JAN_10, bill, metered
+from tests.support.factories import AccountFactory, ClientFactory, TaxRateFactory, a_plan, an_account, some_usage
 from tests.support.payments import pay
 
 PROCESS = Caller(process="test")

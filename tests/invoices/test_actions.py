@@ -18,12 +18,12 @@ from invoices.services.approving.decide_pending import approve_invoices, discard
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.ledger.refunds import refund_payment
-from tests.factories import BY_TEST, a_plan, an_account
-from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
-from tests.invoices.money.memos import memo_of, void
-from tests.invoices.money.paying import WHY, billed
-from tests.rebills.rebilling import rebilled
+from tests.support.billing import FEB_10, JAN_10, JAN_31, bill
+from tests.support.factories import BY_TEST, a_plan, an_account
+from tests.support.memos import memo_of, void
+from tests.support.paying import WHY, billed
 from tests.support.payments import pay, refused_as
+from tests.support.rebilling import rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -20,8 +20,8 @@ from invoices.models import (
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.billing.runs import continue_run, start_run
-from tests.admin_pages import act, page_url, texts
-from tests.factories import a_plan, an_account
+from tests.support.admin_pages import act, page_url, texts
+from tests.support.factories import a_plan, an_account
 
 JAN_10 = date(2026, 1, 10)
 

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from accounts.models import ApiCall
 from invoices.models import AuditRun, Invoice
-from tests.admin_pages import add_url, change_url, errors, list_url
-from tests.factories import an_account
-from tests.invoices.billing import bill
+from tests.support.admin_pages import add_url, change_url, errors, list_url
+from tests.support.billing import bill
+from tests.support.factories import an_account
 
 
 @pytest.fixture

@@ -17,8 +17,17 @@ from invoices.models import Coupon, CouponRedemption, Invoice, InvoiceLine, OneT
 from invoices.plan.facts import BillingRequest
 from invoices.services.approving.decide_pending import discard_invoices
 from invoices.services.billing.generating import generate_invoice
-from tests.admin_pages import add_url, change_url, list_url
-from tests.factories import BY_TEST, ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance, some_usage
+from tests.support.admin_pages import add_url, change_url, list_url
+from tests.support.factories import (
+    BY_TEST,
+    ServiceFactory,
+    TaxRateFactory,
+    a_charge,
+    a_plan,
+    an_account,
+    an_instance,
+    some_usage,
+)
 
 JAN_15, FEB_15, FEB_20 = date(2026, 1, 15), date(2026, 2, 15), date(2026, 2, 20)
 

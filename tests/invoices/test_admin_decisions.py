@@ -11,9 +11,9 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import PaymentMethod
 from invoices.models import Invoice, LedgerEntry
-from tests.admin_pages import act, decide, list_url, results, say_yes
-from tests.factories import a_plan, an_account
-from tests.invoices.billing import bill
+from tests.support.admin_pages import act, decide, list_url, results, say_yes
+from tests.support.billing import bill
+from tests.support.factories import a_plan, an_account
 
 JAN_10 = date(2026, 1, 10)
 

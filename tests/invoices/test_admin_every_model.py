@@ -27,9 +27,9 @@ from invoices.models import (
     Usage,
 )
 from rebills.models import Rebill
-from tests.admin_pages import act, page_url
-from tests.everything import a_row_of_each_model, rows_of
-from tests.factories import BY_TEST, ClientFactory
+from tests.support.admin_pages import act, page_url
+from tests.support.everything import a_row_of_each_model, rows_of
+from tests.support.factories import BY_TEST, ClientFactory
 from tests.support.worlds import world_for_a_while
 
 JAN_10 = date(2026, 1, 10)

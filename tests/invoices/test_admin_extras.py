@@ -13,8 +13,8 @@ from invoices.admin.waiting import OneTimeChargeAdmin
 from invoices.models import Coupon, CouponRedemption, Invoice, OneTimeCharge, ServiceCredit, Surcharge, Usage
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
-from tests.admin_pages import act, add_url, change_url, delete_url, errors, list_url, no_rows, texts
-from tests.factories import AccountFactory, ClientFactory, ServiceFactory, an_account, some_usage
+from tests.support.admin_pages import act, add_url, change_url, delete_url, errors, list_url, no_rows, texts
+from tests.support.factories import AccountFactory, ClientFactory, ServiceFactory, an_account, some_usage
 
 JAN_10, FEB_10 = date(2026, 1, 10), date(2026, 2, 10)
 

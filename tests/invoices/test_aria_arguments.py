@@ -9,10 +9,10 @@ from django.test import Client as Browser
 from accounts.keys import create_key
 from accounts.models import PaymentMethod
 from invoices.models import CollectionAttempt, LedgerEntry, Payment
-from tests.calling import RIGHTS, caller_of, refused
-from tests.factories import BY_TEST, a_plan, an_account
-from tests.invoices.billing import FEB_10, JAN_10, bill
-from tests.invoices.money.paying import books, due, paying
+from tests.support.billing import FEB_10, JAN_10, bill
+from tests.support.calling import RIGHTS, caller_of, refused
+from tests.support.factories import BY_TEST, a_plan, an_account
+from tests.support.paying import books, due, paying
 
 pytestmark = pytest.mark.usefixtures("audited")
 PAID = {"reference_code": "x", "payment_amount": 3.0}

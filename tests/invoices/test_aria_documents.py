@@ -12,13 +12,13 @@ from django.utils import timezone
 
 from accounts.models import PaymentMethod, Receipt, Service
 from invoices.models import CollectionAttempt, Invoice, OneTimeCharge
-from tests.calling import caller_of, refused
-from tests.factories import TaxRateFactory, a_charge, a_plan, an_account, some_usage
-from tests.invoices.billing import FEB_10, JAN_10, USAGE, bill
-from tests.invoices.money.memos import memo_of
-from tests.rebills.rebilling import line, rebilled
+from tests.support.billing import FEB_10, JAN_10, USAGE, bill
+from tests.support.calling import caller_of, refused
+from tests.support.factories import TaxRateFactory, a_charge, a_plan, an_account, some_usage
+from tests.support.memos import memo_of
 from tests.support.orders import order
 from tests.support.payments import pay
+from tests.support.rebilling import line, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
 

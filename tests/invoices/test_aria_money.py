@@ -17,9 +17,9 @@ from invoices.aria.documents import settled_fields
 from invoices.models import CollectionAttempt, Payment, ReasonCode
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.payments import add_cash_credit, record_external_payment
-from tests.calling import caller_of, refused
-from tests.invoices.billing import FEB_10, bill
-from tests.invoices.money.paying import billed, books, due, paying
+from tests.support.billing import FEB_10, bill
+from tests.support.calling import caller_of, refused
+from tests.support.paying import billed, books, due, paying
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -9,8 +9,7 @@ from accounts.kinds import ChargeType
 from accounts.services import change_plan, end_plan_instance
 from billing_site.errors import BillingError, ErrorCode
 from invoices.services.approving.decide_pending import discard_invoices
-from tests.factories import BY_TEST, PlanFactory, a_charge, a_plan, an_account, an_instance, some_usage
-from tests.invoices.billing import (
+from tests.support.billing import (
     ACTIVATION,
     ARREARS,
     FEB_5,
@@ -25,6 +24,7 @@ from tests.invoices.billing import (
     bill,
     charged,
 )
+from tests.support.factories import BY_TEST, PlanFactory, a_charge, a_plan, an_account, an_instance, some_usage
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -17,8 +17,7 @@ from invoices.services.billing.generating import generate_invoices
 from invoices.services.planning.facts import read_facts
 from invoices.services.planning.previewing import preview_invoices
 from invoices.services.planning.unbilled import rate_unbilled_usage
-from tests.factories import BY_TEST, TaxRateFactory, a_charge, a_plan, an_instance, some_usage
-from tests.invoices.billing import (
+from tests.support.billing import (
     APR_10,
     FEB_9,
     FEB_10,
@@ -33,6 +32,7 @@ from tests.invoices.billing import (
     charged,
     metered,
 )
+from tests.support.factories import BY_TEST, TaxRateFactory, a_charge, a_plan, an_instance, some_usage
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -25,9 +25,9 @@ from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.ledger.acts import Why
 from invoices.services.planning.holes import hole_of_invoice, waive_periods
 from invoices.services.undoing.voiding import void_invoice
-from tests.factories import PlanFactory, a_charge, a_plan, an_account, an_instance
-from tests.invoices.billing import ACTIVATION, ARREARS, FEB_10, JAN_10, MAR_10, USAGE, amounts, bill, charged
-from tests.rebills.rebilling import line, rebilled
+from tests.support.billing import ACTIVATION, ARREARS, FEB_10, JAN_10, MAR_10, USAGE, amounts, bill, charged
+from tests.support.factories import PlanFactory, a_charge, a_plan, an_account, an_instance
+from tests.support.rebilling import line, rebilled
 
 
 def void(invoice, caller):

@@ -14,9 +14,9 @@ from billing_site.errors import BillingError
 from invoices.audit import run_audits
 from invoices.plan.unused import unused_of
 from invoices.services.planning.charged_days import read_charged_days
-from tests.factories import ClientFactory, PlanFactory, a_charge, a_plan, an_account, an_instance
-from tests.invoices.billing import bill
-from tests.invoices.billing import charged as charged_by
+from tests.support.billing import bill
+from tests.support.billing import charged as charged_by
+from tests.support.factories import ClientFactory, PlanFactory, a_charge, a_plan, an_account, an_instance
 
 START = date(2031, 1, 10)
 BILLS = 9

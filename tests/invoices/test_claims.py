@@ -24,7 +24,7 @@ from invoices.plan.facts import BillingRequest
 from invoices.services.approving.decide_pending import approve_invoices, discard_invoices
 from invoices.services.billing import generating
 from invoices.services.billing.generating import generate_invoice, generate_invoices
-from tests.factories import ClientFactory, PlanFactory, ServiceFactory, a_charge, an_account, some_usage
+from tests.support.factories import ClientFactory, PlanFactory, ServiceFactory, a_charge, an_account, some_usage
 from tests.support.races import at_once
 
 JAN_10, JAN_31, FEB_10, MAR_10 = date(2026, 1, 10), date(2026, 1, 31), date(2026, 2, 10), date(2026, 3, 10)

@@ -14,7 +14,7 @@ from invoices.plan.facts import BillingRequest
 from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.billing.generating import generate_invoice, generate_invoices
 from invoices.services.documents import batches
-from tests.factories import ClientFactory, an_account
+from tests.support.factories import ClientFactory, an_account
 from tests.support.races import PROCESS, THREADS, at_once
 
 pytestmark = [

@@ -13,10 +13,10 @@ from invoices.plan.facts import BillingRequest
 from invoices.services.approving.decide_pending import discard_invoices, regenerate_invoices
 from invoices.services.billing import generating
 from invoices.services.billing.generating import generate_invoice
-from tests.factories import ClientFactory, ServiceFactory, a_plan, an_account
-from tests.invoices.billing import bill
 from tests.support.accounts_api import API, create, signed_in, wrong
+from tests.support.billing import bill
 from tests.support.coupons import FEB_10, JAN_9, JAN_10, PROCESS, a_coupon, redeem, refused_as, withdraw
+from tests.support.factories import ClientFactory, ServiceFactory, a_plan, an_account
 from tests.support.races import at_once
 
 

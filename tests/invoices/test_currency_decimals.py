@@ -5,8 +5,8 @@ from decimal import Decimal as D
 import pytest
 
 from invoices.models import Invoice
-from tests.factories import a_plan, an_account
-from tests.invoices.billing import JAN_10, bill
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import a_plan, an_account
 from tests.support.money_api import post, signed_in
 
 pytestmark = pytest.mark.usefixtures("audited")

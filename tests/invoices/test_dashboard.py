@@ -17,12 +17,12 @@ from invoices.services.billing.runs import continue_run, start_run
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.lists.dashboard import attention, months
 from invoices.services.undoing.voiding import void_invoice
-from tests.factories import a_plan, an_account
-from tests.invoices.billing import FEB_10, JAN_10, bill
-from tests.invoices.money.paying import billed
-from tests.rebills.rebilling import rebilled
+from tests.support.billing import FEB_10, JAN_10, bill
+from tests.support.factories import a_plan, an_account
 from tests.support.invoice_pages import reader
+from tests.support.paying import billed
 from tests.support.payments import pay
+from tests.support.rebilling import rebilled
 
 pytestmark = pytest.mark.django_db
 PROCESS = Caller(process="test")

@@ -14,9 +14,9 @@ from invoices.models import Invoice, NumberSeries
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoices
 from invoices.services.billing.runs import continue_run, start_run
-from tests.admin_pages import page_url
-from tests.factories import BY_TEST, a_plan, an_account
-from tests.rebills.rebilling import rebilled
+from tests.support.admin_pages import page_url
+from tests.support.factories import BY_TEST, a_plan, an_account
+from tests.support.rebilling import rebilled
 
 MARCH_15, FEBRUARY_3 = date(2031, 3, 15), date(2031, 2, 3)
 

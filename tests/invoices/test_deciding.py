@@ -8,7 +8,7 @@ from invoices.kinds import DecisionAct
 from invoices.models import Invoice
 from invoices.services.approving.deciding import decide, decide_on_one, discard_stale
 from invoices.services.documents.remarks import Remarks
-from tests.factories import an_account
+from tests.support.factories import an_account
 from tests.support.pending import a_pending
 
 JAN_14 = date(2026, 1, 14)

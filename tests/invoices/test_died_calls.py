@@ -11,14 +11,14 @@ from invoices.models import CollectionAttempt, Invoice, LedgerEntry, OneTimeChar
 from invoices.services.approving import decide_pending as pending_service
 from invoices.services.collecting import collecting
 from invoices.services.statements import statements
-from tests.calling import caller_of
-from tests.dying import Died, answer_never_told
-from tests.factories import TaxRateFactory, a_plan, an_account
-from tests.invoices.billing import FEB_10, bill
-from tests.invoices.money.paying import billed, books, paying
-from tests.rebills.rebilling import rebilled
+from tests.support.billing import FEB_10, bill
+from tests.support.calling import caller_of
+from tests.support.dying import Died, answer_never_told
+from tests.support.factories import TaxRateFactory, a_plan, an_account
 from tests.support.money_api import signed_in
 from tests.support.orders import order
+from tests.support.paying import billed, books, paying
+from tests.support.rebilling import rebilled
 from tests.support.repeated_calls import ACTS, PROCESS, RIGHTS, World, pending, post
 
 pytestmark = pytest.mark.usefixtures("audited")

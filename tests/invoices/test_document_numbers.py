@@ -17,9 +17,9 @@ from invoices.kinds import SeriesKind
 from invoices.models import Invoice, NumberSeries
 from invoices.services.correcting.credit_memos import create_credit_memo
 from invoices.services.money.ledger.acts import Why
-from tests.factories import an_account
-from tests.invoices.billing import FEB_10, JAN_10, bill
-from tests.invoices.money.memos import ALL
+from tests.support.billing import FEB_10, JAN_10, bill
+from tests.support.factories import an_account
+from tests.support.memos import ALL
 
 PARTS = st.text("0123-A", max_size=8)
 

@@ -14,9 +14,9 @@ from billing_site.errors import BillingError
 from invoices.audit import run_audits
 from invoices.models import Coupon, CouponRedemption, OneTimeCharge, ServiceCredit, Surcharge
 from invoices.services.billing.coupons import redeem_coupon
-from tests.factories import BY_TEST, ClientFactory, ServiceFactory, a_charge, an_account
-from tests.invoices.billing import bill
 from tests.support.accounts_api import API, create, signed_in, wrong
+from tests.support.billing import bill
+from tests.support.factories import BY_TEST, ClientFactory, ServiceFactory, a_charge, an_account
 from tests.support.races import at_once
 
 JAN_9, JAN_10, FEB_10, MAR_10 = date(2026, 1, 9), date(2026, 1, 10), date(2026, 2, 10), date(2026, 3, 10)

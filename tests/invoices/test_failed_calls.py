@@ -9,11 +9,11 @@ from accounts import receipts
 from accounts.models import PaymentMethod, Receipt
 from invoices.models import CollectionAttempt, Payment, Refund
 from invoices.services.collecting import collecting
-from tests.calling import caller_of, refused
-from tests.dying import Died
-from tests.invoices.billing import FEB_10, bill
-from tests.invoices.money.paying import billed, books, due
+from tests.support.billing import FEB_10, bill
+from tests.support.calling import caller_of, refused
+from tests.support.dying import Died
 from tests.support.money_api import signed_in
+from tests.support.paying import billed, books, due
 from tests.support.repeated_calls import RIGHTS, post
 
 pytestmark = pytest.mark.usefixtures("audited")

@@ -13,7 +13,7 @@ from accounts.keys import create_key
 from accounts.models import Account, Client, Event, Receipt, Service
 from accounts.services import assign_plan
 from invoices.models import Invoice
-from tests.factories import BY_TEST, AccountFactory, PlanFactory, a_plan, an_account
+from tests.support.factories import BY_TEST, AccountFactory, PlanFactory, a_plan, an_account
 
 URL = "/api/v1/invoices/gen_invoice/"
 NOTHING = {"invoice_no": None, "third_party_errors": None}

@@ -15,7 +15,7 @@ from invoices.plan.facts import BillingRequest
 from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.billing.generating import generate_invoice, generate_invoices
 from invoices.services.planning.previewing import preview_invoices
-from tests.factories import (
+from tests.support.factories import (
     BY_TEST,
     ClientFactory,
     ContactFactory,

@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from accounts.models import Receipt
 from invoices.models import CollectionAttempt, Payment
-from tests.factories import ClientFactory
-from tests.invoices.money.paying import billed, books, paying
+from tests.support.factories import ClientFactory
 from tests.support.money_api import signed_in
+from tests.support.paying import billed, books, paying
 from tests.support.races import at_once
 from tests.support.repeated_calls import ACTS, PROCESS, RIGHTS, World, post
 

@@ -17,8 +17,8 @@ from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.billing.runs import continue_run, start_run
-from tests.calling import DAILY
-from tests.factories import BY_TEST, PlanFactory, TaxRateFactory, a_plan, an_account
+from tests.support.calling import DAILY
+from tests.support.factories import BY_TEST, PlanFactory, TaxRateFactory, a_plan, an_account
 
 API = "/api/v1/invoices/"
 

@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.callers import Caller
 from billing_site.common import keyset_pages as pages
-from tests.factories import an_account
-from tests.invoices.billing import FEB_10, JAN_10, bill
+from tests.support.billing import FEB_10, JAN_10, bill
+from tests.support.factories import an_account
 from tests.support.invoice_lists import EVERYTHING, World
 from tests.support.invoice_pages import reader
 

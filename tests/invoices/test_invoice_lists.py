@@ -11,8 +11,8 @@ from django.test.utils import CaptureQueriesContext
 
 from invoices.models import Invoice
 from invoices.services.billing.runs import continue_run, start_run
-from tests.factories import a_plan, an_account
-from tests.invoices.billing import JAN_10, bill
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import a_plan, an_account
 from tests.support.invoice_lists import EVERYTHING, PROCESS, World
 from tests.support.money_api import signed_in
 

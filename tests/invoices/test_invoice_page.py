@@ -10,8 +10,8 @@ from django.contrib.auth.models import Permission
 from accounts.models import PaymentMethod
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
-from tests.factories import an_account
-from tests.invoices.billing import JAN_10, bill
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import an_account
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Event
 from invoices.services.approving.decide_pending import approve_invoices
-from tests.factories import a_plan, an_account
-from tests.invoices.billing import FEB_10, JAN_10, bill
-from tests.invoices.money.memos import memo_of
+from tests.support.billing import FEB_10, JAN_10, bill
+from tests.support.factories import a_plan, an_account
+from tests.support.memos import memo_of
 from tests.support.pending import a_pending
 
 

@@ -14,7 +14,7 @@ from accounts.kinds import ChargeType
 from accounts.models import Client
 from invoices.management.commands import load_usage
 from invoices.models import Usage
-from tests.factories import PlanFactory, a_charge, an_account
+from tests.support.factories import PlanFactory, a_charge, an_account
 
 HEADER = "record_id,client_acct_id,client_service_id,units,used_at,description"
 CALL = "ACME-1,calls,5,2026-01-31T12:00:00Z,to Fresno"

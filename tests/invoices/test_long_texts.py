@@ -8,12 +8,12 @@ import pytest
 from accounts.models import Service
 from accounts.services import change_plan
 from invoices.models import InvoiceLine, TaxRate
-from tests.factories import PlanFactory, ServiceFactory, TaxRateFactory, a_charge, an_account, some_usage
-from tests.invoices.billing import FEB_10, JAN_10, JAN_31, MAR_10, USAGE, bill
-from tests.invoices.money.memos import memo_of
-from tests.rebills.rebilling import line, rebilled
+from tests.support.billing import FEB_10, JAN_10, JAN_31, MAR_10, USAGE, bill
 from tests.support.coupons import a_coupon, redeem
+from tests.support.factories import PlanFactory, ServiceFactory, TaxRateFactory, a_charge, an_account, some_usage
+from tests.support.memos import memo_of
 from tests.support.orders import order
+from tests.support.rebilling import line, rebilled
 from tests.support.service_credits import credit
 
 pytestmark = pytest.mark.usefixtures("audited")

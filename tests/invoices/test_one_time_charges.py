@@ -16,9 +16,9 @@ from invoices.services.billing import generating
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.billing.one_time_charges import add_one_time_charge, cancel_one_time_charge, change_one_time_charge
 from invoices.services.documents import account_acts
-from tests.factories import ClientFactory, ServiceFactory, a_plan, an_account
-from tests.invoices.billing import bill
 from tests.support.accounts_api import API, create, signed_in, wrong
+from tests.support.billing import bill
+from tests.support.factories import ClientFactory, ServiceFactory, a_plan, an_account
 from tests.support.orders import FEB_10, JAN_10, JAN_11, PROCESS, order
 from tests.support.races import at_once
 

@@ -16,12 +16,12 @@ from invoices.services.approving.decide_pending import discard_invoices, regener
 from invoices.services.approving.queue import Tab, tab_rules, tab_sums, waiting_documents
 from invoices.services.billing.service_credits import add_service_credit
 from invoices.services.planning.ground import changes_since
-from tests.factories import ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
-from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill, metered
-from tests.rebills.rebilling import line, rebilled
 from tests.support.accounts_api import API, signed_in
+from tests.support.billing import FEB_10, JAN_10, JAN_31, bill, metered
 from tests.support.coupons import a_coupon, redeem
+from tests.support.factories import ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
 from tests.support.orders import order
+from tests.support.rebilling import line, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
 

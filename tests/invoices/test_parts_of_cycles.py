@@ -10,8 +10,8 @@ from accounts.services import end_plan_instance
 from invoices.audit import run_audits
 from invoices.services.billing.one_time_charges import add_one_time_charge, cancel_one_time_charge
 from invoices.services.undoing.voiding import void_invoice
-from tests.factories import BY_TEST, PlanFactory, ServiceFactory, a_charge, a_plan, an_account, an_instance, some_usage
-from tests.invoices.billing import amounts, bill
+from tests.support.billing import amounts, bill
+from tests.support.factories import BY_TEST, PlanFactory, ServiceFactory, a_charge, a_plan, an_account, an_instance, some_usage
 
 JAN_1, JAN_6, JAN_31, MAR_31 = date(2031, 1, 1), date(2031, 1, 6), date(2031, 1, 31), date(2031, 3, 31)
 FEB_1, APR_1, MAY_1, JUN_1, JUL_1 = (date(2031, month, 1) for month in (2, 4, 5, 6, 7))

@@ -20,7 +20,7 @@ from invoices.services.billing.generating import generate_invoice
 from invoices.services.documents.document_storage import stored_contents
 from invoices.services.documents.remarks import Remarks
 from invoices.services.money.balances import account_balance
-from tests.factories import BY_TEST, ClientFactory, TaxRateFactory, a_plan, an_account
+from tests.support.factories import BY_TEST, ClientFactory, TaxRateFactory, a_plan, an_account
 from tests.support.pending import JAN_10, a_pending
 
 JAN_14 = date(2026, 1, 14)

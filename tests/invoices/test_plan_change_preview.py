@@ -9,8 +9,8 @@ import pytest
 
 from accounts.services import end_plan_instance
 from invoices.models import UnusedCredit
-from tests.factories import a_plan, an_account, an_instance
-from tests.invoices.billing import bill
+from tests.support.billing import bill
+from tests.support.factories import a_plan, an_account, an_instance
 from tests.support.unused_days import APR_15, MAY_15, audited
 
 pytestmark = pytest.mark.django_db

@@ -15,9 +15,9 @@ from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing import generating
 from invoices.services.billing.generating import generate_invoice
-from tests.factories import BY_TEST, PlanFactory, a_charge, a_plan, an_account
-from tests.invoices.billing import bill
 from tests.support.accounts_api import API, signed_in
+from tests.support.billing import bill
+from tests.support.factories import BY_TEST, PlanFactory, a_charge, a_plan, an_account
 
 MAY_15, JUN_15, JUN_27, JUL_15 = date(2026, 5, 15), date(2026, 6, 15), date(2026, 6, 27), date(2026, 7, 15)
 

@@ -10,8 +10,8 @@ from accounts.models import RateSchedule
 from accounts.rates import RateTerms
 from accounts.services import add_price, update_plan_instance
 from billing_site.errors import BillingError
-from tests.factories import BY_TEST, ClientFactory, a_plan, an_account, an_instance
-from tests.invoices.billing import JAN_10
+from tests.support.billing import JAN_10
+from tests.support.factories import BY_TEST, ClientFactory, a_plan, an_account, an_instance
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

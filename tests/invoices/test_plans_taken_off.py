@@ -9,13 +9,13 @@ from accounts.models import PlanInstance
 from accounts.services import assign_plan
 from invoices.services.approving.decide_pending import discard_invoices
 from invoices.services.lists.accounts import account_rows
-from tests.factories import AccountFactory, ContactFactory, PlanFactory, a_charge, a_plan, an_account
-from tests.invoices.audit.planting import findings
-from tests.invoices.billing import ACTIVATION, bill
-from tests.invoices.money.memos import memo_of, void
-from tests.rebills.rebilling import rebilled
 from tests.support.accounts_api import API, signed_in
+from tests.support.audits.planting import findings
+from tests.support.billing import ACTIVATION, bill
+from tests.support.factories import AccountFactory, ContactFactory, PlanFactory, a_charge, a_plan, an_account
+from tests.support.memos import memo_of, void
 from tests.support.payments import staff_with
+from tests.support.rebilling import rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -27,7 +27,7 @@ from invoices.services.approving.queue import Sum, Tab, tab_sums, waiting_docume
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.documents.remarks import Remarks
 from invoices.services.planning.flags import flags_of, with_flags
-from tests.factories import ClientFactory, a_charge, a_plan, an_account, an_instance
+from tests.support.factories import ClientFactory, a_charge, a_plan, an_account, an_instance
 
 JANUARY, FEBRUARY = date(2026, 1, 10), date(2026, 2, 10)
 

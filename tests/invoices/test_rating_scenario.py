@@ -17,7 +17,7 @@ from invoices.models import (
 )
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
-from tests.factories import ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance, some_usage
+from tests.support.factories import ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance, some_usage
 
 JAN_15, FEB_15 = date(2026, 1, 15), date(2026, 2, 15)
 

@@ -19,8 +19,8 @@ from invoices.plan.facts import BillingRequest
 from invoices.services.billing import runs
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.billing.runs import continue_run, continue_run_for, count_results, open_run, start_run
-from tests.factories import a_plan, an_account
-from tests.invoices.billing import JAN_10
+from tests.support.billing import JAN_10
+from tests.support.factories import a_plan, an_account
 from tests.support.invoice_pages import reader
 from tests.support.runs import a_world
 

@@ -20,7 +20,7 @@ from invoices.services.billing.runs import (
     start_run,
     unfinished_run,
 )
-from tests.factories import a_plan, an_account
+from tests.support.factories import a_plan, an_account
 from tests.support.runs import a_world
 
 JAN_10 = date(2026, 1, 10)

@@ -14,9 +14,9 @@ from invoices.services.billing import generating
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.billing.service_credits import add_service_credit, expire_service_credit
 from invoices.services.planning.extras import credits_with_used
-from tests.factories import ClientFactory, ServiceFactory, a_plan, an_account
-from tests.invoices.billing import bill
 from tests.support.accounts_api import API, create, signed_in, wrong
+from tests.support.billing import bill
+from tests.support.factories import ClientFactory, ServiceFactory, a_plan, an_account
 from tests.support.races import at_once
 from tests.support.service_credits import FEB_9, FEB_10, JAN_9, JAN_10, MAR_10, PROCESS, credit
 

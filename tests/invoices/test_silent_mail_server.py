@@ -12,9 +12,9 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import Client
 from invoices.models import Statement
-from tests.admin_pages import act, texts
-from tests.factories import a_plan, an_account
-from tests.invoices.billing import JAN_10, bill
+from tests.support.admin_pages import act, texts
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import a_plan, an_account
 
 TIMEOUT = 1
 """Seconds, in the place of EMAIL_TIMEOUT's 10."""

@@ -25,12 +25,12 @@ from invoices.services.statements import statements
 from invoices.services.statements.mails import statement_context, statement_mail, statement_parts
 from invoices.services.statements.statements import StatementWanted, resend_statement, send_requested, send_waiting
 from invoices.services.undoing.voiding import void_invoice
-from tests.admin_pages import act, texts
-from tests.factories import ContactFactory, TaxRateFactory, a_plan, an_account
-from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
-from tests.rebills.rebilling import line, rebilled
+from tests.support.admin_pages import act, texts
+from tests.support.billing import FEB_10, JAN_10, JAN_31, bill
+from tests.support.factories import ContactFactory, TaxRateFactory, a_plan, an_account
 from tests.support.money_api import post, signed_in
 from tests.support.payments import pay, refused_as
+from tests.support.rebilling import line, rebilled
 from tests.support.repeated_calls import RIGHTS
 
 pytestmark = pytest.mark.usefixtures("audited")

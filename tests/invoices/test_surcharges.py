@@ -6,9 +6,9 @@ from decimal import Decimal as D
 import pytest
 
 from invoices.models import Coupon, Surcharge
-from tests.factories import ServiceFactory, TaxRateFactory, a_plan, an_account
-from tests.invoices.billing import bill
 from tests.support.accounts_api import API, create, signed_in, wrong
+from tests.support.billing import bill
+from tests.support.factories import ServiceFactory, TaxRateFactory, a_plan, an_account
 
 JAN_10, FEB_10, MAR_10 = date(2026, 1, 10), date(2026, 2, 10), date(2026, 3, 10)
 

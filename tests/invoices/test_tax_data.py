@@ -20,10 +20,10 @@ from invoices.services.billing.generating import generate_invoice
 from invoices.services.billing.runs import continue_run, count_flags, start_run
 from invoices.services.issuing.generate_preview import expect_invoice
 from invoices.services.planning.flags import flags_of, with_flags
-from tests.calling import RIGHTS, caller_of
-from tests.factories import BY_TEST, ContactFactory, TaxRateFactory, a_plan, an_account
-from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
-from tests.rebills.rebilling import line, rebilled
+from tests.support.billing import FEB_10, JAN_10, JAN_31, bill
+from tests.support.calling import RIGHTS, caller_of
+from tests.support.factories import BY_TEST, ContactFactory, TaxRateFactory, a_plan, an_account
+from tests.support.rebilling import line, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
 

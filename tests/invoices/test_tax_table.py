@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from invoices.tax_engines.protocol import TaxableLine, TaxAddress, TaxAddresses, TaxRequest
 from invoices.tax_engines.table import Rate, quote_from, rates_lookup
-from tests.factories import TaxRateFactory
 from tests.support.accounts_api import API, create, signed_in
+from tests.support.factories import TaxRateFactory
 
 FRESNO = TaxAddress(city="Fresno", region="CA", country="US")
 RENO = TaxAddress(city="Reno", region="NV", country="US")

@@ -16,7 +16,8 @@ from invoices.services.billing.plan_changes import edit_plan
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.payments import add_cash_credit
 from invoices.services.usage.removal import remove_usage
-from tests.factories import (
+from tests.support.billing import FEB_10, JAN_10, MAR_10, USAGE, amounts, bill, metered
+from tests.support.factories import (
     BY_TEST,
     AccountFactory,
     ContactFactory,
@@ -27,7 +28,6 @@ from tests.factories import (
     an_instance,
     some_usage,
 )
-from tests.invoices.billing import FEB_10, JAN_10, MAR_10, USAGE, amounts, bill, metered
 from tests.support.orders import order
 
 pytestmark = pytest.mark.usefixtures("audited")

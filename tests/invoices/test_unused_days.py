@@ -15,10 +15,10 @@ from invoices.services.billing.coupons import redeem_coupon
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.money.ledger.acts import Why
 from invoices.services.undoing.voiding import void_invoice
-from tests.factories import PlanFactory, ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance
-from tests.invoices.billing import bill
 from tests.support.accounts_api import API, signed_in
+from tests.support.billing import bill
 from tests.support.coupons import a_coupon
+from tests.support.factories import PlanFactory, ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance
 from tests.support.unused_days import APR_15, APR_26, APR_27, JUL_15, JUN_14, JUN_15, MAY_14, MAY_15, audited
 
 

@@ -14,8 +14,8 @@ from accounts.models import Account, Client, Event
 from invoices.models import Invoice, Usage
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
-from tests.factories import PlanFactory, ServiceFactory, a_charge, an_account, some_usage
 from tests.support.accounts_api import API, signed_in
+from tests.support.factories import PlanFactory, ServiceFactory, a_charge, an_account, some_usage
 
 JAN_10, FEB_10, MAR_10 = date(2026, 1, 10), date(2026, 2, 10), date(2026, 3, 10)
 OK = {"error_code": 0, "error_msg": "OK", "errors": {}}

@@ -22,7 +22,7 @@ from invoices.services.usage import loading as usage_loading
 from invoices.services.usage.loading import load_usage
 from invoices.services.usage.removal import remove_usage
 from invoices.services.usage.targets import UsageRecord
-from tests.factories import BY_TEST, ClientFactory, PlanFactory, ServiceFactory, a_charge, an_account, an_instance
+from tests.support.factories import BY_TEST, ClientFactory, PlanFactory, ServiceFactory, a_charge, an_account, an_instance
 from tests.support.races import PROCESS, at_once
 
 JAN_10, JAN_31, FEB_10, MAR_10 = date(2026, 1, 10), date(2026, 1, 31), date(2026, 2, 10), date(2026, 3, 10)

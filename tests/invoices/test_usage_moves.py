@@ -7,9 +7,9 @@ import pytest
 from accounts.services import assign_plan, change_plan, end_plan_instance, take_plan_off, update_plan_instance
 from invoices.models import Invoice, Usage
 from invoices.services.approving.decide_pending import approve_invoices, discard_invoices, regenerate_invoices
-from tests.factories import PlanFactory, a_charge, an_account, some_usage
-from tests.invoices.billing import USAGE, bill
-from tests.invoices.money.memos import void
+from tests.support.billing import USAGE, bill
+from tests.support.factories import PlanFactory, a_charge, an_account, some_usage
+from tests.support.memos import void
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -6,8 +6,8 @@ import pytest
 import time_machine
 from django.contrib.auth.models import Permission
 
-from tests.factories import TaxRateFactory, a_plan, an_account
-from tests.invoices.billing import JAN_10, bill
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import TaxRateFactory, a_plan, an_account
 
 RATES = {"phone": "30.00", "tv": "20.00", "net": "50.00"}
 

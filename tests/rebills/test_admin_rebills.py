@@ -9,11 +9,11 @@ from django.core import mail
 from accounts.models import Contact
 from invoices.models import Invoice, Statement
 from rebills.models import Rebill
-from tests.admin_pages import act, change_url, decide, list_url, results, texts
-from tests.factories import TaxRateFactory, a_plan, an_account
-from tests.invoices.billing import JAN_10, bill
-from tests.rebills.rebilling import line, rebilled
+from tests.support.admin_pages import act, change_url, decide, list_url, results, texts
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import TaxRateFactory, a_plan, an_account
 from tests.support.payments import pay
+from tests.support.rebilling import line, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
 

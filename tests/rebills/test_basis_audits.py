@@ -8,10 +8,10 @@ from django.db import connection
 
 from invoices.audit import run_audits
 from invoices.models import LineBasis
-from tests.factories import some_usage
-from tests.invoices.audit.names import BASES, LATE_USAGE
-from tests.invoices.billing import JAN_31, bill
-from tests.rebills.rebilling import line, rebilled
+from tests.support.audits.names import BASES, LATE_USAGE
+from tests.support.billing import JAN_31, bill
+from tests.support.factories import some_usage
+from tests.support.rebilling import line, rebilled
 from tests.support.recounting import BANDS, CARRY, MAR_10, a_usage_bill, first_usage_line
 
 pytestmark = pytest.mark.django_db

@@ -11,14 +11,14 @@ from django.utils.html import escape
 from accounts.callers import Caller
 from accounts.models import Contact, PaymentMethod, Service, ServiceLocation
 from invoices.models import CollectionAttempt, Invoice
-from tests.factories import TaxRateFactory, a_plan, an_account
-from tests.invoices.billing import JAN_10, bill
-from tests.invoices.money.memos import memo_of
-from tests.invoices.money.paying import due
-from tests.rebills.reading import fields_of, queries, words
-from tests.rebills.rebilling import line, rebilled
+from tests.support.billing import JAN_10, bill
 from tests.support.credit_memos import with_coupons_and_credits
+from tests.support.factories import TaxRateFactory, a_plan, an_account
+from tests.support.memos import memo_of
+from tests.support.paying import due
 from tests.support.payments import pay, rows
+from tests.support.reading_pages import fields_of, queries, words
+from tests.support.rebilling import line, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited", "end_of_january")
 

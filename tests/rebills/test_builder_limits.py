@@ -9,9 +9,9 @@ from django.conf import settings
 from billing_site.common.limits import LINES_AT_ONCE
 from invoices.models import Invoice, OneTimeCharge
 from rebills.pages.typed import MOST_ADDED
-from tests.factories import ServiceFactory, a_plan, an_account
-from tests.invoices.billing import JAN_10, bill
-from tests.rebills.reading import fields_of
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import ServiceFactory, a_plan, an_account
+from tests.support.reading_pages import fields_of
 
 pytestmark = pytest.mark.usefixtures("audited", "end_of_january")
 

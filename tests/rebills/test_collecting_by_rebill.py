@@ -9,8 +9,8 @@ from accounts.models import PaymentMethod
 from invoices.kinds import InvoiceStatus
 from invoices.models import CollectionAttempt, Statement
 from rebills.roles import make_groups
-from tests.factories import BY_TEST, a_plan, an_account
-from tests.invoices.billing import JAN_10, bill
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import BY_TEST, a_plan, an_account
 from tests.support.roles import staff
 
 pytestmark = pytest.mark.django_db

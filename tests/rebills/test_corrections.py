@@ -9,12 +9,12 @@ import time_machine
 
 from accounts.models import RateSchedule
 from invoices.models import Invoice
-from tests.factories import PlanFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
-from tests.invoices.billing import FEB_10, JAN_10, JAN_31, USAGE, bill
-from tests.rebills.reading import words
-from tests.rebills.rebilling import amounts_of
+from tests.support.billing import FEB_10, JAN_10, JAN_31, USAGE, bill
+from tests.support.factories import PlanFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
 from tests.support.money_api import post, signed_in
 from tests.support.payments import rows
+from tests.support.reading_pages import words
+from tests.support.rebilling import amounts_of
 from tests.support.recounting import BANDS, MAR_10, a_usage_bill, first_usage_line, usage_lines
 
 pytestmark = pytest.mark.usefixtures("audited")

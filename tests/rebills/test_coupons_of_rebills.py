@@ -7,10 +7,10 @@ import pytest
 from invoices.models import CouponRedemption, CouponUse
 from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.planning.extras import redemptions_with_used
-from tests.factories import a_plan, an_account
-from tests.invoices.billing import FEB_10, JAN_10, JAN_31, MAR_10, bill
-from tests.rebills.rebilling import rebilled
+from tests.support.billing import FEB_10, JAN_10, JAN_31, MAR_10, bill
 from tests.support.coupons import a_coupon, redeem, refused_as, withdraw
+from tests.support.factories import a_plan, an_account
+from tests.support.rebilling import rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -5,11 +5,11 @@ from decimal import Decimal as D
 import pytest
 
 from rebills.plan.differences import compared, tax_differences, traced_lines
-from tests.factories import a_plan, an_account
-from tests.invoices.billing import JAN_10, JAN_31, bill
 from tests.rebills.conftest import RATES
-from tests.rebills.reading import queries, words
-from tests.rebills.rebilling import amounts_of, line, rebilled
+from tests.support.billing import JAN_10, JAN_31, bill
+from tests.support.factories import a_plan, an_account
+from tests.support.reading_pages import queries, words
+from tests.support.rebilling import amounts_of, line, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited", "end_of_january")
 

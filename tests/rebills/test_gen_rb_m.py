@@ -13,11 +13,11 @@ from accounts.keys import create_key
 from accounts.models import Contact, Event, Receipt, ServiceLocation
 from invoices.models import Invoice
 from rebills.aria.gen_rb_m import GEN_RB_M_OUTPUTS
-from tests.factories import BY_TEST, ContactFactory, ServiceFactory, TaxRateFactory, a_plan
-from tests.invoices.billing import JAN_10, bill
-from tests.invoices.money.paying import books, due, paying
-from tests.rebills.rebilling import rebilled
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import BY_TEST, ContactFactory, ServiceFactory, TaxRateFactory, a_plan
+from tests.support.paying import books, due, paying
 from tests.support.payments import rows
+from tests.support.rebilling import rebilled
 
 URL = "/api/v1/rebills/gen_rb_m/"
 

@@ -16,13 +16,13 @@ from invoices.services.correcting.credit_memos import create_credit_memo
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.refunds import refund_payment
-from tests.factories import TaxRateFactory, a_plan, an_account
-from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
-from tests.invoices.money.memos import ALL, totals, void
-from tests.invoices.money.paying import WHY, books, due, ledger, paying
-from tests.rebills.rebilling import line, rebilled
+from tests.support.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.support.credit_memos import with_coupons_and_credits
+from tests.support.factories import TaxRateFactory, a_plan, an_account
+from tests.support.memos import ALL, totals, void
+from tests.support.paying import WHY, books, due, ledger, paying
 from tests.support.payments import pay, refused_as
+from tests.support.rebilling import line, rebilled
 from tests.support.rebilling_pending import used
 
 pytestmark = pytest.mark.usefixtures("audited")

@@ -7,12 +7,12 @@ import pytest
 from accounts.kinds import ChargeType
 from accounts.models import Service
 from billing_site.errors import BillingError
-from tests.factories import PlanFactory, ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
-from tests.invoices.billing import FEB_10, JAN_10, JAN_31, USAGE, bill
-from tests.invoices.money.memos import totals
-from tests.rebills.rebilling import amounts_of, asked, line, lines_of, previewed, rebilled
+from tests.support.billing import FEB_10, JAN_10, JAN_31, USAGE, bill
 from tests.support.credit_memos import with_coupons_and_credits
+from tests.support.factories import PlanFactory, ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
+from tests.support.memos import totals
 from tests.support.payments import refused_as, rows
+from tests.support.rebilling import amounts_of, asked, line, lines_of, previewed, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -6,11 +6,11 @@ from io import StringIO
 
 import pytest
 
-from tests.factories import a_plan, an_account
-from tests.invoices.billing import JAN_10, bill
 from tests.rebills.conftest import RATES
-from tests.rebills.reading import queries, words
-from tests.rebills.rebilling import line, rebilled
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import a_plan, an_account
+from tests.support.reading_pages import queries, words
+from tests.support.rebilling import line, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited", "end_of_january")
 

@@ -27,12 +27,12 @@ from invoices.services.money.ledger.refunds import refund_payment
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import rebill_invoices
 from rebills.services.requests import RebillRequest, RequestedLine, RequestedUsage
-from tests.factories import ClientFactory, PlanFactory, TaxRateFactory, a_charge, an_account, some_usage
-from tests.invoices.billing import bill
-from tests.invoices.money.memos import memo_of, taxes, totals, void
-from tests.invoices.money.paying import due, unapplied
+from tests.support.billing import bill
 from tests.support.coupons import a_coupon, redeem
+from tests.support.factories import ClientFactory, PlanFactory, TaxRateFactory, a_charge, an_account, some_usage
+from tests.support.memos import memo_of, taxes, totals, void
 from tests.support.orders import order
+from tests.support.paying import due, unapplied
 from tests.support.service_credits import credit
 
 CALLER = Caller(process="test")

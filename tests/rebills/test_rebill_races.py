@@ -16,11 +16,11 @@ from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.payments import record_external_payment
 from invoices.services.undoing.voiding import void_invoice
 from rebills.services.rebilling import rebill_invoices
-from tests.factories import ClientFactory, a_plan, an_account
-from tests.invoices.billing import JAN_10, bill
-from tests.invoices.money.paying import books, due
-from tests.rebills.rebilling import asked, line
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import ClientFactory, a_plan, an_account
 from tests.support.money_races import at_once, no_findings
+from tests.support.paying import books, due
+from tests.support.rebilling import asked, line
 
 pytestmark = [
     pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time"),

@@ -14,13 +14,13 @@ from invoices.models import CollectionAttempt, CreditUse, Invoice, NumberSeries,
 from invoices.services.collecting import starting
 from invoices.services.money.balances import account_balance
 from rebills.services.rebilling import rebill_invoices
-from tests.factories import TaxRateFactory, a_plan, an_account
-from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
-from tests.invoices.money.memos import taxes, totals
-from tests.invoices.money.paying import books, due, ledger, paying, unapplied
-from tests.rebills.rebilling import amounts_of, asked, line, lines_of, previewed, rebilled
+from tests.support.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.support.credit_memos import with_coupons_and_credits
+from tests.support.factories import TaxRateFactory, a_plan, an_account
+from tests.support.memos import taxes, totals
+from tests.support.paying import books, due, ledger, paying, unapplied
 from tests.support.payments import pay, refused_as, rows
+from tests.support.rebilling import amounts_of, asked, line, lines_of, previewed, rebilled
 from tests.support.rebilling_pending import used
 from tests.support.service_credits import credit as given
 

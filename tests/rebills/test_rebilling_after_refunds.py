@@ -8,13 +8,13 @@ from invoices.services.collecting.collecting import collect_due
 from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.payments import add_cash_credit
 from invoices.services.money.ledger.voids import void_transaction
-from tests.factories import TaxRateFactory, a_plan, an_account
-from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
-from tests.invoices.money.memos import memo_of, void
-from tests.invoices.money.paying import WHY, billed, due
-from tests.rebills.rebilling import line, rebilled
-from tests.rebills.states import collected, refund, zero
+from tests.support.billing import FEB_10, JAN_10, JAN_31, bill
+from tests.support.factories import TaxRateFactory, a_plan, an_account
+from tests.support.memos import memo_of, void
+from tests.support.paying import WHY, billed, due
 from tests.support.payments import pay, refused_as
+from tests.support.rebill_states import collected, refund, zero
+from tests.support.rebilling import line, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
 

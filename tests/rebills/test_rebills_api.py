@@ -10,13 +10,13 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.keys import create_key
 from invoices.models import Invoice
-from tests.factories import BY_TEST, TaxRateFactory, a_plan, an_account
-from tests.invoices.billing import JAN_10, bill
-from tests.invoices.money.memos import memo_of
-from tests.invoices.money.paying import due
-from tests.rebills.rebilling import rebilled
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import BY_TEST, TaxRateFactory, a_plan, an_account
+from tests.support.memos import memo_of
 from tests.support.money_api import get, post, signed_in
+from tests.support.paying import due
 from tests.support.payments import pay, rows
+from tests.support.rebilling import rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
 

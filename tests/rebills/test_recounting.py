@@ -8,12 +8,12 @@ import pytest
 from accounts.kinds import ChargeType
 from accounts.models import RateSchedule, Service
 from invoices.models import LineBasis, Surcharge
-from tests.factories import PlanFactory, ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
-from tests.invoices.billing import JAN_10, JAN_31, bill
-from tests.invoices.money.memos import memo_of
-from tests.rebills.rebilling import amounts_of, asked, line, previewed, rebilled
+from tests.support.billing import JAN_10, JAN_31, bill
 from tests.support.coupons import a_coupon, redeem
+from tests.support.factories import PlanFactory, ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
+from tests.support.memos import memo_of
 from tests.support.payments import refused_as, rows
+from tests.support.rebilling import amounts_of, asked, line, previewed, rebilled
 from tests.support.recounting import BANDS, CARRY, MAR_10, a_usage_bill, first_usage_line, usage_lines
 from tests.support.service_credits import credit
 

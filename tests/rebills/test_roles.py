@@ -17,7 +17,7 @@ from invoices.services.documents.rights import (
     check_may_rebill,
 )
 from rebills.roles import ROLES, make_groups
-from tests.factories import ClientFactory, an_account
+from tests.support.factories import ClientFactory, an_account
 from tests.support.roles import staff
 
 CHECKS = {

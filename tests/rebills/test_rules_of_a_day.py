@@ -10,9 +10,9 @@ from invoices.plan.actions import RULES, Action, Refusal
 from invoices.services.actions import available_actions
 from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.correcting.credit_memos import preview_credit_memo
-from tests.invoices.money.memos import ALL, memo_of, void
-from tests.rebills.rebilling import asked, line, previewed, rebilled
+from tests.support.memos import ALL, memo_of, void
 from tests.support.payments import refused_as
+from tests.support.rebilling import asked, line, previewed, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -9,11 +9,11 @@ from django.test import Client as Browser
 from accounts.keys import create_key
 from accounts.models import Client, Contact, ServiceLocation
 from invoices.models import Invoice, TaxRate
-from tests.factories import BY_TEST, ContactFactory, ServiceFactory, TaxRateFactory, a_plan, an_account
-from tests.invoices.billing import JAN_10, bill
-from tests.rebills.reading import words
-from tests.rebills.rebilling import asked, line, made_before_tax_was_kept, previewed, rebilled
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import BY_TEST, ContactFactory, ServiceFactory, TaxRateFactory, a_plan, an_account
 from tests.support.money_api import post, signed_in
+from tests.support.reading_pages import words
+from tests.support.rebilling import asked, line, made_before_tax_was_kept, previewed, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited", "end_of_january")
 

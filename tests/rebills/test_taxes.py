@@ -7,11 +7,11 @@ import pytest
 
 from accounts.models import Service, ServiceLocation
 from invoices.models import TaxRate
-from tests.factories import ContactFactory, TaxRateFactory, a_plan, an_account
-from tests.invoices.billing import JAN_10, bill
-from tests.invoices.money.memos import totals
-from tests.rebills.rebilling import amounts_of, asked, line, previewed, rebilled
+from tests.support.billing import JAN_10, bill
 from tests.support.credit_memos import each_line_rounded, net_and_gross, two_contained_taxes, two_taxes
+from tests.support.factories import ContactFactory, TaxRateFactory, a_plan, an_account
+from tests.support.memos import totals
+from tests.support.rebilling import amounts_of, asked, line, previewed, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
 

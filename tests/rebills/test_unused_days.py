@@ -10,10 +10,10 @@ from billing_site.errors import BillingError
 from invoices.audit import run_audits
 from invoices.models import UnusedCredit
 from invoices.services.billing.plan_changes import end_plan
-from tests.factories import TaxRateFactory, a_charge, a_plan, an_account
-from tests.invoices.billing import ARREARS, bill
-from tests.invoices.money.memos import memo_of, void
-from tests.rebills.rebilling import line, rebilled
+from tests.support.billing import ARREARS, bill
+from tests.support.factories import TaxRateFactory, a_charge, a_plan, an_account
+from tests.support.memos import memo_of, void
+from tests.support.rebilling import line, rebilled
 
 APR_15, APR_27, MAY_15, JUN_15 = date(2031, 4, 15), date(2031, 4, 27), date(2031, 5, 15), date(2031, 6, 15)
 AUG_14, AUG_15 = date(2031, 8, 14), date(2031, 8, 15)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.rebills.states import STATES, choices, do, follow, undone, way_out
+from tests.support.rebill_states import STATES, choices, do, follow, undone, way_out
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -5,8 +5,8 @@ from base64 import b64encode
 from rest_framework.test import APIClient
 
 from accounts.keys import create_key
-from tests.calling import DAILY
-from tests.factories import BY_TEST
+from tests.support.calling import DAILY
+from tests.support.factories import BY_TEST
 
 API = "/api/v1"
 

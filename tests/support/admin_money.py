@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.admin_pages import add_url, errors
+from tests.support.admin_pages import add_url, errors
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ from billing_site.api import METHODS, router
 from invoices.models import BillingRun, Decision, Invoice, InvoiceLine
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
-from tests.everything import JAN_10, a_row_of_each_model, rows_of
-from tests.factories import BY_TEST, AccountFactory, a_plan, an_account
-from tests.invoices.billing import bill
-from tests.rebills.rebilling import rebilled
+from tests.support.billing import bill
+from tests.support.everything import JAN_10, a_row_of_each_model, rows_of
+from tests.support.factories import BY_TEST, AccountFactory, a_plan, an_account
+from tests.support.rebilling import rebilled
 
 BARE_MODELS = (Account, Contact, Invoice, InvoiceLine, Plan, PlanInstance, Service, ServiceLocation)
 

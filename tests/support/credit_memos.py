@@ -3,8 +3,8 @@
 from decimal import Decimal as D
 
 from accounts.models import Service
-from tests.factories import TaxRateFactory, a_plan, an_account
 from tests.support.coupons import a_coupon, redeem
+from tests.support.factories import TaxRateFactory, a_plan, an_account
 from tests.support.service_credits import credit
 
 

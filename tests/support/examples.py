@@ -11,7 +11,7 @@ from django.test import Client as Browser
 from drf_spectacular.generators import SchemaGenerator
 
 from billing_site.api import METHODS
-from tests.described_world import described_world, kept_for_a_module
+from tests.support.described_world import described_world, kept_for_a_module
 
 DESCRIBED = SchemaGenerator().get_schema(request=None, public=True)
 

@@ -1,10 +1,10 @@
 """A world with a document of every kind."""
 
 from accounts.callers import Caller
-from tests.factories import TaxRateFactory, a_plan, an_account
-from tests.invoices.billing import FEB_10, JAN_10, bill
-from tests.rebills.rebilling import rebilled
+from tests.support.billing import FEB_10, JAN_10, bill
+from tests.support.factories import TaxRateFactory, a_plan, an_account
 from tests.support.payments import pay
+from tests.support.rebilling import rebilled
 
 PROCESS = Caller(process="test")
 

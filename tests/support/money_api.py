@@ -6,8 +6,8 @@ from rest_framework.test import APIClient
 
 from accounts.keys import create_key
 from invoices.models import Allocation, CollectionAttempt, Invoice, LedgerEntry, Payment, Refund
-from tests.calling import DAILY
-from tests.factories import BY_TEST
+from tests.support.calling import DAILY
+from tests.support.factories import BY_TEST
 
 MONEY = (LedgerEntry, Allocation, Payment, Refund, CollectionAttempt, Invoice)
 

@@ -12,9 +12,9 @@ from billing_site.errors import BillingError
 from invoices.kinds import PaymentType
 from invoices.models import Allocation, CollectionAttempt, Invoice, InvoiceLine, LedgerEntry, NumberSeries, Payment, Refund
 from invoices.services.money.ledger.payments import record_external_payment
-from tests.factories import BY_TEST, a_plan, an_account
-from tests.invoices.billing import FEB_10, JAN_10, JAN_31, MAR_10, bill
-from tests.invoices.money.paying import billed
+from tests.support.billing import FEB_10, JAN_10, JAN_31, MAR_10, bill
+from tests.support.factories import BY_TEST, a_plan, an_account
+from tests.support.paying import billed
 
 MONEY = (LedgerEntry, Allocation, Payment, Refund, CollectionAttempt, Invoice, InvoiceLine, NumberSeries)
 

@@ -5,7 +5,7 @@ from datetime import date
 from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
-from tests.factories import an_account
+from tests.support.factories import an_account
 
 JAN_10 = date(2026, 1, 10)
 

@@ -2,8 +2,8 @@
 
 from datetime import date
 
-from tests.factories import PlanFactory, a_charge, an_account, some_usage
-from tests.invoices.billing import FEB_10, JAN_10, JAN_31, USAGE, bill
+from tests.support.billing import FEB_10, JAN_10, JAN_31, USAGE, bill
+from tests.support.factories import PlanFactory, a_charge, an_account, some_usage
 
 MAR_10 = date(2026, 3, 10)
 

@@ -1,8 +1,8 @@
 """A payment that a gateway has collected."""
 
 from invoices.services.collecting.collecting import collect_invoices
-from tests.invoices.billing import JAN_31
-from tests.invoices.money.paying import billed
+from tests.support.billing import JAN_31
+from tests.support.paying import billed
 
 
 def collected(client, caller, rate="30.00"):

@@ -4,9 +4,9 @@ from accounts.callers import Caller
 from accounts.models import Contact
 from accounts.rights import KEY_RIGHTS
 from invoices.models import CollectionAttempt, Invoice, LedgerEntry, OneTimeCharge, Payment, Refund, ServiceCredit
-from tests.invoices.billing import JAN_10, bill
-from tests.invoices.money.paying import billed, paying
+from tests.support.billing import JAN_10, bill
 from tests.support.money_api import signed_in
+from tests.support.paying import billed, paying
 
 RIGHTS = dict.fromkeys(KEY_RIGHTS, True)
 

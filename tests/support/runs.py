@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from tests.factories import TaxRateFactory, a_plan, an_account
+from tests.support.factories import TaxRateFactory, a_plan, an_account
 
 
 def a_world(client):

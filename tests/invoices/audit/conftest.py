@@ -1,8 +1,8 @@
 import pytest
 from django.db import connection
 
-from tests.invoices.audit.planting import findings
-from tests.invoices.audit.world import build_world
+from tests.support.audits.planting import findings
+from tests.support.audits.world import build_world
 from tests.support.worlds import world_for_a_while
 
 

@@ -5,9 +5,9 @@ from django.db import connection
 from django.test import override_settings
 
 from invoices.audit import run_audits
-from tests.invoices.audit import names
-from tests.invoices.audit.money_world import build_money_world
-from tests.invoices.audit.planting import findings
+from tests.support.audits import names
+from tests.support.audits.money_world import build_money_world
+from tests.support.audits.planting import findings
 from tests.support.worlds import world_for_a_while
 
 ENTRY = "UPDATE invoices_ledgerentry SET {} WHERE id = {{{}}}"

@@ -8,8 +8,8 @@ from invoices.fingerprints import FORMATS, fingerprint
 from invoices.models import Invoice, InvoiceLine
 from invoices.services.documents import document_storage
 from invoices.services.documents.document_storage import stored_contents
-from tests.invoices.audit.names import UNMOVED
-from tests.invoices.audit.planting import LINE, OFFICE_FEB, PLAIN_JAN, findings, plant
+from tests.support.audits.names import UNMOVED
+from tests.support.audits.planting import LINE, OFFICE_FEB, PLAIN_JAN, findings, plant
 
 MOVED = ": is not as it was when it was approved, moved: lines"
 

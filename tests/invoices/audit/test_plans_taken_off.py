@@ -6,11 +6,11 @@ import pytest
 
 from accounts.models import PlanInstance
 from invoices.models import Invoice
-from tests.factories import an_account
-from tests.invoices.audit import names
-from tests.invoices.audit.planting import findings
-from tests.invoices.billing import JAN_10, bill
-from tests.rebills.rebilling import line, rebilled
+from tests.support.audits import names
+from tests.support.audits.planting import findings
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import an_account
+from tests.support.rebilling import line, rebilled
 
 pytestmark = pytest.mark.django_db
 

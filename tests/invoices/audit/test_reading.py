@@ -11,10 +11,9 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import Account
 from invoices.audit.snapshot import one_moment
 from invoices.models import CouponRedemption, Invoice, ServiceCredit
-from tests.factories import ClientFactory, an_account, some_usage
-from tests.invoices.audit.names import ACTS
-from tests.invoices.audit.planting import findings
-from tests.invoices.audit.world import (
+from tests.support.audits.names import ACTS
+from tests.support.audits.planting import findings
+from tests.support.audits.world import (
     FEB_10,
     FEB_15,
     JAN_10,
@@ -26,6 +25,7 @@ from tests.invoices.audit.world import (
     what_is_added_to_charges,
     what_is_taken_off,
 )
+from tests.support.factories import ClientFactory, an_account, some_usage
 
 
 def test_as_many_queries_for_50_documents_as_for_10(acme):

@@ -17,11 +17,11 @@ from invoices.models import (
     ServiceCredit,
     TaxDetail,
 )
-from tests.invoices.audit import names
-from tests.invoices.billing import JAN_10, bill
-from tests.rebills.rebilling import rebilled
+from tests.support.audits import names
+from tests.support.billing import JAN_10, bill
 from tests.support.credit_memos import with_coupons_and_credits
 from tests.support.payments import pay
+from tests.support.rebilling import rebilled
 
 
 @pytest.fixture

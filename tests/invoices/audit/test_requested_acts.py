@@ -13,10 +13,10 @@ from invoices.services.correcting.credit_memos import CreditRequest, create_cred
 from invoices.services.correcting.requested_acts import approve_act
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.payments import add_cash_credit
-from tests.factories import BY_TEST, an_account
-from tests.invoices.audit import names
-from tests.invoices.audit.planting import findings
-from tests.invoices.billing import JAN_10, bill
+from tests.support.audits import names
+from tests.support.audits.planting import findings
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import BY_TEST, an_account
 
 pytestmark = pytest.mark.django_db
 

@@ -7,10 +7,10 @@ import pytest
 from accounts.models import Service
 from accounts.services import change_plan
 from invoices.models import Invoice, TaxAnswer
-from tests.factories import TaxRateFactory, a_plan, an_account
-from tests.invoices.audit import names
-from tests.invoices.audit.planting import findings
-from tests.invoices.billing import FEB_10, JAN_10, bill
+from tests.support.audits import names
+from tests.support.audits.planting import findings
+from tests.support.billing import FEB_10, JAN_10, bill
+from tests.support.factories import TaxRateFactory, a_plan, an_account
 
 pytestmark = pytest.mark.django_db
 

@@ -8,10 +8,10 @@ from django.db import IntegrityError, transaction
 
 from accounts.services import change_plan
 from invoices.models import InvoiceLine, UnusedCredit
-from tests.factories import TaxRateFactory, a_plan, an_account
-from tests.invoices.audit import names
-from tests.invoices.audit.planting import findings
-from tests.invoices.billing import bill
+from tests.support.audits import names
+from tests.support.audits.planting import findings
+from tests.support.billing import bill
+from tests.support.factories import TaxRateFactory, a_plan, an_account
 
 APR_15, APR_27, MAY_14, MAY_15 = date(2031, 4, 15), date(2031, 4, 27), date(2031, 5, 14), date(2031, 5, 15)
 

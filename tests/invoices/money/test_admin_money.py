@@ -25,11 +25,11 @@ from invoices.models import (
     WriteOff,
 )
 from invoices.services.collecting.collecting import collect_invoices
-from tests.admin_pages import act, add_url, change_url, decide, list_url, results, texts
-from tests.factories import an_account
-from tests.invoices.billing import JAN_10, bill
-from tests.invoices.money.paying import billed, books, due, unapplied
 from tests.support.admin_money import add, browser, refused
+from tests.support.admin_pages import act, add_url, change_url, decide, list_url, results, texts
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import an_account
+from tests.support.paying import billed, books, due, unapplied
 
 __all__ = ["browser"]
 

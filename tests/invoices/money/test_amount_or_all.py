@@ -3,12 +3,12 @@
 import pytest
 
 from invoices.models import CreditMemo, Dispute, Refund, WriteOff
-from tests.factories import a_plan, an_account
-from tests.invoices.billing import FEB_10, JAN_10, bill
-from tests.invoices.money.paying import due
 from tests.support.admin_money import add, browser, refused
+from tests.support.billing import FEB_10, JAN_10, bill
+from tests.support.factories import a_plan, an_account
 from tests.support.money_api import post, rows
 from tests.support.money_api import signed_in as signed_in_by_key
+from tests.support.paying import due
 
 pytestmark = pytest.mark.usefixtures("audited")
 __all__ = ["browser"]

@@ -11,9 +11,9 @@ from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.payments import add_cash_credit, apply_left
 from invoices.services.money.ledger.voids import void_transaction
-from tests.factories import TaxRateFactory
-from tests.invoices.billing import FEB_10, JAN_31, MAR_10, bill
-from tests.invoices.money.paying import WHY, billed, due, ledger, paying, unapplied
+from tests.support.billing import FEB_10, JAN_31, MAR_10, bill
+from tests.support.factories import TaxRateFactory
+from tests.support.paying import WHY, billed, due, ledger, paying, unapplied
 from tests.support.payments import key_with, pay, refused_as, rows, staff_with, three_months
 
 pytestmark = pytest.mark.usefixtures("audited")

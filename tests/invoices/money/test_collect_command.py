@@ -12,9 +12,9 @@ from django.core.management.base import CommandError
 from invoices.gateways.sandbox import APPROVED, OUTCOMES, GatewayTimeout, SandboxGateway
 from invoices.models import CollectionAttempt, Payment
 from invoices.services.money.ledger.refunds import refund_payment
-from tests.factories import an_account
-from tests.invoices.billing import JAN_10, bill
-from tests.invoices.money.paying import WHY, billed, books, due
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import an_account
+from tests.support.paying import WHY, billed, books, due
 
 pytestmark = pytest.mark.usefixtures("audited")
 

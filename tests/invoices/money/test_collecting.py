@@ -19,9 +19,9 @@ from invoices.services.collecting.collecting import collect_invoices, resume_col
 from invoices.services.documents.collection_results import CollectionResult
 from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.payments import record_external_payment
-from tests.factories import an_account
-from tests.invoices.billing import JAN_10, JAN_31
-from tests.invoices.money.paying import billed, books, due, ledger, paying, unapplied
+from tests.support.billing import JAN_10, JAN_31
+from tests.support.factories import an_account
+from tests.support.paying import billed, books, due, ledger, paying, unapplied
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -10,11 +10,11 @@ from invoices.services.approving.decide_pending import discard_invoices
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo, preview_credit_memo
 from invoices.services.money.ledger.acts import Why
-from tests.factories import TaxRateFactory, a_plan, an_account
-from tests.invoices.billing import JAN_10, JAN_31, bill
-from tests.invoices.money.memos import memo_of, void
-from tests.invoices.money.paying import WHY, billed
+from tests.support.billing import JAN_10, JAN_31, bill
 from tests.support.coupons import a_coupon, redeem
+from tests.support.factories import TaxRateFactory, a_plan, an_account
+from tests.support.memos import memo_of, void
+from tests.support.paying import WHY, billed
 from tests.support.payments import key_with, refused_as, rows, staff_with
 
 pytestmark = pytest.mark.usefixtures("audited")

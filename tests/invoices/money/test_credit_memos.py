@@ -17,10 +17,7 @@ from invoices.services.correcting.write_offs import write_off
 from invoices.services.documents.document_storage import stored_contents
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.voids import void_transaction
-from tests.factories import PlanFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
-from tests.invoices.billing import FEB_10, JAN_10, JAN_31, USAGE, bill
-from tests.invoices.money.memos import credited, exactly_undone, memo_of, taxes, totals
-from tests.invoices.money.paying import WHY, billed, due
+from tests.support.billing import FEB_10, JAN_10, JAN_31, USAGE, bill
 from tests.support.coupons import a_coupon, redeem
 from tests.support.credit_memos import (
     each_line_rounded,
@@ -31,7 +28,10 @@ from tests.support.credit_memos import (
     two_taxes,
     with_coupons_and_credits,
 )
+from tests.support.factories import PlanFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
+from tests.support.memos import credited, exactly_undone, memo_of, taxes, totals
 from tests.support.orders import order
+from tests.support.paying import WHY, billed, due
 from tests.support.payments import refused_as, rows
 
 pytestmark = pytest.mark.usefixtures("audited")

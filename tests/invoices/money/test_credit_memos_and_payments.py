@@ -8,10 +8,10 @@ from invoices.kinds import EntryKind, InvoiceStatus
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.refunds import refund_payment
-from tests.factories import TaxRateFactory
-from tests.invoices.billing import FEB_10, JAN_31, MAR_10, bill
-from tests.invoices.money.memos import memo_of, void
-from tests.invoices.money.paying import WHY, billed, due, ledger, unapplied
+from tests.support.billing import FEB_10, JAN_31, MAR_10, bill
+from tests.support.factories import TaxRateFactory
+from tests.support.memos import memo_of, void
+from tests.support.paying import WHY, billed, due, ledger, unapplied
 from tests.support.payments import pay, refused_as, rows
 
 pytestmark = pytest.mark.usefixtures("audited")

@@ -13,12 +13,12 @@ from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.ledger.payments import add_cash_credit, apply_left
 from invoices.services.money.ledger.voids import void_transaction
-from tests.factories import TaxRateFactory
-from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
-from tests.invoices.money.memos import memo_of, void
-from tests.invoices.money.paying import WHY, due, paying
-from tests.rebills.rebilling import line, rebilled
+from tests.support.billing import FEB_10, JAN_10, JAN_31, bill
+from tests.support.factories import TaxRateFactory
+from tests.support.memos import memo_of, void
+from tests.support.paying import WHY, due, paying
 from tests.support.payments import pay
+from tests.support.rebilling import line, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
 

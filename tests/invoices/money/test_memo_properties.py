@@ -13,9 +13,7 @@ from invoices.calculation import smallest_unit
 from invoices.models import Invoice
 from invoices.plan.memo import LineToCredit, TaxOfLine, plan_memo, spread
 from invoices.services.correcting.credit_memos import lines_to_credit
-from tests.invoices.billing import JAN_10, bill
-from tests.invoices.money.memos import exactly_undone, memo_of, void
-from tests.invoices.money.paying import due
+from tests.support.billing import JAN_10, bill
 from tests.support.credit_memos import (
     each_line_rounded,
     net_and_gross,
@@ -23,6 +21,8 @@ from tests.support.credit_memos import (
     two_taxes,
     with_coupons_and_credits,
 )
+from tests.support.memos import exactly_undone, memo_of, void
+from tests.support.paying import due
 
 CURRENCIES = st.sampled_from(["usd", "jpy", "kwd"])
 

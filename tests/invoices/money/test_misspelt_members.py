@@ -7,10 +7,10 @@ import pytest
 from accounts.keys import create_key
 from accounts.models import PlanInstance
 from invoices.models import Coupon, Invoice
-from tests.factories import BY_TEST, a_plan, an_account
-from tests.invoices.billing import FEB_10, JAN_10, bill
-from tests.invoices.money.paying import due, paying
+from tests.support.billing import FEB_10, JAN_10, bill
+from tests.support.factories import BY_TEST, a_plan, an_account
 from tests.support.money_api import get, post, rows, signed_in
+from tests.support.paying import due, paying
 
 pytestmark = pytest.mark.usefixtures("audited")
 REASON = {"reason_code": 1, "comments": "x"}

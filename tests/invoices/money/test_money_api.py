@@ -7,10 +7,10 @@ from rest_framework.test import APIClient
 
 from accounts.models import CollectionThreshold, PaymentMethod
 from invoices.models import Invoice, LedgerEntry
-from tests.factories import ClientFactory, an_account
-from tests.invoices.billing import FEB_10, JAN_10, bill
-from tests.invoices.money.paying import billed, books, due, paying
+from tests.support.billing import FEB_10, JAN_10, bill
+from tests.support.factories import ClientFactory, an_account
 from tests.support.money_api import get, post, rows, signed_in
+from tests.support.paying import billed, books, due, paying
 
 pytestmark = pytest.mark.usefixtures("audited")
 

@@ -13,9 +13,9 @@ from invoices.kinds import AttemptStatus
 from invoices.models import CollectionAttempt
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.money.payment_methods import add_payment_method
-from tests.factories import AccountFactory, ClientFactory, ContactFactory, an_account
-from tests.invoices.billing import JAN_10, bill
 from tests.support.accounts_api import API, signed_in
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import AccountFactory, ClientFactory, ContactFactory, an_account
 
 CARD = "4242424242424242"
 

@@ -13,9 +13,9 @@ from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.payments import add_cash_credit, apply_left, record_external_payment
 from invoices.services.undoing.voiding import void_invoice
-from tests.factories import a_plan, an_account
-from tests.invoices.billing import FEB_5, FEB_10, JAN_31, MAR_10, bill
-from tests.invoices.money.paying import WHY, billed, due, ledger, paying, unapplied
+from tests.support.billing import FEB_5, FEB_10, JAN_31, MAR_10, bill
+from tests.support.factories import a_plan, an_account
+from tests.support.paying import WHY, billed, due, ledger, paying, unapplied
 from tests.support.payments import billed_in, key_with, pay, refused_as, rows, staff_with, three_months
 
 pytestmark = pytest.mark.usefixtures("audited")

@@ -11,8 +11,8 @@ from django.core.management.base import CommandError
 
 from invoices.services.money.ledger.payments import record_external_payment
 from invoices.services.money.receivables import Ages, add_up_by_currency, receivables
-from tests.factories import a_plan, an_account
-from tests.invoices.billing import JAN_10, bill
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import a_plan, an_account
 from tests.support.money_api import get, signed_in
 
 pytestmark = pytest.mark.usefixtures("audited")

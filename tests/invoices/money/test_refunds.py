@@ -14,8 +14,8 @@ from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.refunds import record_refund, refund_payment
 from invoices.services.money.ledger.voids import void_transaction
-from tests.invoices.billing import FEB_10, JAN_31, MAR_10, bill
-from tests.invoices.money.paying import WHY, billed, books, due, ledger, paying, unapplied
+from tests.support.billing import FEB_10, JAN_31, MAR_10, bill
+from tests.support.paying import WHY, billed, books, due, ledger, paying, unapplied
 from tests.support.payments import key_with, pay, refused_as, rows, staff_with
 from tests.support.refunds import collected
 

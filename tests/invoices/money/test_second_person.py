@@ -17,9 +17,9 @@ from invoices.models import CashCredit, CreditMemo, Invoice, LedgerEntry, Reques
 from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.payments import record_external_payment
 from rebills.roles import make_groups
-from tests.admin_pages import act, add_url, texts
-from tests.factories import BY_TEST, a_plan, an_account
-from tests.invoices.billing import JAN_10, bill
+from tests.support.admin_pages import act, add_url, texts
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import BY_TEST, a_plan, an_account
 from tests.support.money_api import signed_in
 
 pytestmark = pytest.mark.django_db

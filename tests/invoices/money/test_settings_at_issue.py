@@ -18,9 +18,9 @@ from invoices.services.collecting import collecting
 from invoices.services.collecting.collecting import resume_collecting
 from invoices.services.documents.collection_results import CollectionResult
 from invoices.services.money.balances import account_balance
-from tests.factories import a_plan, an_account
-from tests.invoices.billing import FEB_10, JAN_10, JAN_31, bill
-from tests.invoices.money.paying import billed, books, due, ledger, paying, unapplied
+from tests.support.billing import FEB_10, JAN_10, JAN_31, bill
+from tests.support.factories import a_plan, an_account
+from tests.support.paying import billed, books, due, ledger, paying, unapplied
 from tests.support.payments import billed_in, pay
 
 pytestmark = pytest.mark.usefixtures("audited")

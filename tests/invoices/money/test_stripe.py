@@ -17,10 +17,10 @@ from invoices.services.documents.collection_results import CollectionResult
 from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.refunds import refund_payment, resolve_refund
 from invoices.services.money.payment_methods import add_payment_method
-from tests.factories import ClientFactory, a_plan, an_account
-from tests.invoices.billing import JAN_10, bill
-from tests.invoices.money.paying import WHY, due, ledger
-from tests.localstripe import API_KEY, WEBHOOK_SECRET, card, deliver_to, running_localstripe, stripe_client
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import ClientFactory, a_plan, an_account
+from tests.support.localstripe import API_KEY, WEBHOOK_SECRET, card, deliver_to, running_localstripe, stripe_client
+from tests.support.paying import WHY, due, ledger
 
 CHARGED, DECLINED_AT_ONCE, DECLINED_WHEN_CHARGED = "4242424242424242", "4000000000000002", "4000000000000341"
 NEEDS_AUTHENTICATION = "4000002760003184"
@@ -250,7 +250,7 @@ def test_a_declined_card_leaves_the_invoice_due_until_another_is_added(stripe_ac
 def test_a_lost_answer_is_asked_for_and_nothing_is_charged_or_refunded_twice(stripe_acme, process, settings):
     account = with_method(stripe_acme, process)
     invoice = bill(account, process, JAN_10)
-    settings.GATEWAYS = {"stripe": "tests.localstripe.DeafStripe"}
+    settings.GATEWAYS = {"stripe": "tests.support.localstripe.DeafStripe"}
     assert collect(stripe_acme, process, invoice).result is CollectionResult.UNKNOWN
     (outcome,) = resume_collecting(client=stripe_acme, caller=process, today=JAN_10)
     assert (outcome.result, due(invoice)) == (CollectionResult.COLLECTED, 0)
@@ -273,7 +273,7 @@ def test_a_message_of_stripe_says_what_came_of_a_charge_whose_answer_was_lost(li
     account = with_method(client, process)
     invoice = bill(account, process, JAN_10)
     deliver_to(f"{live_server.url}/webhooks/stripe/")
-    settings.GATEWAYS = {"stripe": "tests.localstripe.DeafStripe"}
+    settings.GATEWAYS = {"stripe": "tests.support.localstripe.DeafStripe"}
     assert collect(client, process, invoice).result is CollectionResult.UNKNOWN
     attempt = CollectionAttempt.objects.get()
     for _ in range(100):

@@ -19,9 +19,9 @@ from invoices.kinds import AttemptStatus, EntryKind, RefundStatus
 from invoices.models import CollectionAttempt, GatewayEvent, LedgerEntry, Payment, Refund
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.money.ledger.refunds import refund_payment
-from tests.factories import ClientFactory
-from tests.invoices.billing import JAN_10
-from tests.invoices.money.paying import WHY, billed, due, ledger, unapplied
+from tests.support.billing import JAN_10
+from tests.support.factories import ClientFactory
+from tests.support.paying import WHY, billed, due, ledger, unapplied
 
 ADDRESS, SECRET = "/webhooks/stripe/", "whsec_of_the_tests"
 

@@ -20,14 +20,14 @@ from invoices.services.planning.extras import credits_with_used
 from invoices.services.planning.holes import waive_periods
 from invoices.services.planning.previewing import preview_invoices
 from invoices.services.undoing.voiding import void_invoice
-from tests.factories import ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance, some_usage
-from tests.invoices.billing import ARREARS, FEB_5, FEB_10, JAN_10, JAN_31, MAR_10, USAGE, bill
-from tests.invoices.money.memos import ALL
-from tests.invoices.money.paying import WHY, billed, due, ledger, unapplied
-from tests.rebills.rebilling import rebilled
+from tests.support.billing import ARREARS, FEB_5, FEB_10, JAN_10, JAN_31, MAR_10, USAGE, bill
 from tests.support.coupons import a_coupon, redeem
+from tests.support.factories import ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance, some_usage
+from tests.support.memos import ALL
 from tests.support.orders import order
+from tests.support.paying import WHY, billed, due, ledger, unapplied
 from tests.support.payments import key_with, pay, refused_as, rows, staff_with
+from tests.support.rebilling import rebilled
 from tests.support.service_credits import credit
 
 pytestmark = pytest.mark.usefixtures("audited")

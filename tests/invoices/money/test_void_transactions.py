@@ -13,9 +13,9 @@ from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.payments import add_cash_credit, apply_left
 from invoices.services.money.ledger.refunds import refund_payment
 from invoices.services.money.ledger.voids import void_transaction
-from tests.invoices.billing import FEB_10, JAN_31, bill
-from tests.invoices.money.memos import ALL
-from tests.invoices.money.paying import WHY, billed, due, ledger, unapplied
+from tests.support.billing import FEB_10, JAN_31, bill
+from tests.support.memos import ALL
+from tests.support.paying import WHY, billed, due, ledger, unapplied
 from tests.support.payments import key_with, pay, refused_as, rows, staff_with
 from tests.support.refunds import collected
 

@@ -12,8 +12,8 @@ from invoices.services.correcting.write_offs import write_off
 from invoices.services.documents.collection_results import CollectionResult
 from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.voids import void_transaction
-from tests.invoices.billing import FEB_10, JAN_31, bill
-from tests.invoices.money.paying import WHY, billed, books, due, ledger, unapplied
+from tests.support.billing import FEB_10, JAN_31, bill
+from tests.support.paying import WHY, billed, books, due, ledger, unapplied
 from tests.support.payments import billed_in, key_with, pay, refused_as, rows, staff_with
 
 pytestmark = pytest.mark.usefixtures("audited")

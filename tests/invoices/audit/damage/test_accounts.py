@@ -3,8 +3,8 @@
 import pytest
 
 from accounts.models import Event
-from tests.invoices.audit.names import BILLED_THROUGH, DUE_FROM, NEWEST, NEXT, ONE_DOCUMENT
-from tests.invoices.audit.planting import ACCOUNT, DOCUMENT, INSTANCE, check_found, findings, plant
+from tests.support.audits.names import BILLED_THROUGH, DUE_FROM, NEWEST, NEXT, ONE_DOCUMENT
+from tests.support.audits.planting import ACCOUNT, DOCUMENT, INSTANCE, check_found, findings, plant
 
 REVIVE = [
     "DROP INDEX one_pending_invoice_per_account",

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.invoices.audit.names import LINE_NUMBERS, TOTALS, WHOLE_UNITS
-from tests.invoices.audit.planting import AFTER_FEB, CREDIT, DOCUMENT, LINE, OFFICE_FEB, PENDING, PLAIN_JAN, TAX, check_found
+from tests.support.audits.names import LINE_NUMBERS, TOTALS, WHOLE_UNITS
+from tests.support.audits.planting import AFTER_FEB, CREDIT, DOCUMENT, LINE, OFFICE_FEB, PENDING, PLAIN_JAN, TAX, check_found
 
 DAMAGES = [
     (

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.invoices.audit.names import BELONGING, CATALOGUE, CREDITS, CURRENCIES, PRICES, WAITING
-from tests.invoices.audit.planting import DOCUMENT, INSTANCE, LINE, ORDER, PERIOD, PRICE, USAGE, check_found
+from tests.support.audits.names import BELONGING, CATALOGUE, CREDITS, CURRENCIES, PRICES, WAITING
+from tests.support.audits.planting import DOCUMENT, INSTANCE, LINE, ORDER, PERIOD, PRICE, USAGE, check_found
 
 RATE_OR_BANDS = "accounts_rateschedule", "a_rate_or_bands"
 

@@ -6,9 +6,8 @@ import pytest
 
 from accounts.models import Event
 from invoices.models import OneTimeCharge, Usage
-from tests.factories import ServiceFactory, some_usage
-from tests.invoices.audit.names import HELD_ORDERS, HELD_USAGE, USES
-from tests.invoices.audit.planting import (
+from tests.support.audits.names import HELD_ORDERS, HELD_USAGE, USES
+from tests.support.audits.planting import (
     HELD_FEB,
     LINE,
     OFFICE_FEB,
@@ -20,7 +19,8 @@ from tests.invoices.audit.planting import (
     findings,
     plant,
 )
-from tests.invoices.billing import FEB_10, JAN_10, bill, metered
+from tests.support.billing import FEB_10, JAN_10, bill, metered
+from tests.support.factories import ServiceFactory, some_usage
 from tests.support.orders import order
 
 COUPON_USE = "UPDATE invoices_couponuse SET {} WHERE invoice_id = {{office_feb}} AND redemption_id = {{{}}}"

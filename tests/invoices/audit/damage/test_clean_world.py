@@ -7,8 +7,8 @@ from django.core.management.base import CommandError
 
 from accounts.models import Client
 from invoices.audit import run_audits
-from tests.invoices.audit import names
-from tests.invoices.audit.planting import DOCUMENT, findings, plant
+from tests.support.audits import names
+from tests.support.audits.planting import DOCUMENT, findings, plant
 
 ROWS = {
     names.NUMBERS: 18,

@@ -3,8 +3,8 @@
 import pytest
 from django.db import connection
 
-from tests.invoices.audit.names import COUPON_CYCLES, CREDIT_AMOUNTS, CREDIT_DETAILS, CREDIT_LINES, REDEMPTIONS
-from tests.invoices.audit.planting import CREDIT, DOCUMENT, LINE, OFFICE_FEB, OFFICE_MAR, check_found
+from tests.support.audits.names import COUPON_CYCLES, CREDIT_AMOUNTS, CREDIT_DETAILS, CREDIT_LINES, REDEMPTIONS
+from tests.support.audits.planting import CREDIT, DOCUMENT, LINE, OFFICE_FEB, OFFICE_MAR, check_found
 
 REVIVE = ["DROP INDEX one_live_invoice_per_bill_date", DOCUMENT.format("status = 'pending'", "thrown_away")]
 

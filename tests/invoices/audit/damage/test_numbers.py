@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.invoices.audit.names import APPROVED, DATES, DUE_DATES, NUMBERS, PRINTED, SERIES
-from tests.invoices.audit.planting import DISCARDED, DOCUMENT, PENDING, PLAIN_FEB, PLAIN_JAN, REMOVE, check_found
+from tests.support.audits.names import APPROVED, DATES, DUE_DATES, NUMBERS, PRINTED, SERIES
+from tests.support.audits.planting import DISCARDED, DOCUMENT, PENDING, PLAIN_FEB, PLAIN_JAN, REMOVE, check_found
 
 CHECKED = "invoices_invoice", "a_number_from_approval_on"
 

@@ -3,8 +3,8 @@
 import pytest
 
 from accounts.models import Event
-from tests.invoices.audit.names import AHEAD, ARREARS, CONSECUTIVE, WITHIN
-from tests.invoices.audit.planting import (
+from tests.support.audits.names import AHEAD, ARREARS, CONSECUTIVE, WITHIN
+from tests.support.audits.planting import (
     AFTER_FEB,
     AHEAD_FEB,
     DOCUMENT,

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.invoices.audit.names import BANDS, LINE_AMOUNTS, PERCENTS
-from tests.invoices.audit.planting import HELD_FEB, LINE, OFFICE_FEB, OFFICE_MAR, PLAIN_JAN, check_found, findings, plant
+from tests.support.audits.names import BANDS, LINE_AMOUNTS, PERCENTS
+from tests.support.audits.planting import HELD_FEB, LINE, OFFICE_FEB, OFFICE_MAR, PLAIN_JAN, check_found, findings, plant
 
 DAMAGES = [
     (

@@ -3,8 +3,8 @@
 import pytest
 
 from invoices.models import Invoice
-from tests.invoices.audit.names import TAX_BASIS, TAX_DETAILS, TAX_LINES, TAX_PERCENTS, TAXABLE, UNMOVED
-from tests.invoices.audit.planting import CREDIT, LINE, MIXED_JAN, OFFICE_FEB, PLAIN_JAN, TAX, check_found, findings, plant
+from tests.support.audits.names import TAX_BASIS, TAX_DETAILS, TAX_LINES, TAX_PERCENTS, TAXABLE, UNMOVED
+from tests.support.audits.planting import CREDIT, LINE, MIXED_JAN, OFFICE_FEB, PLAIN_JAN, TAX, check_found, findings, plant
 
 TAX_OF_LINE = "UPDATE invoices_taxdetail SET {} WHERE invoice_id = {{office_feb}} AND tax_line_no = {} AND taxed_line_no = {}"
 

@@ -7,8 +7,8 @@ from accounts.models import Client, Event
 from invoices.fingerprints import FORMATS, newest
 from invoices.models import InvoiceLine
 from invoices.services.approving.decide_pending import approve_invoices
-from tests.invoices.audit.names import ACTS, EVENTS, RECEIPTS, RUNS, UNMOVED
-from tests.invoices.audit.planting import (
+from tests.support.audits.names import ACTS, EVENTS, RECEIPTS, RUNS, UNMOVED
+from tests.support.audits.planting import (
     CREDIT,
     DISCARDED,
     DOCUMENT,
@@ -25,7 +25,7 @@ from tests.invoices.audit.planting import (
     findings,
     plant,
 )
-from tests.invoices.audit.world import FEB_10, PROCESS
+from tests.support.audits.world import FEB_10, PROCESS
 
 # Of columns that name other rows, ones that are on file.
 OTHERS = {

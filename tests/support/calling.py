@@ -10,7 +10,7 @@ from accounts.keys import create_key
 from accounts.models import ApiCall, Event
 from accounts.rights import KEY_RIGHTS
 from billing_site.api import METHODS
-from tests.factories import BY_TEST
+from tests.support.factories import BY_TEST
 
 RIGHTS = KEY_RIGHTS
 DAILY = dict.fromkeys(("may_change_catalogue", "may_change_customers", "may_add_usage", "may_give_credits"), True)

@@ -6,8 +6,8 @@ from invoices.kinds import VoidReason
 from invoices.models import TaxDetail
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.undoing.voiding import void_invoice
-from tests.invoices.billing import JAN_31
-from tests.invoices.money.paying import WHY
+from tests.support.billing import JAN_31
+from tests.support.paying import WHY
 
 ALL = CreditRequest(everything=True)
 

@@ -8,7 +8,7 @@ from invoices.services.documents.document_storage import stored_contents
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import rebill_invoices
 from rebills.services.requests import RebillRequest, RequestedLine
-from tests.invoices.billing import JAN_31
+from tests.support.billing import JAN_31
 
 NUMBERS = ("rate_per_unit", "units", "amount")
 

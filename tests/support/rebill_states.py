@@ -20,12 +20,12 @@ from invoices.services.money.ledger.refunds import refund_payment
 from invoices.services.money.ledger.voids import void_transaction
 from invoices.services.planning.holes import waive_periods
 from invoices.services.undoing.voiding import void_invoice
-from tests.factories import a_plan, an_account
-from tests.invoices.billing import FEB_10, JAN_10, JAN_31, MAR_10, bill
-from tests.invoices.money.memos import memo_of, void
-from tests.invoices.money.paying import WHY, billed
-from tests.rebills.rebilling import line, rebilled
+from tests.support.billing import FEB_10, JAN_10, JAN_31, MAR_10, bill
+from tests.support.factories import a_plan, an_account
+from tests.support.memos import memo_of, void
+from tests.support.paying import WHY, billed
 from tests.support.payments import pay
+from tests.support.rebilling import line, rebilled
 
 TODAY = MAR_10
 

@@ -19,7 +19,7 @@ from invoices.plan.facts import BillingRequest
 from invoices.services.approving.decide_pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.billing.runs import continue_run, start_run
-from tests.factories import (
+from tests.support.factories import (
     BY_TEST,
     ClientFactory,
     PlanFactory,

@@ -42,9 +42,9 @@ from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.payments import add_cash_credit, record_external_payment
 from invoices.services.money.ledger.refunds import refund_payment
 from invoices.services.money.ledger.voids import void_transaction
-from tests.factories import BY_TEST, TaxRateFactory, an_account, some_usage
-from tests.invoices.billing import bill
-from tests.rebills.rebilling import rebilled
+from tests.support.billing import bill
+from tests.support.factories import BY_TEST, TaxRateFactory, an_account, some_usage
+from tests.support.rebilling import rebilled
 
 JAN_10 = date(2026, 1, 10)
 # Pages of a part of the ledger or of the documents: their rows are of this kind.

@@ -20,10 +20,19 @@ from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.payments import add_cash_credit, record_external_payment
 from invoices.services.money.ledger.refunds import refund_payment
-from tests.calling import RIGHTS
-from tests.factories import BY_TEST, ClientFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance, some_usage
-from tests.invoices.billing import FEB_10, JAN_10, USAGE, bill
-from tests.rebills.rebilling import rebilled
+from tests.support.billing import FEB_10, JAN_10, USAGE, bill
+from tests.support.calling import RIGHTS
+from tests.support.factories import (
+    BY_TEST,
+    ClientFactory,
+    TaxRateFactory,
+    a_charge,
+    a_plan,
+    an_account,
+    an_instance,
+    some_usage,
+)
+from tests.support.rebilling import rebilled
 
 
 @contextmanager

@@ -11,8 +11,8 @@ from invoices.kinds import EntryKind
 from invoices.models import LedgerEntry
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.open_items import charges_of, open_credits
-from tests.factories import a_plan, an_account
-from tests.invoices.billing import JAN_10, bill
+from tests.support.billing import JAN_10, bill
+from tests.support.factories import a_plan, an_account
 
 WHY = Why(1, "as agreed")
 

@@ -18,7 +18,7 @@ from invoices.services.money.ledger.payments import add_cash_credit, record_exte
 from invoices.services.money.ledger.refunds import refund_payment
 from invoices.services.money.ledger.voids import void_transaction
 from invoices.services.undoing.voiding import void_invoice
-from tests.factories import ClientFactory, TaxRateFactory, a_plan, an_account
+from tests.support.factories import ClientFactory, TaxRateFactory, a_plan, an_account
 
 DAYS = [date(2026, month, 10) for month in (1, 2, 3, 4, 5)]
 CALLER = Caller(process="test")

@@ -6,7 +6,7 @@ from accounts.kinds import ChargeType
 from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
-from tests.factories import PlanFactory, a_charge, an_account
+from tests.support.factories import PlanFactory, a_charge, an_account
 
 JAN_10, FEB_10, MAR_10, APR_10 = (date(2026, month, 10) for month in (1, 2, 3, 4))
 JAN_31, FEB_5, FEB_9, MAR_5, MAR_9 = date(2026, 1, 31), date(2026, 2, 5), date(2026, 2, 9), date(2026, 3, 5), date(2026, 3, 9)
