@@ -1,5 +1,5 @@
-"""Who is calling: a client's key, given as client_no and auth_key, or a member of staff who is signed in. Resources take the
-pair by HTTP Basic (RFC 7617)."""
+"""Authenticate API callers: an API key (client_no and auth_key), or staff with a session. Resources take the key by HTTP
+Basic (RFC 7617)."""
 
 import base64
 import binascii
@@ -30,8 +30,10 @@ class StaffAccess(NamedTuple):
 
 
 def authenticated_key(client_no: int, auth_key: str, request: HttpRequest) -> ApiKey | None:
-    """The live key of this pair. What cannot be a number or a key of ours never reaches the database. A key that is limited to
-    addresses is refused from others (1003)."""
+    """Return the live key of this pair, or None. Values that cannot be a number or key are not looked up.
+
+    Refuses (1003) a key that is limited to other addresses.
+    """
     if not 0 < client_no <= LARGEST_NUMBER or not re.fullmatch(r"[A-Za-z0-9_-]{32}", auth_key):
         return None
     key = find_key(client_no, auth_key)
@@ -51,7 +53,7 @@ def check_may_write(key: ApiKey) -> None:
 
 
 class BasicKeyAuthentication(BaseAuthentication):
-    """client_no as the user name, auth_key as the password. `request.auth` is the key; no user of the site is signed in."""
+    """HTTP Basic with client_no as user name and auth_key as password. Sets `request.auth` to the key; there is no user."""
 
     def authenticate(self, request: Request) -> tuple[None, ApiKey] | None:
         scheme, _space, credentials = get_authorization_header(request).partition(b" ")
@@ -70,8 +72,10 @@ class BasicKeyAuthentication(BaseAuthentication):
 
 
 class StaffSessionAuthentication(SessionAuthentication):
-    """Staff who are signed in to the site. The client is theirs, or, where they work for several, the one that `client_no` in
-    the query or the header X-Client-No names. `request.auth` is a `StaffAccess`."""
+    """Session authentication for staff. Sets `request.auth` to a `StaffAccess`.
+
+    Staff with several clients choose one by `client_no` in the query or the header X-Client-No.
+    """
 
     def authenticate(self, request: Request) -> tuple[Any, StaffAccess] | None:
         signed_in = super().authenticate(request)
@@ -109,8 +113,8 @@ def _pair(credentials: bytes) -> tuple[str, str]:
 
 
 class MayCall(BasePermission):
-    """The call comes from a client's key or for a client of staff, so that every query can begin at its client. A key that may
-    only read calls nothing that writes; staff need the permission that the resource names."""
+    """Requires a client, so that every query can be limited to it. Read-only keys may not write. Staff need the resource's
+    permission."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         access = request.auth

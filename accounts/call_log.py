@@ -1,7 +1,7 @@
-"""The log of API calls: what doors know of a call is gathered on its request, and written once it is answered.
+"""The log of API calls. Views collect what they know of a call on its request; it is written after the answer.
 
-A request has an id: the X-Request-ID that it came with, or a new one. It is answered, stands in the log and in events, and in
-what the server's own log says meanwhile.
+Each request has an id: the X-Request-ID that was sent, or a new one. It is in the answer, the call log, events, and the
+server's log.
 """
 
 import logging
@@ -23,7 +23,7 @@ from billing_site.common.storage import commit_without_waiting, insert_rows
 logger = logging.getLogger(__name__)
 
 LOGGED = ("/api/v1/", "/v1/core", "/api/ws/")
-"""The addresses below which a request is a call of the API."""
+"""Paths below which a request is an API call."""
 
 
 @dataclass
@@ -46,7 +46,7 @@ class CallRecord:
 
 
 def call_of(request: Any) -> CallRecord:
-    """The record of a request; a new one where no middleware has made it."""
+    """Return the record of a request, or a new one if no middleware created it."""
     request = getattr(request, "_request", request)
     if not hasattr(request, "call_record"):
         request.call_record = CallRecord(request_id_of(request.headers.get("X-Request-ID", "")), calling_address(request))
@@ -55,7 +55,7 @@ def call_of(request: Any) -> CallRecord:
 
 
 def calling_address(request: HttpRequest) -> str:
-    """Who calls: behind so many trusted proxies, the address that the first of them was called from."""
+    """Return the caller's address. With n trusted proxies, it is the n-th address from the end of X-Forwarded-For."""
     forwarded = [one.strip() for one in request.headers.get("X-Forwarded-For", "").split(",") if one.strip()]
     if 0 < settings.TRUSTED_PROXY_COUNT <= len(forwarded):
         return forwarded[-settings.TRUSTED_PROXY_COUNT][:45]
@@ -63,7 +63,7 @@ def calling_address(request: HttpRequest) -> str:
 
 
 class CallLogMiddleware:
-    """Gives each request its id, and logs calls of the API."""
+    """Gives each request its id, and logs API calls."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -100,7 +100,7 @@ FIELDS = (
 
 
 def _write(record: CallRecord, request: HttpRequest, response: HttpResponse) -> None:
-    """One insert, whose commit no one waits for. A call whose line cannot be written is answered all the same."""
+    """Write the log row without waiting for its commit. If it cannot be written, the call is still answered."""
     row = (
         record.at,
         record.client_no,
@@ -125,12 +125,12 @@ def _write(record: CallRecord, request: HttpRequest, response: HttpResponse) -> 
 
 
 def _address(request: HttpRequest) -> str:
-    """POST invoices/{id}/approve."""
+    """Return the pattern of the address, such as POST invoices/{id}/approve."""
     path = re.sub(r"/[0-9]+(?=/)", "/{id}", request.path.removeprefix("/api/v1/").join("//"))
     return _storable(f"{request.method} {path.strip('/')}")
 
 
 def _storable(text: str) -> str:
-    """Without what a database cannot hold, and without what may be the number of a card: messages quote what was sent."""
+    """Remove what a database cannot store, and mask possible card numbers, because messages quote the input."""
     held = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
     return re.sub(r"[0-9](?:[ -]?[0-9]){11,18}", "...", held)

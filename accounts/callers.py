@@ -1,4 +1,4 @@
-"""Who asked: the person or key that is answerable, and what the call said about its own sender."""
+"""Who makes a call: the accountable person, API key or process, and what the call declares about its sender."""
 
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -9,11 +9,11 @@ from accounts.receipts import Claim
 
 @dataclass(frozen=True)
 class Caller:
-    """The sender of one call. Exactly one of staff, api_key and process is answerable for it.
+    """The sender of one call. Exactly one of staff, api_key and process is accountable for it.
 
-    `declared` holds alt_caller_id, application_id, application_date and the transaction qualifiers: anyone can write them, so
-    they are kept for the record and decide nothing. `receipt` is what the call is to be known by if it comes again. `approval`
-    is set where another person has approved what this one asked for.
+    `declared` holds alt_caller_id, application_id, application_date and the transaction qualifiers. They are stored for the
+    record and never decide anything, because anyone can write them. `receipt` identifies a retry of the call. `approval` is set
+    if another person approved the requested act.
     """
 
     staff: Any = None
@@ -26,7 +26,7 @@ class Caller:
 
     @property
     def identity(self) -> str:
-        """Who must differ under the four-eyes rule: the staff user or the API key."""
+        """The identity that must differ under the four-eyes rule: a staff user or an API key."""
         if self.staff is not None:
             return f"staff:{self.staff.pk}"
         if self.api_key is not None:
@@ -35,12 +35,13 @@ class Caller:
 
     @property
     def people(self) -> frozenset[str]:
-        """The identities that four eyes take for one: a key stands for who made or rotated it, through all rotations."""
+        """The identities that count as one for four eyes: a key stands for the people who created or rotated it, over all
+        rotations."""
         return frozenset([self.identity, *(self.api_key.stands_for if self.api_key is not None else ())])
 
 
 class Approval(NamedTuple):
-    """The request that is carried out, by its number, and who has approved it."""
+    """The number of the requested act that is carried out, and who approved it."""
 
     act_no: int
     by: Caller

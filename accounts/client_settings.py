@@ -1,5 +1,8 @@
-"""Changing a client's settings. Those of the four-eyes rule are changed by a superuser, or by two people: one proposes the
-change and another confirms it, so that nobody who is bound by the rule lifts it alone."""
+"""Change a client's settings.
+
+Four-eyes settings are changed by a superuser, or proposed by one person and confirmed by another, so that nobody who is bound
+by the rule can lift it alone.
+"""
 
 from collections.abc import Collection
 from decimal import Decimal
@@ -27,10 +30,12 @@ NEXT_STATES = {
 
 @transaction.atomic
 def change_settings(client: Client, changed: Collection[str], *, caller: Caller) -> SettingsChange | None:
-    """Writes the columns of a client that were changed. Where four-eyes settings are among them and the caller is no superuser,
-    these are proposed instead, in place of an earlier proposal, and the proposal is returned; `client` has then its old values.
+    """Write the changed columns of a client, and return the proposal if there is one.
 
-    Refuses (90009) who may not change settings. Locks the client's row."""
+    If four-eyes settings are among them and the caller is not a superuser, those are proposed instead, replacing an earlier
+    proposal; `client` then gets its old values back. Refuses (90009) a caller who may not change settings. Locks the client's
+    row.
+    """
     check_may(caller, CHANGE_SETTINGS)
     stored = Client.objects.select_for_update(no_key=True).get(pk=client.pk)
     guarded = [name for name in GUARDED if name in changed and getattr(client, name) != getattr(stored, name)]
@@ -45,16 +50,17 @@ def change_settings(client: Client, changed: Collection[str], *, caller: Caller)
 
 
 def proposed_change(client: Client) -> SettingsChange | None:
-    """The change of a client's settings that is to be confirmed."""
+    """Return the client's proposed change that needs confirmation, if any."""
     return client.settings_changes.filter(state=SettingsChangeState.PROPOSED).select_related("proposed_by").first()
 
 
 @transaction.atomic
 def confirm_change(client: Client, change_no: int, *, caller: Caller) -> SettingsChange:
-    """Gives the client the settings that another person has proposed.
+    """Apply the settings that another person proposed, and return the change.
 
-    Refuses who may not change settings (90009), who has proposed the change (90071), and a change that was decided on, or whose
-    settings were changed since (90072). Locks the client's row."""
+    Refuses callers who may not change settings (90009) or proposed the change themselves (90071), and a change that is already
+    decided or whose settings changed since (90072). Locks the client's row.
+    """
     stored, change = _locked(client, change_no, caller)
     if caller.staff is None or caller.staff.pk == change.proposed_by_id:
         raise BillingError(
@@ -72,7 +78,7 @@ def confirm_change(client: Client, change_no: int, *, caller: Caller) -> Setting
 
 @transaction.atomic
 def withdraw_change(client: Client, change_no: int, *, caller: Caller) -> SettingsChange:
-    """Takes a proposed change back. Anybody may who may change settings (else 90009); a change that was decided on is 90072."""
+    """Withdraw a proposed change. Refuses callers who may not change settings (90009) and a change already decided (90072)."""
     _stored, change = _locked(client, change_no, caller)
     return _decided(change, SettingsChangeState.WITHDRAWN, caller)
 
@@ -114,6 +120,6 @@ def _decided(change: SettingsChange, state: SettingsChangeState, caller: Caller)
 
 
 def _plain(client: Client, name: str) -> Any:
-    """A setting as JSON keeps it: amounts as text, without the zeros that a database adds."""
+    """Return a setting as JSON stores it: amounts as text without trailing zeros."""
     value = getattr(client, name)
     return f"{value.normalize():f}" if isinstance(value, Decimal) else value

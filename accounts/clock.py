@@ -1,6 +1,6 @@
-"""What day and time it is for a client: its time zone, and outside production a virtual offset that only moves forward.
+"""A client's date and time: its time zone and, outside production, a virtual offset that only moves forward.
 
-Doors ask this module and hand `today` to the services, which never read a clock themselves.
+Views and commands read the clock here and pass `today` to services, which never read a clock.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -27,13 +27,13 @@ class ClockTime(NamedTuple):
 
     @property
     def offset_hours(self) -> int:
-        """How far ahead the virtual clock is, in hours, rounded to whole ones. Below zero: behind."""
-        # In UTC, as Python ignores changes of daylight saving time between two times of one zone.
+        """How far the virtual clock is ahead, in whole hours. Negative: behind."""
+        # In UTC, because Python ignores daylight saving changes between two times of one zone.
         return round((self.virtual.astimezone(UTC) - self.system.astimezone(UTC)) / timedelta(hours=1))
 
 
 def local_time(client: Client) -> datetime:
-    """The client's date and time. In production the virtual offset counts for nothing."""
+    """Return the client's date and time. In production the virtual offset is ignored."""
     return _in_zone(client, timezone.now() + (client.clock_offset if settings.VIRTUAL_CLOCK else timedelta()))
 
 
@@ -42,7 +42,7 @@ def _in_zone(client: Client, moment: datetime) -> datetime:
 
 
 def clock_time(client: Client) -> ClockTime:
-    """What the virtual clock and the real one show now. Refuses in production (90005)."""
+    """Return the time of both clocks. Refuses in production (90005)."""
     if not settings.VIRTUAL_CLOCK:
         raise BillingError(ErrorCode.CLOCK_IN_PRODUCTION)
     return _clock_time(client, timezone.now(), client.clock_offset)
@@ -53,12 +53,12 @@ def _clock_time(client: Client, at: datetime, offset: timedelta) -> ClockTime:
 
 
 def today(client: Client) -> date:
-    """The client's date, on which its accounts are or are not due."""
+    """Return the client's date, which decides whether its accounts are due."""
     return local_time(client).date()
 
 
 def offset_to(day: date, time_zone: str) -> timedelta:
-    """The clock offset with which a new client's virtual clock begins at noon of a day, past or future."""
+    """Return the offset that sets a new client's virtual clock to noon of a day, past or future."""
     return datetime(day.year, day.month, day.day, 12, tzinfo=ZoneInfo(time_zone)) - timezone.now()
 
 
@@ -69,7 +69,7 @@ BY_COMMAND = Caller(process="clock")
 def advance_clock(client: Client, hours: int, caller: Caller = BY_COMMAND) -> ClockTime:
     """Move the client's virtual clock forward by whole hours (Aria's advance_virtual_datetime) and return the new time.
 
-    Refuses in production (90005), hours below zero (90006) and what ends after the last year (1016).
+    Refuses in production (90005), negative hours (90006), and a time after the last supported year (1016).
     """
     if not settings.VIRTUAL_CLOCK:
         raise BillingError(ErrorCode.CLOCK_IN_PRODUCTION)
@@ -89,13 +89,13 @@ def advance_clock(client: Client, hours: int, caller: Caller = BY_COMMAND) -> Cl
 
 
 def clock_set_by(client: Client, caller: Caller) -> ClockTime:
-    """The time to which the caller's call has moved the clock, and when it did so."""
+    """Return the time to which this call moved the clock, and when, for a retry of the call."""
     (event,) = acts_of_call(caller.receipt, ADVANCED)
     return ClockTime(datetime.fromisoformat(event.after["local_time"]), _in_zone(client, event.at))
 
 
 def _check_end(offset: timedelta) -> None:
-    """No plan ends after the year 2999, and no day can be told after 9999: a clock that stood there would never tell a time."""
+    """Refuse a clock beyond the last supported year: no plan ends after 2999, and Python has no dates after 9999."""
     if (timezone.now() + offset).year > LAST_YEAR:
         raise BillingError(
             ErrorCode.INVALID_INPUT, f"hours: the virtual clock cannot go beyond the year {LAST_YEAR}", field="hours"
@@ -103,7 +103,7 @@ def _check_end(offset: timedelta) -> None:
 
 
 def advance_clock_to(client: Client, day: date) -> datetime:
-    """Moves the client's virtual clock to noon of a day that has not passed yet. The day it already is: nothing moves."""
+    """Move the client's virtual clock to noon of a day that is not in the past. If it is that day already, nothing moves."""
     now = local_time(client)
     if day == now.date():
         return now

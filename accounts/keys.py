@@ -1,4 +1,4 @@
-"""Making API keys, finding them again, and ending them. A key is 32 characters, as Aria's auth_key."""
+"""Create, find, change and revoke API keys. A key is 32 characters, as Aria's auth_key."""
 
 import hashlib
 import hmac
@@ -24,27 +24,33 @@ PREFIX_LENGTH = 8
 
 
 def _hash(key: str) -> str:
-    """SHA-256 suffices for a random key of 192 bits, and costs microseconds where a password hasher costs 0.2 s a call."""
+    """Return the SHA-256. It is sufficient for a random key of 192 bits, and takes microseconds; a password hasher takes 0.2
+    s."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 
 def create_key(client: Client, *, caller: Caller, name: str, **given: Any) -> tuple[ApiKey, str]:
-    """A new key with its rights (KEY_RIGHTS) and limits (read_only, allowed_addresses): its row, and the auth_key that can be
-    shown only now. Refuses (90070) to give what the caller lacks."""
+    """Create a key with rights (KEY_RIGHTS) and limits (read_only, allowed_addresses), and return it with its auth_key.
+
+    The auth_key cannot be shown later. Refuses (90070) rights that the caller does not have.
+    """
     _check_may_give(caller, given)
     return _create(client, [caller], name=name, **given)
 
 
 def rotate_key(key: ApiKey, *, caller: Caller) -> tuple[ApiKey, str]:
-    """A new key with the rights and limits of another. Both are valid until that one is revoked. Its secret is shown only to
-    who could have made it: others are refused (90070)."""
+    """Create a key with the rights and limits of another, and return it with its auth_key. Both are valid until the old one is
+    revoked.
+
+    Refuses (90070) a caller who may not create such a key.
+    """
     given = {name: getattr(key, name) for name in (*KEY_RIGHTS, "read_only", "allowed_addresses")}
     _check_may_give(caller, given)
     return _create(key.client, [caller, Caller(api_key=key)], name=key.name, **given)
 
 
 def change_key(key: ApiKey, changed: Collection[str], *, caller: Caller) -> None:
-    """Writes those columns of a key. Refuses (90070) to give it what it had not and the caller lacks."""
+    """Write the changed columns of a key. Refuses (90070) to add rights that the caller does not have."""
     with transaction.atomic():
         before = ApiKey.objects.select_for_update(no_key=True).get(pk=key.pk)
         had, gets = (
@@ -57,12 +63,13 @@ def change_key(key: ApiKey, changed: Collection[str], *, caller: Caller) -> None
 
 
 def rights_to_give(caller: Caller) -> dict[str, bool]:
-    """All that the caller may give to a key."""
+    """Return all rights that the caller may give to a key."""
     return {"read_only": not may_make_keys(caller, read_only=False), **{name: may_give(caller, name) for name in KEY_RIGHTS}}
 
 
 def _check_may_give(caller: Caller, given: Mapping[str, Any]) -> None:
-    """A key that may only read has no other right, whatever its columns say; but it could be given to it by who changes it."""
+    """Refuse rights that the caller does not have. Those of a read-only key count too, because the limit can be removed
+    later."""
     read_only = bool(given.get("read_only"))
     if not may_make_keys(caller, read_only=read_only):
         what = (
@@ -97,7 +104,7 @@ def _stands_for(caller: Caller) -> list[str]:
 
 
 def people_behind(identities: Iterable[str]) -> dict[str, frozenset[str]]:
-    """The identities that four eyes take for each of these: see `Caller.people`. One query."""
+    """Return the identities that four eyes treat as one with each of these: see `Caller.people`. One query."""
     found = {one: frozenset([one]) for one in identities}
     numbers = [int(one[4:]) for one in found if one.startswith("key:") and one[4:].isdecimal()]
     for key in ApiKey.objects.filter(pk__in=numbers).only("stands_for") if numbers else ():
@@ -107,7 +114,7 @@ def people_behind(identities: Iterable[str]) -> dict[str, frozenset[str]]:
 
 
 def revoke_key(key: ApiKey) -> None:
-    """From now on the key is none any more. When that was is kept."""
+    """Revoke the key and record when."""
     with transaction.atomic():
         live = ApiKey.objects.select_for_update(no_key=True).filter(pk=key.pk, revoked_at=None).first()
         if live is not None:
@@ -116,8 +123,7 @@ def revoke_key(key: ApiKey) -> None:
 
 
 def note_use(key: ApiKey) -> None:
-    """Keeps when a key was used last, to the minute: most calls write nothing. A database that can only be read keeps nothing,
-    so that reading goes on."""
+    """Record when the key was last used, to the minute, so most calls write nothing. Skipped if the database is read-only."""
     now = timezone.now()
     if key.last_used_at is not None and now - key.last_used_at < USE_NOTED_EACH:
         return
@@ -129,7 +135,7 @@ def note_use(key: ApiKey) -> None:
 
 
 def may_call_from(key: ApiKey, address: str) -> bool:
-    """Whether a key may be used from an address."""
+    """Whether a key may be used from this address."""
     allowed = networks(key.allowed_addresses)
     if not allowed:
         return True
@@ -140,7 +146,7 @@ def may_call_from(key: ApiKey, address: str) -> bool:
 
 
 def find_key(client_no: int, auth_key: str) -> ApiKey | None:
-    """The live key of this client with this secret, compared in constant time."""
+    """Return the client's live key with this secret, or None. The comparison takes constant time."""
     row = (
         ApiKey.objects.select_related("client")
         .filter(client_id=client_no, prefix=auth_key[:PREFIX_LENGTH], revoked_at=None)

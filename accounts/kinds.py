@@ -1,4 +1,4 @@
-"""The words that accounts and catalogue rows are sorted by. Knows no tables, so pure modules may use it."""
+"""The enumerations of accounts and catalogue. Without database, so that pure modules may import them."""
 
 from django.db.models import IntegerChoices, TextChoices
 from django.utils.translation import gettext_lazy as _
@@ -41,7 +41,8 @@ class AccountStatus(IntegerChoices):
 
 
 BILLABLE_STATUSES = frozenset({1, 2, 3, *range(10, 19), 21, 22, 51})
-"""Accounts in these states are invoiced. A temporary service ban (51) does not affect billing; the others do (7002)."""
+"""Accounts in these statuses are invoiced. A temporary service ban (51) does not affect billing. Other statuses are refused
+(7002)."""
 
 
 class ContactRole(TextChoices):
@@ -59,7 +60,7 @@ class PaymentMethodType(TextChoices):
 
 
 ELECTRONIC_METHODS = (PaymentMethodType.CARD, PaymentMethodType.BANK_TRANSFER, PaymentMethodType.ELECTRONIC_CHECK)
-"""What a gateway collects by, with its token."""
+"""Payment methods that a gateway collects by, using a token."""
 
 
 class BillingInterval(IntegerChoices):
@@ -81,7 +82,7 @@ class ChargeType(IntegerChoices):
 
 
 ARREARS_TYPES = (ChargeType.USAGE, ChargeType.ARREARS)
-"""What is charged for a cycle when it has ended."""
+"""Charge types that are billed when the cycle has ended."""
 
 
 class RateModel(TextChoices):
@@ -97,7 +98,7 @@ BANDED_MODELS = (RateModel.TIERED, RateModel.VOLUME)
 
 
 class FourEyes(TextChoices):
-    """Whether who made a document may approve it."""
+    """Whether the person who generated a document may approve it."""
 
     OFF = "off", _("Off")
     ANOTHER_PERSON = "another_person", _("Another person approves")
@@ -105,7 +106,7 @@ class FourEyes(TextChoices):
 
 
 class GuardedAct(TextChoices):
-    """What needs a second person where four eyes apply: documents, and acts that give money away."""
+    """What needs a second person under four eyes: documents, and acts that give money away."""
 
     INVOICES = "invoices", _("Invoices")
     REBILLS = "rebills", _("Rebills")
@@ -131,7 +132,7 @@ class TaxExemption(TextChoices):
 
 
 class MissingTaxData(TextChoices):
-    """What becomes of an invoice without an address or without a tax rate for its place."""
+    """What happens to an invoice without an address or without a tax rate for its place."""
 
     HOLD = "hold", _("Generate it as pending")
     REFUSE = "refuse", _("Refuse it")

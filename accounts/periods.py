@@ -1,6 +1,6 @@
-"""PURE: bill days, billing periods and the dates at which cycles are due. Knows nothing of money or of the database.
+"""PURE: bill days, billing periods, and the dates when cycles are due. No money, no database.
 
-Days are inclusive at both ends: a monthly period from 25 January runs through 24 February.
+Both ends of a period are included: a monthly period from 25 January runs through 24 February.
 """
 
 import calendar
@@ -14,9 +14,9 @@ ONE_DAY = timedelta(days=1)
 
 
 class Period(NamedTuple):
-    """The days from start to end, both included, and how many days the full period has that they are (part of).
+    """The days from start to end, both included. `full_days` is the number of days of the full period that they belong to.
 
-    `full_end` is the full period's last day, where these days end before it.
+    `full_end` is the last day of the full period, if these days end earlier.
     """
 
     start: date
@@ -30,7 +30,7 @@ class Period(NamedTuple):
 
     @property
     def remaining_days(self) -> int:
-        """From the first of these days to the last of the full period."""
+        """The number of days from the first of these days to the end of the full period."""
         return ((self.full_end or self.end) - self.start).days + 1
 
     @property
@@ -38,17 +38,17 @@ class Period(NamedTuple):
         return self.days == self.full_days
 
     def cut(self, end: date | None) -> "Period":
-        """These days as far as an end, where there is one before theirs."""
+        """Return these days up to `end`, if they end later."""
         return self if end is None or end >= self.end else self._replace(end=end, full_end=self.full_end or self.end)
 
 
 class InstanceDates(NamedTuple):
-    """When a plan instance begins, ends (its last day; None: runs on) and through which day it is billed in advance.
+    """The dates of a plan instance: first day, last day (None: open-ended), and the day through which it is billed in advance.
 
-    `interval` is how many months its cycles have; `in_arrears` says that its plan charges cycles, or their usage, when they
-    have ended. `billed_elsewhere_through` is the last day that was billed before the customer came here. `ahead_since` is set
-    where an advance invoice was the first to bill the instance: the day from which the account's arrears were due then.
-    `end_entered_after` is set where an end was entered after a recurring bill of a later day: that bill's date.
+    `interval` is the number of months of its cycles. `in_arrears`: its plan bills cycles or usage when they have ended.
+    `billed_elsewhere_through` is the last day billed before the customer came here. `ahead_since` is set if an advance invoice
+    was the first to bill the instance: the day from which the account's arrears were then due. `end_entered_after` is set if
+    the end was entered after a recurring bill of a later date: that bill's date.
     """
 
     start: date
@@ -62,23 +62,23 @@ class InstanceDates(NamedTuple):
 
     @property
     def cycles_from(self) -> date:
-        """The first day that is billed here: the cycles that are charged in advance follow one another from it."""
+        """The first day billed here. Cycles that are billed in advance are counted from it."""
         return self.start if self.billed_elsewhere_through is None else self.billed_elsewhere_through + ONE_DAY
 
     @property
     def unbilled_from(self) -> date | None:
-        """The first day that is still to be billed; None when the instance is billed to its end."""
+        """The first unbilled day, or None if the instance is billed to its end."""
         day = self.start if self.billed_through is None else self.billed_through + ONE_DAY
         return None if self.end is not None and day > self.end else day
 
 
 def bill_date_in_month(year: int, month: int, bill_day: int) -> date:
-    """The bill day of a month; in a shorter month its last day."""
+    """Return the bill day of a month. In a shorter month it is the last day."""
     return date(year, month, min(bill_day, calendar.monthrange(year, month)[1]))
 
 
 def bill_date_months_on(day: date, months: int, bill_day: int) -> date:
-    """The bill date so many months after the month of `day` (before it, where negative)."""
+    """Return the bill date `months` months after the month of `day`. Negative: before it."""
     years, month0 = divmod(day.month - 1 + months, 12)
     return bill_date_in_month(day.year + years, month0 + 1, bill_day)
 
@@ -90,9 +90,9 @@ def bill_date_on_or_after(day: date, bill_day: int) -> date:
 
 @lru_cache(maxsize=10_000)
 def cycle_from(start: date, bill_day: int, interval: int) -> Period:
-    """The period that begins on `start`: `interval` months from a bill day, else the stub to the day before the next one.
+    """Return the period that begins on `start`: from a bill day `interval` months, else the stub up to the next bill day.
 
-    A stub is part of the full period that ends with it, so a price for three months is spread over that quarter's days.
+    A stub is part of the full period that ends with it, so a price for three months is prorated over that quarter's days.
     """
     next_bill_date = bill_date_on_or_after(start, bill_day)
     if next_bill_date == start:
@@ -104,7 +104,7 @@ def cycle_from(start: date, bill_day: int, interval: int) -> Period:
 
 @lru_cache(maxsize=10_000)
 def cycle_of(day: date, start: date, bill_day: int, interval: int) -> Period:
-    """The cycle that holds a day, of those that follow one another from an instance's start."""
+    """Return the cycle that contains `day`, counted from the instance's start."""
     first = cycle_from(start, bill_day, interval)
     if day <= first.end:
         return first
@@ -117,11 +117,10 @@ def cycle_of(day: date, start: date, bill_day: int, interval: int) -> Period:
 
 
 def cycles_due(dates: InstanceDates, bill_date: date, bill_day: int) -> Iterator[Period]:
-    """The periods of a plan instance that a bill of `bill_date` charges in advance: its unbilled days before it, and the
-    cycle it begins.
+    """Yield the periods that a bill of `bill_date` charges in advance: earlier unbilled days, and the cycle that begins then.
 
-    An instance that began late gets its catch-up days as periods of their own. One that ends gets the days it has; where its
-    end is moved out again, the rest of that cycle is part of the same full period, so that the parts add up to it.
+    Catch-up days of an instance that began late are separate periods. The last cycle is cut at the instance's end. If the end
+    is moved to a later day, the rest of that cycle belongs to the same full period, so that its parts add up to it.
     """
     start = dates.unbilled_from
     while start is not None and start <= bill_date:
@@ -131,12 +130,11 @@ def cycles_due(dates: InstanceDates, bill_date: date, bill_day: int) -> Iterator
 
 
 def arrears_cycles(dates: InstanceDates, bill_day: int, arrears_due_from: date | None) -> Iterator[Period]:
-    """The cycles of a plan instance that no recurring invoice has charged in arrears yet, the oldest first, without end.
+    """Yield the cycles that no recurring invoice has charged in arrears yet, oldest first, without end.
 
-    `arrears_due_from` is the bill date of the account's last recurring invoice: what had ended by then is charged. An
-    instance that no recurring invoice has billed is charged from its start, one that was billed elsewhere before from its
-    opening position. The cycle that still ran on that date is not charged, also where an end was entered later that cuts it
-    short before that date.
+    `arrears_due_from` is the bill date of the account's last recurring invoice: cycles that had ended by then are charged. An
+    instance that no recurring invoice has billed is charged from its start, or from its opening position if it was billed
+    elsewhere. The cycle that was running on that date is still open, even if an end entered later cuts it before that date.
     """
     if not dates.in_arrears:
         return
@@ -153,29 +151,30 @@ def arrears_cycles(dates: InstanceDates, bill_day: int, arrears_due_from: date |
 
 
 def is_end_open(end: date | None, entered_after: date | None, arrears_due_from: date) -> bool:
-    """Whether the account's last recurring bill, of `arrears_due_from`, did not know of a plan instance's end: the end lies on
-    that date or later, or was entered after the bill."""
+    """Whether the account's last recurring bill (of `arrears_due_from`) did not know the instance's end.
+
+    The end is then on that date or later, or was entered after the bill.
+    """
     if end is None or end >= arrears_due_from:
         return True
     return entered_after is not None and arrears_due_from <= entered_after
 
 
 def _was_on_recurring(dates: InstanceDates, arrears_due_from: date) -> bool:
-    """Whether a recurring invoice of the account has billed the instance, and so charged its arrears up to that date."""
+    """Whether a recurring invoice billed the instance, and so charged its arrears up to that date."""
     only_ahead = dates.ahead_since is not None and arrears_due_from <= dates.ahead_since
     return dates.billed_through is not None and not only_ahead
 
 
 def arrears_due(dates: InstanceDates, bill_date: date, bill_day: int, arrears_due_from: date | None) -> Iterator[Period]:
-    """The cycles that a recurring bill of `bill_date` charges in arrears: those that have ended by the day before it."""
+    """Yield the cycles that a recurring bill of `bill_date` charges in arrears: those that ended before it."""
     return takewhile(lambda cycle: cycle.end < bill_date, arrears_cycles(dates, bill_day, arrears_due_from))
 
 
 def ended_through(dates: InstanceDates, bill_date: date, bill_day: int) -> date:
-    """The last day whose usage a bill of `bill_date` charges: the end of the plan instance's last cycle that has ended.
+    """Return the last day whose usage a bill of `bill_date` charges: the end of the instance's last ended cycle.
 
-    Usage of later days belongs to a cycle that still runs, and waits for its end. What was used after a plan instance's last
-    day belongs to its last cycle.
+    Later usage is billed when its cycle has ended. Usage after the instance's last day belongs to its last cycle.
     """
     if dates.end is not None and dates.end < bill_date:
         return date.max
@@ -191,13 +190,12 @@ def next_bill_date(
     arrears_due_from: date | None = None,
     orders_due: date | None = None,
 ) -> date | None:
-    """When an account is due next: the earliest of its instances' dates; None when all are billed to their ends.
+    """Return when an account is due next: the earliest date of its instances, or None if all are billed to their ends.
 
-    `orders_due` is the date of a cycle that was billed ahead of it, where one-time charges are due on that date.
-
-    The first cycle is due when the first instance begins. From then on cycles are due on bill days after the last one, so
-    an instance that begins in between waits for the next bill day, and its catch-up days are charged there. What is charged
-    in arrears is due on the bill day after its cycle, also where the coming cycle was billed ahead of its date.
+    `orders_due` is the date of a cycle that was billed in advance, if one-time charges are due on that date. The first cycle is
+    due when the first instance begins. Later cycles are due on bill days, so an instance that begins in between is first billed
+    on the next bill day, with its catch-up days. Arrears are due on the bill day after their cycle, also if the next cycle was
+    billed before its date.
     """
     instances = list(instances)
     running = [dates.unbilled_from for dates in instances if dates.unbilled_from is not None]
@@ -211,12 +209,12 @@ def next_bill_date(
 
 
 def billed_ahead(advance: date | None, recurring: date | None) -> date | None:
-    """The bill date of an account's newest advance invoice, where no recurring invoice of that date or a later one exists."""
+    """Return the bill date of the newest advance invoice, if no recurring invoice has that date or a later one."""
     return advance if advance is not None and (recurring is None or recurring < advance) else None
 
 
 def _bill_date_after(day: date, bill_day: int, last: date | None) -> date:
-    """The first bill date on or after the day and after the last one."""
+    """Return the first bill date on or after `day` and after `last`."""
     return bill_date_on_or_after(day if last is None else max(day, last + ONE_DAY), bill_day)
 
 
@@ -231,7 +229,8 @@ D = TypeVar("D", bound=Dated)
 
 
 def began_last(valid: Iterable[D], same: Callable[[D], Hashable]) -> list[D]:
-    """Return, of rows that are valid on one day and mean the same thing, the one that began last, in the order given."""
+    """Return the rows that apply. Of valid rows that `same` treats as equal, only the one that began last is kept, in input
+    order."""
     newest: dict[Hashable, D] = {}
     rows = list(valid)
     for row in rows:

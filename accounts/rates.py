@@ -1,4 +1,4 @@
-"""PURE: the price of a charge as a value: its terms, its bands, and which of several prices holds on a day."""
+"""PURE: the price of a charge as a value: its terms, its bands, and which of several prices applies on a day."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -14,7 +14,7 @@ ZERO = Decimal(0)
 
 
 class Band(NamedTuple):
-    """Units above `from_unit` through `to_unit` (None: without end) at one rate. Bands are numbered from 1."""
+    """Units above `from_unit` through `to_unit` (None: no end) at one rate. Bands are numbered from 1."""
 
     tier_no: int
     from_unit: Decimal
@@ -43,7 +43,7 @@ class Rates(NamedTuple):
 
 
 def bands_of(tiers: Iterable[tuple[Decimal, Decimal]]) -> tuple[Band, ...]:
-    """Bands from where each begins and its rate: each runs to where the next one begins."""
+    """Return bands from their beginnings and rates. Each band ends where the next one begins."""
     ordered = sorted(tiers)
     ends: list[Decimal | None] = [from_unit for from_unit, _ in ordered[1:]]
     return tuple(
@@ -53,12 +53,12 @@ def bands_of(tiers: Iterable[tuple[Decimal, Decimal]]) -> tuple[Band, ...]:
 
 
 def rates_on(day: date, currency: str, prices: Iterable[Rates]) -> Rates | None:
-    """Of the prices that are valid on a day, the one that began last."""
+    """Return the price that applies on a day: of the valid ones, the one that began last."""
     return max((one for one in prices if one.is_valid(currency, day)), key=lambda one: one.valid_from, default=None)
 
 
 class TierTerms(NamedTuple):
-    """A band as it is asked for. `to_unit` may be left out: it is where the next band begins."""
+    """A requested band. `to_unit` may be left out: it is where the next band begins."""
 
     from_unit: Decimal
     rate_per_unit: Decimal
@@ -66,7 +66,7 @@ class TierTerms(NamedTuple):
 
 
 class RateTerms(NamedTuple):
-    """A price as it is asked for, before it is stored."""
+    """A requested price, before it is stored."""
 
     currency: str
     rate_per_unit: Decimal | None = None
@@ -79,9 +79,10 @@ class RateTerms(NamedTuple):
 
 
 def check_terms(terms: RateTerms) -> None:
-    """A flat fee and a rate per unit have one rate, tiered and volume prices have bands that join from 0 on.
+    """Refuse a price that is inconsistent.
 
-    No price has a minimum above its maximum, or ends before it begins.
+    A flat fee and a price per unit have one rate; tiered and volume prices have bands without gaps from 0. The minimum is not
+    above the maximum, and the end not before the beginning.
     """
     _check_rate_or_bands(terms)
     least, most = terms.minimum_amount, terms.maximum_amount
@@ -104,7 +105,7 @@ def _check_rate_or_bands(terms: RateTerms) -> None:
 
 
 def check_bands(tiers: Sequence[TierTerms]) -> None:
-    """Bands begin at 0, and each begins where the one before it ends: no units are priced twice, and none are not priced."""
+    """Refuse bands that do not begin at 0 or that overlap or leave gaps."""
     if not tiers:
         raise BillingError(ErrorCode.MISSING_PARAMETER, field="tiers")
     ordered = sorted(tiers, key=lambda tier: tier.from_unit)
@@ -129,7 +130,7 @@ def _wrong(field: str, message: str) -> BillingError:
 
 
 def shown_rate(rate: Decimal, currency: str) -> str:
-    """A rate with no fewer decimals than amounts in its currency have: 30.00 and 0.0125."""
+    """Return a rate with at least the decimals of its currency: 30.00 and 0.0125."""
     least = decimals_of(currency)
     shown = f"{rate.normalize():f}"
     return shown if len(shown.partition(".")[2]) > least else f"{rate:.{least}f}"

@@ -1,12 +1,12 @@
-"""Calls that are repeated: under the same client_receipt_id (Aria) or Idempotency-Key (resources) a call does its work once,
-and gives its first answer whenever it is asked again.
+"""Retries of calls. Under the same client_receipt_id (Aria) or Idempotency-Key (resources), a call is done once, and each retry
+gets its first answer.
 
-Ours: Aria's receipt is an anti-replay key that refuses a second use (1012). Here the same call gets the same answer, other
-arguments are refused, and a failed call does not use the receipt up unless the client's never_allow_used_receipt_id says so.
+This differs from Aria, where a receipt refuses a second use (1012). Here a retry gets the same answer, a use with other
+arguments is refused, and a failed call frees its receipt unless the client's never_allow_used_receipt_id is set.
 
-The receipt is written in the transaction of the work (by `accounts.trail`, with the event of what was done), so there is no
-moment at which the one is there without the other. The answer is kept after it. Where the process died between the two, the
-answer is made again from what was stored: documents, and the events that carry the receipt's token.
+The receipt is written in the transaction of the work (by `accounts.trail`, with the event), so neither exists without the
+other. The answer is stored afterwards. If the process died in between, the answer is rendered from what was stored: documents,
+and the events with the receipt's token.
 """
 
 import hashlib
@@ -25,14 +25,16 @@ from billing_site.common.storage import insert_new_rows
 from billing_site.errors import BillingError, ErrorCode
 
 ANSWER_WAIT = timedelta(seconds=10)
-"""So long after a receipt was written its call may still be at its answer: collecting, or sending a statement."""
+"""How long after its receipt a call may still be collecting or sending a statement before its answer is stored."""
 
 POLL_SECONDS = 0.05
 
 
 class Claim(NamedTuple):
-    """A receipt id with the call that it stands for. `token` tells this call from an equal one at the same time; `refused_as`
-    is the refusal where the receipt stands for other arguments, and `field` its name on the wire."""
+    """A receipt id and the call that uses it. `token` distinguishes this call from an equal one at the same time.
+
+    `refused_as` is the error if the receipt was used with other arguments, and `field` the parameter's name.
+    """
 
     receipt_id: str
     method: str
@@ -43,19 +45,22 @@ class Claim(NamedTuple):
 
 
 class ReceiptRefused(BillingError):
-    """The receipt is used up, or stands for another call."""
+    """The receipt is used up, or was used by another call."""
 
 
 class StillAtWork(BillingError):
-    """The call may still be at what it has begun: its receipt stands, and its answer is to be asked for later."""
+    """The first call may still be running. The caller can retry later."""
 
 
 class ReceiptTaken(Exception):
-    """An equal call has done the work meanwhile. The transaction that hears of it is to be undone."""
+    """An equal call did the work meanwhile. The current transaction must be rolled back."""
 
 
 def claim_for(receipt_id: str | None, method: str, arguments: Mapping[str, Any], **named: Any) -> Claim | None:
-    """The claim of a call. `arguments` are what decides its effect: no credentials, no output format, no caller fields."""
+    """Return the claim of a call, or None without a receipt id.
+
+    `arguments` are those that decide the effect: no credentials, no output format, no sender fields.
+    """
     if not receipt_id:
         return None
     text = json.dumps(arguments, sort_keys=True, default=str)
@@ -63,7 +68,7 @@ def claim_for(receipt_id: str | None, method: str, arguments: Mapping[str, Any],
 
 
 def claim_of(receipt: Receipt) -> Claim:
-    """The claim of the call that wrote a receipt: what is done under it is done by that call."""
+    """Return the claim of the call that wrote a receipt, to continue that call's work under it."""
     return Claim(receipt.receipt_id, receipt.method, receipt.arguments_hash, receipt.token)
 
 
@@ -74,9 +79,10 @@ def once(
     answer_of: Callable[[Receipt], str],
     check_right: Callable[[], None],
 ) -> str:
-    """The answer of a call that does its work once. `answer_of` makes it again of a call that died before it was kept.
+    """Do the work of a call once, and return its answer. `answer_of` renders the answer of a call whose process died.
 
-    `check_right` refuses who may not do the act: a stored answer is given to nobody else. `work` checks it by itself."""
+    `check_right` refuses callers who may not do the act, before a stored answer is returned. `work` checks the right itself.
+    """
     if claim is None:
         return work()
     while True:
@@ -87,7 +93,7 @@ def once(
             check_right()
             return _answer_again(client, receipt, answer_of)
         except (ReceiptTaken, Receipt.DoesNotExist):
-            continue  # An equal call was there first: its answer is this one's. Or it has failed: this one is the first.
+            continue  # An equal call was first: return its answer. If it failed instead, this call is the first.
 
 
 def use(
@@ -98,8 +104,10 @@ def use(
     row_no: int | None = None,
     at: datetime | None = None,
 ) -> None:
-    """Writes the receipt in the transaction of the work, with the document or other row that it is about. Its unique key makes
-    an equal call at the same time wait; that one's work is then undone."""
+    """Write the receipt in the transaction of the work, with the document or row that it is about.
+
+    The unique key blocks an equal call at the same time until this one commits; that call then raises ReceiptTaken.
+    """
     if claim is None:
         return
     row = (client.pk, *claim[:4], True, invoice_no, row_no, "", at or timezone.now())
@@ -109,7 +117,7 @@ def use(
 
 
 def used_at(client: Client, claim: Claim | None) -> datetime | None:
-    """When the work of a call was begun; None before that. A call that finds a time was interrupted, and is done again."""
+    """Return when the work of a call was begun, or None. A call that finds a time was interrupted, and is now resumed."""
     if claim is None:
         return None
     rows = Receipt.objects.filter(client=client, receipt_id=claim.receipt_id, token=claim.token)
@@ -145,7 +153,7 @@ def _work(client: Client, claim: Claim, work: Callable[[], str]) -> str:
 
 
 def _earlier_use(client: Client, claim: Claim) -> Receipt | None:
-    """The call that succeeded under this receipt before, if it was the same; a refusal if the receipt is used up."""
+    """Return the receipt of an earlier, successful, equal call, or None. Refuses a receipt that is used up."""
     receipt = Receipt.objects.filter(client=client, receipt_id=claim.receipt_id).first()
     if receipt is None or (receipt.token == claim.token and receipt.succeeded):
         return None
@@ -172,14 +180,14 @@ def _answer_again(client: Client, receipt: Receipt, answer_of: Callable[[Receipt
 
 
 def _kept(receipt: Receipt, answer: str) -> str:
-    """The answer that is kept: where two keep one at once, the first."""
+    """Store the answer unless one is stored already, and return the stored one."""
     Receipt.objects.filter(pk=receipt.pk, answer="").update(answer=answer)
     receipt.refresh_from_db()
     return receipt.answer
 
 
 def _failed(client: Client, claim: Claim) -> None:
-    """What a failed call has written stands, but its receipt does not stand for it: it is free again, or is used up."""
+    """Free the receipt of a failed call, or mark it as used up if the client's setting says so. What was written stays."""
     own = Receipt.objects.filter(client=client, receipt_id=claim.receipt_id, token=claim.token, answer="")
     if not client.never_allow_used_receipt_id:
         own.delete()

@@ -1,6 +1,6 @@
-"""Who may do what: staff by their permissions, a program by the rights of its key, the server's own commands everything.
+"""Who may do what: staff by permission, programs by the rights of their key, the server's own commands everything.
 
-Services ask here before they do anything. Doors ask too, but only to answer early, or before they repeat an answer.
+Services check rights before they do anything. Views check them too, to refuse early and before they return a stored answer.
 """
 
 from typing import NamedTuple
@@ -23,8 +23,10 @@ KEY_RIGHTS = (
 
 
 class Right(NamedTuple):
-    """A right to an act: `permission` is what staff need, `key` the column of ApiKey that a program needs. Without a column
-    any key may that is not limited to reading. `act` names the act in the refusal."""
+    """The right to an act. `permission` is what staff need, `key` the ApiKey column that a program needs.
+
+    If `key` is empty, every key that is not read-only has the right. `act` names the act in the refusal.
+    """
 
     act: str
     permission: str
@@ -75,7 +77,7 @@ _NAMES = {
 
 
 def right_to(verb: str, rows: str) -> Right:
-    """The right to add, change or delete rows of a model, which is named as "invoices.usage"."""
+    """Return the right to add, change or delete rows of a model, named as "invoices.usage"."""
     app, model = rows.split(".")
     act = f"{_DOING[verb]} {_NAMES.get(rows, model + 's')}"
     return Right(act, f"{app}.{verb}_{model}", _KEY_RIGHT_OF_ROWS[rows])
@@ -86,7 +88,7 @@ ROW_RIGHTS = {(verb, rows): right_to(verb, rows) for rows in _KEY_RIGHT_OF_ROWS 
 
 
 def row_rights(rows: str, **verbs: str) -> dict[str, Right]:
-    """The rights to actions on rows of a model, where each action adds, changes or deletes one."""
+    """Return the rights to actions on rows of a model. `verbs` says for each action whether it adds, changes or deletes."""
     return {action: ROW_RIGHTS[verb, rows] for action, verb in verbs.items()}
 
 
@@ -97,7 +99,7 @@ _BY_KEYS = {
     "invoices.couponredemption": ("add", "delete"),
     "invoices.servicecredit": ("add", "change"),
 }
-"""What a key does to rows of a model, where it does more than add them."""
+"""What keys may do with rows of a model, if it is more than adding."""
 
 _OF_EVERY_KEY = (GENERATE, SEND_STATEMENTS)
 _READING = (
@@ -107,11 +109,11 @@ _READING = (
     "invoices.view_collectionattempt",
     "invoices.view_billingrun",
 )
-"""The permissions of staff who may see what every key reads."""
+"""The view permissions of staff that correspond to what every key may read."""
 
 
 def _rights_of_column() -> dict[str, list[Right]]:
-    """What each right of a key allows."""
+    """Return the rights that each right of a key includes."""
     allowed = {right.key: [right] for right in (APPROVE, COLLECT, CORRECT, REBILL)}
     for rows, column in _KEY_RIGHT_OF_ROWS.items():
         allowed.setdefault(column, []).extend(ROW_RIGHTS[verb, rows] for verb in _BY_KEYS.get(rows, ("add",)))
@@ -122,13 +124,12 @@ RIGHTS_OF_COLUMN = _rights_of_column()
 
 
 def may_give(caller: Caller, column: str) -> bool:
-    """Whether the caller has all that a right of a key allows."""
+    """Whether the caller has everything that a right of a key includes."""
     return all(may(caller, right) for right in RIGHTS_OF_COLUMN[column])
 
 
 def may_make_keys(caller: Caller, *, read_only: bool) -> bool:
-    """Whether the caller has what every key may, which is to read, and unless it is limited to that to generate invoices and
-    to send statements."""
+    """Whether the caller has what every key may do: read and, unless read-only, generate invoices and send statements."""
     if caller.staff is not None and not caller.staff.has_perms(_READING):
         return False
     return read_only or all(may(caller, right) for right in _OF_EVERY_KEY)
@@ -142,16 +143,16 @@ def may(caller: Caller, right: Right) -> bool:
 
 
 def key_has(key: ApiKey, right: Right) -> bool:
-    """Whether a key has a right. One that may only read has none."""
+    """Whether a key has a right. A read-only key has none."""
     return not key.read_only and (not right.key or bool(getattr(key, right.key)))
 
 
 def check_may(caller: Caller, right: Right) -> None:
-    """Refuses a caller who has not the right: 90009, or the right's own code."""
+    """Refuse a caller without the right, with 90009 or the right's own code."""
     if not may(caller, right):
         raise BillingError(right.refused, right.act)
 
 
 def check_may_change(caller: Caller, verb: str, rows: str) -> None:
-    """Refuses (90009) a caller who may not add, change or delete rows of a model, which is named as "invoices.usage"."""
+    """Refuse (90009) a caller who may not add, change or delete rows of a model, named as "invoices.usage"."""
     check_may(caller, ROW_RIGHTS[verb, rows])

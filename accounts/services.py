@@ -1,4 +1,4 @@
-"""Opening accounts and giving them plans. Every door that does either comes through here."""
+"""Create clients and accounts, and manage the accounts' plans and prices. All views and commands use these functions."""
 
 from collections.abc import Collection, Container, Iterator, Mapping
 from contextlib import contextmanager
@@ -24,8 +24,10 @@ from billing_site.errors import BillingError, ErrorCode
 
 @transaction.atomic
 def create_client(*, name: str, caller: Caller, **settings: Any) -> tuple[Client, ApiKey | None, str]:
-    """A new client with its first key, which has every right that its maker may give; without one, where that is none. The
-    auth_key can be shown only now."""
+    """Create a client, and return it with its first key and the auth_key, which cannot be shown later.
+
+    The key has every right that the caller may give. If the caller may give none, there is no key.
+    """
     client = Client(name=name, **settings)
     client.full_clean()
     client.save()
@@ -36,9 +38,10 @@ def create_client(*, name: str, caller: Caller, **settings: Any) -> tuple[Client
 
 
 def create_account(*, client: Client, caller: Caller, **fields: Any) -> Account:
-    """Opens an account. It requires approval of its invoices if the client does (a new account inherits the setting).
+    """Open an account. It requires approval of its invoices if its client does.
 
-    Refuses (90009) who may not add accounts."""
+    Refuses (90009) a caller who may not add accounts.
+    """
     check_may_change(caller, "add", "accounts.account")
     fields.setdefault("invoice_approval_required", client.invoice_approval_required)
     account = Account(client=client, **fields)
@@ -50,8 +53,11 @@ def create_account(*, client: Client, caller: Caller, **fields: Any) -> Account:
 def find_account_no(
     client: Client, acct_no: int | None, client_acct_id: str | None = None, number_field: str = "acct_no"
 ) -> int:
-    """The number of the client's account that is meant by its number or, where none is given, by the client's own id. One that
-    is not the client's is refused (1009). `number_field` is the name under which the number was sent."""
+    """Return the number of the client's account, named by number or else by the client's own id.
+
+    Refuses (1009) an account that does not exist or is another client's. `number_field` is the name under which the number was
+    sent.
+    """
     named = {"pk": acct_no} if acct_no is not None else {"client_acct_id": client_acct_id}
     number = Account.objects.filter(client=client, **named).values_list("pk", flat=True).first()
     if number is None:
@@ -74,12 +80,12 @@ def assign_plan(
     prices: Mapping[PlanCharge, RateTerms] | None = None,
     replaces: PlanInstance | None = None,
 ) -> PlanInstance:
-    """Gives an account a plan. The account's first plan sets its bill day, where it has none, and its first bill date.
+    """Give an account a plan. The account's first plan sets its first bill date and, if it has none, its bill day.
 
     `billed_through` is the opening position of a customer who was billed elsewhere before. `prices` are the customer's own
-    prices, in place of the list's, by the plan's charge. A charge that has no price in the account's currency is refused.
-    `replaces` is the plan instance whose place this one takes: where it is of the same plan, the customer's own prices of it
-    are kept, except those that are given. Refuses (90009) who may not give plans, or, with `prices`, who may not add prices.
+    prices by the plan's charge, in place of list prices. `replaces` is the plan instance that this one replaces; if it has the
+    same plan, its own prices are kept, except those in `prices`. Refuses a charge without a price in the account's currency,
+    and (90009) a caller who may not give plans or, with `prices`, may not add prices.
     """
     check_may_change(caller, "add", "accounts.planinstance")
     if prices:
@@ -119,7 +125,7 @@ def assign_plan(
 
 
 def _check_not_too_large(instance: PlanInstance, currency: str) -> None:
-    """Refuses (90008) units that no invoice could charge at the plan's prices: the account could not be billed any more."""
+    """Refuse (90008) units that no invoice could charge at the plan's prices, as the account could not be billed any more."""
     _lock_plan(instance.plan_id)
     prices = RateSchedule.objects.filter(charge__plan=instance.plan_id, currency=currency)
     prices = prices.filter(Q(plan_instance=None) | Q(plan_instance=instance)).exclude(model=RateModel.FLAT)
@@ -130,8 +136,11 @@ def _check_not_too_large(instance: PlanInstance, currency: str) -> None:
 
 
 def _lock_plan(plan_no: int) -> None:
-    """Locks the plan, to the end of the transaction, behind the account: another who changes its prices or a customer's units
-    of it waits, and then finds what was written here. Each alone could be charged, and both together not."""
+    """Lock the plan until the end of the transaction. The account must be locked first.
+
+    A simultaneous change of its prices or of a customer's units then sees what was written here. Otherwise each change alone
+    could be billed, but both together not.
+    """
     Plan.objects.select_for_update(no_key=True).get(pk=plan_no)
 
 
@@ -140,7 +149,7 @@ def _highest_rate(price: RateSchedule) -> Decimal:
 
 
 def _not_too_large(price: RateSchedule) -> RateSchedule:
-    """Gives the price. Refuses (90008) one that no invoice could charge for the units of a customer who has the plan."""
+    """Return the price. Refuses (90008) one that no invoice could charge for the units of a customer with the plan."""
     if price.model == RateModel.FLAT or price.charge.line_type == ChargeType.USAGE:
         return price
     _lock_plan(price.charge.plan_id)
@@ -181,7 +190,7 @@ def _check_offered(plan: Plan, currency: str, own: Container[PlanCharge]) -> Non
 
 
 def check_price(charge: PlanCharge, terms: RateTerms, instance: PlanInstance | None = None) -> None:
-    """A price is whole; and a plan instance's own price is of a charge of its plan, in its account's currency."""
+    """Refuse a price that is inconsistent, or an own price whose charge or currency does not match its plan instance."""
     if instance is not None and charge.plan_id != instance.plan_id:
         raise BillingError(ErrorCode.NO_DATA, f"plan {instance.plan_id} has no charge {charge.pk}", field="charge")
     if instance is not None and terms.currency != instance.account.currency:
@@ -192,9 +201,10 @@ def check_price(charge: PlanCharge, terms: RateTerms, instance: PlanInstance | N
 
 @transaction.atomic
 def add_price(charge: PlanCharge, terms: RateTerms, instance: PlanInstance | None = None, *, caller: Caller) -> RateSchedule:
-    """Adds a price of a charge: to the list, or as a plan instance's own. It holds from the first period after it begins.
+    """Add a list price of a charge, or a plan instance's own price. It applies from the first period that begins after it.
 
-    Refuses (90009) who may not add prices, and (90008) a price that no invoice could charge for a customer's units."""
+    Refuses (90009) a caller who may not add prices, and (90008) a price that no invoice could charge for a customer's units.
+    """
     check_may_change(caller, "add", "accounts.rateschedule")
     with _prices_changing(instance):
         return _not_too_large(_store_price(RateSchedule(charge=charge, plan_instance=instance), terms))
@@ -202,11 +212,13 @@ def add_price(charge: PlanCharge, terms: RateTerms, instance: PlanInstance | Non
 
 @transaction.atomic
 def change_price(price: RateSchedule, terms: RateTerms, *, caller: Caller, today: date) -> RateSchedule:
-    """Gives a price other terms, its bands all anew. Invoices that were made keep the price that they had. Where days were used
-    at a customer's own price and are not billed yet, it ends before `today`, and a new price begins with the other terms.
+    """Change the terms of a price, replacing all its bands, and return the price that has them. Existing invoices do not
+    change.
 
-    Gives the price that has them. Refuses (90009) who may not change prices, other terms for used days (90067), and (90008) a
-    price that no invoice could charge for a customer's units."""
+    If unbilled days were used at a customer's own price, it ends before `today`, and a new price begins with the new terms.
+    Refuses (90009) a caller who may not change prices, other terms for used days (90067), and (90008) a price that no invoice
+    could charge for a customer's units.
+    """
     check_may_change(caller, "change", "accounts.rateschedule")
     with _prices_changing(price.plan_instance):
         stored = RateSchedule.objects.get(pk=price.pk)
@@ -215,7 +227,7 @@ def change_price(price: RateSchedule, terms: RateTerms, *, caller: Caller, today
 
 
 def _price_from_today(price: RateSchedule, terms: RateTerms, today: date) -> RateSchedule:
-    """A price that days were used at ends on the day before other terms begin, as a price of their own."""
+    """End a price whose days were used, and let a new price with the other terms begin on the next day."""
     begins = terms.valid_from or FROM_THE_BEGINNING
     if begins == price.valid_from:
         begins = today
@@ -231,14 +243,14 @@ def _price_from_today(price: RateSchedule, terms: RateTerms, today: date) -> Rat
 
 
 def _until(price: RateSchedule, last_day: date | None, today: date) -> RateSchedule:
-    """The same price with another last day, which is not before a day that was used at it."""
+    """Store another last day, which may not be before a day that was used at the price."""
     if last_day is not None and last_day < today - ONE_DAY:
         raise _price_was_used(price, "valid_to", f"it must end on {today - ONE_DAY} or later, not on {last_day}")
     return _store_price(price, _terms_of(price)._replace(valid_to=last_day))
 
 
 def _was_used(price: RateSchedule, today: date) -> bool:
-    """Whether days before `today` were used at a plan instance's own price that no invoice has billed yet."""
+    """Whether a plan instance's own price was used on days before `today` that no invoice has billed yet."""
     instance = price.plan_instance
     if instance is None or price.valid_from >= today:
         return False
@@ -257,9 +269,10 @@ def _price_was_used(price: RateSchedule, field: str, detail: str) -> BillingErro
 
 @transaction.atomic
 def remove_price(price: RateSchedule, *, caller: Caller, today: date) -> None:
-    """Removes a price: a plan instance is charged the list price where it has no price of its own any more.
+    """Remove a price. A plan instance without an own price is charged the list price.
 
-    Refuses (90009) who may not remove prices; and to remove one at which days were used that are not billed yet (90067)."""
+    Refuses (90009) a caller who may not remove prices, and (90067) a price whose used days are not billed yet.
+    """
     check_may_change(caller, "delete", "accounts.rateschedule")
     with _prices_changing(price.plan_instance):
         if _was_used(price, today):
@@ -269,7 +282,7 @@ def remove_price(price: RateSchedule, *, caller: Caller, today: date) -> None:
 
 @contextmanager
 def _prices_changing(instance: PlanInstance | None) -> Iterator[None]:
-    """An own price changes what its account is billed for: under the account's lock, and counted in its billing version."""
+    """Change own prices under the account's lock, and count the account's billing version up."""
     account = None if instance is None else lock_account(instance.account_id)
     yield
     if account is not None:
@@ -277,7 +290,7 @@ def _prices_changing(instance: PlanInstance | None) -> Iterator[None]:
 
 
 def _store_price(price: RateSchedule, terms: RateTerms) -> RateSchedule:
-    """Writes a price with its bands, all anew. An own price is stored under its account's lock."""
+    """Write a price and replace all its bands. For an own price the account must be locked."""
     check_price(price.charge, terms, price.plan_instance)
     for name in ("currency", "model", "rate_per_unit", "minimum_amount", "maximum_amount", "valid_to"):
         setattr(price, name, getattr(terms, name))
@@ -296,10 +309,11 @@ def _store_price(price: RateSchedule, terms: RateTerms) -> RateSchedule:
 def end_plan_instance(
     instance: PlanInstance, end_date: date, *, caller: Caller, credit_unused: bool | None = None
 ) -> PlanInstance:
-    """Sets the last day that is charged. Later days that were billed already are given back on the next invoice where
-    `credit_unused` or else the client's setting says so.
+    """Set the last day that is charged, and return the plan instance.
 
-    Refuses (90009) who may not change customers' plans."""
+    Later days that were already billed are given back on the next invoice if `credit_unused` says so, or if it is None, the
+    client's setting. Refuses (90009) a caller who may not change customers' plans.
+    """
     instance.refresh_from_db()
     instance.end_date = end_date
     return update_plan_instance(instance, ["end_date"], caller=caller, credit_unused=credit_unused)
@@ -309,10 +323,11 @@ def end_plan_instance(
 def update_plan_instance(
     instance: PlanInstance, changed: Collection[str], *, caller: Caller, credit_unused: bool | None = None
 ) -> PlanInstance:
-    """Writes the columns of a plan instance that were changed, under its account's lock, and brings the account in line.
+    """Write the changed columns of a plan instance under its account's lock, and update the account.
 
-    Where the end is changed, `credit_unused` or else the client's setting says whether billed days after it are given back.
-    Refuses (90009) who may not change customers' plans, and (90008) units that no invoice could charge."""
+    If the end is changed, `credit_unused`, or if it is None the client's setting, says whether billed days after it are given
+    back. Refuses (90009) a caller who may not change customers' plans, and (90008) units that no invoice could charge.
+    """
     check_may_change(caller, "change", "accounts.planinstance")
     account = lock_account(instance.account_id)
     written = list(changed)
@@ -332,8 +347,11 @@ def update_plan_instance(
 
 
 def _credited_from(before: date | None, end_date: date | None, *, credits: bool) -> date | None:
-    """The first day that is given back of a plan that ends on a day. What is promised stays promised where the end is moved
-    in without a credit; days that are used again are not given back."""
+    """Return the first day that is given back when a plan ends on `end_date`, or None.
+
+    If the end is moved to an earlier day without a credit, days already promised are still given back. Days that are used again
+    are not.
+    """
     if end_date is None or (before is None and not credits):
         return None
     after = end_date + ONE_DAY
@@ -341,8 +359,10 @@ def _credited_from(before: date | None, end_date: date | None, *, credits: bool)
 
 
 def _end_entered_after(instance: PlanInstance, stored: PlanInstance, account: Account) -> date | None:
-    """The date of the account's last recurring bill, where that bill lies after the new end and did not know of any: the cycle
-    that the end cuts short is still to be charged in arrears."""
+    """Return the date of the account's last recurring bill if it is after the new end and did not know an end.
+
+    The cycle that the end cuts is then still charged in arrears.
+    """
     billed_on, end_date = account.arrears_due_from, instance.end_date
     if billed_on is None or end_date is None or end_date >= billed_on:
         return None
@@ -350,8 +370,10 @@ def _end_entered_after(instance: PlanInstance, stored: PlanInstance, account: Ac
 
 
 def _check_end(instance: PlanInstance, stored: PlanInstance, account: Account) -> None:
-    """A plan ends when it has begun. An end up to which a last cycle was charged in arrears is not moved out any more: the
-    days after it would be charged with the wrong cycle or not at all."""
+    """Refuse an end before the plan's start, and an end after one up to which the last cycle was charged in arrears.
+
+    Otherwise the days after it would be charged with the wrong cycle, or not at all.
+    """
     end_date, stood = instance.end_date, stored.end_date
     if end_date is not None and end_date < instance.start_date:
         begins = instance.start_date
@@ -372,10 +394,11 @@ def _check_end(instance: PlanInstance, stored: PlanInstance, account: Account) -
 
 @transaction.atomic
 def take_plan_off(instance: PlanInstance, today: date, *, caller: Caller) -> PlanInstance:
-    """Takes a plan off before it begins: it is never billed, not a day of it nor its activation. It stays readable, with
-    `taken_off_on`; one that was taken off already stays as it is.
+    """Remove a plan that has not begun. It is never billed, not even its activation, but stays readable with `taken_off_on`.
 
-    Refuses a plan that has begun, which is ended instead (90062), and (90009) who may not change customers' plans."""
+    If it is already removed, nothing changes. Refuses a plan that has begun, which must be ended instead (90062), and (90009) a
+    caller who may not change customers' plans.
+    """
     account = lock_account(instance.account_id)
     check_may_change(caller, "change", "accounts.planinstance")
     instance.refresh_from_db()
@@ -401,13 +424,12 @@ def change_plan(
     prices: Mapping[PlanCharge, RateTerms] | None = None,
     credit_unused: bool | None = None,
 ) -> PlanInstance:
-    """Replaces a plan instance from a day on: the old one ends on the day before, the new one begins, with the same units where
-    no others are given, and the end that the old one would have had.
+    """Replace a plan instance from a day on, and return the new one. The old one ends on the day before.
 
-    Each is charged for its days. Days of the old one that were billed already are given back on the next invoice where
-    `credit_unused` or else the client's setting says so. An instance of the same plan keeps the customer's own prices, except
-    those that are given. Refuses (90009) who may not change and give customers' plans, or, with `prices`, who may not add
-    prices.
+    The new one has the same units unless `units` is set, and the end that the old one had. Each is charged for its days. Days
+    of the old one that were already billed are given back on the next invoice if `credit_unused` says so, or if it is None, the
+    client's setting. With the same plan, the customer's own prices are kept, except those in `prices`. Refuses (90009) a caller
+    who may not change and give customers' plans or, with `prices`, may not add prices.
     """
     check_may_change(caller, "change", "accounts.planinstance")
     client = lock_account(instance.account_id).client
@@ -420,7 +442,7 @@ def change_plan(
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="start_date")
     end_date = instance.end_date
     credits = client.credit_unused_on_change if credit_unused is None else credit_unused
-    # In this order, so that usage of the days of the new one goes to it and to no other plan.
+    # The new one is created first, so that usage of its days goes to it and to no other plan.
     new = assign_plan(
         account=instance.account,
         plan=plan,
@@ -437,18 +459,18 @@ def change_plan(
 
 
 def electronic_methods() -> QuerySet[PaymentMethod]:
-    """The methods that a gateway can collect by: those that it has a token for."""
+    """Return the payment methods with a token, by which a gateway can collect."""
     return PaymentMethod.objects.filter(type__in=ELECTRONIC_METHODS).exclude(token="")
 
 
 def lock_account(account_no: int) -> Account:
-    """The account under its lock, to the end of the transaction. Whoever plans a bill of it meanwhile has to plan again."""
+    """Lock the account until the end of the transaction. Bills that are planned meanwhile must be planned again."""
     return Account.objects.select_for_update(no_key=True).get(pk=account_no)
 
 
 def instances_with_dates(rows: QuerySet[PlanInstance]) -> QuerySet[PlanInstance]:
-    """Plan instances with `in_arrears`, which together with DATE_COLUMNS makes their InstanceDates. Those that were taken off
-    before they began are never billed, and not among them."""
+    """Return plan instances with `in_arrears`, which completes DATE_COLUMNS to InstanceDates. Excludes removed instances,
+    which are never billed."""
     return rows.filter(taken_off_on=None).annotate(
         in_arrears=Exists(PlanCharge.objects.filter(plan=OuterRef("plan"), line_type__in=ARREARS_TYPES))
     )
@@ -468,8 +490,7 @@ DATE_COLUMNS = (
 
 
 def plans_changed(account: Account) -> None:
-    """Brings the account in line with its plan instances after one of them has changed, and tells other apps. Call it under the
-    account's lock."""
+    """Update the account after one of its plan instances changed, and signal other apps. The account must be locked."""
     rows = instances_with_dates(PlanInstance.objects.filter(account=account)).values_list(*DATE_COLUMNS)
     dates = [InstanceDates._make(row) for row in rows]
     moved = ["next_bill_date", "billing_version"]

@@ -1,6 +1,6 @@
-"""What other apps learn of accounts. Imports go one way, so accounts tells and does not call."""
+"""Signals of accounts for other apps. Imports go one way, so accounts cannot call them."""
 
 from django.dispatch import Signal
 
 plans_changed = Signal()
-"""Sent with `account_no`, under the account's lock, when its plan instances have changed."""
+"""Sent with `account_no` when plan instances of the account have changed. The account is locked."""

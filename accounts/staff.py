@@ -1,4 +1,4 @@
-"""Which clients a member of staff works for, and who is meant where one is named."""
+"""The clients that staff are assigned to, and the names of people and keys."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,16 +10,16 @@ from accounts.models import ApiCall, ApiKey, Client, Event
 
 
 def clients_of(user: Any) -> QuerySet[Client]:
-    """The clients whose rows a member of staff may see: a superuser sees all, others those that name them, a stranger none."""
+    """Return the clients whose rows a user may see: superusers all, staff those they are assigned to, others none."""
     if not (user.is_active and user.is_staff):
         return Client.objects.none()
     return Client.objects.all() if user.is_superuser else Client.objects.filter(staff=user)
 
 
 def names_of(identities: Iterable[str]) -> dict[str, str]:
-    """Return who each identity of `Caller.identity` is, in words: "Ann Lee", "key Shop", "process bill".
+    """Return the name of each identity (see `Caller.identity`): "Ann Lee", "key Shop", "process bill".
 
-    Two queries at most. An identity whose user or key does not exist any more is "user 7" or "key 7".
+    At most two queries. An identity whose user or key no longer exists is "user 7" or "key 7".
     """
     parts = {one: one.partition(":")[::2] for one in set(identities)}
     numbered = [(kind, int(number)) for kind, number in parts.values() if number.isdecimal()]
@@ -33,12 +33,12 @@ def names_of(identities: Iterable[str]) -> dict[str, str]:
 
 
 def name_of_user(user: Any) -> str:
-    """Return the full name, or the user name where there is none."""
+    """Return the full name, or the user name if there is none."""
     return str(user.get_full_name() or user.get_username())
 
 
 def who_did(row: Event | ApiCall) -> str:
-    """Return who an event or call is of, in the same words; "" for a call of nobody. Reads its user and key, if not at hand."""
+    """Return the name of who made an event or call, "" if unknown. Reads its user and key if they are not loaded."""
     if row.staff is not None:
         return name_of_user(row.staff)
     if row.api_key is not None:
@@ -48,7 +48,7 @@ def who_did(row: Event | ApiCall) -> str:
 
 
 def name_of(identity: str) -> str:
-    """Return who one identity is, in words; "" for none."""
+    """Return the name of one identity, "" for none."""
     return names_of([identity])[identity] if identity else ""
 
 

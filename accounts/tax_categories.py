@@ -4,19 +4,19 @@ from collections.abc import Iterable
 
 STANDARD = "standard"
 UNTAXED = ("zero", "exempt")
-"""Categories that say themselves that there is no tax."""
+"""Categories without tax."""
 BUILT_IN = (STANDARD, *UNTAXED)
 COMMON = "reduced,telecom,internet,digital"
-"""Those that a client begins with, beside the built-in ones."""
+"""Categories that a new client begins with, besides the built-in ones."""
 
 
 def categories_in(text: str) -> tuple[str, ...]:
-    """All categories of a client, from the list in its settings: the built-in ones first."""
+    """Return all categories of a client from its comma-separated setting, the built-in ones first."""
     return tuple(dict.fromkeys([*BUILT_IN, *(part.strip() for part in text.split(",") if part.strip())]))
 
 
 def spelled(category: str, known: Iterable[str]) -> str | None:
-    """A category as it is listed, whatever its case; None where it is not known."""
+    """Return the listed spelling of a category, in any case, or None if it is not known."""
     found = {one.casefold(): one for one in known}
     return found.get(category.strip().casefold())
 

@@ -1,4 +1,4 @@
-"""Writing events: one append-only row per act on money, in the act's own transaction."""
+"""Write events: one append-only row per act on money, in the act's own transaction."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -36,13 +36,13 @@ EVENT_FIELDS = (
 
 
 REQUESTED = "act.requested"
-"""The event of a request for an act that another person has to approve."""
+"""The event of a request for an act that another person must approve."""
 
 
 class Act(NamedTuple):
-    """What happened to one document or account. `row_no` is the transaction or other row that it made or changed.
+    """An act on one document or account. `row_no` is the transaction or other row that it created or changed.
 
-    `idle`: there was nothing to do, which is told and uses no receipt up.
+    `idle`: there was nothing to do. It is reported, and the receipt stays unused.
     """
 
     name: str
@@ -57,8 +57,8 @@ class Act(NamedTuple):
 
 
 def record_acts(client: Client, caller: Caller, acts: Sequence[Act], at: datetime | None = None) -> None:
-    """Writes one event per act, all by the same caller. Something that was done uses the caller's receipt up, in the same
-    transaction; a refusal does not."""
+    """Write one event per act, all by the same caller. An act that was done uses the caller's receipt in the same
+    transaction."""
     at = at or timezone.now()
     done = next((act for act in acts if not act.error_code and not act.idle), None)
     if done is not None:
@@ -93,7 +93,7 @@ def record_acts(client: Client, caller: Caller, acts: Sequence[Act], at: datetim
 
 
 def acts_of_call(claim: Claim | None, *prefixes: str) -> list[Event]:
-    """What a call under a receipt has done and refused, the first act first: of the acts whose names begin so."""
+    """Return the events of a call under a receipt whose act names begin with one of the prefixes, oldest first."""
     if claim is None:
         return []
     named = [Q(act__startswith=prefix) for prefix in prefixes]
@@ -101,13 +101,13 @@ def acts_of_call(claim: Claim | None, *prefixes: str) -> list[Event]:
 
 
 def pending_act_of(claim: Claim | None) -> PendingAct | None:
-    """The request that a call under a receipt has written down, if that is what it has done."""
+    """Return the request for approval that a call under a receipt wrote, or None."""
     events = acts_of_call(claim, REQUESTED)
     return PendingAct(events[0].after) if events else None
 
 
 def refusal(name: str, error: BillingError, *, account_no: int | None = None, invoice_no: int | None = None) -> Act:
-    """The act that was refused, with the code and message that the caller is told; of no account where there is none."""
+    """Return the act of a refusal, with its code and message. It names no account if the account does not exist."""
     if error.code is ErrorCode.ACCOUNT_NOT_FOUND:
         account_no = None
     return Act(name, account_no, invoice_no, error_code=error.code.number, message=error.message)

@@ -1,4 +1,4 @@
-"""Signing in and out, and what a reader chooses for all pages."""
+"""Addresses for signing in and out, and for the reader's choices."""
 
 from django.contrib.auth.views import LogoutView
 from django.urls import path

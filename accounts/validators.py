@@ -1,4 +1,4 @@
-"""What a single value must look like. Knows no model."""
+"""Validation of single values. Knows no model."""
 
 import ipaddress
 import re
@@ -17,7 +17,7 @@ from billing_site.common.places import country_code
 LONGEST_CATEGORY = 50
 CONTACT_ROLES = ("account", "billing", "statement")
 
-# SQLite keeps a decimal as a double, which holds any decimal of 15 significant digits exactly. Both databases keep to it.
+# SQLite stores a decimal as a double, which is exact up to 15 significant digits. Both databases keep this limit.
 MAX_SIGNIFICANT_DIGITS = 15
 
 FIRST_YEAR, LAST_YEAR = 1900, 2999
@@ -29,7 +29,7 @@ def validate_time_zone(value: str) -> None:
 
 
 def validate_currency(value: str) -> None:
-    """Three lower-case letters that ISO 4217 knows, as Aria spells currencies."""
+    """Refuse anything but a three-letter ISO 4217 code in lower case, as Aria spells currencies."""
     if not is_currency(value):
         raise ValidationError(_("%(value)s is not a currency code such as usd."), params={"value": value})
 
@@ -68,7 +68,7 @@ def validate_significant_digits(value: Decimal) -> None:
 
 
 def validate_billing_day(value: date) -> None:
-    """A day from which periods can be counted both ways: no plan begins before 1900 or ends after 2999."""
+    """Refuse days outside 1900 to 2999, so that periods can be counted in both directions."""
     if not FIRST_YEAR <= value.year <= LAST_YEAR:
         raise ValidationError(
             _("%(value)s is not between the years 1900 and 2999. Give another date."), params={"value": value}
@@ -76,7 +76,7 @@ def validate_billing_day(value: date) -> None:
 
 
 def validate_no_card_number(value: str) -> None:
-    """Refuses what could be a card number (12 to 19 digits that pass the Luhn check of ISO/IEC 7812): only tokens are kept."""
+    """Refuse a possible card number (12 to 19 digits that pass the Luhn check of ISO/IEC 7812): only tokens may be stored."""
     digits = [int(digit) for digit in re.sub(r"[ -]", "", value) if digit.isdecimal()]
     only_digits = len(digits) == len(re.sub(r"[ -]", "", value))
     if only_digits and 12 <= len(digits) <= 19 and _luhn_sum(digits) % 10 == 0:
@@ -94,7 +94,7 @@ def validate_alphanumeric(text: str) -> None:
 
 
 def networks(text: str) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    """Addresses and networks between commas."""
+    """Return the comma-separated addresses and networks."""
     return [ipaddress.ip_network(part.strip()) for part in text.split(",") if part.strip()]
 
 

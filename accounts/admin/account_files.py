@@ -23,7 +23,7 @@ class AccountFile(ClientFile):
     def import_instance(self, instance: Any, row: Any, **kwargs: Any) -> None:
         super().import_instance(instance, row, **kwargs)
         if not instance.pk and not row.get("invoice_approval_required"):
-            # A new account inherits it.
+            # A new account takes its client's setting.
             instance.invoice_approval_required = instance.client.invoice_approval_required
 
     def create(self, instance: Any) -> None:

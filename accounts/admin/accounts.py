@@ -64,9 +64,9 @@ class AccountAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
     search_fields = ["client_acct_id", "id__exact", "contacts__name"]
     autocomplete_fields = ["client"]
     readonly_fields = ["next_bill_date", "last_bill_date", "created_at"]
-    # A bill day that has begun moves only with the account's first invoice (alt_bill_day).
+    # Once billing has begun, the bill day moves only with the account's first invoice (alt_bill_day).
     fixed_fields = ["client", "currency", "bill_day"]
-    # Without the approval setting: a new account inherits its client's.
+    # Without the approval setting: a new account takes its client's.
     add_fieldsets = [  # type: ignore[assignment]
         (None, {"fields": ["client", "client_acct_id", "status", "currency", "is_test"]}),
         (_("Billing"), {"fields": ["bill_day", "payment_terms_days"]}),

@@ -1,4 +1,4 @@
-"""What a client sells, in the admin: service locations, services, and plans with what they charge."""
+"""The catalogue in the admin: service locations, services, and plans with their charges."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from billing_site.errors import BillingError, ErrorCode
 
 
 def check_of_client(row: Any, client: Client | None, field: str) -> None:
-    """What a client has is made of its own rows. The message is the one that services give for another client's row."""
+    """Refuse a row that belongs to another client than the row that names it, with the message that services use."""
     if row is not None and client is not None and row.client_id != client.pk:
         refusal = BillingError(ErrorCode.NO_DATA, f"{field} {row.pk}", field=field)
         raise forms.ValidationError({field: refusal.message})
@@ -71,7 +71,7 @@ class PlanChargeForm(MasterDataForm):
 
 
 class PricesNow:
-    """What a charge costs today, by the clock of the client who sells it."""
+    """Shows today's price of a charge, by the clock of its client."""
 
     @admin.display(description=_("list prices"), empty_value="-")
     def prices_now(self, charge: PlanCharge) -> str | None:
@@ -102,7 +102,7 @@ class PlanAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
     resource_classes = [PlanFile]
     client_path = "client"
     fields = ["client", ("client_plan_id", "name"), ("billing_interval", "term_months")]
-    # Plan instances were given to accounts of this client.
+    # Accounts of this client may have the plan already.
     fixed_fields = ["client"]
     list_display = ["name", "client_plan_id", "client", "billing_interval", "term_months"]
     list_filter = ["client", "billing_interval"]
@@ -114,12 +114,12 @@ class PlanAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
 
 @admin.register(PlanCharge)
 class PlanChargeAdmin(PricesNow, FilesAdmin, HistoryAdmin):  # type: ignore[misc]
-    """What a plan charges for a service, with its list prices. Reached from its plan."""
+    """A plan's charge for a service, with its list prices. Reached from its plan."""
 
     resource_classes = [PlanChargeFile]
     client_path = "plan__client"
     form = PlanChargeForm
-    # Own prices of the plan's instances stand on it.
+    # Plan instances may have own prices of this charge.
     fixed_fields = ["plan"]
     readonly_fields = ["prices_now", "add_price"]
     list_display = ["service", "plan", "line_type", "prices_now"]

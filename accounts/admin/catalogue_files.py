@@ -1,4 +1,4 @@
-"""CSV files of the catalogue: services, plans, what plans charge for, and list prices."""
+"""CSV files of the catalogue: services, plans, charges of plans, and list prices."""
 
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -36,7 +36,7 @@ class PlanFile(ClientFile):
 
 
 class PlanChargeFile(ClientFile):
-    """What a plan charges for is added. It is named by all that it is, so nothing of it is changed."""
+    """Charges of plans. A charge can be added but not changed, because its columns together identify it."""
 
     client_no = Field(column_name=CLIENT_NO, attribute="plan__client_id", readonly=True)
     plan = of_client("plan", Plan, "client_plan_id")
@@ -49,7 +49,7 @@ class PlanChargeFile(ClientFile):
 
 
 def bands_text(price: RateSchedule) -> str:
-    """Where each band begins and what a unit of it costs: 0:0.10 100:0.05."""
+    """Return each band's start and unit price as one text: 0:0.10 100:0.05."""
     return " ".join(f"{tier.from_unit.normalize():f}:{tier.rate_per_unit.normalize():f}" for tier in price.tiers.all())
 
 
@@ -67,7 +67,7 @@ TERMS = ("currency", "model", "rate_per_unit", "minimum_amount", "maximum_amount
 
 
 class PriceFile(ClientFile):
-    """List prices, each by its charge, its currency and the day from which it holds. The service checks and stores them."""
+    """List prices, identified by charge, currency and first valid day. The service checks and stores them."""
 
     client_no = Field(column_name=CLIENT_NO, attribute="charge__plan__client_id", readonly=True)
     plan = Field(column_name="client_plan_id", attribute="charge__plan__client_plan_id", readonly=True)

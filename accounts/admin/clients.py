@@ -1,4 +1,4 @@
-"""Clients with their settings, and the keys of their programs."""
+"""Clients with their settings and API keys."""
 
 from typing import Any
 
@@ -32,7 +32,7 @@ def show_once(request: HttpRequest, key: ApiKey, auth_key: str) -> None:
 
 
 class ActsField(forms.MultipleChoiceField):
-    """Kinds of acts, each to be ticked. The column holds their names between commas."""
+    """Choose kinds of acts by check boxes. The column stores their names separated by commas."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(choices=GuardedAct.choices, required=False, widget=UnfoldAdminCheckboxSelectMultipleWidget, **options)
@@ -115,7 +115,7 @@ class ClientAdmin(HistoryAdmin):
     ]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Who works for a client is for superusers to say."""
+        """Only superusers may assign staff to a client."""
         fieldsets = super().get_fieldsets(request, obj)
         if obj is not None and proposed_change(obj) is not None:
             fieldsets = [(_("To be confirmed"), {"fields": ["proposed"]}), *fieldsets]
@@ -131,7 +131,7 @@ class ClientAdmin(HistoryAdmin):
             return
         client, key, auth_key = create_client(**form.cleaned_data, caller=Caller(staff=request.user))
         if not request.user.is_superuser:
-            # Whoever makes a client works for it.
+            # The user who creates a client is assigned to it.
             client.staff.add(request.user)  # type: ignore[arg-type]
         obj.pk = client.pk
         if key is not None:
@@ -152,7 +152,7 @@ class ClientAdmin(HistoryAdmin):
 
 @admin.register(SettingsChange)
 class SettingsChangeAdmin(ReadOnlyAdmin):
-    """Changes of four-eyes settings: another administrator than who proposed one confirms it."""
+    """Changes of four-eyes settings. Another administrator than the one who proposed a change confirms it."""
 
     client_path = "client"
     list_display = ["client", "words", "state", "proposed_by", "proposed_at", "decided_by", "decided_at"]
@@ -187,7 +187,7 @@ class SettingsChangeAdmin(ReadOnlyAdmin):
 
 @admin.register(ApiKey)
 class ApiKeyAdmin(HistoryAdmin):
-    """A key is made and revoked, never deleted: documents and events name it as who made them."""
+    """API keys. They are created and revoked but never deleted, because documents and events name them."""
 
     client_path = "client"
     fields = ["client", "name", *KEY_RIGHTS, "read_only", "allowed_addresses"]
@@ -209,7 +209,7 @@ class ApiKeyAdmin(HistoryAdmin):
 
     @admin.display(description=_("created or rotated by"))
     def made_by(self, key: ApiKey) -> str:
-        """The people and keys that four eyes take for this key, the latest first."""
+        """Return the people and keys that count as one with this key for four eyes, the latest first."""
         names = names_of(key.stands_for)
         return ", ".join(names[one] for one in key.stands_for) or "-"
 

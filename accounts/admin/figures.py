@@ -1,4 +1,4 @@
-"""How figures, and small tables of them, look in the admin."""
+"""Formatting of figures and small tables in the admin."""
 
 from collections.abc import Iterable, Sequence
 from datetime import date
@@ -16,7 +16,7 @@ def count(value: int) -> SafeString:
 
 
 def plain(value: Decimal | None) -> SafeString:
-    """A rate or a number of units without the zeros that the database adds."""
+    """Return a rate or number of units without the trailing zeros that the database adds."""
     return format_html('<span class="amount">{}</span>', "-" if value is None else f"{value.normalize():f}")
 
 
@@ -25,19 +25,19 @@ def rate(value: Decimal | None, currency: str) -> SafeString:
 
 
 def day(value: date | None) -> str:
-    """A day in the reader's own way of writing it."""
+    """Return a day in the reader's date format."""
     return "-" if value is None else str(localize(value))
 
 
 def days(start: date | None, end: date | None) -> SafeString:
-    """A period: where it does not fit on one line, it breaks between its two days only."""
+    """Return a period as text. If it does not fit on a line, it breaks only between its two days."""
     if start is None or end is None:
         return SafeString("-")
     return format_html('<span class="nowrap">{} –</span> <span class="nowrap">{}</span>', day(start), day(end))
 
 
 def figures(headings: Sequence[object], rows: Iterable[Sequence[object]], *, words: int = 1) -> SafeString:
-    """A table whose first columns are words and whose others are figures; a dash where it has no rows."""
+    """Return a table whose first `words` columns are text and whose others are figures, or a dash if it has no rows."""
     body = [format_html("<tr>{}</tr>", format_html_join("", "<td>{}</td>", ((cell,) for cell in row))) for row in rows]
     if not body:
         return SafeString("-")

@@ -1,4 +1,4 @@
-"""CSV files in and out: of the clients that staff work for, checked as on the pages, and tried before they are taken."""
+"""Import and export of CSV files. Rows are checked as on the forms, previewed first, and limited to the clients of the user."""
 
 from collections.abc import Callable
 from io import BytesIO
@@ -32,7 +32,7 @@ CLIENT_NO = "client_no"
 
 
 class OfClient(ForeignKeyWidget):  # type: ignore[misc]
-    """A row of the same client, by the client's own name for it."""
+    """A row of the same client, found by the client's own identifier."""
 
     def clean(self, value: Any, row: Any = None, **kwargs: Any) -> Any:
         if not value:
@@ -48,7 +48,7 @@ def of_client(name: str, model: type[Model], own_id: str, **options: Any) -> Fie
 
 
 class TidyCSV(CSV):  # type: ignore[misc]
-    """CSV as spreadsheets write it, read as by the commands: whatever separates the columns, without empty rows."""
+    """CSV as spreadsheets write it, with any separator and without empty rows, read by the same code as the commands."""
 
     def create_dataset(self, in_stream: Any, **kwargs: Any) -> Dataset:
         content = in_stream if isinstance(in_stream, bytes) else in_stream.encode()
@@ -63,9 +63,9 @@ class TidyCSV(CSV):  # type: ignore[misc]
 
 
 class ClientFile(ModelResource):  # type: ignore[misc]
-    """Rows that name their client by its number, or, where staff work for one client only, need not name it.
+    """Rows of a client, which each row names by its number. Staff who are assigned to only one client may leave it out.
 
-    A row that is there already is changed, and else made. An empty cell leaves what cannot be empty as it is.
+    A row that exists is changed, any other is created. An empty cell keeps the value of a column that cannot be empty.
     """
 
     client_no = Field(column_name=CLIENT_NO, attribute="client", widget=ForeignKeyWidget(Client))
@@ -105,13 +105,13 @@ class ClientFile(ModelResource):  # type: ignore[misc]
         row[CLIENT_NO] = self.client_of(row[CLIENT_NO])
 
     def _check_points(self, row: Any) -> None:
-        """A number with a decimal comma is refused: 1,234 could be read as a thousand."""
+        """Refuse a number with a decimal comma: 1,234 could also mean a thousand."""
         for field in self.get_import_fields():
             if isinstance(field.widget, DecimalWidget) and DECIMAL_COMMA.fullmatch((row.get(field.column_name) or "").strip()):
                 raise ValidationError({field.column_name: _("This is not a number. Write decimals with a point: 1.5.")})
 
     def client_of(self, number: str) -> int | None:
-        """Whose row it is."""
+        """Return the number of the client that the row belongs to."""
         own = clients_of(self.user)
         found = list(own.filter(pk=number) if number.isdecimal() else own[:2] if not number else ())
         if len(found) != 1:
@@ -137,14 +137,14 @@ class ClientFile(ModelResource):  # type: ignore[misc]
         return needed.union(self.pages.get_fixed_fields(instance) if instance.pk else ())
 
     def save_instance(self, instance: Any, is_create: bool, row: Any, **kwargs: Any) -> None:
-        """What a service refuses is a fault of the row."""
+        """Report a service's refusal as an error of the row."""
         try:
             super().save_instance(instance, is_create, row, **kwargs)
         except BillingError as refusal:
             raise ValidationError(refusal.message) from refusal
 
     def do_instance_save(self, instance: Any, is_create: bool) -> None:
-        """A row that is there keeps what billing moves meanwhile: only the file's columns are written."""
+        """Write only the file's columns of an existing row, so that columns that billing changed meanwhile are kept."""
         if is_create:
             self.create(instance)
         else:
@@ -159,12 +159,12 @@ class ClientFile(ModelResource):  # type: ignore[misc]
 
 
 class FilesAdmin(ImportExportMixin, OwnRows):  # type: ignore[misc]
-    """A list that is read from CSV by who may add and change its rows, and written by who may see them."""
+    """A list with CSV import for staff who may add and change its rows, and CSV export for staff who may view them."""
 
     import_form_class = ImportForm
     export_form_class = ExportForm
     formats = [TidyCSV]
-    # The rows' history says it already.
+    # The history of the rows records the import already.
     skip_admin_log = True
     has_add_permission: Callable[..., bool]
     has_change_permission: Callable[..., bool]
@@ -177,14 +177,14 @@ class FilesAdmin(ImportExportMixin, OwnRows):  # type: ignore[misc]
         return self.has_view_permission(request)
 
     def add_data_read_fail_error_to_form(self, form: Any, error: Exception) -> None:
-        """A file that cannot be read is refused with the sentence that says why."""
+        """Show why a file cannot be read."""
         if isinstance(error, UnreadableFile):
             form.add_error("import_file", _("The file cannot be read: %(why)s.") % {"why": error})
         else:
             super().add_data_read_fail_error_to_form(form, error)
 
     def export_action(self, request: HttpRequest) -> HttpResponseBase:
-        """A filter that makes no sense leads back to the list, which says so: nothing else than what was meant is written."""
+        """Export nothing if a filter is not known, and say so on the list: otherwise all rows would be exported."""
         try:
             response: HttpResponseBase = super().export_action(request)
         except IncorrectLookupParameters:
@@ -196,11 +196,11 @@ class FilesAdmin(ImportExportMixin, OwnRows):  # type: ignore[misc]
         return {"user": request.user}
 
     def get_import_data_kwargs(self, **kwargs: Any) -> dict[str, Any]:
-        """All rows of a file or none."""
+        """Import all rows of a file or none."""
         return {**super().get_import_data_kwargs(**kwargs), "rollback_on_validation_errors": True}
 
     def process_result(self, result: Any, request: HttpRequest) -> HttpResponseBase:
-        """What was tried a moment before may be refused now."""
+        """Check again: rows may have changed since the preview."""
         if result.has_errors() or result.has_validation_errors():
             messages.error(request, _("Nothing was imported, because rows changed after the preview. Preview the file again."))
             return redirect(f"admin:{self.model._meta.app_label}_{self.model._meta.model_name}_import")

@@ -1,4 +1,4 @@
-"""What charges cost, in the admin: the list prices of a charge, and a plan instance's own prices."""
+"""Prices in the admin: list prices of charges, and own prices of plan instances."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
@@ -41,7 +41,7 @@ SHORT_NAMES = {
 
 
 def price_text(price: RateSchedule) -> str:
-    """A price in a few words: 30.00 usd; flat fee 99.00 usd; tiered in eur."""
+    """Return a price in a few words: "30.00 usd", "flat fee 99.00 usd", "tiered in eur"."""
     if price.rate_per_unit is None:
         return gettext("%(model)s in %(currency)s") % {"model": SHORT_NAMES[RateModel(price.model)], "currency": price.currency}
     rate = f"{shown_rate(price.rate_per_unit, price.currency)} {price.currency}"
@@ -49,7 +49,7 @@ def price_text(price: RateSchedule) -> str:
 
 
 def price_texts(prices: Iterable[RateSchedule], day: date) -> str:
-    """What holds on a day in each currency, then what begins later; or that there is no price."""
+    """Return the price of each currency on a day, then later prices, or a text that there is no price."""
     prices = list(prices)
     known = [_as_rates(price) for price in prices]
     current = (rates_on(day, currency, known) for currency in sorted({price.currency for price in prices}))
@@ -68,16 +68,16 @@ def _as_rates(price: RateSchedule) -> Rates:
 
 
 def list_prices() -> Prefetch:
-    """The list prices of charges, as `list_rates`."""
+    """Return a prefetch of the list prices of charges, as `list_rates`."""
     return Prefetch("rates", RateSchedule.objects.filter(plan_instance=None), "list_rates")
 
 
 class PriceColumns:
-    """How prices look in lists."""
+    """Columns of prices in lists."""
 
     @admin.display(description=_("bands"))
     def bands(self, price: RateSchedule) -> SafeString:
-        """Each band on a line of its own."""
+        """Return each band on a line of its own."""
         rows = (
             (gettext("above"), plain(tier.from_unit), rate(tier.rate_per_unit, price.currency)) for tier in price.tiers.all()
         )
@@ -121,7 +121,7 @@ class OwnPricesOfPlanInstance(PriceColumns, ReadOnlyInline):  # type: ignore[mis
 
 
 class ChargeChoice(forms.ModelChoiceField):
-    """Charges by the names of their plan and service: one plan's "Phone" is not another's."""
+    """Charges, named by plan and service, because several plans may have a charge for the same service."""
 
     def label_from_instance(self, obj: PlanCharge) -> str:
         return f"{obj.plan}: {obj}"
@@ -144,7 +144,7 @@ class PriceForm(MasterDataForm):
         ),
         "rate_minimum_below_maximum": ("maximum_amount", _("The maximum is below the minimum.")),
         "rate_ends_after_start": ("valid_to", _("The last day is before the first day.")),
-        # Of a rate beside bands, or neither, the service says which.
+        # The service refuses a price with both a rate and bands, or with neither.
         "a_rate_or_bands": None,
     }
 
@@ -160,7 +160,8 @@ class PriceForm(MasterDataForm):
 
 class BandsFormSet(PaginationInlineFormSet):
     def validate_unique(self) -> None:
-        """The bands are stored all anew, and the service checks them together: one may begin where another began before."""
+        """Skip the check: all bands are replaced at once, and a new band may begin where an old one began. The service
+        checks them."""
 
     def tiers(self) -> tuple[TierTerms, ...]:
         kept = (one.cleaned_data for one in self.forms if one.cleaned_data and not one.cleaned_data.get("DELETE"))
@@ -168,7 +169,7 @@ class BandsFormSet(PaginationInlineFormSet):
 
 
 class BandsOfPrice(TabularInline):
-    """The bands of a price: who may change a price changes its bands with it."""
+    """The bands of a price. Staff who may change a price may change its bands."""
 
     model = RateTier
     form = MasterDataForm
@@ -199,13 +200,13 @@ def terms_of(price: Mapping[str, Any], bands: BandsFormSet) -> RateTerms:
 
 @admin.register(RateSchedule)
 class RateScheduleAdmin(PriceColumns, FilesAdmin, HistoryAdmin):  # type: ignore[misc]
-    """A price with its bands: both go to the service together, which checks and stores them."""
+    """Prices with their bands. The service checks and stores both together."""
 
     resource_classes = [PriceFile]
     client_path = "charge__plan__client"
     form = PriceForm
     inlines = [BandsOfPrice]
-    # A price of another charge or customer is another price.
+    # A price of another charge or customer is a different price.
     fixed_fields = ["charge", "plan_instance"]
     autocomplete_fields = ["plan_instance"]
     fieldsets = [
@@ -246,7 +247,7 @@ class RateScheduleAdmin(PriceColumns, FilesAdmin, HistoryAdmin):  # type: ignore
 
     @admin.display(description=_("bands"))
     def tiers(self, version: Any) -> str:
-        """The bands that belong to a version of the price: those that stood when the next one was written."""
+        """Return the bands of one version of the price: those stored when the next version was written."""
         following = version.next_record
         end = following.history_date - timedelta(microseconds=1) if following is not None else timezone.now()
         return "; ".join(map(str, RateTier.history.as_of(end).filter(schedule=version.id).order_by("from_unit"))) or "-"
@@ -265,7 +266,7 @@ class RateScheduleAdmin(PriceColumns, FilesAdmin, HistoryAdmin):  # type: ignore
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def _charges(self, request: HttpRequest) -> QuerySet[PlanCharge]:
-        """The charges to choose from: those of the plan, where a link from its page or from a plan instance's names it."""
+        """Return the charges to choose from. If a link named a plan or plan instance, only those of that plan."""
         charges = PlanCharge.objects.select_related("plan", "service").order_by("plan__name", "pk")
         assert request.resolver_match is not None
         price_no = request.resolver_match.kwargs.get("object_id", "")
@@ -277,7 +278,7 @@ class RateScheduleAdmin(PriceColumns, FilesAdmin, HistoryAdmin):  # type: ignore
         return charges
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """A price of a plan that has begun begins today, unless another day is chosen: days that were used keep theirs."""
+        """Suggest today as first day if the plan has begun, so that the price of used days does not change."""
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
         number = request.GET.get("plan_instance", "")
         instance = PlanInstance.objects.filter(pk=number).first() if is_number(number) else None
@@ -286,7 +287,7 @@ class RateScheduleAdmin(PriceColumns, FilesAdmin, HistoryAdmin):  # type: ignore
         return initial
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """A price is stored together with its bands, once these are read too."""
+        """Store the price later, with its bands, when these are read too."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         (bands,) = formsets
@@ -299,11 +300,11 @@ class RateScheduleAdmin(PriceColumns, FilesAdmin, HistoryAdmin):  # type: ignore
                 messages.info(request, words % {"day": changed.valid_from})
         else:
             price.pk = add_price(price.charge, terms, price.plan_instance, caller=Caller(staff=request.user)).pk
-        # Nothing is written here: the page's history learns which bands were changed.
+        # Writes nothing: this only tells the history which bands changed.
         bands.save(commit=False)
 
     def response_post_save_add(self, request: HttpRequest, obj: Any) -> HttpResponseRedirect:
-        """Back to where the price shows among the others: its charge, or the plan instance whose own it is."""
+        """Return to the page that lists the price: its charge, or the plan instance whose own price it is."""
         row = obj.plan_instance or obj.charge
         if not request.user.has_perm(f"accounts.view_{row._meta.model_name}"):
             return super().response_post_save_add(request, obj)

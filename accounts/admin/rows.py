@@ -1,5 +1,4 @@
-"""Whose rows staff see in the admin, and the two sorts of them: master data, which staff change, and the record of what
-happened, which nobody does."""
+"""Base classes of the admin: which rows staff see, master data that staff change, and records that nobody changes."""
 
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -24,13 +23,13 @@ from billing_site.errors import BillingError
 
 
 def own_rows(rows: QuerySet[Any], user: Any) -> QuerySet[Any]:
-    """Those of a model's rows that a member of staff sees: see OwnRows."""
-    # A model without pages names no client: staff who are told to choose among its rows get an error, not another's rows.
+    """Return the rows of a model that a member of staff may see, by its admin's `client_path` (see OwnRows)."""
+    # A model without an admin page has no client path. Then an error is better than showing rows of other clients.
     return rows if user.is_superuser else admin.site.get_model_admin(rows.model).own(rows, user)  # type: ignore[attr-defined]
 
 
 class RowWidget(AutocompleteSelect):
-    """A row to be chosen. What can be no row's number, in an address or a form, is not looked up."""
+    """A field to choose a row. A value that cannot be a primary key is not looked up."""
 
     def format_value(self, value: Any) -> list[str]:
         return [text for text in super().format_value(value) if not text or is_number(text)]
@@ -45,7 +44,7 @@ def is_number(text: str) -> bool:
 
 
 class OwnChoices:
-    """A form offers, and takes, only the rows that a member of staff sees."""
+    """A form that offers and accepts only rows that the member of staff may see."""
 
     def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:
         if "widget" not in kwargs and db_field.name in self.get_autocomplete_fields(request):  # type: ignore[attr-defined]
@@ -62,11 +61,11 @@ class OwnChoices:
 
 
 class OwnRows(OwnChoices):
-    """Staff see and change the rows of the clients that they work for, and no others: of another client there is no page."""
+    """Rows limited to the clients that staff are assigned to. Rows of other clients do not exist for them."""
 
-    # How a row leads to its client; None: it belongs to none, and only superusers see it.
+    # How a row leads to its client. None: it belongs to no client, and only superusers see it.
     client_path: ClassVar[str | None]
-    # Whether a row that names no client is there for all of them.
+    # Whether rows without a client are shared by all clients.
     common_rows: ClassVar[bool] = False
 
     def own(self, rows: QuerySet[Any], user: Any) -> QuerySet[Any]:
@@ -92,7 +91,7 @@ def only_superusers(admin: object, request: HttpRequest, obj: Model | None = Non
 
 
 class OwnRelatedFilter(admin.RelatedFieldListFilter):
-    """The filters of a list name no other client's rows."""
+    """List filters that offer only rows of the user's clients."""
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> Any:
         rows = own_rows(field.related_model._default_manager.all(), request.user)
@@ -107,18 +106,18 @@ class MasterDataForm(forms.ModelForm):
     """A form that also shows what a service refused when the form was saved."""
 
     refusal: BillingError | None = None
-    # Who fills it in.
+    # The user who fills in the form.
     user: Any = None
-    # What the database guards, by the constraint's name: the field to say it at, and the words. None: the service says it.
+    # By database constraint: the field to show its error at, and the message. None: the service reports it.
     guarded: ClassVar[Mapping[str, tuple[str, Any] | None]] = {}
-    # What the form calls a field that a service calls otherwise.
+    # The form's name of a field that a service names differently.
     named: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         for name, value in self.initial.items():
             if isinstance(value, Decimal):
-                # Without the zeros that the database adds.
+                # Without the trailing zeros that the database adds.
                 self.initial[name] = Decimal(f"{value.normalize():f}")
 
     def full_clean(self) -> None:
@@ -128,7 +127,7 @@ class MasterDataForm(forms.ModelForm):
                 self._say(str(constraint.get_violation_error_message()), self.guarded[constraint.name])
 
     def _say(self, general: str, said: tuple[str, Any] | None) -> None:
-        """Puts a constraint's words in the place of Django's general ones."""
+        """Replace Django's general message of a constraint by ours."""
         if general not in self.non_field_errors():
             return
         kept = [error for error in self.non_field_errors().as_data() if general not in error.messages]
@@ -147,7 +146,7 @@ class MasterDataForm(forms.ModelForm):
 
 
 class MasterDataAdmin(OwnRows, ModelAdmin):  # type: ignore[misc]
-    """Rows that staff add and change. What a row is made with and keeps for ever stands in `fixed_fields`."""
+    """Rows that staff add and change. `fixed_fields` are set when a row is created and never change."""
 
     form = MasterDataForm
     fixed_fields: Sequence[str] = ()
@@ -156,7 +155,8 @@ class MasterDataAdmin(OwnRows, ModelAdmin):  # type: ignore[misc]
         return self.fixed_fields
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        """Fixed fields are disabled, not read-only: Django checks a unique key only where all of its fields are on the form."""
+        """Disable fixed fields instead of making them read-only: Django checks a unique key only if the form has all its
+        fields."""
         form: Any = super().get_form(request, obj, change=change, **kwargs)
         form.refusal, form.user = getattr(request, "refusal", None), request.user
         if obj is not None:
@@ -166,7 +166,7 @@ class MasterDataAdmin(OwnRows, ModelAdmin):  # type: ignore[misc]
         return form
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """A change writes the columns that were changed and no others: billing may have moved those since the row was read."""
+        """Write only the columns that were changed: billing may have changed others since the row was read."""
         if change:
             columns = {field.name for field in obj._meta.concrete_fields}
             obj.save(update_fields=columns.intersection(form.changed_data))
@@ -180,7 +180,7 @@ class MasterDataAdmin(OwnRows, ModelAdmin):  # type: ignore[misc]
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """A refusal by a service has undone everything; the form is shown again with it, as with any wrong value."""
+        """Show the form again with the refusal of a service, which has rolled everything back."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except BillingError as refusal:
@@ -195,7 +195,7 @@ class MasterDataAdmin(OwnRows, ModelAdmin):  # type: ignore[misc]
             return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", object_id)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """A refusal of what was to be done to ticked rows: nothing was done to any."""
+        """Show the refusal of an action on selected rows. Nothing was done to any of them."""
         try:
             return super().changelist_view(request, extra_context)
         except BillingError as refusal:
@@ -204,13 +204,13 @@ class MasterDataAdmin(OwnRows, ModelAdmin):  # type: ignore[misc]
 
 
 class HistoryAdmin(MasterDataAdmin, SimpleHistoryAdmin):  # type: ignore[misc]
-    """Master data whose changes are kept: its history says who changed what, from what to what, also of a row that is gone."""
+    """Master data with history: who changed what, also for rows that were deleted."""
 
     def get_history_queryset(self, request: HttpRequest, history_manager: Any, pk_name: str, object_id: Any) -> QuerySet[Any]:
         return self.own(super().get_history_queryset(request, history_manager, pk_name, object_id), request.user)
 
     def history_form_view(self, request: HttpRequest, object_id: str, version_id: str, extra_context: Any = None) -> Any:
-        """A version is read, and never put back: that would pass by the services."""
+        """Show a version. Reverting to it is not possible, because that would bypass the services."""
         if request.method != "GET":
             raise PermissionDenied
         get_object_or_404(self.own(self.model.history.all(), request.user), id=object_id, history_id=version_id)
@@ -218,22 +218,22 @@ class HistoryAdmin(MasterDataAdmin, SimpleHistoryAdmin):  # type: ignore[misc]
 
 
 def never(admin: object, request: HttpRequest, obj: Model | None = None) -> bool:
-    """Not even a superuser."""
+    """Deny everybody, superusers too."""
     return False
 
 
 class ReadOnlyAdmin(OwnRows, ModelAdmin):  # type: ignore[misc]
-    """Rows that everything is shown of, and that nobody adds, changes or deletes."""
+    """Rows that are shown in full and never added, changed or deleted."""
 
     has_add_permission = never
     has_change_permission = never
     has_delete_permission = never
-    # These tables grow without end: a list that is filtered does not count them whole as well.
+    # These tables grow without limit, so a filtered list does not count all rows too.
     show_full_result_count = False
 
 
 class NamesPeople:
-    """Pages that say who did something by name. The names of all rows of a list are read together."""
+    """Pages that show names of people. The names of all rows of a list are read together."""
 
     identities: ClassVar[Sequence[str]]
 
@@ -246,7 +246,7 @@ class NamesPeople:
 
 
 def person(column: str, heading: Any) -> Callable[[Any, Any], str]:
-    """A column that says by name who an identity of `NamesPeople.identities` is."""
+    """Return a column with the name of the identity that `column` has. `column` must be in `NamesPeople.identities`."""
 
     @admin.display(description=heading, ordering=column)
     def named(pages: NamesPeople, row: Any) -> str:
@@ -262,23 +262,23 @@ def text_link(url: str, text: Any) -> SafeString:
 
 
 def page_link(row: Model, text: Any = None) -> SafeString:
-    """A link to the page of a row, by its name or another text."""
+    """Return a link to the page of a row, with its name or the text."""
     url = reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
     return text_link(url, row if text is None else text)
 
 
 def list_link(model: type[Model], text: Any, **filters: Any) -> SafeString:
-    """A link to the list of a model, with filters set."""
+    """Return a link to the list of a model, with filters set."""
     return text_link(reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist", query=filters or None), text)
 
 
 def add_link(model: type[Model], text: Any, **values: Any) -> SafeString:
-    """A link to the page that adds a row of a model, with values filled in."""
+    """Return a link to the page that adds a row of a model, with values filled in."""
     return text_link(reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_add", query=values), text)
 
 
 def asked_once(column: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """A column that asks the database does so once for a row: the template reads a value several times to show it."""
+    """Cache a column per row, because the template reads the value several times."""
 
     @wraps(column)
     def remembered(admin: Any, row: Any) -> Any:
@@ -295,7 +295,7 @@ def may_add(request: HttpRequest, model: type[Model]) -> bool:
 
 
 def link_to_page(heading: Any, text: Callable[[Any], Any] = str) -> Callable[[Any, Model], SafeString]:
-    """A column that names the row and leads to its own page. Unfold's link shows under a mouse only."""
+    """Return a column that links to the row's own page. Unfold's own link appears only under a mouse."""
 
     @admin.display(description=heading)
     def link(inline: Any, row: Model) -> SafeString:
@@ -313,6 +313,6 @@ class ReadOnlyInline(TabularInline):
 
 
 class PagedInline(ReadOnlyInline):
-    """Rows that may be very many are shown page by page."""
+    """Rows shown in pages, because there may be very many."""
 
     per_page: Any = 10

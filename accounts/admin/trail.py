@@ -1,4 +1,4 @@
-"""What was asked and done: events, receipts and calls of the API, to read."""
+"""Events, receipts and API calls in the admin, read-only."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Users and groups of the back office, in the look of the rest of the admin: only superusers manage them."""
+"""Users and groups in the admin. Only superusers manage them."""
 
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -14,7 +14,7 @@ admin.site.unregister(Group)
 
 
 class ManagedBySuperusers(OwnRows):
-    """Whoever gives rights could give all of them: to a user, and so to themselves."""
+    """Only superusers: whoever assigns permissions could assign all of them to themselves."""
 
     client_path = None
     has_module_permission = has_view_permission = only_superusers

@@ -1,4 +1,4 @@
-"""Rows, accounts and people on the wire, each with validation codes of its own, so that `input_errors` can tell them apart."""
+"""Fields for rows, accounts and people in the API. Their validation codes tell `input_errors` which error to report."""
 
 from typing import Any, NoReturn, cast
 
@@ -15,14 +15,14 @@ from billing_site.common.places import country_code
 NO_CLIENT, NO_ACCOUNT, NO_INVOICE = "client_does_not_exist", "account_does_not_exist", "invoice_does_not_exist"
 NO_TRANSACTION, NO_PLAN_INSTANCE = "transaction_does_not_exist", "plan_instance_does_not_exist"
 NO_REASON = "reason_does_not_exist"
-"""The validation codes of a number that nothing has, by what it would be the number of."""
+"""Validation codes for a number that does not exist, by what it should be the number of."""
 
 NOT_SUPPORTED = "not_supported"
-"""The validation code of a value of Aria's that we do not support."""
+"""The validation code of an Aria value that is not supported."""
 
 
 class CountryField(serializers.CharField):
-    """A country by a code or a name, in any case. It is answered as its code."""
+    """A country by code or name, in any case. Output is the code."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{**options, "max_length": places.CountryField.LONGEST_NAME})
@@ -33,7 +33,7 @@ class CountryField(serializers.CharField):
 
 
 class ReceiptIdField(serializers.CharField):
-    """A client_receipt_id: up to 50 letters and digits, unique for the client."""
+    """A client_receipt_id: up to 50 letters and digits, unique per client."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(
@@ -48,7 +48,7 @@ class ReceiptIdField(serializers.CharField):
 
 
 class OwnRowField(serializers.PrimaryKeyRelatedField):
-    """The number of a row that belongs to the caller's client. Another client's rows do not exist."""
+    """The number of a row of the caller's client. Rows of other clients do not exist."""
 
     default_error_messages = {"does_not_exist": _("{pk_value} does not exist.")}
 
@@ -69,7 +69,7 @@ class OwnRowField(serializers.PrimaryKeyRelatedField):
 
 
 class AccountField(OwnRowField):
-    """An acct_no. One that does not exist has an error code of its own (1009)."""
+    """An acct_no. One that does not exist is reported as 1009."""
 
     default_error_messages = {NO_ACCOUNT: _("acct_no {pk_value} does not exist.")}
 
@@ -78,7 +78,7 @@ class AccountField(OwnRowField):
 
 
 class IdentityName(serializers.CharField):
-    """Who an identity is, in words. Of a list, the names of all its rows are read together."""
+    """The name of an identity. The names of all rows of a list are read together."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(read_only=True, **options)
@@ -90,7 +90,7 @@ class IdentityName(serializers.CharField):
         return str(names.get(value, ""))
 
     def _identities(self) -> set[str]:
-        """Of all rows and fields that are shown together with this one."""
+        """Return the identities of all rows and fields that are shown together with this one."""
         rows = self.root.instance if isinstance(self.root, serializers.ListSerializer) else None
         parent = cast(serializers.Serializer, self.parent)
         sources = [str(field.source) for field in parent.fields.values() if isinstance(field, IdentityName)]

@@ -1,6 +1,7 @@
-"""What is wrong with an input, as rows of the error table: the one place where validation codes become error codes.
+"""Turn validation errors into errors of the error table. This is the only place that maps validation codes to error codes.
 
-REST framework, Django's model validation and our own fields give every wrong value a code of theirs ("required", "blank" ...).
+REST framework, Django's model validation and our own fields each give a wrong value a validation code ("required", "blank",
+...).
 """
 
 from collections.abc import Iterator, Mapping
@@ -41,17 +42,17 @@ TABLE = {
     "combine_invoices": ErrorCode.COMBINE_INVOICES,
     "client_notes": ErrorCode.NOTES_TOO_LONG,
 }
-"""Any other code is an invalid input, 1016."""
+"""The error code of each validation code. All others are 1016, invalid input."""
 
 NAMED_IN_DETAIL = {UNKNOWN, READ_ONLY}
-"""Codes whose detail is a whole sentence with the field's name in it."""
+"""Validation codes whose detail is a whole sentence that names the field."""
 
 SELF_EXPLAINING = {ErrorCode.AUTHENTICATION, ErrorCode.INVALID_INVOICE_MODE, ErrorCode.NOTES_TOO_LONG}
-"""Rows whose message says enough."""
+"""Error codes whose message needs no detail."""
 
 
 class WrongInput(NamedTuple):
-    """One thing that is wrong, and where: charges[0].service."""
+    """One wrong value and its path, such as charges[0].service."""
 
     field: str
     detail: ErrorDetail
@@ -72,13 +73,13 @@ class WrongInput(NamedTuple):
 
 
 def wrong_inputs(error: ValidationError | ModelError) -> list[WrongInput]:
-    """Everything that is wrong, in the order of the fields."""
+    """Return all errors in the order of the fields."""
     detail = get_error_detail(error) if isinstance(error, ModelError) else error.detail
     return list(_flattened(detail))
 
 
 def refusal_of(wrong: list[WrongInput]) -> BillingError:
-    """The one refusal that speaks for all: what is missing comes first, and all of it is named; else the first wrong value."""
+    """Return the refusal that is reported: all missing fields together, else the first wrong value."""
     missing = [one.field for one in wrong if one.code is ErrorCode.MISSING_PARAMETER]
     if missing:
         return BillingError(ErrorCode.MISSING_PARAMETER, field=", ".join(missing))

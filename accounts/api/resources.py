@@ -1,4 +1,4 @@
-"""What all resources share: rows are found, created and shown for the client whose key is calling, and for no other."""
+"""Base classes of all REST resources. Rows are found, created and shown only for the client of the caller."""
 
 import json
 import re
@@ -35,7 +35,7 @@ from billing_site.errors import BillingError, ErrorCode, PendingAct
 
 
 class Operation(NamedTuple):
-    """What an action takes, what it answers and under which HTTP status. One without arguments takes no body."""
+    """The arguments, answer and HTTP status of an action. An action without arguments takes no body."""
 
     arguments: type[Serializer] | None
     answer: type[Serializer]
@@ -43,19 +43,20 @@ class Operation(NamedTuple):
 
 
 class ClientResource(GenericViewSet):
-    """Rows of the caller's client. Another client's rows do not exist, so they are never said to be forbidden."""
+    """Rows of the caller's client. Rows of other clients do not exist (404), so their existence is not revealed."""
 
     client_path = "client"
     lookup_value_regex = "[0-9]{1,22}"
     not_found = ErrorCode.NO_DATA
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """A call with an Idempotency-Key does its work once, and gives its first answer whenever it comes again."""
+        """Check the parameters, and set up replay: a call with an Idempotency-Key is done once, and repeats get its first
+        answer."""
         super().initial(request, *args, **kwargs)
         verb = (request.method or "").lower()
         answers = verb in self.http_method_names and hasattr(self, verb)
         if request.auth is None or not answers:
-            return  # a method call, which looks at its credentials by itself; or a method that the address does not take
+            return  # A method call, which checks its credentials itself, or a method that the address does not support.
         self._check_query()
         if request.method == "DELETE":
             self._read(NoArguments)
@@ -68,8 +69,11 @@ class ClientResource(GenericViewSet):
             setattr(self, verb, partial(self._once, getattr(self, verb)))
 
     def _check_query(self) -> None:
-        """A parameter that nobody reads is refused: on a list it would give rows that were not meant, and `dry_run` on an act
-        would write. A key says whose it is, so `client_no` may only repeat it."""
+        """Refuse unknown query parameters. On a list they would return unintended rows, and on an act a `dry_run` would be
+        ignored.
+
+        With an API key, `client_no` must be the key's own client.
+        """
         query = self.request.query_params
         check_parameters(query, self.query_parameters() | {"client_no"})
         if isinstance(self.request.auth, ApiKey) and query.get("client_no", str(self.client.pk)) != str(self.client.pk):
@@ -80,14 +84,14 @@ class ClientResource(GenericViewSet):
             )
 
     queries: Mapping[str, type[Serializer]] = {}
-    """What the query of an action is read as, by the action."""
+    """The serializer of each action's query parameters, by action."""
 
     def query_parameters(self) -> set[str]:
-        """The parameters that this call may have in its query, beside `client_no`."""
+        """Return the query parameters that this call may have besides `client_no`."""
         return set(self.queries[self.action]().fields) if self.action in self.queries else set()
 
     def asked_query(self) -> dict[str, Any]:
-        """The query, read as the arguments of this action."""
+        """Return the validated query parameters of this action."""
         names = self.query_parameters()
         given = {name: value for name, value in self.request.query_params.items() if name in names}
         serializer = self.queries[self.action](data=given, context=self.get_serializer_context())
@@ -106,7 +110,7 @@ class ClientResource(GenericViewSet):
         return Response(body, status=status)
 
     def _answer_again(self, receipt: Receipt, work: Callable[[], Response]) -> Response:
-        """What is done here is done by the call that has died."""
+        """Finish or replay a call whose process died. The work is recorded under the receipt of that call."""
         self.receipt = claim_of(receipt)
         pending = pending_act_of(self.receipt)
         if pending is not None:
@@ -115,43 +119,42 @@ class ClientResource(GenericViewSet):
         return work() if resumes else self.answer_again(receipt)
 
     def is_stored(self, receipt: Receipt) -> bool:
-        """Whether the answer stands in stored rows. A receipt that names nothing is one of a row that is gone, or of work that
-        comes to the same when it is done again."""
+        """Whether the answer can be rendered from stored rows. If not, the work is done again, which has the same result."""
         return receipt.invoice_no is not None or receipt.row_no is not None or self.request.method == "DELETE"
 
     def answer_again(self, receipt: Receipt) -> Response:
-        """The answer of a call whose work was done before, made from what was stored."""
+        """Return the answer of a call that was done before, rendered from stored rows."""
         if self.request.method == "DELETE":
             return Response(status=HTTP_204_NO_CONTENT)
         return Response(self.get_serializer(self.get_queryset().get(pk=receipt.row_no)).data, status=self.created)
 
     @property
     def created(self) -> int:
-        """The status of an answer that shows what a call has made or changed."""
+        """The HTTP status of an answer that shows what a call created or changed."""
         if self.action in self.operations:
             return self.operations[self.action].status
         return HTTP_201_CREATED if self.action == "create" else HTTP_200_OK
 
     operations: Mapping[str, Operation] = {}
-    """What actions take and answer, by their names. Those of master data need no row: the resource's serializer says it."""
+    """The arguments and answers of actions, by action. Master data needs none: its serializer describes both."""
 
     resumed_actions: Sequence[str] = ()
-    """Actions that are done again where a call was interrupted: their services go on where it was."""
+    """Actions whose services resume an interrupted call, so a retry calls them again."""
 
     rights: Mapping[str, Right] = {}
-    """The right that each action needs which does more than read. Services ask for it; here it is asked for before a stored
-    answer is given again."""
+    """The right that each writing action needs. Services check it too; here it is checked before a stored answer is
+    returned."""
 
     def check_right(self) -> None:
-        """Refuses who may not do the act that is asked for again."""
+        """Refuse a caller without the right to the repeated act."""
         check_may(self.caller, self.rights[self.action])
 
     reading_actions: Sequence[str] = ("preview",)
-    """Actions that write nothing, though they are asked for by POST."""
+    """Actions that write nothing although they use POST."""
 
     @property
     def staff_permission(self) -> str:
-        """What staff need: to see such rows. What may be done to them, the services say."""
+        """The permission that staff need to see such rows. Services check what may be done to them."""
         return self.permission_of("view")
 
     def permission_of(self, right: str) -> str:
@@ -170,7 +173,7 @@ class ClientResource(GenericViewSet):
         return Caller(api_key=cast(ApiKey, access), receipt=self.receipt, request_id=request_id)
 
     def asked(self) -> dict[str, Any]:
-        """The body, read as the arguments of this action."""
+        """The validated body of this action."""
         return self._read(self.operations[self.action].arguments or NoArguments)
 
     def _read(self, arguments: type[Serializer]) -> dict[str, Any]:
@@ -180,7 +183,7 @@ class ClientResource(GenericViewSet):
         return dict(serializer.validated_data)
 
     def get_serializer(self, *args: Any, **kwargs: Any) -> Any:
-        """The serializer of the resource's rows. A body that it is to read has no member that it does not know."""
+        """Return the serializer of the resource's rows. When it reads a body, unknown members are refused."""
         serializer: Any = super().get_serializer(*args, **kwargs)
         if "data" in kwargs:
             check_members(serializer, kwargs["data"])
@@ -198,11 +201,11 @@ class ClientResource(GenericViewSet):
 
 PAGE_PARAMETERS = {"cursor", "limit"}
 MEMBER_PARAMETERS = {"fields", "expand"}
-"""Which members are answered: of a list and of a row."""
+"""Query parameters that choose which members of a row are returned."""
 
 
 class FilteredResource(ClientResource):
-    """Rows that are found by filters of a query."""
+    """Rows that can be filtered by query parameters."""
 
     def filters(self) -> set[str]:
         """The names of the filters."""
@@ -211,8 +214,8 @@ class FilteredResource(ClientResource):
 
 
 class ListResource(ListModelMixin, FilteredResource):
-    """Lists, by filters and in orders that the resource names (`ordering`: names of the wire with their columns); with some
-    members only (`fields`), with more than a row has (`expand`, of `expansions`), or as CSV."""
+    """Lists with filters, orders (`ordering`: API names with their columns), selected members (`fields`), additional members
+    (`expand`, listed in `expansions`), and CSV output."""
 
     ordering: Mapping[str, str] = {}
     newest_first = False
@@ -223,7 +226,7 @@ class ListResource(ListModelMixin, FilteredResource):
         return [*renderers, CsvRenderer()] if self.action == "list" else renderers
 
     def handle_exception(self, exc: Exception) -> Response:
-        """An error is told in JSON, also to those who asked for CSV."""
+        """Return errors as JSON, also if CSV was requested."""
         self.request.accepted_renderer = JSONRenderer()
         self.request.accepted_media_type = JSONRenderer.media_type
         return super().handle_exception(exc)
@@ -241,16 +244,16 @@ class ListResource(ListModelMixin, FilteredResource):
         return self.get_paginated_response(self.expanded(page, self.get_serializer(page, many=True).data))
 
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        """The rows with what a list shows of them beside their columns."""
+        """Return the rows with the annotations that a list shows besides their columns."""
         return rows
 
     def expanded(self, page: Sequence[Any], data: Any) -> Any:
-        """The rows of a page with what `expand` asks for."""
+        """Return the data of a page of rows with the members that `expand` requests."""
         self.asked_names("expand", self.expansions)
         return data
 
     def asked_names(self, parameter: str, known: Iterable[str]) -> set[str]:
-        """The names that a parameter lists between commas, each one that is known."""
+        """Return the names in a comma-separated parameter. Unknown names are refused."""
         given = self.request.query_params.get(parameter, "")
         names = {name for name in given.split(",") if name}
         for name in sorted(names - set(known)):
@@ -284,7 +287,7 @@ class ReadResource(RetrieveModelMixin, ListResource):
 
 
 class CreateReadResource(CreateModelMixin, ReadResource):
-    """Create, list and retrieve. What documents may stand on is not changed or deleted here."""
+    """Create, list and retrieve. Rows that documents may refer to cannot be changed or deleted here."""
 
     @property
     def staff_permission(self) -> str:
@@ -318,7 +321,7 @@ def _whole(number: Any) -> int | None:
 
 
 def _done(work: Callable[[], Response]) -> Response:
-    """The answer of an act, or that it is pending: that is an answer too, and is given again."""
+    """Return the answer of an act, or the answer that it is pending approval. Both are stored and replayed."""
     try:
         return work()
     except PendingAct as pending:
@@ -326,5 +329,5 @@ def _done(work: Callable[[], Response]) -> Response:
 
 
 def _written(response: Response) -> str:
-    """Status and body as they are sent."""
+    """Return status and body as JSON text."""
     return f"[{response.status_code},{JSONRenderer().render(response.data).decode() or 'null'}]"

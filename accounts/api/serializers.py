@@ -1,4 +1,4 @@
-"""Accounts and the catalogue on the wire: an account by its acct_no, every other row by its id."""
+"""Accounts and the catalogue in the API. An account is named by its acct_no, every other row by its id."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -47,15 +47,16 @@ from billing_site.errors import BillingError, ErrorCode
 Row = TypeVar("Row", bound=models.Model)
 
 PARTS_AT_ONCE = 500
-"""Charges of a plan, prices of a charge, bands of a price."""
+"""Maximum number of charges of a plan, prices of a charge, and bands of a price in one call."""
 
 ADDRESS = ("address1", "address2", "city", "region", "postal_code", "country")
 
 
 def store(row: Row, caller: Caller) -> Row:
-    """Stores a new row of master data after its model has checked it as a whole, as the admin does.
+    """Store a new row of master data, after its model validated it as a whole, as the admin does.
 
-    Refuses (90009) who may not add such rows."""
+    Refuses (90009) a caller who may not add such rows.
+    """
     check_may_change(caller, "add", row._meta.label_lower)
     row.full_clean()
     row.save()
@@ -63,8 +64,8 @@ def store(row: Row, caller: Caller) -> Row:
 
 
 class AccountArguments(GivenSerializer):
-    """An account by Aria's number or by the client's own id; where both are given, the number counts. Calls that have the field
-    `account_no` take the number under this name, too."""
+    """An account by number or by the client's own id. If both are sent, the number counts. Calls that have the field
+    `account_no` accept the number under this name too."""
 
     acct_no = LongField(no_such=NO_ACCOUNT, required=False)
     client_acct_id = serializers.CharField(max_length=50, required=False)
@@ -94,13 +95,13 @@ class RowSerializer(serializers.ModelSerializer):
 
     @property
     def caller(self) -> Caller:
-        """Who asks for what is stored."""
+        """The caller, in whose name rows are stored."""
         caller: Caller = self.context["view"].caller
         return caller
 
 
 class ClientRowSerializer(RowSerializer):
-    """A row of the client itself."""
+    """A row that belongs directly to the client."""
 
     def create(self, validated_data: Mapping[str, Any]) -> Any:
         return super().create({**validated_data, "client": self.context["request"].auth.client})
@@ -161,7 +162,7 @@ class ServiceSerializer(ClientRowSerializer):
 
 
 class TierSerializer(RowSerializer):
-    """A band. `to_unit` is where the next one begins; it may be given, and must then be that."""
+    """A band. `to_unit` is where the next band begins. It may be sent, but must then have that value."""
 
     to_unit = UnitsNumberField(required=False, allow_null=True)
 
@@ -171,7 +172,7 @@ class TierSerializer(RowSerializer):
 
 
 class RateSerializer(RowSerializer):
-    """A price: one rate, or bands of rates. On the way out each band shows where it ends."""
+    """A price: one rate, or bands of rates. Output shows the end of each band."""
 
     tiers = rows_of(TierSerializer(), most=PARTS_AT_ONCE, required=False)
 
@@ -189,7 +190,7 @@ class RateSerializer(RowSerializer):
             "valid_to",
         )
         extra_kwargs = {"currency": {"required": False}}
-        # Which prices may stand beside each other is the model's to say, once their charge and currency are known.
+        # The model checks which prices may coexist, once charge and currency are known.
         validators: list[object] = []
 
     def to_representation(self, instance: RateSchedule) -> dict[str, Any]:
@@ -200,7 +201,7 @@ class RateSerializer(RowSerializer):
 
 
 def terms_of(price: Mapping[str, Any], currency: str | None) -> RateTerms:
-    """The price that is asked for; in `currency`, where it names none of its own."""
+    """Return the requested price, in `currency` if it names none itself."""
     given = {name: price[name] for name in RateTerms._fields if name in price}
     tiers = tuple(TierTerms(**tier) for tier in price.get("tiers", ()))
     given_currency = price.get("currency") or currency
@@ -211,7 +212,7 @@ def terms_of(price: Mapping[str, Any], currency: str | None) -> RateTerms:
 
 @contextmanager
 def naming(path: str) -> Iterator[None]:
-    """A refusal of a part of the body names its field by the path to it."""
+    """Prefix the field name of refusals inside this block with `path`."""
     try:
         yield
     except BillingError as error:
@@ -221,7 +222,7 @@ def naming(path: str) -> Iterator[None]:
 
 
 class PlanChargeSerializer(RowSerializer):
-    """A charge with its list prices: `rates`, or for one rate in the plan's `currency` just `rate_per_unit`."""
+    """A charge with its list prices: `rates`, or just `rate_per_unit` for a single rate in the plan's `currency`."""
 
     service = OwnRowField(queryset=Service.objects)
     rate_per_unit = DigitsField(
@@ -244,7 +245,7 @@ class PlanChargeSerializer(RowSerializer):
 
 
 class PlanSerializer(ClientRowSerializer):
-    """`currency` is that of the rates that name none of their own."""
+    """`currency` applies to rates that name no currency."""
 
     currency = serializers.CharField(write_only=True, required=False, validators=[validate_currency])
     charges = rows_of(PlanChargeSerializer(), most=PARTS_AT_ONCE)
@@ -255,7 +256,7 @@ class PlanSerializer(ClientRowSerializer):
 
     @transaction.atomic
     def create(self, validated_data: Mapping[str, Any]) -> Any:
-        """A plan comes with its charges and their prices or not at all."""
+        """Create a plan with its charges and prices, all or nothing."""
         currency = validated_data.get("currency")
         plan = super().create({name: value for name, value in validated_data.items() if name not in ("charges", "currency")})
         for place, asked in enumerate(validated_data["charges"]):
@@ -278,7 +279,7 @@ PLAN_PARTS = (
 
 
 class OwnPriceSerializer(RateSerializer):
-    """A customer's own price of one charge of the plan: named by the charge, or by the service that it charges for."""
+    """A customer's own price of one charge of the plan. The charge is named directly or by its service."""
 
     charge = OwnRowField(queryset=PlanCharge.objects, client_path="plan__client", required=False)
     service = OwnRowField(queryset=Service.objects, required=False, write_only=True)
@@ -293,7 +294,7 @@ class OwnPriceSerializer(RateSerializer):
 
 
 class PriceSerializer(RateSerializer):
-    """A price of a charge that is there: of the list, or a plan instance's own, for which no currency need be named."""
+    """A price for an existing charge: a list price, or a plan instance's own price, which needs no currency."""
 
     charge = OwnRowField(queryset=PlanCharge.objects, client_path="plan__client")
     plan_instance = OwnRowField(queryset=PlanInstance.objects, client_path="account__client", required=False, allow_null=True)
@@ -353,7 +354,7 @@ def terms_by_charge(plan: Plan, prices: Sequence[Mapping[str, Any]], currency: s
 
 
 def _is_named(charge: PlanCharge, price: Mapping[str, Any]) -> bool:
-    """Where a price names both the charge and the service, both have to fit."""
+    """Whether the price names this charge. If it names both charge and service, both must match."""
     return price.get("charge", charge) == charge and ("service" not in price or price["service"].pk == charge.service_id)
 
 

@@ -37,7 +37,7 @@ class AccountFilter(FilterSet):
         fields = ("status", "is_test")
 
     def filter_search(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """An id that begins so, or part of the name of a contact."""
+        """Filter by the beginning of the id, or by a part of a contact's name."""
         named = Contact.objects.filter(account=OuterRef("pk"), name__icontains=value)
         return rows.filter(Q(client_acct_id__istartswith=value) | Exists(named))
 
@@ -86,7 +86,7 @@ class RateFilter(FilterSet):
 
 
 class RateViewSet(CreateReadResource):
-    """Prices that are added to charges and plan instances that are there."""
+    """Prices added to existing charges and plan instances."""
 
     queryset = RateSchedule.objects.prefetch_related("tiers")
     rights = row_rights("accounts.rateschedule", create="add")

@@ -1,1 +1,1 @@
-"""The wire of Aria's method calls, for all apps, and the methods of accounts."""
+"""Infrastructure of Aria's method calls for all apps, and the method calls of accounts."""

@@ -1,4 +1,4 @@
-"""Aria's one address for all method calls: the parameter `rest_call` says which, `output_format` how the answer is written."""
+"""Aria's single address for all method calls. `rest_call` names the method, `output_format` the format of the answer."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -14,14 +14,14 @@ from accounts.call_log import call_of
 from billing_site.errors import BillingError, ErrorCode
 
 UNNAMED_FORMAT = "wddx"
-"""What clients expect that name no format."""
+"""The format for callers that name none."""
 
 
 Views = Mapping[str, Callable[[HttpRequest], HttpResponse]]
 
 
 def dispatcher(methods: Mapping[str, type[ViewSetMixin]]) -> Callable[[HttpRequest], HttpResponse]:
-    """The view that answers all method calls: each by the action of its name, of the viewset that `methods` has for it."""
+    """Return the view that answers all method calls. `methods` has the viewset of each method name."""
     views = {
         name: viewset.as_view({"post": name, "get": name}, **getattr(viewset, name).kwargs) for name, viewset in methods.items()
     }
@@ -29,7 +29,7 @@ def dispatcher(methods: Mapping[str, type[ViewSetMixin]]) -> Callable[[HttpReque
 
 
 def _dispatch(views: Views, request: HttpRequest) -> HttpResponse:
-    """Always HTTP 200, whatever comes of it. A call that is not in the table is answered by -1."""
+    """Answer a method call. The HTTP status is always 200. Unknown methods are answered with error code -1."""
     try:
         pairs = given_parameters(request)
         request.output_format = _format(scalar(pairs, "output_format"))  # type: ignore[attr-defined]

@@ -1,9 +1,10 @@
-"""Aria's method calls as viewset actions: parameters in any spelling in, credentials among them, and always HTTP 200 out.
+"""Aria's method calls as viewset actions. Parameters may be spelled in several ways, include the credentials, and HTTP status
+is always 200.
 
-The order of refusals: a body that cannot be read (1012); credentials that cannot be a pair (1016, 1012) or are not one
-(1004), so that a stranger learns nothing else; an argument that nobody reads (90046, 1016); missing parameters, all
-named (1010); the first wrong value; then whatever
-the service says. Once the client is known, a refusal of its input leaves one event; services record their own.
+Errors are reported in this order: unreadable body (1012); malformed credentials (1016, 1012) or wrong credentials (1004), so
+that strangers learn nothing else; unsupported or unknown arguments (90046, 1016); missing parameters, all of them (1010); the
+first wrong value; then the service's refusals. Once the client is known, a refused input writes one event; services record
+their own refusals.
 """
 
 import json
@@ -42,7 +43,7 @@ from billing_site.errors import BillingError, ErrorCode, PendingAct
 logger = logging.getLogger(__name__)
 
 TRANSPORT = ("rest_call", "output_format")
-"""Arguments of every call that the dispatcher reads."""
+"""Parameters of every call that the dispatcher reads."""
 
 Answer = Mapping[str, Any]
 Arguments = Mapping[str, Any]
@@ -59,7 +60,7 @@ class Qualifier(serializers.Serializer):
 
 
 class CallerFields(serializers.Serializer):
-    """What any call may say of its sender. Kept for the record as it was given."""
+    """What a call may declare about its sender. Stored unchanged, for the record only."""
 
     alt_caller_id = serializers.CharField(max_length=30, required=False, trim_whitespace=False)
     application_id = serializers.CharField(max_length=300, required=False, trim_whitespace=False)
@@ -68,14 +69,14 @@ class CallerFields(serializers.Serializer):
 
 
 class Call(NamedTuple):
-    """A call whose credentials and input are good."""
+    """A call whose credentials and input are valid."""
 
     client: Client
     caller: Caller
     arguments: Mapping[str, Any]
 
     def under(self, receipt: Receipt) -> "Call":
-        """What is done to answer again is done by the call that has died."""
+        """Return the call with the receipt of an earlier, interrupted call, so that work is recorded under that receipt."""
         return self._replace(caller=replace(self.caller, receipt=claim_of(receipt)))
 
 
@@ -88,20 +89,20 @@ def never(arguments: Arguments) -> bool:
 
 
 def as_it_is(call: Call, output: Answer) -> Answer:
-    """The answer of a call whose work returns its output fields."""
+    """Return the output unchanged, for calls whose work returns its output fields."""
     return output
 
 
 def nothing_left(call: Call, receipt: Receipt) -> None:
-    """A call whose answer depends on its arguments alone, once it is done."""
+    """Resume nothing, for calls whose answer depends only on their arguments."""
 
 
 class Method(NamedTuple):
-    """A method call: what it takes and gives, the act that its refusals are recorded as, and what it does.
+    """A method call: arguments, output fields, the act that refusals are recorded as, and its work.
 
-    `writes` says of its arguments whether it does more than read, and `right` is what that needs. `work` returns what it has
-    made or changed, and `answer` makes the output fields of that. Where a call under a receipt was done and not answered,
-    `resume` finishes it and returns what its work would have returned.
+    `writes` tells from the arguments whether the call writes, which needs `right`. `work` returns what it created or changed,
+    and `answer` turns that into output fields. `resume` finishes an interrupted call and returns what `work` would have
+    returned.
     """
 
     name: str
@@ -114,18 +115,18 @@ class Method(NamedTuple):
     resume: Callable[[Call, Receipt], Any] = nothing_left
     right: Right | None = None
     names: Mapping[str, str] = {}
-    """The call's names of fields that services name otherwise."""
+    """The call's names of fields that services name differently."""
 
     @property
     def taken(self) -> type[serializers.Serializer]:
-        """All that the call takes, as one serializer."""
+        """A serializer of all parameters that the call accepts."""
         parts = (Credentials, self.arguments, CallerFields)
         fields = {name: field for part in parts for name, field in part().fields.items()}
         return type(self.name, (serializers.Serializer,), fields)
 
 
 class JsonWhateverIsAccepted(DefaultContentNegotiation):
-    """Answers whatever the Accept header says: a 406 would not be the HTTP 200 that callers rely on."""
+    """Ignores the Accept header, because status 406 would break callers that rely on HTTP 200."""
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
@@ -145,11 +146,10 @@ def method_call(
     right: Right | None = None,
     names: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[[Any, Call], Any]], Callable[[Any, Request], HttpResponse]]:
-    """Makes a viewset's method a method call of the same name. It gets a `Call` and returns what `answer` makes the output
-    fields of; without an `answer`, these fields.
+    """Turn a viewset's method into a method call of the same name. It gets a `Call`. Its result goes through `answer`, if set.
 
-    On failure every output field is present, as null; the tax engine's own errors where the call has a field for them. A
-    refusal names its field as the call does: `names` has the call's names by those of services.
+    On failure all output fields are null, except the tax engine's own errors if the call has a field for them. Refusals name
+    fields as the call does: `names` has the call's names by those of services.
     """
 
     def decorate(work: Callable[[Any, Call], Any]) -> Callable[[Any, Request], HttpResponse]:
@@ -176,13 +176,13 @@ def method_call(
 
 
 def methods_of(viewset: type[Any]) -> list[str]:
-    """The names of a viewset's method calls, in the order in which they are written down."""
+    """Return the names of a viewset's method calls, in the order of definition."""
     written = [value for part in viewset.__mro__ for value in vars(part).values()]
     return list(dict.fromkeys(value.method_call.name for value in written if hasattr(value, "method_call")))
 
 
 def given_parameters(request: HttpRequest) -> Parameters:
-    """What was sent, read once for a request."""
+    """Return the parameters as sent. They are parsed once per request."""
     if not hasattr(request, "given_parameters"):
         try:
             request.given_parameters = parameters(request.META.get("QUERY_STRING", ""), request.body)  # type: ignore[attr-defined]
@@ -192,7 +192,7 @@ def given_parameters(request: HttpRequest) -> Parameters:
 
 
 def output_format(request: HttpRequest) -> str:
-    """The format that a dispatcher has found out; JSON at the methods' own addresses."""
+    """Return the format chosen by the dispatcher; at the methods' own addresses, JSON."""
     return getattr(request, "output_format", "json")
 
 
@@ -202,7 +202,8 @@ def rendered(answer: Answer, output_format: str) -> HttpResponse:
 
 
 def envelope(error: BillingError, outputs: Sequence[str] = ()) -> dict[str, Any]:
-    """The fields that every answer has, and its outputs as null. Some callers split messages at bars, so they have none."""
+    """Return the fields that every answer has, and the output fields as null. Bars are replaced, as some callers split at
+    them."""
     fields = {
         "error_code": error.code.number,
         "error_msg": error.message.replace("|", "/"),
@@ -246,8 +247,10 @@ def _resumed(method: Method, call: Call, receipt: Receipt) -> Any:
 
 
 def _done(method: Method, call: Call, work: Callable[[], Any]) -> str:
-    """The answer of an act, or that it is pending: that is an answer too, and is given again. A refusal names its field as the
-    call does; what was refused as the call was read does so by itself."""
+    """Return the answer of an act, or the answer that it is pending approval. Both are stored and replayed.
+
+    Refusals are renamed to the call's field names. Input errors have these names already.
+    """
     try:
         return _answered(method, method.answer(call, work()))
     except PendingAct as pending:
@@ -282,7 +285,7 @@ def _read_call(method: Method, request: HttpRequest) -> Call:
 
 
 def _wrong_argument(method: Method, given: Mapping[str, Any]) -> BillingError | None:
-    """An argument that would be dropped: one that we do not support (90046), or one that is not known (1016)."""
+    """Return an error for an argument that would be ignored: unsupported (90046) or unknown (1016)."""
     unsupported = getattr(method.arguments, "unsupported", ())
     named = [name for name, value in given.items() if name.partition("[")[0] in unsupported and value != []]
     if named:
@@ -312,7 +315,7 @@ def _claim(method: Method, arguments: Arguments) -> Claim | None:
 
 
 def arrays_of(*asked: serializers.Serializer) -> dict[str, list[str]]:
-    """The arrays that a call takes, each with the names of its rows' fields."""
+    """Return the array parameters of these serializers, each with the names of its rows' fields."""
     fields = {name: field for serializer in asked for name, field in serializer.fields.items()}
     return {
         name: list(field.child.fields)

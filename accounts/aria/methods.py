@@ -1,4 +1,4 @@
-"""The method calls of the client's clock, and of who is calling."""
+"""Method calls for the client's clock, and for checking credentials."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,7 +17,7 @@ from billing_site.common.members import NoArguments
 
 
 class Hours(serializers.Serializer):
-    """`offset_hours` is Aria's name for `hours`. Ours: client_receipt_id."""
+    """`offset_hours` is Aria's name for `hours`. Our addition: client_receipt_id."""
 
     hours = LongField(max_digits=6, required=False)
     offset_hours = LongField(max_digits=6, required=False)
@@ -85,7 +85,7 @@ def _advance(call: Call) -> ClockTime:
 
 
 def _shown(time: ClockTime) -> Mapping[str, Any]:
-    """Aria's fields. Ours: virtual_datetime."""
+    """Return Aria's output fields and our addition virtual_datetime."""
     return {
         "virtual_datetime": f"{time.virtual:%Y-%m-%d %H:%M:%S}",
         "virtual_date": f"{time.virtual:%Y-%m-%d}",
@@ -97,7 +97,7 @@ def _shown(time: ClockTime) -> Mapping[str, Any]:
 
 
 class CallerViewSet(ViewSet):
-    """Whether client_no and auth_key are a pair."""
+    """Check whether client_no and auth_key belong together."""
 
     @method_call(NoArguments, outputs=(), refused_act="caller.refused", writes=never)
     def authenticate_caller(self, call: Call) -> Mapping[str, Any]:

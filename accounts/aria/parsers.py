@@ -1,9 +1,9 @@
-"""PURE: what Aria's clients send, in every spelling that is known of them, as one nested dict.
+"""PURE: parse the parameters of Aria's clients, in every known spelling, into one nested dict.
 
-Parameters come as JSON, as a form, in the query string, or split between these. Rows of an array come as a JSON list; as
-columns under the names of their fields (`line_no[0]=..&line_no[1]=..`, `line_no[]=..`, `line_no=..&line_no=..`,
-`line_no=1|2`); or nested (`rb_line_items[0][line_no]=..`, `rb_line_items[][line_no]=..`). Where a name comes twice in a query
-or a form, the last one counts, as in PHP; within one JSON object it is refused.
+Parameters come as JSON, form, query string, or a mix of these. Rows of an array come as a JSON list; as columns named by field
+(`line_no[0]=..&line_no[1]=..`, `line_no[]=..`, `line_no=..&line_no=..`, `line_no=1|2`); or nested
+(`rb_line_items[0][line_no]=..`, `rb_line_items[][line_no]=..`). If a name repeats in a query or form, the last value counts, as
+in PHP. Within one JSON object a repeated name is refused.
 """
 
 import re
@@ -17,11 +17,11 @@ from billing_site.errors import BillingError, ErrorCode
 Parameters = list[tuple[str, Any]]
 
 MOST_FIELDS = 200_000
-"""In a form: 10,000 line items with all their columns are fewer."""
+"""Limit for forms. 10,000 line items with all columns have fewer fields."""
 
 
 MOST_ROWS = 10_000
-"""Of an array: a text of millions of bars is refused before rows are made of it."""
+"""Limit for arrays. A text of millions of bars is refused before it is split into rows."""
 
 
 NAME = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\])*)")
@@ -29,8 +29,8 @@ KEY = re.compile(r"\[([^\[\]]*)\]")
 
 
 def parameters(query: str, body: bytes) -> Parameters:
-    """Names and values in the order in which they count: the body's after the query's. A body that begins with a brace is JSON,
-    whatever its content type says."""
+    """Return names and values, first of the query, then of the body. A body that begins with a brace is JSON, whatever its
+    content type."""
     try:
         text = body.decode("utf-8-sig").strip()
         pairs = _form(query)
@@ -50,17 +50,16 @@ def _form(text: str) -> Parameters:
 
 
 def scalar(pairs: Parameters, name: str) -> Any:
-    """The last value of a plain name; None where it was not given."""
+    """Return the last value of a plain name, or None if it was not sent."""
     return next((value for key, value in reversed(pairs) if key == name), None)
 
 
 def nested(pairs: Iterable[tuple[str, Any]], arrays: Mapping[str, Collection[str]]) -> dict[str, Any]:
-    """One dict of the parameters, with each array as a list of rows. `arrays` holds the arrays of the call, each with the
-    names of its rows' fields.
+    """Return the parameters as one dict, with each array as a list of rows. `arrays` has the field names of each array's rows.
 
-    A list under the array's own name counts before its columns. Indexes may begin at 1 and leave holes; rows come in their
-    order. An index behind a field's name is refused (1016), as Aria refuses it. An array may share its name with
-    the one field of its rows (`invoice_no`): then a number is a cell of a column.
+    A list under the array's own name takes precedence over columns. Indexes may begin at 1 and have gaps; the order counts. An
+    index after the field name of a nested row is refused (1016), as in Aria. If an array has the same name as its only field
+    (`invoice_no`), a number under that name is a cell of the column.
     """
     array_of = {field: array for array, fields in arrays.items() for field in fields}
     plain: dict[str, Any] = {}
@@ -77,7 +76,7 @@ def nested(pairs: Iterable[tuple[str, Any]], arrays: Mapping[str, Collection[str
 
 
 def _is_rows(value: Any) -> bool:
-    """A list of objects, as an array comes in JSON: under its own name, which its rows' field may have too."""
+    """Whether the value is a JSON list of objects: an array under its own name."""
     return isinstance(value, list) and any(isinstance(row, dict) for row in value)
 
 
@@ -93,7 +92,7 @@ def _misplaced(name: str) -> BillingError:
 
 
 class _Rows:
-    """The rows of one array, as they come in. Rows without an index follow one another."""
+    """The rows of one array while they are parsed. Rows without index are appended."""
 
     def __init__(self, array: str) -> None:
         self.array = array
@@ -106,7 +105,7 @@ class _Rows:
         return bool(self.by_index or self.columns)
 
     def add_nested(self, name: str, keys: list[str], value: Any) -> None:
-        """`[0][line_no]`; or `[][line_no]`, where a field that comes again begins a new row, as in Rack."""
+        """Add a nested cell: `[0][line_no]`, or `[][line_no]`, where a repeated field begins a new row, as in Rack."""
         if len(keys) != 2 or not re.fullmatch(r"[0-9]{0,9}", keys[0]):
             raise _misplaced(name)
         index, field = keys
@@ -115,7 +114,7 @@ class _Rows:
         self._row(int(index) if index else self.open_row)[field] = value
 
     def add_column(self, name: str, field: str, keys: list[str], value: Any) -> None:
-        """`line_no[0]`, `line_no[]`, `line_no` once for each row, a JSON list of the column's cells, or cells between bars."""
+        """Add cells of a column: `line_no[0]`, `line_no[]`, repeated `line_no`, a JSON list, or cells separated by bars."""
         if not keys and isinstance(value, list):
             self.columns.setdefault(field, []).extend(value)
         elif keys in ([], [""]):
@@ -131,7 +130,7 @@ class _Rows:
         return self.by_index.setdefault(index, {})
 
     def in_order(self) -> list[dict[str, Any]]:
-        """The rows by their indexes; those in which nothing stands are none."""
+        """Return the rows in the order of their indexes, without empty ones."""
         for field, cells in self.columns.items():
             if len(cells) == 1 and isinstance(cells[0], str):
                 cells = cells[0].split("|", MOST_ROWS)

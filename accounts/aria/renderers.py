@@ -1,4 +1,4 @@
-"""PURE: answers of method calls as JSON, XML or WDDX. What is answered is made of objects, lists, texts, numbers and null."""
+"""PURE: write answers of method calls as JSON, XML or WDDX. Answers consist of objects, lists, texts, numbers and null."""
 
 import json
 import re
@@ -8,11 +8,11 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""Characters that XML 1.0 cannot hold."""
+"""Characters that XML 1.0 does not allow."""
 
 
 def as_json(answer: Mapping[str, Any]) -> str:
-    """One object that begins with its brace: some clients look at the first byte."""
+    """Return a JSON object. It begins with its brace, because some clients look at the first byte."""
     return json.dumps(answer, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_plain)
 
 
@@ -21,8 +21,8 @@ def _plain(value: Any) -> Any:
 
 
 def as_xml(answer: Mapping[str, Any]) -> str:
-    """Ours, as no page of Aria's shows one: `<response>` with an element for each field, an `<item>` for each row, and an empty
-    element for null."""
+    """Return our XML format; Aria documents none. `<response>` has one element per field, `<item>` per row, empty elements
+    for null."""
     fields = "".join(_xml(name, value) for name, value in answer.items())
     return f'<?xml version="1.0" encoding="UTF-8"?>\n<response>{fields}</response>'
 
@@ -38,10 +38,10 @@ def _xml(name: str, value: Any) -> str:
 
 
 def as_wddx(answer: Mapping[str, Any]) -> str:
-    """A WDDX packet (WDDX 1.0), as clients expect that name no format.
+    """Return a WDDX 1.0 packet, the format for clients that name none.
 
-    Lists of rows are arrays of structs. A list that is empty or holds plain values is null: a client that reads WDDX fails on
-    an array without structs.
+    Lists of rows are arrays of structs. An empty list or a list of plain values is null, because WDDX clients fail on arrays
+    without structs.
     """
     return f"<wddxPacket version='1.0'><header/><data>{_wddx(answer)}</data></wddxPacket>"
 
@@ -72,4 +72,4 @@ FORMATS: Mapping[str, tuple[Callable[[Mapping[str, Any]], str], str]] = {
     "xml": (as_xml, "application/xml"),
     "wddx": (as_wddx, "text/xml"),
 }
-"""Each output_format with its writer and content type."""
+"""The writer and content type of each output_format."""

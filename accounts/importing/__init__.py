@@ -1,1 +1,1 @@
-"""Taking over a company's customers from a file: accounts, contacts, payment methods, catalogue and plan instances."""
+"""Import a company's customers from a file: accounts, contacts, payment methods, catalogue and plan instances."""

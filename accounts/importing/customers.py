@@ -1,4 +1,4 @@
-"""Importing a customer file: all of it, or nothing and a report of every bad row."""
+"""Import a customer file completely, or not at all with a report of every bad row."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -28,7 +28,7 @@ CUSTOMERS_AT_ONCE = 500
 
 
 class Fault(NamedTuple):
-    """What is wrong on one line of the file; without a column where the line is no row at all."""
+    """An error on one line of the file. `column` is empty if the line is not a row at all."""
 
     line: int
     column: str
@@ -39,12 +39,12 @@ class Fault(NamedTuple):
 
 
 class ImportRefused(Exception):
-    """The file was not imported: nothing of it is in the database."""
+    """The file was not imported. Nothing was written."""
 
 
 @dataclass
 class ImportSummary:
-    """What was read, and what was written for it (or would be, in a dry run)."""
+    """How many customers were read, and what was written for them, or would be in a dry run."""
 
     customers: int = 0
     created: int = 0
@@ -54,7 +54,7 @@ class ImportSummary:
     monthly_amount: Decimal = Decimal("0.00")
 
     def add(self, read: Iterable[Customer], new: Iterable[Customer]) -> None:
-        """Counts the customers of a chunk, those who had no account yet among them."""
+        """Count the customers of a chunk, and those of them who are new."""
         for customer in read:
             self.customers += 1
             self.monthly_amount += customer.monthly_amount
@@ -74,11 +74,11 @@ def import_customers(
     left_as_billable: bool = False,
     decimal_comma: bool = False,
 ) -> ImportSummary:
-    """Opens an account for every customer in the file who has none, in one transaction; those who have one are left alone.
+    """Open an account for every customer in the file who has none, in one transaction. Existing accounts are not changed.
 
-    Customers who have left get a cancelled account, or an active one with `left_as_billable`. A dry run reads and checks the
-    whole file and writes nothing. With `decimal_comma` amounts may be written as 29,85. Every fault is reported as it is met;
-    after any, ImportRefused.
+    Customers who left get a cancelled account, or an active one with `left_as_billable`. A dry run checks the whole file and
+    writes nothing. With `decimal_comma` amounts may be written as 29,85. Every error is passed to `report`, then ImportRefused
+    is raised.
     """
     customers = _read_customers(read_rows(file, COLUMNS, UNUSED_COLUMNS), report, decimal_comma=decimal_comma)
     try:
@@ -86,8 +86,8 @@ def import_customers(
             charges_on_file(client)
             return _import_chunks(client, customers, write=None)
         with transaction.atomic():
-            # A second import for the client waits here, and then finds these accounts on file. Who only opens an account
-            # does not wait: naming a client in a foreign key takes a weaker lock.
+            # A second import for the client blocks here, and then sees these accounts. Opening single accounts does not block,
+            # because a foreign key to the client takes a weaker lock.
             Client.objects.select_for_update(no_key=True).get(pk=client.pk)
             charges = create_catalogue(client)
             return _import_chunks(
@@ -113,7 +113,7 @@ def _import_chunks(
 
 
 def _read_customers(rows: Iterable[Row], report: Callable[[Fault], None], *, decimal_comma: bool) -> Iterator[Customer]:
-    """The customers up to the first bad row. From there on rows are only checked, for the report, and the end is a refusal."""
+    """Yield customers up to the first bad row. After it, rows are only checked, and ImportRefused is raised at the end."""
     bad_rows = 0
     with closing(SeenIds()) as seen:
         for row in rows:
@@ -133,7 +133,7 @@ def _read_customers(rows: Iterable[Row], report: Callable[[Fault], None], *, dec
 
 
 def _read_customer(row: Row, seen: SeenIds) -> Customer:
-    """The customer of a row whose id was on no line before."""
+    """Return the customer of a row. Refuses an id that an earlier line has too."""
     if row.fault:
         raise BadValues([ColumnFault("", row.fault)])
     customer_id = row.values[ID_COLUMN]

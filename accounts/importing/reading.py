@@ -1,8 +1,8 @@
-"""Reading a CSV file row by row in bounded memory, however large the file or its longest line.
+"""Read a CSV file row by row in bounded memory, however large the file or its longest line.
 
-Files as spreadsheets write them are read: columns between commas, semicolons, tabs or bars, or as a first line `sep=;` says;
-any line ends; line breaks within quotes; empty rows; rows without their empty ends. A fault names its line, and the next line
-is read as if nothing had happened. Knows nothing of what the columns mean.
+Reads files as spreadsheets write them: columns separated by comma, semicolon, tab or bar, or by what a first line `sep=;` says;
+any line ends; line breaks within quotes; empty rows; rows without their empty last fields. An error names its line, and reading
+continues with the next line. This module does not know what the columns mean.
 """
 
 import codecs
@@ -17,7 +17,7 @@ from billing_site.common.members import unknown_columns
 
 LONGEST_LINE = 64 * 1024
 MOST_LINES_OF_A_ROW = 100
-"""A quote that is never closed would take the rest of the file for one row."""
+"""Limit for a quote that is never closed, which would make one row of the rest of the file."""
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
@@ -27,18 +27,18 @@ class UnreadableFile(Exception):
 
 
 class UnreadableLine(Exception):
-    """One line is no row; those after it may be."""
+    """One line is not a row. Later lines may be."""
 
 
 class OpenQuote(UnreadableLine):
-    """A quote is not closed on the line: the row may go on on the next one."""
+    """A quote is not closed on its line, so the row may continue on the next one."""
 
     def __init__(self) -> None:
         super().__init__("is not a CSV row: a quote is opened but not closed")
 
 
 class Row(NamedTuple):
-    """One row by column name, or why there is none on this line."""
+    """One row by column name, or the error of its line."""
 
     line: int
     values: dict[str, str]
@@ -51,11 +51,11 @@ class _Line(NamedTuple):
 
 
 def read_rows(file: BinaryIO, required: Collection[str], optional: Collection[str] | None = None) -> Iterator[Row]:
-    """The rows of a UTF-8 file whose first line names the columns, in any case. Empty rows are passed over, and so are columns
-    without a name, which must be empty.
+    """Yield the rows of a UTF-8 file whose first line names the columns, in any case.
 
-    Columns are named as in `required` and `optional`. UnreadableFile where a required one is missing, and where one is named
-    twice or is none of these. Where `optional` is None the caller looks at the other columns: they are named in small letters.
+    Skips empty rows, and columns without a name, which must be empty. Columns are named as in `required` and `optional`. Raises
+    UnreadableFile if a required column is missing, or a column is repeated or unknown. If `optional` is None, the caller checks
+    the other columns, whose names are in lower case.
     """
     lines = _Lines(file)
     separator, header = _header(lines, required, optional)
@@ -69,7 +69,7 @@ def read_rows(file: BinaryIO, required: Collection[str], optional: Collection[st
 
 
 def _by_name(header: list[str], fields: list[str], separator: str, required: Collection[str]) -> dict[str, str]:
-    """The fields by their columns. A row may lack its empty ends, or have more of them than the header."""
+    """Return the fields by column. A row may lack empty fields at its end, or have additional empty ones."""
     missing = header[len(fields) :]
     if any(map(str.strip, fields[len(header) :])) or not set(required).isdisjoint(missing):
         between = "" if separator == "," else f" between {SEPARATORS.get(separator, repr(separator))}"
@@ -81,7 +81,7 @@ def _by_name(header: list[str], fields: list[str], separator: str, required: Col
 
 
 class _Lines:
-    """The lines of a file with their numbers, from 1, of which some may be put back."""
+    """The lines of a file with their numbers, from 1. Lines can be put back."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._rest = enumerate(_lines(file), 1)
@@ -98,7 +98,7 @@ class _Lines:
 
 
 def _lines(file: BinaryIO) -> Iterator[bytes]:
-    """The lines without their ends. Of a line that is too long only the beginning is kept, one byte more than is allowed."""
+    """Yield the lines without line ends. A line that is too long is cut one byte after the limit, so that it is noticed."""
     kept = b""
     while chunk := file.readline(LONGEST_LINE + 1):
         while chunk.endswith(b"\r") and (more := file.readline(1)):
@@ -113,7 +113,7 @@ def _lines(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _header(lines: _Lines, required: Collection[str], optional: Collection[str] | None) -> tuple[str, list[str]]:
-    """What separates the columns, and their names."""
+    """Return the separator and the names of the columns."""
     known = {name.casefold(): name for name in (*required, *(optional or ()))}
     line = lines.next()
     if line is None:
@@ -153,8 +153,10 @@ def _names(fields: list[str], known: Mapping[str, str]) -> list[str]:
 
 
 def _fields_from(line: _Line, lines: _Lines, separator: str) -> list[str]:
-    """The fields of the row that begins on a line. A row of several lines ends with its quotes; else its first line alone is at
-    fault, and the others are read as lines of their own."""
+    """Return the fields of the row that begins on this line, which may span several lines within quotes.
+
+    If it cannot be read, only its first line is an error, and the others are read as lines of their own.
+    """
     row = [line]
     try:
         while True:
@@ -189,20 +191,20 @@ DECIMAL_COMMA = re.compile(r"[-+]?[0-9]+,[0-9]+")
 
 
 def with_point(cell: str) -> str:
-    """A number that is written with a decimal comma, with a point. Anything else is left for its reader to refuse: 1.234,5
-    could mean two things."""
+    """Return a number with decimal comma written with a point. Anything else is unchanged: 1.234,5 is ambiguous, and refused
+    later."""
     return cell.replace(",", ".") if DECIMAL_COMMA.fullmatch(cell.strip()) else cell
 
 
 class SeenIds:
-    """On which line each id was met first. Kept in a temporary database, which SQLite moves to disk as it grows."""
+    """The first line of each id, in a temporary database that SQLite moves to disk as it grows."""
 
     def __init__(self) -> None:
         self.database = sqlite3.connect("")
         self.database.execute("CREATE TABLE seen (id TEXT PRIMARY KEY, line INTEGER) WITHOUT ROWID")
 
     def earlier_line(self, row_id: str, line: int) -> int | None:
-        """The line that had this id before; None where this one is the first."""
+        """Record the id, and return the earlier line that had it, or None."""
         if self.database.execute("INSERT OR IGNORE INTO seen VALUES (?, ?)", (row_id, line)).rowcount:
             return None
         (earlier,) = self.database.execute("SELECT line FROM seen WHERE id = ?", (row_id,)).fetchone()

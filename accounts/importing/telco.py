@@ -1,7 +1,7 @@
-"""PURE: what the company sells, and what one row of its customer file says. Knows no database and no file.
+"""PURE: the catalogue of the company, and the customer that one row of its file describes. No database, no file.
 
-The company's list prices are round; each customer pays a little more or less than the list. That difference becomes the
-customer's own price on one line, so that the lines of an account add up to its MonthlyCharges to the cent.
+List prices are round, and each customer pays a little more or less. The difference becomes the customer's own price of one
+line, so that the lines of an account add up exactly to its MonthlyCharges.
 """
 
 import re
@@ -16,7 +16,7 @@ from accounts.kinds import PaymentMethodType
 from accounts.periods import ONE_DAY, bill_date_in_month, bill_date_months_on
 
 REFERENCE_DATE = date(2026, 1, 1)
-"""Until here the customers were billed elsewhere: the first cycle that is still open begins on the bill day of this month."""
+"""Customers were billed elsewhere until this date. The first open cycle begins on the bill day of this month."""
 
 CURRENCY = "usd"
 LONGEST_ID = 50
@@ -73,19 +73,19 @@ COLUMNS = (
     "MonthlyCharges",
     "Churn",
 )
-"""What a file must have."""
+"""Columns that a file must have."""
 
 AMOUNT_COLUMNS = ("MonthlyCharges", "TotalCharges")
 
 UNUSED_COLUMNS = ("gender", "SeniorCitizen", "Partner", "Dependents", "PaperlessBilling", "TotalCharges")
-"""What a file may have beside these, and nothing is made of. TotalCharges is checked. Any other column is refused."""
+"""Columns that a file may have and that are not used, except that TotalCharges is checked. Any other column is refused."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """One customer of the company. `offers` are the services taken, the base line (internet, else phone) first."""
+    """One customer of the company. `offers` are the services taken. The base line (internet, else phone) is first."""
 
     customer_id: str
     tenure: int
@@ -97,22 +97,22 @@ class Customer:
 
     @property
     def base_price(self) -> Decimal:
-        """What the base line costs this customer: MonthlyCharges less the list prices of the other lines."""
+        """The customer's price of the base line: MonthlyCharges minus the list prices of the other lines."""
         return self.monthly_amount - sum(offer.list_price for offer in self.offers[1:])
 
     @property
     def own_price(self) -> Decimal | None:
-        """The customer's price of the base line, where it is not the list price."""
+        """The customer's own price of the base line, or None if it is the list price."""
         return None if self.base_price == self.offers[0].list_price else self.base_price
 
     @property
     def bill_day(self) -> int:
-        """The file has no bill days: they are spread over 1 to 28 by the customer's id, the same on every machine."""
+        """The bill day. The file has none, so the customer's id spreads them over 1 to 28, the same on every machine."""
         return zlib.crc32(self.customer_id.encode()) % 28 + 1
 
     @property
     def first_bill_date(self) -> date:
-        """When the first cycle that is still open begins."""
+        """The day on which the first open cycle begins."""
         return bill_date_in_month(REFERENCE_DATE.year, REFERENCE_DATE.month, self.bill_day)
 
     @property
@@ -121,12 +121,12 @@ class Customer:
 
     @property
     def billed_through(self) -> date | None:
-        """The last day that was billed elsewhere; none for a customer who is only beginning."""
+        """The last day billed elsewhere, or None for a new customer."""
         return self.first_bill_date - ONE_DAY if self.tenure else None
 
     @property
     def gateway_token(self) -> str:
-        """The file has no tokens: one that the sandbox gateway approves, with the customer's id."""
+        """A token that the sandbox gateway approves, with the customer's id. The file has none."""
         return "" if self.payment_type is PaymentMethodType.MAILED_CHECK else f"sandbox_approved:{self.customer_id}"
 
 
@@ -138,7 +138,7 @@ class ColumnFault(NamedTuple):
 
 
 class BadValues(Exception):
-    """A row that is no customer, with everything that is wrong with it."""
+    """A row that does not describe a customer, with all its errors."""
 
     def __init__(self, faults: list[ColumnFault]) -> None:
         self.faults = faults
@@ -146,7 +146,7 @@ class BadValues(Exception):
 
 
 def read_customer(row: Mapping[str, str]) -> Customer:
-    """The customer that a row describes. Raises BadValues, which names every column that is wrong."""
+    """Return the customer that a row describes. Raises BadValues, which names every wrong column."""
     values = _Values(row)
     customer_id = values.customer_id()
     offers = _offers(values)
@@ -188,7 +188,7 @@ def _offers(values: "_Values") -> tuple[Offer, ...]:
 
 
 class _Values:
-    """The values of one row, and what is wrong with them. A value that is refused is None."""
+    """The values of one row, and their errors. A refused value is None."""
 
     def __init__(self, row: Mapping[str, str]) -> None:
         self.row = row
@@ -208,7 +208,8 @@ class _Values:
         return meanings[text]
 
     def part(self, column: str, without: str, *, of: str, taken: bool | None) -> bool:
-        """Whether a service that is part of another is taken; `without` is the word for not having that other one."""
+        """Return whether a service that is part of another is taken. `without` is the file's word for not having that other
+        service."""
         answer = self.one_of(column, {**YES_OR_NO, without: None})
         text = self.row[column]
         if taken is False and answer:
@@ -260,10 +261,11 @@ class _Values:
 
 
 def _is_number(text: str) -> bool:
-    """Plain digits only: what Decimal takes besides (NaN, Infinity, 1e5, other scripts' digits) is no price."""
+    """Whether the text is plain digits. Decimal also accepts NaN, Infinity, 1e5 and digits of other scripts, which are no
+    prices."""
     return re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", text) is not None
 
 
 def shown(text: str) -> str:
-    """A value as a report quotes it: on one line, and not too long."""
+    """Return a value as a report quotes it: on one line, and shortened."""
     return repr(text if len(text) <= 60 else f"{text[:60]}…")

@@ -1,6 +1,6 @@
-"""Writing customers: the catalogue that they buy from, and their accounts with all that belongs to them.
+"""Write customers: the catalogue they use, and their accounts with all that belongs to them.
 
-Rows are written in bulk and so pass no full_clean: the values were checked when the file was read.
+Rows are written in bulk, without full_clean. Their values were checked when the file was read.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,16 +29,16 @@ LIST_PRICES = Prefetch("charges__rates", RateSchedule.objects.filter(plan_instan
 
 
 class CatalogueDiffers(Exception):
-    """A plan of the same id is on file and charges something else, so lines at its prices would not add up."""
+    """The client has a plan with the same id but other charges, so lines at its prices would not add up."""
 
 
 def plan_id(offer: Offer, term_months: int) -> str:
-    """The client's own name for the plan of one service and one contract term."""
+    """Return the client's identifier of the plan for one service and one contract term."""
     return f"{offer.service_id}-{term_months}"
 
 
 def charges_on_file(client: Client) -> dict[str, PlanCharge]:
-    """The catalogue's charges that the client has already, by plan id. Raises CatalogueDiffers."""
+    """Return the catalogue's charges that the client already has, by plan id. Raises CatalogueDiffers."""
     listed = {plan_id(offer, term): offer for offer in OFFERS for term in CONTRACT_MONTHS.values()}
     plans = Plan.objects.filter(client=client, client_plan_id__in=listed).prefetch_related("charges__service", LIST_PRICES)
     charges = {}
@@ -58,7 +58,7 @@ def charges_on_file(client: Client) -> dict[str, PlanCharge]:
 
 
 def create_catalogue(client: Client) -> dict[str, PlanCharge]:
-    """Adds the services and plans that the client does not have yet, and gives the charge of each plan by plan id."""
+    """Add the services and plans that the client does not have yet, and return the charge of each plan by plan id."""
     for offer in OFFERS:
         service, _ = Service.objects.get_or_create(
             client=client,
@@ -87,7 +87,7 @@ def _create_plan(service: Service, offer: Offer, term_months: int) -> None:
 
 
 def known_ids(client: Client, customers: Sequence[Customer]) -> set[str]:
-    """Which of these customers have an account already."""
+    """Return the ids of these customers who already have an account."""
     ids = [customer.customer_id for customer in customers]
     return set(Account.objects.filter(client=client, client_acct_id__in=ids).values_list("client_acct_id", flat=True))
 
@@ -95,7 +95,7 @@ def known_ids(client: Client, customers: Sequence[Customer]) -> set[str]:
 def write_customers(
     client: Client, customers: Sequence[Customer], charges: Mapping[str, PlanCharge], *, left_as_billable: bool
 ) -> None:
-    """Opens an account for each customer, with a contact, a payment method and a plan instance for each service taken."""
+    """Open an account for each customer, with a contact, a payment method and a plan instance for each service taken."""
     accounts = Account.objects.bulk_create(_account(client, customer, left_as_billable) for customer in customers)
     Contact.objects.bulk_create(
         _contact(client, account, customer) for account, customer in zip(accounts, customers, strict=True)
@@ -121,7 +121,7 @@ def _account(client: Client, customer: Customer, left_as_billable: bool) -> Acco
 
 
 def _contact(client: Client, account: Account, customer: Customer) -> Contact:
-    """The file has no names and no addresses: the contact is named after the id, and lives where the client does."""
+    """Return a contact named after the customer's id, at the client's place. The file has no names or addresses."""
     return Contact(
         account=account,
         contact_no=1,
@@ -151,6 +151,6 @@ def _write_plan_instances(
                 own_prices.append(
                     RateSchedule(plan_instance=instance, charge=charge, currency=CURRENCY, rate_per_unit=customer.own_price)
                 )
-    # The own prices find the keys of their plan instances, which bulk_create has set by then.
+    # Own prices need the primary keys of their plan instances, which bulk_create sets.
     PlanInstance.objects.bulk_create(instances)
     RateSchedule.objects.bulk_create(own_prices)

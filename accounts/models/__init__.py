@@ -1,4 +1,4 @@
-"""Who is billed, for what, and who is asking."""
+"""Clients, accounts, catalogue, and the record of calls and events."""
 
 from accounts.models.accounts import Account, Contact, PaymentMethod, PlanInstance
 from accounts.models.catalogue import Plan, PlanCharge, Service, ServiceLocation

@@ -1,4 +1,4 @@
-"""Who is billed: accounts, their contacts, payment methods and plan instances."""
+"""Accounts with their contacts, payment methods and plan instances."""
 
 from decimal import Decimal
 
@@ -88,7 +88,7 @@ class Account(ExemptionModel):
                 name="account_exemption_ends_after_start",
             ),
         ]
-        # A billing run asks which of a client's accounts are due.
+        # A billing run selects the due accounts of a client.
         indexes = [models.Index(fields=["client", "next_bill_date"], name="account_due")]
 
     def __str__(self) -> str:
@@ -124,7 +124,7 @@ class Contact(ExemptionModel, Address):
 
 
 class PaymentMethod(models.Model):
-    """How an account pays. Card and bank numbers stay with the gateway: only its token for them is kept here."""
+    """How an account pays. Card and bank numbers stay with the gateway; only the gateway's token is stored here."""
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="payment_methods")
     type = models.CharField(max_length=20, choices=PaymentMethodType)
@@ -140,7 +140,7 @@ class PaymentMethod(models.Model):
 
 
 class PlanInstance(models.Model):
-    """A plan that an account has taken: so many units, from a first day to a last."""
+    """A plan on an account: a number of units, from a first day to a last day."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="plan_instances")
     plan = models.ForeignKey(Plan, on_delete=models.PROTECT, related_name="instances")

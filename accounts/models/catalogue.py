@@ -1,4 +1,4 @@
-"""What a client sells: services, plans and what a plan charges for each service."""
+"""The catalogue of a client: services, plans, and the charges of plans."""
 
 from typing import Any
 
@@ -65,7 +65,7 @@ class Service(models.Model):
 
 
 def known_category(row: Any, name: str) -> str:
-    """The tax category of a client's row as its client spells it; refuses one that the client does not have."""
+    """Return the tax category in the client's spelling. Refuses one that the client does not have."""
     given: str = getattr(row, name)
     if not given or row.client_id is None:
         return given
@@ -78,9 +78,9 @@ def known_category(row: Any, name: str) -> str:
 
 
 class Plan(models.Model):
-    """Charges for services, billed every so many months. Its primary key is Aria's plan_no.
+    """Charges for services that are billed every few months. Its primary key is Aria's plan_no.
 
-    It is offered in every currency in which all its charges have a rate.
+    It can be sold in each currency in which all its charges have a rate.
     """
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="plans")
@@ -106,7 +106,7 @@ class Plan(models.Model):
 
 
 class PlanCharge(models.Model):
-    """What a plan charges for one service: in advance, in arrears, by usage, or once when the plan begins."""
+    """A plan's charge for one service: in advance, in arrears, by usage, or once when the plan begins."""
 
     plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="charges")
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="+")

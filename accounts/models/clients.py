@@ -23,7 +23,7 @@ from accounts.validators import (
 
 
 class Address(PlaceModel):
-    """A postal address. Country is ISO 3166-1 alpha-2; region is the state or province that a tax table names."""
+    """A postal address. Country is ISO 3166-1 alpha-2. Region is the state or province as tax tables name it."""
 
     address1 = models.CharField(max_length=200, blank=True)
     address2 = models.CharField(max_length=200, blank=True)
@@ -37,7 +37,7 @@ class Address(PlaceModel):
 
 
 class Client(Address):
-    """A tenant: its primary key is Aria's client_no. Its columns are the client's settings."""
+    """A tenant. Its primary key is Aria's client_no. Its columns are the client's settings."""
 
     name = models.CharField(max_length=200)
     time_zone = models.CharField(
@@ -225,7 +225,7 @@ class Client(Address):
 
 
 class CollectionThreshold(models.Model):
-    """Minimum collection threshold: what is due below it is not collected, in one currency."""
+    """Minimum collection threshold of one currency. An amount due below it is not collected."""
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="collection_thresholds")
     currency = models.CharField(max_length=3, validators=[validate_currency])
@@ -243,7 +243,7 @@ class CollectionThreshold(models.Model):
 
 
 class ApiKey(models.Model):
-    """A secret that a client's program sends as auth_key. Only its SHA-256 is kept; the prefix finds the row."""
+    """A secret that a client's program sends as auth_key. Only its SHA-256 is stored; the prefix finds the row."""
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="api_keys")
     name = models.CharField(max_length=100, help_text=_("Name of the program that uses this key."))

@@ -1,4 +1,4 @@
-"""Master data's history: what a row was after each change, when, and who made it."""
+"""History of master data: each version of a row, when it was written, and by whom."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ process_now: ContextVar[str] = ContextVar("process_now", default="")
 
 @contextmanager
 def changing_as(process: str) -> Iterator[None]:
-    """What is changed meanwhile is changed by a command of this name."""
+    """Record changes inside this block as made by the command of this name."""
     token = process_now.set(process)
     try:
         yield
@@ -26,8 +26,8 @@ def changing_as(process: str) -> Iterator[None]:
 
 
 def changed_by() -> str | None:
-    """The key or the command that makes a change, by the names that documents and events know them by. Of a member of staff the
-    history names the user."""
+    """Return the key or command that makes the current change, named as in documents and events. Staff are recorded as
+    users."""
     call = getattr(getattr(HistoricalRecords.context, "request", None), "call_record", None)
     if call is not None and call.key_no is not None:
         return f"key:{call.key_no}"
@@ -35,7 +35,7 @@ def changed_by() -> str | None:
 
 
 def change_many(rows: QuerySet[Any], **values: Any) -> None:
-    """Sets the same values in many rows, with a version of each, in a constant number of statements."""
+    """Set the same values in many rows, with a history version of each, in a constant number of queries."""
     history = rows.model.history
     changed = list(rows)
     known = set(history.filter(id__in=[row.pk for row in changed]).values_list("id", flat=True))
@@ -61,10 +61,10 @@ def _keep_as_it_stands(model: Any, rows: Iterable[Any]) -> None:
 
 
 class MasterDataHistory(HistoricalRecords):  # type: ignore[misc]
-    """Keeps a row of the history for each change by staff, keys and commands.
+    """Records a version for each change by staff, keys and commands.
 
-    `not_kept` are secrets, and what billing moves by itself: where nothing else is written, nothing was changed. Rows that are
-    written in bulk have no history at first; the first change keeps what stood there before, too.
+    `not_kept` are secrets and columns that billing changes by itself. If only these are written, no version is recorded. Rows
+    created in bulk have no version at first; the first change records the old values too.
     """
 
     def __init__(self, *, not_kept: tuple[str, ...] = (), **options: Any) -> None:
@@ -89,7 +89,7 @@ class MasterDataHistory(HistoricalRecords):  # type: ignore[misc]
         return written is None or any(field.name in written for field in self.fields_included(instance))
 
     def m2m_changed(self, instance: Any, action: str, attr: str, pk_set: Any, reverse: bool, **signal: Any) -> None:
-        """From the other side, each row that was joined or left has changed."""
+        """If the relation changed from the other side, record a version of each row that was added or removed."""
         rows = self.cls._default_manager.filter(pk__in=pk_set or ()) if reverse else [instance]
         for row in rows:
             super().m2m_changed(row, action, attr, pk_set, False, **signal)

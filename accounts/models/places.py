@@ -1,4 +1,4 @@
-"""Columns that several models have for tax: a country by its code, a region of it, and an exemption."""
+"""Columns that several models use for tax: country, region, and exemption."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from billing_site.common.places import country_code, region_code
 
 
 class CountryField(models.CharField):
-    """An ISO 3166-1 alpha-2 code. Names and other codes of a country are read, in any case: usa, United States."""
+    """An ISO 3166-1 alpha-2 code. Names and other codes are accepted in any case: usa, United States."""
 
     LONGEST_NAME = 100
 
@@ -28,7 +28,7 @@ class CountryField(models.CharField):
         return _code_or_text(super().to_python(value))
 
     def get_prep_value(self, value: Any) -> Any:
-        """Written and searched by its code too, where no form or full_clean() has seen it."""
+        """Return the two-letter code, also for values that no form or full_clean() has normalized."""
         return _code_or_text(super().get_prep_value(value))
 
     def formfield(self, **options: Any) -> Any:
@@ -40,7 +40,7 @@ def _code_or_text(value: Any) -> Any:
 
 
 class PlaceModel(models.Model):
-    """Keeps a region by its code, where its country has codes."""
+    """Stores a region by its code, if its country has codes."""
 
     class Meta:
         abstract = True
@@ -52,14 +52,14 @@ class PlaceModel(models.Model):
 
 
 class ChoiceField(models.CharField):
-    """One of its choices. A form that does not name one leaves it at its default."""
+    """A field with choices. If a form leaves it out, it keeps its default."""
 
     def formfield(self, **options: Any) -> Any:
         return super().formfield(**{"required": False, "empty_value": str(self.default), **options})
 
 
 class ExemptionModel(models.Model):
-    """That a customer is not charged tax, and why, between two days."""
+    """Whether a customer is exempt from tax, why, and between which days."""
 
     tax_exemption = ChoiceField(
         max_length=20,

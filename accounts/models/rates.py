@@ -1,4 +1,4 @@
-"""What a charge costs: rate schedules and their bands."""
+"""Prices of charges: rate schedules and their bands."""
 
 from datetime import date
 from typing import Any
@@ -26,10 +26,10 @@ class RateField(ExactDecimalField):
 
 
 class RateSchedule(models.Model):
-    """The price of a charge in one currency: the plan's list price, or a plan instance's own price in place of it.
+    """The price of a charge in one currency: a list price, or a plan instance's own price that replaces it.
 
-    Of the schedules that are valid on a day the one that began last holds, so a price for a month may stand over one
-    without an end. Which day counts: the first day of the period that is charged.
+    If several are valid on a day, the one that began last applies. So a price for one month may overlap one without an end. The
+    day that counts is the first day of the charged period.
     """
 
     charge = models.ForeignKey(PlanCharge, on_delete=models.CASCADE, related_name="rates")
@@ -106,9 +106,9 @@ class RateSchedule(models.Model):
 
 
 class RateTier(models.Model):
-    """A band of units at one rate: from above `from_unit` through the `from_unit` of the next band. The last has no end.
+    """A band of units at one rate, from above `from_unit` through the next band's `from_unit`. The last band has no end.
 
-    Only where a band begins is stored, so bands can neither overlap nor leave a gap.
+    Only the beginning is stored, so bands can neither overlap nor have gaps.
     """
 
     schedule = models.ForeignKey(RateSchedule, on_delete=models.CASCADE, related_name="tiers")

@@ -11,7 +11,7 @@ from accounts.models.clients import Client
 
 
 class SettingsChange(models.Model):
-    """A change of a client's four-eyes settings by an administrator: it holds once another one has confirmed it."""
+    """A proposed change of a client's four-eyes settings. It takes effect when another administrator confirms it."""
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="settings_changes")
     before = models.JSONField(help_text=_("The settings when the change was proposed."))
@@ -44,5 +44,5 @@ class SettingsChange(models.Model):
 
     @property
     def words(self) -> str:
-        """Each setting with its value before and after."""
+        """Return each setting with its old and new value."""
         return "; ".join(f"{name.replace('_', ' ')}: {self.before[name]} → {value}" for name, value in self.after.items())

@@ -1,4 +1,4 @@
-"""What was asked and done: append-only rows that timelines, audits and repeated calls read."""
+"""Append-only records of calls and acts, used by timelines, audits and retries."""
 
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
@@ -12,7 +12,7 @@ from accounts.models.clients import ApiKey, Client
 
 
 class Receipt(models.Model):
-    """A client_receipt_id or Idempotency-Key that was used, with the answer that the call gave: see `accounts.receipts`."""
+    """A used client_receipt_id or Idempotency-Key with the answer of its call (see `accounts.receipts`)."""
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="receipts")
     receipt_id = models.CharField(max_length=255)
@@ -30,7 +30,7 @@ class Receipt(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [models.UniqueConstraint(fields=["client", "receipt_id"], name="one_use_per_receipt_id")]
-        # Which call made a transaction is found by the token that its event has.
+        # Finds the call that made a transaction, by the token of its event.
         indexes = [models.Index(fields=["token"], condition=~Q(token=""), name="receipts_by_token")]
 
     def __str__(self) -> str:
@@ -38,7 +38,7 @@ class Receipt(models.Model):
 
 
 class Event(models.Model):
-    """One act on money, or its refusal: who, what, which document, before and after. Written once, never changed."""
+    """One act on money, or its refusal: who, what, which document, before and after. Never changed."""
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="events")
     at = models.DateTimeField()
@@ -61,7 +61,7 @@ class Event(models.Model):
         indexes = [
             models.Index(fields=["account", "id"], name="event_of_account"),
             models.Index(fields=["invoice_no", "id"], name="event_of_invoice"),
-            # The dashboard asks what was refused in the last days.
+            # The dashboard shows recent refusals.
             models.Index(fields=["client", "error_code", "at"], condition=~Q(error_code=0), name="refusals_of_client"),
             models.Index(fields=["call_token", "id"], condition=~Q(call_token=""), name="events_of_call"),
         ]
@@ -71,9 +71,9 @@ class Event(models.Model):
 
 
 class ApiCall(models.Model):
-    """One call of the API: who asked what, what came of it, and how long it took. Never a secret, never a body.
+    """One API call: caller, address, result and duration. Never a secret, never a body.
 
-    Numbers stand as they were given: a call may name an account that is not there.
+    Numbers are stored as sent: a call may name an account that does not exist.
     """
 
     at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""What the back office's pages share: who is signed in, for which client they look, and how a service's refusal is told."""
+"""Base of the back office's pages: the signed-in staff, the chosen client, and the display of refusals."""
 
 import secrets
 from collections.abc import Callable, Collection, Mapping
@@ -32,21 +32,23 @@ from billing_site.errors import BillingError, PendingAct
 CLIENTS_TO_CHOOSE = 200
 KNOWN_EVERYWHERE = ("client_no", "cursor", "format", "next")
 SEEN_BY = {"invoices.view_invoice": _("invoices"), "accounts.view_account": _("accounts")}
-"""What the permissions of pages let staff see."""
+"""What each page permission lets staff see."""
 OF_HTMX = ("hx-", "org.htmx.")
-"""What the names of parameters that htmx adds begin with."""
+"""Prefixes of the parameters that htmx adds."""
 
 
 class StaffRequest(HttpRequest):
-    """A request of a member of staff: `client` is whose pages they look at, of the `clients` that are theirs."""
+    """A request of a member of staff. `client` is the chosen one of their `clients`."""
 
     client: Client | None
     clients: list[Client]
 
 
 class StaffPage(View):
-    """A page for staff. `needs` is the permission without which it is not shown: what may be done on it, the services say.
-    `parameters` are the names that its address may have after the question mark, beside KNOWN_EVERYWHERE."""
+    """A page for staff. `needs` is the permission to see it; services check what may be done on it.
+
+    `parameters` are the query parameters that it accepts, besides KNOWN_EVERYWHERE.
+    """
 
     needs = "invoices.view_invoice"
     parameters: ClassVar[Collection[str]] = ()
@@ -74,8 +76,8 @@ class StaffPage(View):
             return self.refused(refusal)
 
     def _bad_address(self, refusal: BillingError, known: Collection[str]) -> HttpResponse:
-        """Instead of the page: which parameter is not understood, with links to the page with the one that was probably meant
-        and without it."""
+        """Show which parameter is unknown, with links to the page without it, and with the parameter that was probably
+        meant."""
         name = refusal.field or ""
         rest = self.request.GET.copy()
         values = rest.pop(name)
@@ -89,8 +91,8 @@ class StaffPage(View):
         return f"{self.request.path}?{query.urlencode()}" if query else self.request.path
 
     def signed_out(self) -> HttpResponseBase:
-        """To the sign-in page, which leads back to the page that the reader is on. A part of a page cannot show it: htmx then
-        loads it in the page's place."""
+        """Redirect to the sign-in page, which returns to the current page. For a part of a page, htmx loads it as a full
+        page."""
         if getattr(self.request, "htmx", False):
             address = self.request.htmx.current_url_abs_path or self.came_from()  # type: ignore[attr-defined]
             return HttpResponseClientRedirect(redirect_to_login(address).url)
@@ -98,20 +100,22 @@ class StaffPage(View):
         return redirect_to_login(asked if self.request.method in ("GET", "HEAD") else self.came_from())
 
     def refused(self, refusal: BillingError) -> HttpResponseBase:
-        """What a service refused is told where the reader came from, and nothing was done."""
+        """Show a service's refusal on the page that the reader came from. Nothing was done."""
         messages.error(self.request, refusal.message)
         if getattr(self.request, "htmx", False):
-            return HttpResponseClientRedirect(self.came_from())  # a part of the page could not say it
+            return HttpResponseClientRedirect(self.came_from())  # A part of the page cannot show messages.
         return redirect(self.came_from())
 
     def came_from(self) -> str:
-        """The page of ours that the reader came from. Where it was another site's, none, or the very one that is refused: that
-        one without what it was asked for, or the dashboard."""
+        """Return the address of the page that the reader came from.
+
+        If it is missing, of another site, or the refused page itself: this page without its query, or the dashboard.
+        """
         asked = self.request.get_full_path() if self.request.method == "GET" else ""
         address = self.request.headers.get("Referer", "")
         if url_has_allowed_host_and_scheme(address, {self.request.get_host()}):
             parts = urlsplit(address)
-            path = "/" + parts.path.lstrip("/")  # an address that begins with // is another site's
+            path = "/" + parts.path.lstrip("/")  # An address that begins with // belongs to another site.
             address = f"{path}?{parts.query}" if parts.query else path
             if address != asked:
                 return address
@@ -119,7 +123,7 @@ class StaffPage(View):
 
     @property
     def client(self) -> Client:
-        """For whom the page is. Every query begins here."""
+        """The client of the page. Every query is limited to it."""
         assert self.request.client is not None
         return self.request.client
 
@@ -135,7 +139,8 @@ class StaffPage(View):
         return self.request.user.has_perm(permission)
 
     def found(self, rows: QuerySet[Any], number: int, client_path: str = "client") -> Any:
-        """A row of one of the reader's clients by its number: the page is then for that client. Others' rows do not exist."""
+        """Return a row of one of the reader's clients by number, and switch the page to that client. Other clients' rows are
+        404."""
         theirs = clients_of(self.request.user)
         row = rows.filter(**{f"{client_path}__in": theirs}).filter(pk=number).first()
         if row is None:
@@ -153,9 +158,11 @@ class StaffPage(View):
         return render(self.request, template, shown, status=status)
 
     def once(self, work: Callable[[Caller], str], answer_of: Callable[[Receipt], str], right: Right) -> HttpResponse:
-        """Does what a form asks for once, however often it is sent, and goes to the address that `work` gives: a double click
-        and a page that is sent again go where the first went. `answer_of` is for one whose process died on the way. Who has
-        not the right to the act is refused also when the form was sent before."""
+        """Do the work of a form once, however often it is sent, and redirect to the address that `work` returns.
+
+        Repeated clicks redirect to the first result. `answer_of` returns the address if the first process died. The right is
+        checked for repeats too.
+        """
         sent = self.request.POST
         arguments = {name: sent.getlist(name) for name in sent if name not in ("csrfmiddlewaretoken", "once")}
         claim = claim_for(sent.get("once", "")[:64] or None, f"POST {self.request.path}", arguments, field="once")
@@ -173,7 +180,7 @@ class StaffPage(View):
 
 
 def _ours(query: QueryDict) -> QueryDict:
-    """The parameters of an address without those that htmx has added."""
+    """Return the query parameters without those that htmx added."""
     ours = query.copy()
     for name in query:
         if name.startswith(OF_HTMX):
@@ -185,7 +192,7 @@ CHOSEN = "client_no"
 
 
 def chosen_client(request: StaffRequest) -> Client | None:
-    """The client that was chosen, while it is one of the reader's; else the first of theirs."""
+    """Return the chosen client if the reader is still assigned to it, else the first of theirs."""
     chosen = request.session.get(CHOSEN)
     known = next((client for client in request.clients if client.pk == chosen), None)
     if known is None and chosen is not None:

@@ -1,4 +1,4 @@
-"""What every page of the back office is given: for which client it is, and how the reader writes numbers."""
+"""Context of every back-office page: the client, and the reader's number format."""
 
 from typing import Any
 

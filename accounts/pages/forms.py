@@ -1,4 +1,4 @@
-"""Forms that look as the pages do."""
+"""Base forms of the pages."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ CLASSES: dict[type[forms.Widget], str] = {
 
 
 class PageForm(forms.Form):
-    """Fields that a page shows by `_field.html`."""
+    """A form whose fields are rendered by `_field.html`."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -22,7 +22,7 @@ class PageForm(forms.Form):
 
 
 class SignInForm(AuthenticationForm):
-    """Staff only."""
+    """Sign-in for staff only."""
 
     error_messages = {
         **AuthenticationForm.error_messages,
@@ -40,7 +40,7 @@ class SignInForm(AuthenticationForm):
 
 
 class DayInput(forms.DateInput):
-    """The browser's own calendar."""
+    """The browser's own date picker."""
 
     input_type = "date"
 

@@ -1,4 +1,4 @@
-"""How the reader writes money, numbers and days: by the languages that the browser asks for."""
+"""The reader's format of money, numbers and dates, from the browser's languages."""
 
 from babel import Locale, UnknownLocaleError
 from django.conf import settings
@@ -7,7 +7,7 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 
 
 def locale_of(request: HttpRequest) -> Locale:
-    """The first language of the browser that Babel knows; else the server's."""
+    """Return the first browser language that Babel knows, else the server's."""
     for code, _weight in parse_accept_lang_header(request.headers.get("Accept-Language", "")):
         try:
             return Locale.parse(code, sep="-")

@@ -1,4 +1,4 @@
-"""Signing in, and what a reader chooses for the pages: the client and the colours."""
+"""Sign-in, and the reader's choice of client and colours."""
 
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -20,7 +20,7 @@ class SignIn(LoginView):
 
 
 class ChooseClient(StaffPage):
-    """From here on, the pages are for another client of the reader's."""
+    """Switch all pages to another client of the reader."""
 
     def post(self, request: HttpRequest) -> HttpResponse:
         chosen = request.POST.get("client_no", "")
@@ -31,7 +31,7 @@ class ChooseClient(StaffPage):
 
 @require_POST
 def choose_theme(request: HttpRequest) -> HttpResponse:
-    """Light, dark, or as the system has it. Kept in a cookie, so that the sign-in page has it as well."""
+    """Choose light, dark or the system's colours. Kept in a cookie, so that it also applies to the sign-in page."""
     next_page = request.POST.get("next", "")
     if not url_has_allowed_host_and_scheme(next_page, {request.get_host()}):
         next_page = "/"

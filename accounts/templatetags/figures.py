@@ -1,4 +1,4 @@
-"""Money, numbers and days as the reader writes them, and the pages' icons."""
+"""Template tags for money, numbers and dates in the reader's format, and for icons."""
 
 from collections.abc import Mapping
 from datetime import date, datetime
@@ -22,13 +22,13 @@ NOTHING = "–"
 
 @register.filter
 def party_name(party: Mapping[str, str]) -> str:
-    """The first line of a printed party: the company, else the name. A dash where a document names neither."""
+    """Return the first line of a printed party: the company, else the name, else a dash."""
     return party.get("company") or party.get("name") or NOTHING
 
 
 @register.filter
 def party_lines(party: Mapping[str, str]) -> list[str]:
-    """A party as it is printed, one text a line, without the lines that are empty: company, name, street, place."""
+    """Return the printed lines of a party without empty ones: company, name, street, place."""
     place = (party.get(part) for part in ("city", "region", "postal_code", "country"))
     lines = (party.get(part) for part in ("company", "name", "address1", "address2"))
     return [line for line in (*lines, " ".join(filter(None, place))) if line]
@@ -36,7 +36,7 @@ def party_lines(party: Mapping[str, str]) -> list[str]:
 
 @register.simple_tag(takes_context=True)
 def money(context: Any, amount: Decimal | None, currency: str) -> str:
-    """An amount with its currency's decimals, as the reader writes it. What is sent by e-mail has no known reader: 1234.50."""
+    """Return an amount with its currency's decimals in the reader's format. E-mails have no known reader: 1234.50."""
     if amount is None:
         return NOTHING
     if "locale" not in context:
@@ -46,7 +46,7 @@ def money(context: Any, amount: Decimal | None, currency: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def short_money(context: Any, amount: Decimal, currency: str) -> str:
-    """A round amount for the scale of a chart: $20K."""
+    """Return a round amount for the scale of a chart: $20K."""
     return format_compact_currency(amount, currency.upper(), locale=context["locale"], fraction_digits=1).replace(".0", "")
 
 
@@ -57,14 +57,14 @@ def month(context: Any, value: date, *, pattern: str = "LLL yyyy") -> str:
 
 @register.simple_tag(takes_context=True)
 def signed_money(context: Any, amount: Decimal | None, currency: str) -> str:
-    """A difference: with its sign, also above zero."""
+    """Return a difference with its sign, also if positive."""
     shown = money(context, amount, currency)
     return f"+{shown}" if amount is not None and amount > 0 else shown
 
 
 @register.simple_tag(takes_context=True)
 def rate(context: Any, value: Decimal | None, currency: str) -> str:
-    """A price of one unit: with the decimals of its currency at least, and all that it has."""
+    """Return the price of one unit with all its decimals, at least those of its currency."""
     if value is None:
         return NOTHING
     return shown_money(value, currency, context["locale"], all_decimals=True)
@@ -72,7 +72,7 @@ def rate(context: Any, value: Decimal | None, currency: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def number(context: Any, value: Decimal | int | None) -> str:
-    """A rate, units or a count, without the zeros that the database adds."""
+    """Return a rate, units or a count without the trailing zeros that the database adds."""
     if value is None:
         return NOTHING
     decimals = value.normalize() if isinstance(value, Decimal) else Decimal(value)
@@ -81,7 +81,7 @@ def number(context: Any, value: Decimal | int | None) -> str:
 
 @register.simple_tag(takes_context=True)
 def percent(context: Any, value: Decimal | None) -> str:
-    """So many hundredths, with a sign: +12.5%."""
+    """Return a percentage with its sign: +12.5%."""
     if value is None:
         return NOTHING
     return format_percent(value / 100, format="+#,##0.#%;-#,##0.#%", locale=context["locale"])
@@ -89,7 +89,7 @@ def percent(context: Any, value: Decimal | None) -> str:
 
 @register.simple_tag(takes_context=True)
 def day(context: Any, value: date | None) -> str:
-    """A day as the reader writes it. What is sent by e-mail has no known reader: 2026-01-31."""
+    """Return a day in the reader's format. E-mails have no known reader: 2026-01-31."""
     if value is None:
         return NOTHING
     return format_date(value, "medium", locale=context["locale"]) if "locale" in context else value.isoformat()
@@ -97,7 +97,7 @@ def day(context: Any, value: date | None) -> str:
 
 @register.simple_tag(takes_context=True)
 def moment(context: Any, value: datetime | None) -> str:
-    """In the client's time zone."""
+    """Return a time in the client's time zone."""
     if value is None:
         return NOTHING
     client = context.get("client")
@@ -107,14 +107,14 @@ def moment(context: Any, value: datetime | None) -> str:
 
 @register.simple_tag
 def icon(name: str) -> SafeString:
-    """Beside words that say the same, so it is nothing to a screen reader."""
+    """Return an icon. Screen readers skip it, because the text beside it says the same."""
     address = static("vendor/tabler-icons/icons.svg")
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', address, name)
 
 
 @register.simple_tag(takes_context=True)
 def query(context: Any, **changed: Any) -> str:
-    """This page's query with other values: None takes one away."""
+    """Return this page's query with other values. None removes a parameter."""
     given: QueryDict = context["request"].GET.copy()
     for name, value in changed.items():
         if value is None or value == "":
@@ -126,5 +126,5 @@ def query(context: Any, **changed: Any) -> str:
 
 @register.simple_tag(takes_context=True)
 def query_of(context: Any, name: str, value: Any) -> str:
-    """This page's query with another value of one name."""
+    """Return this page's query with another value of one parameter."""
     return query(context, **{name: value})

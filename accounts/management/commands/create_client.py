@@ -1,4 +1,4 @@
-"""manage.py create_client NAME: a new client, with the key that its programs authenticate with."""
+"""manage.py create_client NAME: create a client and an API key for its programs."""
 
 from argparse import ArgumentParser
 from typing import Any

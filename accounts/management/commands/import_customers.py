@@ -1,4 +1,4 @@
-"""manage.py import_customers FILE.csv --client CLIENT_NO: takes over the customers of a telephone and internet company."""
+"""manage.py import_customers FILE.csv --client CLIENT_NO: import the customers of a telephone and internet company."""
 
 from argparse import ArgumentParser
 from typing import Any

@@ -1,4 +1,4 @@
-"""manage.py prune_calls: deletes the log of API calls that is older than CALL_LOG_DAYS."""
+"""manage.py prune_calls: delete log rows of API calls that are older than CALL_LOG_DAYS."""
 
 from datetime import timedelta
 from typing import Any

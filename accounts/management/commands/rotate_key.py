@@ -1,4 +1,4 @@
-"""manage.py rotate_key KEY_NO [--revoke]: a new API key with the rights and limits of another."""
+"""manage.py rotate_key KEY_NO [--revoke]: create an API key with the rights and limits of another."""
 
 from argparse import ArgumentParser
 from typing import Any
