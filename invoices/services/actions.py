@@ -1,4 +1,4 @@
-"""What may be done with documents: reading what decides it, for one or for many in a constant number of queries."""
+"""Read the facts that decide what may be done with documents, for any number of documents with a constant number of queries."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -49,7 +49,7 @@ CORRECTING_COLUMNS = ("pk", "kind", "status", "document_number")
 
 
 def document_facts(invoice_nos: Collection[int], today: date) -> dict[int, DocumentFacts]:
-    """What decides on documents on the client's day: ten queries at most, however many."""
+    """Return the facts of documents by number, as of the client's day. At most ten queries."""
     corrections = _corrections(invoice_nos)
     taken_off, lowered = _taken_off(invoice_nos)
     charges = charges_of(invoice_nos)
@@ -92,7 +92,7 @@ def document_facts(invoice_nos: Collection[int], today: date) -> dict[int, Docum
 
 
 def check_allowed(action: Action, invoice_no: int, today: date) -> DocumentFacts:
-    """Raises why a document may not be acted on so, else gives what is known of it. Under its account's lock."""
+    """Return the facts of a document, or raise why this action is refused. Under its account's lock."""
     facts = document_facts([invoice_no], today)[invoice_no]
     refusal = why_not(action, facts)
     if refusal is not None:
@@ -101,7 +101,7 @@ def check_allowed(action: Action, invoice_no: int, today: date) -> DocumentFacts
 
 
 class Allowed(NamedTuple):
-    """Whether an action is open to a caller, and if not, why."""
+    """Whether a caller may do an action now, and if not, why."""
 
     action: Action
     error: BillingError | None = None
@@ -126,8 +126,11 @@ RIGHTS: dict[Action, Right] = {
 def available_actions(
     client: Client, invoice_nos: Collection[int], caller: Caller, today: date, actions: Collection[Action] = tuple(Action)
 ) -> dict[int, list[Allowed]]:
-    """For each document every action of `actions`: allowed, or why it is not to this caller. What is allowed would be done now:
-    so a rebill is not approved whose original cannot be rebilled any more, and a regeneration is planned."""
+    """Return for each document, by number, whether this caller may do each of `actions`, in their order.
+
+    An allowed action would succeed now: a rebill whose original can no longer be rebilled may not be approved, and a
+    regeneration is planned to see whether it would be refused.
+    """
     facts = document_facts(invoice_nos, today)
     waiting = list(Invoice.objects.filter(pk__in=invoice_nos, status=InvoiceStatus.PENDING).select_related("corrects"))
     pending = _read_pending(client, waiting, actions, today)
@@ -140,8 +143,10 @@ def available_actions(
 def refused_decisions(
     action: Action, invoices: Sequence[Invoice], *, client: Client, caller: Caller, today: date, plans: bool
 ) -> dict[int, BillingError]:
-    """Of documents that are to be approved, discarded or regenerated, those that would be refused to this caller, by number.
-    They were read with what they correct. Without `plans`, whether one could be generated again is not asked."""
+    """Return the documents whose approval, discard or regeneration would be refused to this caller, with the error, by number.
+
+    The documents must be read with the documents that they correct. Without `plans`, a regeneration is not planned.
+    """
     actions = [action] if plans or action is not Action.REGENERATE else []
     pending = _read_pending(client, [one for one in invoices if one.status == InvoiceStatus.PENDING], actions, today)
     found = {}
@@ -154,7 +159,7 @@ def refused_decisions(
 
 
 def why_rebills_are_not_issued(invoices: Collection[Invoice], today: date) -> dict[int, Refusal]:
-    """Of pending rebills those that cannot be issued any more: what has happened to their originals while they were pending."""
+    """Return pending rebills that can no longer be issued, with the reason: their originals have changed meanwhile."""
     originals = {one.pk: one.corrects_id for one in invoices if one.kind == InvoiceKind.REBILL and one.corrects_id is not None}
     if not originals:
         return {}
@@ -164,8 +169,11 @@ def why_rebills_are_not_issued(invoices: Collection[Invoice], today: date) -> di
 
 
 class _Pending(NamedTuple):
-    """Pending documents by number, and what keeps them from being decided on beside the rules of their states: who made them,
-    what has happened to the originals of rebills, and why one cannot be generated again."""
+    """Pending documents by number, and what blocks decisions on them beside their state.
+
+    `people` are the people behind who generated them, `unissuable` the rebills whose originals have changed, `unplanned` the
+    documents that cannot be regenerated.
+    """
 
     client: Client
     invoices: Mapping[int, Invoice]
@@ -229,8 +237,9 @@ def _documents(invoice_nos: Collection[int]) -> Any:
 
 
 class _Corrections(NamedTuple):
-    """The live documents that correct each, memos that were issued with a rebill aside; the rebill of each memo; what each
-    corrects itself; the last issued rebill of each one's chain; and the other live document of each one's cycle."""
+    """For each document: the live documents that correct it, the rebill that it was issued with, its original, the last issued
+    rebill of its chain, and the other live document of its cycle. Memos that were issued with a rebill are left out of the
+    first."""
 
     corrected_by: dict[int, list[Correcting]]
     part_of: dict[int, Correcting]
@@ -258,7 +267,7 @@ def _corrections(invoice_nos: Collection[int]) -> _Corrections:
 
 
 def _newest_of_chains(invoice_nos: Collection[int]) -> dict[int, Correcting]:
-    """The last issued rebill of the chain of each document that is part of one."""
+    """Return the last issued rebill of each document's chain."""
     roots = {
         number: root or number for number, root in Invoice.objects.filter(pk__in=invoice_nos).values_list("pk", "chain_root")
     }
@@ -270,7 +279,8 @@ def _newest_of_chains(invoice_nos: Collection[int]) -> dict[int, Correcting]:
 
 
 def _billed_by(invoice_nos: Collection[int]) -> dict[int, Correcting]:
-    """The live document of a cycle whose other document was discarded or voided; a rebill of it stands for it."""
+    """Return the live document of the cycle for documents that were discarded or voided. If it was rebilled, return its
+    rebill."""
     columns = tuple(f"account__invoices__{column}" for column in CORRECTING_COLUMNS)
     rows = Invoice.objects.filter(
         pk__in=invoice_nos,
@@ -285,7 +295,7 @@ def _billed_by(invoice_nos: Collection[int]) -> dict[int, Correcting]:
 
 
 def _taken_off(invoice_nos: Collection[int]) -> tuple[dict[int, list[TakenOff]], dict[int, Decimal]]:
-    """The write-offs and disputes of each document, and what they and credit memos take off it together (below zero)."""
+    """Return the write-offs and disputes of each document, and the sum of these and its credit memos, below zero."""
     kinds = (EntryKind.WRITE_OFF, EntryKind.DISPUTE, EntryKind.CREDIT_MEMO)
     rows = LedgerEntry.objects.filter(
         Q(invoice__in=invoice_nos) | Q(invoice__corrects__in=invoice_nos), kind__in=kinds, voided_by=None
@@ -309,7 +319,8 @@ def _open_attempts(invoice_nos: Collection[int]) -> dict[int, tuple[str, int]]:
 
 
 def unpaid_by_refunds(invoice_nos: Collection[int]) -> dict[int, int]:
-    """The invoices that refunds have left unpaid, each with its newest such refund: one query where nothing was refunded."""
+    """Return the invoices that refunds have left unpaid, each with its newest such refund. One query if nothing was
+    refunded."""
     refunded = Allocation.objects.filter(debit__invoice__in=invoice_nos, kind=AllocationKind.REFUNDED)
     debits: dict[int, int] = {}
     credits = set()
@@ -325,7 +336,7 @@ def unpaid_by_refunds(invoice_nos: Collection[int]) -> dict[int, int]:
 
 
 def _paid(invoice_nos: Collection[int]) -> set[int]:
-    """The documents that payments pay at present."""
+    """Return the documents that are paid by payments, in full or in part."""
     rows = (
         Allocation.objects.filter(debit__invoice__in=invoice_nos, debit__kind=EntryKind.INVOICE, credit__kind__in=PAYMENT_KINDS)
         .order_by()

@@ -1,1 +1,1 @@
-"""Deciding on pending documents: approve, discard, recalculate."""
+"""Decide on pending documents: approve, discard, regenerate."""

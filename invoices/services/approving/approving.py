@@ -1,4 +1,4 @@
-"""Approving pending documents whose accounts are locked: the stored lines are issued, never newly computed ones."""
+"""Approve pending documents whose accounts are locked. The stored lines are issued; nothing is calculated again."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,11 @@ from invoices.services.issuing.issuing import Issuing, issue, pending_document
 def approve_locked(
     invoices: Sequence[Invoice], states: Mapping[int, BillingState], *, issuing: Issuing, seen: Mapping[int, str]
 ) -> list[Outcome]:
-    """Approves what may be approved, in the order given, and says why the rest may not. The accounts owe them from now on."""
+    """Approve the documents that may be approved, and return one outcome for each. Must be called under the accounts' locks.
+
+    Refused outcomes: approved by whoever generated it (90002), not the document that was `seen` (90003), and a rebill whose
+    original can no longer be rebilled. These come last, the approved ones first, both in the order given.
+    """
     contents = stored_contents([invoice.pk for invoice in invoices])
     blocked = why_rebills_are_not_issued(invoices, issuing.today)
     people = makers_of(invoices)
@@ -59,7 +63,7 @@ def _check_seen(invoice_no: int, seen: str | None, content: Document) -> None:
 
 
 def _move_dates(invoices: Sequence[Invoice], states: Mapping[int, BillingState], contents: Mapping[int, Document]) -> None:
-    """Moves the accounts to where these invoices leave them, from their plan instances as they are now, under the lock."""
+    """Move the accounts and their plan instances past these invoices, from their dates as they are under the lock."""
     if not invoices:
         return
     instances: dict[int, dict[int, InstanceDates]] = defaultdict(dict)

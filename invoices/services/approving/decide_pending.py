@@ -1,4 +1,4 @@
-"""Deciding on pending invoices: approve, discard, regenerate; for one or for many, with an outcome for each."""
+"""Approve, discard or regenerate pending documents, one or many. Each has an outcome."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
@@ -30,14 +30,14 @@ from invoices.services.undoing.discarding import discard_locked
 
 
 class PendingRef(NamedTuple):
-    """A pending invoice that is decided on, as it was found before its account was locked."""
+    """A pending document, with its account as read before the account was locked."""
 
     invoice_no: int
     account_no: int
 
 
 class DecisionActs(NamedTuple):
-    """The acts that a decision is recorded as: done, and refused."""
+    """The names of a decision's events: done, and refused."""
 
     done: str
     refused: str
@@ -62,12 +62,13 @@ def approve_invoices(
     collect: bool | None = None,
     statement: bool | None = None,
 ) -> list[Outcome]:
-    """Issues pending invoices as they are stored: numbers, dates and fingerprints are given, and the accounts move on.
+    """Issue pending documents as they are stored, and return one outcome for each. Open amounts are then collected and
+    statements sent.
 
-    `seen` holds the fingerprints that were looked at; a document that is no longer the one that was seen is refused (90003).
-    A rebill is issued with the memo that offsets its original. Then what is due is collected, and statements are sent, as
-    `collect` and `statement` or else the client's settings say. To ask for these takes the rights to collect and to send
-    statements.
+    `seen` has the fingerprints that the caller has seen; a document that has changed since is refused (90003). `collect` and
+    `statement` override the document's and the client's settings, and need the rights to collect (90025) and to send statements
+    (90009). A rebill is issued together with its credit memo. Other refused outcomes: no right to approve (90001), the caller
+    generated it (90002), it is not pending (3015), its account is locked by another call (3108).
     """
     rights = [APPROVE, *([COLLECT] if collect else []), *([SEND_STATEMENTS] if statement else [])]
     policy = IssuePolicy(client, collect, statement)
@@ -85,9 +86,12 @@ def discard_invoices(
     remarks: Remarks | None = None,
     cancel_orders: bool = False,
 ) -> list[Outcome]:
-    """Discards pending invoices and rebills: their accounts are as before, and the same cycle can be billed again, the same
-    invoice rebilled. With `cancel_orders` the one-time charges that they held are cancelled, and not billed again: that takes
-    the right to remove one-time charges."""
+    """Discard pending invoices and rebills, and return one outcome for each. Their periods and originals can then be billed
+    again.
+
+    With `cancel_orders` the one-time charges on them are cancelled too, which needs the right to remove one-time charges
+    (90009). Refused outcomes: no right to approve (90001), not pending (3015), account locked by another call (3108).
+    """
     rights = [APPROVE, *([ROW_RIGHTS["delete", "invoices.onetimecharge"]] if cancel_orders else [])]
 
     def discard(invoices: list[Invoice], states: Mapping[int, BillingState]) -> list[Outcome]:
@@ -104,9 +108,10 @@ def discard_invoices(
 def regenerate_invoices(
     *, client: Client, invoice_nos: Collection[int], caller: Caller, today: date, remarks: Remarks | None = None
 ) -> list[Outcome]:
-    """Discards pending invoices and generates new ones, pending again, for the same cycles from today's facts.
+    """Discard pending invoices and generate new pending ones for the same cycles. Each outcome names the new invoice.
 
-    Both in one transaction: where the new one is refused, the old one stays. The outcome names the new invoice.
+    Both happen in one transaction: if the new invoice is refused, the old one stays. Other refused outcomes: no right to
+    approve (90001), not pending (3015), a rebill.
     """
     chosen, refused = _chosen(client, invoice_nos, caller, [APPROVE])
     rows = Invoice.objects.filter(pk__in=[one.invoice_no for one in chosen]).values_list("pk", "account_id", "kind", "status")
@@ -120,7 +125,7 @@ def regenerate_invoices(
     batches = regenerations(list(accounts), today)
     planned = {invoice_no for replacing in batches.values() for invoice_no in replacing.values()}
     for invoice_no in sorted(accounts.keys() - planned):
-        # Another has decided on it since.
+        # Another call has decided on it since it was read.
         error = BillingError(ErrorCode.NOT_PENDING, f"invoice {invoice_no}")
         refused.append(Outcome(accounts[invoice_no], invoice_no, error=error))
     done = [
@@ -133,8 +138,10 @@ def regenerate_invoices(
 
 
 def decided_by_call(client: Client, decision: DecisionActs, caller: Caller, today: date) -> dict[int, Outcome]:
-    """What the caller's call has decided if it was interrupted, by invoice and as its events say it. What it has issued is
-    collected and sent now, if it has not been. An invoice that it had not reached is missing."""
+    """Return what an interrupted call has decided, by invoice, from its events. Its collections and statements are finished.
+
+    Invoices that it had not reached are missing.
+    """
     told: dict[int, Outcome] = {}
     for event in acts_of_call(caller.receipt, *decision):
         if event.invoice_no is not None:
@@ -185,7 +192,7 @@ def _decide(
 def _chosen(
     client: Client, invoice_nos: Collection[int], caller: Caller, rights: Sequence[Right]
 ) -> tuple[list[PendingRef], list[Outcome]]:
-    """The client's invoices among the numbers, by account; and a refusal for each that the caller may not have or decide on."""
+    """Return the client's documents among these numbers, ordered by account, and a refusal for each of the others."""
     found = {
         invoice_no: PendingRef(invoice_no, account_no)
         for invoice_no, account_no in Invoice.objects.filter(client=client, pk__in=invoice_nos)
@@ -196,7 +203,7 @@ def _chosen(
         for right in rights:
             check_may(caller, right)
     except BillingError as error:
-        # Also for numbers that are not the client's: who may not decide is not told which invoices there are.
+        # The same refusal for unknown numbers, so that a caller without the right cannot find out which invoices exist.
         accounts = {one.invoice_no: one.account_no for one in found.values()}
         return [], [Outcome(accounts.get(number), number, error=error) for number in sorted(set(invoice_nos))]
     unknown = [
@@ -207,7 +214,7 @@ def _chosen(
 
 
 def _write(chosen: Sequence[PendingRef], action: Action, write_locked: WriteLocked) -> list[Outcome]:
-    """Under the locks of accounts and invoices, in this order, what is still pending is decided on."""
+    """Lock the accounts, then the invoices, and decide on those that are still pending."""
     locked = lock_states([one.account_no for one in chosen], skip_locked=len(chosen) > 1)
     invoices = {
         invoice.pk: invoice

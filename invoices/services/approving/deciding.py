@@ -1,4 +1,4 @@
-"""Deciding on pending documents: approve, discard, regenerate, or put a note beside them. Every door decides by this."""
+"""Decide on pending documents: approve, discard, regenerate, or add a note. All doors call this."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import date, timedelta
@@ -36,12 +36,12 @@ def decide(
     statement: bool | None = None,
     cancel_orders: bool = False,
 ) -> dict[int, Outcome]:
-    """Decides on documents, and returns an outcome for each by its number, in the order given: a refusal harms no other. The
-    outcome of a regeneration names the new document.
+    """Decide on documents, and return one outcome for each, by number and in the order given. A refusal affects no other
+    document.
 
-    `seen`, `collect` and `statement` are of approvals, `cancel_orders` of discards: see `approve_invoices` and
-    `discard_invoices`. Where the caller's call was interrupted, what it has decided is returned as it was, and the rest is
-    decided now.
+    The outcome of a regeneration names the new document. `seen`, `collect` and `statement` are for approvals, `cancel_orders`
+    for discards: see `approve_invoices` and `discard_invoices`, which list the refusals. If the same call was interrupted
+    before, its outcomes are returned unchanged, and the remaining documents are decided on.
     """
     numbers = list(dict.fromkeys(invoice_nos))
     told = decided_by_call(client, EVENTS[act], caller, today) if act in EVENTS else {}
@@ -85,7 +85,7 @@ def decide_on_one(
     statement: bool | None = None,
     cancel_orders: bool = False,
 ) -> Outcome:
-    """Decides on one document, as `decide` does, and returns its outcome. Raises the refusal."""
+    """Decide on one document as `decide` does, and return its outcome, or raise its refusal."""
     (outcome,) = decide(
         act,
         client=client,
@@ -104,8 +104,10 @@ def decide_on_one(
 
 
 def discard_stale(*, client: Client, caller: Caller, today: date) -> list[Outcome]:
-    """Discards the pending invoices that were generated more than the client's pending_discard_days ago, by its own clock.
-    Ours: a rebill is what someone has made by hand, and waits until someone decides on it."""
+    """Discard the pending invoices that were generated more than the client's pending_discard_days ago. Returns their outcomes.
+
+    Rebills are kept (ours), because a person made them.
+    """
     if client.pending_discard_days is None:
         return []
     oldest = today - timedelta(days=client.pending_discard_days)
@@ -117,8 +119,8 @@ def discard_stale(*, client: Client, caller: Caller, today: date) -> list[Outcom
 
 
 def _by_number(numbers: Collection[int], outcomes: Sequence[Outcome]) -> dict[int, Outcome]:
-    """The outcomes by the documents that were decided on. One that names a new document or none is found by its account, which
-    has one pending document of a cycle at most."""
+    """Return the outcomes by document. An outcome that names a new document or none is matched by its account, which has at
+    most one pending document of a cycle."""
     found = {one.invoice_no: one for one in outcomes if one.invoice_no in numbers}
     of_accounts = {one.account_no: one for one in outcomes if one.invoice_no not in numbers}
     missing = [number for number in numbers if number not in found]

@@ -1,5 +1,7 @@
-"""Decisions on many documents that wait: written down first, then carried out part by part. A part is a batch of the services
-that decide on one: a refusal harms no other document, and what is interrupted is gone on with."""
+"""Decide on many pending documents: the decision is stored first, and then processed in parts.
+
+A refusal affects no other document, and an interrupted decision can be resumed.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -21,10 +23,10 @@ from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rights import check_may_approve
 
 AT_ONCE = 100
-"""So many documents are one part: a few tenths of a second."""
+"""The number of documents in one part. A part takes a few tenths of a second."""
 
 GIVEN_UP = timedelta(minutes=2)
-"""A process that has begun with a document has settled it by then, or has died."""
+"""After this time, a process that began with a document has decided on it or has died."""
 
 MAY_BE_TRIED_AGAIN = (ErrorCode.IN_PROGRESS, ErrorCode.UNEXPECTED, ErrorCode.TAXATION_FAILED, ErrorCode.REGENERATION_FAILED)
 
@@ -33,15 +35,19 @@ DECIDED = {
     DecisionAct.DISCARD: InvoiceStatus.DISCARDED,
     DecisionAct.REGENERATE: InvoiceStatus.DISCARDED,
 }
-"""What a document is once it is decided on."""
+"""The status of a document after each decision."""
 
 
 @transaction.atomic
 def start_decision(
     *, client: Client, act: DecisionAct, invoices: QuerySet[Invoice], caller: Caller, remarks: Remarks
 ) -> Decision:
-    """Writes down what is to be done with these documents, each with an outcome that waits. The caller's receipt is used up
-    with it: what is asked for twice is one decision."""
+    """Store a decision on these documents, each with an outcome that is not processed yet, and return it. Nothing is decided
+    yet.
+
+    The caller's receipt is used up, so a repeated request makes no second decision. Refuses a caller who may not approve
+    (90001).
+    """
     check_may_approve(caller)
     decision = Decision.objects.create(client=client, act=act, staff=caller.staff, **remarks._asdict())
     receipts.use(client, caller.receipt, row_no=decision.pk)
@@ -56,7 +62,8 @@ def start_decision(
 
 
 def continue_decision(decision: Decision, *, caller: Caller, today: date) -> int:
-    """Decides on the next documents, and says how many those were: 0 when none is left, or others are at the last ones."""
+    """Decide on the next part, and return the number of its documents: 0 if none is left, or if other processes work on the
+    rest."""
     taken = _take(decision)
     if taken:
         numbers = _not_yet_decided(decision, taken)
@@ -65,16 +72,18 @@ def continue_decision(decision: Decision, *, caller: Caller, today: date) -> int
 
 
 def retry_failed(decision: Decision, *, caller: Caller) -> int:
-    """Makes what failed pending again, and returns how many those are. What a rule has refused is not tried again.
+    """Mark failed outcomes as not processed, so that they are tried again, and return their number. Refusals are not tried
+    again.
 
-    Refuses (90001) who may not approve."""
+    Refuses a caller who may not approve (90001).
+    """
     check_may_approve(caller)
     failed = decision.outcomes.filter(result=DecisionResult.FAILED)
     return failed.update(result=DecisionResult.WAITING, error_code=0, message="", taken_at=None)
 
 
 def is_taken(decision: Decision) -> bool:
-    """Whether other processes are at all that is left of it."""
+    """Return whether other processes work on everything that is left of the decision."""
     waiting = decision.outcomes.filter(result=DecisionResult.WAITING)
     return waiting.exists() and not waiting.filter(taken_at=None).exists()
 
@@ -87,7 +96,7 @@ def count_results(decision: Decision) -> dict[DecisionResult, int]:
 
 @transaction.atomic
 def _take(decision: Decision) -> dict[int, DecisionOutcome]:
-    """The next outcomes that wait, by their documents: no other process takes them, unless this one is never heard of again."""
+    """Claim the next unprocessed outcomes, and return them by document. No other process claims them, unless this one dies."""
     now = timezone.now()
     free = Q(taken_at=None) | Q(taken_at__lt=now - GIVEN_UP)
     rows = decision.outcomes.filter(free, result=DecisionResult.WAITING).order_by("invoice")
@@ -97,7 +106,7 @@ def _take(decision: Decision) -> dict[int, DecisionOutcome]:
 
 
 def _not_yet_decided(decision: Decision, taken: Mapping[int, DecisionOutcome]) -> list[int]:
-    """Those that a process that has died on the way has not decided on before."""
+    """Return the documents that a process which has died had not decided on yet."""
     begun = [number for number, one in taken.items() if one.taken_at is not None]
     decided = DECIDED.get(DecisionAct(decision.act))
     done = set(Invoice.objects.filter(pk__in=begun, status=decided).values_list("pk", flat=True)) if decided else set()
@@ -133,7 +142,7 @@ def _result(error: BillingError | None) -> DecisionResult:
 
 
 def _message(outcome: Outcome | None) -> str:
-    """Why not; or what has gone wrong after it was done: a collection that was declined."""
+    """Return the refusal's message, or that of a collection that failed after the approval."""
     if outcome is None:
         return ""
     if outcome.error is not None:

@@ -1,4 +1,4 @@
-"""What a decision on documents would do, before it is taken: to which, for how much, to which not and why, and what follows."""
+"""Preview a decision on many documents: how many, for how much, which would be refused and why, and what would follow."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
@@ -20,11 +20,11 @@ from invoices.services.actions import available_actions, document_facts, refused
 from invoices.services.issuing.issuing import IssuePolicy
 
 AT_ONCE = 1000
-"""How many documents are in memory at a time."""
+"""The number of documents in memory at a time."""
 
 
 class Refused(NamedTuple):
-    """A document that would be refused."""
+    """A document whose decision would be refused."""
 
     invoice_no: int
     name: str
@@ -32,9 +32,11 @@ class Refused(NamedTuple):
 
 
 class DecisionPreview(NamedTuple):
-    """`totals` are how many documents there are of a currency and what they come to: what is due, where it is collected.
-    `collected` and `statements` count the documents on which that follows, as the client's settings say. What is paid already,
-    or is less than the client's threshold, is not collected: so many at most."""
+    """`totals` has the number of documents and their sum for each currency; for a collection, the sum of open amounts.
+
+    `collected` and `statements` count the documents that would be collected and sent, as the client's settings say. `collected`
+    is an upper limit: paid documents and amounts below the client's threshold are included.
+    """
 
     refused: Sequence[Refused] = ()
     totals: dict[str, tuple[int, Decimal]] = {}
@@ -43,15 +45,17 @@ class DecisionPreview(NamedTuple):
 
     @property
     def reasons(self) -> dict[str, int]:
-        """Why documents would be refused, each with how many."""
+        """Return the number of refused documents for each reason."""
         return dict(Counter(one.error.code.message for one in self.refused))
 
 
 def preview_decision(
     act: DecisionAct, *, client: Client, invoices: QuerySet[Invoice], caller: Caller, today: date
 ) -> DecisionPreview:
-    """Previews approving, discarding or regenerating documents of a client. Whether a document could be generated again is
-    asked only where there are at most `AT_ONCE`: that takes planning each."""
+    """Preview approving, discarding or regenerating documents of a client.
+
+    If there are more than `AT_ONCE` documents, regenerations are not planned, so some of their refusals are missing.
+    """
     action, policy = Action(act.value), IssuePolicy(client)
     plans = invoices.count() <= AT_ONCE
     refused: list[Refused] = []
@@ -73,7 +77,7 @@ def preview_decision(
 
 
 def preview_collecting(*, client: Client, invoice_nos: Collection[int], caller: Caller, today: date) -> DecisionPreview:
-    """Previews collecting what is due on documents of a client: a constant number of queries, however many."""
+    """Preview collecting the open amounts of documents of a client. The number of queries is constant."""
     facts = document_facts(invoice_nos, today)
     allowed = available_actions(client, invoice_nos, caller, today, [Action.COLLECT])
     refused = [Refused(number, facts[number].name, one.error) for number, (one,) in allowed.items() if one.error is not None]

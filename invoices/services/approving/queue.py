@@ -1,4 +1,4 @@
-"""The approval queue: a client's documents that wait, its tabs, and what each tab comes to."""
+"""The approval queue: a client's pending documents, its tabs, and their totals."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -29,7 +29,7 @@ ADDED_UP = (Tab.ALL, Tab.FLAGGED, Tab.MINE)
 
 
 class Sum(NamedTuple):
-    """So many documents of a currency, and what they come to."""
+    """The number of documents in a currency, and their total."""
 
     currency: str
     documents: int
@@ -37,18 +37,18 @@ class Sum(NamedTuple):
 
 
 def waiting_documents(client: Client) -> QuerySet[Invoice]:
-    """What waits: invoices of cycles, and rebills."""
+    """Select the client's pending invoices and rebills."""
     return Invoice.objects.filter(client=client, status=InvoiceStatus.PENDING)
 
 
 def tab_rules(client: Client, caller: Caller) -> dict[Tab, Q]:
-    """Which documents are on each tab. Mine: those that the reader has made."""
+    """Return the condition of each tab. `MINE` are the documents that the caller generated."""
     flagged = is_flagged(client)
     return {Tab.ALL: Q(), Tab.FLAGGED: flagged, Tab.CLEAN: ~flagged, Tab.MINE: Q(generated_by=caller.identity)}
 
 
 def tab_sums(rows: QuerySet[Invoice], client: Client, caller: Caller) -> dict[Tab, list[Sum]]:
-    """What the tabs come to, per currency: one query. What is not flagged is the rest."""
+    """Return the totals of each tab, per currency. One query. `CLEAN` is the difference of `ALL` and `FLAGGED`."""
     rules = tab_rules(client, caller)
     counted: dict[str, Any] = {}
     for tab in ADDED_UP:
@@ -66,11 +66,11 @@ def tab_sums(rows: QuerySet[Invoice], client: Client, caller: Caller) -> dict[Ta
 
 
 def sums_of(rows: QuerySet[Invoice]) -> list[Sum]:
-    """What documents come to, per currency."""
+    """Return the totals of documents, per currency."""
     found = rows.order_by("currency").values_list("currency").annotate(Count("pk"), ExactSum("total_amount"))
     return [Sum(currency, count, total) for currency, count, total in found]
 
 
 def newest_runs(client: Client) -> QuerySet[BillingRun]:
-    """Those that the queue can be narrowed to."""
+    """Return the newest runs, by which the queue can be filtered."""
     return BillingRun.objects.filter(client=client).order_by("-pk")[:RUNS_TO_CHOOSE]

@@ -1,4 +1,4 @@
-"""Notes and custom statuses on documents that wait: they stand beside the document, and change nothing of it."""
+"""Put notes and custom statuses on pending documents. They are not part of the document's content."""
 
 from collections.abc import Collection
 
@@ -17,7 +17,10 @@ from invoices.services.documents.rights import check_may_approve
 
 @transaction.atomic
 def remark_invoices(*, client: Client, invoice_nos: Collection[int], caller: Caller, remarks: Remarks) -> list[Outcome]:
-    """Puts a note, a custom status or both on documents that wait. Whoever may decide on them may."""
+    """Put a note, a custom status or both on pending documents, and return one outcome for each.
+
+    Documents that are not pending have refused outcomes (3015). Refuses a caller who may not approve (90001).
+    """
     check_may_approve(caller)
     waiting = Invoice.objects.select_for_update(no_key=True).filter(
         client=client, pk__in=invoice_nos, status=InvoiceStatus.PENDING

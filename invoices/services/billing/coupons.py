@@ -1,4 +1,4 @@
-"""Coupons: redeemed once an account, as often as their limit allows, and withdrawn while no invoice has used them."""
+"""Redeem coupons, once per account and within their limits, and withdraw redemptions that no invoice has used."""
 
 from datetime import date
 
@@ -18,9 +18,11 @@ REDEEMED, WITHDRAWN, REFUSED = "coupon.redeemed", "coupon.withdrawn", "coupon.re
 
 
 def redeem_coupon(*, client: Client, account_no: int, caller: Caller, code: str, today: date) -> CouponRedemption:
-    """Redeems a coupon for an account. The coupon's row is locked, so that no more redeem it than may.
+    """Redeem a coupon for an account, and return the redemption. The coupon's row is locked, so its limit is kept.
 
-    Refuses (90009) who may not redeem coupons."""
+    Refuses a caller who may not redeem coupons (90009), an unknown account (1009) or coupon (1002), a coupon that is not valid
+    today or is used up (90015), one in another currency (90007), and one that the account has redeemed before (90014).
+    """
     with account_act(client, account_no, caller, REFUSED) as account:
         check_may_change(caller, "add", "invoices.couponredemption")
         coupon = Coupon.objects.select_for_update(no_key=True).filter(client=client, code=code).first()
@@ -38,7 +40,7 @@ def redeem_coupon(*, client: Client, account_no: int, caller: Caller, code: str,
 
 
 def _free_number(coupon: Coupon) -> int:
-    """The lowest number that no redemption has: one that was withdrawn has left its number to the next."""
+    """Return the lowest free number. A withdrawn redemption leaves its number to the next one."""
     taken = coupon.redemptions.aggregate(count=Count("pk"), last=Max("redemption_no"))
     if taken["last"] in (None, taken["count"]):
         return int(taken["count"]) + 1
@@ -66,7 +68,7 @@ def _closed(coupon: Coupon, why: str) -> BillingError:
 
 
 def check_limits(coupon: Coupon) -> None:
-    """A coupon's limits are not lowered below what is used of them already. Locks the coupon, so that nobody redeems it now."""
+    """Refuse (1016) limits below what is already used. Locks the coupon, so that it cannot be redeemed meanwhile."""
     Coupon.objects.select_for_update(no_key=True).get(pk=coupon.pk)
     last = coupon.redemptions.aggregate(last=Max("redemption_no"))["last"] or 0
     if coupon.max_redemptions is not None and coupon.max_redemptions < last:
@@ -81,7 +83,10 @@ def _below(used: int, field: str) -> BillingError:
 
 
 def withdraw_redemption(*, client: Client, redemption_no: int, caller: Caller) -> None:
-    """Takes a redemption back, so that the coupon can be redeemed again. One that an invoice has used stands (90016)."""
+    """Withdraw a redemption, so that the coupon can be redeemed again.
+
+    Refuses an unknown redemption (1002), a caller who may not withdraw it (90009), and one that a live invoice uses (90016).
+    """
     redemption = CouponRedemption.objects.filter(coupon__client=client, pk=redemption_no).select_related("coupon").first()
     if redemption is None:
         raise BillingError(ErrorCode.NO_DATA, f"coupon redemption {redemption_no} does not exist")
@@ -93,7 +98,7 @@ def withdraw_redemption(*, client: Client, redemption_no: int, caller: Caller) -
         live = uses.filter(invoice__status__in=LIVE_STATUSES, is_given_back=False).values_list("invoice_id", flat=True).first()
         if live is not None:
             raise BillingError(ErrorCode.ON_AN_INVOICE, f"coupon {redemption.coupon.code} is on invoice {live}")
-        # The uses of discarded, voided and rebilled invoices are deleted with it: their lines still name the coupon.
+        # The uses on discarded, voided and rebilled invoices are deleted too. Their lines still name the coupon.
         uses.delete()
         CouponRedemption.objects.filter(pk=redemption.pk).delete()
         billing_changed(account)

@@ -1,4 +1,4 @@
-"""Generating invoices. A single call is a batch of one."""
+"""Generate invoices, one or many."""
 
 from collections.abc import Collection, Mapping
 
@@ -29,12 +29,12 @@ def generate_invoice(
     collect: bool | None = None,
     seen: str = "",
 ) -> int | None:
-    """Bills an account's oldest unbilled cycle and gives the invoice's number; None where there is nothing to bill.
+    """Bill an account's oldest unbilled cycle, and return the invoice's number, or None if there is nothing to bill.
 
-    `seen` is the fingerprint of the preview that was looked at: what is no longer that document is refused (90003).
-    What is due on an invoice that is issued at once is then collected, if `collect` or else the client's setting says so.
-    Raises the refusal, with nothing written but its event. Who may not generate is refused (90009), and who asks for `collect`
-    without the right to collect (90025).
+    `seen` is the fingerprint of the preview that the caller has seen; if the invoice would be another one, it is refused
+    (90003). If the invoice is issued at once, its open amount is collected as `collect` or else the client's setting says.
+    Refuses a caller who may not generate (90009) or, with `collect`, may not collect (90025), and an account that
+    `check_billable` or the tax engine refuses. A refusal writes nothing but an event.
     """
     check_may_generate(caller)
     if collect:
@@ -51,12 +51,12 @@ def generate_invoice(
 
 
 def _settles(policy: IssuePolicy) -> bool:
-    """Whether anything is to be done after the commit for invoices of cycles that are issued at once."""
+    """Return whether invoices of cycles that are issued at once are collected or sent."""
     return policy.collects(InvoiceKind.RECURRING) or policy.sends_statement(InvoiceKind.RECURRING)
 
 
 def _as_seen(client: Client, planned: Planned | Refused, seen: str) -> Planned | Refused:
-    """Recording writes the plan or nothing, so the plan is what is compared with the preview."""
+    """Compare a plan with the preview. Recording writes exactly the plan or nothing, so this is enough."""
     if not seen or isinstance(planned, Refused):
         return planned
     moved = moved_parts(seen, content_of(client, planned.plan))
@@ -74,7 +74,10 @@ def generate_invoices(
     caller: Caller,
     run_outcomes: Mapping[int, int] | None = None,
 ) -> list[Outcome]:
-    """Bills the oldest unbilled cycle of each account, with an outcome for each: a refusal harms no other account."""
+    """Bill the oldest unbilled cycle of each account, and return one outcome for each, ordered by account number.
+
+    A refusal affects no other account. Refuses a caller who may not generate (90009).
+    """
     check_may_generate(caller)
     planned = preview_invoices(client=client, account_nos=account_nos, request=request)
     recording = Recording(IssuePolicy(client), caller, request, run_outcomes=run_outcomes or {})

@@ -1,4 +1,4 @@
-"""One-time charges: ordered once, billed once, cancelled only while no invoice holds them."""
+"""Add, change and cancel one-time charges (orders). Each is billed once."""
 
 from collections.abc import Collection
 from datetime import date
@@ -33,10 +33,11 @@ def add_one_time_charge(
     description: str = "",
     po_num: str = "",
 ) -> OneTimeCharge:
-    """Orders a charge for the account's first invoice that is made on its day (today, where it names none) or after.
+    """Add a charge to the account's first invoice that is made on or after its day (today if none is given), and return it.
 
-    The same order under the client's own id again is the order that is there, on a later day too where it names none; another
-    one under that id is refused (90013).
+    The same order again under the client's own id returns the existing one, even on a later day if no day is given. Refuses an
+    unknown account (1009), a caller who may not order charges (90009), an account that will never be billed again (7003),
+    another order with this id (90013), a service of another client (1002), and an amount that is too large (90008).
     """
     with account_act(client, account_no, caller, REFUSED) as account:
         check_may_change(caller, "add", "invoices.onetimecharge")
@@ -81,7 +82,10 @@ def change_one_time_charge(
     description: str,
     po_num: str,
 ) -> OneTimeCharge:
-    """Gives an order other terms. One that an invoice holds stands (90016)."""
+    """Replace the terms of an order, and return it.
+
+    Refuses an unknown order (1002), a caller who may not change charges (90009), and an order that is on an invoice (90016).
+    """
     with account_act(client, _account_of(client, order_no), caller, REFUSED) as account:
         check_may_change(caller, "change", "invoices.onetimecharge")
         order = _waiting(order_no)
@@ -96,7 +100,8 @@ def change_one_time_charge(
 
 
 def cancel_one_time_charge(*, client: Client, order_no: int, caller: Caller) -> None:
-    """Takes an order back. One that an invoice holds stands (90016); a discarded invoice has let go of it."""
+    """Cancel an order. Refuses an unknown order (1002), a caller who may not remove charges (90009), and an order that is on an
+    invoice, a pending one included (90016)."""
     with account_act(client, _account_of(client, order_no), caller, REFUSED) as account:
         check_may_change(caller, "delete", "invoices.onetimecharge")
         order = _waiting(order_no)
@@ -107,7 +112,7 @@ def cancel_one_time_charge(*, client: Client, order_no: int, caller: Caller) -> 
 
 
 def cancel_held(client: Client, invoice_nos: Collection[int], caller: Caller) -> None:
-    """Takes the orders back that pending invoices hold, as these are discarded: in that transaction, under its locks."""
+    """Cancel the orders on pending invoices that are being discarded. Must be called in that transaction, under its locks."""
     orders = list(OneTimeCharge.objects.filter(invoice__in=invoice_nos).order_by("pk"))
     OneTimeCharge.objects.filter(pk__in=[order.pk for order in orders]).delete()
     orders_cancelled({order.account_id for order in orders})
@@ -122,7 +127,8 @@ def _account_of(client: Client, order_no: int) -> int:
 
 
 def _waiting(order_no: int) -> OneTimeCharge:
-    """The order as it stands under its account's lock: no invoice holds it, and no other call has cancelled it."""
+    """Return an order that no invoice holds. Refuses a cancelled one (1002) and one that is on an invoice (90016). Under the
+    account's lock."""
     order = OneTimeCharge.objects.filter(pk=order_no).first()
     if order is None:
         raise BillingError(ErrorCode.NO_DATA, f"order {order_no} does not exist")
@@ -132,8 +138,8 @@ def _waiting(order_no: int) -> OneTimeCharge:
 
 
 def _check(order: OneTimeCharge) -> None:
-    """The service is the client's own, and the amount one that an invoice can hold: else no invoice of the account could be
-    made any more."""
+    """Check that the service is the client's, and that an invoice can hold the amount. Otherwise the account could no longer be
+    billed."""
     if order.service.client_id != order.account.client_id:
         raise BillingError(ErrorCode.NO_DATA, f"service {order.service_id} does not exist", field="service")
     order.full_clean()

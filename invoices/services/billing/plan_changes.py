@@ -1,4 +1,4 @@
-"""Ending and changing a customer's plan, with what becomes of the days that were billed and are not used."""
+"""End and change customers' plans, and credit billed days that are not used."""
 
 from collections.abc import Collection, Iterator, Mapping
 from copy import copy
@@ -27,9 +27,11 @@ from invoices.services.planning.charged_days import read_days_after_end
 
 
 class UnusedDays(NamedTuple):
-    """Days of a plan instance after its end that a document has charged: for how much, and what becomes of it.
+    """Days of a plan instance after its end that a document has charged.
 
-    `amount` is what was charged for them, before tax that is added to it; `tax_amount` is their part of the tax."""
+    `amount` is what was charged for them, before added tax; `tax_amount` is their part of the tax. `outcome` says whether they
+    are credited.
+    """
 
     plan_instance_no: int
     invoice_no: int
@@ -50,8 +52,11 @@ class UnusedDays(NamedTuple):
 def end_plan(
     *, instance: PlanInstance, end_date: date, caller: Caller, today: date, credit_unused: bool | None = None
 ) -> PlanInstance:
-    """Sets the last day of a plan instance. Billed days after it are given back where `credit_unused` or else the client's
-    setting says so: on the next invoice, or by credit memo where the account has none."""
+    """Set the last day of a plan instance, and return it.
+
+    Billed days after it are credited if `credit_unused` or else the client's setting says so: on the next invoice, or by a
+    credit memo if the account gets no further invoice. Locks the account.
+    """
     ended = end_plan_instance(instance, end_date, caller=caller, credit_unused=credit_unused)
     _credit(ended, caller, today)
     return ended
@@ -59,8 +64,11 @@ def end_plan(
 
 @transaction.atomic
 def take_off(*, instance: PlanInstance, caller: Caller, today: date) -> PlanInstance:
-    """Takes a plan off before it begins, so that it is never billed. Refuses a plan that has begun (90062), billed or not, and
-    one that a document bills already (90063): the document is discarded, voided or rebilled without it first."""
+    """Take a plan off before it begins, so that it is never billed. Returns the plan instance. Locks the account.
+
+    Refuses a plan that has begun (90062), and one that a document bills (90063); the message says what to do with that document
+    first.
+    """
     lock_account(instance.account_id)
     line = lines_that_bill(instance).order_by("-invoice_id").select_related("invoice").first()
     if line is not None and instance.taken_off_on is None and instance.start_date > today:
@@ -71,8 +79,10 @@ def take_off(*, instance: PlanInstance, caller: Caller, today: date) -> PlanInst
 
 
 def _undone_first(line: InvoiceLine) -> tuple[str, str]:
-    """The name of the document of a line, and what is done with it so that it bills the line's plan instance no more. A rebill
-    needs a line that is left; where nothing else is charged, the document is voided."""
+    """Return the name of a line's document, and what to do with it so that it no longer bills the plan instance.
+
+    A rebill needs at least one other charge; otherwise the document must be voided.
+    """
     invoice = line.invoice
     if invoice.status == InvoiceStatus.PENDING:
         name = f"invoice {invoice.pk}"
@@ -85,7 +95,7 @@ def _undone_first(line: InvoiceLine) -> tuple[str, str]:
 
 
 def lines_that_bill(instance: PlanInstance | OuterRef) -> QuerySet[InvoiceLine]:
-    """The lines of a plan instance on pending and issued documents that bill it. A rebilled invoice no longer does."""
+    """Select the lines of pending and issued documents that bill a plan instance. Lines of rebilled invoices are left out."""
     replaced = Invoice.objects.filter(corrects=OuterRef("invoice"), kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
     lines = InvoiceLine.objects.filter(plan_instance=instance, invoice__status__in=LIVE_STATUSES)
     return lines.filter(~Exists(replaced), invoice__kind__in=[*CYCLE_KINDS, InvoiceKind.REBILL])
@@ -103,7 +113,10 @@ def replace_plan(
     prices: Mapping[PlanCharge, RateTerms] | None = None,
     credit_unused: bool | None = None,
 ) -> PlanInstance:
-    """Another plan, or the same one with other units, takes the place of a plan instance from a day on. Gives the new one."""
+    """Replace a plan instance from a day on by another plan, or the same plan with other units. Returns the new instance.
+
+    Unused days of the old one are credited as `end_plan` does. Locks the account.
+    """
     new = change_plan(
         instance=instance,
         plan=plan,
@@ -127,11 +140,11 @@ def edit_plan(
     units_from: date,
     credit_unused: bool | None = None,
 ) -> PlanInstance:
-    """Writes the columns of a plan instance that were changed. Other units than before hold from `units_from` on: days before
-    it keep theirs, so that a new plan instance takes the place from that day, if the plan has begun by then. Gives the plan
-    instance that has the units.
+    """Save the changed columns of a plan instance, and return the instance that has the units.
 
-    Refuses other units from the start on of a plan that was billed (90066)."""
+    Other units apply from `units_from`: days before it keep the old units. So if the plan has begun by then, a new instance
+    replaces it from that day. Refuses new units from the first day of a plan that is already billed (90066).
+    """
     stored = PlanInstance.objects.get(pk=instance.pk)
     if "units" not in changed or units_from <= stored.start_date:
         if "units" in changed and (stored.billed_through or _arrears_charged(stored)):
@@ -164,8 +177,8 @@ def preview_edit(
     units_from: date,
     credit_unused: bool | None = None,
 ) -> list[UnusedDays]:
-    """Return what `edit_plan` would make of billed days after the plan's end, as `unused_days_of` does. The edit is done and
-    undone, so that the preview has the same rules and refusals; nothing is written."""
+    """Return which billed days `edit_plan` would credit, as `unused_days_of` does. The edit is done and rolled back, so the
+    preview has the same rules and refusals."""
     with transaction.atomic():
         edit_plan(
             instance=copy(instance),
@@ -192,7 +205,8 @@ def _credit(instance: PlanInstance, caller: Caller, today: date) -> None:
 
 
 def unused_days_of(instance: PlanInstance) -> list[UnusedDays]:
-    """What was charged for days of a plan instance after its end, and what becomes of it, in the order of the documents."""
+    """Return what was charged for days after the end of a plan instance, and whether it is credited. In the order of the
+    documents."""
     if instance.end_date is None:
         return []
     account = Account.objects.get(pk=instance.account_id)
@@ -207,7 +221,7 @@ def unused_days_of(instance: PlanInstance) -> list[UnusedDays]:
 
 
 def _parts(line: SourceLine, after: date, account: Account) -> Iterator[UnusedDays]:
-    """The days that are given back, and those before them that stay charged."""
+    """Yield the credited days of a line, then the days before them that stay charged."""
     currency = account.currency
     all_after = line._replace(credited_from=after)
     first = all_after.first_unused

@@ -1,4 +1,4 @@
-"""Recording plans: one short transaction that locks the accounts, checks again what the plans stood on, and writes."""
+"""Record plans in one short transaction: lock the accounts, check that their facts have not changed, and write."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -37,10 +37,11 @@ from invoices.services.undoing.discarding import discard_locked
 
 
 class Recording(NamedTuple):
-    """By what policy and by whom plans are recorded, and what is written in the same transaction.
+    """The policy, the caller and the request of recording.
 
-    `replacing` names the pending invoice that each account's new one replaces, and
-    `remarks` are put on the new one. `run_outcomes` are the waiting outcomes of a billing run, by account."""
+    `replacing` has the pending invoice that each account's new one replaces, and `remarks` are put on the new one.
+    `run_outcomes` are the outcomes of a billing run that are not processed yet. Both are by account.
+    """
 
     policy: IssuePolicy
     caller: Caller
@@ -55,7 +56,7 @@ class Recording(NamedTuple):
 
 
 class AccountDates(NamedTuple):
-    """The dates of an account once a cycle is billed, and those of the plan instances that it bills, by their numbers."""
+    """The dates of an account after a cycle is billed, and those of its plan instances by number."""
 
     account_no: int
     bill_day: int
@@ -66,7 +67,11 @@ class AccountDates(NamedTuple):
 
 
 def record_plans(recording: Recording, planned: Sequence[Planned | Refused]) -> list[Outcome]:
-    """Writes the plans and gives an outcome for each, in their order; refusals among them are passed through."""
+    """Write plans, and return one outcome for each, in the order given. Refusals among them are returned as refused outcomes.
+
+    Refused outcomes: the account is locked by another call or has changed since it was planned (3108), `check_billable` refuses
+    it now, its pending invoice is no longer the one to replace (3013), and those of `in_halves`. Locks the accounts itself.
+    """
     ready = [one for one in planned if isinstance(one, Planned)]
     recorded = {outcome.account_no: outcome for outcome in write_in_halves(ready, partial(_write, recording))}
     return [_refused(one) if isinstance(one, Refused) else recorded[one.account_no] for one in planned]
@@ -115,19 +120,21 @@ def _write(recording: Recording, ready: Sequence[Planned]) -> list[Outcome]:
 def _checked_again(
     recording: Recording, ready: Sequence[Planned], states: Mapping[int, BillingState], positions: Mapping[int, AccountPosition]
 ) -> list[Planned | Refused]:
-    """The batch under the accounts' locks: who was locked by another, or has moved since it was planned, drops out."""
+    """Return the batch with a refusal for each account that another call locks or that has changed since it was planned."""
     checked: list[Planned | Refused] = []
     for one in ready:
         number = one.account_no
         try:
-            _check_unmoved(recording, one.plan, states.get(number), positions[number].pending_invoice_no)
+            _check_unchanged(recording, one.plan, states.get(number), positions[number].pending_invoice_no)
             checked.append(one)
         except BillingError as error:
             checked.append(Refused(number, error))
     return checked
 
 
-def _check_unmoved(recording: Recording, plan: InvoicePlan, state: BillingState | None, pending_invoice_no: int | None) -> None:
+def _check_unchanged(
+    recording: Recording, plan: InvoicePlan, state: BillingState | None, pending_invoice_no: int | None
+) -> None:
     if state is None:
         raise BillingError(ErrorCode.IN_PROGRESS)
     replaced = recording.replacing.get(plan.account_no)
@@ -156,7 +163,7 @@ def _dates_after(plan: InvoicePlan) -> AccountDates:
 
 
 def move_dates(accounts: Sequence[AccountDates]) -> None:
-    """Moves accounts and their plan instances past the cycle that is billed: two statements, however many."""
+    """Move accounts and their plan instances past the billed cycle. Two statements. Under the accounts' locks."""
     update_rows(
         Account,
         ("bill_day", "next_bill_date", "last_bill_date", "arrears_due_from", "orders_due"),
@@ -172,7 +179,7 @@ def move_dates(accounts: Sequence[AccountDates]) -> None:
 def _insert(
     recording: Recording, billed: Sequence[InvoicePlan], numbers: Mapping[int, int], waiting: set[int], issuing: Issuing
 ) -> None:
-    """Writes the documents: those that wait for approval as pending, the others are issued."""
+    """Write the documents that need approval as pending, and issue the others."""
     client, caller, request = recording.client, recording.caller, recording.request
     links = Links(bills_again_id=request.again_for)
     documents = []
@@ -216,7 +223,7 @@ CYCLES = HowIssued(SeriesKind.INVOICE, _charge, collects=attrgetter("collect_on_
 
 
 def _record_left_out(recording: Recording, plans: Sequence[InvoicePlan], numbers: Mapping[int, int], at: datetime) -> None:
-    """The account's timeline names what is too large to be billed (90050)."""
+    """Write an event for each charge that is too large to be billed (90050)."""
     refusals = [(plan, BillingError(ErrorCode.LEFT_OUT, what)) for plan in plans for what in plan.left_out]
     record_acts(
         recording.client,
@@ -230,7 +237,7 @@ def _record_left_out(recording: Recording, plans: Sequence[InvoicePlan], numbers
 
 
 def _record_nothing_billed(recording: Recording, plans: Sequence[InvoicePlan], at: datetime) -> None:
-    """An account with nothing to bill in a cycle moves on without a document; its timeline says so."""
+    """Write an event for each account with nothing to bill, whose dates move on without a document."""
     record_acts(
         recording.client,
         recording.caller,

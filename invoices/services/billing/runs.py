@@ -1,4 +1,4 @@
-"""Billing runs: every account of a client that is due on a day, in chunks; a run that was interrupted goes on where it was."""
+"""Billing runs: bill all due accounts of a client, in chunks. An interrupted run can be resumed."""
 
 import time
 from collections import Counter, defaultdict
@@ -29,15 +29,15 @@ from invoices.services.planning.previewing import preview_invoices
 ACCOUNTS_AT_ONCE = 500
 ACCOUNTS_OF_A_PAGE = 100
 HOLD = timedelta(seconds=60)
-"""So long a process may take for one chunk before others take it for dead. Where it is not, two are at work: no account is
-billed twice, but those that the one has locked are refused to the other."""
+"""After this time without progress, other processes take over a run. If the first process is still alive, both work on it: no
+account is billed twice, but one process gets refusals for accounts that the other locks."""
 
 
 AMOUNTS = ("net_amount", "tax_amount", "total_amount")
 
 
 class RefusalCount(NamedTuple):
-    """How many accounts of a run were refused for one reason."""
+    """The number of accounts of a run that were refused for one reason."""
 
     error_code: int
     message: str
@@ -45,7 +45,7 @@ class RefusalCount(NamedTuple):
 
 
 class CurrencyTotals(NamedTuple):
-    """What the invoices of a run come to in one currency."""
+    """The number and totals of a run's invoices in one currency."""
 
     currency: str
     invoices: int
@@ -56,7 +56,10 @@ class CurrencyTotals(NamedTuple):
 
 @transaction.atomic
 def open_run(*, client: Client, today: date, caller: Caller) -> tuple[BillingRun, bool]:
-    """The run that is to be worked on, and whether it is a new one: one that was interrupted goes on before another begins."""
+    """Return the client's unfinished run and False, or start a new run and return it and True.
+
+    Locks the client's row, so that two calls start only one run. Refuses a caller who may not generate (90009).
+    """
     check_may_generate(caller)
     Client.objects.select_for_update(no_key=True).get(pk=client.pk)
     run = unfinished_run(client)
@@ -65,7 +68,10 @@ def open_run(*, client: Client, today: date, caller: Caller) -> tuple[BillingRun
 
 @transaction.atomic
 def start_run(*, client: Client, today: date, caller: Caller) -> BillingRun:
-    """A run over all accounts that are due, each with an outcome that waits."""
+    """Start a run over all due accounts. Each gets an outcome that is not processed yet.
+
+    Refuses a caller who may not generate (90009).
+    """
     check_may_generate(caller)
     run = BillingRun.objects.create(client=client, bill_date=today, started_by=caller.identity)
     due = due_accounts(client, today).order_by("pk")
@@ -80,13 +86,13 @@ def start_run(*, client: Client, today: date, caller: Caller) -> BillingRun:
 
 
 def due_accounts(client: Client, today: date) -> QuerySet[Account]:
-    """The accounts that a run takes in: those whose next bill date is today or before."""
+    """Select the accounts whose next bill date is today or earlier."""
     return Account.objects.filter(~Exists(_uncollectable()), client=client, next_bill_date__lte=today)
 
 
 class DueAccounts(NamedTuple):
-    """How many accounts are due, each counted once: `ready` to be billed; with a `pending` invoice to be decided on
-    first; test accounts and accounts in a status that is not billed."""
+    """The number of due accounts, each counted once: `ready` to be billed, with a `pending` invoice that must be decided on
+    first, and `not_billed`: test accounts and accounts in a status that is not billed."""
 
     ready: int
     pending: int
@@ -102,7 +108,7 @@ class DueAccounts(NamedTuple):
 
 
 def count_due(client: Client, today: date) -> DueAccounts:
-    """Count the accounts that a billing run takes in. Every page that says how many are due asks here: one query."""
+    """Count the accounts that a run would take. Every page that shows this number uses this function. One query."""
     is_billed = Q(is_test=False, status__in=BILLABLE_STATUSES)
     is_pending = Exists(Invoice.objects.filter(account=OuterRef("pk"), status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS))
     rows = due_accounts(client, today).annotate(is_pending=is_pending)
@@ -116,7 +122,7 @@ def count_due(client: Client, today: date) -> DueAccounts:
 
 
 def _uncollectable() -> QuerySet[Invoice]:
-    """The invoice of an account's due cycle that was voided because it could not be collected: a person has to see to it
+    """Select the invoice of an account's due cycle that was voided because it could not be collected. A person must look at it
     first."""
     return Invoice.objects.filter(
         account=OuterRef("pk"),
@@ -127,7 +133,8 @@ def _uncollectable() -> QuerySet[Invoice]:
 
 
 def continue_run(run: BillingRun, *, caller: Caller, progress: Callable[[int], object] = lambda accounts: None) -> None:
-    """Bills the accounts of the run that still wait. `progress` is told how many accounts each chunk has settled."""
+    """Bill the remaining accounts of the run. `progress` gets the number of accounts of each chunk. Refuses a caller who may
+    not generate (90009)."""
     check_may_generate(caller)
     for waiting in _waiting(run, ACCOUNTS_AT_ONCE):
         _hold(run)
@@ -137,8 +144,10 @@ def continue_run(run: BillingRun, *, caller: Caller, progress: Callable[[int], o
 
 
 def continue_run_for(run: BillingRun, *, caller: Caller, seconds: float) -> None:
-    """Bills accounts of the run that still wait, until so many seconds are over: at least one small chunk. Where another
-    process is at work on the run, nothing is done."""
+    """Bill remaining accounts of the run for this number of seconds, at least one small chunk.
+
+    Does nothing if another process works on the run. Refuses a caller who may not generate (90009).
+    """
     check_may_generate(caller)
     if not _hold(run, unless_held=True):
         return
@@ -156,7 +165,7 @@ def continue_run_for(run: BillingRun, *, caller: Caller, seconds: float) -> None
 
 
 def _hold(run: BillingRun, *, unless_held: bool = False) -> bool:
-    """Says that this process is at work on the run; with `unless_held` only if none is."""
+    """Mark the run as being worked on by this process. With `unless_held`, return False if another process works on it."""
     now = timezone.now()
     rows = BillingRun.objects.filter(pk=run.pk, finished_at=None)
     if unless_held:
@@ -175,19 +184,18 @@ def _bill(run: BillingRun, waiting: dict[int, int], caller: Caller) -> None:
 
 
 def next_due_day(client: Client) -> date | None:
-    """When an account is due next, if any ever is."""
+    """Return the earliest next bill date of the client's accounts, or None."""
     first: date | None = Account.objects.filter(client=client).aggregate(day=Min("next_bill_date"))["day"]
     return first
 
 
 def pending_of_run(run: BillingRun) -> int:
-    """How many invoices of the run wait for approval."""
+    """Return the number of the run's invoices that are pending."""
     return run.outcomes.filter(result=RunResult.INVOICED, invoice__status=InvoiceStatus.PENDING).count()
 
 
 class RunPreview(NamedTuple):
-    """What a run would do now: which accounts it would take in, and of the first of them (`looked_at`) what their invoices
-    would come to, how many have nothing to bill, and why others would be refused."""
+    """What a run would do now. Totals and refusals are of the first accounts only (`looked_at`)."""
 
     due: DueAccounts
     looked_at: int
@@ -197,7 +205,7 @@ class RunPreview(NamedTuple):
 
 
 def preview_run(*, client: Client, today: date, sample: int) -> RunPreview:
-    """Nothing is written."""
+    """Preview a run by planning its first `sample` accounts. Writes nothing."""
     chosen = list(due_accounts(client, today).order_by("pk").values_list("pk", flat=True)[:sample])
     planned = preview_invoices(client=client, account_nos=chosen, request=BillingRequest(today))
     plans = [one.plan for one in planned if isinstance(one, Planned)]
@@ -224,7 +232,7 @@ def _planned_totals(currency: str, plans: Sequence[InvoicePlan]) -> CurrencyTota
 
 
 def unfinished_run(client: Client) -> BillingRun | None:
-    """The run that was interrupted, if there is one."""
+    """Return the client's oldest unfinished run, or None."""
     return BillingRun.objects.filter(client=client, finished_at=None).order_by("pk").first()
 
 
@@ -233,7 +241,7 @@ def count_results(run: BillingRun) -> dict[RunResult, int]:
 
 
 def count_results_of(runs: Sequence[BillingRun]) -> dict[int, dict[RunResult, int]]:
-    """Of several runs: one query."""
+    """Return the number of accounts per result, for each run. One query."""
     counts: dict[int, dict[RunResult, int]] = {run.pk: {} for run in runs}
     rows = RunOutcome.objects.filter(run__in=runs).order_by().values_list("run_id", "result").annotate(Count("pk"))
     for run_no, result, count in rows:
@@ -242,13 +250,13 @@ def count_results_of(runs: Sequence[BillingRun]) -> dict[int, dict[RunResult, in
 
 
 def count_refusals(run: BillingRun) -> list[RefusalCount]:
-    """The refused accounts of a run by reason, counted from its outcomes. A message's particulars are left out."""
+    """Return the number of refused accounts of a run per reason, without the details of the messages."""
     rows = run.outcomes.filter(result=RunResult.REFUSED).order_by("error_code").values_list("error_code").annotate(Count("pk"))
     return [RefusalCount(code, _message(code), count) for code, count in rows]
 
 
 def count_flags(run: BillingRun) -> dict[Flag, int]:
-    """How many invoices of a run lack an address or a tax rate: one query."""
+    """Return how many invoices of a run lack an address or a tax rate. One query."""
     counted: Mapping[str, int] = run.outcomes.aggregate(
         no_address=Count("pk", filter=Q(invoice__tax_answer__no_address=True)),
         no_rate=Count("pk", filter=Q(invoice__tax_answer__no_rate=True)),
@@ -257,7 +265,7 @@ def count_flags(run: BillingRun) -> dict[Flag, int]:
 
 
 def run_totals(run: BillingRun) -> list[CurrencyTotals]:
-    """What the run has invoiced, per currency, added up from its invoices."""
+    """Return the totals of the run's invoices, per currency."""
     rows = (
         run.outcomes.filter(result=RunResult.INVOICED)
         .order_by("invoice__currency")
@@ -275,7 +283,7 @@ def _message(error_code: int) -> str:
 
 
 def _waiting(run: BillingRun, size: int) -> Iterator[dict[int, int]]:
-    """Chunks of the accounts that wait, with their outcomes, in the order of the account numbers."""
+    """Yield chunks of the accounts that are not processed yet, with their outcomes, ordered by account number."""
     last = 0
     while True:
         rows = run.outcomes.filter(result=RunResult.WAITING, account__gt=last).order_by("account_id")
@@ -287,7 +295,7 @@ def _waiting(run: BillingRun, size: int) -> Iterator[dict[int, int]]:
 
 
 def _write_refusals(waiting: dict[int, int], refused: Sequence[Outcome]) -> None:
-    """Says why accounts were refused, unless another process that works on the same run has billed them meanwhile."""
+    """Store refusals, unless another process that works on the same run has billed the account meanwhile."""
     with transaction.atomic():
         still = set(
             RunOutcome.objects.select_for_update(no_key=True)

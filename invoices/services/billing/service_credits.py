@@ -1,4 +1,4 @@
-"""Service credits: given to an account, used by its invoices before tax, and ended before they are used up."""
+"""Add service credits to accounts, and let them expire. Invoices use them before tax."""
 
 from datetime import date
 from decimal import Decimal
@@ -28,7 +28,11 @@ def add_service_credit(
     gl_code: str = "",
     expires_on: date | None = None,
 ) -> ServiceCredit:
-    """Gives an account an amount that its next invoices take off its charges, until nothing is left or it expires."""
+    """Add an amount that reduces the charges of the account's next invoices until it is used up or expires. Returns the credit.
+
+    Refuses an unknown account (1009), a caller who may not add service credits (90009), a service of another client (1002), and
+    an amount or date that is not valid (1016).
+    """
     with account_act(client, account_no, caller, REFUSED) as account:
         check_may_change(caller, "add", "invoices.servicecredit")
         if service is not None and service.client_id != client.pk:
@@ -54,9 +58,11 @@ def add_service_credit(
 
 
 def expire_service_credit(*, client: Client, credit_no: int, caller: Caller, expires_on: date | None) -> ServiceCredit:
-    """Sets the last bill date that a credit is used for: that of the newest invoice that has used it, or a later one.
+    """Set the last bill date on which a credit may be used, and return the credit. What invoices have used of it does not
+    change.
 
-    What invoices have taken of it stays taken.
+    Refuses an unknown credit (1002), a caller who may not change it (90009), and a day before the bill date of an invoice that
+    uses it (1016).
     """
     found = ServiceCredit.objects.filter(account__client=client, pk=credit_no).first()
     if found is None:

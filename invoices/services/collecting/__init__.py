@@ -1,4 +1,5 @@
-"""Collecting what is due through a payment gateway: an attempt is written down, the gateway is asked, its answer is recorded.
+"""Collect open amounts through a payment gateway: store an attempt, call the gateway, record its answer.
 
-The three are steps of their own, and the gateway is asked between transactions, never inside one. So at whatever point a
-process dies, the attempt says how far it had come, and the gateway is asked under the same key what became of it."""
+Each is a step of its own, and the gateway is called between two transactions, never inside one. If a process dies, the attempt
+shows how far it had come, and the gateway is asked about it with the same key.
+"""

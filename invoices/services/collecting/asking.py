@@ -1,4 +1,4 @@
-"""Asking the gateway, outside any transaction. Whatever goes wrong on the way leaves the outcome unknown, never a guess."""
+"""Call the gateway, outside any transaction. Any error makes the outcome unknown; it is never guessed."""
 
 import logging
 from collections.abc import Callable
@@ -12,7 +12,7 @@ logger = logging.getLogger(__name__)
 
 
 class Answered(NamedTuple):
-    """An attempt with what the gateway has said of it; None where it knows nothing of it, and was not asked for it again."""
+    """An attempt and the gateway's answer. None: the gateway does not know the attempt and was not asked to charge."""
 
     attempt: CollectionAttempt
     account_no: int
@@ -20,14 +20,16 @@ class Answered(NamedTuple):
 
 
 def ask_to_charge(attempt: CollectionAttempt, account_no: int) -> Answered:
-    """Charges under the attempt's key. The gateway charges once for a key, however often it is sent."""
+    """Charge with the attempt's key. The gateway charges once per key, however often the request is sent."""
     return _ask(attempt, account_no, lambda gateway, request: gateway.charge(request))
 
 
 def ask_what_came(attempt: CollectionAttempt, account_no: int, *, still_due: bool) -> Answered:
-    """What came of an attempt that the gateway may have been asked before. Where it knows nothing of it, it is asked now, under
-    the same key: so a process that is still on its way with the same request cannot make it a second charge. But nothing is
-    charged that was paid otherwise meanwhile."""
+    """Ask for the result of an attempt that may have reached the gateway before.
+
+    If the gateway does not know it and the amount is `still_due`, it is charged now with the same key. So another process that
+    is still sending the same request cannot cause a second charge.
+    """
 
     def ask(gateway: Gateway, request: ChargeRequest) -> Answer | None:
         found = gateway.find_charge(request)
@@ -44,6 +46,6 @@ def _ask(attempt: CollectionAttempt, account_no: int, ask: Callable[[Gateway, Ch
     try:
         return Answered(attempt, account_no, ask(gateway_named(attempt.gateway), request))
     except Exception as error:
-        # Not the error's text: what a gateway's library says may quote what it was sent.
+        # The error's text is not logged: a gateway's library may quote what it was sent.
         logger.error("gateway %s gave no answer on attempt %s: %s", attempt.gateway, attempt.pk, type(error).__name__)
         return Answered(attempt, account_no, Answer(Result.UNKNOWN))

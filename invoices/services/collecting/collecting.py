@@ -1,4 +1,4 @@
-"""Collecting: at issue, when asked for, in bulk, and going on where a process has died."""
+"""Collect invoices: when they are issued, on request, in bulk, and after a process has died."""
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -28,18 +28,20 @@ from invoices.services.money.ledger.refunds import asked_refunds, resolve_refund
 logger = logging.getLogger(__name__)
 
 AT_ONCE = 100
-"""Invoices whose attempts are begun in one transaction and recorded in another. Their charges are asked for in between, one by
-one: if the process dies, no more than these are asked about again."""
+"""The number of invoices whose attempts are started in one transaction and recorded in another. The gateway is called between
+them, once per invoice. If the process dies, at most this number of attempts must be asked about again."""
 
 COLLECTION = "collection."
-"""How the names of acts of collecting begin."""
+"""The prefix of the names of collection events."""
 
 Progress = Callable[[Sequence[Collected]], object]
 
 
 def collect_issued(client: Client, outcomes: Sequence[Outcome], caller: Caller, today: date) -> list[Outcome]:
-    """After the commit: collects the invoices that were issued with a request to. Whatever goes wrong here, they stay
-    issued."""
+    """Collect the invoices of these outcomes that were issued with a request to collect. Call it after the commit.
+
+    Returns the outcomes in the same order, with the result of the collection. Whatever fails here, the invoices stay issued.
+    """
     issued = [one.invoice_no for one in outcomes if one.invoice_no is not None and one.error is None]
     attempts = CollectionAttempt.objects.filter(invoice__in=issued, status=AttemptStatus.REQUESTED).order_by("pk")
     wanted = [CollectRequest(*row) for row in attempts.values_list("invoice_id", "invoice__account_id")]
@@ -54,11 +56,11 @@ def collect_issued(client: Client, outcomes: Sequence[Outcome], caller: Caller, 
 
 
 def collect_invoices(*, client: Client, invoice_nos: Collection[int], caller: Caller, today: date) -> list[Collected]:
-    """Collects what is due on invoices, with what came of each. An attempt of unknown outcome is resolved, and no other
-    begun.
+    """Collect the open amounts of invoices, and return one result for each.
 
-    Where the caller's call was interrupted, what it has recorded is returned as it was; it goes on with the attempts that it
-    has begun, and with invoices that it had not reached.
+    If an earlier attempt has no known outcome, it is resolved, and no new one is started. If the same call was interrupted
+    before, its recorded results are returned, its started attempts are finished, and the remaining invoices are collected. A
+    caller who may not collect (90025) and an unknown invoice (3004) get a refused result.
     """
     told = _collected_by_call(client, invoice_nos, caller, today)
     left = [number for number in invoice_nos if number not in told]
@@ -82,7 +84,7 @@ def _collect(client: Client, invoice_nos: Collection[int], caller: Caller, today
 
 
 def _record_unasked(client: Client, caller: Caller, outcomes: Sequence[Collected]) -> None:
-    """Why a gateway was not asked: the attempts that it was asked for have their events already."""
+    """Write an event for each invoice for which the gateway was not called. Attempts have their own events."""
     record_acts(client, caller, [_unasked(one) for one in outcomes if one.attempt is None])
 
 
@@ -94,14 +96,14 @@ def _unasked(one: Collected) -> Act:
 
 
 def finish_collecting(client: Client, invoice_no: int, at: datetime, caller: Caller, today: date) -> list[Collected]:
-    """Goes on with the attempts that an interrupted call has begun for invoices of an account, of which one is known, and
-    returns what came of each, by their numbers. `at`: when it began them."""
+    """Finish the attempts that an interrupted call started at time `at`, on the account of this invoice. Returns one result per
+    invoice, ordered by number."""
     attempts = CollectionAttempt.objects.filter(started_at=at, invoice__account__invoices=invoice_no)
     return _finished(client, sorted({invoice_no, *attempts.values_list("invoice_id", flat=True)}), caller, today)
 
 
 def _finished(client: Client, invoice_nos: Sequence[int], caller: Caller, today: date) -> list[Collected]:
-    """What the last attempt on each invoice says of itself. With one whose process has died it goes on first."""
+    """Return the result of the last attempt on each invoice, in the order given. Open attempts are finished first."""
     unfinished = CollectionAttempt.objects.filter(
         invoice__client=client, invoice__in=invoice_nos, status__in=OPEN_ATTEMPTS
     ).order_by("pk")
@@ -116,7 +118,7 @@ def _finished(client: Client, invoice_nos: Sequence[int], caller: Caller, today:
 
 
 def _collected_by_call(client: Client, invoice_nos: Collection[int], caller: Caller, today: date) -> dict[int, Collected]:
-    """What the caller's call, which was interrupted, has come to: as its events say it, and the attempts that it has begun."""
+    """Return what an interrupted call has done: from its events, and from the attempts that it started."""
     since = used_at(client, caller.receipt)
     if since is None:
         return {}
@@ -128,14 +130,14 @@ def _collected_by_call(client: Client, invoice_nos: Collection[int], caller: Cal
 
 
 def collected_at_issue(client: Client, invoice_nos: Sequence[int], caller: Caller, today: date) -> dict[int, Collected]:
-    """What came of collecting documents that the caller's call, whose process has died, has issued with a request to."""
+    """Return the results of collecting documents that an interrupted call issued with a request to collect, by invoice."""
     attempts = CollectionAttempt.objects.filter(invoice__client=client, invoice__in=invoice_nos, at_issue=True)
     requested = list(attempts.values_list("invoice_id", flat=True))
     return {one.invoice_no: one for one in _finished(client, requested, caller, today)} | _told(caller.receipt)
 
 
 def _told(claim: Claim | None) -> dict[int, Collected]:
-    """What a call has recorded of collecting, by invoice."""
+    """Return the results that a call has recorded, by invoice."""
     events = [event for event in acts_of_call(claim, COLLECTION) if event.invoice_no is not None]
     rows = CollectionAttempt.objects.filter(invoice__in=[event.invoice_no for event in events])
     attempts = {(attempt.invoice_id, attempt.attempt_no): attempt for attempt in rows}
@@ -156,8 +158,11 @@ def _unasked_before(event: Event) -> Collected:
 def resume_collecting(
     *, client: Client, caller: Caller, today: date, progress: Progress = lambda collected: None
 ) -> list[Collected]:
-    """Goes on where a process has died: makes the attempts that were requested, and asks the gateway what came of those, and of
-    the refunds, that it may have been asked for."""
+    """Finish what died processes left: make requested attempts, and ask the gateway about open attempts and refunds.
+
+    Returns one result per attempt. `progress` gets the results of each batch of 100. Refuses a caller who may not collect
+    (90025).
+    """
     check_may_collect(caller)
     collected: list[Collected] = []
     attempts = CollectionAttempt.objects.filter(invoice__client=client, status__in=OPEN_ATTEMPTS).order_by("pk")
@@ -175,10 +180,11 @@ def resume_collecting(
 def collect_due(
     *, client: Client, caller: Caller, today: date, progress: Progress = lambda collected: None
 ) -> Iterator[Collected]:
-    """Collects every invoice of the client on which something is due, from accounts that have a payment method for it.
+    """Collect every open invoice of accounts that have an electronic payment method. Yields one result per invoice.
 
-    Not collected are invoices that a refund has left unpaid, and those that were declined today: so a run that was interrupted
-    is resumed where it was, and nobody is asked twice a day."""
+    Invoices that a refund left open are skipped, and so are those that were declined today. So an interrupted run can be
+    started again, and no card is charged twice a day. Refuses a caller who may not collect (90025).
+    """
     check_may_collect(caller)
     for wanted in _due(client, today):
         collected = settle(client, wanted, caller, today)
@@ -198,7 +204,7 @@ def _due(client: Client, today: date) -> Iterator[list[CollectRequest]]:
 
 
 def settle(client: Client, wanted: Sequence[CollectRequest], caller: Caller, today: date) -> list[Collected]:
-    """Start, ask, record: so many invoices at once."""
+    """Start, ask and record, 100 invoices at a time. Returns one result per invoice, not in the order given."""
     if not wanted:
         return []
     work = collecting(client, caller, today)

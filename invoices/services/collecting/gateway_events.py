@@ -1,4 +1,4 @@
-"""What a gateway sends of itself: once each, in one transaction with what follows from it."""
+"""Take webhook messages of a gateway: each once, in one transaction with its results."""
 
 import logging
 from collections.abc import Callable
@@ -27,12 +27,15 @@ logger = logging.getLogger(__name__)
 DIFFERS = "gateway.amount_differs"
 
 DayOf = Callable[[Client], date]
-"""Which day it is for a client: whose message it is, is known only when it is read."""
+"""Returns the client's current date. It is a function, because the client is known only after the message is read."""
 
 
 def take_message(gateway: str, message: Message, today: DayOf) -> None:
-    """Records what a gateway says of charges and refunds of ours. A message that was seen before is refused (90024), and so is
-    one whose account another transaction holds (3108): the gateway sends that again."""
+    """Record what a gateway's message says of charges and refunds.
+
+    Refuses a message that was seen before (90024), and one whose account another call locks (3108); the gateway then sends it
+    again.
+    """
     try:
         with transaction.atomic():
             limit_lock_wait(LOCK_WAIT_SECONDS)
@@ -44,7 +47,7 @@ def take_message(gateway: str, message: Message, today: DayOf) -> None:
 
 
 def _take(gateway: str, message: Message, today: DayOf) -> None:
-    """The message's row comes first: of two that bring it at once, the second waits here for the first."""
+    """Process a message. Its row is stored first, so that a second delivery at the same time waits for the first one."""
     _row, is_new = GatewayEvent.objects.get_or_create(
         gateway=gateway,
         event_id=message.event_id,
@@ -60,7 +63,7 @@ def _take(gateway: str, message: Message, today: DayOf) -> None:
 
 
 def _take_charge(gateway: str, news: News, caller: Caller, today: DayOf) -> None:
-    """What it says of an attempt of ours is recorded as if the gateway had been asked."""
+    """Record the result of an attempt, as if the gateway had been asked."""
     attempts = CollectionAttempt.objects.exclude(status=AttemptStatus.REQUESTED).select_related("invoice__client")
     attempt = attempts.filter(gateway=gateway, idempotency_key=news.key).first()
     if attempt is None:
@@ -74,7 +77,7 @@ def _take_charge(gateway: str, news: News, caller: Caller, today: DayOf) -> None
 
 
 def _take_refund(gateway: str, news: News, caller: Caller, today: DayOf) -> None:
-    """What it says of a refund of ours is recorded. One that was done may fail later, where the bank sends the money back."""
+    """Record the result of a refund. One that was done may fail later, if the bank sends the money back."""
     refunds = Refund.objects.select_related("entry__account__client")
     refund = refunds.filter(payment__gateway=gateway, idempotency_key=news.key).first()
     if refund is None:
@@ -88,7 +91,7 @@ def _take_refund(gateway: str, news: News, caller: Caller, today: DayOf) -> None
 
 
 def _amount_differs(client: Client, caller: Caller, news: News, act: Act) -> None:
-    """Nothing is booked of an amount that we did not ask for: a person has to look."""
+    """Record no payment if the amount is not the requested one. Log it, so that a person looks at it."""
     logger.error("a gateway says another amount than was asked under %s", news.key)
     after = {"said": f"{news.amount} {news.currency}", "status": news.answer.result.value, "reference": news.answer.reference}
     record_acts(client, caller, [act._replace(after=after)])

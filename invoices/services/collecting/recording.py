@@ -1,4 +1,4 @@
-"""After the gateway has answered: the payment, or the refusal and what the client's settings make of it."""
+"""Record the gateway's answers: payments, and for failures what the client's settings say."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -31,7 +31,7 @@ from invoices.services.planning.facts import lock_states
 from invoices.services.undoing.voiding import void_locked
 
 UNDER_WAY = timedelta(hours=1)
-"""A process that has begun an attempt has asked the gateway for it by then, or never will."""
+"""After this time, a process that started an attempt has called the gateway or has died."""
 
 STANDING = {
     Result.DONE: (AttemptStatus.COLLECTED, ErrorCode.OK),
@@ -56,8 +56,10 @@ RECORDED_FIELDS = (
 
 
 def record(answered: Sequence[Answered], work: Collecting) -> list[Collected]:
-    """Writes what the gateway has said of attempts, and gives what came of each. One that is on record already stays as it is;
-    but money that came in is recorded whatever was thought of its attempt before."""
+    """Record the gateway's answers, and return one result per answer, in the order given.
+
+    An attempt that is already settled stays unchanged, but money that came in is always recorded. Locks the accounts itself.
+    """
     locked = lock_states([one.account_no for one in answered], skip_locked=False)
     attempts = _locked_attempts([one.attempt.pk for one in answered])
     news = [one for one in answered if _is_news(attempts[one.attempt.pk], one.answer)]
@@ -83,7 +85,7 @@ def _locked_attempts(numbers: Sequence[int]) -> dict[int, CollectionAttempt]:
 
 def _is_news(attempt: CollectionAttempt, answer: Answer | None) -> bool:
     if answer is None:
-        # Whoever began it may still be on its way to the gateway.
+        # The process that started it may still be calling the gateway.
         began = attempt.started_at
         return attempt.status in ASKED_ATTEMPTS and began is not None and began + UNDER_WAY <= timezone.now()
     done = answer.result is Result.DONE
@@ -91,7 +93,7 @@ def _is_news(attempt: CollectionAttempt, answer: Answer | None) -> bool:
 
 
 def _take_over(attempt: CollectionAttempt, answer: Answer | None) -> None:
-    """What the answer says, and what stands of the attempt by it."""
+    """Set the attempt's state and fields from the answer."""
     if answer is None:
         attempt.status, attempt.error_code = AttemptStatus.NOT_MADE, ErrorCode.OK.number
         attempt.message = "The payment gateway was not called, because less is open now."
@@ -108,7 +110,7 @@ def _take_over(attempt: CollectionAttempt, answer: Answer | None) -> None:
 
 
 def _record_payments(paid: Sequence[tuple[CollectionAttempt, int]], work: Collecting) -> None:
-    """A payment goes to its invoice, as far as that is still due; the rest to what else is due, the oldest first."""
+    """Write payments. Each pays its invoice up to the open amount; the rest pays the account's oldest open invoices."""
     posted_by = work.posted_by
     drafts = [Draft(account_no, EntryKind.ELECTRONIC_PAYMENT, -_amount(attempt)) for attempt, account_no in paid]
     entries = post(drafts, posted_by)
@@ -165,8 +167,7 @@ def _act(attempt: CollectionAttempt, account_no: int, before: str) -> Act:
 def _after_failures(
     failed: Sequence[tuple[CollectionAttempt, int]], locked: Mapping[int, BillingState], work: Collecting
 ) -> None:
-    """An invoice that could not be collected when it was issued is voided, or its account goes into dunning, or it stays
-    due."""
+    """Void invoices whose collection at issue failed, or put their accounts into dunning, as the client's settings say."""
     if work.client.void_on_collection_failure:
         invoices = Invoice.objects.in_bulk([attempt.invoice_id for attempt, _ in failed])
         for attempt, _ in failed:
@@ -192,8 +193,8 @@ def _begin_dunning(
 
 
 def _void(invoice: Invoice, voiding: Voiding, work: Collecting) -> None:
-    """Where something is in the way, such as a pending invoice of the next cycle, the invoice stays due, and an event says so:
-    what the gateway has answered is recorded anyway."""
+    """Void an invoice. If that is refused, for example because the next invoice is pending, it stays open and an event says so.
+    The gateway's answer is recorded in any case."""
     try:
         void_locked(invoice, voiding, client=work.client, caller=work.caller, posted_by=work.posted_by)
     except BillingError as error:

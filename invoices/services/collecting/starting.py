@@ -1,4 +1,4 @@
-"""Before the gateway is asked: what may be collected is looked up under the accounts' locks, and the attempts are written."""
+"""Start attempts: check under the accounts' locks what may be collected, and store the attempts."""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -26,14 +26,14 @@ from invoices.services.planning.facts import lock_states
 
 
 class CollectRequest(NamedTuple):
-    """An invoice that is to be collected, as it was found before its account was locked."""
+    """An invoice to collect, with its account as read before the account was locked."""
 
     invoice_no: int
     account_no: int
 
 
 class Collecting(NamedTuple):
-    """For whom and by whom. `thresholds` are the client's, by currency."""
+    """The client, the caller, the day and the client's collection thresholds by currency."""
 
     client: Client
     caller: Caller
@@ -46,8 +46,10 @@ class Collecting(NamedTuple):
 
 
 class Started(NamedTuple):
-    """An attempt that the gateway is to be asked for, or may have been asked already (`unresolved`); or what came of an
-    invoice of which none is begun. `still_due` says whether all that an unresolved one is for is still due.
+    """An attempt for which the gateway must be called, or the result of an invoice for which none was started (`settled`).
+
+    If `unresolved`, the gateway may have been called before. `still_due` says whether the amount of an unresolved attempt is
+    still open.
     """
 
     wanted: CollectRequest
@@ -62,7 +64,7 @@ def collecting(client: Client, caller: Caller, today: date) -> Collecting:
 
 
 def request_collection(issued: Sequence[tuple[Issued, Decimal]], posted_by: PostedBy) -> None:
-    """Writes down that what is due on issued invoices is to be collected."""
+    """Store requests to collect the open amounts of issued invoices, in the transaction that issues them."""
     CollectionAttempt.objects.bulk_create(
         [
             CollectionAttempt(
@@ -83,14 +85,14 @@ def request_collection(issued: Sequence[tuple[Issued, Decimal]], posted_by: Post
 
 
 def stop_collecting(invoice_nos: Sequence[int], why: str) -> None:
-    """Gives up what was requested and not begun, where nothing is owed on the invoices any more."""
+    """Cancel requested attempts that were not started. `why` is stored as their message."""
     CollectionAttempt.objects.filter(invoice__in=invoice_nos, status=AttemptStatus.REQUESTED).update(
         status=AttemptStatus.NOT_MADE, error_code=ErrorCode.OK.number, message=why, settled_at=timezone.now()
     )
 
 
 def _new_key(invoice_no: int, attempt_no: int) -> str:
-    """The random part keeps the keys of two installations that share a gateway apart."""
+    """The random part keeps the keys of two installations apart that use the same gateway account."""
     return f"invoice-{invoice_no}-{attempt_no}-{secrets.token_hex(8)}"
 
 
@@ -106,11 +108,11 @@ STARTED_FIELDS = (
     "message",
     "settled_at",
 )
-"""What becomes of an attempt that was requested: it is begun, or given up."""
+"""The columns that change when a requested attempt is started or cancelled."""
 
 
 class _Facts(NamedTuple):
-    """What the decisions stand on, read under the locks. `attempts` are the latest ones, of locked accounts only."""
+    """What is read under the locks. `attempts` are the latest ones, of locked accounts only."""
 
     locked: Mapping[int, BillingState]
     charges: Mapping[int, Charge]
@@ -120,8 +122,10 @@ class _Facts(NamedTuple):
 
 
 def start(wanted: Sequence[CollectRequest], work: Collecting) -> list[Started]:
-    """Begins an attempt for each invoice that may be collected. Where an earlier one may have reached the gateway, none is
-    begun: it is resolved first."""
+    """Store an attempt for each invoice that may be collected. Returns one entry per request, in the order given.
+
+    If an earlier attempt may have reached the gateway, none is started; that one must be resolved first. Locks the accounts.
+    """
     facts, at = _read(wanted, work), timezone.now()
     requested = [one for one in facts.attempts.values() if one.status == AttemptStatus.REQUESTED]
     started = [_start_one(one, facts, work, at) for one in wanted]
@@ -163,13 +167,13 @@ def _read(wanted: Sequence[CollectRequest], work: Collecting) -> _Facts:
 
 
 def methods_of(account_nos: Sequence[int]) -> dict[int, PaymentMethod]:
-    """The payment method of each account that a gateway can collect by: the one that was added last."""
+    """Return the electronic payment method of each account that was added last."""
     rows = electronic_methods().filter(account__in=account_nos)
     return {method.account_id: method for method in rows.order_by("pk")}
 
 
 def _why_not(one: CollectRequest, facts: _Facts, work: Collecting) -> Collected | None:
-    """Why an invoice is not collected: because it need not be, or because it may not be."""
+    """Return why an invoice is not collected: there is no need to, or it is not allowed. None if it is collected."""
     invoice, charge, state = facts.invoices[one.invoice_no], facts.charges.get(one.invoice_no), facts.locked.get(one.account_no)
     if state is None:
         return refused(one.account_no, one.invoice_no, BillingError(ErrorCode.IN_PROGRESS))
@@ -184,7 +188,8 @@ def _why_not(one: CollectRequest, facts: _Facts, work: Collecting) -> Collected 
 def why_nothing_collected(
     one: CollectRequest, due: Decimal, currency: str, thresholds: Mapping[str, Decimal], payer: PayerFacts
 ) -> Collected | None:
-    """Why a gateway is not asked for what is due on an issued invoice."""
+    """Return why the gateway is not called for an issued invoice: nothing is open, the amount is below the threshold, or the
+    account cannot be collected (7021, 7022, 7025). None if it is called."""
     if due <= ZERO:
         return Collected(one.account_no, one.invoice_no, CollectionResult.NOTHING_DUE, "The invoice has no open balance.")
     threshold = thresholds.get(currency, ZERO)
@@ -220,7 +225,7 @@ def _begin(attempt: CollectionAttempt, facts: _Facts, one: CollectRequest, work:
 
 
 def _give_up(requested: CollectionAttempt, skipped: Collected) -> None:
-    """A request that leads to nothing says why: the invoice is paid meanwhile, or cannot be collected."""
+    """Cancel a requested attempt, with the reason."""
     requested.status = AttemptStatus.NOT_MADE
     requested.error_code, requested.message = skipped.error_code, skipped.message
     requested.settled_at = timezone.now()

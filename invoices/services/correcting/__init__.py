@@ -1,1 +1,1 @@
-"""Credit memos, write-offs, and what a second person has to confirm."""
+"""Credit memos, write-offs, disputes, and acts that a second person must approve."""

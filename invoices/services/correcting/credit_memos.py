@@ -1,4 +1,4 @@
-"""Credit memos: documents of their own that credit chosen lines of an issued invoice, or an amount of it."""
+"""Credit memos: documents that credit chosen lines or an amount of an issued invoice."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -48,8 +48,8 @@ from invoices.services.planning.charged_days import given_back_of
 
 
 class CreditRequest(NamedTuple):
-    """What is to be credited: lines, each with an amount or all that is left of it; or an amount of the whole invoice, before
-    the tax that is added to it; or `everything` that is neither credited, written off nor disputed. One of these."""
+    """What to credit. Give one of: `lines`, each with an amount or None for the whole line; `amount`, before added tax, spread
+    over the lines; or `everything` that is not yet credited, written off or disputed."""
 
     lines: Mapping[int, Decimal | None] = {}
     amount: Decimal | None = None
@@ -57,8 +57,11 @@ class CreditRequest(NamedTuple):
 
 
 def lines_to_credit(invoice: Invoice) -> list[LineToCredit]:
-    """Each line of an invoice that charges something, with what can still be credited of it: what neither memos have credited
-    nor other documents have given back for unused days. A line that gives days back itself is below zero."""
+    """Return each charge of an invoice with the amount that can still be credited.
+
+    This is the charge less credits, credit memos and unused days that were credited elsewhere. A line that credits unused days
+    is included, below zero.
+    """
     memos = Invoice.objects.filter(corrects=invoice, kind=InvoiceKind.CREDIT_MEMO, status=InvoiceStatus.APPROVED)
     numbers = list(memos.order_by("pk").values_list("pk", flat=True))
     contents = stored_contents([invoice.pk, *numbers])
@@ -79,7 +82,7 @@ def lines_to_credit(invoice: Invoice) -> list[LineToCredit]:
 
 
 def preview_credit_memo(*, client: Client, invoice_no: int, asked: CreditRequest, today: date) -> MemoPlan:
-    """What a memo would credit. Nothing is written."""
+    """Return what a credit memo would credit. Writes nothing. Refuses what cannot be credited, as `create_credit_memo` does."""
     account_of_invoice(client, invoice_no)
     check_allowed(Action.CREDIT, invoice_no, today)
     return _plan(Invoice.objects.get(pk=invoice_no), asked)
@@ -88,8 +91,13 @@ def preview_credit_memo(*, client: Client, invoice_no: int, asked: CreditRequest
 def create_credit_memo(
     *, client: Client, invoice_no: int, caller: Caller, today: date, why: Why, asked: CreditRequest | None = None
 ) -> Invoice:
-    """Issues a credit memo. It takes its amount off the invoice before payments do: payments that it leaves no room for are
-    free for other invoices."""
+    """Issue a credit memo and return it. It reduces its invoice before payments do; payments that it replaces pay other
+    invoices.
+
+    Refuses missing comments (29007), a caller who may not correct (90026), an unknown invoice (3004), one that may not be
+    credited (the codes of `Action.CREDIT`), a wrong reason (3024), a request with neither amount, lines nor `everything`, or
+    with two of them (90047), and more than can be credited (90021). May need a second person (90073).
+    """
     if not why.comments.strip():
         raise BillingError(ErrorCode.MISSING_MEMO_COMMENTS, field="comments")
     account_no = account_of_invoice(client, invoice_no)
@@ -141,7 +149,7 @@ def _plan(invoice: Invoice, asked: CreditRequest) -> MemoPlan:
 
 
 def not_taken_off(invoice: Invoice) -> Decimal:
-    """What of an invoice is neither credited, written off nor disputed."""
+    """Return the invoice's total less what is credited, written off or disputed."""
     kinds = (EntryKind.CREDIT_MEMO, EntryKind.WRITE_OFF, EntryKind.DISPUTE)
     entries = LedgerEntry.objects.filter(kind__in=kinds, voided_by=None)
     off = entries.filter(invoice=invoice) | entries.filter(invoice__corrects=invoice)
@@ -149,13 +157,13 @@ def not_taken_off(invoice: Invoice) -> Decimal:
 
 
 def _charging_lines(content: Document) -> list[Line]:
-    """The lines that charge: no tax, and nothing that is taken off others. What gives unused days back is among them."""
+    """Return the lines that can be credited: charges above zero, and lines that credit unused days."""
     charging = [line for line in content.lines if line.is_charge and line.amount > ZERO]
     return charging + [line for line in content.lines if line.gives_days_back]
 
 
 def _credited(memos: Sequence[Document]) -> tuple[dict[int, Decimal], dict[tuple[int, int], Decimal]]:
-    """What memos have credited of each line, and of each tax on a line, both by the numbers on the invoice."""
+    """Return what memos have credited of each line, and of each tax on a line, by the line numbers of the invoice."""
     credited: dict[int, Decimal] = defaultdict(Decimal)
     given_back: dict[tuple[int, int], Decimal] = defaultdict(Decimal)
     for memo in memos:
@@ -176,7 +184,7 @@ def _sums(pairs: Any) -> dict[int, Decimal]:
 
 
 def issue_memo(client: Client, invoice: Invoice, memo: MemoPlan, why: Why, caller: Caller, posted_by: PostedBy) -> int:
-    """Issues a memo of an invoice, and gives its number. Under the lock of its account."""
+    """Issue a planned memo of an invoice, and return its number. Under the account's lock."""
     (memo_no,) = reserve_ids(Invoice, 1)
     after = {
         "status": "approved",
@@ -202,7 +210,7 @@ def _enter(memos: Sequence[ToIssue], issuing: Issuing) -> Mapping[int, Decimal]:
 
 
 def _apply(memo: ToIssue, posted_by: PostedBy) -> None:
-    """The memo is all of its invoice: payments and cash credits make room for it, and go to the oldest open invoices."""
+    """Enter the memo into the ledger. It pays its invoice completely; released payments pay the oldest open invoices."""
     correction, amount = memo.content.correction, -memo.terms.total_amount
     assert correction is not None
     why = correction.reason_code, correction.comments
@@ -216,4 +224,4 @@ def _apply(memo: ToIssue, posted_by: PostedBy) -> None:
 
 
 CREDIT_MEMOS = HowIssued(SeriesKind.CREDIT_MEMO, _enter)
-"""How credit memos are issued, those aside that are issued with another document: that one enters them."""
+"""How credit memos are issued. A memo that is issued with a rebill is entered by the rebill instead."""

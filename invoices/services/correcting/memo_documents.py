@@ -1,4 +1,4 @@
-"""From what a credit memo credits to the document that is stored: lines and taxes of the original, below zero."""
+"""Make the document of a credit memo: lines and taxes of the original, with amounts below zero."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -12,7 +12,7 @@ from invoices.services.money.ledger.acts import Why
 
 
 def memo_document(invoice: Invoice, content: Document, memo: MemoPlan, why: Why) -> Document:
-    """The memo without number and dates: the original's lines and taxes with what is credited of them, below zero."""
+    """Return the document of a planned memo, without number and dates."""
     original = {line.line_no: line for line in content.lines}
     lines = [original[credit.line_no].credited(credit.amount, place) for place, credit in enumerate(memo.lines, 1)]
     for tax_line_no in dict.fromkeys(tax.tax_line_no for tax in memo.taxes):
@@ -40,7 +40,7 @@ def memo_document(invoice: Invoice, content: Document, memo: MemoPlan, why: Why)
 
 
 def memo_of_all(invoice_no: int, content: Document, why: Why) -> Document:
-    """The exact negative of a document, line by line and tax by tax: what a rebill offsets its original with."""
+    """Return the exact negative of a document, line by line and tax by tax. A rebill credits its original with it."""
     terms = content.terms
     return Document(
         terms=terms.unissued(

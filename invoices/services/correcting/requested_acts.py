@@ -1,4 +1,4 @@
-"""Deciding on acts that need a second person: approving one does it, by the service that it was asked of."""
+"""Decide on acts that need a second person. Approving one calls the service of the act."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -36,21 +36,20 @@ By = Mapping[str, Any]
 
 
 def pending_acts(client: Client) -> QuerySet[RequestedAct]:
-    """The acts that wait for a second person, the oldest first."""
+    """Select the acts that need a second person, the oldest first."""
     rows = RequestedAct.objects.filter(client=client, state=ActState.PENDING)
     return rows.select_related("account", "invoice").order_by("pk")
 
 
 class Decidable(NamedTuple):
-    """What the caller may do with a request: why not approve it ("": they may), and whether they may drop it."""
+    """What the caller may do with a request. `blocked` says why they may not approve it, and is empty if they may."""
 
     blocked: str
     may_discard: bool
 
 
 def decidable(client: Client, acts: Sequence[RequestedAct], caller: Caller) -> dict[int, Decidable]:
-    """What the caller may do with each of these, by its number. A constant number of
-    queries."""
+    """Return what the caller may do with each request, by number. The number of queries is constant."""
     identities = {act.requested_by for act in acts}
     people, names = people_behind(identities), names_of(identities)
     found = {}
@@ -65,10 +64,12 @@ def decidable(client: Client, acts: Sequence[RequestedAct], caller: Caller) -> d
 
 
 def approve_act(*, client: Client, act_no: int, caller: Caller, today: date) -> RequestedAct:
-    """Does what was asked for, in the name of who has asked for it, and returns the request with its result.
+    """Do the requested act in the name of its requester, and return the request with its result.
 
-    All is checked again by the act's own service, their right to it included; what is refused leaves the request pending, and
-    an event. Refuses who may not approve (90001), who has asked for it (90002), and what is not pending (90072)."""
+    The act's own service checks everything again, the requester's rights included. If it refuses, the request stays pending and
+    an event is written. Refuses a caller who may not approve (90001) or is the requester (90002), and a request that is not
+    pending (90072).
+    """
     act = _found(client, act_no)
     try:
         check_may(caller, APPROVE)
@@ -84,8 +85,10 @@ def approve_act(*, client: Client, act_no: int, caller: Caller, today: date) -> 
 
 
 def discard_act(*, client: Client, act_no: int, caller: Caller) -> RequestedAct:
-    """Drops a request: by who has asked for it, which withdraws it, or by who may approve (else 90001). Refuses what is not
-    pending (90072). Locks the request."""
+    """Discard a request. The requester may always do so, which withdraws it; others need the right to approve (90001).
+
+    Refuses a request that is not pending (90072). Locks the request.
+    """
     with transaction.atomic():
         act = RequestedAct.objects.select_for_update(no_key=True).get(pk=_found(client, act_no).pk)
         state = check_may_discard(act, caller)
@@ -98,7 +101,7 @@ def discard_act(*, client: Client, act_no: int, caller: Caller) -> RequestedAct:
 
 
 def check_may_discard(act: RequestedAct, caller: Caller) -> ActState:
-    """What the request is once the caller has dropped it: withdrawn or discarded. Refuses (90001) who may do neither."""
+    """Return the state that discarding would give: withdrawn or discarded. Refuses a caller who may do neither (90001)."""
     if people_behind([act.requested_by])[act.requested_by] & caller.people:
         return ActState.WITHDRAWN
     check_may(caller, APPROVE)
@@ -124,7 +127,7 @@ def _check_approver(client: Client, act: RequestedAct, people: frozenset[str], n
 
 
 def _caller_of(identity: str) -> Caller:
-    """Who has asked, as they are now. A key that was revoked since asks for nothing any more (90009)."""
+    """Return the requester with their current rights. Refuses a revoked key (90009)."""
     kind, _colon, name = identity.partition(":")
     if kind == "staff":
         return Caller(staff=get_user_model().objects.get(pk=name))

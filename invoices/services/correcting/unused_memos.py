@@ -1,4 +1,4 @@
-"""Unused days of an account that has no further invoice: they are given back by credit memos of what charged them."""
+"""Credit unused days of accounts that get no further invoice, by credit memos."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -22,13 +22,15 @@ from invoices.services.planning.charged_days import instances_with_unused_days, 
 from invoices.services.planning.holds import UNUSED_CREDIT
 
 NOT_PROVIDED = 2
-"""The common reason of a credit memo: service not provided."""
+"""The code of a common reason for credit memos: service not provided."""
 LONGEST_COMMENTS = 3000
 
 
 def credit_unused_days(client: Client, account_nos: Collection[int], caller: Caller, posted_by: PostedBy) -> None:
-    """Issues credit memos for the unused days of those accounts that have no further invoice to give them back on. Under their
-    locks. Where an invoice cannot be credited now, or is written off or disputed, its days stay to be given back."""
+    """Issue credit memos for the unused days of those accounts that get no further invoice. Under the accounts' locks.
+
+    An invoice that cannot be credited now, or is written off or disputed, is skipped; its days stay open.
+    """
     ended = Account.objects.filter(pk__in=account_nos, next_bill_date=None)
     numbers = list(instances_with_unused_days(account__in=ended).order_by().values_list("account_id", flat=True).distinct())
     currencies = dict(Account.objects.filter(pk__in=numbers).values_list("pk", "currency"))

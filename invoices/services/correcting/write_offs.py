@@ -1,4 +1,4 @@
-"""Part of what is due on an invoice is written off, or set aside because the customer disputes it."""
+"""Write off open amounts, or dispute them."""
 
 from datetime import date
 from decimal import Decimal
@@ -43,9 +43,12 @@ def write_off(
     everything: bool = False,
     kind: EntryKind = EntryKind.WRITE_OFF,
 ) -> LedgerEntry:
-    """Take an amount, or `everything` that is due, off an invoice: for good (WRITE_OFF), or until it is settled (DISPUTE).
+    """Take an amount, or `everything` that is open, off an invoice: for good (WRITE_OFF), or until it is settled (DISPUTE).
+    Returns the entry.
 
-    Ours: a dispute lowers the balance too. Voiding it makes the amount due again.
+    A dispute reduces the balance too (ours); voiding it makes the amount due again. Refuses a caller who may not correct
+    (90026), an unknown invoice (3004), one that may not be written off (the codes of `Action.WRITE_OFF` and `Action.DISPUTE`),
+    a wrong amount (1016, 90008, 90021, 90047), and a wrong reason (3024). A write-off may need a second person (90073).
     """
     account_no = account_of_invoice(client, invoice_no)
     with money_act(client, account_no, caller, today, invoice_no=invoice_no) as posted_by:

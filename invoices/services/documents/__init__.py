@@ -1,1 +1,1 @@
-"""What every operation on documents needs: storing rows, numbers, rights, batches."""
+"""What all services on documents use: storing rows, numbers, rights, batches."""

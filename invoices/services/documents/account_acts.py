@@ -1,4 +1,4 @@
-"""One act on what an account is billed for: under the account's lock, in a short transaction, with its event."""
+"""Do one act on what an account is billed for: lock the account, write in a short transaction, record refusals."""
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
@@ -20,11 +20,12 @@ from invoices.services.documents.batches import LOCK_WAIT_SECONDS
 def account_act(
     client: Client, account_no: int, caller: Caller, refused_act: str, *, invoice_no: int | None = None
 ) -> Iterator[Account]:
-    """The client's account under its lock. Whatever is refused inside leaves nothing but the refusal's event, which names the
-    invoice that is in the way, if there is one.
+    """Lock the client's account and yield it. An act that is refused inside writes nothing but its event, which names
+    `invoice_no`.
 
-    A lock is waited for 5 seconds; then it is 3108. A row that the database refuses is what `refusal_of` says. An invoice that
-    is planned meanwhile is not recorded where the act calls `billing_changed`.
+    Refuses an unknown account (1009), and one that another call locks for more than 5 seconds (3108). A database error becomes
+    the refusal that `refusal_of` gives. Call `billing_changed` inside, if invoices that were planned before must not be
+    recorded.
     """
     if not Account.objects.filter(client=client, pk=account_no).exists():
         raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"acct_no {account_no}", field="acct_no")
@@ -48,17 +49,17 @@ def _database_errors_as_refusals() -> Iterator[None]:
 
 
 def check_will_be_billed(account: Account) -> None:
-    """What comes in for an account whose plans are all billed to their ends would wait for ever: no cycle of it is due."""
+    """Refuse (7003) an account whose plans are all billed to their ends: what is added to it would never be billed."""
     if account.last_bill_date is not None and account.next_bill_date is None:
         raise BillingError(ErrorCode.NO_BILLABLE_PLAN, "all plans have ended and are fully billed", field="acct_no")
 
 
 def billing_changed(account: Account) -> None:
-    """What the account is billed for has changed, so that an invoice planned before is not recorded. Under its lock."""
+    """Count a change of what the account is billed for, so that invoices planned before are not recorded. Under its lock."""
     account.billing_version += 1
     account.save(update_fields=["billing_version"])
 
 
 def billing_changed_of(account_nos: Collection[int]) -> None:
-    """The same for many accounts, under their locks."""
+    """Count a change for many accounts, as `billing_changed` does. Under their locks."""
     Account.objects.filter(pk__in=account_nos).update(billing_version=F("billing_version") + 1)

@@ -1,4 +1,4 @@
-"""What must wait for approval, and who may not give it: the four-eyes rule. Every service asks here."""
+"""Decide which documents need approval, and who may not approve them (four eyes)."""
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -16,8 +16,7 @@ from invoices.services.documents.tax_answers import holds_for_tax_data
 
 
 def four_eyes_apply(client: Client, act: GuardedAct, amount: Decimal) -> bool:
-    """Whether an act over this amount needs another person than who did it. `act` is what the client's setting
-    `second_person_for` names."""
+    """Return whether an act over this amount needs another person. `act` must be in the client's `second_person_for`."""
     if act not in client.second_person_for.split(","):
         return False
     if client.four_eyes == FourEyes.ABOVE_AMOUNT:
@@ -26,20 +25,24 @@ def four_eyes_apply(client: Client, act: GuardedAct, amount: Decimal) -> bool:
 
 
 def stake_of(invoice: Invoice) -> Decimal:
-    """The amount that four eyes look at: a document's total, or what is at stake in a rebill."""
+    """Return the amount that four eyes compare: a document's total, or the larger of original and rebill."""
     if invoice.kind == InvoiceKind.REBILL and invoice.corrects is not None:
         return rebill_approval_amount(invoice.corrects.total_amount, invoice.total_amount)
     return invoice.total_amount
 
 
 def rebill_approval_amount(original: Decimal, rebill: Decimal) -> Decimal:
-    """Ours: the larger of what is credited and what is charged, so one that credits much and charges little waits as well."""
+    """Return the larger of the credited and the charged amount (ours). So a rebill with a large credit and a small charge needs
+    approval too."""
     return max(original, rebill)
 
 
 def check_four_eyes(client: Client, invoice: Invoice, people: Mapping[str, frozenset[str]], caller: Caller) -> None:
-    """Who made a document may not approve it (90002). What is compared are people: a key stands for who made or rotated it, and
-    never is it what the call says of itself. `people` are those behind the documents' makers (`people_behind`)."""
+    """Refuse (90002) an approval by the person who generated the document.
+
+    People are compared: a key counts as the person who made or rotated it, whatever the call says about its caller. `people`
+    are those of `makers_of`.
+    """
     made_by = invoice.generated_by
     act = GuardedAct.REBILLS if invoice.kind == InvoiceKind.REBILL else GuardedAct.INVOICES
     if four_eyes_apply(client, act, stake_of(invoice)) and people[made_by] & caller.people:
@@ -47,19 +50,20 @@ def check_four_eyes(client: Client, invoice: Invoice, people: Mapping[str, froze
 
 
 def makers_of(invoices: Iterable[Invoice]) -> dict[str, frozenset[str]]:
-    """The people behind who generated these documents: one query."""
+    """Return the people behind who generated these documents, by identity. One query."""
     return people_behind({invoice.generated_by for invoice in invoices})
 
 
 def must_wait(client: Client, plan: InvoicePlan, *, forced: bool) -> bool:
-    """Whether an invoice is generated as pending."""
+    """Return whether an invoice is generated as pending."""
     return bool(reasons_to_wait(client, plan, forced=forced))
 
 
 def reasons_to_wait(client: Client, plan: InvoicePlan, *, forced: bool) -> tuple[WaitReason, ...]:
-    """Why an invoice is generated as pending: the client, the account, the call, four eyes or missing tax data ask for it.
+    """Return why an invoice is generated as pending: the client's or account's setting, the request, four eyes, or missing tax
+    data.
 
-    None of them overrides another: force_pending=false does not lift the client's or the account's setting.
+    No reason overrides another: force_pending=false does not switch off the client's or the account's setting.
     """
     asked = (
         (WaitReason.CLIENT, client.invoice_approval_required),
@@ -72,7 +76,7 @@ def reasons_to_wait(client: Client, plan: InvoicePlan, *, forced: bool) -> tuple
 
 
 def rebill_must_wait(client: Client, approval_amount: Decimal, answer: TaxAnswer) -> bool:
-    """Whether a rebill is pending first: the client's setting for rebills, four eyes or missing tax data ask for it."""
+    """Return whether a rebill is generated as pending: by the client's setting for rebills, four eyes, or missing tax data."""
     return (
         client.rebill_approval_required
         or four_eyes_apply(client, GuardedAct.REBILLS, approval_amount)

@@ -1,4 +1,4 @@
-"""Writing a batch in one transaction, so that one member that the database refuses harms no other."""
+"""Write a batch in one transaction, so that a member that the database refuses does not affect the others."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
@@ -14,7 +14,7 @@ LOCK_WAIT_SECONDS = 5
 
 
 class Overtaken(Exception):
-    """What a batch was planned on has changed since, for a member that only halving the batch finds out."""
+    """The data that a batch was planned from has changed. Which member is affected is found by halving the batch."""
 
 
 class Member(Protocol):
@@ -27,15 +27,18 @@ R = TypeVar("R")
 
 
 def write_in_halves(batch: Sequence[M], write: Callable[[Sequence[M]], list[Outcome]]) -> list[Outcome]:
-    """As `in_halves`, of members whose outcomes are `Outcome`s."""
+    """Write as `in_halves` does, with `Outcome`s as results."""
     return in_halves(batch, write, lambda member, error: Outcome(member.account_no, error=error))
 
 
 def in_halves(batch: Sequence[M], write: Callable[[Sequence[M]], list[R]], refused: Callable[[M, BillingError], R]) -> list[R]:
-    """`write` gets the batch whole in a transaction of its own; where the database refuses it, its halves, down to the one
-    member that is at fault. Its refusal is the one that `refusal_of` gives, 3108 where another act has overtaken it, 90094
-    where the clock went back, and 90008 where its account's balance would be too large. A lock is waited for 5 seconds; then
-    the outcome is 3108."""
+    """Write the batch in one transaction, and return the results. If the database refuses it, try its halves, down to one
+    member.
+
+    The member that fails gets a refused result: the one that `refusal_of` gives; 3108 if another call has changed its data or
+    locks it for more than 5 seconds; 90094 if the clock went back; 90008 if its balance would be too large. Other errors are
+    raised. Must not be called inside a transaction.
+    """
     if not batch:
         return []
     try:
@@ -46,8 +49,7 @@ def in_halves(batch: Sequence[M], write: Callable[[Sequence[M]], list[R]], refus
         if len(batch) == 1:
             return [refused(batch[0], BillingError(ErrorCode.IN_PROGRESS))]
     except BillingError as error:
-        # Whether a member takes a number, and what its balance comes to, is known once it is written: the others are written
-        # without it.
+        # These depend on what is written. The other members are written without this one.
         if error.code not in (ErrorCode.CLOCK_WENT_BACK, ErrorCode.AMOUNT_TOO_LARGE):
             raise
         if len(batch) == 1:

@@ -1,4 +1,4 @@
-"""The chain of corrections that a document is part of: the first invoice, memo, rebill, memo, rebill ..."""
+"""Read the chain of corrections of a document: the first invoice, its memos and rebills, their memos and rebills, and so on."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -17,10 +17,10 @@ REASON_TYPES = {InvoiceKind.CREDIT_MEMO: ReasonType.CREDIT_MEMO, InvoiceKind.REB
 
 
 class Step(NamedTuple):
-    """A document of a chain: who has made and issued it, when, why, and what it changes for the account.
+    """A document of a chain, with the name of its reason and what it changes for the account.
 
-    `difference` of a rebill is against what it replaces; of a memo by itself its amount; of one that a rebill was issued with
-    0, since that tells the whole difference.
+    `difference` of a rebill is against the invoice that it replaces, and of a memo its amount. A memo that was issued with a
+    rebill has 0, because the rebill shows the whole difference.
     """
 
     document: Invoice
@@ -38,7 +38,10 @@ class Chain(NamedTuple):
 
 
 def read_chain(*, client: Client, invoice_no: int) -> Chain:
-    """The chain of a document, by its root: three queries, however long it is. Discarded rebills are part of it."""
+    """Return the chain of a document, originals before their corrections, discarded rebills included. Three queries.
+
+    Refuses an unknown document (3004).
+    """
     found = Invoice.objects.filter(client=client, pk=invoice_no).values_list("pk", "chain_root_id").first()
     if found is None:
         raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {invoice_no}", field="invoice_no")
@@ -50,7 +53,7 @@ def read_chain(*, client: Client, invoice_no: int) -> Chain:
 
 
 def _stage(document: Invoice, documents: dict[int, Invoice]) -> tuple[int, int]:
-    """How many documents it stands behind; a memo before the rebill that it was issued with."""
+    """Return the sort key: the number of documents before it in the chain, then memos before rebills."""
     depth, at = 0, document
     while at.corrects_id is not None:
         depth, at = depth + 1, documents[at.corrects_id]
@@ -78,7 +81,7 @@ def _is_of_rebill(document: Invoice, documents: dict[int, Invoice]) -> bool:
 
 
 def _reasons(client: Client, documents: Iterable[Invoice]) -> dict[tuple[str, int], str]:
-    """The names of the reasons, the client's own before the common ones."""
+    """Return the names of reasons. The client's own reason overrides the common one."""
     codes = {document.reason_code for document in documents if document.reason_code is not None}
     rows = ReasonCode.objects.filter(Q(client=client) | Q(client=None), code__in=codes, type__in=REASON_TYPES.values())
     named = sorted(rows, key=lambda row: row.client_id is not None)

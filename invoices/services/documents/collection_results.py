@@ -1,4 +1,4 @@
-"""What came of collecting an invoice."""
+"""The result of collecting an invoice."""
 
 from decimal import Decimal
 from enum import Enum
@@ -19,9 +19,9 @@ class CollectionResult(Enum):
 
 
 class Collected(NamedTuple):
-    """What came of it for one invoice. Nothing due and less than the threshold count as success, and are said.
+    """The result for one invoice. Nothing open and an amount below the threshold are successes, with a message.
 
-    `attempt` is None where the gateway was not asked and nothing was written.
+    `attempt` is None if the gateway was not called.
     """
 
     account_no: int | None
@@ -46,7 +46,7 @@ def refused(account_no: int | None, invoice_no: int, error: BillingError) -> Col
 
 
 def outcome_of(attempt: CollectionAttempt, account_no: int | None) -> Collected:
-    """What an attempt says of itself."""
+    """Return the result of a stored attempt."""
     if attempt.status == AttemptStatus.COLLECTED:
         return Collected(account_no, attempt.invoice_id, CollectionResult.COLLECTED, attempt=attempt)
     if attempt.status == AttemptStatus.DECLINED:

@@ -1,5 +1,7 @@
-"""How a document that is to wait compares with the account's last one: written with it, so that a queue of any length can be
-sorted, counted and added up by its flags."""
+"""Compare pending documents with the account's last document.
+
+The comparison is stored, so that a queue of any length can be sorted and counted by its flags.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -17,7 +19,7 @@ from invoices.kinds import CYCLE_KINDS, InvoiceKind, InvoiceStatus, LineType
 from invoices.models import Comparison, Invoice, InvoiceLine
 
 LASTING_TYPES = (LineType.RECURRING, LineType.USAGE, LineType.ARREARS)
-"""What is charged again and again: of these a line that is new, or that is missing, is worth a look."""
+"""Types of lines that come on every invoice. A new or missing line of these is worth a look."""
 
 FIELDS = (
     "invoice_id",
@@ -33,7 +35,7 @@ LARGEST_PERCENT = Decimal("99999999999.99")
 NO_PREVIOUS: tuple[Any, ...] = (None, None, None, 0, 0)
 
 Charged = tuple[int, int | None]
-"""A type of line and its service."""
+"""A line type and a service."""
 
 
 class _Previous(NamedTuple):
@@ -43,7 +45,7 @@ class _Previous(NamedTuple):
 
 
 def record_comparisons(waiting: Sequence[tuple[int, Document]], read_at: Mapping[int, datetime | None]) -> None:
-    """Of documents that are written as pending: four statements, however many. `read_at`: when each one's facts were read."""
+    """Store the comparisons of new pending documents. Four statements. `read_at` is when each document's facts were read."""
     previous = _previous(dict(waiting))
     rows = []
     for number, content in waiting:
@@ -69,7 +71,8 @@ def _percent(change: Decimal, of: Decimal) -> Decimal | None:
 
 
 def _previous(waiting: Mapping[int, Document]) -> dict[int, _Previous]:
-    """What a rebill replaces; else the account's newest invoice that stands, which may be a rebill."""
+    """Return what each document is compared with: the original of a rebill, else the account's newest issued invoice or
+    rebill."""
     of_accounts = _newest({content.parties.account_id for content in waiting.values()})
     chosen = {
         number: content.correction.corrects_id if content.correction else of_accounts.get(content.parties.account_id)
@@ -93,7 +96,7 @@ def _newest(account_nos: Collection[int]) -> dict[int, int | None]:
 
 
 class LineBeside(NamedTuple):
-    """What a document charges of one kind of line beside what the last one did; None where it has no such line."""
+    """The amounts of a kind of line on a document and on the last one. None if one of them has no such line."""
 
     description: str
     before: Decimal | None
@@ -107,7 +110,10 @@ class LineBeside(NamedTuple):
 
 
 def lines_beside(invoice: Invoice, previous: Invoice | None) -> list[LineBeside]:
-    """The lines of two documents by type, service and words, in the order of the first: one query."""
+    """Return the lines of two documents side by side, matched by type, service and description. One query.
+
+    The order is that of the first document; lines that only the second has come last.
+    """
     numbers = [invoice.pk] if previous is None else [invoice.pk, previous.pk]
     sums: dict[tuple[Any, ...], dict[int, tuple[Decimal, Decimal | None]]] = defaultdict(dict)
     lines = InvoiceLine.objects.filter(invoice__in=numbers).order_by("line_no")

@@ -1,4 +1,4 @@
-"""From a plan to the rows that are stored. The one builder feeds COPY and bulk_create, and the fingerprint."""
+"""Write documents to the database and read them back."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
@@ -58,7 +58,7 @@ LINE_BASIS_FIELDS = ("invoice_id", *BASIS_FIELDS)
 
 
 class Links(NamedTuple):
-    """What stands on a document beside its content: the chain that it is part of, and what was asked for when it is issued."""
+    """What is stored with a document beside its content: its chain, and what was requested for its issue."""
 
     chain_root_id: int | None = None
     collect_when_issued: bool | None = None
@@ -72,7 +72,7 @@ NO_LINKS = Links()
 
 
 def content_of(client: Client, plan: InvoicePlan) -> Document:
-    """The document as it is stored while it is pending: without number and dates."""
+    """Return the document of a plan as it is stored while pending, without number and dates."""
     facts = plan.facts
     period_start, period_end = period_of(plan.lines, (plan.bill_date, plan.bill_date))
     terms = Terms(
@@ -101,7 +101,7 @@ def content_of(client: Client, plan: InvoicePlan) -> Document:
 
 
 def seller_of(client: Client) -> dict[str, str]:
-    """The client as it is printed."""
+    """Return the client's name and address as printed."""
     return {
         "name": client.name,
         "address1": client.address1,
@@ -123,8 +123,10 @@ def insert_documents(
     remarks: Remarks = NO_REMARKS,
     links: Mapping[int, Links] | None = None,
 ) -> None:
-    """Writes documents with their lines, credits, taxes and periods, and what the lines were counted from: six statements,
-    however many documents. One that is issued as it is written has its number, dates and fingerprint from then on."""
+    """Write documents with their lines, credits, taxes, periods and basis. Six statements. Must be called in a transaction.
+
+    With the status APPROVED, number and dates must be in the content, and the fingerprint is stored.
+    """
     links = links or {}
     is_issued = status == InvoiceStatus.APPROVED
     insert_rows(
@@ -172,7 +174,7 @@ _period_of = attrgetter(*PERIOD_FIELDS)
 
 
 def stored_contents(invoice_nos: Collection[int]) -> dict[int, Document]:
-    """Documents as they are in the database, by their numbers and in the order of these: six queries, however many."""
+    """Return stored documents by number, in the order of their numbers. Six queries."""
     headers = Invoice.objects.filter(pk__in=invoice_nos).order_by("pk")
     rows = list(headers.values("pk", "tax_basis", *TERM_FIELDS, *PARTY_FIELDS, *CORRECTION_FIELDS))
     lines = _read(InvoiceLine, LINE_FIELDS, Line, invoice_nos, "line_no")
@@ -204,7 +206,7 @@ def _correction(row: Mapping[str, Any]) -> Correction | None:
 def _read(
     model: type[Model], columns: Sequence[str], shape: Callable[..., Part], invoice_nos: Collection[int], *order: str
 ) -> dict[int, list[Part]]:
-    """What documents have many of, by their numbers."""
+    """Return the rows of one table, by document."""
     read: dict[int, list[Part]] = {}
     rows = model._default_manager.filter(invoice__in=invoice_nos).order_by("invoice", *order)
     names = ("invoice_id", *columns)
@@ -223,6 +225,6 @@ def _read_bases(invoice_nos: Collection[int]) -> dict[int, list[tuple[Any, ...]]
 
 
 def contact_numbers(lines: Iterable[Line]) -> dict[int, int]:
-    """The numbers that contacts of lines have on their accounts, by their keys."""
+    """Return the contact numbers of the contacts on lines, by key."""
     keys = {key for line in lines for key in (line.bill_to_contact_id, line.ship_to_contact_id) if key is not None}
     return dict(Contact.objects.filter(pk__in=keys).values_list("pk", "contact_no"))

@@ -1,8 +1,8 @@
-"""Gapless document numbers: a client's counter row, locked from here to the end of the transaction.
+"""Assign document numbers without holes. The client's counter is locked until the end of the transaction.
 
-Dates follow the numbers. A day may be earlier than the date of the document before: a billing run began before midnight or was
-resumed, or the clock was set back. The new document is then dated as that one. Where the day is more than a year earlier, one
-of the two dates is wrong, and nothing is issued.
+Dates follow the numbers. If the day is earlier than the date of the last document (a billing run began before midnight or was
+resumed, or the clock was set back), the new document gets that date. If it is more than a year earlier, one of the two dates is
+wrong, and nothing is issued.
 """
 
 from datetime import date, timedelta
@@ -16,11 +16,11 @@ from invoices.kinds import SeriesKind
 from invoices.models import Invoice, NumberSeries
 
 LONGEST_LAG = timedelta(days=366)
-"""How far a day may be before that of the last document of the series."""
+"""The longest time that a day may be before the date of the last document of its series."""
 
 
 class Numbered(NamedTuple):
-    """A number of a series, as it is printed, and the invoice date of its document."""
+    """A number of a series, its printed form, and the invoice date of its document."""
 
     number: int
     document_number: str
@@ -28,10 +28,11 @@ class Numbered(NamedTuple):
 
 
 def take_numbers(client: Client, kind: SeriesKind, count: int, today: date) -> list[Numbered]:
-    """Return the series' next `count` numbers, dated today, or as the document with the number before them where that has a
-    later date. Refuses (90094) if it is later by more than `LONGEST_LAG`.
+    """Return the next `count` numbers of the series, in order, dated today or as the last document if that is later.
 
-    Take them last: whoever wants the next number waits for the commit."""
+    Refuses if the last document is later by more than `LONGEST_LAG` (90094). Call it as late as possible: another call that
+    needs a number waits until this transaction ends.
+    """
     if not count:
         return []
     taken = _moved(client, kind, count)
@@ -47,7 +48,7 @@ def take_numbers(client: Client, kind: SeriesKind, count: int, today: date) -> l
 
 
 def _date_after(client: Client, kind: SeriesKind, format: Format, before: int, today: date) -> date:
-    """Numbers with another prefix or suffix than the one before them begin a series of their own, with dates of their own."""
+    """Return the invoice date. Numbers with a new prefix or suffix do not follow the dates of the numbers before them."""
     printed = format.printed(before)
     rows = Invoice.objects.filter(client=client, series=kind.value, number=before, document_number=printed)
     last = rows.values_list("invoice_date", flat=True).first() or today
@@ -61,7 +62,7 @@ def _date_after(client: Client, kind: SeriesKind, format: Format, before: int, t
 
 
 def _moved(client: Client, kind: SeriesKind, count: int) -> tuple[int, str, str] | None:
-    """The series' last number, moved on, with what stands before and behind its numbers."""
+    """Increase the counter, and return its new value with the prefix and suffix. None if the series does not exist."""
     return add_to_column(
         NumberSeries, "last_number", count, where={"client_id": client.pk, "kind": kind.value}, returning=("prefix", "suffix")
     )

@@ -1,6 +1,6 @@
-"""When one-time charges are due that were ordered for a cycle which an advance invoice has billed ahead of its date.
+"""Find when one-time charges are due after an advance invoice.
 
-An advance invoice has no one-time charges: they are due on the bill date of its cycle, also where nothing else is due then.
+An advance invoice has no one-time charges. They are due on the bill date of its cycle, even if nothing else is due then.
 """
 
 from collections.abc import Collection, Mapping
@@ -15,12 +15,15 @@ from invoices.kinds import InvoiceKind, InvoiceStatus
 from invoices.models import Invoice, OneTimeCharge
 
 NOT_ISSUED = Q(invoice=None) | Q(invoice__status=InvoiceStatus.PENDING)
-"""One-time charges that no issued invoice holds."""
+"""Selects one-time charges that no issued invoice holds."""
 
 
 def orders_due_on(dates: Mapping[int, date]) -> dict[int, date]:
-    """Of accounts and the bill dates of their cycles that were billed ahead, those for which a one-time charge is due then: one
-    that no issued invoice holds, ordered for that day or an earlier one. One query, none where no cycle was."""
+    """Return the accounts for which an open one-time charge is due on the given bill date of a cycle that was billed in
+    advance.
+
+    The charge must be for that day or an earlier one. One query, none if `dates` is empty.
+    """
     if not dates:
         return {}
     rows = OneTimeCharge.objects.filter(NOT_ISSUED, account__in=dates).order_by().values_list("account_id", "charge_date")
@@ -28,7 +31,7 @@ def orders_due_on(dates: Mapping[int, date]) -> dict[int, date]:
 
 
 def orders_due_of(account_no: int) -> date | None:
-    """When the one-time charges of an account are due, where its next cycle was billed ahead; else None: with that cycle."""
+    """Return the day on which an account's one-time charges are due if its cycle was billed in advance, else None."""
     approved = Invoice.objects.filter(account=account_no, status=InvoiceStatus.APPROVED)
     newest = approved.aggregate(
         advance=Max("bill_date", filter=Q(kind=InvoiceKind.ADVANCE)),
@@ -39,14 +42,16 @@ def orders_due_of(account_no: int) -> date | None:
 
 
 def orders_cancelled(account_nos: Collection[int]) -> None:
-    """The same for the accounts of a batch, whose one-time charges were taken back."""
+    """Update `orders_due` of accounts whose one-time charges were cancelled, as `orders_changed` does."""
     for account in Account.objects.filter(pk__in=account_nos, orders_due__isnull=False).order_by("pk"):
         orders_changed(account)
 
 
 def orders_changed(account: Account) -> None:
-    """Brings an account in line after a one-time charge of it was added, changed or taken back. Call it under its lock. An
-    invoice that was planned before is not recorded."""
+    """Update an account after a one-time charge was added, changed or cancelled. Under its lock.
+
+    Invoices that were planned before are not recorded.
+    """
     account.orders_due = orders_due_of(account.pk)
     account.save(update_fields=["orders_due"])
     plans_changed(account)

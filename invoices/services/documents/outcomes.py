@@ -1,4 +1,4 @@
-"""What came of an operation for one account or document of a batch."""
+"""The outcome of an operation for one account or document of a batch."""
 
 from typing import NamedTuple
 
@@ -10,23 +10,23 @@ from invoices.services.documents.collection_results import Collected
 
 
 class Planned(NamedTuple):
-    """The invoice that would be generated for an account. Without lines there is nothing to bill."""
+    """A planned invoice of an account. A plan without lines means that there is nothing to bill."""
 
     account_no: int
     plan: InvoicePlan
 
 
 class Refused(NamedTuple):
-    """Why no invoice would be generated for an account."""
+    """The refusal of a planned invoice."""
 
     account_no: int
     error: BillingError
 
 
 class Outcome(NamedTuple):
-    """An invoice, nothing to bill, or the error that refused it. An error here harmed none of the batch's other members.
+    """The outcome for one account: an invoice, nothing to bill (`invoice_no` None), or a refusal (`error`).
 
-    `collection` is what came of collecting the invoice, where that was tried when it was issued, and `statement` of sending it.
+    `collection` and `statement` are the results of collecting and sending after the invoice was issued.
     """
 
     account_no: int | None

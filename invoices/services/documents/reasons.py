@@ -1,4 +1,4 @@
-"""The reasons that acts on money are given: a client's own, and those that are there for all."""
+"""Reason codes of acts on money: the client's own, and the common ones."""
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q
@@ -13,7 +13,8 @@ from invoices.models import ReasonCode
 
 
 def reasons_of(client: Client, type: str | None = None, code: int | None = None) -> list[ReasonCode]:
-    """The reasons that the client may give: its own of a number stands in the place of the common one."""
+    """Return the reasons that the client may use, ordered by type and code. Its own reason overrides the common one of that
+    code."""
     rows = ReasonCode.objects.filter(Q(client=client) | Q(client=None))
     if type is not None:
         rows = rows.filter(type=type)
@@ -27,8 +28,10 @@ def reasons_of(client: Client, type: str | None = None, code: int | None = None)
 
 
 def add_reason(*, client: Client, caller: Caller, type: str, code: int, name: str) -> ReasonCode:
-    """A reason of the client's own, from 1 to 9999. A number that it has given already is refused (90013), and so is
-    who may not add reasons (90009)."""
+    """Add a reason of the client's own, with a code from 1 to 9999, and return it.
+
+    Refuses a caller who may not add reasons (90009), another code (1016), and a code that the client already uses (90013).
+    """
     check_may_change(caller, "add", "invoices.reasoncode")
     if not 1 <= code <= 9999:
         raise BillingError(ErrorCode.INVALID_INPUT, "reason_code: give a number from 1 to 9999", field="reason_code")

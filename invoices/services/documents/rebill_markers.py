@@ -1,4 +1,4 @@
-"""What an invoice says of its rebill: Aria's rb_ markers, and which of its lines the rebill left out."""
+"""Read an invoice's rebill (Aria's rb_ fields), and which lines the rebill left out or recalculated."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -14,7 +14,7 @@ GENERATED = "invoice.generated"
 
 
 def with_rebills(invoices: QuerySet[Any]) -> QuerySet[Any]:
-    """Documents with `rb_no`, the rebill that has replaced each, and `rebill_waiting`, the one that waits for approval."""
+    """Annotate with `rb_no`, the issued rebill that replaces the document, and `rebill_waiting`, its pending rebill."""
     rebills = Invoice.objects.filter(corrects=OuterRef("pk"), kind=InvoiceKind.REBILL).order_by("pk")
     marked: QuerySet[Any] = invoices.annotate(
         rb_no=Subquery(rebills.filter(status=InvoiceStatus.APPROVED).values("pk")[:1]),
@@ -24,7 +24,7 @@ def with_rebills(invoices: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def excluded_lines(rebill_nos: Collection[int]) -> dict[int, list[int]]:
-    """The lines of the originals that rebills left out, taxes aside: two queries, however many."""
+    """Return the line numbers of the originals that rebills left out, without taxes, by rebill. Two queries."""
     kept: dict[int, set[int | None]] = defaultdict(set)
     sources = InvoiceLine.objects.filter(invoice__in=rebill_nos)
     for rebill_no, source in sources.values_list("invoice_id", "source_line_no"):
@@ -38,7 +38,7 @@ def excluded_lines(rebill_nos: Collection[int]) -> dict[int, list[int]]:
 
 
 def recounted_lines(rebill_nos: Collection[int]) -> dict[int, list[int]]:
-    """The lines of rebills that were counted again, as what they are counted from had changed: from the trail, in one query."""
+    """Return the line numbers that were recalculated on rebills, by rebill, from the audit trail. One query."""
     recounted: dict[int, list[int]] = {number: [] for number in rebill_nos}
     events = Event.objects.filter(act=GENERATED, invoice_no__in=rebill_nos)
     for number, after in events.values_list("invoice_no", "after"):

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 
 class Remarks(NamedTuple):
-    """What staff add to a pending invoice when they decide on it. An empty note or custom status, or None, leaves what stands
-    there: at every door."""
+    """The reason of a decision, and a note and custom status for the document. None or an empty text keeps the current
+    value."""
 
     reason: str = ""
     client_notes: str | None = None
@@ -14,7 +14,7 @@ class Remarks(NamedTuple):
 
     @classmethod
     def of(cls, given: Mapping[str, Any]) -> "Remarks":
-        """Those among what a caller has given, by their names."""
+        """Make remarks from the values with these names, ignoring others."""
         return cls(**{name: given[name] for name in cls._fields if name in given})
 
     def columns(self) -> dict[str, str]:

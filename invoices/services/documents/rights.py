@@ -1,4 +1,4 @@
-"""The rights to acts on invoices and money: the checks that services begin with."""
+"""The rights that services check first."""
 
 from accounts.callers import Caller
 from accounts.rights import APPROVE, COLLECT, CORRECT, GENERATE, REBILL, check_may
@@ -11,25 +11,25 @@ REBILL_PERMISSION = REBILL.permission
 
 
 def check_may_generate(caller: Caller) -> None:
-    """Generating invoices: any key may, unless it may only read. Else 90009."""
+    """Refuse (90009) a caller who may not generate invoices. Any key may that is not limited to reading."""
     check_may(caller, GENERATE)
 
 
 def check_may_approve(caller: Caller) -> None:
-    """Approving, discarding and regenerating. Else 90001."""
+    """Refuse (90001) a caller who may not approve, discard and regenerate."""
     check_may(caller, APPROVE)
 
 
 def check_may_collect(caller: Caller) -> None:
-    """Collecting invoices, and recording and applying payments. Else 90025."""
+    """Refuse (90025) a caller who may not collect, and record and apply payments."""
     check_may(caller, COLLECT)
 
 
 def check_may_correct(caller: Caller) -> None:
-    """Voiding, crediting, writing off, disputing and refunding. Else 90026."""
+    """Refuse (90026) a caller who may not void, credit, write off, dispute and refund."""
     check_may(caller, CORRECT)
 
 
 def check_may_rebill(caller: Caller) -> None:
-    """Crediting an issued invoice and replacing it by a rebill. Else 90028."""
+    """Refuse (90028) a caller who may not rebill."""
     check_may(caller, REBILL)

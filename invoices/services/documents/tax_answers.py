@@ -1,4 +1,4 @@
-"""Keeping what documents say of their tax, and what a client's setting makes of a document whose tax data is incomplete."""
+"""Store which tax data was missing for a document, and apply the client's setting for missing tax data."""
 
 from collections.abc import Collection, Iterable
 
@@ -14,7 +14,7 @@ FIELDS = ("invoice_id", "no_address", "no_rate", "unanswered", "missing", "exemp
 
 
 def record_tax_answers(answers: Iterable[tuple[int, TaxAnswer]]) -> None:
-    """Write what new documents say of their tax, by their numbers: one statement. Inside the transaction that writes them."""
+    """Write the tax answers of new documents, by number. One statement, in the transaction that writes the documents."""
     rows = [
         (number, one.no_address, one.no_rate, list(one.unanswered), one.missing, one.exemption, one.reason)
         for number, one in answers
@@ -24,7 +24,7 @@ def record_tax_answers(answers: Iterable[tuple[int, TaxAnswer]]) -> None:
 
 
 def stored_tax_answers(invoice_nos: Collection[int]) -> dict[int, TaxAnswer]:
-    """What documents say of their tax, by their numbers; a document that says nothing is missing. One query."""
+    """Return the tax answers of documents, by number. Documents without an answer are left out. One query."""
     rows = StoredAnswer.objects.filter(invoice__in=invoice_nos).values_list(*FIELDS)
     return {
         number: TaxAnswer(no_address, no_rate, tuple(unanswered), *rest)
@@ -33,7 +33,7 @@ def stored_tax_answers(invoice_nos: Collection[int]) -> dict[int, TaxAnswer]:
 
 
 def answer_on(invoice: Invoice) -> TaxAnswer:
-    """What a stored document says of its tax. Read `tax_answer` with the document where there are many."""
+    """Return the tax answer of a stored document. For many documents, read them with `tax_answer` selected."""
     stored = getattr(invoice, "tax_answer", None)
     if stored is None:
         return TaxAnswer()
@@ -43,11 +43,11 @@ def answer_on(invoice: Invoice) -> TaxAnswer:
 
 
 def check_tax_data(client: Client, answer: TaxAnswer) -> None:
-    """Refuse a document whose tax data is incomplete (90075), where the client's setting says so."""
+    """Refuse (90075) a document whose tax data is incomplete, if the client's setting says so."""
     if client.missing_tax_data == MissingTaxData.REFUSE and answer.is_incomplete:
         raise BillingError(ErrorCode.TAX_DATA_MISSING, answer.missing)
 
 
 def holds_for_tax_data(client: Client, answer: TaxAnswer) -> bool:
-    """Whether a document is generated as pending because its tax data is incomplete."""
+    """Return whether a document is generated as pending because its tax data is incomplete."""
     return client.missing_tax_data == MissingTaxData.HOLD and answer.is_incomplete

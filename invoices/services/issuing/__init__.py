@@ -1,1 +1,1 @@
-"""What happens when a document is issued, and after that."""
+"""Issue documents, and collect and send them afterwards."""

@@ -1,4 +1,4 @@
-"""What would come of generating an invoice now: the document, whether it would wait, and what would be collected."""
+"""Preview an invoice: the document, whether it would be pending, and what would be collected."""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -24,11 +24,11 @@ from invoices.services.money.ledger.open_items import open_credits
 from invoices.services.planning.previewing import preview_invoices
 
 NOT_WRITTEN = 0
-"""Stands for the invoice, and for its entry in the ledger, that are not there yet."""
+"""Used as the number of the invoice and of its ledger entry, which do not exist yet."""
 
 
 class LineExpected(NamedTuple):
-    """A line with its story, what is taken off it, and what taxes it."""
+    """A line with its explanation, the credits that reduce it, and its taxes."""
 
     line: InvoiceLine
     story: tuple[str, ...]
@@ -37,8 +37,8 @@ class LineExpected(NamedTuple):
 
 
 class MoneyExpected(NamedTuple):
-    """What the account's unapplied credits pay of the invoice, what is due then, and what of that is collected: by a method, or
-    why it is not."""
+    """What unapplied credits pay of the invoice, the open amount after that, and what is collected of it by which payment
+    method, or why nothing is (`why_not`)."""
 
     from_credit: Decimal
     due: Decimal
@@ -48,7 +48,7 @@ class MoneyExpected(NamedTuple):
 
 
 class Expected(NamedTuple):
-    """An invoice that would be generated now. `fingerprint` is what generating it is held to."""
+    """An invoice that would be generated now. Send `fingerprint` with the request to generate exactly this document."""
 
     plan: InvoicePlan
     fingerprint: str
@@ -59,12 +59,15 @@ class Expected(NamedTuple):
 
     @property
     def exemption(self) -> str:
-        """Why the customer is charged no tax; empty for one who is."""
+        """Return why the customer is exempt from tax, or an empty text."""
         return exemption_text(self.plan.tax_answer.exemption, self.plan.tax_answer.reason)
 
 
 def expect_invoice(*, client: Client, account_no: int, request: BillingRequest) -> Expected:
-    """Raises why no invoice would be generated. Without lines there is nothing to bill, and the account's dates move on."""
+    """Return the invoice that would be generated now, or raise its refusal. Writes nothing.
+
+    Without lines there is nothing to bill, and generating would only move the account's dates.
+    """
     (planned,) = preview_invoices(client=client, account_nos=[account_no], request=request)
     if isinstance(planned, Refused):
         raise planned.error
@@ -90,7 +93,7 @@ def _lines(plan: InvoicePlan, content: Document) -> list[LineExpected]:
 
 
 def _money(client: Client, plan: InvoicePlan, collecting: bool) -> MoneyExpected:
-    """As issuing it would find the account's money now."""
+    """Calculate what issuing would do with the account's money now."""
     state, total = plan.facts.state, plan.total_amount
     credits = open_credits([state.account_no]).get(state.account_no, [])
     from_credit = sum((part.amount for part in oldest_first(credits, [OpenItem(NOT_WRITTEN, total)])), ZERO)

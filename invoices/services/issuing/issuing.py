@@ -1,8 +1,8 @@
-"""Issuing documents: the one place that numbers, dates and charges them, asks for collections and statements, and tells of it.
+"""Issue documents: number, date and charge them, request collections and statements, and write their events.
 
-A document was pending until then, or is written as it is issued. What is special to a kind of document is registered by who
-knows the kind (`register`), so that nothing here names one. Everything happens in the caller's transaction, under the locks of
-the accounts.
+No other module does this. A document may have been pending, or is written when it is issued. Each app registers what is special
+to its kinds of documents (`register`), so that nothing here names a kind. Everything runs in the caller's transaction, under
+the accounts' locks.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -35,11 +35,11 @@ _given_at_issue = attrgetter(*ISSUE_FIELDS)
 
 
 class ToIssue(NamedTuple):
-    """A document that is to be issued. `content` is as it was generated, without number and dates.
+    """A document that is to be issued. `content` is the generated document, without number and dates.
 
-    `pending` is its stored row, with what it corrects; a document without one is written as it is issued. `original` is the
-    content of what it replaces, where that is at hand. `memo_no` is the credit memo that is issued with it. `acts` are events
-    of the document that come before that of its issue.
+    `pending` is its stored row, read with the document that it corrects; None if it is written when it is issued. `original` is
+    the content of the document that it replaces, if already read. `memo_no` is the credit memo that is issued with it. `acts`
+    are events that come before `invoice.issued`.
     """
 
     invoice_no: int
@@ -73,7 +73,7 @@ class ToIssue(NamedTuple):
 
 
 def pending_document(invoice: Invoice, content: Document, original: Document | None = None) -> ToIssue:
-    """A stored document that is pending. `invoice` was read with what it corrects."""
+    """Return a stored pending document to issue. `invoice` must be read with the document that it corrects."""
     links = Links(
         invoice.chain_root_id,
         invoice.collect_when_issued,
@@ -85,17 +85,18 @@ def pending_document(invoice: Invoice, content: Document, original: Document | N
 
 
 class IssuePolicy(NamedTuple):
-    """Whether documents are collected when they are issued, whether their statements are sent, and when they are due: the one
-    place that answers this. `collect` and `statement` are what the caller asks for; None leaves it to the document and the
-    client."""
+    """Decides whether documents are collected and sent when they are issued, and when they are due.
+
+    `collect` and `statement` are the caller's wishes; None leaves the decision to the document and the client's settings.
+    """
 
     client: Client
     collect: bool | None = None
     statement: bool | None = None
 
     def collects(self, kind: str, asked: bool | None = None) -> bool:
-        """Whether what is due on a document is collected: as the caller asks, else as was asked for when the document was made
-        (`asked`), else as the client's setting for its kind says. A kind that owes nothing is never collected."""
+        """Return whether a document's open amount is collected: as the caller says, else as requested when the document was
+        made (`asked`), else as the client's setting for its kind says. Credit memos are never collected."""
         setting = how_issued(kind).collects
         if setting is None:
             return False
@@ -103,8 +104,8 @@ class IssuePolicy(NamedTuple):
         return setting(self.client) if asked is None else asked
 
     def sends_statement(self, kind: str, contact: int | None = None) -> bool:
-        """Whether a document's statement is sent: as the caller asks, else if the client's setting says so or the document
-        names a contact who gets it."""
+        """Return whether a document's statement is sent: as the caller says, else if the client's setting says so or the
+        document names a contact for it."""
         if not how_issued(kind).has_statement:
             return False
         if self.statement is not None:
@@ -112,8 +113,8 @@ class IssuePolicy(NamedTuple):
         return self.client.statement_on_issue or contact is not None
 
     def due_date(self, document: ToIssue, invoice_date: date) -> date:
-        """The original's due date, where the document replaces one and keeps it; else the payment terms after the invoice
-        date."""
+        """Return the original's due date if the document replaces one and keeps its date, else the invoice date plus payment
+        terms."""
         before, keeps = document.due_date_of_original, document.links.keeps_due_date
         if before is not None and (how_issued(document.kind).keeps_due_date(self.client) if keeps is None else keeps):
             return before
@@ -121,8 +122,10 @@ class IssuePolicy(NamedTuple):
 
 
 class Issuing(NamedTuple):
-    """By what policy, by whom and when documents are issued; `today` is the client's day. `remarks` are put on those that were
-    pending. `positions` is where the accounts stand in the ledger, if that was read already."""
+    """The policy, the caller and the time of issuing. `today` is the date in the client's time zone.
+
+    `remarks` are put on documents that were pending. `positions` are the accounts' ledger positions, if already read.
+    """
 
     policy: IssuePolicy
     caller: Caller
@@ -154,12 +157,12 @@ def _no(client: Client) -> bool:
 
 @dataclass(frozen=True)
 class HowIssued:
-    """How documents of a kind are issued. Each function is given all documents of a batch that are issued so.
+    """How documents of a kind are issued. Each function gets all documents of a batch that are issued in this way.
 
-    `enter` posts them to the ledger and returns what is due on each, by number. `collects` is the client's setting; None:
-    never. `keeps_due_date` is the client's setting for what replaces another document. `prepare` returns the documents with
-    those that are issued with them, before anything is written; `finish` does what is left to do once all are written, and
-    returns its events.
+    `enter` posts them to the ledger, and returns the open amount of each by number. `collects` returns the client's setting;
+    None means never. `keeps_due_date` returns the client's setting for documents that replace another. `prepare` returns the
+    documents together with those that are issued with them, before anything is written. `finish` runs after all are written,
+    and returns its events.
     """
 
     series: SeriesKind
@@ -175,7 +178,7 @@ _HOW: dict[InvoiceKind, HowIssued] = {}
 
 
 def register(how: HowIssued, *kinds: InvoiceKind) -> None:
-    """Says how documents of these kinds are issued. Call it when the app is ready."""
+    """Register how documents of these kinds are issued. Call it when the app is ready."""
     _HOW.update(dict.fromkeys(kinds, how))
 
 
@@ -184,17 +187,18 @@ def how_issued(kind: str) -> HowIssued:
 
 
 def issue(documents: Sequence[ToIssue], issuing: Issuing) -> None:
-    """Issues documents that may be issued: each gets the next number of its series, its dates and its fingerprint, is posted
-    to the ledger, and has one event `invoice.issued`. Where the policy says so, a collection and a statement are requested;
-    these are made after the commit.
+    """Issue documents that may be issued: give each its number, dates and fingerprint, post it, and write one event
+    `invoice.issued`.
 
-    A constant number of statements for each kind, however many documents. The counters of the series are locked in one order.
+    Collections and statements are requested as the policy says; they are made after the commit. The number of statements is
+    constant for each kind. Number series are locked in a fixed order. Must be called in the transaction that locked the
+    accounts. Refuses if the clock went back (90094) or a balance would be too large (90008).
     """
     if not documents:
         return
     groups = _groups(documents, issuing)
     issued = _numbered([document for _, mine in groups for document in mine], issuing)
-    # Before their ledger entries: an entry without its document makes SQLite look for more such rows at each document.
+    # Written before their ledger entries: if an entry came first, SQLite would search for more such rows at each document.
     _insert([one for one in issued if one.pending is None], issuing)
     due: dict[int, Decimal] = {}
     for how, mine in groups:
@@ -215,7 +219,8 @@ def _groups(documents: Sequence[ToIssue], issuing: Issuing) -> list[tuple[HowIss
 
 
 def _numbered(documents: Sequence[ToIssue], issuing: Issuing) -> list[ToIssue]:
-    """The documents with numbers and dates. Series are locked in one order, whoever issues."""
+    """Return the documents with numbers and dates. All calls lock the series in the same order, so that they cannot block each
+    other."""
     series = [how_issued(document.kind).series for document in documents]
     numbers = {
         one: iter(take_numbers(issuing.client, one, series.count(one), issuing.today)) for one in SeriesKind if one in series
@@ -264,7 +269,7 @@ def _update(documents: Sequence[ToIssue], issuing: Issuing) -> None:
 
 
 def _request(documents: Iterable[ToIssue], due: Mapping[int, Decimal], issuing: Issuing) -> None:
-    """Written in the same transaction: if the process dies before it is done, the request is found again."""
+    """Stored in the same transaction, so that a request is not lost if the process dies."""
     collected, sent = [], []
     for one in documents:
         if one.invoice_no in due and issuing.policy.collects(one.kind, one.links.collect_when_issued):
@@ -276,7 +281,7 @@ def _request(documents: Iterable[ToIssue], due: Mapping[int, Decimal], issuing: 
 
 
 def _acts(document: ToIssue, issuing: Issuing) -> list[Act]:
-    """A document that was pending is approved; each is issued."""
+    """Return the events of a document: approved if it was pending, then issued."""
     account_no, number = document.account_no, document.terms.document_number
     acts = list(document.acts)
     if document.pending is not None:

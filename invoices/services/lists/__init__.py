@@ -1,1 +1,1 @@
-"""What pages and lists show of accounts and documents."""
+"""Queries for pages and lists of accounts and documents."""

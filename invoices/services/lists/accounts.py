@@ -1,4 +1,4 @@
-"""Accounts as staff look for them: found by what is known of them, and with what a list says of each."""
+"""Search accounts, and read what a list shows of them."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -17,7 +17,7 @@ from invoices.services.planning.facts import ContactFacts, billing_contact, read
 
 
 class AccountsWanted(NamedTuple):
-    """Which accounts are looked for. None, and an empty text: any."""
+    """Filters of a list of accounts. None or an empty text means no filter."""
 
     search: str = ""
     status: int | None = None
@@ -30,7 +30,7 @@ class AccountsWanted(NamedTuple):
 
 
 class AccountRow(NamedTuple):
-    """What a list says of an account. `plans` are those that have not ended."""
+    """One row of a list of accounts. `plans` are those that have not ended."""
 
     acct_no: int
     client_acct_id: str
@@ -49,7 +49,7 @@ class AccountRow(NamedTuple):
 
 
 def find_accounts(client: Client, wanted: AccountsWanted, today: date) -> QuerySet[Account]:
-    """The client's accounts that are looked for."""
+    """Select the client's accounts that match the filters."""
     rows = Account.objects.filter(client=client)
     if wanted.search:
         rows = rows.filter(_named(wanted.search))
@@ -75,14 +75,14 @@ def find_accounts(client: Client, wanted: AccountsWanted, today: date) -> QueryS
 
 
 def _named(text: str) -> Q:
-    """By its number, the beginning of its id, or part of a contact's name or company."""
+    """Match the number, the beginning of the id, or part of a contact's name or company."""
     named = Contact.objects.filter(Q(name__icontains=text) | Q(company__icontains=text))
     found = Q(client_acct_id__istartswith=text) | Q(pk__in=named.values("account"))
     return found | Q(pk=int(text)) if text.isdecimal() and int(text) <= LARGEST_LONG else found
 
 
 def account_rows(accounts: Sequence[Account], today: date) -> list[AccountRow]:
-    """What a list says of these accounts: three queries, however many."""
+    """Return the rows of these accounts, in the order given. Three queries."""
     numbers = [account.pk for account in accounts]
     contacts, plans, positions = read_contacts(numbers), _plans(numbers, today), account_positions(numbers)
     return [

@@ -1,5 +1,7 @@
-"""What needs a person now, and what was invoiced, collected and credited month by month. Each part is a query or two, however
-many documents there are."""
+"""What needs a person now, and what was invoiced, collected and credited in each month.
+
+Each part takes one or two queries, whatever the number of documents.
+"""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -29,7 +31,7 @@ MONTHS = 12
 
 
 class Period(NamedTuple):
-    """The days from one to another; None: without end."""
+    """An interval of days. None is an open end."""
 
     first: date | None
     last: date | None
@@ -40,7 +42,7 @@ class Period(NamedTuple):
 
 
 class Aged(NamedTuple):
-    """What is `least` to `most` days old (None: however old)."""
+    """Sums of what is `least` to `most` days old. `most` is None for the oldest group."""
 
     period: Period
     least: int
@@ -49,8 +51,10 @@ class Aged(NamedTuple):
 
 
 class RunStanding(NamedTuple):
-    """A run that is not finished, or the newest one where accounts were refused: how many wait, and how many were refused and
-    are still not billed."""
+    """A run that is not finished, or the newest run if it has refusals.
+
+    `waiting` accounts are not processed yet; `refused` accounts are still due.
+    """
 
     run: BillingRun
     waiting: int
@@ -58,7 +62,7 @@ class RunStanding(NamedTuple):
 
 
 class Attention(NamedTuple):
-    """What needs a person now. Amounts are totals of what waits, and what is due on the others."""
+    """What needs a person now. Amounts are totals of pending documents, and open amounts of the others."""
 
     pending: list[Aged]
     rebills: list[Sum]
@@ -111,7 +115,7 @@ def _ages(today: date, bounds: Iterable[tuple[int, int | None]]) -> list[Aged]:
 
 
 def _age_of(ages: list[Aged], column: str) -> Case:
-    """Which of the ages a row is of, by its place."""
+    """Return the age group of a row, by its index."""
     whens = [When(one.period.holds(column), then=Value(str(place))) for place, one in enumerate(ages)]
     return Case(*whens, output_field=CharField())
 
@@ -121,7 +125,7 @@ DUE = ExactSum(F("total_amount") - F("amount_paid"))
 
 
 def _waiting(client: Client, today: date) -> tuple[list[Aged], list[Sum]]:
-    """Pending invoices by the client's days since they were generated, and rebills."""
+    """Return pending invoices by age, counted from their generation, and pending rebills."""
     ages = _ages(today, PENDING_AGES)
     rebills: list[Sum] = []
     group = Case(When(kind=InvoiceKind.REBILL, then=Value(REBILL)), default=_age_of(ages, "tax_date"))
@@ -132,8 +136,7 @@ def _waiting(client: Client, today: date) -> tuple[list[Aged], list[Sum]]:
 
 
 def _runs(client: Client) -> list[RunStanding]:
-    """Runs that are not finished; and the newest one's refusals of accounts that are still due, for older runs have left them
-    to it."""
+    """Return unfinished runs, and the newest run if accounts that it refused are still due. Older runs are superseded by it."""
     newest = Subquery(BillingRun.objects.filter(client=client).order_by("-pk").values("pk")[:1])
     runs = list(BillingRun.objects.filter(Q(finished_at=None) | Q(pk=newest), client=client).order_by("-pk"))
     still_due = Q(result=RunResult.REFUSED, account__next_bill_date__lte=F("run__bill_date"), account__is_test=False)
@@ -156,8 +159,7 @@ def _tax_failures(client: Client) -> int:
 
 
 def _open(client: Client, today: date) -> tuple[list[Aged], list[Sum]]:
-    """What is due on invoices since before today, by age, and on those that could not be collected, late or not. The ledger
-    says which are open: only those are looked at."""
+    """Return open amounts of overdue invoices by age, and of invoices whose collection failed. Only open invoices are read."""
     ages = _ages(today, OVERDUE_AGES)
     failed = Exists(failed_attempts().filter(invoice=OuterRef("pk")))
     opened = with_due(Invoice.objects.filter(client=client, pk__in=open_entries().values("invoice")))
@@ -183,7 +185,7 @@ def _plus(one: Sum | None, other: Sum) -> Sum:
 
 
 class Flow(Enum):
-    """What is added up of each month. Voids take back what they void, on their own day."""
+    """What is added up for each month. A void counts negatively on its own day."""
 
     INVOICED = "invoiced"
     COLLECTED = "collected"
@@ -196,7 +198,7 @@ FLOWS = {
     EntryKind.CREDIT_MEMO: (Flow.CREDITED, -1),
     EntryKind.CASH_CREDIT: (Flow.CREDITED, -1),
 }
-"""Where the entries of the ledger go, and their sign there. Collected is what came in less what went back."""
+"""The group of each kind of entry, and its sign there. Collected is payments less refunds."""
 
 
 class Month(NamedTuple):
@@ -207,7 +209,7 @@ class Month(NamedTuple):
 
 
 def months(client: Client, today: date) -> dict[str, list[Month]]:
-    """The last twelve months, this one too, per currency in which there was anything."""
+    """Return the last twelve months up to the current one, for each currency that has entries. The oldest month is first."""
     days = [_months_before(today, count) for count in reversed(range(MONTHS))]
     sums: dict[tuple[str, date, Flow], Decimal] = defaultdict(lambda: ZERO)
     entries = LedgerEntry.objects.filter(account__client=client, entry_date__gte=days[0]).order_by()
@@ -223,6 +225,6 @@ def months(client: Client, today: date) -> dict[str, list[Month]]:
 
 
 def _months_before(day: date, count: int) -> date:
-    """The first day of the month so many months before."""
+    """Return the first day of the month `count` months before."""
     months = day.year * 12 + day.month - 1 - count
     return date(months // 12, months % 12 + 1, 1)

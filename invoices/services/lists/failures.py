@@ -1,4 +1,4 @@
-"""Documents with which something has failed that a person has to see to."""
+"""Documents with a failed collection or statement, which a person must look at."""
 
 from typing import Any
 
@@ -9,18 +9,18 @@ from invoices.models import CollectionAttempt, Invoice, Statement
 
 
 def failed_attempts() -> QuerySet[CollectionAttempt]:
-    """Attempts that were declined, or whose outcome is not known, and that none followed on their invoice."""
+    """Select attempts that were declined or whose outcome is not known, and that no later attempt follows."""
     later = CollectionAttempt.objects.filter(invoice=OuterRef("invoice"), attempt_no__gt=OuterRef("attempt_no"))
     return CollectionAttempt.objects.filter(~Exists(later), status__in=FAILED_ATTEMPTS)
 
 
 def collection_failed(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
-    """Those whose last attempt to collect them has failed. Something may be due on them or not."""
+    """Select invoices whose last collection failed. They may have an open amount or not."""
     return invoices.filter(pk__in=failed_attempts().values("invoice"))
 
 
 def statement_failed(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
-    """Those whose last statement could not be sent."""
+    """Select documents whose last statement could not be sent."""
     later = Statement.objects.filter(invoice=OuterRef("invoice"), pk__gt=OuterRef("pk"))
     failed = Statement.objects.filter(~Exists(later), status=StatementStatus.FAILED)
     return invoices.filter(pk__in=failed.values("invoice"))

@@ -1,4 +1,4 @@
-"""An account's documents as Aria's reading calls find them: one by its number, or all, the newest first."""
+"""An account's documents for Aria's read calls: one by its number, or all, the newest first."""
 
 from datetime import date
 from decimal import Decimal
@@ -28,11 +28,11 @@ from invoices.services.money.ledger.history import with_voids
 from invoices.services.money.ledger.open_items import with_due
 
 MOST_INVOICES = 999
-"""Ours: no more are told, the newest; dates reach those before."""
+"""The newest invoices are returned, at most this number (ours). Older ones are found by dates."""
 
 
 class HistoryOfInvoices(NamedTuple):
-    """Which of an account's invoices. `rebills`: 1 originals only; 2 of those that were rebilled, their rebills only."""
+    """Filters. `rebills` 1 leaves out rebills; 2 replaces each rebilled invoice by its last rebill."""
 
     start: date | None = None
     end: date | None = None
@@ -41,7 +41,7 @@ class HistoryOfInvoices(NamedTuple):
 
 
 def invoice_history(client: Client, account_no: int, asked: HistoryOfInvoices) -> list[Any]:
-    """Invoices that are issued, memos aside, with what is paid of them, since when, and their rebills: one query."""
+    """Return issued invoices without memos, the newest first, with paid amount, day of payment and rebills. One query."""
     statuses = [InvoiceStatus.APPROVED, *([InvoiceStatus.VOIDED] if asked.include_voided else [])]
     rows = Invoice.objects.filter(client=client, account=account_no, status__in=statuses)
     rows = rows.exclude(kind=InvoiceKind.CREDIT_MEMO)
@@ -58,7 +58,7 @@ def invoice_history(client: Client, account_no: int, asked: HistoryOfInvoices) -
 
 
 def with_paid_on(invoices: QuerySet[Any]) -> QuerySet[Any]:
-    """With `paid_on`, the day of the newest payment or credit that was taken for each."""
+    """Annotate with `paid_on`: the day of the newest payment or credit that pays the invoice."""
     taken = Allocation.objects.filter(debit__invoice=OuterRef("pk"), debit__kind=EntryKind.INVOICE, kind=AllocationKind.APPLIED)
     newest = taken.order_by().values("debit__invoice").annotate(day=Max("credit__entry_date")).values("day")
     marked: QuerySet[Any] = invoices.annotate(paid_on=Subquery(newest))
@@ -66,14 +66,14 @@ def with_paid_on(invoices: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def _with_account(invoices: QuerySet[Any]) -> QuerySet[Any]:
-    """With `client_acct_id`, the account's own identifier."""
+    """Annotate with `client_acct_id`."""
     marked: QuerySet[Any] = invoices.annotate(client_acct_id=F("account__client_acct_id"))
     return marked
 
 
 def _with_plan_and_usage(invoices: QuerySet[Any]) -> QuerySet[Any]:
-    """With `plan_no`, `plan_name` and `client_plan_id` of the first line that is of a plan, the name as it was billed; and
-    `usage_from` and `usage_through`, the days of which usage is billed."""
+    """Annotate with the plan of the first line that has one (`plan_no`, `client_plan_id`, and `plan_name` as billed), and with
+    the days of the billed usage (`usage_from`, `usage_through`)."""
     lines = InvoiceLine.objects.filter(invoice=OuterRef("pk"))
     of_plans = lines.exclude(plan_instance=None).order_by("line_no")
     usage = lines.filter(line_type=LineType.USAGE).order_by().values("invoice")
@@ -88,13 +88,14 @@ def _with_plan_and_usage(invoices: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def document_of_account(client: Client, account_no: int, invoice_no: int) -> Any:
-    """A document of an account by its own number, marked with its rebill, what is due on it, `client_acct_id` and
-    `transaction_no`. Refuses a number that is not the account's (3004)."""
+    """Return a document of an account by number, with its rebill, open amount, `client_acct_id` and `transaction_no`. Refuses a
+    number that is not the account's (3004)."""
     return _found(client, account_no, Q(pk=invoice_no), invoice_no, "invoice_no")
 
 
 def document_of_transaction(client: Client, account_no: int, number: int) -> Any:
-    """A document of an account by the number of its transaction, or its own, which counts before another's transaction."""
+    """Return a document of an account by its transaction or its own number. Its own number has precedence. Refuses an unknown
+    number (3004)."""
     by_transaction = Q(ledger__pk=number, ledger__kind__in=CHARGE_KINDS)
     return _found(client, account_no, Q(pk=number) | by_transaction, number, "src_transaction_id")
 
@@ -110,7 +111,7 @@ def _found(client: Client, account_no: int, meant: Q, number: int, field: str) -
 
 
 def pending_invoices(client: Client, account_no: int) -> list[Invoice]:
-    """What waits for approval: the account's invoice, and rebills."""
+    """Return the account's pending invoice and pending rebills. Refuses an account without any (5022)."""
     rows = Invoice.objects.filter(client=client, account=account_no, status=InvoiceStatus.PENDING).order_by("pk")
     if not rows:
         raise BillingError(ErrorCode.NO_PENDING_INVOICE, f"account {account_no}", field="acct_no")
@@ -118,7 +119,7 @@ def pending_invoices(client: Client, account_no: int) -> list[Invoice]:
 
 
 def pending_invoice_no(client: Client, account_no: int) -> int:
-    """The number of the account's pending invoice, rebills aside. Refuses an account without one (5022)."""
+    """Return the number of the account's pending invoice, not of a rebill. Refuses an account without one (5022)."""
     of_cycles = [one.pk for one in pending_invoices(client, account_no) if one.kind in CYCLE_KINDS]
     if not of_cycles:
         raise BillingError(ErrorCode.NO_PENDING_INVOICE, field="acct_no")
@@ -126,14 +127,14 @@ def pending_invoice_no(client: Client, account_no: int) -> int:
 
 
 def pending_document_no(client: Client, account_no: int) -> int:
-    """The number of the account's pending invoice; where there is none, of its oldest pending rebill. Refuses (5022) an account
-    with neither."""
+    """Return the number of the account's pending invoice, or else of its oldest pending rebill. Refuses an account without any
+    (5022)."""
     pending = pending_invoices(client, account_no)
     return next((one.pk for one in pending if one.kind in CYCLE_KINDS), pending[0].pk)
 
 
 def payments_on_invoice(invoice: Invoice) -> list[tuple[LedgerEntry, Any]]:
-    """The payments and credits that are taken for an invoice, each with how much of it, the oldest first."""
+    """Return the payments and credits of an invoice, each with the amount that pays it, the oldest first."""
     applied: dict[int, Any] = {}
     rows = Allocation.objects.filter(debit__invoice=invoice, debit__kind=EntryKind.INVOICE).order_by("pk")
     for credit_no, amount in rows.values_list("credit_id", "amount"):
@@ -143,8 +144,7 @@ def payments_on_invoice(invoice: Invoice) -> list[tuple[LedgerEntry, Any]]:
 
 
 class CreditableLine(NamedTuple):
-    """A line with its service, if it has one, and the most that can be credited of it: nothing where no credit memo can be made
-    of its invoice."""
+    """A line with its service, and the most that can be credited of it: 0 if its invoice cannot be credited at all."""
 
     line: LineToCredit
     service: Service | None
@@ -152,7 +152,7 @@ class CreditableLine(NamedTuple):
 
 
 def credit_restriction(invoice: Invoice, today: date) -> tuple[str, list[CreditableLine]]:
-    """Why no credit memo can be made of an invoice, or nothing; and its lines with what can still be credited of each."""
+    """Return why the invoice cannot be credited ("" if it can), and its lines with the most that can be credited of each."""
     refusal = why_not(Action.CREDIT, document_facts([invoice.pk], today)[invoice.pk])
     services = {line.line_no: line.service for line in InvoiceLine.objects.filter(invoice=invoice).select_related("service")}
     rows = [CreditableLine(line, services[line.line_no], ZERO if refusal else line.left) for line in lines_to_credit(invoice)]

@@ -1,1 +1,1 @@
-"""The ledger and what is read from it: what is open, what is owed, how it is paid."""
+"""The ledger, and what is read from it: open amounts, balances, receivables and payments."""

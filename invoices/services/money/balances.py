@@ -1,4 +1,4 @@
-"""What an account owes: the balance after its newest entry in the ledger."""
+"""The balance of an account."""
 
 from decimal import Decimal
 
@@ -8,7 +8,6 @@ from invoices.models import LedgerEntry
 
 
 def account_balance(account: Account) -> Decimal:
-    """Invoices, less credits and payments, and refunds. Pending and discarded invoices have no effect. One query by the
-    account's newest entry, however many there are."""
+    """Return invoices less credits and payments, plus refunds. Pending and discarded invoices do not count. One query."""
     newest = LedgerEntry.objects.filter(account=account).order_by("-entry_no").values_list("balance_after", flat=True)
     return rounded(newest.first() or ZERO, account.currency)

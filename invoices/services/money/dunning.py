@@ -1,7 +1,7 @@
-"""Ending dunning: whatever leaves nothing overdue on an account takes it out of dunning again.
+"""End dunning when an account has nothing overdue any more.
 
-Dunning begins where a collection fails (`collecting/recording.py`), or by hand. Each act that can lower a debt asks here before
-its transaction ends: payments, credits, memos, voids, rebills, write-offs and disputes.
+Dunning begins when a collection fails (`collecting/recording.py`), or by hand. Each act that can reduce a debt calls
+`end_dunning` in its transaction: payments, credits, memos, voids, rebills, write-offs and disputes.
 """
 
 from collections import defaultdict
@@ -32,17 +32,18 @@ DUNNING_FROM = frozenset(
         AccountStatus.REINSTATED_BACK_BILL,
     }
 )
-"""Accounts in other states are in dunning already, or beyond it."""
+"""Accounts in other states are already in dunning, or beyond it."""
 
 IN_DUNNING = frozenset(status for status in AccountStatus if "DUNNING" in status.name)
-"""Active and suspended alike."""
+"""Active and suspended accounts in dunning."""
 
 
 def end_dunning(client: Client, caller: Caller, account_nos: Collection[int], today: date) -> None:
-    """Takes those accounts out of dunning that owe nothing overdue. Each gets the status back that it had before a failed
-    collection, else it is active. Must be called under the accounts' locks; one query where none is in dunning.
+    """Take accounts that have nothing overdue out of dunning, and write an event for each.
 
-    Overdue is what is past its due date, and what could not be collected: of the invoice, or of one that it replaces.
+    An account gets back the status from before the failed collection, or becomes active. An invoice is overdue if its due date
+    is past, or if it or an invoice that it replaces could not be collected. Must be called under the accounts' locks. One query
+    if none of them is in dunning.
     """
     rows = Account.objects.filter(client=client, pk__in=account_nos, status__in=IN_DUNNING).order_by("pk")
     statuses = dict(rows.values_list("pk", "status"))
@@ -70,7 +71,7 @@ def _overdue(account_nos: Collection[int], today: date) -> set[int]:
 
 
 def _earlier(account_nos: Collection[int]) -> Mapping[int, int]:
-    """The status of each account before a failed collection put it into dunning, as the newest event says it."""
+    """Return the status of each account before a failed collection put it into dunning, from the newest event."""
     events = Event.objects.filter(account__in=account_nos, act=DUNNING).order_by("pk")
     before = {number: seen.get("status") for number, seen in events.values_list("account_id", "before")}
     kept = DUNNING_FROM - IN_DUNNING

@@ -1,4 +1,4 @@
-"""How an account pays is added: a gateway keeps its token for later charges before the token is stored."""
+"""Add payment methods. The gateway confirms a token before it is stored."""
 
 import logging
 
@@ -24,11 +24,11 @@ ADDED, REFUSED = "payment_method.added", "payment_method.refused"
 def add_payment_method(
     *, client: Client, account_no: int, caller: Caller, type: str, token: str = "", label: str = ""
 ) -> PaymentMethod:
-    """Adds a payment method, by which the account's invoices are collected from now on if it is an electronic one.
+    """Add a payment method to an account and return it. An electronic one is used for collections from now on.
 
-    The client's gateway is asked to keep the token, outside any transaction, and what it gives is stored. A card number is
-    refused before anyone is asked; where the gateway refuses the token or does not answer, nothing is written but an event.
-    Who may not add payment methods is refused (90009).
+    The client's gateway is asked to keep the token, outside any transaction, and the token that it returns is stored. If it
+    refuses or does not answer (90020), only an event is written. Refuses an unknown account (1009), and a caller who may not
+    add payment methods (90009). A card number is a validation error, before the gateway is called.
     """
     account = Account.objects.filter(client=client, pk=account_no).first()
     if account is None:
@@ -51,7 +51,7 @@ def add_payment_method(
 
 
 def _check(method: PaymentMethod) -> None:
-    """Neither the token nor the label is a card number."""
+    """Validate the row. Neither the token nor the label may be a card number."""
     try:
         validate_no_card_number(method.label)
     except ValidationError as error:
@@ -65,7 +65,7 @@ def _kept(client: Client, method: PaymentMethod) -> str:
     except TokenRefused as error:
         raise BillingError(ErrorCode.TOKEN_REFUSED, str(error), field="token") from None
     except Exception as error:
-        # Not the error's text: what a gateway's library says may quote what it was sent.
+        # The error's text is not logged: a gateway's library may quote what it was sent.
         logger.error("gateway %s did not say whether it keeps a token: %s", client.gateway, type(error).__name__)
         raise BillingError(
             ErrorCode.TOKEN_REFUSED, "the payment gateway does not answer; try again later", field="token"
@@ -73,7 +73,7 @@ def _kept(client: Client, method: PaymentMethod) -> str:
 
 
 def _holder(account: Account) -> Holder:
-    """The account under the name of its billing contact, or of its first one."""
+    """Return the account with the name and e-mail address of its billing contact, or of its first contact."""
     contacts = Contact.objects.filter(account=account).order_by("contact_no")
     contact = min(contacts, key=lambda one: one.role != ContactRole.BILLING, default=None)
     tokens = electronic_methods().filter(account=account)

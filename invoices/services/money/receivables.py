@@ -1,4 +1,4 @@
-"""What is due by age: per account and currency, and in all."""
+"""What is due, by age: per account, and in total per currency."""
 
 from collections.abc import Collection, Iterator
 from datetime import date
@@ -18,7 +18,7 @@ DAYS = (30, 60, 90)
 
 
 class Ages(NamedTuple):
-    """What is due: not yet payable (`current`), or for 1 to 30, 31 to 60, 61 to 90 and more than 90 days after the due date."""
+    """Open amounts that are not yet due (`current`), or 1 to 30, 31 to 60, 61 to 90 and more than 90 days overdue."""
 
     current: Decimal = ZERO
     days_30: Decimal = ZERO
@@ -35,8 +35,7 @@ class Ages(NamedTuple):
 
 
 class Receivable(NamedTuple):
-    """What one account owes by age. `unapplied` is what is left of its payments and credits: the balance is what is due less
-    that."""
+    """What one account owes, by age. `unapplied` is the unused part of its payments and credits: open amounts less balance."""
 
     account_no: int
     client_acct_id: str
@@ -50,12 +49,12 @@ class Receivable(NamedTuple):
 
 
 def accounts_with_dues(client: Client) -> QuerySet[Account]:
-    """The client's accounts on whose invoices something is due."""
+    """Select the client's accounts that have open invoices."""
     return Account.objects.filter(Exists(open_entries().filter(account=OuterRef("pk"))), client=client).order_by("pk")
 
 
 def receivables_of(accounts: Collection[Account], today: date) -> list[Receivable]:
-    """Of these accounts: two queries, however many."""
+    """Return the receivables of these accounts, in the order given. Two queries."""
     numbers = [account.pk for account in accounts]
     positions = account_positions(numbers)
     due = (
@@ -75,7 +74,7 @@ def receivables_of(accounts: Collection[Account], today: date) -> list[Receivabl
 
 
 def receivables(client: Client, today: date) -> Iterator[Receivable]:
-    """Of all accounts that owe something, in the order of their numbers, so many in memory at a time."""
+    """Yield the receivables of all accounts with open invoices, in the order of their numbers. Reads 500 accounts at a time."""
     accounts = accounts_with_dues(client)
     last = 0
     while chunk := list(accounts.filter(pk__gt=last)[:ACCOUNTS_AT_ONCE]):
@@ -98,6 +97,6 @@ def _add_up(due: Iterator[tuple[date, Decimal]], today: date) -> Ages:
 
 
 def _place(due_date: date, today: date) -> int:
-    """Which age: on its due date an invoice is still current."""
+    """Return the index of the age. On its due date an invoice is still current."""
     overdue = (today - due_date).days
     return 0 if overdue <= 0 else 1 + sum(overdue > days for days in DAYS)

@@ -1,1 +1,1 @@
-"""What an account's next document would be: reading the facts, tax, and plans that write nothing."""
+"""Plan an account's next document: read the facts, plan the lines, quote the taxes."""

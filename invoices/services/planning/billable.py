@@ -1,4 +1,4 @@
-"""Whether an account can be billed, and in which ways: for a page that says so before anyone tries. Writes nothing."""
+"""Find out whether an account can be billed, and in which ways. Writes nothing."""
 
 from datetime import date
 from decimal import Decimal
@@ -15,12 +15,11 @@ from invoices.plan.rating import single_rate
 from invoices.services.planning.facts import read_facts
 
 FIRST_DAY = 1
-"""Any alternate bill day: whether one may be chosen does not depend on which."""
+"""Any alternate bill day. Whether one may be chosen does not depend on which day it is."""
 
 
 class Billable(NamedTuple):
-    """What stands against billing an account now, against billing its coming cycle ahead of its date, and against another bill
-    day; None: nothing does."""
+    """Why an account cannot be billed now, in advance, or with an alternate bill day. None if it can."""
 
     facts: AccountFacts
     now: BillingError | None
@@ -29,8 +28,8 @@ class Billable(NamedTuple):
 
 
 class PriceShown(NamedTuple):
-    """What a charge costs at present. `rate` is None where bands have the rates or no price holds; `list_rate` is the list's,
-    where the account has a price of its own."""
+    """The current price of a charge. `rate` is None if the price has bands or none is valid; `list_rate` is the list price if
+    the account has its own price."""
 
     service: str
     charged: ChargeType
@@ -40,7 +39,7 @@ class PriceShown(NamedTuple):
 
 
 class PlanShown(NamedTuple):
-    """A plan of an account: what it costs, and the period that is billed next. No period: it is billed to its end."""
+    """A plan of an account, its prices, and the period that is billed next. `period` is None if it is billed to its end."""
 
     instance: InstanceFacts
     period: Period | None
@@ -48,7 +47,7 @@ class PlanShown(NamedTuple):
 
 
 def billable(*, client: Client, account_no: int, today: date) -> Billable:
-    """As generating an invoice would find it now, taxes aside."""
+    """Return whether the account could be billed now, without asking the tax engine. Refuses an unknown account (1009)."""
     facts = read_facts(client, [account_no]).accounts.get(account_no)
     if facts is None:
         raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"acct_no {account_no}", field="acct_no")
@@ -61,7 +60,7 @@ def billable(*, client: Client, account_no: int, today: date) -> Billable:
 
 
 def plans_shown(facts: AccountFacts, today: date) -> list[PlanShown]:
-    """The plans of an account that are not billed to their ends, or still run."""
+    """Return the plans of an account that still run or are not billed to their ends."""
     running = [one for one in facts.instances if one.dates.unbilled_from is not None or (one.dates.end or today) >= today]
     return [PlanShown(one, _next_period(facts, one), _prices(facts, one, today)) for one in running]
 

@@ -1,4 +1,4 @@
-"""Reading the lines that charged days which are not used: what they charged, and what was given back of it so far."""
+"""Read the lines that charged unused days, and what was credited for them so far."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -14,10 +14,10 @@ from invoices.models import CreditDetail, Invoice, InvoiceLine, TaxDetail, Unuse
 from invoices.plan.unused import DocumentAmount, SourceLine, SourceTax
 
 Place = tuple[int, int]
-"""A document and a line of it, by their numbers."""
+"""The numbers of a document and of a line on it."""
 
 DAY_TYPES = (LineType.RECURRING, LineType.ARREARS)
-"""The lines that charge days."""
+"""The types of lines that charge days."""
 TAX_FIELDS = ("authority", "authority_level", "jurisdiction", "percent", "is_inclusive", "amount")
 LINE_COLUMNS = (
     "invoice_id",
@@ -42,28 +42,28 @@ LINE_COLUMNS = (
 )
 
 REBILLED = Exists(Invoice.objects.filter(kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED, corrects=OuterRef("invoice")))
-"""Whether a rebill has taken the place of a row's document."""
+"""True if a rebill has replaced the row's document."""
 
 
 class GivenBack(NamedTuple):
-    """What was given back of lines, by their places: what counts, and the number of each one's last step."""
+    """What was credited for unused days, by line: the valid amounts, and the number of the last step."""
 
     credited: Mapping[Place, list[DocumentAmount]]
     last_steps: Mapping[Place, int]
 
 
 def instances_with_unused_days(**of: Any) -> QuerySet[PlanInstance]:
-    """Plan instances that are to give days back, or have given some back."""
+    """Select plan instances that have days to credit, or for which days were credited."""
     return PlanInstance.objects.filter(
         Q(credited_from__isnull=False) | Exists(UnusedCredit.objects.filter(plan_instance=OuterRef("pk"))), **of
     )
 
 
 def read_charged_days(account_nos: Collection[int], replacing: Collection[int] = ()) -> dict[int, list[SourceLine]]:
-    """Of accounts, the lines of issued documents whose days are to be given back, or of which something was: in the order of
-    the documents and their lines. Eight queries, however many accounts, none for no account.
+    """Return the lines of issued documents whose unused days must be credited or were credited, by account.
 
-    Documents in `replacing` are about to be discarded: what they give back is taken as not given back.
+    They are in the order of documents and lines. Documents in `replacing` are about to be discarded, and their credits do not
+    count. Eight queries, none if no account is given.
     """
     if not account_nos:
         return {}
@@ -71,8 +71,8 @@ def read_charged_days(account_nos: Collection[int], replacing: Collection[int] =
 
 
 def read_days_after_end(instance: PlanInstance) -> list[SourceLine]:
-    """The lines of issued documents that charged days of a plan instance after its end, in their order, whether these days
-    are to be given back or not."""
+    """Return the lines of issued documents that charged days after the end of a plan instance, in order, even if these days are
+    not credited."""
     return _read({instance.pk: instance.account_id}, ()).get(instance.account_id, [])
 
 
@@ -99,15 +99,15 @@ def _read(account_of: Mapping[int, int], replacing: Collection[int]) -> dict[int
 
 
 def given_back_of(document_no: int) -> dict[int, Decimal]:
-    """What documents that count give back of the lines of a document for unused days, by the numbers of these lines."""
+    """Return what live documents credit for unused days of this document's lines, by line number."""
     rows = UnusedCredit.objects.filter(source=document_no)
     credited = _counted(rows, ()).credited
     return {line_no: sum((one.amount for one in amounts), ZERO) for (_, line_no), amounts in credited.items()}
 
 
 def _lines(instance_nos: Iterable[int]) -> list[tuple[Any, ...]]:
-    """The lines that charged days of plan instances after their ends, or of which something was given back: with the first day
-    to be given back, and whether their document is in force."""
+    """Return the lines that charged days after the end of their plan instance, or whose days were credited, with the first day
+    to credit and whether their document is valid now."""
     rows = (
         InvoiceLine.objects.filter(
             Q(plan_instance__end_date__lt=F("period_end")) | Exists(_rows_of_line()),
@@ -134,8 +134,11 @@ def _rows_of_line() -> QuerySet[UnusedCredit]:
 
 
 def _counted(given: QuerySet[UnusedCredit], replacing: Collection[int]) -> GivenBack:
-    """What documents that count give back, less what credit memos of these have taken back again. What a rebill has carried
-    over has the number of the first document that gave it back, so that memos between the two are known to be later."""
+    """Return what valid documents credit, less what credit memos have taken back from these credits.
+
+    A line that a rebill carried over counts with the number of the document that credited first, so that memos between the two
+    are known to be later.
+    """
     rows = list(
         given.annotate(is_rebilled=REBILLED)
         .order_by("invoice_id", "line_no")
@@ -158,7 +161,7 @@ def _counted(given: QuerySet[UnusedCredit], replacing: Collection[int]) -> Given
     last_steps: dict[Place, int] = {}
     for source, source_line, step, invoice_no, line_no, amount, status, is_rebilled, kind, corrects in rows:
         place = (source, source_line)
-        # Rows are in the order of their documents, so an original comes before its rebill.
+        # Rows are ordered by document, so an original comes before its rebill.
         carried = first.get((place, corrects or 0)) if kind == InvoiceKind.REBILL else None
         first[place, invoice_no] = carried or invoice_no
         last_steps[place] = max(step, last_steps.get(place, 0))
@@ -169,7 +172,7 @@ def _counted(given: QuerySet[UnusedCredit], replacing: Collection[int]) -> Given
 
 
 def _taken_back(document_nos: Collection[int]) -> dict[Place, Decimal]:
-    """What credit memos have credited of lines that give days back: above zero, where less is given back by them."""
+    """Return what credit memos have taken back from lines that credit unused days, above zero."""
     rows = _memo_lines(document_nos).exclude(line_type=LineType.TAX)
     sums: dict[Place, Decimal] = defaultdict(Decimal)
     for source, line_no, amount in rows.values_list("invoice__corrects_id", "source_line_no", "amount"):
@@ -178,7 +181,7 @@ def _taken_back(document_nos: Collection[int]) -> dict[Place, Decimal]:
 
 
 def _memo_lines(document_nos: Collection[int]) -> QuerySet[InvoiceLine]:
-    """The lines of credit memos of documents, but of memos that a rebill was issued with."""
+    """Select the lines of credit memos of these documents, without memos that were issued with a rebill."""
     return InvoiceLine.objects.filter(
         invoice__corrects__in=document_nos,
         invoice__kind=InvoiceKind.CREDIT_MEMO,
@@ -188,7 +191,7 @@ def _memo_lines(document_nos: Collection[int]) -> QuerySet[InvoiceLine]:
 
 
 class _Memos:
-    """What credit memos have credited of the lines of documents, but for memos that give unused days back themselves."""
+    """What credit memos have credited of lines. Memos that credit unused days themselves are left out."""
 
     def __init__(self, document_nos: Collection[int]) -> None:
         rows = _memo_lines(document_nos).filter(~Exists(UnusedCredit.objects.filter(invoice=OuterRef("invoice"))))
@@ -208,7 +211,7 @@ class _Memos:
 
 
 def _taken_off(document_nos: Collection[int]) -> dict[Place, Decimal]:
-    """What coupons, credits and maximums have taken off lines."""
+    """Return what coupons, credits and maximums have reduced each line by."""
     sums: dict[Place, Decimal] = defaultdict(Decimal)
     rows = CreditDetail.objects.filter(invoice__in=document_nos).order_by()
     for document_no, line_no, amount in rows.values_list("invoice_id", "credited_line_no", "amount"):
@@ -217,7 +220,7 @@ def _taken_off(document_nos: Collection[int]) -> dict[Place, Decimal]:
 
 
 def _taxes(document_nos: Collection[int], memos: _Memos) -> dict[Place, list[SourceTax]]:
-    """The taxes of lines, with what credit memos have given back of each."""
+    """Return the taxes of lines, with what credit memos have credited of each."""
     columns = ("invoice_id", "taxed_line_no", *TAX_FIELDS)
     given_back: dict[tuple[Any, ...], Decimal] = defaultdict(Decimal)
     for memo_no, line_no, *tax, amount in TaxDetail.objects.filter(invoice__in=memos.numbers).values_list(*columns):

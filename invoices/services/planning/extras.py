@@ -1,6 +1,6 @@
-"""Reading what comes on top of plans: one-time charges, surcharges, coupons and service credits of many accounts.
+"""Read one-time charges, surcharges, coupons and service credits of accounts.
 
-Which accounts have any is read with the accounts themselves, so those that have none cost no query.
+Whether an account has any is read with the account itself, so accounts without them cost no query.
 """
 
 from collections import defaultdict
@@ -20,7 +20,7 @@ from invoices.services.planning.instance_facts import SERVICE_COLUMNS
 
 
 def with_extras(accounts: QuerySet[Account], replacing: Collection[int]) -> QuerySet[Account]:
-    """Accounts with `has_orders`, `has_coupons`, `has_credits` and `has_unused_days`."""
+    """Annotate with `has_orders`, `has_coupons`, `has_credits` and `has_unused_days`."""
     return accounts.annotate(
         has_orders=Exists(_free_orders(replacing).filter(account=OuterRef("pk"))),
         has_coupons=Exists(CouponRedemption.objects.filter(account=OuterRef("pk"))),
@@ -35,7 +35,7 @@ def _free_orders(replacing: Collection[int]) -> QuerySet[OneTimeCharge]:
 
 
 def read_orders(account_nos: Collection[int], replacing: Collection[int]) -> dict[int, list[OrderFacts]]:
-    """The one-time charges that no invoice holds, by account."""
+    """Return the one-time charges that no invoice holds, by account."""
     orders: dict[int, list[OrderFacts]] = defaultdict(list)
     if not account_nos:
         return orders
@@ -51,7 +51,7 @@ def read_orders(account_nos: Collection[int], replacing: Collection[int]) -> dic
 
 
 def read_surcharges(client: Client) -> tuple[SurchargeFacts, ...]:
-    """The client's surcharges, with the services that each counts on: one query, as a row repeats for each service."""
+    """Return the client's surcharges, each with the services that it is added to. One query."""
     columns = ("pk", "name", "percent", "amount", "currency", "valid_from", "valid_to", *SERVICE_COLUMNS, "services")
     rows = Surcharge.objects.filter(client=client).order_by("pk").values_list(*columns)
     return tuple(
@@ -61,7 +61,7 @@ def read_surcharges(client: Client) -> tuple[SurchargeFacts, ...]:
 
 
 def read_coupons(account_nos: Collection[int], replacing: Collection[int]) -> dict[int, list[CouponFacts]]:
-    """The redeemed coupons that have a cycle left, by account: its uses on live invoices are fewer than its cycles."""
+    """Return the redeemed coupons that have a cycle left, by account. Uses on live invoices count."""
     coupons: dict[int, list[CouponFacts]] = defaultdict(list)
     if not account_nos:
         return coupons
@@ -90,7 +90,7 @@ def read_coupons(account_nos: Collection[int], replacing: Collection[int]) -> di
 
 
 def read_credits(account_nos: Collection[int], replacing: Collection[int]) -> dict[int, list[CreditFacts]]:
-    """The service credits of which something is left, by account."""
+    """Return the service credits that are not used up, by account."""
     credits: dict[int, list[CreditFacts]] = defaultdict(list)
     if not account_nos:
         return credits
@@ -104,17 +104,17 @@ def read_credits(account_nos: Collection[int], replacing: Collection[int]) -> di
 
 
 def credits_with_used(credits: QuerySet[ServiceCredit], replacing: Collection[int] = ()) -> QuerySet[Any]:
-    """Service credits with `used`: what pending and approved invoices have taken from them, and no rebill has given back."""
+    """Annotate service credits with `used`: the amount on pending and approved invoices that no rebill has given back."""
     return credits.annotate(used=Coalesce(Sum("uses__amount", filter=_live_uses(replacing)), ZERO))
 
 
 def redemptions_with_used(redemptions: QuerySet[CouponRedemption], replacing: Collection[int] = ()) -> QuerySet[Any]:
-    """Redemptions with `used`: on how many pending and approved invoices their coupon is, rebilled ones aside."""
+    """Annotate redemptions with `used`: the number of pending and approved invoices with the coupon, without rebilled ones."""
     return redemptions.annotate(used=Count("uses", filter=_live_uses(replacing)))
 
 
 def _live_uses(replacing: Collection[int]) -> Q:
-    """A use counts while its invoice is live and not rebilled; one that is about to be replaced counts no more."""
+    """Select uses on invoices that are live, not rebilled and not about to be replaced."""
     return Q(uses__invoice__status__in=LIVE_STATUSES, uses__is_given_back=False) & ~Q(uses__invoice__in=replacing)
 
 
@@ -127,7 +127,7 @@ def _services_of_coupons(coupon_nos: Iterable[int]) -> dict[int, frozenset[int]]
 
 
 def _with_services(rows: Iterable[tuple[Any, ...]]) -> Iterable[tuple[tuple[Any, ...], frozenset[int]]]:
-    """Rows that repeat for each of their services (their last value), each once with all of them."""
+    """Group rows that repeat for each of their services (the last value)."""
     chosen: dict[tuple[Any, ...], set[int]] = defaultdict(set)
     for *row, service_no in rows:
         mine = chosen[tuple(row)]

@@ -1,4 +1,4 @@
-"""Reading what plans are made from: a constant number of queries, however many accounts."""
+"""Read the facts that plans are made from. The number of queries does not depend on the number of accounts."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -57,7 +57,7 @@ class Documents(NamedTuple):
 
 
 class Facts(NamedTuple):
-    """What was read for a batch: the accounts that exist, and the addresses that the tax engine is told."""
+    """The facts of a batch: the accounts that exist, and the addresses for the tax engine."""
 
     accounts: dict[int, AccountFacts]
     contacts: dict[int, TaxAddress]
@@ -72,10 +72,10 @@ def read_facts(
     alt_bill_day: int | None = None,
     past_pending: bool = False,
 ) -> Facts:
-    """The facts of a client's accounts. Invoices in `replacing` are about to be discarded, and count as if they were.
+    """Return the facts of a client's accounts. Invoices in `replacing` count as discarded.
 
-    Usage is read up to the bill date. `past_pending` reads all that waits, and takes a pending invoice as if it was approved:
-    for a view of what is on no invoice yet.
+    Usage is read up to the bill date. `past_pending` reads all unbilled usage, and treats a pending invoice as approved; use it
+    only to show what is not billed yet. Accounts of other clients are left out.
     """
     read_at = timezone.now()
     rows = list(
@@ -134,9 +134,10 @@ def _past_pending(state: BillingState, documents: Documents) -> BillingState:
 
 
 def lock_states(account_nos: Collection[int], *, skip_locked: bool) -> dict[int, BillingState]:
-    """Locks accounts, in the order of their numbers, and reads again what their plans stood on.
+    """Lock accounts in the order of their numbers, and return the state that their plans depend on.
 
-    Their keys stay free, so that an event of a locked account (a refusal by 3108) can be written meanwhile.
+    With `skip_locked`, accounts that another transaction locks are left out. The lock leaves keys free, so that another call
+    can write an event of a locked account (the refusal 3108).
     """
     rows = (
         Account.objects.select_for_update(skip_locked=skip_locked, no_key=True)
@@ -185,7 +186,7 @@ def read_contacts(account_nos: list[int]) -> dict[int, list[ContactFacts]]:
 
 
 def locations_of(accounts: Iterable[AccountFacts]) -> dict[int, TaxAddress]:
-    """The locations of the services that accounts are charged for: most have none."""
+    """Return the addresses of the locations of charged services. Most services have no location."""
     services = {
         service
         for account in accounts
@@ -209,17 +210,17 @@ def _addresses(locations: QuerySet[ServiceLocation]) -> dict[int, TaxAddress]:
 
 
 def billing_contact(contacts: list[ContactFacts]) -> ContactFacts | None:
-    """Who is printed as billed."""
+    """Return the contact that is printed as the bill-to."""
     return _first(contacts, BILL_TO_ROLES)
 
 
 def taxed_contact(contacts: list[ContactFacts], client: Client) -> ContactFacts | None:
-    """Whose address decides the tax."""
+    """Return the contact whose address decides the tax."""
     return _first(contacts, client.taxable_address_order.split(","))
 
 
 def _first(contacts: list[ContactFacts], roles: Iterable[str]) -> ContactFacts | None:
-    """The contact of the first role that any of them has, the lowest number first."""
+    """Return the contact with the first of these roles, and of several the one with the lowest number."""
     for role in roles:
         for contact in contacts:
             if contact.role == role:

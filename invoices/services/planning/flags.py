@@ -1,4 +1,4 @@
-"""Why an approver should look at a document that waits, by the thresholds in its client's settings."""
+"""Flags that say why an approver should look at a pending document. Their thresholds are in the client's settings."""
 
 from collections.abc import Collection
 from typing import Any
@@ -15,7 +15,7 @@ NEVER = Q(pk=None)
 
 
 def flag_rules(client: Client) -> dict[Flag, Q]:
-    """What each flag stands for. A total of 0 that becomes more has changed, whatever the threshold is."""
+    """Return the condition of each flag. A total that was 0 and is not any more counts as changed, whatever the threshold."""
     percent = client.flag_change_percent
     changed = NEVER
     if percent is not None:
@@ -43,7 +43,7 @@ def is_flagged(client: Client) -> Q:
 
 
 def with_flags(rows: QuerySet[Any, Any], client: Client) -> QuerySet[Any, Any]:
-    """Documents with `flag_first`, `flag_changed` ... : whether each flag is on."""
+    """Annotate with one column per flag: `flag_first`, `flag_changed` and so on."""
     annotated: QuerySet[Any, Any] = rows.annotate(
         **{f"flag_{flag}": ExpressionWrapper(rule, BooleanField()) for flag, rule in flag_rules(client).items()}
     )
@@ -51,13 +51,14 @@ def with_flags(rows: QuerySet[Any, Any], client: Client) -> QuerySet[Any, Any]:
 
 
 def flags_of(invoice: Invoice) -> list[Flag]:
-    """The flags of a document that `with_flags` has read, in the order of Flag: all of a pending one, else the lasting ones."""
+    """Return the flags of a document that was read by `with_flags`, in the order of Flag. Documents that are not pending have
+    only the lasting ones."""
     shown = Flag if invoice.status == InvoiceStatus.PENDING else LASTING_FLAGS
     return [flag for flag in shown if getattr(invoice, f"flag_{flag}")]
 
 
 def flagged_as(client: Client, flags: Collection[Flag]) -> Q:
-    """Which documents have one of these flags."""
+    """Select documents that have one of these flags."""
     rules = flag_rules(client)
     found = NEVER
     for flag in flags:

@@ -1,8 +1,8 @@
-"""What documents are made from, and which pending ones are out of date because it has changed since.
+"""Find pending documents that are out of date because their data has changed.
 
-Each version of master data that the history keeps is looked at here: what bears on documents is written as a GroundChange, so
-that the approval queue finds documents that are out of date in its one query, and pages say what has changed. Usage and orders
-are not written twice: those that came in since are found where they are.
+Each new version of master data is checked here. If it affects documents, a GroundChange is stored, so that the approval queue
+finds such documents in one query, and pages can show what has changed. Usage and orders are not stored again: new ones are
+found in their own tables.
 """
 
 from collections import defaultdict
@@ -65,16 +65,16 @@ IRRELEVANT = {
         "staff",
     },
 }
-"""Columns that change nothing on a document."""
+"""Changes of these columns do not affect documents."""
 
 REBILL_KINDS = (GroundKind.ADDRESSES, GroundKind.SETTINGS, GroundKind.TAX_RATES, GroundKind.SERVICES, GroundKind.LOCATIONS)
-"""A rebill starts from its original: only these are looked up again for it."""
+"""A rebill starts from its original, so only these kinds of changes affect it."""
 
 SHOWN = 100
 
 
 class Ground(NamedTuple):
-    """Where a change bears: on an account, else on the client's documents with this plan, service, location, coupon or
+    """What a change affects: an account, or else the client's documents with this plan, service, location, coupon or
     country."""
 
     kind: GroundKind
@@ -85,7 +85,7 @@ class Ground(NamedTuple):
 
 
 def _ground_of(row: Any) -> Ground | None:
-    """What a row of master data is of documents; None where it is nothing."""
+    """Return what a row of master data affects, or None."""
     match row:
         case Account():
             return Ground(GroundKind.ACCOUNT, row.client_id, row.pk)
@@ -125,7 +125,7 @@ def _ground_of_price(price: RateSchedule) -> Ground:
 
 
 def note_version(instance: Model, history_instance: Any) -> None:
-    """Writes what a new version of a row changes on documents. Called by the history, in the transaction of the change."""
+    """Store what a new version of a row affects. Called by the history, in the transaction of the change."""
     if isinstance(instance, Account | Client) and history_instance.history_type == "+":
         return
     ground = _ground_of(instance)
@@ -137,7 +137,7 @@ def note_version(instance: Model, history_instance: Any) -> None:
 
 
 def _changed(instance: Model, version: Any) -> str | None:
-    """What has changed, in words; None where nothing that bears on documents has."""
+    """Return what has changed, as text, or None if nothing that affects documents has."""
     name = f"{instance._meta.verbose_name} {instance}"
     if version.history_type != "~":
         return f"{name}: {'added' if version.history_type == '+' else 'deleted'}"
@@ -156,7 +156,7 @@ def _shown(value: Any) -> str:
 
 
 def note_of_account(kind: GroundKind, account: Account, text: str) -> None:
-    """Writes a change of what an account is billed for that no history keeps."""
+    """Store a change of what an account is billed for that the history does not have."""
     _write(Ground(kind, account.client_id, account.pk), text)
 
 
@@ -173,7 +173,7 @@ def _write(ground: Ground, text: str) -> None:
 
 
 def note_row(instance: Any) -> None:
-    """A coupon was redeemed or withdrawn, or a service credit given: by their rows, which have no history."""
+    """Store a redeemed or withdrawn coupon, or a new service credit. These tables have no history."""
     if isinstance(instance, CouponRedemption):
         note_of_account(GroundKind.COUPONS, instance.account, f"Coupon {instance.coupon}: redeemed or withdrawn")
     elif isinstance(instance, ServiceCredit):
@@ -181,7 +181,7 @@ def note_row(instance: Any) -> None:
 
 
 def out_of_date() -> Q:
-    """Which pending documents are out of date, as a condition on documents: part of any query of them."""
+    """Return the condition that a pending document is out of date. It can be part of any query of documents."""
     since = OuterRef("comparison__facts_read_at")
     changes = GroundChange.objects.filter(changed_at__gt=since)
     of_cycle = ~Q(kind=InvoiceKind.REBILL)
@@ -200,7 +200,7 @@ def _of_account(changes: QuerySet[GroundChange], kinds: Collection[str] = tuple(
 
 
 def _of_client(changes: QuerySet[GroundChange], kinds: Collection[str] = tuple(GroundKind)) -> QuerySet[GroundChange]:
-    """Changes of the catalogue, the tax table and the settings that bear on the document."""
+    """Select changes of the catalogue, the tax table and the settings that affect the document."""
     account, document = OuterRef(OuterRef("account")), OuterRef(OuterRef("pk"))
     lines = InvoiceLine.objects.filter(invoice=document)
     row = OuterRef("row_no")
@@ -218,7 +218,7 @@ def _of_client(changes: QuerySet[GroundChange], kinds: Collection[str] = tuple(G
 
 
 def _usage(since: Any) -> QuerySet[Usage]:
-    """Usage of days before the bill date that came in since."""
+    """Select usage of days before the bill date that was loaded since."""
     return Usage.objects.filter(
         account=OuterRef("account"), invoice=None, used_on__lt=OuterRef("bill_date"), loaded_at__gt=since
     )
@@ -231,7 +231,7 @@ def _orders(since: Any) -> QuerySet[OneTimeCharge]:
 
 
 class Change(NamedTuple):
-    """Something that has changed since a document was made."""
+    """A change since the document was made."""
 
     kind: GroundKind
     text: str
@@ -239,8 +239,10 @@ class Change(NamedTuple):
 
 
 def changes_since(invoice_nos: Collection[int]) -> Mapping[int, list[Change]]:
-    """What has changed since each pending document was made, the oldest first, at most 100 changes of each: four queries for
-    each document. For those on a page that are out of date."""
+    """Return what has changed since each pending document was made, the oldest first, at most 100 changes each.
+
+    Four queries for each document. Call it for the out-of-date documents on one page.
+    """
     found: dict[int, list[Change]] = defaultdict(list)
     documents = Invoice.objects.filter(out_of_date(), pk__in=invoice_nos).select_related("comparison").order_by("pk")
     for document in documents:

@@ -1,6 +1,7 @@
-"""Holding what a document bills or uses, so that no other document bills or uses it too; and letting go of it.
+"""Hold what a document bills or uses, so that no other document can, and release it again.
 
-A live document holds its usage and orders by name. Coupons and service credits are counted from their uses on live documents.
+Usage and orders name the live document that holds them. Coupons and service credits are counted from their uses on live
+documents.
 """
 
 from collections.abc import Sequence
@@ -14,9 +15,11 @@ from invoices.services.usage.usage_storage import hold_usage
 
 
 def hold_claims(claimed: Sequence[tuple[int, Claims]]) -> None:
-    """Writes what documents claim, under the locks of their accounts. A document that would hold more usage than it bills,
-    because a record came in between, is Overtaken: the batch is halved until it alone is left out (3108), and the next call
-    plans it again."""
+    """Write what documents hold. Must be called under the accounts' locks.
+
+    If new usage would make a document hold more than it bills, Overtaken is raised: the batch is halved until this document
+    alone is refused (3108). The next call plans it again.
+    """
     usage = [(invoice_no, claim) for invoice_no, claims in claimed for claim in claims.usage]
     if hold_usage(usage) != sum(claim.records for _, claim in usage):
         raise Overtaken("new usage arrived while the invoice was generated; try again")
@@ -54,8 +57,10 @@ UNUSED_CREDIT = (
 
 
 def release_claims(invoice_nos: Sequence[int]) -> None:
-    """Lets go of the usage and orders of documents that are no longer live: the next invoice bills them. Usage goes to the plan
-    of its day, which may have changed while it was held."""
+    """Release the usage and orders of documents that are no longer live, so that the next invoice can bill them.
+
+    Usage moves to the plan of its day, which may have changed meanwhile.
+    """
     accounts = set(Usage.objects.filter(invoice__in=invoice_nos).order_by().values_list("account_id", flat=True).distinct())
     for model in (Usage, OneTimeCharge):
         model._default_manager.filter(invoice__in=invoice_nos).update(invoice=None)

@@ -1,4 +1,4 @@
-"""What voided invoices billed that no other document bills: reading it, billing it again, or deciding that it is not."""
+"""Find what voided invoices billed and no other document bills. It can be billed again or waived."""
 
 from collections.abc import Collection, Mapping
 from datetime import date
@@ -26,8 +26,8 @@ WAIVED = "invoice.periods_waived"
 def with_again(
     accounts: Mapping[int, AccountFacts], invoice_no: int, replacing: Collection[int] = ()
 ) -> dict[int, AccountFacts]:
-    """The facts of the account of a voided invoice, with what of it is to be billed again. Pending invoices in `replacing` are
-    taken as discarded."""
+    """Return the facts of the voided invoice's account, with what must be billed again. Pending invoices in `replacing` count
+    as discarded."""
     invoice = Invoice.objects.get(pk=invoice_no)
     hole = hole_of_invoice(invoice, replacing)
     again = Again(InvoiceKind(invoice.kind), invoice.bill_date, invoice.bill_day, hole)
@@ -35,8 +35,10 @@ def with_again(
 
 
 def hole_of_invoice(invoice: Invoice, replacing: Collection[int] = ()) -> Billed:
-    """What a voided invoice of a cycle billed that no live document bills and that is not due again. Seven queries; none for
-    any other document, and where a person has waived it."""
+    """Return what a voided invoice billed that no live document bills and that will not be billed again by itself.
+
+    Seven queries. Empty without a query if the document is not voided, bills no cycle, or was waived.
+    """
     if invoice.status != InvoiceStatus.VOIDED or invoice.kind not in CYCLE_KINDS or invoice.waived_at is not None:
         return Billed()
     account = Account.objects.get(pk=invoice.account_id)
@@ -48,7 +50,7 @@ def hole_of_invoice(invoice: Invoice, replacing: Collection[int] = ()) -> Billed
 
 
 def arrears_open(account: Account, dates: Mapping[int, InstanceDates]) -> dict[int, date]:
-    """The first day of the oldest cycle of each plan instance that is still to be charged in arrears."""
+    """Return the first day of the oldest cycle whose arrears are still open, by plan instance."""
     if account.bill_day is None:
         return {}
     cycles = {number: arrears_cycles(one, account.bill_day, account.arrears_due_from) for number, one in dates.items()}
@@ -62,11 +64,12 @@ IN_ADVANCE = Exists(
         line_type__in=[LineType.RECURRING, LineType.ACTIVATION],
     )
 )
-"""Periods for which their document charges something in advance: the others cost nothing."""
+"""True for periods for which the document charges something in advance. Other periods cost nothing."""
 
 
 def _billed(which: Q, *, charged: bool = False) -> Billed:
-    """What documents bill of plan instances that were not taken off: nothing of those is due again."""
+    """Return what documents bill of plan instances. Instances that were taken off are left out, because they are never billed
+    again."""
     kept = which & Q(plan_instance__taken_off_on=None)
     periods = BilledPeriod.objects.filter(kept)
     if charged:
@@ -85,7 +88,10 @@ def _columns(lines: QuerySet[InvoiceLine], *more: str) -> Any:
 
 
 def waive_periods(*, client: Client, invoice_no: int, caller: Caller, today: date, comments: str = "") -> None:
-    """Keep on a voided invoice that its periods are not billed again. Nothing is to be billed again: 90083."""
+    """Store on a voided invoice that its periods are not billed again.
+
+    Refuses an unknown invoice (3004), a caller who may not correct (90026), and an invoice with nothing to bill again (90083).
+    """
     account_no = account_of_invoice(client, invoice_no)
     with money_act(client, account_no, caller, today, invoice_no=invoice_no) as posted_by:
         check_may_correct(caller)

@@ -1,4 +1,4 @@
-"""Reading the plan instances of many accounts: their dates, what their plans charge at which prices, and their usage."""
+"""Read the plan instances of many accounts: dates, charges, prices and usage."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
@@ -42,7 +42,7 @@ Prices = dict[int, tuple[Rates, ...]]
 
 
 class UsageReading(NamedTuple):
-    """Which usage is read: by the alternate bill day that is asked for, and up to the bill date or of all days."""
+    """Which usage is read: with this alternate bill day, and of all days or only up to the bill date."""
 
     alt_bill_day: int | None = None
     all_days: bool = False
@@ -51,8 +51,10 @@ class UsageReading(NamedTuple):
 def read_instances(
     states: Mapping[int, BillingState], replacing: Collection[int], reading: UsageReading
 ) -> dict[int, list[InstanceFacts]]:
-    """The plan instances of accounts, by account: two queries, one more for those with own prices, and for accounts that are
-    charged by usage one or two more."""
+    """Return the plan instances of accounts, by account.
+
+    Two queries, one more if there are customer prices, and one or two more if there is usage.
+    """
     rows = list(
         instances_with_dates(PlanInstance.objects.filter(account__in=states))
         .order_by("account_id", "pk")
@@ -77,7 +79,8 @@ def read_instances(
 
 
 def _charges(plan_nos: Collection[int]) -> dict[int, dict[int, ChargeFacts]]:
-    """What plans charge, by plan and charge. A charge that has no list price is there too: it may have own prices."""
+    """Return the charges of plans, by plan and charge. Charges without a list price are included, because they may have
+    customer prices."""
     rows = (
         PlanCharge.objects.filter(plan__in=plan_nos)
         .annotate(listed=FilteredRelation("rates", condition=Q(rates__plan_instance=None)))
@@ -95,7 +98,7 @@ def _charges(plan_nos: Collection[int]) -> dict[int, dict[int, ChargeFacts]]:
 
 
 def _own_prices(instance_nos: Collection[int]) -> dict[int, Prices]:
-    """The own prices of plan instances, by plan instance and charge."""
+    """Return the customer prices of plan instances, by instance and charge."""
     if not instance_nos:
         return {}
     rows = (
@@ -113,7 +116,7 @@ def _own_prices(instance_nos: Collection[int]) -> dict[int, Prices]:
 
 
 def _rates(rows: Iterable[tuple[Any, ...]]) -> tuple[Rates, ...]:
-    """Prices from rows that repeat a schedule for each of its bands."""
+    """Return prices from rows that repeat a price for each of its bands."""
     tiers: dict[tuple[Any, ...], list[tuple[Any, Any]]] = defaultdict(list)
     for *schedule, from_unit, rate in rows:
         tiers[tuple(schedule)].append((from_unit, rate))
@@ -140,7 +143,7 @@ def _at_own_prices(charges: Mapping[int, ChargeFacts], own: Prices | None) -> tu
 
 
 class Metered(NamedTuple):
-    """A plan instance that is charged by usage, and the bill day by which its cycles are counted."""
+    """A plan instance that charges for usage, and the bill day that its cycles are counted by."""
 
     instance: InstanceFacts
     state: BillingState
@@ -153,12 +156,12 @@ class Metered(NamedTuple):
 
     @property
     def has_ended(self) -> bool:
-        """By the bill date of its account's next cycle."""
+        """Return whether the plan ends before the bill date of the account's next cycle."""
         end, bill_date = self.instance.dates.end, self.state.next_bill_date
         return end is not None and bill_date is not None and end < bill_date
 
     def late_from(self, usage: Iterable[UsageTotal]) -> date | None:
-        """The first day of the cycles that late usage belongs to."""
+        """Return the first day of the billed cycles to which this late usage belongs, or None if none of it is late."""
         if self.bill_day is None or self.state.arrears_due_from is None:
             return None
         cycles = [cycle_to_end(self.instance, total.day, self.bill_day) for total in usage]
@@ -171,7 +174,7 @@ def _with_usage(
     replacing: Collection[int],
     reading: UsageReading,
 ) -> dict[int, list[InstanceFacts]]:
-    """Plan instances that are charged by usage, with the usage that waits; and of cycles that are billed already, what was."""
+    """Add unbilled usage to plan instances that charge for usage, and for late usage what its cycles have billed."""
     metered = {
         one.plan_instance_no: Metered(one, states[account_no], reading.alt_bill_day or states[account_no].bill_day)
         for account_no, mine in instances.items()
@@ -201,6 +204,6 @@ def _with_usage(
 
 
 def _limit(metered: Mapping[int, Metered]) -> Limit | None:
-    """The latest bill date of the batch."""
+    """Return the latest bill date of the batch as the limit of usage to read."""
     bill_dates = [one.state.next_bill_date for one in metered.values() if one.state.next_bill_date is not None]
     return Limit(max(bill_dates), [number for number, one in metered.items() if one.has_ended]) if bill_dates else None

@@ -1,4 +1,4 @@
-"""From account numbers to plans: read the facts, plan each account, quote the taxes. Writes nothing."""
+"""Plan invoices: read the facts, plan each account, quote the taxes. Writes nothing."""
 
 import logging
 from collections import defaultdict
@@ -23,9 +23,9 @@ logger = logging.getLogger(__name__)
 def preview_invoices(
     *, client: Client, account_nos: Collection[int], request: BillingRequest, replacing: Collection[int] = ()
 ) -> list[Planned | Refused]:
-    """The invoice that would be generated now for each account, to the cent, or why there would be none.
+    """Return the invoice that would be generated for each account, or its refusal, ordered by account number.
 
-    In the order of the account numbers. Not even an event is written. Pending invoices in `replacing` are taken as discarded.
+    Nothing is written, not even an event. Pending invoices in `replacing` count as discarded.
     """
     facts = read_facts(client, account_nos, replacing, alt_bill_day=_day_of_month(request.alt_bill_day))
     accounts = facts.accounts if request.again_for is None else with_again(facts.accounts, request.again_for, replacing)
@@ -37,7 +37,7 @@ def preview_invoices(
 
 
 def regenerations(invoice_nos: Collection[int], today: date) -> dict[BillingRequest, dict[int, int]]:
-    """How pending invoices of cycles are generated again: requests, each with the invoices that it replaces by account."""
+    """Return the requests that regenerate pending invoices of cycles, each with the invoices that it replaces, by account."""
     rows = Invoice.objects.filter(pk__in=invoice_nos, status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS).order_by("pk")
     batches: dict[BillingRequest, dict[int, int]] = defaultdict(dict)
     for invoice_no, account_no, kind, bill_day, account_bill_day, again_for in rows.values_list(
@@ -50,7 +50,7 @@ def regenerations(invoice_nos: Collection[int], today: date) -> dict[BillingRequ
 
 
 def why_not_regenerated(client: Client, invoice_nos: Collection[int], today: date) -> dict[int, BillingError]:
-    """Of pending invoices of cycles those that could not be generated again now, each with the refusal, before tax."""
+    """Return the pending invoices of cycles that cannot be regenerated now, with the refusal. The tax engine is not asked."""
     refused: dict[int, BillingError] = {}
     for request, replacing in regenerations(invoice_nos, today).items():
         alternate = _day_of_month(request.alt_bill_day)
@@ -65,7 +65,7 @@ def why_not_regenerated(client: Client, invoice_nos: Collection[int], today: dat
 
 
 def _day_of_month(alt_bill_day: int | None) -> int | None:
-    """An alternate bill day that is none is refused when the account is planned, not when it is read."""
+    """Ignore an out-of-range alternate bill day here. `check_billable` refuses it (5020)."""
     return alt_bill_day if alt_bill_day is not None and 1 <= alt_bill_day <= 31 else None
 
 

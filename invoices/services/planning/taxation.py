@@ -1,4 +1,4 @@
-"""Asking the client's tax engine about planned documents, before any transaction begins."""
+"""Ask the client's tax engine for the taxes of planned documents, before any transaction begins."""
 
 import logging
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 
 class Quoted(NamedTuple):
-    """The taxes of a document, and what it says of its tax beside them."""
+    """The taxes of a document, and which tax data was missing."""
 
     taxes: tuple[LineTax, ...]
     answer: TaxAnswer
@@ -29,7 +29,7 @@ class Quoted(NamedTuple):
 def quote_taxes(
     client: Client, plans: Sequence[InvoicePlan], contacts: dict[int, TaxAddress], locations: dict[int, TaxAddress]
 ) -> list[Quoted | BillingError]:
-    """One quote per plan, or the refusal of its invoice. The engine is not asked about a customer who is exempt."""
+    """Return one quote or refusal per plan, in the order given. The engine is not asked about exempt customers."""
     asking = {
         place: _request(client, plan, contacts, locations)
         for place, plan in enumerate(plans)
@@ -50,13 +50,14 @@ def _quoted(plan: InvoicePlan, request: TaxRequest | None, answer: TaxQuote | Bi
 
 
 def ask_engine(client: Client, requests: Sequence[TaxRequest]) -> list[TaxQuote | BillingError]:
-    """One quote per document, or its refusal. An engine that fails never lets a document go out untaxed."""
+    """Return one quote or refusal per request, in the order given. If the engine fails, every document is refused (90004): none
+    is issued untaxed."""
     if not requests:
         return []
     try:
         answers = engine_named(client.tax_engine).quote(client.pk, requests)
     except Error:
-        # Our own database is away: that is no failure of the engine.
+        # Our own database failed, not the engine.
         raise
     except Exception as error:
         logger.exception("tax engine %s failed", client.tax_engine)
@@ -93,7 +94,7 @@ def _request(
 def basis_of(
     client: Client, plan: InvoicePlan, contacts: Mapping[int, TaxAddress], locations: Mapping[int, TaxAddress]
 ) -> TaxBasis:
-    """What the taxes of a plan are counted from: it is kept with the document."""
+    """Return the data that the taxes of a plan are calculated from. It is stored with the document."""
     lines = [line for line in plan.lines if line.line_no in plan.left]
     named = {plan.facts.bill_to_contact_no, plan.facts.taxed_contact_no}
     placed = {line.bill_from_location_id for line in lines}
@@ -107,23 +108,24 @@ def basis_of(
 
 
 def place_of(client: Client) -> Callable[[TaxAddress], Hashable]:
-    """What the client's tax engine looks at of an address: an engine that does not say looks at all of it."""
+    """Return the function that gives the parts of an address that the client's tax engine uses. By default these are all
+    parts."""
     place: Callable[[TaxAddress], Hashable] = getattr(engine_named(client.tax_engine), "place", tuple)
     return place
 
 
 def own_address(client: Client) -> TaxAddress:
-    """Where a client bills and supplies a service from that has no location."""
+    """Return the client's address. Services without a location are billed and supplied from it."""
     return TaxAddress(*(getattr(client, name) for name in TaxAddress._fields))
 
 
 def _addresses(location: TaxAddress, bill_to: TaxAddress | None, ship_to: TaxAddress | None) -> TaxAddresses:
-    """A service is billed and supplied from its location."""
+    """A service is both billed and supplied from its location."""
     return TaxAddresses(location, location, bill_to, ship_to)
 
 
 def _checked(request: TaxRequest, answer: TaxQuote | TaxFailure) -> TaxQuote | BillingError:
-    """An engine's answer is believed only where it taxes lines that it was asked about, in amounts that can be paid."""
+    """Check an engine's answer: it may tax only requested lines, in valid amounts. Otherwise it is a failure (90004)."""
     if isinstance(answer, TaxFailure):
         return _failure(answer.error_code, answer.error_msg)
     asked = {line.line_no for line in request.lines}

@@ -1,4 +1,4 @@
-"""What the usage of an account that is on no invoice yet, not even a pending one, comes to so far. Nothing is written."""
+"""Rate the usage of an account that is not on any invoice yet, not even a pending one."""
 
 from datetime import date
 from decimal import Decimal
@@ -13,7 +13,7 @@ from invoices.services.planning.facts import read_facts
 
 
 class UnbilledUsage(NamedTuple):
-    """The usage lines that the account's invoices would have if every cycle ended on a day, and their sum before tax."""
+    """Usage lines as if every cycle ended on this day, and their sum before tax."""
 
     account_no: int
     currency: str
@@ -23,7 +23,7 @@ class UnbilledUsage(NamedTuple):
 
 
 def rate_unbilled_usage(*, client: Client, account_no: int, today: date) -> UnbilledUsage:
-    """The account's usage through today that no invoice holds, at its prices."""
+    """Return the account's unbilled usage through today, at its prices. Writes nothing. Refuses an unknown account (1009)."""
     facts = read_facts(client, [account_no], past_pending=True).accounts.get(account_no)
     if facts is None:
         raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"acct_no {account_no}", field="acct_no")

@@ -1,4 +1,4 @@
-"""What becomes of days that are given back, where a document is rebilled. Under the locks of the accounts."""
+"""Move credits of unused days from rebilled documents to their rebills. The accounts must be locked."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -30,9 +30,12 @@ class Row(NamedTuple):
 
 
 def move_unused_days(originals: Mapping[int, int], contents: Mapping[int, Document]) -> None:
-    """Rebills, given with their originals, take the place of these: what their lines give back they give back instead of the
-    original; and what was given back of a line of the original counts for the line that replaces it, where that charges the
-    same days at the same taxes. Else it is charged again by the next invoice, as the original charges nothing any more."""
+    """Move the credits of unused days of originals to the rebills that replace them. `originals` is by rebill.
+
+    A rebill's lines that credit unused days do so in place of the original's. Credits on a line of the original count for the
+    rebill's line, if it charges the same days with the same taxes. Otherwise the next invoice charges them again, because the
+    original no longer charges anything.
+    """
     _carry_lines(originals, contents)
     _move_sources(originals, contents)
 
@@ -82,5 +85,5 @@ def _charges_the_same(original: Document, rebill: Document, line: Line) -> bool:
 
 
 def _taxes_of(content: Document, line_no: int) -> set[tuple[object, ...]]:
-    """Which taxes a line has."""
+    """Return the identities of a line's taxes."""
     return {tax.identity for tax in content.taxes if tax.taxed_line_no == line_no}

@@ -1,1 +1,1 @@
-"""Sending documents to customers."""
+"""Send documents to customers."""

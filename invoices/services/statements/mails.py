@@ -1,4 +1,4 @@
-"""A statement as an e-mail: the issued document, its open amount and, for a rebill, the invoice that it replaces."""
+"""The e-mail of a statement: the issued document, its open amount and, for a rebill, the invoice that it replaces."""
 
 from collections.abc import Collection, Mapping
 from decimal import Decimal
@@ -19,7 +19,7 @@ from invoices.services.money.ledger.open_items import charges_of
 
 
 class StatementParts(NamedTuple):
-    """What is read of a document to state it."""
+    """What a statement shows of a document beside its row."""
 
     content: Document
     due: Decimal
@@ -28,7 +28,7 @@ class StatementParts(NamedTuple):
 
 
 def statement_parts(invoices: Collection[Invoice]) -> dict[int, StatementParts]:
-    """What is read for the statements of documents: a constant number of queries."""
+    """Return the parts of the statements of documents, by document number. The number of queries is constant."""
     numbers = [invoice.pk for invoice in invoices]
     charges, answers = charges_of(numbers), stored_tax_answers(numbers)
     exempt = {number: exemption_text(answer.exemption, answer.reason) for number, answer in answers.items()}
@@ -43,12 +43,12 @@ def statement_parts(invoices: Collection[Invoice]) -> dict[int, StatementParts]:
 
 
 class Heading(NamedTuple):
-    """Title and note that are printed at the top of a document."""
+    """The title and note at the top of a printed document."""
 
     title: str
     note: str
     is_payable: bool
-    """Whether the due date and the open amount are printed."""
+    """True if the due date and the open amount are printed."""
 
 
 def heading_of(invoice: Invoice, rebill: Invoice | None) -> Heading:

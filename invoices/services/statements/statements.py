@@ -1,11 +1,10 @@
-"""Statements: an issued document is sent by e-mail to a contact of its account, after the commit that issued it.
+"""Send issued documents by e-mail to a contact of their account, after the commit that issued them.
 
-A mail server that does not answer is waited for once, whatever the number of statements: the others are not tried. All of
-these are failed, and `send_waiting` tries them again.
+The transaction that issues a document stores its statement as requested, so a statement is not lost if the process dies. A
+failure is stored, and the statement can be sent again. A statement is sent twice only if a process dies while it sends it.
 
-It is written down in the transaction that issues the document, so that what a process did not come to send is found again. What
-fails is on record and can be sent again. At worst a statement is sent twice, where a process dies as it sends it: never not at
-all.
+If the mail server does not answer, it is not tried again in the same call. The remaining statements fail too, and
+`send_waiting` tries them later.
 """
 
 import logging
@@ -37,33 +36,33 @@ from invoices.services.statements.mails import StatementParts, statement_mail, s
 logger = logging.getLogger(__name__)
 
 ROLES = (ContactRole.STATEMENT, ContactRole.BILLING, ContactRole.ACCOUNT, ContactRole.OTHER)
-"""Who gets statements: the account's first contact with an e-mail address, in this order."""
+"""Statements go to the account's first contact with an e-mail address, by role in this order."""
 
 UNDER_WAY = timedelta(hours=1)
-"""A process that has begun to send a statement has sent it by then, or never will."""
+"""After this time, a process that began to send a statement has sent it or has died."""
 
 AT_ONCE = 100
 
 NO_ANSWER = f"{ErrorCode.STATEMENT_NOT_SENT.message}: the mail server does not answer"
-"""The message of a statement that failed with the mail server as a whole, not by itself."""
+"""The message of a statement that failed because the mail server as a whole did not answer."""
 
 
 class StatementWanted(NamedTuple):
-    """A document whose statement is to be sent, to a contact by its key or to whom the account's contacts say."""
+    """A document whose statement must be sent, to this contact, or to the account's contact for statements."""
 
     invoice_no: int
     contact: int | None = None
 
 
 class _Facts(NamedTuple):
-    """What is read of documents to send their statements; `addresses` are those of their accounts."""
+    """What is read to send statements. `addresses` has one e-mail address per account."""
 
     parts: Mapping[int, StatementParts]
     addresses: Mapping[int, str]
 
 
 def request_statements(wanted: Sequence[StatementWanted], posted_by: PostedBy) -> None:
-    """Writes down that statements are to be sent, in the transaction that issues their documents."""
+    """Store that statements must be sent. Must be called in the transaction that issues their documents."""
     Statement.objects.bulk_create([_requested(one, posted_by.identity, posted_by.at) for one in wanted])
 
 
@@ -78,7 +77,8 @@ def _requested(wanted: StatementWanted, identity: str, at: datetime) -> Statemen
 
 
 def send_requested(invoice_nos: Collection[int]) -> dict[int, Statement]:
-    """After the commit: sends the statements of documents that wait to be sent, and gives what came of each. Never raises."""
+    """Send the requested statements of these documents, after the commit. Returns each that was tried, by document. Never
+    raises."""
     waiting = Statement.objects.filter(invoice__in=invoice_nos, status=StatementStatus.REQUESTED)
     try:
         return {statement.invoice_id: statement for statement in _send(_read(waiting))}
@@ -88,8 +88,11 @@ def send_requested(invoice_nos: Collection[int]) -> dict[int, Statement]:
 
 
 def send_waiting(*, client: Client, progress: Callable[[Statement], object] = lambda statement: None) -> list[Statement]:
-    """Sends what was requested and never begun, what was begun by a process that has died, and what failed because the mail
-    server did not answer, unless another statement of the document was begun since."""
+    """Send all statements of the client that are not sent yet, and return those that were tried, in order.
+
+    These are requested ones, those whose process has died, and those that failed because the mail server did not answer, unless
+    a later statement of the same document was begun.
+    """
     waiting = Statement.objects.filter(
         Q(status=StatementStatus.REQUESTED) | _died() | _not_answered(), invoice__client=client
     ).order_by("pk")
@@ -108,11 +111,11 @@ def send_waiting(*, client: Client, progress: Callable[[Statement], object] = la
 def resend_statement(
     *, client: Client, invoice_no: int, caller: Caller, contact_no: int | None = None, mails: "Mails | None" = None
 ) -> Statement:
-    """Sends the statement of an issued document, a credit memo included, once more: to a contact by its number, or to whom it
-    went before.
+    """Send the statement of an issued document once more, to the contact with this number, or to the previous recipient.
 
-    `mails` are those of a caller who sends several, and closes them.
-    Refuses (90009) who may not send statements, and (90017) what is not issued."""
+    `mails` is the connection of a caller that sends several statements, and closes it. Refuses a caller who may not send
+    statements (90009), an unknown document (3004), one that is not issued (90017), and an unknown contact (1016).
+    """
     check_may(caller, SEND_STATEMENTS)
     invoice = Invoice.objects.filter(client=client, pk=invoice_no).first()
     if invoice is None:
@@ -121,7 +124,7 @@ def resend_statement(
         raise BillingError(ErrorCode.NOT_ISSUED, f"invoice {invoice_no} is {invoice.status}", field="invoice_no")
     contact = invoice.statement_contact_id if contact_no is None else _contact(invoice, contact_no)
     begun = _requested(StatementWanted(invoice_no, contact), caller.identity, timezone.now())
-    # Begun from the start: a process that sends what waits at this moment leaves it alone.
+    # Stored as being sent from the start, so that another process does not send it too.
     begun.status, begun.settled_at = StatementStatus.SENDING, begun.requested_at
     with transaction.atomic():
         begun.save()
@@ -131,8 +134,10 @@ def resend_statement(
 
 
 def resent_before(*, client: Client, statement_no: int, caller: Caller) -> Statement:
-    """The statement that a call under a receipt has begun to send. One whose process died as it sent it is sent once more, but
-    not while that process may still be at it."""
+    """Return the statement that a retried call had begun to send. If its process died while sending, it is sent once more.
+
+    Refuses (3108) while that process may still be sending it.
+    """
     statement = Statement.objects.get(invoice__client=client, pk=statement_no)
     if statement.status != StatementStatus.SENDING:
         return statement
@@ -150,12 +155,12 @@ def _recorded(statement: Statement, client: Client, caller: Caller) -> Statement
 
 
 def _died() -> Q:
-    """What was begun by a process that has died."""
+    """Select statements whose process died while sending."""
     return Q(status=StatementStatus.SENDING, settled_at__lt=timezone.now() - UNDER_WAY)
 
 
 def _not_answered() -> Q:
-    """What failed because the mail server did not answer, where no later statement of the document was begun."""
+    """Select statements that failed because the mail server did not answer, and that no later one of the document follows."""
     later = Statement.objects.filter(invoice=OuterRef("invoice"), pk__gt=OuterRef("pk"))
     return Q(~Exists(later), status=StatementStatus.FAILED, message=NO_ANSWER)
 
@@ -173,9 +178,11 @@ def _read(waiting: QuerySet[Statement]) -> list[Statement]:
 
 
 def _send(chosen: Sequence[Statement], *, begun: bool = False, mails: "Mails | None" = None) -> list[Statement]:
-    """Sends each statement that no other process has begun to send meanwhile, and gives what came of it. Each is claimed only
-    when its turn has come: so those that a dying process did not come to still wait, and are not taken for being sent.
-    `mails` are those of the caller, who closes them."""
+    """Send each statement that no other process has claimed, and return those that were tried.
+
+    Each is claimed just before it is sent. So if this process dies, the remaining ones are still requested. `mails` belongs to
+    the caller, who closes it. `begun` says that they are claimed already.
+    """
     if not chosen:
         return []
     facts = _facts_of_all(chosen)
@@ -191,7 +198,7 @@ def _send(chosen: Sequence[Statement], *, begun: bool = False, mails: "Mails | N
 
 
 def _facts_of_all(chosen: Sequence[Statement]) -> _Facts | None:
-    """None where a document cannot be read: each is read by itself then, and the others are sent."""
+    """Return None if a document cannot be read. Each is then read by itself, so that the others are still sent."""
     try:
         return _facts(chosen)
     except Exception:
@@ -206,7 +213,7 @@ def _facts(chosen: Sequence[Statement]) -> _Facts:
 
 
 def _send_one(statement: Statement, facts: _Facts | None, mails: "Mails") -> None:
-    """Sends one that is claimed, and writes what came of it. Of an error only its kind is kept: its words may hold secrets."""
+    """Send a claimed statement and store the result. Of an error only the type is kept: its text may contain secrets."""
     code, message = ErrorCode.OK, ""
     try:
         facts = facts or _facts([statement])
@@ -227,12 +234,14 @@ def _send_one(statement: Statement, facts: _Facts | None, mails: "Mails") -> Non
 
 
 class ServerDoesNotAnswer(Exception):
-    """The mail server does not answer, or cannot be reached: no further mail is tried."""
+    """The mail server does not answer or cannot be reached. No further mail is tried."""
 
 
 class Mails:
-    """One connection to the mail server for all mails of a batch, and another one after it has failed. After the server has
-    not answered once, no mail is tried any more."""
+    """One connection to the mail server for all mails of a batch. It is opened again if the server closed it.
+
+    If the server does not answer once, no further mail is tried.
+    """
 
     def __init__(self) -> None:
         self._connection: Any = None
@@ -245,7 +254,7 @@ class Mails:
         try:
             self._send(message)
         except SMTPServerDisconnected:
-            # Servers end a connection that has brought them many mails, or none for a while.
+            # Mail servers close a connection after many mails, or after a pause.
             if not kept:
                 raise
             self._send(message)
@@ -274,7 +283,7 @@ class Mails:
         raise ServerDoesNotAnswer from error
 
     def close(self) -> None:
-        """What was sent is sent, even if the server does not take leave."""
+        """An error here is ignored: what was sent is sent."""
         connection, self._connection = self._connection, None
         with suppress(Exception):
             if connection is not None:
@@ -282,18 +291,18 @@ class Mails:
 
 
 def _has_timed_out(error: BaseException) -> bool:
-    """smtplib says of a silence in the middle of a mail that the connection was ended."""
+    """smtplib reports a timeout during a mail as a closed connection."""
     return isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError)
 
 
 def _claim(statement: Statement) -> bool:
-    """Marks a statement as being sent, unless another process has done so since it was read."""
+    """Mark a statement as being sent, unless another process has done so since it was read."""
     rows = Statement.objects.filter(pk=statement.pk, status=statement.status, settled_at=statement.settled_at)
     return bool(rows.update(status=StatementStatus.SENDING, settled_at=timezone.now()))
 
 
 def _addresses(account_nos: Collection[int]) -> dict[int, str]:
-    """The e-mail address that statements of each account go to."""
+    """Return the e-mail address for statements of each account."""
     rows = Contact.objects.filter(account__in=account_nos).exclude(email="").order_by("-contact_no")
     found: dict[int, tuple[int, str]] = {}
     for account_no, role, email in rows.values_list("account_id", "role", "email"):

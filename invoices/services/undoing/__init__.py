@@ -1,1 +1,1 @@
-"""Taking documents back: discarding pending ones, voiding issued ones, opening their periods again."""
+"""Discard pending documents, void issued ones, and make their periods due again."""

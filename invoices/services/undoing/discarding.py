@@ -1,4 +1,4 @@
-"""Discarding pending invoices whose accounts are locked: for the discard itself, and before a new one takes their place."""
+"""Discard pending invoices whose accounts are locked."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -20,8 +20,11 @@ def discard_locked(
     remarks: Remarks | None = None,
     replaced_by: Mapping[int, int] | None = None,
 ) -> None:
-    """Discards pending invoices, given with their accounts. They keep their lines and never get a number; no date moves,
-    and what they held waits for the next one. `replaced_by` names the new invoices of those that have one."""
+    """Discard pending invoices, given with their accounts. Must be called under the accounts' locks.
+
+    They keep their lines and never get a number. What they held is free for the next invoice, and no date changes.
+    `replaced_by` has the new invoice of each that is replaced.
+    """
     if not invoices:
         return
     remarks = remarks or Remarks()

@@ -1,4 +1,4 @@
-"""Taking an account back to before its newest cycle was billed, when the document of that cycle is voided. Under its lock."""
+"""Make the cycle of a voided document due again. The account must be locked."""
 
 from datetime import date
 from typing import NamedTuple
@@ -12,14 +12,14 @@ from invoices.models import BilledPeriod, Invoice
 
 
 class BilledCycle(NamedTuple):
-    """A cycle that has moved its account on, with a document or with nothing to bill."""
+    """A cycle that moved the account's dates, with a document or with nothing to bill."""
 
     kind: str
     bill_date: date
 
 
 def reopen(invoice: Invoice) -> None:
-    """The period of the document, which is no longer among the approved ones, is due again."""
+    """Set the account's dates back to before this document, the newest of a cycle. It must already be marked as voided."""
     account = Account.objects.get(pk=invoice.account_id)
     instances = _instances_before(invoice)
     cycles = _cycles(invoice.account_id)
@@ -34,8 +34,10 @@ def reopen(invoice: Invoice) -> None:
 
 
 def reopen_plans(invoice: Invoice) -> None:
-    """The plan instances that an older document was the last to bill are due again from its period on; the account's other
-    dates stay. Not from their first day where they charge in arrears: that would be charged again."""
+    """Make plan instances due again that this older document was the last to bill. The account's other dates stay.
+
+    An instance that charges in arrears is not set back to its first day, because its arrears would be charged twice.
+    """
     account = Account.objects.get(pk=invoice.account_id)
     instances = _instances_before(invoice, keeps_arrears=True)
     if account.bill_day is not None:
@@ -46,7 +48,7 @@ def reopen_plans(invoice: Invoice) -> None:
 
 
 def _instances_before(invoice: Invoice, *, keeps_arrears: bool = False) -> dict[int, InstanceDates]:
-    """The account's plan instances; those that the document billed stand at the day before its period."""
+    """Return the account's plan instances, and set those that the document billed back to the day before its period."""
     rows = instances_with_dates(PlanInstance.objects.filter(account=invoice.account_id)).order_by("pk")
     instances = {number: InstanceDates._make(dates) for number, *dates in rows.values_list("pk", *DATE_COLUMNS)}
     moved = []
@@ -64,7 +66,7 @@ def _instances_before(invoice: Invoice, *, keeps_arrears: bool = False) -> dict[
 
 def _cycles(account_no: int) -> list[BilledCycle]:
     issued = Invoice.objects.filter(account=account_no, status=InvoiceStatus.APPROVED, kind__in=CYCLE_KINDS)
-    documents = issued.filter(bills_again=None)  # what bills periods again has moved nothing
+    documents = issued.filter(bills_again=None)  # a document that bills periods again has moved no date
     nothing = Event.objects.filter(account=account_no, act=NOTHING_BILLED).values_list("after", flat=True)
     return [
         *(BilledCycle(*row) for row in documents.order_by().values_list("kind", "bill_date")),

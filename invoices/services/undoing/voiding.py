@@ -1,4 +1,4 @@
-"""Voiding issued documents: they keep their numbers and lines, and count for nothing any more."""
+"""Void issued documents. They keep their numbers and lines, and no longer count."""
 
 from datetime import date
 from typing import NamedTuple
@@ -25,7 +25,7 @@ from invoices.services.undoing.reopen_cycle import reopen, reopen_plans
 
 
 class Voided(NamedTuple):
-    """A transaction and the one that voids it."""
+    """The transaction of a document, and the transaction that voids it."""
 
     invoice_no: int
     invoice_transaction_id: int
@@ -42,13 +42,16 @@ def void_invoice(
     comments: str = "",
     account_no: int | None = None,
 ) -> Voided:
-    """Voids an invoice or a credit memo (Aria's void_invoice).
+    """Void an invoice or a credit memo (Aria's void_invoice).
 
-    What was paid on an invoice is left as unapplied credit. Its usage, orders, coupons and service credits wait for the next
-    one. The account's newest recurring or advance invoice opens its period again, an older one the plan instances that it was
-    the last to bill; what else it billed is missing until it is billed again or a person waives it
-    (`services/planning/holes.py`).
-    What a voided credit memo took off its invoice is due again."""
+    Payments of the invoice become unapplied credit. Its usage, orders, coupons and service credits are free for the next
+    invoice. If it is the account's newest recurring or advance invoice, its period is due again. If it is older, the plan
+    instances that it was the last to bill are due again; its other periods stay unbilled until they are billed again or waived
+    (`services/planning/holes.py`). Voiding a credit memo makes its amount due again on its invoice.
+
+    Refuses a caller who may not correct (90026), an unknown reason (3024), an invoice that is not of `account_no` (3004), and
+    one that may not be voided (the codes of `Action.VOID`). May need a second person (90073).
+    """
     voiding = Voiding(void_reason(reason_code), comments)
     owner = account_of_invoice(client, invoice_no)
     if account_no not in (None, owner):
@@ -66,7 +69,7 @@ def void_invoice(
 
 
 def void_locked(invoice: Invoice, voiding: Voiding, *, client: Client, caller: Caller, posted_by: PostedBy) -> Voided:
-    """Voids a document, if it may be voided, under its account's lock."""
+    """Void a document under its account's lock. Refuses one that may not be voided (the codes of `Action.VOID`)."""
     reopens = check_allowed(Action.VOID, invoice.pk, posted_by.day).reopens
     entry = LedgerEntry.objects.get(invoice=invoice, kind__in=CHARGE_KINDS)
     void_no = void_entry(entry, voiding, posted_by)

@@ -1,1 +1,1 @@
-"""Usage records: loading, finding their plan instance, removing, moving."""
+"""Load, remove and move usage records, and find their plan instances."""

@@ -1,7 +1,7 @@
-"""Loading usage: many records in, a result for each out. Good ones are stored; a bad one is refused and harms no other.
+"""Load usage records. Each gets a result: good records are stored, and a bad one is refused without affecting the others.
 
-A record_id is taken once: the same record again is "already loaded", another one under its id is refused. That holds inside
-one call, over time, and for callers at the same moment.
+A record_id is stored once. The same record again is "already loaded"; another record with the same id is refused. This holds
+within one call, over time, and for calls at the same moment.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ from invoices.services.usage.targets import Targets, UsageRecord, read_targets
 
 RECORDS_AT_ONCE = 10_000
 ENTRY_FIELDS = ("record_id", "account_id", "plan_instance_id", "service_id", "units", "used_at", "description")
-"""The columns of a UsageEntry, in its order."""
+"""The columns of a UsageEntry, in the same order."""
 
 
 class LoadResult(StrEnum):
@@ -34,7 +34,7 @@ class LoadResult(StrEnum):
 
 
 class UsageResult(NamedTuple):
-    """What came of one record. A refused one has its error, and what is wrong by field."""
+    """The result of one record. A refused record has its error, and messages by field."""
 
     record_id: str | None
     result: LoadResult
@@ -44,7 +44,7 @@ class UsageResult(NamedTuple):
 
 
 class UsageEntry(NamedTuple):
-    """A record whose account and service are found. `plan_instance_no` is None while it is neither given nor found."""
+    """A record whose account and service are known. `plan_instance_no` is None if it was not given and not yet found."""
 
     record_id: str
     account_no: int
@@ -55,12 +55,12 @@ class UsageEntry(NamedTuple):
     description: str
 
     def is_repeated_by(self, other: "UsageEntry") -> bool:
-        """Whether another says the same. It need not name the plan instance that was found for this one."""
+        """Return whether another entry has the same values. It may leave out the plan instance that was found for this one."""
         return other in (self, self._replace(plan_instance_no=None))
 
 
 class StoredEntry(NamedTuple):
-    """What stands under a record_id: with a number, unless it only would be stored (a dry run)."""
+    """The stored entry of a record_id. `usage_no` is None in a dry run."""
 
     usage_no: int | None
     entry: UsageEntry
@@ -81,10 +81,11 @@ def load_usage(
     caller: Caller,
     dry_run: bool = False,
 ) -> list[UsageResult]:
-    """Stores usage, at most 10,000 records, with as many queries as for one. `now` is the client's time.
+    """Store at most 10,000 usage records, and return one result per record, in the order given.
 
-    What could not even be read stands among the records as its refusal, so that the results come in the order asked.
-    Refuses (90009) who may not load usage.
+    The number of queries does not depend on the number of records. `now` is the client's time; usage of the future is refused.
+    A record that could not be parsed is passed as its refused UsageResult, to keep the order. Refuses a caller who may not load
+    usage (90009), and too many records (1012).
     """
     check_may_change(caller, "add", "invoices.usage")
     if len(records) > RECORDS_AT_ONCE:
@@ -106,9 +107,9 @@ def _judged(
     stored: Mapping[str, StoredEntry],
     now: datetime,
 ) -> tuple[list[UsageEntry | UsageResult], dict[str, UsageEntry]]:
-    """The records as entries or refusals; and of them, by record_id, what is to be stored.
+    """Return each record as an entry or a refusal, and the new entries by record_id.
 
-    A repeated record looks for no plan instance: what was taken once stays taken, though its plan has ended since.
+    A record that is already stored is not matched with a plan instance again: it stays valid even if its plan has ended since.
     """
     new: dict[str, UsageEntry] = {}
     judged: list[UsageEntry | UsageResult] = []
@@ -130,7 +131,7 @@ def _judged(
 
 
 def _entry(record: UsageRecord, targets: Targets, now: datetime) -> UsageEntry:
-    # In UTC: Python compares two moments of one time zone by the clock on the wall, and an hour that is repeated with nothing.
+    # Compared in UTC: Python compares two times of one zone by local time, which is wrong in an hour that occurs twice.
     used_at = record.used_at.astimezone(UTC)
     if used_at > now:
         raise BillingError(ErrorCode.INVALID_INPUT, f"used_at: {record.used_at.isoformat()} is in the future", field="used_at")
@@ -146,7 +147,7 @@ def _entry(record: UsageRecord, targets: Targets, now: datetime) -> UsageEntry:
 
 
 def _insert(client: Client, new: Mapping[str, UsageEntry]) -> dict[str, StoredEntry]:
-    """Stores entries, and gives what then stands under their ids: another caller may have got there first."""
+    """Store entries, and return what is stored under their ids. Another call may have stored a record first."""
     if not new:
         return {}
     zone, loaded_at = ZoneInfo(client.time_zone), timezone.now()
@@ -165,7 +166,7 @@ def _insert(client: Client, new: Mapping[str, UsageEntry]) -> dict[str, StoredEn
             record_id: one._replace(is_new=one.usage_no == numbers[record_id])
             for record_id, one in _stored(client, new).items()
         }
-    # A record that was in the way and has been removed since is in nobody's way any more.
+    # Another record that blocked the insert may have been removed since. Try again.
     return stored | _insert(client, {record_id: entry for record_id, entry in new.items() if record_id not in stored})
 
 
@@ -176,7 +177,7 @@ def _stored(client: Client, record_ids: Collection[str]) -> dict[str, StoredEntr
 
 
 def _settled(judged: Iterable[UsageEntry | UsageResult], stored: Mapping[str, StoredEntry]) -> Iterator[UsageResult]:
-    """What came of each record. Of equal ones in one call the first is the one that was created."""
+    """Yield the result of each record. Of equal records in one call, the first one is the created one."""
     created: set[str] = set()
     for one in judged:
         if isinstance(one, UsageResult):

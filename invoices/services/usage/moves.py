@@ -1,8 +1,8 @@
-"""Usage goes with the plan of its day: found when it is loaded, and found again when the account's plans have changed since.
+"""Move usage to the plan of its day, after the account's plans have changed.
 
-A plan that is changed, ended or begun with a day in the past leaves usage of later days under the plan that has ended. As long
-as no invoice bills it, it is moved to the one plan that charges for its service on its day. Where there is none, or several, it
-stays: it belongs to the last cycle of the plan that has ended.
+If a plan is changed, ended or begun with a day in the past, usage of later days still names the ended plan. Usage that is not
+billed is moved to the one plan that charges for its service on its day. If there is no such plan, or several, it stays and
+belongs to the last cycle of the ended plan.
 """
 
 from collections import defaultdict
@@ -32,13 +32,13 @@ class _Metered(NamedTuple):
 
 
 def move_usage(account_nos: Iterable[int]) -> None:
-    """Moves usage that no invoice holds to the plans of its days. Under the accounts' locks; one query where nothing moves."""
+    """Move usage that no invoice holds to the plans of its days. Under the accounts' locks. One query if nothing moves."""
     rows = Usage.objects.filter(account__in=account_nos, invoice__isnull=True)
     update_rows(Usage, ("plan_instance_id",), sorted(moves_of(rows).items()))
 
 
 def moves_of(usage: QuerySet[Usage]) -> dict[int, int]:
-    """The plan instance that each record of a set belongs to now, where that is another than it names. Writes nothing."""
+    """Return the new plan instance of each record whose plan does not cover its day. Writes nothing."""
     columns = ("pk", "account_id", "service_id", "used_on", "plan_instance__end_date", "plan_instance_id")
     misplaced = list(usage.exclude(IN_ITS_PLAN).order_by("pk").values_list(*columns))
     if not misplaced:
@@ -53,7 +53,7 @@ def moves_of(usage: QuerySet[Usage]) -> dict[int, int]:
 
 
 def _plan_of(metered: Iterable[_Metered], day: date, ended: date | None) -> Any:
-    """The one that runs on the day; of several the one that follows on the plan that has ended."""
+    """Return the plan instance that runs on the day. Of several, the one that begins right after the ended plan."""
     running = [one for one in metered if one.start <= day and (one.end is None or day <= one.end)]
     if len(running) > 1 and ended is not None:
         running = [one for one in running if one.start == ended + ONE_DAY]

@@ -1,4 +1,4 @@
-"""Removing usage that was loaded by mistake, as long as no invoice holds it."""
+"""Remove usage that was loaded by mistake."""
 
 from accounts.callers import Caller
 from accounts.models import Client
@@ -10,13 +10,14 @@ from invoices.services.documents.account_acts import account_act, billing_change
 
 REMOVED, REFUSED = "usage.removed", "usage.removal_refused"
 REMEMBERED = ("record_id", "plan_instance_id", "service_id", "units", "used_at", "used_on", "description")
-"""What the trail keeps of a record that is removed. Its record_id may be taken again."""
+"""What the event stores of a removed record. Its record_id can be used again."""
 
 
 def remove_usage(*, client: Client, usage_no: int, caller: Caller) -> None:
-    """Removes one record that no invoice holds. An invoice that was planned with it meanwhile is not recorded.
+    """Remove one usage record. An invoice that was planned with it is not recorded afterwards.
 
-    Refuses (90009) who may not remove usage."""
+    Refuses a record that does not exist (1002) or is on an invoice (90016), and a caller who may not remove usage (90009).
+    """
     usage = Usage.objects.filter(client=client, pk=usage_no).first()
     if usage is None:
         raise BillingError(ErrorCode.NO_DATA, f"usage {usage_no} does not exist")
@@ -31,7 +32,7 @@ def remove_usage(*, client: Client, usage_no: int, caller: Caller) -> None:
 
 
 def _why_not(usage: Usage) -> BillingError:
-    """An invoice holds it, or it was removed by another a moment ago."""
+    """Return the refusal: an invoice holds the record, or another call has just removed it."""
     now = Usage.objects.filter(pk=usage.pk).first()
     if now is None:
         return BillingError(ErrorCode.NO_DATA, f"usage {usage.pk} does not exist")

@@ -1,4 +1,4 @@
-"""Which account, service and plan instance a usage record is for: read for a whole batch, then found for each record."""
+"""Find the account, service and plan instance of usage records. Rows are read once for a whole batch."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,9 +14,10 @@ from billing_site.errors import BillingError, ErrorCode
 
 
 class UsageRecord(NamedTuple):
-    """A record as a client sends it: so many units of a service, used by an account at a moment.
+    """A usage record as a client sends it: units of a service that an account used at a time.
 
-    The account and the service are named by number or by the client's own id; the plan instance only where several charge.
+    The account and the service are given by number or by the client's own id. The plan instance is needed only if several plan
+    instances charge for the service.
     """
 
     record_id: str
@@ -31,7 +32,7 @@ class UsageRecord(NamedTuple):
 
 
 class Named(NamedTuple):
-    """The client's rows of one sort, by number and by the client's own ids. Another client's rows do not exist."""
+    """The client's rows of one kind, by number and by the client's own id. Rows of another client are not included."""
 
     number_field: str
     id_field: str
@@ -40,7 +41,10 @@ class Named(NamedTuple):
     numbers_by_id: Mapping[str, int]
 
     def find(self, number: int | None, client_id: str) -> int:
-        """The number of the row that a record names. Where it gives both, they have to be of one row."""
+        """Return the number of the row that a record names. If it gives both, they must be of the same row.
+
+        Refuses a missing name (1010), an unknown one, and two names of different rows (1016).
+        """
         if number is not None and number not in self.numbers:
             raise self._refusal(self.unknown, self.number_field, f"{number} does not exist")
         if not client_id:
@@ -63,8 +67,10 @@ class Named(NamedTuple):
 
 
 class Metered(NamedTuple):
-    """A plan instance whose plan charges for the usage of a service, with its first and last day; and whether a cycle of its
-    account is due some day."""
+    """A plan instance that charges for the usage of a service, with its first and last day.
+
+    `will_be_billed` is false if no cycle of its account is due any more.
+    """
 
     plan_instance_no: int
     start: date
@@ -76,7 +82,7 @@ class Metered(NamedTuple):
 
 
 class Targets(NamedTuple):
-    """All that the records of a batch can be for."""
+    """The rows that the records of a batch can name."""
 
     accounts: Named
     services: Named
@@ -84,7 +90,11 @@ class Targets(NamedTuple):
     metered: Mapping[tuple[int, int], Sequence[Metered]]
 
     def plan_instance_no(self, record: UsageRecord, account_no: int, service_no: int, used_on: date) -> int:
-        """The one plan instance of the account that charges for the service's usage on a day."""
+        """Return the plan instance of the account that charges for the service's usage on a day.
+
+        Refuses an unknown plan instance (1016), a day on which several charge and none is given (1016), and usage that no plan
+        charges for on that day or that would never be billed (90012).
+        """
         asked = record.plan_instance
         if asked is not None and (account_no, asked) not in self.plan_instances:
             raise _wrong_plan_instance(f"account {account_no} has no plan instance {asked}")
@@ -122,11 +132,11 @@ def _why_not_on(day: date, metered: Sequence[Metered]) -> str:
 WILL_BE_BILLED = ExpressionWrapper(
     Q(account__last_bill_date=None) | Q(account__next_bill_date__isnull=False), output_field=BooleanField()
 )
-"""Usage of an account whose plans are all billed to their ends would wait for ever."""
+"""False if all plans are billed to their ends. Usage of such an account would never be billed."""
 
 
 def read_targets(client: Client, records: Sequence[UsageRecord]) -> Targets:
-    """Four queries, however many records."""
+    """Read the rows that these records name. Four queries."""
     accounts = _named(
         Account.objects.filter(client=client),
         "client_acct_id",

@@ -1,4 +1,4 @@
-"""Usage as it is read and held in bulk: added up in the database, never loaded record by record."""
+"""Read usage as sums, and hold it for invoices. Records are added up in the database."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -18,7 +18,7 @@ from invoices.services.usage.moves import moves_of
 
 
 class Limit(NamedTuple):
-    """Usage before a day; of plan instances that have ended, all: it belongs to their last cycle, whenever it is dated."""
+    """Which usage is read: before this day, and all of plan instances that have ended, which is in their last cycle."""
 
     before: date
     ended: Collection[int]
@@ -30,11 +30,11 @@ InOneCycle = Callable[[int, date, date], bool]
 def unbilled_usage(
     instance_nos: Collection[int], replacing: Collection[int], limit: Limit | None, in_one_cycle: InOneCycle
 ) -> dict[int, list[UsageTotal]]:
-    """The usage of plan instances that no invoice holds. What invoices in `replacing` hold counts as free.
+    """Return the usage of plan instances that no invoice holds. Usage of the invoices in `replacing` counts as free.
 
-    One pass adds up all of an instance's usage of a service. Where its first and last day lie in one cycle, as they nearly
-    always do, that is all there is to know; else it is read day by day. A limit keeps accounts that are far behind from
-    reading months that they cannot bill yet. Usage that is freed goes to the plan of its day, as it will when it is.
+    All usage of an instance and service is added up at once. If its first and last day are in one cycle, as usual, that is
+    enough; otherwise it is read by day. `limit` keeps an account that is far behind from reading months that it cannot bill
+    yet. Usage that `replacing` would free is returned under the plan of its day.
     """
     moves = moves_of(Usage.objects.filter(invoice__in=replacing)) if replacing else {}
     free = Q(invoice__isnull=True)
@@ -61,7 +61,7 @@ def unbilled_usage(
 
 
 def _moved(moves: Mapping[int, int], limit: Limit | None) -> dict[int, list[UsageTotal]]:
-    """Records that are moved to other plan instances, each by itself, by these."""
+    """Return records that move to another plan instance, by that instance. Each record has its own total."""
     totals: dict[int, list[UsageTotal]] = defaultdict(list)
     rows = Usage.objects.filter(pk__in=moves).order_by("pk") if moves else Usage.objects.none()
     for number, service_no, day, units in rows.values_list("pk", "service_id", "used_on", "units"):
@@ -71,10 +71,10 @@ def _moved(moves: Mapping[int, int], limit: Limit | None) -> dict[int, list[Usag
 
 
 def billed_usage(late_from: Mapping[int, date], replacing: Collection[int]) -> dict[int, list[BilledUsage]]:
-    """What documents have charged for the usage of plan instances, each from the first day of a cycle on.
+    """Return what documents have charged for the usage of plan instances, from the given first day of each.
 
-    Of an invoice that was rebilled that is what the last rebill of its chain says: late usage goes on from the corrected total.
-    What was credited by a memo was used all the same.
+    For a rebilled invoice the last rebill of its chain counts, so late usage continues after the corrected units. Credit memos
+    do not count, because the usage took place.
     """
     documents = (
         Invoice.objects.filter(
@@ -93,7 +93,7 @@ def billed_usage(late_from: Mapping[int, date], replacing: Collection[int]) -> d
 
 ISSUED_REBILL = Q(kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
 Charged = tuple[int, int, date, Billed]
-"""The plan instance, the service, the first day of a cycle, and what was billed of it."""
+"""The plan instance, the service, the first day of a cycle, and what was billed for it."""
 
 
 def _by_basis(documents: QuerySet[Invoice], instance_nos: Collection[int]) -> Iterator[Charged]:
@@ -104,7 +104,7 @@ def _by_basis(documents: QuerySet[Invoice], instance_nos: Collection[int]) -> It
 
 
 def _by_lines(documents: QuerySet[Invoice], instance_nos: Collection[int]) -> Iterator[Charged]:
-    """From the lines of documents from before it was kept what these were counted from."""
+    """Read from the lines of documents that are older than the stored basis."""
     kept = LineBasis.objects.filter(
         invoice=OuterRef("invoice"), plan_instance=OuterRef("plan_instance"), line_type=LineType.USAGE
     )
@@ -112,7 +112,7 @@ def _by_lines(documents: QuerySet[Invoice], instance_nos: Collection[int]) -> It
     columns = ("plan_instance_id", "service_id", "period_start", "units", "amount")
     for instance_no, service_no, day, units, amount in rows.exclude(Exists(kept)).order_by("pk").values_list(*columns):
         if instance_no is not None and service_no is not None and day is not None:
-            # A line without units is what a bound has added or taken off.
+            # A line without units is an adjustment to a minimum or maximum.
             sums = Billed(adjustment=amount) if units is None else Billed(units, amount)
             yield instance_no, service_no, day, sums
 
@@ -126,7 +126,7 @@ def _by_day(rows: QuerySet[Usage]) -> dict[int, list[UsageTotal]]:
 
 
 def hold_usage(claims: Sequence[tuple[int, UsageClaim]]) -> int:
-    """Gives the claimed usage to its invoices, and says how many records that were."""
+    """Assign the claimed usage to its invoices, and return the number of records."""
     return assign_rows(
         Usage,
         "invoice_id",

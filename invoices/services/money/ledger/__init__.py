@@ -1,1 +1,1 @@
-"""The ledger: what moves balances, what pays what, and every act that does either."""
+"""The ledger: entries, allocations, and the acts that write them."""

@@ -1,5 +1,4 @@
-"""What the acts on an account's money share: the right to do them, amounts that can be paid, and reasons that are on the
-list."""
+"""What all acts on an account's money share: the lock, and the checks of amounts and reasons."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +24,7 @@ REFUSED = "money.refused"
 
 
 class Why(NamedTuple):
-    """The reason of an act, by its code, and a comment."""
+    """The reason code of an act, and a comment."""
 
     reason_code: int
     comments: str = ""
@@ -49,10 +48,11 @@ def money_act(
     invoice_no: int | None = None,
     today: date | None = None,
 ) -> Iterator[PostedBy]:
-    """An act under the account's lock, and who posts what it adds to the ledger. What is refused leaves an event only.
+    """Lock the account, and yield by whom and when entries are posted. An act that is refused writes nothing but an event.
 
-    Dunning ends with it where nothing is overdue any more. `today` is given where `day` is another day. What needs a second
-    person leaves a request, and PendingAct is raised.
+    The account leaves dunning at the end if nothing is overdue. `day` is the date of the entries; give `today` if it is another
+    day. Refuses an unknown account (1009) and one that another call locks for more than 5 seconds (3108). If the act needs a
+    second person, its request is stored and PendingAct (90073) is raised.
     """
     with _held_as_request(client, caller), account_act(client, account_no, caller, REFUSED, invoice_no=invoice_no):
         yield PostedBy(day, timezone.now(), caller.identity)
@@ -60,8 +60,8 @@ def money_act(
 
 
 def check_amount(amount: Decimal, currency: str, field: str = "amount") -> Decimal:
-    """Return the amount that is meant (`asked_amount`): above zero and in whole smallest units of the currency, else 1016; no
-    larger than can be stored exactly, else 90008."""
+    """Return the amount, rounded by `asked_amount`. Refuses an amount that is not above zero or not in whole smallest units of
+    the currency (1016), and one that is too large to be stored exactly (90008)."""
     amount = asked_amount(amount, currency)
     if amount <= ZERO:
         raise BillingError(ErrorCode.INVALID_INPUT, f"{field}: {amount:f} is not above 0", field=field)
@@ -72,10 +72,9 @@ def check_amount(amount: Decimal, currency: str, field: str = "amount") -> Decim
 
 
 def amount_or_all(amount: Decimal | None, everything: bool, left: Decimal) -> Decimal:
-    """Return the amount that is asked for, or all that is left where `everything` says so.
+    """Return the requested amount, or `left` if `everything` is true. Refuses both together, and neither (90047).
 
-    An act that gives money away or takes a debt off never means all because nothing was said: with neither an amount nor
-    `everything`, and with both, it is refused (90047).
+    An act that gives money away must never credit everything only because no amount was given.
     """
     if (amount is None) is not everything:
         raise BillingError(ErrorCode.AMOUNT_OR_ALL, field="amount")
@@ -88,7 +87,7 @@ def check_not_above(amount: Decimal, open_amount: Decimal, what: str, field: str
 
 
 def check_reason(client: Client, type: ReasonType, why: Why) -> None:
-    """The code is one of the type's, and one that may be given: the client's own row counts before the common one."""
+    """Refuse (3024) a code that is not an active reason of this type. The client's own reason overrides the common one."""
     rows = ReasonCode.objects.filter(Q(client=client) | Q(client=None), type=type, code=why.reason_code)
     found = sorted(rows, key=lambda row: row.client_id is None)
     if not found or not found[0].is_active:

@@ -1,5 +1,4 @@
-"""What a payment or credit goes to: the invoices that are named first, then the oldest that are open. And letting go of it
-again."""
+"""Apply credits to invoices, and release them again."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -18,8 +17,11 @@ from invoices.services.money.ledger.open_items import charges_of, open_charges
 
 
 def apply_credit(account_no: int, credit: OpenItem, at: datetime, *, chosen: Mapping[int, Decimal] | None = None) -> None:
-    """Applies what is left of a credit to `chosen` invoices, each with its amount, then to the account's open invoices, the
-    oldest first."""
+    """Apply a credit to the `chosen` invoices, each with its amount, then the rest to the account's oldest open invoices.
+
+    Must be called under the account's lock. Refuses an invoice of another account (3004), and an amount above what is open on
+    the invoice or left of the credit (90021).
+    """
     taken = _chosen(account_no, credit, chosen or {})
     allocate(taken, at)
     left = credit.open - sum((one.amount for one in taken), ZERO)
@@ -30,7 +32,7 @@ def apply_credit(account_no: int, credit: OpenItem, at: datetime, *, chosen: Map
 
 
 def _chosen(account_no: int, credit: OpenItem, chosen: Mapping[int, Decimal]) -> list[Taken]:
-    """What the chosen invoices take. More than is due on one of them, or than the credit has, is refused."""
+    """Return the allocations to the chosen invoices. Refuses as `apply_credit` says."""
     charges = charges_of(chosen)
     taken = []
     for invoice_no, amount in chosen.items():
@@ -49,7 +51,7 @@ def _chosen(account_no: int, credit: OpenItem, chosen: Mapping[int, Decimal]) ->
 
 
 def release_debit(debit_no: int, at: datetime, most: Decimal | None = None) -> None:
-    """Lets go of the payments and cash credits that a debit has taken, the newest first, up to an amount or all of them."""
+    """Release payments and cash credits from a debit, the newest first, up to the amount `most`, or all of them."""
     parts = _up_to(most, held_credits([debit_no]).get(debit_no, []))
     allocate([Taken(credit_no, debit_no, -amount) for credit_no, amount in parts], at, AllocationKind.RELEASED)
 
@@ -57,19 +59,19 @@ def release_debit(debit_no: int, at: datetime, most: Decimal | None = None) -> N
 def release_credit(
     credit_no: int, at: datetime, most: Decimal | None = None, kind: AllocationKind = AllocationKind.RELEASED
 ) -> None:
-    """Takes a credit back from the invoices that it was applied to, the newest first, up to an amount or all of it."""
+    """Release a credit from the invoices that it pays, the newest first, up to the amount `most`, or from all of them."""
     applied = Allocation.objects.filter(credit=credit_no, debit__kind=EntryKind.INVOICE)
     held = _sums(applied, "credit_id", "debit_id").get(credit_no, [])
     allocate([Taken(credit_no, debit_no, -amount) for debit_no, amount in _up_to(most, held)], at, kind)
 
 
 def held_credits(debit_nos: Collection[int]) -> dict[int, list[tuple[int, Decimal]]]:
-    """The payments and cash credits that debits have taken, with how much of each, the newest first: one query."""
+    """Return the payments and cash credits that pay each debit, with their amounts, the newest first. One query."""
     return _sums(Allocation.objects.filter(debit__in=debit_nos, credit__kind__in=FREE_KINDS), "debit_id", "credit_id")
 
 
 def _sums(allocations: QuerySet[Allocation], mine: str, other: str) -> dict[int, list[tuple[int, Decimal]]]:
-    """What still stands of allocations, by the entry on one side and that on the other, which took part last standing first."""
+    """Add up allocations per pair of entries. Pairs with a sum of 0 are left out; the pair that changed last comes first."""
     sums: dict[int, dict[int, Decimal]] = defaultdict(dict)
     for number, counterpart, amount in allocations.order_by("pk").values_list(mine, other, "amount"):
         sums[number][counterpart] = sums[number].pop(counterpart, ZERO) + amount

@@ -1,4 +1,4 @@
-"""Issued invoices enter the ledger: the account owes them, and takes for them what is left of its payments and credits."""
+"""Enter issued invoices into the ledger, and pay them from unapplied payments and credits."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -12,7 +12,7 @@ from invoices.services.money.ledger.open_items import open_charges, open_credits
 
 
 class Issued(NamedTuple):
-    """An invoice that is issued just now."""
+    """An invoice that is being issued."""
 
     account_no: int
     invoice_no: int
@@ -21,8 +21,11 @@ class Issued(NamedTuple):
 
 
 def charge(issued: Sequence[Issued], posted_by: PostedBy, positions: dict[int, AccountPosition]) -> dict[int, Decimal]:
-    """Enters invoices into the ledger, one for each account at most, and gives what is due on each once the account's unapplied
-    payments and cash credits are taken. Under the accounts' locks."""
+    """Enter invoices into the ledger, and return what is then open on each, by invoice number.
+
+    Unapplied payments and cash credits of the accounts pay them. Give at most one invoice per account. Must be called under the
+    accounts' locks. Refuses a balance that is too large (90008).
+    """
     drafts = [Draft(one.account_no, EntryKind.INVOICE, one.total, one.invoice_no) for one in issued]
     due = {one.invoice_no: one.total for one in issued}
     having = [one.account_no for one in issued if positions[one.account_no].has_credits and one.total > ZERO]
@@ -41,7 +44,7 @@ def charge(issued: Sequence[Issued], posted_by: PostedBy, positions: dict[int, A
 
 
 def apply_open_credits(account_nos: Sequence[int], posted_by: PostedBy) -> None:
-    """Takes what is left of payments and cash credits for what is due, the oldest of each first."""
+    """Pay open invoices from unapplied payments and cash credits, the oldest of each first. Under the accounts' locks."""
     credits = open_credits(account_nos)
     if not credits:
         return

@@ -1,4 +1,4 @@
-"""Adding to the ledger, under the locks of the accounts. The one place that writes its rows."""
+"""Write ledger entries and allocations. No other module writes these tables. The accounts must be locked."""
 
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
@@ -33,8 +33,10 @@ ENTRY_FIELDS = (
 
 
 class AccountPosition(NamedTuple):
-    """Where an account stands under its lock: its newest entry, its balance, whether it has credits that may go to any invoice
-    (used up or not), and its pending invoice of a cycle."""
+    """The newest entry number and balance of a locked account, and its pending invoice of a cycle.
+
+    `has_credits` says whether the account has payments or cash credits, even if they are used up.
+    """
 
     entry_no: int = 0
     balance: Decimal = ZERO
@@ -43,7 +45,7 @@ class AccountPosition(NamedTuple):
 
 
 class Draft(NamedTuple):
-    """An entry to be added. Above zero it raises what the account owes."""
+    """An entry to be written. An amount above zero increases what the account owes."""
 
     account_no: int
     kind: EntryKind
@@ -55,7 +57,7 @@ class Draft(NamedTuple):
 
 
 class PostedBy(NamedTuple):
-    """When and by whom entries are added; `day` is the client's."""
+    """When and by whom entries are posted; `day` is the date in the client's time zone."""
 
     day: date
     at: datetime
@@ -63,7 +65,7 @@ class PostedBy(NamedTuple):
 
 
 def account_positions(account_nos: Collection[int]) -> dict[int, AccountPosition]:
-    """One query, by the newest entry of each account, however many entries there are."""
+    """Return the position of each account. One query, which reads only the newest entry of each account."""
     newest = LedgerEntry.objects.filter(account=OuterRef("pk")).order_by("-entry_no")
     credits = LedgerEntry.objects.filter(account=OuterRef("pk"), amount__lt=0, kind__in=FREE_KINDS)
     pending = Invoice.objects.filter(account=OuterRef("pk"), status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS).order_by("pk")
@@ -85,10 +87,10 @@ def account_positions(account_nos: Collection[int]) -> dict[int, AccountPosition
 
 
 def post(drafts: Sequence[Draft], posted_by: PostedBy, positions: dict[int, AccountPosition] | None = None) -> list[int]:
-    """Add entries and return their numbers, both in the order given. The accounts must be locked.
+    """Write entries, and return their numbers in the same order. The accounts must be locked.
 
-    `positions`, where the caller has read them already, is updated with the new balances. Refuses a balance that is too
-    large to be stored exactly (90008).
+    If the positions were read before, give them as `positions`; they are updated with the new balances. Refuses a balance that
+    is too large to be stored exactly (90008).
     """
     if not drafts:
         return []
@@ -101,12 +103,12 @@ def post(drafts: Sequence[Draft], posted_by: PostedBy, positions: dict[int, Acco
 
 
 def post_unnumbered(drafts: Sequence[Draft], posted_by: PostedBy, positions: dict[int, AccountPosition]) -> None:
-    """Adds entries that nothing else names, so that the database may number them as it writes them."""
+    """Write entries whose numbers are not needed, so that the database can assign them."""
     insert_rows(LedgerEntry, ENTRY_FIELDS, _rows(drafts, posted_by, positions))
 
 
 def _balance_after(balance: Decimal, draft: Draft) -> Decimal:
-    """The balance with an entry, refused (90008) where it is too large to be stored exactly."""
+    """Return the balance after the entry. Refuses a balance that is too large to be stored exactly (90008)."""
     after = balance + draft.amount
     if abs(after) > LARGEST_AMOUNT:
         first = "record payments or credits" if after > ZERO else "refund or void payments or credits"
@@ -141,7 +143,7 @@ def _rows(drafts: Sequence[Draft], posted_by: PostedBy, positions: dict[int, Acc
 
 
 def allocate(taken: Sequence[Taken], at: datetime, kind: AllocationKind = AllocationKind.APPLIED) -> None:
-    """Writes what is taken of credits, or let go of them again (amounts below zero)."""
+    """Write which credit pays which debit. An amount below zero releases the credit."""
     insert_rows(
         Allocation,
         ("credit_id", "debit_id", "kind", "amount", "created_at"),

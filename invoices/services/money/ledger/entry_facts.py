@@ -1,5 +1,7 @@
-"""What other rows say of transactions: what they were applied to, which call made them and the name of their reason. Read for a
-batch with a constant number of queries."""
+"""Read for transactions: the amount applied, the receipt of the call that made each, and the name of its reason.
+
+The number of queries is constant.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -18,7 +20,7 @@ from invoices.services.documents.reasons import reasons_of
 ISSUING_ACTS = ("invoice.generated", "invoice.approved")
 VOIDING_ACT = "invoice.voided"
 APPLYING_ACT = "payment.applied"
-"""The event names a transaction that an earlier call made."""
+"""This event names a transaction that an earlier call made."""
 
 REASON_TYPES = {
     EntryKind.CASH_CREDIT: ReasonType.CASH_CREDIT,
@@ -28,12 +30,14 @@ REASON_TYPES = {
     EntryKind.REFUND: ReasonType.REFUND,
     EntryKind.ELECTRONIC_REFUND: ReasonType.REFUND,
 }
-"""The type of the reason that an entry was given. A credit memo that was issued with a rebill has the rebill's reason."""
+"""The reason type of each kind of entry. A credit memo that was issued with a rebill has a rebill reason instead."""
 
 
 class EntryFacts(NamedTuple):
-    """`applied`: what others take of a credit, or have paid of a debit, above zero; a void counts for nothing. `receipt_id` and
-    `reason` are empty where there is none."""
+    """`applied` is the amount of a credit that is used, or of a debit that is paid, above zero; voids do not count.
+
+    `receipt_id` and `reason` are empty if there is none.
+    """
 
     applied: Decimal = ZERO
     receipt_id: str = ""
@@ -41,7 +45,7 @@ class EntryFacts(NamedTuple):
 
 
 def facts_of(client: Client, entries: Sequence[LedgerEntry]) -> dict[int, EntryFacts]:
-    """Return what other rows say of each of a client's transactions, by their numbers. Entries have `voids` selected."""
+    """Return the facts of a client's transactions by number. The entries must be read with `voids` selected."""
     applied, receipts, reasons = _applied(entries), _receipt_ids(client, entries), _reasons(client, entries)
     return {
         entry.pk: EntryFacts(applied.get(entry.pk, ZERO), receipts.get(entry.pk, ""), reasons.get(entry.pk, ""))
@@ -60,10 +64,12 @@ def _applied(entries: Sequence[LedgerEntry]) -> dict[int, Decimal]:
 
 
 def _receipt_ids(client: Client, entries: Sequence[LedgerEntry]) -> dict[int, str]:
-    """The client_receipt_id of the method call that made each transaction. That of a document has the one of the call that
-    issued it, or else of the call that generated it as pending."""
+    """Return the client_receipt_id of the method call that made each transaction.
+
+    The transaction of a document has that of the call that issued it, or else of the call that generated it as pending.
+    """
     tokens = _tokens(entries)
-    # Calls of resources have an Idempotency-Key instead, and their address as the method.
+    # REST calls have an Idempotency-Key instead, and store their address as the method.
     receipts = Receipt.objects.filter(client=client, token__in=set(tokens.values())).exclude(method__contains="/")
     ids: Mapping[str, str] = dict(receipts.values_list("token", "receipt_id"))
     return {number: ids[token] for number, token in tokens.items() if token in ids}
@@ -88,14 +94,14 @@ def _tokens(entries: Sequence[LedgerEntry]) -> dict[int, str]:
 
 
 def _of_documents(entries: Sequence[LedgerEntry]) -> tuple[dict[int | None, int], dict[int | None, int]]:
-    """The entries that issued documents, and those that voided them, by the documents' numbers."""
+    """Return the entries that issued documents, and the entries that voided them, each by document number."""
     documents = {entry.invoice_id: entry.pk for entry in entries if entry.kind in CHARGE_KINDS}
     voided = {entry.invoice_id: entry.pk for entry in entries if entry.voids is not None and entry.voids.kind in CHARGE_KINDS}
     return documents, voided
 
 
 def _reasons(client: Client, entries: Sequence[LedgerEntry]) -> dict[int, str]:
-    """The names of the reasons that entries were given, by the client's list of today."""
+    """Return the name of each entry's reason, from the client's current list."""
     given = [entry for entry in entries if entry.reason_code is not None and entry.kind in REASON_TYPES]
     if not given:
         return {}

@@ -1,4 +1,4 @@
-"""An account's transactions, the newest first, as they are told to others."""
+"""An account's transactions, the newest first (Aria's get_acct_trans_history)."""
 
 from datetime import date
 from typing import NamedTuple
@@ -15,7 +15,7 @@ DEFAULT_RECORDS = 99
 
 
 class HistoryRequest(NamedTuple):
-    """Which transactions: of a type (below zero: its voids), of days from one to another, with or without what was voided."""
+    """Filters. `transaction_type` is Aria's number; a number below zero selects the voids of that type. Dates are inclusive."""
 
     transaction_type: int | None = None
     start_date: date | None = None
@@ -26,7 +26,10 @@ class HistoryRequest(NamedTuple):
 
 
 def transaction_history(*, client: Client, account_no: int, request: HistoryRequest) -> list[LedgerEntry]:
-    """Aria's get_acct_trans_history. Each transaction has the balance after it; what is left out changes no balance."""
+    """Return the transactions of an account, the newest first, as Aria's get_acct_trans_history does.
+
+    Each has the balance after it, whatever the filters leave out. Refuses an unknown account (1009).
+    """
     if not Account.objects.filter(client=client, pk=account_no).exists():
         raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"account_no {account_no}", field="account_no")
     entries = with_voids(LedgerEntry.objects.filter(account=account_no)).order_by("-entry_no")
@@ -42,19 +45,19 @@ def transaction_history(*, client: Client, account_no: int, request: HistoryRequ
 
 
 def with_voids(entries: QuerySet[LedgerEntry]) -> QuerySet[LedgerEntry]:
-    """With what `transaction_type` and `description` need of other rows."""
+    """Select the related rows that `transaction_type` and `description` need."""
     return entries.select_related("voids", "voided_by", "account", "invoice", "payment")
 
 
 def transaction_type(entry: LedgerEntry) -> int:
-    """Aria's number; of a void that of what it voids, below zero."""
+    """Return Aria's number of the type. A void has that of the transaction that it voids, below zero."""
     if entry.voids is not None:
         return -TRANSACTION_TYPES[EntryKind(entry.voids.kind)]
     return TRANSACTION_TYPES[EntryKind(entry.kind)]
 
 
 def description(entry: LedgerEntry) -> str:
-    """In words: Invoice INV-000001, Electronic payment 12, Void of payment 7."""
+    """Return a short text: Invoice INV-000001, Electronic payment 12, Void of payment 7."""
     if entry.voids is not None:
         return f"Void of {entry.voids.get_kind_display().lower()} {entry.voids_id}"
     if entry.kind in (EntryKind.INVOICE, EntryKind.CREDIT_MEMO) and entry.invoice is not None:

@@ -1,4 +1,4 @@
-"""What is due on invoices and what is left of credits: derived from the ledger, one query each."""
+"""Read what is open on invoices and what is left of credits. Both follow from the ledger; nothing of it is stored."""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -19,7 +19,7 @@ ANY = Q()
 
 
 class Charge(NamedTuple):
-    """An issued invoice in the ledger: its entry, its total, and what of it is still due."""
+    """An issued invoice in the ledger. `due` is its open amount."""
 
     invoice_no: int
     account_no: int
@@ -36,12 +36,12 @@ TAKEN = Coalesce(ExactSum("taken_by__amount"), ZERO)
 
 
 def charges_of(invoice_nos: Collection[int]) -> dict[int, Charge]:
-    """Issued invoices by their numbers. Of a voided one nothing is due."""
+    """Return issued invoices by number. A voided invoice has no open amount. One query."""
     return {charge.invoice_no: charge for charge in _charges(Q(invoice__in=invoice_nos))}
 
 
 def open_charges(account_nos: Collection[int]) -> dict[int, list[Charge]]:
-    """The invoices of each account on which something is due, the oldest first."""
+    """Return the open invoices of each account, the oldest first. One query."""
     charges: dict[int, list[Charge]] = defaultdict(list)
     for charge in _charges(Q(account__in=account_nos), Q(paid__lt=F("amount"))):
         charges[charge.account_no].append(charge)
@@ -49,7 +49,8 @@ def open_charges(account_nos: Collection[int]) -> dict[int, list[Charge]]:
 
 
 def invoices_of_charges(account_no: int, entry_nos: Sequence[int], field: str) -> list[int]:
-    """The invoices of an account that transactions charge for, in the order given. Another transaction is refused (2001)."""
+    """Return the invoices of these charge transactions, in the order given. Refuses a number that is not a charge of the
+    account (2001)."""
     rows = LedgerEntry.objects.filter(account=account_no, kind=EntryKind.INVOICE, pk__in=entry_nos)
     found: dict[int, int] = dict(rows.values_list("pk", "invoice_id"))
     for number in entry_nos:
@@ -60,7 +61,7 @@ def invoices_of_charges(account_no: int, entry_nos: Sequence[int], field: str) -
 
 
 def open_entries() -> QuerySet[Any]:
-    """The entries of invoices on which something is due."""
+    """Select the ledger entries of open invoices, with `paid`."""
     return _with_paid(ANY).filter(paid__lt=F("amount"))
 
 
@@ -83,7 +84,7 @@ def _charges(which: Q, having: Q = ANY) -> list[Charge]:
 
 
 def open_credits(account_nos: Collection[int]) -> dict[int, list[OpenItem]]:
-    """The payments and cash credits of each account of which something is left, the oldest first."""
+    """Return the payments and cash credits of each account that are not used up, the oldest first. One query."""
     rows = (
         LedgerEntry.objects.filter(account__in=account_nos, amount__lt=0, kind__in=FREE_KINDS)
         .annotate(taken=TAKEN)
@@ -98,25 +99,26 @@ def open_credits(account_nos: Collection[int]) -> dict[int, list[OpenItem]]:
 
 
 def with_taken(entries: QuerySet[LedgerEntry]) -> QuerySet[Any]:
-    """Credits with `taken`: what of each is applied or refunded."""
+    """Annotate credits with `taken`: the amount that is applied or refunded."""
     return entries.annotate(taken=TAKEN)
 
 
 def left_of_credit(entry_no: int) -> Decimal:
-    """What is left of one payment or credit."""
+    """Return the unused amount of a payment or credit."""
     amount, taken = LedgerEntry.objects.filter(pk=entry_no).annotate(taken=TAKEN).values_list("amount", "taken").get()
     return Decimal(-amount - taken)
 
 
 def amount_due(invoice: Any) -> Decimal | None:
-    """What is due on one of `with_due`; None where nothing is owed on it: a credit memo, and what was not issued."""
+    """Return the open amount of an invoice that was read by `with_due`, or None for a credit memo or a document that is not
+    issued."""
     if invoice.status not in ISSUED_STATUSES or invoice.kind == InvoiceKind.CREDIT_MEMO:
         return None
     return Decimal(invoice.total_amount - invoice.amount_paid)
 
 
 def open_invoices(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
-    """Those that are issued and on which something is due, as `with_due`."""
+    """Select the issued invoices that are open, annotated as by `with_due`."""
     return with_due(invoices).filter(IS_OPEN)
 
 
@@ -124,7 +126,7 @@ IS_OPEN = Q(status=InvoiceStatus.APPROVED) & ~Q(kind=InvoiceKind.CREDIT_MEMO) & 
 
 
 def with_due(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
-    """Invoices with `amount_paid`: what is taken of payments and credits for them. The rest of an issued one is due."""
+    """Annotate invoices with `amount_paid`: the payments and credits that are applied to them."""
     paid = (
         Allocation.objects.filter(debit__invoice=OuterRef("pk"), debit__kind=EntryKind.INVOICE)
         .order_by()

@@ -1,4 +1,4 @@
-"""Payments that came in outside a gateway, cash credits, and what either is applied to."""
+"""Record payments from outside a gateway and cash credits, and apply them to invoices."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -30,7 +30,7 @@ from invoices.services.money.ledger.open_items import left_of_credit, open_charg
 from invoices.services.money.ledger.second_person import GuardedRequest, pass_second_person
 
 InvoiceShares = Mapping[int, Decimal]
-"""Invoices that a payment or credit is applied to, each with an amount. What they leave goes to the oldest open ones."""
+"""Invoices with the amount that each gets of a payment or credit. The rest pays the oldest open invoices."""
 
 
 def record_external_payment(
@@ -50,12 +50,13 @@ def record_external_payment(
 ) -> Payment:
     """Record a cheque, a transfer or cash, apply it, and return the payment.
 
-    It pays `invoices`, each with its amount, or the invoices `pays` in their order, each up to what is due on it. What is left
-    pays the oldest open ones. Refuses an invoice in `pays` on which nothing is due (3004), and a `currency` that is not the
-    account's (90007), and a day after today or more than ten years ago (1016).
+    It pays `invoices`, each with its amount, or the invoices `pays` in their order, each up to its open amount. The rest pays
+    the oldest open ones. Refuses a caller who may not record payments (90025), an amount that is not valid (1016, 90008), an
+    invoice in `pays` that is not open (3004), a `currency` other than the account's (90007), and a day after today or more than
+    ten years ago (1016).
 
-    A reference is not an idempotency key: the same reference on another day is another payment, as of a standing order. On the
-    same day it is refused (90013) unless the earlier payment was voided.
+    A reference is not an idempotency key: the same reference on another day is another payment, as for a monthly transfer. On
+    the same day it is refused (90013), unless the earlier payment was voided.
     """
     with money_act(client, account_no, caller, received_on or today, today=today) as posted_by:
         check_may_collect(caller)
@@ -74,11 +75,11 @@ def record_external_payment(
 
 
 MOST_YEARS_AGO = 10
-"""A payment that is dated earlier has a wrong year."""
+"""A payment with an earlier date probably has a wrong year."""
 
 
 def _check_day(day: date, today: date) -> None:
-    """Refuse (1016) a payment that was received after today, or so long ago that the year must be wrong."""
+    """Refuse (1016) a day after today, and a day so long ago that the year must be wrong."""
     if day > today:
         raise BillingError(ErrorCode.INVALID_INPUT, f"received_on: {day} is in the future", field="received_on")
     if day.year < today.year - MOST_YEARS_AGO:
@@ -87,7 +88,7 @@ def _check_day(day: date, today: date) -> None:
 
 
 def _check_reference(account_no: int, type: PaymentType, reference: str, day: date, currency: str) -> None:
-    """Refuse a reference that a payment of the same account, type and day has (90013). Under the account's lock."""
+    """Refuse (90013) a reference that another payment of this account, type and day has. Under the account's lock."""
     if not reference:
         return
     same = Payment.objects.filter(account=account_no, type=type, reference=reference, received_on=day, is_voided=False)
@@ -112,8 +113,11 @@ def add_cash_credit(
     invoices: InvoiceShares | None = None,
     currency: str | None = None,
 ) -> LedgerEntry:
-    """Give an account a credit that pays its invoices, after tax, as money would. Refuses a `currency` that is not the
-    account's (90007)."""
+    """Give the account a credit that pays its invoices, tax included, and return its entry. It is not a document.
+
+    Refuses a caller who may not correct (90026), an amount that is not valid (1016, 90008), a reason that is not one of cash
+    credits (3024), and a `currency` other than the account's (90007). May need a second person (90073).
+    """
     with money_act(client, account_no, caller, today) as posted_by:
         check_may_correct(caller)
         currency = _currency_of(account_no, currency)
@@ -138,7 +142,8 @@ def _currency_of(account_no: int, asked: str | None) -> str:
 
 
 def _up_to_what_is_due(account_no: int, invoice_nos: Sequence[int], amount: Decimal) -> dict[int, Decimal]:
-    """What each of the invoices takes of an amount, in their order. Under the account's lock."""
+    """Return how much of an amount pays each invoice, in their order. Refuses an invoice that is not open (3004). Under the
+    account's lock."""
     if not invoice_nos:
         return {}
     due = {charge.invoice_no: charge.due for charge in open_charges([account_no]).get(account_no, [])}
@@ -165,7 +170,10 @@ def _checked_shares(invoices: InvoiceShares | None, currency: str) -> dict[int, 
 def apply_left(
     *, client: Client, transaction_id: int, caller: Caller, today: date, invoices: InvoiceShares | None = None
 ) -> LedgerEntry:
-    """Applies what is left of a payment or cash credit, to chosen invoices or to the oldest open ones."""
+    """Apply the unused part of a payment or cash credit to the chosen invoices, or to the oldest open ones. Returns its entry.
+
+    Refuses a caller who may not collect (90025), another kind of transaction (2001), and more than is unused (90021).
+    """
     account_no = account_of_entry(client, transaction_id)
     with money_act(client, account_no, caller, today) as posted_by:
         check_may_collect(caller)

@@ -1,7 +1,7 @@
-"""Giving money back: the refund stands in the ledger from when it is asked for, then the gateway is asked to make it.
+"""Refund payments: the refund is in the ledger from the moment it is requested, then the gateway is asked to make it.
 
-So two that refund the same payment at once can never give back more than was paid. Where the gateway refuses, the refund is
-voided; where it does not answer, it is asked again under the same key.
+So two refunds of one payment at the same time cannot give back more than was paid. If the gateway refuses, the refund is
+voided. If it does not answer, it is asked again with the same key.
 """
 
 import logging
@@ -62,11 +62,13 @@ def refund_payment(
     amount: Decimal | None = None,
     everything: bool = False,
 ) -> Refund:
-    """Refund an amount of a payment, or `everything` that was not refunded of it, the way it came: by its gateway, or by hand.
+    """Refund an amount of a payment, or `everything` that is left of it, by its gateway or by hand.
 
-    What is left unapplied of it goes back first. What has paid invoices is taken from these, the newest first, which are due
-    again: such an invoice cannot be rebilled, and is not collected by a run. Ours: to give money back for a charge, credit the
-    charge first.
+    The unapplied part goes back first. The rest is released from the invoices that it pays, the newest first; these are open
+    again, cannot be rebilled, and are not collected by a bulk collection. To give money back for a charge, credit the charge
+    first (ours). Refuses a caller who may not correct (90026), a transaction that is not a payment (2001) or is voided (2003),
+    more than is left (90021), neither amount nor `everything` (90047), and a wrong reason (3024). May need a second person
+    (90073).
     """
     by: dict[str, Any] = {"client": client, "caller": caller, "today": today}
     refund = ask_refund(transaction_id=transaction_id, why=why, amount=amount, everything=everything, **by)
@@ -83,7 +85,7 @@ def ask_refund(
     amount: Decimal | None = None,
     everything: bool = False,
 ) -> Refund:
-    """Writes a refund down, which its gateway is to be asked for after the commit: see `refund_payment`."""
+    """Write a refund into the ledger. Ask the gateway after the commit: see `refund_payment`, which lists the refusals."""
     account_no = account_of_entry(client, transaction_id)
     with money_act(client, account_no, caller, today) as posted_by:
         check_may_correct(caller)
@@ -101,14 +103,14 @@ def ask_refund(
 
 
 def make_refund(refund: Refund, *, client: Client, caller: Caller, today: date) -> Refund:
-    """Has the gateway make a refund that is written down. One by hand is made already."""
+    """Ask the gateway to make a stored refund. A refund by hand is returned unchanged."""
     return settle_refund(
         refund, client=client, caller=caller, today=today, ask=lambda gateway, request: gateway.refund(request)
     )
 
 
 def resolve_refund(refund: Refund, *, client: Client, caller: Caller, today: date) -> Refund:
-    """Asks the gateway what came of a refund; where it knows nothing of it, it is asked for it again, under the same key."""
+    """Ask the gateway for the result of a refund. If it does not know the refund, it is asked to make it, with the same key."""
     return settle_refund(
         refund,
         client=client,
@@ -121,7 +123,7 @@ def resolve_refund(refund: Refund, *, client: Client, caller: Caller, today: dat
 def settle_refund(
     refund: Refund, *, client: Client, caller: Caller, today: date, ask: Callable[[Gateway, RefundRequest], Answer]
 ) -> Refund:
-    """Outside any transaction the gateway is asked; what it says is recorded in one."""
+    """Call the gateway outside any transaction, then record its answer in one. If it does not answer, nothing changes."""
     if refund.status != RefundStatus.ASKED:
         return refund
     entry = refund.entry
@@ -138,13 +140,16 @@ def settle_refund(
     except BillingError as error:
         if error.code is not ErrorCode.IN_PROGRESS:
             raise
-        # Another holds the account. The gateway has answered, so this is no refusal: it is asked again what came of it.
+        # Another call locks the account. The gateway has answered, so this is no refusal: its answer is read again later.
         return refund
 
 
 def record_refund(refund_no: int, answer: Answer, *, client: Client, caller: Caller, today: date) -> Refund:
-    """Writes what the gateway has said of a refund, once. A refused one is voided, and the payment pays its invoices again: so
-    is one that was done and fails later, where the bank has sent the money back."""
+    """Record the gateway's answer to a refund, once. If it refused, the refund is voided and the payment pays its invoices
+    again.
+
+    A refund that was done can also fail later, if the bank sends the money back.
+    """
     account_no = account_of_entry(client, refund_no)
     with money_act(client, account_no, caller, today) as posted_by:
         refund = Refund.objects.select_related("entry", "payment").get(pk=refund_no)
@@ -165,12 +170,12 @@ def record_refund(refund_no: int, answer: Answer, *, client: Client, caller: Cal
 
 
 def asked_refunds(client: Client) -> QuerySet[Refund]:
-    """Refunds of which the gateway has not said what came of them."""
+    """Select the refunds whose result at the gateway is not known."""
     return Refund.objects.filter(payment__account__client=client, status=RefundStatus.ASKED).order_by("pk")
 
 
 def left_to_refund(payment: Payment) -> Decimal:
-    """What was paid, less the refunds that stand: never more than this goes back."""
+    """Return the payment less its refunds that are not voided. No refund may exceed it."""
     refunds = LedgerEntry.objects.filter(refund__payment=payment, voided_by=None)
     return Decimal(-payment.entry.amount - sum(refunds.values_list("amount", flat=True), ZERO))
 

@@ -1,5 +1,7 @@
-"""Acts that give money away wait for a second person, where the client's four eyes ask for one. The service that does the act
-says so in its own transaction (`pass_second_person`); what is written then is a request, and nothing in the ledger.
+"""Hold acts that give money away until a second person approves them, if the client's four-eyes settings require it.
+
+The service of the act calls `pass_second_person` in its own transaction. If approval is needed, that transaction is rolled
+back, and only a request is stored.
 """
 
 import hashlib
@@ -24,8 +26,7 @@ APPROVED = "act.approved"
 
 
 class GuardedRequest(NamedTuple):
-    """An act that is about to be done: its kind, on which account, invoice and transaction, for how much, and the arguments
-    that its service takes, as JSON has them."""
+    """The requested act: kind, account, invoice, transaction, amount, and the arguments of its service as JSON values."""
 
     kind: GuardedAct
     account_no: int
@@ -37,7 +38,7 @@ class GuardedRequest(NamedTuple):
 
 
 class ActHeld(Exception):
-    """The act needs another person. The transaction that hears of it is undone, and the request is written after it."""
+    """The act needs another person. The transaction is rolled back, and the request is stored after it."""
 
     def __init__(self, wanted: GuardedRequest) -> None:
         self.wanted = wanted
@@ -45,11 +46,12 @@ class ActHeld(Exception):
 
 
 def pass_second_person(wanted: GuardedRequest, client: Client, caller: Caller) -> None:
-    """Lets an act go on that needs no second person, or that one has approved: its request is then marked as approved in this
-    transaction, so that it is done once. Else raises ActHeld.
+    """Return if the act may proceed now: it needs no second person, or one has approved it. Raises ActHeld otherwise.
 
-    Call it under the account's lock, after all checks and before anything is written. Refuses a request that was decided on
-    (90072), and one whose amount is another by now (90003)."""
+    An approved request is marked as approved in this transaction, so that it is done only once. Call it under the account's
+    lock, after all checks and before anything is written. Refuses a request that was already decided on (90072), and one whose
+    amount has changed (90003).
+    """
     if caller.approval is not None:
         _approve(wanted, client, caller.approval)
     elif four_eyes_apply(client, wanted.kind, wanted.amount):
@@ -69,8 +71,8 @@ def _approve(wanted: GuardedRequest, client: Client, approval: Approval) -> None
 
 
 def request_act(wanted: GuardedRequest, client: Client, caller: Caller) -> PendingAct:
-    """Writes a request down, in a transaction of its own, and returns what its caller is answered by. An equal request that is
-    pending is refused (90022)."""
+    """Store a request in a transaction of its own, and return the PendingAct (90073) to raise. Refuses a request if an equal
+    one is pending (90022)."""
     text = json.dumps({"kind": wanted.kind, **wanted.arguments}, sort_keys=True)
     given = {name: getattr(wanted, name) for name in ("kind", "amount", "currency", "arguments", "transaction_no")}
     hashed = hashlib.sha256(text.encode()).hexdigest()
@@ -97,7 +99,7 @@ def request_act(wanted: GuardedRequest, client: Client, caller: Caller) -> Pendi
 
 
 def act_row(act: RequestedAct) -> dict[str, Any]:
-    """A request as events and answers show it."""
+    """Return a request as events and answers show it."""
     return {
         "id": act.pk,
         "kind": str(act.kind),

@@ -1,4 +1,4 @@
-"""Taking entries back: an entry of the opposite amount that names the one it voids. Nothing is ever taken out of the ledger."""
+"""Void ledger entries by an entry of the opposite amount that names the voided one. Nothing is ever deleted from the ledger."""
 
 from datetime import date
 from typing import Any, NamedTuple
@@ -20,11 +20,11 @@ from invoices.services.money.ledger.entries import Draft, PostedBy, allocate, po
 from invoices.services.money.ledger.second_person import GuardedRequest, pass_second_person
 
 TAKEN_BACK_BY_OTHERS = (VoidReason.RETURNED_PAYMENT, VoidReason.VOIDED_BEFORE_SETTLEMENT, VoidReason.VOIDED_BY_THIRD_PARTY)
-"""A gateway's payment is refunded; it is voided only where a bank or the gateway has taken the money back itself."""
+"""A gateway's payment must be refunded. It is voided only if a bank or the gateway has already taken the money back."""
 
 
 class Voiding(NamedTuple):
-    """Why something is voided."""
+    """The reason of a void, and a comment."""
 
     reason: VoidReason
     comments: str = ""
@@ -38,7 +38,8 @@ def void_reason(code: int) -> VoidReason:
 
 
 def void_entry(entry: LedgerEntry, voiding: Voiding, posted_by: PostedBy) -> int:
-    """Voids an entry under its account's lock. What was applied by it or to it is free again; gives the voiding entry."""
+    """Void an entry, release what it paid or what paid it, and return the number of the voiding entry. Under the account's
+    lock."""
     if entry.amount > ZERO:
         release_debit(entry.pk, posted_by.at)
     else:
@@ -65,8 +66,12 @@ def void_entry(entry: LedgerEntry, voiding: Voiding, posted_by: PostedBy) -> int
 def void_transaction(
     *, client: Client, transaction_id: int, caller: Caller, today: date, reason_code: int, comments: str = ""
 ) -> LedgerEntry:
-    """Voids a payment, a cash credit, a write-off, a dispute or a refund that no gateway made. Invoices and credit memos are
-    voided whole (3053)."""
+    """Void a payment, cash credit, write-off, dispute or manual refund, and return the voiding entry.
+
+    Refuses a caller who may not correct (90026), an unknown transaction (2001), a void (2002), a transaction that is already
+    voided (2003), an invoice or credit memo, which is voided as a document (3053), an unknown reason (3024), and one that a
+    refund or the gateway blocks (90022). May need a second person (90073).
+    """
     voiding = Voiding(void_reason(reason_code), comments)
     account_no = account_of_entry(client, transaction_id)
     with money_act(client, account_no, caller, today) as posted_by:
