@@ -1,4 +1,4 @@
-"""The composition root of the API: the resources by their addresses, and how their errors are answered."""
+"""Assembly of the API: the address of each resource, and how errors are answered."""
 
 import logging
 from typing import Any
@@ -101,18 +101,18 @@ router.register("clock", ClockViewSet, basename="clock")
 router.register("caller", CallerViewSet, basename="caller")
 
 METHODS: dict[str, type[ViewSetMixin]] = {name: viewset for _, viewset, _ in router.registry for name in methods_of(viewset)}
-"""Each method call, by its name (`rest_call`), and the viewset that has it as an action of this name."""
+"""The viewset of each method call, by the name in `rest_call`."""
 
 
 @csrf_exempt
 def no_such_address(request: HttpRequest, address: str) -> JsonResponse:
-    """An address of the API that is none is told in JSON as well."""
+    """Answer unknown API paths with a JSON 404."""
     error = BillingError(ErrorCode.NO_DATA, f"{request.path[:100]} is not an address of the API")
     return JsonResponse({"error_code": error.code.number, "error_msg": error.message, "errors": {}}, status=404)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response:
-    """Every error of the resource API has one body: a row of the error table, and what is wrong with which field."""
+    """Answer every error of the resources with the same body: error code, message, and the errors of each field."""
     answer = _answer_to(error)
     record = call_of(context["request"])
     record.error_code, record.message = answer.data["error_code"], answer.data["error_msg"]
@@ -139,7 +139,7 @@ def _answer_to(error: Exception) -> Response:
     if isinstance(error, Http404):
         return _answer(BillingError(ErrorCode.NO_DATA), {})
     if isinstance(error, APIException):
-        # What HTTP itself forbids (405, 406, 415) keeps its own status.
+        # Errors of HTTP itself (405, 406, 415) keep their own status.
         refusal = BillingError(ErrorCode.INVALID_FORMAT, str(error.detail))
         return _answer(refusal, {}, status=error.status_code)
     logger.error("the API failed", exc_info=error)

@@ -234,9 +234,9 @@ def _explained(message: str, detail: str) -> str:
 class BillingError(Exception):
     """A refusal: a rule says no, and nothing was written.
 
-    `field` is the wire name of the input that is wrong. `detail` is added to the first sentence of the row's message. With
-    `instead` it replaces the message, because Aria words some codes differently in each case. `third_party_errors` are the
-    tax engine's own words. `outputs` are output fields of a method call that are known although it failed.
+    `field` is the input's name in the request. `detail` is added to the first sentence of the message, or replaces the message
+    with `instead`, because Aria words some codes differently in each case. `third_party_errors` are the tax engine's own
+    messages. `outputs` are output fields of a method call that are known although it failed.
     """
 
     def __init__(
@@ -287,7 +287,7 @@ class PendingAct(BillingError):
 
     @property
     def body(self) -> dict[str, Any]:
-        """The answer of a resource."""
+        """The body that a resource answers."""
         return {"error_code": self.code.number, "error_msg": self.message, "errors": {}, "requested_act": self.row}
 
 

@@ -1,7 +1,7 @@
-"""A request of each operation that runs, for the API's description: its body, the number in its address, its query.
+"""A working example request for each operation of the API's description: body, number in the address, query.
 
-A number from 1001 on stands for one row wherever it comes: account 1001 is billed and owes, 1002 is due to be billed, 1003 has
-a pending invoice, 1004 pays by card, 1005 has payments and credits. Imports nothing of ours.
+A number from 1001 on means the same row everywhere: account 1001 is billed and owes money, 1002 is due for billing, 1003 has a
+pending invoice, 1004 pays by card, 1005 has payments and credits. Imports no other module of ours.
 """
 
 from collections.abc import Mapping
@@ -43,7 +43,7 @@ ROWS: Mapping[str, int] = {
     "usage": 4018,
     "writeoff": WRITE_OFF,
 }
-"""The row that an address names, by its resource."""
+"""The row that an address names, by resource."""
 
 OTHER_ROWS: Mapping[str, int] = {
     **dict.fromkeys(("invoice_approve", "invoice_discard", "invoice_regenerate"), PENDING),
@@ -51,7 +51,7 @@ OTHER_ROWS: Mapping[str, int] = {
     "payment_refund": REFUNDABLE,
     "planinstance_destroy": NOT_BILLED,
 }
-"""Acts that need a row of another kind than their resource's."""
+"""Acts that need another row than their resource's example."""
 
 QUERIES: Mapping[str, Mapping[str, Any]] = {"rebill_chain": {"invoice_no": REBILL}, "usage_unbilled": {"acct_no": BILLED}}
 
@@ -135,7 +135,7 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     },
     "reasoncode_create": {"type": "rebill", "code": 700, "name": "Wrong rate"},
 }
-"""What a resource is sent, by the operation."""
+"""The body of each resource operation."""
 
 METHOD_BODIES: Mapping[str, Mapping[str, Any]] = {
     "gen_invoice": {"acct_no": DUE, "force_pending": "true", "client_receipt_id": "feb001"},
@@ -166,21 +166,21 @@ METHOD_BODIES: Mapping[str, Mapping[str, Any]] = {
     **dict.fromkeys(("authenticate_caller", "authenticate_caller_m", "get_virtual_datetime", "get_virtual_datetime_m"), {}),
     **dict.fromkeys(("advance_virtual_datetime", "advance_virtual_datetime_m"), {"hours": 24}),
 }
-"""What a method call is sent beside its credentials, by its name."""
+"""The arguments of each method call besides its credentials."""
 
 REFUSED: Mapping[str, int] = {
-    # The example's invoice is not voided.
+    # The example invoice is not voided, so this is refused.
     "invoice_bill_again": 90083,
     "invoice_waive_periods": 90083,
     "rebill_void": 90041,
 }
-"""Operations that documents of their kind always refuse, and by which code: they share addresses with invoices."""
+"""Operations that are always refused for this kind of document, with the code. They share addresses with invoices."""
 
 CREDENTIALS = {"client_no": 1, "auth_key": "YOUR-KEY"}
 
 
 def with_examples(result: dict[str, Any], **options: Any) -> dict[str, Any]:
-    """Adds to each operation of a description the request that runs."""
+    """Add the working example request to each operation of the API's description."""
     for operations in result["paths"].values():
         for operation in operations.values():
             name = operation["operationId"]

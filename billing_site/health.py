@@ -1,4 +1,4 @@
-"""Whether this process answers, whether it is ready, and what a page says while the database is away or read-only."""
+"""Health checks, and the error page while the database is unreachable or read-only."""
 
 import sys
 
@@ -13,13 +13,12 @@ from billing_site.errors import RETRY_AFTER_SECONDS
 
 
 def healthz(request: HttpRequest) -> HttpResponse:
-    """Says that this process answers. It asks nothing of the database."""
+    """Answer that this process is alive. Does not use the database."""
     return HttpResponse("ok", content_type="text/plain")
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """Says whether requests can be answered: 200, or 503 while the database cannot be read. One that can only be read is
-    ready, because reading works."""
+    """Answer 200 if requests can be served, 503 if the database cannot be read. A read-only database counts as ready."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM django_migrations LIMIT 1")
@@ -30,8 +29,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 @requires_csrf_token
 def server_error(request: HttpRequest) -> HttpResponse:
-    """The page for an exception that nobody has caught: 503 while the database is away or read-only, else 500. It asks nothing
-    of the database."""
+    """Answer an uncaught exception: 503 while the database is unreachable or read-only, else 500. Does not use the database."""
     error = sys.exc_info()[1]
     refusal = refusal_of(error) if isinstance(error, Error) else None
     if refusal is None or refusal.code.http_status != 503:

@@ -1,6 +1,6 @@
-"""The API's description of itself (OpenAPI 3): what drf-spectacular cannot know, of resources and of method calls.
+"""The API's description (OpenAPI 3): what drf-spectacular cannot find out about resources and method calls.
 
-Every operation of a resource may answer with an error of the one table; a method call answers HTTP 200 whatever comes of it.
+Every resource operation may answer with an error of the error table. Method calls always answer HTTP 200.
 """
 
 from collections import defaultdict
@@ -26,7 +26,7 @@ WHOLE = {"type": "integer", "format": "int64", "nullable": True}
 NUMBER = {"type": "number", "format": "double", "nullable": True}
 TEXT = {"type": "string", "nullable": True}
 ROWS = {"type": "array", "items": {"type": "object", "additionalProperties": {}}, "nullable": True}
-"""The types of Aria's output fields. Any of them is null where the call failed."""
+"""The types of Aria's output fields. Each is null if the call failed."""
 
 
 class BasicKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -53,7 +53,7 @@ class LongFieldType(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped
 
 
 class AmountType(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call]
-    """Amounts, rates and units are written as text, so that no reader makes doubles of them."""
+    """Amounts, rates and units are texts, so that readers do not turn them into doubles."""
 
     target_class = "rest_framework.serializers.ReadOnlyField"
     match_subclasses = True
@@ -74,7 +74,7 @@ class UsedAtType(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-ca
 
 
 class Schema(AutoSchema):
-    """Adds the table's errors to resources, and describes method calls from what they take and give."""
+    """Adds the errors to resource operations, and describes method calls from their arguments and outputs."""
 
     @property
     def called(self) -> Method | None:
@@ -98,7 +98,7 @@ class Schema(AutoSchema):
         return ["Aria's method calls"] if self.called else super().get_tags()
 
     def get_operation_id(self) -> str:
-        """The method's name, or resource and act: invoice_approve."""
+        """Return the method's name, or resource and action: invoice_approve."""
         view: Any = self.view
         return self.called.name if self.called else f"{view.basename}_{view.action}".replace("-", "_")
 
@@ -146,7 +146,7 @@ def given_by(method: Method) -> dict[str, Any]:
 
 
 def problems() -> dict[str, Any]:
-    """One response for each HTTP status of the error table, with its rows."""
+    """Return one response for each HTTP status of the error table, listing its errors."""
     rows: dict[int, list[str]] = defaultdict(list)
     for code in ErrorCode:
         if code.http_status >= 400:
@@ -170,8 +170,10 @@ def _problem(text: str) -> dict[str, Any]:
 
 
 def with_problem_and_dispatcher(result: dict[str, Any], **options: Any) -> dict[str, Any]:
-    """Adds the body of errors, and Aria's one address for all method calls. With `fields` a resource answers only what is asked
-    for, so no member of an answer is sure to be there. A request has no members but those of its schema."""
+    """Add the error body, and Aria's single address for all method calls.
+
+    No member of an answer is required, because `fields` can leave any out. Requests allow no members besides those described.
+    """
     for name, schema in result["components"].get("schemas", {}).items():
         if not name.endswith("Request"):
             schema.pop("required", None)
@@ -331,4 +333,4 @@ OUTPUTS: Mapping[str, Mapping[str, Any]] = {
     ),
     **dict.fromkeys(("excluded_lines", "recounted_lines"), {"type": "array", "items": {"type": "integer"}, "nullable": True}),
 }
-"""Aria's output fields by their names, which mean the same in every call."""
+"""Aria's output fields by name. A name means the same in every call."""

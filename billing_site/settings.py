@@ -1,4 +1,4 @@
-"""The one settings file. What a deployer changes comes from the environment; what a client chooses is a column of Client."""
+"""The settings. What a deployment changes comes from the environment; what a client chooses is a column of Client."""
 
 import os
 import sys
@@ -24,7 +24,7 @@ def env_list(name: str, default: str) -> list[str]:
 
 
 def secret_key() -> str:
-    """SECRET_KEY, or a random key kept beside manage.py, so that a first start needs no setup and shares no known key."""
+    """Return SECRET_KEY, or a random key stored beside manage.py, so that a first start needs no setup and has no known key."""
     if key := os.environ.get("SECRET_KEY"):
         return key
     path = BASE_DIR / ".secret_key"
@@ -39,16 +39,16 @@ SECRET_KEY = secret_key()
 ALLOWED_HOSTS = env_list("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env_list("CSRF_TRUSTED_ORIGINS", "")
 
-# In production, which is where DEBUG is off and ALLOWED_HOSTS names the hosts, the site is served over https only. HTTPS=0 is
-# for a site that no one reaches from outside.
+# In production (DEBUG off, ALLOWED_HOSTS set) the site is served over https only. HTTPS=0 is for a site that is not reachable
+# from outside.
 HTTPS = env_bool("HTTPS", not DEBUG and "ALLOWED_HOSTS" in os.environ)
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SECURE_HSTS_SECONDS = int(os.environ.get("HSTS_SECONDS", str(30 * 24 * 3600))) if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = env_bool("HSTS_INCLUDE_SUBDOMAINS", HTTPS)
-# Who looks whether the process lives, or is ready, asks it directly.
+# Health checks call the process directly, without https.
 SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]
 
-# A client's clock may be moved forward for tests and demonstrations. Never in production.
+# For tests and demonstrations, a client's clock may be moved forward. Never in production.
 VIRTUAL_CLOCK = env_bool("VIRTUAL_CLOCK", DEBUG)
 
 INSTALLED_APPS = [
@@ -108,14 +108,14 @@ TEMPLATES = [
     },
 ]
 
-# A connection that is kept is looked at before a request uses it, so that none fails after the database was restarted.
+# A kept connection is checked before a request uses it, so that no request fails after a restart of the database.
 DATABASES = {
     "default": dj_database_url.config(
         default=f"sqlite:///{BASE_DIR / 'billing.sqlite3'}", conn_max_age=60, conn_health_checks=True
     )
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # A transaction that will write takes the write lock when it begins, so it waits its turn instead of failing half way.
+    # A writing transaction takes the write lock at its beginning. So it waits for its turn instead of failing halfway.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
@@ -123,10 +123,10 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# A request may bring 10,000 usage records, of up to 800 bytes each.
+# A request may have 10,000 usage records of up to 800 bytes each.
 DATA_UPLOAD_MAX_MEMORY_SIZE = 8_000_000
-# Without scripts, the builder of rebills sends up to twenty fields for each of 2,000 lines (`billing_site.common.limits`) and
-# of 200 added ones.
+# Without scripts, the rebill builder sends up to twenty fields for each of 2,000 lines (`billing_site.common.limits`) and of
+# 200 added ones.
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 50_000
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -141,7 +141,7 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "dashboard"
 LOGOUT_REDIRECT_URL = "login"
-# What is there now stands on what has happened since: an old version of a row is read, and never put back.
+# Old versions of a row can be read but not restored, because later data depends on the current one.
 SIMPLE_HISTORY_REVERT_DISABLED = True
 
 
@@ -152,11 +152,11 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "billing_site" / "static"]
-# Where `manage.py collectstatic` puts the files of the pages. Until then they are served from where they are.
+# Where `manage.py collectstatic` copies the pages' files. Without it they are served from their source folders.
 STATIC_ROOT = Path(os.environ.get("STATIC_ROOT", BASE_DIR / "static_files"))
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG or not STATIC_ROOT.is_dir()
 
-# Pages load what this server has, and nothing else. The admin's own scripts make functions of strings, so it is left out.
+# Pages load only files of this server. The admin is excluded, because its scripts create functions from strings.
 CONTENT_SECURITY_POLICY = {
     "EXCLUDE_URL_PREFIXES": ["/admin/"],
     "DIRECTIVES": {
@@ -172,10 +172,10 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
-# How many proxies before this server can be trusted to say, in X-Forwarded-For, who called them.
+# How many proxies in front of this server are trusted to report the caller's address in X-Forwarded-For.
 TRUSTED_PROXY_COUNT = int(os.environ.get("TRUSTED_PROXY_COUNT", "0"))
 if TRUSTED_PROXY_COUNT:
-    # They also say whether it was by https.
+    # They also report whether the request used https.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 # How long `manage.py prune_calls` keeps the log of API calls.
 CALL_LOG_DAYS = int(os.environ.get("CALL_LOG_DAYS", "90"))
@@ -191,16 +191,16 @@ GATEWAYS = {
     "sandbox": "invoices.gateways.sandbox.SandboxGateway",
     "stripe": "invoices.gateways.stripe.StripeGateway",
 }
-# The books of the sandbox, which are not ours to write otherwise.
+# The sandbox gateway's own records. Only the sandbox writes them.
 SANDBOX_GATEWAY_FILE = os.environ.get("SANDBOX_GATEWAY_FILE", str(BASE_DIR / "sandbox_gateway.sqlite3"))
-# Only for the stripe gateway: the secret key, what its messages to /webhooks/stripe/ are signed with (without it none is
-# taken), and another server that answers as Stripe does, for tests.
+# For the stripe gateway only: the secret key; the secret that signs messages to /webhooks/stripe/ (without it, none is
+# accepted); and the address of another server with Stripe's API, for tests.
 STRIPE_API_KEY = os.environ.get("STRIPE_API_KEY", "")
 STRIPE_WEBHOOK_SECRET = os.environ.get("STRIPE_WEBHOOK_SECRET", "")
 STRIPE_API_BASE = os.environ.get("STRIPE_API_BASE", "")
 
-# Statements go out by e-mail. EMAIL_BACKEND may be another of Django's: with filebased.EmailBackend they are files in
-# EMAIL_FILE_PATH. A mail server that does not answer is not waited for long: the statement can be sent again.
+# Statements are sent by e-mail. EMAIL_BACKEND may be any of Django's; filebased.EmailBackend writes files to EMAIL_FILE_PATH.
+# The time limit for the mail server is short, because statements can be sent again.
 EMAIL_BACKEND = os.environ.get("EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend")
 EMAIL_FILE_PATH = os.environ.get("EMAIL_FILE_PATH", str(BASE_DIR / "mails"))
 EMAIL_HOST = os.environ.get("EMAIL_HOST", "localhost")
@@ -213,11 +213,11 @@ DEFAULT_FROM_EMAIL = os.environ.get("DEFAULT_FROM_EMAIL", "billing@localhost")
 
 
 def sidebar_link(title: object, icon: str, model: str) -> dict[str, object]:
-    """A link of the admin's sidebar to the list of a model, for those who may see it."""
+    """Return a sidebar link to the list of a model, shown to users who may view it."""
     app, name = model.split(".")
 
     def may_see(request: HttpRequest) -> bool:
-        # The admin knows its pages only once the apps are loaded.
+        # Imported here because the admin's pages are known only when all apps are loaded.
         from django.apps import apps
         from django.contrib import admin
 

@@ -1,4 +1,4 @@
-"""The WSGI application that a production server loads."""
+"""The WSGI application for production servers."""
 
 import os
 

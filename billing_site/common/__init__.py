@@ -1,1 +1,1 @@
-"""What knows nothing of billing: storage, pages of lists, values as people write them, limits."""
+"""Code that knows nothing of billing: storage, list pages, values as people write them, limits."""

@@ -1,4 +1,4 @@
-"""Lists as CSV (RFC 4180): all rows that the filters leave, streamed, so that the table is never in memory as a whole."""
+"""Lists as CSV (RFC 4180). All filtered rows are streamed, so the table is never completely in memory."""
 
 import csv
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,7 +12,7 @@ ROWS_AT_ONCE = 1000
 
 
 class CsvRenderer(BaseRenderer):
-    """Says that a list can be asked for as CSV. What is written is streamed, not rendered."""
+    """Declares that a list can be requested as CSV. The output is streamed, not rendered here."""
 
     media_type = "text/csv"
     format = "csv"
@@ -26,7 +26,7 @@ class _Echo:
 def csv_response(
     name: str, serializer: serializers.Serializer, chunks: Iterable[list[Any]], rows_of: Callable[[list[Any]], Iterable[Any]]
 ) -> StreamingHttpResponse:
-    """A file of the plain members of each row, a header first."""
+    """Return a file with a header and the plain members of each row."""
     columns = plain_members(serializer)
     lines = _lines(columns, (row for chunk in chunks for row in rows_of(chunk)))
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
@@ -35,7 +35,7 @@ def csv_response(
 
 
 def plain_members(serializer: serializers.Serializer) -> list[str]:
-    """The members that are neither lists nor objects."""
+    """Return the names of members that are neither lists nor objects."""
     return [name for name, field in serializer.fields.items() if not _is_nested(field, serializer)]
 
 
@@ -59,14 +59,14 @@ FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def marked(value: Any) -> Any:
-    """A text that a spreadsheet would take for a formula is marked as a text; amounts stay numbers."""
+    """Mark a text that a spreadsheet would take for a formula. Amounts stay numbers."""
     if isinstance(value, str) and value[:1] in FORMULA_SIGNS and not _is_number(value):
         return f"'{value}"
     return value
 
 
 def unmarked(value: Any) -> Any:
-    """A cell as it was before it was marked as a text."""
+    """Return a cell without the mark of `marked`."""
     return value[1:] if isinstance(value, str) and value[:1] == "'" and value[1:2] in FORMULA_SIGNS else value
 
 

@@ -1,6 +1,6 @@
-"""PURE: how many decimals the money of a currency has (ISO 4217's minor units), and money as a reader writes it.
+"""PURE: the decimals of each currency (ISO 4217's minor units), and amounts as a reader writes them.
 
-Babel's own numbers are those of CLDR, which follow the coins in use: it writes 1,234.56 Serbian dinars as 1,235.
+Babel's numbers come from CLDR and follow the coins in use: it would write 1,234.56 Serbian dinars as 1,235.
 """
 
 from copy import copy
@@ -11,7 +11,7 @@ from babel.numbers import list_currencies
 
 DEFAULT_DECIMALS = 2
 
-# Amounts are stored with 15 digits, 4 of them after the point.
+# Amounts are stored with 15 digits, 4 of them decimals.
 AMOUNT_PLACES = 4
 LARGEST_AMOUNT = Decimal("99999999999.9999")
 
@@ -29,36 +29,37 @@ _ACTIVE = {
     3: "bhd iqd jod kwd lyd omr tnd",
     4: "clf uyw",
 }
-# Codes that ISO 4217 has withdrawn, without a minor unit when they were used. Old documents may name them.
+# Codes that ISO 4217 has withdrawn, and that had no minor unit. Old documents may have them.
 _WITHDRAWN = {0: "adp bef byb byr esp grd itl luf mgf pte tpe trl"}
 
 ACTIVE_CURRENCIES = frozenset(code for codes in _ACTIVE.values() for code in codes.split())
-"""The codes of ISO 4217's list one that have a minor unit: currencies and funds, not metals and test codes."""
+"""The codes of ISO 4217's list one that have a minor unit: currencies and funds, without metals and test codes."""
 
 _DECIMALS = {code: decimals for table in (_WITHDRAWN, _ACTIVE) for decimals, codes in table.items() for code in codes.split()}
 
 
 def decimals_of(currency: str) -> int:
-    """0 for JPY, 2 for USD and RSD, 3 for IQD, 4 for CLF. Codes without a minor unit of their own have 2."""
+    """Return the decimals of a currency: 0 for JPY, 2 for USD and RSD, 3 for IQD, 4 for CLF. Codes without a minor unit have
+    2."""
     return _DECIMALS.get(currency.lower(), DEFAULT_DECIMALS)
 
 
 def rounded_to(number: Decimal, places: int) -> Decimal:
-    """The number with at most so many decimals, rounded half up. One that is larger than any column is returned as it is."""
+    """Return the number rounded half up to `places` decimals. A number larger than any column is returned unchanged."""
     if not isinstance(exponent := number.as_tuple().exponent, int) or exponent >= -places or number.adjusted() > 50:
         return number
     return number.quantize(Decimal(1).scaleb(-places), context=_ROOMY)
 
 
 def is_currency(code: str) -> bool:
-    """Whether ISO 4217 knows the lower-case code, now or in former times."""
+    """Whether ISO 4217 has or had this code. It is in lower case."""
     return code in ACTIVE_CURRENCIES or (code == code.lower() and code.upper() in list_currencies())
 
 
 def shown_money(amount: Decimal, currency: str, locale: Locale, *, all_decimals: bool = False) -> str:
-    """The amount with the currency's symbol, as the locale writes it, rounded to the currency's decimals.
+    """Return the amount with the currency's symbol in the locale's format, rounded to the currency's decimals.
 
-    With `all_decimals` it is not rounded and has those decimals at least: a price of $0.0125.
+    With `all_decimals` it keeps all its decimals, and at least the currency's: a price of $0.0125.
     """
     pattern = copy(locale.currency_formats["standard"])
     pattern.frac_prec = (decimals_of(currency), decimals_of(currency))

@@ -1,5 +1,4 @@
-"""What a database error means to who asked for the act: the database is away or read-only, one of the few constraints that say
-so, or a fault of ours."""
+"""Translate database errors into refusals: database unreachable, read-only, a known constraint, or an internal error."""
 
 import logging
 
@@ -19,7 +18,7 @@ BUSY = frozenset(
         "one_open_attempt_per_invoice",
     }
 )
-"""Constraints that only another act on the same account at the same moment runs into: every act looks first, under the lock."""
+"""Constraints that only a simultaneous act on the same account can violate, because every act checks first, under the lock."""
 
 FIELDS_OF_IDS = {
     "one_account_per_client_id": "client_acct_id",
@@ -37,17 +36,16 @@ FIELDS_OF_IDS = {
     "one_order_per_client_id": "client_order_id",
     "one_payment_per_reference_and_day": "reference",
 }
-"""Constraints on what the request names, with the field: free when it was checked, taken by another request since."""
+"""Constraints on values in the request, with the field. The value was free when checked; another request took it since."""
 
 SAME_PRINTED_NUMBER = "one_document_per_printed_number"
 
 
 def refusal_of(error: Error) -> BillingError:
-    """Return the refusal that a database error means.
+    """Return the refusal for a database error.
 
-    3108 where another act is at the account, 90013 where another record has the id, 90079 where another document has the
-    number, 90092 where the database cannot be written, 90093 where it cannot be reached; anything else is logged with the
-    constraint's name and is 1001.
+    90092 if the database is read-only, 90093 if it is unreachable, 3108 if another act locks the account, 90013 if another
+    record has the id, 90079 if another document has the number. Anything else is logged with the constraint's name and is 1001.
     """
     if isinstance(error, OperationalError) and is_lock_failure(error):
         return BillingError(ErrorCode.IN_PROGRESS)

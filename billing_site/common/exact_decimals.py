@@ -1,8 +1,8 @@
-"""Decimals of any size that both databases keep to the last digit: units, and prices of one unit.
+"""Decimals of any size, exact on both databases: units, and prices of one unit.
 
-PostgreSQL has `numeric`. SQLite's decimals are doubles, of 15 digits, so there they are text that sorts as the numbers do:
-`00000000000000000012.5` is 12.5. Comparing, ordering, grouping, MIN and MAX are right on it as they are; it is added up by
-`billing_site.common.storage.ExactSum`. No other arithmetic in SQL is right on these columns.
+PostgreSQL stores them as `numeric`. SQLite's decimals are doubles of 15 digits, so there they are text that sorts like the
+numbers: `00000000000000000012.5` is 12.5. Comparison, order, grouping, MIN and MAX work on it directly. To add it up, use
+`billing_site.common.storage.ExactSum`. Other SQL arithmetic on these columns is wrong.
 """
 
 from decimal import Context, Decimal
@@ -22,7 +22,7 @@ _ROOMY = Context(prec=100)
 
 
 def sortable_text(number: Decimal) -> str:
-    """The number as text, whose order is that of the numbers. Below zero the digits are turned round, and "~" ends them."""
+    """Return the number as text that sorts like numbers. For negative numbers the digits are inverted and followed by "~"."""
     whole, _, fraction = f"{number.copy_abs():f}".partition(".")
     fraction = fraction.rstrip("0")
     text = whole.zfill(WHOLE_WIDTH) + (f".{fraction}" if fraction else "")
@@ -30,13 +30,13 @@ def sortable_text(number: Decimal) -> str:
 
 
 def number_of(text: str) -> Decimal:
-    """The number that `sortable_text` has written."""
+    """Return the number that `sortable_text` wrote."""
     below_zero = text.startswith("-")
     return Decimal(f"-{text[1:-1].translate(_NINES)}" if below_zero else text)
 
 
 class RoundedInput(forms.DecimalField):
-    """A number in a form. Digits beyond its decimals are rounded, as in calls of the API, and not refused."""
+    """A number in a form. Extra decimals are rounded as in API calls, not refused."""
 
     def to_python(self, value: Any) -> Decimal | None:  # type: ignore[override]
         number = super().to_python(value)
@@ -44,13 +44,13 @@ class RoundedInput(forms.DecimalField):
 
 
 class ExactDecimalField(models.DecimalField):
-    """A decimal column that is exact on both databases. Its values have all decimals of the column, or those that they need but
-    `least_decimals`."""
+    """A decimal column that is exact on both databases. Values have all decimals of the column, or with `least_decimals` at
+    least that many."""
 
     least_decimals: int | None = None
 
     def get_internal_type(self) -> str:
-        # Not that of Django's: SQLite's conversions of it go by doubles.
+        # Not Django's own type: SQLite's conversions of it use doubles.
         return "ExactDecimalField"
 
     def db_type(self, connection: Any) -> str:
@@ -79,7 +79,7 @@ class ExactDecimalField(models.DecimalField):
 
 
 class UnitsField(ExactDecimalField):
-    """A number of units: up to 10 decimals, of which 4 are always written."""
+    """A number of units: up to 10 decimals, always written with at least 4."""
 
     least_decimals = LEAST_UNIT_DECIMALS
 
@@ -96,7 +96,7 @@ MOST_UNITS_VALIDATOR = MaxValueValidator(MOST_UNITS)
 
 
 class _ExactSum:
-    """The sum of a column of `sortable_text`, in whole ten-billionths while it is added up."""
+    """The SQL sum of a `sortable_text` column, added up in whole ten-billionths."""
 
     def __init__(self) -> None:
         self.parts = 0
@@ -112,6 +112,6 @@ class _ExactSum:
 
 
 def add_sqlite_functions(connection: Any, **_signal: Any) -> None:
-    """Gives a new connection the function that `ExactSum` calls."""
+    """Register the function that `ExactSum` uses on a new connection."""
     if connection.vendor == "sqlite":
         connection.connection.create_aggregate("exact_sum", 1, _ExactSum)

@@ -1,4 +1,4 @@
-"""The types of values on the wire and of filters, each with validation codes of its own, so that errors can tell them apart."""
+"""Types of values in the API and in filters. Each has its own validation codes, from which errors are chosen."""
 
 import re
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from billing_site.common.units import LEAST_UNIT_DECIMALS, UNIT_PLACES, UNITS_DI
 from billing_site.errors import ErrorCode
 
 NO_SUCH_NUMBER = "does_not_exist"
-"""The validation code of a number that nothing has."""
+"""The validation code of a number that no row has."""
 
 LARGEST_LONG, LONGEST_LONG = 2**63 - 1, 22
 
@@ -28,10 +28,10 @@ ISO_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 class LongField(serializers.Field):
-    """A whole number of up to 22 digits, as a JSON number or as text.
+    """A whole number of up to 22 digits, as JSON number or text.
 
-    Aria's numbers have up to 22 digits, a database's up to 19. So nothing has a number that is larger than a database holds: it
-    is refused as what it is, by the code `no_such`.
+    Aria's numbers have up to 22 digits, database keys up to 19. A number beyond the database's range cannot exist, so it is
+    refused with the validation code `no_such`.
     """
 
     default_error_messages = {
@@ -51,7 +51,7 @@ class LongField(serializers.Field):
         return number
 
     def whole_number(self, data: Any) -> int:
-        """The number, also one that no database holds."""
+        """Return the number, even if it is beyond the database's range."""
         text = str(data) if type(data) in (int, str) else ""
         if not re.fullmatch(r"-?[0-9]+", text):
             self.fail("not_a_long")
@@ -64,11 +64,11 @@ class LongField(serializers.Field):
 
 
 class DigitsField(serializers.DecimalField):
-    """A number, as a JSON number or as text, written with the digits 0 to 9: `Decimal` itself also takes 1_000 and the digits
-    of other scripts.
+    """A number written with the digits 0 to 9, as JSON number or text. `Decimal` alone also accepts 1_000 and other scripts'
+    digits.
 
-    Programs that compute in doubles send 0.30000000000000004 and 1e-7: digits beyond `decimal_places` are rounded, half up, and
-    never refused. A JSON number is read by the shortest digits that name its double.
+    Decimals beyond `decimal_places` are rounded half up and never refused, because programs that compute with doubles send
+    0.30000000000000004 and 1e-7. A JSON number is read by the shortest digits that identify its double.
     """
 
     default_error_messages = {"decimal_comma": _("This is not a number. Write decimals with a point: 1.5.")}
@@ -85,7 +85,7 @@ class DigitsField(serializers.DecimalField):
 
 
 class UnitsNumberField(DigitsField):
-    """A number of units. It is written with four decimals, or with as many more as it has."""
+    """A number of units. Output has at least four decimals."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{**options, "max_digits": UNITS_DIGITS, "decimal_places": UNIT_PLACES})
@@ -95,7 +95,7 @@ class UnitsNumberField(DigitsField):
 
 
 class TrueFalseField(serializers.BooleanField):
-    """true or false, as a JSON boolean or as text."""
+    """true or false, as JSON boolean or text."""
 
     default_error_messages = {"not_true_or_false": _("Neither true nor false.")}
 
@@ -108,7 +108,7 @@ class TrueFalseField(serializers.BooleanField):
 
 
 class FlagField(TrueFalseField):
-    """1 or 0, or true or false, as numbers, booleans or text: Aria's pages name both for the same field."""
+    """1 or 0, or true or false, as number, boolean or text, because Aria's pages name both for the same field."""
 
     def to_internal_value(self, data: Any) -> bool:
         if type(data) in (int, str) and str(data) in ("0", "1"):
@@ -117,7 +117,7 @@ class FlagField(TrueFalseField):
 
 
 class GivenSerializer(serializers.Serializer):
-    """Members of a body. An empty text or null is the same as none, also within lists of objects."""
+    """Members of a body. An empty text or null counts as not sent, also inside lists of objects."""
 
     def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, Mapping):
@@ -126,7 +126,7 @@ class GivenSerializer(serializers.Serializer):
 
 
 class ShortListField(serializers.ListField):
-    """A list whose length is looked at before its items are: a million items would be a million errors."""
+    """A list whose length is checked before its items: a million items would give a million errors."""
 
     def run_child_validation(self, data: Any) -> Any:
         if self.max_length is not None and len(data) > self.max_length:
@@ -135,7 +135,7 @@ class ShortListField(serializers.ListField):
 
 
 def rows_of(row: serializers.Serializer, *, most: int, **options: Any) -> "serializers.ListSerializer[Any]":
-    """An array of rows, counted before they are read."""
+    """Return an array field whose length is checked before its rows are read."""
     return serializers.ListSerializer(child=row, max_length=most, **options)
 
 
@@ -154,14 +154,14 @@ class DayField(serializers.DateField):
 
 
 class ValueFilter(Filter):
-    """One value in a query string, compared with one column."""
+    """A filter that compares one query value with one column."""
 
     def __init__(self, field_name: str, lookup_expr: str = "exact", **options: Any) -> None:
         super().__init__(field_name=field_name, lookup_expr=lookup_expr, **options)  # type: ignore[no-untyped-call]
 
 
 class OneOrSeveralSelect(BaseCSVWidget, forms.Select):
-    """Offers each of the choices; several that are asked for between commas are offered as one more."""
+    """A select with all choices. If several are requested, separated by commas, they are offered as one more option."""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         given = [str(one) for one in value or ()]
@@ -172,7 +172,7 @@ class OneOrSeveralSelect(BaseCSVWidget, forms.Select):
 
 
 class ChoicesFilter(BaseInFilter, ChoiceFilter):
-    """One of the choices, or several between commas."""
+    """A filter for one choice, or several separated by commas."""
 
     def __init__(self, choices: Any, **options: Any) -> None:
         options = {"choices": choices.choices, "widget": OneOrSeveralSelect, "empty_label": _("Any"), **options}
@@ -187,7 +187,7 @@ class TrueFalseInput(forms.Field):
 
 
 class TrueFalseFilter(ValueFilter):
-    """true or false: `method` says what that means."""
+    """A filter for true or false. `method` implements it."""
 
     field_class: type[forms.Field] = TrueFalseInput
 
@@ -207,7 +207,8 @@ class AmountFilter(ValueFilter):
 
 
 class LongInput(forms.IntegerField):
-    """A whole number of up to 22 digits. One that no database holds is read as the largest, which no row has either."""
+    """A whole number of up to 22 digits. A number beyond the database's range is replaced by the largest, which no row has
+    either."""
 
     def to_python(self, value: Any) -> int | None:
         if isinstance(value, str) and len(value.strip().lstrip("-")) > LONGEST_LONG:
@@ -221,7 +222,7 @@ class LongFilter(ValueFilter):
 
 
 class DayInput(forms.DateField):
-    """yyyy-mm-dd: a day that is written otherwise could be read as another."""
+    """A date as yyyy-mm-dd. Other formats are ambiguous and refused."""
 
     def to_python(self, value: Any) -> date | None:
         if isinstance(value, str) and value and not ISO_DAY.fullmatch(value):
@@ -237,7 +238,7 @@ class DayFilter(ValueFilter):
 
 
 class ErrorCodeField(serializers.IntegerField):
-    """The number of an error that has refused what is shown; 0 where it was done."""
+    """The error code of a refused item, 0 if it was done."""
 
     def get_attribute(self, instance: Any) -> int:
         error: Any = super().get_attribute(instance)
@@ -245,7 +246,7 @@ class ErrorCodeField(serializers.IntegerField):
 
 
 class ErrorMessageField(serializers.CharField):
-    """The message of an error that has refused what is shown; `done` where it was done."""
+    """The error message of a refused item, `done` if it was done."""
 
     def __init__(self, *, done: str = ErrorCode.OK.message, **options: Any) -> None:
         super().__init__(**options)

@@ -1,4 +1,4 @@
-"""Bodies in JSON, the same at every door: one object of finite numbers, no member twice, and no larger than a form may be."""
+"""JSON bodies, checked the same way everywhere: one object, finite numbers, no repeated member, limited size."""
 
 import json
 import math
@@ -14,25 +14,26 @@ from rest_framework.parsers import JSONParser
 from billing_site.errors import BillingError, ErrorCode
 
 MOST_PIECES = 1_000_000
-"""Members, items or encoded bytes of a body: 8 MB of empty lists cost 30 times their size."""
+"""Limit of members, items and encoded bytes of a body. 8 MB of empty lists would need 30 times their size in memory."""
 
 
 LONGEST_NAME = 200
 
 
 MOST_LEVELS = 20
-"""Of lists and objects within one another: no call takes more than four."""
+"""Limit of nesting. No call needs more than four levels."""
 
 
 def unreadable_body() -> BillingError:
-    """The body is neither a JSON object nor a form."""
+    """Return the refusal of a body that is neither a JSON object nor a form."""
     return BillingError(ErrorCode.INVALID_FORMAT, "Unable to parse input json - invalid format.", instead=True)
 
 
 def json_object(text: str) -> dict[str, Any]:
-    """Return one JSON object (RFC 8259) whose numbers are finite, and which is not nested without end.
+    """Return one JSON object (RFC 8259) with finite numbers and limited nesting.
 
-    Raise ValueError for any other text. Refuse (1016) a member that one object has twice, at any level."""
+    Raises ValueError for any other text. Refuses (1016) a member that occurs twice in one object, at any level.
+    """
     if sum(map(text.count, ",[{")) > MOST_PIECES:
         raise ValueError("too many values")
     read = json.loads(text, parse_constant=_no_number, parse_float=_finite, object_pairs_hook=_members)
@@ -73,7 +74,7 @@ def _check_levels(read: dict[str, Any]) -> None:
 
 
 class JSONObjectParser(JSONParser):
-    """One JSON object in UTF-8, whatever charset the request names, and no longer than Django lets a form be."""
+    """Reads one JSON object in UTF-8, whatever charset the request names, up to Django's size limit of forms."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None

@@ -1,9 +1,8 @@
-"""Lists page by page, by where the last row stands and not by how many rows are before it: the last page of a million costs
-what the first one does, and rows that are added meanwhile move nothing.
+"""Paginate lists by the position of the last row, not by an offset. The last page of a million rows costs as much as the first,
+and rows added meanwhile shift nothing.
 
-A page is asked for by `limit` (1 to 500) and by the `cursor` of `next` or `previous`, which is opaque; the order by `ordering`:
-a name that the list says, with `-` before it for the greatest first. Rows of the same value are ordered by their numbers; no
-value counts as the greatest.
+A page is requested by `limit` (1 to 500) and by the opaque `cursor` of `next` or `previous`. `ordering` names one of the list's
+orders, with `-` in front for descending. Rows with equal values are ordered by number. Missing values count as greatest.
 """
 
 import base64
@@ -26,7 +25,7 @@ PAGE_SIZE, LARGEST_PAGE = 50, 500
 
 
 class Order(NamedTuple):
-    """The column that rows are ordered by before their numbers."""
+    """The column that rows are ordered by, before their number."""
 
     column: str = "pk"
     descending: bool = False
@@ -37,14 +36,14 @@ class Order(NamedTuple):
 
 
 class Position(NamedTuple):
-    """A row that a page begins after: the value of the order's column, and the row's number."""
+    """The row after which a page begins: its value in the order's column, and its number."""
 
     value: Any
     pk: int
 
 
 def ordered(rows: QuerySet[Any], order: Order) -> QuerySet[Any]:
-    """The rows in this order; those without a value come after the greatest one. An index on the column serves both ways."""
+    """Return the rows in this order, rows without a value after the greatest. An index on the column serves both directions."""
     if order.column == "pk":
         return rows.order_by("-pk" if order.descending else "pk")
     column = F(order.column)
@@ -55,8 +54,10 @@ def ordered(rows: QuerySet[Any], order: Order) -> QuerySet[Any]:
 
 
 def first_after(rows: QuerySet[Any], order: Order, position: Position | None, count: int) -> list[Any]:
-    """The first rows after a position, or of all. They are read stretch by stretch: of one condition for both, rows with a
-    value and rows without, an index on the column would not be used."""
+    """Return the first `count` rows after a position, or of all.
+
+    Reads rows with and without a value by separate queries: with one condition for both, the index would not be used.
+    """
     if position is None:
         return list(ordered(rows, order)[:count])
     found: list[Any] = []
@@ -71,7 +72,7 @@ def _nullable(rows: QuerySet[Any], order: Order) -> bool:
 
 
 def _after(order: Order, position: Position, *, nullable: bool) -> list[Q]:
-    """The rows that come after a position: all of a condition before those of the next."""
+    """Return conditions whose rows, one condition after the other, are those after the position."""
     compared = "lt" if order.descending else "gt"
     same = Q(**{f"pk__{compared}": position.pk})
     if order.column == "pk":
@@ -79,14 +80,14 @@ def _after(order: Order, position: Position, *, nullable: bool) -> list[Q]:
     empty = Q(**{f"{order.column}__isnull": True})
     if position.value is None:
         return [empty & same, ~empty] if order.descending else [empty & same]
-    # The first condition is implied by the others: it is what an index on the column is used by.
+    # The other conditions imply the first one. It is there so that the index on the column is used.
     beyond = Q(**{f"{order.column}__{compared}": position.value})
     reached = Q(**{f"{order.column}__{compared}e": position.value}) & (beyond | same)
     return [reached, empty] if nullable and not order.descending else [reached]
 
 
 class Page(NamedTuple):
-    """Some rows of a list, and the cursors of the pages before and after them."""
+    """A page of rows, with the cursors of the previous and next page."""
 
     rows: list[Any]
     next: str | None
@@ -94,7 +95,7 @@ class Page(NamedTuple):
 
 
 def page_of(rows: QuerySet[Any], order: Order, cursor: str | None = None, size: int = PAGE_SIZE) -> Page:
-    """The page that a cursor names; the first one without."""
+    """Return the page of a cursor, or the first page."""
     backwards, position = _read_cursor(cursor, rows.model, order)
     way = order.reversed if backwards else order
     found = first_after(rows, way, position, size + 1)
@@ -111,7 +112,7 @@ def page_of(rows: QuerySet[Any], order: Order, cursor: str | None = None, size: 
 
 
 def in_chunks(rows: QuerySet[Any], order: Order, size: int) -> Iterator[list[Any]]:
-    """All rows in their order, so many at once."""
+    """Yield all rows in their order, in lists of `size`."""
     chunk = first_after(rows, order, None, size)
     while chunk:
         yield chunk
@@ -119,7 +120,7 @@ def in_chunks(rows: QuerySet[Any], order: Order, size: int) -> Iterator[list[Any
 
 
 class KeysetPagination(BasePagination):
-    """`{"next", "previous", "results"}`."""
+    """Answers `{"next", "previous", "results"}`."""
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         self.url = request.build_absolute_uri()
@@ -161,7 +162,7 @@ def asked_order(request: Request, orders: Mapping[str, str], *, newest_first: bo
 
 
 def order_of(asked: str | None, orders: Mapping[str, str], *, newest_first: bool = False) -> Order:
-    """The order that is asked for among those of the list; else by number."""
+    """Return the requested order if the list has it, else the order by number."""
     if not asked:
         return Order("pk", newest_first)
     name = asked.removeprefix("-")

@@ -1,16 +1,16 @@
-"""How much one request may ask of the server, the same at every door: rows, and lengths of texts."""
+"""Limits of a single request, the same for every entry point: numbers of rows, and lengths of texts."""
 
 LINES_AT_ONCE = 2000
-"""Of a rebill or a credit memo. The builder of rebills shows as many, and sends what was changed."""
+"""Lines of a rebill or credit memo. The rebill builder shows this many, and sends only changed ones."""
 
 COMMENTS_LENGTH = 1000
-"""Of payments, credits, write-offs, disputes, refunds and voids."""
+"""Comments on payments, credits, write-offs, disputes, refunds and voids."""
 
 DOCUMENT_COMMENTS_LENGTH = 3000
-"""Of credit memos and rebills."""
+"""Comments on credit memos and rebills."""
 
 LINE_COMMENTS_LENGTH = 200
 REMARK_LENGTH = 1000
-"""Of reasons for decisions, and notes on documents."""
+"""Reasons of decisions, and notes on documents."""
 
 PO_NUM_LENGTH = 1000

@@ -1,5 +1,7 @@
-"""Members of a body, parameters of a query and columns of a file that nobody reads are refused, each with its path and the name
-that was probably meant. One mechanism for all serializers, rows within rows included."""
+"""Refuse unknown members of a body, query parameters and file columns, with their path and the name that was probably meant.
+
+The same code checks all serializers, including nested rows.
+"""
 
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
@@ -16,25 +18,25 @@ from billing_site.errors import BillingError, ErrorCode
 UNKNOWN, READ_ONLY = "unknown_member", "read_only_member"
 
 MOST_NAMED = 100
-"""Wrong names that one refusal lists: a body of a million wrong members is not answered with a million messages."""
+"""Maximum number of wrong names in one refusal, so that a body of a million wrong members does not get a million messages."""
 
 LONGEST_NAME = 100
-"""What is compared and quoted of a wrong name: comparing costs the square of the length."""
+"""Maximum length of a wrong name that is compared and quoted. The time to compare grows with the square of the length."""
 
 
 LIKE = 0.65
-"""How like a known name must be to be suggested, from 0 to 1: `interval` suggests `billing_interval`."""
+"""How similar a known name must be to be suggested, from 0 to 1: `interval` suggests `billing_interval`."""
 
 
 class NoArguments(serializers.Serializer):
-    """The body of an act that takes none."""
+    """The body of an act without arguments."""
 
 
 def check_members(serializer: serializers.BaseSerializer[Any], data: Any, *, empty_is_absent: bool = False) -> None:
-    """Refuse (1016) each member of `data` that the serializer does not know, and each that only answers have.
+    """Refuse (1016) members of `data` that the serializer does not know or that are read-only.
 
-    With `empty_is_absent` a member that is null or an empty text is the same as none, as in method calls. Values of another
-    shape than the serializer's are left for it to refuse.
+    With `empty_is_absent`, null or an empty text counts as not sent, as in method calls. The serializer itself refuses values
+    of the wrong shape.
     """
     wrong = dict(islice(_wrong_members(serializer, data, "", empty_is_absent), MOST_NAMED))
     if wrong:
@@ -42,7 +44,7 @@ def check_members(serializer: serializers.BaseSerializer[Any], data: Any, *, emp
 
 
 def check_parameters(query: QueryDict, known: Collection[str]) -> None:
-    """Refuse (1016) a parameter of the query that is not known, and one that is given twice."""
+    """Refuse (1016) query parameters that are unknown or repeated."""
     for name in query:
         if name not in known:
             raise BillingError(
@@ -53,13 +55,13 @@ def check_parameters(query: QueryDict, known: Collection[str]) -> None:
 
 
 def unknown_columns(header: Collection[str], known: Collection[str]) -> str:
-    """The sentences about columns of a file that are not known; an empty text where all are."""
+    """Return sentences about unknown columns of a file, or an empty text if there are none."""
     unknown = islice((name for name in header if name not in known), MOST_NAMED)
     return " ".join(unknown_name(name, known, what=_("Unknown column")) for name in unknown)
 
 
 def unknown_name(name: str, known: Collection[str], path: str = "", *, what: str = "") -> str:
-    """The sentence about a name that is not known: the nearest known one, or where none is near all of them."""
+    """Return a sentence about an unknown name, with the most similar known name, or all known names if none is similar."""
     quoted = name[:LONGEST_NAME]
     what = what or _("Unknown field")
     near = nearest(name, known)
@@ -70,8 +72,10 @@ def unknown_name(name: str, known: Collection[str], path: str = "", *, what: str
 
 
 def nearest(name: str, known: Collection[str]) -> str | None:
-    """The known name that is most like a wrong one, or the only one that ends in it as a word: `amount` suggests
-    `payment_amount`. None where none is like it."""
+    """Return the known name that is most similar to a wrong one, or the only one that ends with it as a word, or None.
+
+    `amount` suggests `payment_amount`.
+    """
     found = get_close_matches(name[:LONGEST_NAME], sorted(known), n=1, cutoff=LIKE)
     if found:
         return found[0]
@@ -82,7 +86,7 @@ def nearest(name: str, known: Collection[str]) -> str | None:
 def _wrong_members(
     field: serializers.Field | None, data: Any, path: str, empty_is_absent: bool
 ) -> Iterator[tuple[str, list[ErrorDetail]]]:
-    """The path of each wrong member, with what is wrong about it, in the order in which they were sent."""
+    """Yield the path and error of each wrong member, in the order in which they were sent."""
     if isinstance(field, serializers.Serializer) and isinstance(data, Mapping):
         below = f"{path}." if path else ""
         writable = [name for name, one in field.fields.items() if not one.read_only]
@@ -102,7 +106,7 @@ def _wrong_members(
 
 
 def _has_room(field: Any, rows: list[Any]) -> bool:
-    """Whether a list is read row by row. One that is too long is refused by its length."""
+    """Whether a list is short enough to be read row by row. A longer one is refused by its length."""
     return field.max_length is None or len(rows) <= field.max_length
 
 

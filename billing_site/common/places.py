@@ -1,7 +1,7 @@
-"""PURE: countries and regions as people write them, and the codes that they are kept and compared by.
+"""PURE: countries and regions as people write them, and the codes by which they are stored and compared.
 
-A country is an ISO 3166-1 alpha-2 code. A region is a code where its country is the United States or Canada; of other countries
-it is kept as it is written. Names of countries are CLDR's, in English. Knows nothing of the database.
+A country is an ISO 3166-1 alpha-2 code. A region is a code in the United States and Canada; in other countries it is stored as
+written. Country names are CLDR's English ones. No database.
 """
 
 import re
@@ -14,9 +14,9 @@ from babel import Locale
 from babel.core import get_global
 
 MOST_KEPT = 10_000
-"""Answers that are kept: the texts come from callers, so there is no end to them."""
+"""Size of the cache. Callers choose the texts, so their number is unlimited."""
 NOT_COUNTRIES = frozenset({"EU", "EZ", "QO", "UN", "XA", "XB", "ZZ"})
-"""Codes of CLDR that are groups of countries, or no place at all."""
+"""CLDR codes that are groups of countries, or no place at all."""
 
 OTHER_NAMES = {
     "america": "US",
@@ -57,7 +57,7 @@ OTHER_NAMES = {
     "venezuela bolivarian republic of": "VE",
     "viet nam": "VN",
 }
-"""Names in use beside CLDR's: those of ISO 3166, and older ones."""
+"""Names in use besides CLDR's: those of ISO 3166, and older ones."""
 
 REGIONS: Mapping[str, Mapping[str, str]] = {
     "US": {
@@ -134,11 +134,11 @@ REGIONS: Mapping[str, Mapping[str, str]] = {
         "YT": "Yukon",
     },
 }
-"""The regions that are known by a code, by country: states, the district and territories; provinces and territories."""
+"""Regions with codes, by country: US states, district and territories; Canadian provinces and territories."""
 
 
 class Place(NamedTuple):
-    """A country and a region of it, in the form that places are compared in."""
+    """A country and region in the form in which places are compared."""
 
     country: str
     region: str
@@ -146,16 +146,16 @@ class Place(NamedTuple):
 
 @lru_cache(maxsize=MOST_KEPT)
 def country_code(text: str) -> str:
-    """The alpha-2 code of a country that is named by a code (US, USA, 840) or a name, in any case; empty if there is none."""
+    """Return the alpha-2 code of a country given as code (US, USA, 840) or name, in any case, or "" if unknown."""
     plain = _plain(text)
     return _countries().get(plain) or _countries().get(plain.removeprefix("the ")) or ""
 
 
 @lru_cache(maxsize=MOST_KEPT)
 def region_code(country: str, text: str) -> str:
-    """A region as it is kept: its code, where the country has codes; else as it is written, without the space around it.
+    """Return a region as it is stored: as code if its country has codes, else as written, without surrounding spaces.
 
-    `country` is a code. The form of ISO 3166-2 (US-CA) is read too.
+    `country` is a code. ISO 3166-2 (US-CA) is accepted too.
     """
     written = " ".join(text.split())
     prefix, _, rest = written.partition("-")
@@ -165,7 +165,7 @@ def region_code(country: str, text: str) -> str:
 
 @lru_cache(maxsize=MOST_KEPT)
 def place_of(country: str, region: str) -> Place:
-    """What two places are compared by: equal for `us`, `california` and `US`, `CA`."""
+    """Return the value by which two places are compared: equal for `us`, `california` and `US`, `CA`."""
     code = country_code(country) or _plain(country)
     return Place(code, _plain(region_code(code, region)))
 
@@ -189,7 +189,7 @@ def _regions(country: str) -> Mapping[str, str]:
 
 
 def _plain(text: str) -> str:
-    """Without case, accents, points and double spaces: `Québec` is `quebec`, `U.S.` is `us`."""
+    """Return a text without case, accents, points and double spaces: `Québec` is `quebec`, `U.S.` is `us`."""
     decomposed = unicodedata.normalize("NFKD", text.casefold())
     letters = "".join(one for one in decomposed if not unicodedata.combining(one))
     return " ".join(re.sub(r"[.,'’()]", "", letters.replace("&", " and ").replace("-", " ")).split())

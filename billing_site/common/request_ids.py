@@ -1,4 +1,4 @@
-"""The id of the request that is being answered: it stands in every line of the server's log. Imports nothing of ours."""
+"""The id of the current request, which every line of the server's log has. Imports no other module of ours."""
 
 import logging
 import re
@@ -9,12 +9,12 @@ request_id_now: ContextVar[str] = ContextVar("request_id", default="-")
 
 
 def request_id_of(given: str) -> str:
-    """The id that a request came with, or a new one."""
+    """Return the id that was sent with the request, or a new one."""
     return given if re.fullmatch(r"[A-Za-z0-9._-]{1,60}", given) else secrets.token_hex(12)
 
 
 class RequestIdFilter(logging.Filter):
-    """Puts the request's id into log lines."""
+    """Adds the request's id to log lines."""
 
     def filter(self, line: logging.LogRecord) -> bool:
         line.request_id = request_id_now.get()

@@ -1,4 +1,4 @@
-"""How many rows are written with few statements, on PostgreSQL and on SQLite. The only module that knows the difference."""
+"""Write many rows with few statements, on PostgreSQL and SQLite. The only module that distinguishes the two."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,9 +21,9 @@ from billing_site.common.exact_decimals import ExactDecimalField
 
 
 def insert_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Writes rows whose values stand in the order of `fields` (attribute names), in one statement: COPY on PostgreSQL.
+    """Insert rows in one statement (COPY on PostgreSQL). Values are in the order of `fields`, which are attribute names.
 
-    Django's defaults are not applied: a column that is not named keeps the database's own (the primary key), or NULL.
+    Django's defaults are not applied: a column that is not named gets the database's default (the primary key) or NULL.
     """
     rows = list(rows)
     if not rows:
@@ -44,10 +44,11 @@ def insert_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable
 def insert_new_rows(
     model: type[models.Model], fields: Sequence[str], rows: Iterable[Sequence[Any]], *, unique: Sequence[str]
 ) -> None:
-    """Writes rows as `insert_rows` does, and passes over those whose values of the `unique` columns are taken already, also by
-    another transaction that commits only now.
+    """Insert rows as `insert_rows` does, but skip those whose `unique` values exist already or are being inserted by another
+    transaction.
 
-    They are written in the order of those values, so that two who write the same ones wait for each other, and never both.
+    Rows are inserted in the order of these values, so that two transactions with the same values block each other without
+    deadlock.
     """
     places = [fields.index(name) for name in unique]
     ordered = sorted(rows, key=lambda row: [row[place] for place in places])
@@ -67,7 +68,7 @@ def insert_new_rows(
 def _copy(model: type[models.Model], columns: "list[models.Field[Any, Any]]", rows: Sequence[Sequence[Any]]) -> None:
     json_places = [place for place, column in enumerate(columns) if isinstance(column, models.JSONField)]
     statement = f"COPY {_quoted(model._meta.db_table)} ({', '.join(map(_column_name, columns))}) FROM STDIN"
-    # Django translates the errors of execute, but knows nothing of copy.
+    # Django translates errors of execute, but not of copy.
     with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as copy:
         if not json_places:
             for row in rows:
@@ -82,7 +83,7 @@ def _copy(model: type[models.Model], columns: "list[models.Field[Any, Any]]", ro
 
 
 def update_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Sets `fields` (attribute names) of many rows, each to its own values: a row is its primary key and the values."""
+    """Set `fields` (attribute names) of many rows, each to its own values. A row is its primary key and the values."""
     rows = list(rows)
     if not rows:
         return
@@ -107,8 +108,11 @@ def update_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable
 def add_to_column(
     model: type[models.Model], field: str, added: int, *, where: Mapping[str, Any], returning: Sequence[str]
 ) -> tuple[Any, ...] | None:
-    """Adds to a column of the one row that has these values, and gives what it is then, with other columns; None where there
-    is no such row. It is locked from here to the end of the transaction: one statement reads, locks and writes."""
+    """Add to a column of the one row with these values. Return its new value and the `returning` columns, or None without such
+    a row.
+
+    One statement reads, locks and writes. The row stays locked until the end of the transaction.
+    """
     column, *others = map(_column_name, _columns(model, (field, *returning)))
     found = " AND ".join(f"{_column_name(one)} = %s" for one in _columns(model, tuple(where)))
     with connection.cursor() as cursor:
@@ -129,9 +133,10 @@ def assign_rows(
     at_most: Sequence[str],
     rows: Sequence[Sequence[Any]],
 ) -> int:
-    """Sets an empty field of all rows that a key finds, for many keys, and says how many rows that were.
+    """Set an empty field of all rows that match a key, for many keys, and return the number of rows.
 
-    A key is the value to set, the values that the `equal` columns must have, and those that the `at_most` columns may reach.
+    A key is the value to set, then the values that the `equal` columns must have, then the upper limits of the `at_most`
+    columns.
     """
     if not rows:
         return 0
@@ -161,8 +166,10 @@ def assign_rows(
 
 
 class ExactSum(models.Sum):
-    """A sum of decimals that is exact on SQLite too, which keeps amounts as doubles: it adds up whole ten-thousandths. Units
-    and prices are text there (`exact_decimals`), and have a function of their own."""
+    """A sum of decimals that is exact on SQLite too, where amounts are doubles: it adds whole ten-thousandths.
+
+    Units and prices are text on SQLite (`exact_decimals`) and use a function of their own.
+    """
 
     def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
         whole = self.copy()
@@ -180,7 +187,7 @@ def _columns(model: type[models.Model], fields: Sequence[str]) -> "list[models.F
 
 
 def _prepared(columns: "list[models.Field[Any, Any]]", values: Sequence[Any]) -> list[Any]:
-    database = connections[DEFAULT_DB_ALIAS]  # `connection` looks itself up again at each use, 25 times a row
+    database = connections[DEFAULT_DB_ALIAS]  # `connection` looks itself up at each use, which is 25 times per row.
     return [
         None if value is None else column.get_db_prep_save(value, database)
         for column, value in zip(columns, values, strict=True)
@@ -196,7 +203,7 @@ def _quoted(name: str) -> str:
 
 
 def reserve_ids(model: type[models.Model], count: int) -> list[int]:
-    """Primary keys for rows that will be written in this transaction, so that their children can name them."""
+    """Reserve primary keys for rows of this transaction, so that child rows can refer to them before they are inserted."""
     if not count:
         return []
     table = model._meta.db_table
@@ -206,7 +213,7 @@ def reserve_ids(model: type[models.Model], count: int) -> list[int]:
                 "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)", [f'"{table}"', count]
             )
             return [key for (key,) in cursor.fetchall()]
-        # The transaction holds SQLite's one write lock, so nobody else takes keys; AUTOINCREMENT never gives one twice.
+        # The transaction holds SQLite's only write lock, so nobody else takes keys. AUTOINCREMENT never reuses one.
         cursor.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = %s", [table])
         (last,) = cursor.fetchone()
         return list(range(last + 1, last + 1 + count))
@@ -214,8 +221,10 @@ def reserve_ids(model: type[models.Model], count: int) -> list[int]:
 
 @contextmanager
 def commit_without_waiting() -> Iterator[None]:
-    """A transaction whose commit does not wait for the disk: where the database server dies within the next moments, it may be
-    lost, and it alone. For what is only told, never for money."""
+    """Commit without waiting for the disk. A crash of the database server within moments may lose this transaction only.
+
+    Use it for logs only, never for money.
+    """
     with transaction.atomic(savepoint=False):
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
@@ -224,51 +233,51 @@ def commit_without_waiting() -> Iterator[None]:
 
 
 def limit_lock_wait(seconds: int) -> None:
-    """Makes this transaction give up on a lock after so long. SQLite waits for its write lock when a transaction begins."""
+    """Limit how long this transaction waits for a lock. On SQLite, the wait for the write lock is when a transaction begins."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{seconds}s"])
 
 
 def is_lock_failure(error: OperationalError) -> bool:
-    """Whether the database gave up because another transaction is in the way (lock wait, deadlock), not for a fault."""
+    """Whether the database gave up because of another transaction (lock timeout, deadlock), not because of an error."""
     sqlstate = getattr(error.__cause__, "sqlstate", None)
     return sqlstate in {"55P03", "40P01"} or "database is locked" in str(error)
 
 
 NOT_WRITABLE = {"25006", "53100", "SQLITE_FULL"}
-"""A read-only server or transaction; a full disk."""
+"""Read-only server or transaction; full disk."""
 AWAY = {"57P01", "57P02", "57P03", "53300", "SQLITE_READONLY_DBMOVED"}
-"""The server shuts down, starts, or has no connection left; the file is not in its place any more."""
+"""The server is shutting down, starting, or out of connections; the file was moved."""
 AWAY_CLASSES = ("08", "SQLITE_CANTOPEN", "SQLITE_IOERR")
 
 
 def is_away(error: Error) -> bool:
-    """Return whether the database cannot be reached: there is no connection, or it was lost."""
+    """Whether the database cannot be reached: no connection, or it was lost."""
     code = _error_code(error)
     if not code:
-        # PostgreSQL's library has a code only for what the server itself has said.
+        # PostgreSQL's library sets a code only for errors that the server sent.
         return connection.vendor == "postgresql" and isinstance(error, (OperationalError, InterfaceError))
     return code in AWAY or code.startswith(AWAY_CLASSES)
 
 
 def is_not_writable(error: Error) -> bool:
-    """Return whether the database refuses all writing: it is read-only, or its disk is full."""
+    """Whether the database refuses all writes: it is read-only, or its disk is full."""
     code = _error_code(error)
     return code in NOT_WRITABLE or (code.startswith("SQLITE_READONLY") and code not in AWAY)
 
 
 def _error_code(error: Error) -> str:
-    """PostgreSQL's SQLSTATE, or SQLite's name of the error; "" where there is neither."""
+    """Return PostgreSQL's SQLSTATE or SQLite's error name, "" if there is none."""
     cause = error.__cause__
     return getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None) or ""
 
 
 def violated_constraint(error: IntegrityError) -> str:
-    """Return the name of the constraint that refused a row, or "" where the database does not say it.
+    """Return the name of the constraint that refused a row, or "" if it is not known.
 
-    PostgreSQL names it. SQLite names checks, but of a unique key only the columns: the constraint is found by them. Call it
-    after the transaction was rolled back.
+    PostgreSQL reports it. SQLite reports only the columns of a unique key, from which the constraint is found. Call it after
+    the transaction was rolled back.
     """
     if (told := getattr(error.__cause__, "diag", None)) is not None:
         return told.constraint_name or ""

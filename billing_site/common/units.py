@@ -1,4 +1,4 @@
-"""PURE: how many units one row may have, with how many decimals, and how units are written."""
+"""PURE: maximum and decimals of units in one row, and their format."""
 
 from decimal import Context, Decimal
 
@@ -8,19 +8,20 @@ UNIT_PLACES, LEAST_UNIT_DECIMALS = 10, 4
 
 
 MOST_UNITS = Decimal(10**15)
-"""Of one record, order or plan instance: a petabyte in bytes."""
+"""Maximum of one usage record, order or plan instance: a petabyte in bytes."""
 
 
 UNITS_DIGITS = 28
-"""Of a column of units: sums of a thousand such records have room, and Python's own decimals have as many digits."""
+"""Digits of a units column: enough for the sum of a thousand maximal records, and the precision of Python's decimals."""
 
 
 LARGEST_UNITS = Decimal(10) ** (UNITS_DIGITS - UNIT_PLACES) - Decimal(1).scaleb(-UNIT_PLACES)
-"""What a column of units holds."""
+"""The largest number that a units column can hold."""
 
 
 def padded(number: Decimal, decimals: int) -> Decimal:
-    """The number without zeros at its end, but with at least so many decimals: it is written alike on every database."""
+    """Return the number without trailing zeros but with at least `decimals` decimals, so that both databases give the same
+    text."""
     number = number.normalize(_EXACT)
     if int(number.as_tuple().exponent) > -decimals:
         number = number.quantize(Decimal(1).scaleb(-decimals), context=_EXACT)

@@ -1,4 +1,4 @@
-"""Documents, what waits for them, what is taken off them, runs and tax rates in the admin. Importing it registers them."""
+"""Documents, usage and orders, credits, runs and tax rates in the admin. Importing this package registers them."""
 
 from invoices.admin import (
     accounts,

@@ -1,7 +1,7 @@
-"""Accounts in the admin, once there are invoices: what an account owes, and generating its invoices.
+"""Accounts in the admin with their invoices: what an account owes, and generating its invoices.
 
-`accounts` must not know `invoices`, so the page that `accounts` registers is replaced here by one that extends it, as Django
-lets a project replace the page of its users. Without this app the accounts keep a page that works.
+`accounts` must not import `invoices`. So the page that `accounts` registers is replaced here by one that extends it, as Django
+lets a project replace the page of its users. Without this app the page of `accounts` still works.
 """
 
 from typing import Any
@@ -40,7 +40,7 @@ admin.site.unregister(Account)
 
 
 class OrdersOfAccount(PagedInline):
-    """What waits stands first."""
+    """Unbilled orders first."""
 
     model = OneTimeCharge
     fields = readonly_fields = ("order", "service", "charge_date", "invoice", "units_plain", "rate_plain")
@@ -99,7 +99,7 @@ class CouponsOfAccount(PagedInline):
 
 
 class LedgerOfAccount(EntryColumns, PagedInline):  # type: ignore[misc]
-    """The newest first, each with the balance after it."""
+    """Newest first, each with the balance after it."""
 
     model = LedgerEntry
     fields = readonly_fields = ("transaction", "date", "amount_in_currency", "balance_in_currency")
@@ -124,7 +124,7 @@ AGE_HEADINGS = (_("current"), _("1-30 days"), _("31-60 days"), _("61-90 days"), 
 
 
 def _receivable(account: Account) -> Receivable:
-    """Read once for all columns of a page."""
+    """Return the account's receivables, read once for all columns."""
     found: Receivable | None = account.__dict__.get("receivable")
     if found is None:
         (found,) = receivables_of([account], today(account.client))
@@ -159,7 +159,7 @@ class BilledAccountAdmin(AccountAdmin):
         ]
 
     def get_inlines(self, request: HttpRequest, obj: Account | None) -> list[type[InlineModelAdmin]]:
-        """What the account has none of takes no room on its page."""
+        """Show only tables that have rows."""
         return [
             *super().get_inlines(request, obj),
             *(inline for inline in EXTRAS if obj is not None and inline.model.objects.filter(account=obj).exists()),
@@ -168,7 +168,7 @@ class BilledAccountAdmin(AccountAdmin):
     @admin.display(description=_("usage so far"))
     @asked_once
     def unbilled_usage(self, account: Account) -> SafeString:
-        """At today's prices, before coupons, credits and tax; or why it cannot be rated."""
+        """Unbilled usage at today's prices, before coupons, credits and tax; or why it cannot be rated."""
         try:
             usage = rate_unbilled_usage(client=account.client, account_no=account.pk, today=today(account.client))
         except BillingError as refusal:
@@ -218,7 +218,7 @@ class BilledAccountAdmin(AccountAdmin):
         return format_html_join(SafeString(" &middot; "), "{}", ((link,) for link in links))
 
     def has_approve_permission(self, request: HttpRequest) -> bool:
-        """An invoice that is generated here may be issued at once."""
+        """An invoice that is generated here may be issued at once, so this needs the right to approve."""
         return request.user.has_perm(APPROVE_PERMISSION)
 
     @admin.action(description=_("Generate invoice"), permissions=["approve"])

@@ -1,4 +1,4 @@
-"""Acts on money in the admin: adding one is doing it, by the service. Nothing is changed or deleted: it is voided."""
+"""Acts on money in the admin. Adding a row performs the act by its service. Rows are never changed or deleted, only voided."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ from invoices.services.documents.rights import CORRECT_PERMISSION
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.history import with_voids
 
-# A reason that stands there already is one that nobody has thought about.
+# No reason is preselected, so that the user makes a choice.
 TO_BE_CHOSEN = ("", "---------")
 
 
@@ -48,7 +48,7 @@ def amount_field(*, required: bool = True, help_text: Any = "") -> forms.Decimal
 
 
 def all_field(help_text: Any) -> forms.BooleanField:
-    """Says that all of it is meant, as an empty amount does not."""
+    """Return the check box for the whole amount. An empty amount does not mean all."""
     return forms.BooleanField(required=False, label=_("The whole amount"), widget=UnfoldBooleanWidget, help_text=help_text)
 
 
@@ -57,7 +57,7 @@ def comments_field(*, required: bool = False, max_length: int = COMMENTS_LENGTH)
 
 
 class ReasonField(forms.TypedChoiceField):
-    """The reasons of a type, the common ones and those of clients: which of them the account's client has, the service says."""
+    """The reasons of a type: common ones and those of clients. The service checks that the reason is the client's."""
 
     def __init__(self, type: ReasonType) -> None:
         super().__init__(coerce=int, widget=UnfoldAdminSelectWidget)
@@ -84,7 +84,7 @@ def by(request: HttpRequest, client: Client) -> dict[str, Any]:
 
 
 class ActAdmin(MasterDataAdmin):
-    """Adding one is doing it, for those with the right; it is shown as it is, and never changed or deleted."""
+    """Adding a row performs the act, for users with the right. Existing rows are read-only."""
 
     has_change_permission = never
     has_delete_permission = never
@@ -97,14 +97,14 @@ class ActAdmin(MasterDataAdmin):
         return request.user.has_perm(self.right)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """An act that needs a second person leaves a request, which is no refusal: the page's transaction is kept."""
+        """Commit the page's transaction for an act that needs a second person: its request is stored, nothing was refused."""
         try:
             self.act(request, obj, form)
         except PendingAct as pending:
             request.pending_act = pending  # type: ignore[attr-defined]
 
     def act(self, request: HttpRequest, obj: Any, form: Any) -> None:
-        """Does what was asked for, and gives the row its key."""
+        """Perform the act, and set the row's primary key."""
         raise NotImplementedError
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:

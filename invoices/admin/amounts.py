@@ -1,4 +1,4 @@
-"""How amounts of money look in the admin."""
+"""Formatting of amounts in the admin."""
 
 from decimal import Decimal
 
@@ -10,5 +10,5 @@ from invoices.calculation import rounded
 
 
 def amount(value: Decimal, currency: str) -> SafeString:
-    """In the currency's precision, grouped as the reader's language does it."""
+    """Return an amount in the currency's precision, grouped as in the reader's language."""
     return format_html('<span class="amount">{}</span>', number_format(rounded(value, currency), force_grouping=True))

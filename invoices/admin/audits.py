@@ -1,4 +1,4 @@
-"""Audits in the admin: what each found. Adding one is running it."""
+"""Audit runs in the admin, with their findings. Adding one runs the audits."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ class FindingsOfRun(PagedInline):
 
 @admin.register(AuditRun)
 class AuditRunAdmin(MasterDataAdmin):
-    """Staff audit the rows of their clients, superusers all clients' rows too. A large client is better audited by command."""
+    """Staff audit their clients' rows, superusers also those of all clients. For a large client the command is better."""
 
     client_path = "client"
     has_change_permission = has_delete_permission = never
@@ -64,7 +64,7 @@ class AuditRunAdmin(MasterDataAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """Runs outside the transaction that Django opens for a page: the audits read as of one moment of their own."""
+        """Run outside the transaction that Django opens for a page, because audits read in a transaction of their own."""
         if request.method == "POST":
             response = self._changeform_view(request, object_id, form_url, extra_context)  # type: ignore[attr-defined]
             if response.status_code == 302:

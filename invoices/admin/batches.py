@@ -1,4 +1,4 @@
-"""Ticked rows of a list, handed to a service client by client, and what came of them told to the person who ticked them."""
+"""Pass selected rows of a list to a service, client by client, and show the results."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -31,7 +31,7 @@ R = TypeVar("R")
 def outcomes_by_client(
     chosen: QuerySet[Invoice] | QuerySet[Account], decide: Callable[[Client, list[int]], Iterable[R]]
 ) -> list[R]:
-    """One service call per client: services work for one client at a time, a list may show the rows of many."""
+    """Call a service once per client: services work for one client, but a list may show several."""
     return [outcome for client, numbers in _by_client(chosen) for outcome in decide(client, numbers)]
 
 
@@ -43,7 +43,7 @@ def _by_client(chosen: QuerySet[Invoice] | QuerySet[Account]) -> Iterator[tuple[
 
 
 def tell(request: HttpRequest, outcomes: Sequence[Outcome], done: str) -> None:
-    """How many were done, and each refusal with its document and message, up to a number that can still be read."""
+    """Show how many were done, and each refusal with its document and message, up to a limit."""
     refused = [
         f"{_name(outcome)}: {outcome.error.code.number} {outcome.error.message}"
         for outcome in outcomes
@@ -63,7 +63,7 @@ def tell(request: HttpRequest, outcomes: Sequence[Outcome], done: str) -> None:
 
 
 def tell_collected(request: HttpRequest, collected: Sequence[Collected]) -> None:
-    """How many were collected or needed not be, and what came of the others."""
+    """Show how many were collected or had nothing due, and the results of the others."""
     for result, count in Counter(one.result for one in collected if one.error is None).items():
         messages.success(request, f"{RESULT_WORDS[result]}: {count}")
     failed = [one for one in collected if one.error is not None]

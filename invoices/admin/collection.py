@@ -1,4 +1,4 @@
-"""What is asked of gateways, in the admin: attempts to collect, payment methods whose tokens they keep, and what they sent."""
+"""Gateways in the admin: collection attempts, payment methods with tokens, and received messages."""
 
 from typing import Any
 
@@ -68,7 +68,7 @@ class AttemptsOfInvoice(AttemptColumns, ReadOnlyInline):  # type: ignore[misc]
 
 @admin.register(CollectionAttempt)
 class CollectionAttemptAdmin(AttemptColumns, ReadOnlyAdmin):  # type: ignore[misc]
-    """Neither the token nor the key is shown."""
+    """Attempts, without token and key."""
 
     client_path = "invoice__client"
     list_display = ["id", "invoice", "attempt_no", "status_label", "amount_in_currency", "proc_status_code", "requested_at"]
@@ -106,7 +106,7 @@ class CollectionAttemptAdmin(AttemptColumns, ReadOnlyAdmin):  # type: ignore[mis
 
 
 def collect(request: HttpRequest, invoices: QuerySet[Invoice]) -> None:
-    """Collects invoices of one client or several, and tells what came of them."""
+    """Collect invoices of one or several clients, and show the results."""
     caller = Caller(staff=request.user)
     collected = outcomes_by_client(
         invoices,
@@ -120,7 +120,7 @@ admin.site.unregister(PaymentMethod)
 
 @admin.register(PaymentMethod)
 class KeptPaymentMethodAdmin(PaymentMethodAdmin):
-    """A new one's token is given to the gateway before it is stored, and never shown again."""
+    """Payment methods. The token of a new one goes to the gateway before it is stored, and is never shown again."""
 
     def get_fields(self, request: HttpRequest, obj: PaymentMethod | None = None) -> list[Any]:
         return ["account", "type", "label"] if obj else ["account", "type", "token", "label"]
@@ -132,8 +132,10 @@ class KeptPaymentMethodAdmin(PaymentMethodAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """Saves outside the transaction that Django opens for a page, so that no gateway is asked within one; what is not saved
-        is shown again as on any page."""
+        """Save outside the transaction that Django opens for a page, so that no gateway is called inside one.
+
+        If it is not saved, the form is shown again as on any page.
+        """
         if request.method == "POST":
             try:
                 response = self._changeform_view(request, object_id, form_url, extra_context)
@@ -155,7 +157,7 @@ class KeptPaymentMethodAdmin(PaymentMethodAdmin):
 
 @admin.register(GatewayEvent)
 class GatewayEventAdmin(ReadOnlyAdmin):
-    """What a gateway sent names its own numbers, and no client."""
+    """Gateway messages. They name the gateway's own numbers, and no client, so only superusers see them."""
 
     client_path = None
     has_view_permission = has_module_permission = only_superusers

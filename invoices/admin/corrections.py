@@ -1,4 +1,4 @@
-"""What corrects a debt, in the admin: write-offs, disputes, credit memos and voids."""
+"""Corrections of debts in the admin: write-offs, disputes, credit memos and voids."""
 
 from typing import Any, ClassVar
 
@@ -90,7 +90,7 @@ class WriteOffAdmin(EntryAdmin):
 
 @admin.register(Dispute)
 class DisputeAdmin(WriteOffAdmin):
-    """Voiding it makes the amount due again."""
+    """Disputes. Voiding one makes its amount due again."""
 
     add_form = DisputeForm
     kind = EntryKind.DISPUTE
@@ -108,7 +108,7 @@ class VoidForm(ActForm):
 
 @admin.register(TransactionVoid)
 class TransactionVoidAdmin(EntryAdmin):
-    """A void of an invoice or credit memo voids the document, with all that it held."""
+    """Voids. Voiding an invoice or credit memo's entry voids the document and releases everything it held."""
 
     kind = EntryKind.VOID
     add_form = VoidForm

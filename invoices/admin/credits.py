@@ -1,4 +1,4 @@
-"""What is added to charges and taken off them, in the admin: surcharges, coupons and who redeemed them, service credits."""
+"""Surcharges, coupons, redemptions and service credits in the admin."""
 
 from typing import Any, ClassVar
 
@@ -36,9 +36,9 @@ from invoices.services.planning.extras import credits_with_used, redemptions_wit
 
 
 class OfClientForm(MasterDataForm):
-    """A coupon or surcharge is on its own client's services."""
+    """The services of a coupon or surcharge must belong to its client."""
 
-    # The model's own check says it better.
+    # The model's own check has a better message.
     guarded: ClassVar = {"coupon_ends_after_start": None, "surcharge_ends_after_start": None}
 
     def clean(self) -> dict[str, Any] | None:
@@ -182,7 +182,7 @@ class RedemptionForm(MasterDataForm):
 
 @admin.register(CouponRedemption)
 class CouponRedemptionAdmin(MasterDataAdmin):
-    """Adding one is redeeming. It stays as it is, or is withdrawn while no invoice has used it."""
+    """Redemptions. Adding one redeems a coupon. It can be withdrawn until an invoice has used it, but not changed."""
 
     client_path = "coupon__client"
     form = RedemptionForm
@@ -193,7 +193,7 @@ class CouponRedemptionAdmin(MasterDataAdmin):
     autocomplete_fields = ["coupon", "account"]
     actions = ["withdraw"]
     has_change_permission = never
-    # Of what invoices have used, only the service knows what may go.
+    # Only the service can tell whether an invoice has used it.
     has_delete_permission = never
 
     def has_withdraw_permission(self, request: HttpRequest) -> bool:
@@ -268,7 +268,7 @@ class UsesOfCredit(PagedInline):
 
 
 class CreditFigures:
-    """A service credit's amount, and what invoices have used and left of it."""
+    """A service credit's amount, its uses on invoices, and the remainder."""
 
     @admin.display(description=_("amount"), ordering="amount")
     def amount_in_currency(self, credit: Any) -> SafeString:
@@ -285,7 +285,7 @@ class CreditFigures:
 
 @admin.register(ServiceCredit)
 class ServiceCreditAdmin(CreditFigures, MasterDataAdmin):  # type: ignore[misc]
-    """A credit that is given keeps its terms. Its last day may be set: a credit ends so, and is not deleted."""
+    """Service credits. Their terms do not change. They are not deleted; setting the last day ends them."""
 
     client_path = "account__client"
     form = ServiceCreditForm

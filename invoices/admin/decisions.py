@@ -1,4 +1,4 @@
-"""Decisions on ticked documents: a page says what is about to happen before anything does, and another what came of each."""
+"""Decisions on selected documents: one page announces what will happen, another shows the result of each."""
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -32,7 +32,7 @@ NUMBERS = "numbers"
 
 
 class ResultRow(NamedTuple):
-    """What came of one document: done, or refused and why; and what followed from it."""
+    """The result of one document: done with its consequences, or refused and why."""
 
     document: SafeString | str
     is_done: bool
@@ -40,7 +40,7 @@ class ResultRow(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """How a decision is asked for, and what is said of it."""
+    """The texts of a decision."""
 
     question: Any
     what_follows: Any
@@ -83,7 +83,7 @@ DECISIONS = {
 
 
 def decide(pages: Any, request: HttpRequest, chosen: QuerySet[Any], action: Action) -> TemplateResponse:
-    """Asks first. What is then decided on are the documents that were shown, whichever the list would show by now."""
+    """Ask for confirmation first. The decision applies to the documents that were shown, even if the list has changed since."""
     if NUMBERS not in request.POST:
         return _ask(pages, request, chosen, action)
     shown = [int(number) for number in request.POST[NUMBERS].split(",") if number.isdecimal()]
@@ -206,7 +206,7 @@ def _page(pages: Any, request: HttpRequest, template: str, action: Action, conte
 
 
 class DecidedInList:
-    """The decisions on what waits."""
+    """The decisions on pending documents."""
 
     def has_approve_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(APPROVE_PERMISSION)

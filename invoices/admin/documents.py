@@ -1,4 +1,4 @@
-"""Invoices in the admin: documents to read, the decisions on pending ones, and the series that number them."""
+"""Invoices in the admin: read-only documents, decisions on pending ones, and number series."""
 
 from decimal import Decimal
 from typing import Any
@@ -66,7 +66,7 @@ PARTY_PARTS = ("company", "name", "address1", "address2", "city", "region", "pos
 
 
 def as_printed(party: dict[str, str]) -> SafeString:
-    """A party of a document, a line for each part that it has."""
+    """Return a party of a document with one line per part."""
     return format_html_join(SafeString("<br>"), "{}", ((party[part],) for part in PARTY_PARTS if party.get(part)))
 
 
@@ -85,7 +85,7 @@ ACT_WORDS = {
 
 
 def _act_links(invoice: Invoice) -> dict[Action, SafeString]:
-    """Where an act that has a page of its own is done."""
+    """Return links to the pages of acts that have one."""
     links = {
         Action.CREDIT: add_link(CreditMemo, _("Credit memo"), corrects=invoice.pk),
         Action.WRITE_OFF: add_link(WriteOff, _("Write off"), invoice=invoice.pk),
@@ -195,7 +195,7 @@ class InvoiceAdmin(DecidedInList, HeldByInvoice, ReadOnlyAdmin):  # type: ignore
     ]
 
     def get_inlines(self, request: HttpRequest, obj: Invoice | None) -> list[type[InlineModelAdmin]]:
-        """Without a table of credits where nothing is taken off."""
+        """Leave out the table of credits if there are none."""
         has_credits = obj is not None and obj.credit_details.exists()
         attempts = [AttemptsOfInvoice] if obj is not None and obj.collection_attempts.exists() else []
         return [LinesOfInvoice, *([CreditsOfInvoice] if has_credits else []), TaxesOfInvoice, PeriodsOfInvoice, *attempts]
@@ -230,7 +230,7 @@ class InvoiceAdmin(DecidedInList, HeldByInvoice, ReadOnlyAdmin):  # type: ignore
         return with_rebills(with_due(super().get_queryset(request)))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """The page says what whoever looks at it may do."""
+        """Remember the user, because the page shows what this user may do."""
         invoice = super().get_object(request, object_id, from_field)
         if invoice is not None:
             invoice.looked_at_by = Caller(staff=request.user)
@@ -247,7 +247,7 @@ class InvoiceAdmin(DecidedInList, HeldByInvoice, ReadOnlyAdmin):  # type: ignore
     @admin.display(description=_("payments and credits"))
     @asked_once
     def paid_by(self, invoice: Invoice) -> SafeString:
-        """By the transaction that paid it or took something off it."""
+        """The transactions that paid or reduced it."""
         parts = Allocation.objects.filter(debit__invoice=invoice, debit__kind=EntryKind.INVOICE).order_by("pk")
         sums: dict[LedgerEntry, Decimal] = {}
         for part in parts.select_related("credit__invoice", "credit__voids"):
@@ -267,13 +267,13 @@ class InvoiceAdmin(DecidedInList, HeldByInvoice, ReadOnlyAdmin):  # type: ignore
     @admin.display(description=_("pending rebill"))
     @asked_once
     def rebill_waits(self, invoice: Any) -> SafeString:
-        """A rebill that waits for approval: until then the invoice is as it was, and closed to other corrections."""
+        """A pending rebill. Until it is approved, the invoice stays unchanged and other corrections are blocked."""
         return page_link(Invoice.objects.get(pk=invoice.rebill_waiting)) if invoice.rebill_waiting else SafeString("-")
 
     @admin.display(description=_("actions"))
     @asked_once
     def what_can_be_done(self, invoice: Any) -> SafeString:
-        """Each act, with a link to it or why it cannot be done. Those of the list are done there."""
+        """Each act with a link, or why it is not possible. Acts without a page are done from the list."""
         actions = available_actions(invoice.client, [invoice.pk], invoice.looked_at_by, today(invoice.client))[invoice.pk]
         links = _act_links(invoice)
         rows = [
@@ -307,7 +307,7 @@ class InvoiceAdmin(DecidedInList, HeldByInvoice, ReadOnlyAdmin):  # type: ignore
 
 @admin.register(NumberSeries)
 class NumberSeriesAdmin(HistoryAdmin):
-    """Prefix and suffix are chosen. The counter moves at approval, and a series stays: its numbers have no holes."""
+    """Number series. Prefix and suffix can be chosen. Approval moves the counter, and a series is never deleted: no gaps."""
 
     client_path = "client"
     fields = ["client", "kind", ("prefix", "suffix"), "last_number"]

@@ -8,7 +8,7 @@ from invoices.models import ReasonCode, TaxRate
 
 
 class TaxRateFile(ClientFile):
-    """A rate is named by whose it is, what it is called, where and for what it holds, and from which day."""
+    """Tax rates, identified by client, name, place, category and first day."""
 
     class Meta(ClientFile.Meta):
         model = TaxRate
@@ -17,7 +17,7 @@ class TaxRateFile(ClientFile):
 
 
 class ReasonCodeFile(ClientFile):
-    """A reason that names no client is there for all: superusers bring these, and staff their clients' own."""
+    """Reason codes. Superusers import reasons without a client, which all clients have; staff import those of their clients."""
 
     class Meta(ClientFile.Meta):
         model = ReasonCode

@@ -1,4 +1,4 @@
-"""What an invoice holds, so that no other bills or uses it too: usage, one-time charges, coupons and service credits."""
+"""What an invoice holds so that no other bills or uses it: usage, one-time charges, coupons and service credits."""
 
 from collections.abc import Iterable
 
@@ -18,7 +18,7 @@ from invoices.models import Invoice, Usage
 
 
 class HeldByInvoice:
-    """Discarding lets go of all of it, so a discarded invoice holds nothing."""
+    """Discarding an invoice releases all of it, so a discarded invoice holds nothing."""
 
     @admin.display(description=_("usage"))
     @asked_once

@@ -1,4 +1,4 @@
-"""The ledger in the admin: every transaction with the balance after it, and what stands on its other side."""
+"""The ledger in the admin: every transaction with the balance after it, and the transactions it pays or is paid by."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -38,7 +38,7 @@ from invoices.services.money.ledger.open_items import left_of_credit
 
 
 class EntryColumns:
-    """An entry of the ledger, and what stands on its other side."""
+    """Columns of a ledger entry, including the entries on the other side."""
 
     def entry(self, row: Any) -> LedgerEntry:
         return row if isinstance(row, LedgerEntry) else row.entry
@@ -69,7 +69,7 @@ class EntryColumns:
     @admin.display(description=_("reason"))
     @asked_once
     def reason(self, row: Any) -> str:
-        """In the words of the list, or Aria's for a void."""
+        """The reason as in the list of reasons, or Aria's for a void."""
         entry = self.entry(row)
         if entry.reason_code is None:
             return "-"
@@ -92,7 +92,7 @@ class EntryColumns:
     @admin.display(description=_("applied"))
     @asked_once
     def applied(self, row: Any) -> SafeString:
-        """What a credit pays, or what pays a debit, added up by the other side."""
+        """What a credit pays, or what pays a debit, summed by entry on the other side."""
         entry = self.entry(row)
         side, other = ("taken_by", "debit") if entry.amount < 0 else ("paid_by", "credit")
         sums: dict[LedgerEntry, Decimal] = {}
@@ -128,7 +128,7 @@ class EntryColumns:
 
 
 class ColumnsOfEntry(EntryColumns):
-    """Of rows that have their entry of the ledger beside them, and are sorted by its columns."""
+    """Columns of rows that are joined with their ledger entry, and sorted by its columns."""
 
     @admin.display(description=_("amount"), ordering="entry__amount")
     def amount_in_currency(self, row: Any) -> SafeString:
@@ -144,7 +144,7 @@ def _reason_types(entry: LedgerEntry) -> list[str]:
 
 
 def flat(fields: Iterable[Any]) -> list[str]:
-    """The names of fields of which some stand on one line."""
+    """Return the names of fields, including those grouped on one line."""
     return [name for field in fields for name in (field if isinstance(field, tuple) else (field,))]
 
 

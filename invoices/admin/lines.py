@@ -1,4 +1,4 @@
-"""The lines of documents in the admin, and the story of each: from which units, rate, band or percent its amount comes."""
+"""Lines of documents in the admin, each with the explanation of its amount: units, rate, band or percent."""
 
 from django.contrib import admin
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -19,7 +19,7 @@ CREDIT_COLUMNS = ("credit_line", "credited_line", "taken_in_currency")
 
 
 class LineFigures:
-    """A line's figures, shared by the lines of an invoice and the page of a line."""
+    """The figures of a line, for the lines of an invoice and for the page of a line."""
 
     @admin.display(description=_("explanation"))
     def story(self, line: InvoiceLine) -> SafeString:
@@ -55,7 +55,7 @@ class LinesOfInvoice(LineFigures, ReadOnlyInline):  # type: ignore[misc]
 
 
 class CreditsOfInvoice(ReadOnlyInline):
-    """Which line takes how much off which other: a line is taxed on what is left of it."""
+    """The amounts that credit lines take off charge lines. A line is taxed on the remainder."""
 
     model = CreditDetail
     fields = CREDIT_COLUMNS
@@ -80,14 +80,14 @@ class CreditsOfInvoice(ReadOnlyInline):
 
 
 def _text_of(line_no: str) -> Subquery:
-    """The description of the line that a detail names by its number."""
+    """Return the description of the line with the number in `line_no`."""
     lines = InvoiceLine.objects.filter(invoice=OuterRef("invoice"), line_no=OuterRef(line_no))
     return Subquery(lines.values("description"))
 
 
 @admin.register(InvoiceLine)
 class InvoiceLineAdmin(LineFigures, ReadOnlyAdmin):  # type: ignore[misc]
-    """Every column of a line. Reached from its invoice."""
+    """All columns of a line. Reached from its invoice."""
 
     client_path = "invoice__client"
     list_display = ["description", "line_no", "invoice", "line_type", "gl_code", "amount_in_currency"]
@@ -137,7 +137,7 @@ class InvoiceLineAdmin(LineFigures, ReadOnlyAdmin):  # type: ignore[misc]
     @admin.display(description=_("price that applied"))
     @asked_once
     def price(self, line: InvoiceLine) -> SafeString | str:
-        """With a link, as long as the price is there."""
+        """The price, with a link while it exists."""
         return _named(RateSchedule, line.rate_schedule_no)
 
     @admin.display(description=_("tier"))
@@ -171,6 +171,6 @@ class InvoiceLineAdmin(LineFigures, ReadOnlyAdmin):  # type: ignore[misc]
 
 
 def _named(model: type[RateSchedule] | type[OneTimeCharge], number: int | None) -> SafeString | str:
-    """A row that a line names by its number: a link to it, or the number alone once the row is gone."""
+    """Return a link to a row that a line names by number, or just the number if the row no longer exists."""
     row = None if number is None else model._default_manager.filter(pk=number).first()
     return str(number or "-") if row is None else page_link(row, number)

@@ -116,7 +116,7 @@ class RefundForm(ActForm):
 
 @admin.register(Refund)
 class RefundAdmin(ColumnsOfEntry, ActAdmin):  # type: ignore[misc]
-    """The gateway is asked after the page's transaction is committed."""
+    """Refunds. The gateway is called after the page's transaction is committed."""
 
     client_path = "payment__account__client"
     add_form = RefundForm

@@ -1,4 +1,4 @@
-"""The plans of customers in the admin. What was charged for them is known here, so that a change says what becomes of it."""
+"""Customers' plans in the admin. This page knows what was billed, so it shows what a change does to billed days."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import sha256
@@ -55,7 +55,7 @@ class PlanInstanceForm(MasterDataForm):
         return [name for name in self.changed_data if name not in self.declared_fields]
 
     def edit(self) -> dict[str, Any]:
-        """What is asked of the service that edits a plan, and of the one that previews it."""
+        """Return the arguments of the services that preview and save the edit."""
         day = today(self.instance.account.client)
         return {
             "instance": self.instance,
@@ -67,8 +67,10 @@ class PlanInstanceForm(MasterDataForm):
         }
 
     def full_clean(self) -> None:
-        """Where billed days are not used any more, show what becomes of them before anything is saved: the form is sent again
-        with what was seen. If the end, the units or the choice differ from what was seen, they are shown again."""
+        """Show what happens to billed days that are no longer used, before anything is saved.
+
+        The form is then sent again with the hash of what was shown. If the result differs from that, it is shown again.
+        """
         super().full_clean()
         if self.instance.pk and self.is_bound and not self.errors and not {"end_date", "units"}.isdisjoint(self.changed_data):
             self._show_unused_days()
@@ -77,7 +79,7 @@ class PlanInstanceForm(MasterDataForm):
         try:
             days = preview_edit(**self.edit())
         except BillingError:
-            return  # saving is refused in the same way, and that is shown
+            return  # Saving is refused for the same reason, and shows it.
         seen = sha256(repr(days).encode()).hexdigest()
         if not days or self.cleaned_data["seen"] == seen:
             return
@@ -90,7 +92,7 @@ class PlanInstanceForm(MasterDataForm):
 
 @admin.register(PlanInstance)
 class PlanInstanceAdmin(HistoryAdmin):
-    """Every change of a plan instance moves its account's next bill date and version with it, under the account's lock."""
+    """Plan instances. Each change also updates the account's next bill date and billing version, under the account's lock."""
 
     client_path = "account__client"
     form = PlanInstanceForm
@@ -127,7 +129,7 @@ class PlanInstanceAdmin(HistoryAdmin):
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PlanInstance]:
-        """With what names them: where they are searched for by others, a list of names asks one query."""
+        """Join the names that are shown, so that a list of search results needs one query."""
         return super().get_queryset(request).select_related("plan")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -144,7 +146,7 @@ class PlanInstanceAdmin(HistoryAdmin):
         return add_link(RateSchedule, _("Add a customer price"), plan_instance=instance.pk, currency=currency)
 
     def get_fixed_fields(self, obj: PlanInstance) -> Sequence[str]:
-        """Days that are billed cannot begin on another day any more."""
+        """The start of a plan instance is fixed once its days are billed."""
         return [*self.fixed_fields, "start_date"] if obj.billed_through else self.fixed_fields
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
@@ -168,7 +170,7 @@ class PlanInstanceAdmin(HistoryAdmin):
 
 
 def _what_became(instance: PlanInstance, edited: PlanInstance) -> Iterator[str]:
-    """What is said after a change: of a plan instance that took the place, and of days that were billed and are not used."""
+    """Yield messages about a change: the plan instance that replaces this one, and billed days that are not used."""
     if edited.pk != instance.pk:
         words = gettext("Plan instance %(number)s replaces it from %(day)s with %(units)s units.")
         yield words % {"number": edited.pk, "day": edited.start_date, "units": f"{edited.units.normalize():f}"}
@@ -177,7 +179,7 @@ def _what_became(instance: PlanInstance, edited: PlanInstance) -> Iterator[str]:
 
 
 def _about(unused: Iterable[UnusedDays]) -> Iterator[str]:
-    """A sentence of each row of unused days."""
+    """Yield a sentence for each row of unused days."""
     for days in unused:
         yield gettext(
             "%(what)s of %(document)s, %(days)s days from %(start)s to %(end)s: %(amount)s %(currency)s. %(outcome)s."

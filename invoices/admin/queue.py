@@ -1,4 +1,4 @@
-"""Decisions on many documents, and what documents that wait are compared with, to read."""
+"""Decisions on many documents, and comparisons of pending documents, read-only."""
 
 from typing import Any
 

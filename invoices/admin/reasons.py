@@ -18,7 +18,8 @@ from invoices.models import (
 
 @admin.register(ReasonCode)
 class ReasonCodeAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
-    """A client's own reasons, and (for superusers) those that are there for all. What has one keeps it, so none is deleted."""
+    """A client's own reasons and, for superusers, reasons that all clients have. None is deleted, because entries refer to
+    them."""
 
     resource_classes = [ReasonCodeFile]
     client_path = "client"

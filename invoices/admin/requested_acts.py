@@ -1,4 +1,4 @@
-"""Acts that need a second person, in the admin: what was asked for, by whom, and who has approved or discarded it."""
+"""Acts that need a second person: the request, who made it, and who approved or discarded it."""
 
 from collections.abc import Callable
 from typing import Any

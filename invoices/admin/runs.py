@@ -1,4 +1,4 @@
-"""Billing runs and what came of them for each account, to read."""
+"""Billing runs and their outcomes, read-only."""
 
 from typing import Any
 
@@ -88,7 +88,7 @@ class RunOutcomeAdmin(ReadOnlyAdmin):
     search_fields = ["account__client_acct_id", "account__id__exact", "invoice__document_number"]
 
     def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
-        """The page of a run links to its outcomes; a filter that offers every run would be no help."""
+        """Allow links from a run to its outcomes. A list filter with all runs would be too long to be useful."""
         return lookup == "run__id__exact" or super().lookup_allowed(lookup, value, request)
 
     @display(description=_("result"), ordering="result", label=RESULT_COLOURS)  # type: ignore[arg-type]

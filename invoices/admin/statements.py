@@ -1,4 +1,4 @@
-"""Statements in the admin: what was sent of which document, to whom, and what came of it."""
+"""Statements: which document was sent, to whom, and the result."""
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -33,7 +33,7 @@ class StatementAdmin(NamesPeople, ReadOnlyAdmin):  # type: ignore[misc]
 
     @admin.action(description=_("Send again"), permissions=["send"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Statement]) -> None:
-        """To whom each went before."""
+        """Send the selected statements again to their previous recipients."""
         mails = Mails()
         for statement in queryset.select_related("invoice__client", "contact"):
             try:

@@ -1,4 +1,4 @@
-"""What waits to be billed, in the admin: usage, to read, and one-time charges, to add and change until they are billed."""
+"""Unbilled usage (read-only), and one-time charges, which can be added and changed until they are billed."""
 
 from typing import Any, ClassVar
 
@@ -21,7 +21,7 @@ from invoices.services.billing.one_time_charges import add_one_time_charge, canc
 
 
 class OnAnInvoice(admin.SimpleListFilter):
-    """What waits, or what an invoice holds."""
+    """Filter: not billed yet, or held by an invoice."""
 
     title = _("billed or not")
     parameter_name = "billed"
@@ -36,7 +36,7 @@ class OnAnInvoice(admin.SimpleListFilter):
 
 @admin.register(Usage)
 class UsageAdmin(ReadOnlyAdmin):
-    """Usage comes by the API. The table grows without end, so the list does not count it."""
+    """Usage is loaded by the API. The table grows without limit, so the list does not count its rows."""
 
     client_path = "client"
     paginator = InfinitePaginator
@@ -56,7 +56,8 @@ class UsageAdmin(ReadOnlyAdmin):
     search_help_text = _("Record id, or the account's number or client account id")
 
     def lookup_allowed(self, lookup: str, value: str, request: Any = None) -> bool:
-        """The pages of invoices and accounts link to their usage; a filter that offers every one would be no help."""
+        """Allow links from invoices and accounts to their usage. A list filter with all of them would be too long to be
+        useful."""
         return lookup in ("invoice__id__exact", "account__id__exact") or super().lookup_allowed(lookup, value, request)
 
     @admin.display(description=_("units"), ordering="units")
@@ -77,7 +78,7 @@ class OneTimeChargeForm(MasterDataForm):
 
 @admin.register(OneTimeCharge)
 class OneTimeChargeAdmin(MasterDataAdmin):
-    """An order may be changed and deleted until an invoice holds it."""
+    """Orders may be changed and deleted until an invoice holds them."""
 
     client_path = "account__client"
     form = OneTimeChargeForm

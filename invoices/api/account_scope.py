@@ -1,4 +1,4 @@
-"""Which account a method call means."""
+"""Find the account that a method call is about."""
 
 from accounts.aria.method_calls import Call
 from accounts.models import PlanInstance
@@ -11,7 +11,7 @@ SCOPE_FIELDS = (*INSTANCE_FIELDS, "client_master_plan_instance_id", *GROUP_FIELD
 
 
 def account_no_of(call: Call) -> int:
-    """The number of the account that is meant. What the call says of its plan instances must be true of it."""
+    """Return the account's number. Refuses a plan instance in the call that is not the account's."""
     asked = call.arguments
     name = "account_no" if "account_no" in asked and "acct_no" not in asked else "acct_no"
     account_no = find_account_no(call.client, asked.get(name), asked.get("client_acct_id"), name)
@@ -20,8 +20,8 @@ def account_no_of(call: Call) -> int:
 
 
 def check_scope(call: Call, account_no: int) -> None:
-    """Refuse a plan instance that is not the account's (14046, 14047; -1 means all of them), and billing groups, which we have
-    none of."""
+    """Refuse a plan instance that is not the account's (14046, 14047; -1 means all), and billing groups, which are not
+    supported."""
     asked = call.arguments
     for name in INSTANCE_FIELDS:
         instance_no = asked.get(name, -1)

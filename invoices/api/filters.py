@@ -1,4 +1,4 @@
-"""What lists of documents can be asked for: each filter is a parameter of the query."""
+"""Filters of document lists. Each is a query parameter."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -51,22 +51,22 @@ class InvoiceFilter(FilterSet):
         fields = ()
 
     def _client(self) -> Client:
-        """Whose lists these are: the caller's of the API, or the one for whom a page is."""
+        """Return the client whose list is filtered: the API caller's, or the one chosen on the pages."""
         access = getattr(self.request, "auth", None) or self.request
         return cast(Client, access.client)
 
     def filter_flag(self, rows: QuerySet[Any], name: str, value: Sequence[str]) -> QuerySet[Any]:
-        """Documents with one of these flags."""
+        """Keep documents with one of these flags."""
         return rows.filter(flagged_as(self._client(), [Flag(one) for one in value])) if value else rows
 
     def filter_open(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
-        """Issued, and something is due on it: or nothing is."""
+        """Keep issued documents with an amount due, or the others."""
         if value is None:
             return rows
         return open_invoices(rows) if value else with_due(rows).filter(~IS_OPEN)
 
     def filter_overdue(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
-        """Something is due on it since before the client's day: or not."""
+        """Keep documents with an amount that was due before the client's today, or the others."""
         if value is None:
             return rows
         return _chosen(rows, open_invoices(rows).filter(due_date__lt=today(self._client())), value)
@@ -87,11 +87,12 @@ class InvoiceFilter(FilterSet):
         return rows.filter(Exists(InvoiceLine.objects.filter(invoice=OuterRef("pk"), po_num=value)))
 
     def filter_run(self, rows: QuerySet[Any], name: str, value: int | None) -> QuerySet[Any]:
-        """What a billing run has generated."""
+        """Keep invoices that a billing run generated."""
         return rows.filter(Exists(RunOutcome.objects.filter(invoice=OuterRef("pk"), run=value))) if value is not None else rows
 
     def filter_search(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
-        """A document number or an account's id that begins so, a PO number, or part of the name of one of its contacts."""
+        """Keep documents by the beginning of the document number or account id, by PO number, or by a part of a contact's
+        name."""
         named = Contact.objects.filter(account=OuterRef("account"), name__icontains=value)
         ordered = InvoiceLine.objects.filter(invoice=OuterRef("pk"), po_num=value)
         begins = Q(document_number__istartswith=value) | Q(account__client_acct_id__istartswith=value)
@@ -99,7 +100,7 @@ class InvoiceFilter(FilterSet):
 
 
 def _chosen(rows: QuerySet[Any], such: QuerySet[Any], value: bool | None) -> QuerySet[Any]:
-    """Such rows; the others where the value is false."""
+    """Return the rows that are in `such`, or the others if the value is false."""
     if value is None:
         return rows
     return such if value else rows.exclude(pk__in=such.values("pk"))

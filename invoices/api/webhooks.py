@@ -1,4 +1,4 @@
-"""The door for what payment gateways send of themselves. They sign what they send; nobody is signed in."""
+"""Messages that payment gateways send on their own. They are signed; there is no session or API key."""
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
@@ -18,7 +18,7 @@ STRIPE = "stripe"
 @csrf_exempt
 @require_POST
 def stripe_webhook(request: HttpRequest) -> JsonResponse:
-    """Answers 200 to what was taken, now or before. Stripe sends everything else again."""
+    """Answer 200 to messages accepted now or before. Stripe repeats all others."""
     try:
         take_message(STRIPE, _message(request), today)
     except BillingError as error:
@@ -27,7 +27,7 @@ def stripe_webhook(request: HttpRequest) -> JsonResponse:
 
 
 def _message(request: HttpRequest) -> Message:
-    """Without a secret no signature can be checked; and then the gateway's library need not be there either."""
+    """Read a message. Without a secret no signature can be checked, and the gateway's library need not be installed."""
     if not settings.STRIPE_WEBHOOK_SECRET:
         raise BillingError(ErrorCode.EVENT_NOT_SIGNED)
     try:

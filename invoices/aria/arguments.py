@@ -1,4 +1,4 @@
-"""What Aria's method calls of invoices take, beside gen_invoice and gen_rb_m: names, types and lengths as on its pages."""
+"""Arguments of Aria's method calls for invoices, except gen_invoice and gen_rb_m: names, types and lengths as on its pages."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from invoices.kinds import ReasonType
 
 OLDEST_FIRST = 1
 MOST_INVOICES = 100
-"""That one payment pays, or one call collects."""
+"""Limit of invoices that one payment pays or one call collects."""
 
 
 class InvoiceRow(GivenSerializer):
@@ -27,7 +27,7 @@ class ChargeRow(GivenSerializer):
 
 
 class OneArray(serializers.Serializer):
-    """At most one of the arrays that say what is paid."""
+    """Accepts at most one of the arrays that say what is paid."""
 
     arrays = ("invoice_no", "specific_invoices_list", "specific_charge_transaction_id")
 
@@ -39,8 +39,10 @@ class OneArray(serializers.Serializer):
 
 
 class PlanScope(AccountArguments):
-    """An account, and the plan instance or billing group of it that is meant. Ours: an account is billed whole, so one of its
-    plan instances stands for all of them, and there are no billing groups."""
+    """An account, and its plan instance or billing group.
+
+    Here an account is billed as a whole: any of its plan instances stands for all of them. Billing groups are not supported.
+    """
 
     master_plan_instance_no = LongField(no_such=NO_PLAN_INSTANCE, required=False)
     client_master_plan_instance_id = serializers.CharField(max_length=100, required=False)
@@ -61,7 +63,7 @@ class PendingInvoiceMArguments(PlanScope):
 
 
 class ManagePendingArguments(PlanScope):
-    """manage_pending_invoice: the invoice by its number, or the account's pending one. Without a directive it is approved."""
+    """manage_pending_invoice: the invoice by number, or the account's pending one. The default directive approves it."""
 
     acct_no = LongField(no_such=NO_ACCOUNT, required=False)
     invoice_no = LongField(no_such=NO_INVOICE, required=False)
@@ -90,7 +92,7 @@ class InvoiceDetailsArguments(GivenSerializer):
 
 
 class InvoiceOfAccountArguments(PlanScope):
-    """An invoice of an account: get_invoice_details_m and others. The locale of its texts is the client's."""
+    """An invoice of an account, for get_invoice_details_m and others. The texts are in the client's language."""
 
     invoice_no = LongField(no_such=NO_INVOICE)
 
@@ -108,7 +110,7 @@ class InvoiceHistoryArguments(GivenSerializer):
 
 
 class InvoiceHistoryMArguments(PlanScope):
-    """get_invoice_history_m. A plan instance of -1, or none, means all; both names of it are Aria's."""
+    """get_invoice_history_m. A plan instance of -1, or none, means all. Aria has two names for it."""
 
     master_plan_instance_id = LongField(no_such=NO_PLAN_INSTANCE, required=False)
     start_bill_date = DayField(required=False)
@@ -125,17 +127,17 @@ class InvoiceHistoryMArguments(PlanScope):
 
 
 class VoidMArguments(AccountArguments, VoidInvoiceArguments):
-    """void_invoice_m: the account by either name."""
+    """void_invoice_m. The account is named by either field."""
 
 
 class StatementOfInvoiceArguments(InvoiceOfAccountArguments):
-    """get_statement_for_invoice. With `do_encoding` the statement comes in base 64."""
+    """get_statement_for_invoice. With `do_encoding` the statement is encoded in base 64."""
 
     do_encoding = TrueFalseField(required=False, default=False)
 
 
 class CollectArguments(OneArray):
-    """What is collected: all that is due, or what is due on the named invoices. Ours: parts of it are not collected."""
+    """Collect all that is due, or what is due on the named invoices. Partial collection is not supported."""
 
     amount_to_collect = MoneyField(required=False)
     specific_invoices_list = rows_of(InvoiceRow(), most=MOST_INVOICES, required=False)
@@ -156,7 +158,7 @@ class CollectFromAccountMArguments(CollectArguments, AccountArguments):
 
 
 class ExternalPaymentArguments(OneArray, AccountArguments):
-    """record_external_payment. What names no invoice pays the oldest, which is Aria's `payment_application_method` 1."""
+    """record_external_payment. Without a named invoice it pays the oldest, which is Aria's `payment_application_method` 1."""
 
     account_no = LongField(no_such=NO_ACCOUNT, required=False)
     payment_amount = MoneyField()
@@ -177,7 +179,7 @@ class ExternalPaymentArguments(OneArray, AccountArguments):
 
 
 class TransHistoryMArguments(PlanScope, TransHistoryArguments):
-    """get_acct_trans_history_m: the account by either name."""
+    """get_acct_trans_history_m. The account is named by either field."""
 
     account_no = LongField(no_such=NO_ACCOUNT, required=False)
 
@@ -185,14 +187,14 @@ class TransHistoryMArguments(PlanScope, TransHistoryArguments):
 
 
 class ReasonCodesArguments(GivenSerializer):
-    """get_reason_code_m: reasons of a type, or of all."""
+    """get_reason_code_m: the reasons of a type, or all."""
 
     reason_code_type = serializers.ChoiceField(choices=ReasonType.choices, required=False)
     reason_code = LongField(max_digits=4, required=False)
 
 
 class NewReasonCodeArguments(GivenSerializer):
-    """create_reason_code_m. Ours: client_receipt_id."""
+    """create_reason_code_m. Our addition: client_receipt_id."""
 
     reason_code_type = serializers.ChoiceField(choices=ReasonType.choices)
     reason_code = LongField(max_digits=4)

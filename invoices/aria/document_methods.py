@@ -1,4 +1,4 @@
-"""Aria's method calls of invoices: made, decided on, read, voided."""
+"""Aria's method calls that generate, decide on, read and void invoices."""
 
 import base64
 from collections.abc import Mapping
@@ -91,11 +91,11 @@ NOT_KEPT_OF_DOCUMENTS = (
     "acct_locale_name",
     "acct_locale_no_2",
 )
-"""Aria's fields of a document that say what we do not keep: null."""
+"""Aria's output fields for data that we do not store. They are null."""
 
 
 def finish_document(call: Call, receipt: Receipt) -> int | None:
-    """Collects and sends what the call has left of the document that it has made or decided on, and returns its number."""
+    """Finish an interrupted call: collect and send its document if that is not done yet, and return the document's number."""
     if receipt.invoice_no is not None:
         finish_issued(call.client, [receipt.invoice_no], call.caller, today(call.client))
     return receipt.invoice_no
@@ -201,7 +201,7 @@ class ReadingMethods:
         writes=never,
     )
     def get_invoice_cm_details_m(self, call: Call) -> Mapping[str, Any]:
-        """What a credit memo can still take off each line, and why none can be made. Ours: `lines`, the same rows."""
+        """What a credit memo can still credit of each line, or why none is possible. Our addition: `lines`, the same rows."""
         invoice = document_of_account(call.client, account_no_of(call), call.arguments["invoice_no"])
         reason, lines = credit_restriction(invoice, today(call.client))
         rows = [credit_row(line, invoice.currency) for line in lines]
@@ -270,7 +270,7 @@ def _generated(call: Call, invoice_no: int | None) -> Mapping[str, Any]:
 
 
 def _decide(call: Call) -> int | None:
-    """Approves, discards or regenerates, and gives the invoice that stands then."""
+    """Approve, discard or regenerate, and return the number of the resulting invoice."""
     asked, client = call.arguments, call.client
     invoice_no = _pending_no(call)
     if asked["action_directive"] not in DIRECTIVES:
@@ -334,7 +334,7 @@ def _history(call: Call) -> list[dict[str, Any]]:
 
 
 def _statement(call: Call) -> Mapping[str, Any]:
-    """The statement as it is mailed, in HTML."""
+    """Return the statement in HTML, as it is mailed."""
     invoice = document_of_account(call.client, account_no_of(call), call.arguments["invoice_no"])
     if invoice.status not in ISSUED_STATUSES:
         raise BillingError(ErrorCode.NOT_ISSUED, f"invoice {invoice.pk} is {invoice.status}", field="invoice_no")
@@ -362,6 +362,6 @@ def _void(call: Call, account_no: int | None) -> int:
 
 
 def _voided(invoice_no: int | None) -> Mapping[str, Any]:
-    """The transaction of a voided invoice, and that which voids it."""
+    """Return the transaction of a voided invoice, and the one that voids it."""
     entry = Invoice.objects.get(pk=invoice_no or 0).ledger.get(voided_by__isnull=False)
     return {"void_transactions": [{"invoice_transaction_id": entry.pk, "void_transaction_id": entry.voided_by.pk}]}

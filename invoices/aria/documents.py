@@ -1,4 +1,4 @@
-"""Documents in the words of Aria's method calls: lines, taxes, markers, amounts as numbers."""
+"""Documents under the names of Aria's method calls: lines, taxes, markers, with amounts as numbers."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -15,7 +15,7 @@ from invoices.services.lists.invoice_history import CreditableLine
 
 
 def aria_document(content: Document) -> dict[str, Any]:
-    """Lines and taxes in Aria's words, amounts as numbers."""
+    """Return lines and taxes under Aria's names, with amounts as numbers."""
     lines = content.lines
     services = Service.objects.in_bulk({line.service_id for line in lines if line.service_id is not None})
     numbers = {line.plan_instance_id for line in lines if line.plan_instance_id is not None}
@@ -101,12 +101,12 @@ def _text(value: object) -> str | None:
 
 
 def number(amount: Decimal, currency: str) -> float:
-    """An amount as a JSON number, in the currency's precision."""
+    """Return an amount as JSON number, in the currency's precision."""
     return float(rounded(amount, currency))
 
 
 def generated_row(invoice: Invoice, content: Document) -> dict[str, Any]:
-    """A row of gen_invoice_m's out_invoices_list."""
+    """Return a row of gen_invoice_m's out_invoices_list."""
     credited = sum((line.amount for line in content.lines if line.amount < 0), Decimal(0))
     charged = invoice.net_amount - credited
     currency = invoice.currency
@@ -134,7 +134,7 @@ PLACE_NAMES = {
     "bill_to_address_seq": "bill_to_address_no",
     "ship_to_address_seq": "ship_to_address_no",
 }
-"""Of a line's places, as gen_rb_m takes them, by their names in gen_rb_m's answer. Ours: get_invoice_details has both."""
+"""gen_rb_m's output names of a line's addresses, by its input names. get_invoice_details has both, as our addition."""
 
 NOT_KEPT_OF_LINES = (
     "usage_type_no",
@@ -151,13 +151,14 @@ NOT_KEPT_OF_LINES = (
     "svc_credit_applied_trans_id",
     "client_mp_instance_id",
 )
-"""Aria's fields of a line that say what we do not keep: null."""
+"""Aria's output fields of a line for data that we do not store. They are null."""
 
 
 def detail_rows(invoice: Any, content: Document, excluded: Sequence[int] | None) -> list[dict[str, Any]]:
-    """The lines as get_invoice_details has them. `excluded` are those that a rebill left out; None: it was not rebilled.
+    """Return the lines as get_invoice_details has them. `excluded` are those that a rebill left out; None if not rebilled.
 
-    `invoice` is marked with `transaction_no` and `client_acct_id`, as `document_of_account` gives it."""
+    `invoice` must be annotated with `transaction_no` and `client_acct_id`, as by `document_of_account`.
+    """
     rows = aria_document(content)["invoice_items"]
     for row, line in zip(rows, content.lines, strict=True):
         for old, new in {**LINE_NAMES, **DATE_NAMES}.items():
@@ -177,7 +178,7 @@ def detail_rows(invoice: Any, content: Document, excluded: Sequence[int] | None)
 
 
 def document_markers(invoice: Any) -> dict[str, Any]:
-    """What a document says of itself, and of its rebill: of rows that `with_rebills` has marked."""
+    """Return the fields of a document and its rebill. The row must be annotated by `with_rebills`."""
     is_rebill = invoice.kind == InvoiceKind.REBILL
     return {
         "is_pending_ind": int(invoice.status == InvoiceStatus.PENDING),
@@ -196,8 +197,10 @@ def document_markers(invoice: Any) -> dict[str, Any]:
 
 
 def history_row(invoice: Any) -> dict[str, Any]:
-    """A row of an invoice history: of rows as `invoice_history` marks them. Ours: the plan is that of the first line that has
-    one, as an invoice may bill several."""
+    """Return a row of an invoice history. The invoice must be annotated by `invoice_history`.
+
+    An invoice may bill several plans. The row has the plan of the first line that has one.
+    """
     currency = invoice.currency
     is_paid = invoice.status == InvoiceStatus.APPROVED and invoice.amount_paid >= invoice.total_amount
     return {
@@ -228,7 +231,7 @@ def history_row(invoice: Any) -> dict[str, Any]:
 
 
 def credit_row(creditable: CreditableLine, currency: str) -> dict[str, Any]:
-    """A row of get_invoice_cm_details_m. Lines of coupons and service credits have no service."""
+    """Return a row of get_invoice_cm_details_m. Lines of coupons and service credits have no service."""
     service = creditable.service
     return {
         "line_no": creditable.line.line_no,
@@ -253,7 +256,7 @@ PROC_FIELDS = (
     "proc_auth_code",
     "proc_merch_comments",
 )
-"""What a gateway has said of an attempt to collect."""
+"""What the gateway answered to a collection attempt."""
 
 
 def proc_fields(attempt: CollectionAttempt | None) -> dict[str, Any]:
@@ -261,7 +264,8 @@ def proc_fields(attempt: CollectionAttempt | None) -> dict[str, Any]:
 
 
 def settled_fields(invoice: Invoice, code: str) -> dict[str, Any]:
-    """What came of collecting an invoice and of its statement when it was issued. Aria calls the codes `cd` or `code`."""
+    """Return the results of collecting an invoice and sending its statement at issue. `code` is Aria's suffix, `cd` or
+    `code`."""
     attempt = invoice.collection_attempts.order_by("attempt_no").first()
     statement = invoice.statements.order_by("pk").first()
     return {
@@ -274,7 +278,7 @@ def settled_fields(invoice: Invoice, code: str) -> dict[str, Any]:
 
 
 def collection_error(code: ErrorCode, message: str) -> dict[str, Any]:
-    """A row of `collection_errors`."""
+    """Return a row of `collection_errors`."""
     return {"collection_error_code": code.number, "collection_error_msg": message}
 
 

@@ -1,4 +1,4 @@
-"""Aria's method calls of money: collecting, payments from outside, what has paid an invoice, transactions, reasons."""
+"""Aria's method calls for money: collection, external payments, payments on an invoice, transactions, reasons."""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -37,7 +37,7 @@ from invoices.services.money.ledger.payments import record_external_payment
 CHARGE_FIELD = "specific_charge_transaction_id"
 PAYMENT_NAMES = {"amount": "payment_amount", "received_on": "payment_received_date", "reference": "reference_code"}
 REASON_NAMES = {"type": "reason_code_type", "code": "reason_code", "name": "reason_code_name"}
-"""Aria's names of fields, by ours."""
+"""Aria's field names, by ours."""
 
 COLLECTED = ("transaction_id", *PROC_FIELDS)
 COLLECTED_M = (*COLLECTED, "proc_initial_auth_txn_id", "collection_errors", "proc_fraud_filtering_info")
@@ -52,7 +52,7 @@ NOT_KEPT_OF_PAYMENTS = (
     "ean_gln_requisition_num",
     "bill_email",
 )
-"""Aria's fields of a payment that say what we do not keep: null."""
+"""Aria's output fields of a payment for data that we do not store. They are null."""
 
 
 def _finish_collecting(call: Call, receipt: Receipt) -> list[Collected]:
@@ -119,7 +119,7 @@ class PaymentMethods:
         writes=never,
     )
     def get_payments_on_invoice_m(self, call: Call) -> Mapping[str, Any]:
-        """Ours: `invoice_payments`, the same rows, as the older call names them."""
+        """Our addition: `invoice_payments`, the same rows under the older call's name."""
         payments = _payments(document_of_account(call.client, account_no_of(call), call.arguments["invoice_no"]))
         return {**payments, "invoice_payment_details": payments["invoice_payments"]}
 
@@ -167,8 +167,7 @@ class ReasonMethods:
 
 
 def _collect(call: Call) -> list[Collected]:
-    """Collect all that is due of the account, or of the invoices that are named, and return an outcome for each, the oldest
-    first."""
+    """Collect all that is due from the account, or the named invoices. Return one outcome per invoice, oldest first."""
     account_no = account_no_of(call)
     charges = open_charges([account_no]).get(account_no, [])
     named = _named_invoices(call, account_no)
@@ -198,7 +197,7 @@ def _check_amount(asked: Decimal | None, due: Decimal, currency: str) -> None:
 
 
 def _named_invoices(call: Call, account_no: int) -> list[int]:
-    """The invoices that a call names, by their numbers or by those of their charges' transactions."""
+    """Return the invoices that a call names, by number or by the transaction of their charge."""
     asked = call.arguments
     rows = asked.get("invoice_no") or asked.get("specific_invoices_list") or []
     charges = [row[CHARGE_FIELD] for row in asked.get(CHARGE_FIELD, [])]
@@ -206,7 +205,7 @@ def _named_invoices(call: Call, account_no: int) -> list[int]:
 
 
 def _with_errors(outcomes: Sequence[Collected]) -> Mapping[str, Any]:
-    """The answer, and on failure each of the failures in `collection_errors`."""
+    """Return the answer. If it failed, all failures are in `collection_errors`."""
     try:
         return _told(outcomes)
     except BillingError as error:
@@ -216,7 +215,7 @@ def _with_errors(outcomes: Sequence[Collected]) -> Mapping[str, Any]:
 
 
 def _told(outcomes: Sequence[Collected]) -> Mapping[str, Any]:
-    """What the first attempt answered. What failed first is the call's failure."""
+    """Return the gateway's answer to the first attempt. Raises the first failure."""
     for one in outcomes:
         if one.error is not None:
             one.error.outputs = proc_fields(one.attempt)
@@ -226,7 +225,7 @@ def _told(outcomes: Sequence[Collected]) -> Mapping[str, Any]:
 
 
 def _pay(call: Call) -> int:
-    """Ours: a payment from outside is of the type OTHER. Named invoices are paid in their order, each up to what is due."""
+    """Record an external payment, of type OTHER. Named invoices are paid in their order, each up to its amount due."""
     asked = call.arguments
     account_no = account_no_of(call)
     payment = record_external_payment(
@@ -252,7 +251,7 @@ def _payments(invoice: Invoice) -> Mapping[str, Any]:
 
 
 def _payment_row(entry: LedgerEntry, applied: Decimal, facts: EntryFacts) -> dict[str, Any]:
-    """A payment or credit that is taken for an invoice. `applied` is how much of the invoice it has paid."""
+    """Return a payment or credit that paid an invoice. `applied` is the part that paid this invoice."""
     payment = getattr(entry, "payment", None)
     return {
         "transaction_id": entry.pk,

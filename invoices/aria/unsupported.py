@@ -1,5 +1,7 @@
-"""Arguments of Aria's that we do not support, by what they mean. They limit or change what an act on money does, so a call that
-gives one of them a value is refused by name (90046) instead of doing something else."""
+"""Aria's arguments that are not supported, grouped by meaning.
+
+They limit or change an act on money. So a call that sets one is refused (90046) instead of doing something else.
+"""
 
 CARD = ("cc_number", "cc_expire_mm", "cc_expire_yyyy", "cvv", "track_data1", "track_data2")
 BANK_ACCOUNT = (
@@ -43,7 +45,7 @@ ANOTHER_PAYMENT_METHOD = (
     *BANK_ACCOUNT,
     *PAYER,
 )
-"""A collection by something else than the account's stored payment method."""
+"""Arguments to collect by something else than the account's stored payment method."""
 
 COLLECTION = (
     *ANOTHER_PAYMENT_METHOD,

@@ -1,4 +1,4 @@
-"""Payment gateways, by the names that clients choose them by."""
+"""Payment gateways, by the names that clients choose."""
 
 from typing import cast
 

@@ -1,6 +1,7 @@
-"""What is asked of a payment gateway, and what it answers. Card numbers never come here: a gateway knows them, we its token.
+"""Requests to a payment gateway, and its answers. Card numbers never come here: only the gateway knows them, we store its
+token.
 
-A request is sent again with the same key until its outcome is known; a gateway charges or refunds once for a key.
+A request is repeated with the same key until its outcome is known. A gateway charges or refunds only once per key.
 """
 
 from decimal import Decimal
@@ -15,15 +16,15 @@ class Result(Enum):
 
 
 class TokenRefused(Exception):
-    """The token stands for nothing that can be charged. Its text says why, and does not quote the token."""
+    """The token cannot be charged. The text says why, without quoting the token."""
 
 
 class UnexpectedAnswer(Exception):
-    """The gateway's answer does not fit what it was asked: another amount, say. What came of it has to be looked up."""
+    """The gateway's answer does not match the request, for example by its amount. A person has to check."""
 
 
 class Holder(NamedTuple):
-    """The account that a token is kept for. `kept` is the token that was kept for it last, if there is one."""
+    """The account that a token is stored for. `kept` is the account's previous token, if any."""
 
     account_no: int
     name: str
@@ -32,7 +33,7 @@ class Holder(NamedTuple):
 
 
 class ChargeRequest(NamedTuple):
-    """So much of a currency from whatever the token stands for."""
+    """A request to charge an amount by a stored token."""
 
     key: str
     amount: Decimal
@@ -43,7 +44,7 @@ class ChargeRequest(NamedTuple):
 
 
 class RefundRequest(NamedTuple):
-    """So much of an earlier charge goes back."""
+    """A request to give back a part of an earlier charge."""
 
     key: str
     amount: Decimal
@@ -52,8 +53,10 @@ class RefundRequest(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What came of a request. The names are those of Aria's proc_ fields; `reference` is the gateway's own id of the charge or
-    refund. Of an UNKNOWN one the gateway has said nothing: the money may have moved or not."""
+    """The result of a request. Names are those of Aria's proc_ fields. `reference` is the gateway's id of the charge or refund.
+
+    UNKNOWN means that the gateway gave no result: the money may have moved or not.
+    """
 
     result: Result
     reference: str = ""
@@ -67,16 +70,17 @@ class Answer(NamedTuple):
 
 
 class Gateway(Protocol):
-    """A gateway that does not answer, or answers what cannot be read, raises; the caller takes that for UNKNOWN."""
+    """A gateway. If it does not answer, or its answer cannot be read, it raises; callers treat that as UNKNOWN."""
 
     def keep_token(self, token: str, holder: Holder) -> str:
-        """Keeps a token for later charges of an account, and gives the one that is to be stored. TokenRefused says why not."""
+        """Prepare a token for later charges of an account, and return the token to store. Raises TokenRefused if it is not
+        usable."""
         ...
 
     def charge(self, request: ChargeRequest) -> Answer: ...
 
     def find_charge(self, request: ChargeRequest) -> Answer | None:
-        """What came of a charge that may have been asked before; None where the gateway knows nothing of it."""
+        """Return the result of a charge that may have been requested before, or None if the gateway does not know it."""
         ...
 
     def refund(self, request: RefundRequest) -> Answer: ...
@@ -85,7 +89,7 @@ class Gateway(Protocol):
 
 
 class News(NamedTuple):
-    """What a gateway has to say of the charge or refund that it was asked for under a key, and of how much of what it is."""
+    """The state of the charge or refund that was requested under a key, with its amount and currency."""
 
     key: str
     amount: Decimal
@@ -94,7 +98,7 @@ class News(NamedTuple):
 
 
 class Message(NamedTuple):
-    """What a gateway sent of itself. It may have nothing to say of a charge or refund of ours."""
+    """A message that a gateway sent on its own. It need not be about a charge or refund of ours."""
 
     event_id: str
     type: str
@@ -103,8 +107,8 @@ class Message(NamedTuple):
 
 
 class Notifier(Protocol):
-    """A gateway that sends messages of itself."""
+    """A gateway that sends messages on its own."""
 
     def read_message(self, body: bytes, signature: str) -> Message:
-        """The message, if it bears a fresh signature of the gateway; else it is refused (90023)."""
+        """Return the message. Refuses one without a recent, valid signature (90023)."""
         ...

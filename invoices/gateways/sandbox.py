@@ -1,6 +1,6 @@
-"""The gateway that is built in: the token says what comes of a charge. It keeps books of its own, in a file of its own.
+"""The built-in test gateway. The token decides the result of a charge. It keeps its own records in a separate file.
 
-A token is `sandbox_` and an outcome, and may go on after a colon: sandbox_approved, sandbox_declined:customer 7.
+A token is `sandbox_` and an outcome, with an optional suffix after a colon: sandbox_approved, sandbox_declined:customer 7.
 """
 
 import sqlite3
@@ -17,7 +17,7 @@ PREFIX = "sandbox_"
 
 
 class Outcome(NamedTuple):
-    """What a token leads to. `silent` says whether the answer is lost, before or after the charge was made."""
+    """The outcome that a token leads to. `silent`: the answer is lost, before or after the charge was made."""
 
     result: Result
     code: str = ""
@@ -51,7 +51,7 @@ CREATE TABLE IF NOT EXISTS refunds (key TEXT PRIMARY KEY, reference TEXT UNIQUE,
 
 
 class GatewayTimeout(Exception):
-    """No answer has come."""
+    """The gateway did not answer."""
 
 
 class SandboxGateway:
@@ -106,7 +106,7 @@ def _outcome(token: str) -> Outcome:
 
 @contextmanager
 def _books() -> Iterator[sqlite3.Connection]:
-    """The gateway's own database, in one transaction."""
+    """Open the gateway's own database in one transaction."""
     with closing(sqlite3.connect(settings.SANDBOX_GATEWAY_FILE, timeout=30, isolation_level=None)) as books:
         if not books.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
             books.executescript("PRAGMA journal_mode=WAL;" + TABLES)

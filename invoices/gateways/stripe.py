@@ -1,7 +1,7 @@
-"""Stripe. A token of ours is the customer that Stripe keeps for the account, and one of its payment methods: cus_1/pm_2.
+"""Stripe. Our token is the account's customer at Stripe and one of its payment methods: cus_1/pm_2.
 
-A charge is a PaymentIntent without its customer at hand, confirmed at once. Our key is its idempotency key, under which Stripe
-gives the first answer again for at least a day, and stands in its metadata, by which it is found after that.
+A charge is an off-session PaymentIntent that is confirmed at once. Our key is its idempotency key: Stripe repeats the first
+answer for at least a day. The key is also in its metadata, by which it can be found later.
 """
 
 import re
@@ -52,7 +52,8 @@ class StripeGateway:
         self._api = _client(settings.STRIPE_API_KEY, settings.STRIPE_API_BASE).v1
 
     def keep_token(self, token: str, holder: Holder) -> str:
-        """Attaches a payment method to the account's customer, which is made with its first one."""
+        """Attach a payment method to the account's customer at Stripe, and return our token. The first one creates the
+        customer."""
         if not re.fullmatch(r"pm_[A-Za-z0-9_]+", token):
             raise TokenRefused("It is not a payment method of Stripe (pm_...).")
         try:
@@ -89,13 +90,13 @@ class StripeGateway:
         except stripe.CardError as error:
             return declined_by(error, self._charge(at(error.error, "charge")))
         except stripe.InvalidRequestError as error:
-            # Stripe has looked at the request and charges nothing: the payment method is gone, or the amount too small.
+            # Stripe checked the request and charges nothing: the payment method does not exist, or the amount is too small.
             return declined_by(error)
         return self._settled(intent, request, at(intent, "latest_charge"))
 
     def find_charge(self, request: ChargeRequest) -> Answer | None:
-        """Looks through the customer's charges, the newest first. An intent that came to no charge has moved no money: it is
-        not found, and Stripe is asked again."""
+        """Search the customer's charges, newest first. An intent without a charge moved no money: return None, so that it is
+        requested again."""
         customer, _slash, method = request.token.partition("/")
         if not method:
             return None
@@ -124,7 +125,7 @@ class StripeGateway:
         return answer_to_refund(refund)
 
     def find_refund(self, request: RefundRequest) -> Answer | None:
-        """Ours is known among the refunds of a charge by the key in its metadata; staff may have made others at Stripe."""
+        """Find our refund among those of the charge by the key in its metadata. Staff may have made others at Stripe."""
         refunds = self._api.refunds.list({"payment_intent": request.payment_id, "limit": PAGE})
         for refund in refunds.auto_paging_iter():
             if at(refund, "metadata", KEY) == request.key:
@@ -140,22 +141,24 @@ class StripeGateway:
             raise BillingError(ErrorCode.EVENT_NOT_SIGNED) from None
 
     def _customer_with(self, method: stripe.PaymentMethod, holder: Holder) -> str:
-        """The customer of the account, with the payment method attached to it."""
+        """Return the account's customer with the payment method attached."""
         if method.customer is not None:
             return self._owner(str(method.customer), holder)
         customer = self._kept_customer(holder)
         if customer is not None:
             self._api.payment_methods.attach(method.id, {"customer": customer})
             return customer
-        # In one request: where the payment method cannot be attached, no customer is left over.
+        # One request for both: if the payment method cannot be attached, no customer is created.
         new: Any = {"name": holder.name, "metadata": {ACCOUNT: str(holder.account_no)}, "payment_method": method.id}
         if holder.email:
             new["email"] = holder.email
         return self._api.customers.create(new).id
 
     def _owner(self, customer: str, holder: Holder) -> str:
-        """The customer that a payment method was attached to elsewhere, such as by the client's own pages. It is taken for the
-        account's where it is not another's."""
+        """Return the customer that already has the payment method, for example from the client's own pages.
+
+        It becomes the account's customer. Refuses it if it belongs to another account.
+        """
         owner = at(self._api.customers.retrieve(customer), "metadata", ACCOUNT)
         if owner is None:
             self._api.customers.update(customer, {"metadata": {ACCOUNT: str(holder.account_no)}})
@@ -164,7 +167,7 @@ class StripeGateway:
         return customer
 
     def _kept_customer(self, holder: Holder) -> str | None:
-        """The customer of the token that was kept before; None where Stripe does not have it any more."""
+        """Return the customer of the previous token, or None if Stripe no longer has it."""
         customer = holder.kept.partition("/")[0]
         if not customer.startswith("cus_"):
             return None
@@ -175,7 +178,7 @@ class StripeGateway:
         return None if at(found, "deleted") else customer
 
     def _settled(self, intent: Any, request: ChargeRequest, charge: Any) -> Answer:
-        """What came of an intent. One that waits for its customer is cancelled, so that it cannot succeed later."""
+        """Return the result of an intent. If it needs its customer to act, it is cancelled, so that it cannot succeed later."""
         check_same(charged(intent), intent.currency, request)
         charge = self._charge(charge) if isinstance(charge, str) else charge
         if intent.status not in AWAITS_CUSTOMER:
@@ -187,14 +190,14 @@ class StripeGateway:
         return answer_to_charge(ended, charge)
 
     def _cancel(self, intent: str) -> stripe.PaymentIntent:
-        """The intent, cancelled; or as it stands, where it cannot be cancelled any more."""
+        """Return the cancelled intent, or its current state if it can no longer be cancelled."""
         try:
             return self._api.payment_intents.cancel(intent)
         except stripe.InvalidRequestError:
             return self._api.payment_intents.retrieve(intent)
 
     def _charge(self, charge: str | None) -> stripe.Charge | None:
-        """A charge for what it says of the card. What came of it is known already: if it cannot be had, nothing is lost."""
+        """Return a charge, for its details of the card, or None if it cannot be read: the result is known without it."""
         try:
             return self._api.charges.retrieve(charge) if charge else None
         except stripe.StripeError:
@@ -203,7 +206,7 @@ class StripeGateway:
 
 @cache
 def _client(key: str, base: str) -> stripe.StripeClient:
-    """Requests are repeated by who knows what was asked, so never in here."""
+    """Return Stripe's client. It does not retry: the caller knows whether a request may be repeated."""
     http = stripe.RequestsClient(timeout=(CONNECT_SECONDS, ANSWER_SECONDS))
     if base:
         return stripe.StripeClient(key, base_addresses={"api": base}, max_network_retries=0, http_client=http)

@@ -1,4 +1,4 @@
-"""PURE: what Stripe's objects say, in our words. Stripe leaves out what it does not know, so every part may be missing."""
+"""PURE: translate Stripe's objects. Stripe leaves out what it does not know, so every part may be missing."""
 
 from decimal import Decimal
 from typing import Any
@@ -6,14 +6,14 @@ from typing import Any
 from invoices.gateways.protocol import Answer, ChargeRequest, News, RefundRequest, Result, UnexpectedAnswer
 
 KEY = "idempotency_key"
-"""Under this name our key stands in the metadata of what we ask for."""
+"""The name of our key in Stripe's metadata."""
 
 ZERO_DECIMAL = frozenset(
     {"bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"}
 )
 THREE_DECIMAL = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
-"""The last of the three has to be 0. All other currencies have two decimals at Stripe: also those that ISO 4217 or CLDR count
-in whole units, such as isk and ugx."""
+"""Currencies whose third decimal must be 0. At Stripe all others have two decimals, also isk and ugx, which have none in ISO
+4217 or CLDR."""
 
 CVV = {"pass": "M", "fail": "N", "unavailable": "U"}
 AVS = {
@@ -26,7 +26,7 @@ AVS = {
     ("fail", None): "N",
     (None, "fail"): "N",
 }
-"""By what came of the checks of street and postal code."""
+"""Aria's AVS code by the results of the street and postal code checks."""
 
 CAVV = {
     "authenticated": "2",
@@ -35,10 +35,10 @@ CAVV = {
     "processing_error": "0",
     "not_supported": "6",
 }
-"""Visa's codes for what came of 3-D Secure."""
+"""Visa's codes for the results of 3-D Secure."""
 
 AWAITS_CUSTOMER = frozenset({"requires_action", "requires_confirmation", "requires_payment_method"})
-"""An intent in these states can still succeed, if somebody goes on with it."""
+"""States of an intent that can still succeed if somebody continues it."""
 
 
 class NotChargeable(Exception):
@@ -46,14 +46,14 @@ class NotChargeable(Exception):
 
 
 def at(value: Any, *path: str) -> Any:
-    """A part of one of Stripe's objects; None where something on the way to it is missing."""
+    """Return a nested part of a Stripe object, or None if a part of the path is missing."""
     for name in path:
         value = getattr(value, name, None)
     return value
 
 
 def units(amount: Decimal, currency: str) -> int:
-    """The amount in Stripe's units of its currency."""
+    """Return the amount in Stripe's units of its currency."""
     whole = amount.scaleb(_places(currency))
     if whole != whole.to_integral_value() or (currency in THREE_DECIMAL and whole % 10):
         raise NotChargeable(f"Stripe cannot charge {amount.normalize():f} {currency}: the amount has too many decimals.")
@@ -61,7 +61,7 @@ def units(amount: Decimal, currency: str) -> int:
 
 
 def amount_of(whole: int, currency: str) -> Decimal:
-    """What so many of Stripe's units are."""
+    """Return the amount of a number of Stripe's units."""
     return Decimal(whole).scaleb(-_places(currency))
 
 
@@ -74,7 +74,7 @@ def declined(code: str, text: str, reference: str = "") -> Answer:
 
 
 def with_checks(answer: Answer, charge: Any) -> Answer:
-    """The answer with what a charge says of the card."""
+    """Return the answer with the card checks of a charge."""
     card = at(charge, "payment_method_details", "card")
     street, postal = at(card, "checks", "address_line1_check"), at(card, "checks", "address_postal_code_check")
     unavailable = "U" if "unavailable" in (street, postal) else ""
@@ -91,7 +91,7 @@ def _checked(check: str | None) -> str | None:
 
 
 def answer_to_charge(intent: Any, charge: Any = None) -> Answer:
-    """What came of a charge, as its intent stands; `charge` is its latest one, if it is at hand. UNKNOWN where the intent can
+    """Return the answer to a charge from its intent. `charge` is the latest charge, if known. UNKNOWN if the intent can
     still succeed."""
     error = at(intent, "last_payment_error")
     if intent.status == "succeeded":
@@ -107,7 +107,7 @@ def answer_to_charge(intent: Any, charge: Any = None) -> Answer:
 
 
 def declined_by(error: Any, charge: Any = None) -> Answer:
-    """The answer to a charge that Stripe refused with an error."""
+    """Return the answer to a charge that Stripe refused with an error."""
     parts = at(error, "error")
     answer = declined(
         at(parts, "decline_code") or error.code or "card_declined",
@@ -124,7 +124,7 @@ def _failed(error: Any) -> Answer:
 
 
 def answer_to_refund(refund: Any) -> Answer:
-    """A refund that is pending may still fail."""
+    """Return the answer to a refund. UNKNOWN if it is pending, because it may still fail."""
     if refund.status == "succeeded":
         return Answer(Result.DONE, reference=refund.id, status_code="succeeded", status_text="Refunded")
     if refund.status in ("failed", "canceled"):
@@ -134,7 +134,7 @@ def answer_to_refund(refund: Any) -> Answer:
 
 
 def news_of_charge(intent: Any) -> News | None:
-    """What an intent says of itself in a message; None where it is none of ours."""
+    """Return what a message says of a charge, or None if it is not ours."""
     return _news(intent, charged(intent), answer_to_charge(intent, at(intent, "latest_charge")))
 
 
@@ -148,12 +148,12 @@ def _news(said: Any, whole: int, answer: Answer) -> News | None:
 
 
 def charged(intent: Any) -> int:
-    """What came in; of an intent that has not succeeded, what it is for."""
+    """Return the received amount, or the intended amount if it has not succeeded, in Stripe's units."""
     received = at(intent, "amount_received") if intent.status == "succeeded" else None
     return int(intent.amount if received is None else received)
 
 
 def check_same(whole: int, currency: str, asked: ChargeRequest | RefundRequest) -> None:
-    """Nothing is taken for an answer that is of another amount than was asked."""
+    """Refuse an answer whose amount or currency differs from the request."""
     if (amount_of(whole, currency), currency) != (asked.amount, asked.currency):
         raise UnexpectedAnswer("the amount is not the requested amount")

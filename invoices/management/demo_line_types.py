@@ -1,7 +1,7 @@
-"""The part of the demonstration in which one account is charged in every way that an invoice knows.
+"""The part of the demonstration in which one account is charged in every way that an invoice supports.
 
-The office of an architect: a line and its support, calls in two bands, a fibre connection that begins in the second month with
-an installation and a router, a surcharge, a coupon, and a credit for an outage. All of it comes in through the services.
+An architect's office: a telephone line with support, calls in two price bands, a fibre connection that begins in the second
+month with installation and a router, a surcharge, a coupon, and a credit for an outage. All data goes through the services.
 """
 
 from datetime import date, datetime, timedelta
@@ -42,12 +42,12 @@ EXPECTED_LINES = (
     (LineType.TAX, "1.09"),
     (LineType.TAX, "0.72"),
 )
-"""Worked out by hand: the coupon is 10 % of 284.79, the surcharge 2 % of 43.03. Of the coupon and the credit, 7.47 fall on what
-is taxed at 3 % (43.89) and 2.04 on what is taxed at 7.25 % (12.00)."""
+"""Calculated by hand: the coupon is 10 % of 284.79, the surcharge 2 % of 43.03. Coupon and credit take 7.47 off the lines
+that are taxed at 3 % (43.89), and 2.04 off those taxed at 7.25 % (12.00)."""
 
 
 def open_account(client: Client, today: date, caller: Caller) -> Account:
-    """An account that took its first plan a month ago, was billed for it then, and has used and ordered things since."""
+    """Create an account that took its first plan a month ago, was billed for it then, and has usage and orders since."""
     start = bill_date_months_on(today, -1, today.day)
     account = create_account(client=client, client_acct_id="NINE-LINE-TYPES", currency=CURRENCY, caller=caller)
     Contact.objects.create(
@@ -62,7 +62,7 @@ def open_account(client: Client, today: date, caller: Caller) -> Account:
 
 
 def bill(account: Account, today: date, caller: Caller) -> Invoice:
-    """The account's oldest cycle that is not billed yet."""
+    """Bill the account's oldest unbilled cycle."""
     number = generate_invoice(client=account.client, account_no=account.pk, request=BillingRequest(today), caller=caller)
     return account.invoices.get(pk=number or 0)
 
@@ -93,7 +93,7 @@ def _service(client: Client, service_id: str, name: str, category: str) -> Servi
 
 
 def _load_calls(account: Account, start: date, caller: Caller) -> None:
-    """160.5 minutes of calls in the first month, in three records."""
+    """Load 160.5 minutes of calls in the first month, in three records."""
     noon = datetime(start.year, start.month, start.day, 12, tzinfo=ZoneInfo(account.client.time_zone))
     records = [
         UsageRecord(f"call-{number}", Decimal(units), noon + timedelta(number), account.pk, client_service_id="calls")

@@ -1,5 +1,4 @@
-"""What is owed and what was paid: documents, what waits to be billed, credits, the number series, billing runs, the ledger,
-and what was asked of payment gateways."""
+"""Documents, unbilled usage and orders, credits, number series, billing runs, the ledger, and requests to payment gateways."""
 
 from invoices.models.acts import CashCredit, CreditMemo, Dispute, TransactionVoid, WriteOff
 from invoices.models.audits import AuditFinding, AuditRun

@@ -1,6 +1,6 @@
-"""The ledger and the documents by what was done: each with a page of its own in the admin, where adding one is doing it.
+"""Proxy models of the ledger and documents by kind of act. Each has a page in the admin, where adding a row performs the act.
 
-Which rows each has, its page says.
+The page selects the rows.
 """
 
 from django.utils.translation import gettext_lazy as _

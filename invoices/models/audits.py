@@ -1,4 +1,4 @@
-"""What the audits found, each time that they ran."""
+"""Audit runs and their findings."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -7,7 +7,7 @@ from accounts.models import Client
 
 
 class AuditRun(models.Model):
-    """One pass of the audits over the stored rows, of one client or of all."""
+    """One run of the audits over the rows of one client or of all."""
 
     client = models.ForeignKey(
         Client,
@@ -32,7 +32,7 @@ class AuditRun(models.Model):
 
 
 class AuditFinding(models.Model):
-    """What breaks a rule: the document or account, and how."""
+    """A broken rule: the document or account, and how."""
 
     run = models.ForeignKey(AuditRun, on_delete=models.CASCADE, related_name="findings")
     audit = models.CharField(max_length=200, help_text=_("The audited rule."))

@@ -1,4 +1,4 @@
-"""Asking a gateway for money: one row per attempt, written before the gateway is asked and told afterwards what came of it."""
+"""Collection attempts: one row each, written before the gateway is asked and updated with its answer."""
 
 from django.db import models
 from django.db.models import Q
@@ -11,9 +11,11 @@ from invoices.models.ledger import Payment
 
 
 class CollectionAttempt(models.Model):
-    """One attempt to collect what is due on an invoice. An invoice has one open attempt at most: it is waiting to be made,
-    under way, or its outcome is not known. What the gateway was asked (amount, token, key) stands here, so that it can be
-    asked again."""
+    """One attempt to collect the amount due on an invoice.
+
+    An invoice has at most one open attempt: requested, started, or with unknown result. The request to the gateway (amount,
+    token, key) is stored, so that it can be repeated.
+    """
 
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="collection_attempts")
     attempt_no = models.PositiveIntegerField(help_text=_("Numbered from 1 within the invoice."))
@@ -62,7 +64,7 @@ class CollectionAttempt(models.Model):
         ]
         indexes = [
             models.Index(fields=["status", "id"], condition=Q(status__in=OPEN_ATTEMPTS), name="open_attempts"),
-            # The dashboard asks for them.
+            # The dashboard lists them.
             models.Index(fields=["invoice"], condition=Q(status__in=FAILED_ATTEMPTS), name="failed_attempts"),
         ]
 
@@ -71,7 +73,7 @@ class CollectionAttempt(models.Model):
 
 
 class GatewayEvent(models.Model):
-    """A message that a gateway sent of itself, and was taken. Its id makes a second delivery one that was seen before."""
+    """An accepted message of a gateway. Its id identifies repeated deliveries."""
 
     gateway = models.CharField(max_length=30)
     event_id = models.CharField(max_length=100)

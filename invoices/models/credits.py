@@ -1,6 +1,6 @@
-"""What is added to charges and taken off them: surcharges, coupons and service credits, and where each was used.
+"""Surcharges, coupons, service credits, and their uses on documents.
 
-What is left of a credit or coupon is counted from its uses on pending and approved invoices, never stored: a discarded
+What is left of a credit or coupon is calculated from its uses on pending and approved invoices, and never stored. A discarded
 invoice gives it back.
 """
 
@@ -31,8 +31,8 @@ class PercentField(models.DecimalField):
 
 
 def percent_or_amount(name: str) -> models.CheckConstraint:
-    """Either a percent from above 0 to 100, or an amount above 0 in a currency."""
-    # Without "is not null" a row that has neither would pass: a check constraint takes unknown for true.
+    """Return a constraint: either a percent above 0 up to 100, or an amount above 0 in a currency."""
+    # Without "is not null" a row with neither would pass, because a check constraint treats unknown as true.
     percent = Q(percent__isnull=False, percent__gt=0, percent__lte=100, amount__isnull=True, currency="")
     amount = Q(percent__isnull=True, amount__isnull=False, amount__gt=0) & ~Q(currency="")
     return models.CheckConstraint(
@@ -43,7 +43,7 @@ def percent_or_amount(name: str) -> models.CheckConstraint:
 
 
 class PercentOrAmount(models.Model):
-    """A share of what is charged for some services, or an amount, between two days."""
+    """A percentage of the charges of some services, or an amount, between two days."""
 
     name = models.CharField(max_length=200, help_text=_("Name on invoices."))
     percent = PercentField(null=True, blank=True)
@@ -63,7 +63,7 @@ class PercentOrAmount(models.Model):
         abstract = True
 
     def clean(self) -> None:
-        """An amount is one of its currency, and the last day is not before the first."""
+        """Refuse an amount that its currency cannot have, and a last day before the first."""
         if self.valid_to is not None and self.valid_from is not None and self.valid_to < self.valid_from:
             raise ValidationError({"valid_to": _("The last day is before the first day.")})
         if self.amount is not None and self.currency and self.amount % smallest_unit(self.currency):
@@ -71,10 +71,10 @@ class PercentOrAmount(models.Model):
 
 
 class Surcharge(PercentOrAmount):
-    """Added to every invoice that charges for its services: a percent of these charges, or an amount once an invoice.
+    """Added to every invoice with charges for its services: a percent of these charges, or an amount once per invoice.
 
-    It counts on the bill date, on charges before coupons and credits, and not on other surcharges. Of surcharges of one name,
-    own service and currency that are valid on a day, the one that began last holds.
+    It applies if valid on the bill date, to charges before coupons and credits, and not to other surcharges. Of valid
+    surcharges with the same name, own service and currency, the one that began last applies.
     """
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="surcharges")
@@ -102,7 +102,7 @@ class Surcharge(PercentOrAmount):
         return self.name
 
     def clean(self) -> None:
-        """Refuse also a second surcharge of the same name, own service and currency that begins on the same day."""
+        """Refuse also a second surcharge with the same name, own service, currency and first day."""
         super().clean()
         if self.client_id is None or self.service_id is None:
             return
@@ -119,7 +119,7 @@ class Surcharge(PercentOrAmount):
 
 
 class Coupon(PercentOrAmount):
-    """A discount that accounts redeem between two days, each once. Then it is taken off so many invoices, or every one."""
+    """A discount that each account can redeem once, between two days. It then reduces a number of invoices, or all."""
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="coupons")
     code = models.CharField(max_length=50)
@@ -151,7 +151,7 @@ class Coupon(PercentOrAmount):
 
 
 class CouponRedemption(models.Model):
-    """An account has redeemed a coupon. Redemptions of a coupon are numbered from 1, up to its limit."""
+    """A coupon redeemed by an account. Redemptions of a coupon are numbered from 1 up to its limit."""
 
     coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="redemptions")
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="coupon_redemptions")
@@ -170,7 +170,7 @@ class CouponRedemption(models.Model):
 
 
 class CouponUse(models.Model):
-    """A redeemed coupon on an invoice, with the line that shows it."""
+    """A redeemed coupon on an invoice, with its line."""
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="coupon_uses")
     redemption = models.ForeignKey(CouponRedemption, on_delete=models.PROTECT, related_name="uses")
@@ -186,7 +186,7 @@ class CouponUse(models.Model):
 
 
 class ServiceCredit(models.Model):
-    """An amount that is taken off an account's charges before tax, until nothing is left of it or it expires."""
+    """An amount that reduces an account's charges before tax, until it is used up or expires."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="service_credits")
     amount = AmountField(validators=POSITIVE, help_text=_("In the account's currency."))
@@ -217,7 +217,7 @@ class ServiceCredit(models.Model):
 
 
 class CreditUse(models.Model):
-    """What an invoice has taken from a service credit, and the line that shows it."""
+    """The part of a service credit that an invoice used, with its line."""
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="credit_uses")
     credit = models.ForeignKey(ServiceCredit, on_delete=models.PROTECT, related_name="uses")
@@ -237,10 +237,10 @@ class CreditUse(models.Model):
 
 
 class UnusedCredit(models.Model):
-    """What a line of a document gives back of a charge for days of a plan instance that were billed and not used.
+    """What a document's line gives back for billed but unused days of a plan instance.
 
-    The amount is below zero where days that were given back are used again. Each line that charged gives back in numbered
-    steps: so two documents that were planned from the same facts cannot both give the same days back.
+    The amount is negative if days that were given back are used again. The credits of each charging line are numbered, so two
+    documents planned from the same facts cannot both give the same days back.
     """
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="unused_credits")

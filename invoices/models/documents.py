@@ -1,6 +1,6 @@
-"""The documents: an invoice, its lines, its taxes, the periods it bills, and the series that number it.
+"""Documents: an invoice, its lines, taxes and billed periods, and the number series.
 
-A document is a snapshot: everything needed to explain it stands on it, and nothing that is printed changes after approval.
+A document is a snapshot. It stores everything that explains it, and nothing that is printed changes after approval.
 """
 
 import re
@@ -30,14 +30,15 @@ from invoices.kinds import (
 
 
 class AmountField(models.DecimalField):
-    """An amount of money: 15 digits, so that SQLite's doubles hold it exactly, 4 of them for the smallest currency units."""
+    """An amount of money. 15 digits are exact in SQLite's doubles, and 4 of them are decimals for the smallest currency
+    units."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**{**options, "max_digits": 15, "decimal_places": 4})
 
 
 class NumberSeries(models.Model):
-    """A client's gapless numbers for one kind of document: the row is locked for the last instant of approval only."""
+    """A client's gapless numbers for one kind of document. The row is locked only for the last moment of an approval."""
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="number_series")
     kind = models.CharField(max_length=20, choices=SeriesKind)
@@ -55,7 +56,7 @@ class NumberSeries(models.Model):
         return f"{self.get_kind_display()} of client {self.client_id}"
 
     def clean(self) -> None:
-        """Refuse a prefix and suffix that could print a number that another series prints, or that a document has."""
+        """Refuse a prefix and suffix that could print a number that another series can print or that a document already has."""
         if self.client_id is None:
             return
         mine = Format(self.prefix, self.suffix)
@@ -77,13 +78,13 @@ class NumberSeries(models.Model):
             )
 
     def _other_formats(self) -> "list[tuple[str, Format]]":
-        """Of the client's other series; one that is not stored yet will be made with its default."""
+        """Return the formats of the client's other series. A series that is not stored yet has its default format."""
         rows = NumberSeries.objects.filter(client=self.client_id).values_list("kind", "prefix", "suffix")
         formats = dict(DEFAULT_FORMATS) | {SeriesKind(kind): Format(prefix, suffix) for kind, prefix, suffix in rows}
         return [(kind, format) for kind, format in formats.items() if kind != self.kind]
 
     def _document_with_a_number_to_come(self) -> str | None:
-        """A document of the client that was printed, under any earlier prefix, as a number that this series has not given."""
+        """Return a document number printed under an earlier prefix that this series would print later, if any."""
         digits = Length("document_number") - len(self.prefix) - len(self.suffix)
         number = Substr("document_number", len(self.prefix) + 1, digits)
         last = Format().printed(self.last_number)
@@ -95,7 +96,7 @@ class NumberSeries(models.Model):
 
 
 class Invoice(models.Model):
-    """A document of an account. Its primary key is Aria's invoice_no; its fiscal document_number is given at approval."""
+    """A document of an account. Its primary key is Aria's invoice_no. Its fiscal document_number is assigned at approval."""
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="invoices", db_index=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="invoices")
@@ -266,9 +267,9 @@ class Invoice(models.Model):
 
 
 class InvoiceLine(models.Model):
-    """One line, with the story of its amount: rate x units x proration factor, or a percent of a base, rounded once.
+    """One line, with the terms of its amount: rate x units x proration factor, or a percent of a base, rounded once.
 
-    A line without a rate and a percent says in its explanation what it is: an amount off, or up to a minimum.
+    A line without rate and percent has an explanation, for example an amount off, or an addition up to a minimum.
     """
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")
@@ -329,9 +330,9 @@ class InvoiceLine(models.Model):
 
 
 class CreditDetail(models.Model):
-    """What one line that takes off (a coupon, a service credit, what is above a maximum) takes off one line that charges.
+    """The part of a credit line (coupon, service credit, amount above a maximum) that reduces one charge line.
 
-    A line is taxed on what these leave of it, and no line is credited below zero.
+    The charge line is taxed on the remainder, which is never negative.
     """
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="credit_details")
@@ -353,11 +354,11 @@ class CreditDetail(models.Model):
 
 
 class LineBasis(models.Model):
-    """What lines of a document were counted from, so that a correction counts by it again: the price of a charge with its
-    units, or (without a plan instance) what a surcharge, coupon or service credit covers.
+    """What lines of a document were calculated from, so that a correction can recalculate them.
 
-    It stands beside the lines and is not in the fingerprint, which documents had before it was kept. `terms` is read as a
-    whole: `invoices/basis.py` says what is in it.
+    A row has the price of a charge with its units or, without a plan instance, what a surcharge, coupon or service credit
+    covers. It is not part of the fingerprint, because older documents do not have it. `terms` is read as a whole by
+    `invoices/basis.py`.
     """
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="line_bases")
@@ -379,7 +380,7 @@ class LineBasis(models.Model):
 
 
 class TaxDetail(models.Model):
-    """What one tax takes from one line: it ties a tax line of the invoice to a line that is taxed."""
+    """The amount of one tax on one line. It links a tax line of the invoice to a taxed line."""
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="tax_details")
     tax_line_no = models.PositiveIntegerField()
@@ -403,9 +404,9 @@ class TaxDetail(models.Model):
 
 
 class BilledPeriod(models.Model):
-    """The days of a plan instance that a document bills, with a line or (where the plan charges nothing) without.
+    """The days of a plan instance that a document bills, with a line, or without one if the plan charges nothing.
 
-    Approval reads it to move the instance's billed_through; an audit proves that no day of an instance is billed twice.
+    Approval updates the instance's billed_through from it. An audit checks that no day of an instance is billed twice.
     """
 
     invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="billed_periods")

@@ -1,7 +1,7 @@
-"""What moves an account's balance, and what pays what. Rows are added here and never changed.
+"""Ledger entries, and which entry pays which. Rows are only added, never changed.
 
-The balance is that of the newest entry. What is due on an invoice, and what is left of a payment or credit, is its entry's
-amount less what is allocated to it or from it.
+The account's balance is in its newest entry. What is due on an invoice, and what is unapplied of a payment or credit, is the
+entry's amount minus its allocations.
 """
 
 from django.db import models
@@ -16,7 +16,7 @@ from invoices.models.documents import AmountField, Invoice
 class LedgerEntry(models.Model):
     """One transaction of an account. Its primary key is Aria's transaction_id.
 
-    Above zero it raises what the account owes (an invoice, a refund), below zero it lowers it (a payment, a credit).
+    A positive amount raises what the account owes (invoice, refund), a negative one lowers it (payment, credit).
     """
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="ledger", db_index=False)
@@ -52,7 +52,7 @@ class LedgerEntry(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(kind__in=RAISING_KINDS, amount__gte=0)
-                # The memo of a rebilled invoice over nothing is of nothing too.
+                # The memo of a rebilled invoice with a total of 0 is 0 too.
                 | Q(kind=EntryKind.CREDIT_MEMO, amount__lte=0)
                 | Q(kind=EntryKind.VOID, voids__isnull=False)
                 | (~Q(kind__in=[*RAISING_KINDS, EntryKind.CREDIT_MEMO, EntryKind.VOID]) & Q(amount__lt=0)),
@@ -61,11 +61,11 @@ class LedgerEntry(models.Model):
             models.CheckConstraint(condition=Q(kind=EntryKind.VOID) | Q(voids__isnull=True), name="only_voids_void"),
         ]
         indexes = [
-            # What is left of credits is asked at every approval: most accounts have none.
+            # Every approval looks for unapplied credits. Most accounts have none.
             models.Index(fields=["account"], condition=Q(amount__lt=0), name="credits_of_account"),
-            # What was invoiced, collected and credited in a month is added up from this index alone.
+            # Monthly sums of invoiced, collected and credited amounts read only this index.
             models.Index(fields=["kind", "entry_date", "account", "amount"], name="entries_by_day"),
-            # Which of all invoices are open is found by going along this index and `taken_for_debit` side by side.
+            # Open invoices are found by merging this index with `taken_for_debit`.
             models.Index(fields=["id", "amount", "invoice"], condition=Q(kind=EntryKind.INVOICE), name="charges_of_invoices"),
         ]
 
@@ -78,7 +78,7 @@ class LedgerEntry(models.Model):
 
 
 class Allocation(models.Model):
-    """So much of a credit (below zero in the ledger) is taken by a debit (above zero). Below zero here: it is let go again."""
+    """The part of a credit (negative entry) that pays a debit (positive entry). A negative amount here releases it again."""
 
     credit = models.ForeignKey(LedgerEntry, on_delete=models.PROTECT, related_name="taken_by")
     debit = models.ForeignKey(LedgerEntry, on_delete=models.PROTECT, related_name="paid_by", db_index=False)
@@ -101,7 +101,7 @@ class Allocation(models.Model):
 
 
 class Payment(models.Model):
-    """What an account has paid: by a gateway, or in another way that was recorded. Its number is that of its ledger entry."""
+    """A payment of an account, by a gateway or recorded from outside. Its number is that of its ledger entry."""
 
     entry = models.OneToOneField(LedgerEntry, on_delete=models.PROTECT, primary_key=True, related_name="payment")
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="payments")
@@ -133,10 +133,9 @@ class Payment(models.Model):
 
 
 class Refund(models.Model):
-    """Money that goes back for a payment. Its entry stands from when it is asked for; where the gateway refuses it, it is
-    voided.
+    """Money that is returned from a payment. Its entry is posted when it is requested, and voided if the gateway refuses.
 
-    Only its standing changes, as its gateway answers.
+    Only its state changes, as the gateway answers.
     """
 
     entry = models.OneToOneField(LedgerEntry, on_delete=models.PROTECT, primary_key=True, related_name="refund")

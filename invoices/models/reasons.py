@@ -1,4 +1,4 @@
-"""Why money is credited, written off, disputed or given back: a list of reasons for each of these, which clients may add to."""
+"""Reasons for credits, write-offs, disputes and refunds: a common list for each, which clients can extend."""
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -11,7 +11,7 @@ from invoices.kinds import ReasonType
 
 
 class ReasonCode(models.Model):
-    """A reason of one type. Without a client it is there for all; a client's own of the same number stands in its place."""
+    """A reason of one type. Without a client it is common. A client's own reason with the same number replaces it."""
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, null=True, blank=True, related_name="reason_codes")
     type = models.CharField(max_length=20, choices=ReasonType)

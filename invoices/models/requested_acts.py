@@ -1,4 +1,4 @@
-"""Acts that give money away and need a second person: asked for by one, approved by another."""
+"""Acts that give money away and need a second person: requested by one, approved by another."""
 
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
@@ -20,8 +20,10 @@ NAMES = {
 
 
 class RequestedAct(models.Model):
-    """A credit memo, cash credit, write-off, refund or void that was asked for. Nothing of it is in the ledger before it is
-    approved; then it is done by the same service, for who has asked for it."""
+    """A requested credit memo, cash credit, write-off, refund or void.
+
+    It has no effect on the ledger until it is approved. Then the same service performs it in the name of the requester.
+    """
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="requested_acts")
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="requested_acts")

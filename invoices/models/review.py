@@ -1,4 +1,4 @@
-"""What the approval queue looks at: how a document that waits compares with the last one, and decisions on many at once."""
+"""Data of the approval queue: comparisons of pending documents with earlier ones, and decisions on many documents."""
 
 from django.conf import settings
 from django.db import models
@@ -11,7 +11,7 @@ from invoices.models.documents import AmountField, Invoice
 
 
 class Comparison(models.Model):
-    """A document that waits beside the account's last one, as both were when it was made; a rebill beside what it replaces."""
+    """A pending document compared with the account's last one, at the time it was generated; a rebill with its original."""
 
     invoice = models.OneToOneField(Invoice, on_delete=models.CASCADE, primary_key=True, related_name="comparison")
     previous = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
@@ -37,10 +37,10 @@ class Comparison(models.Model):
 
 
 class GroundChange(models.Model):
-    """A change of something that documents are made from: of one account, or of the catalogue, the tax table or the settings.
+    """A change of something that documents are generated from: of one account, or of catalogue, tax table or settings.
 
-    `row_no` is the plan, service, location or coupon that has changed, `country` where a tax rate applies. A pending document
-    that was made from facts read before it is out of date.
+    `row_no` is the changed plan, service, location or coupon, `country` the place of a tax rate. A pending document generated
+    from facts read before the change is out of date.
     """
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="+", db_index=False)
@@ -63,8 +63,10 @@ class GroundChange(models.Model):
 
 
 class Decision(models.Model):
-    """What a member of staff has decided on many documents that wait. It is carried out part by part, each document with an
-    outcome; what is left after an interruption is gone on with."""
+    """A decision of a member of staff on many pending documents.
+
+    It is carried out in parts, with an outcome per document. An interrupted decision can be resumed.
+    """
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="decisions")
     act = models.CharField(max_length=20, choices=DecisionAct)
@@ -82,7 +84,7 @@ class Decision(models.Model):
 
 
 class DecisionOutcome(models.Model):
-    """What came of a decision for one document. `taken_at`: a process has begun with it."""
+    """The outcome of a decision for one document. `taken_at`: when a process began with it."""
 
     decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="outcomes")
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="decision_outcomes")
@@ -100,7 +102,7 @@ class DecisionOutcome(models.Model):
                 condition=Q(result=DecisionResult.DONE) | Q(new_invoice__isnull=True), name="new_invoice_when_done"
             ),
         ]
-        # What is left of a decision, in the order of its documents.
+        # The remaining documents of a decision, in their order.
         indexes = [models.Index(fields=["decision", "result", "invoice"], name="decision_outcome_by_result")]
 
     def __str__(self) -> str:

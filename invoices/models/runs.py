@@ -1,4 +1,4 @@
-"""A billing run and what came of it for each account."""
+"""Billing runs and their outcomes for each account."""
 
 from django.db import models
 from django.db.models import Q
@@ -10,7 +10,8 @@ from invoices.models.documents import Invoice
 
 
 class BillingRun(models.Model):
-    """One pass over the accounts of a client that were due on a day. Its totals are counted from its outcomes, never stored."""
+    """One billing run over a client's accounts that were due on a day. Its totals are counted from its outcomes, never
+    stored."""
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="billing_runs")
     bill_date = models.DateField(help_text=_("The client's date of the run. Accounts that are due on or before it are billed."))
@@ -29,7 +30,7 @@ class BillingRun(models.Model):
 
 
 class RunOutcome(models.Model):
-    """What a run did for one account: an invoice, nothing to bill, or a refusal with its code and message."""
+    """The outcome for one account: an invoice, nothing to bill, or a refusal with code and message."""
 
     run = models.ForeignKey(BillingRun, on_delete=models.CASCADE, related_name="outcomes")
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
@@ -48,7 +49,7 @@ class RunOutcome(models.Model):
                 name="run_outcome_has_an_invoice_when_invoiced",
             ),
         ]
-        # A resumed run asks which of its accounts still wait, by account.
+        # A resumed run selects its remaining accounts, by number.
         indexes = [models.Index(fields=["run", "result", "account"], name="run_outcome_by_result")]
 
     def __str__(self) -> str:

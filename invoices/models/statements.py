@@ -1,4 +1,4 @@
-"""Statements: what was sent of a document, to whom, and what came of it."""
+"""Statements: which document was sent, to whom, and the result."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -9,8 +9,10 @@ from invoices.models.documents import Invoice
 
 
 class Statement(models.Model):
-    """An e-mail that brings a document to a contact. It is written down in the transaction that issues the document, and sent
-    after it: what fails can be sent again."""
+    """An e-mail that sends a document to a contact.
+
+    It is recorded in the transaction that issues the document, and sent afterwards. If it fails it can be sent again.
+    """
 
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="statements")
     contact = models.ForeignKey(Contact, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
@@ -28,13 +30,13 @@ class Statement(models.Model):
     class Meta:
         ordering = ["-id"]
         indexes = [
-            # What was not sent yet, to go on where a process has died.
+            # Unsent statements, to resume after a crash.
             models.Index(
                 fields=["id"],
                 condition=models.Q(status__in=[StatementStatus.REQUESTED, StatementStatus.SENDING]),
                 name="statements_to_send",
             ),
-            # The dashboard asks for them.
+            # The dashboard lists them.
             models.Index(fields=["invoice"], condition=models.Q(status=StatementStatus.FAILED), name="failed_statements"),
         ]
 

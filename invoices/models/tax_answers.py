@@ -1,4 +1,4 @@
-"""What documents say of their tax beside the taxes themselves."""
+"""What documents record about their tax besides the taxes."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -8,9 +8,9 @@ from invoices.models.documents import Invoice
 
 
 class TaxAnswer(models.Model):
-    """That something is missing of a document's tax, or that the customer is exempt. Most documents have no such row.
+    """Records that tax data is missing for a document, or that the customer is exempt. Most documents have no such row.
 
-    Written with the document. It stands beside it, not in its fingerprint, which older documents have without it.
+    Written with the document. Not part of its fingerprint, because older documents do not have it.
     """
 
     invoice = models.OneToOneField(Invoice, on_delete=models.CASCADE, primary_key=True, related_name="tax_answer")

@@ -1,4 +1,4 @@
-"""The tax table that the embedded engine reads."""
+"""The tax table of the built-in tax engine."""
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -16,10 +16,10 @@ from invoices.kinds import TaxedAt
 
 
 class TaxRate(PlaceModel):
-    """What one authority levies on one category of service, between two days.
+    """The rate of one authority on one category of services, between two days.
 
-    A row without a region is the whole country's (Aria's tax_authority_level 0); one with a region is added to it (level 1). Of
-    rows of one name, place and category that are valid on a day, the one that began last holds.
+    A row without a region applies to the whole country (Aria's tax_authority_level 0); one with a region is added to it (level
+    1). Of valid rows with the same name, place and category, the one that began last applies.
     """
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="tax_rates")
@@ -64,7 +64,7 @@ class TaxRate(PlaceModel):
         return f"{self.name} {self.percent.normalize():f} %"
 
     def clean(self) -> None:
-        """Refuse an unknown category, and a second rate of one name, place and category that begins on the same day."""
+        """Refuse an unknown category, and a second rate with the same name, place, category and first day."""
         super().clean()
         self.category = known_category(self, "category")
         if self.percent and is_untaxed(self.category):

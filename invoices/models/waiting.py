@@ -1,6 +1,6 @@
-"""What waits to be billed: usage and one-time charges. Each row names the invoice that holds it.
+"""Usage and one-time charges. Each row names the invoice that holds it, if any.
 
-A pending invoice holds what is on it; discarding lets go of it, approval keeps it.
+A pending invoice holds its usage and orders. Discarding releases them, approval keeps them.
 """
 
 from decimal import Decimal
@@ -23,7 +23,7 @@ MOST_OF_A_RATE = Decimal("9999999999")
 
 
 class Usage(models.Model):
-    """So many units of a service, used at a moment under a plan instance that charges for its usage."""
+    """Units of a service used at a moment, under a plan instance that charges for its usage."""
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+", db_index=False)
     record_id = models.CharField(max_length=100, help_text=_("The client's own id of the record. Each id is loaded once."))
@@ -47,7 +47,7 @@ class Usage(models.Model):
             models.CheckConstraint(condition=Q(units__gt=0), name="usage_has_units"),
         ]
         indexes = [
-            # Planning adds up what is not billed, by plan instance; claiming and releasing find it by invoice.
+            # Planning adds up unbilled usage by plan instance. Holding and releasing find it by invoice.
             models.Index(fields=["plan_instance", "used_on"], condition=Q(invoice__isnull=True), name="usage_not_billed"),
             models.Index(fields=["invoice"], condition=Q(invoice__isnull=False), name="usage_of_invoice"),
         ]
@@ -57,7 +57,7 @@ class Usage(models.Model):
 
 
 class OneTimeCharge(models.Model):
-    """An order: charged once, on the account's first invoice that is made on its day or after. Its key is Aria's order_no."""
+    """An order, charged once, on the account's first invoice on or after its day. Its primary key is Aria's order_no."""
 
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="one_time_charges")
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="+")

@@ -1,1 +1,1 @@
-"""The back office's pages of accounts, invoices, their approval and billing runs."""
+"""Pages of accounts, invoices, approval and billing runs."""

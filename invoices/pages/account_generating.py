@@ -1,4 +1,4 @@
-"""Generating an invoice of one account: choose how, look at what would come of it, and generate what was seen."""
+"""Generate an invoice of one account: choose the mode, preview it, and generate what the preview showed."""
 
 from typing import Any, NamedTuple
 
@@ -45,7 +45,7 @@ HINTS = {
 
 
 class Way(NamedTuple):
-    """A mode that can be chosen, or why it cannot."""
+    """A mode, and why it cannot be chosen, if so."""
 
     mode: Mode
     hint: Any
@@ -84,8 +84,10 @@ class GeneratePage(StaffPage):
         return self._shown(account, ways, GeneratingForm(request.GET if "mode" in request.GET else {"mode": first.value}))
 
     def post(self, request: HttpRequest, number: int) -> HttpResponseBase:
-        """Generate what was seen, once; or, by its button, show the preview of what is chosen. A refusal is shown beside a
-        new preview, with all that was chosen. A choice that differs from the previewed one is refused."""
+        """Generate what the preview showed, once; or preview the current choice.
+
+        A refusal is shown beside a new preview. A mode that differs from the previewed one is refused.
+        """
         account = self.found(Account.objects.select_related("client"), number)
         form = GeneratingForm(request.POST)
         if request.POST.get("act") == "preview" or not form.is_valid():
@@ -140,7 +142,7 @@ class GeneratePage(StaffPage):
         )
 
     def _expected(self, account: Account, form: GeneratingForm) -> tuple[Expected | None, BillingError | None]:
-        """What would be generated, or why nothing would; a wrong input is told at its field."""
+        """Return what would be generated, or why nothing would. A wrong input is shown at its field instead."""
         if not form.is_valid():
             return None, None
         try:
@@ -153,7 +155,7 @@ class GeneratePage(StaffPage):
             return None, error
 
     def _tell(self, account: Account, address: str) -> None:
-        """What came of it, as it is stored: so a page that is sent again is told the same."""
+        """Show the result from what is stored, so that a repeated request gets the same message."""
         found = resolve(address)
         if found.url_name != "invoice":
             account.refresh_from_db()
@@ -185,5 +187,5 @@ class GeneratePage(StaffPage):
 
 
 def _address(account: Account, invoice_no: int | None) -> str:
-    """Where an invoice is looked at; where there was nothing to bill, the account."""
+    """Return the address of the invoice or, if there was nothing to bill, of the account."""
     return reverse("account", args=[account.pk]) if invoice_no is None else reverse("invoice", args=[invoice_no])

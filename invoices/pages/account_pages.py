@@ -1,4 +1,4 @@
-"""The page of an account: whether it can be billed, and all that it is billed by and has been billed for."""
+"""The page of an account: whether it can be billed, its plans and data for billing, and its past documents."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -34,7 +34,7 @@ EVENTS_SHOWN = 15
 
 
 class Resolving(NamedTuple):
-    """Where what stands against billing an account is resolved."""
+    """A link to where a problem that blocks billing can be solved."""
 
     address: str
     text: str
@@ -111,14 +111,14 @@ class AccountPage(StaffPage):
 
 
 def _address(contact: Contact) -> str:
-    """On one line, of what is known of it."""
+    """Return a contact's address on one line."""
     place = f"{contact.postal_code} {contact.city}".strip()
     parts = (contact.address1, contact.address2, place, contact.region, contact.country)
     return ", ".join(part for part in parts if part)
 
 
 class TakePlanOff(StaffPage):
-    """Takes a plan off that has not begun, and goes back to its account."""
+    """Removes a plan that has not begun, and returns to the account."""
 
     needs = "accounts.view_account"
 
@@ -142,7 +142,7 @@ class TakePlanOff(StaffPage):
 
 
 def not_permitted(page: StaffPage) -> str:
-    """Why the reader may not generate invoices, or nothing."""
+    """Return why the reader may not generate invoices, or ""."""
     try:
         check_may_generate(page.caller)
     except BillingError as refusal:

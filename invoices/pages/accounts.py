@@ -1,4 +1,4 @@
-"""The list of accounts: found by what staff know of them, page by page or as a file."""
+"""The list of accounts, with filters, by pages or as CSV file."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ ORDER_CHOICES = (
 
 
 class YesNoField(forms.TypedChoiceField):
-    """Yes, no, or not asked."""
+    """Yes, no, or no choice."""
 
     def __init__(self, label: Any, yes: Any, no: Any) -> None:
         choices = [("", _("Any")), ("yes", yes), ("no", no)]

@@ -1,4 +1,4 @@
-"""Bars for figures of months, drawn by the server as the numbers of an SVG. The table beside them says the same in figures."""
+"""Bar charts of monthly figures, drawn as SVG by the server. The table beside a chart has the same figures."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -23,7 +23,7 @@ class Bar(NamedTuple):
 
 
 class Label(NamedTuple):
-    """A line of the scale with its amount, or a month."""
+    """A scale line with its amount, or a month."""
 
     at: str
     amount: Decimal = ZERO
@@ -43,7 +43,7 @@ class Chart(NamedTuple):
 
 
 def chart_of(months: Sequence[Month]) -> Chart:
-    """Three bars a month. A month in which more was taken back than came has bars below the base line."""
+    """Return three bars per month. If more was taken back than received in a month, its bar is below the base line."""
     values = [amount for one in months for amount in one[1:]]
     least, most = min([ZERO, *values]), max([ZERO, *values])
     step = _step(most - least)
@@ -79,7 +79,7 @@ def chart_of(months: Sequence[Month]) -> Chart:
 
 
 def _step(span: Decimal) -> Decimal:
-    """The distance of the scale's lines: 1, 2 or 5 of a power of ten."""
+    """Return the distance of scale lines: 1, 2 or 5 times a power of ten."""
     if span <= 0:
         return Decimal(1)
     raw = span / GRID_LINES

@@ -1,4 +1,4 @@
-"""The first page: what needs a person now, and what was invoiced, collected and credited month by month."""
+"""The first page: work that needs a person, and invoiced, collected and credited amounts by month."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -22,7 +22,7 @@ Text = str | Promise
 
 
 class Part(NamedTuple):
-    """A line of a tile: what is of one age."""
+    """A line of a tile: the items of one age."""
 
     label: str
     address: str
@@ -34,7 +34,7 @@ class Part(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """One thing that needs someone, with the list of it."""
+    """A kind of work that needs a person, with a link to its list."""
 
     title: Text
     address: str
@@ -129,7 +129,7 @@ class Dashboard(StaffPage):
         return tiles
 
     def _tax_failures(self) -> str:
-        """Where events are read, for those who may."""
+        """Return the address of the events, for readers who may see them."""
         if not self.may("accounts.view_event"):
             return reverse("runs")
         return f"{reverse('admin:accounts_event_changelist')}?{urlencode({'q': 'tax engine failed'})}"
@@ -149,7 +149,7 @@ def _summed(title: Text, path: str, query: dict[str, str], sums: Sequence[Sum], 
 
 
 def _aged(title: Text, path: str, query: dict[str, str], column: str, groups: Sequence[Aged], tone: str = "warn") -> Tile:
-    """A tile with a line for each age, whose list is of the days that it means."""
+    """Return a tile with a line per age. Each links to the list of those days."""
     parts = []
     for one in groups:
         days = {f"{column}_from": one.period.first, f"{column}_to": one.period.last}

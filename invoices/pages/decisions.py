@@ -1,4 +1,4 @@
-"""A decision on many documents: how far it is, what came of it for each, and trying again what has failed."""
+"""A decision on many documents: its progress, the result of each document, and retrying those that failed."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -43,7 +43,7 @@ class DecisionPage(StaffPage):
         return self.page("invoices/decision.html", context)
 
     def post(self, request: HttpRequest, number: int) -> HttpResponse:
-        """Goes on with what is left of it: only whose decision it is."""
+        """Continue the rest of the decision. Only the person who made it may."""
         decision = self.found(Decision.objects.select_related("client").filter(staff=request.user.pk), number)
         if "retry" in request.POST:
             retry_failed(decision, caller=self.caller)
@@ -65,7 +65,7 @@ class OutcomeSerializer(serializers.Serializer):
 
 
 class DecisionCsv(StaffPage):
-    """What came of it for each document, as a file."""
+    """The result of each document as CSV file."""
 
     def get(self, request: HttpRequest, number: int) -> HttpResponseBase:
         decision = self.found(Decision.objects.all(), number)

@@ -1,4 +1,4 @@
-"""The list of documents: searched, filtered and ordered as the address says, page by page, or as CSV."""
+"""The list of documents, searched, filtered and ordered by the address, by pages or as CSV."""
 
 from typing import Any
 
@@ -84,7 +84,7 @@ class OrderForm(PageForm):
 
 
 class InvoiceSearchForm(forms.Form):
-    """The filters of lists as a person fills them in."""
+    """The form for the filters of the list."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -107,11 +107,11 @@ class InvoiceSearchForm(forms.Form):
         return [self[name] for name in LABELS if name not in ALWAYS_SHOWN]
 
     def given(self) -> set[str]:
-        """The filters that leave something out."""
+        """Return the names of filters that are set."""
         return {name for name in LABELS if self.data.get(name)}
 
     def is_opened(self) -> bool:
-        """Whether a filter is used, or wrong, that is not always shown."""
+        """Whether to open the additional filters: one is set, or has an error."""
         return bool((self.given() | set(self.errors)) - set(ALWAYS_SHOWN))
 
 
@@ -140,13 +140,13 @@ class InvoiceList(StaffPage):
         return self.page("invoices/list.html", {**shown, "pages": pages, "account": self._account(search)})
 
     def _parameters(self) -> QueryDict:
-        """What is asked for; `account` is another word for `acct_no`."""
+        """Return the query. `account` is another name of `acct_no`."""
         given = self.request.GET.copy()
         if "account" in given:
             given["acct_no"] = given.pop("account")[-1]
         return given
 
     def _account(self, search: Any) -> Account | None:
-        """The one account whose invoices are asked for."""
+        """Return the single account whose invoices are requested, if so."""
         number = search.form.cleaned_data.get("acct_no")
         return None if number is None else Account.objects.filter(client=self.client, pk=number).first()

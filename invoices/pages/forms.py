@@ -1,4 +1,4 @@
-"""What staff are asked for when they decide on documents."""
+"""Forms for decisions on documents."""
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -33,7 +33,7 @@ INVOICE_VOID_REASONS = [(reason.value, reason.label) for reason in VoidReason if
 
 
 class VoidForm(PageForm):
-    """No reason is chosen beforehand: it is kept with the document and in the ledger."""
+    """Voids a document. No reason is preselected, because the reason is stored with the document and in the ledger."""
 
     reason_code = forms.TypedChoiceField(
         coerce=int, choices=[("", _("Choose a reason")), *INVOICE_VOID_REASONS], label=_("Reason")

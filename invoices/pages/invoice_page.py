@@ -1,4 +1,4 @@
-"""The page of one document: its chain, what can be done with it, its lines with their stories, its money and its timeline."""
+"""The page of one document: chain, actions, lines with explanations, money and timeline."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -81,12 +81,14 @@ QUESTIONS = {
         _("Regenerate document"),
     ),
 }
-"""What is asked before an act is done, and its button. The other acts have a form or a page of their own."""
+"""The question before each act, and its button. Other acts have a form or page of their own."""
 
 
 class Choice(NamedTuple):
-    """Something that could be done with a document: where (here, or at an address of its own), or why not, and what is in the
-    way. `question` and `button` are shown before it is done here."""
+    """An action that may be possible with a document: where, or why not and what blocks it.
+
+    `question` and `button` are shown if it is done on this page.
+    """
 
     allowed: Allowed
     words: Any
@@ -104,7 +106,7 @@ class Choice(NamedTuple):
 
 
 class Shown(NamedTuple):
-    """A line with the story of its amount."""
+    """A line with the explanation of its amount."""
 
     line: InvoiceLine
     counted: str
@@ -162,7 +164,7 @@ class InvoicePage(DocumentPage):
         return self.page("invoices/invoice.html", context, status=status)
 
     def _flags(self, invoice: Any) -> dict[str, Any]:
-        """Why to look at it, and what it says of its tax."""
+        """Return the document's flags, changes and tax remarks."""
         flagged = with_flags(Invoice.objects.select_related("tax_answer"), self.client).get(pk=invoice.pk)
         answer = answer_on(flagged)
         return {
@@ -173,7 +175,7 @@ class InvoicePage(DocumentPage):
         }
 
     def _waiting(self, invoice: Any) -> dict[str, Any]:
-        """Of a pending document: what it is compared with, and the fingerprint of what is looked at."""
+        """Return, for a pending document, its comparison and the fingerprint of what is shown."""
         if invoice.status != InvoiceStatus.PENDING:
             return {}
         comparison = Comparison.objects.filter(pk=invoice.pk).select_related("previous").first()
@@ -187,7 +189,7 @@ class InvoicePage(DocumentPage):
 
 
 def _choice(allowed: Allowed, invoice: Any) -> Choice:
-    """Acts that have a page of their own are links to it."""
+    """Return an action as it is shown. Actions with a page of their own get a link."""
     action = allowed.action
     addresses = {
         Action.REBILL: reverse("rebill", args=[invoice.pk]),
@@ -207,7 +209,7 @@ RIGHTS_OF_ACTS = {
 
 
 class InvoiceAct(InvoicePage):
-    """Does one thing with a document, and says what came of it."""
+    """Performs one act on a document, and shows the result."""
 
     def get(self, request: HttpRequest, number: int, act: str = "") -> HttpResponse:
         return self.shown(self.document(number))
@@ -299,7 +301,7 @@ class InvoiceAct(InvoicePage):
 
 
 class PrintPage(DocumentPage):
-    """The document as the customer gets it, for paper."""
+    """The document as the customer receives it, for printing."""
 
     def get(self, request: HttpRequest, number: int) -> HttpResponse:
         invoice = self.document(number)

@@ -1,4 +1,4 @@
-"""The approval queue: what waits, why to look at it, and deciding on one, on those that are ticked, or on all that match."""
+"""The approval queue: pending documents with flags, and decisions on one, on selected ones, or on all that match."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -42,8 +42,8 @@ TAB_NAMES = {Tab.ALL: _("All"), Tab.FLAGGED: _("Flagged"), Tab.CLEAN: _("Clean")
 
 
 class Row(NamedTuple):
-    """A document of the queue, its flags, what has changed since it was made, how long it is pending in days, who has made it,
-    and why the reader may not approve it."""
+    """A pending document with its flags, changes since it was generated, age in days, creator, and why the reader may not
+    approve it."""
 
     invoice: Any
     flags: Sequence[Flag]
@@ -54,18 +54,18 @@ class Row(NamedTuple):
 
     @property
     def smallest_units(self) -> int:
-        """The total in whole smallest units of the currency, to be added up exactly in the browser."""
+        """The total in whole smallest units of the currency, so that the browser can add totals up exactly."""
         return int(self.invoice.total_amount / smallest_unit(self.invoice.currency))
 
     @property
     def decimals(self) -> int:
-        """How many decimals the browser writes: its own numbers are not those of ISO 4217."""
+        """The decimals that the browser writes. The browser's own numbers differ from ISO 4217."""
         return decimals_of(self.invoice.currency)
 
 
 class ActRow(NamedTuple):
-    """An act that needs a second person, who has asked for it, why the reader may not approve it, and whether they may
-    discard it."""
+    """An act that needs a second person: who requested it, why the reader may not approve it, and whether they may discard
+    it."""
 
     act: RequestedAct
     asked_by: str
@@ -78,7 +78,7 @@ class ActRow(NamedTuple):
 
 
 class QueuePage(StaffPage):
-    """Documents that wait, of a tab and by filters."""
+    """Pending documents of a tab, with filters."""
 
     parameters = ("tab", "ordering", *InvoiceFilter.base_filters)  # type: ignore[attr-defined]
 
@@ -88,7 +88,7 @@ class QueuePage(StaffPage):
         return Tab(asked) if asked in {tab.value for tab in Tab} else Tab.ALL
 
     def matching(self) -> QuerySet[Invoice]:
-        """What the filters leave, on all tabs."""
+        """Return the documents that match the filters, on all tabs."""
         filters: Any = InvoiceFilter(self.request.GET, waiting_documents(self.client), request=self.request)  # type: ignore[no-untyped-call]
         rows: QuerySet[Invoice] = filters.qs if filters.is_valid() else waiting_documents(self.client).none()
         return rows
@@ -116,7 +116,7 @@ class Queue(QueuePage):
         return self.page("invoices/queue.html", context)
 
     def _acts(self) -> dict[str, Any]:
-        """The acts that need a second person, the oldest first, and how many there are."""
+        """Return the acts that need a second person, oldest first, and their number."""
         pending = pending_acts(self.client)
         acts = list(pending[:ACTS_SHOWN])
         names = names_of(act.requested_by for act in acts)
@@ -138,7 +138,7 @@ class Queue(QueuePage):
 
 
 class DecideAct(StaffPage):
-    """Approves an act that needs a second person, or discards it."""
+    """Approves or discards an act that needs a second person."""
 
     def post(self, request: HttpRequest, number: int, decision: str) -> HttpResponse:
         act = self.found(RequestedAct.objects.select_related("client"), number)
@@ -164,7 +164,7 @@ class DecideAct(StaffPage):
 
 
 class Beside(StaffPage):
-    """The lines of a document that waits beside those of the one that it is compared with."""
+    """The lines of a pending document beside those of the document that it is compared with."""
 
     def get(self, request: HttpRequest, number: int) -> HttpResponse:
         invoice = self.found(with_flags(Invoice.objects.select_related("comparison__previous"), self.client), number)
@@ -175,10 +175,10 @@ class Beside(StaffPage):
 
 
 class Decide(QueuePage):
-    """Confirms what is to be done with the documents that were ticked, or with all that match, and then has it done."""
+    """Asks for confirmation of a decision on the selected or all matching documents, and then carries it out."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        """Back from signing in, from other colours or from a refusal: the documents are to be chosen again."""
+        """Return to the queue, for example after signing in. The selection is lost."""
         return redirect(self._queue_address())
 
     def post(self, request: HttpRequest) -> HttpResponse:
@@ -193,8 +193,10 @@ class Decide(QueuePage):
         return self.page("invoices/decide.html", self._context(DecisionAct(act), chosen, form))
 
     def _chosen(self, rows: QuerySet[Invoice]) -> QuerySet[Invoice]:
-        """All that match, up to the newest that was there when it was asked; or those of these rows that are ticked. What was
-        ticked and is decided on by another before it is confirmed has an outcome too: that it is refused, and why."""
+        """Return the selected rows, or all that match, up to the newest that existed when the reader chose all.
+
+        If another person decides on a selected document before the confirmation, its outcome is a refusal.
+        """
         if self.request.POST.get("scope") == "all":
             newest = _numbers([self.request.POST.get("newest", "")])
             matching = self.on_tab()
@@ -240,10 +242,10 @@ class Decide(QueuePage):
         return self.once(work, self._started_before, APPROVE)
 
     def _started_before(self, receipt: Receipt) -> str:
-        """Where the process died after it had begun: its decision, to be gone on with."""
+        """Return the address of the decision that an interrupted request began, where it can be continued."""
         return self._queue_address() if receipt.row_no is None else reverse("decision", args=[receipt.row_no])
 
 
 def _numbers(sent: Iterable[str]) -> list[int]:
-    """Those that can be numbers of documents."""
+    """Return the texts that can be document numbers."""
     return [int(text) for text in sent if text.isdecimal() and len(text) < 19]

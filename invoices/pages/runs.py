@@ -1,4 +1,4 @@
-"""Billing runs: the list, a look at what a run would do before it is started, and a run that is worked off page by page."""
+"""Billing runs: the list, the preview before a run is started, and the page that works on a run step by step."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ RUNS_OF_A_PAGE = 20
 ACCOUNTS_LOOKED_AT = 50
 SECONDS_OF_A_REQUEST = 2.0
 GOING_ON = "run_going_on"
-"""The run that the reader has just started: its page begins to work on it by itself."""
+"""Session key of the run that the reader has just started. Its page starts to work on it by itself."""
 
 
 class RunList(StaffPage):
@@ -59,7 +59,7 @@ class RunList(StaffPage):
 
 
 class RunStart(StaffPage):
-    """What a run would do today, of the first accounts; then the run is started from here."""
+    """Previews the first accounts of today's run, and starts the run."""
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
         unfinished = unfinished_run(self.client)
@@ -85,7 +85,7 @@ class RunStart(StaffPage):
 
 
 class RunPage(StaffPage):
-    """A run: how far it is, what it comes to, who was refused and why, and what came of each account."""
+    """A run: progress, totals, refusals, and the outcome of each account."""
 
     parameters = tuple(RunOutcomeFilter.base_filters)  # type: ignore[attr-defined]
 
@@ -112,7 +112,7 @@ class RunPage(StaffPage):
         return self.page("invoices/run.html", shown)
 
     def post(self, request: HttpRequest, number: int) -> HttpResponseBase:
-        """Works on the run for a moment. With scripts the page asks again by itself until the run is finished."""
+        """Work on the run for a few seconds. With scripts, the page repeats this until the run is finished."""
         run = self._run(number)
         if run.finished_at is None:
             continue_run_for(run, caller=self.caller, seconds=SECONDS_OF_A_REQUEST)
@@ -148,7 +148,7 @@ def by_result(counts: dict[RunResult, int]) -> list[tuple[RunResult, int]]:
 
 
 class OutcomeRow(RunOutcomeSerializer):
-    """With the account's own name, for a file that is read away from the site."""
+    """An outcome with the account's own id, for a file that is read outside the site."""
 
     client_acct_id = serializers.ReadOnlyField(source="account.client_acct_id")
 

@@ -1,4 +1,4 @@
-"""Tax engines by the name that a client's settings choose. What they must do: `protocol`."""
+"""Tax engines by the name in a client's settings. `protocol` says what they must do."""
 
 from functools import cache
 
@@ -10,6 +10,6 @@ from invoices.tax_engines.protocol import TaxEngine
 
 @cache
 def engine_named(name: str) -> TaxEngine:
-    """The engine that the TAX_ENGINES setting lists under this name."""
+    """Return the engine that the TAX_ENGINES setting lists under this name."""
     engine: TaxEngine = import_string(settings.TAX_ENGINES[name])()
     return engine

@@ -1,4 +1,4 @@
-"""An engine that never answers, for tests and for seeing what staff and callers are told when a real one is down."""
+"""An engine that never answers, for tests, and to see what users get when a real one is down."""
 
 from collections.abc import Sequence
 

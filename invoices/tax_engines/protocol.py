@@ -1,6 +1,6 @@
-"""PURE: the protocol between invoices and tax engines: what an engine is asked, and what it answers.
+"""PURE: the protocol of tax engines: their requests and answers.
 
-An engine is asked about many documents at once, outside any transaction. For each it gives a quote or says why it cannot.
+An engine gets the requests of many documents at once, outside any transaction. For each it returns a quote or a failure.
 """
 
 from collections import defaultdict
@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 
 class TaxAddress(NamedTuple):
-    """Where something is supplied from or to, as an engine needs it."""
+    """An address that goods or services are supplied from or to."""
 
     address1: str = ""
     city: str = ""
@@ -38,7 +38,7 @@ class TaxableLine(NamedTuple):
 
 
 class TaxRequest(NamedTuple):
-    """One document: its lines before tax. `per_line` asks for rounding line by line instead of per rate over the document."""
+    """One document with its lines before tax. `per_line`: round each line, instead of each rate over the document."""
 
     currency: str
     tax_date: date
@@ -47,7 +47,7 @@ class TaxRequest(NamedTuple):
 
 
 class LineTax(NamedTuple):
-    """What one tax takes from one line, in whole smallest units of the currency."""
+    """The amount of one tax on one line, in the currency's precision."""
 
     line_no: int
     authority: str
@@ -60,7 +60,7 @@ class LineTax(NamedTuple):
 
 
 def net_of_contained(taxes: Sequence[LineTax]) -> tuple[LineTax, ...]:
-    """Taxes whose taxable amounts are what they were counted on: an inclusive line's without the taxes that it contains."""
+    """Return the taxes with correct taxable amounts: for an inclusive line, the amount without the taxes that it contains."""
     contained: dict[int, Decimal] = defaultdict(Decimal)
     for tax in taxes:
         if tax.is_inclusive:
@@ -75,8 +75,8 @@ def net_of_contained(taxes: Sequence[LineTax]) -> tuple[LineTax, ...]:
 class TaxQuote(NamedTuple):
     """The taxes of a document.
 
-    `unanswered` are the lines that the engine has no answer for, as it knows no rate for their place or category: that differs
-    from a rate of 0. `charges_tax` is False for a client who charges no tax at all, so that nothing is missing.
+    `unanswered` are lines for whose place or category the engine has no rate, which differs from a rate of 0. `charges_tax` is
+    False for a client that charges no tax at all, so that nothing is missing.
     """
 
     taxes: tuple[LineTax, ...]
@@ -93,10 +93,12 @@ class TaxFailure(NamedTuple):
 
 class TaxEngine(Protocol):
     def quote(self, client_no: int, requests: Sequence[TaxRequest]) -> Sequence[TaxQuote | TaxFailure]:
-        """One answer per request, in their order. Writes nothing and keeps nothing."""
+        """Return one answer per request, in their order. Writes nothing and stores nothing."""
         ...
 
     def place(self, address: TaxAddress) -> Hashable:
-        """What the engine looks at of an address: lines of one category are taxed alike in one place. An engine that does not
-        have this looks at the whole address."""
+        """Return the part of an address that matters: lines of one category are taxed alike at equal places.
+
+        An engine without this method considers the whole address.
+        """
         ...

@@ -1,8 +1,8 @@
-"""The embedded engine: reads the client's TaxRate rows and taxes by the addresses of a line.
+"""The built-in engine: it reads the client's TaxRate rows and taxes lines by their addresses.
 
 A line is taxed by every rate of its category whose country is the address's and whose region is the address's or empty. Each
-rate says which of the four addresses it looks at; nearly all look at where a supply goes to. Rows of one name, place and
-percent are one rate of the law, whatever categories they are for: it is rounded once over all its lines (EN 16931, BR-CO-17).
+rate names one of the four addresses; nearly all use the ship-to address. Rows with the same name, place and percent are one
+rate of the law, for any categories: it is rounded once over all its lines (EN 16931, BR-CO-17).
 """
 
 from collections import defaultdict
@@ -30,7 +30,7 @@ from invoices.tax_engines.protocol import (
 
 
 class Law(NamedTuple):
-    """A rate of the law, as documents show it."""
+    """A rate of the law as documents show it."""
 
     authority: str
     authority_level: int
@@ -39,7 +39,7 @@ class Law(NamedTuple):
 
 
 class Rate(NamedTuple):
-    """A row of the table: what a rate of the law takes from one category, by one of the addresses, between two days."""
+    """A row of the tax table: the rate for one category, by one of the addresses, between two days."""
 
     name: str
     country: str
@@ -60,11 +60,11 @@ class Rate(NamedTuple):
         return place_of(self.country, self.region)
 
     def same(self) -> tuple[str, Place, str]:
-        """What identifies a rate: of rows that are valid on one day, the one that began last holds."""
+        """What identifies a rate. Of valid rows with the same identity, the one that began last applies."""
         return (self.name.casefold(), self.place, self.category.casefold())
 
     def _covers(self, address: TaxAddress) -> bool:
-        """Places are compared by their codes: `us`, `california` is `US`, `CA`."""
+        """Whether the rate applies at an address. Places are compared by code: `us`, `california` is `US`, `CA`."""
         theirs = place_of(address.country, address.region)
         return self.place.country == theirs.country and self.place.region in ("", theirs.region)
 
@@ -96,7 +96,7 @@ class TableTaxEngine:
 
 
 def rates_lookup(rates: Sequence[Rate]) -> RatesFor:
-    """Finds the rates of a category at addresses on a day: once for each combination, however many lines ask."""
+    """Return a function that finds the rates of a category, addresses and day. Each combination is searched once."""
 
     @cache
     def rates_for(category: str, addresses: TaxAddresses, on: date) -> tuple[Rate, ...]:
@@ -106,14 +106,14 @@ def rates_lookup(rates: Sequence[Rate]) -> RatesFor:
 
 
 def quote_from(rates_for: RatesFor, request: TaxRequest) -> TaxQuote:
-    """The taxes of one document, and the lines that no rate covers: none of a category that says itself that it is untaxed."""
+    """Return the taxes of one document, and the lines without any rate. Lines of untaxed categories need none."""
     taxed: dict[tuple[Law, bool, Decimal], list[TaxableLine]] = defaultdict(list)
     unanswered = []
     for line in request.lines:
         laws = dict.fromkeys(rate.law for rate in rates_for(line.category, line.addresses, request.tax_date))
         if not laws and not is_untaxed(line.category):
             unanswered.append(line.line_no)
-        # An inclusive price contains all of its rates, so each is counted on the same net amount.
+        # An inclusive price contains all its taxes, so each is calculated on the same net amount.
         contained = sum((law.percent for law in laws), ZERO) if line.is_inclusive else ZERO
         for law in laws:
             taxed[law, line.is_inclusive, contained].append(line)

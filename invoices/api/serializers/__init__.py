@@ -1,1 +1,1 @@
-"""Invoices and what they bill, on the wire."""
+"""Serializers of invoices and of what they bill."""

@@ -1,4 +1,4 @@
-"""Accounts as a list of the back office writes them to a file."""
+"""Accounts in the CSV file of the back office's list."""
 
 from rest_framework import serializers
 

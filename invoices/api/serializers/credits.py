@@ -1,4 +1,4 @@
-"""Surcharges, coupons, their redemptions and service credits on the wire."""
+"""Serializers of surcharges, coupons, their redemptions and service credits."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -17,7 +17,7 @@ from invoices.models import Coupon, CouponRedemption, ServiceCredit, Surcharge
 
 
 class OwnServicesField(serializers.ManyRelatedField):
-    """Services of the caller's client, by their numbers."""
+    """Services of the caller's client, by number."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(child_relation=OwnRowField(queryset=Service.objects), **options)
@@ -29,7 +29,7 @@ class OwnServicesField(serializers.ManyRelatedField):
 
 
 class PercentOrAmountSerializer(ClientRowSerializer):
-    """A percent, or an amount in a currency; for some services, or for everything."""
+    """A percent, or an amount in a currency, for some services or for all."""
 
     services = OwnServicesField(required=False, allow_empty=True)
     amount = MoneyField(required=False, allow_null=True)
@@ -62,7 +62,7 @@ class SurchargeSerializer(PercentOrAmountSerializer):
 
 
 class CouponSerializer(PercentOrAmountSerializer):
-    """`redemptions_left` is null where any number of accounts may redeem it."""
+    """`redemptions_left` is null if the number of redemptions is not limited."""
 
     redemptions = serializers.IntegerField(source="redeemed", read_only=True, default=0)
     redemptions_left = serializers.SerializerMethodField()
@@ -98,7 +98,7 @@ class RedeemArguments(serializers.Serializer):
 
 
 class CouponRedemptionSerializer(RowSerializer):
-    """A redeemed coupon, with the pending and approved invoices it is on and the cycles it has left (null: for ever)."""
+    """A redeemed coupon with its pending and approved invoices, and the number of cycles left (null: no limit)."""
 
     acct_no = serializers.ReadOnlyField(source="account_id")
     code = serializers.ReadOnlyField(source="coupon.code")
@@ -115,7 +115,7 @@ class CouponRedemptionSerializer(RowSerializer):
 
 
 class ServiceCreditSerializer(RowSerializer):
-    """A credit, with what pending and approved invoices have used of it and what remains."""
+    """A service credit with the amounts that pending and approved invoices used, and the remainder."""
 
     acct_no = AccountField(source="account", queryset=Account.objects)
     amount = MoneyField()

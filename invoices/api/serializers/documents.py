@@ -1,4 +1,4 @@
-"""Invoices, tax rates and billing runs on the wire, and what is asked of generating and of deciding on pending ones."""
+"""Serializers of invoices, tax rates and billing runs, and the arguments of generating and deciding on invoices."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -43,7 +43,7 @@ def validate_client_notes(notes: str) -> None:
 
 
 class PreviewArguments(serializers.Serializer):
-    """Which cycle of which account. The range of alt_bill_day is the service's to judge."""
+    """The account and cycle to bill. The service checks the range of alt_bill_day."""
 
     acct_no = LongField(no_such=NO_ACCOUNT)
     alt_bill_day = LongField(max_digits=14, required=False, allow_null=True)
@@ -61,15 +61,16 @@ class GenInvoiceArguments(GenerationArguments):
 
 
 class CreationArguments(GenerationArguments):
-    """`collect` counts before the client's setting, for an invoice that is issued at once; `fingerprint` is the one of the
-    preview that was looked at."""
+    """`collect` overrides the client's setting for an invoice that is issued at once. `fingerprint` is of the preview that
+    was seen."""
 
     collect = TrueFalseField(required=False, allow_null=True)
     fingerprint = serializers.CharField(max_length=FINGERPRINT_LENGTH, required=False)
 
 
 def billing_request(arguments: Mapping[str, Any], today: date) -> BillingRequest:
-    """What is not given is the current cycle, on the account's own bill day, pending only where a setting says so."""
+    """Return the billing request. Defaults: the current cycle, the account's own bill day, pending only if a setting
+    requires it."""
     return BillingRequest(
         today,
         advance=arguments.get("invoice_mode") == 1,
@@ -85,7 +86,7 @@ class RemarkArguments(serializers.Serializer):
 
 
 class ApprovalArguments(RemarkArguments):
-    """`fingerprint` is the one of the document that was looked at; `collect` counts before the client's setting."""
+    """`fingerprint` is of the document that was seen. `collect` overrides the client's setting."""
 
     collect = TrueFalseField(required=False, allow_null=True)
     fingerprint = serializers.CharField(max_length=FINGERPRINT_LENGTH, required=False)
@@ -108,14 +109,14 @@ class ManyApprovalArguments(ManyArguments):
 
 
 class PlainDecimalField(serializers.ReadOnlyField):
-    """A rate, factor or number of units as text, without the zeros that the database adds."""
+    """A rate, factor or number of units as text, without trailing zeros."""
 
     def to_representation(self, value: Any) -> str:
         return f"{value.normalize():f}"
 
 
 class TermsSerializer(serializers.Serializer):
-    """What a document says of itself as a whole, stored or only planned."""
+    """The part of a document that it has once, stored or planned."""
 
     class Meta:
         model = Invoice
@@ -168,18 +169,18 @@ class InvoiceSerializer(TermsSerializer):
     tax_exemption_reason = serializers.SerializerMethodField()
 
     def get_flags(self, invoice: Any) -> list[str]:
-        """Why to look at it: all flags of a pending document, else those of its tax."""
+        """The reasons to review the document: all flags if it is pending, else the flags of its tax."""
         return [flag.value for flag in flags_of(invoice)]
 
     def get_out_of_date(self, invoice: Any) -> list[str]:
-        """What has changed since a pending document was made from it, the oldest change first. Recalculating brings it up to
-        date."""
+        """What changed since a pending document was generated, oldest change first. Regenerate the document to include the
+        changes."""
         if Flag.OUT_OF_DATE not in flags_of(invoice):
             return []
         return [change.text for change in changes_since([invoice.pk]).get(invoice.pk, [])]
 
     def get_missing_tax_data(self, invoice: Any) -> str:
-        """What is missing of its tax, in words."""
+        """What is missing for its tax, in words."""
         return answer_on(invoice).missing
 
     def get_tax_exemption(self, invoice: Any) -> str:
@@ -204,13 +205,13 @@ class InvoiceSerializer(TermsSerializer):
         return invoice.reason_code if invoice.kind == InvoiceKind.REBILL else None
 
     def get_amount_due(self, invoice: Any) -> str | None:
-        """Null where nothing is owed on it: a credit memo, and what was not issued."""
+        """Null if nothing can be due: a credit memo, or a document that is not issued."""
         due = amount_due(invoice)
         return None if due is None else f"{rounded(due, invoice.currency):f}"
 
 
 class PlannedTaxSerializer(serializers.Serializer):
-    """What a document that is only planned says of its tax, by the names of a stored one."""
+    """Tax flags of a planned document, under the same names as for a stored one."""
 
     flags = serializers.SerializerMethodField()
     missing_tax_data = serializers.CharField(source="tax_answer.missing", allow_blank=True)
@@ -222,7 +223,7 @@ class PlannedTaxSerializer(serializers.Serializer):
 
 
 class AgainArguments(serializers.Serializer):
-    """Whether the invoice that bills the periods again is pending, and whether what is due on it is collected at issue."""
+    """Whether the new invoice for these periods is pending, and whether it is collected when issued."""
 
     force_pending = TrueFalseField(default=False)
     collect = TrueFalseField(required=False)
@@ -235,7 +236,7 @@ class WaiverArguments(serializers.Serializer):
 
 
 class StatementArguments(serializers.Serializer):
-    """The number of a contact of the account; else it goes to whom it went before."""
+    """The number of a contact of the account. Without it, the previous recipient."""
 
     statement_address_seq = LongField(required=False)
 
@@ -299,7 +300,7 @@ class LineSerializer(serializers.Serializer):
 
 
 class CreditDetailSerializer(serializers.Serializer):
-    """What a line that takes off takes off a line that charges."""
+    """The amount that a credit line takes off a charge line."""
 
     class Meta:
         model = CreditDetail
@@ -325,7 +326,7 @@ class TaxDetailSerializer(serializers.Serializer):
 
 
 class ContentSerializer(serializers.Serializer):
-    """The rest of a document, and the fingerprint that an approval may carry."""
+    """Lines, credits and taxes of a document, and the fingerprint that an approval can send."""
 
     seller = serializers.DictField(read_only=True)
     bill_to = serializers.DictField(read_only=True)
@@ -336,7 +337,7 @@ class ContentSerializer(serializers.Serializer):
 
 
 def document_of(content: Document) -> dict[str, Any]:
-    """A document's values by name. A preview and the stored document come through here, so they look the same."""
+    """Return a document's values by name. Previews and stored documents both use this, so they look the same."""
     currency = content.terms.currency
     parts = (("lines", content.lines), ("credit_details", content.credits), ("tax_details", content.taxes))
     document = {
@@ -352,7 +353,7 @@ def document_of(content: Document) -> dict[str, Any]:
 
 
 def mark_excluded(document: Mapping[str, Any], excluded: Sequence[int] | None) -> None:
-    """Says of each line of an invoice that was rebilled whether the rebill left it out; of a tax line nothing."""
+    """Mark each line of a rebilled invoice as excluded or kept by the rebill. Tax lines are not marked."""
     for line in document["lines"]:
         if excluded is not None and line["line_type"] != LineType.TAX:
             line["rb_excluded"] = line["line_no"] in excluded
@@ -365,7 +366,7 @@ class InTheWaySerializer(serializers.Serializer):
 
 
 class ActionSerializer(serializers.Serializer):
-    """What can be done with a document, or why not, what is in the way, and what to do instead."""
+    """An action on a document: whether it is possible, or why not, what blocks it, and what to do instead."""
 
     action = serializers.CharField(source="action.value")
     allowed = serializers.SerializerMethodField()
@@ -379,8 +380,7 @@ class ActionSerializer(serializers.Serializer):
 
 
 class OutcomeSerializer(serializers.Serializer):
-    """What came of a decision on one of many documents: the number that was asked for, with its outcome. `new_invoice_no` took
-    its place when it was regenerated."""
+    """The result of a decision on one of several documents. `new_invoice_no` replaced it if it was regenerated."""
 
     invoice_no = serializers.IntegerField()
     new_invoice_no = serializers.SerializerMethodField()
@@ -399,7 +399,7 @@ class OutcomesSerializer(serializers.Serializer):
 
 
 class DocumentSerializer(InvoiceSerializer, ContentSerializer):
-    """A document whole: its terms, lines and taxes, what came of it, and what can be done with it."""
+    """A whole document: terms, lines, taxes, its later history, and available actions."""
 
     collection = AttemptSerializer(allow_null=True)
     statement = StatementSerializer(allow_null=True)
@@ -411,7 +411,7 @@ class DocumentSerializer(InvoiceSerializer, ContentSerializer):
 
 
 class PreviewSerializer(TermsSerializer, ContentSerializer):
-    """A document that would be made."""
+    """A document that would be generated."""
 
 
 class TaxRateSerializer(ClientRowSerializer):
@@ -441,7 +441,7 @@ class RefusedSerializer(serializers.Serializer):
 
 
 class BillingRunDetailSerializer(BillingRunSerializer):
-    """A run with what came of it, counted from its outcomes and added up from its invoices."""
+    """A billing run with results counted from its outcomes, and totals from its invoices."""
 
     counts = serializers.SerializerMethodField()
     refused = serializers.SerializerMethodField()

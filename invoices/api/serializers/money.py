@@ -1,4 +1,4 @@
-"""Payments, credits, refunds, transactions, collection and receivables on the wire, and what is asked of acts on money."""
+"""Serializers of payments, credits, refunds, transactions, collection and receivables, and arguments of acts on money."""
 
 from collections.abc import Mapping
 from decimal import Decimal
@@ -25,12 +25,14 @@ from invoices.services.money.ledger.history import DEFAULT_RECORDS, MOST_RECORDS
 
 SHARES_AT_ONCE = 1000
 MOST_DECIMALS_READ = 20
-"""Of an amount, before it is rounded: a double has no more, and 1e-999999999 would fill the memory when it is written out."""
+"""Decimals of an amount before it is rounded. Doubles have no more, and 1e-999999999 written out would fill the memory."""
 
 
 class MoneyField(DigitsField):
-    """An amount that is asked for. Its sign and its smallest unit are the service's to judge, which knows the currency; so the
-    decimals of a computed double (66.66666666666667) are kept for it to round."""
+    """A requested amount. The service, which knows the currency, checks sign and smallest unit.
+
+    The decimals of a computed double (66.66666666666667) are kept, so that the service can round them.
+    """
 
     def __init__(self, **options: Any) -> None:
         super().__init__(max_digits=15, decimal_places=4, **options)
@@ -54,21 +56,21 @@ class CurrencyField(serializers.CharField):
 
 
 class AllField(TrueFalseField):
-    """Says that all of it is meant: nothing said never means all."""
+    """Requests the whole amount. Without it, a missing amount never means all."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(required=False, default=False, **options)
 
 
 class ShareArguments(serializers.Serializer):
-    """So much for one invoice."""
+    """An amount for one invoice."""
 
     invoice_no = LongField(no_such=NO_INVOICE)
     amount = MoneyField()
 
 
 class AppliedArguments(serializers.Serializer):
-    """The invoices that are chosen, each once. What they leave goes to the oldest open ones."""
+    """The invoices to pay, each at most once. The remainder pays the oldest open ones."""
 
     invoices = rows_of(ShareArguments(), most=SHARES_AT_ONCE, required=False)
 
@@ -89,8 +91,10 @@ def why_of(asked: Mapping[str, Any]) -> Why:
 
 
 class PaymentArguments(AppliedArguments):
-    """A payment of an account. It pays one invoice (`invoice_no`), or several with an amount each (`invoices`), or the oldest.
-    A `currency` says what the payer meant: another than the account's is refused."""
+    """A payment of an account, for one invoice (`invoice_no`), for several with an amount each (`invoices`), or for the oldest.
+
+    `currency` is what the payer meant. If it is not the account's, the payment is refused.
+    """
 
     acct_no = LongField(no_such=NO_ACCOUNT)
     amount = MoneyField()
@@ -114,7 +118,7 @@ class CashCreditArguments(AppliedArguments, ReasonArguments):
 
 
 class OffArguments(ReasonArguments):
-    """A write-off or a dispute of an amount, or of `all` that is due."""
+    """A write-off or dispute of an amount, or of `all` that is due."""
 
     invoice_no = LongField(no_such=NO_INVOICE)
     amount = MoneyField(required=False)
@@ -157,7 +161,7 @@ def memo_asked(asked: Mapping[str, Any]) -> CreditRequest:
 
 
 class VoidInvoiceArguments(serializers.Serializer):
-    """Aria's void_invoice. Ours: client_receipt_id."""
+    """Aria's void_invoice. Our addition: client_receipt_id."""
 
     acct_no = LongField(no_such=NO_ACCOUNT, required=False)
     invoice_no = LongField(no_such=NO_INVOICE)
@@ -204,7 +208,7 @@ def amount_text(amount: Decimal, currency: str) -> str:
 
 
 class AmountField(serializers.ReadOnlyField):
-    """An amount as text, in the precision of the currency of its document."""
+    """An amount as text, in the precision of its document's currency."""
 
     def get_attribute(self, instance: Any) -> str | None:
         amount: Decimal | None = get_attribute(instance, self.source_attrs)
@@ -212,14 +216,15 @@ class AmountField(serializers.ReadOnlyField):
 
 
 class PlannedAmountField(serializers.ReadOnlyField):
-    """An amount of a document that is only planned as text, in the precision of the currency that `context` has."""
+    """An amount of a planned document as text, in the precision of the currency in `context`."""
 
     def to_representation(self, amount: Decimal) -> str:
         return amount_text(amount, self.context["currency"])
 
 
 def aria_history_row(entry: LedgerEntry, facts: EntryFacts) -> dict[str, Any]:
-    """A transaction in Aria's words, amounts as numbers. Ours: `running_balance`, the balance after it."""
+    """Return a transaction under Aria's names, with amounts as numbers. Our addition: `running_balance`, the balance after
+    it."""
     voided = getattr(entry, "voided_by", None)
     currency = entry.account.currency
     return {
@@ -246,7 +251,7 @@ def aria_history_row(entry: LedgerEntry, facts: EntryFacts) -> dict[str, Any]:
 
 
 def document_number(entry: LedgerEntry) -> str | None:
-    """The number that the transaction's document has on paper, if it is of one."""
+    """Return the printed number of the transaction's document, if it has one."""
     return (entry.invoice.document_number or None) if entry.invoice is not None else None
 
 
@@ -258,7 +263,7 @@ class EntryAmountField(serializers.ReadOnlyField):
 
 
 class TransactionSerializer(serializers.Serializer):
-    """One entry of the ledger: above zero it raises what the account owes."""
+    """A ledger entry. A positive amount raises what the account owes."""
 
     class Meta:
         model = LedgerEntry
@@ -294,7 +299,7 @@ class TransactionSerializer(serializers.Serializer):
 
 
 class CreditSerializer(TransactionSerializer):
-    """A payment or credit, with what is left of it and what it was applied to."""
+    """A payment or credit with its unapplied amount, and what it was applied to."""
 
     unapplied = serializers.SerializerMethodField()
     applied = serializers.SerializerMethodField()
@@ -327,7 +332,7 @@ class RefundSerializer(TransactionSerializer):
 
 
 class AttemptSerializer(serializers.ModelSerializer):
-    """An attempt to collect. What was asked for (the token, the key) is the gateway's and ours."""
+    """A collection attempt, without the token and key that were sent to the gateway."""
 
     invoice_no = serializers.ReadOnlyField(source="invoice_id")
     payment = serializers.ReadOnlyField(source="payment_id")
@@ -367,7 +372,7 @@ class AttemptSerializer(serializers.ModelSerializer):
 
 
 class CollectedSerializer(serializers.Serializer):
-    """What came of collecting an invoice. Nothing due and less than the threshold are success, and the message says so."""
+    """The result of collecting an invoice. "Nothing due" and "below the threshold" are successes; the message says so."""
 
     invoice_no = serializers.IntegerField()
     acct_no = serializers.IntegerField(source="account_no", allow_null=True)
@@ -399,7 +404,7 @@ class LeftSerializer(serializers.Serializer):
 
 
 class MemoPreviewSerializer(serializers.Serializer):
-    """What a memo would credit, in amounts above zero, and what is left of each line. `context` has the currency."""
+    """What a memo would credit, as positive amounts, and what remains of each line. `context` has the currency."""
 
     invoice_no = serializers.IntegerField()
     currency = serializers.CharField()
@@ -412,7 +417,7 @@ class MemoPreviewSerializer(serializers.Serializer):
 
 
 class AgesSerializer(serializers.Serializer):
-    """What is due in one currency, by age."""
+    """The amounts due in one currency, by age."""
 
     currency = serializers.CharField()
     current = AmountField(source="ages.current")
@@ -438,7 +443,7 @@ class ReceivableTotalsSerializer(serializers.Serializer):
 
 
 class ReasonCodeSerializer(RowSerializer):
-    """`is_own` says whether it is the client's, or one that is there for all."""
+    """`is_own` is true for the client's own reasons, false for reasons that all clients have."""
 
     type = serializers.ChoiceField(choices=ReasonType.choices)
     code = LongField(max_digits=4)

@@ -1,4 +1,4 @@
-"""One-time charges on the wire."""
+"""Serializers of one-time charges."""
 
 from decimal import Decimal
 
@@ -13,7 +13,7 @@ from invoices.models import OneTimeCharge
 
 
 class OneTimeChargeSerializer(RowSerializer):
-    """An order. Without a `charge_date` it is charged from today on; `invoice_no` is the invoice that holds it."""
+    """An order. Without `charge_date` it is charged from today on. `invoice_no` is the invoice that holds it."""
 
     order_no = LongField(source="pk", read_only=True)
     acct_no = AccountField(source="account", queryset=Account.objects)
@@ -37,4 +37,4 @@ class OneTimeChargeSerializer(RowSerializer):
             "created_at",
             "invoice_no",
         )
-        validators: list[object] = []  # the same order again is not an error: the service says what it is
+        validators: list[object] = []  # Repeating an order is not an error. The service decides.

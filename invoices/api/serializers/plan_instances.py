@@ -1,4 +1,4 @@
-"""What is asked of a change or an end of a customer's plan, and what is answered beside the plan instance."""
+"""Arguments and answers of changing or ending a customer's plan."""
 
 from decimal import Decimal
 from typing import Any
@@ -28,8 +28,10 @@ class EndArguments(serializers.Serializer):
 
 
 class ChangeArguments(serializers.Serializer):
-    """Which plan takes the place of a plan instance, on which day it begins, and for how many units: those of the old one,
-    where none are given. The same plan with other units changes these in mid-cycle."""
+    """The plan that replaces a plan instance, its first day, and its units (default: those of the old one).
+
+    The same plan with other units changes the units within the cycle.
+    """
 
     plan = OwnRowField(queryset=Plan.objects)
     start_date = DayField()
@@ -39,7 +41,7 @@ class ChangeArguments(serializers.Serializer):
 
 
 class UnusedDaysSerializer(serializers.Serializer):
-    """Days after a plan's end that a document has charged: for how much, and what becomes of it."""
+    """Billed days after a plan's end: their amount, and what happens to it."""
 
     plan_instance = LongField(source="plan_instance_no")
     invoice_no = LongField()
@@ -57,7 +59,7 @@ class UnusedDaysSerializer(serializers.Serializer):
 
 
 class EndedPlanSerializer(PlanInstanceSerializer):
-    """A plan instance, with days after its end that were billed and what becomes of them."""
+    """A plan instance, with billed days after its end and what happens to them."""
 
     unused_days = UnusedDaysSerializer(many=True, read_only=True)
 
@@ -69,12 +71,12 @@ class EndedPlanSerializer(PlanInstanceSerializer):
         return super().to_representation(instance)
 
     def ended(self, instance: PlanInstance) -> PlanInstance:
-        """The plan instance whose days after its end are answered."""
+        """Return the plan instance whose billed days after its end are in the answer."""
         return instance
 
 
 class ChangedPlanSerializer(EndedPlanSerializer):
-    """A new plan instance, with days of the one whose place it takes that were billed and what becomes of them."""
+    """A new plan instance, with billed days of the replaced one and what happens to them."""
 
     def ended(self, instance: PlanInstance) -> PlanInstance:
         return instance.replaces or instance

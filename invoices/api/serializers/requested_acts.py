@@ -1,4 +1,4 @@
-"""Acts that need a second person, on the wire."""
+"""Serializers of acts that need a second person."""
 
 from rest_framework import serializers
 
@@ -9,7 +9,7 @@ from invoices.models import RequestedAct
 
 
 class RequestedActSerializer(serializers.ModelSerializer):
-    """`result_no` is the document or transaction that an approved act has made; of a void it is the voiding transaction."""
+    """`result_no` is the document or transaction that an approved act created. For a void it is the voiding transaction."""
 
     acct_no = LongField(source="account_id", read_only=True)
     invoice_no = LongField(source="invoice_id", read_only=True, allow_null=True)

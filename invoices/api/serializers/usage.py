@@ -1,4 +1,4 @@
-"""Usage on the wire: records as they are sent, as JSON or as the text of a file, what came of them, and what is stored."""
+"""Serializers of usage: records as sent (JSON or text of a file), their results, and stored records."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ ISO_8601 = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}(:[0-9]{2
 
 
 class UsedUnitsField(UnitsNumberField):
-    """More than no units."""
+    """Units above 0."""
 
     default_error_messages = {"none": _("The units must be above 0.")}
 
@@ -47,9 +47,9 @@ class UsedUnitsField(UnitsNumberField):
 
 
 class UsedAtField(serializers.Field):
-    """A moment: a date and a time of day, by the client's clock where they have no offset.
+    """A date and time, by the client's clock if it has no offset.
 
-    An hour that the clock shows twice, when summer time ends, is taken as the first of the two. One that it skips is refused.
+    An hour that occurs twice when summer time ends means the first one. An hour that is skipped is refused.
     """
 
     default_error_messages = {
@@ -76,7 +76,7 @@ class UsedAtField(serializers.Field):
 
 
 class UsageRecordSerializer(serializers.Serializer):
-    """One record. An optional value that is null or empty is the same as none."""
+    """One record. An optional value that is null or empty counts as not sent."""
 
     record_id = serializers.CharField(max_length=100)
     acct_no = LongField(no_such=NO_ACCOUNT, required=False, allow_null=True)
@@ -100,7 +100,7 @@ class UsageRecordSerializer(serializers.Serializer):
 
 
 def _unnamed(data: Mapping[str, Any]) -> dict[str, list[ErrorDetail]]:
-    """An account and a service are named by their number or by the client's own id."""
+    """Return errors if account or service is not named by number or by the client's own id."""
     pairs = (("acct_no", "client_acct_id"), ("service", "client_service_id"))
     return {
         number: [ErrorDetail(_("Give %(number)s or %(client_id)s.") % {"number": number, "client_id": client_id}, "required")]
@@ -110,7 +110,7 @@ def _unnamed(data: Mapping[str, Any]) -> dict[str, list[ErrorDetail]]:
 
 
 def record_reader(client: Client) -> Callable[[Any], UsageRecord | UsageResult]:
-    """Reads records as they were sent, one by one with the same fields. What cannot be read is a refusal in its place."""
+    """Return a function that reads one sent record, and returns it or its refusal. All records share the same fields."""
     return partial(_read_record, UsageRecordSerializer(context={"time_zone": ZoneInfo(client.time_zone)}))
 
 
@@ -125,7 +125,7 @@ def _read_record(fields: UsageRecordSerializer, raw: Any) -> UsageRecord | Usage
 
 
 def _readable_id(record: UsageRecordSerializer, raw: Any) -> str | None:
-    """The id of a record in which something else is wrong."""
+    """Return the id of a record that has other errors."""
     try:
         return str(record.fields["record_id"].run_validation(raw.get("record_id"))) if isinstance(raw, Mapping) else None
     except ValidationError:
@@ -133,13 +133,13 @@ def _readable_id(record: UsageRecordSerializer, raw: Any) -> str | None:
 
 
 class LoadArguments(serializers.Serializer):
-    """Records are read one by one, so a bad one is refused alone."""
+    """Records are read one by one, so that a bad one is refused alone."""
 
     records = serializers.ListField(allow_empty=False, max_length=RECORDS_AT_ONCE)
 
 
 class LoadedUsageSerializer(serializers.Serializer):
-    # It only describes the answer: `load_answer` writes that of thousands of records many times faster.
+    # Only describes the answer. `load_answer` writes it many times faster for thousands of records.
     created = serializers.IntegerField()
     already_there = serializers.IntegerField()
     refused = serializers.IntegerField()
@@ -147,7 +147,7 @@ class LoadedUsageSerializer(serializers.Serializer):
 
 
 def load_answer(results: list[UsageResult]) -> dict[str, Any]:
-    """How many records were created, already there and refused, and what came of each in the order asked."""
+    """Return how many records were created, existed already or were refused, and the result of each in the order sent."""
     counts = {result.value: sum(one.result is result for one in results) for result in LoadResult}
     return {**counts, "results": [_result_row(one) for one in results]}
 
@@ -165,7 +165,7 @@ def _result_row(result: UsageResult) -> dict[str, Any]:
 
 
 class UsageSerializer(serializers.ModelSerializer):
-    """A record as it is stored; `invoice_no` is the invoice that holds it, pending or approved."""
+    """A stored record. `invoice_no` is the pending or approved invoice that holds it."""
 
     acct_no = serializers.ReadOnlyField(source="account_id")
     plan_instance = serializers.ReadOnlyField(source="plan_instance_id")

@@ -1,4 +1,4 @@
-"""The API's doors of invoices: documents and runs, what waits to be billed, what is taken off, and money."""
+"""Resources of documents, billing runs, usage and orders, credits, and money."""
 
 from invoices.api.viewsets.credits import CouponRedemptionViewSet, CouponViewSet, ServiceCreditViewSet, SurchargeViewSet
 from invoices.api.viewsets.documents import BillingRunViewSet, InvoiceViewSet, RunOutcomeViewSet, TaxRateViewSet

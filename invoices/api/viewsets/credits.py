@@ -100,7 +100,7 @@ class ServiceCreditViewSet(CreateReadResource):
 
     @action(detail=True, methods=["post"])
     def expire(self, request: Request, pk: str) -> Response:
-        """Sets the last bill date that the credit is used for. Bills after it do not take anything of it."""
+        """Set the last bill date on which the credit is used. Later bills do not use it."""
         asked = self.asked()
         expire_service_credit(
             client=self.client,

@@ -71,7 +71,7 @@ from invoices.services.undoing.voiding import void_invoice
 
 
 class DocumentResource(ReadResource):
-    """Invoices and credit memos, with what is due on them: nothing edits or deletes one."""
+    """Invoices and credit memos with their amount due. They cannot be edited or deleted."""
 
     serializer_class = InvoiceSerializer
     filterset_class = InvoiceFilter
@@ -90,7 +90,7 @@ class DocumentResource(ReadResource):
         return with_flags(with_rebills(with_due(rows)), self.client).select_related("tax_answer")
 
     def expanded(self, page: Sequence[Any], data: Any) -> Any:
-        """Lines with taxes, and what can be done, of all documents of a page at once."""
+        """Add lines with taxes, and available actions, of all documents of a page at once."""
         asked = self.asked_names("expand", self.expansions)
         numbers = [invoice.pk for invoice in page]
         if "lines" in asked:
@@ -108,7 +108,7 @@ class DocumentResource(ReadResource):
         return data
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """The document whole, whatever `expand` asks for, or the members that `fields` names."""
+        """Return the whole document, or the members that `fields` names. `expand` has no effect."""
         self.asked_names("expand", self.expansions)
         return self._shown(self.get_object())
 
@@ -125,7 +125,7 @@ class DocumentResource(ReadResource):
 
     @action(detail=True, methods=["post"])
     def send_statement(self, request: Request, pk: str) -> Response:
-        """Sends the statement once more. What failed is an outcome, answered with its own status."""
+        """Send the statement again. A failure is an outcome, answered with the HTTP status of its error code."""
         asked = self.asked()
         contact_no = asked.get("statement_address_seq")
         return _sent(
@@ -133,7 +133,7 @@ class DocumentResource(ReadResource):
         )
 
     def is_stored(self, receipt: Receipt) -> bool:
-        """Also where there was nothing to bill."""
+        """True also if there was nothing to bill."""
         return True
 
     def answer_again(self, receipt: Receipt) -> Response:
@@ -144,7 +144,7 @@ class DocumentResource(ReadResource):
         return self.shown(receipt.invoice_no, self.created)
 
     def shown(self, invoice_no: int | None, status: int | None = None) -> Response:
-        """The invoice as it is stored; where there was nothing to bill, that there is none."""
+        """Return the stored invoice, or a null invoice_no if there was nothing to bill."""
         if invoice_no is None:
             return Response({"invoice_no": None})
         return self._shown(self.listed(self.get_queryset()).get(pk=invoice_no), status)
@@ -159,7 +159,7 @@ class DocumentResource(ReadResource):
         return Response(shown, status=status)
 
     def _part(self, part: str, invoice: Any) -> Mapping[str, Any]:
-        """One part of what a document shows: only what is asked for is read."""
+        """Return one part of a document. Parts that are not requested are not read."""
         if part == "row":
             return dict(InvoiceSerializer(invoice).data)
         if part == "content":
@@ -183,14 +183,14 @@ class DocumentResource(ReadResource):
 
 
 def _sent(statement: Statement) -> Response:
-    """What came of it, under the HTTP status of its error code: 409 without an address, 502 where sending failed."""
+    """Answer a statement's result with the HTTP status of its error code: 409 without an address, 502 if sending failed."""
     failed = statement.status == StatementStatus.FAILED
     return Response(StatementSerializer(statement).data, status=NUMBERED[statement.error_code].http_status if failed else None)
 
 
 @cache
 def _parts() -> Mapping[str, str]:
-    """The parts that a document is read in, by the members that it is shown with."""
+    """Return the part that each member of a document is read with."""
     parts = {**dict.fromkeys(InvoiceSerializer().fields, "row"), **dict.fromkeys(ContentSerializer().fields, "content")}
     return parts | {name: name for name in ("collection", "statement", "to_bill_again", "available_actions")}
 
@@ -242,7 +242,7 @@ class PendingDecisions(DocumentResource):
 
     @action(detail=True, methods=["post"])
     def collect(self, request: Request, pk: str) -> Response:
-        """Collects what is due. What the gateway declines is an outcome, answered with its own status (402)."""
+        """Collect what is due. A payment that the gateway declines is an outcome with its own HTTP status (402)."""
         self.asked()
         (outcome,) = self._collect([self.get_object().pk])
         if outcome.error is not None and outcome.attempt is None:
@@ -275,13 +275,13 @@ class PendingDecisions(DocumentResource):
 
 
 def _collected_rows(numbers: Sequence[int], outcomes: Sequence[Collected]) -> Response:
-    """In the order that was asked for."""
+    """Return the outcomes in the order of the requested numbers."""
     found = {one.invoice_no: one for one in outcomes}
     return Response(CollectedOutcomesSerializer({"outcomes": [found[number] for number in numbers]}).data)
 
 
 class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingMethods, PendingDecisions):
-    """Invoices are generated, previewed, shown and decided on; nothing edits or deletes one."""
+    """Invoices are generated, previewed, shown and decided on. They cannot be edited or deleted."""
 
     queryset = Invoice.objects.all()
     rights: Mapping[str, Right] = {
@@ -312,7 +312,8 @@ class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingM
 
     @action(detail=True, methods=["post"])
     def bill_again(self, request: Request, pk: str) -> Response:
-        """Bills what a voided invoice billed and no other invoice does, at the prices of its days. Answers the new one."""
+        """Bill the periods of a voided invoice that no other invoice bills, at the prices of their days. Answers the new
+        invoice."""
         asked = self.asked()
         invoice = self.get_object()
         number = generate_invoice(
@@ -326,7 +327,7 @@ class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingM
 
     @action(detail=True, methods=["post"])
     def waive_periods(self, request: Request, pk: str) -> Response:
-        """Keeps that the periods of a voided invoice are not billed again."""
+        """Record that the periods of a voided invoice are not billed again."""
         asked = self.asked()
         invoice_no = self.get_object().pk
         waive_periods(client=self.client, invoice_no=invoice_no, caller=self.caller, today=today(self.client), **asked)
@@ -334,7 +335,7 @@ class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingM
 
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
-        """The invoice that would be generated now. Nothing is written."""
+        """Preview the invoice that would be generated now. Nothing is written."""
         asked = self.asked()
         (planned,) = preview_invoices(
             client=self.client, account_nos=[asked["acct_no"]], request=billing_request(asked, today(self.client))
@@ -364,7 +365,7 @@ class BillingRunViewSet(ReadResource):
 
 
 class RunOutcomeViewSet(ListResource):
-    """What a run did for each account, page by page."""
+    """The outcome of a billing run for each account."""
 
     queryset = RunOutcome.objects.all()
     client_path = "run__client"

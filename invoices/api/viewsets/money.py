@@ -69,7 +69,7 @@ class TransactionFilter(FilterSet):
 
 
 class LedgerResource(ReadResource):
-    """Entries of the ledger of some kinds."""
+    """Ledger entries of some kinds."""
 
     queryset = with_voids(LedgerEntry.objects.order_by("-pk"))
     serializer_class: type[Serializer] = TransactionSerializer
@@ -85,7 +85,7 @@ class LedgerResource(ReadResource):
 
     @property
     def by(self) -> dict[str, Any]:
-        """For whom, by whom and on which day."""
+        """The client, caller and business day for services."""
         return {"client": self.client, "caller": self.caller, "today": today(self.client)}
 
     def answer_again(self, receipt: Receipt) -> Response:
@@ -99,7 +99,7 @@ class LedgerResource(ReadResource):
 
 
 def refund_shown(transaction_id: int) -> Response:
-    """The answer to a refund that was asked for."""
+    """Answer a requested refund."""
     entry = with_voids(LedgerEntry.objects.select_related("refund")).get(pk=transaction_id)
     if entry.refund.status == RefundStatus.FAILED:
         raise BillingError(ErrorCode.REFUND_REFUSED, entry.refund.proc_status_text)
@@ -113,18 +113,18 @@ class VoidAction(LedgerResource):
 
     @action(detail=True, methods=["post"])
     def void(self, request: Request, pk: str) -> Response:
-        """Answers the transaction that voids it."""
+        """Void the transaction, and answer the voiding one."""
         asked = self.asked()
         void = void_transaction(transaction_id=self.get_object().pk, **self.by, **asked)
         return Response(TransactionSerializer(with_voids(LedgerEntry.objects.all()).get(pk=void.pk)).data)
 
 
 class TransactionViewSet(TransactionMethods, VoidAction):
-    """All that moves balances, the newest first, each with the balance after it."""
+    """All ledger entries, newest first, each with the balance after it."""
 
 
 class ApplyAction(VoidAction):
-    """Payments and credits, with what is left of them."""
+    """Payments and credits with their unapplied amounts."""
 
     serializer_class = CreditSerializer
     rights: Mapping[str, Right] = {**VoidAction.rights, "apply": COLLECT}
@@ -134,7 +134,7 @@ class ApplyAction(VoidAction):
 
     @action(detail=True, methods=["post"])
     def apply(self, request: Request, pk: str) -> Response:
-        """Applies what is left of it to chosen invoices, or to the oldest open ones."""
+        """Apply what is left of it to the chosen invoices, or to the oldest open ones."""
         asked = self.asked()
         number = self.get_object().pk
         apply_left(transaction_id=number, invoices=asked.get("invoices"), **self.by)
@@ -153,7 +153,7 @@ class PaymentViewSet(PaymentMethods, ApplyAction):
     }
 
     def create(self, request: Request) -> Response:
-        """Records a payment that came in outside a gateway."""
+        """Record a payment that was received outside a gateway."""
         asked = self.asked()
         if "invoice_no" in asked:
             asked["pays"] = [asked.pop("invoice_no")]
@@ -164,7 +164,7 @@ class PaymentViewSet(PaymentMethods, ApplyAction):
 
     @action(detail=True, methods=["post"])
     def refund(self, request: Request, pk: str) -> Response:
-        """Answers the refund: done, or (202) asked of a gateway that has not answered. A refused one is an error (402)."""
+        """Refund the payment. Answers 200 if done, 202 if the gateway has not answered yet, 402 if it refused."""
         asked = self.asked()
         refund = refund_payment(
             transaction_id=self.get_object().pk,
@@ -226,13 +226,13 @@ class WriteOffViewSet(VoidAction):
 
 
 class DisputeViewSet(WriteOffViewSet):
-    """Voiding a dispute makes its amount due again."""
+    """Disputes. Voiding one makes its amount due again."""
 
     kinds = (EntryKind.DISPUTE,)
 
 
 class CreditMemoViewSet(DocumentResource):
-    """Made for an invoice, shown and voided."""
+    """Credit memos are created for an invoice, shown and voided."""
 
     queryset = Invoice.objects.filter(kind=InvoiceKind.CREDIT_MEMO)
     rights: Mapping[str, Right] = {**DocumentResource.rights, "create": CORRECT}
@@ -256,7 +256,7 @@ class CreditMemoViewSet(DocumentResource):
 
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
-        """What a memo would credit, and what is left of each line. Nothing is written."""
+        """Preview what a memo would credit, and what is left of each line. Nothing is written."""
         asked = self.asked()
         invoice_no = asked["invoice_no"]
         memo = preview_credit_memo(client=self.client, invoice_no=invoice_no, asked=memo_asked(asked), today=today(self.client))
@@ -291,7 +291,7 @@ class ReceivableFilter(FilterSet):
 
 
 class ReceivableViewSet(FilteredResource):
-    """What is due by age, an account a row; and the totals per currency."""
+    """Amounts due by age, one row per account, and totals per currency."""
 
     queryset = Account.objects.all()
     filterset_class = ReceivableFilter
@@ -301,7 +301,7 @@ class ReceivableViewSet(FilteredResource):
     }
 
     def get_queryset(self) -> QuerySet[Any]:
-        if getattr(self, "swagger_fake_view", False):  # described, for no client
+        if getattr(self, "swagger_fake_view", False):  # The schema is described without a client.
             return Account.objects.none()
         return accounts_with_dues(self.client)
 
@@ -322,7 +322,7 @@ class ReceivableViewSet(FilteredResource):
 
 
 class ReasonCodeViewSet(ReasonMethods, CreateReadResource):
-    """The client's own reasons and those that are there for all."""
+    """The client's own reasons, and reasons that all clients have."""
 
     queryset = ReasonCode.objects.all()
     rights = row_rights("invoices.reasoncode", create="add")

@@ -1,4 +1,4 @@
-"""The resource of one-time charges: ordered, read, and cancelled while no invoice holds them."""
+"""One-time charges: ordered, read, and cancelled until an invoice holds them."""
 
 from typing import Any
 

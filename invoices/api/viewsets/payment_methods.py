@@ -1,4 +1,4 @@
-"""The resource of payment methods: a gateway keeps the token of a new one."""
+"""Payment methods. The gateway stores the token of a new one."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The plans of customers: given, changed and ended."""
+"""Customers' plans: added, changed and ended."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -33,7 +33,7 @@ class PlanInstanceViewSet(CreateReadResource):
     client_path = "account__client"
 
     def destroy(self, request: Request, pk: str) -> Response:
-        """Takes a plan off before it begins: it is never billed. It stays readable, with `taken_off_on`."""
+        """Remove a plan that has not begun. It is never billed. It stays readable, with `taken_off_on`."""
         with transaction.atomic():
             taken_off = take_off(instance=self.get_object(), caller=self.caller, today=today(self.client))
             use(self.client, self.receipt, row_no=taken_off.pk)
@@ -41,7 +41,7 @@ class PlanInstanceViewSet(CreateReadResource):
 
     @action(detail=True, methods=["post"])
     def end(self, request: Request, pk: str) -> Response:
-        """Sets the last day that is charged. Answers with what becomes of later days that were billed."""
+        """Set the last day that is charged. Answers what happens to later days that were billed."""
         asked = self.asked()
         with transaction.atomic():
             ended = end_plan(instance=self.get_object(), caller=self.caller, today=today(self.client), **asked)
@@ -50,8 +50,8 @@ class PlanInstanceViewSet(CreateReadResource):
 
     @action(detail=True, methods=["post"])
     def change(self, request: Request, pk: str) -> Response:
-        """Another plan, or other units, take this one's place from a day on. Answers the new plan instance, with what becomes
-        of days of the old one that were billed."""
+        """Replace the plan, or change its units, from a day on. Answers the new plan instance, and what happens to billed
+        days of the old one."""
         asked = self.asked()
         instance, plan = self.get_object(), asked["plan"]
         asked["prices"] = terms_by_charge(plan, asked.get("prices", []), instance.account.currency)

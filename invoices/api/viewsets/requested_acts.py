@@ -1,4 +1,4 @@
-"""The resource of acts that need a second person: listed, approved and discarded."""
+"""Acts that need a second person: listed, approved and discarded."""
 
 from collections.abc import Mapping
 
@@ -29,7 +29,7 @@ class RequestedActFilter(FilterSet):
 
 
 class RequestedActViewSet(ReadResource):
-    """Credit memos, cash credits, write-offs, refunds and voids that wait for a second person."""
+    """Credit memos, cash credits, write-offs, refunds and voids that need the approval of a second person."""
 
     queryset = RequestedAct.objects.all()
     rights: Mapping[str, Right] = {"approve": APPROVE, "discard": APPROVE}
@@ -39,7 +39,7 @@ class RequestedActViewSet(ReadResource):
     newest_first = True
 
     def check_right(self) -> None:
-        """Who has asked for an act may withdraw it."""
+        """Allow the person who requested an act to withdraw it."""
         if self.action == "discard":
             check_may_discard(self.get_object(), self.caller)
         else:
@@ -50,7 +50,7 @@ class RequestedActViewSet(ReadResource):
 
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
-        """Does the act, in the name of who has asked for it."""
+        """Do the act, in the name of the person who requested it."""
         self.asked()
         number = self.get_object().pk
         act = approve_act(client=self.client, act_no=number, caller=self.caller, today=today(self.client))
@@ -58,7 +58,7 @@ class RequestedActViewSet(ReadResource):
 
     @action(detail=True, methods=["post"])
     def discard(self, request: Request, pk: str) -> Response:
-        """Drops the request. Who has asked for it withdraws it so."""
+        """Discard the request. The person who made it can withdraw it in this way."""
         self.asked()
         act = discard_act(client=self.client, act_no=self.get_object().pk, caller=self.caller)
         return Response(self.get_serializer(act).data)

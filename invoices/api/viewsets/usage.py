@@ -1,4 +1,4 @@
-"""The resource of usage: loaded in batches, read, removed while no invoice holds it, and rated before it is billed."""
+"""Usage: loaded in batches, read, removed until an invoice holds it, and rated before it is billed."""
 
 from collections.abc import Mapping
 
@@ -31,7 +31,7 @@ from invoices.services.usage.removal import remove_usage
 
 
 class BilledFilter(ValueFilter):
-    """Whether an invoice holds it, pending or approved."""
+    """Whether a pending or approved invoice holds it."""
 
     field_class: type[forms.Field] = TrueFalseInput
 
@@ -65,7 +65,7 @@ class UsageViewSet(ReadResource):
     }
 
     def create(self, request: Request) -> Response:
-        """Loads up to 10,000 records, with a result for each: a bad one harms no other."""
+        """Load up to 10,000 records, with a result for each. A bad record does not affect the others."""
         records = list(map(record_reader(self.client), self.asked()["records"]))
         now = local_time(self.client)
         return Response(load_answer(load_usage(client=self.client, records=records, now=now, caller=self.caller)))
@@ -76,7 +76,7 @@ class UsageViewSet(ReadResource):
 
     @action(detail=False)
     def unbilled(self, request: Request) -> Response:
-        """The usage of an account that no invoice holds, at its prices so far. Nothing is written."""
+        """Return the account's unbilled usage at its prices so far. Nothing is written."""
         account_no = self.asked_query()["acct_no"]
         return Response(
             unbilled_answer(rate_unbilled_usage(client=self.client, account_no=account_no, today=today(self.client)))

@@ -1,6 +1,7 @@
-"""manage.py audit: proves that the stored documents, accounts and trail keep their rules, and keeps what it found.
+"""manage.py audit: check that stored documents, accounts and events keep their rules, and store the findings.
 
-Exits with 1 where they do not."""
+Exits with 1 if there are findings.
+"""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence
@@ -40,7 +41,7 @@ def _client(client_no: int | None) -> Client | None:
 
 
 def report_lines(reports: Sequence[AuditReport]) -> Iterator[str]:
-    """A line for each audit with the rows it checked and its findings, each finding below it, and the sums at the end."""
+    """Yield a line per audit with checked rows and findings, each finding below it, and the sums at the end."""
     for report in reports:
         yield _line(report.name, report.rows, len(report.findings))
         yield from (f"    {finding}" for finding in report.findings)

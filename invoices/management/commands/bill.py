@@ -1,4 +1,4 @@
-"""manage.py bill CLIENT_NO: bills every account of a client that is due, or goes on with a run that was interrupted."""
+"""manage.py bill CLIENT_NO: bill every account of a client that is due, or resume an interrupted run."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -37,14 +37,14 @@ class Command(BaseCommand):
 
 
 def bill_with_progress(run: BillingRun, caller: Caller) -> None:
-    """Bills what still waits, with a progress bar on the terminal's error stream."""
+    """Bill the pending accounts of a run, with a progress bar on standard error."""
     waiting = count_results(run).get(RunResult.WAITING, 0)
     with tqdm(total=waiting, unit="account", desc="Billing", leave=False) as bar:
         continue_run(run, caller=caller, progress=bar.update)
 
 
 def run_summary(run: BillingRun) -> list[str]:
-    """What came of a run, counted from its outcomes."""
+    """Return lines about the run's results, counted from its outcomes."""
     results = count_results(run)
     lines = [
         f"accounts         {sum(results.values()):>14,}",

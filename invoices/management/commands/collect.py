@@ -1,4 +1,4 @@
-"""manage.py collect CLIENT_NO: resumes interrupted collections, then collects every open invoice."""
+"""manage.py collect CLIENT_NO: resume interrupted collections, then collect every open invoice."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from collections import Counter, defaultdict
@@ -22,7 +22,7 @@ CALLER = Caller(process="collect")
 
 
 def stored_number(text: str) -> int:
-    """A number that a row can have."""
+    """Return a number within the range of the database."""
     number = int(text)
     if abs(number) > LARGEST_LONG:
         raise ArgumentTypeError(f"{text} does not exist")
@@ -64,7 +64,7 @@ class Command(BaseCommand):
 
 
 class Summary:
-    """How many invoices came to what, the money per currency, and why the rest was not collected."""
+    """Counts invoices by result, amounts by currency, and the reasons why the rest was not collected."""
 
     def __init__(self) -> None:
         self.results: Counter[CollectionResult] = Counter()

@@ -1,4 +1,4 @@
-"""manage.py discard_stale: discards pending invoices that are older than their client's setting."""
+"""manage.py discard_stale: discard pending invoices that are older than their client's setting."""
 
 from typing import Any
 

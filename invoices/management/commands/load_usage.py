@@ -1,4 +1,4 @@
-"""manage.py load_usage FILE.csv --client CLIENT_NO: loads usage records from a file."""
+"""manage.py load_usage FILE.csv --client CLIENT_NO: load usage records from a file."""
 
 from argparse import ArgumentParser
 from collections import Counter
@@ -24,7 +24,7 @@ CALLER = Caller(process="load_usage")
 
 
 class Line(NamedTuple):
-    """A line of the file, as a record or as the refusal of what is none."""
+    """A line of the file, as a record or as the refusal of an unreadable one."""
 
     number: int
     record: UsageRecord | UsageResult
@@ -60,7 +60,7 @@ class Command(BaseCommand):
             raise CommandError(f"{counts[LoadResult.REFUSED]:,} of {counts.total():,} rows were refused.")
 
     def _load(self, client: Client, lines: Iterator[Line], dry_run: bool) -> Counter[str]:
-        """Loads the file chunk by chunk, and counts what came of its rows."""
+        """Load the file in chunks, and count the results of its rows."""
         counts: Counter[str] = Counter()
         with closing(SeenIds()) as seen:
             while chunk := list(islice(lines, RECORDS_AT_ONCE)):
@@ -97,7 +97,7 @@ class Command(BaseCommand):
 
 
 def _lines(client: Client, file: BinaryIO, *, decimal_comma: bool) -> Iterator[Line]:
-    """The lines of the file, read as the API reads records. An empty cell is a value that is not given."""
+    """Yield the lines of the file, read as the API reads records. An empty cell counts as not sent."""
     read = record_reader(client)
     for row in read_rows(file, REQUIRED_COLUMNS, list(UsageRecordSerializer().fields)):
         if row.fault:
@@ -110,12 +110,12 @@ def _lines(client: Client, file: BinaryIO, *, decimal_comma: bool) -> Iterator[L
 
 
 def _sort(line: int, result: UsageResult, seen: SeenIds) -> str:
-    """What a row of a dry run counts as. Nothing was stored, so an id of an earlier chunk is not found in the database."""
+    """Return how a row of a dry run is counted. Nothing was stored, so ids of earlier chunks are not in the database."""
     if result.result is LoadResult.CREATED and result.record_id and seen.earlier_line(result.record_id, line):
         return REPEATED
     return result.result
 
 
 def _printable(text: str) -> str:
-    """On one line, and without what would steer a terminal."""
+    """Return a text on one line, without control characters of terminals."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)

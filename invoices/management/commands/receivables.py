@@ -1,4 +1,4 @@
-"""manage.py receivables CLIENT_NO: what is due by age, per account and currency, and the totals."""
+"""manage.py receivables CLIENT_NO: amounts due by age, per account and currency, with totals."""
 
 from argparse import ArgumentParser
 from collections.abc import Iterator, Sequence

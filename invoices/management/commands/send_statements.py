@@ -1,4 +1,4 @@
-"""manage.py send_statements CLIENT_NO: sends the statements that an interrupted process did not come to send."""
+"""manage.py send_statements CLIENT_NO: send statements that an interrupted process left unsent."""
 
 from argparse import ArgumentParser
 from collections import Counter
