@@ -1,4 +1,4 @@
-"""Rebills in the admin: what each replaces, and the difference line by line. Those that wait are decided on here too."""
+"""Rebills in the admin: the original, the differences line by line, and decisions on pending ones."""
 
 from typing import Any
 
@@ -73,7 +73,7 @@ class RebillAdmin(NamesPeople, DecidedInList, ReadOnlyAdmin):  # type: ignore[mi
     @admin.display(description=_("line by line"))
     @asked_once
     def line_by_line(self, rebill: Rebill) -> SafeString:
-        """Original, rebill and difference with tax, and what was changed."""
+        """Original, rebill and difference of each line with tax, and its changes."""
         contents = stored_contents([rebill.corrects_id or 0, rebill.pk])
         rows = [
             (

@@ -6,7 +6,7 @@ class RebillsConfig(AppConfig):
     verbose_name = "Rebills"
 
     def ready(self) -> None:
-        """Says how rebills are issued. The services are imported here: models are not ready before."""
+        """Register how rebills are issued. Services are imported here, because models are not ready earlier."""
         from invoices.kinds import InvoiceKind
         from invoices.services.issuing.issuing import register
         from rebills.services.issuing import REBILLS

@@ -1,5 +1,5 @@
-"""Rebills, as the resources and the admin know them. A rebill is a document like others: what it replaces, the memo that was
-issued with it, and whether it waits, stand on it."""
+"""Rebills as a model of their own. A rebill is a document; its original, its memo and its status are in the document's
+columns."""
 
 from typing import ClassVar
 
@@ -16,7 +16,7 @@ class RebillManager(models.Manager["Rebill"]):
 
 
 class Rebill(Invoice):
-    """The invoice that takes the place of one that was issued. Pending: it waits for approval, and changes nothing."""
+    """The invoice that replaces an issued one. A pending rebill needs approval and changes nothing until then."""
 
     objects: ClassVar[RebillManager] = RebillManager()
 

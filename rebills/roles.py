@@ -1,5 +1,4 @@
-"""The roles that staff are given, as groups: what each may do. Every door asks for the same permissions, so a role holds at
-all of them."""
+"""The roles of staff, as groups with permissions. All doors check the same permissions, so a role applies everywhere."""
 
 from typing import Any
 
@@ -44,7 +43,7 @@ SEEN = (
     "invoices.view_requestedact",
     "rebills.view_rebill",
 )
-"""All of a client's customers, catalogue and documents, but no keys, calls or settings of others."""
+"""View all customers, catalogue and documents of their clients, but no keys, API calls or settings."""
 
 BILLED = (
     "invoices.generate_invoice",
@@ -65,21 +64,23 @@ ROLES: dict[str, tuple[str, ...]] = {
     "Collector": (*SEEN, *COLLECTED),
     "Administrator": ALL,
 }
-"""Each role by its name. Biller: generates invoices, builds rebills, sends statements, and adds usage, orders, coupons and
-contacts.
-Approver: approves, discards and recalculates. Collector: collects, and records payments. Administrator: everything of their
-clients, corrections and settings included."""
+"""The permissions of each role.
+
+Biller: generates invoices, builds rebills, sends statements, and adds usage, orders, coupons and contacts. Approver: approves,
+discards and regenerates. Collector: collects, and records payments. Administrator: everything of their clients, including
+corrections and settings.
+"""
 
 
 def make_groups(groups: Any, permissions: Any) -> None:
-    """Makes the groups, or brings them in line with this table, by the managers of groups and permissions."""
+    """Create the groups, or update them to this table. The arguments are the managers of groups and permissions."""
     for name, rights in ROLES.items():
         group, _ = groups.get_or_create(name=name)
         group.permissions.set([permission for right in rights for permission in _named(permissions, right)])
 
 
 def add_new_rights(groups: Any, new: Any) -> None:
-    """Gives the groups that exist those of the new permissions that this table says. What else a group has is kept."""
+    """Add new permissions to existing groups as this table says. Other permissions of a group are kept."""
     for group in groups.filter(name__in=ROLES):
         group.permissions.add(*(one for right in ROLES[group.name] for one in _rows(new, right)))
 

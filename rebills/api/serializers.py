@@ -1,4 +1,4 @@
-"""Rebills on the wire: what is asked, the preview and the chain."""
+"""Serializers of rebills: requests, preview and chain."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -35,7 +35,7 @@ class RateField(DigitsField):
 
 
 class LineArguments(GivenSerializer):
-    """A line by its number: what is not given stays as on the original. A number beyond the original's last adds a line."""
+    """A line by number. What is not sent stays as on the original. A number above the original's last one adds a line."""
 
     line_no = LongField()
     service_no = LongField(required=False)
@@ -48,9 +48,12 @@ class LineArguments(GivenSerializer):
 
 
 class ChangedLineArguments(LineArguments):
-    """`description`, `period_start` and `period_end` are what is printed of the line: none changes its amount. An `amount`
-    below zero is a discount: it is taken off the lines of its service, and what these have no room for off all others. `retax`
-    looks the line's tax rates up again, as they are on file now for the original's tax date."""
+    """A requested change of a line.
+
+    `description`, `period_start` and `period_end` are printed only and do not change the amount. A negative `amount` is a
+    discount: it reduces the lines of its service, and if it exceeds them, all other lines. `retax` looks the line's tax rates
+    up again, as they are today for the original's tax date.
+    """
 
     exclude = TrueFalseField(required=False, default=False)
     rate_per_unit = RateField(required=False)
@@ -64,9 +67,9 @@ class ChangedLineArguments(LineArguments):
 
 
 class UsageCorrectionArguments(GivenSerializer):
-    """The total units of a metered charge, which is counted again from them: its bands, its minimum and its maximum.
+    """The corrected total units of a metered charge, from which its bands, minimum and maximum are recalculated.
 
-    It is named by one of its lines, or by plan instance, service and first day, as far as these are needed.
+    The charge is named by one of its lines, or by plan instance, service and first day, as far as needed to name only one.
     """
 
     units = UnitsNumberField()
@@ -79,8 +82,11 @@ class UsageCorrectionArguments(GivenSerializer):
 
 
 class RebillPreviewArguments(GivenSerializer):
-    """`unlisted_lines` says what becomes of lines that are not named: left out, or carried as they are. `retax` looks the tax
-    rates of all lines up again, as they are on file now for the original's tax date."""
+    """A rebill to preview.
+
+    `unlisted_lines` says whether lines that are not sent are left out or carried unchanged. `retax` looks the tax rates of all
+    lines up again, as they are today for the original's tax date.
+    """
 
     invoice_no = LongField(no_such=NO_INVOICE)
     lines = rows_of(ChangedLineArguments(), most=LINES_AT_ONCE, required=False)
@@ -95,7 +101,8 @@ class RebillPreviewArguments(GivenSerializer):
 
 
 class RebillArguments(RebillPreviewArguments):
-    """`fingerprint` is that of the preview that was seen: where it does not hold any more, nothing is written (90003)."""
+    """A rebill to issue. `fingerprint` is of the preview that was seen. If the rebill differs from it, nothing is written
+    (90003)."""
 
     reason_code = LongField(max_digits=4)
     fingerprint = serializers.CharField(max_length=LINE_COMMENTS_LENGTH, required=False)
@@ -137,8 +144,11 @@ class AmountsSerializer(serializers.Serializer):
 
 
 class DifferenceSerializer(serializers.Serializer):
-    """A line of an invoice beside its line on the rebill, with what differs. `taxed_again` says why the rates of a line were
-    looked up again: an address is in another place now, its tax category is another, or `retax` was asked for."""
+    """A line of an invoice beside its line on the rebill, with the differences.
+
+    `taxed_again` says why tax rates were looked up again: an address moved to another place, the tax category changed, or
+    `retax` was requested.
+    """
 
     line_no = serializers.IntegerField(allow_null=True)
     rebill_line_no = serializers.IntegerField(allow_null=True)
@@ -157,7 +167,7 @@ class DifferenceSerializer(serializers.Serializer):
 
 
 class MoneySerializer(serializers.Serializer):
-    """What becomes of the money when a rebill is issued."""
+    """What happens to the account's money when the rebill is issued."""
 
     carried = PlannedAmountField()
     from_credit = PlannedAmountField()
@@ -170,15 +180,17 @@ class MoneySerializer(serializers.Serializer):
 
 
 class PlannedContentSerializer(ContentSerializer):
-    """The rebill as it would be stored: it has no fingerprint of its own before that."""
+    """The rebill as it would be stored. It has a fingerprint of its own only when stored."""
 
     def to_representation(self, plan: RebillPlan) -> dict[str, Any]:
         return {**super().to_representation(document_of(plan.content)), "fingerprint": None}
 
 
 class RebillPreviewSerializer(PlannedTaxSerializer):
-    """Original, memo, rebill and difference side by side, what becomes of the money, and the rebill as it would be stored.
-    `context` has the currency and the client."""
+    """Original, memo, rebill and difference side by side, the account's money, and the rebill as it would be stored.
+
+    `context` has the currency and the client.
+    """
 
     invoice_no = serializers.IntegerField(source="facts.invoice_no")
     acct_no = serializers.IntegerField(source="facts.account_no")
@@ -201,7 +213,7 @@ class RebillPreviewSerializer(PlannedTaxSerializer):
 
 
 def _taxed_again(why: TaxedAgain) -> str:
-    """Why the tax rates of a line were looked up again, in words."""
+    """Return in words why the tax rates of a line were looked up again."""
     if why.what == RETAX:
         return "retax was requested"
     name = "tax category" if why.what == CATEGORY else f"{why.what.replace('_', '-')} address"
@@ -209,7 +221,7 @@ def _taxed_again(why: TaxedAgain) -> str:
 
 
 class RebillOutcomeSerializer(serializers.Serializer):
-    """What came of one of many rebills."""
+    """The result of one of several rebills."""
 
     invoice_no = serializers.IntegerField(source="request.invoice_no")
     rebill_no = serializers.IntegerField(allow_null=True)
@@ -225,7 +237,7 @@ class RebillOutcomesSerializer(serializers.Serializer):
 
 
 class StepSerializer(serializers.Serializer):
-    """A document of a chain, with what it changes of the amount before it."""
+    """A document of a chain, with the difference to the amount of the document before it."""
 
     invoice_no = serializers.IntegerField(source="document.pk")
     kind = serializers.CharField(source="document.kind")
@@ -250,7 +262,7 @@ class StepSerializer(serializers.Serializer):
 
 
 class ChainSerializer(serializers.Serializer):
-    """The chain of corrections that a document is part of, from its first invoice on."""
+    """All corrections of an invoice, from the first invoice on. Any document of the chain may be named."""
 
     root = serializers.IntegerField(source="root.pk")  # type: ignore[assignment]
     acct_no = serializers.IntegerField(source="root.account_id")

@@ -1,4 +1,4 @@
-"""Rebills as a resource, and the method call gen_rb_m."""
+"""The resource of rebills, and the method call gen_rb_m."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -46,7 +46,7 @@ from rebills.services.requests import RebillRequest
 
 
 class RebillViewSet(DocumentResource):
-    """Rebills are previewed, made and shown. Those that wait are approved and discarded as invoices are."""
+    """Rebills are previewed, created and shown. Pending ones are approved and discarded like invoices."""
 
     queryset = Rebill.objects.all()
     queries = {"chain": ChainArguments}
@@ -71,7 +71,7 @@ class RebillViewSet(DocumentResource):
 
     @action(detail=False, methods=["post"])
     def bulk(self, request: Request) -> Response:
-        """Many rebills, with an outcome for each: one that is refused stops no other."""
+        """Create several rebills, with an outcome for each. A refused one does not affect the others."""
         asked = self.asked()["rebills"]
         requests = [rebill_request(one, f"rebills[{place}].") for place, one in enumerate(asked)]
         outcomes = rebill_invoices(client=self.client, requests=requests, caller=self.caller, today=today(self.client))
@@ -79,14 +79,14 @@ class RebillViewSet(DocumentResource):
 
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
-        """Original, memo, rebill and difference, line by line. Nothing is written."""
+        """Preview original, memo, rebill and difference, line by line. Nothing is written."""
         plan = _preview(self.client, rebill_request(self.asked()))
         context = {"currency": plan.facts.currency, "client": self.client}
         return Response(RebillPreviewSerializer(plan, context=context).data)
 
     @action(detail=False)
     def chain(self, request: Request) -> Response:
-        """The chain of corrections that a document is part of, from its first invoice on."""
+        """Return the chain of corrections that a document belongs to, from its first invoice on."""
         chain = read_chain(client=self.client, invoice_no=self.asked_query()["invoice_no"])
         return Response(ChainSerializer(chain).data)
 

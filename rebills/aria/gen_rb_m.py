@@ -1,4 +1,4 @@
-"""What gen_rb_m is sent, and what it answers."""
+"""Arguments and answer of gen_rb_m."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -40,7 +40,8 @@ class RbLineItem(LineArguments):
 
 
 class GenRbMArguments(AccountArguments):
-    """Aria's gen_rb_m, with do_write of its later versions. Ours: client_receipt_id, and retax (of all lines) or rb_retax."""
+    """Aria's gen_rb_m, with do_write of its later versions. Our additions: client_receipt_id, retax (all lines), and
+    rb_retax."""
 
     orig_invoice_no = LongField(no_such=NO_INVOICE)
     reason_cd = LongField(no_such=NO_REASON)
@@ -91,7 +92,7 @@ GEN_RB_M_NAMES = {
     "collect": "do_collect",
     "statement_address_seq": "alt_statement_address_seq",
 }
-"""gen_rb_m's names of fields, by ours."""
+"""gen_rb_m's field names, by ours."""
 
 
 GEN_RB_M_OUTPUTS = (
@@ -121,7 +122,7 @@ GEN_RB_M_OUTPUTS = (
 
 
 def gen_rb_m_preview(plan: RebillPlan) -> dict[str, Any]:
-    """What gen_rb_m answers where nothing is written (do_write=false)."""
+    """Return the output fields of a preview (do_write=false)."""
     return {
         "amount": float(plan.rebill.total),
         "reason_code": plan.facts.reason_code,
@@ -132,7 +133,7 @@ def gen_rb_m_preview(plan: RebillPlan) -> dict[str, Any]:
 
 
 def gen_rb_m_answer(rebill: Invoice, content: Document, excluded: Sequence[int], recounted: Sequence[int]) -> dict[str, Any]:
-    """What gen_rb_m answers of a rebill that is stored: the first time, and whenever it is asked again."""
+    """Return the output fields of a stored rebill, for the first call and for each retry."""
     settled = settled_fields(rebill, "cd")
     return {
         "invoice_no": rebill.pk,

@@ -1,1 +1,1 @@
-"""The back office's pages of rebills: the list, the builder, and the difference between two documents of a chain."""
+"""Pages of rebills: the list, the builder, and the difference between two documents of a chain."""

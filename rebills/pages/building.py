@@ -1,4 +1,4 @@
-"""The builder: an invoice's lines beside what is to be right of them, counted as they are typed; a review; and the rebill."""
+"""The rebill builder: edit the lines of an invoice and see the rebill recalculated, review it, and issue it."""
 
 from typing import Any
 
@@ -31,7 +31,7 @@ ADD_CONTACT_PERMISSION = "accounts.add_contact"
 
 
 class RebillBuilder(StaffPage):
-    """Every button of it sends all that is typed; `act` says which was pressed."""
+    """The rebill builder. Each button submits the whole form; `act` names the button."""
 
     def get(self, request: HttpRequest, number: int) -> HttpResponseBase:
         self._open(number)
@@ -83,7 +83,7 @@ class RebillBuilder(StaffPage):
         return self.page("rebills/builder.html", context)
 
     def _counted(self, counted: Counted) -> HttpResponse:
-        """The rail, and what is said at each line and each metered charge."""
+        """Return the totals, and the result of each line and each metered charge, for an update by htmx."""
         context = {
             "invoice": self.invoice,
             "results": self.sheet.results(counted),
@@ -105,7 +105,7 @@ class RebillBuilder(StaffPage):
         }
 
     def _review(self, counted: Counted, *, moved: str = "") -> HttpResponse:
-        """What will be done, in plain words; where something of it is refused, the builder again."""
+        """Show what will be done. If something is refused, show the builder again."""
         refusals = {**counted.refusals, **read(counted.typed, self.invoice.pk, is_final=True)[1]}
         plan = counted.plan
         if plan is None or refusals:
@@ -142,7 +142,8 @@ class RebillBuilder(StaffPage):
         return _address(rebill_no)
 
     def _not_made(self, typed: Typed, request: RebillRequest, error: BillingError) -> HttpResponse:
-        """What was typed is kept. Where what it stands on has moved, what would come of it now is shown, to be seen again."""
+        """Show the builder again with the refusal. If the data changed since the review, show a new review of the current
+        result."""
         counted = self.sheet.count(typed)
         if error.code is ErrorCode.DOCUMENT_MOVED and counted.plan is not None:
             parts = [str(MOVED.get(part, part)) for part in counted.plan.moved(request.fingerprint)]
@@ -151,7 +152,7 @@ class RebillBuilder(StaffPage):
         return self._builder(counted._replace(refusals=refusals, error=error))
 
     def _blocked(self, error: BillingError) -> HttpResponse:
-        """An invoice that cannot be rebilled: why, what is in the way, and what to do instead."""
+        """Show why an invoice cannot be rebilled, what blocks it, and what to do instead."""
         context = {"invoice": self.invoice, "blocked": self._in_the_way(error), "error": error}
         return self.page("rebills/blocked.html", context)
 
@@ -178,7 +179,7 @@ def _address(rebill_no: int) -> str:
 
 
 def _page_of(way: InTheWay | None, invoice_no: int) -> str:
-    """Where what is in the way can be looked at. Attempts to collect are on their invoice's page."""
+    """Return the address of what blocks the rebill. Collection attempts are shown on their invoice's page."""
     if way is None:
         return reverse("invoice", args=[invoice_no])
     if way.type == "transaction":

@@ -1,4 +1,4 @@
-"""The difference between any two documents of one chain of corrections, line by line: also for the customer, on paper."""
+"""The difference between two documents of one chain of corrections, line by line. It can be printed for the customer."""
 
 from django.http import Http404, HttpRequest, HttpResponse
 
@@ -14,7 +14,7 @@ from rebills.services.facts import read_names
 
 
 class DifferencePage(StaffPage):
-    """`number` before, `other` after."""
+    """Compares `number` (before) with `other` (after)."""
 
     def get(self, request: HttpRequest, number: int, other: int) -> HttpResponse:
         self.found(Invoice.objects.select_related("client"), number)

@@ -1,4 +1,4 @@
-"""A rebill that is made: the three documents, what became of collecting and of the statement, or for whom it waits."""
+"""The page of a rebill: the three documents, the results of collection and statement, or that it needs approval."""
 
 from django.http import HttpRequest, HttpResponse
 
@@ -41,7 +41,7 @@ def _who(chain: Chain) -> set[str]:
 
 
 def _waits_for_another(rebill: Invoice, caller: Caller) -> bool:
-    """Whether four eyes ask for another person than the reader."""
+    """Whether four eyes require another approver than the reader."""
     try:
         check_four_eyes(rebill.client, rebill, makers_of([rebill]), caller)
     except BillingError:

@@ -1,4 +1,4 @@
-"""The list of rebills: found by filters that stand in the address, page by page or as CSV."""
+"""The list of rebills, filtered by the address, by pages or as CSV."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -51,8 +51,8 @@ class RebillFilters(PageForm):
 
 
 def chosen(rows: QuerySet[Any], filters: RebillFilters, client: Client) -> QuerySet[Any]:
-    """The rebills that every filter leaves, by the client's days. One that cannot be read is told at its field, and filters
-    nothing."""
+    """Return the rebills that match all filters. Dates are days of the client. An invalid filter shows its error and has no
+    effect."""
     filters.is_valid()
     given = {name: value for name, value in filters.cleaned_data.items() if value not in (None, "")}
     asked: dict[str, Any] = {}
@@ -78,7 +78,7 @@ def begin_of(day: date, client: Client) -> datetime:
 
 @dataclass(frozen=True)
 class RebillRow:
-    """A rebill as lists show it."""
+    """A rebill with its reason and creator, for the list."""
 
     rebill: Any
     reason: str
@@ -90,7 +90,7 @@ class RebillRow:
 
 
 class RebillCsv(serializers.Serializer):
-    """A rebill as a row of a file."""
+    """A rebill as a row of the CSV file."""
 
     rebill_no = serializers.IntegerField(source="rebill.pk")
     document_number = serializers.CharField(source="rebill.document_number")

@@ -1,4 +1,4 @@
-"""What stands beside the builder's lines: original, memo, rebill and difference, and what becomes of the money."""
+"""The totals beside the builder's lines: original, memo, rebill and difference, and the account's money."""
 
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from rebills.plan.differences import tax_differences
 
 
 class SideBySide(NamedTuple):
-    """An amount on the original and on what replaces it. `memo` takes the original back."""
+    """An amount on the original and on its replacement. `memo` is the negative of the original."""
 
     name: str
     original: Decimal
@@ -34,7 +34,7 @@ class SideBySide(NamedTuple):
 
 
 def totals(before: Document, after: Document) -> list[SideBySide]:
-    """Before tax, each tax by its authority, and the totals of two documents."""
+    """Return the amounts of two documents before tax, of each tax by authority, and in total."""
 
     def side_by_side(name: str, term: str, *, is_total: bool = False) -> SideBySide:
         return SideBySide(name, getattr(before.terms, term), getattr(after.terms, term), is_total)
@@ -53,7 +53,7 @@ def _tax_name(authority: str, percent: Decimal, jurisdiction: str, is_inclusive:
 
 
 def rail(plan: RebillPlan | None, client: Client) -> dict[str, Any]:
-    """What the rail shows of a plan; of none, nothing."""
+    """Return the template context for the totals of a plan. Without a plan it has no totals."""
     if plan is None:
         return {"plan": None}
     approval_amount = rebill_approval_amount(plan.original.total, plan.rebill.total)
@@ -73,7 +73,7 @@ def rail(plan: RebillPlan | None, client: Client) -> dict[str, Any]:
 
 
 def _not_collected(plan: RebillPlan) -> str:
-    """Why what is due is not collected, though it was to be."""
+    """Return why the amount due will not be collected although it was requested."""
     if not plan.facts.collects or plan.money.collect_now or not plan.money.due:
         return ""
     code = why_not_collected(plan.facts.money.payer)

@@ -1,4 +1,4 @@
-"""The builder's sheet: each line of an invoice as it was beside what is typed for it, and what the rebill comes to."""
+"""The lines of the builder: each original line beside what is typed for it, and the resulting rebill."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -67,7 +67,7 @@ DAYS = ("period_start", "period_end")
 
 
 class Counted(NamedTuple):
-    """What is typed, with the rebill that comes of it, or why none does."""
+    """What is typed, with the plan of the resulting rebill, or why it is refused."""
 
     typed: Typed
     request: RebillRequest | None = None
@@ -77,8 +77,10 @@ class Counted(NamedTuple):
 
 
 class Field(NamedTuple):
-    """One cell: what the original has there (`was`), and what is typed. `options` are those of a list to choose from.
-    `is_typed`: it has another text than the original, which the page has to send again."""
+    """One cell: the original value (`was`), and what is typed. `options` are those of a select.
+
+    `is_typed`: its text differs from the original's, so the page must send it again.
+    """
 
     name: str
     id: str
@@ -98,12 +100,12 @@ class Field(NamedTuple):
 
     @property
     def css(self) -> str:
-        """The classes of its cell."""
+        """Return the CSS classes of the cell."""
         return f"{self.name} cell{' is-changed' if self.is_changed else ''}{' is-refused' if self.is_refused else ''}"
 
 
 class Result(NamedTuple):
-    """What comes of a line: its amount on the rebill, and how it got there. `counted` is that amount as it would be typed."""
+    """The result of a line: its amount on the rebill, and how it changed. `counted` is that amount as it would be typed."""
 
     line_no: int
     was: Decimal | None
@@ -126,7 +128,7 @@ class Result(NamedTuple):
 
 
 class SheetLine(NamedTuple):
-    """A line of the original with its editable twin, or a line that is added (`line` is none)."""
+    """A line of the original with its editable copy, or an added line (`line` is None)."""
 
     typed: TypedLine
     line: InvoiceLine | None
@@ -143,12 +145,12 @@ class SheetLine(NamedTuple):
 
     @property
     def number(self) -> str:
-        """As it stands in names of fields: a text, which is written as it is."""
+        """The line number as text for field names, without number formatting."""
         return str(self.typed.line_no)
 
 
 class Sheet:
-    """An invoice that is to be rebilled, with all that its lines can be changed to."""
+    """An invoice to rebill, with the choices for its lines."""
 
     def __init__(self, client: Client, invoice: Invoice, today: date) -> None:
         self.client, self.invoice, self.today = client, invoice, today
@@ -163,7 +165,7 @@ class Sheet:
 
     @cached_property
     def standing(self) -> dict[int, dict[str, str]]:
-        """What each line has in each of its fields, as it would be typed."""
+        """The original value of each field of each line, as it would be typed."""
         contact_nos = {contact.pk: contact.contact_no for contact in self.contacts}
         return {number: self._standing(line, contact_nos) for number, line in self.charging.items()}
 
@@ -186,7 +188,7 @@ class Sheet:
 
     @cached_property
     def usage(self) -> list[TypedUsage]:
-        """The metered charges of the invoice, with the units that it bills of each."""
+        """The metered charges of the invoice with their billed units."""
         return [
             TypedUsage(
                 number,
@@ -199,7 +201,7 @@ class Sheet:
         ]
 
     def usage_fields(self, counted: Counted) -> list[Field]:
-        """A field for the total units of each metered charge."""
+        """Return a field for the total units of each metered charge."""
         return [
             Field(
                 "units",
@@ -216,7 +218,7 @@ class Sheet:
         ]
 
     def count(self, typed: Typed, fingerprint: str = "") -> Counted:
-        """The rebill of what is typed: planned as it will be when it is made."""
+        """Return the rebill for what is typed, planned in the same way as when it is issued."""
         request, refusals = read(typed, self.invoice.pk, fingerprint, is_final=False)
         if request is None:
             return Counted(typed, None, None, refusals)
@@ -233,7 +235,7 @@ class Sheet:
         return [self._sheet_line(line, counted.refusals, results[line.line_no]) for line in counted.typed.lines]
 
     def _planned(self, counted: Counted) -> Iterator[tuple[TypedLine, Line | None]]:
-        """Each line with that of the rebill which comes of it."""
+        """Yield each typed line with the resulting line of the rebill."""
         if counted.plan is None:
             yield from ((line, None) for line in counted.typed.lines)
             return
@@ -299,7 +301,7 @@ class Sheet:
 
     @cached_property
     def labels(self) -> dict[str, str]:
-        """In the reader's language, looked up once for all lines."""
+        """Field labels in the reader's language, translated once for all lines."""
         return {name: str(label) for name, label in LABELS.items()}
 
     @cached_property
@@ -314,7 +316,7 @@ class Sheet:
 
     @cached_property
     def names(self) -> dict[tuple[str, int], str]:
-        """What the lines' locations and contacts are called, by their keys."""
+        """The names of locations and contacts, by kind and primary key."""
         places = {("location", int(number)): name for number, name in self.choices["locations"]}
         return places | {("contact", contact.pk): contact_text(contact) for contact in self.contacts}
 
@@ -323,7 +325,7 @@ class Sheet:
         return {}
 
     def options(self, kind: str, chosen: str) -> SafeString:
-        """The options of a list. Built once for each choice: many lines have the same one."""
+        """Return the options of a select. Cached per choice, because many lines have the same one."""
         if (kind, chosen) not in self._options:
             blank = [("", "–")] if not chosen or chosen not in dict(self.choices[kind]) else []
             rows = ((value, " selected" if value == chosen else "", text) for value, text in [*blank, *self.choices[kind]])
@@ -331,7 +333,7 @@ class Sheet:
         return self._options[kind, chosen]
 
     def for_all(self) -> list[Field]:
-        """The fields whose values can be given for all lines at once."""
+        """Return the fields whose value can be set for all lines at once."""
         return [
             Field(
                 name,
@@ -350,7 +352,7 @@ class Sheet:
         ]
 
     def _can_choose(self, name: str) -> bool:
-        """Whether there is anything to choose from; a text is typed."""
+        """Whether the field is a text, or has anything to choose from."""
         return name not in CHOSEN_FROM or bool(self.choices[CHOSEN_FROM[name]])
 
     @cached_property
@@ -359,12 +361,12 @@ class Sheet:
 
 
 def contact_text(contact: Contact) -> str:
-    """A contact by number, name and place."""
+    """Return a contact's number, name and place."""
     place = ", ".join(filter(None, [contact.address1, contact.city, contact.region]))
     return f"{contact.contact_no} {contact.name}" + (f", {place}" if place else "")
 
 
 def _is_reduction(line: InvoiceLine) -> bool:
-    """Whether a stored line is a coupon or credit, or gives days back: it has an amount only."""
+    """Whether a stored line is a coupon or credit, or gives days back, and so has an amount only."""
     shape = Line(**{name: getattr(line, name) for name in LINE_FIELDS})
     return shape.is_reduction or shape.gives_days_back

@@ -1,4 +1,4 @@
-"""What is typed into the builder: kept as it was typed, and read as the resource reads a rebill that is asked for."""
+"""What is typed into the builder: kept as typed, and read by the serializer of the REST resource."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,18 +16,18 @@ ADDRESSES = ("bill_from_location_no", "ship_from_location_no", "bill_to_address_
 PRINTED = ("description", "period_start", "period_end")
 CHARGE_FIELDS = ("service_no", *FIGURES, "po_num", *ADDRESSES, *PRINTED, "comments")
 CREDIT_FIELDS = ("amount", "po_num", "comments")
-"""What takes something off has an amount only, and goes to whom its lines go to."""
+"""Lines that reduce others have an amount only. Their addresses are those of the lines that they reduce."""
 
 FOR_ALL = ("po_num", *ADDRESSES)
 TOP_FIELDS = ("reason_code", "comments", "collect", "keep_due_date", "statement_address_seq", "retax")
 MOST_ADDED = 200
 
 Refusals = Mapping[str, str]
-"""Why what was typed is refused, by the name of the field that it was typed into; of none: by no name."""
+"""Refusals by the name of the field that they are about, "" for those about no field."""
 
 
 class TypedLine(NamedTuple):
-    """A line of the builder. `standing` is what the original has in each field, `values` what is typed there."""
+    """A line of the builder. `standing` has the original value of each field, `values` what is typed."""
 
     line_no: int
     standing: Mapping[str, str]
@@ -37,8 +37,7 @@ class TypedLine(NamedTuple):
 
     @property
     def changed(self) -> list[str]:
-        """The fields that say something else than the original. A field that was emptied says nothing; a PO number that was
-        emptied is taken away."""
+        """The fields that differ from the original. An emptied field means no change, but an emptied PO number is removed."""
         return [name for name, value in self.values.items() if self._is_changed(name, value)]
 
     def _is_changed(self, name: str, value: str) -> bool:
@@ -48,12 +47,12 @@ class TypedLine(NamedTuple):
         return value != original and not _same_number(value, original)
 
     def is_typed(self, name: str) -> bool:
-        """Whether the field has another text than the original, so that the page has to send it again. An emptied field has."""
+        """Whether the field's text, even if empty, differs from the original, so that the page must send it again."""
         return self.values[name] != self.standing[name]
 
     @property
     def asked(self) -> dict[str, Any]:
-        """The line as the resource is asked for it."""
+        """The line as the resource reads it."""
         if not self.is_included:
             return {"line_no": self.line_no, "exclude": True}
         return {"line_no": self.line_no, **{name: self.values[name] for name in self.changed}}
@@ -63,8 +62,7 @@ class TypedLine(NamedTuple):
 
 
 class TypedUsage(NamedTuple):
-    """The total units of a metered charge: what the original has billed, and what is typed. `names` are what the resource names
-    the charge by."""
+    """The total units of a metered charge: originally billed, and typed. `names` identifies the charge in the request."""
 
     number: int
     title: str
@@ -86,8 +84,8 @@ class TypedUsage(NamedTuple):
 
 
 class Typed(NamedTuple):
-    """All that is typed: the lines in the original's order, added ones last, the units of metered charges, and what is asked
-    for the whole rebill."""
+    """Everything that is typed: lines in the original's order with added ones last, units of metered charges, and the fields
+    of the whole rebill."""
 
     lines: tuple[TypedLine, ...]
     top: Mapping[str, str]
@@ -100,7 +98,7 @@ class Typed(NamedTuple):
 
     @property
     def asked_lines(self) -> list[TypedLine]:
-        """Those that are changed or left out, and added ones that have something typed into them. All others are carried."""
+        """The lines to send: changed or excluded ones, and added ones with any content. All others are carried."""
         return [line for line in self.lines if line.changed or not line.is_included]
 
     def with_line(self) -> "Typed":
@@ -108,7 +106,7 @@ class Typed(NamedTuple):
         return self._replace(lines=(*self.lines, _added(number, {})))
 
     def without_changes(self, line_no: int) -> "Typed":
-        """The line as the original has it; one that was added is gone."""
+        """Return the form with one line reset to the original. An added line is removed."""
         kept = [line for line in self.lines if line.line_no != line_no or not line.is_added]
         return self._replace(
             lines=tuple(
@@ -117,7 +115,7 @@ class Typed(NamedTuple):
         )
 
     def with_for_all(self, given: Mapping[str, str]) -> "Typed":
-        """With the PO number and the addresses that are given for all lines, where a line has such a field."""
+        """Return the form with these values set on all lines that have such fields."""
         return self._replace(
             lines=tuple(
                 line._replace(values={**line.values, **{name: given[name] for name in given if name in line.values}})
@@ -127,7 +125,7 @@ class Typed(NamedTuple):
 
 
 def as_sent(text: str) -> str:
-    """A text as a field of one line sends it: without line breaks, and without spaces around it."""
+    """Return a text as a single-line field sends it: without line breaks and surrounding spaces."""
     return re.sub(r"[\r\n]", "", text).strip()
 
 
@@ -139,8 +137,10 @@ def untouched(standing: Mapping[int, Mapping[str, str]], last_line_no: int, usag
 def typed_in(
     sent: QueryDict, standing: Mapping[int, Mapping[str, str]], last_line_no: int, usage: Sequence[TypedUsage]
 ) -> Typed:
-    """What a form has sent. A field that it does not have is as on the original: where scripts run, only what was changed is
-    sent. So a line is left out only where the form says "no": its box, where it is ticked, says "yes" after that."""
+    """Return what the form sent. A missing field is as on the original, because scripts send only changed fields.
+
+    So a line is left out only if the form says "no". If its box is ticked, "yes" follows and wins.
+    """
     lines = []
     for number, values in standing.items():
         line = TypedLine(number, values, {}, is_included=sent.get(f"line-{number}-include", "yes") == "yes")
@@ -158,7 +158,7 @@ def given_for_all(sent: QueryDict) -> dict[str, str]:
 
 
 def read(typed: Typed, invoice_no: int, fingerprint: str = "", *, is_final: bool) -> tuple[RebillRequest | None, Refusals]:
-    """The rebill that is asked for, or why what is typed cannot be read. Only a final one must have a reason."""
+    """Return the requested rebill, or the errors of what cannot be read. Only a final one needs a reason."""
     asked = typed.asked_lines
     body = {
         "invoice_no": invoice_no,
@@ -173,13 +173,13 @@ def read(typed: Typed, invoice_no: int, fingerprint: str = "", *, is_final: bool
         return None, dict(_unread(serializer.errors, asked, typed.asked_usage))
     request = rebill_request(serializer.validated_data)
     lines = zip(request.lines, asked, strict=True)
-    # The resource takes an empty text for none; here an emptied PO number is one that is taken away.
+    # The resource treats an empty text as not sent. Here, an emptied PO number is removed.
     cleared = tuple(one._replace(po_num="") if line.is_included and _clears_po(line) else one for one, line in lines)
     return request._replace(lines=cleared), {}
 
 
 def refusal_at(refusal: BillingError, typed: Typed) -> Refusals:
-    """A service's refusal at the field that it names: lines[2].amount is one of the third line that was asked for."""
+    """Return a service's refusal at its field: lines[2].amount is about the third requested line."""
     field = refusal.field or ""
     told = refusal.detail.removeprefix(f"{field}: ") if field and refusal.detail.startswith(f"{field}: ") else refusal.message
     named = re.fullmatch(r"lines\[(\d+)\]\.(\w+)", field)
@@ -202,7 +202,7 @@ def _unread(errors: Mapping[str, Any], asked: Sequence[TypedLine], usage: Sequen
             continue
         for place, of_line in told.items():
             if place == "non_field_errors":
-                yield "", str(of_line[0])  # about the lines as a whole, such as too many of them
+                yield "", str(of_line[0])  # About all lines, such as too many of them.
                 continue
             for field, messages in of_line.items():
                 yield asked[place].field(field), str(messages[0])

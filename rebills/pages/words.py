@@ -1,4 +1,4 @@
-"""Changes of lines in words: what a field is called, and what it said before and says now."""
+"""Changes of lines in words: names of columns, with old and new values."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -36,7 +36,7 @@ KINDS = {
 
 
 class ShownChange(NamedTuple):
-    """`kind` says how the values are written: as an amount, a number or a text."""
+    """A changed column. `kind` says how its values are formatted: amount, number or text."""
 
     name: Any
     kind: str
@@ -45,7 +45,7 @@ class ShownChange(NamedTuple):
 
 
 class ShownDifference(NamedTuple):
-    """`taxed_again` says in words why the tax rates of the line were looked up again."""
+    """A difference with its changes in words. `taxed_again` says why tax rates were looked up again."""
 
     row: Difference
     changes: tuple[ShownChange, ...]
@@ -76,7 +76,7 @@ AGAIN = {
 
 
 def taxed_again_text(why: TaxedAgain) -> str:
-    """Why the tax rates of a line were looked up again."""
+    """Return in words why the tax rates of a line were looked up again."""
     if why.what == RETAX:
         return gettext("taxes are recalculated, as requested")
     return gettext("taxes recalculated, because the %(what)s changed: %(before)s → %(after)s") % {
@@ -86,7 +86,7 @@ def taxed_again_text(why: TaxedAgain) -> str:
 
 
 def location_names(client: Client) -> dict[tuple[str, int], str]:
-    """What the client calls the places that it bills and supplies from."""
+    """Return the client's names of its service locations."""
     rows = client.service_locations.values_list("pk", "client_service_location_id", "name")
     return {("location", number): name or own_id for number, own_id, name in rows}
 

@@ -1,1 +1,1 @@
-"""What tests share: acts in a line, worlds, and readers of what came of them. No test stands here."""
+"""Helpers that tests share: acts in one line, prepared data, and readers of results. There are no tests here."""

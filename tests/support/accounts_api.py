@@ -1,4 +1,4 @@
-"""Calls of the API of accounts, by a key or signed in."""
+"""Calls of the API of accounts, by key or by session."""
 
 from base64 import b64encode
 
@@ -29,7 +29,7 @@ def create(api, resource, body):
 
 
 def wrong(api, resource, body):
-    """The error code, message and fields of a body that is refused, and proof of its HTTP status."""
+    """Return the error code, message and fields of a refused body, after checking its HTTP status."""
     response = api.post(f"{API}/{resource}/", body, format="json")
     assert 400 <= response.status_code < 500, response.json()
     answer = response.json()

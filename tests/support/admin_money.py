@@ -1,4 +1,4 @@
-"""Forms of the admin that move money."""
+"""Admin forms that move money."""
 
 import pytest
 

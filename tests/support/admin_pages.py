@@ -1,4 +1,4 @@
-"""Where the pages of the admin are, and what stood on them."""
+"""Addresses of admin pages, and what the pages show."""
 
 from django.contrib.messages import get_messages
 from django.urls import reverse
@@ -25,12 +25,12 @@ def list_url(model):
 
 
 def act(browser, model, action, *rows, **data):
-    """Does an action to ticked rows of a list."""
+    """Run an action on selected rows of a list."""
     return browser.post(list_url(model), {"action": action, "_selected_action": rows, **data}, follow=True)
 
 
 def decide(browser, model, action, *rows):
-    """Ticks documents of a list, reads what would happen to them, and says yes."""
+    """Select documents of a list, read the announcement, and confirm."""
     return say_yes(browser, model, act(browser, model, action, *rows))
 
 
@@ -40,7 +40,7 @@ def say_yes(browser, model, asked):
 
 
 def results(response):
-    """What came of each document that was decided on, as the page says it; what was not done stands first."""
+    """Return the result of each document as the page shows it, those not done first."""
     return [row.words for row in response.context["rows"]]
 
 
@@ -53,12 +53,12 @@ def errors(response):
 
 
 def no_rows(*prefixes):
-    """What a page posts of tables that have no rows to change."""
+    """Return the form data of tables without rows to change."""
     return {f"{prefix}-{count}_FORMS": 0 for prefix in prefixes for count in ("TOTAL", "INITIAL")}
 
 
 def rows(prefix, *added, kept=()):
-    """What a page posts of a table: rows that were there, each with its id, and added ones."""
+    """Return the form data of a table: existing rows with their ids, and added rows."""
     posted = {f"{prefix}-TOTAL_FORMS": len(kept) + len(added), f"{prefix}-INITIAL_FORMS": len(kept)}
     for place, row in enumerate([*kept, *added]):
         posted |= {f"{prefix}-{place}-{name}": value for name, value in row.items()}

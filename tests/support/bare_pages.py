@@ -1,4 +1,4 @@
-"""A world of rows that have nothing but what they must, and every address of the site."""
+"""Rows with nothing but required values, and every address of the site."""
 
 import re
 
@@ -32,11 +32,11 @@ CONTACTS_OF_LINES = ("bill_to_contact", "ship_to_contact", "bill_from_location",
 
 
 ANSWERED = (200, 302, 403, 405)
-"""A page, another page, what nobody may do (add to a log), and what only takes POST."""
+"""A page, a redirect, an act that is not allowed (adding to a log), or an address that only accepts POST."""
 
 
 NOT_FOUND, NOT_CSV = 404, 406
-"""A row of another kind than the address is for; a list that is not written as CSV."""
+"""A row of another kind than the address needs; a list that has no CSV."""
 
 
 @pytest.fixture(autouse=True)
@@ -47,8 +47,8 @@ def on_the_tenth_of_january():
 
 @pytest.fixture
 def bare_world(acme, process):
-    """A row of each model, all without the texts that a row can lack; and accounts with nothing but a plan, or less."""
-    acme.missing_tax_data = MissingTaxData.ALLOW  # else invoices of accounts without a contact are pending
+    """Create a row of each model without optional texts, and accounts with only a plan, or less."""
+    acme.missing_tax_data = MissingTaxData.ALLOW  # Otherwise invoices of accounts without a contact would be pending.
     acme.save()
     create_key(acme, name="integrator", caller=BY_TEST)
     a_row_of_each_model(acme, process)
@@ -115,7 +115,7 @@ NOT_WALKED = {
 
 
 def addresses():
-    """Each address with its parameters filled in from the rows that there are: all rows of a model in the place of its key."""
+    """Return each address with its parameters filled in from the existing rows."""
     for pattern, one in ADDRESSES.items():
         if pattern not in NOT_WALKED:
             name, model = NAMED_IN_THE_QUERY.get(pattern, ("", None))
@@ -171,7 +171,7 @@ def registered(app, name):
 
 
 def keys(rows):
-    """Of a model, or of some of its rows."""
+    """Return the primary keys of a model or of some of its rows."""
     queryset = rows_of(rows) if isinstance(rows, type) and issubclass(rows, Model) else rows
     return list(queryset.order_by("pk").values_list("pk", flat=True))
 

@@ -1,5 +1,5 @@
-"""The floor of the benches: the rows that our work has written, taken out and written again with no logic at all, by COPY
-(PostgreSQL) or executemany (SQLite)."""
+"""The lower bound of the benchmarks: delete the rows that a benchmarked act wrote, and insert them again without any logic,
+by COPY (PostgreSQL) or executemany (SQLite)."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ def queries(work: Callable[[], Any]) -> int:
 
 
 class TakenRows(NamedTuple):
-    """Rows of a table that were taken out of it, as they are written."""
+    """Rows that were deleted from a table, ready to be inserted again."""
 
     model: type[models.Model]
     fields: Sequence[models.Field]
@@ -32,8 +32,7 @@ class TakenRows(NamedTuple):
 
 
 def take_out(written: Sequence[QuerySet[Any]], unnumbered: Sequence[type[models.Model]] = ()) -> list[TakenRows]:
-    """Takes rows out, the last table first. Those of the tables of `unnumbered` are numbered anew when they are written again,
-    as they were."""
+    """Delete rows, last table first, and return them. Rows of `unnumbered` tables get new primary keys when inserted again."""
     kept = []
     for rows in written:
         fields = [one for one in rows.model._meta.concrete_fields if rows.model not in unnumbered or not one.primary_key]
@@ -47,14 +46,14 @@ def take_out(written: Sequence[QuerySet[Any]], unnumbered: Sequence[type[models.
 
 
 def write_again(taken: Sequence[TakenRows]) -> None:
-    """The first table first, in one transaction."""
+    """Insert the rows again, first table first, in one transaction."""
     with transaction.atomic():
         for one in taken:
             _write_bare(*one)
 
 
 def taken_out(written: Sequence[QuerySet[Any]], unnumbered: Sequence[type[models.Model]] = ()) -> Callable[[], None]:
-    """Takes rows out, and gives what writes them again."""
+    """Delete rows, and return a function that inserts them again."""
     return partial(write_again, take_out(written, unnumbered))
 
 

@@ -1,4 +1,4 @@
-"""Billing an account in a test, and what stands on the invoice that comes of it."""
+"""Bill an account in a test, and read its invoice."""
 
 from datetime import date
 
@@ -31,7 +31,7 @@ def amounts(invoice, *line_types):
 
 
 def metered(client, rate="0.10", start=JAN_10, **terms):
-    """An account whose plan charges for calls, and an instance of that plan."""
+    """Create an account with a plan that charges for calls, and return its plan instance."""
     plan = PlanFactory(client=client)
     a_charge(plan, "calls", None if "tiers" in terms else rate, USAGE, **terms)
     account = an_account(client, plan, start=start)

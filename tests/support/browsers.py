@@ -1,4 +1,4 @@
-"""The browser that the tests of the pages drive."""
+"""The browser of the page tests."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"
 
 
 def find_chromium() -> str:
-    """A Chromium on this machine, or the one that Playwright keeps; nothing where there is none."""
+    """Return the path of Chromium on this machine, or of Playwright's, or ""."""
     found = next(filter(None, map(shutil.which, NAMES)), "")
     if found:
         return found
@@ -21,7 +21,7 @@ def find_chromium() -> str:
 
 
 def install_chromium() -> None:
-    """Where there is no browser: Playwright's own, or else the distribution's."""
+    """Install a browser: Playwright's, or else the distribution's."""
     if find_chromium():
         return
     print("== Installing a browser for the tests of the pages", flush=True)

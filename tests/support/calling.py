@@ -1,4 +1,4 @@
-"""Method calls in tests, through Aria's one address."""
+"""Method calls in tests, through Aria's single address."""
 
 import json
 
@@ -14,11 +14,12 @@ from tests.support.factories import BY_TEST
 
 RIGHTS = KEY_RIGHTS
 DAILY = dict.fromkeys(("may_change_catalogue", "may_change_customers", "may_add_usage", "may_give_credits"), True)
-"""What a program may that sets up what is billed, and decides on nothing."""
+"""The rights of a program that sets up what is billed but makes no decisions."""
 
 
 def caller_of(client):
-    """Calls methods as a program of the client: `call("gen_invoice", acct_no=1)` gives the answer, whose fields are checked."""
+    """Return a function that calls methods with a key of the client, as in `call("gen_invoice", acct_no=1)`, and checks the
+    fields."""
     auth_key = create_key(client, name="integrator", **dict.fromkeys(RIGHTS, True), caller=BY_TEST)[1]
 
     def call(rest_call, **members):
@@ -35,14 +36,14 @@ def caller_of(client):
 
 
 def refused(answer, code, text=""):
-    """The call was refused with this code; every output is null, but what the gateway has said of a collection."""
+    """Check that the call was refused with this code. All outputs are null, except the gateway's answer to a collection."""
     assert (answer["error_code"], text in answer["error_msg"]) == (code, True), answer
     said = {name for name in answer if name.startswith("proc_")} | {"error_code", "error_msg", "collection_errors"}
     assert all(answer[name] is None for name in answer.keys() - said)
 
 
 def rows_stored():
-    """How many rows each table has, besides the log of calls and the trail, which tell of refusals."""
+    """Return the number of rows of each table, without the call log and the events, which record refusals."""
     tables = [model._meta.db_table for model in apps.get_models() if model not in (ApiCall, Event)]
     with connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(f"SELECT '{table}', count(*) FROM {table}" for table in tables))

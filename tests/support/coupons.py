@@ -1,4 +1,4 @@
-"""Coupons in a line: made, redeemed, withdrawn."""
+"""Create, redeem and withdraw coupons in one line."""
 
 from datetime import date
 from decimal import Decimal as D

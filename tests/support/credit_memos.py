@@ -1,4 +1,4 @@
-"""Invoices to credit, with taxes inside and outside of prices."""
+"""Invoices to credit, with taxes included in prices and added to prices."""
 
 from decimal import Decimal as D
 

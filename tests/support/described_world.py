@@ -1,4 +1,4 @@
-"""The rows that the examples of the API's description speak of, by the numbers that stand for them there."""
+"""The rows that the examples of the API's description refer to, by the numbers of the examples."""
 
 from contextlib import contextmanager
 from datetime import date, timedelta
@@ -37,7 +37,7 @@ from tests.support.rebilling import rebilled
 
 @contextmanager
 def kept_for_a_module(unblocked):
-    """What is written within stays for all tests of a module, each of which may roll back its own."""
+    """Keep what the block writes for all tests of a module. Each test may roll back its own changes."""
     with unblocked:
         whole = transaction.atomic()
         whole._from_testcase = True
@@ -47,7 +47,7 @@ def kept_for_a_module(unblocked):
 
 
 def described_world():
-    """The client, a key of it that may do anything, and the rows by their numbers in the examples."""
+    """Create the client, a key with all rights, and the rows by their numbers in the examples."""
     client, caller = ClientFactory(), Caller(process="test")
     auth_key = create_key(client, name="program", **dict.fromkeys(RIGHTS, True), caller=BY_TEST)[1]
     tax_rate = TaxRateFactory(client=client)
@@ -114,7 +114,7 @@ def described_world():
 
 
 def a_requested_act(account):
-    """A cash credit of 7.00 that somebody has asked for."""
+    """Create a requested cash credit of 7.00."""
     wanted = {"account_no": account.pk, "amount": "7.00", "invoices": [], "reason_code": 1, "comments": "Outage"}
     return RequestedAct.objects.create(
         client=account.client,

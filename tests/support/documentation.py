@@ -1,8 +1,8 @@
-"""Runs the commands and requests of a page of the documentation, as a reader would, in one shell against a running server.
+"""Run the commands and requests of a documentation page as a reader would, in one shell against a running server.
 
-A block marked ```sh is run. A ```json block after it is a part of what its last request answers; a ```text block after it are
-lines of what it prints. A block below `<!-- not run: why -->` is not run. The server listens elsewhere than the pages say, the
-database is a temporary one, and `make` only says what it would do.
+A block marked ```sh is run. A ```json block after it is a part of the answer to its last request; a ```text block after it are
+lines of its output. A block below `<!-- not run: why -->` is not run. The server has another address than on the pages, the
+database is a temporary one, and `make` only prints its commands.
 """
 
 import json
@@ -23,22 +23,22 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(r"(?P<before><!-- not run: [^>]*-->\n+)?^```(?P<language>\w*)[^\n]*\n(?P<text>.*?)^```$", re.M | re.S)
 OF_THE_TESTS = ("SECRET_KEY", "ALLOWED_HOSTS", "DJANGO_ALLOW_ASYNC_UNSAFE")
-"""What a reader's environment does not have."""
+"""Variables of the test environment that a reader does not have."""
 PREPARED = """\
 set -e
 make() { command make --dry-run "$@"; }
 """
-"""What the shell does before the first block. `make` installs and serves, so here it says only which commands it would run."""
+"""Commands before the first block. `make` would install and serve, so it only prints its commands here."""
 
 
 class Block(NamedTuple):
-    """A command of a page, and what the page says that it answers."""
+    """A command of a page, and the answer that the page shows."""
 
     commands: str
     answer: dict[str, Any] | None
-    """A part of the JSON that its last request answers."""
+    """Part of the JSON answer to its last request."""
     lines: tuple[str, ...]
-    """Parts of lines that it prints, in their order."""
+    """Parts of output lines, in their order."""
 
 
 def blocks_of(page: Path) -> list[Block]:
@@ -58,7 +58,7 @@ def blocks_of(page: Path) -> list[Block]:
 
 
 class Site(NamedTuple):
-    """A running server, and the database that it and the commands work on."""
+    """A running server, and the database that it shares with the commands."""
 
     folder: Path
     port: int
@@ -81,7 +81,7 @@ class Site(NamedTuple):
         }
 
     def restore(self, world: Path) -> None:
-        """Put a stored world in the place of what the database has. The sandbox gateway forgets what it knows."""
+        """Replace the database by a stored copy, and reset the sandbox gateway."""
         (self.folder / "gateway.sqlite3").unlink(missing_ok=True)
         copy(world, self.database)
 
@@ -98,7 +98,7 @@ def copy(source: Path, target: Path) -> None:
 
 @contextmanager
 def served(folder: Path, world: Path) -> Iterator[Site]:
-    """A server on a copy of a world, until the block ends."""
+    """Run a server on a copy of the data until the block ends."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         site = Site(folder, free.getsockname()[1])
@@ -126,8 +126,10 @@ def wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
 
 
 def run(site: Site, key: str, blocks: Sequence[Block]) -> list[str]:
-    """Run blocks in one shell, and return what each has printed. Stops with an error at the first command that fails, unless
-    the page says that it is refused."""
+    """Run blocks in one shell, and return the output of each.
+
+    Raises an error at the first command that fails, unless the page says that it is refused.
+    """
     for file in site.folder.glob("*.out"):
         file.unlink()
     script = [PREPARED]
@@ -142,13 +144,13 @@ def run(site: Site, key: str, blocks: Sequence[Block]) -> list[str]:
 
 
 def key_in(printed: Sequence[str]) -> str:
-    """The key that `create_client` has printed."""
+    """Return the key that `create_client` printed."""
     (key,) = re.findall(r"^auth_key +(\S+)$", "\n".join(printed), re.M)
     return str(key)
 
 
 def commands_for(site: Site, key: str, text: str) -> str:
-    """The commands as they are run here: this Python, this port, and the key that `create_client` has printed."""
+    """Return the commands with this Python, this port, and the key that `create_client` printed."""
     text = text.replace(".venv/bin/python", sys.executable).replace("127.0.0.1:8000", f"127.0.0.1:{site.port}")
     text = re.sub(r"postgres://\S+", f"sqlite:///{site.database}", text)
     text = text.replace("YOUR-KEY", key or f"$(sed -n 's/^auth_key  *//p' {site.folder}/*.out)")
@@ -156,7 +158,7 @@ def commands_for(site: Site, key: str, text: str) -> str:
 
 
 def check_answer(block: Block, printed: str) -> None:
-    """The page shows a part of what was answered, and lines of what was printed."""
+    """Check that the answer and the output contain what the page shows."""
     if block.answer is not None:
         assert differences(block.answer, last_json(printed)) == [], block.commands
     rest = printed
@@ -172,7 +174,7 @@ def last_json(printed: str) -> Any:
 
 
 def differences(shown: Any, answered: Any, place: str = "") -> list[str]:
-    """Where an answer differs from the part of it that is shown. Lists are shown whole."""
+    """Return where an answer differs from the part that is shown. Lists are shown completely."""
     if isinstance(shown, dict) and isinstance(answered, dict):
         return [one for name in shown for one in differences(shown[name], answered.get(name, "(none)"), f"{place}.{name}")]
     if isinstance(shown, list) and isinstance(answered, list) and len(shown) == len(answered):

@@ -1,4 +1,4 @@
-"""Calls whose process dies after the commit of their work and before their answer is kept."""
+"""Calls whose process dies after its work is committed and before its answer is stored."""
 
 import json
 
@@ -8,11 +8,11 @@ from accounts import receipts
 
 
 class Died(BaseException):
-    """The process is gone: nothing of the product catches this."""
+    """Simulates the death of the process: no product code catches this."""
 
 
 def answer_never_told(call):
-    """What a call would have answered, had its process not died with its work committed."""
+    """Return the answer that a call would have given if its process had not died after the commit."""
     told = []
 
     def work_and_die(client, claim, work):

@@ -1,4 +1,4 @@
-"""A row of each model that the admin has pages of."""
+"""A row of each model with admin pages."""
 
 import contextlib
 from datetime import date
@@ -47,7 +47,7 @@ from tests.support.factories import BY_TEST, TaxRateFactory, an_account, some_us
 from tests.support.rebilling import rebilled
 
 JAN_10 = date(2026, 1, 10)
-# Pages of a part of the ledger or of the documents: their rows are of this kind.
+# Admin pages of a part of the ledger or documents: their rows have these kinds.
 KINDS = {
     CashCredit: EntryKind.CASH_CREDIT,
     WriteOff: EntryKind.WRITE_OFF,
@@ -58,13 +58,13 @@ KINDS = {
 
 
 def rows_of(model):
-    """The rows that a model's pages show."""
+    """Return the rows that a model's pages show."""
     rows = model._default_manager.filter(kind=KINDS[model]) if model in KINDS else model._default_manager.all()
     return rows.order_by("pk")
 
 
 def a_row_of_each_model(acme, process):
-    """A row of each model that the admin has pages of, apart from the client's and its keys."""
+    """Create a row of each model with admin pages, except the client and its keys."""
     TaxRateFactory(client=acme)
     ServiceLocation.objects.create(client=acme, client_service_location_id="HQ")
     Receipt.objects.create(client=acme, receipt_id="r-1", method="gen_invoice", arguments_hash="0", succeeded=True)
@@ -101,7 +101,7 @@ def something_is_decided(client, caller):
 
 
 def something_needs_a_second_person(client):
-    """A cash credit that is pending."""
+    """Create a pending cash credit."""
     client.four_eyes, client.second_person_for = "another_person", "cash_credits"
     with contextlib.suppress(PendingAct):
         by = {"client": client, "caller": BY_TEST, "today": JAN_10}

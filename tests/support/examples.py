@@ -1,4 +1,4 @@
-"""The API's description, its examples of requests, and the world that they are asked in."""
+"""The API's description, its example requests, and the rows that they need."""
 
 import json
 from base64 import b64encode
@@ -43,7 +43,7 @@ def virtual_clock(settings):
 
 
 def meant(example, rows):
-    """An example with the numbers of rows that are there."""
+    """Return an example with the numbers of existing rows."""
     if isinstance(example, dict):
         return {name: meant(value, rows) for name, value in example.items()}
     if isinstance(example, list):
@@ -56,7 +56,7 @@ def example_of(name):
 
 
 def request_of(name, world, more_query=None):
-    """The example of an operation of a resource: by whom, the method, the address and the body."""
+    """Return the example of a resource operation: the caller, method, address and body."""
     client, auth_key, rows = world
     method, path, operation = REQUESTS[name]
     examples = {(one["in"], one["name"]): one["example"] for one in operation.get("parameters", ()) if "example" in one}

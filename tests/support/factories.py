@@ -1,4 +1,4 @@
-"""Rows with fixed values: nothing random, so that every amount in a test is the same on every run."""
+"""Rows with fixed values. Nothing is random, so every amount in a test is the same in each run."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -87,7 +87,7 @@ class TaxRateFactory(DjangoModelFactory):
 
 
 def a_plan(client: Client, rates: dict[str, str] | None = None, *, currency: str = "usd", **fields: object) -> Plan:
-    """A plan that charges these rates for these services in advance; a phone at 30.00 where none are given."""
+    """Create a plan that charges these rates for these services in advance; by default a phone at 30.00."""
     plan = PlanFactory(client=client, **fields)
     for service_id, rate in (rates or {"phone": "30.00"}).items():
         a_charge(plan, service_id, rate, currency=currency)
@@ -104,7 +104,7 @@ def a_charge(
     tiers: dict[str, str] | None = None,
     **terms: Any,
 ) -> PlanCharge:
-    """A charge of a plan at one rate, or at bands {where each begins: its rate}: `tiers={"0": "0.10", "100": "0.05"}`."""
+    """Create a charge of a plan with one rate, or with bands {beginning: rate}: `tiers={"0": "0.10", "100": "0.05"}`."""
     service = ServiceFactory(client=plan.client, client_service_id=service_id)
     charge = PlanCharge.objects.create(plan=plan, service=service, line_type=line_type)
     bands = tuple(TierTerms(Decimal(start), Decimal(band_rate)) for start, band_rate in (tiers or {}).items())
@@ -117,7 +117,8 @@ def a_charge(
 def an_account(
     client: Client, plan: Plan | None = None, *, start: date = date(2026, 1, 10), contact: bool = True, **fields: object
 ) -> Account:
-    """An account with an address in California and one plan from `start`, by default phone at 30.00 from 10 January 2026."""
+    """Create an account with an address in California and one plan from `start`; by default phone at 30.00 from 10 January
+    2026."""
     account = AccountFactory(client=client, **fields)
     if contact:
         ContactFactory(account=account)
@@ -133,7 +134,7 @@ def an_instance(account: Account, plan: Plan, start: date, **fields: object) -> 
 
 
 def some_usage(instance: PlanInstance, service_id: str, units: str, day: date, record_id: str | None = None) -> Usage:
-    """So many units of a service, used at noon of a day."""
+    """Create usage of a service at noon of a day."""
     client = instance.account.client
     return Usage.objects.create(
         client=client,

@@ -1,16 +1,16 @@
-"""What a hostile or careless sender puts where a value belongs, as texts of JSON: Python could not write all of them."""
+"""Values that a hostile or careless sender might send, as JSON texts, because Python could not write all of them."""
 
 import json
 import os
 from collections.abc import Iterable, Iterator
 
 SOAKS = "SOAK_EXAMPLES" in os.environ
-"""`make soak` puts every value into every field; the suite a share of them, another one with each operation."""
+"""`make soak` tries every value in every field; the test suite only a share of them, a different one for each operation."""
 
 SHARES = 1 if SOAKS else 15
 
 DEEP = 15
-"""As deep as any body may be nested, and then some."""
+"""Deeper than any body may be nested."""
 
 HOSTILE = {
     "nothing": "null",
@@ -61,23 +61,23 @@ HOSTILE = {
     "the last moment": '"9999-12-31T23:59:59-12:00"',
     "the first moment": '"0001-01-01T00:00:00+14:00"',
 }
-"""Each readable by itself: what no parser takes, the tests of bodies have."""
+"""Each is readable by itself. Tests of the parser cover unreadable ones."""
 
 
 def share_of_values(place: int) -> list[str]:
-    """The values that are tried at one of many operations, by its place among them."""
+    """Return the values to try at one of many operations, by its index."""
     return sorted(HOSTILE.values())[place % SHARES :: SHARES]
 
 
 def hostile_members(names: Iterable[str], place: int) -> Iterator[dict[str, str]]:
-    """Members that are hostile all at once, each in another way, until each has had every value of the share."""
+    """Yield members that are all hostile in different ways, until each has had every value of the share."""
     values, names = share_of_values(place), list(names)
     for turn in range(len(values)):
         yield {name: values[(turn + column) % len(values)] for column, name in enumerate(names)}
 
 
 def as_body(members):
-    """A JSON object of members whose values are texts of JSON already."""
+    """Return a JSON object of members whose values are JSON texts."""
     return "{" + ",".join(f"{json.dumps(name)}:{value}" for name, value in members.items()) + "}"
 
 

@@ -1,4 +1,4 @@
-"""A world with a document of every kind."""
+"""Data with a document of every kind."""
 
 from accounts.callers import Caller
 from tests.support.billing import FEB_10, JAN_10, bill

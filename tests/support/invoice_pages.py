@@ -1,4 +1,4 @@
-"""A browser in which a member of staff is signed in."""
+"""A browser with a signed-in member of staff."""
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
@@ -6,7 +6,7 @@ from django.test import Client as Browser
 
 
 def reader(*clients, permissions=("view_invoice",), name="reader"):
-    """A browser in which a member of staff of these clients is signed in."""
+    """Return a browser with a signed-in member of staff of these clients."""
     user = get_user_model().objects.create(username=name, is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     for client in clients:

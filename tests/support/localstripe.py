@@ -1,4 +1,4 @@
-"""A server that answers as Stripe does, on this machine: a process of its own, with a folder of its own for what it keeps."""
+"""A local server that answers as Stripe does, as a process with a temporary folder."""
 
 import os
 import socket
@@ -18,7 +18,7 @@ API_KEY, WEBHOOK_SECRET = "sk_test_12345", "whsec_of_the_tests"
 
 @contextmanager
 def running_localstripe(folder):
-    """The server's address. It is ended by its own process id."""
+    """Run the server and return its address. It is ended by its process id."""
     port = _free_port()
     command = [sys.executable, "-m", "localstripe", "--from-scratch", "--port", str(port)]
     with (folder / "log").open("wb") as log:
@@ -49,24 +49,24 @@ def _wait_for(port, process):
 
 
 def stripe_client():
-    """What the client's own pages, or staff at Stripe, would do there."""
+    """Return a client that acts as the client's own pages, or staff at Stripe, would."""
     return stripe.StripeClient(API_KEY, base_addresses={"api": settings.STRIPE_API_BASE}, max_network_retries=0).v1
 
 
 def card(number):
-    """A payment method for a test card, as the client's own page gets one from Stripe; we never see the number."""
+    """Return a payment method for a test card, as the client's page gets it from Stripe. We never see the number."""
     details = {"type": "card", "card": {"number": number, "exp_month": 12, "exp_year": 2030, "cvc": "123"}}
     return stripe_client().payment_methods.create(details).id
 
 
 def deliver_to(url):
-    """From now on the server sends its messages to this address."""
+    """Let the server send its messages to this address."""
     hook = {"url": url, "secret": WEBHOOK_SECRET, "events": ["payment_intent.succeeded", "payment_intent.payment_failed"]}
     requests.post(f"{settings.STRIPE_API_BASE}/_config/webhooks/tests", json=hook, timeout=10).raise_for_status()
 
 
 class DeafStripe(StripeGateway):
-    """Stripe charges and refunds, but its answer is lost on the way."""
+    """Stripe charges and refunds, but its answer is lost."""
 
     def charge(self, request):
         super().charge(request)

@@ -1,4 +1,4 @@
-"""Credit memos in tests: making and voiding them, and what documents come to together."""
+"""Credit memos in tests: create and void them, and add documents up."""
 
 from decimal import Decimal as D
 
@@ -31,12 +31,12 @@ def totals(document):
 
 
 def credited(memo):
-    """Of each line: what it credits, and how much."""
+    """Return the number and credited amount of each line."""
     return list(memo.lines.values_list("source_line_no", "amount"))
 
 
 def taxes(*documents):
-    """What is taxed and what tax is taken, by tax and taxed line of the first document, together."""
+    """Return the sums of taxable amounts and taxes of all documents, by tax and taxed line of the first."""
     sums = {}
     for document in documents:
         source = dict(document.lines.values_list("line_no", "source_line_no"))
@@ -48,7 +48,7 @@ def taxes(*documents):
 
 
 def exactly_undone(invoice, *memos):
-    """Nothing is left of an invoice: of its totals, of what each charge was worth after coupons and credits, of each tax."""
+    """Check that nothing is left of an invoice: totals, charges after coupons and credits, and each tax."""
     assert [sum(amounts) for amounts in zip(totals(invoice), *(totals(memo) for memo in memos), strict=True)] == [0, 0, 0]
     assert all(left == (0, 0) for left in taxes(invoice, *memos).values())
     by_line = {line.line_no: line.amount for line in invoice.lines.all()}

@@ -1,4 +1,4 @@
-"""Calls of the money API, by a key or signed in, and the rows that money has written."""
+"""Calls of the money API, by key or by session, and the rows that they write."""
 
 import base64
 

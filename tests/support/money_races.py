@@ -1,4 +1,4 @@
-"""Acts on money that begin together, and an audit that finds nothing."""
+"""Simultaneous acts on money, followed by an audit without findings."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +9,7 @@ from invoices.audit import run_audits
 
 
 def at_once(*acts):
-    """What came of acts that begin together, each on a connection of its own: an answer or a refusal's code."""
+    """Run acts at the same time, each on its own connection, and return each answer or refusal code."""
 
     def run(act):
         try:

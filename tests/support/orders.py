@@ -1,4 +1,4 @@
-"""One-time charges in a line."""
+"""Create one-time charges in one line."""
 
 from datetime import date
 from decimal import Decimal as D

@@ -1,4 +1,4 @@
-"""Accounts that pay, in tests: their tokens, what is due from them, and what the gateway's own books say."""
+"""Accounts that pay, in tests: their tokens, their amounts due, and the gateway's own records."""
 
 import sqlite3
 from decimal import Decimal as D
@@ -18,14 +18,14 @@ WHY = Why(1, "as agreed")
 
 
 def paying(client, token="sandbox_approved", rate="30.00", **fields):
-    """An account that owes `rate` a month from 10 January, and pays by a sandbox token."""
+    """Create an account that is charged `rate` a month from 10 January, and pays by a sandbox token."""
     account = an_account(client, a_plan(client, {"phone": rate}), **fields)
     PaymentMethod.objects.create(account=account, type="card", token=token, label="Test card")
     return account
 
 
 def billed(client, caller, token="sandbox_approved", rate="30.00", day=JAN_10, **fields):
-    """Such an account, and its invoice."""
+    """Create such an account, and return it with its invoice."""
     account = paying(client, token, rate, **fields)
     return account, bill(account, caller, day)
 
@@ -39,13 +39,13 @@ def unapplied(account):
 
 
 def ledger(account):
-    """The kinds and amounts of the account's entries, with the balance after each."""
+    """Return the kind, amount and balance after it of each of the account's entries."""
     rows = LedgerEntry.objects.filter(account=account).order_by("entry_no")
     return [(EntryKind(kind), amount, after) for kind, amount, after in rows.values_list("kind", "amount", "balance_after")]
 
 
 def books(table="charges"):
-    """What the sandbox has in its own books: amounts of charges that were made, or of refunds."""
+    """Return the amounts of charges or refunds in the sandbox's own records."""
     if not Path(settings.SANDBOX_GATEWAY_FILE).exists():
         return []
     with sqlite3.connect(settings.SANDBOX_GATEWAY_FILE) as own:

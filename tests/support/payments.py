@@ -1,4 +1,4 @@
-"""Payments, and invoices to pay: recorded in a line, with who may and what refuses."""
+"""Record payments in one line, with invoices to pay, rights, and refusals."""
 
 from decimal import Decimal as D
 
@@ -20,7 +20,7 @@ MONEY = (LedgerEntry, Allocation, Payment, Refund, CollectionAttempt, Invoice, I
 
 
 def rows():
-    """How many rows each table has that is about money."""
+    """Return the number of rows of each table about money."""
     return [model.objects.count() for model in MONEY]
 
 
@@ -38,13 +38,13 @@ def pay(account, caller, amount, *, invoices=None, today=JAN_31, **fields):
 
 
 def billed_in(currency, client, caller, rate="30"):
-    """An account that owes so much a month of a currency, and its invoice."""
+    """Create an account that is charged `rate` a month in a currency, and return its invoice."""
     account = an_account(client, a_plan(client, {"phone": rate}, currency=currency), currency=currency)
     return account, bill(account, caller, JAN_10)
 
 
 def three_months(client, caller):
-    """An account that owes 30.00 for each of January, February and March."""
+    """Create an account with 30.00 due for each of January, February and March."""
     account, january = billed(client, caller)
     return account, january, bill(account, caller, FEB_10), bill(account, caller, MAR_10)
 

@@ -1,4 +1,4 @@
-"""An invoice that waits for approval."""
+"""An invoice that needs approval."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""Acts that begin together, each in a thread and on a connection of its own."""
+"""Simultaneous acts, each in a thread with its own connection."""
 
 import threading
 
@@ -13,7 +13,7 @@ PROCESS = Caller(process="test")
 
 
 def at_once(work, count=THREADS):
-    """Runs `work(number)` in so many threads that begin together, and gives what each returned or raised."""
+    """Run `work(number)` in `count` threads that begin together, and return each result or exception."""
     barrier = threading.Barrier(count)
     results = [None] * count
 

@@ -1,4 +1,4 @@
-"""What is read on a page, and what a page costs."""
+"""The text of a page, and the cost of a page."""
 
 import re
 from html.parser import HTMLParser
@@ -8,7 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 
 def words(answer):
-    """What is read on a page, in one line."""
+    """Return the text of a page on one line."""
     text = re.sub(r"<(script|style|select)\b.*?</\1>", " ", answer.content.decode(), flags=re.S)
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
 
@@ -20,12 +20,12 @@ def queries(work):
 
 
 def fields_of(answer):
-    """Name and value of each field that a browser without scripts sends of the builder."""
+    """Return name and value of each builder field that a browser without scripts sends."""
     return _Builder(answer.content.decode()).fields
 
 
 class _Builder(HTMLParser):
-    """The fields that a browser sends of the form `builder`, as they are on the page."""
+    """Reads the fields of the form `builder` from a page."""
 
     def __init__(self, html):
         super().__init__()

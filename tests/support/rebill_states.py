@@ -1,4 +1,4 @@
-"""Documents in every state that decides what may be done with them, and every act, done through the services."""
+"""Documents in every state that decides on possible acts, and every act, done through the services."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -143,7 +143,7 @@ def rebilled_to_zero(acme, process):
 
 
 def held(acme, process):
-    """An invoice whose rebill is pending."""
+    """Create an invoice with a pending rebill."""
     acme.rebill_approval_required = True
     acme.save()
     invoice = issued(acme, process)
@@ -162,7 +162,7 @@ def a_pending_rebill_of_what_was_written_off(acme, process):
 
 
 def entry_of_another_time(invoice, process):
-    """A write-off from before rebills were pending on their originals: nothing of today's can write it."""
+    """Create a write-off on an invoice with a pending rebill. Today's code refuses that; older data may have it."""
     discarded_now = Invoice.objects.filter(corrects=invoice, status="pending")
     numbers = list(discarded_now.values_list("pk", flat=True))
     Invoice.objects.filter(pk__in=numbers).update(status="discarded")
@@ -311,7 +311,7 @@ STATES = [
 
 @contextmanager
 def undone() -> Iterator[None]:
-    """What is done inside is rolled back. Not a block of its own: services begin transactions that must be the outermost."""
+    """Roll back what is done inside the block. No atomic block, because services begin transactions that must be outermost."""
     point = transaction.savepoint()
     yield
     transaction.savepoint_rollback(point)
@@ -324,7 +324,7 @@ def first_of(outcomes):
 
 
 def do(action, document, process):
-    """Does one act with a document; raises the refusal."""
+    """Do one act with a document. Raises the refusal."""
     document = Invoice.objects.get(pk=document.pk)
     one = {"client": document.client, "invoice_nos": [document.pk], "caller": process}
     corrected = {"client": document.client, "invoice_no": document.pk, "caller": process, "today": TODAY}
@@ -352,13 +352,13 @@ def choices(document, process):
 
 
 def named(name):
-    """A document by the name that a message gives it: its printed number, or its kind and number."""
+    """Return the document that a message names, by printed number or by kind and number."""
     by_number = Invoice.objects.filter(document_number=name).first()
     return by_number or Invoice.objects.get(pk=int(name.split()[-1]))
 
 
 def void_what(way, process):
-    """Voids the document or transaction that is in the way."""
+    """Void the document or transaction that blocks the act."""
     if way.type == "invoice":
         return do(Action.VOID, Invoice.objects.get(pk=way.number), process)
     account = LedgerEntry.objects.get(pk=way.number).account
@@ -366,8 +366,8 @@ def void_what(way, process):
 
 
 def way_out(refused, document, process):
-    """What a refusal recommends: steps one after the other, or where it recommends one of two, the steps of each. A step is an
-    act with its document, or what else does it."""
+    """Return the steps that a refusal recommends, as a list of alternatives. A step is an act with its document, or a
+    function."""
     one, way, action = re.fullmatch, refused.in_the_way, refused.action
     text = refused.instead
     if text in ("discard or regenerate it", "discard it"):
@@ -401,7 +401,7 @@ def way_out(refused, document, process):
 
 
 def follow(steps, process, detours=3):
-    """Does steps. Where one is refused for another reason, what that refusal recommends is done, and so on: not for ever."""
+    """Do the steps. If one is refused for another reason, first do what that refusal recommends, up to `detours` times."""
     for act, document in steps:
         if document is None:
             act()

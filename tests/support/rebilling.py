@@ -1,4 +1,4 @@
-"""Rebilling in tests: asking for it, and what stands on the documents that come of it."""
+"""Rebill in tests, and read the resulting documents."""
 
 from decimal import Decimal as D
 
@@ -14,12 +14,12 @@ NUMBERS = ("rate_per_unit", "units", "amount")
 
 
 def line(line_no, **asked):
-    """A line that is asked for: rates, units and amounts as text."""
+    """Return a requested line. Rates, units and amounts are texts."""
     return RequestedLine(line_no, **{name: D(value) if name in NUMBERS else value for name, value in asked.items()})
 
 
 def asked(invoice, *lines, reason_code=1, **request):
-    """A rebill of lines: numbers stand for lines as they are."""
+    """Return a rebill request. A number among the lines is a line that stays as it is."""
     named = tuple(one if isinstance(one, RequestedLine) else line(one) for one in lines)
     return RebillRequest(invoice.pk, reason_code, named, **request)
 
@@ -32,7 +32,7 @@ def previewed(request, client, today=JAN_31):
 
 
 def rebilled(invoice, caller, *lines, today=JAN_31, **request):
-    """The rebill of an invoice, stored; raises why there is none."""
+    """Rebill an invoice and return the stored rebill. Raises the refusal."""
     (outcome,) = rebill_invoices(
         client=invoice.client, requests=[asked(invoice, *lines, **request)], caller=caller, today=today
     )
@@ -42,13 +42,13 @@ def rebilled(invoice, caller, *lines, today=JAN_31, **request):
 
 
 def lines_of(document):
-    """Type, units, rate, amount and source of each line."""
+    """Return type, units, rate, amount and source of each line."""
     rows = document.lines.values_list("line_type", "units", "rate_per_unit", "amount", "source_line_no")
     return [tuple(row) for row in rows]
 
 
 def made_before_tax_was_kept(document):
-    """The document as it was stored before it said what its taxes were counted from."""
+    """Return the document as it was stored before tax bases were stored."""
     Invoice.objects.filter(pk=document.pk).update(tax_basis=None)
     Invoice.objects.filter(pk=document.pk).update(fingerprint=fingerprint(stored_contents([document.pk])[document.pk]))
     return Invoice.objects.get(pk=document.pk)

@@ -1,4 +1,4 @@
-"""Invoices with usage, bands and bounds, and their lines."""
+"""Invoices with usage, bands, minimums and maximums, and their lines."""
 
 from datetime import date
 
@@ -12,7 +12,7 @@ CARRY = {"carries_unlisted": True}
 
 
 def a_usage_bill(client, caller, units, rate="0.10", *, fee="10.00", **price):
-    """A fee and metered minutes of a whole cycle, with the price of these; the invoice of February."""
+    """Create a fee and metered minutes of a whole cycle at this price, and return the invoice of February."""
     plan = PlanFactory(client=client)
     a_charge(plan, "fee", fee)
     a_charge(plan, "minutes", rate, USAGE, **price)
@@ -24,7 +24,7 @@ def a_usage_bill(client, caller, units, rate="0.10", *, fee="10.00", **price):
 
 
 def usage_lines(document):
-    """Text, units, amount and explanation of each usage line."""
+    """Return text, units, amount and explanation of each usage line."""
     rows = document.lines.filter(line_type=6).values_list("description", "units", "amount", "explanation")
     return [tuple(row) for row in rows]
 

@@ -6,7 +6,7 @@ from tests.support.paying import billed
 
 
 def collected(client, caller, rate="30.00"):
-    """An account whose invoice was collected, the invoice, and the payment."""
+    """Return an account, its invoice, and the payment that collected it."""
     account, invoice = billed(client, caller, rate=rate)
     (outcome,) = collect_invoices(client=client, invoice_nos=[invoice.pk], caller=caller, today=JAN_31)
     return account, invoice, outcome.attempt.payment

@@ -1,4 +1,4 @@
-"""Every act of the resource API, as a request that can be repeated."""
+"""Every act of the REST API as a request that can be repeated."""
 
 from accounts.callers import Caller
 from accounts.models import Contact
@@ -15,7 +15,7 @@ PROCESS = Caller(process="test")
 
 
 def post(api, path, body=None, key="once"):
-    """Status and body of an answer."""
+    """Send a request, and return status and body of the answer."""
     answer = api.post(f"/api/v1/{path}/", body or {}, format="json", HTTP_IDEMPOTENCY_KEY=key)
     return answer.status_code, answer.json()
 
@@ -73,7 +73,7 @@ ACTS = {
 
 
 class World:
-    """Something that each act can be done to."""
+    """Rows for every act."""
 
     def __init__(self, client):
         self.fresh = paying(client)

@@ -1,4 +1,4 @@
-"""A client with accounts that are due."""
+"""A client with due accounts."""
 
 from datetime import date
 
@@ -6,7 +6,7 @@ from tests.support.factories import TaxRateFactory, a_plan, an_account
 
 
 def a_world(client):
-    """Two accounts to bill, one test account, one with nothing to bill, one that is not due; and another client's."""
+    """Create two accounts to bill, one test account, one with nothing to bill, one not due, and one of another client."""
     TaxRateFactory(client=client)
     bare = a_plan(client)
     bare.charges.all().delete()

@@ -1,4 +1,4 @@
-"""Service credits in a line."""
+"""Create service credits in one line."""
 
 from datetime import date
 from decimal import Decimal as D

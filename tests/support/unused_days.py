@@ -1,4 +1,4 @@
-"""Days of the published example of a plan change."""
+"""Dates of the published example of a plan change."""
 
 from datetime import date
 

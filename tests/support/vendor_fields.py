@@ -1,4 +1,4 @@
-"""The output fields of method calls by the description of Aria's API (release 19): names by type, and those of rows."""
+"""The output fields of method calls from the description of Aria's API (release 19): names by type, and those of rows."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Rows that many tests share."""
+"""Share rows between tests."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,9 +11,10 @@ T = TypeVar("T")
 
 @contextmanager
 def world_for_a_while(build: Callable[[], T]) -> Iterator[T]:
-    """What `build` returns, made in a transaction that is rolled back in the end. What a test does to it is undone after it."""
+    """Yield what `build` returns, in a transaction that is rolled back at the end. Changes by a test are rolled back after
+    it."""
     whole = transaction.atomic()
-    # Lets services begin the transactions inside it that are to be outermost, as Django's own tests do.
+    # Lets services begin outermost transactions inside it, as Django's own tests do.
     whole._from_testcase = True
     with whole:
         yield build()

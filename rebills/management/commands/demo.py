@@ -1,7 +1,7 @@
-"""manage.py demo: real customers are imported, billed to the cent, and one of them is billed by hand; then one account is
-charged in all nine ways, and the invoice that was billed by hand is rebilled. Checks every figure.
+"""manage.py demo: import real customers, bill them exactly, bill one of them by hand, charge one account in all nine ways, and
+rebill the invoice that was billed by hand. Checks every figure.
 
-It wants an empty database: `make demo` makes one. The figures are compared with what this module reads from the file itself.
+Needs an empty database, which `make demo` creates. The figures are compared with what this module reads from the file itself.
 """
 
 import csv
@@ -49,10 +49,10 @@ from rebills.services.rebilling import rebill_invoices
 from rebills.services.requests import RebillRequest, RequestedLine
 
 CUSTOMERS = Path(settings.BASE_DIR) / "data" / "telco_customers.csv"
-# Bill days run from 1 to 28, so on these days everyone's cycle of the month is due, and nobody's of the next.
+# Bill days are 1 to 28. So on these days every account is due for this month's cycle, and none for the next.
 END_OF_JANUARY = date(2026, 1, 31)
 END_OF_FEBRUARY = date(2026, 2, 28)
-# Made up for the demonstration, after the kind of rates that exist: no tax on internet access, whose services say so.
+# Invented rates, modelled on real ones. Internet access is not taxed, which its services say.
 NOT_TAXED = "exempt"
 TAX_RATES = (
     ("Federal excise tax", "", "telecom", Decimal("3")),
@@ -68,13 +68,13 @@ EXTRAS = {
 }
 # A customer with a telephone, an internet connection and several extras.
 BILLED_BY_HAND = "9305-CDSKC"
-# The accounts behind this one are left with an invoice that waits.
+# The accounts after this number are left with a pending invoice.
 WAITING_FROM, WAITING = 100, 12
 CALLER = Caller(process="demo")
 
 
 class Expected(NamedTuple):
-    """What the file says the customers are to be billed, counted without any of the product's code."""
+    """What the customers should be billed according to the file, calculated without the product's code."""
 
     customers: int
     net_amount: Decimal
@@ -197,7 +197,7 @@ class Command(BaseCommand):
         return invoice
 
     def move_money(self, client: Client, invoice: Invoice) -> None:
-        """The invoice's first card is declined and its second charged; a line is credited, and what that frees is refunded."""
+        """Let the first card be declined and the second charged; then credit a line, and refund the released amount."""
         account = invoice.account
         by: dict[str, Any] = {"client": client, "caller": CALLER, "today": clock.today(client)}
         self.title("What it owes is collected through the sandbox gateway, which keeps books of its own")
@@ -233,7 +233,7 @@ class Command(BaseCommand):
             self.figure("of it not payable", f"{ages.current:,.2f}")
 
     def rebill_one(self, client: Client, invoice: Invoice) -> None:
-        """Once it is paid, half the units of one line are charged, another rate on a second, and a third is left out."""
+        """Charge half the units of one line of the paid invoice, another rate on a second line, and leave a third out."""
         account, today = invoice.account, clock.today(client)
         by: dict[str, Any] = {"client": client, "caller": CALLER, "today": today}
         self.title(f"{invoice.document_number}, billed by hand, is paid by card and then rebilled: a memo and a rebill at once")
@@ -294,7 +294,8 @@ class Command(BaseCommand):
         self.must_be("preview and commit", stored, (plan.original.total, plan.rebill.total))
 
     def leave_some_to_approve(self, client: Client) -> None:
-        """A dozen invoices of February wait: most are as in January, one has a service more, and one has another price."""
+        """Leave a dozen pending invoices of February. Most are as in January, one has an additional service, one has another
+        price."""
         today = clock.today(client)
         self.title("A dozen invoices are left in the approval queue, two of them with something to look at")
         accounts = list(Account.objects.filter(client=client, pk__gt=WAITING_FROM).order_by("pk")[:WAITING])
@@ -361,7 +362,7 @@ def read_expected() -> Expected:
         for row in csv.DictReader(file):
             charge = Decimal(row["MonthlyCharges"])
             digital = Decimal(sum(price for name, price in EXTRAS.items() if row[name] == "Yes"))
-            # The customer's own difference from the list is in the internet line, or in the phone line where there is none.
+            # The customer's own deviation from list prices is in the internet line or, without internet, in the phone line.
             phone = Decimal(20 * (row["PhoneService"] == "Yes") + 5 * (row["MultipleLines"] == "Yes"))
             telecom = charge if row["InternetService"] == "No" else phone
             customers += 1

@@ -1,1 +1,1 @@
-"""The worlds of the audit's tests, what is planted in them, and what its findings are called."""
+"""Data for tests of the audits, planted damage, and the expected findings."""

@@ -1,4 +1,4 @@
-"""A client whose account has paid in every way, was credited, and had what it owes corrected: for what audits say of money."""
+"""A client whose account has payments, credits and corrections of every kind, for audits of money."""
 
 from datetime import date
 from decimal import Decimal as D
@@ -26,8 +26,11 @@ WHY = Why(1, "as agreed")
 
 
 def build_money_world():
-    """Five months of 30.00 and 3.00 tax. January is paid by cheque and partly refunded; February is collected; March is
-    credited by a third of its line, partly written off and disputed; April is declined; May is voided."""
+    """Create five months of 30.00 and 3.00 tax.
+
+    January is paid by cheque and partly refunded. February is collected. March is credited by a third of its line, partly
+    written off and disputed. April is declined. May is voided.
+    """
     bank = ClientFactory(name="Bank Street")
     TaxRateFactory(client=bank)
     payer, other = (an_account(bank, a_plan(bank), client_acct_id=name) for name in ("B-payer", "B-other"))

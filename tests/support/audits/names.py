@@ -1,4 +1,4 @@
-"""The audits, by the names that they report under."""
+"""The names under which the audits report."""
 
 NUMBERS = "Document numbers run from 1 without a hole or a repeat"
 SERIES = "Number series are at the last number they gave"

@@ -1,4 +1,4 @@
-"""Damage by plain SQL, and what the audit says of it."""
+"""Damage the data by plain SQL, and check what the audit reports."""
 
 from decimal import Decimal
 
@@ -9,10 +9,10 @@ from invoices.audit import run_audits
 
 
 def plant(sql, world):
-    """Runs statements against the database. What guards it there is put aside first where the damage would be refused."""
+    """Run statements, each of which must affect a row. They drop constraints first that would refuse the damage."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            # Checks that wait for the commit would bar the way of DROP and ALTER.
+            # Checks deferred to the commit would block DROP and ALTER.
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for statement in [sql] if isinstance(sql, str) else sql:
             cursor.execute(statement.format(**vars(world), **_units()))
@@ -20,7 +20,7 @@ def plant(sql, world):
 
 
 def _units():
-    """Numbers of units as the database keeps them: `{unit_50}` is 50."""
+    """Return numbers of units as the database stores them: `{unit_50}` is 50."""
     on_sqlite = connection.vendor == "sqlite"
     return {f"unit_{number}": f"'{sortable_text(Decimal(number))}'" if on_sqlite else str(number) for number in (0, 1, 50)}
 
@@ -30,7 +30,7 @@ def findings(client=None):
 
 
 def check_found(world, audit, sql, finding, *, alone=False):
-    """The damage is found by the audit in just these words, and where it is to be `alone`, the audit finds nothing else."""
+    """Check that the audit finds the damage with exactly this text and, with `alone`, finds nothing else."""
     plant(sql, world)
     found, expected = findings()[audit], finding.format(**vars(world))
     assert found == [expected] if alone else expected in found
@@ -59,7 +59,7 @@ REMOVE = [
     )
 ]
 
-# Of invoices that are pending, discarded and approved, as findings name them.
+# Pending, discarded and approved invoices, as findings name them.
 PENDING = "invoice {pending} of account {mixed}"
 DISCARDED = "invoice {discarded} of account {mixed}"
 PLAIN_JAN = "invoice {plain_jan} (INV-000001) of account {plain}"

@@ -1,4 +1,4 @@
-"""What the audit is shown: three clients with documents of every kind, made by the services."""
+"""Data for the audit: three clients with documents of every kind, created by the services."""
 
 from datetime import date
 from decimal import Decimal as D
@@ -51,7 +51,7 @@ def generate(account, day, *, advance=False, pending=False, caller=PROCESS, **op
 
 
 def build_world():
-    """The numbers of rows, by the names that the statements of the tests use."""
+    """Create the data, and return row numbers by the names that the tests' statements use."""
     alice = get_user_model().objects.create_user("alice", is_staff=True)
     alice.user_permissions.add(Permission.objects.get(codename="approve_invoice"))
     approver = Caller(staff=alice)
@@ -138,7 +138,8 @@ def two_clients_with_plain_charges(alice):
 
 
 def a_client_with_everything_that_is_charged_and_taken_off(alice):
-    """Bill day 15. The office is billed three times, with all nine line types; others wait, or are billed ahead of the date."""
+    """Create an account with bill day 15 that is billed three times, with all nine line types. Other accounts have pending
+    or advance invoices."""
     globe = ClientFactory(name="Globe Fibre")
     TaxRateFactory(client=globe)
     TaxRateFactory(client=globe, name="Federal tax", region="", percent=D("3"))
@@ -244,7 +245,7 @@ def a_client_with_everything_that_is_charged_and_taken_off(alice):
 
 
 def an_office_plan(client):
-    """A charge of every sort, and usage at every sort of price."""
+    """Create a plan with charges of every type, and usage at every kind of price."""
     plan = a_plan(client, {"line": "30.00"}, name="Office")
     a_charge(plan, "support", "12.00", ARREARS)
     a_charge(plan, "calls", None, USAGE, tiers={"0": "0.10", "100": "0.05"})
@@ -283,7 +284,7 @@ def what_is_added_to_charges(client):
 
 
 def what_is_taken_off(client):
-    """A percent for one cycle, and an amount for ever, of one service."""
+    """Create coupons: a percentage for one cycle, and an unlimited amount off one service."""
     ten = Coupon.objects.create(
         client=client, code="TEN", name="Ten percent off", percent=D(10), valid_from=JAN_15, cycles=1, max_redemptions=2
     )
@@ -300,6 +301,6 @@ def an_order(account, rate):
 
 
 def late_usage(instance):
-    """Of a cycle that is billed already: tiered, flat, above its maximum, and within its minimum."""
+    """Load late usage of a billed cycle: tiered, flat, above its maximum, and within its minimum."""
     for service, units in {"calls": "30", "data": "3", "fax": "2", "mail": "2.5"}.items():
         some_usage(instance, service, units, JAN_20, f"office {service}, late")
