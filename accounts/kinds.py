@@ -129,6 +129,9 @@ class TaxExemption(TextChoices):
     NONE = "none", _("Not exempt")
     EXEMPT = "exempt", _("Exempt")
     REVERSE_CHARGE = "reverse_charge", _("Reverse charge")
+    INTRA_COMMUNITY = "intra_community", _("Intra-community supply")
+    EXPORT = "export", _("Export")
+    NOT_SUBJECT = "not_subject", _("Not subject to tax")
 
 
 class MissingTaxData(TextChoices):

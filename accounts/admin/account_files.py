@@ -6,6 +6,7 @@ from import_export.fields import Field
 
 from accounts.admin.files import ClientFile, OfClient
 from accounts.models import Account, Contact
+from accounts.models.identities import BUYER_FIELDS
 from accounts.models.places import EXEMPTION_FIELDS
 from accounts.services import create_account
 
@@ -18,7 +19,7 @@ class AccountFile(ClientFile):
     class Meta(ClientFile.Meta):
         model = Account
         import_id_fields = ("client_no", "client_acct_id")
-        fields = ("client_no", "client_acct_id", *BILLING, *EXEMPTION_FIELDS)
+        fields = ("client_no", "client_acct_id", *BILLING, *EXEMPTION_FIELDS, *BUYER_FIELDS)
 
     def import_instance(self, instance: Any, row: Any, **kwargs: Any) -> None:
         super().import_instance(instance, row, **kwargs)
@@ -27,7 +28,7 @@ class AccountFile(ClientFile):
             instance.invoice_approval_required = instance.client.invoice_approval_required
 
     def create(self, instance: Any) -> None:
-        names = ("client", "client_acct_id", *BILLING, *EXEMPTION_FIELDS)
+        names = ("client", "client_acct_id", *BILLING, *EXEMPTION_FIELDS, *BUYER_FIELDS)
         instance.pk = create_account(**{name: getattr(instance, name) for name in names}, caller=self.caller).pk
 
 
@@ -38,4 +39,4 @@ class ContactFile(ClientFile):
     class Meta(ClientFile.Meta):
         model = Contact
         import_id_fields = ("account", "contact_no")
-        fields = ("client_no", "account", *PERSON, *ADDRESS, *EXEMPTION_FIELDS)
+        fields = ("client_no", "account", *PERSON, *ADDRESS, *EXEMPTION_FIELDS, *BUYER_FIELDS)

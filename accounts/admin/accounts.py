@@ -54,6 +54,13 @@ TAX_FIELDS: list[str | list[str] | tuple[str, ...] | tuple[()]] = [
 ]
 
 
+COMPANY_FIELDS: list[str | list[str] | tuple[str, ...] | tuple[()]] = [
+    ("tax_id", "registration_number"),
+    ("electronic_scheme", "electronic_address"),
+    "buyer_reference",
+]
+
+
 @admin.register(Account)
 class AccountAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
     resource_classes = [AccountFile]
@@ -71,6 +78,7 @@ class AccountAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
         (None, {"fields": ["client", "client_acct_id", "status", "currency", "is_test"]}),
         (_("Billing"), {"fields": ["bill_day", "payment_terms_days"]}),
         (_("Tax"), {"fields": TAX_FIELDS}),
+        (_("Company"), {"fields": COMPANY_FIELDS}),
     ]
     fieldsets = [
         (None, {"fields": [("client", "client_acct_id"), ("status", "currency"), ("is_test", "created_at")]}),
@@ -85,6 +93,7 @@ class AccountAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
             },
         ),
         (_("Tax"), {"fields": TAX_FIELDS}),
+        (_("Company"), {"fields": COMPANY_FIELDS}),
     ]
 
     def get_inlines(self, request: HttpRequest, obj: Account | None) -> list[type[InlineModelAdmin]]:
@@ -101,7 +110,15 @@ class AccountAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
 class ContactAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
     resource_classes = [ContactFile]
     client_path = "account__client"
-    fields = ["account", ("contact_no", "role"), ("name", "company"), ("email", "phone"), *ADDRESS_FIELDS, *TAX_FIELDS]
+    fields = [
+        "account",
+        ("contact_no", "role"),
+        ("name", "company"),
+        ("email", "phone"),
+        *ADDRESS_FIELDS,
+        *TAX_FIELDS,
+        *COMPANY_FIELDS,
+    ]
     fixed_fields = ["account"]
     list_display = ["name", "contact_no", "role", "account", "city", "region", "country"]
     list_filter = ["role", "country", "account__client"]

@@ -81,6 +81,18 @@ class ClientAdmin(HistoryAdmin):
     autocomplete_fields = ["staff"]
     fieldsets = [
         (None, {"fields": ["name", *ADDRESS_FIELDS]}),
+        (
+            _("Company, as printed on documents"),
+            {
+                "fields": [
+                    ("legal_name", "registration_number"),
+                    "tax_ids",
+                    ("bank_name", "iban", "bic"),
+                    ("electronic_scheme", "electronic_address"),
+                    "legal_text",
+                ]
+            },
+        ),
         (_("Time"), {"fields": ["time_zone", "clock_offset", "created_at"]}),
         (
             _("Approval"),

@@ -26,6 +26,7 @@ from accounts.models import (
     Service,
     ServiceLocation,
 )
+from accounts.models.identities import BUYER_FIELDS
 from accounts.models.places import EXEMPTION_FIELDS
 from accounts.models.places import CountryField as CountryColumn
 from accounts.rates import RateTerms, TierTerms
@@ -122,6 +123,7 @@ class AccountSerializer(RowSerializer):
             "payment_terms_days",
             "bill_day",
             *EXEMPTION_FIELDS,
+            *BUYER_FIELDS,
             "next_bill_date",
             "last_bill_date",
             "created_at",
@@ -136,7 +138,19 @@ class ContactSerializer(RowSerializer):
 
     class Meta:
         model = Contact
-        fields = ("id", "acct_no", "contact_no", "role", "name", "company", "email", "phone", *ADDRESS, *EXEMPTION_FIELDS)
+        fields = (
+            "id",
+            "acct_no",
+            "contact_no",
+            "role",
+            "name",
+            "company",
+            "email",
+            "phone",
+            *ADDRESS,
+            *EXEMPTION_FIELDS,
+            *BUYER_FIELDS,
+        )
 
 
 class PaymentMethodSerializer(RowSerializer):

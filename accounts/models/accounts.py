@@ -11,12 +11,13 @@ from accounts.kinds import AccountStatus, ContactRole, PaymentMethodType
 from accounts.models.catalogue import Plan
 from accounts.models.clients import Address, Client
 from accounts.models.history import MasterDataHistory
+from accounts.models.identities import BuyerModel
 from accounts.models.places import ExemptionModel
 from accounts.validators import validate_billing_day, validate_currency, validate_no_card_number
 from billing_site.common.exact_decimals import MOST_UNITS_VALIDATOR, UnitsField
 
 
-class Account(ExemptionModel):
+class Account(BuyerModel, ExemptionModel):
     """A customer of a client. Its primary key is Aria's acct_no."""
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="accounts")
@@ -95,8 +96,10 @@ class Account(ExemptionModel):
         return f"{self.client_acct_id} ({self.pk})"
 
 
-class Contact(ExemptionModel, Address):
-    """A person or address of an account, known by its number (Aria's *_address_seq)."""
+class Contact(BuyerModel, ExemptionModel, Address):
+    """A person or address of an account, known by its number (Aria's *_address_seq).
+
+    What it says of the company takes the place of what its account says."""
 
     account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="contacts")
     contact_no = models.PositiveIntegerField()

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.kinds import FourEyes, GuardedAct, MissingTaxData, TaxRounding
 from accounts.models.history import MasterDataHistory
+from accounts.models.identities import SellerModel
 from accounts.models.places import COUNTRY_HELP, REGION_HELP, ChoiceField, CountryField, PlaceModel
 from accounts.tax_categories import COMMON
 from accounts.validators import (
@@ -36,7 +37,7 @@ class Address(PlaceModel):
         abstract = True
 
 
-class Client(Address):
+class Client(SellerModel, Address):
     """A tenant. Its primary key is Aria's client_no. Its columns are the client's settings."""
 
     name = models.CharField(max_length=200)

@@ -13,11 +13,14 @@ from django.http import QueryDict
 from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from stdnum.iban import format as grouped
 
 from billing_site.common.currencies import decimals_of, rounded_to, shown_money
 
 register = template.Library()
 NOTHING = "–"
+COMPANY_NUMBERS = {"tax_id": _("Tax id %(number)s"), "registration_number": _("Registration %(number)s")}
 
 
 @register.filter
@@ -28,10 +31,22 @@ def party_name(party: Mapping[str, str]) -> str:
 
 @register.filter
 def party_lines(party: Mapping[str, str]) -> list[str]:
-    """Return the printed lines of a party without empty ones: company, name, street, place."""
+    """Return the printed lines of a party without empty ones: company, name, street, place, tax id and registration."""
     place = (party.get(part) for part in ("city", "region", "postal_code", "country"))
-    lines = (party.get(part) for part in ("company", "name", "address1", "address2"))
-    return [line for line in (*lines, " ".join(filter(None, place))) if line]
+    names = ("legal_name",) if party.get("legal_name") else ("company", "name")
+    lines = (party.get(part) for part in (*names, "address1", "address2"))
+    numbers = (text % {"number": party[part]} for part, text in COMPANY_NUMBERS.items() if party.get(part))
+    return [line for line in (*lines, " ".join(filter(None, place)), *numbers) if line]
+
+
+@register.filter
+def bank_details(party: Mapping[str, str]) -> str:
+    """The account that customers transfer money to, with its IBAN in groups of four. Empty where there is none."""
+    iban = party.get("iban", "")
+    if not iban:
+        return ""
+    parts = [party.get("bank_name", ""), f"IBAN {grouped(iban)}", f"BIC {party['bic']}" if party.get("bic") else ""]
+    return ", ".join(filter(None, parts))
 
 
 @register.simple_tag(takes_context=True)

@@ -62,11 +62,13 @@ def exemption_text(kind: str, reason: str) -> str:
     """What is printed where a customer is not charged tax. Empty for one who is."""
     if kind == TaxExemption.NONE:
         return ""
-    if kind == TaxExemption.REVERSE_CHARGE:
-        head, rest = gettext("Reverse charge"), reason or gettext("the customer owes the tax")
-    else:
-        head, rest = gettext("Exempt from tax"), reason
-    return f"{head}: {rest}" if rest else head
+    head, rest = {
+        TaxExemption.REVERSE_CHARGE: (gettext("Reverse charge"), gettext("the customer owes the tax")),
+        TaxExemption.INTRA_COMMUNITY: (gettext("Intra-community supply"), gettext("exempt from tax")),
+        TaxExemption.EXPORT: (gettext("Export outside the EU"), gettext("exempt from tax")),
+        TaxExemption.NOT_SUBJECT: (gettext("Not subject to tax"), ""),
+    }.get(TaxExemption(kind), (gettext("Exempt from tax"), ""))
+    return ": ".join(filter(None, (head, reason or rest)))
 
 
 def exempt_answer(exemption: Exemption, *, has_buyer: bool) -> TaxAnswer:

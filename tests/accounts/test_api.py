@@ -96,6 +96,11 @@ def test_an_account_is_opened_read_and_found(acme, api):
         "tax_exemption_from": None,
         "tax_exemption_reason": "",
         "tax_exemption_to": None,
+        "tax_id": "",
+        "registration_number": "",
+        "electronic_scheme": "",
+        "electronic_address": "",
+        "buyer_reference": "",
     }
     assert account.client == acme
     assert api.get(f"{API}/accounts/{account.pk}/").json()["client_acct_id"] == "C-1"

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple, TypeVar
 
 from django.db.models import Model
 
+from accounts.company_numbers import tax_id_for
 from accounts.models import Client, Contact
+from accounts.models.identities import SELLER_FIELDS
 from billing_site.common.storage import insert_rows
 from invoices.basis import BASIS_FIELDS, basis_of, basis_rows
 from invoices.document import (
@@ -90,7 +92,9 @@ def content_of(client: Client, plan: InvoicePlan) -> Document:
     )
     return Document(
         terms=terms,
-        parties=Parties(client_id=client.pk, account_id=plan.account_no, seller=seller_of(client), bill_to=facts.bill_to),
+        parties=Parties(
+            client_id=client.pk, account_id=plan.account_no, seller=seller_of(client, facts.bill_to), bill_to=facts.bill_to
+        ),
         lines=plan.lines,
         credits=plan.credits,
         taxes=plan.taxes,
@@ -100,17 +104,12 @@ def content_of(client: Client, plan: InvoicePlan) -> Document:
     )
 
 
-def seller_of(client: Client) -> dict[str, str]:
-    """Return the client's name and address as printed."""
-    return {
-        "name": client.name,
-        "address1": client.address1,
-        "address2": client.address2,
-        "city": client.city,
-        "region": client.region,
-        "postal_code": client.postal_code,
-        "country": client.country,
-    }
+def seller_of(client: Client, bill_to: Mapping[str, str]) -> dict[str, str]:
+    """Return the client as printed for a customer. Values of the company that are empty are left out."""
+    names = ("name", "address1", "address2", "city", "region", "postal_code", "country")
+    countries = (bill_to.get("country", ""), client.country)
+    company = {"tax_id": tax_id_for(client.tax_ids, countries), **{name: getattr(client, name) for name in SELLER_FIELDS}}
+    return {**{name: getattr(client, name) for name in names}, **{name: text for name, text in company.items() if text}}
 
 
 def insert_documents(

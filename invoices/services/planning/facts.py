@@ -1,7 +1,7 @@
 """Read the facts that plans are made from. The number of queries does not depend on the number of accounts."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 
@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.kinds import ContactRole
 from accounts.models import Account, Client, Contact, ServiceLocation
+from accounts.models.identities import BUYER_FIELDS
 from accounts.models.places import EXEMPTION_FIELDS
 from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
@@ -32,6 +33,7 @@ STATE_FIELDS = (
     "billing_version",
 )
 PARTY_FIELDS = ("name", "company", "address1", "address2", "city", "region", "postal_code", "country")
+BUYER_COLUMNS = (*BUYER_FIELDS, *(f"account__{name}" for name in BUYER_FIELDS))
 BILL_TO_ROLES = (ContactRole.BILLING.value, ContactRole.ACCOUNT.value, ContactRole.STATEMENT.value, ContactRole.OTHER.value)
 
 
@@ -174,15 +176,20 @@ def read_contacts(account_nos: list[int]) -> dict[int, list[ContactFacts]]:
     rows = (
         Contact.objects.filter(account__in=account_nos)
         .order_by("account_id", "contact_no")
-        .values_list("account_id", "pk", "contact_no", "role", *EXEMPTION_FIELDS, *PARTY_FIELDS)
+        .values_list("account_id", "pk", "contact_no", "role", *EXEMPTION_FIELDS, *PARTY_FIELDS, *BUYER_COLUMNS)
     )
     contacts: dict[int, list[ContactFacts]] = defaultdict(list)
     for account_no, number, contact_no, role, *row in rows:
         exemption, party = Exemption(*row[: len(EXEMPTION_FIELDS)]), row[len(EXEMPTION_FIELDS) :]
-        contacts[account_no].append(
-            ContactFacts(number, contact_no, role, dict(zip(PARTY_FIELDS, party, strict=True)), exemption)
-        )
+        contacts[account_no].append(ContactFacts(number, contact_no, role, _party(party), exemption))
     return contacts
+
+
+def _party(row: Sequence[str]) -> dict[str, str]:
+    """Return a contact as printed. What it lacks of the company's values is its account's. Empty ones are left out."""
+    named = dict(zip((*PARTY_FIELDS, *BUYER_COLUMNS), row, strict=True))
+    company = {name: named[name] or named[f"account__{name}"] for name in BUYER_FIELDS}
+    return {**{name: named[name] for name in PARTY_FIELDS}, **{name: text for name, text in company.items() if text}}
 
 
 def locations_of(accounts: Iterable[AccountFacts]) -> dict[int, TaxAddress]:

@@ -39,7 +39,7 @@ from invoices.models import (
     Usage,
 )
 
-IRRELEVANT = {
+IRRELEVANT: dict[type[Model], set[str]] = {
     Account: {"client_acct_id", "invoice_approval_required", "created_at"},
     Contact: {"email", "phone"},
     Client: {

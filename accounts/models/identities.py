@@ -1,0 +1,160 @@
+"""Columns by which a company is known to others: its tax id, its registration, its electronic address."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from accounts import company_numbers
+
+
+class TidyField(models.CharField):
+    """A text that is kept in one spelling: what `tidy` makes of it, which refuses what is wrong."""
+
+    tidy: Callable[[str], str]
+
+    def clean(self, value: Any, model_instance: Any) -> Any:
+        given: str = super().clean(value, model_instance)
+        return type(self).tidy(given) if given else given
+
+
+class TaxIdField(TidyField):
+    tidy = staticmethod(company_numbers.tax_id)
+
+
+class TaxIdsField(TidyField):
+    tidy = staticmethod(company_numbers.tax_ids)
+
+
+class IbanField(TidyField):
+    tidy = staticmethod(company_numbers.iban_number)
+
+
+class BicField(TidyField):
+    tidy = staticmethod(company_numbers.bic_number)
+
+
+class ElectronicSchemeField(TidyField):
+    tidy = staticmethod(company_numbers.electronic_scheme)
+
+
+class CompanyModel(models.Model):
+    """How registers and networks name a company."""
+
+    registration_number = models.CharField(
+        max_length=50,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Number in the commercial register, or another legal registration."),
+    )
+    electronic_scheme = ElectronicSchemeField(
+        max_length=20,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Scheme of the electronic address, a code of the list CEF EAS: 0088 for a GLN, 9930 for a German tax id."),
+    )
+    electronic_address = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Address for electronic invoices, such as the Peppol participant id."),
+    )
+
+    class Meta:
+        abstract = True
+
+    def clean(self) -> None:
+        super().clean()
+        if bool(self.electronic_scheme) != bool(self.electronic_address):
+            missing = "electronic_address" if self.electronic_scheme else "electronic_scheme"
+            raise ValidationError({missing: _("Give the electronic address together with its scheme.")})
+
+
+class BuyerModel(CompanyModel):
+    """How a customer wants to be named on documents."""
+
+    tax_id = TaxIdField(
+        max_length=50,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("The customer's tax id, beginning with its country: DE136695976."),
+    )
+    buyer_reference = models.CharField(
+        max_length=100,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Reference that the customer wants on documents, such as a routing id."),
+    )
+
+    class Meta:
+        abstract = True
+
+
+class SellerModel(CompanyModel):
+    """What a company that bills prints of itself beside its name and address."""
+
+    legal_name = models.CharField(
+        max_length=200,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Full legal name, printed on documents. Empty: the name."),
+    )
+    tax_ids = TaxIdsField(
+        max_length=500,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_(
+            "Tax ids, one for each country, separated by commas: DE136695976, ATU57194903. A document has the tax id of "
+            "the customer's country, else that of the client's own country, else the first one."
+        ),
+    )
+    legal_text = models.TextField(
+        max_length=1000,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Printed at the foot of documents: legal form, register, directors."),
+    )
+    bank_name = models.CharField(
+        max_length=100, blank=True, default="", db_default="", help_text=_("Bank that customers transfer money to.")
+    )
+    iban = IbanField(
+        _("IBAN"),
+        max_length=50,
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("Bank account that customers transfer money to."),
+    )
+    bic = BicField(_("BIC"), max_length=20, blank=True, default="", db_default="")
+
+    class Meta:
+        abstract = True
+
+    def clean(self) -> None:
+        super().clean()
+        if self.bic and not self.iban:
+            raise ValidationError({"iban": _("Give the IBAN of the account at this bank.")})
+
+
+BUYER_FIELDS = ("tax_id", "registration_number", "electronic_scheme", "electronic_address", "buyer_reference")
+SELLER_FIELDS = (
+    "legal_name",
+    "registration_number",
+    "legal_text",
+    "bank_name",
+    "iban",
+    "bic",
+    "electronic_scheme",
+    "electronic_address",
+)
+"""What documents keep of a client beside its name, its address and the tax id of the document's country."""
