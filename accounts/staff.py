@@ -6,7 +6,9 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 
+from accounts.callers import Caller
 from accounts.models import ApiCall, ApiKey, Client, Event
+from billing_site.errors import BillingError, ErrorCode
 
 
 def clients_of(user: Any) -> QuerySet[Client]:
@@ -30,6 +32,20 @@ def names_of(identities: Iterable[str]) -> dict[str, str]:
         rows = ApiKey.objects.filter(pk__in=keys).values_list("pk", "name")
         names |= {f"key:{number}": f"key {name}" for number, name in rows}
     return {one: names.get(one) or _unknown(kind, rest) for one, (kind, rest) in parts.items()}
+
+
+def caller_of(identity: str) -> Caller:
+    """Return the caller that an identity of `Caller.identity` stands for, to go on with work that they have started.
+
+    A user or key that does not exist any more is refused (90009)."""
+    kind, _, rest = identity.partition(":")
+    if kind == "process":
+        return Caller(process=rest)
+    rows: Any = get_user_model().objects if kind == "staff" else ApiKey.objects.filter(revoked_at=None)
+    found = rows.filter(pk=rest).first()
+    if found is None:
+        raise BillingError(ErrorCode.PERMISSION, f"{name_of(identity)} does not exist any more")
+    return Caller(staff=found) if kind == "staff" else Caller(api_key=found)
 
 
 def name_of_user(user: Any) -> str:

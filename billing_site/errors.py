@@ -189,6 +189,9 @@ class ErrorCode(Enum):
     CLOCK_WENT_BACK = (90094, "The date of the document is long before the date of the last document in its number series", 409)
     DATABASE_AWAY = (90093, "The database cannot be reached at the moment. Try again in a moment", 503)
 
+    RUN_STATE = (90111, "The state of the billing run does not allow this", 409)
+    NO_ACCOUNTS_FOUND = (90112, "The filter finds no account that is due. Change the filter", 409)
+
     ACT_PENDING = (90073, "Another person must approve this. Nothing is done before the approval", 202)
 
     def __init__(self, number: int, message: str, http_status: int) -> None:

@@ -115,11 +115,64 @@ LEFT_OUT = "account.left_out"
 """The act by which an account moves past a cycle that had nothing to bill. It has no document, so its event tells of it."""
 
 
+class RunState(TextChoices):
+    """Of a billing run. A stopped run was stopped by one of its limits; a person continues or cancels it."""
+
+    PLANNED = "planned", _("Planned")
+    RUNNING = "running", _("Running")
+    PAUSED = "paused", _("Paused")
+    CANCELLING = "cancelling", _("Being cancelled")
+    CANCELLED = "cancelled", _("Cancelled")
+    FINISHED = "finished", _("Finished")
+    STOPPED = "stopped", _("Stopped by a limit")
+
+
+RUN_TRANSITIONS = {
+    RunState.PLANNED: (RunState.RUNNING, RunState.CANCELLED),
+    RunState.RUNNING: (RunState.PAUSED, RunState.CANCELLING, RunState.FINISHED, RunState.STOPPED),
+    RunState.PAUSED: (RunState.RUNNING, RunState.CANCELLING),
+    RunState.CANCELLING: (RunState.CANCELLED,),
+    RunState.STOPPED: (RunState.RUNNING, RunState.CANCELLING),
+    RunState.FINISHED: (RunState.RUNNING,),
+    RunState.CANCELLED: (),
+}
+"""Which state of a run may follow which. A finished run runs again when its refused accounts are retried."""
+
+ENDED_RUNS = (RunState.FINISHED, RunState.CANCELLED)
+ACTIVE_RUNS = tuple(state for state in RunState if state not in ENDED_RUNS)
+"""Other runs leave out the accounts that a run in one of these states has not billed yet."""
+
+
+class RunMode(TextChoices):
+    """How the invoices of a run are generated."""
+
+    AS_CONFIGURED = "as_configured", _("As configured: pending where the settings require approval")
+    ALL_PENDING = "all_pending", _("All as pending")
+    ADVANCE = "advance", _("In advance of the bill date")
+
+
 class RunResult(TextChoices):
+    """Of one account in a billing run. A dry run has billable accounts in place of invoiced ones."""
+
     WAITING = "waiting", _("Waiting")
     INVOICED = "invoiced", _("Invoiced")
     NOTHING_TO_BILL = "nothing_to_bill", _("Nothing to bill")
     REFUSED = "refused", _("Refused")
+    BILLABLE = "billable", _("Would be invoiced")
+    IN_ANOTHER_RUN = "in_another_run", _("In another run")
+    CANCELLED = "cancelled", _("Not billed, run cancelled")
+
+
+class ScheduledAct(TextChoices):
+    """What is done for a client each day at an hour of its time zone."""
+
+    BILL = "bill", _("Bill all accounts that are due")
+    COLLECT = "collect", _("Collect open invoices")
+    RESUME_COLLECTIONS = "resume_collections", _("Resume interrupted collections")
+    SEND_STATEMENTS = "send_statements", _("Send statements")
+    DISCARD_STALE = "discard_stale", _("Discard stale pending invoices")
+    PRUNE_LOGS = "prune_logs", _("Prune the log of API calls")
+    AUDIT = "audit", _("Audit")
 
 
 class Flag(TextChoices):

@@ -32,6 +32,8 @@ SEEN = (
     "invoices.view_statement",
     "invoices.view_billingrun",
     "invoices.view_runoutcome",
+    "invoices.view_runfilter",
+    "invoices.view_schedule",
     "invoices.view_usage",
     "invoices.view_onetimecharge",
     "invoices.view_servicecredit",

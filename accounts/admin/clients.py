@@ -106,6 +106,15 @@ class ClientAdmin(HistoryAdmin):
             },
         ),
         (_("Flags"), {"fields": ["flag_change_percent", ("flag_first", "flag_lines", "flag_missing_po")]}),
+        (
+            _("Limits of billing runs"),
+            {
+                "fields": [
+                    ("stop_above_refusals", "stop_above_refused_percent"),
+                    ("stop_above_percent_of_last", "stop_above_invoice"),
+                ]
+            },
+        ),
         (_("Terms"), {"fields": ["payment_terms_days"]}),
         (_("Tax"), {"fields": ["taxable_address_order", "tax_categories", "missing_tax_data", ("tax_rounding", "tax_engine")]}),
         (

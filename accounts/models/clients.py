@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from django.conf import settings
-from django.core.validators import MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -37,7 +37,53 @@ class Address(PlaceModel):
         abstract = True
 
 
-class Client(SellerModel, Address):
+class RunLimits(models.Model):
+    """The limits that stop a billing run: of a client the ones that its new runs get, of a run its own."""
+
+    stop_above_refusals = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        help_text=_("A billing run stops when more accounts than this are refused. 0: at the first refusal. Empty: no limit."),
+    )
+    stop_above_refused_percent = models.DecimalField(
+        max_digits=5,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0), MaxValueValidator(100)],
+        help_text=_(
+            "A billing run stops when more than this percent of its accounts are refused. 0: at the first refusal. "
+            "Empty: no limit."
+        ),
+    )
+    stop_above_percent_of_last = models.DecimalField(
+        max_digits=7,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_(
+            "A billing run stops when its total in one currency is above this percent of the last finished run with the same "
+            "filter. 0: at the first amount above 0. Empty: no limit."
+        ),
+    )
+    stop_above_invoice = models.DecimalField(
+        max_digits=15,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_(
+            "A billing run stops before it bills an invoice whose total is above this amount. 0: before the first invoice "
+            "above 0. Empty: no limit."
+        ),
+    )
+
+    class Meta:
+        abstract = True
+
+
+class Client(RunLimits, SellerModel, Address):
     """A tenant. Its primary key is Aria's client_no. Its columns are the client's settings."""
 
     name = models.CharField(max_length=200)

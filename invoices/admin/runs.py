@@ -15,7 +15,7 @@ from accounts.staff import name_of
 from invoices.admin.amounts import amount
 from invoices.kinds import RunResult
 from invoices.models import BillingRun, RunOutcome
-from invoices.services.billing.runs import count_refusals, count_results, run_totals
+from invoices.services.billing.run_figures import count_refusals, count_results, run_totals
 
 RESULT_COLOURS = {
     RunResult.WAITING.value: "info",

@@ -9,7 +9,7 @@ from accounts.models import Event, Receipt
 from invoices.audit.amounts import shown
 from invoices.audit.rules import Rule, differ
 from invoices.audit.stored_documents import ActSeen, StoredDocument
-from invoices.kinds import InvoiceStatus, RunResult
+from invoices.kinds import ENDED_RUNS, InvoiceStatus, RunResult
 from invoices.models import Invoice, RunOutcome
 from invoices.services.issuing.issuing import ISSUED
 
@@ -105,7 +105,7 @@ RUNS = (
     Rule(
         RunOutcome,
         "run__client",
-        Q(result=RunResult.WAITING, run__finished_at__isnull=False),
-        "billing run {run_id}: is finished, but account {account_id} is not billed yet",
+        Q(result=RunResult.WAITING, run__state__in=ENDED_RUNS),
+        "billing run {run_id}: has ended, but account {account_id} is not billed yet",
     ),
 )

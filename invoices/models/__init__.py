@@ -17,11 +17,12 @@ from invoices.models.ledger import Allocation, LedgerEntry, Payment, Refund
 from invoices.models.reasons import ReasonCode
 from invoices.models.requested_acts import RequestedAct
 from invoices.models.review import Comparison, Decision, DecisionOutcome, GroundChange
-from invoices.models.runs import BillingRun, RunOutcome
+from invoices.models.runs import BillingRun, RunFilter, RunOutcome, RunPart
 from invoices.models.statements import Statement
 from invoices.models.tax_answers import TaxAnswer
 from invoices.models.taxes import TaxRate
 from invoices.models.waiting import OneTimeCharge, Usage
+from invoices.models.work import Schedule, Worker
 
 __all__ = [
     "Allocation",
@@ -53,7 +54,10 @@ __all__ = [
     "ReasonCode",
     "Refund",
     "RequestedAct",
+    "RunFilter",
     "RunOutcome",
+    "RunPart",
+    "Schedule",
     "ServiceCredit",
     "Statement",
     "Surcharge",
@@ -63,5 +67,6 @@ __all__ = [
     "TransactionVoid",
     "UnusedCredit",
     "Usage",
+    "Worker",
     "WriteOff",
 ]

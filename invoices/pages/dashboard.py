@@ -15,7 +15,7 @@ from accounts.models import Account
 from accounts.pages.base import StaffPage
 from invoices.pages.charts import chart_of
 from invoices.services.approving.queue import Sum
-from invoices.services.billing.runs import DueAccounts
+from invoices.services.billing.due_accounts import DueAccounts
 from invoices.services.lists.dashboard import TAX_FAILURE_DAYS, Aged, Attention, attention, months
 
 Text = str | Promise

@@ -25,19 +25,17 @@ from invoices.api.filters import RunOutcomeFilter
 from invoices.api.serializers.documents import RunOutcomeSerializer
 from invoices.kinds import RunResult
 from invoices.models import BillingRun
-from invoices.services.billing.runs import (
-    continue_run_for,
+from invoices.services.billing.due_accounts import next_due_day
+from invoices.services.billing.run_figures import (
     count_flags,
     count_refusals,
     count_results,
     count_results_of,
-    next_due_day,
-    open_run,
     pending_of_run,
-    preview_run,
     run_totals,
-    unfinished_run,
 )
+from invoices.services.billing.run_previews import preview_run
+from invoices.services.billing.runs import continue_run_for, open_run, unfinished_run
 from invoices.services.documents.rights import GENERATE_PERMISSION
 
 RUNS_OF_A_PAGE = 20
@@ -53,8 +51,9 @@ class RunList(StaffPage):
         pages = page_of(runs, Order("pk", descending=True), request.GET.get("cursor"), RUNS_OF_A_PAGE)
         counts, names = count_results_of(pages.rows), names_of(run.started_by for run in pages.rows)
         for run in pages.rows:
-            run.counts, run.starter = by_result(counts[run.pk]), names[run.started_by]
-        shown = {"pages": pages, "results": list(RunResult), "may_bill": self.may(GENERATE_PERMISSION)}
+            run.counts = [(result, counts[run.pk].get(result, 0)) for result in ALWAYS_SHOWN]
+            run.starter = names[run.started_by]
+        shown = {"pages": pages, "results": list(ALWAYS_SHOWN), "may_bill": self.may(GENERATE_PERMISSION)}
         return self.page("invoices/runs.html", shown)
 
 
@@ -143,8 +142,11 @@ class RunPage(StaffPage):
         }
 
 
+ALWAYS_SHOWN = (RunResult.WAITING, RunResult.INVOICED, RunResult.NOTHING_TO_BILL, RunResult.REFUSED)
+
+
 def by_result(counts: dict[RunResult, int]) -> list[tuple[RunResult, int]]:
-    return [(result, counts.get(result, 0)) for result in RunResult]
+    return [(result, counts.get(result, 0)) for result in RunResult if result in ALWAYS_SHOWN or result in counts]
 
 
 class OutcomeRow(RunOutcomeSerializer):

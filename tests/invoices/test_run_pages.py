@@ -9,16 +9,18 @@ import time_machine
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from accounts.models import Event
 from billing_site.errors import BillingError
-from invoices.kinds import RunResult
-from invoices.models import BillingRun, Invoice
+from invoices.kinds import RunResult, RunState
+from invoices.models import BillingRun, Invoice, Worker
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing import runs
 from invoices.services.billing.generating import generate_invoice
-from invoices.services.billing.runs import continue_run, continue_run_for, count_results, open_run, start_run
+from invoices.services.billing.run_batches import claim_accounts
+from invoices.services.billing.run_figures import count_results
+from invoices.services.billing.runs import continue_run, continue_run_for, open_run, start_run
+from invoices.services.work.workers import working
 from tests.support.billing import JAN_10
 from tests.support.factories import a_plan, an_account
 from tests.support.invoice_pages import reader
@@ -55,7 +57,7 @@ def test_the_look_before_a_start_tells_totals_and_refusals_and_writes_nothing(ac
     a_world(acme)
     answer = browser.get("/billing-runs/new/")
     look = answer.context["look"]
-    assert (look.due, look.looked_at, look.nothing_to_bill) == ((3, 0, 1), 4, 1)
+    assert (look.due, look.looked_at, look.nothing_to_bill) == ((3, 0, 1, 0), 4, 1)
     assert [(one.currency, one.invoices, str(one.total_amount)) for one in look.totals] == [("usd", 2, "44.00")]
     assert [(one.error_code, one.accounts) for one in look.refused] == [(7001, 1)]
     page = text_of(answer)
@@ -125,30 +127,35 @@ def test_a_run_is_worked_off_request_by_request(acme, browser, one_by_one, proce
 def test_two_at_once_do_not_get_in_each_others_way(acme, process):
     an_account(acme)
     run = start_run(client=acme, today=JAN_10, caller=process)
-    BillingRun.objects.update(held_until=timezone.now() + timedelta(seconds=30))
-    continue_run_for(run, caller=process, seconds=5)
-    assert count_results(run) == {RunResult.WAITING: 1}
+    with working("other") as other:
+        assert len(claim_accounts(run, other, 5)) == 1
+        continue_run_for(run, caller=process, seconds=5)
+        assert count_results(run) == {RunResult.WAITING: 1}
     assert not Event.objects.exclude(error_code=0).exists()
 
 
-def test_a_run_whose_process_was_killed_is_taken_over(acme, process):
+def test_a_run_whose_worker_was_killed_is_taken_over(acme, process):
     an_account(acme)
     run = start_run(client=acme, today=JAN_10, caller=process)
-    BillingRun.objects.update(held_until=timezone.now() - timedelta(seconds=1))
-    continue_run_for(run, caller=process, seconds=5)
+    with working("killed") as killed:
+        claim_accounts(run, killed, 5)
+        Worker.objects.update(seen_at=datetime.now(UTC) - timedelta(hours=10000))
+        continue_run_for(run, caller=process, seconds=5)
     assert count_results(run) == {RunResult.INVOICED: 1}
     run.refresh_from_db()
-    assert (run.finished_at is not None, run.held_until) == (True, None)
+    assert (run.state, run.finished_at is not None) == (RunState.FINISHED, True)
 
 
 def test_a_failure_lets_go_of_the_run(acme, process, monkeypatch):
     an_account(acme)
     run = start_run(client=acme, today=JAN_10, caller=process)
-    monkeypatch.setattr(runs, "_bill", lambda *_: 1 / 0)
-    with pytest.raises(ZeroDivisionError):
+    with monkeypatch.context() as broken, pytest.raises(ZeroDivisionError):
+        broken.setattr(runs, "settle_batch", lambda *_: 1 / 0)
         continue_run_for(run, caller=process, seconds=5)
     run.refresh_from_db()
-    assert (run.finished_at, run.held_until) == (None, None)
+    assert (run.state, run.finished_at) == (RunState.RUNNING, None)
+    continue_run_for(run, caller=process, seconds=5)
+    assert count_results(run) == {RunResult.INVOICED: 1}
 
 
 def test_an_unfinished_run_goes_on_before_another_is_started(acme, browser, process):

@@ -12,14 +12,9 @@ from accounts.models import Account
 from invoices.kinds import RunResult
 from invoices.models import BillingRun, Invoice
 from invoices.services.billing import runs
-from invoices.services.billing.runs import (
-    continue_run,
-    count_refusals,
-    count_results,
-    run_totals,
-    start_run,
-    unfinished_run,
-)
+from invoices.services.billing.run_figures import count_refusals, count_results, run_totals
+from invoices.services.billing.runs import continue_run, start_run, unfinished_run
+from tests.support.billing import bill
 from tests.support.factories import a_plan, an_account
 from tests.support.runs import a_world
 
@@ -75,9 +70,9 @@ def test_a_run_that_was_interrupted_goes_on_and_bills_nobody_twice(acme, process
 
 
 def test_an_account_that_was_billed_meanwhile_is_refused_not_billed_again(acme, process):
-    an_account(acme)
+    account = an_account(acme)
     run = start_run(client=acme, today=JAN_10, caller=process)
-    continue_run(start_run(client=acme, today=JAN_10, caller=process), caller=process)
+    bill(account, process, JAN_10)
     continue_run(run, caller=process)
     assert run.outcomes.get().error_code == 7007
     assert Invoice.objects.count() == 1

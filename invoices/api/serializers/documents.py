@@ -20,7 +20,7 @@ from invoices.kinds import Flag, InvoiceKind, LineType
 from invoices.models import BillingRun, CreditDetail, Invoice, InvoiceLine, RunOutcome, Statement, TaxDetail, TaxRate
 from invoices.plan.facts import BillingRequest
 from invoices.services.actions import Allowed
-from invoices.services.billing.runs import count_flags, count_refusals, count_results, run_totals
+from invoices.services.billing.run_figures import count_flags, count_refusals, count_results, run_totals
 from invoices.services.documents.outcomes import Outcome
 from invoices.services.documents.tax_answers import answer_on
 from invoices.services.money.ledger.open_items import amount_due

@@ -11,7 +11,8 @@ from accounts.callers import Caller
 from accounts.models import Client
 from invoices.kinds import RunResult
 from invoices.models import BillingRun
-from invoices.services.billing.runs import continue_run, count_flags, count_refusals, count_results, open_run, run_totals
+from invoices.services.billing.run_figures import count_flags, count_refusals, count_results, run_totals
+from invoices.services.billing.runs import continue_run, open_run
 
 
 class Command(BaseCommand):

@@ -1,6 +1,6 @@
 """Generate invoices, one or many."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from accounts.callers import Caller
 from accounts.models import Client
@@ -72,15 +72,19 @@ def generate_invoices(
     account_nos: Collection[int],
     request: BillingRequest,
     caller: Caller,
+    run_no: int | None = None,
     run_outcomes: Mapping[int, int] | None = None,
+    inspect: Callable[[Sequence[Planned | Refused]], object] = lambda planned: None,
 ) -> list[Outcome]:
     """Bill the oldest unbilled cycle of each account, and return one outcome for each, ordered by account number.
 
-    A refusal affects no other account. Refuses a caller who may not generate (90009).
+    A refusal affects no other account. `run_outcomes` are the outcomes of these accounts in the billing run `run_no`. `inspect`
+    gets the plans before anything is written: what it raises ends the call. Refuses a caller who may not generate (90009).
     """
     check_may_generate(caller)
     planned = preview_invoices(client=client, account_nos=account_nos, request=request)
-    recording = Recording(IssuePolicy(client), caller, request, run_outcomes=run_outcomes or {})
+    inspect(planned)
+    recording = Recording(IssuePolicy(client), caller, request, run_no=run_no, run_outcomes=run_outcomes or {})
     outcomes = record_plans(recording, planned)
     record_acts(
         client,

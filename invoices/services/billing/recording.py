@@ -1,5 +1,6 @@
 """Record plans in one short transaction: lock the accounts, check that their facts have not changed, and write."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,10 +15,11 @@ from accounts.callers import Caller
 from accounts.models import Account, Client, PlanInstance
 from accounts.periods import InstanceDates
 from accounts.trail import Act, record_acts
-from billing_site.common.storage import reserve_ids, update_rows
+from billing_site.common.storage import insert_rows, reserve_ids, update_rows
 from billing_site.errors import BillingError, ErrorCode
+from invoices.calculation import ZERO
 from invoices.kinds import LEFT_OUT, NOTHING_BILLED, RunResult, SeriesKind
-from invoices.models import Invoice, RunOutcome
+from invoices.models import Invoice, RunOutcome, RunPart
 from invoices.plan import BilledTo, InvoicePlan, check_billable
 from invoices.plan.facts import BillingRequest, BillingState
 from invoices.services.correcting.unused_memos import credit_unused_days
@@ -40,7 +42,7 @@ class Recording(NamedTuple):
     """The policy, the caller and the request of recording.
 
     `replacing` has the pending invoice that each account's new one replaces, and `remarks` are put on the new one.
-    `run_outcomes` are the outcomes of a billing run that are not processed yet. Both are by account.
+    `run_outcomes` are the outcomes of the billing run `run_no` that are not processed yet. Both are by account.
     """
 
     policy: IssuePolicy
@@ -48,6 +50,7 @@ class Recording(NamedTuple):
     request: BillingRequest
     replacing: Mapping[int, int] = {}
     remarks: Remarks = Remarks()
+    run_no: int | None = None
     run_outcomes: Mapping[int, int] = {}
 
     @property
@@ -111,7 +114,9 @@ def _write(recording: Recording, ready: Sequence[Planned]) -> list[Outcome]:
     )
     _record_nothing_billed(recording, plans, at)
     _record_left_out(recording, plans, numbers, at)
-    _write_run_outcomes(recording, plans, numbers)
+    if recording.run_no is not None:
+        _write_run_outcomes(recording, plans, numbers)
+        _write_run_parts(recording.run_no, billed, at)
     return [
         _refused(one) if isinstance(one, Refused) else Outcome(one.account_no, numbers.get(one.account_no)) for one in checked
     ]
@@ -266,3 +271,11 @@ def _write_run_outcomes(recording: Recording, plans: Sequence[InvoicePlan], numb
             if plan.account_no in recording.run_outcomes
         ],
     )
+
+
+def _write_run_parts(run_no: int, billed: Sequence[InvoicePlan], at: datetime) -> None:
+    by_currency: dict[str, list[Decimal]] = defaultdict(list)
+    for plan in billed:
+        by_currency[plan.facts.state.currency].append(plan.total_amount)
+    rows = [(run_no, at, currency, len(totals), sum(totals, ZERO)) for currency, totals in sorted(by_currency.items())]
+    insert_rows(RunPart, ("run_id", "at", "currency", "invoices", "total_amount"), rows)

@@ -1,314 +1,309 @@
-"""Billing runs: bill all due accounts of a client, in chunks. An interrupted run can be resumed."""
+"""Billing runs: planned, started, worked off in batches, paused, cancelled, retried. A run is rows, so any process goes on
+with it: `manage.py work`, a command, or an open page."""
 
 import time
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import date, timedelta
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Any
 
-from django.db import connection, transaction
-from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils import timezone
 
+from accounts import receipts
 from accounts.callers import Caller
-from accounts.kinds import BILLABLE_STATUSES
-from accounts.models import Account, Client
-from billing_site.common.storage import ExactSum, update_rows
-from billing_site.errors import ErrorCode
-from invoices.calculation import ZERO, rounded
-from invoices.kinds import CYCLE_KINDS, LASTING_FLAGS, Flag, InvoiceStatus, RunResult, VoidReason
-from invoices.models import BillingRun, Invoice, RunOutcome
-from invoices.plan import InvoicePlan
-from invoices.plan.facts import BillingRequest
-from invoices.services.billing.generating import generate_invoices
-from invoices.services.documents.outcomes import Outcome, Planned, Refused
+from accounts.models import Client
+from accounts.trail import Act, record_acts
+from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import ACTIVE_RUNS, ENDED_RUNS, RUN_TRANSITIONS, RunMode, RunResult, RunState
+from invoices.models import BillingRun, RunOutcome, Worker
+from invoices.services.billing.due_accounts import due_accounts
+from invoices.services.billing.run_batches import claim_accounts, insert_outcomes, is_at_work, release, settle_batch
+from invoices.services.billing.run_filters import NO_FILTER, AccountFilter
+from invoices.services.billing.run_limits import LIMITS, Exceeded, LimitExceeded, exceeded_limit
 from invoices.services.documents.rights import check_may_generate
-from invoices.services.planning.previewing import preview_invoices
+from invoices.services.work.workers import beat, working
 
 ACCOUNTS_AT_ONCE = 500
 ACCOUNTS_OF_A_PAGE = 100
-HOLD = timedelta(seconds=60)
-"""After this time without progress, other processes take over a run. If the first process is still alive, both work on it: no
-account is billed twice, but one process gets refusals for accounts that the other locks."""
+
+WAIT_SECONDS = 1.0
+"""So long a command waits before it asks again whether other workers have settled the last accounts of its run."""
+
+TRANSIENT = (ErrorCode.IN_PROGRESS, ErrorCode.UNEXPECTED, ErrorCode.TAXATION_FAILED)
+"""Refusals by what was in the way at that moment, not by a rule."""
 
 
-AMOUNTS = ("net_amount", "tax_amount", "total_amount")
+@transaction.atomic
+def plan_run(
+    *,
+    client: Client,
+    today: date,
+    caller: Caller,
+    chosen: AccountFilter = NO_FILTER,
+    mode: RunMode = RunMode.AS_CONFIGURED,
+    is_dry_run: bool = False,
+    compared_with: BillingRun | None = None,
+    limits: Mapping[str, Decimal | int | None] | None = None,
+) -> BillingRun:
+    """Write a planned run with an outcome for each account that the filter finds. Nothing is billed before `begin_run`.
+
+    Accounts that wait in another active run are listed, and left out. A dry run leaves none out, and takes none from others.
+    `limits` are values for the columns in LIMITS; without them the run gets its client's. The caller's receipt is used up.
+    Refuses (90009) who may not generate, (1016) a filter with a day after today unless in advance, a limit below 0, or
+    a `compared_with` that is not a finished dry run of the client, and (90112) a filter that finds no account.
+    """
+    check_may_generate(caller)
+    _check_day(chosen, mode, today)
+    _check_compared(client, compared_with, is_dry_run)
+    Client.objects.select_for_update(no_key=True).get(pk=client.pk)
+    run = BillingRun.objects.create(
+        client=client,
+        state=RunState.PLANNED,
+        mode=mode,
+        is_dry_run=is_dry_run,
+        filter=chosen.stored(),
+        compared_with=compared_with,
+        bill_date=today,
+        started_by=caller.identity,
+        **_limits(client, limits),
+    )
+    receipts.use(client, caller.receipt, row_no=run.pk)
+    found = insert_outcomes(run, due_accounts(client, today, chosen, mode))
+    if not found and chosen != NO_FILTER:
+        raise BillingError(ErrorCode.NO_ACCOUNTS_FOUND, field="filter")
+    return run
 
 
-class RefusalCount(NamedTuple):
-    """The number of accounts of a run that were refused for one reason."""
+def _check_day(chosen: AccountFilter, mode: RunMode, today: date) -> None:
+    if chosen.due_until is None:
+        return
+    if mode == RunMode.ADVANCE and chosen.due_until <= today:
+        detail = f"due_until: {chosen.due_until} must be after today, because the run bills in advance"
+        raise BillingError(ErrorCode.INVALID_INPUT, detail, field="due_until")
+    if mode != RunMode.ADVANCE and chosen.due_until > today:
+        detail = f"due_until: {chosen.due_until} is after today. Only a run in advance bills later cycles"
+        raise BillingError(ErrorCode.INVALID_INPUT, detail, field="due_until")
 
-    error_code: int
-    message: str
-    accounts: int
+
+def _check_compared(client: Client, compared_with: BillingRun | None, is_dry_run: bool) -> None:
+    if compared_with is None:
+        return
+    wanted = compared_with.is_dry_run and compared_with.client_id == client.pk and compared_with.state == RunState.FINISHED
+    if is_dry_run or not wanted:
+        detail = f"compared_with: run {compared_with.pk} is not a finished dry run"
+        raise BillingError(ErrorCode.INVALID_INPUT, detail, field="compared_with")
 
 
-class CurrencyTotals(NamedTuple):
-    """The number and totals of a run's invoices in one currency."""
+def _limits(client: Client, limits: Mapping[str, Decimal | int | None] | None) -> dict[str, Any]:
+    if limits is None:
+        return {name: getattr(client, name) for name in LIMITS}
+    for name, value in limits.items():
+        if name not in LIMITS or (value is not None and value < 0):
+            raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: must be a limit of 0 or more", field=name)
+    return dict(limits)
 
-    currency: str
-    invoices: int
-    net_amount: Decimal
-    tax_amount: Decimal
-    total_amount: Decimal
+
+@transaction.atomic
+def start_run(*, client: Client, today: date, caller: Caller, **options: Any) -> BillingRun:
+    """Plan a run and begin it. Takes the options of `plan_run`, and refuses as it does."""
+    run = plan_run(client=client, today=today, caller=caller, **options)
+    return begin_run(run, caller=caller)
 
 
 @transaction.atomic
 def open_run(*, client: Client, today: date, caller: Caller) -> tuple[BillingRun, bool]:
-    """Return the client's unfinished run and False, or start a new run and return it and True.
-
-    Locks the client's row, so that two calls start only one run. Refuses a caller who may not generate (90009).
-    """
+    """The run over all accounts that are due which is to be worked on, and whether it is a new one: one that is not finished
+    goes on before another begins. One that a person has paused or a limit has stopped is returned as it is."""
     check_may_generate(caller)
     Client.objects.select_for_update(no_key=True).get(pk=client.pk)
     run = unfinished_run(client)
-    return (run, False) if run is not None else (start_run(client=client, today=today, caller=caller), True)
-
-
-@transaction.atomic
-def start_run(*, client: Client, today: date, caller: Caller) -> BillingRun:
-    """Start a run over all due accounts. Each gets an outcome that is not processed yet.
-
-    Refuses a caller who may not generate (90009).
-    """
-    check_may_generate(caller)
-    run = BillingRun.objects.create(client=client, bill_date=today, started_by=caller.identity)
-    due = due_accounts(client, today).order_by("pk")
-    with connection.cursor() as cursor:
-        chosen, parameters = due.values("id").query.sql_with_params()
-        cursor.execute(
-            f"INSERT INTO {RunOutcome._meta.db_table} (run_id, account_id, result, error_code, message) "
-            f"SELECT %s, due.id, %s, 0, '' FROM ({chosen}) AS due ORDER BY due.id",
-            [run.pk, RunResult.WAITING.value, *parameters],
-        )
-    return run
-
-
-def due_accounts(client: Client, today: date) -> QuerySet[Account]:
-    """Select the accounts whose next bill date is today or earlier."""
-    return Account.objects.filter(~Exists(_uncollectable()), client=client, next_bill_date__lte=today)
-
-
-class DueAccounts(NamedTuple):
-    """The number of due accounts, each counted once: `ready` to be billed, with a `pending` invoice that must be decided on
-    first, and `not_billed`: test accounts and accounts in a status that is not billed."""
-
-    ready: int
-    pending: int
-    not_billed: int
-
-    @property
-    def blocked(self) -> int:
-        return self.pending + self.not_billed
-
-    @property
-    def all(self) -> int:
-        return self.ready + self.blocked
-
-
-def count_due(client: Client, today: date) -> DueAccounts:
-    """Count the accounts that a run would take. Every page that shows this number uses this function. One query."""
-    is_billed = Q(is_test=False, status__in=BILLABLE_STATUSES)
-    is_pending = Exists(Invoice.objects.filter(account=OuterRef("pk"), status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS))
-    rows = due_accounts(client, today).annotate(is_pending=is_pending)
-    return DueAccounts(
-        **rows.aggregate(
-            ready=Count("pk", filter=is_billed & Q(is_pending=False)),
-            pending=Count("pk", filter=is_billed & Q(is_pending=True)),
-            not_billed=Count("pk", filter=~is_billed),
-        )
-    )
-
-
-def _uncollectable() -> QuerySet[Invoice]:
-    """Select the invoice of an account's due cycle that was voided because it could not be collected. A person must look at it
-    first."""
-    return Invoice.objects.filter(
-        account=OuterRef("pk"),
-        bill_date=OuterRef("next_bill_date"),
-        status=InvoiceStatus.VOIDED,
-        void_reason_code=VoidReason.COLLECTION_FAILED,
-    )
-
-
-def continue_run(run: BillingRun, *, caller: Caller, progress: Callable[[int], object] = lambda accounts: None) -> None:
-    """Bill the remaining accounts of the run. `progress` gets the number of accounts of each chunk. Refuses a caller who may
-    not generate (90009)."""
-    check_may_generate(caller)
-    for waiting in _waiting(run, ACCOUNTS_AT_ONCE):
-        _hold(run)
-        _bill(run, waiting, caller)
-        progress(len(waiting))
-    _finish(run)
-
-
-def continue_run_for(run: BillingRun, *, caller: Caller, seconds: float) -> None:
-    """Bill remaining accounts of the run for this number of seconds, at least one small chunk.
-
-    Does nothing if another process works on the run. Refuses a caller who may not generate (90009).
-    """
-    check_may_generate(caller)
-    if not _hold(run, unless_held=True):
-        return
-    end = time.monotonic() + seconds
-    try:
-        for waiting in _waiting(run, ACCOUNTS_OF_A_PAGE):
-            _hold(run)
-            _bill(run, waiting, caller)
-            if time.monotonic() >= end:
-                break
-    finally:
-        BillingRun.objects.filter(pk=run.pk).update(held_until=None)
-    if not run.outcomes.filter(result=RunResult.WAITING).exists():
-        _finish(run)
-
-
-def _hold(run: BillingRun, *, unless_held: bool = False) -> bool:
-    """Mark the run as being worked on by this process. With `unless_held`, return False if another process works on it."""
-    now = timezone.now()
-    rows = BillingRun.objects.filter(pk=run.pk, finished_at=None)
-    if unless_held:
-        rows = rows.filter(Q(held_until=None) | Q(held_until__lt=now))
-    return bool(rows.update(held_until=now + HOLD))
-
-
-def _finish(run: BillingRun) -> None:
-    BillingRun.objects.filter(pk=run.pk, finished_at=None).update(finished_at=timezone.now(), held_until=None)
-
-
-def _bill(run: BillingRun, waiting: dict[int, int], caller: Caller) -> None:
-    request = BillingRequest(run.bill_date)
-    outcomes = generate_invoices(client=run.client, account_nos=waiting, request=request, caller=caller, run_outcomes=waiting)
-    _write_refusals(waiting, [outcome for outcome in outcomes if outcome.error is not None])
-
-
-def next_due_day(client: Client) -> date | None:
-    """Return the earliest next bill date of the client's accounts, or None."""
-    first: date | None = Account.objects.filter(client=client).aggregate(day=Min("next_bill_date"))["day"]
-    return first
-
-
-def pending_of_run(run: BillingRun) -> int:
-    """Return the number of the run's invoices that are pending."""
-    return run.outcomes.filter(result=RunResult.INVOICED, invoice__status=InvoiceStatus.PENDING).count()
-
-
-class RunPreview(NamedTuple):
-    """What a run would do now. Totals and refusals are of the first accounts only (`looked_at`)."""
-
-    due: DueAccounts
-    looked_at: int
-    nothing_to_bill: int
-    totals: list[CurrencyTotals]
-    refused: list[RefusalCount]
-
-
-def preview_run(*, client: Client, today: date, sample: int) -> RunPreview:
-    """Preview a run by planning its first `sample` accounts. Writes nothing."""
-    chosen = list(due_accounts(client, today).order_by("pk").values_list("pk", flat=True)[:sample])
-    planned = preview_invoices(client=client, account_nos=chosen, request=BillingRequest(today))
-    plans = [one.plan for one in planned if isinstance(one, Planned)]
-    billed: dict[str, list[InvoicePlan]] = defaultdict(list)
-    for plan in plans:
-        if plan.lines:
-            billed[plan.facts.state.currency].append(plan)
-    refusals = Counter(one.error.code.number for one in planned if isinstance(one, Refused))
-    return RunPreview(
-        due=count_due(client, today),
-        looked_at=len(chosen),
-        nothing_to_bill=sum(not plan.lines for plan in plans),
-        totals=[_planned_totals(currency, billed[currency]) for currency in sorted(billed)],
-        refused=[RefusalCount(code, _message(code), count) for code, count in sorted(refusals.items())],
-    )
-
-
-def _planned_totals(currency: str, plans: Sequence[InvoicePlan]) -> CurrencyTotals:
-    return CurrencyTotals(
-        currency,
-        len(plans),
-        *(sum((getattr(plan, name) for plan in plans), ZERO) for name in AMOUNTS),
-    )
+    if run is None:
+        return start_run(client=client, today=today, caller=caller), True
+    return (begin_run(run, caller=caller) if run.state == RunState.PLANNED else run), False
 
 
 def unfinished_run(client: Client) -> BillingRun | None:
-    """Return the client's oldest unfinished run, or None."""
-    return BillingRun.objects.filter(client=client, finished_at=None).order_by("pk").first()
+    """The client's oldest active run over all accounts that are due, if there is one."""
+    return active_runs(client).filter(filter={}, mode=RunMode.AS_CONFIGURED).order_by("pk").first()
 
 
-def count_results(run: BillingRun) -> dict[RunResult, int]:
-    return count_results_of([run])[run.pk]
+def active_runs(client: Client) -> QuerySet[BillingRun]:
+    """The client's runs that have not ended. Dry runs are not among them."""
+    return BillingRun.objects.filter(client=client, is_dry_run=False, state__in=ACTIVE_RUNS)
 
 
-def count_results_of(runs: Sequence[BillingRun]) -> dict[int, dict[RunResult, int]]:
-    """Return the number of accounts per result, for each run. One query."""
-    counts: dict[int, dict[RunResult, int]] = {run.pk: {} for run in runs}
-    rows = RunOutcome.objects.filter(run__in=runs).order_by().values_list("run_id", "result").annotate(Count("pk"))
-    for run_no, result, count in rows:
-        counts[run_no][RunResult(result)] = count
-    return counts
+def begin_run(run: BillingRun, *, caller: Caller) -> BillingRun:
+    """Let workers bill the accounts of a planned run. One without accounts is finished at once."""
+    check_may_generate(caller)
+    begun = _move(run, RunState.RUNNING, only=(RunState.PLANNED,))
+    _finish_if_done(begun)
+    return begun
 
 
-def count_refusals(run: BillingRun) -> list[RefusalCount]:
-    """Return the number of refused accounts of a run per reason, without the details of the messages."""
-    rows = run.outcomes.filter(result=RunResult.REFUSED).order_by("error_code").values_list("error_code").annotate(Count("pk"))
-    return [RefusalCount(code, _message(code), count) for code, count in rows]
+def pause_run(run: BillingRun, *, caller: Caller) -> BillingRun:
+    """Let no worker begin another batch of a running run, until `resume_run`. Refuses (90111) in other states."""
+    check_may_generate(caller)
+    return _move(run, RunState.PAUSED, caller=caller)
 
 
-def count_flags(run: BillingRun) -> dict[Flag, int]:
-    """Return how many invoices of a run lack an address or a tax rate. One query."""
-    counted: Mapping[str, int] = run.outcomes.aggregate(
-        no_address=Count("pk", filter=Q(invoice__tax_answer__no_address=True)),
-        no_rate=Count("pk", filter=Q(invoice__tax_answer__no_rate=True)),
-    )
-    return {flag: counted[flag.value] for flag in LASTING_FLAGS}
+@transaction.atomic
+def resume_run(run: BillingRun, *, caller: Caller) -> BillingRun:
+    """Go on with a run that is paused, or that a limit has stopped: then without that limit. Else refuses (90111)."""
+    check_may_generate(caller)
+    columns: dict[str, Any] = {"stop_reason": "", "stopped_by": ""}
+    if run.stopped_by in LIMITS:
+        columns[run.stopped_by] = None
+    return _move(run, RunState.RUNNING, only=(RunState.PAUSED, RunState.STOPPED), caller=caller, **columns)
 
 
-def run_totals(run: BillingRun) -> list[CurrencyTotals]:
-    """Return the totals of the run's invoices, per currency."""
-    rows = (
-        run.outcomes.filter(result=RunResult.INVOICED)
-        .order_by("invoice__currency")
-        .values_list("invoice__currency")
-        .annotate(Count("pk"), *(ExactSum(f"invoice__{name}") for name in AMOUNTS))
-    )
-    return [
-        CurrencyTotals(currency, count, *(rounded(amount or ZERO, currency) for amount in amounts))
-        for currency, count, *amounts in rows
-    ]
+@transaction.atomic
+def cancel_run(run: BillingRun, *, caller: Caller) -> BillingRun:
+    """Bill no further account of a run: batches that have begun are settled, what still waits is not billed.
+
+    Invoices that the run has made stay; `discard_pending_of_run` discards those that are pending. Refuses (90111) a run that
+    has ended."""
+    check_may_generate(caller)
+    if BillingRun.objects.get(pk=run.pk).state == RunState.PLANNED:
+        return _end_cancelled(_locked(run), caller)
+    cancelling = _move(run, RunState.CANCELLING, caller=caller)
+    return cancelling if is_at_work(run) else _end_cancelled(cancelling)
 
 
-def _message(error_code: int) -> str:
-    return next(row.message for row in ErrorCode if row.number == error_code)
+def _end_cancelled(run: BillingRun, caller: Caller | None = None) -> BillingRun:
+    run.outcomes.filter(result=RunResult.WAITING).update(result=RunResult.CANCELLED)
+    return _move(run, RunState.CANCELLED, caller=caller, finished_at=timezone.now())
 
 
-def _waiting(run: BillingRun, size: int) -> Iterator[dict[int, int]]:
-    """Yield chunks of the accounts that are not processed yet, with their outcomes, ordered by account number."""
-    last = 0
-    while True:
-        rows = run.outcomes.filter(result=RunResult.WAITING, account__gt=last).order_by("account_id")
-        waiting = dict(rows.values_list("account_id", "pk")[:size])
-        if not waiting:
-            return
-        yield waiting
-        last = max(waiting)
+@transaction.atomic
+def retry_run(run: BillingRun, *, caller: Caller, only_failed: bool = False) -> int:
+    """Let the refused accounts of a finished run wait again, and return how many those are; 0 changes nothing.
+
+    With `only_failed` only those that something was in the way of (3108, 1001, 90004), not those that a rule has refused.
+    Accounts that wait in another active run stay refused. Refuses (90111) a run that is not finished."""
+    check_may_generate(caller)
+    locked = _locked(run)
+    if locked.state != RunState.FINISHED:
+        raise _wrong_state(locked)
+    refused = run.outcomes.filter(result=RunResult.REFUSED)
+    if only_failed:
+        refused = refused.filter(error_code__in=[code.number for code in TRANSIENT])
+    if not run.is_dry_run:
+        elsewhere = RunOutcome.objects.filter(account=OuterRef("account"), result=RunResult.WAITING, is_dry_run=False)
+        refused = refused.filter(~Exists(elsewhere))
+    count = refused.update(result=RunResult.WAITING, error_code=0, message="", claimed_by=None)
+    if count:
+        _move(run, RunState.RUNNING, caller=caller, finished_at=None)
+    return count
 
 
-def _write_refusals(waiting: dict[int, int], refused: Sequence[Outcome]) -> None:
-    """Store refusals, unless another process that works on the same run has billed the account meanwhile."""
+def work_on_run(run: BillingRun, *, worker: Worker, caller: Caller, size: int = ACCOUNTS_AT_ONCE) -> int:
+    """Settle the next batch of a run, and return how many accounts that were: 0 when none is left to this worker.
+
+    The run is stopped where a limit is exceeded, and where the caller may not generate any more. After any other error the
+    worker must end (`forget`), which gives back what it has claimed."""
+    beat(worker)
+    claimed = claim_accounts(run, worker, size)
+    if not claimed:
+        _end_if_done(run)
+        return 0
+    try:
+        settle_batch(run, claimed, worker, caller)
+    except LimitExceeded as limit:
+        release(run, worker)
+        stop_run(run, limit.exceeded)
+        return 0
+    except BillingError as error:
+        release(run, worker)
+        stop_run(run, Exceeded("", error.message))
+        return 0
+    exceeded = exceeded_limit(run)
+    if exceeded is not None:
+        stop_run(run, exceeded)
+    return len(claimed)
+
+
+def continue_run(run: BillingRun, *, caller: Caller, progress: Callable[[int], object] = lambda accounts: None) -> None:
+    """Bill the accounts of the run that still wait. `progress` gets the number of accounts of each batch.
+
+    Returns when the run has ended, is paused or stopped. The accounts that another worker has claimed are waited for."""
+    check_may_generate(caller)
+    with working("run") as worker:
+        while True:
+            settled = work_on_run(run, worker=worker, caller=caller, size=ACCOUNTS_AT_ONCE)
+            if settled:
+                progress(settled)
+                continue
+            run.refresh_from_db()
+            if run.state != RunState.RUNNING:
+                return
+            time.sleep(WAIT_SECONDS)
+
+
+def continue_run_for(run: BillingRun, *, caller: Caller, seconds: float) -> None:
+    """Bill accounts of the run that still wait, until so many seconds are over: at least one small batch."""
+    check_may_generate(caller)
+    end = time.monotonic() + seconds
+    with working("page") as worker:
+        while work_on_run(run, worker=worker, caller=caller, size=ACCOUNTS_OF_A_PAGE) and time.monotonic() < end:
+            pass
+    _end_if_done(run)
+
+
+def _end_if_done(run: BillingRun) -> None:
+    """Finish a run that has no account left, or end one that is being cancelled once no worker is at it."""
     with transaction.atomic():
-        still = set(
-            RunOutcome.objects.select_for_update(no_key=True)
-            .filter(pk__in=waiting.values(), result=RunResult.WAITING)
-            .order_by("pk")
-            .values_list("pk", flat=True)
-        )
-        update_rows(
-            RunOutcome,
-            ("result", "error_code", "message"),
-            [
-                (waiting[outcome.account_no], RunResult.REFUSED.value, outcome.error.code.number, outcome.error.message)
-                for outcome in refused
-                if outcome.account_no is not None and outcome.error and waiting[outcome.account_no] in still
-            ],
-        )
+        locked = _locked(run)
+        if locked.state == RunState.RUNNING:
+            _finish_if_done(locked)
+        elif locked.state == RunState.CANCELLING and not is_at_work(run):
+            _end_cancelled(locked)
+
+
+def _finish_if_done(run: BillingRun) -> None:
+    if not run.outcomes.filter(result=RunResult.WAITING).exists():
+        _move(run, RunState.FINISHED, finished_at=timezone.now())
+
+
+def stop_run(run: BillingRun, exceeded: Exceeded) -> None:
+    """Stop a running run. One that has ended or was cancelled meanwhile stays as it is."""
+    with transaction.atomic():
+        if _locked(run).state == RunState.RUNNING:
+            reason = exceeded.reason[:300]
+            _move(run, RunState.STOPPED, caller=STOPPER, stop_reason=reason, stopped_by=exceeded.limit)
+
+
+STOPPER = Caller(process="run")
+"""Who is on record for stopping a run."""
+
+
+@transaction.atomic
+def _move(
+    run: BillingRun, to: RunState, *, only: Iterable[RunState] = (), caller: Caller | None = None, **columns: Any
+) -> BillingRun:
+    """Change the state of a run, and other columns, in the database and in the row that is given. With `caller` an event says
+    who did it. Refuses (90111) what RUN_TRANSITIONS does not allow, and a state that is not in `only`."""
+    locked = _locked(run)
+    before = RunState(locked.state)
+    if to not in RUN_TRANSITIONS[before] or (only and before not in only):
+        raise _wrong_state(locked)
+    BillingRun.objects.filter(pk=run.pk).update(state=to, **columns)
+    if caller is not None:
+        after = {"state": to.value, "reason": columns.get("stop_reason", "")}
+        record_acts(locked.client, caller, [Act(f"run.{to.value}", before={"state": before.value}, after=after, row_no=run.pk)])
+    run.refresh_from_db()
+    return run
+
+
+def _locked(run: BillingRun) -> BillingRun:
+    return BillingRun.objects.select_for_update(no_key=True).get(pk=run.pk)
+
+
+def _wrong_state(run: BillingRun) -> BillingError:
+    return BillingError(ErrorCode.RUN_STATE, f"run {run.pk} is {RunState(run.state).label.lower()}", field="state")
+
+
+def has_ended(run: BillingRun) -> bool:
+    """Whether a run is finished or cancelled."""
+    return run.state in ENDED_RUNS

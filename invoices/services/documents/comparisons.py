@@ -32,7 +32,6 @@ FIELDS = (
     "facts_read_at",
 )
 LARGEST_PERCENT = Decimal("99999999999.99")
-NO_PREVIOUS: tuple[Any, ...] = (None, None, None, 0, 0)
 
 Charged = tuple[int, int | None]
 """A line type and a service."""
@@ -44,23 +43,41 @@ class _Previous(NamedTuple):
     charged: Collection[Charged]
 
 
+class Compared(NamedTuple):
+    """How a document differs from the account's last one. All but the counts of lines are empty where there is none."""
+
+    previous_no: int | None = None
+    change_amount: Decimal | None = None
+    change_percent: Decimal | None = None
+    new_lines: int = 0
+    missing_lines: int = 0
+
+
+def compare_documents(documents: Mapping[int, Document]) -> dict[int, Compared]:
+    """Compare documents, by any numbers that are their own, with the last ones of their accounts: three queries."""
+    previous = _previous(documents)
+    return {
+        number: _compared(content, previous[number]) if number in previous else Compared()
+        for number, content in documents.items()
+    }
+
+
 def record_comparisons(waiting: Sequence[tuple[int, Document]], read_at: Mapping[int, datetime | None]) -> None:
     """Store the comparisons of new pending documents. Four statements. `read_at` is when each document's facts were read."""
-    previous = _previous(dict(waiting))
-    rows = []
-    for number, content in waiting:
-        last = previous.get(number)
-        compared = _compared(content, last) if last is not None else NO_PREVIOUS
-        rows.append((number, *compared, any(line.po_num for line in content.lines), read_at.get(number)))
+    compared = compare_documents(dict(waiting))
+    rows = [
+        (number, *compared[number], any(line.po_num for line in content.lines), read_at.get(number))
+        for number, content in waiting
+    ]
     insert_rows(Comparison, FIELDS, rows)
 
 
-def _compared(content: Document, last: _Previous) -> tuple[Any, ...]:
+def _compared(content: Document, last: _Previous) -> Compared:
     total = content.terms.total_amount
     change = total - last.total
     charged = {(line.line_type, line.service_id) for line in content.lines if line.line_type in LASTING_TYPES}
     gone, new = set(last.charged) - charged, charged - set(last.charged)
-    return last.invoice_no, change, _percent(change, last.total), len(new), len(gone)
+    return Compared(last.invoice_no, change, _percent(change, last.total), len(new), len(gone))
 
 
 def _percent(change: Decimal, of: Decimal) -> Decimal | None:

@@ -21,7 +21,7 @@ from invoices.calculation import ZERO
 from invoices.kinds import PAYMENT_KINDS, REFUND_KINDS, ActState, EntryKind, InvoiceKind, RunResult
 from invoices.models import BillingRun, Invoice, LedgerEntry, RunOutcome
 from invoices.services.approving.queue import Sum, waiting_documents
-from invoices.services.billing.runs import DueAccounts, count_due
+from invoices.services.billing.due_accounts import DueAccounts, count_due
 from invoices.services.lists.failures import failed_attempts, statement_failed
 from invoices.services.money.ledger.open_items import open_entries, with_due
 from invoices.services.money.receivables import DAYS
@@ -137,8 +137,9 @@ def _waiting(client: Client, today: date) -> tuple[list[Aged], list[Sum]]:
 
 def _runs(client: Client) -> list[RunStanding]:
     """Return unfinished runs, and the newest run if accounts that it refused are still due. Older runs are superseded by it."""
-    newest = Subquery(BillingRun.objects.filter(client=client).order_by("-pk").values("pk")[:1])
-    runs = list(BillingRun.objects.filter(Q(finished_at=None) | Q(pk=newest), client=client).order_by("-pk"))
+    rows = BillingRun.objects.filter(client=client, is_dry_run=False)
+    newest = Subquery(rows.order_by("-pk").values("pk")[:1])
+    runs = list(rows.filter(Q(finished_at=None) | Q(pk=newest)).order_by("-pk"))
     still_due = Q(result=RunResult.REFUSED, account__next_bill_date__lte=F("run__bill_date"), account__is_test=False)
     counts = {
         run_no: (waiting, refused)

@@ -9,6 +9,8 @@ from accounts.models import Client
 from invoices.calculation import ZERO
 from invoices.kinds import LASTING_FLAGS, Flag, InvoiceStatus
 from invoices.models import Invoice
+from invoices.plan import InvoicePlan
+from invoices.services.documents.comparisons import Compared
 from invoices.services.planning.ground import out_of_date
 
 NEVER = Q(pk=None)
@@ -33,6 +35,25 @@ def flag_rules(client: Client) -> dict[Flag, Q]:
         Flag.NO_ADDRESS: Q(tax_answer__no_address=True),
         Flag.NO_RATE: Q(tax_answer__no_rate=True),
     }
+
+
+def flags_of_plan(client: Client, plan: InvoicePlan, compared: Compared) -> list[Flag]:
+    """The flags that the document of a plan would have as pending, in the order of Flag. It cannot be out of date yet."""
+    percent, change = client.flag_change_percent, compared.change_percent
+    has_previous = compared.previous_no is not None
+    changed = abs(change) > (percent or ZERO) if change is not None else bool(compared.change_amount)
+    answer = plan.tax_answer
+    rules = {
+        Flag.FIRST: client.flag_first and not has_previous,
+        Flag.CHANGED: percent is not None and has_previous and changed,
+        Flag.NEW_LINES: client.flag_lines and compared.new_lines > 0,
+        Flag.MISSING_LINES: client.flag_lines and compared.missing_lines > 0,
+        Flag.NOT_POSITIVE: plan.total_amount <= ZERO,
+        Flag.NO_PO: client.flag_missing_po and not any(line.po_num for line in plan.lines),
+        Flag.NO_ADDRESS: answer.no_address,
+        Flag.NO_RATE: answer.no_rate,
+    }
+    return [flag for flag in Flag if rules.get(flag)]
 
 
 def is_flagged(client: Client) -> Q:

@@ -33,7 +33,8 @@ from invoices.models import CollectionAttempt, Invoice, LedgerEntry, Payment, Ta
 from invoices.plan.facts import BillingRequest
 from invoices.services.approving.deciding import decide_on_one
 from invoices.services.billing.generating import generate_invoice, generate_invoices
-from invoices.services.billing.runs import count_results, run_totals, start_run
+from invoices.services.billing.run_figures import count_results, run_totals
+from invoices.services.billing.runs import start_run
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.money.balances import account_balance

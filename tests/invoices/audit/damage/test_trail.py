@@ -125,7 +125,7 @@ DAMAGES = [
     (
         RUNS,
         [OUTCOME.format("result = 'waiting', error_code = 0", "barred")],
-        "billing run {run}: is finished, but account {barred} is not billed yet",
+        "billing run {run}: has ended, but account {barred} is not billed yet",
     ),
     (
         RUNS,

@@ -1,0 +1,55 @@
+"""The processes that work in the background, and what is done each day."""
+
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Client
+from invoices.kinds import ScheduledAct
+
+
+class Worker(models.Model):
+    """A process that claims work. Work that it has claimed is taken over when it has not been seen for some time."""
+
+    host = models.CharField(max_length=200)
+    pid = models.PositiveIntegerField()
+    name = models.CharField(max_length=60)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.pid} on {self.host}"
+
+
+class Schedule(models.Model):
+    """What is done for a client once a day, from an hour of its time zone on."""
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="schedules")
+    act = models.CharField(max_length=20, choices=ScheduledAct)
+    hour = models.PositiveSmallIntegerField(
+        validators=[MaxValueValidator(23)],
+        help_text=_("Hour of the day in the client's time zone, from 0 to 23. An hour that a day skips is the next one."),
+    )
+    is_on = models.BooleanField(_("on"), default=True)
+    next_day = models.DateField(editable=False, help_text=_("The client's day on which it is done next."))
+    next_at = models.DateTimeField(editable=False)
+    last_started_at = models.DateTimeField(null=True, editable=False)
+    last_success_at = models.DateTimeField(null=True, editable=False)
+    message = models.CharField(max_length=300, blank=True, editable=False, help_text=_("Why it failed. Empty: it did not."))
+    claimed_by = models.BigIntegerField(null=True, editable=False, help_text=_("Number of the worker that does it now."))
+
+    class Meta:
+        ordering = ["client", "act"]
+        constraints = [
+            models.UniqueConstraint(fields=["client", "act"], name="one_schedule_per_act"),
+            models.CheckConstraint(condition=Q(hour__lte=23), name="schedule_hour"),
+            models.CheckConstraint(condition=Q(act__in=ScheduledAct.values), name="schedule_act"),
+        ]
+        indexes = [models.Index(fields=["next_at"], name="schedule_next", condition=Q(is_on=True))]
+
+    def __str__(self) -> str:
+        return f"{self.get_act_display()} at {self.hour}:00"

@@ -1,0 +1,78 @@
+"""Which accounts are due to be billed, and how many: the one place that every page, run and command asks."""
+
+from datetime import date
+from typing import NamedTuple
+
+from django.db.models import Count, Exists, Min, OuterRef, Q, QuerySet
+
+from accounts.kinds import BILLABLE_STATUSES
+from accounts.models import Account, Client
+from invoices.kinds import CYCLE_KINDS, InvoiceStatus, RunMode, RunResult, VoidReason
+from invoices.models import Invoice, RunOutcome
+from invoices.services.billing.run_filters import NO_FILTER, AccountFilter, accounts_of_filter
+
+
+def due_accounts(
+    client: Client, today: date, chosen: AccountFilter = NO_FILTER, mode: RunMode = RunMode.AS_CONFIGURED
+) -> QuerySet[Account]:
+    """Return the accounts that a run takes in: those that its filter finds, whose next bill date is today or before.
+
+    In advance, those with a later next bill date. An account whose last invoice was voided because it could not be collected
+    is left out: a person must look at it first."""
+    return accounts_of_filter(client, chosen, mode, today).filter(~Exists(_uncollectable()))
+
+
+class DueAccounts(NamedTuple):
+    """How many accounts are due, each counted once: `ready` to be billed; with a `pending` invoice to be decided on
+    first; test accounts and accounts in a status that is not billed; and those that wait `in_runs` that have begun."""
+
+    ready: int
+    pending: int
+    not_billed: int
+    in_runs: int = 0
+
+    @property
+    def blocked(self) -> int:
+        return self.pending + self.not_billed
+
+    @property
+    def all(self) -> int:
+        return self.ready + self.blocked + self.in_runs
+
+
+def count_due(
+    client: Client, today: date, chosen: AccountFilter = NO_FILTER, mode: RunMode = RunMode.AS_CONFIGURED
+) -> DueAccounts:
+    """Count the accounts that a billing run takes in. Every page that says how many are due asks here: one query."""
+    is_billed = Q(is_test=False, status__in=BILLABLE_STATUSES)
+    is_pending = Exists(Invoice.objects.filter(account=OuterRef("pk"), status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS))
+    rows = due_accounts(client, today, chosen, mode).annotate(is_pending=is_pending, in_run=Exists(waiting_elsewhere()))
+    return DueAccounts(
+        **rows.aggregate(
+            ready=Count("pk", filter=is_billed & Q(is_pending=False, in_run=False)),
+            pending=Count("pk", filter=is_billed & Q(is_pending=True, in_run=False)),
+            not_billed=Count("pk", filter=~is_billed & Q(in_run=False)),
+            in_runs=Count("pk", filter=Q(in_run=True)),
+        )
+    )
+
+
+def waiting_elsewhere() -> QuerySet[RunOutcome]:
+    """The outcome of an account that waits in an active run. There is at most one."""
+    return RunOutcome.objects.filter(account=OuterRef("pk"), result=RunResult.WAITING, is_dry_run=False)
+
+
+def next_due_day(client: Client) -> date | None:
+    """When an account is due next, if any ever is."""
+    first: date | None = Account.objects.filter(client=client).aggregate(day=Min("next_bill_date"))["day"]
+    return first
+
+
+def _uncollectable() -> QuerySet[Invoice]:
+    """The invoice of an account's due cycle that was voided because it could not be collected."""
+    return Invoice.objects.filter(
+        account=OuterRef("pk"),
+        bill_date=OuterRef("next_bill_date"),
+        status=InvoiceStatus.VOIDED,
+        void_reason_code=VoidReason.COLLECTION_FAILED,
+    )

@@ -1,0 +1,54 @@
+"""What a billing run would do now, shown before it is planned. A dry run looks at all accounts instead."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+from accounts.models import Client
+from billing_site.errors import NUMBERED
+from invoices.calculation import ZERO
+from invoices.plan import InvoicePlan
+from invoices.plan.facts import BillingRequest
+from invoices.services.billing.due_accounts import DueAccounts, count_due, due_accounts
+from invoices.services.billing.run_figures import AMOUNTS, CurrencyTotals, RefusalCount
+from invoices.services.documents.outcomes import Planned, Refused
+from invoices.services.planning.previewing import preview_invoices
+
+
+class RunPreview(NamedTuple):
+    """What a run would do now: which accounts it would take in, and of the first of them (`looked_at`) what their invoices
+    would amount to, how many have nothing to bill, and why others would be refused."""
+
+    due: DueAccounts
+    looked_at: int
+    nothing_to_bill: int
+    totals: list[CurrencyTotals]
+    refused: list[RefusalCount]
+
+
+def preview_run(*, client: Client, today: date, sample: int) -> RunPreview:
+    """Plan the first `sample` accounts that are due. Nothing is written."""
+    chosen = list(due_accounts(client, today).order_by("pk").values_list("pk", flat=True)[:sample])
+    planned = preview_invoices(client=client, account_nos=chosen, request=BillingRequest(today))
+    plans = [one.plan for one in planned if isinstance(one, Planned)]
+    billed: dict[str, list[InvoicePlan]] = defaultdict(list)
+    for plan in plans:
+        if plan.lines:
+            billed[plan.facts.state.currency].append(plan)
+    refusals = Counter(one.error.code.number for one in planned if isinstance(one, Refused))
+    return RunPreview(
+        due=count_due(client, today),
+        looked_at=len(chosen),
+        nothing_to_bill=sum(not plan.lines for plan in plans),
+        totals=[_planned_totals(currency, billed[currency]) for currency in sorted(billed)],
+        refused=[RefusalCount(code, NUMBERED[code].message, count) for code, count in sorted(refusals.items())],
+    )
+
+
+def _planned_totals(currency: str, plans: Sequence[InvoicePlan]) -> CurrencyTotals:
+    return CurrencyTotals(
+        currency,
+        len(plans),
+        *(sum((getattr(plan, name) for plan in plans), ZERO) for name in AMOUNTS),
+    )

@@ -1,0 +1,1 @@
+"""Work in the background: who works, and what they have claimed."""

@@ -1,0 +1,52 @@
+"""Workers: processes that claim work. Each says regularly that it is alive; what a dead one has claimed is taken over.
+
+The database's clock decides, so that several machines agree."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+
+from django.db.models import QuerySet
+from django.db.models.functions import Now
+
+from invoices.models import Worker
+
+LEASE = timedelta(seconds=60)
+"""A worker that was not seen for so long is dead. If it is only slow, two do the same work: the services see to it that nothing
+is billed twice."""
+
+FORGOTTEN = timedelta(days=1)
+"""The rows of dead workers are kept for so long."""
+
+
+@contextmanager
+def working(name: str) -> Iterator[Worker]:
+    """A worker for as long as the block lasts. One that ends by an error is dead at once, not after its lease."""
+    worker = Worker.objects.create(host=socket.gethostname()[:200], pid=os.getpid(), name=name, started_at=Now(), seen_at=Now())
+    try:
+        yield worker
+    finally:
+        forget(worker.pk)
+
+
+def forget(worker_no: int) -> None:
+    """Delete a worker that has ended: what it has claimed is free at once."""
+    Worker.objects.filter(pk=worker_no).delete()
+
+
+def beat(worker: Worker) -> None:
+    """Say that the worker is alive. It comes back if it was taken for dead and its row was deleted."""
+    if not Worker.objects.filter(pk=worker.pk).update(seen_at=Now()):
+        Worker.objects.create(pk=worker.pk, host=worker.host, pid=worker.pid, name=worker.name, started_at=Now(), seen_at=Now())
+
+
+def live_workers() -> QuerySet[Worker]:
+    """The workers that were seen within their lease."""
+    return Worker.objects.filter(seen_at__gte=Now() - LEASE)
+
+
+def forget_dead_workers() -> int:
+    """Delete the rows of workers that died long ago, and return how many."""
+    return Worker.objects.filter(seen_at__lt=Now() - FORGOTTEN).delete()[0]
