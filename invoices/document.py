@@ -12,7 +12,7 @@ from typing import Any, TypeVar, dataclass_transform
 
 from invoices.basis import Basis
 from invoices.calculation import ONE, WHOLE, ZERO, Share
-from invoices.kinds import CREDIT_TYPES, LineType, gives_days_back
+from invoices.kinds import CREDIT_TYPES, InvoiceKind, LineType, gives_days_back
 from invoices.tax_basis import TaxBasis
 
 T = TypeVar("T")
@@ -45,6 +45,11 @@ class Terms:
     series: str = ""
     number: int | None = None
     document_number: str = ""
+
+    @property
+    def owed(self) -> Decimal:
+        """What the account owes by the document once it is issued: its total, and nothing by a credit memo."""
+        return ZERO if self.kind == InvoiceKind.CREDIT_MEMO else self.total_amount
 
     def unissued(self, **changes: Any) -> "Terms":
         """Return the terms with changes, without number and dates of issue."""

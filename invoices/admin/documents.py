@@ -44,7 +44,6 @@ from invoices.services.actions import available_actions
 from invoices.services.documents.rebill_markers import with_rebills
 from invoices.services.documents.rights import COLLECT_PERMISSION
 from invoices.services.money.ledger.history import description
-from invoices.services.money.ledger.open_items import amount_due, with_due
 
 STATUS_COLOURS = {
     InvoiceStatus.PENDING.value: "warning",
@@ -227,7 +226,7 @@ class InvoiceAdmin(DecidedInList, HeldByInvoice, ReadOnlyAdmin):  # type: ignore
         return amount(invoice.total_amount, invoice.currency)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Invoice]:
-        return with_rebills(with_due(super().get_queryset(request)))
+        return with_rebills(super().get_queryset(request))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Remember the user, because the page shows what this user may do."""
@@ -241,7 +240,7 @@ class InvoiceAdmin(DecidedInList, HeldByInvoice, ReadOnlyAdmin):  # type: ignore
 
     @admin.display(description=_("due"))
     def due_in_currency(self, invoice: Any) -> SafeString:
-        due = amount_due(invoice)
+        due = invoice.amount_due
         return SafeString("-") if due is None else amount(due, invoice.currency)
 
     @admin.display(description=_("payments and credits"))

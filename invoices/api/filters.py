@@ -12,7 +12,7 @@ from billing_site.common.fields import AmountFilter, ChoicesFilter, DayFilter, L
 from invoices.kinds import Flag, InvoiceKind, InvoiceStatus, RunResult
 from invoices.models import Invoice, InvoiceLine, RunOutcome
 from invoices.services.lists.failures import collection_failed, statement_failed
-from invoices.services.money.ledger.open_items import IS_OPEN, open_invoices, with_due
+from invoices.services.money.ledger.open_items import IS_OPEN, open_invoices
 from invoices.services.planning.flags import flagged_as
 
 
@@ -63,7 +63,7 @@ class InvoiceFilter(FilterSet):
         """Keep issued documents with an amount due, or the others."""
         if value is None:
             return rows
-        return open_invoices(rows) if value else with_due(rows).filter(~IS_OPEN)
+        return open_invoices(rows) if value else rows.filter(~IS_OPEN)
 
     def filter_overdue(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
         """Keep documents with an amount that was due before the client's today, or the others."""

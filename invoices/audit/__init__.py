@@ -121,6 +121,8 @@ LIMIT_AUDITS = (
     rebills.paid_originals,
     bases.late_usage,
     ledger.allocations,
+    ledger.open_amounts,
+    ledger.sums_of_days,
 )
 
 

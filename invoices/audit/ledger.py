@@ -7,9 +7,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from django.db.models import BigIntegerField, Exists, F, IntegerField, OuterRef, Q, QuerySet, Value
+from django.db.models import BigIntegerField, Exists, F, FloatField, IntegerField, OuterRef, Q, QuerySet, Value
 from django.db.models.fields.json import KeyTextTransform
-from django.db.models.functions import Cast, Coalesce
+from django.db.models.functions import Abs, Cast, Coalesce
 
 from accounts.models import Client, Event
 from billing_site.common.storage import ExactSum
@@ -31,11 +31,14 @@ from invoices.kinds import (
     InvoiceStatus,
     RefundStatus,
 )
-from invoices.models import Allocation, CollectionAttempt, Invoice, LedgerEntry, Payment, Refund
+from invoices.models import Allocation, CollectionAttempt, DailySum, Invoice, LedgerEntry, Payment, Refund, SummedLedger
+from invoices.services.money.daily_sums import daily_sums, stored_sums
 
 NEGATED = -1
 # As a number: SQLite compares a sum with a decimal that is written as text by kind, not by value.
 NOTHING = Value(0, output_field=IntegerField())
+BELOW_ANY_AMOUNT = Value(0.00005, output_field=FloatField())
+"""Half the smallest difference of two amounts: SQLite adds up doubles."""
 
 
 class Entry(NamedTuple):
@@ -164,6 +167,34 @@ def allocations(client: Client | None) -> AuditReport:
 
 def _odd(entries: QuerySet[Any]) -> Iterator[tuple[Any, ...]]:
     return entries.order_by("pk").values_list("account_id", "pk", "amount", "sum").iterator(chunk_size=ROWS_AT_ONCE)
+
+
+def open_amounts(client: Client | None) -> AuditReport:
+    """What is stored as open on each invoice is its transaction's amount less what is taken of credits for it."""
+    charges = of_client(LedgerEntry, "account__client", client).filter(kind=EntryKind.INVOICE)
+    paid = charges.annotate(paid=Coalesce(ExactSum("paid_by__amount"), ZERO))
+    gap = Abs(F("amount") - F("paid") - F("invoice__open_amount"), output_field=FloatField())
+    wrong = paid.annotate(gap=gap).filter(gap__gt=BELOW_ANY_AMOUNT).order_by("pk")
+    rows = wrong.values_list("invoice_id", "account_id", "amount", "invoice__open_amount", "paid")
+    findings = [
+        f"invoice {number} of account {account_no}: has {shown(left)} open, but of {shown(amount)} {shown(used)} is paid"
+        for number, account_no, amount, left, used in rows.iterator(chunk_size=ROWS_AT_ONCE)
+    ]
+    return AuditReport("What is open on invoices is what the ledger leaves due", charges.count(), findings)
+
+
+def sums_of_days(client: Client | None) -> AuditReport:
+    """The stored sums of days are those of the ledger, as far as they reach."""
+    through = SummedLedger.objects.values_list("through", flat=True).first() or 0
+    made = daily_sums(of_client(LedgerEntry, "account__client", client).filter(pk__lte=through))
+    kept = stored_sums(of_client(DailySum, "client", client))
+    findings = [
+        f"client {one.client_no}: {shown(kept.get(one, ZERO))} is stored as {one.kind} of {one.day} in {one.currency}, but the "
+        f"ledger has {shown(made.get(one, ZERO))}"
+        for one in sorted({*made, *kept})
+        if made.get(one, ZERO) != kept.get(one, ZERO)
+    ]
+    return AuditReport("Sums of days are those of their transactions", len(kept), findings)
 
 
 IN_LEDGER = (

@@ -13,7 +13,7 @@ from invoices.models.documents import (
     NumberSeries,
     TaxDetail,
 )
-from invoices.models.ledger import Allocation, LedgerEntry, Payment, Refund
+from invoices.models.ledger import Allocation, DailySum, LedgerEntry, Payment, Refund, SummedLedger
 from invoices.models.reasons import ReasonCode
 from invoices.models.requested_acts import RequestedAct
 from invoices.models.review import Comparison, Decision, DecisionOutcome, GroundChange
@@ -47,7 +47,9 @@ __all__ = [
     "Invoice",
     "InvoiceLine",
     "LineBasis",
+    "DailySum",
     "LedgerEntry",
+    "SummedLedger",
     "NumberSeries",
     "OneTimeCharge",
     "Payment",

@@ -4,17 +4,19 @@ A document is a snapshot. It stores everything that explains it, and nothing tha
 """
 
 import re
+from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Length, Substr
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Client, Contact, PlanInstance, Service, ServiceLocation
 from accounts.models.history import MasterDataHistory
 from billing_site.common.exact_decimals import ExactDecimalField, UnitsField
+from invoices.calculation import ZERO
 from invoices.document_numbers import DEFAULT_FORMATS, Format, could_print_the_same
 from invoices.kinds import (
     CORRECTING_KINDS,
@@ -173,6 +175,11 @@ class Invoice(models.Model):
     net_amount = AmountField(help_text=_("Total before tax."))
     tax_amount = AmountField(help_text=_("All tax, whether included in prices or added."))
     total_amount = AmountField(help_text=_("Total before tax plus tax: the sum of the lines."))
+    open_amount = AmountField(
+        default=0,
+        db_default=0,
+        help_text=_("What is still due on an issued document. Zero on a credit memo, and before issue."),
+    )
     series = models.CharField(max_length=20, choices=SeriesKind, blank=True)
     number = models.PositiveBigIntegerField(null=True)
     document_number = models.CharField(max_length=50, blank=True)
@@ -250,6 +257,14 @@ class Invoice(models.Model):
             models.CheckConstraint(
                 condition=~Q(kind=InvoiceKind.REBILL, status=InvoiceStatus.VOIDED), name="rebills_are_not_voided"
             ),
+            models.CheckConstraint(
+                condition=Q(open_amount=0)
+                | (
+                    Q(status=InvoiceStatus.APPROVED, open_amount__gt=0, open_amount__lte=F("total_amount"))
+                    & ~Q(kind=InvoiceKind.CREDIT_MEMO)
+                ),
+                name="open_up_to_the_total_of_issued",
+            ),
         ]
         indexes = [
             # The approval queue: a client's pending invoices, oldest first.
@@ -260,10 +275,32 @@ class Invoice(models.Model):
             models.Index(fields=["client", "due_date", "id"], name="due_dates_of_client"),
             models.Index(fields=["client", "total_amount", "id"], name="totals_of_client"),
             models.Index(fields=["chain_root"], condition=Q(chain_root__isnull=False), name="documents_of_chain"),
+            # What is open, by its due date: totals by age, the overdue, and what is collected next, from this index alone.
+            models.Index(
+                fields=["client", "due_date", "id", "currency", "open_amount"],
+                condition=Q(open_amount__gt=0),
+                name="open_of_client",
+            ),
+            models.Index(fields=["account", "id"], condition=Q(open_amount__gt=0), name="open_of_account"),
         ]
 
     def __str__(self) -> str:
         return self.document_number or f"{self.get_status_display()} {self.pk}"
+
+    @property
+    def amount_due(self) -> Decimal | None:
+        """What is still due on an issued document, voided ones included; None where nothing is ever owed: on a credit memo,
+        and before issue."""
+        return self.open_amount if self._is_owed else None
+
+    @property
+    def amount_paid(self) -> Decimal:
+        """What payments and credits have covered of an issued document's total; zero where nothing is ever owed."""
+        return self.total_amount - self.open_amount if self._is_owed else ZERO
+
+    @property
+    def _is_owed(self) -> bool:
+        return self.status in ISSUED_STATUSES and self.kind != InvoiceKind.CREDIT_MEMO
 
 
 class InvoiceLine(models.Model):

@@ -1,14 +1,16 @@
 """Ledger entries, and which entry pays which. Rows are only added, never changed.
 
 The account's balance is in its newest entry. What is due on an invoice, and what is unapplied of a payment or credit, is the
-entry's amount minus its allocations.
+entry's amount minus its allocations. What is due is also stored on the invoice (`Invoice.open_amount`), so that open invoices
+are found among many.
 """
 
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Account, PaymentMethod
+from accounts.models import Account, Client, PaymentMethod
+from billing_site.common.exact_decimals import ExactDecimalField
 from invoices.kinds import CHARGE_KINDS, RAISING_KINDS, AllocationKind, EntryKind, PaymentType, RefundStatus
 from invoices.models.documents import AmountField, Invoice
 
@@ -65,8 +67,6 @@ class LedgerEntry(models.Model):
             models.Index(fields=["account"], condition=Q(amount__lt=0), name="credits_of_account"),
             # Monthly sums of invoiced, collected and credited amounts read only this index.
             models.Index(fields=["kind", "entry_date", "account", "amount"], name="entries_by_day"),
-            # Open invoices are found by merging this index with `taken_for_debit`.
-            models.Index(fields=["id", "amount", "invoice"], condition=Q(kind=EntryKind.INVOICE), name="charges_of_invoices"),
         ]
 
     def __str__(self) -> str:
@@ -98,6 +98,33 @@ class Allocation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.amount.normalize():f} of {self.credit_id} to {self.debit_id}"
+
+
+class SummedLedger(models.Model):
+    """How far the daily sums reach, in one row of number 1: entries up to `through` are in the sums."""
+
+    through = models.PositiveBigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"Summed through transaction {self.through}"
+
+
+class DailySum(models.Model):
+    """The sum of a client's transactions of one kind in one currency on one day. A void counts as the kind that it voids."""
+
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="+", db_index=False)
+    currency = models.CharField(max_length=3)
+    day = models.DateField()
+    kind = models.CharField(max_length=20, choices=EntryKind)
+    amount = ExactDecimalField(max_digits=24, decimal_places=4)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["client", "day", "currency", "kind"], name="one_sum_per_day_currency_and_kind")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} of {self.day}: {self.amount} {self.currency}"
 
 
 class Payment(models.Model):

@@ -17,7 +17,6 @@ from invoices.api.filters import InvoiceFilter
 from invoices.api.serializers.documents import InvoiceSerializer
 from invoices.models import Invoice
 from invoices.services.documents.rebill_markers import with_rebills
-from invoices.services.money.ledger.open_items import amount_due, with_due
 from invoices.services.planning.flags import with_flags
 
 ORDERS = {"invoice_no": "pk", "bill_date": "bill_date", "due_date": "due_date", "total_amount": "total_amount"}
@@ -130,13 +129,11 @@ class InvoiceList(StaffPage):
         if not search.is_valid():
             return self.page("invoices/list.html", shown)
         order = order_of(parameters.get("ordering"), ORDERS, newest_first=True)
-        rows = with_flags(with_rebills(with_due(search.qs)), self.client).select_related("tax_answer")
+        rows = with_flags(with_rebills(search.qs), self.client).select_related("tax_answer")
         if parameters.get("format") == "csv":
             chunks = in_chunks(rows, order, ROWS_AT_ONCE)
             return csv_response("invoices", InvoiceSerializer(), chunks, lambda chunk: InvoiceSerializer(chunk, many=True).data)
         pages = page_of(rows.select_related("account", "corrects", "tax_answer"), order, parameters.get("cursor"))
-        for invoice in pages.rows:
-            invoice.due = amount_due(invoice)
         return self.page("invoices/list.html", {**shown, "pages": pages, "account": self._account(search)})
 
     def _parameters(self) -> QueryDict:

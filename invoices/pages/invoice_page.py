@@ -42,7 +42,6 @@ from invoices.services.documents.tax_answers import answer_on
 from invoices.services.lists.invoice_history import payments_on_invoice
 from invoices.services.lists.timeline import events_for_people, timeline_entries
 from invoices.services.money.ledger.history import description
-from invoices.services.money.ledger.open_items import amount_due, with_due
 from invoices.services.planning.flags import flags_of, with_flags
 from invoices.services.planning.ground import changes_since
 from invoices.services.planning.holes import hole_of_invoice, waive_periods
@@ -115,7 +114,7 @@ class Shown(NamedTuple):
 
 class DocumentPage(StaffPage):
     def document(self, number: int) -> Any:
-        rows = with_rebills(with_due(Invoice.objects.select_related("account", "corrects", "memo", "client")))
+        rows = with_rebills(Invoice.objects.select_related("account", "corrects", "memo", "client"))
         return self.found(rows, number)
 
 
@@ -135,7 +134,7 @@ class InvoicePage(DocumentPage):
         names = names_of(one for one in people if one)
         for attempt in attempts:
             attempt.by = names[attempt.requested_by]
-        due = (amount_due(invoice) or ZERO) if invoice.status == InvoiceStatus.APPROVED else ZERO
+        due = invoice.open_amount
         may_pay = due > ZERO and self.may(COLLECT_PERMISSION)
         context = {
             "invoice": invoice,

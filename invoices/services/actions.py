@@ -42,23 +42,20 @@ from invoices.plan.actions import (
 )
 from invoices.plan.refunded import Move, left_unpaid
 from invoices.services.documents.approval_rules import check_four_eyes, makers_of
-from invoices.services.money.ledger.open_items import charges_of
 from invoices.services.planning.previewing import why_not_regenerated
 
 CORRECTING_COLUMNS = ("pk", "kind", "status", "document_number")
 
 
 def document_facts(invoice_nos: Collection[int], today: date) -> dict[int, DocumentFacts]:
-    """Return the facts of documents by number, as of the client's day. At most ten queries."""
+    """Return the facts of documents by number, as of the client's day. At most nine queries."""
     corrections = _corrections(invoice_nos)
     taken_off, lowered = _taken_off(invoice_nos)
-    charges = charges_of(invoice_nos)
     attempts = _open_attempts(invoice_nos)
     refunds, paid = unpaid_by_refunds(invoice_nos), _paid(invoice_nos)
     facts = {}
     for row in _documents(invoice_nos):
         number = row["pk"]
-        charge = charges.get(number)
         attempt = attempts.get(number)
         facts[number] = DocumentFacts(
             invoice_no=number,
@@ -68,7 +65,7 @@ def document_facts(invoice_nos: Collection[int], today: date) -> dict[int, Docum
             document_number=row["document_number"],
             currency=row["currency"],
             total=row["total_amount"],
-            due=charge.due if charge is not None and row["status"] == InvoiceStatus.APPROVED else ZERO,
+            due=row["open_amount"],
             payer=PayerFacts(row["account__is_test"], row["account__status"], row["has_method"]),
             today=today,
             invoice_date=row["invoice_date"],
@@ -223,6 +220,7 @@ def _documents(invoice_nos: Collection[int]) -> Any:
             "document_number",
             "currency",
             "total_amount",
+            "open_amount",
             "bill_date",
             "invoice_date",
             "account__is_test",

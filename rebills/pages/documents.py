@@ -10,13 +10,12 @@ from invoices.kinds import InvoiceStatus
 from invoices.models import Invoice
 from invoices.services.documents.approval_rules import check_four_eyes, makers_of
 from invoices.services.documents.chains import Chain, read_chain
-from invoices.services.money.ledger.open_items import amount_due, with_due
 from rebills.models import Rebill
 
 
 class RebillPage(StaffPage):
     def get(self, request: HttpRequest, number: int) -> HttpResponse:
-        rows = with_due(Rebill.objects.all()).select_related("client", "account", "corrects", "memo", "statement_contact")
+        rows = Rebill.objects.select_related("client", "account", "corrects", "memo", "statement_contact")
         rebill = self.found(rows, number)
         chain = read_chain(client=self.client, invoice_no=rebill.pk)
         return self.page(
@@ -25,7 +24,7 @@ class RebillPage(StaffPage):
                 "rebill": rebill,
                 "invoice": rebill,
                 "difference": rebill.total_amount - rebill.corrects.total_amount,
-                "due": amount_due(rebill),
+                "due": rebill.amount_due,
                 "attempts": list(rebill.collection_attempts.order_by("attempt_no")),
                 "statements": list(rebill.statements.select_related("contact").order_by("pk")),
                 "reason": next((step.reason for step in chain.steps if step.document.pk == rebill.pk), ""),

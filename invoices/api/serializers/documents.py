@@ -23,7 +23,6 @@ from invoices.services.actions import Allowed
 from invoices.services.billing.run_figures import count_flags, count_refusals, count_results, run_totals
 from invoices.services.documents.outcomes import Outcome
 from invoices.services.documents.tax_answers import answer_on
-from invoices.services.money.ledger.open_items import amount_due
 from invoices.services.planning.flags import flags_of
 from invoices.services.planning.ground import changes_since
 
@@ -206,7 +205,7 @@ class InvoiceSerializer(TermsSerializer):
 
     def get_amount_due(self, invoice: Any) -> str | None:
         """Null if nothing can be due: a credit memo, or a document that is not issued."""
-        due = amount_due(invoice)
+        due = invoice.amount_due
         return None if due is None else f"{rounded(due, invoice.currency):f}"
 
 

@@ -62,7 +62,6 @@ from invoices.services.documents.outcomes import Refused
 from invoices.services.documents.rebill_markers import excluded_lines, with_rebills
 from invoices.services.documents.remarks import Remarks
 from invoices.services.issuing.after_issue import finish_issued
-from invoices.services.money.ledger.open_items import with_due
 from invoices.services.planning.flags import with_flags
 from invoices.services.planning.holes import hole_of_invoice, waive_periods
 from invoices.services.planning.previewing import preview_invoices
@@ -87,7 +86,7 @@ class DocumentResource(ReadResource):
     }
 
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return with_flags(with_rebills(with_due(rows)), self.client).select_related("tax_answer")
+        return with_flags(with_rebills(rows), self.client).select_related("tax_answer")
 
     def expanded(self, page: Sequence[Any], data: Any) -> Any:
         """Add lines with taxes, and available actions, of all documents of a page at once."""

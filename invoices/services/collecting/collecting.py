@@ -11,6 +11,7 @@ from accounts.models import Client, Event
 from accounts.receipts import Claim, used_at
 from accounts.services import electronic_methods
 from accounts.trail import Act, acts_of_call, record_acts, refusal
+from billing_site.common.keyset_pages import Order, Position, first_after
 from billing_site.errors import BillingError, ErrorCode, error_from_event
 from invoices.kinds import OPEN_ATTEMPTS, AttemptStatus
 from invoices.models import CollectionAttempt, Invoice
@@ -22,7 +23,7 @@ from invoices.services.documents.batches import in_halves
 from invoices.services.documents.collection_results import Collected, CollectionResult, outcome_of, refused
 from invoices.services.documents.outcomes import Outcome
 from invoices.services.documents.rights import check_may_collect
-from invoices.services.money.ledger.open_items import open_entries
+from invoices.services.money.ledger.open_items import open_invoices
 from invoices.services.money.ledger.refunds import asked_refunds, resolve_refund
 
 logger = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ logger = logging.getLogger(__name__)
 AT_ONCE = 100
 """The number of invoices whose attempts are started in one transaction and recorded in another. The gateway is called between
 them, once per invoice. If the process dies, at most this number of attempts must be asked about again."""
+
+BY_DUE_DATE = Order("due_date")
 
 COLLECTION = "collection."
 """The prefix of the names of collection events."""
@@ -193,14 +196,15 @@ def collect_due(
 
 
 def _due(client: Client, today: date) -> Iterator[list[CollectRequest]]:
+    """The invoices to collect, those that were due first before others."""
     methods = electronic_methods().filter(account=OuterRef("account"))
-    declined = CollectionAttempt.objects.filter(invoice=OuterRef("invoice"), status=AttemptStatus.DECLINED, requested_on=today)
-    entries = open_entries().filter(Exists(methods), ~Exists(declined), account__client=client)
-    last = 0
-    while rows := list(entries.filter(pk__gt=last).order_by("pk").values_list("pk", "invoice_id", "account_id")[:AT_ONCE]):
-        refunded = unpaid_by_refunds([invoice_no for _, invoice_no, _ in rows])
-        yield [CollectRequest(invoice_no, account_no) for _, invoice_no, account_no in rows if invoice_no not in refunded]
-        last = rows[-1][0]
+    declined = CollectionAttempt.objects.filter(invoice=OuterRef("pk"), status=AttemptStatus.DECLINED, requested_on=today)
+    opened = open_invoices(Invoice.objects.filter(Exists(methods), ~Exists(declined), client=client))
+    position = None
+    while rows := first_after(opened.only("account_id", "due_date"), BY_DUE_DATE, position, AT_ONCE):
+        refunded = unpaid_by_refunds([row.pk for row in rows])
+        yield [CollectRequest(row.pk, row.account_id) for row in rows if row.pk not in refunded]
+        position = Position(rows[-1].due_date, rows[-1].pk)
 
 
 def settle(client: Client, wanted: Sequence[CollectRequest], caller: Caller, today: date) -> list[Collected]:

@@ -12,6 +12,7 @@ from accounts.models import Client, Contact
 from accounts.models.identities import SELLER_FIELDS
 from billing_site.common.storage import insert_rows
 from invoices.basis import BASIS_FIELDS, basis_of, basis_rows
+from invoices.calculation import ZERO
 from invoices.document import (
     CORRECTION_FIELDS,
     CREDIT_FIELDS,
@@ -42,6 +43,7 @@ Part = TypeVar("Part")
 STANDING_FIELDS = (
     "id",
     "status",
+    "open_amount",
     "fingerprint",
     "generated_by",
     "generated_at",
@@ -140,6 +142,7 @@ def insert_documents(
                 *links.get(invoice_no, NO_LINKS),
                 invoice_no,
                 status.value,
+                content.terms.owed if is_issued else ZERO,
                 fingerprint(content) if is_issued else "",
                 generated_by,
                 at,

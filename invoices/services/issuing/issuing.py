@@ -198,12 +198,13 @@ def issue(documents: Sequence[ToIssue], issuing: Issuing) -> None:
         return
     groups = _groups(documents, issuing)
     issued = _numbered([document for _, mine in groups for document in mine], issuing)
-    # Written before their ledger entries: if an entry came first, SQLite would search for more such rows at each document.
+    # Written before their ledger entries: a document is open by its total until credits are allocated to it. If an entry came
+    # first, SQLite would also search for more such rows at each document.
     _insert([one for one in issued if one.pending is None], issuing)
+    _update([one for one in issued if one.pending is not None], issuing)
     due: dict[int, Decimal] = {}
     for how, mine in groups:
         due |= how.enter(mine, issuing)
-    _update([one for one in issued if one.pending is not None], issuing)
     _request(issued, due, issuing)
     acts = [act for one in issued for act in _acts(one, issuing)]
     for how, mine in groups:
@@ -251,12 +252,13 @@ def _insert(documents: Sequence[ToIssue], issuing: Issuing) -> None:
 
 def _update(documents: Sequence[ToIssue], issuing: Issuing) -> None:
     noted = issuing.remarks.columns()
-    columns = (*ISSUE_FIELDS, "status", "fingerprint", "approved_by", "approved_at", *noted, "memo_id")
+    columns = (*ISSUE_FIELDS, "status", "open_amount", "fingerprint", "approved_by", "approved_at", *noted, "memo_id")
     rows = [
         (
             one.invoice_no,
             *_given_at_issue(one.terms),
             InvoiceStatus.APPROVED.value,
+            one.terms.owed,
             fingerprint(one.content),
             issuing.caller.identity,
             issuing.at,

@@ -19,11 +19,12 @@ from billing_site.common.storage import ExactSum
 from billing_site.errors import ErrorCode
 from invoices.calculation import ZERO
 from invoices.kinds import PAYMENT_KINDS, REFUND_KINDS, ActState, EntryKind, InvoiceKind, RunResult
-from invoices.models import BillingRun, Invoice, LedgerEntry, RunOutcome
+from invoices.models import BillingRun, Invoice, RunOutcome
 from invoices.services.approving.queue import Sum, waiting_documents
 from invoices.services.billing.due_accounts import DueAccounts, count_due
 from invoices.services.lists.failures import failed_attempts, statement_failed
-from invoices.services.money.ledger.open_items import open_entries, with_due
+from invoices.services.money.daily_sums import sums_since
+from invoices.services.money.ledger.open_items import open_invoices
 from invoices.services.money.receivables import DAYS
 
 TAX_FAILURE_DAYS = 7
@@ -121,7 +122,7 @@ def _age_of(ages: list[Aged], column: str) -> Case:
 
 
 REBILL = "rebill"
-DUE = ExactSum(F("total_amount") - F("amount_paid"))
+DUE = ExactSum("open_amount")
 
 
 def _waiting(client: Client, today: date) -> tuple[list[Aged], list[Sum]]:
@@ -163,7 +164,7 @@ def _open(client: Client, today: date) -> tuple[list[Aged], list[Sum]]:
     """Return open amounts of overdue invoices by age, and of invoices whose collection failed. Only open invoices are read."""
     ages = _ages(today, OVERDUE_AGES)
     failed = Exists(failed_attempts().filter(invoice=OuterRef("pk")))
-    opened = with_due(Invoice.objects.filter(client=client, pk__in=open_entries().values("invoice")))
+    opened = open_invoices(Invoice.objects.filter(client=client))
     rows = (
         opened.order_by("currency")
         .annotate(age=_age_of(ages, "due_date"), failed=failed)
@@ -213,14 +214,9 @@ def months(client: Client, today: date) -> dict[str, list[Month]]:
     """Return the last twelve months up to the current one, for each currency that has entries. The oldest month is first."""
     days = [_months_before(today, count) for count in reversed(range(MONTHS))]
     sums: dict[tuple[str, date, Flow], Decimal] = defaultdict(lambda: ZERO)
-    entries = LedgerEntry.objects.filter(account__client=client, entry_date__gte=days[0]).order_by()
-    moved = entries.filter(kind__in=FLOWS).values_list("account__currency", "entry_date", "kind")
-    voided = entries.filter(kind=EntryKind.VOID, voids__kind__in=FLOWS)
-    taken_back = voided.values_list("account__currency", "entry_date", "voids__kind")
-    for rows in (moved, taken_back):
-        for currency, day, kind, amount in rows.annotate(ExactSum("amount")):
-            flow, sign = FLOWS[EntryKind(kind)]
-            sums[currency, day.replace(day=1), flow] += sign * amount
+    for one, amount in sums_since(client, days[0], FLOWS).items():
+        flow, sign = FLOWS[EntryKind(one.kind)]
+        sums[one.currency, one.day.replace(day=1), flow] += sign * amount
     currencies = sorted({currency for currency, *_ in sums})
     return {currency: [Month(day, *(sums[currency, day, flow] for flow in Flow)) for day in days] for currency in currencies}
 

@@ -25,7 +25,6 @@ from invoices.services.actions import document_facts
 from invoices.services.correcting.credit_memos import lines_to_credit
 from invoices.services.documents.rebill_markers import with_rebills
 from invoices.services.money.ledger.history import with_voids
-from invoices.services.money.ledger.open_items import with_due
 
 MOST_INVOICES = 999
 """The newest invoices are returned, at most this number (ours). Older ones are found by dates."""
@@ -51,7 +50,7 @@ def invoice_history(client: Client, account_no: int, asked: HistoryOfInvoices) -
         rows = rows.filter(bill_date__lte=asked.end)
     if asked.rebills == 1:
         rows = rows.filter(kind__in=CYCLE_KINDS)
-    marked = _with_plan_and_usage(_with_account(with_paid_on(with_rebills(with_due(rows)))))
+    marked = _with_plan_and_usage(_with_account(with_paid_on(with_rebills(rows))))
     if asked.rebills == 2:
         marked = marked.filter(rb_no=None)
     return list(marked.order_by("-pk")[:MOST_INVOICES])
@@ -103,7 +102,7 @@ def document_of_transaction(client: Client, account_no: int, number: int) -> Any
 def _found(client: Client, account_no: int, meant: Q, number: int, field: str) -> Any:
     rows = Invoice.objects.filter(meant, client=client, account=account_no).order_by("-pk").distinct()
     entries = LedgerEntry.objects.filter(invoice=OuterRef("pk"), kind__in=CHARGE_KINDS)
-    marked = _with_account(with_rebills(with_due(rows))).annotate(transaction_no=Subquery(entries.values("pk")[:1]))
+    marked = _with_account(with_rebills(rows)).annotate(transaction_no=Subquery(entries.values("pk")[:1]))
     found = sorted(marked, key=lambda invoice: invoice.pk != number)
     if not found:
         raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"{field} {number} of account {account_no}", field=field)

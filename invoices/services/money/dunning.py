@@ -17,8 +17,8 @@ from accounts.models import Account, Client, Event
 from accounts.models.history import change_many, changing_as
 from accounts.trail import Act, record_acts
 from invoices.kinds import AttemptStatus
-from invoices.models import CollectionAttempt
-from invoices.services.money.ledger.open_items import open_entries
+from invoices.models import CollectionAttempt, Invoice
+from invoices.services.money.ledger.open_items import open_invoices
 
 DUNNING, DUNNING_ENDED = "account.dunning", "account.dunning_ended"
 
@@ -64,10 +64,10 @@ def end_dunning(client: Client, caller: Caller, account_nos: Collection[int], to
 def _overdue(account_nos: Collection[int], today: date) -> set[int]:
     root = OuterRef("root")
     declined = CollectionAttempt.objects.filter(Q(invoice=root) | Q(invoice__chain_root=root), status=AttemptStatus.DECLINED)
-    entries = open_entries().filter(account__in=account_nos)
-    entries = entries.annotate(root=Coalesce(F("invoice__chain_root_id"), F("invoice_id")))
-    entries = entries.filter(Q(invoice__due_date__lt=today) | Exists(declined))
-    return set(entries.order_by().values_list("account_id", flat=True))
+    opened = open_invoices(Invoice.objects.filter(account__in=account_nos))
+    opened = opened.annotate(root=Coalesce(F("chain_root_id"), F("pk")))
+    overdue = opened.filter(Q(due_date__lt=today) | Exists(declined))
+    return set(overdue.order_by().values_list("account_id", flat=True))
 
 
 def _earlier(account_nos: Collection[int]) -> Mapping[int, int]:

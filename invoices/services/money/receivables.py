@@ -6,12 +6,13 @@ from decimal import Decimal
 from itertools import groupby
 from typing import NamedTuple
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 
 from accounts.models import Account, Client
 from invoices.calculation import ZERO
+from invoices.models import Invoice
 from invoices.services.money.ledger.entries import account_positions
-from invoices.services.money.ledger.open_items import open_entries
+from invoices.services.money.ledger.open_items import open_invoices
 
 ACCOUNTS_AT_ONCE = 500
 DAYS = (30, 60, 90)
@@ -50,7 +51,8 @@ class Receivable(NamedTuple):
 
 def accounts_with_dues(client: Client) -> QuerySet[Account]:
     """Select the client's accounts that have open invoices."""
-    return Account.objects.filter(Exists(open_entries().filter(account=OuterRef("pk"))), client=client).order_by("pk")
+    owing = open_invoices(Invoice.objects.filter(client=client)).values("account")
+    return Account.objects.filter(client=client, pk__in=owing).order_by("pk")
 
 
 def receivables_of(accounts: Collection[Account], today: date) -> list[Receivable]:
@@ -58,13 +60,12 @@ def receivables_of(accounts: Collection[Account], today: date) -> list[Receivabl
     numbers = [account.pk for account in accounts]
     positions = account_positions(numbers)
     due = (
-        open_entries()
-        .filter(account__in=numbers)
-        .order_by("account_id")
-        .values_list("account_id", "invoice__due_date", "amount", "paid")
+        open_invoices(Invoice.objects.filter(account__in=numbers))
+        .order_by("account_id", "pk")
+        .values_list("account_id", "due_date", "open_amount")
     )
     ages = {
-        account_no: _add_up(((due_date, amount - paid) for _, due_date, amount, paid in rows), today)
+        account_no: _add_up(((due_date, amount) for _, due_date, amount in rows), today)
         for account_no, rows in groupby(due, key=lambda row: row[0])
     }
     return [

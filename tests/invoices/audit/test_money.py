@@ -47,6 +47,7 @@ COUNTED = {
     "BALANCES": 16,
     "CONSERVATION": 16,
     "ALLOCATIONS": 14,
+    "OPEN_AMOUNTS": 7,
     "VOIDS": 9,
     "PAYS": 14,
     "PAYMENTS": 4,
@@ -83,13 +84,23 @@ DAMAGES = [
         "lets go of more of credit {wrong} than it has taken",
     ),
     (
+        names.OPEN_AMOUNTS,
+        "UPDATE invoices_invoice SET open_amount = 0.0001 WHERE id = {january}",
+        "invoice {january} of account {payer}: has 0.0001 open, but of 33 33 is paid",
+    ),
+    (
+        names.OPEN_AMOUNTS,
+        "UPDATE invoices_allocation SET amount = 1 WHERE credit_id = {off}",
+        "invoice {march} of account {payer}: has 0 open",
+    ),
+    (
         names.IN_LEDGER,
         "UPDATE invoices_ledgerentry SET amount = 12 WHERE invoice_id = {january}",
         "invoice {january} of account {payer}: of 33",
     ),
     (
         names.IN_LEDGER,
-        "UPDATE invoices_invoice SET status = 'pending', number = NULL WHERE id = {january}",
+        "UPDATE invoices_invoice SET status = 'pending', number = NULL, open_amount = 0 WHERE id = {january}",
         "is a invoice of invoice {january}, a recurring that is pending and of account {payer}",
     ),
     (names.VOIDS, ENTRY.format("amount = 2", "void"), "voids {wrong}, a cash_credit of -1"),

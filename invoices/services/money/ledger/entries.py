@@ -1,5 +1,6 @@
 """Write ledger entries and allocations. No other module writes these tables. The accounts must be locked."""
 
+from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,7 +10,7 @@ from django.db.models import Exists, OuterRef, Subquery
 
 from accounts.models import Account
 from billing_site.common.currencies import LARGEST_AMOUNT
-from billing_site.common.storage import insert_rows, reserve_ids
+from billing_site.common.storage import insert_rows, reserve_ids, update_rows
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO
 from invoices.kinds import CYCLE_KINDS, FREE_KINDS, AllocationKind, EntryKind, InvoiceStatus
@@ -143,9 +144,22 @@ def _rows(drafts: Sequence[Draft], posted_by: PostedBy, positions: dict[int, Acc
 
 
 def allocate(taken: Sequence[Taken], at: datetime, kind: AllocationKind = AllocationKind.APPLIED) -> None:
-    """Write which credit pays which debit. An amount below zero releases the credit."""
+    """Write which credit pays which debit. An amount below zero releases the credit. The open amounts of the invoices among the
+    debits change with it. The accounts must be locked."""
+    if not taken:
+        return
     insert_rows(
         Allocation,
         ("credit_id", "debit_id", "kind", "amount", "created_at"),
         [(one.credit_no, one.debit_no, kind.value, one.amount, at) for one in taken],
     )
+    _lower_open_amounts(taken)
+
+
+def _lower_open_amounts(taken: Sequence[Taken]) -> None:
+    lowered: dict[int, Decimal] = defaultdict(Decimal)
+    for one in taken:
+        lowered[one.debit_no] += one.amount
+    charges = LedgerEntry.objects.filter(pk__in=lowered, kind=EntryKind.INVOICE)
+    rows = charges.values_list("invoice_id", "invoice__open_amount", "pk")
+    update_rows(Invoice, ("open_amount",), [(number, left - lowered[entry_no]) for number, left, entry_no in rows])

@@ -1,21 +1,26 @@
-"""Read what is open on invoices and what is left of credits. Both follow from the ledger; nothing of it is stored."""
+"""Read what is open on invoices and what is left of credits, one query each.
+
+What is open is stored on the invoice (`Invoice.open_amount`): `entries.allocate` changes it, and an audit compares it with the
+ledger. What is left of a credit follows from the ledger.
+"""
 
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db.models import DecimalField, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from billing_site.common.storage import ExactSum
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO
-from invoices.kinds import FREE_KINDS, ISSUED_STATUSES, EntryKind, InvoiceKind, InvoiceStatus
-from invoices.models import Allocation, Invoice, LedgerEntry
+from invoices.kinds import FREE_KINDS, EntryKind
+from invoices.models import Invoice, LedgerEntry
 from invoices.plan.allocating import OpenItem
 
-ANY = Q()
+IS_OPEN = Q(open_amount__gt=0)
+"""Invoices on which something is due."""
 
 
 class Charge(NamedTuple):
@@ -43,7 +48,7 @@ def charges_of(invoice_nos: Collection[int]) -> dict[int, Charge]:
 def open_charges(account_nos: Collection[int]) -> dict[int, list[Charge]]:
     """Return the open invoices of each account, the oldest first. One query."""
     charges: dict[int, list[Charge]] = defaultdict(list)
-    for charge in _charges(Q(account__in=account_nos), Q(paid__lt=F("amount"))):
+    for charge in _charges(Q(invoice__account__in=account_nos, invoice__open_amount__gt=0)):
         charges[charge.account_no].append(charge)
     return charges
 
@@ -60,27 +65,18 @@ def invoices_of_charges(account_no: int, entry_nos: Sequence[int], field: str) -
     return [found[number] for number in entry_nos]
 
 
-def open_entries() -> QuerySet[Any]:
-    """Select the ledger entries of open invoices, with `paid`."""
-    return _with_paid(ANY).filter(paid__lt=F("amount"))
-
-
-def _with_paid(which: Q) -> QuerySet[Any]:
-    return LedgerEntry.objects.filter(which, kind=EntryKind.INVOICE).annotate(paid=Coalesce(ExactSum("paid_by__amount"), ZERO))
-
-
-def _charges(which: Q, having: Q = ANY) -> list[Charge]:
+def _charges(which: Q) -> list[Charge]:
     rows = (
-        _with_paid(which)
-        .filter(having)
+        LedgerEntry.objects.filter(which, kind=EntryKind.INVOICE)
         .order_by("account_id", "entry_no")
-        .values_list("invoice_id", "account_id", "pk", "amount", "paid")
+        .values_list("invoice_id", "account_id", "pk", "amount", "invoice__open_amount")
     )
-    return [
-        Charge(invoice_no, account_no, entry_no, amount, amount - paid)
-        for invoice_no, account_no, entry_no, amount, paid in rows
-        if invoice_no is not None
-    ]
+    return [Charge._make(row) for row in rows]
+
+
+def open_invoices(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
+    """Those of the invoices on which something is due."""
+    return invoices.filter(IS_OPEN)
 
 
 def open_credits(account_nos: Collection[int]) -> dict[int, list[OpenItem]]:
@@ -107,31 +103,3 @@ def left_of_credit(entry_no: int) -> Decimal:
     """Return the unused amount of a payment or credit."""
     amount, taken = LedgerEntry.objects.filter(pk=entry_no).annotate(taken=TAKEN).values_list("amount", "taken").get()
     return Decimal(-amount - taken)
-
-
-def amount_due(invoice: Any) -> Decimal | None:
-    """Return the open amount of an invoice that was read by `with_due`, or None for a credit memo or a document that is not
-    issued."""
-    if invoice.status not in ISSUED_STATUSES or invoice.kind == InvoiceKind.CREDIT_MEMO:
-        return None
-    return Decimal(invoice.total_amount - invoice.amount_paid)
-
-
-def open_invoices(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
-    """Select the issued invoices that are open, annotated as by `with_due`."""
-    return with_due(invoices).filter(IS_OPEN)
-
-
-IS_OPEN = Q(status=InvoiceStatus.APPROVED) & ~Q(kind=InvoiceKind.CREDIT_MEMO) & Q(total_amount__gt=F("amount_paid"))
-
-
-def with_due(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
-    """Annotate invoices with `amount_paid`: the payments and credits that are applied to them."""
-    paid = (
-        Allocation.objects.filter(debit__invoice=OuterRef("pk"), debit__kind=EntryKind.INVOICE)
-        .order_by()
-        .values("debit__invoice")
-        .annotate(sum=ExactSum("amount"))
-        .values("sum")
-    )
-    return invoices.annotate(amount_paid=Coalesce(Subquery(paid, output_field=DecimalField()), ZERO))

@@ -59,6 +59,8 @@ ROWS = {
     names.PAID_ORIGINALS: 0,
     names.LATE_USAGE: 1,
     names.ALLOCATIONS: 0,
+    names.OPEN_AMOUNTS: 18,
+    names.DAILY_SUMS: 0,
     names.BALANCES: 18,
     names.CONSERVATION: 18,
     names.BELONGING: 231,
