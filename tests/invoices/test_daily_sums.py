@@ -15,9 +15,9 @@ from invoices.models import DailySum, LedgerEntry, SummedLedger
 from invoices.services.lists.dashboard import months
 from invoices.services.money.daily_sums import SUMMED_AFTER, sum_up_ledger
 from invoices.services.undoing.voiding import void_invoice
-from tests.invoices.audit import names
-from tests.invoices.billing import FEB_10, JAN_10, bill
-from tests.invoices.money.paying import billed
+from tests.support.audits import names
+from tests.support.billing import FEB_10, JAN_10, bill
+from tests.support.paying import billed
 from tests.support.payments import pay
 
 pytestmark = pytest.mark.django_db

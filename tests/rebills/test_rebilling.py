@@ -372,5 +372,5 @@ def test_starting_has_no_attempt_of_a_rebilled_invoice(acme, process):
     rebilled(invoice, process, 1)
     work = starting.collecting(acme, process, JAN_31)
     with transaction.atomic():
-        (started,) = starting.start([starting.Wanted(invoice.pk, account.pk)], work)
+        (started,) = starting.start([starting.CollectRequest(invoice.pk, account.pk)], work)
     assert (started.attempt, started.settled.result.value) == (None, "nothing_due")
