@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_first_release'),
-        ('invoices', '0003_open_amounts'),
+        ('invoices', '0004_open_amounts'),
     ]
 
     operations = [

@@ -29,7 +29,7 @@ def fill(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("invoices", "0002_tax_exemptions")]
+    dependencies = [("invoices", "0003_billing_runs")]
 
     operations = [
         migrations.RemoveIndex(model_name="ledgerentry", name="charges_of_invoices"),
