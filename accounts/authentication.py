@@ -89,12 +89,12 @@ class StaffSessionAuthentication(SessionAuthentication):
         return user, StaffAccess(user, client)
 
 
-def _client_of(user: Any, asked: str) -> Client:
+def _client_of(user: Any, client_no: str) -> Client:
     theirs = clients_of(user)
-    if asked:
-        known = re.fullmatch(r"[0-9]{1,18}", asked) and theirs.filter(pk=int(asked)).first()
+    if client_no:
+        known = re.fullmatch(r"[0-9]{1,18}", client_no) and theirs.filter(pk=int(client_no)).first()
         if not known:
-            raise BillingError(ErrorCode.PERMISSION, f"you are not assigned to client_no {asked[:22]}", field="client_no")
+            raise BillingError(ErrorCode.PERMISSION, f"you are not assigned to client_no {client_no[:22]}", field="client_no")
         return known
     few = list(theirs[:2])
     if not few:

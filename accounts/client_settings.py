@@ -87,14 +87,14 @@ def _is_bound(caller: Caller) -> bool:
     return caller.staff is not None and not caller.staff.is_superuser
 
 
-def _propose(stored: Client, asked: Client, names: Collection[str], caller: Caller) -> SettingsChange:
+def _propose(stored: Client, changed: Client, names: Collection[str], caller: Caller) -> SettingsChange:
     earlier = proposed_change(stored)
     if earlier is not None:
         _decided(earlier, SettingsChangeState.WITHDRAWN, caller)
     change = SettingsChange.objects.create(
         client=stored,
         before={name: _plain(stored, name) for name in names},
-        after={name: _plain(asked, name) for name in names},
+        after={name: _plain(changed, name) for name in names},
         proposed_by=caller.staff,
     )
     record_acts(stored, caller, [Act("settings.proposed", before=change.before, after=change.after, row_no=change.pk)])

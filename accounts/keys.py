@@ -29,13 +29,13 @@ def _hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def create_key(client: Client, *, caller: Caller, name: str, **given: Any) -> tuple[ApiKey, str]:
+def create_key(client: Client, *, caller: Caller, name: str, **columns: Any) -> tuple[ApiKey, str]:
     """Create a key with rights (KEY_RIGHTS) and limits (read_only, allowed_addresses), and return it with its auth_key.
 
     The auth_key cannot be shown later. Refuses (90070) rights that the caller does not have.
     """
-    _check_may_give(caller, given)
-    return _create(client, [caller], name=name, **given)
+    _check_may_give(caller, columns)
+    return _create(client, [caller], name=name, **columns)
 
 
 def rotate_key(key: ApiKey, *, caller: Caller) -> tuple[ApiKey, str]:
@@ -44,9 +44,9 @@ def rotate_key(key: ApiKey, *, caller: Caller) -> tuple[ApiKey, str]:
 
     Refuses (90070) a caller who may not create such a key.
     """
-    given = {name: getattr(key, name) for name in (*KEY_RIGHTS, "read_only", "allowed_addresses")}
-    _check_may_give(caller, given)
-    return _create(key.client, [caller, Caller(api_key=key)], name=key.name, **given)
+    columns = {name: getattr(key, name) for name in (*KEY_RIGHTS, "read_only", "allowed_addresses")}
+    _check_may_give(caller, columns)
+    return _create(key.client, [caller, Caller(api_key=key)], name=key.name, **columns)
 
 
 def change_key(key: ApiKey, changed: Collection[str], *, caller: Caller) -> None:
@@ -67,10 +67,10 @@ def rights_to_give(caller: Caller) -> dict[str, bool]:
     return {"read_only": not may_make_keys(caller, read_only=False), **{name: may_give(caller, name) for name in KEY_RIGHTS}}
 
 
-def _check_may_give(caller: Caller, given: Mapping[str, Any]) -> None:
+def _check_may_give(caller: Caller, columns: Mapping[str, Any]) -> None:
     """Refuse rights that the caller does not have. Those of a read-only key count too, because the limit can be removed
     later."""
-    read_only = bool(given.get("read_only"))
+    read_only = bool(columns.get("read_only"))
     if not may_make_keys(caller, read_only=read_only):
         what = (
             "reading everything that an API key can read"
@@ -79,12 +79,12 @@ def _check_may_give(caller: Caller, given: Mapping[str, Any]) -> None:
         )
         raise BillingError(ErrorCode.KEY_ABOVE_ITS_MAKER, f"{what}; ask an administrator to make it", field="read_only")
     for name in KEY_RIGHTS:
-        if given.get(name) and not may_give(caller, name):
+        if columns.get(name) and not may_give(caller, name):
             detail = f"{name.replace('_', ' ')}; ask an administrator to make it"
             raise BillingError(ErrorCode.KEY_ABOVE_ITS_MAKER, detail, field=name)
 
 
-def _create(client: Client, known_to: Iterable[Caller], *, name: str, **given: Any) -> tuple[ApiKey, str]:
+def _create(client: Client, known_to: Iterable[Caller], *, name: str, **columns: Any) -> tuple[ApiKey, str]:
     auth_key = secrets.token_urlsafe(24)
     chain = (one for caller in known_to for one in (caller.identity, *_stands_for(caller)))
     people = dict.fromkeys(one for one in chain if not one.startswith("process:"))
@@ -94,7 +94,7 @@ def _create(client: Client, known_to: Iterable[Caller], *, name: str, **given: A
         prefix=auth_key[:PREFIX_LENGTH],
         secret_hash=_hash(auth_key),
         stands_for=list(people),
-        **given,
+        **columns,
     )
     return row, auth_key
 

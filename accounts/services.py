@@ -374,7 +374,7 @@ def _check_end(instance: PlanInstance, stored: PlanInstance, account: Account) -
 
     Otherwise the days after it would be charged with the wrong cycle, or not at all.
     """
-    end_date, stood = instance.end_date, stored.end_date
+    end_date, old_end = instance.end_date, stored.end_date
     if end_date is not None and end_date < instance.start_date:
         begins = instance.start_date
         detail = f"end_date: the plan starts on {begins}; end it on {begins} or later, or remove it before {begins}"
@@ -383,12 +383,12 @@ def _check_end(instance: PlanInstance, stored: PlanInstance, account: Account) -
         detail = f"end_date: the plan was removed on {instance.taken_off_on}; add the plan to the account again"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="end_date")
     charged_to = account.arrears_due_from
-    if stood is None or charged_to is None or (end_date is not None and end_date <= stood):
+    if old_end is None or charged_to is None or (end_date is not None and end_date <= old_end):
         return
-    if is_end_open(stood, stored.end_entered_after, charged_to):
+    if is_end_open(old_end, stored.end_entered_after, charged_to):
         return
     if instance.plan.charges.filter(line_type__in=ARREARS_TYPES).exists():
-        detail = f"end_date: the plan is billed in arrears up to {stood}; for later days, add the plan to the account again"
+        detail = f"end_date: the plan is billed in arrears up to {old_end}; for later days, add the plan to the account again"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="end_date")
 
 

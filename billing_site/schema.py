@@ -151,8 +151,8 @@ def problems() -> dict[str, Any]:
     for code in ErrorCode:
         if code.http_status >= 400:
             rows[code.http_status].append(f"{code.number}: {code.message}")
-    told = {str(status): "  \n".join(sorted(texts)) for status, texts in sorted(rows.items())}
-    return {status: _problem(text) for status, text in {**told, **HTTP_ITSELF}.items()}
+    descriptions = {str(status): "  \n".join(sorted(texts)) for status, texts in sorted(rows.items())}
+    return {status: _problem(text) for status, text in {**descriptions, **HTTP_ITSELF}.items()}
 
 
 HTTP_ITSELF = {

@@ -9,7 +9,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.figures import figures
-from accounts.admin.rows import NamesPeople, ReadOnlyAdmin, asked_once, page_link, person
+from accounts.admin.rows import NamesPeople, ReadOnlyAdmin, cached_per_row, page_link, person
 from accounts.staff import names_of
 from invoices.admin.amounts import amount
 from invoices.admin.decisions import DecidedInList
@@ -56,7 +56,7 @@ class RebillAdmin(NamesPeople, DecidedInList, ReadOnlyAdmin):  # type: ignore[mi
         return page_link(rebill.memo) if rebill.memo is not None else SafeString("-")
 
     @admin.display(description=_("document"))
-    @asked_once
+    @cached_per_row
     def document(self, rebill: Rebill) -> SafeString:
         return page_link(Invoice.objects.get(pk=rebill.pk), _("Lines, taxes and what can be done"))
 
@@ -71,7 +71,7 @@ class RebillAdmin(NamesPeople, DecidedInList, ReadOnlyAdmin):  # type: ignore[mi
         return amount(rebill.total_amount - rebill.corrects.total_amount, rebill.currency)
 
     @admin.display(description=_("line by line"))
-    @asked_once
+    @cached_per_row
     def line_by_line(self, rebill: Rebill) -> SafeString:
         """Original, rebill and difference of each line with tax, and its changes."""
         contents = stored_contents([rebill.corrects_id or 0, rebill.pk])
@@ -86,7 +86,7 @@ class RebillAdmin(NamesPeople, DecidedInList, ReadOnlyAdmin):  # type: ignore[mi
         return figures([_("Line"), _("Changes"), _("Original"), _("Rebill"), _("Difference")], rows, words=2)
 
     @admin.display(description=_("chain of corrections"))
-    @asked_once
+    @cached_per_row
     def chain_of_corrections(self, rebill: Rebill) -> SafeString:
         chain = read_chain(client=rebill.client, invoice_no=rebill.pk)
         people = names_of(step.document.generated_by for step in chain.steps)

@@ -103,9 +103,9 @@ class PriceFile(ClientFile):
         self.charge = charge
 
     def get_instance(self, instance_loader: Any, row: Any) -> RateSchedule | None:
-        given = self.fields["valid_from"].clean(row) if row.get("valid_from") else FROM_THE_BEGINNING
+        first_day = self.fields["valid_from"].clean(row) if row.get("valid_from") else FROM_THE_BEGINNING
         listed = self.get_queryset().filter(charge=self.charge, plan_instance=None)
-        return listed.filter(currency=row["currency"], valid_from=given).first()
+        return listed.filter(currency=row["currency"], valid_from=first_day).first()
 
     def init_instance(self, row: Any = None) -> RateSchedule:
         return RateSchedule(charge=self.charge)

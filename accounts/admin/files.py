@@ -120,9 +120,9 @@ class ClientFile(ModelResource):  # type: ignore[misc]
 
     def import_instance(self, instance: Any, row: Any, **kwargs: Any) -> None:
         fixed = self.pages.get_fixed_fields(instance) if instance.pk else ()
-        stood = {name: getattr(instance, name) for name in fixed}
+        before = {name: getattr(instance, name) for name in fixed}
         super().import_instance(instance, row, **kwargs)
-        changed = [name for name, value in stood.items() if getattr(instance, name) != value]
+        changed = [name for name, value in before.items() if getattr(instance, name) != value]
         if changed:
             raise ValidationError({name: _("This column cannot be changed after the row is created.") for name in changed})
 

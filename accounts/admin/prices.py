@@ -154,8 +154,8 @@ class PriceForm(MasterDataForm):
             self.initial["valid_from"] = None
 
     def clean_valid_from(self) -> date:
-        given: date | None = self.cleaned_data["valid_from"]
-        return given or FROM_THE_BEGINNING
+        first_day: date | None = self.cleaned_data["valid_from"]
+        return first_day or FROM_THE_BEGINNING
 
 
 class BandsFormSet(PaginationInlineFormSet):
@@ -194,8 +194,8 @@ class BandsOfPrice(TabularInline):
 
 
 def terms_of(price: Mapping[str, Any], bands: BandsFormSet) -> RateTerms:
-    given = {name: price[name] for name in RateTerms._fields if name in price}
-    return RateTerms(**{**given, "tiers": bands.tiers()})
+    terms = {name: price[name] for name in RateTerms._fields if name in price}
+    return RateTerms(**{**terms, "tiers": bands.tiers()})
 
 
 @admin.register(RateSchedule)

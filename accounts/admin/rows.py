@@ -124,9 +124,9 @@ class MasterDataForm(forms.ModelForm):
         super().full_clean()
         for constraint in self._meta.model._meta.constraints:
             if constraint.name in self.guarded:
-                self._say(str(constraint.get_violation_error_message()), self.guarded[constraint.name])
+                self._replace_message(str(constraint.get_violation_error_message()), self.guarded[constraint.name])
 
-    def _say(self, general: str, said: tuple[str, Any] | None) -> None:
+    def _replace_message(self, general: str, message: tuple[str, Any] | None) -> None:
         """Replace Django's general message of a constraint by ours."""
         if general not in self.non_field_errors():
             return
@@ -134,8 +134,8 @@ class MasterDataForm(forms.ModelForm):
         del self.errors[NON_FIELD_ERRORS]
         for error in kept:
             self.add_error(None, error)
-        if said is not None:
-            self.add_error(*said)
+        if message is not None:
+            self.add_error(*message)
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
@@ -277,7 +277,7 @@ def add_link(model: type[Model], text: Any, **values: Any) -> SafeString:
     return text_link(reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_add", query=values), text)
 
 
-def asked_once(column: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+def cached_per_row(column: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
     """Cache a column per row, because the template reads the value several times."""
 
     @wraps(column)

@@ -90,11 +90,11 @@ class ClientResource(GenericViewSet):
         """Return the query parameters that this call may have besides `client_no`."""
         return set(self.queries[self.action]().fields) if self.action in self.queries else set()
 
-    def asked_query(self) -> dict[str, Any]:
+    def query_arguments(self) -> dict[str, Any]:
         """Return the validated query parameters of this action."""
         names = self.query_parameters()
-        given = {name: value for name, value in self.request.query_params.items() if name in names}
-        serializer = self.queries[self.action](data=given, context=self.get_serializer_context())
+        sent = {name: value for name, value in self.request.query_params.items() if name in names}
+        serializer = self.queries[self.action](data=sent, context=self.get_serializer_context())
         serializer.is_valid(raise_exception=True)
         return dict(serializer.validated_data)
 
@@ -172,7 +172,7 @@ class ClientResource(GenericViewSet):
             return Caller(staff=access.user, receipt=self.receipt, request_id=request_id)
         return Caller(api_key=cast(ApiKey, access), receipt=self.receipt, request_id=request_id)
 
-    def asked(self) -> dict[str, Any]:
+    def arguments(self) -> dict[str, Any]:
         """The validated body of this action."""
         return self._read(self.operations[self.action].arguments or NoArguments)
 
@@ -249,13 +249,13 @@ class ListResource(ListModelMixin, FilteredResource):
 
     def expanded(self, page: Sequence[Any], data: Any) -> Any:
         """Return the data of a page of rows with the members that `expand` requests."""
-        self.asked_names("expand", self.expansions)
+        self.listed_names("expand", self.expansions)
         return data
 
-    def asked_names(self, parameter: str, known: Iterable[str]) -> set[str]:
+    def listed_names(self, parameter: str, known: Iterable[str]) -> set[str]:
         """Return the names in a comma-separated parameter. Unknown names are refused."""
-        given = self.request.query_params.get(parameter, "")
-        names = {name for name in given.split(",") if name}
+        listed = self.request.query_params.get(parameter, "")
+        names = {name for name in listed.split(",") if name}
         for name in sorted(names - set(known)):
             raise BillingError(ErrorCode.INVALID_INPUT, f"{parameter}: {name} does not exist", field=parameter)
         return names
@@ -264,12 +264,12 @@ class ListResource(ListModelMixin, FilteredResource):
         serializer: Any = super().get_serializer(*args, **kwargs)
         if self.request.method in SAFE_METHODS and "fields" in self.request.query_params:
             fields = getattr(serializer, "child", serializer).fields
-            for name in set(fields) - self.asked_names("fields", fields):
+            for name in set(fields) - self.listed_names("fields", fields):
                 fields.pop(name)
         return serializer
 
     def _as_csv(self, rows: QuerySet[Any]) -> StreamingHttpResponse:
-        self.asked_names("expand", ())
+        self.listed_names("expand", ())
         for parameter in sorted(PAGE_PARAMETERS.intersection(self.request.query_params)):
             detail = f"{parameter}: a CSV list always contains all rows; leave this parameter out"
             raise BillingError(ErrorCode.INVALID_INPUT, detail, field=parameter)
@@ -282,7 +282,7 @@ class ReadResource(RetrieveModelMixin, ListResource):
     """List and retrieve."""
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        self.asked_names("expand", self.expansions)
+        self.listed_names("expand", self.expansions)
         return super().retrieve(request, *args, **kwargs)
 
 

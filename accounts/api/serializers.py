@@ -216,12 +216,12 @@ class RateSerializer(RowSerializer):
 
 def terms_of(price: Mapping[str, Any], currency: str | None) -> RateTerms:
     """Return the requested price, in `currency` if it names none itself."""
-    given = {name: price[name] for name in RateTerms._fields if name in price}
+    terms = {name: price[name] for name in RateTerms._fields if name in price}
     tiers = tuple(TierTerms(**tier) for tier in price.get("tiers", ()))
-    given_currency = price.get("currency") or currency
-    if given_currency is None:
+    own_currency = price.get("currency") or currency
+    if own_currency is None:
         raise BillingError(ErrorCode.MISSING_PARAMETER, field="currency")
-    return RateTerms(**{**given, "currency": given_currency, "tiers": tiers})
+    return RateTerms(**{**terms, "currency": own_currency, "tiers": tiers})
 
 
 @contextmanager
@@ -273,14 +273,14 @@ class PlanSerializer(ClientRowSerializer):
         """Create a plan with its charges and prices, all or nothing."""
         currency = validated_data.get("currency")
         plan = super().create({name: value for name, value in validated_data.items() if name not in ("charges", "currency")})
-        for place, asked in enumerate(validated_data["charges"]):
-            charge = PlanCharge(plan=plan, **{name: asked[name] for name in ("service", "line_type") if name in asked})
+        for place, values in enumerate(validated_data["charges"]):
+            charge = PlanCharge(plan=plan, **{name: values[name] for name in ("service", "line_type") if name in values})
             charge.full_clean()
             charge.save()
-            if "rate_per_unit" in asked:
+            if "rate_per_unit" in values:
                 with naming(f"charges[{place}]"):
-                    add_price(charge, terms_of({"rate_per_unit": asked["rate_per_unit"]}, currency), caller=self.caller)
-            for position, price in enumerate(asked.get("list_rates", [])):
+                    add_price(charge, terms_of({"rate_per_unit": values["rate_per_unit"]}, currency), caller=self.caller)
+            for position, price in enumerate(values.get("list_rates", [])):
                 with naming(f"charges[{place}].rates[{position}]"):
                     add_price(charge, terms_of(price, currency), caller=self.caller)
         return Plan.objects.prefetch_related(*PLAN_PARTS).get(pk=plan.pk)

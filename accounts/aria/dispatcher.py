@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework.viewsets import ViewSetMixin
 
-from accounts.aria.method_calls import envelope, given_parameters, rendered
+from accounts.aria.method_calls import envelope, rendered, sent_parameters
 from accounts.aria.parsers import scalar
 from accounts.aria.renderers import FORMATS
 from accounts.call_log import call_of
@@ -31,7 +31,7 @@ def dispatcher(methods: Mapping[str, type[ViewSetMixin]]) -> Callable[[HttpReque
 def _dispatch(views: Views, request: HttpRequest) -> HttpResponse:
     """Answer a method call. The HTTP status is always 200. Unknown methods are answered with error code -1."""
     try:
-        pairs = given_parameters(request)
+        pairs = sent_parameters(request)
         request.output_format = _format(scalar(pairs, "output_format"))  # type: ignore[attr-defined]
         name = scalar(pairs, "rest_call")
         if name in (None, ""):
@@ -45,10 +45,10 @@ def _dispatch(views: Views, request: HttpRequest) -> HttpResponse:
         return rendered(envelope(error), getattr(request, "output_format", "json"))
 
 
-def _format(asked: object) -> str:
-    if asked in (None, ""):
+def _format(name: object) -> str:
+    if name in (None, ""):
         return UNNAMED_FORMAT
-    if not isinstance(asked, str) or asked not in FORMATS:
+    if not isinstance(name, str) or name not in FORMATS:
         names = ", ".join(FORMATS)
         raise BillingError(ErrorCode.INVALID_INPUT, f"output_format: give one of {names}", field="output_format")
-    return asked
+    return name

@@ -181,14 +181,14 @@ def methods_of(viewset: type[Any]) -> list[str]:
     return list(dict.fromkeys(value.method_call.name for value in written if hasattr(value, "method_call")))
 
 
-def given_parameters(request: HttpRequest) -> Parameters:
+def sent_parameters(request: HttpRequest) -> Parameters:
     """Return the parameters as sent. They are parsed once per request."""
-    if not hasattr(request, "given_parameters"):
+    if not hasattr(request, "sent_parameters"):
         try:
-            request.given_parameters = parameters(request.META.get("QUERY_STRING", ""), request.body)  # type: ignore[attr-defined]
+            request.sent_parameters = parameters(request.META.get("QUERY_STRING", ""), request.body)  # type: ignore[attr-defined]
         except RequestDataTooBig as error:
             raise unreadable_body() from error
-    return request.given_parameters  # type: ignore[attr-defined, no-any-return]
+    return request.sent_parameters  # type: ignore[attr-defined, no-any-return]
 
 
 def output_format(request: HttpRequest) -> str:
@@ -264,17 +264,17 @@ def _answered(method: Method, output: Answer) -> str:
 
 
 def _read_call(method: Method, request: HttpRequest) -> Call:
-    given = nested(given_parameters(request), arrays_of(method.arguments(), CallerFields()))
-    given = {name: value for name, value in given.items() if value not in (None, "")}
-    key = _key(given, request)
-    sender = CallerFields(data=given)
+    sent = nested(sent_parameters(request), arrays_of(method.arguments(), CallerFields()))
+    sent = {name: value for name, value in sent.items() if value not in (None, "")}
+    key = _key(sent, request)
+    sender = CallerFields(data=sent)
     declared = sender.validated_data if sender.is_valid() else {}
-    asked = method.arguments(data=given)
-    error = _wrong_argument(method, given) or _wrong_value(asked, sender)
+    serializer = method.arguments(data=sent)
+    error = _wrong_argument(method, sent) or _wrong_value(serializer, sender)
     if error is not None:
         record_acts(key.client, Caller(api_key=key, declared=declared), [refusal(method.refused_act, error)])
         raise error
-    arguments = asked.validated_data
+    arguments = serializer.validated_data
     if method.writes(arguments):
         check_may_write(key)
     record = call_of(request)
@@ -284,16 +284,16 @@ def _read_call(method: Method, request: HttpRequest) -> Call:
     return Call(key.client, caller, arguments)
 
 
-def _wrong_argument(method: Method, given: Mapping[str, Any]) -> BillingError | None:
+def _wrong_argument(method: Method, sent: Mapping[str, Any]) -> BillingError | None:
     """Return an error for an argument that would be ignored: unsupported (90046) or unknown (1016)."""
     unsupported = getattr(method.arguments, "unsupported", ())
-    named = [name for name, value in given.items() if name.partition("[")[0] in unsupported and value != []]
+    named = [name for name, value in sent.items() if name.partition("[")[0] in unsupported and value != []]
     if named:
         return BillingError(ErrorCode.NOT_SUPPORTED, ", ".join(named), field=", ".join(named))
-    if given.get("rest_call", method.name) != method.name:
+    if sent.get("rest_call", method.name) != method.name:
         return BillingError(ErrorCode.INVALID_INPUT, f"rest_call: this address accepts only {method.name}", field="rest_call")
     accepted = (*TRANSPORT, *unsupported, *getattr(method.arguments, "without_effect", ()))
-    members = {name: value for name, value in given.items() if name not in accepted}
+    members = {name: value for name, value in sent.items() if name not in accepted}
     try:
         check_members(method.taken(), members, empty_is_absent=True)
     except serializers.ValidationError as error:
@@ -301,10 +301,10 @@ def _wrong_argument(method: Method, given: Mapping[str, Any]) -> BillingError | 
     return None
 
 
-def _wrong_value(asked: serializers.Serializer, sender: serializers.Serializer) -> BillingError | None:
-    if asked.is_valid() and not sender.errors:
+def _wrong_value(serializer: serializers.Serializer, sender: serializers.Serializer) -> BillingError | None:
+    if serializer.is_valid() and not sender.errors:
         return None
-    return refusal_of(wrong_inputs(serializers.ValidationError({**asked.errors, **sender.errors})))
+    return refusal_of(wrong_inputs(serializers.ValidationError({**serializer.errors, **sender.errors})))
 
 
 def _claim(method: Method, arguments: Arguments) -> Claim | None:
@@ -314,9 +314,9 @@ def _claim(method: Method, arguments: Arguments) -> Claim | None:
     return claim_for(arguments.get("client_receipt_id"), method.name, effect)
 
 
-def arrays_of(*asked: serializers.Serializer) -> dict[str, list[str]]:
+def arrays_of(*parts: serializers.Serializer) -> dict[str, list[str]]:
     """Return the array parameters of these serializers, each with the names of its rows' fields."""
-    fields = {name: field for serializer in asked for name, field in serializer.fields.items()}
+    fields = {name: field for part in parts for name, field in part.fields.items()}
     return {
         name: list(field.child.fields)
         for name, field in fields.items()
@@ -324,10 +324,10 @@ def arrays_of(*asked: serializers.Serializer) -> dict[str, list[str]]:
     }
 
 
-def _key(given: Mapping[str, Any], request: HttpRequest) -> ApiKey:
-    if "client_no" not in given or "auth_key" not in given:
+def _key(sent: Mapping[str, Any], request: HttpRequest) -> ApiKey:
+    if "client_no" not in sent or "auth_key" not in sent:
         raise BillingError(ErrorCode.AUTHENTICATION)
-    credentials = Credentials(data=given)
+    credentials = Credentials(data=sent)
     if not credentials.is_valid():
         raise refusal_of(wrong_inputs(serializers.ValidationError(credentials.errors)))
     key = authenticated_key(**credentials.validated_data, request=request)

@@ -23,13 +23,13 @@ class Hours(serializers.Serializer):
     offset_hours = LongField(max_digits=6, required=False)
     client_receipt_id = ReceiptIdField()
 
-    def validate(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        given = {asked[name] for name in ("hours", "offset_hours") if name in asked}
-        if not given:
+    def validate(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        sent = {values[name] for name in ("hours", "offset_hours") if name in values}
+        if not sent:
             raise serializers.ValidationError({"hours": _("Give hours or offset_hours.")}, code="required")
-        if len(given) > 1:
+        if len(sent) > 1:
             raise serializers.ValidationError({"offset_hours": _("hours and offset_hours differ. Give one of them.")})
-        return {**asked, "hours": given.pop()}
+        return {**values, "hours": sent.pop()}
 
 
 CLOCK_MOVED = ("virtual_datetime", "virtual_date", "virtual_time", "system_date", "system_time", "current_offset_hours")

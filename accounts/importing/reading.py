@@ -122,8 +122,8 @@ def _header(lines: _Lines, required: Collection[str], optional: Collection[str] 
         raise UnreadableFile("the file is UTF-16; save it as UTF-8")
     line = line._replace(text=line.text.removeprefix(codecs.BOM_UTF8))
     separators = list(SEPARATORS)
-    if said := re.fullmatch(rb'"?sep=([^"\r\n]*)"?', line.text.strip(b" "), re.IGNORECASE):
-        separators = [_said_separator(said[1])]
+    if separator_line := re.fullmatch(rb'"?sep=([^"\r\n]*)"?', line.text.strip(b" "), re.IGNORECASE):
+        separators = [_declared_separator(separator_line[1])]
         line = lines.next() or line._replace(text=b"")
     try:
         found = [(one, _names(_fields(line.text, one), known)) for one in separators]
@@ -141,7 +141,7 @@ def _header(lines: _Lines, required: Collection[str], optional: Collection[str] 
     return separator, header
 
 
-def _said_separator(text: bytes) -> str:
+def _declared_separator(text: bytes) -> str:
     separator = text.decode(errors="replace")
     if len(separator) != 1 or separator.isalnum() or separator not in SEPARATORS and not separator.isprintable():
         raise UnreadableFile(f"line 1 says sep={separator}, which is not a separator; use sep=; or sep=,")

@@ -66,14 +66,14 @@ class Service(models.Model):
 
 def known_category(row: Any, name: str) -> str:
     """Return the tax category in the client's spelling. Refuses one that the client does not have."""
-    given: str = getattr(row, name)
-    if not given or row.client_id is None:
-        return given
+    category: str = getattr(row, name)
+    if not category or row.client_id is None:
+        return category
     known = categories_in(row.client.tax_categories)
-    found = spelled(given, known)
+    found = spelled(category, known)
     if found is None:
         text = _("%(value)s is not a tax category of this client. Use one of %(known)s, or add it to the client's settings.")
-        raise ValidationError({name: ValidationError(text, params={"value": given, "known": ", ".join(known)})})
+        raise ValidationError({name: ValidationError(text, params={"value": category, "known": ", ".join(known)})})
     return found
 
 

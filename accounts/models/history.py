@@ -95,5 +95,5 @@ class MasterDataHistory(HistoricalRecords):  # type: ignore[misc]
             super().m2m_changed(row, action, attr, pk_set, False, **signal)
 
     def get_change_reason_for_object(self, instance: Any, history_type: str, using: str | None) -> str | None:
-        given: str | None = super().get_change_reason_for_object(instance, history_type, using)
-        return given or changed_by()
+        reason: str | None = super().get_change_reason_for_object(instance, history_type, using)
+        return reason or changed_by()

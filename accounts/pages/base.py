@@ -57,10 +57,10 @@ class StaffPage(View):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.is_authenticated:
             return self.signed_out()
-        asked = cast(StaffRequest, request)
-        asked.clients = list(clients_of(request.user)[:CLIENTS_TO_CHOOSE])
-        asked.client = chosen_client(asked)
-        if asked.client is None:
+        staff_request = cast(StaffRequest, request)
+        staff_request.clients = list(clients_of(request.user)[:CLIENTS_TO_CHOOSE])
+        staff_request.client = chosen_client(staff_request)
+        if staff_request.client is None:
             raise PermissionDenied(gettext("You are not assigned to any client. Ask an administrator."))
         if not request.user.has_perm(self.needs):
             why = gettext("Your roles do not let you see %(what)s. Ask an administrator for a role that does.")
@@ -96,8 +96,8 @@ class StaffPage(View):
         if getattr(self.request, "htmx", False):
             address = self.request.htmx.current_url_abs_path or self.came_from()  # type: ignore[attr-defined]
             return HttpResponseClientRedirect(redirect_to_login(address).url)
-        asked = self.request.get_full_path()
-        return redirect_to_login(asked if self.request.method in ("GET", "HEAD") else self.came_from())
+        own_address = self.request.get_full_path()
+        return redirect_to_login(own_address if self.request.method in ("GET", "HEAD") else self.came_from())
 
     def refused(self, refusal: BillingError) -> HttpResponseBase:
         """Show a service's refusal on the page that the reader came from. Nothing was done."""
@@ -111,15 +111,15 @@ class StaffPage(View):
 
         If it is missing, of another site, or the refused page itself: this page without its query, or the dashboard.
         """
-        asked = self.request.get_full_path() if self.request.method == "GET" else ""
+        own_address = self.request.get_full_path() if self.request.method == "GET" else ""
         address = self.request.headers.get("Referer", "")
         if url_has_allowed_host_and_scheme(address, {self.request.get_host()}):
             parts = urlsplit(address)
             path = "/" + parts.path.lstrip("/")  # An address that begins with // belongs to another site.
             address = f"{path}?{parts.query}" if parts.query else path
-            if address != asked:
+            if address != own_address:
                 return address
-        return self.request.path if "?" in asked else "/"
+        return self.request.path if "?" in own_address else "/"
 
     @property
     def client(self) -> Client:

@@ -130,13 +130,13 @@ def icon(name: str) -> SafeString:
 @register.simple_tag(takes_context=True)
 def query(context: Any, **changed: Any) -> str:
     """Return this page's query with other values. None removes a parameter."""
-    given: QueryDict = context["request"].GET.copy()
+    query: QueryDict = context["request"].GET.copy()
     for name, value in changed.items():
         if value is None or value == "":
-            given.pop(name, None)
+            query.pop(name, None)
         else:
-            given[name] = str(value)
-    return f"?{given.urlencode()}"
+            query[name] = str(value)
+    return f"?{query.urlencode()}"
 
 
 @register.simple_tag(takes_context=True)

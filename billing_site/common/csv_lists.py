@@ -41,8 +41,8 @@ def plain_members(serializer: serializers.Serializer) -> list[str]:
 
 def _is_nested(field: serializers.Field, serializer: serializers.Serializer) -> bool:
     if isinstance(field, serializers.SerializerMethodField):
-        told = get_type_hints(getattr(type(serializer), field.method_name or "")).get("return")
-        return getattr(told, "__origin__", told) in (list, dict, Sequence, Mapping)
+        returned = get_type_hints(getattr(type(serializer), field.method_name or "")).get("return")
+        return getattr(returned, "__origin__", returned) in (list, dict, Sequence, Mapping)
     return isinstance(
         field, serializers.BaseSerializer | serializers.ListField | serializers.DictField | serializers.ManyRelatedField
     )

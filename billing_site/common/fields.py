@@ -164,11 +164,11 @@ class OneOrSeveralSelect(BaseCSVWidget, forms.Select):
     """A select with all choices. If several are requested, separated by commas, they are offered as one more option."""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
-        given = [str(one) for one in value or ()]
-        if len(given) > 1:
+        selected = [str(one) for one in value or ()]
+        if len(selected) > 1:
             labels = {str(choice): str(label) for choice, label in self.choices}
-            self.choices = [*self.choices, (",".join(given), ", ".join(labels.get(one, one) for one in given))]
-        return forms.Select.render(self, name, ",".join(given), attrs, renderer)
+            self.choices = [*self.choices, (",".join(selected), ", ".join(labels.get(one, one) for one in selected))]
+        return forms.Select.render(self, name, ",".join(selected), attrs, renderer)
 
 
 class ChoicesFilter(BaseInFilter, ChoiceFilter):

@@ -142,7 +142,7 @@ class KeysetPagination(BasePagination):
         return {"type": "object", "required": list(properties), "properties": properties}
 
     def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
-        asked = {
+        schemas = {
             "limit": {
                 "type": "integer",
                 "default": PAGE_SIZE,
@@ -153,30 +153,30 @@ class KeysetPagination(BasePagination):
             "cursor": {"type": "string"},
         }
         if orders := getattr(view, "ordering", {}):
-            asked["ordering"] = {"type": "string", "enum": [sign + name for name in orders for sign in ("", "-")]}
-        return [{"name": name, "required": False, "in": "query", "schema": schema} for name, schema in asked.items()]
+            schemas["ordering"] = {"type": "string", "enum": [sign + name for name in orders for sign in ("", "-")]}
+        return [{"name": name, "required": False, "in": "query", "schema": schema} for name, schema in schemas.items()]
 
 
 def asked_order(request: Request, orders: Mapping[str, str], *, newest_first: bool) -> Order:
     return order_of(request.query_params.get("ordering"), orders, newest_first=newest_first)
 
 
-def order_of(asked: str | None, orders: Mapping[str, str], *, newest_first: bool = False) -> Order:
+def order_of(ordering: str | None, orders: Mapping[str, str], *, newest_first: bool = False) -> Order:
     """Return the requested order if the list has it, else the order by number."""
-    if not asked:
+    if not ordering:
         return Order("pk", newest_first)
-    name = asked.removeprefix("-")
+    name = ordering.removeprefix("-")
     if name not in orders:
         raise _refused("ordering", f"give one of {', '.join(orders) or 'none'}; put - before it for descending order")
-    return Order(orders[name], asked.startswith("-"))
+    return Order(orders[name], ordering.startswith("-"))
 
 
 def _size(request: Request) -> int:
-    asked = request.query_params.get("limit")
-    if asked is None:
+    limit = request.query_params.get("limit")
+    if limit is None:
         return PAGE_SIZE
     try:
-        size = LongField().to_internal_value(asked)
+        size = LongField().to_internal_value(limit)
     except WrongValue:
         size = 0
     if not 1 <= size <= LARGEST_PAGE:

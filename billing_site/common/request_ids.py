@@ -8,9 +8,9 @@ from contextvars import ContextVar
 request_id_now: ContextVar[str] = ContextVar("request_id", default="-")
 
 
-def request_id_of(given: str) -> str:
+def request_id_of(sent: str) -> str:
     """Return the id that was sent with the request, or a new one."""
-    return given if re.fullmatch(r"[A-Za-z0-9._-]{1,60}", given) else secrets.token_hex(12)
+    return sent if re.fullmatch(r"[A-Za-z0-9._-]{1,60}", sent) else secrets.token_hex(12)
 
 
 class RequestIdFilter(logging.Filter):

@@ -279,8 +279,8 @@ def violated_constraint(error: IntegrityError) -> str:
     PostgreSQL reports it. SQLite reports only the columns of a unique key, from which the constraint is found. Call it after
     the transaction was rolled back.
     """
-    if (told := getattr(error.__cause__, "diag", None)) is not None:
-        return told.constraint_name or ""
+    if (diagnostics := getattr(error.__cause__, "diag", None)) is not None:
+        return diagnostics.constraint_name or ""
     message = str(error)
     if named := re.fullmatch(r"(?:CHECK constraint failed: |UNIQUE constraint failed: index ')(\w+)'?", message):
         return named[1]

@@ -17,7 +17,7 @@ from invoices.admin import (
     runs,
     statements,
     taxes,
-    waiting,
+    unbilled,
 )
 
 __all__ = [
@@ -37,5 +37,5 @@ __all__ = [
     "runs",
     "statements",
     "taxes",
-    "waiting",
+    "unbilled",
 ]

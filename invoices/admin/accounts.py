@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.accounts import AccountAdmin
 from accounts.admin.figures import count, days, figures, plain, rate
-from accounts.admin.rows import PagedInline, add_link, asked_once, link_to_page, list_link, may_add
+from accounts.admin.rows import PagedInline, add_link, cached_per_row, link_to_page, list_link, may_add
 from accounts.callers import Caller
 from accounts.clock import today
 from accounts.models import Account
@@ -150,12 +150,12 @@ class BilledAccountAdmin(AccountAdmin):
         if obj is None:
             return fieldsets
         additions = ["additions"] if any(may_add(request, model) for model, _text in ADDITIONS) else []
-        waits = [*(["unbilled_usage"] if request.user.has_perm("invoices.view_usage") else []), *additions]
+        not_billed = [*(["unbilled_usage"] if request.user.has_perm("invoices.view_usage") else []), *additions]
         may_add_money = any(request.user.has_perm(right) for _model, _text, right in MONEY_ADDITIONS)
         return [
             *fieldsets,
             (_("Balance"), {"fields": [("balance", "unapplied"), "ages", *(["money_additions"] if may_add_money else [])]}),
-            *([(_("Not yet billed"), {"fields": waits})] if waits else []),
+            *([(_("Not yet billed"), {"fields": not_billed})] if not_billed else []),
         ]
 
     def get_inlines(self, request: HttpRequest, obj: Account | None) -> list[type[InlineModelAdmin]]:
@@ -166,7 +166,7 @@ class BilledAccountAdmin(AccountAdmin):
         ]
 
     @admin.display(description=_("usage so far"))
-    @asked_once
+    @cached_per_row
     def unbilled_usage(self, account: Account) -> SafeString:
         """Unbilled usage at today's prices, before coupons, credits and tax; or why it cannot be rated."""
         try:
@@ -196,7 +196,7 @@ class BilledAccountAdmin(AccountAdmin):
         return format_html_join(SafeString(" &middot; "), "{}", ((link,) for link in links))
 
     @admin.display(description=_("balance"))
-    @asked_once
+    @cached_per_row
     def balance(self, account: Account) -> SafeString:
         return amount(account_balance(account), account.currency)
 

@@ -75,8 +75,8 @@ class ActForm(MasterDataForm):
             reason.offer_to(self.user)
 
 
-def why(given: dict[str, Any]) -> Why:
-    return Why(given["reason"], given.get("comments", ""))
+def why(fields: dict[str, Any]) -> Why:
+    return Why(fields["reason"], fields.get("comments", ""))
 
 
 def by(request: HttpRequest, client: Client) -> dict[str, Any]:

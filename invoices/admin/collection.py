@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.admin.accounts import PaymentMethodAdmin
-from accounts.admin.rows import ReadOnlyAdmin, ReadOnlyInline, asked_once, link_to_page, only_superusers, page_link
+from accounts.admin.rows import ReadOnlyAdmin, ReadOnlyInline, cached_per_row, link_to_page, only_superusers, page_link
 from accounts.callers import Caller
 from accounts.clock import today
 from accounts.models import PaymentMethod
@@ -93,7 +93,7 @@ class CollectionAttemptAdmin(AttemptColumns, ReadOnlyAdmin):  # type: ignore[mis
     readonly_fields = ["amount_in_currency", "payment_link", "who"]
 
     @admin.display(description=_("requested by"))
-    @asked_once
+    @cached_per_row
     def who(self, attempt: CollectionAttempt) -> str:
         return name_of(attempt.requested_by)
 
@@ -149,9 +149,9 @@ class KeptPaymentMethodAdmin(PaymentMethodAdmin):
         if change:
             super().save_model(request, obj, form, change)
             return
-        given = {name: form.cleaned_data[name] for name in ("type", "token", "label")}
+        fields = {name: form.cleaned_data[name] for name in ("type", "token", "label")}
         obj.pk = add_payment_method(
-            client=obj.account.client, account_no=obj.account_id, caller=Caller(staff=request.user), **given
+            client=obj.account.client, account_no=obj.account_id, caller=Caller(staff=request.user), **fields
         ).pk
 
 

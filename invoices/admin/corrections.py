@@ -77,12 +77,12 @@ class WriteOffAdmin(EntryAdmin):
     kind = EntryKind.WRITE_OFF
 
     def act(self, request: HttpRequest, obj: Any, form: Any) -> None:
-        given = form.cleaned_data
+        fields = form.cleaned_data
         obj.pk = write_off(
             invoice_no=obj.invoice_id,
-            amount=given["amount"],
-            everything=given["everything"],
-            why=why(given),
+            amount=fields["amount"],
+            everything=fields["everything"],
+            why=why(fields),
             kind=self.kind,
             **by(request, obj.invoice.client),
         ).pk
@@ -115,8 +115,8 @@ class TransactionVoidAdmin(EntryAdmin):
     autocomplete_fields = ["voids"]
 
     def act(self, request: HttpRequest, obj: Any, form: Any) -> None:
-        given, entry = form.cleaned_data, obj.voids
-        who, reason = by(request, entry.account.client), {"reason_code": given["reason"], "comments": given["comments"]}
+        fields, entry = form.cleaned_data, obj.voids
+        who, reason = by(request, entry.account.client), {"reason_code": fields["reason"], "comments": fields["comments"]}
         if entry.kind in CHARGE_KINDS:
             obj.pk = void_invoice(invoice_no=entry.invoice_id, **reason, **who).void_transaction_id
         else:
@@ -168,11 +168,11 @@ class CreditMemoAdmin(ActAdmin):
         return page_link(Invoice.objects.get(pk=memo.pk), _("Lines and taxes"))
 
     def act(self, request: HttpRequest, obj: Any, form: Any) -> None:
-        given = form.cleaned_data
-        line_no, everything = given["line_no"], given["everything"]
-        asked = CreditRequest(amount=given["amount"], everything=everything)
+        fields = form.cleaned_data
+        line_no, everything = fields["line_no"], fields["everything"]
+        credit = CreditRequest(amount=fields["amount"], everything=everything)
         if line_no is not None:
-            asked = CreditRequest(lines={line_no: given["amount"]}, everything=everything)
+            credit = CreditRequest(lines={line_no: fields["amount"]}, everything=everything)
         obj.pk = create_credit_memo(
-            invoice_no=obj.corrects_id, why=why(given), asked=asked, **by(request, obj.corrects.client)
+            invoice_no=obj.corrects_id, why=why(fields), asked=credit, **by(request, obj.corrects.client)
         ).pk

@@ -319,9 +319,9 @@ class ServiceCreditAdmin(CreditFigures, MasterDataAdmin):  # type: ignore[misc]
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         client, caller = obj.account.client, Caller(staff=request.user)
-        given = form.cleaned_data
+        fields = form.cleaned_data
         if change:
-            expire_service_credit(client=client, credit_no=obj.pk, caller=caller, expires_on=given["expires_on"])
+            expire_service_credit(client=client, credit_no=obj.pk, caller=caller, expires_on=fields["expires_on"])
             return
-        terms = {name: value for name, value in given.items() if name != "account"}
+        terms = {name: value for name, value in fields.items() if name != "account"}
         obj.pk = add_service_credit(client=client, account_no=obj.account_id, caller=caller, today=today(client), **terms).pk

@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.figures import count, figures, plain
-from accounts.admin.rows import asked_once, list_link, page_link
+from accounts.admin.rows import cached_per_row, list_link, page_link
 from billing_site.common.storage import ExactSum
 from invoices.admin.amounts import amount
 from invoices.kinds import LIVE_STATUSES
@@ -21,7 +21,7 @@ class HeldByInvoice:
     """Discarding an invoice releases all of it, so a discarded invoice holds nothing."""
 
     @admin.display(description=_("usage"))
-    @asked_once
+    @cached_per_row
     def usage_held(self, invoice: Invoice) -> SafeString:
         held = invoice.usage.order_by("service").values_list("service__name").annotate(Count("pk"), ExactSum("units"))
         rows = [(name, count(records), plain(units)) for name, records, units in held]
@@ -31,12 +31,12 @@ class HeldByInvoice:
         return format_html("{}{}", figures([_("Service"), _("Records"), _("Units")], rows), link)
 
     @admin.display(description=_("one-time charges"))
-    @asked_once
+    @cached_per_row
     def orders_held(self, invoice: Invoice) -> SafeString:
         return _lines(page_link(order) for order in invoice.one_time_charges.select_related("service"))
 
     @admin.display(description=_("coupons"))
-    @asked_once
+    @cached_per_row
     def coupons_held(self, invoice: Invoice) -> SafeString:
         if invoice.status not in LIVE_STATUSES:
             return SafeString("-")
@@ -46,7 +46,7 @@ class HeldByInvoice:
         )
 
     @admin.display(description=_("service credits"))
-    @asked_once
+    @cached_per_row
     def credits_held(self, invoice: Invoice) -> SafeString:
         if invoice.status not in LIVE_STATUSES:
             return SafeString("-")

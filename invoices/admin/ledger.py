@@ -15,7 +15,7 @@ from accounts.admin.figures import day, figures
 from accounts.admin.rows import (
     ReadOnlyAdmin,
     add_link,
-    asked_once,
+    cached_per_row,
     page_link,
 )
 from accounts.staff import name_of
@@ -67,7 +67,7 @@ class EntryColumns:
         return day(self.entry(row).entry_date)
 
     @admin.display(description=_("reason"))
-    @asked_once
+    @cached_per_row
     def reason(self, row: Any) -> str:
         """The reason as in the list of reasons, or Aria's for a void."""
         entry = self.entry(row)
@@ -90,7 +90,7 @@ class EntryColumns:
         return name_of(self.entry(row).created_by)
 
     @admin.display(description=_("applied"))
-    @asked_once
+    @cached_per_row
     def applied(self, row: Any) -> SafeString:
         """What a credit pays, or what pays a debit, summed by entry on the other side."""
         entry = self.entry(row)
@@ -110,7 +110,7 @@ class EntryColumns:
         return page_link(void, description(void)) if void else SafeString("-")
 
     @admin.display(description=_("actions"))
-    @asked_once
+    @cached_per_row
     def acts(self, row: Any) -> SafeString:
         entry = self.entry(row)
         if entry.kind in CHARGE_KINDS or entry.kind == EntryKind.VOID or entry.is_voided:
@@ -121,7 +121,7 @@ class EntryColumns:
         return format_html_join(SafeString(" &middot; "), "{}", ((link,) for link in links))
 
     @admin.display(description=_("unapplied"))
-    @asked_once
+    @cached_per_row
     def left(self, row: Any) -> SafeString:
         entry = self.entry(row)
         return amount(left_of_credit(entry.pk), entry.account.currency) if entry.kind in FREE_KINDS else SafeString("-")

@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts.admin.figures import days, plain, rate
-from accounts.admin.rows import ReadOnlyAdmin, ReadOnlyInline, asked_once, link_to_page, page_link
+from accounts.admin.rows import ReadOnlyAdmin, ReadOnlyInline, cached_per_row, link_to_page, page_link
 from accounts.models import RateSchedule
 from invoices.admin.amounts import amount
 from invoices.line_explanations import line_explanation, tier_text
@@ -135,7 +135,7 @@ class InvoiceLineAdmin(LineFigures, ReadOnlyAdmin):  # type: ignore[misc]
         return rate(line.list_rate_per_unit, line.invoice.currency)
 
     @admin.display(description=_("price that applied"))
-    @asked_once
+    @cached_per_row
     def price(self, line: InvoiceLine) -> SafeString | str:
         """The price, with a link while it exists."""
         return _named(RateSchedule, line.rate_schedule_no)
@@ -165,7 +165,7 @@ class InvoiceLineAdmin(LineFigures, ReadOnlyAdmin):  # type: ignore[misc]
         return plain(line.proration_factor)
 
     @admin.display(description=_("one-time charge"))
-    @asked_once
+    @cached_per_row
     def order(self, line: InvoiceLine) -> SafeString | str:
         return _named(OneTimeCharge, line.order_no)
 

@@ -88,15 +88,15 @@ class PaymentAdmin(ColumnsOfEntry, ActAdmin):  # type: ignore[misc]
     )
 
     def act(self, request: HttpRequest, obj: Any, form: Any) -> None:
-        given = form.cleaned_data
-        chosen = {given["invoice"]: given["amount"]} if given["invoice"] else None
+        fields = form.cleaned_data
+        chosen = {fields["invoice"]: fields["amount"]} if fields["invoice"] else None
         obj.entry = record_external_payment(
             account_no=obj.account_id,
-            amount=given["amount"],
-            type=PaymentType(given["type"]),
-            received_on=given["received_on"],
-            reference=given["reference"],
-            comments=given["comments"],
+            amount=fields["amount"],
+            type=PaymentType(fields["type"]),
+            received_on=fields["received_on"],
+            reference=fields["reference"],
+            comments=fields["comments"],
             invoices=chosen,
             **by(request, obj.account.client),
         ).entry
@@ -145,9 +145,9 @@ class RefundAdmin(ColumnsOfEntry, ActAdmin):  # type: ignore[misc]
         return refund.status, refund.get_status_display()
 
     def act(self, request: HttpRequest, obj: Any, form: Any) -> None:
-        given, who = form.cleaned_data, by(request, obj.payment.account.client)
-        asked = {"amount": given["amount"], "everything": given["everything"]}
-        refund = ask_refund(transaction_id=obj.payment_id, **asked, why=why(given), **who)
+        fields, who = form.cleaned_data, by(request, obj.payment.account.client)
+        terms = {"amount": fields["amount"], "everything": fields["everything"]}
+        refund = ask_refund(transaction_id=obj.payment_id, **terms, why=why(fields), **who)
         obj.entry = refund.entry
         transaction.on_commit(partial(make_refund, refund, **who))
 
@@ -170,7 +170,7 @@ class CashCreditAdmin(EntryAdmin):
     autocomplete_fields = ["account"]
 
     def act(self, request: HttpRequest, obj: Any, form: Any) -> None:
-        given = form.cleaned_data
+        fields = form.cleaned_data
         obj.pk = add_cash_credit(
-            account_no=obj.account_id, amount=given["amount"], why=why(given), **by(request, obj.account.client)
+            account_no=obj.account_id, amount=fields["amount"], why=why(fields), **by(request, obj.account.client)
         ).pk

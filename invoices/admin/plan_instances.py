@@ -151,8 +151,8 @@ class PlanInstanceAdmin(HistoryAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:
-            given = {name: value for name, value in form.cleaned_data.items() if name not in form.declared_fields}
-            obj.pk = assign_plan(**given, caller=Caller(staff=request.user)).pk
+            columns = {name: value for name, value in form.cleaned_data.items() if name not in form.declared_fields}
+            obj.pk = assign_plan(**columns, caller=Caller(staff=request.user)).pk
             return
         edited = edit_plan(**form.edit())
         for text in _what_became(obj, edited):

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.admin.figures import count, figures
-from accounts.admin.rows import ReadOnlyAdmin, asked_once
+from accounts.admin.rows import ReadOnlyAdmin, cached_per_row
 from accounts.staff import name_of
 from invoices.admin.amounts import amount
 from invoices.kinds import RunResult
@@ -38,19 +38,19 @@ class BillingRunAdmin(ReadOnlyAdmin):
     ]
 
     @admin.display(description=_("started by"))
-    @asked_once
+    @cached_per_row
     def starter(self, run: BillingRun) -> str:
         return name_of(run.started_by)
 
     @admin.display(description=_("accounts by result"))
-    @asked_once
+    @cached_per_row
     def results(self, run: BillingRun) -> SafeString:
         counts = count_results(run)
         rows = [(result.label, count(counts[result])) for result in RunResult if result in counts]
         return figures([_("Result"), _("Accounts")], rows)
 
     @admin.display(description=_("invoiced"))
-    @asked_once
+    @cached_per_row
     def totals(self, run: BillingRun) -> SafeString:
         return figures(
             [_("Currency"), _("Invoices"), _("Net"), _("Tax"), _("Total")],
@@ -67,7 +67,7 @@ class BillingRunAdmin(ReadOnlyAdmin):
         )
 
     @admin.display(description=_("refused"))
-    @asked_once
+    @cached_per_row
     def refusals(self, run: BillingRun) -> SafeString:
         rows = [(refused.error_code, refused.message, count(refused.accounts)) for refused in count_refusals(run)]
         return figures([_("Code"), _("Reason"), _("Accounts")], rows, words=2)

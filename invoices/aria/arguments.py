@@ -31,11 +31,11 @@ class OneArray(serializers.Serializer):
 
     arrays = ("invoice_no", "specific_invoices_list", "specific_charge_transaction_id")
 
-    def validate(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        given = [name for name in self.arrays if asked.get(name)]
-        if len(given) > 1:
-            raise serializers.ValidationError({given[1]: f"Give {' or '.join(given)}, not both."})
-        return asked
+    def validate(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        sent = [name for name in self.arrays if values.get(name)]
+        if len(sent) > 1:
+            raise serializers.ValidationError({sent[1]: f"Give {' or '.join(sent)}, not both."})
+        return values
 
 
 class PlanScope(AccountArguments):
@@ -78,10 +78,10 @@ class ManagePendingArguments(PlanScope):
     needs_account = False
     unsupported = ANOTHER_PAYMENT_METHOD
 
-    def validate(self, asked: Mapping[str, Any]) -> Mapping[str, Any]:
-        if not {"invoice_no", "acct_no", "client_acct_id"} & set(asked):
+    def validate(self, values: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not {"invoice_no", "acct_no", "client_acct_id"} & set(values):
             raise serializers.ValidationError({"invoice_no": "Give invoice_no or acct_no."}, code="required")
-        return asked
+        return values
 
 
 class InvoiceDetailsArguments(GivenSerializer):

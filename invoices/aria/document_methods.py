@@ -271,20 +271,20 @@ def _generated(call: Call, invoice_no: int | None) -> Mapping[str, Any]:
 
 def _decide(call: Call) -> int | None:
     """Approve, discard or regenerate, and return the number of the resulting invoice."""
-    asked, client = call.arguments, call.client
+    arguments, client = call.arguments, call.client
     invoice_no = _pending_no(call)
-    if asked["action_directive"] not in DIRECTIVES:
+    if arguments["action_directive"] not in DIRECTIVES:
         raise BillingError(ErrorCode.INVALID_DIRECTIVE, field="action_directive")
     return decide_on_one(
-        DIRECTIVES[asked["action_directive"]],
+        DIRECTIVES[arguments["action_directive"]],
         client=client,
         invoice_no=invoice_no,
         caller=call.caller,
         today=today(client),
-        remarks=Remarks.of(asked),
-        collect=asked.get("alt_collect_on_approve"),
-        statement=asked.get("alt_send_statement_on_approve"),
-        cancel_orders=asked["cancel_orders_on_discard"],
+        remarks=Remarks.of(arguments),
+        collect=arguments.get("alt_collect_on_approve"),
+        statement=arguments.get("alt_send_statement_on_approve"),
+        cancel_orders=arguments["cancel_orders_on_discard"],
     ).invoice_no
 
 
@@ -326,9 +326,12 @@ def _lines(invoice: Any) -> list[dict[str, Any]]:
 
 
 def _history(call: Call) -> list[dict[str, Any]]:
-    asked = call.arguments
+    arguments = call.arguments
     wanted = HistoryOfInvoices(
-        asked.get("start_bill_date"), asked.get("end_bill_date"), asked["include_voided"], asked.get("rb_option", 0)
+        arguments.get("start_bill_date"),
+        arguments.get("end_bill_date"),
+        arguments["include_voided"],
+        arguments.get("rb_option", 0),
     )
     return [history_row(invoice) for invoice in invoice_history(call.client, account_no_of(call), wanted)]
 
@@ -347,15 +350,15 @@ def _statement(call: Call) -> Mapping[str, Any]:
 
 
 def _void(call: Call, account_no: int | None) -> int:
-    asked = call.arguments
-    invoice_no: int = asked["invoice_no"]
+    arguments = call.arguments
+    invoice_no: int = arguments["invoice_no"]
     void_invoice(
         client=call.client,
         invoice_no=invoice_no,
         caller=call.caller,
         today=today(call.client),
-        reason_code=asked["reason_code"],
-        comments=asked["comments"],
+        reason_code=arguments["reason_code"],
+        comments=arguments["comments"],
         account_no=account_no,
     )
     return invoice_no

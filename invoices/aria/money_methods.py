@@ -66,7 +66,7 @@ class CollectingMethods:
         refused_act="collection.refused",
         right=COLLECT,
         resume=_finish_collecting,
-        answer=lambda call, outcomes: _told(outcomes),
+        answer=lambda call, outcomes: _collected_fields(outcomes),
     )
     def collect_from_account(self, call: Call) -> list[Collected]:
         return _collect(call)
@@ -137,8 +137,8 @@ class TransactionMethods:
 class ReasonMethods:
     @method_call(ReasonCodesArguments, outputs=("reason_codes",), refused_act="reason.refused", writes=never)
     def get_reason_code_m(self, call: Call) -> Mapping[str, Any]:
-        asked = call.arguments
-        rows = reasons_of(call.client, asked.get("reason_code_type"), asked.get("reason_code"))
+        arguments = call.arguments
+        rows = reasons_of(call.client, arguments.get("reason_code_type"), arguments.get("reason_code"))
         return {
             "reason_codes": [
                 {
@@ -161,8 +161,8 @@ class ReasonMethods:
         answer=lambda call, nothing: {"reason_code": call.arguments["reason_code"]},
     )
     def create_reason_code_m(self, call: Call) -> None:
-        asked = call.arguments
-        type, code, name = asked["reason_code_type"], asked["reason_code"], asked["reason_code_name"]
+        arguments = call.arguments
+        type, code, name = arguments["reason_code_type"], arguments["reason_code"], arguments["reason_code_name"]
         add_reason(client=call.client, caller=call.caller, type=type, code=code, name=name)
 
 
@@ -187,10 +187,10 @@ def _check_due(named: Sequence[int], charges: Sequence[Charge]) -> None:
             raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice_no {invoice_no} has no open balance", field="invoice_no")
 
 
-def _check_amount(asked: Decimal | None, due: Decimal, currency: str) -> None:
-    if asked is not None and asked_amount(asked, currency) != due:
+def _check_amount(amount: Decimal | None, due: Decimal, currency: str) -> None:
+    if amount is not None and asked_amount(amount, currency) != due:
         detail = (
-            f"amount_to_collect {asked.normalize():f} is not the open balance {due.normalize():f}; partial "
+            f"amount_to_collect {amount.normalize():f} is not the open balance {due.normalize():f}; partial "
             "collection is not possible"
         )
         raise BillingError(ErrorCode.NOT_SUPPORTED, detail, field="amount_to_collect")
@@ -198,23 +198,23 @@ def _check_amount(asked: Decimal | None, due: Decimal, currency: str) -> None:
 
 def _named_invoices(call: Call, account_no: int) -> list[int]:
     """Return the invoices that a call names, by number or by the transaction of their charge."""
-    asked = call.arguments
-    rows = asked.get("invoice_no") or asked.get("specific_invoices_list") or []
-    charges = [row[CHARGE_FIELD] for row in asked.get(CHARGE_FIELD, [])]
+    arguments = call.arguments
+    rows = arguments.get("invoice_no") or arguments.get("specific_invoices_list") or []
+    charges = [row[CHARGE_FIELD] for row in arguments.get(CHARGE_FIELD, [])]
     return [row["invoice_no"] for row in rows] or invoices_of_charges(account_no, charges, CHARGE_FIELD)
 
 
 def _with_errors(outcomes: Sequence[Collected]) -> Mapping[str, Any]:
     """Return the answer. If it failed, all failures are in `collection_errors`."""
     try:
-        return _told(outcomes)
+        return _collected_fields(outcomes)
     except BillingError as error:
         failures = [one.error for one in outcomes if one.error is not None]
         error.outputs = {**error.outputs, "collection_errors": [collection_error(one.code, one.message) for one in failures]}
         raise
 
 
-def _told(outcomes: Sequence[Collected]) -> Mapping[str, Any]:
+def _collected_fields(outcomes: Sequence[Collected]) -> Mapping[str, Any]:
     """Return the gateway's answer to the first attempt. Raises the first failure."""
     for one in outcomes:
         if one.error is not None:
@@ -226,18 +226,18 @@ def _told(outcomes: Sequence[Collected]) -> Mapping[str, Any]:
 
 def _pay(call: Call) -> int:
     """Record an external payment, of type OTHER. Named invoices are paid in their order, each up to its amount due."""
-    asked = call.arguments
+    arguments = call.arguments
     account_no = account_no_of(call)
     payment = record_external_payment(
         client=call.client,
         account_no=account_no,
         caller=call.caller,
         today=today(call.client),
-        amount=asked["payment_amount"],
+        amount=arguments["payment_amount"],
         type=PaymentType.OTHER,
-        received_on=asked.get("payment_received_date"),
-        reference=asked["reference_code"],
-        comments=asked["comments"],
+        received_on=arguments.get("payment_received_date"),
+        reference=arguments["reference_code"],
+        comments=arguments["comments"],
         pays=_named_invoices(call, account_no),
     )
     transaction_id: int = payment.pk

@@ -214,13 +214,13 @@ def _client(key: str, base: str) -> stripe.StripeClient:
 
 
 def _message(event: Any) -> Message:
-    said = event.data.object
+    stripe_object = event.data.object
     charges: list[News | None] = []
     refunds: list[News | None] = []
     if event.type in CHARGE_MESSAGES:
-        charges.append(news_of_charge(said))
+        charges.append(news_of_charge(stripe_object))
     elif event.type in REFUND_MESSAGES:
-        refunds.append(news_of_refund(said))
+        refunds.append(news_of_refund(stripe_object))
     elif event.type == CHARGE_REFUNDED:
-        refunds += [news_of_refund(refund) for refund in at(said, "refunds", "data") or []]
+        refunds += [news_of_refund(refund) for refund in at(stripe_object, "refunds", "data") or []]
     return Message(event.id, event.type, tuple(filter(None, charges)), tuple(filter(None, refunds)))

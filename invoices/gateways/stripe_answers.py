@@ -142,9 +142,9 @@ def news_of_refund(refund: Any) -> News | None:
     return _news(refund, refund.amount, answer_to_refund(refund))
 
 
-def _news(said: Any, whole: int, answer: Answer) -> News | None:
-    key = at(said, "metadata", KEY)
-    return News(key, amount_of(whole, said.currency), said.currency, answer) if key else None
+def _news(stripe_object: Any, whole: int, answer: Answer) -> News | None:
+    key = at(stripe_object, "metadata", KEY)
+    return News(key, amount_of(whole, stripe_object.currency), stripe_object.currency, answer) if key else None
 
 
 def charged(intent: Any) -> int:
@@ -153,7 +153,7 @@ def charged(intent: Any) -> int:
     return int(intent.amount if received is None else received)
 
 
-def check_same(whole: int, currency: str, asked: ChargeRequest | RefundRequest) -> None:
+def check_same(whole: int, currency: str, request: ChargeRequest | RefundRequest) -> None:
     """Refuse an answer whose amount or currency differs from the request."""
-    if (amount_of(whole, currency), currency) != (asked.amount, asked.currency):
+    if (amount_of(whole, currency), currency) != (request.amount, request.currency):
         raise UnexpectedAnswer("the amount is not the requested amount")

@@ -21,7 +21,7 @@ from invoices.models.runs import BillingRun, RunFilter, RunOutcome, RunPart
 from invoices.models.statements import Statement
 from invoices.models.tax_answers import TaxAnswer
 from invoices.models.taxes import TaxRate
-from invoices.models.waiting import OneTimeCharge, Usage
+from invoices.models.unbilled import OneTimeCharge, Usage
 from invoices.models.work import Schedule, Worker
 
 __all__ = [

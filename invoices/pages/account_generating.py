@@ -98,7 +98,7 @@ class GeneratePage(StaffPage):
             answer = self.once(lambda caller: self._generated(account, form, caller), self._address_of(account), GENERATE)
         except BillingError as refusal:
             return self._shown(account, self._ways(account), form, refusal)
-        self._tell(account, answer["Location"])
+        self._show_result(account, answer["Location"])
         return answer
 
     def _generated(self, account: Account, form: GeneratingForm, caller: Caller) -> str:
@@ -154,7 +154,7 @@ class GeneratePage(StaffPage):
                 return None, None
             return None, error
 
-    def _tell(self, account: Account, address: str) -> None:
+    def _show_result(self, account: Account, address: str) -> None:
         """Show the result from what is stored, so that a repeated request gets the same message."""
         found = resolve(address)
         if found.url_name != "invoice":

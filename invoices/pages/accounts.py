@@ -54,16 +54,16 @@ class AccountSearch(PageForm):
 
     @property
     def wanted(self) -> AccountsWanted:
-        given = self.cleaned_data
+        filters = self.cleaned_data
         return AccountsWanted(
-            search=given["search"],
-            status=given["status"],
-            currency=given["currency"],
-            is_due=given["due"],
-            owes=given["owes"],
-            waits=given["waits"],
-            approval_required=given["approval"],
-            is_test=given["test"],
+            search=filters["search"],
+            status=filters["status"],
+            currency=filters["currency"],
+            is_due=filters["due"],
+            owes=filters["owes"],
+            waits=filters["waits"],
+            approval_required=filters["approval"],
+            is_test=filters["test"],
         )
 
 

@@ -53,8 +53,8 @@ class Dashboard(StaffPage):
             return self.page("invoices/dashboard.html", {"no_accounts": True})
         found = attention(self.client, self.today)
         by_currency = months(self.client, self.today)
-        asked = request.GET.get("currency", "").lower()
-        currency = asked if asked in by_currency else next(iter(by_currency), "")
+        code = request.GET.get("currency", "").lower()
+        currency = code if code in by_currency else next(iter(by_currency), "")
         shown = {"tiles": self._tiles(found), "currencies": list(by_currency), "currency": currency}
         if currency:
             rows = by_currency[currency]
@@ -153,8 +153,8 @@ def _aged(title: Text, path: str, query: dict[str, str], column: str, groups: Se
     parts = []
     for one in groups:
         days = {f"{column}_from": one.period.first, f"{column}_to": one.period.last}
-        given = {name: str(day) for name, day in days.items() if day is not None}
-        parts.append(Part(_age(one), f"{path}?{urlencode(query | given)}", one.sums))
+        dates = {name: str(day) for name, day in days.items() if day is not None}
+        parts.append(Part(_age(one), f"{path}?{urlencode(query | dates)}", one.sums))
     return Tile(title, f"{path}?{urlencode(query)}", sum(part.how_many for part in parts), tone, parts=parts)
 
 

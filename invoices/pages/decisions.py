@@ -31,7 +31,7 @@ class DecisionPage(StaffPage):
             "decision": decision,
             "of": sum(counts.values()),
             "settled": sum(counts.values()) - counts[DecisionResult.WAITING],
-            "waits": counts[DecisionResult.WAITING],
+            "remaining": counts[DecisionResult.WAITING],
             "failed": counts[DecisionResult.FAILED],
             "is_taken": is_taken(decision),
             "result": result,

@@ -105,13 +105,13 @@ class InvoiceSearchForm(forms.Form):
     def others(self) -> list[forms.BoundField]:
         return [self[name] for name in LABELS if name not in ALWAYS_SHOWN]
 
-    def given(self) -> set[str]:
+    def filters_in_use(self) -> set[str]:
         """Return the names of filters that are set."""
         return {name for name in LABELS if self.data.get(name)}
 
     def is_opened(self) -> bool:
         """Whether to open the additional filters: one is set, or has an error."""
-        return bool((self.given() | set(self.errors)) - set(ALWAYS_SHOWN))
+        return bool((self.filters_in_use() | set(self.errors)) - set(ALWAYS_SHOWN))
 
 
 class InvoiceSearch(InvoiceFilter):
@@ -138,10 +138,10 @@ class InvoiceList(StaffPage):
 
     def _parameters(self) -> QueryDict:
         """Return the query. `account` is another name of `acct_no`."""
-        given = self.request.GET.copy()
-        if "account" in given:
-            given["acct_no"] = given.pop("account")[-1]
-        return given
+        query = self.request.GET.copy()
+        if "account" in query:
+            query["acct_no"] = query.pop("account")[-1]
+        return query
 
     def _account(self, search: Any) -> Account | None:
         """Return the single account whose invoices are requested, if so."""

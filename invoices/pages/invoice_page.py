@@ -109,7 +109,7 @@ class Shown(NamedTuple):
 
     line: InvoiceLine
     counted: str
-    story: str
+    explanation: str
 
 
 class DocumentPage(StaffPage):
@@ -230,17 +230,17 @@ class InvoiceAct(InvoicePage):
         }
         if act not in acts:
             raise BillingError(ErrorCode.INVALID_DIRECTIVE, act[:30])
-        given = form.cleaned_data
+        fields = form.cleaned_data
 
         def answer_of(receipt: Receipt) -> str:
             return reverse("invoice", args=[receipt.invoice_no or number])
 
         return self.once(
-            lambda caller: reverse("invoice", args=[acts[act](invoice, given, caller)]), answer_of, RIGHTS_OF_ACTS[act]
+            lambda caller: reverse("invoice", args=[acts[act](invoice, fields, caller)]), answer_of, RIGHTS_OF_ACTS[act]
         )
 
-    def _approve(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
-        outcome = self._decide(DecisionAct.APPROVE, invoice, given, caller, seen=self.request.POST.get("fingerprint", ""))
+    def _approve(self, invoice: Any, fields: dict[str, Any], caller: Caller) -> int:
+        outcome = self._decide(DecisionAct.APPROVE, invoice, fields, caller, seen=self.request.POST.get("fingerprint", ""))
         issued = Invoice.objects.get(pk=invoice.pk)
         messages.success(self.request, gettext("Approved as %(number)s.") % {"number": issued.document_number})
         collection = outcome.collection
@@ -248,24 +248,24 @@ class InvoiceAct(InvoicePage):
             messages.warning(self.request, gettext("Not collected: %(why)s") % {"why": collection.message})
         return issued.pk
 
-    def _discard(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
-        self._decide(DecisionAct.DISCARD, invoice, given, caller)
+    def _discard(self, invoice: Any, fields: dict[str, Any], caller: Caller) -> int:
+        self._decide(DecisionAct.DISCARD, invoice, fields, caller)
         messages.success(self.request, gettext("Discarded. Nothing is charged."))
         number: int = invoice.pk
         return number
 
-    def _regenerate(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
-        outcome = self._decide(DecisionAct.REGENERATE, invoice, given, caller)
+    def _regenerate(self, invoice: Any, fields: dict[str, Any], caller: Caller) -> int:
+        outcome = self._decide(DecisionAct.REGENERATE, invoice, fields, caller)
         messages.success(
             self.request, gettext("Regenerated. This pending invoice replaces invoice %(old)s.") % {"old": invoice.pk}
         )
         return outcome.invoice_no or 0
 
-    def _decide(self, act: DecisionAct, invoice: Any, given: dict[str, Any], caller: Caller, *, seen: str = "") -> Outcome:
+    def _decide(self, act: DecisionAct, invoice: Any, fields: dict[str, Any], caller: Caller, *, seen: str = "") -> Outcome:
         by: dict[str, Any] = {"client": self.client, "caller": caller, "today": self.today}
-        return decide_on_one(act, invoice_no=invoice.pk, remarks=Remarks(given["reason"]), seen=seen, **by)
+        return decide_on_one(act, invoice_no=invoice.pk, remarks=Remarks(fields["reason"]), seen=seen, **by)
 
-    def _collect(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
+    def _collect(self, invoice: Any, fields: dict[str, Any], caller: Caller) -> int:
         (collected,) = collect_invoices(client=self.client, invoice_nos=[invoice.pk], caller=caller, today=self.today)
         if collected.error is not None:
             messages.error(self.request, gettext("Not collected: %(why)s") % {"why": collected.error.message})
@@ -274,13 +274,13 @@ class InvoiceAct(InvoicePage):
         number: int = invoice.pk
         return number
 
-    def _void(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
-        void_invoice(client=self.client, invoice_no=invoice.pk, caller=caller, today=self.today, **given)
+    def _void(self, invoice: Any, fields: dict[str, Any], caller: Caller) -> int:
+        void_invoice(client=self.client, invoice_no=invoice.pk, caller=caller, today=self.today, **fields)
         messages.success(self.request, gettext("Voided. Payments on this invoice are now unapplied credit."))
         number: int = invoice.pk
         return number
 
-    def _bill_again(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
+    def _bill_again(self, invoice: Any, fields: dict[str, Any], caller: Caller) -> int:
         number = generate_invoice(
             client=self.client,
             account_no=invoice.account_id,
@@ -290,9 +290,9 @@ class InvoiceAct(InvoicePage):
         messages.success(self.request, gettext("Billed again. This invoice bills the periods of %(old)s.") % {"old": invoice})
         return number or invoice.pk
 
-    def _waive(self, invoice: Any, given: dict[str, Any], caller: Caller) -> int:
+    def _waive(self, invoice: Any, fields: dict[str, Any], caller: Caller) -> int:
         waive_periods(
-            client=self.client, invoice_no=invoice.pk, caller=caller, today=self.today, comments=given.get("reason", "")
+            client=self.client, invoice_no=invoice.pk, caller=caller, today=self.today, comments=fields.get("reason", "")
         )
         messages.success(self.request, gettext("The periods of this invoice will not be billed again."))
         number: int = invoice.pk

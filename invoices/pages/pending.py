@@ -84,8 +84,8 @@ class QueuePage(StaffPage):
 
     @property
     def tab(self) -> Tab:
-        asked = self.request.GET.get("tab", "")
-        return Tab(asked) if asked in {tab.value for tab in Tab} else Tab.ALL
+        name = self.request.GET.get("tab", "")
+        return Tab(name) if name in {tab.value for tab in Tab} else Tab.ALL
 
     def matching(self) -> QuerySet[Invoice]:
         """Return the documents that match the filters, on all tabs."""

@@ -116,24 +116,24 @@ class ManyRebillArguments(serializers.Serializer):
     rebills = ShortListField(child=RebillArguments(), allow_empty=False, max_length=REBILLS_AT_ONCE)
 
 
-def rebill_request(asked: Mapping[str, Any], path: str = "") -> RebillRequest:
-    unlisted = asked.get("unlisted_lines")
-    lines = asked.get("lines", [])
+def rebill_request(arguments: Mapping[str, Any], path: str = "") -> RebillRequest:
+    unlisted = arguments.get("unlisted_lines")
+    lines = arguments.get("lines", [])
     return RebillRequest(
-        asked["invoice_no"],
-        asked.get("reason_code"),
+        arguments["invoice_no"],
+        arguments.get("reason_code"),
         tuple(RequestedLine(path=f"{path}lines[{place}]", **line) for place, line in enumerate(lines)),
         carries_unlisted=None if unlisted is None else unlisted == "carry",
-        comments=asked.get("comments", ""),
-        collect=asked.get("collect"),
-        keeps_due_date=asked.get("keep_due_date"),
-        statement_contact_no=asked.get("statement_address_seq"),
-        fingerprint=asked.get("fingerprint", ""),
+        comments=arguments.get("comments", ""),
+        collect=arguments.get("collect"),
+        keeps_due_date=arguments.get("keep_due_date"),
+        statement_contact_no=arguments.get("statement_address_seq"),
+        fingerprint=arguments.get("fingerprint", ""),
         usage_corrections=tuple(
             RequestedUsage(path=f"{path}usage_corrections[{place}]", **one)
-            for place, one in enumerate(asked.get("usage_corrections", []))
+            for place, one in enumerate(arguments.get("usage_corrections", []))
         ),
-        retax=asked.get("retax", False),
+        retax=arguments.get("retax", False),
     )
 
 

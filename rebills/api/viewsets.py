@@ -63,7 +63,7 @@ class RebillViewSet(DocumentResource):
     def create(self, request: Request) -> Response:
         number = rebill_invoice(
             client=self.client,
-            request=rebill_request(self.asked()),
+            request=rebill_request(self.arguments()),
             caller=self.caller,
             today=today(self.client),
         )
@@ -72,22 +72,22 @@ class RebillViewSet(DocumentResource):
     @action(detail=False, methods=["post"])
     def bulk(self, request: Request) -> Response:
         """Create several rebills, with an outcome for each. A refused one does not affect the others."""
-        asked = self.asked()["rebills"]
-        requests = [rebill_request(one, f"rebills[{place}].") for place, one in enumerate(asked)]
+        arguments = self.arguments()["rebills"]
+        requests = [rebill_request(one, f"rebills[{place}].") for place, one in enumerate(arguments)]
         outcomes = rebill_invoices(client=self.client, requests=requests, caller=self.caller, today=today(self.client))
         return Response(RebillOutcomesSerializer({"outcomes": outcomes}).data)
 
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
         """Preview original, memo, rebill and difference, line by line. Nothing is written."""
-        plan = _preview(self.client, rebill_request(self.asked()))
+        plan = _preview(self.client, rebill_request(self.arguments()))
         context = {"currency": plan.facts.currency, "client": self.client}
         return Response(RebillPreviewSerializer(plan, context=context).data)
 
     @action(detail=False)
     def chain(self, request: Request) -> Response:
         """Return the chain of corrections that a document belongs to, from its first invoice on."""
-        chain = read_chain(client=self.client, invoice_no=self.asked_query()["invoice_no"])
+        chain = read_chain(client=self.client, invoice_no=self.query_arguments()["invoice_no"])
         return Response(ChainSerializer(chain).data)
 
     @method_call(
@@ -101,10 +101,10 @@ class RebillViewSet(DocumentResource):
         answer=lambda call, rebill: gen_rb_m_preview(rebill) if isinstance(rebill, RebillPlan) else _stored_answer(rebill),
     )
     def gen_rb_m(self, call: Call) -> int | RebillPlan:
-        asked = gen_rb_m_request(call.arguments)
+        arguments = gen_rb_m_request(call.arguments)
         if not call.arguments["do_write"]:
-            return _preview(call.client, asked)
-        return rebill_invoice(client=call.client, request=asked, caller=call.caller, today=today(call.client))
+            return _preview(call.client, arguments)
+        return rebill_invoice(client=call.client, request=arguments, caller=call.caller, today=today(call.client))
 
 
 def _stored_answer(rebill_no: int) -> Mapping[str, Any]:

@@ -63,24 +63,24 @@ RB_NAMES = {
 }
 
 
-def gen_rb_m_request(asked: Mapping[str, Any]) -> RebillRequest:
+def gen_rb_m_request(arguments: Mapping[str, Any]) -> RebillRequest:
     return RebillRequest(
-        asked["orig_invoice_no"],
-        asked["reason_cd"],
+        arguments["orig_invoice_no"],
+        arguments["reason_cd"],
         tuple(
             RequestedLine(
                 path=f"rb_line_items[{place}]",
                 prefix="rb_",
                 **{RB_NAMES.get(name, name): value for name, value in item.items()},
             )
-            for place, item in enumerate(asked["rb_line_items"])
+            for place, item in enumerate(arguments["rb_line_items"])
         ),
-        comments=asked.get("rb_comments", ""),
-        collect=asked["do_collect"],
-        statement_contact_no=asked.get("alt_statement_address_seq"),
-        account_no=asked.get("acct_no"),
-        client_acct_id=asked.get("client_acct_id"),
-        retax=asked["retax"],
+        comments=arguments.get("rb_comments", ""),
+        collect=arguments["do_collect"],
+        statement_contact_no=arguments.get("alt_statement_address_seq"),
+        account_no=arguments.get("acct_no"),
+        client_acct_id=arguments.get("client_acct_id"),
+        retax=arguments["retax"],
     )
 
 

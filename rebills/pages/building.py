@@ -19,7 +19,7 @@ from invoices.services.actions import available_actions
 from invoices.services.documents.rights import REBILL_PERMISSION
 from rebills.pages.rail import rail
 from rebills.pages.sheet import Counted, Sheet
-from rebills.pages.typed import Typed, given_for_all, read, refusal_at, typed_in, untouched
+from rebills.pages.typed import Typed, read, refusal_at, typed_in, untouched, values_for_all
 from rebills.pages.words import shown
 from rebills.services.rebilling import rebill_invoice
 from rebills.services.requests import RebillRequest
@@ -35,14 +35,14 @@ class RebillBuilder(StaffPage):
 
     def get(self, request: HttpRequest, number: int) -> HttpResponseBase:
         self._open(number)
-        counted = self.sheet.count(untouched(self.sheet.standing, self.sheet.last_line_no, self.sheet.usage))
+        counted = self.sheet.count(untouched(self.sheet.original_values, self.sheet.last_line_no, self.sheet.usage))
         if counted.error is not None:
             return self._blocked(counted.error)
         return self._builder(counted)
 
     def post(self, request: HttpRequest, number: int) -> HttpResponseBase:
         self._open(number)
-        typed = typed_in(request.POST, self.sheet.standing, self.sheet.last_line_no, self.sheet.usage)
+        typed = typed_in(request.POST, self.sheet.original_values, self.sheet.last_line_no, self.sheet.usage)
         act = request.POST.get("act", "")
         if act == "commit":
             return self._commit(typed)
@@ -65,7 +65,7 @@ class RebillBuilder(StaffPage):
         if name == "revert" and line_no.isdecimal():
             return typed.without_changes(int(line_no[:9]))
         if name == "apply":
-            return typed.with_for_all(given_for_all(self.request.POST))
+            return typed.with_for_all(values_for_all(self.request.POST))
         return typed
 
     def _builder(self, counted: Counted, *, new_line: str = "") -> HttpResponse:

@@ -30,7 +30,7 @@ class RebillPage(StaffPage):
                 "reason": next((step.reason for step in chain.steps if step.document.pk == rebill.pk), ""),
                 "chain": chain,
                 "people": names_of(_who(chain)),
-                "waits_for_another": rebill.status == InvoiceStatus.PENDING and _waits_for_another(rebill, self.caller),
+                "needs_another_person": rebill.status == InvoiceStatus.PENDING and _needs_another_person(rebill, self.caller),
             },
         )
 
@@ -39,7 +39,7 @@ def _who(chain: Chain) -> set[str]:
     return {who for step in chain.steps for who in (step.document.generated_by, step.document.approved_by) if who}
 
 
-def _waits_for_another(rebill: Invoice, caller: Caller) -> bool:
+def _needs_another_person(rebill: Invoice, caller: Caller) -> bool:
     """Whether four eyes require another approver than the reader."""
     try:
         check_four_eyes(rebill.client, rebill, makers_of([rebill]), caller)

@@ -54,19 +54,19 @@ def chosen(rows: QuerySet[Any], filters: RebillFilters, client: Client) -> Query
     """Return the rebills that match all filters. Dates are days of the client. An invalid filter shows its error and has no
     effect."""
     filters.is_valid()
-    given = {name: value for name, value in filters.cleaned_data.items() if value not in (None, "")}
-    asked: dict[str, Any] = {}
-    if "status" in given:
-        asked["status"] = STATUSES[given["status"]][0]
-    if "reason" in given:
-        asked["reason_code"] = given["reason"]
-    if "account" in given:
-        asked["account__client_acct_id__istartswith"] = given["account"]
-    if "made_from" in given:
-        asked["generated_at__gte"] = begin_of(given["made_from"], client)
-    if "made_to" in given:
-        asked["generated_at__lt"] = begin_of(given["made_to"] + A_DAY, client)
-    return rows.filter(**asked)
+    values = {name: value for name, value in filters.cleaned_data.items() if value not in (None, "")}
+    conditions: dict[str, Any] = {}
+    if "status" in values:
+        conditions["status"] = STATUSES[values["status"]][0]
+    if "reason" in values:
+        conditions["reason_code"] = values["reason"]
+    if "account" in values:
+        conditions["account__client_acct_id__istartswith"] = values["account"]
+    if "made_from" in values:
+        conditions["generated_at__gte"] = begin_of(values["made_from"], client)
+    if "made_to" in values:
+        conditions["generated_at__lt"] = begin_of(values["made_to"] + A_DAY, client)
+    return rows.filter(**conditions)
 
 
 A_DAY = timedelta(days=1)

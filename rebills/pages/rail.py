@@ -65,10 +65,10 @@ def rail(plan: RebillPlan | None, client: Client) -> dict[str, Any]:
         "difference": plan.rebill.less(plan.original).total,
         "money": plan.money,
         "not_collected": _not_collected(plan),
-        "waits": rebill_must_wait(client, approval_amount, plan.tax_answer),
+        "needs_approval": rebill_must_wait(client, approval_amount, plan.tax_answer),
         "tax_answer": plan.tax_answer,
         "exemption": exemption_text(plan.tax_answer.exemption, plan.tax_answer.reason),
-        "waits_for_another": four_eyes_apply(client, GuardedAct.REBILLS, approval_amount),
+        "needs_another_person": four_eyes_apply(client, GuardedAct.REBILLS, approval_amount),
     }
 
 

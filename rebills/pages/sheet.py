@@ -133,7 +133,7 @@ class SheetLine(NamedTuple):
     typed: TypedLine
     line: InvoiceLine | None
     title: str
-    stories: tuple[str, ...]
+    explanations: tuple[str, ...]
     service: Field | None
     figures: tuple[Field, ...]
     po_num: Field
@@ -164,13 +164,13 @@ class Sheet:
         return max((line.line_no for line in self.lines), default=0)
 
     @cached_property
-    def standing(self) -> dict[int, dict[str, str]]:
+    def original_values(self) -> dict[int, dict[str, str]]:
         """The original value of each field of each line, as it would be typed."""
         contact_nos = {contact.pk: contact.contact_no for contact in self.contacts}
-        return {number: self._standing(line, contact_nos) for number, line in self.charging.items()}
+        return {number: self._original_values(line, contact_nos) for number, line in self.charging.items()}
 
-    def _standing(self, line: InvoiceLine, contact_nos: Mapping[int, int]) -> dict[str, str]:
-        stands = {
+    def _original_values(self, line: InvoiceLine, contact_nos: Mapping[int, int]) -> dict[str, str]:
+        values = {
             "service_no": line.service_id,
             "units": None if line.units is None else shown_units(line.units),
             "rate_per_unit": None if line.rate_per_unit is None else shown_rate(line.rate_per_unit, self.invoice.currency),
@@ -184,7 +184,7 @@ class Sheet:
             "period_end": line.period_end,
         }
         names = CREDIT_FIELDS if _is_reduction(line) else CHARGE_FIELDS
-        return {name: "" if stands.get(name) is None else as_sent(str(stands[name])) for name in names}
+        return {name: "" if values.get(name) is None else as_sent(str(values[name])) for name in names}
 
     @cached_property
     def usage(self) -> list[TypedUsage]:
@@ -207,7 +207,7 @@ class Sheet:
                 "units",
                 one.field,
                 one.title,
-                one.standing,
+                one.original,
                 one.value,
                 one.is_changed,
                 one.field in counted.refusals,
@@ -242,7 +242,7 @@ class Sheet:
         on_rebill = {line.line_no: line for line in counted.plan.content.lines}
         rows = counted.plan.differences
         replaced_by = {row.line_no: row.rebill_line_no for row in rows if row.line_no is not None}
-        added = sorted(line.line_no for line in counted.typed.asked_lines if line.is_added)
+        added = sorted(line.line_no for line in counted.typed.requested_lines if line.is_added)
         new = (row.rebill_line_no for row in rows if row.line_no is None and not row.is_recounted)
         replaced_by |= zip(added, new, strict=True)
         for line in counted.typed.lines:
@@ -260,7 +260,7 @@ class Sheet:
             typed.is_included,
             planned is not None and planned.explanation == AMOUNT_GIVEN and counts_by_rate,
             tuple(typed.changed),
-            tuple((name, LABELS[name], told) for name in typed.values if (told := counted.refusals.get(typed.field(name)))),
+            tuple((name, LABELS[name], why) for name in typed.values if (why := counted.refusals.get(typed.field(name)))),
             "" if planned is None else shown_rate(planned.amount, self.invoice.currency),
             planned is not None and counted.plan is not None and planned.line_no in counted.plan.recounted_lines,
         )
@@ -286,10 +286,10 @@ class Sheet:
 
     def _field(self, typed: TypedLine, name: str, line: InvoiceLine | None, refusals: Refusals, result: Result) -> Field:
         key, value = typed.field(name), typed.values[name]
-        was: Any = typed.standing[name]
+        was: Any = typed.original_values[name]
         if line is not None and name in ("units", "rate_per_unit", "amount"):
             was = getattr(line, name)
-        hint = typed.standing[name] if name in ("units", "rate_per_unit") else ""
+        hint = typed.original_values[name] if name in ("units", "rate_per_unit") else ""
         if name == "amount":
             hint = result.counted
         options = self.options(CHOSEN_FROM[name], value) if name in CHOSEN_FROM else None

@@ -27,10 +27,10 @@ Refusals = Mapping[str, str]
 
 
 class TypedLine(NamedTuple):
-    """A line of the builder. `standing` has the original value of each field, `values` what is typed."""
+    """A line of the builder. `original_values` has the original value of each field, `values` what is typed."""
 
     line_no: int
-    standing: Mapping[str, str]
+    original_values: Mapping[str, str]
     values: Mapping[str, str]
     is_included: bool = True
     is_added: bool = False
@@ -41,21 +41,24 @@ class TypedLine(NamedTuple):
         return [name for name, value in self.values.items() if self._is_changed(name, value)]
 
     def _is_changed(self, name: str, value: str) -> bool:
-        original = self.standing.get(name, "")
+        original = self.original_values.get(name, "")
         if not value:
             return name == "po_num" and original != ""
         return value != original and not _same_number(value, original)
 
     def is_typed(self, name: str) -> bool:
         """Whether the field's text, even if empty, differs from the original, so that the page must send it again."""
-        return self.values[name] != self.standing[name]
+        return self.values[name] != self.original_values[name]
 
     @property
-    def asked(self) -> dict[str, Any]:
+    def as_request(self) -> dict[str, Any]:
         """The line as the resource reads it."""
         if not self.is_included:
             return {"line_no": self.line_no, "exclude": True}
         return {"line_no": self.line_no, **{name: self.values[name] for name in self.changed}}
+
+    def as_on_original(self) -> "TypedLine":
+        return self._replace(values=self.original_values, is_included=True)
 
     def field(self, name: str) -> str:
         return f"line-{self.line_no}-{name}"
@@ -66,7 +69,7 @@ class TypedUsage(NamedTuple):
 
     number: int
     title: str
-    standing: str
+    original: str
     value: str
     names: Mapping[str, Any]
 
@@ -76,11 +79,11 @@ class TypedUsage(NamedTuple):
 
     @property
     def is_typed(self) -> bool:
-        return self.value != self.standing
+        return self.value != self.original
 
     @property
     def is_changed(self) -> bool:
-        return bool(self.value) and self.value != self.standing and not _same_number(self.value, self.standing)
+        return bool(self.value) and self.value != self.original and not _same_number(self.value, self.original)
 
 
 class Typed(NamedTuple):
@@ -93,11 +96,11 @@ class Typed(NamedTuple):
     usage: tuple[TypedUsage, ...] = ()
 
     @property
-    def asked_usage(self) -> list[TypedUsage]:
+    def changed_usage(self) -> list[TypedUsage]:
         return [one for one in self.usage if one.is_changed]
 
     @property
-    def asked_lines(self) -> list[TypedLine]:
+    def requested_lines(self) -> list[TypedLine]:
         """The lines to send: changed or excluded ones, and added ones with any content. All others are carried."""
         return [line for line in self.lines if line.changed or not line.is_included]
 
@@ -108,17 +111,13 @@ class Typed(NamedTuple):
     def without_changes(self, line_no: int) -> "Typed":
         """Return the form with one line reset to the original. An added line is removed."""
         kept = [line for line in self.lines if line.line_no != line_no or not line.is_added]
-        return self._replace(
-            lines=tuple(
-                line._replace(values=line.standing, is_included=True) if line.line_no == line_no else line for line in kept
-            )
-        )
+        return self._replace(lines=tuple(line.as_on_original() if line.line_no == line_no else line for line in kept))
 
-    def with_for_all(self, given: Mapping[str, str]) -> "Typed":
+    def with_for_all(self, values: Mapping[str, str]) -> "Typed":
         """Return the form with these values set on all lines that have such fields."""
         return self._replace(
             lines=tuple(
-                line._replace(values={**line.values, **{name: given[name] for name in given if name in line.values}})
+                line._replace(values={**line.values, **{name: values[name] for name in values if name in line.values}})
                 for line in self.lines
             )
         )
@@ -129,20 +128,20 @@ def as_sent(text: str) -> str:
     return re.sub(r"[\r\n]", "", text).strip()
 
 
-def untouched(standing: Mapping[int, Mapping[str, str]], last_line_no: int, usage: Sequence[TypedUsage]) -> Typed:
-    lines = tuple(TypedLine(number, values, values) for number, values in standing.items())
+def untouched(original_values: Mapping[int, Mapping[str, str]], last_line_no: int, usage: Sequence[TypedUsage]) -> Typed:
+    lines = tuple(TypedLine(number, values, values) for number, values in original_values.items())
     return Typed(lines, dict.fromkeys(TOP_FIELDS, ""), last_line_no, tuple(usage))
 
 
 def typed_in(
-    sent: QueryDict, standing: Mapping[int, Mapping[str, str]], last_line_no: int, usage: Sequence[TypedUsage]
+    sent: QueryDict, original_values: Mapping[int, Mapping[str, str]], last_line_no: int, usage: Sequence[TypedUsage]
 ) -> Typed:
     """Return what the form sent. A missing field is as on the original, because scripts send only changed fields.
 
     So a line is left out only if the form says "no". If its box is ticked, "yes" follows and wins.
     """
     lines = []
-    for number, values in standing.items():
+    for number, values in original_values.items():
         line = TypedLine(number, values, {}, is_included=sent.get(f"line-{number}-include", "yes") == "yes")
         lines.append(line._replace(values={name: as_sent(sent.get(line.field(name), values[name])) for name in values}))
     for text in sent.getlist("added")[:MOST_ADDED]:
@@ -152,60 +151,62 @@ def typed_in(
     return Typed(tuple(lines), {name: sent.get(name, "").strip() for name in TOP_FIELDS}, last_line_no, typed_usage)
 
 
-def given_for_all(sent: QueryDict) -> dict[str, str]:
-    given = {name: sent.get(f"all-{name}", "").strip() for name in FOR_ALL}
-    return {name: value for name, value in given.items() if value}
+def values_for_all(sent: QueryDict) -> dict[str, str]:
+    values = {name: sent.get(f"all-{name}", "").strip() for name in FOR_ALL}
+    return {name: value for name, value in values.items() if value}
 
 
 def read(typed: Typed, invoice_no: int, fingerprint: str = "", *, is_final: bool) -> tuple[RebillRequest | None, Refusals]:
     """Return the requested rebill, or the errors of what cannot be read. Only a final one needs a reason."""
-    asked = typed.asked_lines
+    lines = typed.requested_lines
     body = {
         "invoice_no": invoice_no,
         "unlisted_lines": "carry",
-        "lines": [line.asked for line in asked],
-        "usage_corrections": [{**one.names, "units": one.value} for one in typed.asked_usage],
+        "lines": [line.as_request for line in lines],
+        "usage_corrections": [{**one.names, "units": one.value} for one in typed.changed_usage],
         "fingerprint": fingerprint,
         **typed.top,
     }
     serializer = (RebillArguments if is_final else RebillPreviewArguments)(data=body)
     if not serializer.is_valid():
-        return None, dict(_unread(serializer.errors, asked, typed.asked_usage))
+        return None, dict(_unread(serializer.errors, lines, typed.changed_usage))
     request = rebill_request(serializer.validated_data)
-    lines = zip(request.lines, asked, strict=True)
+    pairs = zip(request.lines, lines, strict=True)
     # The resource treats an empty text as not sent. Here, an emptied PO number is removed.
-    cleared = tuple(one._replace(po_num="") if line.is_included and _clears_po(line) else one for one, line in lines)
+    cleared = tuple(one._replace(po_num="") if line.is_included and _clears_po(line) else one for one, line in pairs)
     return request._replace(lines=cleared), {}
 
 
 def refusal_at(refusal: BillingError, typed: Typed) -> Refusals:
     """Return a service's refusal at its field: lines[2].amount is about the third requested line."""
     field = refusal.field or ""
-    told = refusal.detail.removeprefix(f"{field}: ") if field and refusal.detail.startswith(f"{field}: ") else refusal.message
+    message = (
+        refusal.detail.removeprefix(f"{field}: ") if field and refusal.detail.startswith(f"{field}: ") else refusal.message
+    )
     named = re.fullmatch(r"lines\[(\d+)\]\.(\w+)", field)
-    if named is not None and int(named[1]) < len(typed.asked_lines):
-        return {typed.asked_lines[int(named[1])].field(named[2]): told}
+    if named is not None and int(named[1]) < len(typed.requested_lines):
+        return {typed.requested_lines[int(named[1])].field(named[2]): message}
     usage = re.fullmatch(r"usage_corrections\[(\d+)\](\.\w+)?", field)
-    if usage is not None and int(usage[1]) < len(typed.asked_usage):
-        return {typed.asked_usage[int(usage[1])].field: told}
-    return {field if field in TOP_FIELDS else "": told}
+    if usage is not None and int(usage[1]) < len(typed.changed_usage):
+        return {typed.changed_usage[int(usage[1])].field: message}
+    return {field if field in TOP_FIELDS else "": message}
 
 
-def _unread(errors: Mapping[str, Any], asked: Sequence[TypedLine], usage: Sequence[TypedUsage]) -> Iterator[tuple[str, str]]:
-    for name, told in errors.items():
+def _unread(errors: Mapping[str, Any], lines: Sequence[TypedLine], usage: Sequence[TypedUsage]) -> Iterator[tuple[str, str]]:
+    for name, error in errors.items():
         if name == "usage_corrections":
-            for place, of_usage in told.items():
+            for place, of_usage in error.items():
                 yield usage[place].field, str(next(iter(of_usage.values()))[0])
             continue
         if name != "lines":
-            yield name, str(told[0])
+            yield name, str(error[0])
             continue
-        for place, of_line in told.items():
+        for place, of_line in error.items():
             if place == "non_field_errors":
                 yield "", str(of_line[0])  # About all lines, such as too many of them.
                 continue
             for field, messages in of_line.items():
-                yield asked[place].field(field), str(messages[0])
+                yield lines[place].field(field), str(messages[0])
 
 
 def _clears_po(line: TypedLine) -> bool:

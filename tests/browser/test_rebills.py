@@ -14,7 +14,7 @@ from tests.support.billing import JAN_10, bill
 from tests.support.factories import ServiceFactory, TaxRateFactory, a_plan, an_account
 from tests.support.memos import memo_of
 from tests.support.payments import pay
-from tests.support.rebilling import asked, line, previewed, rebilled
+from tests.support.rebilling import a_request, line, previewed, rebilled
 
 RATES = {"phone": "30.00", "tv": "20.00", "net": "50.00"}
 
@@ -89,7 +89,7 @@ def test_one_line_of_2000_is_changed_and_only_its_fields_are_sent(acme, opened, 
         OneTimeCharge(account=account, service=service, rate_per_unit=1, charge_date=date(2026, 1, 1)) for _ in range(1999)
     )
     large = bill(account, process, JAN_10)
-    plan = previewed(asked(large, line(2000, units="0.5"), carries_unlisted=True), acme)
+    plan = previewed(a_request(large, line(2000, units="0.5"), carries_unlisted=True), acme)
     by_resource = [(one.line_type, one.units, one.rate_per_unit, one.amount, one.description) for one in plan.content.lines]
     page = opened(boss)
     page.set_default_timeout(120_000)
@@ -148,14 +148,14 @@ def test_a_refusal_is_shown_at_its_field_while_typing_and_goes_away(builder):
     page = builder
     units = of_line(page, 1, "units")
     units.fill("-1")
-    expect(page.locator("#told-1")).to_have_text("Units: -1 is below 0")
+    expect(page.locator("#errors-1")).to_have_text("Units: -1 is below 0")
     expect(units).to_have_attribute("aria-invalid", "true")
     expect(rail(page)).to_contain_text("Not calculated")
     expect(page.locator("#result-2")).to_have_text("–")
     units.fill("2")
     expect(rail(page)).to_contain_text("+$33.00")
     expect(page.locator("#result-2")).to_have_text("$20.00")
-    expect(page.locator("#told-1")).to_have_text("")
+    expect(page.locator("#errors-1")).to_have_text("")
     assert units.get_attribute("aria-invalid") is None
     assert units.evaluate("element => element === document.activeElement")
 
@@ -260,7 +260,7 @@ def test_review_and_refusals_look(builder):
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         assert violations(page) == []
     of_line(page, 3, "units").fill("x")
-    expect(page.locator("#told-3")).to_have_text("Units: A valid number is required.")
+    expect(page.locator("#errors-3")).to_have_text("Units: A valid number is required.")
     assert violations(page) == []
     of_line(page, 3, "units").fill("3")
     page.get_by_label("Reason").select_option("1")

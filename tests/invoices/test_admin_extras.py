@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account, Event
-from invoices.admin.waiting import OneTimeChargeAdmin
+from invoices.admin.unbilled import OneTimeChargeAdmin
 from invoices.models import Coupon, CouponRedemption, Invoice, OneTimeCharge, ServiceCredit, Surcharge, Usage
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice

@@ -102,7 +102,7 @@ def test_an_amount_that_is_typed_overrides_rate_times_units_and_says_so(page, in
 def test_a_refusal_stands_at_the_field_that_it_names_and_what_was_typed_is_kept(page, invoice, fields, field, told):
     answer = sent(page, invoice, line_1_units="7", **fields)
     text = answer.content.decode()
-    message = re.search(r'id="told-2">(.*?)</div>', text, re.S)[1]
+    message = re.search(r'id="errors-2">(.*?)</div>', text, re.S)[1]
     assert escape(told) in message
     assert re.search(rf'id="line-2-{field}"[^>]*aria-invalid="true"', text)
     assert re.search(r'id="line-1-units"[^>]*value="7"', text)

@@ -12,7 +12,7 @@ from tests.support.credit_memos import with_coupons_and_credits
 from tests.support.factories import PlanFactory, ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
 from tests.support.memos import totals
 from tests.support.payments import refused_as, rows
-from tests.support.rebilling import amounts_of, asked, line, lines_of, previewed, rebilled
+from tests.support.rebilling import a_request, amounts_of, line, lines_of, previewed, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -151,7 +151,7 @@ def test_another_service_takes_its_name_gl_code_category_and_location(acme, invo
     assert (changed.service, changed.description, changed.gl_code, changed.tax_category) == (other, "Fax", "4711", "reduced")
     assert (changed.amount, changed.units) == (D(30), D(1))
     assert (same.description, same.source_line_no) == ("Tv", 2)
-    plan = previewed(asked(rebill, line(1, client_service_id="phone")), acme)
+    plan = previewed(a_request(rebill, line(1, client_service_id="phone")), acme)
     assert plan.differences[0].changes == ("service Fax -> Phone",)
 
 
@@ -257,6 +257,6 @@ def test_a_service_that_is_gone_from_the_catalogue_of_prices_is_still_rebilled(a
 def test_a_refused_line_says_where_it_stands(acme, process, invoice):
     wrong = line(1, units="-1")._replace(path="rb_line_items[3]", prefix="rb_")
     with pytest.raises(BillingError) as refused:
-        previewed(asked(invoice, wrong), acme)
+        previewed(a_request(invoice, wrong), acme)
     assert refused.value.field == "rb_line_items[3].rb_units"
     assert refused.value.message == "invalid input: rb_line_items[3].rb_units: -1 is below 0"

@@ -20,7 +20,7 @@ from tests.support.billing import JAN_10, bill
 from tests.support.factories import ClientFactory, a_plan, an_account
 from tests.support.money_races import at_once, no_findings
 from tests.support.paying import books, due
-from tests.support.rebilling import asked, line
+from tests.support.rebilling import a_request, line
 
 pytestmark = [
     pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time"),
@@ -60,7 +60,7 @@ def rebilling(by, *requests):
 
 def test_twenty_at_once_make_one_rebill(client, by):
     invoice = an_invoice(client)
-    answers = at_once(*[rebilling(by, asked(invoice, line(1, rate_per_unit="20.00"), collect=True))] * 20)
+    answers = at_once(*[rebilling(by, a_request(invoice, line(1, rate_per_unit="20.00"), collect=True))] * 20)
     codes = sorted(code for (code,) in answers)
     assert codes[0] == 0
     assert set(codes[1:]) <= {90033, 3108}
@@ -86,7 +86,7 @@ def test_a_rebill_against_another_act_loses_no_cent(client, by, other):
     plan = a_plan(client)
     for _ in range(ROUNDS):
         invoice = an_invoice(client, plan)
-        request = asked(invoice, line(1, rate_per_unit="20.00"))
+        request = a_request(invoice, line(1, rate_per_unit="20.00"))
         (codes, answer) = at_once(rebilling(by, request), others(by, invoice)[other])
         rebill = Invoice.objects.filter(corrects=invoice, kind="rebill").first()
         assert codes[0] in (0, 3108, 90018, 90032, 90037)
@@ -108,7 +108,7 @@ def test_a_held_rebill_is_approved_or_discarded_and_not_both(client, by):
     plan = a_plan(client)
     for _ in range(ROUNDS):
         invoice = an_invoice(client, plan)
-        rebilling(by, asked(invoice, 1))()
+        rebilling(by, a_request(invoice, 1))()
         rebill = Invoice.objects.get(corrects=invoice)
         approved, discarded = at_once(
             lambda rebill=rebill: approve_invoices(invoice_nos=[rebill.pk], **by),
@@ -124,7 +124,7 @@ def test_two_batches_in_opposite_order_never_deadlock(client, by):
     plan = a_plan(client)
     for _ in range(3):
         invoices = [an_invoice(client, plan) for _ in range(8)]
-        requests = [asked(one, 1) for one in invoices]
+        requests = [a_request(one, 1) for one in invoices]
         answers = at_once(rebilling(by, *requests), rebilling(by, *reversed(requests)))
         assert {code for codes in answers for code in codes} <= {0, 3108, 90033}
         assert Invoice.objects.filter(corrects__in=invoices, kind="rebill").count() == sum(codes.count(0) for codes in answers)

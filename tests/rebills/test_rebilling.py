@@ -20,7 +20,7 @@ from tests.support.factories import TaxRateFactory, a_plan, an_account
 from tests.support.memos import taxes, totals
 from tests.support.paying import books, due, ledger, paying, unapplied
 from tests.support.payments import pay, refused_as, rows
-from tests.support.rebilling import amounts_of, asked, line, lines_of, previewed, rebilled
+from tests.support.rebilling import a_request, amounts_of, line, lines_of, previewed, rebilled
 from tests.support.rebilling_pending import used
 from tests.support.service_credits import credit as given
 
@@ -104,7 +104,7 @@ def test_what_was_paid_goes_to_the_rebill_first(acme, process, invoice, paid, ra
     account = invoice.account
     pay(account, process, paid)
     before = account_balance(account)
-    plan = previewed(asked(invoice, 1, 2, line(3, rate_per_unit=rate)), acme)
+    plan = previewed(a_request(invoice, 1, 2, line(3, rate_per_unit=rate)), acme)
     rebill = rebilled(invoice, process, 1, 2, line(3, rate_per_unit=rate), fingerprint=plan.fingerprint)
     assert plan.money.carried == D(carried)
     assert (due(invoice), due(rebill), unapplied(account)) == (0, D(still_due), D(credit))
@@ -116,7 +116,7 @@ def test_what_the_rebill_does_not_need_goes_to_the_oldest_open_invoice_then_stay
     account = invoice.account
     february = bill(account, process, FEB_10)
     pay(account, process, "110.00")
-    plan = previewed(asked(invoice, 1), acme)
+    plan = previewed(a_request(invoice, 1), acme)
     rebill = rebilled(invoice, process, 1)
     assert (plan.money.carried, plan.money.to_other_invoices, plan.money.left_as_credit) == (D(33), D(77), 0)
     assert (due(rebill), due(february), unapplied(account)) == (0, D(33), 0)
@@ -186,7 +186,10 @@ def test_what_is_due_on_the_rebill_is_collected_where_that_is_asked_for(acme, pr
     invoice = bill(account, process, JAN_10)
     pay(account, process, "10.00")
     (outcome,) = rebill_invoices(
-        client=acme, requests=[asked(invoice, line(1, rate_per_unit="20.00"), collect=True)], caller=process, today=JAN_31
+        client=acme,
+        requests=[a_request(invoice, line(1, rate_per_unit="20.00"), collect=True)],
+        caller=process,
+        today=JAN_31,
     )
     assert (outcome.collection.result.value, outcome.collection.amount) == ("collected", D(12))
     assert books() == [D(12)]
@@ -295,8 +298,8 @@ def test_a_pending_invoice_of_the_account_does_not_block_a_rebill(process, invoi
 def test_many_are_rebilled_at_once_and_a_refusal_stops_no_other(acme, process, taxed):
     invoices = [bill(an_account(acme, a_plan(acme, RATES)), process, JAN_10) for _ in range(4)]
     rebilled(invoices[1], process, 1)
-    requests = [asked(one, 1) for one in invoices]
-    requests[2] = asked(invoices[2], 1, line(1, units="2"))
+    requests = [a_request(one, 1) for one in invoices]
+    requests[2] = a_request(invoices[2], 1, line(1, units="2"))
     outcomes = rebill_invoices(client=acme, requests=requests, caller=process, today=JAN_31)
     assert [one.error.code.number if one.error else 0 for one in outcomes] == [0, 90033, 1016, 0]
     assert [Invoice.objects.get(pk=outcomes[place].rebill_no).total_amount for place in (0, 3)] == [D(33), D(33)]
@@ -308,7 +311,7 @@ def test_two_invoices_of_one_account_are_rebilled_in_one_batch_each_on_what_the_
     january, february = bill(account, process, JAN_10), bill(account, process, FEB_10)
     pay(account, process, "110.00")
     outcomes = rebill_invoices(
-        client=acme, requests=[asked(january, 1), asked(february, 1)], caller=process, today=date(2026, 2, 11)
+        client=acme, requests=[a_request(january, 1), a_request(february, 1)], caller=process, today=date(2026, 2, 11)
     )
     assert [one.error for one in outcomes] == [None, None]
     # Of 110.00, 33.00 pay the first rebill and 77.00 went to February; of these 33.00 pay its rebill, and 44.00 are credit.
@@ -317,7 +320,9 @@ def test_two_invoices_of_one_account_are_rebilled_in_one_batch_each_on_what_the_
 
 
 def test_an_invoice_that_is_named_twice_is_rebilled_once(acme, process, invoice):
-    outcomes = rebill_invoices(client=acme, requests=[asked(invoice, 1), asked(invoice, 2)], caller=process, today=JAN_31)
+    outcomes = rebill_invoices(
+        client=acme, requests=[a_request(invoice, 1), a_request(invoice, 2)], caller=process, today=JAN_31
+    )
     assert [one.error.code.number if one.error else 0 for one in outcomes] == [0, 90033]
 
 
@@ -328,7 +333,9 @@ def test_a_batch_takes_a_constant_number_of_queries_whatever_its_size(acme, proc
     rebilled(bill(an_account(acme, plan), process, JAN_10), process, 1)  # makes the series
     for some in (invoices[:2], invoices[2:]):
         with CaptureQueriesContext(connection) as captured:
-            outcomes = rebill_invoices(client=acme, requests=[asked(one, 1, 2) for one in some], caller=process, today=JAN_31)
+            outcomes = rebill_invoices(
+                client=acme, requests=[a_request(one, 1, 2) for one in some], caller=process, today=JAN_31
+            )
         assert all(one.error is None for one in outcomes)
         counts.append(len(captured))
     assert counts[0] == counts[1]
@@ -340,7 +347,7 @@ def test_a_preview_takes_as_many_queries_for_forty_lines_as_for_one(acme, proces
     counts = []
     for invoice in (few, many):
         with CaptureQueriesContext(connection) as counted:
-            previewed(asked(invoice, line(1, rate_per_unit="2.00"), carries_unlisted=True), acme)
+            previewed(a_request(invoice, line(1, rate_per_unit="2.00"), carries_unlisted=True), acme)
         counts.append(len(counted))
     assert counts[0] == counts[1]
 

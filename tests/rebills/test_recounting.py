@@ -13,7 +13,7 @@ from tests.support.coupons import a_coupon, redeem
 from tests.support.factories import PlanFactory, ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
 from tests.support.memos import memo_of
 from tests.support.payments import refused_as, rows
-from tests.support.rebilling import amounts_of, asked, line, previewed, rebilled
+from tests.support.rebilling import a_request, amounts_of, line, previewed, rebilled
 from tests.support.recounting import BANDS, CARRY, MAR_10, a_usage_bill, first_usage_line, usage_lines
 from tests.support.service_credits import credit
 
@@ -91,8 +91,8 @@ def test_a_corrected_rate_is_held_by_the_same_maximum(acme, process, rate, expec
 def test_a_corrected_amount_is_held_by_the_same_bounds(acme, process):
     invoice = a_usage_bill(acme, process, "300", minimum_amount=D(20), maximum_amount=D(40))
     usage = first_usage_line(invoice)
-    raised = previewed(asked(invoice, line(usage, amount="70.00"), **CARRY), acme)
-    lowered = previewed(asked(invoice, line(usage, amount="3.00"), **CARRY), acme)
+    raised = previewed(a_request(invoice, line(usage, amount="70.00"), **CARRY), acme)
+    lowered = previewed(a_request(invoice, line(usage, amount="3.00"), **CARRY), acme)
     assert (raised.rebill.net, lowered.rebill.net) == (D(50), D(30))
 
 
@@ -102,7 +102,7 @@ def test_the_bounds_of_part_of_a_month_are_those_of_its_days(acme, process):
     a_charge(plan, "phone", "62.00", maximum_amount=D(31))
     invoice = bill(an_account(acme, plan), process, JAN_10, alt_bill_day=26)
     assert amounts_of(invoice) == [D(32), D(-16)]
-    plan = previewed(asked(invoice, line(1, rate_per_unit="93"), **CARRY), acme)
+    plan = previewed(a_request(invoice, line(1, rate_per_unit="93"), **CARRY), acme)
     assert [row.rebill.net for row in plan.differences] == [D(48), D(-32)]
     assert amounts_of(rebilled(invoice, process, line(1, rate_per_unit="15.50"), **CARRY)) == [D(8)]
 
@@ -297,10 +297,10 @@ def test_tax_is_on_what_recounted_lines_leave(acme, process):
 def test_recounted_lines_are_shown_as_changed(acme, process):
     invoice = a_usage_bill(acme, process, "500", maximum_amount=D(40))
     usage = first_usage_line(invoice)
-    plan = previewed(asked(invoice, line(usage, units="900"), **CARRY), acme)
+    plan = previewed(a_request(invoice, line(usage, units="900"), **CARRY), acme)
     (row,) = plan.recounted
     assert (row.line_no, row.changes) == (usage + 1, ("amount -10 -> -50", "recalculated"))
-    plan = previewed(asked(invoice, line(usage, units="300"), **CARRY), acme)
+    plan = previewed(a_request(invoice, line(usage, units="300"), **CARRY), acme)
     (row,) = plan.recounted
     assert (row.line_no, row.rebill_line_no, row.changes) == (usage + 1, None, ("nothing is left of it", "recalculated"))
 
@@ -386,6 +386,6 @@ def test_units_of_a_charge_by_seats_and_bands_are_priced_in_their_bands(acme, pr
     account.plan_instances.update(units=7)
     invoice = bill(account, process, JAN_10)
     assert amounts_of(invoice) == [D(50), D(16)]
-    plan = previewed(asked(invoice, line(2, units="9"), **CARRY), acme)
+    plan = previewed(a_request(invoice, line(2, units="9"), **CARRY), acme)
     assert [row.rebill.net for row in plan.differences] == [D(50), D(72)]
     assert amounts_of(rebilled(invoice, process, line(1, units="4"), line(2, exclude=True), **CARRY)) == [D(40)]

@@ -12,7 +12,7 @@ from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.correcting.credit_memos import preview_credit_memo
 from tests.support.memos import ALL, memo_of, void
 from tests.support.payments import refused_as
-from tests.support.rebilling import asked, line, previewed, rebilled
+from tests.support.rebilling import a_request, line, previewed, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -45,7 +45,7 @@ def test_what_is_offered_depends_on_the_day(invoice, process):
 
 
 def test_a_rebill_is_previewed_and_made_up_to_that_day(invoice, process):
-    wanted = asked(invoice, line(1, rate_per_unit="29.00"), 2)
+    wanted = a_request(invoice, line(1, rate_per_unit="29.00"), 2)
     assert refused_as(previewed, wanted, invoice.client, today=TOO_LATE) == TOO_OLD
     assert refused_as(rebilled, invoice, process, 1, 2, today=TOO_LATE) == TOO_OLD
     assert previewed(wanted, invoice.client, today=LAST_DAY).rebill.net == 49

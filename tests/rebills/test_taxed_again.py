@@ -13,7 +13,7 @@ from tests.support.billing import JAN_10, bill
 from tests.support.factories import BY_TEST, ContactFactory, ServiceFactory, TaxRateFactory, a_plan, an_account
 from tests.support.money_api import post, signed_in
 from tests.support.reading_pages import words
-from tests.support.rebilling import asked, line, made_before_tax_was_kept, previewed, rebilled
+from tests.support.rebilling import a_request, line, made_before_tax_was_kept, previewed, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited", "end_of_january")
 
@@ -85,7 +85,7 @@ def test_the_tax_follows_an_address_that_gen_rb_m_names(call, invoice, region, t
 def test_a_rebill_of_the_rebill_takes_nothing_again(invoice, process):
     put_right(invoice, "TX")
     rebill = rebilled(invoice, process, 1)
-    plan = previewed(asked(rebill, 1), rebill.client)
+    plan = previewed(a_request(rebill, 1), rebill.client)
     assert (plan.rebill.tax, plan.differences[0].taxed_again) == (D("82.50"), ())
 
 
@@ -101,7 +101,7 @@ def test_the_tax_follows_a_location_that_was_put_right_in_place(acme, process, t
     invoice = bill(an_account(acme, plan), process, JAN_10)
     assert invoice.tax_amount == D("72.50")
     ServiceLocation.objects.update(city="Portland", region="OR")
-    plan = previewed(asked(invoice, 1), acme)
+    plan = previewed(a_request(invoice, 1), acme)
     assert plan.rebill.less(plan.original).total == D("-72.50")
     assert [(why.what, why.before, why.after) for why in plan.differences[0].taxed_again] == [
         ("bill_from", "Fresno, CA, US", "Portland, OR, US"),
@@ -136,7 +136,7 @@ def test_an_address_in_the_same_place_leaves_the_tax_as_it_was(acme, process, in
     Contact.objects.filter(account=invoice.account).update(**moved)
     TaxRate.objects.all().delete()
     TaxRateFactory(client=acme, percent=D("9"))
-    plan = previewed(asked(invoice, 1), acme)
+    plan = previewed(a_request(invoice, 1), acme)
     assert (plan.rebill, plan.differences[0].taxed_again) == (plan.original, ())
     printed = rebilled(invoice, process, 1).bill_to
     assert {name: printed[name] for name in moved} == moved
@@ -151,7 +151,7 @@ def test_only_lines_whose_address_was_put_right_are_taxed_again(acme, process):
     assert invoice.tax_amount == D("10.88")
     Contact.objects.filter(contact_no=2).update(region="OR")
     TaxRate.objects.update(percent=D(9))
-    plan = previewed(asked(invoice, 1, 2), acme)
+    plan = previewed(a_request(invoice, 1, 2), acme)
     assert [(row.rebill.tax, bool(row.taxed_again)) for row in plan.differences] == [(D("7.25"), False), (D(0), True)]
     assert plan.differences[1].changes == ("tax Sales tax 7.25 % -> none",)
 
@@ -177,7 +177,7 @@ def acme_allows_no_address(client):
 
 
 def rebilled_preview(invoice):
-    return previewed(asked(invoice, 1), invoice.client).rebill
+    return previewed(a_request(invoice, 1), invoice.client).rebill
 
 
 def test_the_clients_own_address_is_that_of_the_document(acme, process):
@@ -298,7 +298,7 @@ def test_a_category_that_its_document_does_not_have_is_looked_up(acme, process):
     TaxRateFactory(client=acme, percent=D(7), category="books")
     invoice = bill(an_account(acme, a_plan(acme, {"a": "100.00"})), process, JAN_10)
     ServiceFactory(client=acme, client_service_id="atlas", tax_category="books")
-    plan = previewed(asked(invoice, line(1, client_service_id="atlas")), acme)
+    plan = previewed(a_request(invoice, line(1, client_service_id="atlas")), acme)
     assert plan.rebill.tax == D(7)
     assert [(why.what, why.before, why.after) for why in plan.differences[0].taxed_again] == [
         ("tax_category", "standard", "books")
@@ -327,8 +327,8 @@ def test_an_older_document_says_by_its_print_where_its_contact_was(acme, process
 def test_an_older_document_that_was_rounded_by_category_keeps_its_cents(acme, process):
     """10.00 and 15.00 of two categories at 7.25 % had 0.73 and 1.09. Where a line changes, it is 2.54 of 35.00."""
     invoice = rounded_by_category(acme, process)
-    assert previewed(asked(invoice, 1, 2), acme).rebill.tax == D("1.82")
-    plan = previewed(asked(invoice, line(1, rate_per_unit="20.00"), 2), acme)
+    assert previewed(a_request(invoice, 1, 2), acme).rebill.tax == D("1.82")
+    plan = previewed(a_request(invoice, line(1, rate_per_unit="20.00"), 2), acme)
     assert plan.rebill.tax == D("2.54")
     assert rebilled(invoice, process, 1, 2).tax_amount == D("1.82")
 

@@ -11,7 +11,7 @@ from tests.support.billing import JAN_10, bill
 from tests.support.credit_memos import each_line_rounded, net_and_gross, two_contained_taxes, two_taxes
 from tests.support.factories import ContactFactory, TaxRateFactory, a_plan, an_account
 from tests.support.memos import totals
-from tests.support.rebilling import amounts_of, asked, line, previewed, rebilled
+from tests.support.rebilling import a_request, amounts_of, line, previewed, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -118,7 +118,7 @@ def test_a_tax_that_kept_and_changed_lines_share_is_rounded_once(acme, process):
 @pytest.mark.parametrize("make", [two_taxes, two_contained_taxes, net_and_gross, each_line_rounded])
 def test_unchanged_lines_have_their_original_taxes_to_the_cent(acme, process, make):
     invoice = bill(make(acme), process, JAN_10)
-    TaxRate.objects.all().delete()  # nothing is asked
+    TaxRate.objects.all().delete()  # so the engine has no rates
     rebill = rebilled(invoice, process, 1, 2)
     assert (totals(rebill), tax_of(rebill)) == (totals(invoice), tax_of(invoice))
 
@@ -134,7 +134,7 @@ def test_an_inclusive_price_that_changes_contains_its_taxes(acme, process):
 def test_a_preview_says_the_tax_of_each_line(acme, account, process):
     TaxRateFactory(client=acme, percent=D(10))
     invoice = bill(account, process, JAN_10)
-    plan = previewed(asked(invoice, line(1, units="2")), acme)
+    plan = previewed(a_request(invoice, line(1, units="2")), acme)
     assert [(row.original.tax, row.rebill.tax, row.difference.total) for row in plan.differences] == [
         (D(3), D(6), D(33)),
         (D(2), D(0), D(-22)),

@@ -34,8 +34,11 @@ def decide(browser, model, action, *rows):
     return say_yes(browser, model, act(browser, model, action, *rows))
 
 
-def say_yes(browser, model, asked):
-    posted = {"_selected_action": asked.context["ticked"], **{name: asked.context[name] for name in ("action", "numbers")}}
+def say_yes(browser, model, question):
+    posted = {
+        "_selected_action": question.context["ticked"],
+        **{name: question.context[name] for name in ("action", "numbers")},
+    }
     return browser.post(list_url(model), posted)
 
 

@@ -13,12 +13,12 @@ ALL = CreditRequest(everything=True)
 
 
 def memo_of(invoice, caller, lines=None, amount=None, *, why=WHY, today=JAN_31):
-    asked = CreditRequest(
+    credit = CreditRequest(
         {number: None if part is None else D(part) for number, part in (lines or {}).items()},
         None if amount is None else D(amount),
         everything=lines is None and amount is None,
     )
-    return create_credit_memo(client=invoice.client, invoice_no=invoice.pk, caller=caller, today=today, why=why, asked=asked)
+    return create_credit_memo(client=invoice.client, invoice_no=invoice.pk, caller=caller, today=today, why=why, asked=credit)
 
 
 def void(document, caller, today=JAN_31):

@@ -13,12 +13,12 @@ from tests.support.billing import JAN_31
 NUMBERS = ("rate_per_unit", "units", "amount")
 
 
-def line(line_no, **asked):
+def line(line_no, **changes):
     """Return a requested line. Rates, units and amounts are texts."""
-    return RequestedLine(line_no, **{name: D(value) if name in NUMBERS else value for name, value in asked.items()})
+    return RequestedLine(line_no, **{name: D(value) if name in NUMBERS else value for name, value in changes.items()})
 
 
-def asked(invoice, *lines, reason_code=1, **request):
+def a_request(invoice, *lines, reason_code=1, **request):
     """Return a rebill request. A number among the lines is a line that stays as it is."""
     named = tuple(one if isinstance(one, RequestedLine) else line(one) for one in lines)
     return RebillRequest(invoice.pk, reason_code, named, **request)
@@ -34,7 +34,7 @@ def previewed(request, client, today=JAN_31):
 def rebilled(invoice, caller, *lines, today=JAN_31, **request):
     """Rebill an invoice and return the stored rebill. Raises the refusal."""
     (outcome,) = rebill_invoices(
-        client=invoice.client, requests=[asked(invoice, *lines, **request)], caller=caller, today=today
+        client=invoice.client, requests=[a_request(invoice, *lines, **request)], caller=caller, today=today
     )
     if outcome.error is not None:
         raise outcome.error

@@ -1,8 +1,8 @@
-// What makes the pages quicker. Each of them works without it.
+// Shortcuts for the pages. Every page works without this script.
 (() => {
   const typing = (element) => element && /^(INPUT|SELECT|TEXTAREA)$/.test(element.tagName);
 
-  // "/" goes to the search, "?" opens the list of keys, j and k go through the rows of a list.
+  // Keys: "/" focuses the search, "?" opens the list of keys, j and k move through the rows of a list.
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey && event.key === "Enter") {
       const button = document.querySelector("[data-ctrl-enter]");
@@ -22,7 +22,7 @@
     }
   });
 
-  // Ticked rows are counted in the bar that sticks to the bottom; one box ticks all that are shown.
+  // The bar at the bottom counts the selected rows. One check box selects all rows of the page.
   const count = (form) => {
     const boxes = [...form.querySelectorAll("input[data-tick]")];
     const ticked = boxes.filter((box) => box.checked);
@@ -39,7 +39,7 @@
     for (const output of form.querySelectorAll("[data-ticked]")) output.textContent = ticked.length;
     for (const output of form.querySelectorAll("[data-ticked-totals]")) {
       output.textContent = Object.entries(sums).map(([currency, units]) => {
-        // The browser's own number of decimals follows coins in use, not ISO 4217.
+        // The browser's number of decimals follows the coins in use, not ISO 4217.
         const shown = decimals[currency];
         const format = new Intl.NumberFormat(form.dataset.locale, {
           style: "currency", currency: currency.toUpperCase(), minimumFractionDigits: shown, maximumFractionDigits: shown,
@@ -66,13 +66,13 @@
       });
       count(form);
     }
-    // What is of no use where scripts run.
+    // Hide what is not needed when scripts run.
     for (const element of root.querySelectorAll("[data-without-script]")) element.hidden = true;
   };
   document.addEventListener("DOMContentLoaded", () => listen(document));
   document.addEventListener("htmx:load", (event) => listen(event.detail.elt.parentElement || document));
 
-  // A form is sent once, however often its button is pressed.
+  // Send a form only once, however often its button is pressed.
   document.addEventListener("submit", (event) => {
     if (event.defaultPrevented || event.target.method === "get") return;
     if (event.target.dataset.sent) { event.preventDefault(); return; }
@@ -83,7 +83,7 @@
     for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
   });
 
-  // A server that cannot be reached, or that fails, is told where messages stand.
+  // If the server cannot be reached or fails, show that among the messages.
   const tell = (text) => {
     const box = document.getElementById("messages");
     if (!box) return;

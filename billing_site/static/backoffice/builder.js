@@ -1,4 +1,4 @@
-// The builder's fields stay as they are typed while the server counts: what its answer says of each is shown at the field.
+// The fields keep what is typed while the server recalculates. Its answer is shown beside each field.
 (() => {
   const names = (text) => new Set((text || "").split(" ").filter(Boolean));
   const mark = (line) => {
@@ -14,8 +14,8 @@
       if (cell.dataset.field === "amount" && counted) input.placeholder = counted;
     }
   };
-  // The answer has the results of all lines in one template. Only those that differ from the page are put into it: htmx swaps
-  // out-of-band pieces one by one and announces all earlier ones again at each, which takes minutes for 2,000 lines.
+  // The answer has the results of all lines in one template. Only changed ones are put into the page. htmx would swap
+  // out-of-band pieces one by one, and announce all earlier ones again each time: minutes for 2,000 lines.
   document.addEventListener("htmx:afterSwap", ({ target }) => {
     const answer = target.querySelector("template[data-results]");
     if (!answer) return;
@@ -28,8 +28,8 @@
     }
   });
 
-  // Only what was changed is sent: a field of a line, or of units, has no name until it is typed into. What is not sent, the
-  // server reads as it is on the original; `data-typed` marks what it has read as something else before.
+  // Only changes are sent: a field of a line or of units has no name until something is typed. The server takes a missing
+  // field from the original. `data-typed` marks fields that differed from it when the page was loaded.
   const form = document.querySelector("[data-builder]");
   if (form) {
     for (const field of form.querySelectorAll(':is([name^="line-"], [name^="usage-"]):not([data-typed])')) {
@@ -39,7 +39,7 @@
     form.addEventListener("input", ({ target }) => {
       const { name } = target.dataset;
       if (!name || target.name) return;
-      // The box of a line has a twin, which says "no" where the box is not ticked.
+      // The check box of a line has a hidden field, which sends "no" if the box is not checked.
       for (const field of target.closest("[data-line]").querySelectorAll(`[data-name="${name}"]`)) field.name = name;
     });
   }

@@ -1,4 +1,4 @@
-// Where no colours are chosen, those of the system hold: before anything is painted, and whenever they change.
+// If no colours are chosen, use the system's: before the first paint, and whenever they change.
 (() => {
   const root = document.documentElement;
   if (root.dataset.bsTheme) return;

@@ -86,8 +86,8 @@ class ReasonArguments(serializers.Serializer):
     comments = CommentsField()
 
 
-def why_of(asked: Mapping[str, Any]) -> Why:
-    return Why(asked["reason_code"], asked["comments"])
+def why_of(arguments: Mapping[str, Any]) -> Why:
+    return Why(arguments["reason_code"], arguments["comments"])
 
 
 class PaymentArguments(AppliedArguments):
@@ -105,10 +105,10 @@ class PaymentArguments(AppliedArguments):
     received_on = DayField(required=False)
     comments = CommentsField()
 
-    def validate(self, asked: dict[str, Any]) -> dict[str, Any]:
-        if "invoice_no" in asked and "invoices" in asked:
+    def validate(self, values: dict[str, Any]) -> dict[str, Any]:
+        if "invoice_no" in values and "invoices" in values:
             raise serializers.ValidationError({"invoices": "Give invoice_no or invoices, not both."})
-        return asked
+        return values
 
 
 class CashCreditArguments(AppliedArguments, ReasonArguments):
@@ -146,18 +146,18 @@ class MemoPreviewArguments(serializers.Serializer):
     all = AllField()
 
     def validate_lines(self, lines: list[Mapping[str, Any]]) -> dict[int, Decimal | None]:
-        asked = {line["line_no"]: line.get("amount") for line in lines}
-        if len(asked) != len(lines):
+        amounts = {line["line_no"]: line.get("amount") for line in lines}
+        if len(amounts) != len(lines):
             raise serializers.ValidationError("A line appears twice. Give each line once.")
-        return asked
+        return amounts
 
 
 class MemoArguments(MemoPreviewArguments, ReasonArguments):
     comments = CommentsField(max_length=DOCUMENT_COMMENTS_LENGTH)
 
 
-def memo_asked(asked: Mapping[str, Any]) -> CreditRequest:
-    return CreditRequest(asked.get("lines", {}), asked.get("amount"), asked["all"])
+def credit_request(arguments: Mapping[str, Any]) -> CreditRequest:
+    return CreditRequest(arguments.get("lines", {}), arguments.get("amount"), arguments["all"])
 
 
 class VoidInvoiceArguments(serializers.Serializer):
@@ -192,14 +192,14 @@ class TransHistoryArguments(serializers.Serializer):
         return offset
 
 
-def history_request(asked: Mapping[str, Any]) -> HistoryRequest:
+def history_request(arguments: Mapping[str, Any]) -> HistoryRequest:
     return HistoryRequest(
-        asked.get("transaction_type"),
-        asked.get("start_date"),
-        asked.get("end_date"),
-        asked["include_void_transactions"],
-        asked["record_limit"],
-        asked["offset"],
+        arguments.get("transaction_type"),
+        arguments.get("start_date"),
+        arguments.get("end_date"),
+        arguments["include_void_transactions"],
+        arguments["record_limit"],
+        arguments["offset"],
     )
 
 

@@ -64,8 +64,8 @@ class UsedAtField(serializers.Field):
             self.fail("not_a_date")
         zone: ZoneInfo = self.context["time_zone"]
         try:
-            given = datetime.fromisoformat(data)
-            used_at = given.replace(tzinfo=zone) if given.tzinfo is None else given.astimezone(zone)
+            moment = datetime.fromisoformat(data)
+            used_at = moment.replace(tzinfo=zone) if moment.tzinfo is None else moment.astimezone(zone)
             in_utc = used_at.astimezone(UTC)
         except (ValueError, OverflowError):
             self.fail("not_a_date")

@@ -60,12 +60,12 @@ class CouponRedemptionViewSet(ReadResource):
     client_path = "account__client"
 
     def create(self, request: Request) -> Response:
-        asked = self.asked()
+        arguments = self.arguments()
         redemption = redeem_coupon(
             client=self.client,
-            account_no=asked["acct_no"],
+            account_no=arguments["acct_no"],
             caller=self.caller,
-            code=asked["code"],
+            code=arguments["code"],
             today=today(self.client),
         )
         shown = self.get_queryset().get(pk=redemption.pk)
@@ -92,20 +92,20 @@ class ServiceCreditViewSet(CreateReadResource):
         return credits_with_used(super().get_queryset())
 
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:
-        asked = dict(serializer.validated_data)
-        account = asked.pop("account")
+        arguments = dict(serializer.validated_data)
+        account = arguments.pop("account")
         serializer.instance = add_service_credit(
-            client=self.client, account_no=account.pk, caller=self.caller, today=today(self.client), **asked
+            client=self.client, account_no=account.pk, caller=self.caller, today=today(self.client), **arguments
         )
 
     @action(detail=True, methods=["post"])
     def expire(self, request: Request, pk: str) -> Response:
         """Set the last bill date on which the credit is used. Later bills do not use it."""
-        asked = self.asked()
+        arguments = self.arguments()
         expire_service_credit(
             client=self.client,
             credit_no=self.get_object().pk,
             caller=self.caller,
-            expires_on=asked["expires_on"],
+            expires_on=arguments["expires_on"],
         )
         return Response(self.get_serializer(self.get_object()).data)

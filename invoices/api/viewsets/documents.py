@@ -90,15 +90,15 @@ class DocumentResource(ReadResource):
 
     def expanded(self, page: Sequence[Any], data: Any) -> Any:
         """Add lines with taxes, and available actions, of all documents of a page at once."""
-        asked = self.asked_names("expand", self.expansions)
+        requested = self.listed_names("expand", self.expansions)
         numbers = [invoice.pk for invoice in page]
-        if "lines" in asked:
+        if "lines" in requested:
             contents = stored_contents(numbers)
             data = [
                 {**row, **ContentSerializer(document_of(contents[number])).data}
                 for number, row in zip(numbers, data, strict=True)
             ]
-        if "available_actions" in asked:
+        if "available_actions" in requested:
             actions = available_actions(self.client, numbers, self.caller, today(self.client))
             data = [
                 {**row, "available_actions": ActionSerializer(actions[number], many=True).data}
@@ -108,7 +108,7 @@ class DocumentResource(ReadResource):
 
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return the whole document, or the members that `fields` names. `expand` has no effect."""
-        self.asked_names("expand", self.expansions)
+        self.listed_names("expand", self.expansions)
         return self._shown(self.get_object())
 
     def get_queryset(self) -> QuerySet[Any]:
@@ -117,16 +117,16 @@ class DocumentResource(ReadResource):
 
     @action(detail=True, methods=["post"])
     def void(self, request: Request, pk: str) -> Response:
-        asked = self.asked()
+        arguments = self.arguments()
         invoice_no = self.get_object().pk
-        void_invoice(client=self.client, invoice_no=invoice_no, caller=self.caller, today=today(self.client), **asked)
+        void_invoice(client=self.client, invoice_no=invoice_no, caller=self.caller, today=today(self.client), **arguments)
         return self.shown(invoice_no)
 
     @action(detail=True, methods=["post"])
     def send_statement(self, request: Request, pk: str) -> Response:
         """Send the statement again. A failure is an outcome, answered with the HTTP status of its error code."""
-        asked = self.asked()
-        contact_no = asked.get("statement_address_seq")
+        arguments = self.arguments()
+        contact_no = arguments.get("statement_address_seq")
         return _sent(
             resend_statement(client=self.client, invoice_no=self.get_object().pk, caller=self.caller, contact_no=contact_no)
         )
@@ -150,11 +150,11 @@ class DocumentResource(ReadResource):
 
     def _shown(self, invoice: Any, status: int | None = None) -> Response:
         parts = _parts()
-        asked = self.asked_names("fields", parts) if self.request.method in SAFE_METHODS else set()
+        requested = self.listed_names("fields", parts) if self.request.method in SAFE_METHODS else set()
         shown: dict[str, Any] = {}
-        for part in dict.fromkeys(parts[name] for name in parts if not asked or name in asked):
+        for part in dict.fromkeys(parts[name] for name in parts if not requested or name in requested):
             shown |= self._part(part, invoice)
-        shown = {name: value for name, value in shown.items() if not asked or name in asked}
+        shown = {name: value for name, value in shown.items() if not requested or name in requested}
         return Response(shown, status=status)
 
     def _part(self, part: str, invoice: Any) -> Mapping[str, Any]:
@@ -242,7 +242,7 @@ class PendingDecisions(DocumentResource):
     @action(detail=True, methods=["post"])
     def collect(self, request: Request, pk: str) -> Response:
         """Collect what is due. A payment that the gateway declines is an outcome with its own HTTP status (402)."""
-        self.asked()
+        self.arguments()
         (outcome,) = self._collect([self.get_object().pk])
         if outcome.error is not None and outcome.attempt is None:
             raise outcome.error
@@ -251,26 +251,30 @@ class PendingDecisions(DocumentResource):
 
     @action(detail=False, methods=["post"], url_path="collect")
     def collect_many(self, request: Request) -> Response:
-        numbers = list(dict.fromkeys(self.asked()["invoice_nos"]))
+        numbers = list(dict.fromkeys(self.arguments()["invoice_nos"]))
         return _collected_rows(numbers, self._collect(numbers))
 
     def _collect(self, invoice_nos: Sequence[int]) -> list[Collected]:
         return collect_invoices(client=self.client, invoice_nos=invoice_nos, caller=self.caller, today=today(self.client))
 
     def _one(self, act: DecisionAct) -> Response:
-        invoice_no, asked = self.get_object().pk, self.asked()
-        outcome = decide_on_one(act, invoice_no=invoice_no, seen=asked.get("fingerprint", ""), **self._given(asked))
+        invoice_no, arguments = self.get_object().pk, self.arguments()
+        outcome = decide_on_one(
+            act, invoice_no=invoice_no, seen=arguments.get("fingerprint", ""), **self._decision_terms(arguments)
+        )
         return self.shown(outcome.invoice_no)
 
     def _many(self, act: DecisionAct) -> Response:
-        asked = self.asked()
-        outcomes = decide(act, invoice_nos=asked["invoice_nos"], seen=asked.get("fingerprints"), **self._given(asked))
-        rows = [{"invoice_no": number, "outcome": outcomes[number]} for number in asked["invoice_nos"]]
+        arguments = self.arguments()
+        outcomes = decide(
+            act, invoice_nos=arguments["invoice_nos"], seen=arguments.get("fingerprints"), **self._decision_terms(arguments)
+        )
+        rows = [{"invoice_no": number, "outcome": outcomes[number]} for number in arguments["invoice_nos"]]
         return Response(OutcomesSerializer({"outcomes": rows}).data)
 
-    def _given(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+    def _decision_terms(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         by = {"client": self.client, "caller": self.caller, "today": today(self.client)}
-        return {**by, "remarks": Remarks.of(asked), "collect": asked.get("collect")}
+        return {**by, "remarks": Remarks.of(arguments), "collect": arguments.get("collect")}
 
 
 def _collected_rows(numbers: Sequence[int], outcomes: Sequence[Collected]) -> Response:
@@ -298,14 +302,14 @@ class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingM
     }
 
     def create(self, request: Request) -> Response:
-        asked = self.asked()
+        arguments = self.arguments()
         invoice_no = generate_invoice(
             client=self.client,
-            account_no=asked["acct_no"],
-            request=billing_request(asked, today(self.client)),
+            account_no=arguments["acct_no"],
+            request=billing_request(arguments, today(self.client)),
             caller=self.caller,
-            collect=asked.get("collect"),
-            seen=asked.get("fingerprint", ""),
+            collect=arguments.get("collect"),
+            seen=arguments.get("fingerprint", ""),
         )
         return self.shown(invoice_no, HTTP_201_CREATED)
 
@@ -313,31 +317,31 @@ class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingM
     def bill_again(self, request: Request, pk: str) -> Response:
         """Bill the periods of a voided invoice that no other invoice bills, at the prices of their days. Answers the new
         invoice."""
-        asked = self.asked()
+        arguments = self.arguments()
         invoice = self.get_object()
         number = generate_invoice(
             client=self.client,
             account_no=invoice.account_id,
-            request=BillingRequest(today(self.client), force_pending=asked["force_pending"], again_for=invoice.pk),
+            request=BillingRequest(today(self.client), force_pending=arguments["force_pending"], again_for=invoice.pk),
             caller=self.caller,
-            collect=asked.get("collect"),
+            collect=arguments.get("collect"),
         )
         return self.shown(number, HTTP_201_CREATED)
 
     @action(detail=True, methods=["post"])
     def waive_periods(self, request: Request, pk: str) -> Response:
         """Record that the periods of a voided invoice are not billed again."""
-        asked = self.asked()
+        arguments = self.arguments()
         invoice_no = self.get_object().pk
-        waive_periods(client=self.client, invoice_no=invoice_no, caller=self.caller, today=today(self.client), **asked)
+        waive_periods(client=self.client, invoice_no=invoice_no, caller=self.caller, today=today(self.client), **arguments)
         return self.shown(invoice_no)
 
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
         """Preview the invoice that would be generated now. Nothing is written."""
-        asked = self.asked()
+        arguments = self.arguments()
         (planned,) = preview_invoices(
-            client=self.client, account_nos=[asked["acct_no"]], request=billing_request(asked, today(self.client))
+            client=self.client, account_nos=[arguments["acct_no"]], request=billing_request(arguments, today(self.client))
         )
         if isinstance(planned, Refused):
             raise planned.error

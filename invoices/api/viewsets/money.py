@@ -36,7 +36,7 @@ from invoices.api.serializers.money import (
     RefundArguments,
     RefundSerializer,
     TransactionSerializer,
-    memo_asked,
+    credit_request,
     why_of,
 )
 from invoices.api.viewsets.documents import DocumentResource
@@ -114,8 +114,8 @@ class VoidAction(LedgerResource):
     @action(detail=True, methods=["post"])
     def void(self, request: Request, pk: str) -> Response:
         """Void the transaction, and answer the voiding one."""
-        asked = self.asked()
-        void = void_transaction(transaction_id=self.get_object().pk, **self.by, **asked)
+        arguments = self.arguments()
+        void = void_transaction(transaction_id=self.get_object().pk, **self.by, **arguments)
         return Response(TransactionSerializer(with_voids(LedgerEntry.objects.all()).get(pk=void.pk)).data)
 
 
@@ -135,9 +135,9 @@ class ApplyAction(VoidAction):
     @action(detail=True, methods=["post"])
     def apply(self, request: Request, pk: str) -> Response:
         """Apply what is left of it to the chosen invoices, or to the oldest open ones."""
-        asked = self.asked()
+        arguments = self.arguments()
         number = self.get_object().pk
-        apply_left(transaction_id=number, invoices=asked.get("invoices"), **self.by)
+        apply_left(transaction_id=number, invoices=arguments.get("invoices"), **self.by)
         return self.shown(number)
 
 
@@ -154,23 +154,23 @@ class PaymentViewSet(PaymentMethods, ApplyAction):
 
     def create(self, request: Request) -> Response:
         """Record a payment that was received outside a gateway."""
-        asked = self.asked()
-        if "invoice_no" in asked:
-            asked["pays"] = [asked.pop("invoice_no")]
+        arguments = self.arguments()
+        if "invoice_no" in arguments:
+            arguments["pays"] = [arguments.pop("invoice_no")]
         payment = record_external_payment(
-            account_no=asked.pop("acct_no"), type=PaymentType(asked.pop("type")), **self.by, **asked
+            account_no=arguments.pop("acct_no"), type=PaymentType(arguments.pop("type")), **self.by, **arguments
         )
         return self.shown(payment.pk, HTTP_201_CREATED)
 
     @action(detail=True, methods=["post"])
     def refund(self, request: Request, pk: str) -> Response:
         """Refund the payment. Answers 200 if done, 202 if the gateway has not answered yet, 402 if it refused."""
-        asked = self.asked()
+        arguments = self.arguments()
         refund = refund_payment(
             transaction_id=self.get_object().pk,
-            amount=asked.get("amount"),
-            everything=asked["all"],
-            why=why_of(asked),
+            amount=arguments.get("amount"),
+            everything=arguments["all"],
+            why=why_of(arguments),
             **self.by,
         )
         return refund_shown(refund.pk)
@@ -192,13 +192,13 @@ class CashCreditViewSet(ApplyAction):
     }
 
     def create(self, request: Request) -> Response:
-        asked = self.asked()
+        arguments = self.arguments()
         entry = add_cash_credit(
-            account_no=asked["acct_no"],
-            amount=asked["amount"],
-            why=why_of(asked),
-            invoices=asked.get("invoices"),
-            currency=asked.get("currency"),
+            account_no=arguments["acct_no"],
+            amount=arguments["amount"],
+            why=why_of(arguments),
+            invoices=arguments.get("invoices"),
+            currency=arguments.get("currency"),
             **self.by,
         )
         return self.shown(entry.pk, HTTP_201_CREATED)
@@ -213,12 +213,12 @@ class WriteOffViewSet(VoidAction):
     }
 
     def create(self, request: Request) -> Response:
-        asked = self.asked()
+        arguments = self.arguments()
         entry = write_off(
-            invoice_no=asked["invoice_no"],
-            amount=asked.get("amount"),
-            everything=asked["all"],
-            why=why_of(asked),
+            invoice_no=arguments["invoice_no"],
+            amount=arguments.get("amount"),
+            everything=arguments["all"],
+            why=why_of(arguments),
             kind=self.kinds[0],
             **self.by,
         )
@@ -243,23 +243,25 @@ class CreditMemoViewSet(DocumentResource):
     }
 
     def create(self, request: Request) -> Response:
-        asked = self.asked()
+        arguments = self.arguments()
         memo = create_credit_memo(
             client=self.client,
-            invoice_no=asked["invoice_no"],
+            invoice_no=arguments["invoice_no"],
             caller=self.caller,
             today=today(self.client),
-            why=why_of(asked),
-            asked=memo_asked(asked),
+            why=why_of(arguments),
+            asked=credit_request(arguments),
         )
         return self.shown(memo.pk, HTTP_201_CREATED)
 
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
         """Preview what a memo would credit, and what is left of each line. Nothing is written."""
-        asked = self.asked()
-        invoice_no = asked["invoice_no"]
-        memo = preview_credit_memo(client=self.client, invoice_no=invoice_no, asked=memo_asked(asked), today=today(self.client))
+        arguments = self.arguments()
+        invoice_no = arguments["invoice_no"]
+        memo = preview_credit_memo(
+            client=self.client, invoice_no=invoice_no, asked=credit_request(arguments), today=today(self.client)
+        )
         invoice = Invoice.objects.get(pk=invoice_no)
         shown = {"invoice_no": invoice_no, "currency": invoice.currency, "memo": memo, "left": lines_to_credit(invoice)}
         return Response(MemoPreviewSerializer(shown, context={"currency": invoice.currency}).data)

@@ -36,10 +36,10 @@ class OneTimeChargeViewSet(CreateReadResource):
     client_path = "account__client"
 
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:
-        asked = dict(serializer.validated_data)
-        account = asked.pop("account")
+        arguments = dict(serializer.validated_data)
+        account = arguments.pop("account")
         serializer.instance = add_one_time_charge(
-            client=self.client, account_no=account.pk, caller=self.caller, today=today(self.client), **asked
+            client=self.client, account_no=account.pk, caller=self.caller, today=today(self.client), **arguments
         )
 
     def destroy(self, request: Request, pk: str) -> Response:

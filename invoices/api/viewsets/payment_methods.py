@@ -25,6 +25,6 @@ class PaymentMethodViewSet(CreateReadResource):
     client_path = "account__client"
 
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:
-        asked = dict(serializer.validated_data)
-        account = asked.pop("account")
-        serializer.instance = add_payment_method(client=self.client, account_no=account.pk, caller=self.caller, **asked)
+        arguments = dict(serializer.validated_data)
+        account = arguments.pop("account")
+        serializer.instance = add_payment_method(client=self.client, account_no=account.pk, caller=self.caller, **arguments)

@@ -42,9 +42,9 @@ class PlanInstanceViewSet(CreateReadResource):
     @action(detail=True, methods=["post"])
     def end(self, request: Request, pk: str) -> Response:
         """Set the last day that is charged. Answers what happens to later days that were billed."""
-        asked = self.asked()
+        arguments = self.arguments()
         with transaction.atomic():
-            ended = end_plan(instance=self.get_object(), caller=self.caller, today=today(self.client), **asked)
+            ended = end_plan(instance=self.get_object(), caller=self.caller, today=today(self.client), **arguments)
             use(self.client, self.receipt, row_no=ended.pk)
         return Response(self.get_serializer(self.get_object()).data)
 
@@ -52,11 +52,11 @@ class PlanInstanceViewSet(CreateReadResource):
     def change(self, request: Request, pk: str) -> Response:
         """Replace the plan, or change its units, from a day on. Answers the new plan instance, and what happens to billed
         days of the old one."""
-        asked = self.asked()
-        instance, plan = self.get_object(), asked["plan"]
-        asked["prices"] = terms_by_charge(plan, asked.get("prices", []), instance.account.currency)
+        arguments = self.arguments()
+        instance, plan = self.get_object(), arguments["plan"]
+        arguments["prices"] = terms_by_charge(plan, arguments.get("prices", []), instance.account.currency)
         with transaction.atomic():
-            new = replace_plan(instance=instance, caller=self.caller, today=today(self.client), **asked)
+            new = replace_plan(instance=instance, caller=self.caller, today=today(self.client), **arguments)
             use(self.client, self.receipt, row_no=new.pk)
         return Response(self.get_serializer(new).data, status=HTTP_201_CREATED)
 

@@ -51,7 +51,7 @@ class RequestedActViewSet(ReadResource):
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
         """Do the act, in the name of the person who requested it."""
-        self.asked()
+        self.arguments()
         number = self.get_object().pk
         act = approve_act(client=self.client, act_no=number, caller=self.caller, today=today(self.client))
         return Response(self.get_serializer(act).data)
@@ -59,6 +59,6 @@ class RequestedActViewSet(ReadResource):
     @action(detail=True, methods=["post"])
     def discard(self, request: Request, pk: str) -> Response:
         """Discard the request. The person who made it can withdraw it in this way."""
-        self.asked()
+        self.arguments()
         act = discard_act(client=self.client, act_no=self.get_object().pk, caller=self.caller)
         return Response(self.get_serializer(act).data)

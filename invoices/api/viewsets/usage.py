@@ -66,7 +66,7 @@ class UsageViewSet(ReadResource):
 
     def create(self, request: Request) -> Response:
         """Load up to 10,000 records, with a result for each. A bad record does not affect the others."""
-        records = list(map(record_reader(self.client), self.asked()["records"]))
+        records = list(map(record_reader(self.client), self.arguments()["records"]))
         now = local_time(self.client)
         return Response(load_answer(load_usage(client=self.client, records=records, now=now, caller=self.caller)))
 
@@ -77,7 +77,7 @@ class UsageViewSet(ReadResource):
     @action(detail=False)
     def unbilled(self, request: Request) -> Response:
         """Return the account's unbilled usage at its prices so far. Nothing is written."""
-        account_no = self.asked_query()["acct_no"]
+        account_no = self.query_arguments()["acct_no"]
         return Response(
             unbilled_answer(rate_unbilled_usage(client=self.client, account_no=account_no, today=today(self.client)))
         )

@@ -182,10 +182,10 @@ class Command(BaseCommand):
         invoice = demo_line_types.bill(account, today, CALLER)
         lines = list(invoice.lines.all())
         for line in lines:
-            story = "; ".join([text for text in (units_text(line), *line_explanation(line)) if text])
+            explanation = "; ".join([text for text in (units_text(line), *line_explanation(line)) if text])
             amount = rounded(line.amount, invoice.currency)
             label = line.get_line_type_display()
-            self.stdout.write(f"  {line.line_no:>2} {label:<28}{line.description:<26}{amount:>10}  {story}".rstrip())
+            self.stdout.write(f"  {line.line_no:>2} {label:<28}{line.description:<26}{amount:>10}  {explanation}".rstrip())
         for line in lines:
             taken = invoice.credit_details.filter(credit_line_no=line.line_no)
             parts = [f"{rounded(one.amount, invoice.currency)} off {one.credited_line_no}" for one in taken]
