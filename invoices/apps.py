@@ -12,8 +12,9 @@ class InvoicesConfig(AppConfig):
     verbose_name = "Invoices"
 
     def ready(self) -> None:
-        """Says how documents of each kind are issued. Usage follows the plans of its account, and changes of the master data
-        that documents are made from are noted. The services are imported when they are needed: models are not ready before.
+        """Register how documents of each kind are issued, move usage when plans change, and note changes of master data.
+
+        Services are imported when they are needed, because models are not ready earlier.
         """
         from invoices.kinds import CYCLE_KINDS, InvoiceKind
         from invoices.services.billing.recording import CYCLES

@@ -1,8 +1,8 @@
-"""PURE: what the lines of a document were counted from: the terms of its charges, and what its surcharges, coupons and credits
-cover.
+"""PURE: what the lines of a document were calculated from: the terms of its charges, and what its surcharges, coupons and
+credits cover.
 
-It is kept beside the lines and is no part of a document's fingerprint: a correction counts by it, whatever the catalogue says
-by then.
+It is stored beside the lines and is not part of the fingerprint. Corrections recalculate by it, whatever the catalogue says
+then.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from invoices.calculation import WHOLE, ZERO, Share
 
 
 class Billed(NamedTuple):
-    """What invoices have charged for a period already: units and their amounts, and what was added or taken off for a bound."""
+    """What invoices have already charged for a period: units, their amount, and the adjustment to a minimum or maximum."""
 
     units: Decimal = ZERO
     amount: Decimal = ZERO
@@ -23,8 +23,11 @@ class Billed(NamedTuple):
 
 
 class ChargeTerms(NamedTuple):
-    """The price by which a charge is counted. `minimum` and `maximum` are those of the charge's days, already prorated;
-    `share` prorates the amounts of the units. `before`: late usage, with what earlier documents have billed of its cycle."""
+    """The price of a charge. `minimum` and `maximum` are already prorated for the charge's days; `share` prorates amounts of
+    units.
+
+    `before` is set for late usage: what earlier documents billed of the same cycle.
+    """
 
     model: str
     bands: tuple[Band, ...]
@@ -35,9 +38,11 @@ class ChargeTerms(NamedTuple):
 
 
 class ChargeBasis(NamedTuple):
-    """A charge of a plan instance on a document. `line_nos` are the lines of its units, `bound_line_no` the one that brings
-    them up to the minimum or down to the maximum; `billed` is what they amount to. `is_bound_by_hand`: a person has fixed the
-    amount of that line on a rebill, or has left it out."""
+    """A charge of a plan instance on a document.
+
+    `line_nos` are the lines of its units. `bound_line_no` is the line that raises them to the minimum or lowers them to the
+    maximum. `billed` is their amount. `is_bound_by_hand`: a rebill has set the amount of that line, or left it out.
+    """
 
     plan_instance_no: int
     service_no: int
@@ -52,8 +57,11 @@ class ChargeBasis(NamedTuple):
 
 
 class CoverBasis(NamedTuple):
-    """What a surcharge, coupon or service credit was counted from: the charges of some services, of all where none are named.
-    `amount` is what it may take off, where it is no percentage."""
+    """What a surcharge, coupon or service credit was calculated from: the charges of these services, or of all if none is
+    named.
+
+    `amount` is the maximum that it may take off, if it is not a percentage.
+    """
 
     line_no: int
     service_nos: tuple[int, ...] = ()
@@ -69,14 +77,15 @@ BASIS_FIELDS = ("place", "plan_instance_id", "service_id", "line_type", "period_
 
 
 def basis_rows(basis: Basis) -> list[tuple[Any, ...]]:
-    """A row for each charge and each cover, in the order of BASIS_FIELDS. Decimals are texts: exact on every database."""
+    """Return a row for each charge and each cover, in the order of BASIS_FIELDS. Decimals are texts, exact on every
+    database."""
     charges = [(*charge[:5], _charge_terms(charge)) for charge in basis.charges]
     covers = [(None, None, None, None, None, _cover_terms(cover)) for cover in basis.covers]
     return [(place, *row) for place, row in enumerate([*charges, *covers], 1)]
 
 
 def basis_of(rows: Sequence[Sequence[Any]]) -> Basis:
-    """The basis that rows in the order of BASIS_FIELDS say."""
+    """Return the basis of rows in the order of BASIS_FIELDS."""
     return Basis(
         tuple(_charge_of(row) for row in rows if row[1] is not None),
         tuple(_cover_of(row[-1]) for row in rows if row[1] is None),

@@ -1,4 +1,4 @@
-"""PURE: amounts of money: rounding, line amounts, splits, totals and tax lines. The one place that rounds.
+"""PURE: money: rounding, line amounts, splits, totals and tax lines. The only module that rounds.
 
 Amounts are Decimal, in the document's currency. Rounding is half up (away from zero) to the currency's smallest unit.
 """
@@ -18,35 +18,35 @@ HUNDRED = Decimal(100)
 FACTOR_PLACES = Decimal("1E-10")
 
 MOST_BEFORE_TAX = (LARGEST_AMOUNT / 2).quantize(Decimal(1), ROUND_DOWN)
-"""What usage and orders may bring the lines of an invoice to: taxes have room beside them."""
+"""Limit of an invoice's lines from usage and orders, so that taxes can be added."""
 
 _EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
 
 
 @cache
 def smallest_unit(currency: str) -> Decimal:
-    """1 for JPY, 0.01 for USD, 0.001 for KWD."""
+    """Return the smallest unit of a currency: 1 for JPY, 0.01 for USD, 0.001 for KWD."""
     return Decimal(1).scaleb(-decimals_of(currency))
 
 
 def rounded(amount: Decimal, currency: str) -> Decimal:
-    """The amount in whole smallest units of the currency, half up."""
+    """Return the amount rounded half up to whole smallest units of the currency."""
     if abs(amount) > LARGEST_AMOUNT:
         raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, f"{amount:f} {currency}")
     return amount.quantize(smallest_unit(currency), context=_EXACT)
 
 
 def asked_amount(amount: Decimal, currency: str) -> Decimal:
-    """An amount as it was sent, rounded where it is the result of a computation: where it has more decimals than any currency.
+    """Return a sent amount, rounded if it has more decimals than any currency and so is the result of a computation.
 
-    66.66666666666667 USD is 66.67. With at most four decimals it is returned as it is: half a yen is a mistake, which the
-    caller refuses.
+    66.66666666666667 USD is 66.67. With at most four decimals it is unchanged: half a yen is a mistake, which the caller
+    refuses.
     """
     return amount if amount == rounded_to(amount, AMOUNT_PLACES) else rounded(amount, currency)
 
 
 class Share(NamedTuple):
-    """So many days of a period of `total` days, of which `remaining` are left from the first of these days on."""
+    """A number of days of a period of `total` days. `remaining` are the days from the first of these to the period's end."""
 
     days: int
     remaining: int
@@ -54,7 +54,7 @@ class Share(NamedTuple):
 
     @property
     def factor(self) -> Decimal:
-        """Daily proration: days covered over days of the full period, to 10 decimals."""
+        """Return the daily proration factor: days covered divided by days of the full period, to 10 decimals."""
         return ONE if self.days == self.total else (Decimal(self.days) / self.total).quantize(FACTOR_PLACES, context=_EXACT)
 
 
@@ -62,10 +62,10 @@ WHOLE = Share(1, 1, 1)
 
 
 def line_amount(rate_per_unit: Decimal, units: Decimal, share: Share, currency: str) -> Decimal:
-    """Rate x units for a share of a period's days, in whole smallest units.
+    """Return rate x units for a share of a period, rounded to the currency's smallest unit.
 
-    What is rounded is the amount of the days that remain from the share's first day on, and of those that remain after it; the
-    share is the difference. So shares that make up a period add up to the period's amount, whoever bills them.
+    Rounded are the amount of the days remaining from the share's first day, and the amount of those remaining after the share.
+    The result is their difference. So shares that make up a period add up to the period's amount, even on different invoices.
     """
     amount = _EXACT.multiply(rate_per_unit, units)
     if share.days == share.total:
@@ -78,14 +78,14 @@ def line_amount(rate_per_unit: Decimal, units: Decimal, share: Share, currency: 
 
 
 def exact_share(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
-    """amount x part / whole, not yet rounded."""
+    """Return amount x part / whole, not rounded."""
     return _EXACT.divide(_EXACT.multiply(amount, part), whole)
 
 
 def split(amount: Decimal, weights: Sequence[Decimal], currency: str) -> list[Decimal]:
-    """Parts of an amount in proportion to the weights, in smallest units, that add up to it exactly.
+    """Split an amount in proportion to the weights, into rounded parts that add up to it exactly.
 
-    The running total is what is rounded, so each part is within one unit of its share and the last takes what is left.
+    The running total is rounded, so each part is within one unit of its share, and the last part takes the remainder.
     """
     whole = sum(weights, ZERO)
     if not whole:
@@ -96,7 +96,7 @@ def split(amount: Decimal, weights: Sequence[Decimal], currency: str) -> list[De
 
 
 def split_first(amount: Decimal, weights: Mapping[int, Decimal], first: Container[int], currency: str) -> dict[int, Decimal]:
-    """Parts of an amount by key: of the weights of the keys in `first` as much as these hold, of all others the rest."""
+    """Split an amount by key: first among the keys in `first`, up to their weights, then the rest among the others."""
     own = {key: weight for key, weight in weights.items() if key in first}
     others = {key: weight for key, weight in weights.items() if key not in first}
     of_own = min(amount, sum(own.values(), ZERO)) if others else amount
@@ -106,7 +106,7 @@ def split_first(amount: Decimal, weights: Mapping[int, Decimal], first: Containe
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
-    """The sum, refused where it is too large to be stored exactly."""
+    """Return the sum. Refuses a sum that is too large to be stored exactly."""
     result = sum(amounts, ZERO)
     if abs(result) > LARGEST_AMOUNT:
         raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, f"{result:f}")
@@ -116,8 +116,11 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
 def tax_amounts(
     percent: Decimal, contained: Decimal, amounts: Sequence[Decimal], currency: str, *, per_line: bool
 ) -> list[Decimal]:
-    """What a rate takes from each of the lines that it taxes: percent of a net price, percent / (100 + all contained percents)
-    of a gross one. Rounded once over all of them, its cents spread (EN 16931, BR-CO-17), or each line by itself."""
+    """Return the tax of a rate on each line that it taxes.
+
+    For a net price it is the percent; for a gross price percent / (100 + contained percents). It is rounded once over all lines
+    with its cents spread (EN 16931, BR-CO-17), or with `per_line` on each line.
+    """
     whole = HUNDRED + contained
     if per_line:
         return [rounded(exact_share(amount, percent, whole), currency) for amount in amounts]

@@ -1,7 +1,7 @@
-"""PURE: the one shape of a document. Plans, storing, reading, fingerprints, corrections and audits all use it.
+"""PURE: the single shape of a document. Plans, storage, fingerprints, corrections and audits all use it.
 
-The names are those of the database's columns. A new column is one field here and one in `invoices/models/documents.py`, and a
-new format in `invoices/fingerprints.py`.
+Names are those of the database's columns. A new column is one field here, one in `invoices/models/documents.py`, and a new
+format in `invoices/fingerprints.py`.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,14 +20,14 @@ T = TypeVar("T")
 
 @dataclass_transform(kw_only_default=True, frozen_default=True)
 def shape(cls: type[T]) -> type[T]:
-    """Make a class a dataclass whose values are given by name and are never changed. mypy proves the latter: to check it in the
-    running program too would double the time that it takes to make a line."""
+    """Make a class a keyword-only dataclass whose values never change. Only mypy checks the latter: a check at run time
+    would double the time to create a line."""
     return dataclass(slots=True, kw_only=True)(cls)
 
 
 @shape
 class Terms:
-    """What is printed once on a document. Number and dates of issue are given when it is approved."""
+    """What is printed once on a document. Number and dates of issue are set at approval."""
 
     kind: str
     currency: str
@@ -48,7 +48,7 @@ class Terms:
 
     @property
     def owed(self) -> Decimal:
-        """What the account owes by the document once it is issued: its total, and nothing by a credit memo."""
+        """The amount that the account owes once the document is issued: its total, or 0 for a credit memo."""
         return ZERO if self.kind == InvoiceKind.CREDIT_MEMO else self.total_amount
 
     def unissued(self, **changes: Any) -> "Terms":
@@ -67,7 +67,7 @@ NOT_ISSUED: dict[str, Any] = {
 
 @shape
 class Parties:
-    """Who bills whom, as it is printed."""
+    """Seller and buyer as printed."""
 
     client_id: int
     account_id: int
@@ -77,7 +77,8 @@ class Parties:
 
 @shape
 class Line:
-    """One line. `source_line_no` is the line of another document that it credits or replaces, `comments` why it was changed."""
+    """One line. `source_line_no` is the line of another document that it credits or replaces. `comments` say why it was
+    changed."""
 
     line_no: int
     line_type: int
@@ -116,7 +117,7 @@ class Line:
 
     @classmethod
     def blank(cls) -> "Line":
-        """Return an order line without a number, a text, a price or an amount."""
+        """Return an order line without number, text, price or amount."""
         return cls(line_no=0, line_type=LineType.ORDER.value, description="", amount=ZERO)
 
     @property
@@ -130,23 +131,25 @@ class Line:
 
     @property
     def gives_days_back(self) -> bool:
-        """Whether it gives unused days of a plan instance back, or charges them again. It has an amount only, and its part of
-        the tax that was charged."""
+        """Whether it gives unused days of a plan instance back, or charges them again.
+
+        Such a line has only an amount, and a share of the tax that was charged.
+        """
         return gives_days_back(self.line_type, self.plan_instance_id)
 
     @property
     def is_charge(self) -> bool:
-        """Whether it charges something, which may be nothing: it is no tax and no credit, and not below zero."""
+        """Whether it is a charge: neither tax nor credit, and not negative. Its amount may be 0."""
         return not self.is_tax and not self.is_credit and self.amount >= ZERO
 
     @property
     def is_reduction(self) -> bool:
-        """Whether it takes something off lines that charge: a coupon, a service credit, what is above a maximum, a discount."""
+        """Whether it reduces charge lines: a coupon, a service credit, an amount above a maximum, a discount."""
         return not self.is_tax and not self.is_charge and not self.gives_days_back
 
     @property
     def share(self) -> Share:
-        """The days that the line is of, of those of its full period."""
+        """The days of the line as a share of its full period."""
         if not (self.period_total_days and self.proration_remaining_days and self.period_start and self.period_end):
             return WHOLE
         days = (self.period_end - self.period_start).days + 1
@@ -154,15 +157,15 @@ class Line:
 
     @property
     def charge_key(self) -> tuple[object, ...]:
-        """What is charged for which days: the lines of a charge that is priced over several bands have the same."""
+        """What is charged for which days. All lines of a charge that is priced over several bands have the same key."""
         return self.plan_instance_id, self.service_id, self.line_type, self.period_start, self.period_end
 
     def unrated(self, **changes: Any) -> "Line":
-        """Return the line with changes, without what says how its amount came about."""
+        """Return the line with changes, and without the terms of its amount."""
         return replace(self, **{**UNRATED, **changes})
 
     def credited(self, amount: Decimal, line_no: int) -> "Line":
-        """Return the line of a credit memo that credits `amount` of this one. How this one's amount came about is on it."""
+        """Return the line of a credit memo that credits `amount` of this one. The terms of the amount stay on this one."""
         return Line(
             line_no=line_no,
             line_type=self.line_type,
@@ -185,7 +188,7 @@ class Line:
         )
 
     def negated(self) -> "Line":
-        """Return the line of a credit memo that credits all of this one, under the same number."""
+        """Return the line of a credit memo that credits all of this one, with the same line number."""
         return self.credited(self.amount, self.line_no)
 
 
@@ -202,7 +205,7 @@ UNRATED: dict[str, Any] = {
 
 @shape
 class Credit:
-    """What a line that takes off takes off one line that charges."""
+    """The amount that a credit line takes off a charge line."""
 
     credit_line_no: int
     credited_line_no: int
@@ -211,7 +214,7 @@ class Credit:
 
 @shape
 class Tax:
-    """What one tax takes from one line, and the tax line that shows it."""
+    """The amount of one tax on one line, and the tax line that shows it."""
 
     tax_line_no: int
     taxed_line_no: int
@@ -225,7 +228,7 @@ class Tax:
 
     @property
     def identity(self) -> tuple[object, ...]:
-        """Which tax it is: authority, level, place and percent, and whether prices contain it."""
+        """What identifies a tax: authority, level, place and percent, and whether prices contain it."""
         return self.authority, self.authority_level, self.jurisdiction, self.percent, self.is_inclusive
 
     def negated(self) -> "Tax":
@@ -243,7 +246,7 @@ class Period:
 
 @shape
 class Correction:
-    """Which document this one corrects, and why."""
+    """The document that this one corrects, and why."""
 
     corrects_id: int
     reason_code: int | None = None
@@ -252,9 +255,9 @@ class Correction:
 
 @shape
 class Document:
-    """A document as it is stored, or will be. What it has many of is in its own order.
+    """A document as it is stored or will be stored. Its parts are in its own order.
 
-    `basis` is what its lines were counted from, `tax_basis` what its taxes were counted from; None: that was not kept.
+    `basis` is what its lines were calculated from, and `tax_basis` what its taxes were calculated from, or None if not stored.
     """
 
     terms: Terms
@@ -282,12 +285,12 @@ CORRECTION_FIELDS = _names(Correction)
 
 
 def columns_of(part: Terms | Parties | Line | Credit | Tax) -> dict[str, Any]:
-    """Return the values of a part of a document by the names of its columns."""
+    """Return the values of a part of a document by column name."""
     return {name: getattr(part, name) for name in _names(part)}
 
 
 def period_of(lines: Iterable[Line], otherwise: tuple[date, date]) -> tuple[date, date]:
-    """Return the first and the last day that lines are of; `otherwise` where none of them is of any day."""
+    """Return the first and last day of the lines, or `otherwise` if no line has days."""
     days = [(line.period_start, line.period_end) for line in lines if line.period_start and line.period_end]
     if not days:
         return otherwise

@@ -1,4 +1,4 @@
-"""PURE: how document numbers are printed, and whether two number series could print the same one."""
+"""PURE: the format of document numbers, and whether two number series could print the same number."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 from invoices.kinds import SeriesKind
 
 DIGITS = 6
-"""Shorter numbers get zeros in front."""
+"""Shorter numbers are padded with zeros."""
 
 
 class Format(NamedTuple):
@@ -24,11 +24,11 @@ DEFAULT_FORMATS = {
     SeriesKind.CREDIT_MEMO: Format("CM-"),
     SeriesKind.REBILL: Format("RB-"),
 }
-"""Of series that were never edited."""
+"""The formats of series that were never edited."""
 
 
 class _Place(NamedTuple):
-    """How much of a printed number was read: of the prefix, digits (7 stands for 7 and more), of the suffix."""
+    """How much of a printed number was read: characters of the prefix, digits (7 means 7 or more), characters of the suffix."""
 
     prefix: int = 0
     digits: int = 0
@@ -37,7 +37,7 @@ class _Place(NamedTuple):
 
 
 def could_print_the_same(one: Format, other: Format) -> bool:
-    """Whether some number of one series is printed as some number of the other. Reads all common texts at once."""
+    """Whether a number of one series can be printed like a number of the other. Reads all common texts at once."""
     seen = {(_Place(), _Place())}
     open_pairs = list(seen)
     characters = sorted({*"0123456789", *one.prefix, *one.suffix, *other.prefix, *other.suffix})
@@ -61,7 +61,7 @@ def _is_end(format: Format, place: _Place) -> bool:
 
 
 def _after(format: Format, place: _Place, character: str) -> Iterator[_Place]:
-    """Where one more character can lead: a digit may be of the number or begin the suffix."""
+    """Yield the places after one more character. A digit may belong to the number or begin the suffix."""
     if place.prefix < len(format.prefix):
         if format.prefix[place.prefix] == character:
             yield place._replace(prefix=place.prefix + 1)

@@ -1,12 +1,11 @@
-"""A fingerprint says whether a document is still what it was, and if not, which part of it has moved.
+"""A fingerprint shows whether a document is unchanged and, if not, which part changed.
 
 It is the number of its format, a colon, and one SHA-256 (its first 128 bits) per part: terms, parties, lines, credits, taxes
-and billed periods; what it corrects, for a document that corrects another; and what its taxes were counted from, where that
-was kept. Keys of the database do not count, so a preview and the invoice that is generated from the same facts have the same
-parts from the lines on.
+and billed periods; for a correcting document, what it corrects; and what taxes were calculated from, if stored. Primary keys
+are not included, so a preview and the invoice generated from the same facts agree from the lines on.
 
-A format lists the columns that it hashes by name. A document is checked by the format of its own fingerprint. So a document
-can get a new column: add a format that lists it, and leave the formats of older documents as they are.
+A format lists its columns by name, and a document is checked by the format of its own fingerprint. To add a column to
+documents, add a format that lists it, and leave the older formats unchanged.
 """
 
 import hashlib
@@ -24,9 +23,11 @@ TAX_BASIS = "tax basis"
 
 
 class Format(NamedTuple):
-    """The columns that a fingerprint covers, by part of the document, in the order in which they are hashed. A part without
-    columns is left out. `corrected_lines` are columns of lines that are hashed with what a document corrects; `places` are the
-    columns of the addresses that are kept beside the taxes."""
+    """The columns that a fingerprint covers, by part of the document, in hashing order. A part without columns is left out.
+
+    `corrected_lines` are columns of lines that are hashed with what a document corrects. `places` are the columns of the
+    addresses stored beside the taxes.
+    """
 
     terms: tuple[str, ...]
     parties: tuple[str, ...]
@@ -101,7 +102,7 @@ BEFORE_RATING = Format(
     tax_basis=("engine", "per_line", "contacts", "locations", "gross_lines"),
     places=("address1", "city", "region", "postal_code", "country"),
 )
-"""Of documents from before lines were rated and credits were spread over them."""
+"""The format of documents from before lines were rated and credits were spread over them."""
 RATED = BEFORE_RATING._replace(
     lines=(
         "line_no",
@@ -140,34 +141,32 @@ RATED = BEFORE_RATING._replace(
     credits=("credit_line_no", "credited_line_no", "amount"),
 )
 FORMATS = {"1": BEFORE_RATING, "2": RATED, "3": RATED}
-"""The formats by their numbers; the last one is given to new documents. Fingerprints of the formats 1 and 2 do not begin with
-their number."""
+"""The formats by number. New documents get the last one. Fingerprints of formats 1 and 2 do not begin with their number."""
 
 
 def fingerprint(document: Document) -> str:
-    """The fingerprint of a document in the newest format."""
+    """Return the fingerprint of a document in the newest format."""
     return fingerprint_of(document_parts(document))
 
 
 def newest() -> str:
-    """The number of the format that new fingerprints have."""
+    """Return the number of the newest format."""
     return list(FORMATS)[-1]
 
 
 def fingerprint_of(parts: Mapping[str, str]) -> str:
-    """The fingerprint in the newest format of the texts of these parts, by their names."""
+    """Return the fingerprint of the texts of these parts, by name, in the newest format."""
     return f"{newest()}:{'.'.join(map(_hashed, parts.values()))}"
 
 
 def moved_of(seen: str, parts: Mapping[str, str]) -> list[str]:
-    """The names of the parts that differ from a fingerprint in the newest format; all of them where it is no such one."""
+    """Return the names of the parts that differ from a fingerprint in the newest format, or all names if it is not one."""
     number, _, hashes = seen.rpartition(":")
     return _differing(hashes, parts) if number == newest() else list(parts)
 
 
 def moved_parts(seen: str, document: Document) -> list[str]:
-    """The names of the parts in which a document differs from its fingerprint, whichever format that has; all parts where it is
-    no fingerprint."""
+    """Return the names of the parts in which a document differs from its fingerprint in any format, or all if it is not one."""
     number, colon, hashes = seen.rpartition(":")
     if not colon:
         number = _unwritten_format(hashes, document)
@@ -177,7 +176,7 @@ def moved_parts(seen: str, document: Document) -> list[str]:
 
 
 def _unwritten_format(hashes: str, document: Document) -> str:
-    """The format of a fingerprint that does not begin with it: the first has one part less, as it knows no credits."""
+    """Return the format of a fingerprint without format number. Format 1 has one part less, because it has no credits."""
     rated = 6 + (document.correction is not None) + (document.tax_basis is not None)
     return "1" if hashes.count(".") + 1 == rated - 1 else "2"
 
@@ -190,7 +189,7 @@ def _differing(hashes: str, parts: Mapping[str, str]) -> list[str]:
 
 
 def document_parts(document: Document, number: str | None = None) -> dict[str, str]:
-    """A text for each part of a document, by its name, with the columns of a format: of the newest where none is named."""
+    """Return a text for each part of a document, by name, with the columns of a format (default: the newest)."""
     format = FORMATS[number or newest()]
     parts = {
         "terms": _rows([document.terms], format.terms),
@@ -210,7 +209,7 @@ def document_parts(document: Document, number: str | None = None) -> dict[str, s
 
 
 def _correction(document: Document, format: Format) -> list[Any]:
-    """Without the comments of lines where there are none, as before there were any: what was approved then is proven so."""
+    """Return what is corrected. Without any comments, they are left out, as in documents from before comments existed."""
     of_lines = {name: [getattr(line, name) for line in document.lines] for name in format.corrected_lines}
     if not any(of_lines["comments"]):
         del of_lines["comments"]
@@ -229,7 +228,7 @@ def _hashed(part: str) -> str:
 
 
 def _rows(rows: Iterable[Any], columns: tuple[str, ...]) -> str:
-    """A text of these columns of rows."""
+    """Return these columns of rows as one text."""
     if not columns:
         return ""
     values_of = _values_of(columns)
@@ -242,5 +241,5 @@ def _values_of(columns: tuple[str, ...]) -> Callable[[Any], tuple[Any, ...]]:
 
 
 def _row(values: Iterable[Any]) -> str:
-    """One text per value; equal amounts have one text, however many zeros a database adds to them."""
+    """Return one text per value. Equal amounts give equal texts, whatever trailing zeros a database adds."""
     return "\x1f".join([str(value.normalize()) if type(value) is Decimal else str(value) for value in values])

@@ -1,4 +1,5 @@
-"""The words that documents are sorted by, and which states may follow which. Knows no tables, so pure modules may use it."""
+"""The enumerations of documents and money, and the allowed changes of state. Without database, so pure modules may import
+them."""
 
 from django.db.models import IntegerChoices, TextChoices
 from django.utils.translation import gettext_lazy as _
@@ -12,14 +13,14 @@ class InvoiceKind(TextChoices):
 
 
 CYCLE_KINDS = (InvoiceKind.RECURRING, InvoiceKind.ADVANCE)
-"""The documents that bill a cycle and move their account's dates."""
+"""Documents that bill a cycle and move their account's dates."""
 
 CORRECTING_KINDS = (InvoiceKind.CREDIT_MEMO, InvoiceKind.REBILL)
-"""The documents that name another one which they credit or replace."""
+"""Documents that refer to another one, which they credit or replace."""
 
 
 class UnusedDaysOutcome(TextChoices):
-    """What becomes of days that were billed and are not used."""
+    """What happens to billed days that are not used."""
 
     NEXT_INVOICE = "next_invoice", _("Credited on the next invoice")
     CREDIT_MEMO = "credit_memo", _("Credited by a credit memo")
@@ -34,7 +35,7 @@ class InvoiceStatus(TextChoices):
 
 
 class ActState(TextChoices):
-    """Of an act that needs a second person."""
+    """States of an act that needs a second person."""
 
     PENDING = "pending", _("Pending")
     APPROVED = "approved", _("Approved")
@@ -50,7 +51,7 @@ ACT_TRANSITIONS = {
 }
 
 ISSUED_STATUSES = (InvoiceStatus.APPROVED, InvoiceStatus.VOIDED)
-"""A document that was issued keeps its number, dates and fingerprint, voided or not."""
+"""An issued document keeps its number, dates and fingerprint, even if it is voided."""
 
 LIVE_STATUSES = (InvoiceStatus.PENDING, InvoiceStatus.APPROVED)
 
@@ -90,8 +91,10 @@ CREDIT_TYPES = (LineType.SERVICE_CREDIT, LineType.COUPON)
 
 
 def gives_days_back(line_type: int, plan_instance_no: int | None) -> bool:
-    """Whether a line gives back what was charged for unused days of a plan instance, or charges it again: a service credit that
-    names the instance. It has its own tax, and takes nothing off other lines as the other credits do."""
+    """Whether a line gives back, or charges again, unused days of a plan instance: a service credit that names the instance.
+
+    It has its own tax and, unlike other credits, does not reduce other lines.
+    """
     return line_type == LineType.SERVICE_CREDIT and plan_instance_no is not None
 
 
@@ -101,7 +104,7 @@ INVOICE_TYPES = {
     InvoiceKind.REBILL: "R",
     InvoiceKind.CREDIT_MEMO: "CM",
 }
-"""Aria's invoice types (invoice_type_cd): F of an anniversary period, R a rebill. Ours: CM of a credit memo."""
+"""Aria's invoice types (invoice_type_cd): F for a billing period, R for a rebill. Our addition: CM for a credit memo."""
 
 
 class SeriesKind(TextChoices):
@@ -112,11 +115,11 @@ class SeriesKind(TextChoices):
 
 NOTHING_BILLED = "account.nothing_to_bill"
 LEFT_OUT = "account.left_out"
-"""The act by which an account moves past a cycle that had nothing to bill. It has no document, so its event tells of it."""
+"""The act by which an account moves past a cycle that had nothing to bill. There is no document, so the event records it."""
 
 
 class RunState(TextChoices):
-    """Of a billing run. A stopped run was stopped by one of its limits; a person continues or cancels it."""
+    """States of a billing run. A stopped run was stopped by one of its limits; a person continues or cancels it."""
 
     PLANNED = "planned", _("Planned")
     RUNNING = "running", _("Running")
@@ -136,11 +139,11 @@ RUN_TRANSITIONS = {
     RunState.FINISHED: (RunState.RUNNING,),
     RunState.CANCELLED: (),
 }
-"""Which state of a run may follow which. A finished run runs again when its refused accounts are retried."""
+"""Allowed changes of a run's state. A finished run runs again when its refused accounts are retried."""
 
 ENDED_RUNS = (RunState.FINISHED, RunState.CANCELLED)
 ACTIVE_RUNS = tuple(state for state in RunState if state not in ENDED_RUNS)
-"""Other runs leave out the accounts that a run in one of these states has not billed yet."""
+"""In these states of a run, its unbilled accounts are left out of other runs."""
 
 
 class RunMode(TextChoices):
@@ -152,7 +155,7 @@ class RunMode(TextChoices):
 
 
 class RunResult(TextChoices):
-    """Of one account in a billing run. A dry run has billable accounts in place of invoiced ones."""
+    """Results of one account in a billing run. A dry run has billable accounts in place of invoiced ones."""
 
     WAITING = "waiting", _("Waiting")
     INVOICED = "invoiced", _("Invoiced")
@@ -176,7 +179,7 @@ class ScheduledAct(TextChoices):
 
 
 class Flag(TextChoices):
-    """Why an approver should look at a document that waits before it is approved."""
+    """Why an approver should look at a pending document before approving it."""
 
     FIRST = "first", _("First invoice")
     CHANGED = "changed", _("Total changed")
@@ -190,11 +193,11 @@ class Flag(TextChoices):
 
 
 LASTING_FLAGS = (Flag.NO_ADDRESS, Flag.NO_RATE)
-"""The flags that stay on a document once it is decided on; the others compare what is pending with the last invoice."""
+"""Flags that stay on a document after the decision. The others compare a pending document with the last invoice."""
 
 
 class GroundKind(TextChoices):
-    """What a document is made from, and so what can put it out of date."""
+    """The kinds of data that documents are generated from. A change of them can put a pending document out of date."""
 
     PLANS = "plans", _("Plans")
     PRICES = "prices", _("Prices")
@@ -212,7 +215,7 @@ class GroundKind(TextChoices):
 
 
 class DecisionAct(TextChoices):
-    """What staff decide on documents that wait."""
+    """Decisions of staff on pending documents."""
 
     APPROVE = "approve", _("Approve")
     DISCARD = "discard", _("Discard")
@@ -221,7 +224,7 @@ class DecisionAct(TextChoices):
 
 
 class DecisionResult(TextChoices):
-    """Refused: a rule says no, and will again. Failed: something was in the way, and it may be tried again."""
+    """Refused: a rule forbids it, also next time. Failed: something outside did not work, so it can be retried."""
 
     WAITING = "waiting", _("Waiting")
     DONE = "done", _("Done")
@@ -230,7 +233,7 @@ class DecisionResult(TextChoices):
 
 
 class EntryKind(TextChoices):
-    """What moves a balance."""
+    """Kinds of ledger entries."""
 
     INVOICE = "invoice", _("Invoice")
     CREDIT_MEMO = "credit_memo", _("Credit memo")
@@ -245,14 +248,14 @@ class EntryKind(TextChoices):
 
 
 CHARGE_KINDS = (EntryKind.INVOICE, EntryKind.CREDIT_MEMO)
-"""The entries of issued documents."""
+"""Entries of issued documents."""
 
 PAYMENT_KINDS = (EntryKind.PAYMENT, EntryKind.ELECTRONIC_PAYMENT)
 REFUND_KINDS = (EntryKind.REFUND, EntryKind.ELECTRONIC_REFUND)
 RAISING_KINDS = (EntryKind.INVOICE, *REFUND_KINDS)
-"""The entries that raise what the account owes. A void does either, as what it voids."""
+"""Entries that raise what the account owes. A void has the opposite effect of what it voids."""
 FREE_KINDS = (*PAYMENT_KINDS, EntryKind.CASH_CREDIT)
-"""Credits that may go to any invoice of the account. Of a credit memo, write-off or dispute, all is of its one invoice."""
+"""Credits that can pay any invoice of the account. A credit memo, write-off or dispute applies only to its own invoice."""
 
 TRANSACTION_TYPES = {
     EntryKind.INVOICE: 1,
@@ -265,8 +268,10 @@ TRANSACTION_TYPES = {
     EntryKind.REFUND: 13,
     EntryKind.CREDIT_MEMO: 24,
 }
-"""Aria's transaction types (get_acct_trans_history); a void has that of what it voids, below zero. Ours: a dispute has that of
-a write-off, any payment from outside a gateway that of a cheque, and a credit memo that of its lines."""
+"""Aria's transaction types (get_acct_trans_history). A void has the negative type of what it voids.
+
+Our choices: a dispute has the type of a write-off, an external payment that of a cheque, a credit memo that of its lines.
+"""
 
 
 class AllocationKind(TextChoices):
@@ -291,7 +296,7 @@ class RefundStatus(TextChoices):
 
 
 class AttemptStatus(TextChoices):
-    """What stands of an attempt to collect an invoice."""
+    """States of an attempt to collect an invoice."""
 
     REQUESTED = "requested", _("Requested")
     STARTED = "started", _("Started")
@@ -303,9 +308,9 @@ class AttemptStatus(TextChoices):
 
 OPEN_ATTEMPTS = (AttemptStatus.REQUESTED, AttemptStatus.STARTED, AttemptStatus.UNKNOWN)
 ASKED_ATTEMPTS = (AttemptStatus.STARTED, AttemptStatus.UNKNOWN)
-"""The gateway was, or may have been, asked."""
+"""The gateway was asked, or may have been."""
 FAILED_ATTEMPTS = (AttemptStatus.UNKNOWN, AttemptStatus.DECLINED)
-"""A person has to see to what is still due."""
+"""A person must take care of the amount due."""
 
 
 class ReasonType(TextChoices):
@@ -318,7 +323,7 @@ class ReasonType(TextChoices):
 
 
 class StatementStatus(TextChoices):
-    """What stands of the e-mail that brings a document to a contact."""
+    """States of the e-mail that sends a document to a contact."""
 
     REQUESTED = "requested", _("Requested")
     SENDING = "sending", _("Being sent")
@@ -327,7 +332,7 @@ class StatementStatus(TextChoices):
 
 
 class TaxedAt(TextChoices):
-    """The address of a line that decides on a tax: most are owed where a supply goes to, some where it comes from."""
+    """The address that a tax depends on. Most taxes depend on the ship-to address, some on the ship-from address."""
 
     SHIP_TO = "ship_to", _("Ship-to address")
     SHIP_FROM = "ship_from", _("Ship-from address")
@@ -362,4 +367,4 @@ PAYMENT_VOID_REASONS = frozenset(
         VoidReason.VOIDED_BY_THIRD_PARTY,
     }
 )
-"""Reasons that say why a payment is voided. Pages do not offer them for an invoice; calls may give each of the twelve."""
+"""Reasons for voiding a payment. Pages do not offer them for an invoice, but calls may use each of the twelve."""

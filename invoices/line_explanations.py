@@ -1,4 +1,4 @@
-"""The story of a line: in words, from which units, rate, band, days or percent its amount comes."""
+"""Explain the amount of a line in words: units, rate, band, days or percent."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from invoices.models import InvoiceLine
 
 
 def tier_text(line: InvoiceLine) -> str:
-    """The band of a tiered or volume price: tier 2: above 100 to 500."""
+    """Return the band of a tiered or volume price: "tier 2: above 100 to 500"."""
     if line.tier_no is None:
         return ""
     begin, end = line.tier_from, line.tier_to
@@ -27,14 +27,14 @@ def tier_text(line: InvoiceLine) -> str:
 
 
 def units_text(line: InvoiceLine) -> str:
-    """Units and rate, where the amount is their product: 100 x 0.10."""
+    """Return units and rate, if the amount is their product: "100 x 0.10"."""
     if line.units is None or line.rate_per_unit is None:
         return ""
     return f"{shown_units(line.units)} x {shown_rate(line.rate_per_unit, line.invoice.currency)}"
 
 
 def line_explanation(line: InvoiceLine) -> Iterator[str]:
-    """All that explains a line's amount beside its units and its rate."""
+    """Yield all explanations of a line's amount, besides units and rate."""
     if line.proration_text:
         yield line.proration_text
     if line.tier_no is not None:

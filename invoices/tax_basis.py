@@ -1,5 +1,8 @@
-"""PURE: what the taxes of a document were counted from, beside its lines: where its contacts and locations were, which prices
-contained tax, how tax was rounded and which engine was asked. Master data may say something else by now."""
+"""PURE: what the taxes of a document were calculated from, besides its lines.
+
+It has the addresses of contacts and locations, which prices contained tax, how tax was rounded, and which engine was asked.
+Master data may have changed since.
+"""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -8,8 +11,8 @@ from invoices.tax_engines.protocol import TaxAddress
 
 
 class TaxBasis(NamedTuple):
-    """`contacts` and `locations` are the addresses of those that lines name, by primary key. `gross_lines` are the numbers of
-    the lines whose prices contain tax. `engine` is empty where more than one was asked, or where it is not known."""
+    """`contacts` and `locations` are addresses by primary key, as lines refer to them. `gross_lines` are the line numbers
+    whose prices contain tax. `engine` is empty if several engines were asked, or if it is not known."""
 
     engine: str
     per_line: bool
@@ -19,7 +22,7 @@ class TaxBasis(NamedTuple):
 
     @property
     def stored(self) -> dict[str, Any]:
-        """As the database keeps it."""
+        """Return the values as the database stores them."""
         return {
             "engine": self.engine,
             "per_line": self.per_line,
@@ -30,7 +33,7 @@ class TaxBasis(NamedTuple):
 
 
 def read_basis(stored: Mapping[str, Any] | None) -> TaxBasis | None:
-    """What the database has kept. None: the document was made before it was kept."""
+    """Return the stored basis. None: the document is from before it was stored."""
     if stored is None:
         return None
     return TaxBasis(

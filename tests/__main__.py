@@ -114,7 +114,7 @@ def suite(arguments: list[str]) -> int:
         for name, file in said.items():
             file.seek(0)
             print(f"== On {name}\n{file.read()}", flush=True)
-    # Of few files that were asked for, a part may have none.
+    # If only few files were requested, a part may have no tests.
     return failed or next((code for code in codes if code not in (0, pytest.ExitCode.NO_TESTS_COLLECTED)), 0)
 
 

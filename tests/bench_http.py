@@ -95,7 +95,7 @@ class Site:
 
 @contextmanager
 def served(folder: str) -> Iterator[int]:
-    """The port of a server on this process's database. Its socket is there before it, so its clients wait until it is up."""
+    """Return the port of a server on this process's database. Its socket is open first, so clients block until it is ready."""
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listening:
         port, number = listening.getsockname()[1], listening.fileno()
         command = [sys.executable, "-m", "gunicorn", f"--workers={WORKERS}", f"--bind=fd://{number}", "--no-control-socket"]
@@ -132,7 +132,7 @@ def measure_http() -> None:
 
 
 def make_invoices(client: Client, site: Site, folder: Path) -> None:
-    """In the end there are so many as the smaller lists have, some of which wait."""
+    """At the end there are as many as in the smaller lists, some of them pending."""
     numbers = Account.objects.order_by("pk").values_list("pk", flat=True)
     calls = iter([site.method_call("gen_invoice", acct_no=number) for number in numbers[: ROUNDS * (CALLS + WARM)]])
     unnumbered = (*WRITTEN, Event)

@@ -64,7 +64,8 @@ def measure_collecting(client: Client, numbers: list[int]) -> None:
 
 
 def floor_of(batch: Sequence[int], prefix: str) -> float:
-    """The same charges asked of the sandbox under other keys, and the same rows written with no logic."""
+    """The lower bound: the same charges requested from the sandbox under other keys, and the same rows written without any
+    logic."""
     entries = LedgerEntry.objects.filter(payment__attempt__invoice__in=batch)
     chosen = {
         CollectionAttempt: CollectionAttempt.objects.filter(invoice__in=batch),

@@ -1,6 +1,8 @@
-"""The part of the bench that is about the approval queue, on PostgreSQL: its first page with 100,000 documents that wait, and
-approving 500 of them at once as the browser has it done. The floor of the page is to count and add up the same documents, and
-to read the first 50 of them, with no logic and no page."""
+"""The benchmark of the approval queue, on PostgreSQL: its first page with 100,000 pending documents, and approving 500 of them
+at once as the browser does.
+
+The lower bound of the page is to count and add up the same documents and read the first 50, without any logic or page.
+"""
 
 import os
 import statistics

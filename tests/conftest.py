@@ -1,4 +1,4 @@
-"""The cast: acme bills at once, umbra waits for approval; and the callers who act for them."""
+"""Common fixtures: client acme issues at once, client umbra requires approval; and callers who act for them."""
 
 import gc
 import os
@@ -60,8 +60,10 @@ them: where the page or the program would first be met, and what PostgreSQL alon
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves what is this part's of a run on both databases: TEST_PART is `1/1` on SQLite, `1/2` and `2/2` on PostgreSQL.
-    Without it, everything is. Neighbouring files are alike, so parts of every n-th take equally long."""
+    """Keep the tests of this part of a run on both databases. TEST_PART is `1/1` on SQLite, `1/2` and `2/2` on PostgreSQL.
+
+    Without it, all tests are kept. Neighbouring files are similar, so parts of every n-th file take equally long.
+    """
     if "TEST_PART" not in os.environ:
         return
     part, parts = map(int, os.environ["TEST_PART"].split("/"))
@@ -81,8 +83,8 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def emptied_quickly() -> Iterator[None]:
-    """After a test that commits, the tables that hold rows are emptied. Django would truncate all of them, and then make
-    content types and permissions anew, which takes longer than most of these tests."""
+    """Empty the tables that have rows, after a test that commits. Django would truncate all tables, and then recreate
+    content types and permissions, which takes longer than most of these tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: _empty_tables())
         yield

@@ -117,7 +117,7 @@ class World:
         self.plan = a_plan(self.client)
 
     def bill(self, *, pending: bool) -> list[int]:
-        """New invoices of accounts that pay, so many as one batch."""
+        """Generate new invoices of paying accounts, in one batch."""
         numbers = []
         for _ in range(INVOICES):
             account = an_account(self.client, self.plan)
@@ -145,7 +145,7 @@ class World:
         return numbers, lambda: collect_invoices(invoice_nos=numbers, **self.by())
 
     def check(self, act: str, numbers: list[int]) -> None:
-        """Goes on, and compares the books; then what was never asked for is collected too, once."""
+        """Resume and compare the records. Then collect what was never requested, once."""
         call_command("collect", self.client.pk, "--resume", stdout=StringIO(), stderr=StringIO())
         compare_books()
         if act == "refund":

@@ -1,7 +1,7 @@
-"""`python -m tests.killing_calls`: a process that answers a call under a receipt is killed, and the call comes again.
+"""`python -m tests.killing_calls`: kill a process that answers a call under a receipt, and repeat the call.
 
-As `tests.killing` does it, a forked victim dies by SIGKILL: with its answer made and not kept, or on its way to the gateway.
-The same call of another process then gets the answer that was never told, and the gateway has charged once.
+As in `tests.killing`, a forked process dies by SIGKILL, either before its answer is stored or on its way to the gateway. The
+same call by another process then gets the answer that was lost, and the gateway has charged once.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""`python -m tests.killing_rebills KILLS [random]`: rebilling is killed at each of its points, and goes on where it was.
+"""`python -m tests.killing_rebills KILLS [random]`: kill rebilling at each of its points, and resume it.
 
-As `tests.killing` does it, a forked victim dies by SIGKILL. Each rebill is then absent, its original as it was, or whole:
-memo, rebill, ledger and numbers. What is asked again after it is done once, and our books agree with the gateway's.
+As in `tests.killing`, a forked process dies by SIGKILL. Each rebill is then missing, with its original unchanged, or complete:
+memo, rebill, ledger and numbers. A retry does the rest once, and our records agree with the gateway's.
 """
 
 import random
@@ -66,7 +66,7 @@ class Rebills(World):
         return [str(one.error.code.number) if one.error else "" for one in outcomes]
 
     def whole_or_absent(self, numbers: list[int]) -> None:
-        """Goes on with what was interrupted; then what is not rebilled is as it was, and is rebilled now."""
+        """Resume what was interrupted. Then what is not rebilled is unchanged, and is rebilled now."""
         call_command("collect", self.client.pk, "--resume", stdout=StringIO(), stderr=StringIO())
         compare_books()
         for number in numbers:

@@ -1,8 +1,8 @@
-"""`python -m tests.soak`: what takes too long for the suite, on SQLite and on PostgreSQL.
+"""`python -m tests.soak`: tests that take too long for the suite, on SQLite and on PostgreSQL.
 
-Collecting is killed a hundred times and rebilling two hundred, half of them at random moments; what must hold of every rebill
-is tried on a thousand random invoices, changes and sequences of acts; the API is asked at the edges of all that its
-description allows, and with every hostile value in every field.
+Collecting is killed a hundred times and rebilling two hundred times, half of them at random moments. The rules of rebills are
+tested on a thousand random invoices, changes and sequences of acts. The API is called at the limits of its description, and
+with every hostile value in every field.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""The house stays as it was built: imports go one way, migrations match the models, errors stand in one table."""
+"""The architecture holds: imports go one way, migrations match the models, and all errors are in one table."""
 
 import re
 import subprocess

@@ -1,6 +1,6 @@
-"""The database is read-only, away for a moment, or has been restarted: what is answered, and that all is right afterwards.
+"""The database is read-only, unreachable for a moment, or restarted: what is answered, and that everything works afterwards.
 
-Nothing is imitated: the database itself is told to refuse writing, and connections are opened to where none answers.
+Nothing is imitated: the database itself refuses to write, and connections go to an address where none answers.
 """
 
 import base64

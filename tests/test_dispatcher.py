@@ -43,7 +43,7 @@ def invoice(account, process):
 
 
 def sent(body, *, url=CORE, query="", content_type="application/json"):
-    """The answer as text, which is HTTP 200 whatever comes of it, and is not packed."""
+    """Return the answer as text, after checking that it is HTTP 200 and not compressed."""
     body = body if isinstance(body, (str, bytes)) else json.dumps(body)
     address = f"{url}?{query}" if query else url
     browser = Browser(raise_request_exception=False)

@@ -1,4 +1,4 @@
-"""Every field that a method call declares is checked as its kind demands: what is refused is named, by the code of its kind."""
+"""Every field of a method call is checked by its type. A refusal names the field and has the code of its type."""
 
 import json
 
@@ -52,7 +52,7 @@ def needed_of(serializer):
 
 
 def wrong_values(field):
-    """Codes and values: what is no value of the field's kind, and what is one too long."""
+    """The error code with a value of the wrong type, and with one that is too long."""
     for code, values in kind_of(field)[1].items():
         yield from ((code, value) for value in values)
     if isinstance(field, LongField):
@@ -75,7 +75,7 @@ def is_a_cell(name, field, value):
 
 
 def wrong_members(serializer):
-    """Each field with each value that it refuses; fields of rows stand within their array."""
+    """Each field with each value that it refuses. Fields of rows are inside their array."""
     for name, field in serializer.fields.items():
         for code, value in wrong_values(field):
             if not is_a_cell(name, field, value):

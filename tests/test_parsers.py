@@ -1,4 +1,4 @@
-"""Every spelling of the wire comes to the same parameters."""
+"""Every known spelling gives the same parameters."""
 
 import pytest
 

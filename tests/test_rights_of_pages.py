@@ -27,7 +27,7 @@ KEPT_OF_READERS = {"django_session", "accounts_receipt"}
 """That they are signed in, and that a form was sent."""
 
 NEED_ANOTHERS_ROW = {"decision"}
-"""A decision is gone on with only by whose it is: to others it does not exist."""
+"""Only the person who made a decision can resume it. For others it does not exist."""
 
 
 def forms(rows, run_no):

@@ -137,11 +137,11 @@ TRUE_HERE = [
     unsupported_method,
     ignored_auth,
 ]
-"""What every answer must be, whatever is asked. Three checks cannot hold here:
+"""The checks that every answer must pass. Three checks are left out:
 
-- positive_data_acceptance: a value of the right form is refused (400) for what no description can say: a currency that ISO does
-  not know, a coupon with both a percent and an amount, a reason that the client does not have.
-- use_after_free and ensure_resource_availability compare requests that follow one another, and here each stands alone.
+- positive_data_acceptance: a value of the right form is refused (400) for reasons that no schema can express: a currency that
+  ISO does not know, a coupon with both percent and amount, a reason that the client does not have.
+- use_after_free and ensure_resource_availability compare successive requests, but here each request is independent.
 """
 
 

@@ -117,7 +117,7 @@ LISTS = [name for name in RESOURCES if REQUESTS[name][0] == "get" and "{id}" not
     [("limit", "0"), ("limit", "-1"), ("limit", "abc"), ("limit", "501"), ("ordering", "nonsense"), ("ordering", "-")],
 )
 def test_a_page_or_an_order_that_a_list_does_not_have_is_named(name, parameter, value, world, db):
-    """With what is allowed: as its value, or, where the list has no such parameter, the parameters that it has."""
+    """The allowed values or, if the list has no such parameter, its parameters."""
     response = sent(name, world, **{parameter: value})
     answer = response.json()
     assert (response.status_code, answer["error_code"], list(answer["errors"])) == (400, 1016, [parameter]), answer

@@ -38,7 +38,7 @@ def browser(client, acme, umbra):
 
 
 def tried(browser, model, *lines):
-    """The page that says what a file would change, or what is wrong with it."""
+    """Return the page that shows what a file would change, or its errors."""
     file = SimpleUploadedFile("rows.csv", "\n".join(lines).encode(), "text/csv")
     return browser.post(page_url(model, "import"), {"import_file": file, "format": "0", "resource": ""})
 

@@ -1,4 +1,4 @@
-"""Importing the customer file: what a row becomes, that a file is taken whole or not at all, and what is said of bad input."""
+"""Import the customer file: the rows that are created, all or nothing, and the reports of bad input."""
 
 import csv
 import io
@@ -563,7 +563,7 @@ def test_a_row_cut_short_by_the_longest_line_is_not_taken_for_the_whole(acme):
 
 
 class EndlessLine(io.RawIOBase):
-    """A good header, then a line of so many bytes that never stood in memory or on disk."""
+    """A good header, then a line of many bytes that are never completely in memory or on disk."""
 
     def __init__(self, length):
         self.header, self.left = a_file().getvalue(), length

@@ -1,4 +1,4 @@
-"""Pages by where the last row stands: every row once, in any order, forwards and backwards, while rows are added."""
+"""Keyset pages: every row exactly once, in any order, forwards and backwards, while rows are added."""
 
 import base64
 import json

@@ -128,7 +128,7 @@ def test_an_instance_that_is_billed_ahead_has_no_cycle_due():
             date(2026, 1, 10),
             date(2026, 2, 10),
         ),
-        # A late beginner waits for the next bill day.
+        # A plan that begins between two bill days is first billed on the next one.
         (
             [
                 InstanceDates(date(2026, 1, 10), None, date(2027, 1, 9)),
@@ -138,7 +138,7 @@ def test_an_instance_that_is_billed_ahead_has_no_cycle_due():
             date(2026, 1, 10),
             date(2026, 2, 10),
         ),
-        # One that begins on the day of the last bill waits for the next one too.
+        # A plan that begins on the day of the last bill is first billed on the next bill day too.
         (
             [
                 InstanceDates(date(2026, 1, 10), None, date(2026, 2, 9)),

@@ -1,4 +1,4 @@
-"""Prices that are added to charges and plan instances that are there: what is kept, what is refused, and by which name."""
+"""Prices added to existing charges and plan instances: what is stored, what is refused, and under which field."""
 
 from datetime import date
 

@@ -1,4 +1,4 @@
-"""Calls that come again under their receipt: the work is done once, and the first answer is given again."""
+"""Retries under the same receipt: the work is done once, and the first answer is returned again."""
 
 from dataclasses import replace
 from datetime import date, timedelta

@@ -1,4 +1,4 @@
-"""Rebilling in a browser: figures that follow what is typed, the review, the documents that come of it, and what changed."""
+"""Rebilling in a browser: amounts that follow what is typed, the review, the resulting documents, and the differences."""
 
 from datetime import date
 from decimal import Decimal as D

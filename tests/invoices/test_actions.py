@@ -90,7 +90,7 @@ def test_what_stops_a_gateway(acme, process, change, code):
     assert why_not(invoice, process, "collect")[0] == 7025
 
 
-# What cannot be rebilled: the refusal of the service and what is said beforehand are the same.
+# What cannot be rebilled: the service's refusal equals the reason that is shown in advance.
 
 
 def discarded(acme, process):

@@ -17,7 +17,7 @@ from tests.support.factories import an_account
 
 @pytest.fixture
 def wrong(acme, process):
-    """An invoice whose total is not what its lines come to."""
+    """Create an invoice whose total differs from the sum of its lines."""
     invoice = bill(an_account(acme), process, date(2026, 1, 10))
     Invoice.objects.filter(pk=invoice.pk).update(total_amount=31)
     return invoice

@@ -1,4 +1,4 @@
-"""What invoices are made of, in the admin: how lines tell their story, what an invoice holds, what an account waits for."""
+"""Invoices in the admin: explanations of lines, what an invoice holds, and what an account has that is not billed yet."""
 
 from datetime import date
 from decimal import Decimal as D
@@ -47,7 +47,7 @@ def bill(account, caller, day):
 
 @pytest.fixture
 def invoice(acme, process):
-    """Pending, of 15 February: every line type, and after it usage that waits."""
+    """Create a pending invoice of 15 February with every line type, and later usage that is not billed yet."""
     TaxRateFactory(client=acme)
     plan = a_plan(acme, {"line": "30.00"}, name="Office")
     a_charge(plan, "calls", None, ChargeType.USAGE, tiers={"0": "0.10", "100": "0.05", "500": "0.01"})

@@ -1,4 +1,4 @@
-"""Decisions on ticked documents: what is about to happen is said first, and what came of each afterwards."""
+"""Decisions on selected documents: what will happen is shown first, and the result of each afterwards."""
 
 from datetime import date
 

@@ -93,7 +93,7 @@ def test_every_page_of_every_model_answers(admin_client, everything, model):
 
 
 REQUESTED = {apps.get_model("accounts", "SettingsChange"), apps.get_model("invoices", "RequestedAct")}
-"""What is asked for elsewhere, and decided on here."""
+"""Requests that are made elsewhere, and decided on here."""
 
 
 def test_every_model_with_pages_of_its_own_is_registered():

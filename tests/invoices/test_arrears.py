@@ -1,4 +1,4 @@
-"""What is charged when a cycle has ended, or once when a plan begins; beside what is charged ahead of its date."""
+"""Charges when a cycle has ended, charges once when a plan begins, and charges in advance."""
 
 from datetime import date
 from decimal import Decimal as D

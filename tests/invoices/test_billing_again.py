@@ -1,4 +1,4 @@
-"""A voided invoice that is not the account's newest: what of it is due again, what is missing, and billing that again."""
+"""A voided invoice that is not the account's newest: which periods are missing, and billing them again."""
 
 from base64 import b64encode
 from datetime import date

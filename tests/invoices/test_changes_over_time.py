@@ -23,7 +23,7 @@ BILLS = 9
 
 
 class Change(NamedTuple):
-    """Another plan from a day on, entered after so many bills."""
+    """Change the plan from a day on, after a number of bills."""
 
     day: int
     entered_after: int
@@ -48,7 +48,7 @@ def a_plan_at(client, rate, interval):
 
 
 def charged(account, process, changes, interval, end, *, known):
-    """The net of all invoices, less what is still to be given back."""
+    """Return the net amount of all invoices, minus what is still to be given back."""
     for number in range(BILLS):
         for change in changes:
             if (0 if known else change.entered_after) == number:

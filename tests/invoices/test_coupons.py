@@ -1,4 +1,4 @@
-"""Coupons by their services: how often, by whom and when they are redeemed, and what comes of a redemption withdrawn."""
+"""Coupons by their services: how often, by whom and when they are redeemed, and withdrawing a redemption."""
 
 from datetime import date
 from decimal import Decimal as D

@@ -1,4 +1,4 @@
-"""Each decision has an outcome for each document that was asked for, by its number and in that order."""
+"""A decision has an outcome for each requested document, in the requested order."""
 
 from datetime import date
 

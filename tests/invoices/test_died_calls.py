@@ -194,7 +194,7 @@ def test_the_clock_that_others_have_moved_since_is_told_as_it_was_set(acme, cloc
 
 
 def three_invoices(world):
-    """One that waits, one that is not there, and one that is issued."""
+    """A pending invoice, one that does not exist, and an issued one."""
     return {"invoice_nos": [world.pending.pk, 999_999, world.issued.pk]}
 
 
@@ -320,7 +320,7 @@ def test_a_decision_on_many_goes_on_where_its_process_has_died(acme, clock, asks
 
 
 def test_a_collection_of_many_goes_on_where_its_process_has_died(acme, clock, asks):
-    """Killed when the gateway has charged for one, and has not been asked for the other."""
+    """The process is killed when the gateway has charged one, and was not asked for the other."""
     invoices = [billed(acme, PROCESS)[1].pk for _ in range(2)]
     asks.died(collecting, "record", "invoices/collect", {"invoice_nos": invoices})
     clock.shift(timedelta(minutes=1))

@@ -1,4 +1,4 @@
-"""Orders, service credits, coupons and surcharges through the API: how they come in, what is refused, what an invoice takes."""
+"""Orders, service credits, coupons and surcharges through the API: creation, refusals, and their use on invoices."""
 
 import json
 from datetime import date

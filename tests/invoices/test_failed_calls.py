@@ -106,7 +106,7 @@ def test_what_was_collected_of_several_is_not_collected_again(acme, collect, pro
 def test_a_collection_that_died_at_its_gateway_goes_on_under_its_keys(
     acme, collect, process, clock, token, code, again, charged
 ):
-    """Killed when the gateway has the first of two charges and has not been asked for the second."""
+    """The process is killed when the gateway has made the first of two charges, and was not asked for the second."""
     account, first = billed(acme, process, token)
     bill(account, process, FEB_10)
 

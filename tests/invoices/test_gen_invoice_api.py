@@ -53,7 +53,7 @@ def post_raw(body, content_type="application/json", **headers):
 
 
 def refused(answer, code, message=None):
-    """The call was refused with this code: no document, and exactly one event, which tells the same."""
+    """Check that the call was refused with this code: no document, and exactly one event, with the same error."""
     assert answer["error_code"] == code
     assert answer["invoice_no"] is None
     if message is not None:

@@ -268,7 +268,7 @@ def test_a_tax_engine_that_fails_refuses_the_invoice(acme, process):
     )
 
 
-# What makes an invoice wait
+# Why an invoice is pending
 
 
 @pytest.mark.parametrize(

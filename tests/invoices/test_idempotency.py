@@ -1,4 +1,4 @@
-"""Idempotency-Key: each act of the resource API is done once, however often and from however many it is asked for."""
+"""Idempotency-Key: each act of the REST API is done once, for any number of repeats and callers."""
 
 from datetime import UTC, datetime, timedelta
 

@@ -34,7 +34,7 @@ def waiting(acme, process):
 
 
 def tabs(acme, process):
-    """How many documents are flagged, and how many are clean, leaving out what is flagged for other reasons."""
+    """Return how many documents are flagged and how many are clean, without those that have other flags."""
     rules = tab_rules(acme, process)
     return [waiting_documents(acme).filter(rules[tab]).count() for tab in (Tab.FLAGGED, Tab.CLEAN)]
 

@@ -34,7 +34,7 @@ def approve(invoice, caller, **options):
 
 def test_approval_issues_what_was_stored_and_moves_the_account(acme, process, alice):
     invoice = a_pending(acme, process)
-    RateSchedule.objects.update(rate_per_unit=D(99))  # a later price does not change what waits
+    RateSchedule.objects.update(rate_per_unit=D(99))  # A later price does not change a pending document.
     account = invoice.account
     assert account_balance(account) == 0
     assert approve(invoice, alice).error is None

@@ -1,4 +1,4 @@
-"""The admin's page of a customer's plan shows what becomes of billed days before it saves another end or other units."""
+"""The admin's page of a customer's plan shows what happens to billed days, before it saves another end or other units."""
 
 import html
 import re
@@ -32,7 +32,8 @@ def instance(acme, process):
 
 @pytest.fixture
 def send(admin_client, instance):
-    """`send(page, **changed)`: the form as it is on a page, or at first, with fields changed; the page that answers."""
+    """`send(page, **changed)` sends the form of a page, or of the first page, with fields changed, and returns the next
+    page."""
     address = f"/admin/accounts/planinstance/{instance.pk}/change/"
 
     def sent_by(page):

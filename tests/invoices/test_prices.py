@@ -1,4 +1,4 @@
-"""Which price an invoice charges, and what is refused where there is none."""
+"""Which price an invoice charges, and what is refused without a price."""
 
 from datetime import date
 from decimal import Decimal as D

@@ -1,4 +1,4 @@
-"""The pages of billing runs: the list, the look before a start, working a run off page by page, and what came of it."""
+"""The pages of billing runs: the list, the preview, working on a run step by step, and its results."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Statements: what is sent of which document, to whom, and what becomes of it where sending fails."""
+"""Statements: which documents are sent, to whom, and what happens if sending fails."""
 
 import re
 from datetime import timedelta
@@ -275,14 +275,14 @@ def test_many_are_read_in_as_many_queries_as_one(sending, process, monkeypatch):
         with CaptureQueriesContext(connection) as captured:
             assert len(send_requested(some)) == len(some)
         writes = sum(query["sql"].startswith("UPDATE") for query in captured.captured_queries)
-        assert writes == 2 * len(some)  # each is claimed, and what came of it is written
+        assert writes == 2 * len(some)  # Each is claimed, and its result is written.
         counts.append(len(captured) - writes)
     assert counts[0] == counts[1]
     assert Contact.objects.count() == Invoice.objects.count() == 5
 
 
 def waiting(client, caller, *emails):
-    """Issued invoices whose statements were asked for and not sent yet."""
+    """Create issued invoices whose statements are requested and not sent yet."""
     invoices = [bill(account_of(client, email), caller, JAN_10) for email in emails]
     for invoice in invoices:
         Statement.objects.create(invoice=invoice, status="requested", requested_by=caller.identity, requested_at=timezone.now())

@@ -1,4 +1,4 @@
-"""A plan that is changed or ends within a billed cycle: what was charged for its unused days is given back, once."""
+"""A plan that is changed or ended within a billed cycle: the charge for its unused days is given back, once."""
 
 from datetime import UTC, date, datetime
 from decimal import Decimal as D

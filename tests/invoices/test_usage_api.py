@@ -1,4 +1,4 @@
-"""The resource of usage: loading by many records, reading, removing, and what is unbilled so far."""
+"""The resource of usage: loading many records, reading, removing, and rating what is unbilled."""
 
 import json
 from datetime import UTC, date, datetime, timedelta

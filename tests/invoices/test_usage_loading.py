@@ -1,4 +1,4 @@
-"""Loading usage: what becomes of a record, that each is taken once, and what is said of bad ones."""
+"""Loading usage: results of records, no record twice, and the errors of bad ones."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal as D
@@ -48,7 +48,7 @@ def a_record(record_id="R-1", **changes):
 
 
 def load(client, *records, now=NOW, **options):
-    """Loads records, and gives of each what came of it: the result and the error code."""
+    """Load records, and return the result and error code of each."""
     results = load_usage(client=client, records=records, now=now, **options, caller=BY_TEST)
     assert [one.record_id for one in results] == [one.record_id for one in records]
     return [(one.result.value, one.error.code.number if one.error else 0) for one in results]
@@ -644,7 +644,7 @@ def test_usage_that_comes_late_is_charged_on_the_next_invoice_and_says_which_per
 
 
 def test_usage_of_the_days_to_come_is_not_in_what_is_unbilled_so_far_of_a_cycle_that_ended(acme, banded):
-    """Two cycles that wait: each has its own bands."""
+    """Two unbilled cycles: each has its own bands."""
     load(acme, a_record("R-1", units=D(100)), a_record("R-2", units=D(100), used_at=datetime(2026, 2, 10, tzinfo=UTC)))
     assert [(start, amount) for start, _, _, _, amount, _ in unbilled(banded, date(2026, 2, 15))] == [
         (JAN_10, D("10.00")),

@@ -1,4 +1,4 @@
-"""The builder's page: what is typed is counted as it will be made, refused at its field, reviewed, and made once."""
+"""The builder: what is typed is planned as it will be issued, refused at its field, reviewed, and issued once."""
 
 import re
 from datetime import date
@@ -36,7 +36,7 @@ def sent(page, invoice, act="recalculate", **fields):
 
 
 def results(answer):
-    """The amount that each line comes to, as the page says it."""
+    """Return the amount of each line as the page shows it."""
     found = re.findall(r'id="result-(\d+)".*?<strong class="plain">(.*?)</strong>', answer.content.decode(), re.S)
     return {int(number): amount for number, amount in found}
 
@@ -177,7 +177,7 @@ def test_a_field_that_is_not_sent_is_as_on_the_original(page, process, invoice, 
 
 
 def test_the_rebill_of_one_sent_field_is_that_of_the_whole_form_and_of_the_resource(acme, page, process):
-    """150.00 at 10 %, of which line 1 has a text with spaces and a line break: also the whole form leaves it as it is."""
+    """150.00 at 10 %. The text of line 1 has spaces and a line break, which the complete form does not change either."""
     TaxRateFactory(client=acme)
     rebills = []
     for number in range(3):

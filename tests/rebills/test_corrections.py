@@ -1,4 +1,4 @@
-"""Through the API and the builder: the total units of metered charges, lines below zero, and what is printed of a line."""
+"""Through API and builder: total units of metered charges, negative lines, and the printed text of a line."""
 
 import re
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""gen_rb_m through its address: every input has its effect, and every output says what is."""
+"""gen_rb_m through its address: every input has its effect, and every output its meaning."""
 
 import json
 from datetime import UTC, datetime
@@ -158,7 +158,7 @@ def test_do_write_false_gives_the_same_amounts_and_writes_nothing(call):
         ({"rb_rate_per_unit": 20.5}, "22.55"),
         ({"rb_amount": "7.00"}, "7.70"),
         ({"rb_units": 2, "rb_rate_per_unit": "3", "rb_amount": 6}, "6.60"),
-        ({"rb_units": "", "rb_rate_per_unit": None, "rb_amount": ""}, "33.00"),  # empty is not given
+        ({"rb_units": "", "rb_rate_per_unit": None, "rb_amount": ""}, "33.00"),  # Empty counts as not sent.
         ({"ship_to_address_seq": 2}, "30.00"),  # no tax in Nevada
     ],
 )

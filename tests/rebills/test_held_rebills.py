@@ -1,4 +1,4 @@
-"""Rebills that wait for approval: they change nothing, close their original to other corrections, and are issued as stored."""
+"""Pending rebills: they change nothing, block other corrections of their original, and are issued as stored."""
 
 from datetime import date
 from decimal import Decimal as D
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("audited")
 
 @pytest.fixture
 def waiting(acme, process):
-    """Acme's rebills wait; an invoice of 110.00 that is paid, and a rebill of 33.00."""
+    """Create a paid invoice of 110.00 of a client that requires approval, and a pending rebill of 33.00."""
     acme.rebill_approval_required = True
     acme.save()
     TaxRateFactory(client=acme)
@@ -107,7 +107,7 @@ def test_both_are_approved_in_one_batch(acme, waiting, process):
     numbers = [waiting.pk, pending.pk]
     outcomes = approve_invoices(client=acme, invoice_nos=numbers, caller=process, today=FEB_10)
     assert {one.invoice_no: one.error for one in outcomes} == dict.fromkeys(numbers)
-    # 77.00 were free when the rebill was issued, and the invoice of February took them.
+    # 77.00 were released when the rebill was issued, and paid the invoice of February.
     assert account_balance(waiting.account) == D(33)
 
 

@@ -1,4 +1,4 @@
-"""What becomes of each line of a rebill: the rules one by one, with literal amounts."""
+"""The lines of a rebill: the rules one by one, with literal amounts."""
 
 from decimal import Decimal as D
 
@@ -35,8 +35,8 @@ def of_line(document, line_no):
         ({"units": "3"}, "3", "30", "90.00"),
         ({"rate_per_unit": "12.3456789"}, "1", "12.3456789", "12.35"),
         ({"units": "0.3333", "rate_per_unit": "10"}, "0.3333", "10", "3.33"),  # 3.333
-        ({"amount": "17.00"}, "1", None, "17.00"),  # stands by itself
-        ({"amount": "30.00"}, "1", "30", "30.00"),  # what rate and units come to
+        ({"amount": "17.00"}, "1", None, "17.00"),  # without a rate
+        ({"amount": "30.00"}, "1", "30", "30.00"),  # equal to rate x units
         ({"amount": "0.00"}, "1", None, "0.00"),
         ({"units": "0"}, "0", "30", "0.00"),
         ({"amount": "90.00", "units": "3"}, "3", "30", "90.00"),

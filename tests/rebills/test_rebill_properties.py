@@ -98,7 +98,7 @@ def pay_some(data, account, client):
 
 
 def changed(data, line, services, currency):
-    """A line as it is, or changed at random."""
+    """A line, unchanged or changed at random."""
     is_reduction = line.amount < 0
     kind = data.draw(st.sampled_from(["as it is", "as it is", "units", "rate", "amount", "service", "left out"]))
     if kind == "left out":
@@ -283,7 +283,8 @@ class Operations:
         return payment and refund_payment(transaction_id=payment.pk, amount=D(1 + number % 9), why=Why(1, "so"), **self.by)
 
     def void(self, number):
-        """The newest invoice or any memo: an older invoice would leave a hole in what is billed, which the audit tells of."""
+        """Return the newest invoice or any memo. An older invoice would leave a gap in the billed periods, which the audit
+        reports."""
         issued = Invoice.objects.filter(account=self.account)
         newest = issued.filter(kind="recurring").order_by("pk").last()
         document = newest if number % 2 else self.document(number, kind="credit_memo")

@@ -1,4 +1,4 @@
-"""Rebilling an issued invoice: memo and rebill at once, what becomes of payments, numbers, dates, and what is left of it."""
+"""Rebilling an issued invoice: memo and rebill together, payments, numbers, dates, and what remains due."""
 
 from datetime import date
 from decimal import Decimal as D

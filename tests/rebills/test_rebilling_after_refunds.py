@@ -65,7 +65,7 @@ def test_a_card_refund_blocks_until_the_customer_has_paid_all_of_it_again(acme, 
 
 
 def test_a_part_that_was_never_paid_is_no_reason_once_the_refund_is_made_good(taxed, process):
-    """60.00 of 120.00 were paid, 20.00 given back and paid again: as much is missing as before the refund."""
+    """60.00 of 120.00 were paid, 20.00 refunded and paid again: as much is due as before the refund."""
     account, invoice = taxed
     refund(pay(account, process, "60.00"), process, "20.00")
     assert refused_as(rebilled, invoice, process, 1) == (90036, "invoice_no")

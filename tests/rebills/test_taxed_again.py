@@ -30,7 +30,7 @@ def api(acme):
 
 @pytest.fixture
 def call(acme, auth_key):
-    """Calls gen_rb_m for an invoice, with lines by their numbers and what is said of each."""
+    """Call gen_rb_m for an invoice, with the changes of its lines by number."""
 
     def gen_rb_m(invoice, lines, **members):
         services = dict(invoice.lines.values_list("line_no", "service_id"))
@@ -132,7 +132,7 @@ def test_a_line_whose_ship_to_alone_was_put_right_is_taxed_where_it_goes(acme, p
     "moved", [{"name": "Ada King"}, {"address1": "3 Side Street"}, {"city": "Oakland", "postal_code": "94601"}]
 )
 def test_an_address_in_the_same_place_leaves_the_tax_as_it_was(acme, process, invoice, moved):
-    """Neither the tax table nor what is on file of it counts: the rate was changed and taken out since."""
+    """The current tax table does not count: the rate was changed and removed since."""
     Contact.objects.filter(account=invoice.account).update(**moved)
     TaxRate.objects.all().delete()
     TaxRateFactory(client=acme, percent=D("9"))
@@ -170,7 +170,7 @@ def test_an_invoice_without_a_buyer_is_taxed_once_the_account_has_a_contact(acme
 
 
 def acme_allows_no_address(client):
-    """Where a client may say what becomes of invoices without a tax answer: they are issued."""
+    """If the client allows invoices without a tax answer, they are issued."""
     if any(field.name == "missing_tax_data" for field in Client._meta.get_fields()):
         client.missing_tax_data = "allow"
         client.save()
@@ -189,7 +189,7 @@ def test_the_clients_own_address_is_that_of_the_document(acme, process):
     assert (rebill.tax_amount, rebill.seller) == (D("65.25"), invoice.seller)
 
 
-# ------------------------------------------------------------------------------------------------ asked for
+# ------------------------------------------------------------------------------------------------ requested
 
 
 @pytest.fixture

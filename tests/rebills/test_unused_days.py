@@ -1,4 +1,4 @@
-"""Rebills of documents whose days are given back, and of documents that give days back."""
+"""Rebills of documents whose days are given back later, and of documents that give days back."""
 
 from datetime import date
 from decimal import Decimal as D

@@ -1,4 +1,4 @@
-"""No dead ends: what a refusal recommends can be done, and what is offered is not refused."""
+"""No dead ends: what a refusal recommends is possible, and what is offered is not refused."""
 
 import pytest
 
@@ -31,7 +31,7 @@ def test_what_is_offered_is_not_refused(acme, process, make):
 
 
 def test_each_state_is_the_one_that_its_name_says(acme, process):
-    """The states differ in what is offered and why not, so that none of them is walked twice."""
+    """Each state differs in the offered actions and the reasons, so that none is tested twice."""
     seen = {}
     for make in STATES:
         with undone():

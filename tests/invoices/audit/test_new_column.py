@@ -21,7 +21,7 @@ class LineWithProject(Line):
 
 @pytest.fixture
 def with_project(world, monkeypatch):
-    """Lines have a column `project`, in the database, in the model, in what is read of a document, and in the newest format."""
+    """Add a column `project` to lines: in the database, the model, what is read of a document, and the newest format."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")

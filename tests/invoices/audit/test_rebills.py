@@ -1,4 +1,4 @@
-"""The audits of rebills: each finds the damage that is planted, and nothing where there is none."""
+"""The audits of rebills find planted damage, and nothing without damage."""
 
 from decimal import Decimal as D
 
@@ -26,7 +26,7 @@ from tests.support.rebilling import rebilled
 
 @pytest.fixture
 def chain(acme, process):
-    """An invoice with coupons and a service credit that is paid, its rebill, the rebill of that, and one that waits."""
+    """Create a paid invoice with coupons and a service credit, its rebill, the rebill of that, and a pending one."""
     account = with_coupons_and_credits(acme)
     invoice = bill(account, process, JAN_10)
     pay(account, process, "10.00")
@@ -48,7 +48,7 @@ def test_every_row_of_a_chain_is_counted(chain):
     rows = {report.name: report.rows for report in run_audits()}
     lines = InvoiceLine.objects.filter(invoice__kind="credit_memo").count()
     taxes = TaxDetail.objects.filter(invoice__kind="credit_memo").count()
-    # Two issued rebills, asked about twice in one table with what corrects; lines and taxes of their memos.
+    # Two issued rebills, each counted twice with its corrections in one table; lines and taxes of their memos.
     assert rows[names.PAID_ORIGINALS] == 2
     uses = CreditUse.objects.count() + CouponUse.objects.count()
     assert rows[names.REBILLED] == CollectionAttempt.objects.count() + uses == 6

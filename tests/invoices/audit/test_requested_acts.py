@@ -1,4 +1,4 @@
-"""The audit of acts that needed a second person finds the damage that is planted, and nothing where there is none."""
+"""The audit of acts that need a second person finds planted damage, and nothing without damage."""
 
 from decimal import Decimal as D
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def acts(acme):
-    """A cash credit of 4.00 and a credit memo of 3.00, each asked for by one and approved by another."""
+    """Create a cash credit of 4.00 and a credit memo of 3.00, each requested by one person and approved by another."""
     invoice = bill(an_account(acme), BY_TEST, JAN_10)
     acme.four_eyes = "another_person"
     acme.save()

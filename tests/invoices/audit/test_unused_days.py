@@ -1,4 +1,4 @@
-"""The audits of days that are given back: each finds the damage that is planted, and nothing where there is none."""
+"""The audits of days that are given back find planted damage, and nothing without damage."""
 
 from datetime import date
 from decimal import Decimal as D
@@ -18,7 +18,7 @@ APR_15, APR_27, MAY_14, MAY_15 = date(2031, 4, 15), date(2031, 4, 27), date(2031
 
 @pytest.fixture
 def row(acme, process):
-    """18.00 of 30.00 that are given back, with the tax that was charged."""
+    """Give back 18.00 of 30.00, with the tax that was charged."""
     TaxRateFactory(client=acme, percent=D("7.25"))
     account = an_account(acme, a_plan(acme, {"phone": "30.00"}), start=APR_15)
     bill(account, process, APR_15)

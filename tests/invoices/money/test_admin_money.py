@@ -1,4 +1,5 @@
-"""Money in the admin: adding one is doing it, a refusal stands on the form, and who has not the right sees no button."""
+"""Money in the admin: adding a row performs the act, refusals are shown on the form, and users without the right see no
+button."""
 
 from datetime import UTC, datetime
 

@@ -51,7 +51,7 @@ def test_all_that_can_be_taken_is_taken_and_never_more(credit_cents, debit_cents
 
 @given(OPEN, OPEN)
 def test_both_sides_are_used_in_the_order_given(credit_cents, debit_cents):
-    """Whatever has more left stands last: all before it, on its side, are used up."""
+    """The item with an open amount is the last: all items before it on its side are used up."""
     credits = [OpenItem(number, D(cents)) for number, cents in enumerate(credit_cents)]
     debits = [OpenItem(number, D(cents)) for number, cents in enumerate(debit_cents, 100)]
     taken = oldest_first(credits, debits)

@@ -1,4 +1,4 @@
-"""Cash credits: given to an account, taken for its invoices as money would be, and taken back."""
+"""Cash credits: given to an account, applied to its invoices like payments, and voided."""
 
 from decimal import Decimal as D
 

@@ -1,4 +1,4 @@
-"""manage.py collect: goes on with what was interrupted, collects what is due, and says what came of it."""
+"""manage.py collect: resumes what was interrupted, collects what is due, and reports the results."""
 
 from datetime import UTC, datetime
 from decimal import Decimal as D
@@ -54,7 +54,7 @@ def test_all_that_is_due_is_collected_and_the_rest_is_explained(acme, umbra, pro
         None,
     )
     assert (due(good), due(declined), due(unpaid), books()) == (0, 30, 30, [30])
-    # Once more on the same day nobody is asked again.
+    # Repeated on the same day, it asks no gateway again.
     assert collect(acme)[0][:4] == ["collected 0", "nothing due 0", "below threshold 0", "declined 0"]
     assert CollectionAttempt.objects.count() == 2
 

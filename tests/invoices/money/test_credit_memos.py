@@ -99,7 +99,7 @@ def test_a_memo_is_in_its_currencys_own_smallest_units(acme, process, currency, 
 
 
 def used(client, units, **terms):
-    """An account that has used so many calls by 10 February, and its invoice of that day."""
+    """Create an account with usage by 10 February, and its invoice of that day."""
     TaxRateFactory(client=client, percent=D("7.25"))
     plan = PlanFactory(client=client)
     a_charge(plan, "calls", None, USAGE, tiers={"0": "0.10", "100": "0.05", "200": "0.033"}, **terms)

@@ -1,4 +1,4 @@
-"""What becomes of money when an invoice is credited: what is due, what is freed, and where it goes."""
+"""The money of a credited invoice: what is due, what is released, and what that pays."""
 
 from decimal import Decimal as D
 

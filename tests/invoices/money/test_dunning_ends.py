@@ -87,7 +87,7 @@ def by_cash_credit(account, invoice, process):
 
 
 def by_a_credit_that_is_applied(account, invoice, process):
-    """Two payments, of which one is voided and so frees the other's invoice: what is left of a credit is applied by hand."""
+    """Void one of two payments, which releases the other's invoice. The rest of a credit is applied by hand."""
     payment = pay(account, process, "120.00")
     apply_left(client=account.client, transaction_id=payment.pk, caller=process, today=JAN_31)
 

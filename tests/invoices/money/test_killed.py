@@ -1,4 +1,4 @@
-"""A process that collects is killed at each of its points: what is due is charged once, and both books agree.
+"""A collecting process is killed at each of its points: every debt is charged once, and the gateway's records agree.
 
 How: tests/killing.py.
 """

@@ -28,7 +28,7 @@ CURRENCIES = st.sampled_from(["usd", "jpy", "kwd"])
 
 
 class Ledger:
-    """An invoice's lines, and the memos of it that stand."""
+    """An invoice's lines, and its memos that are not voided."""
 
     def __init__(self, originals, currency):
         self.originals = originals
@@ -63,7 +63,7 @@ class Ledger:
 
 @st.composite
 def invoices(draw):
-    """Lines of so many smallest units, each with up to three taxes of which any may be contained in it."""
+    """Lines with these amounts in smallest units, each with up to three taxes of which any may be contained in it."""
     currency = draw(CURRENCIES)
     unit = smallest_unit(currency)
     lines = []

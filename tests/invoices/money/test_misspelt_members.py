@@ -30,7 +30,7 @@ def invoice(acme, process):
 
 
 def named(api, path, body, message, status=400):
-    """The message of a refusal that leaves the ledger as it is."""
+    """Return the message of a refusal that leaves the ledger unchanged."""
     before = rows()
     answer = post(api, path, body, status)
     assert (answer["error_code"], answer["error_msg"]) == (1016, message)

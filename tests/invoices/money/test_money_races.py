@@ -1,4 +1,4 @@
-"""Callers at the same moment, in real threads on PostgreSQL: no debt is charged twice, and nothing is given back twice."""
+"""Simultaneous callers, in real threads on PostgreSQL: no debt is charged twice, and nothing is given back twice."""
 
 import threading
 from decimal import Decimal as D
@@ -128,7 +128,7 @@ def test_an_invoice_is_voided_once_or_collected_but_its_money_is_never_lost(clie
 
 
 def test_a_refund_that_is_made_while_another_holds_the_account_is_not_said_to_be_refused(client, by, monkeypatch):
-    """Its account is held from when the gateway is asked until long after: it stays asked for, and is resolved later."""
+    """The account is locked from the gateway call until long after. The refund stays requested, and is resolved later."""
     invoice = an_invoice(client)
     collect_invoices(invoice_nos=[invoice.pk], **by)
     monkeypatch.setattr("invoices.services.documents.account_acts.LOCK_WAIT_SECONDS", 1)

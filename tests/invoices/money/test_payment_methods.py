@@ -1,4 +1,4 @@
-"""Adding payment methods: the gateway keeps the token, and no card number comes to rest anywhere."""
+"""Adding payment methods: the gateway stores the token, and no card number is stored anywhere."""
 
 import logging
 import re
@@ -21,7 +21,7 @@ CARD = "4242424242424242"
 
 
 class Keeping(SandboxGateway):
-    """A gateway that gives another token than it is given, and remembers for whom."""
+    """A gateway that returns another token than it gets, and records for whom."""
 
     holders = []
 

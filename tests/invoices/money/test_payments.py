@@ -1,4 +1,4 @@
-"""Payments from outside a gateway: what they pay, what stays unapplied, and what is refused with nothing written."""
+"""Payments from outside a gateway: what they pay, what stays unapplied, and refusals that write nothing."""
 
 from datetime import date
 from decimal import Decimal as D
@@ -227,7 +227,7 @@ def test_who_may_collect_records_payments(acme, process):
     assert due(invoice) == D(10)
 
 
-# Applying what is left.
+# Applying the rest.
 
 
 def apply(payment, caller, invoices=None, today=JAN_31):
@@ -241,7 +241,7 @@ def apply(payment, caller, invoices=None, today=JAN_31):
 
 
 def test_what_is_left_of_a_payment_goes_to_a_chosen_invoice_or_to_the_oldest(acme, process):
-    """It was chosen for an invoice that is voided now, and so it waits though others are open."""
+    """It was for an invoice that is now voided. So it stays unapplied although others are open."""
     account, january, february, march = three_months(acme, process)
     payment = pay(account, process, "30.00", invoices={march: "30.00"}, today=MAR_10)
     void_invoice(client=acme, invoice_no=march.pk, caller=process, today=MAR_10, reason_code=5)

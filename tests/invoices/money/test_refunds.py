@@ -116,7 +116,7 @@ def test_a_refund_by_hand_can_be_voided_and_made_again(acme, process):
     assert (due(invoice), account_balance(account)) == (D(30), D(30))
 
 
-# What is given back first.
+# Which money is given back first.
 
 
 def test_what_is_unapplied_goes_back_first_and_nothing_is_due_again(acme, process):
@@ -202,7 +202,7 @@ def silent_before(monkeypatch):
 
 @pytest.fixture
 def silent_after(monkeypatch):
-    """The gateway does what it is asked for, and its answer is lost."""
+    """The gateway does what is requested, but its answer is lost."""
     original = SandboxGateway.refund
 
     def lost(gateway, request):

@@ -1,4 +1,4 @@
-"""Collecting at issue: whose word counts, what is not collected, and what the client's settings make of a failure."""
+"""Collecting at issue: which setting applies, what is not collected, and the consequences of a failure."""
 
 from decimal import Decimal as D
 
@@ -41,7 +41,7 @@ def collecting_acme(acme):
 
 @pytest.fixture
 def collecting_umbra(umbra):
-    """Bills what waits for approval, and collects what is approved."""
+    """Approve pending invoices, and collect them."""
     return set_up(umbra, collect_on_approval=True)
 
 
@@ -195,7 +195,7 @@ def test_an_account_that_is_a_test_or_archived_is_not_collected(collecting_umbra
 
 @pytest.mark.parametrize("setting", ["void_on_collection_failure", "dunning_on_collection_failure"])
 def test_an_account_that_cannot_be_asked_is_no_declined_one(collecting_acme, process, setting):
-    """Nothing was declined: the invoice stays due, and the account as it is."""
+    """Nothing was declined: the invoice stays due, and the account unchanged."""
     account = an_account(set_up(collecting_acme, **{setting: True}), a_plan(collecting_acme))
     invoice = generate(account, process)
     account.refresh_from_db()
@@ -340,7 +340,7 @@ def test_an_invoice_whose_outcome_is_not_known_is_not_voided(collecting_acme, pr
 
 
 def declines_after_silence(monkeypatch):
-    """The gateway says nothing at first; when it is asked what came of the charge, it has declined it."""
+    """The gateway does not answer at first. When asked for the result of the charge, it has declined it."""
     charge = SandboxGateway.charge
 
     def silent(gateway, request):

@@ -1,4 +1,4 @@
-"""Messages that Stripe sends of itself: signed as Stripe signs, taken once, and recorded as if the gateway had been asked."""
+"""Messages from Stripe: signed as Stripe signs, accepted once, and recorded like an answer of the gateway."""
 
 import hashlib
 import hmac
@@ -27,7 +27,7 @@ ADDRESS, SECRET = "/webhooks/stripe/", "whsec_of_the_tests"
 
 
 class Waiting(SandboxGateway):
-    """A gateway whose answers are lost: what came of a charge or refund is only told by its messages."""
+    """A gateway whose answers are lost: only its messages report the result of a charge or refund."""
 
     def charge(self, request):
         raise TimeoutError
@@ -275,7 +275,7 @@ def test_a_message_whose_recording_fails_is_not_taken(attempt, monkeypatch):
 
 @pytest.fixture
 def asked_refund(attempt, stripe_acme, process):
-    """A refund of 30.00 that was asked for, and of which the gateway has said nothing yet."""
+    """A requested refund of 30.00 that the gateway has not answered yet."""
     deliver(message("payment_intent.succeeded", intent(attempt.idempotency_key), "evt_paid"))
     payment = Payment.objects.get()
     return refund_payment(client=stripe_acme, transaction_id=payment.pk, caller=process, today=JAN_10, why=WHY, everything=True)

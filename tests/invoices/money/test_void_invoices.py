@@ -1,4 +1,4 @@
-"""Voiding invoices: what stands in the way, and what comes of the period, the claims and the money of one that is voided."""
+"""Voiding invoices: what blocks it, and what happens to the period, the holds and the money of a voided invoice."""
 
 from datetime import date
 from decimal import Decimal as D
@@ -100,7 +100,7 @@ def test_what_was_paid_waits_though_an_older_invoice_is_open(acme, process):
 
 
 def standing(account):
-    """Where the account and its plan instances stand in their billing."""
+    """Return the billing dates of the account and its plan instances."""
     account.refresh_from_db()
     through = tuple(account.plan_instances.order_by("pk").values_list("billed_through", flat=True))
     return account.next_bill_date, account.last_bill_date, account.arrears_due_from, through

@@ -1,4 +1,4 @@
-"""Write-offs and disputes: of what is due and not a cent more; voided, it is due again."""
+"""Write-offs and disputes: at most the amount due. If one is voided, its amount is due again."""
 
 from decimal import Decimal as D
 

@@ -1,4 +1,4 @@
-"""Accounts and their plan instances stand where their documents leave them."""
+"""Accounts and their plan instances agree with their documents."""
 
 import pytest
 

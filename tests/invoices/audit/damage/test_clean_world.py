@@ -1,4 +1,4 @@
-"""The audit is silent over what the services wrote, counts every row, and can be asked by a command."""
+"""The audit has no findings on data written by the services, counts every row, and can be run by command."""
 
 from io import StringIO
 

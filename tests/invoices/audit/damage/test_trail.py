@@ -1,4 +1,4 @@
-"""What was approved stands, and the trail tells how it came to be."""
+"""Approved documents are unchanged, and the events explain them."""
 
 import pytest
 from django.db.models import CharField, DateField
@@ -210,7 +210,7 @@ def test_what_the_databases_checks_would_have_refused_is_found(world, without_ch
 
 @pytest.mark.parametrize("column", FORMATS[newest()].lines)
 def test_no_column_of_an_approved_line_can_change_unseen(world, column):
-    """Line 3 is of usage in a band; what it has none of is given, what it has is taken or moved."""
+    """Line 3 is usage in a band. Values that it lacks are set, values that it has are removed or changed."""
     field = InvoiceLine._meta.get_field(column.removesuffix("_id"))
     value = InvoiceLine.objects.values_list(column, flat=True).get(invoice=world.office_feb, line_no=3)
     other = OTHERS.get(column, "77" if value is None or isinstance(value, int) else "0.07")
