@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from accounts.kinds import BANDED_MODELS, RateModel
-from billing_site.common.currencies import decimals_of
+from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError, ErrorCode
 
 ZERO = Decimal(0)
@@ -131,7 +131,7 @@ def _wrong(field: str, message: str) -> BillingError:
 
 def shown_rate(rate: Decimal, currency: str) -> str:
     """Return a rate with at least the decimals of its currency: 30.00 and 0.0125."""
-    least = decimals_of(currency)
+    least = currency_of(currency).exponent
     shown = f"{rate.normalize():f}"
     return shown if len(shown.partition(".")[2]) > least else f"{rate:.{least}f}"
 

@@ -1,15 +1,14 @@
 """PURE: money: rounding, line amounts, splits, totals and tax lines. The only module that rounds.
 
-Amounts are Decimal, in the document's currency. Rounding is half up (away from zero) to the currency's smallest unit.
+Amounts are Decimal, in the document's currency, and are rounded to its smallest unit in the way that the currency says.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Context, Decimal
-from functools import cache
+from decimal import ROUND_DOWN, Context, Decimal
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from billing_site.common.currencies import AMOUNT_PLACES, LARGEST_AMOUNT, decimals_of, rounded_to
+from billing_site.common.currencies import AMOUNT_PLACES, LARGEST_AMOUNT, ROUNDING, Currency, rounded_to
 from billing_site.errors import BillingError, ErrorCode
 
 ZERO = Decimal(0)
@@ -20,23 +19,17 @@ FACTOR_PLACES = Decimal("1E-10")
 MOST_BEFORE_TAX = (LARGEST_AMOUNT / 2).quantize(Decimal(1), ROUND_DOWN)
 """Limit of an invoice's lines from usage and orders, so that taxes can be added."""
 
-_EXACT = Context(prec=60, rounding=ROUND_HALF_UP)
+_EXACT = Context(prec=60, rounding=ROUNDING)
 
 
-@cache
-def smallest_unit(currency: str) -> Decimal:
-    """Return the smallest unit of a currency: 1 for JPY, 0.01 for USD, 0.001 for KWD."""
-    return Decimal(1).scaleb(-decimals_of(currency))
-
-
-def rounded(amount: Decimal, currency: str) -> Decimal:
-    """Return the amount rounded half up to whole smallest units of the currency."""
+def rounded(amount: Decimal, currency: Currency) -> Decimal:
+    """Return the amount in whole smallest units of the currency. Refuses one that is too large to be stored (90008)."""
     if abs(amount) > LARGEST_AMOUNT:
         raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, f"{amount:f} {currency}")
-    return amount.quantize(smallest_unit(currency), context=_EXACT)
+    return amount.quantize(currency.smallest_unit, currency.rounding, _EXACT)
 
 
-def asked_amount(amount: Decimal, currency: str) -> Decimal:
+def asked_amount(amount: Decimal, currency: Currency) -> Decimal:
     """Return a sent amount, rounded if it has more decimals than any currency and so is the result of a computation.
 
     66.66666666666667 USD is 66.67. With at most four decimals it is unchanged: half a yen is a mistake, which the caller
@@ -61,7 +54,7 @@ class Share(NamedTuple):
 WHOLE = Share(1, 1, 1)
 
 
-def line_amount(rate_per_unit: Decimal, units: Decimal, share: Share, currency: str) -> Decimal:
+def line_amount(rate_per_unit: Decimal, units: Decimal, share: Share, currency: Currency) -> Decimal:
     """Return rate x units for a share of a period, rounded to the currency's smallest unit.
 
     Rounded are the amount of the days remaining from the share's first day, and the amount of those remaining after the share.
@@ -82,7 +75,7 @@ def exact_share(amount: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     return _EXACT.divide(_EXACT.multiply(amount, part), whole)
 
 
-def split(amount: Decimal, weights: Sequence[Decimal], currency: str) -> list[Decimal]:
+def split(amount: Decimal, weights: Sequence[Decimal], currency: Currency) -> list[Decimal]:
     """Split an amount in proportion to the weights, into rounded parts that add up to it exactly.
 
     The running total is rounded, so each part is within one unit of its share, and the last part takes the remainder.
@@ -95,7 +88,9 @@ def split(amount: Decimal, weights: Sequence[Decimal], currency: str) -> list[De
     return [after - before for before, after in pairwise([ZERO, *shares])]
 
 
-def split_first(amount: Decimal, weights: Mapping[int, Decimal], first: Container[int], currency: str) -> dict[int, Decimal]:
+def split_first(
+    amount: Decimal, weights: Mapping[int, Decimal], first: Container[int], currency: Currency
+) -> dict[int, Decimal]:
     """Split an amount by key: first among the keys in `first`, up to their weights, then the rest among the others."""
     own = {key: weight for key, weight in weights.items() if key in first}
     others = {key: weight for key, weight in weights.items() if key not in first}
@@ -114,7 +109,7 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
 
 
 def tax_amounts(
-    percent: Decimal, contained: Decimal, amounts: Sequence[Decimal], currency: str, *, per_line: bool
+    percent: Decimal, contained: Decimal, amounts: Sequence[Decimal], currency: Currency, *, per_line: bool
 ) -> list[Decimal]:
     """Return the tax of a rate on each line that it taxes.
 

@@ -25,6 +25,7 @@ from accounts.models import Account, Client, Contact, Event, Plan, PlanCharge, P
 from accounts.periods import ONE_DAY, arrears_due  # noqa: E402
 from accounts.rates import RateTerms, TierTerms  # noqa: E402
 from accounts.services import add_price  # noqa: E402
+from billing_site.common.currencies import currency_of  # noqa: E402
 from billing_site.common.storage import insert_rows  # noqa: E402
 from invoices.models import BilledPeriod, Invoice, InvoiceLine, LedgerEntry, NumberSeries, TaxDetail, TaxRate, Usage  # noqa: E402
 from invoices.plan.charges import add_usage  # noqa: E402
@@ -165,7 +166,7 @@ def measure_usage(client: Client) -> None:
 
     def rate() -> None:
         for instances in read_instances(states, (), UsageReading()).values():
-            lines = Lines("usd")
+            lines = Lines(currency_of("usd"))
             for instance in instances:
                 due = list(arrears_due(instance.dates, NEXT, 1, START))
                 add_usage(lines, instance, due, 1, NEXT - ONE_DAY)

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from stdnum.iban import format as grouped
 
-from billing_site.common.currencies import decimals_of, rounded_to, shown_money
+from billing_site.common.currencies import currency_of, rounded_to, shown_money
 
 register = template.Library()
 NOTHING = "–"
@@ -55,7 +55,7 @@ def money(context: Any, amount: Decimal | None, currency: str) -> str:
     if amount is None:
         return NOTHING
     if "locale" not in context:
-        return f"{rounded_to(amount, decimals_of(currency)):.{decimals_of(currency)}f}"
+        return f"{rounded_to(amount, currency_of(currency).exponent):.{currency_of(currency).exponent}f}"
     return shown_money(amount, currency, context["locale"])
 
 

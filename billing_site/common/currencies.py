@@ -1,10 +1,12 @@
-"""PURE: the decimals of each currency (ISO 4217's minor units), and amounts as a reader writes them.
+"""PURE: currencies as amounts are calculated in them (ISO 4217's minor units), and amounts as a reader writes them.
 
 Babel's numbers come from CLDR and follow the coins in use: it would write 1,234.56 Serbian dinars as 1,235.
 """
 
 from copy import copy
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
+from functools import cache, cached_property
 
 from babel import Locale
 from babel.numbers import list_currencies
@@ -15,7 +17,10 @@ DEFAULT_DECIMALS = 2
 AMOUNT_PLACES = 4
 LARGEST_AMOUNT = Decimal("99999999999.9999")
 
-_ROOMY = Context(prec=100, rounding=ROUND_HALF_UP)
+ROUNDING = ROUND_HALF_UP
+"""How amounts are rounded: half up, which is away from zero."""
+
+_ROOMY = Context(prec=100, rounding=ROUNDING)
 
 _ACTIVE = {
     0: "bif clp djf gnf isk jpy kmf krw pyg rwf ugx uyi vnd vuv xaf xof xpf",
@@ -38,10 +43,33 @@ ACTIVE_CURRENCIES = frozenset(code for codes in _ACTIVE.values() for code in cod
 _DECIMALS = {code: decimals for table in (_WITHDRAWN, _ACTIVE) for decimals, codes in table.items() for code in codes.split()}
 
 
-def decimals_of(currency: str) -> int:
-    """Return the decimals of a currency: 0 for JPY, 2 for USD and RSD, 3 for IQD, 4 for CLF. Codes without a minor unit have
-    2."""
-    return _DECIMALS.get(currency.lower(), DEFAULT_DECIMALS)
+@dataclass(frozen=True)
+class Currency:
+    """A currency as amounts are calculated in it.
+
+    `exponent` is its number of decimals: 0 for JPY, 2 for USD, 3 for KWD. `rounding` is one of the roundings of `decimal`.
+    """
+
+    code: str
+    exponent: int
+    rounding: str
+
+    def __str__(self) -> str:
+        return self.code
+
+    @cached_property
+    def smallest_unit(self) -> Decimal:
+        """1 for JPY, 0.01 for USD, 0.001 for KWD."""
+        return Decimal(1).scaleb(-self.exponent)
+
+
+@cache
+def currency_of(code: str) -> Currency:
+    """Return the currency of a code, the only way to make one. A code without a minor unit of its own has 2 decimals.
+
+    The code is kept in the case in which it is given. Unknown codes are not refused: validate_currency does that.
+    """
+    return Currency(code, _DECIMALS.get(code.lower(), DEFAULT_DECIMALS), ROUNDING)
 
 
 def rounded_to(number: Decimal, places: int) -> Decimal:
@@ -62,7 +90,8 @@ def shown_money(amount: Decimal, currency: str, locale: Locale, *, all_decimals:
     With `all_decimals` it keeps all its decimals, and at least the currency's: a price of $0.0125.
     """
     pattern = copy(locale.currency_formats["standard"])
-    pattern.frac_prec = (decimals_of(currency), decimals_of(currency))
+    decimals = currency_of(currency).exponent
+    pattern.frac_prec = (decimals, decimals)
     return str(
         pattern.apply(
             amount.normalize() if all_decimals else amount,

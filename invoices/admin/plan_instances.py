@@ -21,6 +21,7 @@ from accounts.callers import Caller
 from accounts.clock import today
 from accounts.models import PlanInstance, RateSchedule
 from accounts.services import assign_plan, lock_account, plans_changed
+from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError
 from invoices.plan.rating import shown
 from invoices.services.billing.plan_changes import UnusedDays, edit_plan, preview_edit, unused_days_of
@@ -189,7 +190,7 @@ def _about(unused: Iterable[UnusedDays]) -> Iterator[str]:
             "days": days.days,
             "start": days.start_date,
             "end": days.end_date,
-            "amount": shown(days.amount, days.currency),
+            "amount": shown(days.amount, currency_of(days.currency)),
             "currency": days.currency,
             "outcome": days.outcome.label,
         }

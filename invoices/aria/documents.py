@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from accounts.models import PlanInstance, Service
+from billing_site.common.currencies import currency_of
 from billing_site.errors import ErrorCode, message_of
 from invoices.calculation import rounded
 from invoices.document import Document, Line, Tax
@@ -102,7 +103,7 @@ def _text(value: object) -> str | None:
 
 def number(amount: Decimal, currency: str) -> float:
     """Return an amount as JSON number, in the currency's precision."""
-    return float(rounded(amount, currency))
+    return float(rounded(amount, currency_of(currency)))
 
 
 def generated_row(invoice: Invoice, content: Document) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from accounts.aria.method_calls import Call, method_call, never
 from accounts.clock import today
 from accounts.models import Account, Receipt
 from accounts.rights import COLLECT, ROW_RIGHTS
+from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError, ErrorCode
 from invoices.api.account_scope import account_no_of
 from invoices.api.serializers.money import TransHistoryArguments, aria_history_row, document_number, history_request
@@ -188,7 +189,7 @@ def _check_due(named: Sequence[int], charges: Sequence[Charge]) -> None:
 
 
 def _check_amount(amount: Decimal | None, due: Decimal, currency: str) -> None:
-    if amount is not None and asked_amount(amount, currency) != due:
+    if amount is not None and asked_amount(amount, currency_of(currency)) != due:
         detail = (
             f"amount_to_collect {amount.normalize():f} is not the open balance {due.normalize():f}; partial "
             "collection is not possible"

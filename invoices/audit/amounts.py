@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
+from billing_site.common.currencies import currency_of
 from invoices.audit.stored_documents import StoredDocument
-from invoices.calculation import ZERO, smallest_unit
+from invoices.calculation import ZERO
 
 
 def count_lines(document: StoredDocument) -> int:
@@ -38,7 +39,7 @@ def line_numbers(document: StoredDocument) -> Iterator[str]:
 
 
 def whole_units(document: StoredDocument) -> Iterator[str]:
-    unit = smallest_unit(document.terms.currency)
+    unit = currency_of(document.terms.currency).smallest_unit
     for name, amount in _amounts(document):
         if amount % unit:
             yield f"{name} of {shown(amount)} is not a valid amount in {document.terms.currency}"

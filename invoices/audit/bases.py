@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from accounts.kinds import RateModel
 from accounts.models import Client
+from billing_site.common.currencies import currency_of
 from invoices.audit.amounts import shown
 from invoices.audit.reports import AuditReport
 from invoices.audit.rules import ROWS_AT_ONCE, of_client
@@ -48,7 +49,7 @@ def bases(document: StoredDocument) -> Iterator[str]:
             kept = " and ".join(shown(one) for one in charge.billed[1:])
             yield f"{name} is kept with {kept}, but its lines have {shown(amount)} and {shown(adjustment)}"
         if numbers and not charge.is_bound_by_hand:
-            due = bound_of(charge.terms, amount, document.terms.currency).adjustment
+            due = bound_of(charge.terms, amount, currency_of(document.terms.currency)).adjustment
             if due != adjustment:
                 yield f"{name} is brought into its bounds by {shown(adjustment)}, which should be {shown(due)}"
 

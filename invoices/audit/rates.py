@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from itertools import pairwise
 
+from billing_site.common.currencies import Currency, currency_of
 from billing_site.errors import BillingError
 from invoices.audit.amounts import shown
 from invoices.audit.stored_documents import StoredDocument
@@ -31,7 +32,7 @@ def line_amounts(document: StoredDocument) -> Iterator[str]:
         if line.rate_per_unit is None:
             if _must_say_why(line):
                 yield f"line {line.line_no} is {shown(line.amount)} without a rate, and does not say why"
-        elif line.amount != _amount_by_rate(line, line.rate_per_unit, document.terms.currency):
+        elif line.amount != _amount_by_rate(line, line.rate_per_unit, currency_of(document.terms.currency)):
             units = "no units" if line.units is None else f"{shown(line.units)} units"
             yield (
                 f"line {line.line_no} is {shown(line.amount)}, which is not {shown(line.rate_per_unit)} for {units} "
@@ -45,7 +46,7 @@ def _must_say_why(line: Line) -> bool:
     return not said and not line.is_tax and not line.is_credit
 
 
-def _amount_by_rate(line: Line, rate: Decimal, currency: str) -> Decimal | None:
+def _amount_by_rate(line: Line, rate: Decimal, currency: Currency) -> Decimal | None:
     """None where there is no such amount: the units are missing, or it is too large to be stored."""
     try:
         return None if line.units is None else line_amount(rate, line.units, line.share, currency)
@@ -61,7 +62,7 @@ def percents(document: StoredDocument) -> Iterator[str]:
         if line.percent is None or line.base_amount is None:
             yield f"line {line.line_no} has a percent without a base, or a base without a percent"
             continue
-        share = _percent_of(line.percent, line.base_amount, document.terms.currency)
+        share = _percent_of(line.percent, line.base_amount, currency_of(document.terms.currency))
         amount = -line.amount if line.line_type == LineType.COUPON else line.amount
         if amount != share:
             yield f"line {line.line_no} is {shown(line.amount)}, which is not {_percent(line)}"
@@ -69,7 +70,7 @@ def percents(document: StoredDocument) -> Iterator[str]:
             yield f"line {line.line_no} takes off {shown(amount)}, which is more than its base of {shown(line.base_amount)}"
 
 
-def _percent_of(percent: Decimal, base: Decimal, currency: str) -> Decimal | None:
+def _percent_of(percent: Decimal, base: Decimal, currency: Currency) -> Decimal | None:
     """None where it is too large to be stored."""
     try:
         return rounded(exact_share(base, percent, HUNDRED), currency)

@@ -6,6 +6,7 @@ from datetime import date
 from django.db.models import Exists, F, Min, OuterRef, Q
 
 from accounts.models import Client, PlanInstance
+from billing_site.common.currencies import currency_of
 from invoices.audit.amounts import shown
 from invoices.audit.reports import AuditReport
 from invoices.audit.rules import Rule, differ, of_client
@@ -70,7 +71,7 @@ def _first_days(account_no: int) -> dict[int, date]:
 
 
 def _overcredited(line: SourceLine, first_day: date | None, currency: str) -> Iterator[str]:
-    value = unused_value(line._replace(credited_from=first_day), currency)
+    value = unused_value(line._replace(credited_from=first_day), currency_of(currency))
     if line.given_back < ZERO or (line.is_in_force and line.given_back > value):
         yield (
             f"invoice {line.invoice_no}: line {line.line_no} charges {shown(value)} for the days that are given back, of which "

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Account, Client, PlanInstance, Service
 from accounts.models.history import MasterDataHistory
 from accounts.validators import validate_billing_day, validate_currency, validate_significant_digits
-from invoices.calculation import smallest_unit
+from billing_site.common.currencies import currency_of
 from invoices.models.documents import AmountField, Invoice
 
 POSITIVE = [MinValueValidator(0), validate_significant_digits]
@@ -66,7 +66,7 @@ class PercentOrAmount(models.Model):
         """Refuse an amount that its currency cannot have, and a last day before the first."""
         if self.valid_to is not None and self.valid_from is not None and self.valid_to < self.valid_from:
             raise ValidationError({"valid_to": _("The last day is before the first day.")})
-        if self.amount is not None and self.currency and self.amount % smallest_unit(self.currency):
+        if self.amount is not None and self.currency and self.amount % currency_of(self.currency).smallest_unit:
             raise ValidationError({"amount": _("The amount has more decimals than its currency.")})
 
 

@@ -16,11 +16,10 @@ from accounts.models import Receipt
 from accounts.pages.base import StaffPage
 from accounts.rights import APPROVE, CORRECT
 from accounts.staff import names_of
-from billing_site.common.currencies import decimals_of
+from billing_site.common.currencies import currency_of
 from billing_site.common.keyset_pages import order_of, page_of
 from billing_site.errors import BillingError, ErrorCode
 from invoices.api.filters import InvoiceFilter
-from invoices.calculation import smallest_unit
 from invoices.kinds import ActState, DecisionAct, Flag
 from invoices.models import Invoice, RequestedAct
 from invoices.pages.forms import DecideForm
@@ -55,12 +54,12 @@ class Row(NamedTuple):
     @property
     def smallest_units(self) -> int:
         """The total in whole smallest units of the currency, so that the browser can add totals up exactly."""
-        return int(self.invoice.total_amount / smallest_unit(self.invoice.currency))
+        return int(self.invoice.total_amount / currency_of(self.invoice.currency).smallest_unit)
 
     @property
     def decimals(self) -> int:
         """The decimals that the browser writes. The browser's own numbers differ from ISO 4217."""
-        return decimals_of(self.invoice.currency)
+        return currency_of(self.invoice.currency).exponent
 
 
 class ActRow(NamedTuple):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from accounts.kinds import BILLABLE_STATUSES
 from accounts.periods import InstanceDates, arrears_cycles, arrears_due, cycles_due, ended_through, next_bill_date
+from billing_site.common.currencies import Currency
 from billing_site.errors import BillingError, ErrorCode
 from invoices.basis import Basis
 from invoices.calculation import ZERO, total
@@ -294,7 +295,7 @@ class TaxLines(NamedTuple):
     added: Decimal
 
 
-def tax_lines(quoted: Iterable[LineTax], after: int, currency: str) -> TaxLines:
+def tax_lines(quoted: Iterable[LineTax], after: int, currency: Currency) -> TaxLines:
     """One line per tax behind line `after`, and a detail per taxed line.
 
     A tax that prices contain adds nothing: its line shows 0 and its details say how much of the total it is.

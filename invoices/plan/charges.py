@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from accounts.kinds import ChargeType
 from accounts.periods import Period, began_last, cycle_of
 from accounts.rates import Band, Rates, rates_on, shown_units
+from billing_site.common.currencies import Currency
 from billing_site.errors import BillingError, ErrorCode
 from invoices.basis import Billed, ChargeBasis, ChargeTerms, CoverBasis
 from invoices.calculation import HUNDRED, WHOLE, ZERO, Share, exact_share, line_amount, rounded, total
@@ -26,9 +27,9 @@ class Price(NamedTuple):
     list_rate: Decimal | None
 
 
-def price_on(charge: ChargeFacts, currency: str, day: date) -> Price:
+def price_on(charge: ChargeFacts, currency: Currency, day: date) -> Price:
     """A plan instance's own price, where it has one on that day, else the list price."""
-    own, listed = rates_on(day, currency, charge.own), rates_on(day, currency, charge.listed)
+    own, listed = rates_on(day, currency.code, charge.own), rates_on(day, currency.code, charge.listed)
     rates = own or listed
     if rates is None:
         raise BillingError(ErrorCode.NO_RATE, f"{charge.service.name} in {currency} on {day}")
@@ -275,13 +276,13 @@ def add_surcharges(lines: Lines, surcharges: Iterable[SurchargeFacts], bill_date
                 lines.covers.append(CoverBasis(line_no, tuple(sorted(surcharge.service_nos))))
 
 
-def _is_valid(surcharge: SurchargeFacts, currency: str, bill_date: date) -> bool:
+def _is_valid(surcharge: SurchargeFacts, currency: Currency, bill_date: date) -> bool:
     begun = surcharge.valid_from <= bill_date
     ended = surcharge.valid_to is not None and surcharge.valid_to < bill_date
-    return begun and not ended and surcharge.currency in ("", currency)
+    return begun and not ended and surcharge.currency in ("", currency.code)
 
 
-def percent_of(percent: Decimal, base: Decimal, currency: str) -> str:
+def percent_of(percent: Decimal, base: Decimal, currency: Currency) -> str:
     return f"{percent.normalize():f} % of {shown(base, currency)}"
 
 

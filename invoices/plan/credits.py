@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 
+from billing_site.common.currencies import Currency
 from invoices.basis import CoverBasis
 from invoices.calculation import HUNDRED, exact_share, rounded, total
 from invoices.kinds import LineType
@@ -43,18 +44,18 @@ def add_coupons(lines: Lines, coupons: Iterable[CouponFacts]) -> list[CouponClai
     return claims
 
 
-def _off(coupon: CouponFacts, base: Decimal, currency: str) -> tuple[Decimal, str]:
+def _off(coupon: CouponFacts, base: Decimal, currency: Currency) -> tuple[Decimal, str]:
     if coupon.percent is not None:
         return percent_off(coupon.percent, base, currency)
     return amount_off(rounded(coupon.amount or Decimal(0), currency), base, currency)
 
 
-def percent_off(percent: Decimal, base: Decimal, currency: str) -> tuple[Decimal, str]:
+def percent_off(percent: Decimal, base: Decimal, currency: Currency) -> tuple[Decimal, str]:
     """A percentage of a base, and in words what it is taken of."""
     return rounded(exact_share(base, percent, HUNDRED), currency), percent_of(percent, base, currency)
 
 
-def amount_off(whole: Decimal, base: Decimal, currency: str) -> tuple[Decimal, str]:
+def amount_off(whole: Decimal, base: Decimal, currency: Currency) -> tuple[Decimal, str]:
     """As much of an amount as its base leaves room for, and in words what becomes of the rest."""
     amount = min(whole, base)
     return amount, "" if amount == whole else f"of {shown(whole, currency)}, the rest is lost"

@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
+from billing_site.common.currencies import Currency
 from billing_site.errors import BillingError, ErrorCode
 from invoices.basis import Basis, ChargeBasis, CoverBasis
 from invoices.calculation import MOST_BEFORE_TAX, ZERO, split, split_first, total
@@ -80,7 +81,7 @@ class Lines:
     """The lines of a document as they are added, and what is left of each that charges once credits are taken off. `gross` are
     the numbers of the lines whose prices contain tax."""
 
-    def __init__(self, currency: str, contacts: Contacts = NO_CONTACTS) -> None:
+    def __init__(self, currency: Currency, contacts: Contacts = NO_CONTACTS) -> None:
         self.currency = currency
         self.contacts = contacts
         self.drafts: list[Line] = []

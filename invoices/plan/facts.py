@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from accounts.periods import InstanceDates
 from accounts.rates import Rates
+from billing_site.common.currencies import Currency
 from invoices.kinds import InvoiceKind
 from invoices.plan.drafts import Contacts
 from invoices.plan.holes import Billed
@@ -127,7 +128,7 @@ class BillingState(NamedTuple):
     account_no: int
     status: int
     is_test: bool
-    currency: str
+    currency: Currency
     bill_day: int | None
     next_bill_date: date | None
     last_bill_date: date | None

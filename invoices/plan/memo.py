@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
+from billing_site.common.currencies import Currency
 from billing_site.errors import BillingError, ErrorCode
-from invoices.calculation import ZERO, exact_share, rounded, smallest_unit, split, total
+from invoices.calculation import ZERO, exact_share, rounded, split, total
 
 
 class TaxOfLine(NamedTuple):
@@ -58,7 +59,7 @@ class MemoPlan(NamedTuple):
     total_amount: Decimal
 
 
-def with_given_back(line: LineToCredit, amount: Decimal, currency: str) -> LineToCredit:
+def with_given_back(line: LineToCredit, amount: Decimal, currency: Currency) -> LineToCredit:
     """A line of which other documents have given so much back, with the same part of its taxes: as if memos had credited it."""
     if not amount:
         return line
@@ -69,7 +70,7 @@ def with_given_back(line: LineToCredit, amount: Decimal, currency: str) -> LineT
     return line._replace(credited=line.credited + amount, taxes=taxes)
 
 
-def plan_memo(lines: Sequence[LineToCredit], amounts: Mapping[int, Decimal], currency: str) -> MemoPlan:
+def plan_memo(lines: Sequence[LineToCredit], amounts: Mapping[int, Decimal], currency: Currency) -> MemoPlan:
     """A memo of these amounts by line number. More than is left of a line is refused, and so is a line that does not charge."""
     by_number = {line.line_no: line for line in lines}
     credits, taxes = [], []
@@ -94,7 +95,7 @@ def plan_memo(lines: Sequence[LineToCredit], amounts: Mapping[int, Decimal], cur
     )
 
 
-def plan_memo_of_all(lines: Sequence[LineToCredit], most: Decimal, currency: str) -> MemoPlan:
+def plan_memo_of_all(lines: Sequence[LineToCredit], most: Decimal, currency: Currency) -> MemoPlan:
     """A memo of all that is left of the lines; where that is above `most`, tax included, of exactly that, spread over them.
 
     What is written off or disputed of an invoice is not credited too. Not every total is net and tax of whole smallest units:
@@ -103,7 +104,7 @@ def plan_memo_of_all(lines: Sequence[LineToCredit], most: Decimal, currency: str
     memo = plan_memo(lines, {line.line_no: line.left for line in lines if line.left}, currency)
     if memo.total_amount <= most:
         return memo
-    unit = smallest_unit(currency)
+    unit = currency.smallest_unit
     fits, above = 0, int(total(line.left for line in lines) / unit)
     memo = plan_memo(lines, {}, currency)
     while above - fits > 1:
@@ -127,7 +128,7 @@ def _with_more_tax(memo: MemoPlan, lines: Sequence[LineToCredit], missing: Decim
     return memo._replace(taxes=tuple(taxes), tax_amount=memo.tax_amount + added, total_amount=total([memo.total_amount, added]))
 
 
-def spread(lines: Sequence[LineToCredit], amount: Decimal, currency: str) -> dict[int, Decimal]:
+def spread(lines: Sequence[LineToCredit], amount: Decimal, currency: Currency) -> dict[int, Decimal]:
     """An amount of the invoice, before tax that is added, by line: in proportion to what is left of each."""
     open_lines = [line for line in lines if line.left > ZERO]
     left = total(line.left for line in open_lines)
@@ -137,7 +138,7 @@ def spread(lines: Sequence[LineToCredit], amount: Decimal, currency: str) -> dic
     return {line.line_no: part for line, part in zip(open_lines, parts, strict=True) if part > ZERO}
 
 
-def _taxes(line: LineToCredit, amount: Decimal, currency: str) -> list[TaxCredit]:
+def _taxes(line: LineToCredit, amount: Decimal, currency: Currency) -> list[TaxCredit]:
     credited = {tax.tax_line_no: _tax_credit(line, tax, amount, currency) for tax in line.taxes}
     contained = sum((credited[tax.tax_line_no] for tax in line.taxes if tax.is_inclusive), ZERO)
     return [
@@ -152,7 +153,7 @@ def _taxes(line: LineToCredit, amount: Decimal, currency: str) -> list[TaxCredit
     ]
 
 
-def _tax_credit(line: LineToCredit, tax: TaxOfLine, amount: Decimal, currency: str) -> Decimal:
+def _tax_credit(line: LineToCredit, tax: TaxOfLine, amount: Decimal, currency: Currency) -> Decimal:
     """The tax on all that is credited of the line with this memo, less what earlier memos gave back of it."""
     left = tax.amount - tax.credited
     if amount == line.left:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from accounts.kinds import RateModel
 from accounts.rates import Band, Rates, shown_units
+from billing_site.common.currencies import Currency
 from billing_site.common.units import LARGEST_UNITS
 from billing_site.errors import BillingError, ErrorCode
 from invoices.basis import Billed, ChargeTerms
@@ -58,16 +59,16 @@ class Bounds(NamedTuple):
 
 
 def terms_of(
-    rates: Rates, currency: str, *, share: Share = WHOLE, bounds_share: Share = WHOLE, before: Billed | None = None
+    rates: Rates, currency: Currency, *, share: Share = WHOLE, bounds_share: Share = WHOLE, before: Billed | None = None
 ) -> ChargeTerms:
     """The terms of a price for some days: `share` prorates the amounts of units, `bounds_share` the minimum and the maximum."""
     bounds = _bounds(rates, bounds_share, currency)
     return ChargeTerms(rates.model, rates.bands, bounds.minimum, bounds.maximum, share, before)
 
 
-def counted(terms: ChargeTerms, units: Decimal, currency: str, *, is_usage: bool) -> RatedCharge:
+def counted(terms: ChargeTerms, units: Decimal, currency: Currency, *, is_usage: bool) -> RatedCharge:
     """What units cost by these terms. No usage costs the minimum and no fee; no late usage costs nothing."""
-    rates = Rates(0, currency, terms.model, terms.bands, terms.minimum, terms.maximum)
+    rates = Rates(0, currency.code, terms.model, terms.bands, terms.minimum, terms.maximum)
     if is_usage and not units:
         return unused(rates, WHOLE, currency) if terms.before is None else RatedCharge(())
     if terms.before is not None:
@@ -75,7 +76,7 @@ def counted(terms: ChargeTerms, units: Decimal, currency: str, *, is_usage: bool
     return rated(rates, units, currency, share=terms.share)
 
 
-def bound_of(terms: ChargeTerms, raw: Decimal, currency: str) -> Bound:
+def bound_of(terms: ChargeTerms, raw: Decimal, currency: Currency) -> Bound:
     """What brings the amounts of units, `raw` in all, into the bounds of these terms."""
     bounds = Bounds(terms.minimum, terms.maximum)
     return _bound(bounds, raw, currency) if terms.before is None else _bound_late(bounds, raw, terms.before, currency)
@@ -89,18 +90,20 @@ def usage_story(terms: ChargeTerms, units: Decimal) -> str:
     return "; ".join(story)
 
 
-def rated(rates: Rates, units: Decimal, currency: str, *, share: Share = WHOLE, bounds_share: Share = WHOLE) -> RatedCharge:
+def rated(
+    rates: Rates, units: Decimal, currency: Currency, *, share: Share = WHOLE, bounds_share: Share = WHOLE
+) -> RatedCharge:
     """The amount of some units in a period. `share` prorates the amounts, `bounds_share` the minimum and the maximum."""
     parts = tuple(_parts(rates, ZERO, units, currency, share))
     return _held(parts, _bounds(rates, bounds_share, currency), currency)
 
 
-def unused(rates: Rates, share: Share, currency: str) -> RatedCharge:
+def unused(rates: Rates, share: Share, currency: Currency) -> RatedCharge:
     """What a period costs in which nothing was used: its minimum, and no fee."""
     return _held((), _bounds(rates, share, currency), currency)
 
 
-def rated_late(rates: Rates, units: Decimal, billed: Billed, currency: str, bounds_share: Share = WHOLE) -> RatedCharge:
+def rated_late(rates: Rates, units: Decimal, billed: Billed, currency: Currency, bounds_share: Share = WHOLE) -> RatedCharge:
     """The amount of units that come in after their period was billed, on top of what was charged for it.
 
     Tiered: in the bands where the billed units stopped. Volume: at the rate of the band that all units of the period reach,
@@ -112,12 +115,12 @@ def rated_late(rates: Rates, units: Decimal, billed: Billed, currency: str, boun
     return RatedCharge(parts, *_bound_late(bounds, total(part.amount for part in parts), billed, currency))
 
 
-def _held(parts: tuple[RatedPart, ...], bounds: Bounds, currency: str) -> RatedCharge:
+def _held(parts: tuple[RatedPart, ...], bounds: Bounds, currency: Currency) -> RatedCharge:
     """Parts with what brings their sum into its bounds."""
     return RatedCharge(parts, *_bound(bounds, total(part.amount for part in parts), currency))
 
 
-def _bound(bounds: Bounds, raw: Decimal, currency: str) -> Bound:
+def _bound(bounds: Bounds, raw: Decimal, currency: Currency) -> Bound:
     due = bounds.hold(raw)
     if due < raw:
         return Bound(due - raw, "maximum", _above(bounds, currency))
@@ -126,7 +129,7 @@ def _bound(bounds: Bounds, raw: Decimal, currency: str) -> Bound:
     return Bound()
 
 
-def _bound_late(bounds: Bounds, raw: Decimal, billed: Billed, currency: str) -> Bound:
+def _bound_late(bounds: Bounds, raw: Decimal, billed: Billed, currency: Currency) -> Bound:
     within = min(max(billed.adjustment, ZERO), raw)
     due = raw - within
     room = due if bounds.maximum is None else max(bounds.maximum - billed.amount - billed.adjustment, ZERO)
@@ -137,16 +140,16 @@ def _bound_late(bounds: Bounds, raw: Decimal, billed: Billed, currency: str) -> 
     return Bound()
 
 
-def _above(bounds: Bounds, currency: str) -> str:
+def _above(bounds: Bounds, currency: Currency) -> str:
     return f"above the maximum of {shown(bounds.maximum or ZERO, currency)}"
 
 
-def _bounds(rates: Rates, share: Share, currency: str) -> Bounds:
+def _bounds(rates: Rates, share: Share, currency: Currency) -> Bounds:
     least, most = (None if one is None else line_amount(one, ONE, share, currency) for one in (rates.minimum, rates.maximum))
     return Bounds(least, most)
 
 
-def _parts(rates: Rates, start: Decimal, end: Decimal, currency: str, share: Share) -> Iterator[RatedPart]:
+def _parts(rates: Rates, start: Decimal, end: Decimal, currency: Currency, share: Share) -> Iterator[RatedPart]:
     """The units above `start` through `end` of a period, of which `start` units may be billed already."""
     if end > LARGEST_UNITS:
         raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, f"{end:f} units")
@@ -176,5 +179,5 @@ def single_rate(rates: Rates) -> Decimal | None:
     return None if rates.is_banded else rates.bands[0].rate
 
 
-def shown(amount: Decimal, currency: str) -> str:
+def shown(amount: Decimal, currency: Currency) -> str:
     return f"{rounded(amount, currency):f}"

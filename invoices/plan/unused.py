@@ -11,7 +11,8 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from invoices.calculation import ZERO, Share, exact_share, line_amount, rounded, smallest_unit
+from billing_site.common.currencies import Currency
+from invoices.calculation import ZERO, Share, exact_share, line_amount, rounded
 from invoices.document import Line
 from invoices.kinds import LineType
 from invoices.plan.drafts import NO_CONTACTS, Contacts, UnusedClaim
@@ -120,7 +121,7 @@ class GivenBack(NamedTuple):
     claims: tuple[UnusedClaim, ...]
 
 
-def unused_value(source: SourceLine, currency: str) -> Decimal:
+def unused_value(source: SourceLine, currency: Currency) -> Decimal:
     """What was charged for the days of a line that are not used: what remains of it, as proration counts, from the first of
     them on."""
     first = source.first_unused
@@ -136,7 +137,7 @@ def unused_value(source: SourceLine, currency: str) -> Decimal:
     return value if charged == source.amount else rounded(exact_share(charged, value, source.amount), currency)
 
 
-def _by_rate(source: SourceLine, first: date, days: int, currency: str) -> Decimal | None:
+def _by_rate(source: SourceLine, first: date, days: int, currency: Currency) -> Decimal | None:
     """By the rate of the line, so that what is left is what its used days cost. None where its amount is not by that rate."""
     total, remaining = source.period_total_days, source.proration_remaining_days
     if source.rate_per_unit is None or source.units is None or total is None or remaining is None:
@@ -147,20 +148,20 @@ def _by_rate(source: SourceLine, first: date, days: int, currency: str) -> Decim
     return line_amount(source.rate_per_unit, source.units, Share(days, remaining - before, total), currency)
 
 
-def unused_of(sources: Iterable[SourceLine], currency: str) -> list[Unused]:
+def unused_of(sources: Iterable[SourceLine], currency: Currency) -> list[Unused]:
     """What is still to be given back or charged again, in the order of the lines. Never more than is left of a line."""
     found = [_due_of(source, currency) for source in sources]
     return [one for one in found if one.amount]
 
 
-def _due_of(source: SourceLine, currency: str) -> Unused:
+def _due_of(source: SourceLine, currency: Currency) -> Unused:
     due = unused_value(source, currency) - source.given_back
     if due > ZERO:
         due = min(due, max(source.left, ZERO))
     return Unused(source, source.first_unused or source.first_day, due)
 
 
-def taxes_of(unused: Unused, amount: Decimal, currency: str) -> list[tuple[SourceTax, Decimal]]:
+def taxes_of(unused: Unused, amount: Decimal, currency: Currency) -> list[tuple[SourceTax, Decimal]]:
     """What `amount` of the line gives back of each of its taxes: all that is given back of a line adds up to its tax."""
     source = unused.source
     before = source.given_back
@@ -176,17 +177,17 @@ def taxes_of(unused: Unused, amount: Decimal, currency: str) -> list[tuple[Sourc
     ]
 
 
-def _tax_on(source: SourceLine, tax: SourceTax, amount: Decimal, currency: str) -> Decimal:
+def _tax_on(source: SourceLine, tax: SourceTax, amount: Decimal, currency: Currency) -> Decimal:
     return tax.amount if amount == source.base else rounded(exact_share(tax.amount, amount, source.base), currency)
 
 
-def gross_of(unused: Unused, amount: Decimal, currency: str) -> Decimal:
+def gross_of(unused: Unused, amount: Decimal, currency: Currency) -> Decimal:
     """An amount of the line with the tax that is added to it."""
     added = (part for tax, part in taxes_of(unused, amount, currency) if not tax.is_inclusive)
     return amount + sum(added, ZERO)
 
 
-def give_back(unused: Sequence[Unused], room: Decimal, after: int, contacts: Contacts, currency: str) -> GivenBack:
+def give_back(unused: Sequence[Unused], room: Decimal, after: int, contacts: Contacts, currency: Currency) -> GivenBack:
     """The lines behind line `after` that charge again and give back, these as far as there is room: so much may the document
     be lowered by, tax included."""
     lines: list[Line] = []
@@ -204,7 +205,7 @@ def give_back(unused: Sequence[Unused], room: Decimal, after: int, contacts: Con
     return GivenBack(tuple(lines), tuple(taxes), tuple(claims))
 
 
-def _within(unused: Unused, room: Decimal, currency: str) -> Decimal:
+def _within(unused: Unused, room: Decimal, currency: Currency) -> Decimal:
     """The amount that is given back, or the part of it for which there is room."""
     if room <= ZERO:
         return ZERO
@@ -213,11 +214,11 @@ def _within(unused: Unused, room: Decimal, currency: str) -> Decimal:
         return unused.amount
     amount = rounded(exact_share(unused.amount, room, whole), currency)
     while amount > ZERO and gross_of(unused, amount, currency) > room:
-        amount -= smallest_unit(currency)
+        amount -= currency.smallest_unit
     return amount
 
 
-def _line(unused: Unused, amount: Decimal, line_no: int, contacts: Contacts, currency: str) -> Line:
+def _line(unused: Unused, amount: Decimal, line_no: int, contacts: Contacts, currency: Currency) -> Line:
     source = unused.source
     bill_to, ship_to = contacts if source.service_no is not None else NO_CONTACTS
     return Line(
@@ -245,13 +246,13 @@ def _line(unused: Unused, amount: Decimal, line_no: int, contacts: Contacts, cur
 LONGEST_NAME = 180
 
 
-def _explanation(unused: Unused, amount: Decimal, currency: str) -> str:
+def _explanation(unused: Unused, amount: Decimal, currency: Currency) -> str:
     text = f"of line {unused.source.line_no} of {unused.source.document_number}"
     kept = unused.amount - amount
     return text if not kept else f"{text}; {shown(kept, currency)} is kept for later"
 
 
-def _line_taxes(unused: Unused, amount: Decimal, line_no: int, currency: str) -> list[LineTax]:
+def _line_taxes(unused: Unused, amount: Decimal, line_no: int, currency: Currency) -> list[LineTax]:
     taxes = taxes_of(unused, amount, currency)
     contained = sum((part for tax, part in taxes if tax.is_inclusive), ZERO)
     return [LineTax(line_no, *tax[:5], -(amount - contained) if tax.is_inclusive else -amount, -part) for tax, part in taxes]

@@ -9,6 +9,8 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple, Protocol
 
+from billing_site.common.currencies import Currency
+
 
 class TaxAddress(NamedTuple):
     """An address that goods or services are supplied from or to."""
@@ -40,7 +42,7 @@ class TaxableLine(NamedTuple):
 class TaxRequest(NamedTuple):
     """One document with its lines before tax. `per_line`: round each line, instead of each rate over the document."""
 
-    currency: str
+    currency: Currency
     tax_date: date
     per_line: bool
     lines: tuple[TaxableLine, ...]

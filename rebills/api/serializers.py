@@ -194,7 +194,7 @@ class RebillPreviewSerializer(PlannedTaxSerializer):
 
     invoice_no = serializers.IntegerField(source="facts.invoice_no")
     acct_no = serializers.IntegerField(source="facts.account_no")
-    currency = serializers.CharField(source="facts.currency")
+    currency = serializers.CharField(source="facts.currency.code")
     original = AmountsSerializer()
     credit_memo = AmountsSerializer(source="credited")
     rebill = AmountsSerializer()

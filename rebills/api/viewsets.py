@@ -81,7 +81,7 @@ class RebillViewSet(DocumentResource):
     def preview(self, request: Request) -> Response:
         """Preview original, memo, rebill and difference, line by line. Nothing is written."""
         plan = _preview(self.client, rebill_request(self.arguments()))
-        context = {"currency": plan.facts.currency, "client": self.client}
+        context = {"currency": plan.facts.currency.code, "client": self.client}
         return Response(RebillPreviewSerializer(plan, context=context).data)
 
     @action(detail=False)

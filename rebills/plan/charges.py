@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from accounts.kinds import BANDED_MODELS, RateModel
+from billing_site.common.currencies import Currency
 from billing_site.errors import BillingError, ErrorCode
 from invoices.basis import Billed, ChargeBasis
 from invoices.calculation import ONE, ZERO, total
@@ -43,7 +44,7 @@ class Rebilled(NamedTuple):
     lines: Mapping[int, Line]
     kept: Kept
     is_gross: IsGross
-    currency: str
+    currency: Currency
 
 
 def plan_charge(charge: ChargeBasis, correction: UsageCorrection | None, blank: Line, work: Rebilled) -> PlannedCharge:

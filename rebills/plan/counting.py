@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 
+from billing_site.common.currencies import Currency
 from billing_site.errors import BillingError, ErrorCode
 from invoices.basis import Basis, Billed, ChargeBasis, CoverBasis
 from invoices.calculation import ZERO, split, split_first, total
@@ -48,7 +49,7 @@ def plan_lines(
     original: Document,
     changes: Sequence[LineChange],
     is_gross: IsGross,
-    currency: str,
+    currency: Currency,
     *,
     carries_unlisted: bool,
     corrections: Sequence[UsageCorrection] = (),

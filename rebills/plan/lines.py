@@ -9,9 +9,10 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from billing_site.common.currencies import Currency
 from billing_site.errors import BillingError, ErrorCode
 from invoices.basis import Basis
-from invoices.calculation import ONE, ZERO, line_amount, rounded, smallest_unit
+from invoices.calculation import ONE, ZERO, line_amount, rounded
 from invoices.document import Credit, Line
 from rebills.plan.requests import LineChange
 
@@ -76,7 +77,7 @@ IsGross = Callable[[Line], bool]
 """Whether the price of a line contains tax."""
 
 
-def changed_line(source: Line, change: LineChange | None, is_gross: IsGross, currency: str) -> PlannedLine:
+def changed_line(source: Line, change: LineChange | None, is_gross: IsGross, currency: Currency) -> PlannedLine:
     """Return a line of the original with the requested change, not yet numbered."""
     if change is None:
         return PlannedLine(source, source, inclusive=is_gross(source))
@@ -91,7 +92,7 @@ def changed_line(source: Line, change: LineChange | None, is_gross: IsGross, cur
     return PlannedLine(line, source, change.comments, inclusive, change.retax)
 
 
-def _given_back(source: Line, change: LineChange, currency: str) -> Line:
+def _given_back(source: Line, change: LineChange, currency: Currency) -> Line:
     """Return a line that gives unused days back with the requested amount, between 0 and the original amount."""
     line = source if change.po_num is None else replace(source, po_num=change.po_num)
     if not change.is_priced:
@@ -165,7 +166,7 @@ def _of_service(change: LineChange) -> dict[str, Any]:
     return columns
 
 
-def _priced(source: Line, change: LineChange, currency: str) -> Line:
+def _priced(source: Line, change: LineChange, currency: Currency) -> Line:
     """Return the line with the requested units, rate and amount: rate x units x the original's share of its period.
 
     What is not requested is taken from the original. An amount that differs from the product is stored without a rate. If all
@@ -192,7 +193,7 @@ def _priced(source: Line, change: LineChange, currency: str) -> Line:
     return source.unrated(units=units, rate_per_unit=None, amount=change.amount, explanation=AMOUNT_GIVEN)
 
 
-def added_line(change: LineChange, first: Line, currency: str) -> PlannedLine:
+def added_line(change: LineChange, first: Line, currency: Currency) -> PlannedLine:
     """Return a line that the original does not have, for a service with an amount, or with a rate and units (1 by default).
 
     It has the contacts of the original's first line unless others are requested.
@@ -225,11 +226,11 @@ def _check_not_below_zero(change: LineChange) -> None:
             raise wrong(change, name, f"{shown(value)} is below 0")
 
 
-def check_whole(change: LineChange, currency: str) -> None:
+def check_whole(change: LineChange, currency: Currency) -> None:
     """Refuse an amount that is not a multiple of the currency's smallest unit."""
     amount = change.amount
     if amount is not None and amount != rounded(amount, currency):
-        detail = f"{shown(amount)} is not a multiple of the smallest unit of {currency}, {smallest_unit(currency)}"
+        detail = f"{shown(amount)} is not a multiple of the smallest unit of {currency}, {currency.smallest_unit}"
         raise wrong(change, "amount", detail)
 
 

@@ -5,6 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
+from billing_site.common.currencies import Currency, currency_of
 from invoices.calculation import ZERO
 from invoices.document import Document
 from invoices.plan.actions import PayerFacts
@@ -114,5 +115,5 @@ class RebillFacts(NamedTuple):
     statement_contact: int | None
 
     @property
-    def currency(self) -> str:
-        return self.original.terms.currency
+    def currency(self) -> Currency:
+        return currency_of(self.original.terms.currency)

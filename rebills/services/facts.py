@@ -10,6 +10,7 @@ from django.db.models import Q
 from accounts.kinds import TaxRounding
 from accounts.models import Account, Client, Service
 from accounts.models.places import EXEMPTION_FIELDS
+from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO, asked_amount
 from invoices.document import Document
@@ -129,7 +130,7 @@ class Originals(NamedTuple):
             service=self._service(asked),
             rate=asked.rate_per_unit,
             units=asked.units,
-            amount=None if asked.amount is None else asked_amount(asked.amount, document.currency),
+            amount=None if asked.amount is None else asked_amount(asked.amount, currency_of(document.currency)),
             comments=asked.comments,
             po_num=asked.po_num,
             bill_from=self._location(asked, "bill_from_location_no"),

@@ -239,7 +239,7 @@ def _acts(one: RebillOutcome, plan: RebillPlan, rebill_no: int) -> list[Act]:
     after = {
         "status": "pending",
         "total_amount": str(plan.rebill.total),
-        "currency": plan.facts.currency,
+        "currency": plan.facts.currency.code,
         "corrects": one.request.invoice_no,
         "reason_code": one.request.reason_code,
         "comments": one.request.comments,

@@ -8,8 +8,8 @@ from django.core.exceptions import ValidationError
 
 from accounts.rates import shown_rate
 from accounts.validators import validate_currency
-from billing_site.common.currencies import ACTIVE_CURRENCIES, decimals_of, shown_money
-from invoices.calculation import rounded, smallest_unit
+from billing_site.common.currencies import ACTIVE_CURRENCIES, currency_of, shown_money
+from invoices.calculation import rounded
 
 # List one of ISO 4217 as of 2026, by minor unit.
 BY_MINOR_UNIT = {
@@ -35,10 +35,10 @@ def test_the_table_holds_every_active_currency():
 @pytest.mark.parametrize(("code", "decimals"), MINOR_UNITS)
 def test_every_active_currency_is_taken_and_has_its_minor_unit(code, decimals):
     validate_currency(code.lower())
-    assert decimals_of(code.lower()) == decimals
-    assert smallest_unit(code.lower()) == D(1).scaleb(-decimals)
+    assert currency_of(code.lower()).exponent == decimals
+    assert currency_of(code.lower()).smallest_unit == D(1).scaleb(-decimals)
     right = {0: "1235", 2: "1234.57", 3: "1234.567", 4: "1234.5668"}[decimals]
-    assert str(rounded(D("1234.56678"), code.lower())) == right
+    assert str(rounded(D("1234.56678"), currency_of(code.lower()))) == right
     assert shown_rate(D(5), code.lower()) == {0: "5", 2: "5.00", 3: "5.000", 4: "5.0000"}[decimals]
     shown = shown_money(D(right), code.lower(), Locale("en", "US"))
     assert shown.endswith(f"1,{right[1:]}"), shown
@@ -69,7 +69,7 @@ def test_a_price_has_the_decimals_of_its_currency_at_least(price, currency, show
 @pytest.mark.parametrize("code", ["itl", "byr", "luf"])
 def test_withdrawn_currencies_keep_the_whole_units_they_had(code):
     validate_currency(code)
-    assert decimals_of(code) == 0
+    assert currency_of(code).exponent == 0
 
 
 @pytest.mark.parametrize("code", ["USD", "zzz", "us", "usdx", "", "zzw"])

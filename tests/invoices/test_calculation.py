@@ -1,13 +1,17 @@
 """Rounding, line amounts and splits."""
 
+from decimal import ROUND_HALF_EVEN
 from decimal import Decimal as D
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing_site.common.currencies import Currency, currency_of
 from billing_site.errors import BillingError, ErrorCode
-from invoices.calculation import WHOLE, Share, line_amount, rounded, split, total
+from invoices.calculation import WHOLE, Share, line_amount, rounded, split, tax_amounts, total
+
+USD = currency_of("usd")
 
 
 @pytest.mark.parametrize(
@@ -23,8 +27,17 @@ from invoices.calculation import WHOLE, Share, line_amount, rounded, split, tota
     ],
 )
 def test_amounts_are_rounded_half_up_to_the_currency(amount, currency, expected):
-    assert rounded(D(amount), currency) == D(expected)
-    assert str(rounded(D(amount), currency)) == expected
+    assert rounded(D(amount), currency_of(currency)) == D(expected)
+    assert str(rounded(D(amount), currency_of(currency))) == expected
+
+
+def test_the_currency_says_how_its_amounts_are_rounded():
+    even = Currency("usd", 2, ROUND_HALF_EVEN)
+    assert (rounded(D("0.125"), even), rounded(D("0.125"), USD)) == (D("0.12"), D("0.13"))
+    assert line_amount(D("0.0125"), D(10), WHOLE, even) == D("0.12")
+    assert split(D("0.25"), [D(1), D(1)], even) == [D("0.12"), D("0.13")]
+    assert split(D("0.25"), [D(1), D(1)], USD) == [D("0.13"), D("0.12")]
+    assert tax_amounts(D(5), D(0), [D("2.50"), D("2.50")], even, per_line=True) == [D("0.12"), D("0.12")]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +55,7 @@ def test_amounts_are_rounded_half_up_to_the_currency(amount, currency, expected)
     ],
 )
 def test_a_line_is_rate_times_units_times_proration_rounded_once(rate, units, days, full_days, currency, expected):
-    assert str(line_amount(D(rate), D(units), Share(days, days, full_days), currency)) == expected
+    assert str(line_amount(D(rate), D(units), Share(days, days, full_days), currency_of(currency))) == expected
 
 
 @pytest.mark.parametrize(
@@ -57,7 +70,7 @@ def test_a_line_is_rate_times_units_times_proration_rounded_once(rate, units, da
     ],
 )
 def test_a_split_adds_up_and_no_part_is_off_by_more_than_a_cent(amount, weights, currency, expected):
-    parts = split(D(amount), [D(weight) for weight in weights], currency)
+    parts = split(D(amount), [D(weight) for weight in weights], currency_of(currency))
     assert [D(part) for part in parts] == [D(one) for one in expected]
     assert sum(parts) == D(amount)
 
@@ -67,7 +80,7 @@ CENTS = st.integers(0, 10**7).map(lambda cents: D(cents) / 100)
 
 @given(amount=CENTS, weights=st.lists(CENTS, min_size=1, max_size=40))
 def test_parts_of_any_split_sum_to_the_whole_and_stay_within_a_cent_of_their_share(amount, weights):
-    parts = split(amount, weights, "usd")
+    parts = split(amount, weights, USD)
     assert sum(parts) == amount
     whole = sum(weights)
     if whole:
@@ -78,7 +91,7 @@ def test_parts_of_any_split_sum_to_the_whole_and_stay_within_a_cent_of_their_sha
 
 def test_an_amount_that_could_not_be_stored_exactly_is_refused():
     with pytest.raises(BillingError) as refused:
-        line_amount(D("99999999.99"), D("10000"), WHOLE, "usd")
+        line_amount(D("99999999.99"), D("10000"), WHOLE, USD)
     assert refused.value.code is ErrorCode.AMOUNT_TOO_LARGE
     with pytest.raises(BillingError):
         total([D("99999999999.99")] * 2)
@@ -96,7 +109,7 @@ def test_an_amount_that_could_not_be_stored_exactly_is_refused():
 def test_the_shares_of_a_period_of_30_days_add_up_to_its_amount(rate, cuts, expected):
     starts, ends = [0, *cuts], [*cuts, 30]
     parts = [
-        line_amount(D(rate), D(1), Share(end - start, 30 - start, 30), "usd") for start, end in zip(starts, ends, strict=True)
+        line_amount(D(rate), D(1), Share(end - start, 30 - start, 30), USD) for start, end in zip(starts, ends, strict=True)
     ]
     assert [str(part) for part in parts] == expected
     assert sum(parts) == D(rate)
@@ -111,10 +124,10 @@ def test_the_shares_of_a_period_of_30_days_add_up_to_its_amount(rate, cuts, expe
 def test_the_sum_of_the_prorated_parts_of_a_period_is_the_whole(rate, units, total_days, cuts):
     starts = sorted({0, *(cut for cut in cuts if cut < total_days)})
     parts = [
-        line_amount(rate, units, Share(end - start, total_days - start, total_days), "usd")
+        line_amount(rate, units, Share(end - start, total_days - start, total_days), USD)
         for start, end in zip(starts, [*starts[1:], total_days], strict=True)
     ]
-    assert sum(parts) == rounded(rate * units, "usd")
+    assert sum(parts) == rounded(rate * units, USD)
     assert all(part >= 0 for part in parts)
     for part, start, end in zip(parts, starts, [*starts[1:], total_days], strict=True):
         assert abs(part - rate * units * (end - start) / total_days) <= D("0.01")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from accounts.kinds import ChargeType
 from accounts.services import change_plan, end_plan_instance
+from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError
 from invoices.audit import run_audits
 from invoices.plan.unused import unused_of
@@ -67,7 +68,7 @@ def charged(account, process, changes, interval, end, *, known):
             bill(account, process, account.next_bill_date)
     while account.next_bill_date is not None:
         bill(account, process, account.next_bill_date)
-    rest = unused_of(read_charged_days([account.pk]).get(account.pk, []), "usd")
+    rest = unused_of(read_charged_days([account.pk]).get(account.pk, []), currency_of("usd"))
     return sum((one.net_amount for one in account.invoices.all()), D(0)) - sum((one.amount for one in rest), D(0))
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing_site.common.currencies import currency_of
 from invoices.plan.charges import add_surcharges
 from invoices.plan.credits import add_coupons, add_service_credits
 from invoices.plan.drafts import CouponClaim, CreditClaim, Lines
@@ -17,7 +18,7 @@ PHONE, TV, FEE = 1, 2, 9
 
 
 def lines_of(*charges, currency="usd"):
-    lines = Lines(currency)
+    lines = Lines(currency_of(currency))
     for service_no, amount in charges:
         lines.add(1, f"service {service_no}", D(amount), service_id=service_no)
     return lines

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from accounts.kinds import ChargeType
 from accounts.periods import InstanceDates, next_bill_date
 from accounts.rates import Band, Rates
+from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import InvoiceKind
 from invoices.plan import plan_charges
@@ -64,7 +65,7 @@ def test_each_day_of_each_plan_is_charged_once_in_advance_and_once_in_arrears(pl
     """Two and a half years of bills, some ahead of their dates. The last plan becomes known `late` days after its start."""
     instances = dict(enumerate(plans))
     hidden = {max(instances): instances.pop(max(instances))} if len(instances) > 1 and late else {}
-    state = BillingState(1, 1, False, "usd", bill_day, None, None, None, 0)
+    state = BillingState(1, 1, False, currency_of("usd"), bill_day, None, None, None, 0)
     state = state._replace(next_bill_date=next_bill_date(instances.values(), bill_day, None, None))
     today = FIRST_DAY
     in_advance, in_arrears = {number: [] for number in range(len(plans))}, {number: [] for number in range(len(plans))}

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from accounts.kinds import ChargeType
 from accounts.periods import InstanceDates, arrears_due
 from accounts.rates import Band, Rates, RateTerms, TierTerms, bands_of, check_terms, rates_on
+from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError, ErrorCode
 from invoices.basis import Billed
 from invoices.calculation import WHOLE, Share
@@ -18,26 +19,28 @@ from invoices.plan.drafts import Lines
 from invoices.plan.facts import ChargeFacts, InstanceFacts, ServiceFacts, UsageTotal
 from invoices.plan.rating import rated, rated_late, unused
 
+USD = currency_of("usd")
+
 
 def a_price(model="per_unit", rate=None, tiers=None, minimum=None, maximum=None):
     bands = bands_of((D(start), D(band_rate)) for start, band_rate in (tiers or {"0": rate}).items())
     return Rates(1, "usd", model, bands, minimum and D(minimum), maximum and D(maximum))
 
 
-def parts(price, units, currency="usd", **options):
+def parts(price, units, currency=USD, **options):
     return [(part.units, part.band.tier_no, part.amount) for part in rated(price, D(units), currency, **options).parts]
 
 
 def in_its_time(price, units):
     """As an invoice bills a cycle: with nothing used, its minimum only."""
-    return rated(price, D(units), "usd") if D(units) else unused(price, WHOLE, "usd")
+    return rated(price, D(units), USD) if D(units) else unused(price, WHOLE, USD)
 
 
 def late(price, units, billed):
     """Units that come in after others of their cycle were billed at the same price."""
     first = in_its_time(price, billed)
     charged = Billed(D(billed), sum(part.amount for part in first.parts), first.adjustment)
-    return rated_late(price, D(units), charged, "usd")
+    return rated_late(price, D(units), charged, USD)
 
 
 def late_parts(price, units, billed):
@@ -62,7 +65,7 @@ BANDS = {"0": "0.10", "100": "0.05", "1000.5": "0.01"}
     ],
 )
 def test_per_unit_every_unit_costs_the_same(rate, units, currency, amount):
-    assert rated(a_price(rate=rate), D(units), currency).amount == D(amount)
+    assert rated(a_price(rate=rate), D(units), currency_of(currency)).amount == D(amount)
 
 
 @pytest.mark.parametrize(
@@ -119,14 +122,14 @@ def test_a_flat_fee_is_the_same_for_any_units(units):
     ],
 )
 def test_a_charge_is_held_between_its_minimum_and_its_maximum(units, adjustment, amount, reason):
-    result = rated(a_price(rate="0.10", minimum="10", maximum="40"), D(units), "usd")
+    result = rated(a_price(rate="0.10", minimum="10", maximum="40"), D(units), USD)
     assert (result.adjustment, result.amount, result.reason) == (D(adjustment), D(amount), reason)
 
 
 def test_part_of_a_period_has_its_part_of_the_minimum_and_of_the_maximum():
     price = a_price(rate="1", minimum="31", maximum="62")
-    assert rated(price, D(3), "usd", bounds_share=Share(5, 5, 31)).amount == D("5.00")
-    assert rated(price, D(30), "usd", bounds_share=Share(5, 5, 31)).amount == D("10.00")
+    assert rated(price, D(3), USD, bounds_share=Share(5, 5, 31)).amount == D("5.00")
+    assert rated(price, D(30), USD, bounds_share=Share(5, 5, 31)).amount == D("10.00")
 
 
 def test_proration_is_of_the_amount_and_rounded_once_a_band():
@@ -198,24 +201,24 @@ def banded(draw, model="tiered", starts=WHOLE_STARTS, rates=CENTS):
 @given(price=banded(), units=WHOLE_UNITS)
 def test_a_tiered_total_is_the_sum_over_its_single_units(price, units):
     single = [late(price, 1, number).amount for number in range(units)]
-    assert rated(price, D(units), "usd").amount == sum(single)
+    assert rated(price, D(units), USD).amount == sum(single)
 
 
 @given(price=banded(rates=st.decimals("0", "3", places=10)), one=UNITS, other=UNITS)
 def test_a_tiered_total_never_falls_when_units_rise(price, one, other):
-    assert rated(price, min(one, other), "usd").amount <= rated(price, max(one, other), "usd").amount
+    assert rated(price, min(one, other), USD).amount <= rated(price, max(one, other), USD).amount
 
 
 @given(price=banded(), before=WHOLE_UNITS, after=WHOLE_UNITS, least=CENTS, range_=CENTS)
 def test_late_units_cost_what_they_would_have_cost_in_time(price, before, after, least, range_):
     price = price._replace(minimum=least, maximum=least + range_)
-    in_time = rated(price, D(before + after), "usd").amount
+    in_time = rated(price, D(before + after), USD).amount
     assert in_its_time(price, before).amount + late(price, after, before).amount == in_time
 
 
 @given(price=banded("volume"), units=UNITS)
 def test_a_volume_price_has_one_part_with_all_units(price, units):
-    (part,) = rated(price, units, "usd").parts
+    (part,) = rated(price, units, USD).parts
     assert part.units == units
     assert part.band.from_unit < units or part.band.tier_no == 1
     assert part.band.to_unit is None or units <= part.band.to_unit
@@ -223,14 +226,14 @@ def test_a_volume_price_has_one_part_with_all_units(price, units):
 
 @given(price=banded(starts=st.integers(1, 10**6).map(lambda n: D(n) / 10000)), units=UNITS)
 def test_the_parts_of_a_tiered_price_have_all_units(price, units):
-    assert sum(part.units for part in rated(price, units, "usd").parts) == units
+    assert sum(part.units for part in rated(price, units, USD).parts) == units
 
 
 @given(price=st.one_of(banded(), banded("volume")), units=UNITS, least=CENTS, range_=CENTS, billed=st.none() | UNITS)
 def test_an_amount_is_never_below_zero_nor_outside_its_bounds(price, units, least, range_, billed):
     price = price._replace(minimum=least, maximum=least + range_)
     if billed is None:
-        assert least <= rated(price, units, "usd").amount <= least + range_
+        assert least <= rated(price, units, USD).amount <= least + range_
     else:
         assert 0 <= late(price, units, billed).amount <= least + range_
 
@@ -243,7 +246,7 @@ def usage_lines(price, totals):
     charge = ChargeFacts(ChargeType.USAGE, CALLS, (price,))
     dates = InstanceDates(date(2026, 1, 10), None, FEB_9, in_arrears=True)
     instance = InstanceFacts(1, dates, "Plan", D(1), "", (charge,), usage=tuple(totals))
-    lines = Lines("usd")
+    lines = Lines(USD)
     (claim,) = add_usage(lines, instance, list(arrears_due(dates, FEB_10, 10, dates.start)), 10, FEB_9)
     return lines.drafts, claim.records
 

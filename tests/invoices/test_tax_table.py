@@ -8,6 +8,7 @@ from django.db import IntegrityError, transaction
 from hypothesis import given
 from hypothesis import strategies as st
 
+from billing_site.common.currencies import currency_of
 from invoices.tax_engines.protocol import TaxableLine, TaxAddress, TaxAddresses, TaxRequest
 from invoices.tax_engines.table import Rate, quote_from, rates_lookup
 from tests.support.accounts_api import API, create, signed_in
@@ -30,7 +31,7 @@ def a_line(number, amount, category="standard", inclusive=False, address=FRESNO)
 
 
 def quoted(rates, lines, currency="usd", per_line=False, day=DAY):
-    request = TaxRequest(currency, day, per_line, tuple(lines))
+    request = TaxRequest(currency_of(currency), day, per_line, tuple(lines))
     return [
         (tax.line_no, tax.authority, tax.taxable_amount, tax.amount) for tax in quote_from(rates_lookup(rates), request).taxes
     ]

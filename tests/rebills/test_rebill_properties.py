@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from accounts.callers import Caller
 from accounts.kinds import ChargeType
 from accounts.models import PaymentMethod, Service
+from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError
 from invoices.audit import run_audits
-from invoices.calculation import rounded, smallest_unit
+from invoices.calculation import rounded
 from invoices.kinds import LineType
 from invoices.models import Invoice, LedgerEntry, Payment
 from invoices.services.approving.decide_pending import approve_invoices, discard_invoices
@@ -92,7 +93,7 @@ def an_original(data, currency):
 
 def pay_some(data, account, client):
     share = data.draw(st.sampled_from([D(0), D("0.3"), D(1), D("1.5")]))
-    amount = rounded(account_balance(account) * share, account.currency)
+    amount = rounded(account_balance(account) * share, currency_of(account.currency))
     if amount > 0:
         record_external_payment(client=client, account_no=account.pk, caller=CALLER, today=FEB_10, amount=amount, type="check")
 
@@ -106,7 +107,7 @@ def changed(data, line, services, currency):
     if is_reduction or kind == "as it is":
         return RequestedLine(line.line_no)
     if kind == "amount":
-        return RequestedLine(line.line_no, amount=data.draw(st.integers(0, 9999)) * smallest_unit(currency))
+        return RequestedLine(line.line_no, amount=data.draw(st.integers(0, 9999)) * currency_of(currency).smallest_unit)
     if kind == "service":
         return RequestedLine(line.line_no, service_no=data.draw(st.sampled_from(services)))
     if line.units is None or line.rate_per_unit is None:
@@ -124,7 +125,7 @@ def test_any_rebill_of_any_invoice(data, currency):
     services = list(Service.objects.filter(client=client).values_list("pk", flat=True))
     asked = [changed(data, line, services, currency) for line in lines if data.draw(st.integers(0, 4))]
     if data.draw(st.booleans()):
-        asked.append(RequestedLine(10_000, service_no=services[0], amount=3 * smallest_unit(currency)))
+        asked.append(RequestedLine(10_000, service_no=services[0], amount=3 * currency_of(currency).smallest_unit))
     request = RebillRequest(invoice.pk, 1, tuple(asked), carries_unlisted=data.draw(st.booleans()), collect=True)
     (preview,) = preview_rebills(client=client, requests=[request], today=FEB_10)
     if preview.error is not None:

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from accounts.api.fields import NO_ACCOUNT, AccountField, OwnRowField
 from accounts.api.serializers import ClientRowSerializer, RowSerializer
 from accounts.models import Account, Service
+from billing_site.common.currencies import currency_of
 from billing_site.common.fields import DayField, LongField
 from invoices.api.serializers.money import MoneyField
 from invoices.calculation import asked_amount, rounded
@@ -36,7 +37,7 @@ class PercentOrAmountSerializer(ClientRowSerializer):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         amount, currency = attrs.get("amount"), attrs.get("currency")
-        return attrs if amount is None or not currency else {**attrs, "amount": asked_amount(amount, currency)}
+        return attrs if amount is None or not currency else {**attrs, "amount": asked_amount(amount, currency_of(currency))}
 
     @transaction.atomic
     def create(self, validated_data: Mapping[str, Any]) -> Any:
@@ -49,7 +50,7 @@ class PercentOrAmountSerializer(ClientRowSerializer):
     def to_representation(self, instance: Coupon | Surcharge) -> dict[str, Any]:
         shown: dict[str, Any] = super().to_representation(instance)
         if instance.amount is not None:
-            shown["amount"] = f"{rounded(instance.amount, instance.currency):f}"
+            shown["amount"] = f"{rounded(instance.amount, currency_of(instance.currency)):f}"
         return shown
 
 
@@ -131,7 +132,7 @@ class ServiceCreditSerializer(RowSerializer):
         shown: dict[str, Any] = super().to_representation(instance)
         used: Decimal = getattr(instance, "used", Decimal(0))
         figures = {"amount": instance.amount, "used": used, "remaining": instance.amount - used}
-        return shown | {name: f"{rounded(value, instance.account.currency):f}" for name, value in figures.items()}
+        return shown | {name: f"{rounded(value, currency_of(instance.account.currency)):f}" for name, value in figures.items()}
 
 
 class ExpiryArguments(serializers.Serializer):

@@ -10,7 +10,7 @@ from rest_framework.fields import get_attribute
 from accounts.api.fields import NO_ACCOUNT, NO_INVOICE, NO_REASON, IdentityName, ReceiptIdField
 from accounts.api.serializers import RowSerializer
 from accounts.validators import validate_currency
-from billing_site.common.currencies import rounded_to
+from billing_site.common.currencies import currency_of, rounded_to
 from billing_site.common.fields import DayField, DigitsField, LongField, TrueFalseField, rows_of
 from billing_site.common.limits import COMMENTS_LENGTH, DOCUMENT_COMMENTS_LENGTH, LINES_AT_ONCE
 from billing_site.errors import ErrorCode
@@ -204,7 +204,7 @@ def history_request(arguments: Mapping[str, Any]) -> HistoryRequest:
 
 
 def amount_text(amount: Decimal, currency: str) -> str:
-    return f"{rounded(amount, currency):f}"
+    return f"{rounded(amount, currency_of(currency)):f}"
 
 
 class AmountField(serializers.ReadOnlyField):
@@ -212,7 +212,7 @@ class AmountField(serializers.ReadOnlyField):
 
     def get_attribute(self, instance: Any) -> str | None:
         amount: Decimal | None = get_attribute(instance, self.source_attrs)
-        return None if amount is None else f"{rounded(amount, get_attribute(instance, ['currency'])):f}"
+        return None if amount is None else f"{rounded(amount, currency_of(get_attribute(instance, ['currency']))):f}"
 
 
 class PlannedAmountField(serializers.ReadOnlyField):
@@ -231,8 +231,8 @@ def aria_history_row(entry: LedgerEntry, facts: EntryFacts) -> dict[str, Any]:
         "transaction_id": entry.pk,
         "transaction_type": transaction_type(entry),
         "transaction_desc": description(entry),
-        "transaction_amount": float(rounded(entry.amount, currency)),
-        "transaction_applied_amount": float(rounded(facts.applied, currency)),
+        "transaction_amount": float(rounded(entry.amount, currency_of(currency))),
+        "transaction_applied_amount": float(rounded(facts.applied, currency_of(currency))),
         "transaction_currency": currency,
         "transaction_create_date": str(entry.entry_date),
         "transaction_void_date": str(voided.entry_date) if voided else None,
@@ -246,7 +246,7 @@ def aria_history_row(entry: LedgerEntry, facts: EntryFacts) -> dict[str, Any]:
         "csr_comments": (entry.comments or None) if facts.reason else None,
         "seq_statement_id": document_number(entry),
         "invoice_no": entry.invoice_id,
-        "running_balance": float(rounded(entry.balance_after, currency)),
+        "running_balance": float(rounded(entry.balance_after, currency_of(currency))),
     }
 
 

@@ -12,6 +12,7 @@ from tqdm import tqdm
 from accounts import clock
 from accounts.callers import Caller
 from accounts.models import Client
+from billing_site.common.currencies import currency_of
 from billing_site.common.fields import LARGEST_LONG
 from invoices.calculation import rounded
 from invoices.services.collecting.collecting import collect_due, collect_invoices, resume_collecting
@@ -83,7 +84,7 @@ class Summary:
         lines = [f"{result.value.replace('_', ' '):<17}{self.results[result]:>14,}" for result in CollectionResult]
         lines += [f"  {count:,} x {reason}" for reason, count in sorted(self.reasons.items())]
         lines += [
-            f"collected        {rounded(amount, currency):>14,} {currency.upper()}"
+            f"collected        {rounded(amount, currency_of(currency)):>14,} {currency.upper()}"
             for currency, amount in sorted(self.amounts.items())
         ]
         return lines

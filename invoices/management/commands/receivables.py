@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts import clock
 from accounts.models import Client
+from billing_site.common.currencies import currency_of
 from invoices.calculation import rounded
 from invoices.services.money.receivables import Ages, Receivable, add_up_by_currency, receivables
 
@@ -45,7 +46,7 @@ def amounts(ages: Ages, currency: str) -> list[str]:
 
 
 def _amount(amount: Decimal, currency: str) -> str:
-    return f"{rounded(amount, currency):,}"
+    return f"{rounded(amount, currency_of(currency)):,}"
 
 
 def row_text(name: str, currency: str, cells: Sequence[str]) -> str:

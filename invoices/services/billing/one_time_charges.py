@@ -9,6 +9,7 @@ from accounts.callers import Caller
 from accounts.models import Client, Service
 from accounts.rights import check_may_change
 from accounts.trail import Act, record_acts
+from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import MOST_BEFORE_TAX, WHOLE, line_amount
 from invoices.models import OneTimeCharge
@@ -144,7 +145,7 @@ def _check(order: OneTimeCharge) -> None:
         raise BillingError(ErrorCode.NO_DATA, f"service {order.service_id} does not exist", field="service")
     order.full_clean()
     try:
-        amount = line_amount(order.rate_per_unit, order.units, WHOLE, order.account.currency)
+        amount = line_amount(order.rate_per_unit, order.units, WHOLE, currency_of(order.account.currency))
         if amount > MOST_BEFORE_TAX:
             raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, f"{amount:f} {order.account.currency}")
     except BillingError as error:

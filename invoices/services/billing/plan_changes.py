@@ -16,6 +16,7 @@ from accounts.models import Account, Plan, PlanCharge, PlanInstance
 from accounts.periods import ONE_DAY
 from accounts.rates import RateTerms
 from accounts.services import change_plan, end_plan_instance, lock_account, take_plan_off, update_plan_instance
+from billing_site.common.currencies import Currency, currency_of
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO, rounded
 from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType, UnusedDaysOutcome
@@ -222,7 +223,7 @@ def unused_days_of(instance: PlanInstance) -> list[UnusedDays]:
 
 def _parts(line: SourceLine, after: date, account: Account) -> Iterator[UnusedDays]:
     """Yield the credited days of a line, then the days before them that stay charged."""
-    currency = account.currency
+    currency = currency_of(account.currency)
     all_after = line._replace(credited_from=after)
     first = all_after.first_unused
     if first is None:
@@ -238,7 +239,9 @@ def _parts(line: SourceLine, after: date, account: Account) -> Iterator[UnusedDa
         yield _part(line, first, last, whole - back, currency, UnusedDaysOutcome.STAYS_CHARGED)
 
 
-def _part(line: SourceLine, first: date, last: date, amount: Decimal, currency: str, outcome: UnusedDaysOutcome) -> UnusedDays:
+def _part(
+    line: SourceLine, first: date, last: date, amount: Decimal, currency: Currency, outcome: UnusedDaysOutcome
+) -> UnusedDays:
     fresh = Unused(line._replace(credited=(), taxes=tuple(tax._replace(given_back=ZERO) for tax in line.taxes)), first, amount)
     return UnusedDays(
         line.plan_instance_no,
@@ -252,6 +255,6 @@ def _part(line: SourceLine, first: date, last: date, amount: Decimal, currency: 
         (last - first).days + 1,
         rounded(amount, currency),
         rounded(sum((part for _, part in taxes_of(fresh, amount, currency)), ZERO), currency),
-        currency,
+        currency.code,
         outcome,
     )

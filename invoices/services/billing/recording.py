@@ -212,7 +212,7 @@ def _generated(plan: InvoicePlan, invoice_no: int, is_pending: bool) -> Act:
     after = {
         "status": "pending" if is_pending else "approved",
         "total_amount": str(plan.total_amount),
-        "currency": plan.facts.state.currency,
+        "currency": plan.facts.state.currency.code,
     }
     return Act("invoice.generated", plan.account_no, invoice_no, after=after)
 
@@ -276,6 +276,6 @@ def _write_run_outcomes(recording: Recording, plans: Sequence[InvoicePlan], numb
 def _write_run_parts(run_no: int, billed: Sequence[InvoicePlan], at: datetime) -> None:
     by_currency: dict[str, list[Decimal]] = defaultdict(list)
     for plan in billed:
-        by_currency[plan.facts.state.currency].append(plan.total_amount)
+        by_currency[plan.facts.state.currency.code].append(plan.total_amount)
     rows = [(run_no, at, currency, len(totals), sum(totals, ZERO)) for currency, totals in sorted(by_currency.items())]
     insert_rows(RunPart, ("run_id", "at", "currency", "invoices", "total_amount"), rows)

@@ -122,7 +122,9 @@ def _write_plans(run: BillingRun, claimed: Claimed, worker: Worker) -> None:
         previous = plan.total_amount - beside.change_amount if beside.change_amount is not None else None
         flags = ",".join(flag.value for flag in flags_of_plan(run.client, plan, beside))
         amounts = (plan.net_amount, plan.tax_amount, plan.total_amount)
-        rows.append((claimed[plan.account_no], RunResult.BILLABLE.value, plan.facts.state.currency, *amounts, previous, flags))
+        rows.append(
+            (claimed[plan.account_no], RunResult.BILLABLE.value, plan.facts.state.currency.code, *amounts, previous, flags)
+        )
     _write(worker, FIGURES, rows)
 
 

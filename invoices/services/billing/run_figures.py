@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from django.db.models import Count, Q
 
+from billing_site.common.currencies import currency_of
 from billing_site.common.storage import ExactSum
 from billing_site.errors import NUMBERED
 from invoices.calculation import ZERO, rounded
@@ -81,7 +82,7 @@ def _totals(run: BillingRun, result: RunResult, of: str) -> list[CurrencyTotals]
         .annotate(Count("pk"), *(ExactSum(f"{of}{name}") for name in AMOUNTS))
     )
     return [
-        CurrencyTotals(currency, count, *(rounded(amount or ZERO, currency) for amount in amounts))
+        CurrencyTotals(currency, count, *(rounded(amount or ZERO, currency_of(currency)) for amount in amounts))
         for currency, count, *amounts in rows
     ]
 

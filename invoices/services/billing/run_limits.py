@@ -38,7 +38,7 @@ def check_plans(run: BillingRun, planned: Iterable[Planned | Refused]) -> None:
         return
     for one in planned:
         if isinstance(one, Planned) and one.plan.total_amount > limit:
-            currency = one.plan.facts.state.currency.upper()
+            currency = one.plan.facts.state.currency.code.upper()
             reason = (
                 f"The invoice of account {one.account_no} is {one.plan.total_amount} {currency}, above {limit.normalize():f}."
             )

@@ -35,7 +35,7 @@ def preview_run(*, client: Client, today: date, sample: int) -> RunPreview:
     billed: dict[str, list[InvoicePlan]] = defaultdict(list)
     for plan in plans:
         if plan.lines:
-            billed[plan.facts.state.currency].append(plan)
+            billed[plan.facts.state.currency.code].append(plan)
     refusals = Counter(one.error.code.number for one in planned if isinstance(one, Refused))
     return RunPreview(
         due=count_due(client, today),

@@ -7,6 +7,7 @@ from accounts.callers import Caller
 from accounts.models import Client, Service
 from accounts.rights import check_may_change
 from accounts.trail import Act, record_acts
+from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import asked_amount, rounded
 from invoices.kinds import LIVE_STATUSES
@@ -37,8 +38,8 @@ def add_service_credit(
         check_may_change(caller, "add", "invoices.servicecredit")
         if service is not None and service.client_id != client.pk:
             raise BillingError(ErrorCode.NO_DATA, f"service {service.pk} does not exist", field="service")
-        amount = asked_amount(amount, account.currency)
-        if amount <= 0 or amount != rounded(amount, account.currency):
+        amount = asked_amount(amount, currency_of(account.currency))
+        if amount <= 0 or amount != rounded(amount, currency_of(account.currency)):
             detail = f"amount: {amount} must be above 0 and a multiple of the smallest unit of {account.currency}"
             raise BillingError(ErrorCode.INVALID_INPUT, detail, field="amount")
         if expires_on is not None and expires_on < today:

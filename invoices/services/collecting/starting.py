@@ -12,6 +12,7 @@ from accounts import receipts
 from accounts.callers import Caller
 from accounts.models import Client, PaymentMethod
 from accounts.services import electronic_methods
+from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO, rounded
 from invoices.kinds import ASKED_ATTEMPTS, AttemptStatus, InvoiceKind, InvoiceStatus
@@ -194,7 +195,7 @@ def why_nothing_collected(
         return Collected(one.account_no, one.invoice_no, CollectionResult.NOTHING_DUE, "The invoice has no open balance.")
     threshold = thresholds.get(currency, ZERO)
     if due < threshold:
-        shown_due, least = (f"{rounded(amount, currency)}" for amount in (due, threshold))
+        shown_due, least = (f"{rounded(amount, currency_of(currency))}" for amount in (due, threshold))
         text = f"{shown_due} {currency} is below the minimum collection threshold of {least}."
         return Collected(one.account_no, one.invoice_no, CollectionResult.BELOW_THRESHOLD, text)
     code = why_not_collected(payer)

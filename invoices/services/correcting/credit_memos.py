@@ -10,6 +10,7 @@ from accounts.callers import Caller
 from accounts.kinds import GuardedAct
 from accounts.models import Client
 from accounts.trail import Act
+from billing_site.common.currencies import currency_of
 from billing_site.common.storage import reserve_ids
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO
@@ -78,7 +79,7 @@ def lines_to_credit(invoice: Invoice) -> list[LineToCredit]:
         for line in _charging_lines(content)
         if (base := line.amount - taken_off.get(line.line_no, ZERO))
     ]
-    return [with_given_back(line, unused.get(line.line_no, ZERO), invoice.currency) for line in lines]
+    return [with_given_back(line, unused.get(line.line_no, ZERO), currency_of(invoice.currency)) for line in lines]
 
 
 def preview_credit_memo(*, client: Client, invoice_no: int, asked: CreditRequest, today: date) -> MemoPlan:
@@ -122,23 +123,23 @@ def _wanted(invoice: Invoice, memo: MemoPlan, why: Why, asked: CreditRequest) ->
 
 
 def _plan(invoice: Invoice, asked: CreditRequest) -> MemoPlan:
-    lines = lines_to_credit(invoice)
+    lines, currency = lines_to_credit(invoice), currency_of(invoice.currency)
     if asked.lines and asked.amount is not None:
         raise BillingError(ErrorCode.INVALID_INPUT, "amount: give either lines or an amount", field="amount")
     if (bool(asked.lines) or asked.amount is not None) is asked.everything:
         raise BillingError(ErrorCode.AMOUNT_OR_ALL, field="amount")
     if asked.amount is not None:
         amount = check_amount(asked.amount, invoice.currency)
-        memo = plan_memo(lines, spread(lines, amount, invoice.currency), invoice.currency)
+        memo = plan_memo(lines, spread(lines, amount, currency), currency)
     elif asked.lines:
         left = {line.line_no: line.left for line in lines}
         amounts = {number: left.get(number, ZERO) if amount is None else amount for number, amount in asked.lines.items()}
         amounts |= {
             number: check_amount(amount, invoice.currency, "lines") for number, amount in amounts.items() if number in left
         }
-        memo = plan_memo(lines, amounts, invoice.currency)
+        memo = plan_memo(lines, amounts, currency)
     else:
-        memo = plan_memo_of_all(lines, not_taken_off(invoice), invoice.currency)
+        memo = plan_memo_of_all(lines, not_taken_off(invoice), currency)
     if not memo.lines or memo.total_amount <= ZERO:
         raise BillingError(
             ErrorCode.ABOVE_WHAT_IS_OPEN, f"invoice {invoice.pk} has no amount left to credit", field="invoice_no"

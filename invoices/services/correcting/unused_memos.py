@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from accounts.callers import Caller
 from accounts.models import Account, Client
+from billing_site.common.currencies import currency_of
 from billing_site.common.storage import insert_rows
 from billing_site.errors import BillingError
 from invoices.calculation import ZERO
@@ -36,7 +37,7 @@ def credit_unused_days(client: Client, account_nos: Collection[int], caller: Cal
     currencies = dict(Account.objects.filter(pk__in=numbers).values_list("pk", "currency"))
     for account_no, sources in sorted(read_charged_days(numbers).items()):
         by_invoice: dict[int, list[Unused]] = defaultdict(list)
-        for one in unused_of(sources, currencies[account_no]):
+        for one in unused_of(sources, currency_of(currencies[account_no])):
             if one.amount > ZERO:
                 by_invoice[one.source.invoice_no].append(one)
         for invoice_no, unused in by_invoice.items():
@@ -53,7 +54,9 @@ def _credit(client: Client, invoice: Invoice, unused: Sequence[Unused], caller: 
     lines = lines_to_credit(invoice)
     left = {line.line_no: line.left for line in lines}
     amounts = {one.source.line_no: min(one.amount, left.get(one.source.line_no, ZERO)) for one in unused}
-    memo = plan_memo(lines, {number: amount for number, amount in amounts.items() if amount > ZERO}, invoice.currency)
+    memo = plan_memo(
+        lines, {number: amount for number, amount in amounts.items() if amount > ZERO}, currency_of(invoice.currency)
+    )
     if not memo.lines or memo.total_amount > not_taken_off(invoice):
         return
     why = Why(NOT_PROVIDED, _comments(unused))

@@ -16,12 +16,12 @@ from invoices.services.actions import check_allowed
 from invoices.services.documents.rights import check_may_correct
 from invoices.services.money.ledger.acts import (
     Why,
+    account_currency,
     account_of_invoice,
     amount_or_all,
     check_amount,
     check_not_above,
     check_reason,
-    currency_of,
     money_act,
 )
 from invoices.services.money.ledger.entries import Draft, allocate, post
@@ -55,12 +55,14 @@ def write_off(
         check_may_correct(caller)
         check_allowed(ACTIONS[kind], invoice_no, today)
         charge = charges_of([invoice_no])[invoice_no]
-        amount = check_amount(amount_or_all(amount, everything, charge.due), currency_of(account_no))
+        amount = check_amount(amount_or_all(amount, everything, charge.due), account_currency(account_no))
         check_not_above(amount, charge.due, f"is open on invoice {invoice_no}")
         check_reason(client, REASONS[kind], why)
         if kind == EntryKind.WRITE_OFF:
             arguments = {"invoice_no": invoice_no, "amount": str(amount), **why._asdict()}
-            wanted = GuardedRequest(GuardedAct.WRITE_OFFS, account_no, amount, currency_of(account_no), arguments, invoice_no)
+            wanted = GuardedRequest(
+                GuardedAct.WRITE_OFFS, account_no, amount, account_currency(account_no), arguments, invoice_no
+            )
             pass_second_person(wanted, client, caller)
         (entry_no,) = post([Draft(account_no, kind, -amount, invoice_no, None, *why)], posted_by)
         allocate([Taken(entry_no, charge.entry_no, amount)], posted_by.at)

@@ -6,12 +6,13 @@ The comparison is stored, so that a queue of any length can be sorted and counte
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.db.models import OuterRef, Subquery
 
 from accounts.models import Account
+from billing_site.common.currencies import ROUNDING
 from billing_site.common.storage import insert_rows
 from invoices.calculation import ZERO
 from invoices.document import Document
@@ -83,7 +84,7 @@ def _compared(content: Document, last: _Previous) -> Compared:
 def _percent(change: Decimal, of: Decimal) -> Decimal | None:
     if of == ZERO:
         return None
-    percent = (change * 100 / abs(of)).quantize(Decimal("0.01"), ROUND_HALF_UP)
+    percent = (change * 100 / abs(of)).quantize(Decimal("0.01"), ROUNDING)
     return max(min(percent, LARGEST_PERCENT), -LARGEST_PERCENT)
 
 

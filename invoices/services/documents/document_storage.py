@@ -81,7 +81,7 @@ def content_of(client: Client, plan: InvoicePlan) -> Document:
     period_start, period_end = period_of(plan.lines, (plan.bill_date, plan.bill_date))
     terms = Terms(
         kind=plan.kind.value,
-        currency=facts.state.currency,
+        currency=facts.state.currency.code,
         bill_date=plan.bill_date,
         bill_day=plan.bill_day,
         period_start=period_start,

@@ -79,7 +79,7 @@ def expect_invoice(*, client: Client, account_no: int, request: BillingRequest) 
 
 
 def _lines(plan: InvoicePlan, content: Document) -> list[LineExpected]:
-    document = Invoice(currency=plan.facts.state.currency)
+    document = Invoice(currency=plan.facts.state.currency.code)
     lines = [InvoiceLine(invoice=document, **columns_of(line)) for line in content.lines]
     return [
         LineExpected(
@@ -103,7 +103,9 @@ def _money(client: Client, plan: InvoicePlan, collecting: bool) -> MoneyExpected
     method = methods_of([state.account_no]).get(state.account_no)
     payer = PayerFacts(state.is_test, state.status, method is not None)
     thresholds = dict(client.collection_thresholds.values_list("currency", "amount"))
-    refusal = why_nothing_collected(CollectRequest(NOT_WRITTEN, state.account_no), money.due, state.currency, thresholds, payer)
+    refusal = why_nothing_collected(
+        CollectRequest(NOT_WRITTEN, state.account_no), money.due, state.currency.code, thresholds, payer
+    )
     if refusal is not None:
         return money._replace(why_not=refusal.message)
     return money._replace(collected=money.due, method=method)

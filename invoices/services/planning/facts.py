@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Max, QuerySet
 from django.utils import timezone
@@ -12,6 +12,7 @@ from accounts.kinds import ContactRole
 from accounts.models import Account, Client, Contact, ServiceLocation
 from accounts.models.identities import BUYER_FIELDS
 from accounts.models.places import EXEMPTION_FIELDS
+from billing_site.common.currencies import currency_of
 from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan.facts import AccountFacts, BillingState
@@ -92,7 +93,7 @@ def read_facts(
             *EXEMPTION_FIELDS,
         )
     )
-    states = {row["id"]: BillingState._make(row[name] for name in STATE_FIELDS) for row in rows}
+    states = {row["id"]: _state(row[name] for name in STATE_FIELDS) for row in rows}
     documents = _documents(list(states), replacing)
     if past_pending:
         states = {number: _past_pending(state, documents.get(number, Documents())) for number, state in states.items()}
@@ -131,6 +132,12 @@ def read_facts(
     return Facts(accounts, addresses, locations_of(accounts.values()))
 
 
+def _state(row: Iterable[Any]) -> BillingState:
+    """The state of an account in the columns of STATE_FIELDS."""
+    state = BillingState._make(row)
+    return state._replace(currency=currency_of(str(state.currency)))
+
+
 def _past_pending(state: BillingState, documents: Documents) -> BillingState:
     return state._replace(arrears_due_from=documents.pending_recurring_date or state.arrears_due_from)
 
@@ -147,7 +154,7 @@ def lock_states(account_nos: Collection[int], *, skip_locked: bool) -> dict[int,
         .order_by("pk")
         .values_list(*STATE_FIELDS)
     )
-    return {row[0]: BillingState._make(row) for row in rows}
+    return {row[0]: _state(row) for row in rows}
 
 
 def _documents(account_nos: list[int], replacing: Collection[int]) -> dict[int, Documents]:

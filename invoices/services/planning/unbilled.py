@@ -28,4 +28,4 @@ def rate_unbilled_usage(*, client: Client, account_no: int, today: date) -> Unbi
     if facts is None:
         raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"acct_no {account_no}", field="acct_no")
     lines = unbilled_usage(facts, today)
-    return UnbilledUsage(account_no, facts.state.currency, today, lines, total(line.amount for line in lines))
+    return UnbilledUsage(account_no, facts.state.currency.code, today, lines, total(line.amount for line in lines))

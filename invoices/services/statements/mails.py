@@ -8,6 +8,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.utils.translation import gettext as _
 
+from billing_site.common.currencies import currency_of
 from invoices.calculation import ZERO, rounded
 from invoices.document import Document, Line
 from invoices.kinds import InvoiceKind, InvoiceStatus
@@ -93,7 +94,7 @@ def statement_context(invoice: Invoice, parts: StatementParts) -> dict[str, Any]
     heading = heading_of(invoice, parts.rebill)
 
     def amount(value: Decimal) -> str:
-        return f"{rounded(value, currency):f}"
+        return f"{rounded(value, currency_of(currency)):f}"
 
     return {
         "title": heading.title,

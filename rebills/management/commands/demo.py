@@ -22,6 +22,7 @@ from accounts.importing.customers import import_customers
 from accounts.models import Account, Client, Plan, Service
 from accounts.models.history import change_many, changing_as
 from accounts.services import assign_plan, create_client, update_plan_instance
+from billing_site.common.currencies import currency_of
 from invoices.audit import run_audits
 from invoices.calculation import ZERO, rounded
 from invoices.kinds import DecisionAct, InvoiceKind, InvoiceStatus, LineType, RefundStatus, RunResult
@@ -172,7 +173,7 @@ class Command(BaseCommand):
         self.figure("balance before", f"{before}")
         self.figure("balance after", f"{after}")
         self.must_be("status", invoice.status, InvoiceStatus.APPROVED.value)
-        self.must_be("balance after", after, before + rounded(invoice.total_amount, invoice.currency))
+        self.must_be("balance after", after, before + rounded(invoice.total_amount, currency_of(invoice.currency)))
         return invoice
 
     def bill_every_way(self, client: Client) -> Invoice:
@@ -183,16 +184,16 @@ class Command(BaseCommand):
         lines = list(invoice.lines.all())
         for line in lines:
             explanation = "; ".join([text for text in (units_text(line), *line_explanation(line)) if text])
-            amount = rounded(line.amount, invoice.currency)
+            amount = rounded(line.amount, currency_of(invoice.currency))
             label = line.get_line_type_display()
             self.stdout.write(f"  {line.line_no:>2} {label:<28}{line.description:<26}{amount:>10}  {explanation}".rstrip())
         for line in lines:
             taken = invoice.credit_details.filter(credit_line_no=line.line_no)
-            parts = [f"{rounded(one.amount, invoice.currency)} off {one.credited_line_no}" for one in taken]
+            parts = [f"{rounded(one.amount, currency_of(invoice.currency))} off {one.credited_line_no}" for one in taken]
             if parts:
                 self.stdout.write(f"  line {line.line_no} takes {', '.join(parts)}")
-        self.figure("total", f"{rounded(invoice.total_amount, invoice.currency)}")
-        seen = [(line.line_type, str(rounded(line.amount, invoice.currency))) for line in lines]
+        self.figure("total", f"{rounded(invoice.total_amount, currency_of(invoice.currency))}")
+        seen = [(line.line_type, str(rounded(line.amount, currency_of(invoice.currency)))) for line in lines]
         self.must_be("lines", seen, [(int(line_type), amount) for line_type, amount in demo_line_types.EXPECTED_LINES])
         self.must_be("line types", {line.line_type for line in lines}, set(LineType))
         return invoice
@@ -202,7 +203,7 @@ class Command(BaseCommand):
         account = invoice.account
         by: dict[str, Any] = {"client": client, "caller": CALLER, "today": clock.today(client)}
         self.title("What it owes is collected through the sandbox gateway, which keeps books of its own")
-        total = rounded(invoice.total_amount, invoice.currency)
+        total = rounded(invoice.total_amount, currency_of(invoice.currency))
         owed = list(Invoice.objects.filter(account=account).order_by("pk").values_list("pk", flat=True))
         for token, result in (("sandbox_insufficient_funds", "declined"), ("sandbox_approved", "collected")):
             add_payment_method(client=client, account_no=account.pk, caller=CALLER, type="card", token=token, label="A card")
@@ -215,7 +216,7 @@ class Command(BaseCommand):
         memo = create_credit_memo(
             invoice_no=invoice.pk, why=Why(1, "Line was down"), asked=CreditRequest(lines={first.line_no: None}), **by
         )
-        credited = rounded(-memo.total_amount, memo.currency)
+        credited = rounded(-memo.total_amount, currency_of(memo.currency))
         self.stdout.write(
             f"  {memo.document_number} credits line {first.line_no} ({first.description}) and its tax: {credited}"
         )
@@ -226,7 +227,7 @@ class Command(BaseCommand):
         self.must_be("balance once it is refunded", account_balance(account), ZERO)
         self.stdout.write("  Its transactions:")
         for entry in with_voids(LedgerEntry.objects.filter(account=account)).order_by("entry_no"):
-            amounts = [rounded(amount, invoice.currency) for amount in (entry.amount, entry.balance_after)]
+            amounts = [rounded(amount, currency_of(invoice.currency)) for amount in (entry.amount, entry.balance_after)]
             self.stdout.write(f"  {description(entry):<34}{amounts[0]:>12}{amounts[1]:>12}")
         self.must_be("the invoice, less the credit, is what the gateway has kept", total - credited, left_to_refund(payment))
         for currency, ages in add_up_by_currency(receivables(client, by["today"])).items():
@@ -267,10 +268,14 @@ class Command(BaseCommand):
         rebill = Invoice.objects.select_related("memo").get(corrects=invoice, kind=InvoiceKind.REBILL)
         assert rebill.memo is not None
         self.show_side_by_side(invoice, rebill, preview.plan)
-        left = rounded(halved.amount - cents(halved.amount / 2), "usd") + 1 + rounded(dropped.amount, "usd")
-        self.must_be("difference before tax", rounded(invoice.net_amount - rebill.net_amount, "usd"), left)
+        left = (
+            rounded(halved.amount - cents(halved.amount / 2), currency_of("usd"))
+            + 1
+            + rounded(dropped.amount, currency_of("usd"))
+        )
+        self.must_be("difference before tax", rounded(invoice.net_amount - rebill.net_amount, currency_of("usd")), left)
         self.must_be("the memo", rebill.memo.total_amount, -invoice.total_amount)
-        difference = rounded(rebill.total_amount - invoice.total_amount, "usd")
+        difference = rounded(rebill.total_amount - invoice.total_amount, currency_of("usd"))
         self.must_be("balance after it, as the preview has said", account_balance(account), preview.plan.money.balance_after)
         self.must_be("what was paid and is not owed any more", account_balance(account), difference)
         payment = Payment.objects.get(attempt__invoice=invoice)
@@ -320,12 +325,12 @@ class Command(BaseCommand):
         for line in invoice.lines.all():
             period = f"{line.period_start} to {line.period_end}" if line.period_start else ""
             listed = line.list_rate_per_unit
-            own_price = f"own price, list {rounded(listed, invoice.currency)}" if listed is not None else ""
-            amount = rounded(line.amount, invoice.currency)
+            own_price = f"own price, list {rounded(listed, currency_of(invoice.currency))}" if listed is not None else ""
+            amount = rounded(line.amount, currency_of(invoice.currency))
             self.stdout.write(f"  {line.line_no:>2} {line.description:<34}{period:<26}{amount:>10}  {own_price}".rstrip())
-        self.figure("total before tax", f"{rounded(invoice.net_amount, invoice.currency)}")
-        self.figure("tax", f"{rounded(invoice.tax_amount, invoice.currency)}")
-        self.figure("total", f"{rounded(invoice.total_amount, invoice.currency)}")
+        self.figure("total before tax", f"{rounded(invoice.net_amount, currency_of(invoice.currency))}")
+        self.figure("tax", f"{rounded(invoice.tax_amount, currency_of(invoice.currency))}")
+        self.figure("total", f"{rounded(invoice.total_amount, currency_of(invoice.currency))}")
 
     def audit(self, client: Client) -> None:
         self.title("Audit")

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from accounts.callers import Caller
 from accounts.models import Account, Client
+from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError, ErrorCode
-from invoices.calculation import ZERO, asked_amount, rounded, smallest_unit
+from invoices.calculation import ZERO, asked_amount, rounded
 from invoices.kinds import ReasonType
 from invoices.models import Invoice, LedgerEntry, ReasonCode
 from invoices.services.documents.account_acts import account_act
@@ -62,11 +63,12 @@ def money_act(
 def check_amount(amount: Decimal, currency: str, field: str = "amount") -> Decimal:
     """Return the amount, rounded by `asked_amount`. Refuses an amount that is not above zero or not in whole smallest units of
     the currency (1016), and one that is too large to be stored exactly (90008)."""
-    amount = asked_amount(amount, currency)
+    of = currency_of(currency)
+    amount = asked_amount(amount, of)
     if amount <= ZERO:
         raise BillingError(ErrorCode.INVALID_INPUT, f"{field}: {amount:f} is not above 0", field=field)
-    if amount != rounded(amount, currency):
-        detail = f"{field}: {amount:f} is not a multiple of the smallest unit of {currency}, {smallest_unit(currency)}"
+    if amount != rounded(amount, of):
+        detail = f"{field}: {amount:f} is not a multiple of the smallest unit of {currency}, {of.smallest_unit}"
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field=field)
     return amount
 
@@ -113,5 +115,5 @@ def account_of_entry(client: Client, transaction_id: int) -> int:
     return account_no
 
 
-def currency_of(account_no: int) -> str:
+def account_currency(account_no: int) -> str:
     return str(Account.objects.values_list("currency", flat=True).get(pk=account_no))

@@ -9,6 +9,7 @@ from accounts.callers import Caller
 from accounts.kinds import GuardedAct
 from accounts.models import Client
 from accounts.trail import Act, record_acts
+from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO, rounded
 from invoices.kinds import FREE_KINDS, EntryKind, PaymentType, ReasonType
@@ -17,11 +18,11 @@ from invoices.plan.allocating import OpenItem
 from invoices.services.documents.rights import check_may_collect, check_may_correct
 from invoices.services.money.ledger.acts import (
     Why,
+    account_currency,
     account_of_entry,
     check_amount,
     check_not_above,
     check_reason,
-    currency_of,
     money_act,
 )
 from invoices.services.money.ledger.applying import apply_credit
@@ -60,7 +61,7 @@ def record_external_payment(
     """
     with money_act(client, account_no, caller, received_on or today, today=today) as posted_by:
         check_may_collect(caller)
-        currency = _currency_of(account_no, currency)
+        currency = _asked_currency(account_no, currency)
         amount = check_amount(amount, currency)
         _check_day(posted_by.day, today)
         _check_reference(account_no, type, reference, posted_by.day, currency)
@@ -94,7 +95,7 @@ def _check_reference(account_no: int, type: PaymentType, reference: str, day: da
     same = Payment.objects.filter(account=account_no, type=type, reference=reference, received_on=day, is_voided=False)
     earlier = same.select_related("entry").first()
     if earlier is not None:
-        paid = f"{rounded(-earlier.entry.amount, currency):f} {currency}"
+        paid = f"{rounded(-earlier.entry.amount, currency_of(currency)):f} {currency}"
         detail = (
             f"payment {earlier.pk} of {paid}, received on {day}, has the reference {reference}. "
             "If this is another payment, give it another reference"
@@ -120,7 +121,7 @@ def add_cash_credit(
     """
     with money_act(client, account_no, caller, today) as posted_by:
         check_may_correct(caller)
-        currency = _currency_of(account_no, currency)
+        currency = _asked_currency(account_no, currency)
         amount = check_amount(amount, currency)
         check_reason(client, ReasonType.CASH_CREDIT, why)
         chosen = [[number, str(part)] for number, part in (invoices or {}).items()]
@@ -133,8 +134,8 @@ def add_cash_credit(
         return LedgerEntry.objects.get(pk=entry_no)
 
 
-def _currency_of(account_no: int, asked: str | None) -> str:
-    currency = currency_of(account_no)
+def _asked_currency(account_no: int, asked: str | None) -> str:
+    currency = account_currency(account_no)
     if asked is not None and asked != currency:
         detail = f"currency: {asked}; the account is billed in {currency}"
         raise BillingError(ErrorCode.CURRENCY_MISMATCH, detail, field="currency")
@@ -182,7 +183,7 @@ def apply_left(
             detail = f"transaction {transaction_id} is not a payment or cash credit"
             raise BillingError(ErrorCode.TRANSACTION_NOT_FOUND, detail, field="transaction_id")
         left = left_of_credit(transaction_id)
-        chosen = _checked_shares(invoices, currency_of(account_no))
+        chosen = _checked_shares(invoices, account_currency(account_no))
         check_not_above(sum(chosen.values(), ZERO), left, "of it is unapplied", "invoices")
         apply_credit(account_no, OpenItem(entry.pk, left), posted_by.at, chosen=chosen)
         after = {"transaction_id": entry.pk, "left": str(left_of_credit(entry.pk))}

@@ -34,12 +34,12 @@ from invoices.plan.allocating import Taken
 from invoices.services.documents.rights import check_may_correct
 from invoices.services.money.ledger.acts import (
     Why,
+    account_currency,
     account_of_entry,
     amount_or_all,
     check_amount,
     check_not_above,
     check_reason,
-    currency_of,
     money_act,
 )
 from invoices.services.money.ledger.applying import release_credit
@@ -93,7 +93,7 @@ def ask_refund(
         amount = _check(payment, amount, everything)
         check_reason(client, ReasonType.REFUND, why)
         arguments = {"transaction_id": payment.pk, "amount": str(amount), **why._asdict()}
-        currency = currency_of(account_no)
+        currency = account_currency(account_no)
         wanted = GuardedRequest(GuardedAct.REFUNDS, account_no, amount, currency, arguments, transaction_no=payment.pk)
         pass_second_person(wanted, client, caller)
         refund = _record(payment, account_no, amount, why, posted_by)
@@ -128,7 +128,7 @@ def settle_refund(
         return refund
     entry = refund.entry
     request = RefundRequest(
-        refund.idempotency_key, entry.amount, currency_of(entry.account_id), refund.payment.gateway_payment_id
+        refund.idempotency_key, entry.amount, account_currency(entry.account_id), refund.payment.gateway_payment_id
     )
     try:
         answer = ask(gateway_named(refund.payment.gateway), request)
@@ -197,7 +197,7 @@ def _check(payment: Payment, amount: Decimal | None, everything: bool) -> Decima
         raise BillingError(
             ErrorCode.ABOVE_WHAT_IS_OPEN, f"payment {payment.pk} is already fully refunded", field="transaction_id"
         )
-    asked = check_amount(asked, currency_of(payment.account_id))
+    asked = check_amount(asked, account_currency(payment.account_id))
     check_not_above(asked, left, f"of payment {payment.pk} can still be refunded")
     return asked
 

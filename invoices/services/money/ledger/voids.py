@@ -13,7 +13,7 @@ from invoices.kinds import CHARGE_KINDS, PAYMENT_KINDS, REFUND_KINDS, EntryKind,
 from invoices.models import LedgerEntry, Payment
 from invoices.plan.allocating import Taken
 from invoices.services.documents.rights import check_may_correct
-from invoices.services.money.ledger.acts import account_of_entry, currency_of, money_act
+from invoices.services.money.ledger.acts import account_currency, account_of_entry, money_act
 from invoices.services.money.ledger.applying import release_credit, release_debit
 from invoices.services.money.ledger.charging import apply_open_credits
 from invoices.services.money.ledger.entries import Draft, PostedBy, allocate, post
@@ -79,7 +79,7 @@ def void_transaction(
         entry = LedgerEntry.objects.get(pk=transaction_id)
         _check_voidable(entry, voiding)
         arguments = {"transaction_id": entry.pk, "reason_code": reason_code, "comments": comments}
-        currency = currency_of(account_no)
+        currency = account_currency(account_no)
         wanted = GuardedRequest(
             GuardedAct.VOIDS, account_no, abs(entry.amount), currency, arguments, entry.invoice_id, transaction_no=entry.pk
         )
