@@ -20,7 +20,7 @@ from billing_site.common.exact_decimals import MOST_UNITS_VALIDATOR, UnitsField
 class Account(BuyerModel, ExemptionModel):
     """A customer of a client. Its primary key is Aria's acct_no."""
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="accounts")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="accounts", db_index=False)
     client_acct_id = models.CharField(
         _("client account id"), max_length=50, help_text=_("The client's own id of the account. Unique within the client.")
     )
@@ -101,7 +101,7 @@ class Contact(BuyerModel, ExemptionModel, Address):
 
     What it says of the company takes the place of what its account says."""
 
-    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="contacts")
+    account = models.ForeignKey(Account, on_delete=models.CASCADE, related_name="contacts", db_index=False)
     contact_no = models.PositiveIntegerField()
     role = models.CharField(max_length=10, choices=ContactRole, default=ContactRole.ACCOUNT)
     name = models.CharField(max_length=200)

@@ -15,7 +15,7 @@ from accounts.tax_categories import STANDARD, categories_in, spelled
 class ServiceLocation(Address):
     """A place from which a client serves or bills. Its primary key is Aria's svc_location_no."""
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="service_locations")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="service_locations", db_index=False)
     client_service_location_id = models.CharField(max_length=100)
     name = models.CharField(max_length=200, blank=True)
     history = MasterDataHistory()
@@ -33,7 +33,7 @@ class ServiceLocation(Address):
 class Service(models.Model):
     """Something that is charged for. Its primary key is Aria's service_no."""
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="services")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="services", db_index=False)
     client_service_id = models.CharField(max_length=100)
     name = models.CharField(max_length=200)
     gl_code = models.CharField(_("GL code"), max_length=50, help_text=_("The general ledger account of this service."))
@@ -83,7 +83,7 @@ class Plan(models.Model):
     It can be sold in each currency in which all its charges have a rate.
     """
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="plans")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="plans", db_index=False)
     client_plan_id = models.CharField(max_length=100)
     name = models.CharField(max_length=200)
     billing_interval = models.PositiveSmallIntegerField(
@@ -108,7 +108,7 @@ class Plan(models.Model):
 class PlanCharge(models.Model):
     """A plan's charge for one service: in advance, in arrears, by usage, or once when the plan begins."""
 
-    plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="charges")
+    plan = models.ForeignKey(Plan, on_delete=models.CASCADE, related_name="charges", db_index=False)
     service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="+")
     line_type = models.PositiveSmallIntegerField(
         choices=ChargeType, default=ChargeType.RECURRING, help_text=_("When the service is charged. Decides the line type.")

@@ -274,7 +274,7 @@ class Client(RunLimits, SellerModel, Address):
 class CollectionThreshold(models.Model):
     """Minimum collection threshold of one currency. An amount due below it is not collected."""
 
-    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="collection_thresholds")
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="collection_thresholds", db_index=False)
     currency = models.CharField(max_length=3, validators=[validate_currency])
     amount = models.DecimalField(
         max_digits=15, decimal_places=4, validators=[MinValueValidator(0), validate_significant_digits]

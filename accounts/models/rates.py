@@ -111,7 +111,7 @@ class RateTier(models.Model):
     Only the beginning is stored, so bands can neither overlap nor have gaps.
     """
 
-    schedule = models.ForeignKey(RateSchedule, on_delete=models.CASCADE, related_name="tiers")
+    schedule = models.ForeignKey(RateSchedule, on_delete=models.CASCADE, related_name="tiers", db_index=False)
     from_unit = UnitsField(
         validators=[MinValueValidator(0), MOST_UNITS_VALIDATOR],
         help_text=_("Units above this number, up to the next band, have this rate. The first band starts at 0."),

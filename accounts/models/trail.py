@@ -14,7 +14,7 @@ from accounts.models.clients import ApiKey, Client
 class Receipt(models.Model):
     """A used client_receipt_id or Idempotency-Key with the answer of its call (see `accounts.receipts`)."""
 
-    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="receipts")
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="receipts", db_index=False)
     receipt_id = models.CharField(max_length=255)
     method = models.CharField(max_length=300, help_text=_("The method call, or the HTTP method and address."))
     arguments_hash = models.CharField(
@@ -43,7 +43,7 @@ class Event(models.Model):
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="events")
     at = models.DateTimeField()
     act = models.CharField(max_length=50, help_text=_("Such as invoice.generated or invoice.approved."))
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, related_name="events")
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, null=True, related_name="events", db_index=False)
     invoice_no = models.BigIntegerField(null=True)
     staff = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     api_key = models.ForeignKey(ApiKey, on_delete=models.PROTECT, null=True, related_name="+")

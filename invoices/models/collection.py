@@ -17,7 +17,7 @@ class CollectionAttempt(models.Model):
     token, key) is stored, so that it can be repeated.
     """
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="collection_attempts")
+    invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="collection_attempts", db_index=False)
     attempt_no = models.PositiveIntegerField(help_text=_("Numbered from 1 within the invoice."))
     status = models.CharField(max_length=20, choices=AttemptStatus)
     at_issue = models.BooleanField(

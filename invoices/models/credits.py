@@ -121,7 +121,7 @@ class Surcharge(PercentOrAmount):
 class Coupon(PercentOrAmount):
     """A discount that each account can redeem once, between two days. It then reduces a number of invoices, or all."""
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="coupons")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="coupons", db_index=False)
     code = models.CharField(max_length=50)
     gl_code = models.CharField(_("GL code"), max_length=50, blank=True)
     cycles = models.PositiveIntegerField(
@@ -153,8 +153,8 @@ class Coupon(PercentOrAmount):
 class CouponRedemption(models.Model):
     """A coupon redeemed by an account. Redemptions of a coupon are numbered from 1 up to its limit."""
 
-    coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="redemptions")
-    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="coupon_redemptions")
+    coupon = models.ForeignKey(Coupon, on_delete=models.PROTECT, related_name="redemptions", db_index=False)
+    account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="coupon_redemptions", db_index=False)
     redemption_no = models.PositiveIntegerField(editable=False)
     redeemed_on = models.DateField(editable=False)
 
@@ -172,7 +172,7 @@ class CouponRedemption(models.Model):
 class CouponUse(models.Model):
     """A redeemed coupon on an invoice, with its line."""
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="coupon_uses")
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="coupon_uses", db_index=False)
     redemption = models.ForeignKey(CouponRedemption, on_delete=models.PROTECT, related_name="uses")
     line_no = models.PositiveIntegerField()
     is_given_back = models.BooleanField(default=False, help_text=_("The invoice was rebilled, so this use no longer counts."))
@@ -219,7 +219,7 @@ class ServiceCredit(models.Model):
 class CreditUse(models.Model):
     """The part of a service credit that an invoice used, with its line."""
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="credit_uses")
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="credit_uses", db_index=False)
     credit = models.ForeignKey(ServiceCredit, on_delete=models.PROTECT, related_name="uses")
     line_no = models.PositiveIntegerField()
     amount = AmountField()
@@ -243,7 +243,7 @@ class UnusedCredit(models.Model):
     documents planned from the same facts cannot both give the same days back.
     """
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="unused_credits")
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="unused_credits", db_index=False)
     line_no = models.PositiveIntegerField()
     plan_instance = models.ForeignKey(PlanInstance, on_delete=models.PROTECT, related_name="unused_credits")
     source = models.ForeignKey(
@@ -251,6 +251,7 @@ class UnusedCredit(models.Model):
         on_delete=models.PROTECT,
         related_name="unused_days_credited",
         help_text=_("The document that charged the days."),
+        db_index=False,
     )
     source_line_no = models.PositiveIntegerField()
     step = models.PositiveIntegerField(help_text=_("Numbered from 1 for each line that charged the days."))

@@ -42,7 +42,7 @@ class AmountField(models.DecimalField):
 class NumberSeries(models.Model):
     """A client's gapless numbers for one kind of document. The row is locked only for the last moment of an approval."""
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="number_series")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="number_series", db_index=False)
     kind = models.CharField(max_length=20, choices=SeriesKind)
     prefix = models.CharField(max_length=20, blank=True, help_text=_("Printed before the number on documents: INV-."))
     suffix = models.CharField(max_length=20, blank=True, help_text=_("Printed after the number on documents: -R."))
@@ -309,7 +309,7 @@ class InvoiceLine(models.Model):
     A line without rate and percent has an explanation, for example an amount off, or an addition up to a minimum.
     """
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines")
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="lines", db_index=False)
     line_no = models.PositiveIntegerField(help_text=_("From 1."))
     line_type = models.PositiveSmallIntegerField(choices=LineType)
     service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, related_name="+")
@@ -372,7 +372,7 @@ class CreditDetail(models.Model):
     The charge line is taxed on the remainder, which is never negative.
     """
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="credit_details")
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="credit_details", db_index=False)
     credit_line_no = models.PositiveIntegerField()
     credited_line_no = models.PositiveIntegerField()
     amount = AmountField(help_text=_("Above zero."))
@@ -398,7 +398,7 @@ class LineBasis(models.Model):
     `invoices/basis.py`.
     """
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="line_bases")
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="line_bases", db_index=False)
     place = models.PositiveIntegerField(help_text=_("From 1."))
     plan_instance = models.ForeignKey(PlanInstance, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     service = models.ForeignKey(Service, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
@@ -419,7 +419,7 @@ class LineBasis(models.Model):
 class TaxDetail(models.Model):
     """The amount of one tax on one line. It links a tax line of the invoice to a taxed line."""
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="tax_details")
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="tax_details", db_index=False)
     tax_line_no = models.PositiveIntegerField()
     taxed_line_no = models.PositiveIntegerField()
     authority = models.CharField(max_length=100, help_text=_("Name of the tax."))
@@ -446,7 +446,7 @@ class BilledPeriod(models.Model):
     Approval updates the instance's billed_through from it. An audit checks that no day of an instance is billed twice.
     """
 
-    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="billed_periods")
+    invoice = models.ForeignKey(Invoice, on_delete=models.CASCADE, related_name="billed_periods", db_index=False)
     plan_instance = models.ForeignKey(PlanInstance, on_delete=models.PROTECT, related_name="billed_periods")
     start_date = models.DateField()
     end_date = models.DateField()

@@ -13,7 +13,9 @@ from invoices.kinds import ReasonType
 class ReasonCode(models.Model):
     """A reason of one type. Without a client it is common. A client's own reason with the same number replaces it."""
 
-    client = models.ForeignKey(Client, on_delete=models.CASCADE, null=True, blank=True, related_name="reason_codes")
+    client = models.ForeignKey(
+        Client, on_delete=models.CASCADE, null=True, blank=True, related_name="reason_codes", db_index=False
+    )
     type = models.CharField(max_length=20, choices=ReasonType)
     code = models.PositiveSmallIntegerField(validators=[MinValueValidator(1), MaxValueValidator(9999)])
     name = models.CharField(max_length=100)

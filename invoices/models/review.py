@@ -86,7 +86,7 @@ class Decision(models.Model):
 class DecisionOutcome(models.Model):
     """The outcome of a decision for one document. `taken_at`: when a process began with it."""
 
-    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="outcomes")
+    decision = models.ForeignKey(Decision, on_delete=models.CASCADE, related_name="outcomes", db_index=False)
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, related_name="decision_outcomes")
     result = models.CharField(max_length=10, choices=DecisionResult, default=DecisionResult.WAITING)
     new_invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)

@@ -15,7 +15,7 @@ from invoices.models.documents import Invoice
 class RunFilter(models.Model):
     """A filter of accounts that a client keeps by a name."""
 
-    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="run_filters")
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="run_filters", db_index=False)
     name = models.CharField(max_length=100)
     filter = models.JSONField(default=dict, blank=True)
 
@@ -95,7 +95,7 @@ class RunOutcome(models.Model):
     A dry run has the figures of the invoice that would be generated instead. An account that waits in an active run is left
     out of another one, which names that run."""
 
-    run = models.ForeignKey(BillingRun, on_delete=models.CASCADE, related_name="outcomes")
+    run = models.ForeignKey(BillingRun, on_delete=models.CASCADE, related_name="outcomes", db_index=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
     result = models.CharField(max_length=20, choices=RunResult, default=RunResult.WAITING)
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, related_name="run_outcomes")

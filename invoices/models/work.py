@@ -28,7 +28,7 @@ class Worker(models.Model):
 class Schedule(models.Model):
     """What is done for a client once a day, from an hour of its time zone on."""
 
-    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="schedules")
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="schedules", db_index=False)
     act = models.CharField(max_length=20, choices=ScheduledAct)
     hour = models.PositiveSmallIntegerField(
         validators=[MaxValueValidator(23)],
