@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from django.db.models import Case, DecimalField, F, OuterRef, Q, Subquery, When
+from django.db.models import Case, DecimalField, F, OuterRef, Q, QuerySet, Subquery, When
 from django.db.models.functions import Coalesce
 
 from accounts.models import Client
@@ -75,6 +75,12 @@ RULES = (
 def lines_credited(client: Client | None) -> AuditReport:
     """Live memos credit no more of a line than coupons and credits have left of it, and only lines that charge."""
     credits = of_client(InvoiceLine, "invoice__client", client).filter(LIVE_MEMO).exclude(line_type=LineType.TAX).order_by()
+    count = credits.count()
+    findings = list(_overcredited_lines(credits)) if count else []
+    return AuditReport("Credit memos credit no more of a line than it charges", count, findings)
+
+
+def _overcredited_lines(credits: QuerySet[InvoiceLine]) -> Iterator[str]:
     source = InvoiceLine.objects.filter(invoice=OuterRef("invoice__corrects"), line_no=OuterRef("source_line_no"))
     charging = source.exclude(line_type=LineType.TAX).exclude(line_type__in=CREDIT_TYPES, plan_instance=None)
     taken_off = (
@@ -93,11 +99,8 @@ def lines_credited(client: Client | None) -> AuditReport:
         .annotate(credited=ExactSum("amount"))
         .order_by("invoice__corrects_id", "source_line_no")
     )
-    return AuditReport(
-        "Credit memos credit no more of a line than it charges",
-        credits.count(),
-        [words for row in rows.iterator(chunk_size=ROWS_AT_ONCE) for words in _overcredited(*row)],
-    )
+    for row in rows.iterator(chunk_size=ROWS_AT_ONCE):
+        yield from _overcredited(*row)
 
 
 def _overcredited(
@@ -112,6 +115,12 @@ def _overcredited(
 def taxes_credited(client: Client | None) -> AuditReport:
     """Live memos give back no more of a tax on a line than it is."""
     given = of_client(TaxDetail, "invoice__client", client).filter(LIVE_MEMO).order_by()
+    count = given.count()
+    findings = list(_overcredited_taxes(given)) if count else []
+    return AuditReport("Credit memos credit no more tax than was charged", count, findings)
+
+
+def _overcredited_taxes(given: QuerySet[TaxDetail]) -> Iterator[str]:
     line = InvoiceLine.objects.filter(invoice=OuterRef("invoice"))
     rows = (
         given.annotate(
@@ -131,16 +140,12 @@ def taxes_credited(client: Client | None) -> AuditReport:
         .annotate(back=ExactSum("amount"))
         .order_by("invoice__corrects_id", "source_tax", "source_line")
     )
-    return AuditReport(
-        "Credit memos credit no more tax than was charged",
-        given.count(),
-        [
-            f"invoice {invoice_no}: of the tax of line {tax_line} on line {line_no}, {shown(tax or ZERO)}, "
-            f"{shown(-back)} is given back"
-            for invoice_no, tax_line, line_no, tax, back in rows.iterator(chunk_size=ROWS_AT_ONCE)
-            if tax is None or abs(back) > abs(tax)
-        ],
-    )
+    for invoice_no, tax_line, line_no, tax, back in rows.iterator(chunk_size=ROWS_AT_ONCE):
+        if tax is None or abs(back) > abs(tax):
+            yield (
+                f"invoice {invoice_no}: of the tax of line {tax_line} on line {line_no}, {shown(tax or ZERO)}, "
+                f"{shown(-back)} is given back"
+            )
 
 
 def taken_off_invoices(client: Client | None) -> AuditReport:
