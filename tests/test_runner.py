@@ -1,4 +1,4 @@
-"""`make test` that is ended by a signal leaves nothing behind: neither its three runs nor its PostgreSQL."""
+"""`make test` that is ended by a signal leaves nothing behind: neither its four runs nor its PostgreSQL."""
 
 import os
 import signal
@@ -45,7 +45,7 @@ def test_a_suite_that_is_ended_ends_its_runs_and_its_server(tmp_path, folder, en
     environment = {**os.environ, "PIDS": str(pids), "TMPDIR": str(folder)}
     environment.pop("TEST_DATABASE_URL", None)
     suite = subprocess.Popen([sys.executable, "-c", SUITE], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-    assert waited_for(lambda: len(list(pids.iterdir())) == 3)
+    assert waited_for(lambda: len(list(pids.iterdir())) == 4)
     (server,) = folder.glob("*/postmaster.pid")
     processes = [int(path.name) for path in pids.iterdir()] + [int(server.read_text().split()[0])]
     assert all(map(is_alive, processes))

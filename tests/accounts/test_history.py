@@ -23,7 +23,7 @@ from invoices.services.money.payment_methods import add_payment_method
 from tests.support.accounts_api import create, signed_in
 from tests.support.admin_pages import change_url, page_url
 from tests.support.billing import bill
-from tests.support.factories import BY_TEST, ServiceFactory, a_charge, a_plan, an_account
+from tests.support.factories import BY_TEST, AccountFactory, ServiceFactory, a_charge, a_plan, an_account, an_instance
 
 JAN_10, FEB_10 = date(2026, 1, 10), date(2026, 2, 10)
 # Orders, credits and redemptions are acts, which have their events.
@@ -130,7 +130,8 @@ def test_what_billing_moves_leaves_no_version(acme, process, settings):
 
 
 def test_a_bill_day_that_the_first_plan_sets_is_a_change(acme):
-    account = an_account(acme)
+    account = AccountFactory(client=acme)
+    an_instance(account, a_plan(acme), JAN_10)
     assert [one.bill_day for one in account.history.order_by("history_id")] == [None, 10]
 
 

@@ -18,7 +18,7 @@ from accounts.periods import (
     ended_through,
     next_bill_date,
 )
-from tests.support.factories import an_account
+from tests.support.factories import AccountFactory, a_plan, an_instance
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_cycles_follow_each_other_without_hole_or_overlap_and_end_before_a_bill_
 @pytest.mark.parametrize("start", [date(1, 1, 1), date(1899, 12, 31), date(9999, 12, 31)])
 def test_a_plan_begins_in_a_year_from_which_periods_can_be_counted(acme, start):
     with pytest.raises(ValidationError, match="not between the years 1900 and 2999"):
-        an_account(acme, start=start)
+        an_instance(AccountFactory(client=acme), a_plan(acme), start)
 
 
 # What is charged in arrears
