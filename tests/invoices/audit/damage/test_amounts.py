@@ -55,8 +55,8 @@ DAMAGES = [
     ),
     (
         WHOLE_UNITS,
-        DOCUMENT.format("total_amount = 0.001", "plain_jan"),
-        PLAIN_JAN + ": a total of 0.001 is not a valid amount in usd",
+        DOCUMENT.format("total_amount = 1000.001", "plain_jan"),
+        PLAIN_JAN + ": a total of 1000.001 is not a valid amount in usd",
     ),
 ]
 
