@@ -104,11 +104,11 @@ class Choice(NamedTuple):
         return self.allowed.error is not None and self.allowed.error.code is ErrorCode.NO_ELECTRONIC_METHOD
 
 
-class Shown(NamedTuple):
+class ExplainedLine(NamedTuple):
     """A line with the explanation of its amount."""
 
     line: InvoiceLine
-    counted: str
+    units_and_rate: str
     explanation: str
 
 
@@ -150,7 +150,7 @@ class InvoicePage(DocumentPage):
             "choices": [_choice(one, invoice) for one in allowed],
             "collects_by": methods_of([invoice.account_id]).get(invoice.account_id) if due > ZERO else None,
             "forms": {"act": ActForm(), "void": VoidForm(), **(forms_ or {})},
-            "lines": [Shown(line, units_text(line), "; ".join(line_explanation(line))) for line in lines],
+            "lines": [ExplainedLine(line, units_text(line), "; ".join(line_explanation(line))) for line in lines],
             "taxes": list(invoice.tax_details.all()),
             "payments": [(entry, description(entry), amount) for entry, amount in payments_on_invoice(invoice) if amount],
             "attempts": attempts,
@@ -158,7 +158,7 @@ class InvoicePage(DocumentPage):
             "chain": chain,
             "events": timeline_entries(list(events.order_by("-pk")[:EVENTS_SHOWN])),
             **self._flags(invoice),
-            **self._waiting(invoice),
+            **self._pending(invoice),
         }
         return self.page("invoices/invoice.html", context, status=status)
 
@@ -173,7 +173,7 @@ class InvoicePage(DocumentPage):
             "exemption": exemption_text(answer.exemption, answer.reason),
         }
 
-    def _waiting(self, invoice: Any) -> dict[str, Any]:
+    def _pending(self, invoice: Any) -> dict[str, Any]:
         """Return, for a pending document, its comparison and the fingerprint of what is shown."""
         if invoice.status != InvoiceStatus.PENDING:
             return {}

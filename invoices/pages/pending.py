@@ -67,7 +67,7 @@ class ActRow(NamedTuple):
     it."""
 
     act: RequestedAct
-    asked_by: str
+    requested_by: str
     blocked: str
     may_discard: bool
 

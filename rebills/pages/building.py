@@ -18,7 +18,7 @@ from invoices.plan.actions import Action, InTheWay
 from invoices.services.actions import available_actions
 from invoices.services.documents.rights import REBILL_PERMISSION
 from rebills.pages.rail import rail
-from rebills.pages.sheet import Counted, Sheet
+from rebills.pages.sheet import Calculated, Sheet
 from rebills.pages.typed import Typed, read, refusal_at, typed_in, untouched, values_for_all
 from rebills.pages.words import shown
 from rebills.services.rebilling import rebill_invoice
@@ -35,10 +35,10 @@ class RebillBuilder(StaffPage):
 
     def get(self, request: HttpRequest, number: int) -> HttpResponseBase:
         self._open(number)
-        counted = self.sheet.count(untouched(self.sheet.original_values, self.sheet.last_line_no, self.sheet.usage))
-        if counted.error is not None:
-            return self._blocked(counted.error)
-        return self._builder(counted)
+        calculated = self.sheet.calculate(untouched(self.sheet.original_values, self.sheet.last_line_no, self.sheet.usage))
+        if calculated.error is not None:
+            return self._blocked(calculated.error)
+        return self._builder(calculated)
 
     def post(self, request: HttpRequest, number: int) -> HttpResponseBase:
         self._open(number)
@@ -47,12 +47,12 @@ class RebillBuilder(StaffPage):
         if act == "commit":
             return self._commit(typed)
         changed = self._changed(typed, act)
-        counted = self.sheet.count(changed)
+        calculated = self.sheet.calculate(changed)
         if request.headers.get("HX-Request"):
-            return self._counted(counted)
+            return self._calculated(calculated)
         if act == "review":
-            return self._review(counted)
-        return self._builder(counted, new_line=str(changed.lines[-1].line_no) if act == "add" else "")
+            return self._review(calculated)
+        return self._builder(calculated, new_line=str(changed.lines[-1].line_no) if act == "add" else "")
 
     def _open(self, number: int) -> None:
         self.invoice: Invoice = self.found(Invoice.objects.select_related("client", "account"), number)
@@ -68,57 +68,57 @@ class RebillBuilder(StaffPage):
             return typed.with_for_all(values_for_all(self.request.POST))
         return typed
 
-    def _builder(self, counted: Counted, *, new_line: str = "") -> HttpResponse:
+    def _builder(self, calculated: Calculated, *, new_line: str = "") -> HttpResponse:
         context = {
-            **self._shared(counted),
-            "lines": self.sheet.sheet_lines(counted),
+            **self._shared(calculated),
+            "lines": self.sheet.sheet_lines(calculated),
             "tax_lines": self.sheet.taxes,
-            "usage": self.sheet.usage_fields(counted),
+            "usage": self.sheet.usage_fields(calculated),
             "for_all": self.sheet.for_all(),
             "reasons": self.sheet.reasons,
             "contacts": self.sheet.choices["contacts"],
             "new_line": new_line,
-            "blocked": self._in_the_way(counted.error),
+            "blocked": self._in_the_way(calculated.error),
         }
         return self.page("rebills/builder.html", context)
 
-    def _counted(self, counted: Counted) -> HttpResponse:
+    def _calculated(self, calculated: Calculated) -> HttpResponse:
         """Return the totals, and the result of each line and each metered charge, for an update by htmx."""
         context = {
             "invoice": self.invoice,
-            "results": self.sheet.results(counted),
-            "usage": self.sheet.usage_fields(counted),
-            "refused": counted.refusals.get(""),
+            "results": self.sheet.results(calculated),
+            "usage": self.sheet.usage_fields(calculated),
+            "refused": calculated.refusals.get(""),
         }
-        return self.page("rebills/_counted.html", {**context, **rail(counted.plan, self.client)})
+        return self.page("rebills/_calculated.html", {**context, **rail(calculated.plan, self.client)})
 
-    def _shared(self, counted: Counted) -> dict[str, Any]:
+    def _shared(self, calculated: Calculated) -> dict[str, Any]:
         return {
             "invoice": self.invoice,
-            "typed": counted.typed,
-            "refusals": counted.refusals,
-            "refused": counted.refusals.get(""),
+            "typed": calculated.typed,
+            "refusals": calculated.refusals,
+            "refused": calculated.refusals.get(""),
             "may_rebill": self.may(REBILL_PERMISSION),
             "may_add_contact": self.may(ADD_CONTACT_PERMISSION),
             "may_collect": self.may(COLLECT.permission),
-            **rail(counted.plan, self.client),
+            **rail(calculated.plan, self.client),
         }
 
-    def _review(self, counted: Counted, *, moved: str = "") -> HttpResponse:
+    def _review(self, calculated: Calculated, *, moved: str = "") -> HttpResponse:
         """Show what will be done. If something is refused, show the builder again."""
-        refusals = {**counted.refusals, **read(counted.typed, self.invoice.pk, is_final=True)[1]}
-        plan = counted.plan
+        refusals = {**calculated.refusals, **read(calculated.typed, self.invoice.pk, is_final=True)[1]}
+        plan = calculated.plan
         if plan is None or refusals:
-            return self._builder(counted._replace(refusals=refusals))
+            return self._builder(calculated._replace(refusals=refusals))
         rows = shown(plan.differences, {**plan.facts.names, **self.sheet.names})
         reasons = {reason.code: reason.name for reason in self.sheet.reasons}
         sent = self.request.POST
         context = {
-            **self._shared(counted),
+            **self._shared(calculated),
             "rows": [row for row in rows if row.is_changed],
             "unchanged": sum(not row.is_changed for row in rows),
             "reason": reasons.get(plan.facts.reason_code or 0, ""),
-            "statement_contact": dict(self.sheet.choices["contacts"]).get(counted.typed.top["statement_address_seq"], ""),
+            "statement_contact": dict(self.sheet.choices["contacts"]).get(calculated.typed.top["statement_address_seq"], ""),
             "kept": [(name, value) for name in sent if name not in NOT_TYPED for value in sent.getlist(name)],
             "fingerprint": plan.fingerprint,
             "moved": moved,
@@ -128,28 +128,28 @@ class RebillBuilder(StaffPage):
     def _commit(self, typed: Typed) -> HttpResponse:
         request, refusals = read(typed, self.invoice.pk, self.request.POST.get("fingerprint", ""), is_final=True)
         if request is None:
-            return self._builder(self.sheet.count(typed)._replace(refusals=refusals))
+            return self._builder(self.sheet.calculate(typed)._replace(refusals=refusals))
         try:
             return self.once(
                 lambda caller: self._rebill(request, caller), lambda receipt: _address(receipt.invoice_no or 0), REBILL
             )
         except BillingError as error:
-            return self._not_made(typed, request, error)
+            return self._not_issued(typed, request, error)
 
     def _rebill(self, request: RebillRequest, caller: Caller) -> str:
         rebill_no = rebill_invoice(client=self.client, request=request, caller=caller, today=self.today)
         messages.success(self.request, _("The rebill was made."))
         return _address(rebill_no)
 
-    def _not_made(self, typed: Typed, request: RebillRequest, error: BillingError) -> HttpResponse:
+    def _not_issued(self, typed: Typed, request: RebillRequest, error: BillingError) -> HttpResponse:
         """Show the builder again with the refusal. If the data changed since the review, show a new review of the current
         result."""
-        counted = self.sheet.count(typed)
-        if error.code is ErrorCode.DOCUMENT_MOVED and counted.plan is not None:
-            parts = [str(MOVED.get(part, part)) for part in counted.plan.moved(request.fingerprint)]
-            return self._review(counted, moved=", ".join(parts) or error.message)
-        refusals = {**counted.refusals, **refusal_at(error, typed)}
-        return self._builder(counted._replace(refusals=refusals, error=error))
+        calculated = self.sheet.calculate(typed)
+        if error.code is ErrorCode.DOCUMENT_MOVED and calculated.plan is not None:
+            parts = [str(MOVED.get(part, part)) for part in calculated.plan.moved(request.fingerprint)]
+            return self._review(calculated, moved=", ".join(parts) or error.message)
+        refusals = {**calculated.refusals, **refusal_at(error, typed)}
+        return self._builder(calculated._replace(refusals=refusals, error=error))
 
     def _blocked(self, error: BillingError) -> HttpResponse:
         """Show why an invoice cannot be rebilled, what blocks it, and what to do instead."""

@@ -66,7 +66,7 @@ LENGTHS = {"comments": str(LINE_COMMENTS_LENGTH), "po_num": str(PO_NUM_LENGTH), 
 DAYS = ("period_start", "period_end")
 
 
-class Counted(NamedTuple):
+class Calculated(NamedTuple):
     """What is typed, with the plan of the resulting rebill, or why it is refused."""
 
     typed: Typed
@@ -105,7 +105,10 @@ class Field(NamedTuple):
 
 
 class Result(NamedTuple):
-    """The result of a line: its amount on the rebill, and how it changed. `counted` is that amount as it would be typed."""
+    """The result of a line: its amount on the rebill, and how it changed.
+
+    `calculated_amount` is that amount as it would be typed.
+    """
 
     line_no: int
     was: Decimal | None
@@ -115,7 +118,7 @@ class Result(NamedTuple):
     is_overridden: bool
     changed: tuple[str, ...]
     refused: tuple[tuple[str, Any, str], ...]
-    counted: str = ""
+    calculated_amount: str = ""
     is_recounted: bool = False
 
     @property
@@ -200,7 +203,7 @@ class Sheet:
             for number, metered in enumerate(metered_charges(self.invoice.pk), 1)
         ]
 
-    def usage_fields(self, counted: Counted) -> list[Field]:
+    def usage_fields(self, calculated: Calculated) -> list[Field]:
         """Return a field for the total units of each metered charge."""
         return [
             Field(
@@ -210,47 +213,47 @@ class Sheet:
                 one.original,
                 one.value,
                 one.is_changed,
-                one.field in counted.refusals,
-                hint=counted.refusals.get(one.field, ""),
+                one.field in calculated.refusals,
+                hint=calculated.refusals.get(one.field, ""),
                 is_typed=one.is_typed,
             )
-            for one in counted.typed.usage
+            for one in calculated.typed.usage
         ]
 
-    def count(self, typed: Typed, fingerprint: str = "") -> Counted:
+    def calculate(self, typed: Typed, fingerprint: str = "") -> Calculated:
         """Return the rebill for what is typed, planned in the same way as when it is issued."""
         request, refusals = read(typed, self.invoice.pk, fingerprint, is_final=False)
         if request is None:
-            return Counted(typed, None, None, refusals)
+            return Calculated(typed, None, None, refusals)
         (outcome,) = preview_rebills(client=self.client, requests=[request], today=self.today)
         if outcome.error is not None:
-            return Counted(typed, request, None, refusal_at(outcome.error, typed), outcome.error)
-        return Counted(typed, request, outcome.plan)
+            return Calculated(typed, request, None, refusal_at(outcome.error, typed), outcome.error)
+        return Calculated(typed, request, outcome.plan)
 
-    def results(self, counted: Counted) -> list[Result]:
-        return [self._result(line, counted, planned) for line, planned in self._planned(counted)]
+    def results(self, calculated: Calculated) -> list[Result]:
+        return [self._result(line, calculated, planned) for line, planned in self._planned(calculated)]
 
-    def sheet_lines(self, counted: Counted) -> list[SheetLine]:
-        results = {result.line_no: result for result in self.results(counted)}
-        return [self._sheet_line(line, counted.refusals, results[line.line_no]) for line in counted.typed.lines]
+    def sheet_lines(self, calculated: Calculated) -> list[SheetLine]:
+        results = {result.line_no: result for result in self.results(calculated)}
+        return [self._sheet_line(line, calculated.refusals, results[line.line_no]) for line in calculated.typed.lines]
 
-    def _planned(self, counted: Counted) -> Iterator[tuple[TypedLine, Line | None]]:
+    def _planned(self, calculated: Calculated) -> Iterator[tuple[TypedLine, Line | None]]:
         """Yield each typed line with the resulting line of the rebill."""
-        if counted.plan is None:
-            yield from ((line, None) for line in counted.typed.lines)
+        if calculated.plan is None:
+            yield from ((line, None) for line in calculated.typed.lines)
             return
-        on_rebill = {line.line_no: line for line in counted.plan.content.lines}
-        rows = counted.plan.differences
+        on_rebill = {line.line_no: line for line in calculated.plan.content.lines}
+        rows = calculated.plan.differences
         replaced_by = {row.line_no: row.rebill_line_no for row in rows if row.line_no is not None}
-        added = sorted(line.line_no for line in counted.typed.requested_lines if line.is_added)
+        added = sorted(line.line_no for line in calculated.typed.requested_lines if line.is_added)
         new = (row.rebill_line_no for row in rows if row.line_no is None and not row.is_recounted)
         replaced_by |= zip(added, new, strict=True)
-        for line in counted.typed.lines:
+        for line in calculated.typed.lines:
             yield line, on_rebill.get(replaced_by.get(line.line_no) or 0)
 
-    def _result(self, typed: TypedLine, counted: Counted, planned: Line | None) -> Result:
+    def _result(self, typed: TypedLine, calculated: Calculated, planned: Line | None) -> Result:
         source = self.charging.get(typed.line_no)
-        is_out = not typed.is_included or (counted.plan is not None and planned is None and source is not None)
+        is_out = not typed.is_included or (calculated.plan is not None and planned is None and source is not None)
         counts_by_rate = typed.values.get("units", "") != "" and typed.values.get("rate_per_unit", "") != ""
         return Result(
             typed.line_no,
@@ -260,9 +263,9 @@ class Sheet:
             typed.is_included,
             planned is not None and planned.explanation == AMOUNT_GIVEN and counts_by_rate,
             tuple(typed.changed),
-            tuple((name, LABELS[name], why) for name in typed.values if (why := counted.refusals.get(typed.field(name)))),
+            tuple((name, LABELS[name], why) for name in typed.values if (why := calculated.refusals.get(typed.field(name)))),
             "" if planned is None else shown_rate(planned.amount, self.invoice.currency),
-            planned is not None and counted.plan is not None and planned.line_no in counted.plan.recounted_lines,
+            planned is not None and calculated.plan is not None and planned.line_no in calculated.plan.recounted_lines,
         )
 
     def _sheet_line(self, typed: TypedLine, refusals: Refusals, result: Result) -> SheetLine:
@@ -291,7 +294,7 @@ class Sheet:
             was = getattr(line, name)
         hint = typed.original_values[name] if name in ("units", "rate_per_unit") else ""
         if name == "amount":
-            hint = result.counted
+            hint = result.calculated_amount
         options = self.options(CHOSEN_FROM[name], value) if name in CHOSEN_FROM else None
         if name in CHOSEN_FROM:
             was = dict(self.choices[CHOSEN_FROM[name]]).get(was, was)

@@ -2,7 +2,7 @@
 (() => {
   const names = (text) => new Set((text || "").split(" ").filter(Boolean));
   const mark = (line) => {
-    const { changed, refused, counted, out } = line.querySelector(".result").dataset;
+    const { changed, refused, calculated, out } = line.querySelector(".result").dataset;
     const tinted = names(changed), wrong = names(refused);
     line.classList.toggle("is-out", out !== undefined);
     for (const cell of line.querySelectorAll("[data-field]")) {
@@ -11,7 +11,7 @@
       cell.classList.toggle("is-refused", wrong.has(cell.dataset.field));
       if (!input) continue;
       if (wrong.has(cell.dataset.field)) input.setAttribute("aria-invalid", "true"); else input.removeAttribute("aria-invalid");
-      if (cell.dataset.field === "amount" && counted) input.placeholder = counted;
+      if (cell.dataset.field === "amount" && calculated) input.placeholder = calculated;
     }
   };
   // The answer has the results of all lines in one template. Only changed ones are put into the page. htmx would swap
