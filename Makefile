@@ -5,16 +5,18 @@ DEMO_DATABASE = demo.sqlite3
 DEMO_GATEWAY = demo_gateway.sqlite3
 PORT ?= 8000
 
-.PHONY: demo test soak serve bench check docs reference lock
+GERMAN = locale/de/LC_MESSAGES/django
+
+.PHONY: demo test soak serve bench check docs reference messages lock
 
 demo serve: export SANDBOX_GATEWAY_FILE ?= $(DEMO_GATEWAY)
-demo: .venv/base
+demo: .venv/base $(GERMAN).mo
 	@if [ -e $(DEMO_DATABASE) ]; then echo "Starting afresh: the last demo's database is deleted."; fi
 	@rm -f $(DEMO_DATABASE) $(DEMO_DATABASE)-wal $(DEMO_DATABASE)-shm $(DEMO_GATEWAY) $(DEMO_GATEWAY)-wal $(DEMO_GATEWAY)-shm
 	DATABASE_URL=sqlite:///$(DEMO_DATABASE) VIRTUAL_CLOCK=1 $(BIN)/python manage.py migrate --verbosity 0
 	DATABASE_URL=sqlite:///$(DEMO_DATABASE) VIRTUAL_CLOCK=1 $(BIN)/python manage.py demo
 
-test: .venv/dev
+test: .venv/dev $(GERMAN).mo
 	$(BIN)/python -m tests
 
 # What takes too long for the tests: collecting and rebilling killed at hundreds of points and moments, a thousand random rebills.
@@ -23,7 +25,7 @@ soak: .venv/dev
 
 serve: export DATABASE_URL ?= sqlite:///$(DEMO_DATABASE)
 serve: export DEBUG = 1
-serve: .venv/base
+serve: .venv/base $(GERMAN).mo
 	$(BIN)/python manage.py migrate --verbosity 0
 	$(BIN)/python manage.py runserver $(PORT)
 
@@ -44,6 +46,14 @@ docs: .venv/dev
 # Writes the tables of the documentation that the code knows.
 reference: .venv/dev
 	$(BIN)/python -m tests.reference_tables
+
+# Brings new and changed texts of pages and statements into the catalogues of the other languages, to be translated there.
+messages: .venv/base
+	$(BIN)/python -m billing_site.catalogues update
+
+# What the server reads of a catalogue. The gettext tools are not needed.
+$(GERMAN).mo: $(GERMAN).po | .venv/base
+	$(BIN)/python -m billing_site.catalogues
 
 # Pins every dependency by hash again, from pyproject.toml.
 lock: .venv/dev

@@ -19,6 +19,7 @@ from accounts.periods import ONE_DAY, InstanceDates, is_end_open, next_bill_date
 from accounts.rates import ZERO, RateTerms, TierTerms, check_terms
 from accounts.rights import check_may_change, may_make_keys
 from billing_site.common.currencies import LARGEST_AMOUNT
+from billing_site.common.languages import in_english
 from billing_site.errors import BillingError, ErrorCode
 
 
@@ -186,7 +187,8 @@ def _check_offered(plan: Plan, currency: str, own: Container[PlanCharge]) -> Non
     listed = RateSchedule.objects.filter(charge=OuterRef("pk"), plan_instance=None, currency=currency)
     for charge in plan.charges.filter(~Exists(listed)).select_related("service"):
         if charge not in own:
-            raise BillingError(ErrorCode.CURRENCY_MISMATCH, f"{plan} has no price in {currency} for {charge}", field="plan")
+            detail = f"{plan} has no price in {currency} for {in_english(charge)}"
+            raise BillingError(ErrorCode.CURRENCY_MISMATCH, detail, field="plan")
 
 
 def check_price(charge: PlanCharge, terms: RateTerms, instance: PlanInstance | None = None) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
+from django.utils.translation import gettext
 
 from accounts.callers import Caller
 from accounts.models import ApiCall, ApiKey, Client, Event
@@ -19,7 +20,7 @@ def clients_of(user: Any) -> QuerySet[Client]:
 
 
 def names_of(identities: Iterable[str]) -> dict[str, str]:
-    """Return the name of each identity (see `Caller.identity`): "Ann Lee", "key Shop", "process bill".
+    """Return the name of each identity (see `Caller.identity`) in the active language: "Ann Lee", "key Shop", "process bill".
 
     At most two queries. An identity whose user or key no longer exists is "user 7" or "key 7".
     """
@@ -30,7 +31,7 @@ def names_of(identities: Iterable[str]) -> dict[str, str]:
     names = {f"staff:{number}": name_of_user(user) for number, user in found.items()}
     if keys:
         rows = ApiKey.objects.filter(pk__in=keys).values_list("pk", "name")
-        names |= {f"key:{number}": f"key {name}" for number, name in rows}
+        names |= {f"key:{number}": gettext("key %(name)s") % {"name": name} for number, name in rows}
     return {one: names.get(one) or _unknown(kind, rest) for one, (kind, rest) in parts.items()}
 
 
@@ -58,9 +59,9 @@ def who_did(row: Event | ApiCall) -> str:
     if row.staff is not None:
         return name_of_user(row.staff)
     if row.api_key is not None:
-        return f"key {row.api_key.name}"
+        return gettext("key %(name)s") % {"name": row.api_key.name}
     process = getattr(row, "process", "")
-    return f"process {process}" if process else ""
+    return gettext("process %(name)s") % {"name": process} if process else ""
 
 
 def name_of(identity: str) -> str:
@@ -69,4 +70,5 @@ def name_of(identity: str) -> str:
 
 
 def _unknown(kind: str, rest: str) -> str:
-    return f"{'user' if kind == 'staff' else kind} {rest}".strip()
+    words = {"staff": gettext("user %(name)s"), "key": gettext("key %(name)s"), "process": gettext("process %(name)s")}
+    return words[kind] % {"name": rest} if kind in words else f"{kind} {rest}".strip()

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import Any
 
+from django.utils.translation import gettext
+
 
 class ErrorCode(Enum):
     """One row per error: number, message, HTTP status. `{field}` in a message is filled with the wire name of the field."""
@@ -262,6 +264,11 @@ class BillingError(Exception):
         self.message = tellable(detail if instead else _explained(row_message, detail))
         super().__init__(f"{code.number} {self.message}")
 
+    @property
+    def shown(self) -> str:
+        """The message for a page, in the reader's language."""
+        return shown_message(self.code.number, self.message)
+
     def renamed(self, names: Mapping[str, str]) -> "BillingError":
         """Return the same refusal with its field under the name that was sent. `names` maps our names to sent ones."""
         wire = names.get(self.field or "", self.field)
@@ -279,6 +286,25 @@ class BillingError(Exception):
 def message_of(number: int, message: str) -> str:
     """Return the message of an outcome. If it has none, return the message of its code."""
     return message or NUMBERED[number].message
+
+
+def shown_message(number: int, message: str) -> str:
+    """Return the message of an error, as it was recorded, for a page: in the language that is active.
+
+    The sentences of the table are translated. The detail between them, which quotes fields and values, is as it was recorded,
+    unless it is a text that is marked by itself.
+    """
+    code = NUMBERED.get(number)
+    if code is None or message == code.message or not message:
+        return gettext(message) if message else ""
+    before, named, after = code.message.partition("{field}")
+    if named and message.startswith(before):
+        return gettext(code.message).replace("{field}", message.removeprefix(before).removesuffix(after))
+    wrong, _, next_step = code.message.partition(". ")
+    start, end = f"{wrong.rstrip('.')}: ", f". {next_step}" if next_step else ""
+    if not (message.startswith(start) and message.endswith(end)):
+        return gettext(message)
+    return _explained(gettext(code.message), gettext(message[len(start) : len(message) - len(end)]))
 
 
 class PendingAct(BillingError):

@@ -79,6 +79,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "accounts.pages.languages.language_middleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -145,7 +146,13 @@ LOGOUT_REDIRECT_URL = "login"
 SIMPLE_HISTORY_REVERT_DISABLED = True
 
 
-LANGUAGE_CODE = os.environ.get("LANGUAGE_CODE", "en-us")
+# The language of pages for a reader who has chosen none, and whose browser asks for none that the pages have.
+LANGUAGE_CODE = os.environ.get("LANGUAGE_CODE", "en")
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+LANGUAGE_COOKIE_AGE = 365 * 24 * 3600
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LANGUAGE_COOKIE_SECURE = HTTPS
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
@@ -230,6 +237,7 @@ UNFOLD = {
     "SITE_TITLE": _("Billing back office"),
     "SITE_HEADER": _("Billing back office"),
     "SITE_SYMBOL": "receipt_long",
+    "SHOW_LANGUAGES": True,
     "STYLES": [lambda request: static("accounts/admin.css")],
     "SIDEBAR": {
         "navigation": [

@@ -2,14 +2,16 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.db.models.signals import post_delete, post_save
+from django.utils.translation import gettext_lazy as _
 from simple_history.signals import post_create_historical_record
 
 from accounts.signals import plans_changed
+from billing_site.common.labels import translate_labels
 
 
 class InvoicesConfig(AppConfig):
     name = "invoices"
-    verbose_name = "Invoices"
+    verbose_name = _("Invoices")
 
     def ready(self) -> None:
         """Register how documents of each kind are issued, move usage when plans change, and note changes of master data.
@@ -21,6 +23,7 @@ class InvoicesConfig(AppConfig):
         from invoices.services.correcting.credit_memos import CREDIT_MEMOS
         from invoices.services.issuing.issuing import register
 
+        translate_labels(self)
         register(CYCLES, *CYCLE_KINDS)
         register(CREDIT_MEMOS, InvoiceKind.CREDIT_MEMO)
         plans_changed.connect(_move_usage, dispatch_uid="move usage")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from django.utils.formats import number_format
 from django.utils.translation import gettext
 
 from accounts.rates import shown_rate, shown_units
@@ -22,7 +23,10 @@ def tier_text(line: InvoiceLine) -> str:
         text = gettext("tier %(number)s: up to %(end)s")
     else:
         text = gettext("tier %(number)s: all units")
-    shown = {"begin": shown_units(begin) if begin else "", "end": "" if end is None else shown_units(end)}
+    shown = {
+        "begin": number_format(shown_units(begin)) if begin else "",
+        "end": "" if end is None else number_format(shown_units(end)),
+    }
     return text % {"number": line.tier_no, **shown}
 
 
@@ -30,7 +34,8 @@ def units_text(line: InvoiceLine) -> str:
     """Return units and rate, if the amount is their product: "100 x 0.10"."""
     if line.units is None or line.rate_per_unit is None:
         return ""
-    return f"{shown_units(line.units)} x {shown_rate(line.rate_per_unit, line.invoice.currency)}"
+    rate = shown_rate(line.rate_per_unit, line.invoice.currency)
+    return f"{number_format(shown_units(line.units))} x {number_format(rate)}"
 
 
 def line_explanation(line: InvoiceLine) -> Iterator[str]:
@@ -41,7 +46,7 @@ def line_explanation(line: InvoiceLine) -> Iterator[str]:
         yield tier_text(line)
     if line.list_rate_per_unit is not None:
         yield gettext("customer price; the list price is %(rate)s") % {
-            "rate": shown_rate(line.list_rate_per_unit, line.invoice.currency)
+            "rate": number_format(shown_rate(line.list_rate_per_unit, line.invoice.currency))
         }
     if line.coupon_code:
         yield gettext("coupon %(code)s") % {"code": line.coupon_code}

@@ -1,9 +1,12 @@
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+from billing_site.common.labels import translate_labels
 
 
 class RebillsConfig(AppConfig):
     name = "rebills"
-    verbose_name = "Rebills"
+    verbose_name = _("Rebills")
 
     def ready(self) -> None:
         """Register how rebills are issued. Services are imported here, because models are not ready earlier."""
@@ -11,4 +14,5 @@ class RebillsConfig(AppConfig):
         from invoices.services.issuing.issuing import register
         from rebills.services.issuing import REBILLS
 
+        translate_labels(self)
         register(REBILLS, InvoiceKind.REBILL)

@@ -15,6 +15,7 @@ from django.test import TransactionTestCase
 from accounts.callers import Caller
 from accounts.keys import create_key
 from accounts.models import Client
+from billing_site.catalogues import catalogues, compile_catalogue
 from invoices.audit import run_audits
 from tests.support.calling import DAILY
 from tests.support.factories import BY_TEST, ClientFactory
@@ -58,6 +59,12 @@ ONCE = {
 }
 """What asks nothing of the database that the other one could answer otherwise: of a run on both, only one has it. Which of
 them: where the page or the program would first be met, and what PostgreSQL alone refuses."""
+
+
+def pytest_configure() -> None:
+    """Compile the German texts, as `make test` does."""
+    for path in catalogues():
+        compile_catalogue(path)
 
 
 @cache

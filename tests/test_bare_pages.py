@@ -3,6 +3,7 @@ service location, no GL code, no description. The addresses come from the URL re
 
 import pytest
 
+from accounts.pages.languages import FOR_PROGRAMS
 from billing_site.api import METHODS
 from invoices.models import BillingRun, Invoice
 from invoices.services.statements.mails import statement_mail, statement_parts
@@ -49,6 +50,20 @@ def test_every_page_is_shown(bare_world, admin_client):
             failed[address] = response.status_code
     assert failed == {}
     assert ADDRESSES.keys() - NOT_WALKED.keys() - shown == set()
+
+
+def test_every_page_is_shown_in_german(bare_world, admin_client):
+    admin_client.raise_request_exception = False
+    failed = {}
+    for address in (address for _pattern, address in addresses() if not address.startswith(("/admin/", *FOR_PROGRAMS))):
+        response = admin_client.get(address, headers={"Accept-Language": "de"})
+        if response.status_code not in (*ANSWERED, NOT_FOUND):
+            failed[address] = response.status_code
+        elif response.streaming:
+            b"".join(response.streaming_content)
+        elif response.status_code == 200 and response["Content-Type"].startswith("text/html"):
+            assert '<html lang="de"' in response.text, address
+    assert failed == {}
 
 
 LISTS = ["/accounts/", "/invoices/", "/billing-runs/{run}/"]

@@ -10,7 +10,7 @@ from accounts.models.identities import BUYER_FIELDS
 from accounts.models.places import EXEMPTION_FIELDS
 from accounts.services import create_account
 
-BILLING = ("status", "currency", "is_test", "invoice_approval_required", "payment_terms_days", "bill_day")
+BILLING = ("status", "currency", "is_test", "invoice_approval_required", "payment_terms_days", "language", "bill_day")
 PERSON = ("contact_no", "role", "name", "company", "email", "phone")
 ADDRESS = ("address1", "address2", "city", "region", "postal_code", "country")
 

@@ -76,7 +76,7 @@ class AccountAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
     # Without the approval setting: a new account takes its client's.
     add_fieldsets = [  # type: ignore[assignment]
         (None, {"fields": ["client", "client_acct_id", "status", "currency", "is_test"]}),
-        (_("Billing"), {"fields": ["bill_day", "payment_terms_days"]}),
+        (_("Billing"), {"fields": ["bill_day", "payment_terms_days", "language"]}),
         (_("Tax"), {"fields": TAX_FIELDS}),
         (_("Company"), {"fields": COMPANY_FIELDS}),
     ]
@@ -88,7 +88,7 @@ class AccountAdmin(FilesAdmin, HistoryAdmin):  # type: ignore[misc]
                 "fields": [
                     ("bill_day", "payment_terms_days"),
                     ("next_bill_date", "last_bill_date"),
-                    "invoice_approval_required",
+                    ("invoice_approval_required", "language"),
                 ]
             },
         ),

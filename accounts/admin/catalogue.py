@@ -25,7 +25,7 @@ def check_of_client(row: Any, client: Client | None, field: str) -> None:
     """Refuse a row that belongs to another client than the row that names it, with the message that services use."""
     if row is not None and client is not None and row.client_id != client.pk:
         refusal = BillingError(ErrorCode.NO_DATA, f"{field} {row.pk}", field=field)
-        raise forms.ValidationError({field: refusal.message})
+        raise forms.ValidationError({field: refusal.shown})
 
 
 @admin.register(ServiceLocation)

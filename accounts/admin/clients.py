@@ -131,7 +131,7 @@ class ClientAdmin(HistoryAdmin):
             },
         ),
         (_("Plan changes"), {"fields": [("credit_unused_on_change", "credit_unused_on_end")]}),
-        (_("Statements"), {"fields": ["statement_on_issue"]}),
+        (_("Statements"), {"fields": ["statement_on_issue", "language"]}),
         (_("Calls"), {"fields": ["never_allow_used_receipt_id"]}),
     ]
 
@@ -201,7 +201,7 @@ class SettingsChangeAdmin(ReadOnlyAdmin):
             try:
                 decide(change.client, change.pk, caller=Caller(staff=request.user))
             except BillingError as refusal:
-                messages.error(request, f"{change}: {refusal.message}")
+                messages.error(request, f"{change}: {refusal.shown}")
             else:
                 messages.success(request, done % {"what": change})
 
@@ -252,7 +252,7 @@ class ApiKeyAdmin(HistoryAdmin):
             try:
                 new, auth_key = rotate_key(key, caller=Caller(staff=request.user))
             except BillingError as refusal:
-                messages.error(request, f"{key}: {refusal.message}")
+                messages.error(request, f"{key}: {refusal.shown}")
                 continue
             self.log_addition(request, new, "rotated")
             show_once(request, new, auth_key)

@@ -141,7 +141,7 @@ class ClientFile(ModelResource):  # type: ignore[misc]
         try:
             super().save_instance(instance, is_create, row, **kwargs)
         except BillingError as refusal:
-            raise ValidationError(refusal.message) from refusal
+            raise ValidationError(refusal.shown) from refusal
 
     def do_instance_save(self, instance: Any, is_create: bool) -> None:
         """Write only the file's columns of an existing row, so that columns that billing changed meanwhile are kept."""

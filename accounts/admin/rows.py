@@ -15,10 +15,12 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import override
 from simple_history.admin import SimpleHistoryAdmin
 from unfold.admin import ModelAdmin, TabularInline
 
 from accounts.staff import clients_of, names_of
+from billing_site.common.languages import ENGLISH
 from billing_site.errors import BillingError
 
 
@@ -41,6 +43,22 @@ class RowWidget(AutocompleteSelect):
 
 def is_number(text: str) -> bool:
     return text.isdecimal() and len(text) < 19
+
+
+class RecordedInEnglish:
+    """The admin's own record of changes names rows in English, whoever changes them."""
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        with override(ENGLISH):
+            return super().log_addition(request, obj, message)  # type: ignore[misc]
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        with override(ENGLISH):
+            return super().log_change(request, obj, message)  # type: ignore[misc]
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        with override(ENGLISH):
+            return super().log_deletions(request, queryset)  # type: ignore[misc]
 
 
 class OwnChoices:
@@ -141,11 +159,11 @@ class MasterDataForm(forms.ModelForm):
         cleaned = super().clean()
         if self.refusal is not None:
             field = self.named.get(self.refusal.field or "", self.refusal.field)
-            self.add_error(field if field in self.fields else None, self.refusal.message)
+            self.add_error(field if field in self.fields else None, self.refusal.shown)
         return cleaned
 
 
-class MasterDataAdmin(OwnRows, ModelAdmin):  # type: ignore[misc]
+class MasterDataAdmin(RecordedInEnglish, OwnRows, ModelAdmin):  # type: ignore[misc]
     """Rows that staff add and change. `fixed_fields` are set when a row is created and never change."""
 
     form = MasterDataForm
@@ -191,7 +209,7 @@ class MasterDataAdmin(OwnRows, ModelAdmin):  # type: ignore[misc]
         try:
             return super().delete_view(request, object_id, extra_context)
         except BillingError as refusal:
-            messages.error(request, refusal.message)
+            messages.error(request, refusal.shown)
             return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", object_id)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
@@ -199,7 +217,7 @@ class MasterDataAdmin(OwnRows, ModelAdmin):  # type: ignore[misc]
         try:
             return super().changelist_view(request, extra_context)
         except BillingError as refusal:
-            messages.error(request, refusal.message)
+            messages.error(request, refusal.shown)
             return redirect(request.get_full_path())
 
 

@@ -121,6 +121,7 @@ class AccountSerializer(RowSerializer):
             "is_test",
             "invoice_approval_required",
             "payment_terms_days",
+            "language",
             "bill_day",
             *EXEMPTION_FIELDS,
             *BUYER_FIELDS,

@@ -5,6 +5,7 @@ from decimal import Decimal
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.kinds import AccountStatus, ContactRole, PaymentMethodType
@@ -15,6 +16,7 @@ from accounts.models.identities import BuyerModel
 from accounts.models.places import ExemptionModel
 from accounts.validators import validate_billing_day, validate_currency, validate_no_card_number
 from billing_site.common.exact_decimals import MOST_UNITS_VALIDATOR, UnitsField
+from billing_site.common.languages import Language
 
 
 class Account(BuyerModel, ExemptionModel):
@@ -30,6 +32,12 @@ class Account(BuyerModel, ExemptionModel):
     invoice_approval_required = models.BooleanField(default=False, help_text=_("Invoices of this account need approval."))
     payment_terms_days = models.PositiveIntegerField(
         null=True, blank=True, help_text=_("Number of days from approval to the due date. Empty: the client's payment terms.")
+    )
+    language = models.CharField(
+        max_length=5,
+        blank=True,
+        choices=Language,
+        help_text=_("The language of the statements of this account. Empty: the client's language."),
     )
     bill_day = models.PositiveSmallIntegerField(
         null=True,
@@ -217,4 +225,4 @@ class PlanInstance(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.plan} of account {self.account_id}"
+        return gettext("%(plan)s of account %(number)s") % {"plan": self.plan, "number": self.account_id}

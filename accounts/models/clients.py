@@ -21,6 +21,7 @@ from accounts.validators import (
     validate_tax_categories,
     validate_time_zone,
 )
+from billing_site.common.languages import Language
 
 
 class Address(PlaceModel):
@@ -238,6 +239,12 @@ class Client(RunLimits, SellerModel, Address):
     )
     statement_on_issue = models.BooleanField(
         default=False, help_text=_("The statement is sent by e-mail when an invoice is issued.")
+    )
+    language = models.CharField(
+        max_length=5,
+        choices=Language,
+        default=Language.ENGLISH,
+        help_text=_("The language of statements. An account can have its own language."),
     )
     void_on_collection_failure = models.BooleanField(
         default=False, help_text=_("An invoice is voided if it cannot be collected when it is issued.")

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.validators import MinValueValidator
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.kinds import BANDED_MODELS, RateModel
@@ -101,7 +102,7 @@ class RateSchedule(models.Model):
 
     def __str__(self) -> str:
         if self.rate_per_unit is None:
-            return f"{self.get_model_display()} in {self.currency}"
+            return gettext("%(model)s in %(currency)s") % {"model": self.get_model_display(), "currency": self.currency}
         return f"{self.rate_per_unit.normalize():f} {self.currency}"
 
 
@@ -127,4 +128,5 @@ class RateTier(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"above {self.from_unit.normalize():f} at {self.rate_per_unit.normalize():f}"
+        shown = {"units": f"{self.from_unit.normalize():f}", "rate": f"{self.rate_per_unit.normalize():f}"}
+        return gettext("above %(units)s at %(rate)s") % shown

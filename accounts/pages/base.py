@@ -101,7 +101,7 @@ class StaffPage(View):
 
     def refused(self, refusal: BillingError) -> HttpResponseBase:
         """Show a service's refusal on the page that the reader came from. Nothing was done."""
-        messages.error(self.request, refusal.message)
+        messages.error(self.request, refusal.shown)
         if getattr(self.request, "htmx", False):
             return HttpResponseClientRedirect(self.came_from())  # A part of the page cannot show messages.
         return redirect(self.came_from())
@@ -172,7 +172,7 @@ class StaffPage(View):
             try:
                 return work(caller)
             except PendingAct as pending:
-                messages.info(self.request, pending.message)
+                messages.info(self.request, pending.shown)
                 return self.came_from()
 
         address = once(self.client, claim, done, answer_of, lambda: check_may(caller, right))

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
-from accounts.pages.locales import locale_of
+from accounts.pages.languages import locale_of
 
 THEMES = ("auto", "light", "dark")
 

@@ -11,16 +11,25 @@ from babel.numbers import format_compact_currency, format_decimal, format_percen
 from django import template
 from django.http import QueryDict
 from django.templatetags.static import static
+from django.utils.formats import date_format, number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from stdnum.iban import format as grouped
 
 from billing_site.common.currencies import currency_of, rounded_to, shown_money
+from billing_site.errors import shown_message
 
 register = template.Library()
 NOTHING = "–"
 COMPANY_NUMBERS = {"tax_id": _("Tax id %(number)s"), "registration_number": _("Registration %(number)s")}
+
+
+@register.filter
+def told(row: Any) -> str:
+    """The recorded message of an error, with its number in `error_code`, in the reader's language."""
+    return shown_message(row.error_code, row.message)
 
 
 @register.filter
@@ -51,11 +60,12 @@ def bank_details(party: Mapping[str, str]) -> str:
 
 @register.simple_tag(takes_context=True)
 def money(context: Any, amount: Decimal | None, currency: str) -> str:
-    """Return an amount with its currency's decimals in the reader's format. E-mails have no known reader: 1234.50."""
+    """Return an amount with its currency's decimals in the reader's format. In e-mails without a symbol: 1234.50, 1234,50."""
     if amount is None:
         return NOTHING
     if "locale" not in context:
-        return f"{rounded_to(amount, currency_of(currency).exponent):.{currency_of(currency).exponent}f}"
+        exponent = currency_of(currency).exponent
+        return number_format(rounded_to(amount, exponent), exponent)
     return shown_money(amount, currency, context["locale"])
 
 
@@ -104,10 +114,12 @@ def percent(context: Any, value: Decimal | None) -> str:
 
 @register.simple_tag(takes_context=True)
 def day(context: Any, value: date | None) -> str:
-    """Return a day in the reader's format. E-mails have no known reader: 2026-01-31."""
+    """Return a day in the reader's format. In e-mails as numbers, in the order of the language: 2026-01-31, 31.01.2026."""
     if value is None:
         return NOTHING
-    return format_date(value, "medium", locale=context["locale"]) if "locale" in context else value.isoformat()
+    if "locale" not in context:
+        return date_format(value, gettext("Y-m-d"))
+    return format_date(value, "medium", locale=context["locale"])
 
 
 @register.simple_tag(takes_context=True)

@@ -172,7 +172,7 @@ class BilledAccountAdmin(AccountAdmin):
         try:
             usage = rate_unbilled_usage(client=account.client, account_no=account.pk, today=today(account.client))
         except BillingError as refusal:
-            return format_html("{}", refusal.message)
+            return format_html("{}", refusal.shown)
         rows: list[tuple[Any, ...]] = [
             (
                 line.description,

@@ -114,7 +114,7 @@ class ActAdmin(MasterDataAdmin):
         pending: PendingAct | None = getattr(request, "pending_act", None)
         if pending is None:
             return super().response_add(request, obj, post_url_continue)
-        messages.info(request, pending.message)
+        messages.info(request, pending.shown)
         return redirect("admin:invoices_requestedact_changelist")
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:

@@ -45,7 +45,7 @@ def _by_client(chosen: QuerySet[Invoice] | QuerySet[Account]) -> Iterator[tuple[
 def tell(request: HttpRequest, outcomes: Sequence[Outcome], done: str) -> None:
     """Show how many were done, and each refusal with its document and message, up to a limit."""
     refused = [
-        f"{_name(outcome)}: {outcome.error.code.number} {outcome.error.message}"
+        f"{_name(outcome)}: {outcome.error.code.number} {outcome.error.shown}"
         for outcome in outcomes
         if outcome.error is not None
     ]
@@ -69,7 +69,7 @@ def tell_collected(request: HttpRequest, collected: Sequence[Collected]) -> None
     failed = [one for one in collected if one.error is not None]
     for one in failed[:REFUSALS_SHOWN]:
         text = _("Invoice %(number)s") % {"number": one.invoice_no}
-        messages.error(request, f"{text}: {one.error_code} {one.message}")
+        messages.error(request, f"{text}: {one.error_code} {one.shown}")
     if len(failed) > REFUSALS_SHOWN:
         messages.error(request, _("And %(count)d more not collected.") % {"count": len(failed) - REFUSALS_SHOWN})
 

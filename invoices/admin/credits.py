@@ -228,7 +228,7 @@ class CouponRedemptionAdmin(MasterDataAdmin):
                 )
                 withdrawn += 1
             except BillingError as refusal:
-                messages.error(request, f"{redemption}: {refusal.code.number} {refusal.message}")
+                messages.error(request, f"{redemption}: {refusal.code.number} {refusal.shown}")
         if withdrawn:
             messages.success(request, gettext("Redemptions withdrawn: %(count)d") % {"count": withdrawn})
 

@@ -16,6 +16,8 @@ from accounts.admin.rows import page_link
 from accounts.callers import Caller
 from accounts.clock import today
 from accounts.models import Client
+from billing_site.common.languages import within_sentence
+from billing_site.errors import shown_message
 from invoices.admin.amounts import amount
 from invoices.admin.batches import RESULT_WORDS, outcomes_by_client
 from invoices.kinds import DecisionAct, StatementStatus
@@ -124,7 +126,7 @@ def _ask(pages: Any, request: HttpRequest, chosen: QuerySet[Any], action: Action
             "ticked": next(iter(numbers), ""),
             "totals": _totals(parts),
             "consequences": _consequences(parts, action),
-            "refused": [(_named(one), one.error.code.number, one.error.message) for one in refused],
+            "refused": [(_named(one), one.error.code.number, one.error.shown) for one in refused],
         },
     )
 
@@ -172,7 +174,7 @@ def _row(outcome: Outcome, documents: dict[int, Invoice], action: Action) -> Res
     document = documents.get(outcome.invoice_no or 0)
     name = page_link(document) if document is not None else str(outcome.account_no)
     if outcome.error is not None:
-        return ResultRow(name, False, f"{outcome.error.code.number} {outcome.error.message}")
+        return ResultRow(name, False, f"{outcome.error.code.number} {outcome.error.shown}")
     words = [str(DECISIONS[action].done)]
     if outcome.collection is not None:
         words.append(_collected_words(outcome.collection))
@@ -189,14 +191,14 @@ def _collection_row(collected: Collected, documents: dict[int, Invoice]) -> Resu
 
 def _collected_words(collected: Collected) -> str:
     if collected.error is not None:
-        return f"{collected.error_code} {collected.message}"
-    return str(RESULT_WORDS[collected.result]).lower()
+        return f"{collected.error_code} {collected.shown}"
+    return within_sentence(RESULT_WORDS[collected.result])
 
 
 def _statement_words(statement: Any) -> str:
     if statement.status == StatementStatus.SENT:
         return str(_("statement sent to %(email)s") % {"email": statement.email})
-    return str(_("statement not sent: %(why)s") % {"why": statement.message})
+    return str(_("statement not sent: %(why)s") % {"why": shown_message(statement.error_code, statement.message)})
 
 
 def _page(pages: Any, request: HttpRequest, template: str, action: Action, context: dict[str, Any]) -> TemplateResponse:

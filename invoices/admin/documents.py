@@ -19,6 +19,7 @@ from accounts.admin.rows import HistoryAdmin, ReadOnlyAdmin, ReadOnlyInline, add
 from accounts.callers import Caller
 from accounts.clock import today
 from accounts.staff import name_of
+from billing_site.errors import shown_message
 from invoices.admin.amounts import amount
 from invoices.admin.collection import AttemptsOfInvoice
 from invoices.admin.decisions import DecidedInList, decide
@@ -276,7 +277,7 @@ class InvoiceAdmin(DecidedInList, HeldByInvoice, ReadOnlyAdmin):  # type: ignore
         actions = available_actions(invoice.client, [invoice.pk], invoice.looked_at_by, today(invoice.client))[invoice.pk]
         links = _act_links(invoice)
         rows = [
-            (str(ACT_WORDS[one.action]), links.get(one.action, _("in the list")) if one.error is None else one.error.message)
+            (str(ACT_WORDS[one.action]), links.get(one.action, _("in the list")) if one.error is None else one.error.shown)
             for one in actions
         ]
         return figures([_("Act"), _("How, or why not")], rows, words=2)
@@ -284,7 +285,10 @@ class InvoiceAdmin(DecidedInList, HeldByInvoice, ReadOnlyAdmin):  # type: ignore
     @admin.display(description=_("sent to"))
     @cached_per_row
     def statements_sent(self, invoice: Invoice) -> SafeString:
-        rows = [(page_link(one), one.get_status_display(), one.message) for one in invoice.statements.all()]
+        rows = [
+            (page_link(one), one.get_status_display(), shown_message(one.error_code, one.message))
+            for one in invoice.statements.all()
+        ]
         return figures([_("Statement"), _("Status"), _("Message")], rows, words=3)
 
     @admin.display(description=_("seller"))

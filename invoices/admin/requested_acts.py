@@ -55,6 +55,6 @@ class RequestedActAdmin(NamesPeople, ReadOnlyAdmin):  # type: ignore[misc]
             try:
                 decide(act, client=act.client, caller=Caller(staff=request.user))
             except BillingError as refusal:
-                messages.error(request, f"{act}: {refusal.message}")
+                messages.error(request, f"{act}: {refusal.shown}")
             else:
                 messages.success(request, f"{done}: {act}")

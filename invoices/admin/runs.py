@@ -12,6 +12,7 @@ from unfold.decorators import display
 from accounts.admin.figures import count, figures
 from accounts.admin.rows import ReadOnlyAdmin, cached_per_row
 from accounts.staff import name_of
+from billing_site.errors import shown_message
 from invoices.admin.amounts import amount
 from invoices.kinds import RunResult
 from invoices.models import BillingRun, RunOutcome
@@ -69,7 +70,10 @@ class BillingRunAdmin(ReadOnlyAdmin):
     @admin.display(description=_("refused"))
     @cached_per_row
     def refusals(self, run: BillingRun) -> SafeString:
-        rows = [(refused.error_code, refused.message, count(refused.accounts)) for refused in count_refusals(run)]
+        rows = [
+            (refused.error_code, shown_message(refused.error_code, refused.message), count(refused.accounts))
+            for refused in count_refusals(run)
+        ]
         return figures([_("Code"), _("Reason"), _("Accounts")], rows, words=2)
 
     @admin.display(description=_("accounts"))

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.admin.rows import NamesPeople, ReadOnlyAdmin, person
 from accounts.callers import Caller
 from accounts.rights import SEND_STATEMENTS
-from billing_site.errors import BillingError
+from billing_site.errors import BillingError, shown_message
 from invoices.kinds import StatementStatus
 from invoices.models import Statement
 from invoices.services.statements.statements import Mails, resend_statement
@@ -45,12 +45,12 @@ class StatementAdmin(NamesPeople, ReadOnlyAdmin):  # type: ignore[misc]
                     mails=mails,
                 )
             except BillingError as error:
-                messages.error(request, f"{statement.invoice}: {error.message}")
+                messages.error(request, f"{statement.invoice}: {error.shown}")
                 continue
             if sent.status == StatementStatus.SENT:
                 messages.success(request, gettext("%(document)s: sent to %(email)s") % _named(sent))
             else:
-                messages.error(request, f"{statement.invoice}: {sent.message}")
+                messages.error(request, f"{statement.invoice}: {shown_message(sent.error_code, sent.message)}")
         mails.close()
 
 

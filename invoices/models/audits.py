@@ -1,6 +1,7 @@
 """Audit runs and their findings."""
 
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Client
@@ -28,7 +29,7 @@ class AuditRun(models.Model):
         verbose_name = _("audit")
 
     def __str__(self) -> str:
-        return f"Audit {self.pk}"
+        return gettext("Audit %(number)s") % {"number": self.pk}
 
 
 class AuditFinding(models.Model):

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import PaymentMethod
@@ -69,7 +70,8 @@ class CollectionAttempt(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Attempt {self.attempt_no} on invoice {self.invoice_id}"
+        shown = {"attempt": self.attempt_no, "invoice": self.invoice_id}
+        return gettext("Attempt %(attempt)s on invoice %(invoice)s") % shown
 
 
 class GatewayEvent(models.Model):

@@ -11,6 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Lower
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Client, PlanInstance, Service
@@ -166,7 +167,7 @@ class CouponRedemption(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.coupon} by account {self.account_id}"
+        return gettext("%(coupon)s by account %(number)s") % {"coupon": self.coupon, "number": self.account_id}
 
 
 class CouponUse(models.Model):
@@ -182,7 +183,7 @@ class CouponUse(models.Model):
         constraints = [models.UniqueConstraint(fields=["invoice", "redemption"], name="a_coupon_once_per_invoice")]
 
     def __str__(self) -> str:
-        return f"{self.redemption_id} on line {self.line_no}"
+        return gettext("%(redemption)s on line %(line)s") % {"redemption": self.redemption_id, "line": self.line_no}
 
 
 class ServiceCredit(models.Model):
@@ -233,7 +234,8 @@ class CreditUse(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount.normalize():f} of credit {self.credit_id}"
+        shown = {"amount": f"{self.amount.normalize():f}", "credit": self.credit_id}
+        return gettext("%(amount)s of credit %(credit)s") % shown
 
 
 class UnusedCredit(models.Model):
@@ -269,4 +271,5 @@ class UnusedCredit(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.amount.normalize():f} of line {self.source_line_no} of invoice {self.source_id}"
+        shown = {"amount": f"{self.amount.normalize():f}", "line": self.source_line_no, "invoice": self.source_id}
+        return gettext("%(amount)s of line %(line)s of invoice %(invoice)s") % shown

@@ -11,6 +11,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Length, Substr
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Client, Contact, PlanInstance, Service, ServiceLocation
@@ -50,12 +51,12 @@ class NumberSeries(models.Model):
     history = MasterDataHistory(not_kept=("last_number",))
 
     class Meta:
-        verbose_name_plural = "number series"
+        verbose_name_plural = _("number series")
         ordering = ["id"]
         constraints = [models.UniqueConstraint(fields=["client", "kind"], name="one_series_per_kind")]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} of client {self.client_id}"
+        return gettext("%(kind)s of client %(number)s") % {"kind": self.get_kind_display(), "number": self.client_id}
 
     def clean(self) -> None:
         """Refuse a prefix and suffix that could print a number that another series can print or that a document already has."""
@@ -387,7 +388,8 @@ class CreditDetail(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"line {self.credit_line_no} on line {self.credited_line_no}"
+        shown = {"credit": self.credit_line_no, "credited": self.credited_line_no}
+        return gettext("line %(credit)s on line %(credited)s") % shown
 
 
 class LineBasis(models.Model):
@@ -408,12 +410,12 @@ class LineBasis(models.Model):
     terms = models.JSONField()
 
     class Meta:
-        verbose_name_plural = "line bases"
+        verbose_name_plural = _("line bases")
         ordering = ["invoice", "place"]
         constraints = [models.UniqueConstraint(fields=["invoice", "place"], name="one_line_basis_per_place")]
 
     def __str__(self) -> str:
-        return f"{self.place}. of invoice {self.invoice_id}"
+        return gettext("%(place)s. of invoice %(number)s") % {"place": self.place, "number": self.invoice_id}
 
 
 class TaxDetail(models.Model):
@@ -437,7 +439,7 @@ class TaxDetail(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.authority} on line {self.taxed_line_no}"
+        return gettext("%(authority)s on line %(line)s") % {"authority": self.authority, "line": self.taxed_line_no}
 
 
 class BilledPeriod(models.Model):
@@ -458,4 +460,4 @@ class BilledPeriod(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.start_date} to {self.end_date}"
+        return gettext("%(start)s to %(end)s") % {"start": self.start_date, "end": self.end_date}

@@ -7,6 +7,7 @@ are found among many.
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Client, PaymentMethod
@@ -97,7 +98,8 @@ class Allocation(models.Model):
         indexes = [models.Index(fields=["debit", "amount"], name="taken_for_debit")]
 
     def __str__(self) -> str:
-        return f"{self.amount.normalize():f} of {self.credit_id} to {self.debit_id}"
+        shown = {"amount": f"{self.amount.normalize():f}", "credit": self.credit_id, "debit": self.debit_id}
+        return gettext("%(amount)s of %(credit)s to %(debit)s") % shown
 
 
 class SummedLedger(models.Model):
@@ -106,7 +108,7 @@ class SummedLedger(models.Model):
     through = models.PositiveBigIntegerField(default=0)
 
     def __str__(self) -> str:
-        return f"Summed through transaction {self.through}"
+        return gettext("Summed through transaction %(number)s") % {"number": self.through}
 
 
 class DailySum(models.Model):
@@ -124,7 +126,8 @@ class DailySum(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.get_kind_display()} of {self.day}: {self.amount} {self.currency}"
+        shown = {"kind": self.get_kind_display(), "day": self.day, "amount": self.amount, "currency": self.currency}
+        return gettext("%(kind)s of %(day)s: %(amount)s %(currency)s") % shown
 
 
 class Payment(models.Model):
@@ -156,7 +159,7 @@ class Payment(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Payment {self.pk}"
+        return gettext("Payment %(number)s") % {"number": self.pk}
 
 
 class Refund(models.Model):
@@ -187,4 +190,4 @@ class Refund(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"Refund {self.pk}"
+        return gettext("Refund %(number)s") % {"number": self.pk}

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Client
@@ -33,7 +34,7 @@ class Comparison(models.Model):
     )
 
     def __str__(self) -> str:
-        return f"{self.invoice_id} beside {self.previous_id}"
+        return gettext("%(invoice)s beside %(previous)s") % {"invoice": self.invoice_id, "previous": self.previous_id}
 
 
 class GroundChange(models.Model):

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Client
@@ -70,7 +71,7 @@ class BillingRun(RunLimits):
         indexes = [models.Index(fields=["state"], name="run_by_state", condition=Q(finished_at=None))]
 
     def __str__(self) -> str:
-        return f"Billing run {self.pk} of {self.bill_date}"
+        return gettext("Billing run %(number)s of %(day)s") % {"number": self.pk, "day": self.bill_date}
 
 
 class RunPart(models.Model):
@@ -86,7 +87,7 @@ class RunPart(models.Model):
         ordering = ["id"]
 
     def __str__(self) -> str:
-        return f"{self.invoices} invoices of run {self.run_id}"
+        return gettext("%(invoices)s invoices of run %(number)s") % {"invoices": self.invoices, "number": self.run_id}
 
 
 class RunOutcome(models.Model):

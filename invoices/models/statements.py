@@ -1,6 +1,7 @@
 """Statements: which document was sent, to whom, and the result."""
 
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Contact
@@ -41,4 +42,5 @@ class Statement(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.invoice_id} to {self.email or self.get_status_display()}"
+        shown = {"invoice": self.invoice_id, "email": self.email or self.get_status_display()}
+        return gettext("%(invoice)s to %(email)s") % shown

@@ -40,7 +40,7 @@ class Usage(models.Model):
     )
 
     class Meta:
-        verbose_name_plural = "usage"
+        verbose_name_plural = _("usage")
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["client", "record_id"], name="one_usage_per_record_id"),

@@ -3,6 +3,7 @@
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Client
@@ -22,7 +23,7 @@ class Worker(models.Model):
         ordering = ["id"]
 
     def __str__(self) -> str:
-        return f"{self.name} {self.pid} on {self.host}"
+        return gettext("%(name)s %(pid)s on %(host)s") % {"name": self.name, "pid": self.pid, "host": self.host}
 
 
 class Schedule(models.Model):
@@ -52,4 +53,4 @@ class Schedule(models.Model):
         indexes = [models.Index(fields=["next_at"], name="schedule_next", condition=Q(is_on=True))]
 
     def __str__(self) -> str:
-        return f"{self.get_act_display()} at {self.hour}:00"
+        return gettext("%(act)s at %(hour)s:00") % {"act": self.get_act_display(), "hour": self.hour}

@@ -15,7 +15,7 @@ from accounts.callers import Caller
 from accounts.models import Account, Receipt
 from accounts.pages.base import StaffPage
 from accounts.pages.forms import PageForm, dress
-from accounts.pages.locales import locale_of
+from accounts.pages.languages import locale_of
 from accounts.rights import GENERATE
 from billing_site.common.currencies import shown_money
 from billing_site.errors import BillingError, ErrorCode
@@ -149,7 +149,7 @@ class GeneratePage(StaffPage):
             return expect_invoice(client=account.client, account_no=account.pk, request=form.request(self.today)), None
         except BillingError as error:
             if error.field in form.fields:
-                form.add_error(error.field, error.message)
+                form.add_error(error.field, error.shown)
                 dress(form)
                 return None, None
             return None, error
@@ -183,7 +183,7 @@ class GeneratePage(StaffPage):
         text = _("It was voided, because it could not be collected: %(why)s")
         if invoice.status != InvoiceStatus.VOIDED:
             text = _("It was not collected: %(why)s")
-        messages.warning(self.request, text % {"why": outcome.message})
+        messages.warning(self.request, text % {"why": outcome.shown})
 
 
 def _address(account: Account, invoice_no: int | None) -> str:

@@ -84,7 +84,7 @@ class AccountPage(StaffPage):
         try:
             return {"usage": rate_unbilled_usage(client=account.client, account_no=account.pk, today=self.today)}
         except BillingError as refusal:
-            return {"usage_refusal": refusal.message}
+            return {"usage_refusal": refusal.shown}
 
     def _invoices(self, account: Account) -> Mapping[str, Any]:
         if not self.may("invoices.view_invoice"):
@@ -133,7 +133,7 @@ class TakePlanOff(StaffPage):
                     use(account.client, caller.receipt, row_no=instance.pk)
                     take_off(instance=instance, caller=caller, today=self.today)
             except BillingError as refusal:
-                messages.error(request, refusal.message)
+                messages.error(request, refusal.shown)
             else:
                 messages.success(request, _("The plan was removed. It is never billed."))
             return address
@@ -146,5 +146,5 @@ def not_permitted(page: StaffPage) -> str:
     try:
         check_may_generate(page.caller)
     except BillingError as refusal:
-        return refusal.message
+        return refusal.shown
     return ""

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from babel import Locale
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -245,7 +246,7 @@ class InvoiceAct(InvoicePage):
         messages.success(self.request, gettext("Approved as %(number)s.") % {"number": issued.document_number})
         collection = outcome.collection
         if collection is not None and collection.error is not None:
-            messages.warning(self.request, gettext("Not collected: %(why)s") % {"why": collection.message})
+            messages.warning(self.request, gettext("Not collected: %(why)s") % {"why": collection.shown})
         return issued.pk
 
     def _discard(self, invoice: Any, fields: dict[str, Any], caller: Caller) -> int:
@@ -268,9 +269,9 @@ class InvoiceAct(InvoicePage):
     def _collect(self, invoice: Any, fields: dict[str, Any], caller: Caller) -> int:
         (collected,) = collect_invoices(client=self.client, invoice_nos=[invoice.pk], caller=caller, today=self.today)
         if collected.error is not None:
-            messages.error(self.request, gettext("Not collected: %(why)s") % {"why": collected.error.message})
+            messages.error(self.request, gettext("Not collected: %(why)s") % {"why": collected.error.shown})
         else:
-            messages.success(self.request, gettext("Collected.") if collected.amount else collected.message)
+            messages.success(self.request, gettext("Collected.") if collected.amount else collected.shown)
         number: int = invoice.pk
         return number
 
@@ -305,4 +306,4 @@ class PrintPage(DocumentPage):
     def get(self, request: HttpRequest, number: int) -> HttpResponse:
         invoice = self.document(number)
         shown = statement_context(invoice, statement_parts([invoice])[invoice.pk])
-        return self.page("invoices/print.html", shown)
+        return self.page("invoices/print.html", {**shown, "document_locale": Locale.parse(shown["language"])})

@@ -130,7 +130,7 @@ class Queue(QueuePage):
         rows = []
         for invoice in found:
             (approve,) = allowed[invoice.pk]
-            blocked = approve.error.message if approve.error else ""
+            blocked = approve.error.shown if approve.error else ""
             age = (self.today - invoice.tax_date).days
             rows.append(Row(invoice, flags_of(invoice), stale.get(invoice.pk, ()), age, names[invoice.generated_by], blocked))
         return rows

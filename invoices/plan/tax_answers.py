@@ -59,7 +59,7 @@ class TaxAnswer(NamedTuple):
 
 
 def exemption_text(kind: str, reason: str) -> str:
-    """What is printed where a customer is not charged tax. Empty for one who is."""
+    """What is printed where a customer is not charged tax, in the language that is active. Empty for one who is."""
     if kind == TaxExemption.NONE:
         return ""
     head, rest = {
@@ -84,8 +84,8 @@ def answer_to(lines: Sequence[TaxableLine], quote: TaxQuote, *, has_buyer: bool)
     uncovered = [line for line in unanswered if _has_country(line.addresses.ship_to)]
     texts = [] if has_buyer else [no_buyer_text()]
     if homeless and has_buyer:
-        texts.append(gettext("the contact whose address is taxed has no country"))
-    texts += [gettext("no tax rate for %(place)s") % {"place": place} for place in dict.fromkeys(map(_where, uncovered))]
+        texts.append("the contact whose address is taxed has no country")
+    texts += [f"no tax rate for {place}" for place in dict.fromkeys(map(_where, uncovered))]
     return TaxAnswer(
         no_address=not has_buyer or bool(homeless),
         no_rate=bool(uncovered),
@@ -110,7 +110,7 @@ def joined(answers: Collection[TaxAnswer]) -> TaxAnswer:
 
 
 def no_buyer_text() -> str:
-    return gettext("the account has no contact")
+    return "the account has no contact"
 
 
 def _has_country(address: TaxAddress | None) -> bool:

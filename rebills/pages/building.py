@@ -147,7 +147,7 @@ class RebillBuilder(StaffPage):
         calculated = self.sheet.calculate(typed)
         if error.code is ErrorCode.DOCUMENT_MOVED and calculated.plan is not None:
             parts = [str(MOVED.get(part, part)) for part in calculated.plan.moved(request.fingerprint)]
-            return self._review(calculated, moved=", ".join(parts) or error.message)
+            return self._review(calculated, moved=", ".join(parts) or error.shown)
         refusals = {**calculated.refusals, **refusal_at(error, typed)}
         return self._builder(calculated._replace(refusals=refusals, error=error))
 
@@ -162,7 +162,7 @@ class RebillBuilder(StaffPage):
         actions = available_actions(self.client, [self.invoice.pk], self.caller, self.today, [Action.REBILL])
         (allowed,) = actions[self.invoice.pk]
         way = allowed.in_the_way
-        return {"message": error.message, "name": way.name if way else "", "address": _page_of(way, self.invoice.pk)}
+        return {"message": error.shown, "name": way.name if way else "", "address": _page_of(way, self.invoice.pk)}
 
 
 MOVED = {

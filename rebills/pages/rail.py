@@ -77,4 +77,4 @@ def _not_collected(plan: RebillPlan) -> str:
     if not plan.facts.collects or plan.money.collect_now or not plan.money.due:
         return ""
     code = why_not_collected(plan.facts.money.payer)
-    return code.message if code is not None else _("The amount is below the minimum collection threshold.")
+    return _(code.message) if code is not None else _("The amount is below the minimum collection threshold.")

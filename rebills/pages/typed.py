@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 from django.http import QueryDict
+from django.utils.translation import gettext
 
 from billing_site.errors import BillingError
 from rebills.api.serializers import RebillArguments, RebillPreviewArguments, rebill_request
@@ -180,9 +181,9 @@ def read(typed: Typed, invoice_no: int, fingerprint: str = "", *, is_final: bool
 def refusal_at(refusal: BillingError, typed: Typed) -> Refusals:
     """Return a service's refusal at its field: lines[2].amount is about the third requested line."""
     field = refusal.field or ""
-    message = (
-        refusal.detail.removeprefix(f"{field}: ") if field and refusal.detail.startswith(f"{field}: ") else refusal.message
-    )
+    message = refusal.shown
+    if field and refusal.detail.startswith(f"{field}: "):
+        message = gettext(refusal.detail.removeprefix(f"{field}: "))
     named = re.fullmatch(r"lines\[(\d+)\]\.(\w+)", field)
     if named is not None and int(named[1]) < len(typed.requested_lines):
         return {typed.requested_lines[int(named[1])].field(named[2]): message}

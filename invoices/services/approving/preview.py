@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.db.models import Exists, F, OuterRef, QuerySet
+from django.utils.translation import gettext
 
 from accounts.callers import Caller
 from accounts.models import Client
@@ -45,8 +46,8 @@ class DecisionPreview(NamedTuple):
 
     @property
     def reasons(self) -> dict[str, int]:
-        """Return the number of refused documents for each reason."""
-        return dict(Counter(one.error.code.message for one in self.refused))
+        """Return the number of refused documents for each reason, in the active language."""
+        return dict(Counter(gettext(one.error.code.message) for one in self.refused))
 
 
 def preview_decision(

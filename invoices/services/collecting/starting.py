@@ -13,6 +13,7 @@ from accounts.callers import Caller
 from accounts.models import Client, PaymentMethod
 from accounts.services import electronic_methods
 from billing_site.common.currencies import currency_of
+from billing_site.common.languages import in_english
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO, rounded
 from invoices.kinds import ASKED_ATTEMPTS, AttemptStatus, InvoiceKind, InvoiceStatus
@@ -179,8 +180,8 @@ def _why_not(one: CollectRequest, facts: _Facts, work: Collecting) -> Collected 
     if state is None:
         return refused(one.account_no, one.invoice_no, BillingError(ErrorCode.IN_PROGRESS))
     if charge is None or invoice.status != InvoiceStatus.APPROVED:
-        what = invoice.get_kind_display() if invoice.kind == InvoiceKind.CREDIT_MEMO else invoice.get_status_display()
-        error = BillingError(ErrorCode.NOT_ISSUED, f"invoice {invoice.pk} is {what.lower()}")
+        what = InvoiceKind(invoice.kind) if invoice.kind == InvoiceKind.CREDIT_MEMO else InvoiceStatus(invoice.status)
+        error = BillingError(ErrorCode.NOT_ISSUED, f"invoice {invoice.pk} is {in_english(what.label).lower()}")
         return refused(one.account_no, one.invoice_no, error)
     payer = PayerFacts(state.is_test, state.status, one.account_no in facts.methods)
     return why_nothing_collected(one, charge.due, invoice.currency, work.thresholds, payer)

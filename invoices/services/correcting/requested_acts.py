@@ -10,6 +10,7 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import override
 
 from accounts.callers import Approval, Caller
 from accounts.keys import people_behind
@@ -18,6 +19,7 @@ from accounts.models import ApiKey, Client
 from accounts.rights import APPROVE, check_may, may
 from accounts.staff import name_of, names_of
 from accounts.trail import Act, record_acts, refusal
+from billing_site.common.languages import ENGLISH
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import ACT_TRANSITIONS, ActState
 from invoices.models import RequestedAct
@@ -51,7 +53,8 @@ class Decidable(NamedTuple):
 def decidable(client: Client, acts: Sequence[RequestedAct], caller: Caller) -> dict[int, Decidable]:
     """Return what the caller may do with each request, by number. The number of queries is constant."""
     identities = {act.requested_by for act in acts}
-    people, names = people_behind(identities), names_of(identities)
+    with override(ENGLISH):
+        people, names = people_behind(identities), names_of(identities)
     found = {}
     for act in acts:
         blocked, behind = "", people[act.requested_by]
@@ -74,7 +77,9 @@ def approve_act(*, client: Client, act_no: int, caller: Caller, today: date) -> 
     try:
         check_may(caller, APPROVE)
         _check_state(act, ActState.APPROVED)
-        _check_approver(client, act, people_behind([act.requested_by])[act.requested_by], name_of(act.requested_by), caller)
+        with override(ENGLISH):
+            name = name_of(act.requested_by)
+        _check_approver(client, act, people_behind([act.requested_by])[act.requested_by], name, caller)
         requester = replace(_caller_of(act.requested_by), request_id=caller.request_id, approval=Approval(act.pk, caller))
         result_no = _DO[GuardedAct(act.kind)](act.arguments, {"client": client, "caller": requester, "today": today})
     except BillingError as error:

@@ -4,7 +4,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import NamedTuple
 
-from billing_site.errors import BillingError, ErrorCode, error_from_event
+from billing_site.errors import BillingError, ErrorCode, error_from_event, shown_message
 from invoices.kinds import AttemptStatus
 from invoices.models import CollectionAttempt
 
@@ -30,6 +30,11 @@ class Collected(NamedTuple):
     message: str = ""
     error: BillingError | None = None
     attempt: CollectionAttempt | None = None
+
+    @property
+    def shown(self) -> str:
+        """The message for a page, in the reader's language."""
+        return shown_message(self.error_code, self.message)
 
     @property
     def error_code(self) -> int:

@@ -107,5 +107,5 @@ def _money(client: Client, plan: InvoicePlan, collecting: bool) -> MoneyExpected
         CollectRequest(NOT_WRITTEN, state.account_no), money.due, state.currency.code, thresholds, payer
     )
     if refusal is not None:
-        return money._replace(why_not=refusal.message)
+        return money._replace(why_not=refusal.shown)
     return money._replace(collected=money.due, method=method)

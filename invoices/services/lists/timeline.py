@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from accounts.models import ApiCall, Event
 from accounts.staff import who_did
 from invoices.services.issuing.issuing import ISSUED
+from invoices.services.lists.event_names import event_name
 
 
 class TimelineEntry(NamedTuple):
@@ -34,12 +35,9 @@ def timeline_entries(events: Sequence[Event]) -> list[TimelineEntry]:
     """Return these events with the addresses from the log of API calls. One query."""
     calls = ApiCall.objects.filter(request_id__in={event.request_id for event in events if event.request_id})
     addresses = dict(calls.values_list("request_id", "address"))
-    return [TimelineEntry(event, _words(event.act), who_did(event), addresses.get(event.request_id, "")) for event in events]
-
-
-def _words(act: str) -> str:
-    """Return the name of an act as words: `invoice.approval_refused` becomes "invoice approval refused"."""
-    return act.replace(".", " ").replace("_", " ")
+    return [
+        TimelineEntry(event, event_name(event.act), who_did(event), addresses.get(event.request_id, "")) for event in events
+    ]
 
 
 def _declared(value: Any) -> str:

@@ -1,19 +1,23 @@
-"""The e-mail of a statement: the issued document, its open amount and, for a rebill, the invoice that it replaces."""
+"""The e-mail of a statement: the issued document, its open amount and, for a rebill, the invoice that it replaces. It is in the
+language of the customer, whoever sends it."""
 
 from collections.abc import Collection, Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
+from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import override
 
 from billing_site.common.currencies import currency_of
 from invoices.calculation import ZERO, rounded
 from invoices.document import Document, Line
 from invoices.kinds import InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
-from invoices.plan.tax_answers import exemption_text
+from invoices.plan.tax_answers import TaxAnswer, exemption_text
 from invoices.services.documents.document_storage import stored_contents
 from invoices.services.documents.tax_answers import stored_tax_answers
 from invoices.services.money.ledger.open_items import charges_of
@@ -25,22 +29,29 @@ class StatementParts(NamedTuple):
     content: Document
     due: Decimal
     rebill: Invoice | None
-    exemption: str = ""
+    tax: TaxAnswer
 
 
 def statement_parts(invoices: Collection[Invoice]) -> dict[int, StatementParts]:
     """Return the parts of the statements of documents, by document number. The number of queries is constant."""
     numbers = [invoice.pk for invoice in invoices]
     charges, answers = charges_of(numbers), stored_tax_answers(numbers)
-    exempt = {number: exemption_text(answer.exemption, answer.reason) for number, answer in answers.items()}
     issued_rebills = Invoice.objects.filter(corrects__in=numbers, kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
     rebills = {rebill.corrects_id: rebill for rebill in issued_rebills}
     return {
         number: StatementParts(
-            content, charges[number].due if number in charges else ZERO, rebills.get(number), exempt.get(number, "")
+            content,
+            charges[number].due if number in charges else ZERO,
+            rebills.get(number),
+            answers.get(number, TaxAnswer()),
         )
         for number, content in stored_contents(numbers).items()
     }
+
+
+def language_of(invoice: Invoice) -> str:
+    """Return the language of a document: its account's, else its client's."""
+    return invoice.account.language or invoice.client.language
 
 
 class Heading(NamedTuple):
@@ -60,7 +71,7 @@ def heading_of(invoice: Invoice, rebill: Invoice | None) -> Heading:
         title = _("Credit memo %(number)s for invoice %(original)s of %(date)s") % {
             "number": number,
             "original": original.document_number,
-            "date": original.invoice_date,
+            "date": _day(original.invoice_date),
         }
         return Heading(title, invoice.comments, False)
     name = _("Corrected invoice") if invoice.kind == InvoiceKind.REBILL else _("Invoice")
@@ -69,7 +80,7 @@ def heading_of(invoice: Invoice, rebill: Invoice | None) -> Heading:
         return Heading(title, _("Voided."), False)
     if rebill is not None:
         replaced = _("Replaced by %(number)s of %(date)s.")
-        note = replaced % {"number": rebill.document_number, "date": rebill.invoice_date}
+        note = replaced % {"number": rebill.document_number, "date": _day(rebill.invoice_date)}
         return Heading(title, note, False)
     return Heading(title, "", invoice.status == InvoiceStatus.APPROVED)
 
@@ -77,6 +88,7 @@ def heading_of(invoice: Invoice, rebill: Invoice | None) -> Heading:
 def statement_mail(invoice: Invoice, parts: StatementParts, to: str, connection: Any) -> EmailMultiAlternatives:
     """Return the e-mail of a statement to one address, as HTML and as plain text. It is not sent."""
     shown = statement_context(invoice, parts)
+    # Both templates switch to the language of the document themselves.
     message = EmailMultiAlternatives(
         subject=" ".join(f"{shown['seller'].get('name', '')}: {shown['title']}".split()),
         body=render_to_string("invoices/statement.txt", shown),
@@ -88,13 +100,20 @@ def statement_mail(invoice: Invoice, parts: StatementParts, to: str, connection:
 
 
 def statement_context(invoice: Invoice, parts: StatementParts) -> dict[str, Any]:
-    """Return the context of the statement templates. Amounts are texts with the decimals of their currency."""
+    """Return the context of the statement templates. Amounts are texts with the decimals of their currency, and all texts are
+    in the language of the document, `language`."""
+    language = language_of(invoice)
+    with override(language):
+        return {"language": language, **_context(invoice, parts)}
+
+
+def _context(invoice: Invoice, parts: StatementParts) -> dict[str, Any]:
     content, currency = parts.content, invoice.currency
     original = invoice.corrects if invoice.kind == InvoiceKind.REBILL else None
     heading = heading_of(invoice, parts.rebill)
 
     def amount(value: Decimal) -> str:
-        return f"{rounded(value, currency_of(currency)):f}"
+        return number_format(rounded(value, currency_of(currency)))
 
     return {
         "title": heading.title,
@@ -106,7 +125,7 @@ def statement_context(invoice: Invoice, parts: StatementParts) -> dict[str, Any]
         "bill_to": content.parties.bill_to,
         "lines": [_line(line) for line in content.lines],
         "total": amount(invoice.total_amount),
-        "exemption": parts.exemption,
+        "exemption": exemption_text(parts.tax.exemption, parts.tax.reason),
         "due": amount(parts.due),
         "is_due": parts.due > ZERO,
         "original": original,
@@ -118,7 +137,12 @@ def statement_context(invoice: Invoice, parts: StatementParts) -> dict[str, Any]
 def _line(line: Line) -> Mapping[str, Any]:
     return {
         "line": line,
-        "units": "" if line.units is None else f"{line.units.normalize():f}",
-        "rate": "" if line.rate_per_unit is None else f"{line.rate_per_unit.normalize():f}",
+        "units": "" if line.units is None else number_format(f"{line.units.normalize():f}"),
+        "rate": "" if line.rate_per_unit is None else number_format(f"{line.rate_per_unit.normalize():f}"),
         "comments": line.comments,
     }
+
+
+def _day(value: date | None) -> str:
+    # The format is a text: it has a translation.
+    return date_format(value, _("Y-m-d")) if value else ""

@@ -174,7 +174,7 @@ def _contact(invoice: Invoice, contact_no: int) -> int:
 
 
 def _read(waiting: QuerySet[Statement]) -> list[Statement]:
-    return list(waiting.select_related("contact", "invoice__corrects", "invoice__client").order_by("pk"))
+    return list(waiting.select_related("contact", "invoice__corrects", "invoice__client", "invoice__account").order_by("pk"))
 
 
 def _send(chosen: Sequence[Statement], *, begun: bool = False, mails: "Mails | None" = None) -> list[Statement]:

@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.callers import Caller
 from accounts.models import Account, Client
 from billing_site.common.currencies import currency_of
+from billing_site.common.languages import in_english
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import ZERO, asked_amount, rounded
 from invoices.kinds import ReasonType
@@ -95,7 +96,7 @@ def check_reason(client: Client, type: ReasonType, why: Why) -> None:
     if not found or not found[0].is_active:
         raise BillingError(
             ErrorCode.INVALID_REASON,
-            f"reason_code: {why.reason_code} is not an active reason of type {type.label}",
+            f"reason_code: {why.reason_code} is not an active reason of type {in_english(type.label)}",
             field="reason_code",
         )
 

@@ -4,8 +4,10 @@ from datetime import date
 from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
 from accounts.models import Account, Client
+from billing_site.common.languages import within_sentence
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import TRANSACTION_TYPES, EntryKind
 from invoices.models import LedgerEntry
@@ -57,9 +59,10 @@ def transaction_type(entry: LedgerEntry) -> int:
 
 
 def description(entry: LedgerEntry) -> str:
-    """Return a short text: Invoice INV-000001, Electronic payment 12, Void of payment 7."""
+    """Return a short text in the active language: Invoice INV-000001, Electronic payment 12, Void of payment 7."""
     if entry.voids is not None:
-        return f"Void of {entry.voids.get_kind_display().lower()} {entry.voids_id}"
+        voided = {"kind": within_sentence(entry.voids.get_kind_display()), "number": entry.voids_id}
+        return _("Void of %(kind)s %(number)s") % voided
     if entry.kind in (EntryKind.INVOICE, EntryKind.CREDIT_MEMO) and entry.invoice is not None:
         return f"{entry.get_kind_display()} {entry.invoice.document_number}"
     return f"{entry.get_kind_display()} {entry.pk}"
