@@ -1,6 +1,6 @@
-"""PURE: the official numbers of companies and bank accounts. Each function returns the one spelling that is kept, or refuses.
+"""PURE: official numbers of companies and bank accounts. Each function returns the spelling that is stored, or refuses.
 
-The check digits and shapes of each country are those of the library python-stdnum.
+Formats and check digits of each country come from the library python-stdnum.
 """
 
 import re
@@ -14,18 +14,20 @@ from stdnum.exceptions import ValidationError as NotANumber
 from billing_site.common.places import country_code
 
 SPELLED_OTHERWISE = {"EL": "GR", "XI": "GB"}
-"""Prefixes of tax numbers that are not the code of their country: Greece, and Northern Ireland in trade with the EU."""
+"""Prefixes of tax numbers that differ from the country's code: Greece, and Northern Ireland for trade with the EU."""
 
 WITHOUT_PLACE_OF_ITS_OWN = ("EU", "IM")
 """Prefixes of the EU's one-stop shop."""
 
 LETTER_SCHEMES = ("AN", "AQ", "AS", "AU", "EM")
-"""The schemes of electronic addresses (CEF EAS) that have letters; all others have four digits."""
+"""Schemes of electronic addresses (CEF EAS) with letters. All others have four digits."""
 
 
 def tax_id(text: str) -> str:
-    """A tax number that begins with the code of its country, such as DE136695976, without spaces and dots. It is checked by the
-    rules of its country, where these are known."""
+    """Return a tax number that begins with the code of its country, such as DE136695976, without spaces and dots.
+
+    It is checked by the rules of its country, if these are known.
+    """
     number = "".join(text.split()).upper()
     prefix = number[:2]
     country = SPELLED_OTHERWISE.get(prefix, prefix)
@@ -36,7 +38,7 @@ def tax_id(text: str) -> str:
     rules = get_cc_module(country.lower(), "vat")
     if rules is None:
         return number
-    # Some countries' rules know the prefix, others do not.
+    # Some countries' rules include the prefix, others do not.
     for part in (number, number[2:]):
         if rules.is_valid(part):
             kept: str = rules.validate(part)
@@ -45,12 +47,12 @@ def tax_id(text: str) -> str:
 
 
 def tax_id_country(number: str) -> str:
-    """The country of a tax id."""
+    """Return the country of a tax id."""
     return SPELLED_OTHERWISE.get(number[:2], number[:2])
 
 
 def tax_ids(text: str) -> str:
-    """Tax ids between commas, at most one for each country."""
+    """Return the comma-separated tax ids. Refuses several ids of one country."""
     numbers = [tax_id(part) for part in text.split(",") if part.strip()]
     prefixes = [number[:2] for number in numbers]
     twice = next((prefix for prefix in prefixes if prefixes.count(prefix) > 1), None)
@@ -60,7 +62,7 @@ def tax_ids(text: str) -> str:
 
 
 def tax_id_for(text: str, countries: tuple[str, ...]) -> str:
-    """Of tax ids as `tax_ids` keeps them, that of the first of these countries that has one; else the first one."""
+    """Return the tax id of the first of these countries that has one, else the first tax id. `tax_ids` has checked them."""
     numbers = [part.strip() for part in text.split(",") if part.strip()]
     by_country = {tax_id_country(number): number for number in reversed(numbers)}
     found = (by_country[country] for country in countries if country in by_country)
@@ -68,7 +70,7 @@ def tax_id_for(text: str, countries: tuple[str, ...]) -> str:
 
 
 def iban_number(text: str) -> str:
-    """An IBAN without spaces."""
+    """Return an IBAN without spaces."""
     try:
         return iban.validate(text)
     except NotANumber as error:
@@ -76,7 +78,7 @@ def iban_number(text: str) -> str:
 
 
 def bic_number(text: str) -> str:
-    """A BIC, the code of a bank."""
+    """Return a BIC, the code of a bank."""
     try:
         return bics.validate(text)
     except NotANumber as error:
@@ -84,7 +86,8 @@ def bic_number(text: str) -> str:
 
 
 def electronic_scheme(text: str) -> str:
-    """The scheme of an electronic address: a code of the list CEF EAS, such as 0088 for a GLN or 9930 for a German tax id."""
+    """Return the scheme of an electronic address: a code of the list CEF EAS, such as 0088 for a GLN or 9930 for a German
+    tax id."""
     scheme = text.strip().upper()
     if scheme not in LETTER_SCHEMES and not re.fullmatch("[0-9]{4}", scheme):
         raise ValidationError(

@@ -36,9 +36,10 @@ def names_of(identities: Iterable[str]) -> dict[str, str]:
 
 
 def caller_of(identity: str) -> Caller:
-    """Return the caller that an identity of `Caller.identity` stands for, to go on with work that they have started.
+    """Return the caller of an identity (see `Caller.identity`), to continue work that it started.
 
-    A user or key that does not exist any more is refused (90009)."""
+    Refuses (90009) a user or key that no longer exists.
+    """
     kind, _, rest = identity.partition(":")
     if kind == "process":
         return Caller(process=rest)

@@ -1,4 +1,4 @@
-"""Columns by which a company is known to others: its tax id, its registration, its electronic address."""
+"""Columns that identify a company: tax id, registration, electronic address."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from accounts import company_numbers
 
 
 class TidyField(models.CharField):
-    """A text that is kept in one spelling: what `tidy` makes of it, which refuses what is wrong."""
+    """A text that is stored in one spelling. `tidy` returns that spelling, or refuses the text."""
 
     tidy: Callable[[str], str]
 
@@ -41,7 +41,7 @@ class ElectronicSchemeField(TidyField):
 
 
 class CompanyModel(models.Model):
-    """How registers and networks name a company."""
+    """The names of a company in registers and networks."""
 
     registration_number = models.CharField(
         max_length=50,
@@ -76,7 +76,7 @@ class CompanyModel(models.Model):
 
 
 class BuyerModel(CompanyModel):
-    """How a customer wants to be named on documents."""
+    """How a customer is named on documents."""
 
     tax_id = TaxIdField(
         max_length=50,
@@ -98,7 +98,7 @@ class BuyerModel(CompanyModel):
 
 
 class SellerModel(CompanyModel):
-    """What a company that bills prints of itself beside its name and address."""
+    """What a billing company prints besides its name and address."""
 
     legal_name = models.CharField(
         max_length=200,
@@ -157,4 +157,4 @@ SELLER_FIELDS = (
     "electronic_scheme",
     "electronic_address",
 )
-"""What documents keep of a client beside its name, its address and the tax id of the document's country."""
+"""What documents store of a client, besides its name, address, and the tax id of the document's country."""

@@ -73,8 +73,8 @@ class Decision(models.Model):
     act = models.CharField(max_length=20, choices=DecisionAct)
     staff = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     reason = models.CharField(max_length=1000, blank=True)
-    client_notes = models.TextField(max_length=1000, null=True)  # noqa: DJ001 - null leaves what stands on the documents
-    custom_status_label = models.CharField(max_length=100, null=True)  # noqa: DJ001 - null leaves what stands there
+    client_notes = models.TextField(max_length=1000, null=True)  # noqa: DJ001 - null keeps the notes of the documents
+    custom_status_label = models.CharField(max_length=100, null=True)  # noqa: DJ001 - null keeps the label
     made_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

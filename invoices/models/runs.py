@@ -1,4 +1,4 @@
-"""A billing run, its outcome for each account, and the filters that are kept by a name."""
+"""A billing run, its outcome for each account, and named filters."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from invoices.models.documents import Invoice
 
 
 class RunFilter(models.Model):
-    """A filter of accounts that a client keeps by a name."""
+    """A client's filter of accounts, stored under a name."""
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="run_filters", db_index=False)
     name = models.CharField(max_length=100)
@@ -29,7 +29,7 @@ class RunFilter(models.Model):
 
 
 class BillingRun(RunLimits):
-    """One pass over the accounts of a client that a filter finds. Its totals are counted from its outcomes, never stored."""
+    """One run over a client's accounts that match a filter. Its totals are counted from its outcomes, never stored."""
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="billing_runs")
     state = models.CharField(max_length=12, choices=RunState, default=RunState.RUNNING, db_default=RunState.RUNNING)
@@ -67,7 +67,7 @@ class BillingRun(RunLimits):
             models.CheckConstraint(condition=Q(mode__in=RunMode.values), name="run_mode"),
             models.CheckConstraint(condition=Q(is_dry_run=False) | Q(compared_with=None), name="a_real_run_is_compared"),
         ]
-        # The background process asks which runs go on.
+        # The background process selects the active runs.
         indexes = [models.Index(fields=["state"], name="run_by_state", condition=Q(finished_at=None))]
 
     def __str__(self) -> str:
@@ -75,7 +75,7 @@ class BillingRun(RunLimits):
 
 
 class RunPart(models.Model):
-    """What one transaction of a run has invoiced in one currency. The limits of a run are compared with the sums of these."""
+    """What one transaction of a run has invoiced in one currency. Their sums are compared with the limits of the run."""
 
     run = models.ForeignKey(BillingRun, on_delete=models.CASCADE, related_name="parts")
     at = models.DateTimeField()
@@ -91,10 +91,11 @@ class RunPart(models.Model):
 
 
 class RunOutcome(models.Model):
-    """What a run did for one account: an invoice, nothing to bill, or a refusal with its code and message.
+    """The outcome for one account: an invoice, nothing to bill, or a refusal with code and message.
 
-    A dry run has the figures of the invoice that would be generated instead. An account that waits in an active run is left
-    out of another one, which names that run."""
+    A dry run has the figures of the invoice that would be generated instead. An account that is not billed yet in an active run
+    is left out of other runs, and its outcome there names that run.
+    """
 
     run = models.ForeignKey(BillingRun, on_delete=models.CASCADE, related_name="outcomes", db_index=False)
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="+")
@@ -153,7 +154,7 @@ class RunOutcome(models.Model):
 
     @property
     def change_amount(self) -> Any:
-        """How much the total of a dry run differs from the account's last invoice; None where there is none."""
+        """The difference between the total of a dry run and the account's last invoice, or None if there is none."""
         if self.total_amount is None or self.previous_total is None:
             return None
         return self.total_amount - self.previous_total

@@ -1,4 +1,4 @@
-"""The processes that work in the background, and what is done each day."""
+"""Background processes, and daily tasks."""
 
 from django.core.validators import MaxValueValidator
 from django.db import models
@@ -11,7 +11,7 @@ from invoices.kinds import ScheduledAct
 
 
 class Worker(models.Model):
-    """A process that claims work. Work that it has claimed is taken over when it has not been seen for some time."""
+    """A process that claims work. If it has not been seen for some time, others take over what it has claimed."""
 
     host = models.CharField(max_length=200)
     pid = models.PositiveIntegerField()
@@ -27,7 +27,7 @@ class Worker(models.Model):
 
 
 class Schedule(models.Model):
-    """What is done for a client once a day, from an hour of its time zone on."""
+    """A task that is done for a client once a day, from an hour of its time zone on."""
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="schedules", db_index=False)
     act = models.CharField(max_length=20, choices=ScheduledAct)

@@ -58,8 +58,8 @@ def bare_world(acme, process):
     AccountFactory(client=acme)
     issued = bill(an_account(acme, contact=False), process, JAN_10)
     rebilled(issued, process, 1)
-    waiting = an_account(acme, contact=False)
-    generate_invoice(client=acme, account_no=waiting.pk, request=BillingRequest(JAN_10, force_pending=True), caller=process)
+    unaddressed = an_account(acme, contact=False)
+    generate_invoice(client=acme, account_no=unaddressed.pk, request=BillingRequest(JAN_10, force_pending=True), caller=process)
     assign_plan(account=AccountFactory(client=acme), plan=a_plan(acme), start_date=JAN_10, caller=BY_TEST)
     for model in BARE_MODELS:
         model.objects.update(**_bare_texts(model))

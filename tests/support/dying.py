@@ -13,14 +13,14 @@ class Died(BaseException):
 
 def answer_never_told(call):
     """Return the answer that a call would have given if its process had not died after the commit."""
-    told = []
+    answers = []
 
     def work_and_die(client, claim, work):
-        told.append(work())
+        answers.append(work())
         raise Died
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Died):
         patch.setattr(receipts, "_work", work_and_die)
         call()
-    (answer,) = told
+    (answer,) = answers
     return json.loads(answer)

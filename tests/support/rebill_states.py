@@ -384,8 +384,8 @@ def way_out(refused, document, process):
     if found := one(r"take (.+)", text):
         return [[(action, named(found[1]))]]
     if text == "approve or discard that first":
-        waiting = Invoice.objects.get(pk=way.number)
-        return [[(Action.APPROVE, waiting)], [(Action.DISCARD, waiting), (action, document)]]
+        pending = Invoice.objects.get(pk=way.number)
+        return [[(Action.APPROVE, pending)], [(Action.DISCARD, pending), (action, document)]]
     if text == "discard that first":
         return [[(Action.DISCARD, Invoice.objects.get(pk=way.number)), (action, document)]]
     if text in ("void that first", "void it first"):

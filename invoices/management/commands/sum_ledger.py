@@ -1,4 +1,4 @@
-"""manage.py sum_ledger: adds the transactions of the ledger to the sums of their days."""
+"""manage.py sum_ledger: add new ledger entries to the daily sums."""
 
 from argparse import ArgumentParser
 from typing import Any
