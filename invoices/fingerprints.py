@@ -165,7 +165,7 @@ def moved_of(seen: str, parts: Mapping[str, str]) -> list[str]:
     return _differing(hashes, parts) if number == newest() else list(parts)
 
 
-def moved_parts(seen: str, document: Document) -> list[str]:
+def changed_parts(seen: str, document: Document) -> list[str]:
     """Return the names of the parts in which a document differs from its fingerprint in any format, or all if it is not one."""
     number, colon, hashes = seen.rpartition(":")
     if not colon:

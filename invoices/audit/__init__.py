@@ -1,8 +1,7 @@
-"""Proves that the stored rows keep the rules that the documents promise. Writes nothing, and adds up every total again.
+"""Check that stored rows keep the rules of the product. Nothing is written, and every total is added up again.
 
-The audits of documents and of accounts are small functions that are shown one subject at a time and say in words what is wrong
-with it; a pass shows each subject to all of them, so that every row is read once. Where the database can find the rows that
-break a rule by itself, a rule is a query.
+Each audit of a document or an account is a small function. It gets one subject and yields a text for each violation. All
+subjects are read once, and each is passed to all of these functions. A rule that SQL can check is a query instead (`rules`).
 """
 
 from accounts.models import Client
@@ -62,7 +61,7 @@ DOCUMENT_AUDITS = (
     Audit("Coupons and credits are used by the lines that show them", of_bills(claims.uses), rows=claims.count_uses),
     Audit("Lines that credit unused days name the line that charged them", claims.unused_days, rows=claims.count_unused_days),
     Audit("Due dates follow the payment terms, or the original's of a rebill", numbers.due_dates),
-    Audit("Approved documents have not changed since approval", fingerprints.unmoved, rows=fingerprints.count_approved),
+    Audit("Approved documents have not changed since approval", fingerprints.unchanged, rows=fingerprints.count_approved),
     Audit("Credit memos credit lines of the document that they correct", memos.memo_lines, rows=memos.count_memo_lines),
     Audit("The audit trail has the events of each document", trail.acts),
 )
@@ -86,7 +85,7 @@ ACCOUNT_AUDITS = (
 
 RULE_AUDITS = (
     RuleAudit("Documents and their records belong to one account and client", belonging.DOCUMENTS),
-    RuleAudit("Usage and orders are billed to their own account", belonging.WAITING),
+    RuleAudit("Usage and orders are billed to their own account", belonging.USAGE_AND_ORDERS),
     RuleAudit("Coupons and credits are used by their own account", belonging.CREDITS),
     RuleAudit("Plan instances and prices belong to their account's client", belonging.CATALOGUE),
     RuleAudit("Prices have one rate, or bands that start at 0", prices.PRICES),
@@ -127,7 +126,7 @@ LIMIT_AUDITS = (
 
 
 def run_audits(client: Client | None = None) -> list[AuditReport]:
-    """What each audit has checked and found, over one client's rows or over all."""
+    """Run all audits over one client's rows, or over all rows. Returns one report per audit, always in the same order."""
     with one_moment():
         return [
             *(audit(client) for audit in NUMBER_AUDITS),

@@ -1,4 +1,4 @@
-"""Accounts as audits are shown them: their dates, plan instances, live documents and what these bill."""
+"""Read accounts for the audits: their dates, plan instances, live documents and what these bill."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -18,7 +18,10 @@ from invoices.services.documents.orders_due import NOT_ISSUED
 
 
 class LiveDocument(NamedTuple):
-    """A pending or approved document of a cycle. One that bills periods of a voided one again is not: it moves nothing."""
+    """A pending or approved document of a cycle.
+
+    A document that bills periods of a voided invoice again is not included, because it moves no date.
+    """
 
     invoice_no: int
     kind: str
@@ -28,7 +31,7 @@ class LiveDocument(NamedTuple):
 
 
 class LivePeriod(NamedTuple):
-    """Days of a plan instance that a live document bills, in the cycle of a bill date."""
+    """Days of a plan instance that a live document bills, with the bill date of the cycle."""
 
     plan_instance_no: int
     start: date
@@ -54,8 +57,10 @@ class ArrearsCycle(NamedTuple):
 
 
 class VoidedDays(NamedTuple):
-    """What a voided document billed, unless the plan was taken off: a period of a plan instance, or (with a service) a cycle in
-    arrears or, without days, an activation fee."""
+    """What a voided document billed of a plan instance. Plans that were taken off are left out.
+
+    Without a service it is a billed period. With a service it is a cycle in arrears or, without days, an activation fee.
+    """
 
     invoice_no: int
     plan_instance_no: int
@@ -63,21 +68,22 @@ class VoidedDays(NamedTuple):
     start: date | None = None
     end: date | None = None
     is_settled: bool = False
-    """Whether a person waived it, or nothing was charged for it in advance."""
+    """True if a person waived it, or if nothing was charged for it in advance."""
 
 
 class NothingBilled(NamedTuple):
-    """A cycle that moved the account on without a document."""
+    """A cycle in which nothing was billed. The account's dates moved on without a document."""
 
     kind: str
     bill_date: date
 
 
 class AccountHistory(NamedTuple):
-    """`periods` are in the order of the plan instances and of their days, `arrears` of their services too.
+    """One account. `periods` are ordered by plan instance and day, `arrears` by plan instance, service and day.
 
-    `orders` are the days of its one-time charges that no issued invoice holds; `activations` the plan instances and services
-    whose activation fee a live document charges."""
+    `orders` are the dates of one-time charges that no issued invoice holds. `activations` are the plan instances and services
+    whose activation fee is on a live document.
+    """
 
     account_no: int
     client_acct_id: str
@@ -106,7 +112,7 @@ class AccountHistory(NamedTuple):
 
 
 def account_histories(client: Client | None) -> Iterator[AccountHistory]:
-    """All accounts in the order of their numbers. Ten queries, read side by side, and one account in memory."""
+    """Yield all accounts in the order of their numbers. Uses ten queries in total and keeps one account in memory."""
     accounts = _streamed(
         of_client(Account, "client", client).order_by("pk"),
         ("pk", "client_acct_id", "bill_day", "next_bill_date", "last_bill_date", "arrears_due_from", "orders_due"),
@@ -217,7 +223,7 @@ def _voided_periods(client: Client | None) -> Iterator[tuple[Any, ...]]:
 
 
 def _voided_lines(client: Client | None) -> Iterator[tuple[Any, ...]]:
-    """Lines in arrears with their days, activation fees without."""
+    """Yield lines in arrears with their days, and activation fees without days."""
     rows = of_client(InvoiceLine, "invoice__account__client", client).filter(
         line_type__in=[LineType.ARREARS, LineType.ACTIVATION],
         plan_instance__isnull=False,
@@ -231,7 +237,7 @@ def _voided_lines(client: Client | None) -> Iterator[tuple[Any, ...]]:
 
 
 def _nothing_billed(after: dict[str, Any]) -> NothingBilled:
-    """Events of before there were kinds do not say theirs: all were of recurring cycles."""
+    """Events written before `kind` existed are all of recurring cycles."""
     return NothingBilled(after.get("kind", InvoiceKind.RECURRING), date.fromisoformat(after["bill_date"]))
 
 
@@ -240,7 +246,7 @@ def _streamed(rows: QuerySet[Any], columns: tuple[str, ...]) -> Iterator[tuple[A
 
 
 class _Dealt:
-    """Rows that come in the order of their accounts (their first value), given to one account after another."""
+    """Splits rows that are sorted by account (their first value) into the rows of one account after another."""
 
     def __init__(self, rows: Iterator[tuple[Any, ...]]) -> None:
         self.groups = groupby(rows, itemgetter(0))

@@ -1,4 +1,4 @@
-"""Accounts and their plan instances stand where their documents leave them."""
+"""Check that the dates of accounts and plan instances agree with their documents."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ def count_instances(account: AccountHistory) -> int:
 
 
 def one_document(account: AccountHistory) -> Iterator[str]:
-    """An account has one pending document at most, and one live document of a kind for a bill date."""
+    """Check that an account has at most one pending document, and one live document of each kind for each bill date."""
     pending = [document.invoice_no for document in account.documents if document.status == InvoiceStatus.PENDING]
     if len(pending) > 1:
         yield f"has {len(pending)} pending documents: {', '.join(f'invoice {number}' for number in pending)}"
@@ -30,24 +30,27 @@ def one_document(account: AccountHistory) -> Iterator[str]:
 
 
 def billed_through(account: AccountHistory) -> Iterator[str]:
-    """A plan instance is billed through the end of its last approved period, and a pending one begins on the day after.
+    """Check that a plan instance is billed through the end of its last approved period, and that a pending one begins the day
+    after.
 
-    A cycle that had nothing to bill moves an instance further without a document. An instance that no document has billed
-    may have an opening position, which nothing but itself can prove. One that was taken off is never billed again.
+    A cycle with nothing to bill moves an instance further without a document. An instance that no document has billed may have
+    an opening position, which cannot be checked. An instance that was taken off is never billed again.
     """
     periods = [period for period in account.periods if period.plan_instance_no in account.instances]
     last_approved = {one.plan_instance_no: one for one in periods if one.is_approved and one.bills_again is None}
     for number, period in last_approved.items():
-        stands = account.instances[number].billed_through
-        if stands != period.end and not (stands and stands > period.end and _billed_nothing_after(account, period)):
-            yield f"plan instance {number} is billed through {stands}, but invoice {period.invoice_no} bills it to {period.end}"
+        through = account.instances[number].billed_through
+        if through != period.end and not (through and through > period.end and _billed_nothing_after(account, period)):
+            yield (
+                f"plan instance {number} is billed through {through}, but invoice {period.invoice_no} bills it to {period.end}"
+            )
     for period in periods:
-        stands = account.instances[period.plan_instance_no].billed_through
+        through = account.instances[period.plan_instance_no].billed_through
         if period.is_approved or period.bills_again is not None:
             continue
-        if stands is not None and period.start != stands + ONE_DAY:
+        if through is not None and period.start != through + ONE_DAY:
             yield (
-                f"plan instance {period.plan_instance_no} is billed through {stands}, but pending invoice {period.invoice_no} "
+                f"plan instance {period.plan_instance_no} is billed through {through}, but pending invoice {period.invoice_no} "
                 f"bills it from {period.start}"
             )
 
@@ -57,7 +60,7 @@ def _billed_nothing_after(account: AccountHistory, period: LivePeriod) -> bool:
 
 
 def newest_cycle(account: AccountHistory) -> Iterator[str]:
-    """The last bill date is that of the newest cycle, billed or with nothing to bill; the bill day is the newest invoice's."""
+    """Check the last bill date against the newest cycle, billed or empty, and the bill day against the newest invoice."""
     newest = account.newest_approved
     last = max((bill_date for _, bill_date in _billed_cycles(account)), default=None)
     if account.last_bill_date != last:
@@ -67,28 +70,28 @@ def newest_cycle(account: AccountHistory) -> Iterator[str]:
 
 
 def arrears_due_from(account: AccountHistory) -> Iterator[str]:
-    """Usage and arrears are due from the bill date of the newest recurring cycle, billed or with nothing to bill.
+    """Check that usage and arrears are due from the bill date of the newest recurring cycle, billed or empty.
 
-    Cycles that are billed ahead of their dates leave them where they were; before any recurring cycle, where the first began.
+    An advance invoice does not move this date. Before the first recurring cycle it is where that cycle begins.
     """
     cycles = _billed_cycles(account)
     recurring = [bill_date for kind, bill_date in cycles if kind == InvoiceKind.RECURRING]
     due_from = max(recurring) if recurring else min((bill_date for _, bill_date in cycles), default=None)
     if account.arrears_due_from != due_from:
-        yield f"has arrears due from {account.arrears_due_from}, but its cycles leave them due from {due_from}"
+        yield f"has arrears due from {account.arrears_due_from}, but by its cycles they are due from {due_from}"
 
 
 def _billed_cycles(account: AccountHistory) -> list[tuple[str, date]]:
-    """The kind and bill date of each cycle that has moved the account on, with a document or without."""
+    """Return the kind and bill date of each cycle that moved the account's dates, with or without a document."""
     approved = [(one.kind, one.bill_date) for one in account.documents if one.status == InvoiceStatus.APPROVED]
     return [*approved, *account.nothing_billed]
 
 
 def next_bill_dates(account: AccountHistory) -> Iterator[str]:
-    """The next bill date is what the plan instances, the one-time charges, the bill day and the last bill date make it."""
+    """Check that the next bill date follows from plan instances, one-time charges, the bill day and the last bill date."""
     ordered = _orders_due(account)
     if account.orders_due != ordered:
-        yield f"has one-time charges due on {account.orders_due}, but its documents leave them due on {ordered}"
+        yield f"has one-time charges due on {account.orders_due}, but by its documents they are due on {ordered}"
     if account.bill_day is None:
         due = None
     elif account.bill_day in DAYS_OF_A_MONTH:
@@ -102,7 +105,7 @@ def next_bill_dates(account: AccountHistory) -> Iterator[str]:
 
 
 def _orders_due(account: AccountHistory) -> date | None:
-    """The date of a cycle that was billed ahead, where a one-time charge is of that day or an earlier one."""
+    """Return the date of a cycle that was billed in advance, if a one-time charge of that day or an earlier day is open."""
     approved = [one for one in account.documents if one.status == InvoiceStatus.APPROVED]
     advance, recurring = (
         max((one.bill_date for one in approved if one.kind == kind), default=None)

@@ -1,4 +1,4 @@
-"""Lines, taxes and totals add up, exactly: all of it is counted again here in Decimal."""
+"""Check that lines, taxes and totals add up. Everything is added up again in Decimal."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -17,7 +17,8 @@ def count_amounts(document: StoredDocument) -> int:
 
 
 def totals(document: StoredDocument) -> Iterator[str]:
-    """The total is the sum of the lines, the tax that of the tax details, and net and tax make the total."""
+    """Check that the total is the sum of the lines, the tax the sum of the tax details, and that net and tax add up to the
+    total."""
     terms = document.terms
     lines = sum((line.amount for line in document.lines), ZERO)
     taxes = sum((tax.amount for tax in document.taxes), ZERO)
@@ -27,7 +28,7 @@ def totals(document: StoredDocument) -> Iterator[str]:
         yield f"its tax details add up to {shown(taxes)}, but its tax is {shown(terms.tax_amount)}"
     if terms.net_amount + terms.tax_amount != terms.total_amount:
         net, tax, total = map(shown, (terms.net_amount, terms.tax_amount, terms.total_amount))
-        yield f"net {net} and tax {tax} do not make the total {total}"
+        yield f"net {net} and tax {tax} do not add up to the total {total}"
 
 
 def line_numbers(document: StoredDocument) -> Iterator[str]:

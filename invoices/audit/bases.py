@@ -1,5 +1,4 @@
-"""What lines were counted from is what they amount to: charges with their minimum and maximum, and late usage with what was
-billed before it."""
+"""Check the amounts of charges against the stored basis: minimum, maximum, and late usage after the usage billed before it."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -25,18 +24,21 @@ def count_bases(document: StoredDocument) -> int:
 
 
 def bases(document: StoredDocument) -> Iterator[str]:
-    """A charge's lines have the units and amounts of its basis, and its minimum or maximum is what these terms make of them,
-    unless a person has given it. What covers charges is a line of the document."""
+    """Check that a charge's lines have the units and amounts of its basis, and that its minimum or maximum is calculated from
+    it.
+
+    A minimum or maximum that a person entered is not checked. Each basis of a coupon or surcharge must belong to a line.
+    """
     lines = {line.line_no: line for line in document.lines}
     basis = document.content.basis
     for cover in basis.covers:
         if cover.line_no not in lines:
-            yield f"something is kept of line {cover.line_no}, which it does not have"
+            yield f"line {cover.line_no} has a stored basis, but does not exist"
     for charge in basis.charges:
         numbers = [*charge.line_nos, *([charge.bound_line_no] if charge.bound_line_no is not None else [])]
         missing = [number for number in numbers if number not in lines]
         if missing:
-            yield f"something is kept of line {missing[0]}, which it does not have"
+            yield f"line {missing[0]} has a stored basis, but does not exist"
             continue
         parts = [lines[number] for number in charge.line_nos]
         units = sum((part.units or ZERO for part in parts), ZERO)
@@ -44,14 +46,14 @@ def bases(document: StoredDocument) -> Iterator[str]:
         adjustment = lines[charge.bound_line_no].amount if charge.bound_line_no is not None else ZERO
         name = f"the charge of line {numbers[0]}" if numbers else f"the charge of service {charge.service_no}"
         if units != charge.billed.units and charge.terms.model != RateModel.FLAT:
-            yield f"{name} is kept with {shown(charge.billed.units)} units, but its lines have {shown(units)}"
+            yield f"{name} has {shown(charge.billed.units)} units in its basis, but {shown(units)} on its lines"
         if (amount, adjustment) != charge.billed[1:]:
             kept = " and ".join(shown(one) for one in charge.billed[1:])
-            yield f"{name} is kept with {kept}, but its lines have {shown(amount)} and {shown(adjustment)}"
+            yield f"{name} has {kept} in its basis, but {shown(amount)} and {shown(adjustment)} on its lines"
         if numbers and not charge.is_bound_by_hand:
             due = bound_of(charge.terms, amount, currency_of(document.terms.currency)).adjustment
             if due != adjustment:
-                yield f"{name} is brought into its bounds by {shown(adjustment)}, which should be {shown(due)}"
+                yield f"{name} is adjusted to its minimum or maximum by {shown(adjustment)}, but should be by {shown(due)}"
 
 
 class _Document(NamedTuple):
@@ -63,7 +65,7 @@ class _Document(NamedTuple):
     approved_at: datetime | None
 
     def replaced(self, moment: datetime, others: Iterable["_Document"]) -> bool:
-        """Whether a rebill had been issued in its place by then."""
+        """Return whether a rebill of this document had been issued by that moment."""
         return any(
             one.corrects == self.number
             and one.kind == InvoiceKind.REBILL
@@ -78,10 +80,10 @@ Kept = tuple[_Document, ChargeBasis]
 
 
 def late_usage(client: Client | None) -> AuditReport:
-    """Late usage goes on from what the documents before it had billed of its cycle when it was generated: of a rebilled
-    invoice, from what the last rebill of its chain had left.
+    """Check that late usage starts after the units billed before it when it was generated.
 
-    Not checked where one of these was voided since, or is from before that was kept.
+    If an earlier invoice of the cycle was rebilled, the last rebill counts. A cycle is not checked if one of its documents was
+    voided, or is older than the stored basis.
     """
     rows = of_client(LineBasis, "invoice__client", client).filter(line_type=LineType.USAGE)
     late = rows.filter(terms__before__isnull=False).exclude(terms__before=None)
@@ -119,8 +121,8 @@ def _wrong_before(kept: list[Kept]) -> Iterator[str]:
         due = Billed(*(sum(column, ZERO) for column in zip(*counted, strict=True))) if counted else Billed()
         if before != due:
             yield (
-                f"invoice {document.number}: late usage of {charge.period_start} goes on from {shown(before.units)} units, "
-                f"but {shown(due.units)} were billed before"
+                f"invoice {document.number}: late usage of {charge.period_start} starts after {shown(before.units)} units, "
+                f"but {shown(due.units)} were billed before it"
             )
 
 

@@ -1,4 +1,4 @@
-"""Nothing reaches across clients, accounts or currencies."""
+"""Check that no row refers to another client, account or currency."""
 
 from django.db.models import Q
 
@@ -49,7 +49,7 @@ DOCUMENTS = (
     ),
 )
 
-WAITING = (
+USAGE_AND_ORDERS = (
     Rule(
         Usage,
         "client",
@@ -152,13 +152,13 @@ CATALOGUE = (
         Surcharge.services.through,
         "surcharge__client",
         differ("service__client", "surcharge__client"),
-        "surcharge {surcharge_id}: counts on service {service_id} of client {service__client_id}",
+        "surcharge {surcharge_id}: is added to service {service_id} of client {service__client_id}",
     ),
     Rule(
         Coupon.services.through,
         "coupon__client",
         differ("service__client", "coupon__client"),
-        "coupon {coupon_id}: is taken off service {service_id} of client {service__client_id}",
+        "coupon {coupon_id}: reduces service {service_id} of client {service__client_id}",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""A document holds just what it bills and uses, and lets go of it when it is discarded."""
+"""Check that a document holds exactly what it bills and uses, and nothing once it is discarded."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -28,15 +28,15 @@ def count_uses(document: StoredDocument) -> int:
 
 
 def usage(document: StoredDocument) -> Iterator[str]:
-    """The usage lines of a plan instance and service bill as many units as the document holds; discarded, it holds none."""
+    """Check that usage lines bill as many units as the document holds. A discarded or voided document must hold none."""
     held: dict[UsageKey, Decimal] = {(one.plan_instance_no, one.service_no): one.units for one in document.holdings.usage}
     if not document.is_live:
         for key, units in held.items():
-            yield f"is {document.standing.status}, but holds {shown(units)} units of {_usage_of(*key)}"
+            yield f"is {document.state.status}, but holds {shown(units)} units of {_usage_of(*key)}"
         return
     billed: dict[UsageKey, list[Line]] = defaultdict(list)
     for line in document.lines:
-        # What brings a charge up to its minimum or down to its maximum has no units.
+        # Lines that raise a charge to its minimum or reduce it to its maximum have no units.
         if line.line_type == LineType.USAGE and line.units is not None:
             billed[line.plan_instance_id, line.service_id].append(line)
     for key in dict.fromkeys((*billed, *held)):
@@ -50,16 +50,16 @@ def _usage_of(instance_no: int | None, service_no: int | None) -> str:
 
 
 def _may_be_flat(lines: list[Line], held: Decimal) -> bool:
-    """A flat fee shows 1 unit for the usage of a cycle, whatever it was, or 0 where the fee was charged before.
+    """Return whether these lines may be a flat fee, which has 1 unit whatever the usage, or 0 if it was charged before.
 
-    A line does not say that its price is flat, so any line without a band that shows as many may be one.
+    A line does not store that its price is flat. So any line without a band that has 1 or 0 units may be a flat fee.
     """
     others = [line.units for line in lines if line.tier_no is not None or line.units not in (ZERO, ONE)]
     return len(others) < len(lines) and held > sum((units or ZERO for units in others), ZERO)
 
 
 def orders(document: StoredDocument) -> Iterator[str]:
-    """Each order line has its order, which names this document and has the line's units and rate; each order has its line."""
+    """Check that each order line has its order with the same units and rate, held by this document, and each order its line."""
     held = {order.order_no: order for order in document.holdings.orders}
     lines = Counter(line.order_no for line in document.lines)
     for line in document.lines:
@@ -67,7 +67,7 @@ def orders(document: StoredDocument) -> Iterator[str]:
             yield f"line {line.line_no} is of type {line.line_type}, and names {_order(line.order_no)}"
     if not document.is_live:
         for order_no in held:
-            yield f"is {document.standing.status}, but holds order {order_no}"
+            yield f"is {document.state.status}, but holds order {order_no}"
         return
     for line in document.lines:
         if line.order_no is not None:
@@ -97,10 +97,10 @@ def _at(units: Decimal | None, rate: Decimal | None) -> str:
 
 
 def uses(document: StoredDocument) -> Iterator[str]:
-    """Each coupon line has its use, each service credit line its use of just its amount, and no use is of another line.
+    """Check that each coupon line has its use, each service credit line a use of the same amount, and each use its line.
 
-    The coupon of a document that is no longer live, or was rebilled, may have been withdrawn since, and then has no use any
-    more. A rebill takes from coupons and service credits when it is issued.
+    If a document is not live or was rebilled, its coupon may have been withdrawn; then the use is gone. A rebill uses coupons
+    and service credits only when it is issued.
     """
     lines = {line.line_no: line for line in document.lines}
     for coupon in document.holdings.coupons:
@@ -113,7 +113,7 @@ def uses(document: StoredDocument) -> Iterator[str]:
         elif credit.amount != -line.amount:
             yield (
                 f"uses {shown(credit.amount)} of service credit {credit.credit_no} on line {line.line_no}, "
-                f"which takes off {shown(-line.amount)}"
+                f"which credits {shown(-line.amount)}"
             )
     used = Counter([one.line_no for one in document.holdings.coupons] + [one.line_no for one in document.holdings.credits])
     for line in document.lines:
@@ -130,17 +130,19 @@ def count_unused_days(document: StoredDocument) -> int:
 
 
 def unused_days(document: StoredDocument) -> Iterator[str]:
-    """Each line that gives unused days back says of which line that charged them, and gives back that amount for these days. A
-    credit memo may do so too, for an account that has no further invoice."""
+    """Check that each line that credits unused days names the line that charged them, and credits that amount.
+
+    A credit memo may credit unused days too, for an account that gets no further invoice.
+    """
     lines = {line.line_no: line for line in document.lines}
     known = {one.line_no: one for one in document.holdings.unused_days}
     for line_no, one in known.items():
         line = lines.get(line_no)
         if line is None or not (line.gives_days_back or document.is_memo):
-            yield f"gives {shown(one.amount)} of plan instance {one.plan_instance_no} back on line {line_no}, which does not"
+            yield f"credits unused days of plan instance {one.plan_instance_no} on line {line_no}, which is no such credit"
         elif (line.amount, line.plan_instance_id) != (-one.amount, one.plan_instance_no):
             yield (
-                f"gives {shown(one.amount)} of plan instance {one.plan_instance_no} back on line {line_no}, which is "
+                f"credits {shown(one.amount)} of plan instance {one.plan_instance_no} on line {line_no}, which is "
                 f"{shown(line.amount)} of plan instance {line.plan_instance_id}"
             )
         elif line.gives_days_back and (line.period_start, line.period_end) != (one.first_day, one.last_day):
@@ -148,7 +150,7 @@ def unused_days(document: StoredDocument) -> Iterator[str]:
     may_be_unknown = document.is_memo or (document.is_rebill and not document.is_issued)
     for line in document.lines:
         if line.gives_days_back and line.line_no not in known and not may_be_unknown:
-            yield f"line {line.line_no} gives {shown(-line.amount)} back, and does not say of what"
+            yield f"line {line.line_no} credits {shown(-line.amount)} for unused days, but not of which line"
 
 
 def _is_of_type(line: Line | None, line_type: LineType) -> bool:

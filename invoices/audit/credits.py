@@ -1,4 +1,4 @@
-"""What coupons, service credits and maximums take off is taken off charges, and no more than these have left."""
+"""Check that coupons, service credits and maximums are spread over charges, and credit no charge beyond its amount."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from invoices.calculation import ZERO
 from invoices.document import Line
 from invoices.kinds import LineType
 
-# The charges that may have a maximum.
+# Only these charges can have a maximum.
 PLAN_TYPES = (LineType.RECURRING, LineType.ACTIVATION, LineType.USAGE, LineType.ARREARS)
 
 
@@ -23,7 +23,7 @@ def count_credits(document: StoredDocument) -> int:
 
 
 def credit_lines(document: StoredDocument) -> Iterator[str]:
-    """Coupons and credits are below zero, and of charges what is above a maximum; all of it is spread by credit details."""
+    """Check that credit lines are below zero, and that credit details spread each completely."""
     spread: dict[int, Decimal] = defaultdict(Decimal)
     for credit in document.credits:
         spread[credit.credit_line_no] += credit.amount
@@ -31,18 +31,18 @@ def credit_lines(document: StoredDocument) -> Iterator[str]:
         if not line.is_reduction:
             continue
         if line.is_credit and line.amount >= ZERO:
-            yield f"line {line.line_no} is to take something off, but is {shown(line.amount)}"
+            yield f"line {line.line_no} is a credit, but is {shown(line.amount)}"
         elif not line.is_credit and not (_is_above_maximum(line) or _may_be_given_back(line, document)):
-            yield f"line {line.line_no} of type {line.line_type} is {shown(line.amount)}, which no such charge may be"
+            yield f"line {line.line_no} of type {line.line_type} is {shown(line.amount)}, but cannot be below zero"
         if spread[line.line_no] != -line.amount:
             yield (
-                f"line {line.line_no} takes off {shown(-line.amount)}, but its credit details add up to "
+                f"line {line.line_no} credits {shown(-line.amount)}, but its credit details add up to "
                 f"{shown(spread[line.line_no])}"
             )
 
 
 def _may_be_given_back(line: Line, document: StoredDocument) -> bool:
-    """An order at a rate below zero, and on a rebill any line."""
+    """Return whether a charge may be below zero: an order with a negative rate, or any line of a rebill."""
     is_return = line.line_type == LineType.ORDER and line.rate_per_unit is not None and line.rate_per_unit < ZERO
     return is_return or document.is_rebill
 
@@ -52,21 +52,21 @@ def _is_above_maximum(line: Line) -> bool:
 
 
 def credit_details(document: StoredDocument) -> Iterator[str]:
-    """A credit detail ties a line that takes off to a line that charges, which is credited no more than its amount.
+    """Check that each credit detail connects a credit line with a charge, which is not credited beyond its amount.
 
-    What is above a maximum is taken off the lines of the same charge.
+    An amount above a maximum must be spread over lines of the same charge.
     """
     lines = {line.line_no: line for line in document.lines}
     for credit in document.credits:
         taking, charging = lines.get(credit.credit_line_no), lines.get(credit.credited_line_no)
         if taking is None or not taking.is_reduction:
-            yield f"a credit detail names line {credit.credit_line_no} as taking something off, which does not"
+            yield f"a credit detail names line {credit.credit_line_no} as a credit, but it is not a credit"
         if charging is None or not charging.is_charge:
-            yield f"a credit detail takes something off line {credit.credited_line_no}, which does not charge"
+            yield f"a credit detail credits line {credit.credited_line_no}, which is not a charge"
         elif taking is not None and _is_of_another_charge(taking, charging, document):
-            yield f"line {taking.line_no} is above a maximum, but takes something off line {charging.line_no} of another charge"
+            yield f"line {taking.line_no} applies a maximum, but credits line {charging.line_no} of another charge"
         if credit.amount <= ZERO:
-            yield f"line {credit.credit_line_no} takes {shown(credit.amount)} off line {credit.credited_line_no}"
+            yield f"line {credit.credit_line_no} credits {shown(credit.amount)} of line {credit.credited_line_no}"
     for line_no, left in left_of_charges(document).items():
         if left < ZERO:
             amount = lines[line_no].amount
@@ -74,12 +74,12 @@ def credit_details(document: StoredDocument) -> Iterator[str]:
 
 
 def _is_of_another_charge(taking: Line, charging: Line, document: StoredDocument) -> bool:
-    """A rebill may bill a charge for another service; what is above its maximum is taken off it all the same."""
+    """On a rebill, the lines of a charge may have another service than the line that reduces it to its maximum."""
     return _is_above_maximum(taking) and taking.charge_key != charging.charge_key and not document.is_rebill
 
 
 def left_of_charges(document: StoredDocument) -> dict[int, Decimal]:
-    """What credits leave of each line that charges."""
+    """Return what credits leave of each charge, by line number."""
     left = {line.line_no: line.amount for line in document.charge_lines}
     for credit in document.credits:
         if credit.credited_line_no in left:

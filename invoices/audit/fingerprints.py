@@ -1,18 +1,18 @@
-"""Approved documents are what was approved."""
+"""Check that approved documents have not changed since approval."""
 
 from collections.abc import Iterator
 
 from invoices.audit.stored_documents import StoredDocument
-from invoices.fingerprints import moved_parts
+from invoices.fingerprints import changed_parts
 
 
 def count_approved(document: StoredDocument) -> int:
     return int(document.is_issued)
 
 
-def unmoved(document: StoredDocument) -> Iterator[str]:
-    """The fingerprint taken at approval is that of what is stored now; where not, this says which parts have moved."""
+def unchanged(document: StoredDocument) -> Iterator[str]:
+    """Compare the fingerprint of approval with that of the stored document, and name the parts that have changed."""
     if document.is_issued:
-        moved = moved_parts(document.standing.fingerprint, document.content)
+        moved = changed_parts(document.state.fingerprint, document.content)
         if moved:
-            yield f"is not as it was when it was approved, moved: {', '.join(moved)}"
+            yield f"has changed since it was approved: {', '.join(moved)}"

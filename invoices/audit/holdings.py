@@ -1,4 +1,4 @@
-"""What documents hold for themselves, so that no other bills or uses it too: usage, orders, coupons and service credits."""
+"""Read what documents hold, so that no other document bills or uses it: usage, orders, coupons and service credits."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from invoices.models import CouponUse, CreditUse, OneTimeCharge, UnusedCredit, U
 
 
 class HeldUsage(NamedTuple):
-    """The usage records of a plan instance and service, added up."""
+    """The usage records of one plan instance and service, added up."""
 
     plan_instance_no: int
     service_no: int
@@ -39,7 +39,7 @@ class CreditUsed(NamedTuple):
 
 
 class UnusedDays(NamedTuple):
-    """What a line gives back of unused days of a plan instance."""
+    """The unused days of a plan instance that a line credits."""
 
     line_no: int
     plan_instance_no: int
@@ -57,7 +57,7 @@ class Holdings(NamedTuple):
 
 
 def holdings_of(invoice_nos: Sequence[int]) -> Mapping[int, Holdings]:
-    """What each of the documents holds: five queries, however many. Usage comes added up."""
+    """Return what each document holds, by invoice number. Uses five queries for any number of documents."""
     held: Mapping[int, Holdings] = defaultdict(lambda: Holdings([], [], [], [], []))
     usage = Usage.objects.filter(invoice__in=invoice_nos).order_by("invoice_id", "plan_instance_id", "service_id")
     for invoice_no, *row in usage.values_list("invoice_id", "plan_instance_id", "service_id").annotate(

@@ -1,4 +1,4 @@
-"""Keeping what the audits find, so that it can be read afterwards."""
+"""Store the findings of the audits, so that they can be read later."""
 
 from django.db import transaction
 from django.utils import timezone
@@ -9,11 +9,12 @@ from invoices.audit import AuditReport, run_audits
 from invoices.models import AuditFinding, AuditRun
 
 FINDINGS_KEPT = 1000
-"""Of one audit: what is wrong in more rows than these is wrong everywhere."""
+"""At most this number of findings is stored for each audit."""
 
 
 def audit_and_keep(client: Client | None, asked_by: str) -> tuple[AuditRun, list[AuditReport]]:
-    """Runs the audits over one client's rows or over all. They read outside the transaction that writes what they found."""
+    """Run the audits over one client's rows or over all, and store the findings. The audits read outside the writing
+    transaction."""
     started_at = timezone.now()
     reports = run_audits(client)
     with transaction.atomic():

@@ -1,4 +1,4 @@
-"""The ledger: every balance follows from the one before, charges less credits and payments make it, and nothing pays twice."""
+"""Check the ledger: each balance follows from the one before it, and no credit pays twice."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ from invoices.models import Allocation, CollectionAttempt, DailySum, Invoice, Le
 from invoices.services.money.daily_sums import daily_sums, stored_sums
 
 NEGATED = -1
-# As a number: SQLite compares a sum with a decimal that is written as text by kind, not by value.
+# A number, because SQLite compares a sum with a decimal written as text by type, not by value.
 NOTHING = Value(0, output_field=IntegerField())
 BELOW_ANY_AMOUNT = Value(0.00005, output_field=FloatField())
 """Half the smallest difference of two amounts: SQLite adds up doubles."""
@@ -53,7 +53,7 @@ class Entry(NamedTuple):
 
     @property
     def side(self) -> str:
-        """What the entry is in the sum; a void is on the side of what it voids."""
+        """Return the group of the entry in the sums. A void is in the group of the entry that it voids."""
         kind = self.voided_kind or self.kind
         if kind == EntryKind.INVOICE:
             return "charges"
@@ -63,7 +63,7 @@ class Entry(NamedTuple):
 
 
 class _Sides:
-    """Charges, credits, payments and refunds, each above zero, and the balances that they must make."""
+    """Sums of charges, credits, payments and refunds, each above zero, and the balance that must follow from them."""
 
     def __init__(self) -> None:
         self.sums: dict[str, Decimal] = defaultdict(Decimal)
@@ -78,12 +78,14 @@ class _Sides:
         if made == self.balance:
             return None
         parts = ", ".join(f"{side} {shown(self.sums[side])}" for side in ("charges", "credits", "payments", "refunds"))
-        return f"{parts} make {shown(made)}, but the balance is {shown(self.balance)}"
+        return f"{parts} add up to {shown(made)}, but the balance is {shown(self.balance)}"
 
 
 def balances(client: Client | None) -> tuple[AuditReport, AuditReport]:
-    """One pass over the entries: each balance is the one before and the amount, and conservation holds for every account and
-    for all accounts of a client in a currency."""
+    """Check that each balance is the one before plus the amount, and that charges less credits and payments are the balance.
+
+    The second rule is checked for each account, and for all accounts of a client in one currency. All entries are read once.
+    """
     rows = of_client(LedgerEntry, "account__client", client).order_by("account_id", "entry_no")
     columns = (
         "account_id",
@@ -123,7 +125,7 @@ def balances(client: Client | None) -> tuple[AuditReport, AuditReport]:
 
 def _step(before: Entry, entry: Entry) -> Iterator[str]:
     if entry.entry_no != before.entry_no + 1:
-        yield f"transaction {entry.entry_no} follows on {before.entry_no}"
+        yield f"transaction {entry.entry_no} comes after transaction {before.entry_no}"
     if entry.balance_after != before.balance_after + entry.amount:
         yield (
             f"transaction {entry.entry_no} of {shown(entry.amount)} brings {shown(before.balance_after)} to "
@@ -132,7 +134,7 @@ def _step(before: Entry, entry: Entry) -> Iterator[str]:
 
 
 def allocations(client: Client | None) -> AuditReport:
-    """No credit is used beyond its amount, no debit paid beyond its own, and nothing is let go that was not taken."""
+    """Check that no credit is used and no debit is paid beyond its amount, and that a release only frees what was allocated."""
     rows = of_client(Allocation, "credit__account__client", client).order_by()
     pairs = (
         rows.values_list("credit__account_id", "credit_id", "debit_id").annotate(sum=ExactSum("amount")).filter(sum__lt=NOTHING)
@@ -141,7 +143,7 @@ def allocations(client: Client | None) -> AuditReport:
     taken = entries.filter(amount__lt=0).annotate(sum=Coalesce(ExactSum("taken_by__amount"), ZERO))
     paid = entries.filter(amount__gt=0).annotate(sum=Coalesce(ExactSum("paid_by__amount"), ZERO))
     findings = [
-        f"account {account_no}: debit {debit_no} lets go of more of credit {credit_no} than it has taken"
+        f"account {account_no}: debit {debit_no} releases more of credit {credit_no} than was allocated to it"
         for account_no, credit_no, debit_no, _ in pairs.order_by("credit_id", "debit_id").iterator(chunk_size=ROWS_AT_ONCE)
     ]
     findings += [
@@ -154,7 +156,7 @@ def allocations(client: Client | None) -> AuditReport:
     ]
     whole = paid.exclude(kind=EntryKind.INVOICE) | paid.filter(voided_by__isnull=False)
     findings += [
-        f"account {account_no}: debit {number} of {shown(amount)} is taken from credits by {shown(used)} only"
+        f"account {account_no}: debit {number} of {shown(amount)} is paid with {shown(used)} only"
         for account_no, number, amount, used in _odd(whole.filter(sum__lt=F("amount")))
     ]
     tied = taken.exclude(kind__in=FREE_KINDS) | taken.filter(voided_by__isnull=False)
@@ -261,7 +263,7 @@ PAID = (
         Allocation,
         "credit__account__client",
         Q(kind=AllocationKind.REFUNDED) & ~Q(debit__kind=EntryKind.INVOICE),
-        "account {debit__account_id}: a refund has let go of {debit_id}, a {debit__kind}",
+        "account {debit__account_id}: a refund has released money of {debit_id}, a {debit__kind}",
     ),
     Rule(
         Allocation,
@@ -269,7 +271,7 @@ PAID = (
         Q(credit__kind__in=[EntryKind.WRITE_OFF, EntryKind.DISPUTE])
         & Q(debit__kind=EntryKind.INVOICE)
         & differ("credit__invoice", "debit__invoice"),
-        "account {debit__account_id}: {credit__kind} {credit_id} of invoice {credit__invoice_id} is taken by invoice "
+        "account {debit__account_id}: {credit__kind} {credit_id} of invoice {credit__invoice_id} pays invoice "
         "{debit__invoice_id}",
     ),
     Rule(
@@ -278,7 +280,7 @@ PAID = (
         Q(credit__kind=EntryKind.CREDIT_MEMO)
         & Q(debit__kind=EntryKind.INVOICE)
         & differ("credit__invoice__corrects", "debit__invoice"),
-        "account {debit__account_id}: credit memo {credit__invoice_id} is taken by invoice {debit__invoice_id}, which it does "
+        "account {debit__account_id}: credit memo {credit__invoice_id} pays invoice {debit__invoice_id}, which it does "
         "not correct",
     ),
 )
@@ -360,9 +362,9 @@ REASONS = (
     ),
 )
 
-# Acts that name their transaction, which the trail must have.
-TOLD = (*PAYMENT_KINDS, *REFUND_KINDS, EntryKind.CASH_CREDIT, EntryKind.WRITE_OFF, EntryKind.DISPUTE)
-TOLD_OF = (
+# The events of these acts must name their transaction.
+ACTS_WITH_EVENTS = (*PAYMENT_KINDS, *REFUND_KINDS, EntryKind.CASH_CREDIT, EntryKind.WRITE_OFF, EntryKind.DISPUTE)
+NAMED_IN_EVENTS = (
     Event.objects.filter(error_code=0, after__has_key="transaction_id")
     .annotate(transaction_id=Cast(KeyTextTransform("transaction_id", "after"), BigIntegerField()))
     .values("transaction_id")
@@ -371,8 +373,8 @@ TRAIL = (
     Rule(
         LedgerEntry,
         "account__client",
-        ~Q(pk__in=TOLD_OF),
+        ~Q(pk__in=NAMED_IN_EVENTS),
         "account {account_id}: transaction {pk}, a {kind}, has no event",
-        checked=Q(kind__in=TOLD),
+        checked=Q(kind__in=ACTS_WITH_EVENTS),
     ),
 )

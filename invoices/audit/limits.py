@@ -1,4 +1,4 @@
-"""Credits and coupons are used no further than they reach, over all pending and approved documents."""
+"""Check that credits and coupons are not used beyond their limits, over all pending and approved documents."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ LIVE = Q(invoice__status__in=LIVE_STATUSES)
 
 
 def service_credits(client: Client | None) -> AuditReport:
-    """Live documents take no more from a service credit than its amount; what a rebill has given back counts no more."""
+    """Check that live documents use no more of a service credit than its amount. What a rebill gave back does not count."""
     uses = of_client(CreditUse, "credit__account__client", client).filter(LIVE, is_given_back=False).order_by()
     overdrawn = (
         uses.values_list("credit__account_id", "credit_id", "credit__amount")
@@ -35,7 +35,7 @@ def service_credits(client: Client | None) -> AuditReport:
 
 
 def coupon_cycles(client: Client | None) -> AuditReport:
-    """A redeemed coupon is on no more live documents than it has cycles."""
+    """Check that a redeemed coupon is on no more live documents than it has cycles."""
     uses = of_client(CouponUse, "redemption__account__client", client).filter(LIVE, is_given_back=False).order_by()
     overused = (
         uses.values_list("redemption__account_id", "redemption__coupon__code", "redemption_id", "redemption__coupon__cycles")
@@ -54,7 +54,7 @@ def coupon_cycles(client: Client | None) -> AuditReport:
 
 
 def coupon_redemptions(client: Client | None) -> AuditReport:
-    """Redemptions of a coupon are numbered from 1, each by itself, and there are no more than the coupon's limit."""
+    """Check that the redemptions of a coupon are numbered from 1 without a repeat, and that the coupon's limit is kept."""
     redemptions = of_client(CouponRedemption, "coupon__client", client).order_by()
     counted = (
         redemptions.values_list("coupon__client_id", "coupon__code", "coupon__max_redemptions")

@@ -1,4 +1,4 @@
-"""Credit memos credit lines of the document that they correct, and no more of it than there is."""
+"""Check that credit memos credit lines of the document that they correct, and not beyond their amounts."""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -18,7 +18,7 @@ from invoices.kinds import CREDIT_TYPES, EntryKind, InvoiceKind, InvoiceStatus, 
 from invoices.models import CreditDetail, Invoice, InvoiceLine, LedgerEntry, TaxDetail
 
 LIVE_MEMO = Q(invoice__kind=InvoiceKind.CREDIT_MEMO, invoice__status=InvoiceStatus.APPROVED, invoice__issued_with__isnull=True)
-"""Those that were issued with a rebill are the negative of their invoice, coupons and credits too: see `rebills`."""
+"""A memo that was issued with a rebill is the exact negative of its invoice, coupons and credits included: see `rebills`."""
 
 
 def count_memo_lines(document: StoredDocument) -> int:
@@ -26,9 +26,11 @@ def count_memo_lines(document: StoredDocument) -> int:
 
 
 def memo_lines(document: StoredDocument) -> Iterator[str]:
-    """A memo corrects a document; its lines are numbered from 1 and below zero (a tax may be 0), and each names its source. One
-    that was issued with a rebill also gives back what coupons and credits had taken off. A line that gave unused days back is
-    above zero on a memo, and so may be its tax."""
+    """Check that a memo corrects a document, is numbered from 1, and that each line is below zero and names its source.
+
+    A tax line may be 0. A line that reverses a credit of unused days is above zero, and so may be its tax. The amounts of a
+    memo that was issued with a rebill are not checked here.
+    """
     if not document.is_memo:
         return
     correction = document.content.correction
@@ -41,7 +43,7 @@ def memo_lines(document: StoredDocument) -> Iterator[str]:
     for line in document.lines:
         if line.source_line_no is None:
             yield f"line {line.line_no} credits no line of invoice {correction.corrects_id}"
-        if document.standing.issued_with is not None:
+        if document.state.issued_with is not None:
             continue
         if line.gives_days_back or _tax_of_days_back(document, line):
             continue
@@ -73,7 +75,7 @@ RULES = (
 
 
 def lines_credited(client: Client | None) -> AuditReport:
-    """Live memos credit no more of a line than coupons and credits have left of it, and only lines that charge."""
+    """Check that live memos credit only charges, and no more of a line than coupons and credits have left of it."""
     credits = of_client(InvoiceLine, "invoice__client", client).filter(LIVE_MEMO).exclude(line_type=LineType.TAX).order_by()
     count = credits.count()
     findings = list(_overcredited_lines(credits)) if count else []
@@ -113,7 +115,7 @@ def _overcredited(
 
 
 def taxes_credited(client: Client | None) -> AuditReport:
-    """Live memos give back no more of a tax on a line than it is."""
+    """Check that live memos credit no more of a tax on a line than was charged."""
     given = of_client(TaxDetail, "invoice__client", client).filter(LIVE_MEMO).order_by()
     count = given.count()
     findings = list(_overcredited_taxes(given)) if count else []
@@ -144,17 +146,18 @@ def _overcredited_taxes(given: QuerySet[TaxDetail]) -> Iterator[str]:
         if tax is None or abs(back) > abs(tax):
             yield (
                 f"invoice {invoice_no}: of the tax of line {tax_line} on line {line_no}, {shown(tax or ZERO)}, "
-                f"{shown(-back)} is given back"
+                f"{shown(-back)} is credited"
             )
 
 
 def taken_off_invoices(client: Client | None) -> AuditReport:
-    """Credit memos, write-offs and disputes together are no more than the invoice."""
+    """Check that credit memos, write-offs and disputes together do not exceed the total of their invoice."""
     kinds = (EntryKind.CREDIT_MEMO, EntryKind.WRITE_OFF, EntryKind.DISPUTE)
     off = of_client(LedgerEntry, "account__client", client).filter(kind__in=kinds, voided_by=None).order_by()
     rows = (
         off.annotate(
-            # A credit memo is taken off what it corrects, a write-off or dispute off its own invoice: that may be a rebill.
+            # A credit memo reduces the invoice that it corrects; a write-off or dispute reduces its own invoice, which may be a
+            # rebill.
             of_no=Case(When(kind=EntryKind.CREDIT_MEMO, then=F("invoice__corrects_id")), default=F("invoice_id")),
             of_total=Case(
                 When(kind=EntryKind.CREDIT_MEMO, then=F("invoice__corrects__total_amount")),

@@ -1,4 +1,4 @@
-"""What approval gives: a number from a gapless series, an invoice date and a due date."""
+"""Check what approval assigns: a number from a series without holes, an invoice date and a due date."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -16,39 +16,40 @@ from invoices.models import Invoice, NumberSeries
 
 
 def numbered_when_approved(document: StoredDocument) -> Iterator[str]:
-    """An approved document has all that approval gives, also once it is voided; a pending or discarded one nothing of it."""
-    terms, standing = document.terms, document.standing
-    given = {
+    """Check that issued documents have everything that approval assigns, voided ones too, and pending or discarded ones
+    nothing."""
+    terms, state = document.terms, document.state
+    assigned = {
         "number": terms.number,
         "series": terms.series,
         "document number": terms.document_number,
         "invoice date": terms.invoice_date,
         "due date": terms.due_date,
-        "fingerprint": standing.fingerprint,
-        "approver": standing.approved_by,
-        "moment of approval": standing.approved_at,
+        "fingerprint": state.fingerprint,
+        "approver": state.approved_by,
+        "moment of approval": state.approved_at,
     }
-    for name, value in given.items():
+    for name, value in assigned.items():
         if document.is_issued and value in (None, ""):
-            yield f"is {standing.status}, but has no {name}"
+            yield f"is {state.status}, but has no {name}"
         elif not document.is_issued and value not in (None, ""):
-            yield f"is {standing.status}, but its {name} is {value}"
+            yield f"is {state.status}, but its {name} is {value}"
 
 
 def due_dates(document: StoredDocument) -> Iterator[str]:
-    """The due date is the invoice date and the payment terms; that of a rebill may be its original's."""
+    """Check that the due date is the invoice date plus the payment terms. A rebill may have the due date of its original."""
     terms = document.terms
     if terms.invoice_date is None or terms.due_date is None:
         return
     due = terms.invoice_date + timedelta(days=terms.payment_terms_days)
-    originals = document.standing.corrects__due_date if document.is_rebill else None
+    originals = document.state.corrects__due_date if document.is_rebill else None
     if terms.due_date not in (due, originals):
         days = f"{terms.payment_terms_days} days from its invoice date {terms.invoice_date}"
         yield f"is due on {terms.due_date}, but {days} is {due}"
 
 
 def gapless(client: Client | None) -> AuditReport:
-    """In each series of a client the numbers are 1, 2, 3 ...: each is one more than the one before it."""
+    """Check that the numbers of each series of a client are 1, 2, 3 and so on."""
     numbered = of_client(Invoice, "client", client).filter(number__isnull=False)
     before = Window(Lag("number", default=0), partition_by=["client_id", "series"], order_by=["number", "pk"])
     steps = numbered.annotate(before=before, step=F("number") - F("before")).exclude(step=1)
@@ -64,13 +65,13 @@ def gapless(client: Client | None) -> AuditReport:
 def _misstep(client_no: int, series: str, before: int, number: int, invoice_no: int) -> str:
     where = f"client {client_no}, series {series or 'without a name'}, invoice {invoice_no}"
     if number <= before:
-        return f"{where}: number {number} is there twice, or below 1"
+        return f"{where}: number {number} is used twice, or is below 1"
     missing = f"number {before + 1} is" if number == before + 2 else f"numbers {before + 1} to {number - 1} are"
     return f"{where}: {missing} missing before number {number}"
 
 
 def series_counters(client: Client | None) -> AuditReport:
-    """A series stands at the highest number that it has given."""
+    """Check that the counter of each series is the highest number that a document has."""
     documents = of_client(Invoice, "client", client).filter(number__isnull=False).order_by()
     highest = {
         (client_no, series): number
@@ -81,15 +82,15 @@ def series_counters(client: Client | None) -> AuditReport:
         for client_no, kind, number in of_client(NumberSeries, "client", client).values_list("client_id", "kind", "last_number")
     }
     findings = [
-        f"client {client_no}, series {series or 'without a name'}: is at {stands}, but its highest number is {number}"
+        f"client {client_no}, series {series or 'without a name'}: is at {counter}, but its highest number is {number}"
         for client_no, series in sorted(highest.keys() | counters.keys())
-        if (stands := counters.get((client_no, series), "no number")) != (number := highest.get((client_no, series), 0))
+        if (counter := counters.get((client_no, series), "no number")) != (number := highest.get((client_no, series), 0))
     ]
     return AuditReport("Number series are at the last number they gave", len(counters), findings)
 
 
 def unique_document_numbers(client: Client | None) -> AuditReport:
-    """What is printed as the document's number is on one document of the client only, whatever prefixes the series had."""
+    """Check that each printed document number is on one document of the client only, whatever prefixes the series had."""
     printed = of_client(Invoice, "client", client).exclude(document_number="")
     repeated = (
         printed.order_by()
@@ -108,7 +109,7 @@ def unique_document_numbers(client: Client | None) -> AuditReport:
 
 
 def dates_follow_numbers(client: Client | None) -> AuditReport:
-    """No document is dated before the one with the number before it, unless the series has got another prefix or suffix."""
+    """Check that no document is dated before the one with the number before it, unless the prefix or suffix has changed."""
     numbered = of_client(Invoice, "client", client).filter(number__isnull=False)
     order: dict[str, Any] = {"partition_by": ["client_id", "series"], "order_by": ["number", "pk"]}
     pairs = numbered.annotate(
@@ -130,5 +131,5 @@ def dates_follow_numbers(client: Client | None) -> AuditReport:
 
 
 def _looks_like(printed: str, number: int) -> str:
-    """A document number without the number itself: what is before and after it."""
+    """Return what is printed before and after the number."""
     return printed.replace(Format().printed(number), "*", 1)

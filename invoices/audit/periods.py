@@ -1,4 +1,4 @@
-"""What documents bill: each day of a plan instance once, and what is charged in arrears when it is over."""
+"""Check that each day of a plan instance is billed once, and that charges in arrears are billed after their period."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -24,10 +24,10 @@ def count_arrears(account: AccountHistory) -> int:
 
 
 def consecutive(account: AccountHistory) -> Iterator[str]:
-    """The billed periods of a plan instance follow one another day by day, over its pending and approved documents.
+    """Check that the billed periods of a plan instance follow one another without gap or overlap, over all live documents.
 
-    Days that are missing are explained by a cycle between the two documents in which the account had nothing to bill, or by
-    voided documents, which `voided` looks at.
+    A gap is allowed if the account had nothing to bill in a cycle between the two documents, or if a document of these days was
+    voided. `voided` checks the second case.
     """
     for period in account.periods:
         if period.end < period.start:
@@ -62,8 +62,11 @@ def count_voided(account: AccountHistory) -> int:
 
 
 def voided(account: AccountHistory) -> Iterator[str]:
-    """What a voided document billed is billed by a live one, or is due again by itself: it lies behind what its plan instance
-    is billed through, or in a cycle that is still to be charged in arrears."""
+    """Check that what a voided document billed is billed by a live document, or will be billed again by itself.
+
+    It will be billed if it is after the day through which its plan instance is billed, or in a cycle whose arrears are still
+    open.
+    """
     for one in account.voided:
         if one.is_settled:
             continue
@@ -99,7 +102,7 @@ def _charged_in_arrears_to(account: AccountHistory, dates: InstanceDates) -> dat
 
 
 def arrears(account: AccountHistory) -> Iterator[str]:
-    """No day of a plan instance is charged in arrears twice for a service, over its pending and approved documents."""
+    """Check that no day of a plan instance is charged in arrears twice for a service, over all live documents."""
     for before, after in pairwise(account.arrears):
         same = (before.plan_instance_no, before.service_no) == (after.plan_instance_no, after.service_no)
         if same and after.start <= before.end:
@@ -110,8 +113,9 @@ def arrears(account: AccountHistory) -> Iterator[str]:
 
 
 def lines_within(document: StoredDocument) -> Iterator[str]:
-    """What is charged in advance lies within the period that the document bills of its plan instance; what is charged in
-    arrears is over before the bill date, in this cycle or, late, in one before. The lines span the document's period.
+    """Check that charges in advance are within the billed period, and that charges in arrears end before the bill date.
+
+    Charges in arrears may be late, from an earlier cycle. The document's period must be that of its lines.
     """
     billed = {period.plan_instance_id: period for period in document.periods}
     for line in document.lines:
@@ -154,7 +158,7 @@ def _is_over(line: Line, bill_date: date) -> bool:
 
 
 def ahead_of_their_date(document: StoredDocument) -> Iterator[str]:
-    """A cycle that is billed ahead of its date is billed without usage, arrears and orders: they wait for the bill date."""
+    """Check that an advance invoice has no usage, arrears or orders. These are billed on the bill date."""
     if document.terms.kind == InvoiceKind.ADVANCE:
         for line in document.lines:
             if line.line_type in (*ARREARS_TYPES, LineType.ORDER):

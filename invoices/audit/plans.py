@@ -1,4 +1,4 @@
-"""Plans that were taken off before they began are never billed."""
+"""Check that plans which were taken off before they began are never billed."""
 
 from django.db.models import Exists, OuterRef, Q
 

@@ -1,4 +1,4 @@
-"""Prices from which an amount follows for any number of units."""
+"""Check that each price gives an amount for any number of units."""
 
 from django.db.models import Exists, F, OuterRef, Q
 

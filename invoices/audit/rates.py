@@ -1,4 +1,4 @@
-"""Lines that have a rate, a percent or a band keep to it."""
+"""Check that lines with a rate, a percent or a band have the amount that follows from it."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def count_bands(document: StoredDocument) -> int:
 
 
 def line_amounts(document: StoredDocument) -> Iterator[str]:
-    """Where a line has a rate, its amount is rate x units, or what its days have of that. A charge without one says why."""
+    """Check that the amount of a line with a rate is rate x units x proration factor. A charge without a rate must say why."""
     for line in document.lines:
         if line.rate_per_unit is None:
             if _must_say_why(line):
@@ -41,13 +41,13 @@ def line_amounts(document: StoredDocument) -> Iterator[str]:
 
 
 def _must_say_why(line: Line) -> bool:
-    """Taxes have their details, and an amount that a coupon or credit takes off needs no more words."""
+    """Taxes have their details, and coupon and credit lines need no explanation."""
     said = line.explanation or line.percent is not None
     return not said and not line.is_tax and not line.is_credit
 
 
 def _amount_by_rate(line: Line, rate: Decimal, currency: Currency) -> Decimal | None:
-    """None where there is no such amount: the units are missing, or it is too large to be stored."""
+    """Return None if the units are missing, or if the amount is too large to be stored."""
     try:
         return None if line.units is None else line_amount(rate, line.units, line.share, currency)
     except BillingError:
@@ -55,7 +55,7 @@ def _amount_by_rate(line: Line, rate: Decimal, currency: Currency) -> Decimal | 
 
 
 def percents(document: StoredDocument) -> Iterator[str]:
-    """A percent line is its percent of its base, rounded once; a coupon takes that off, and never more than its base."""
+    """Check that a percent line is its percent of its base, rounded once, and that a coupon is not larger than its base."""
     for line in document.lines:
         if line.percent is None and line.base_amount is None:
             continue
@@ -67,11 +67,11 @@ def percents(document: StoredDocument) -> Iterator[str]:
         if amount != share:
             yield f"line {line.line_no} is {shown(line.amount)}, which is not {_percent(line)}"
         if line.line_type == LineType.COUPON and amount > line.base_amount:
-            yield f"line {line.line_no} takes off {shown(amount)}, which is more than its base of {shown(line.base_amount)}"
+            yield f"line {line.line_no} credits {shown(amount)}, which is more than its base of {shown(line.base_amount)}"
 
 
 def _percent_of(percent: Decimal, base: Decimal, currency: Currency) -> Decimal | None:
-    """None where it is too large to be stored."""
+    """Return None if the amount is too large to be stored."""
     try:
         return rounded(exact_share(base, percent, HUNDRED), currency)
     except BillingError:
@@ -83,9 +83,9 @@ def _percent(line: Line) -> str:
 
 
 def bands(document: StoredDocument) -> Iterator[str]:
-    """Units lie in the band that prices them. Where a charge has lines in several bands, they fill one after the other.
+    """Check that units are in the band that prices them, and that the lines of one charge fill its bands one after the other.
 
-    Units that come late begin where those of earlier documents stopped, in the middle of a band.
+    Late usage begins where the usage of earlier documents ended, which may be in the middle of a band.
     """
     charges: dict[tuple[object, ...], list[Line]] = defaultdict(list)
     for line in document.lines:
@@ -106,7 +106,7 @@ def bands(document: StoredDocument) -> Iterator[str]:
 
 
 def _is_in_band(line: Line, *, alone: bool) -> bool:
-    """A tiered line has no more units than its band is wide; a volume price has one line, of all units up to where they lie."""
+    """A tiered line has at most the units of its band. A volume price has one line of all units, which end in its band."""
     start, end, units = line.tier_from, line.tier_to, line.units
     if start is None or units is None or (line.tier_no == 1) != (start == ZERO) or (end is not None and end <= start):
         return False
@@ -117,7 +117,7 @@ def _is_in_band(line: Line, *, alone: bool) -> bool:
 
 
 def _is_late(line: Line) -> bool:
-    """Only the units of late usage need an explanation: that others were billed before."""
+    """Only late usage has an explanation on a line with a band: other units were billed before."""
     return bool(line.explanation)
 
 

@@ -1,4 +1,4 @@
-"""Rebills: an original, the memo that offsets it to the cent, and the rebill that takes its place."""
+"""Check rebills: the original, the credit memo that is its exact negative, and the rebill that replaces it."""
 
 from django.db.models import BigIntegerField, Exists, F, OuterRef, Q
 from django.db.models.fields.json import KeyTextTransform
@@ -32,7 +32,7 @@ OPPOSITE_TAX = TaxDetail.objects.filter(
     amount=OuterRef("amount") * NEGATED,
 )
 
-TOLD_OF = (
+NAMED_IN_EVENTS = (
     Event.objects.filter(act="invoice.rebilled", after__has_key="rebill")
     .annotate(rebill_no=Cast(KeyTextTransform("rebill", "after"), BigIntegerField()))
     .values("rebill_no")
@@ -77,7 +77,7 @@ REBILLS = (
     Rule(
         Invoice,
         "client",
-        ~Q(pk__in=TOLD_OF),
+        ~Q(pk__in=NAMED_IN_EVENTS),
         "rebill {pk}: the audit trail has no event that it replaced invoice {corrects_id}",
         checked=ISSUED,
     ),
@@ -95,20 +95,20 @@ REBILLED = (
         "invoice__client",
         (Q(is_given_back=True) & ~Exists(ISSUED_REBILLS.filter(corrects=OuterRef("invoice"))))
         | (Q(is_given_back=False) & Exists(ISSUED_REBILLS.filter(corrects=OuterRef("invoice")))),
-        "invoice {invoice_id}: its use of service credit {credit_id} is given back: {is_given_back}, which is wrong",
+        "invoice {invoice_id}: its use of service credit {credit_id} has the wrong mark, given back: {is_given_back}",
     ),
     Rule(
         CouponUse,
         "invoice__client",
         (Q(is_given_back=True) & ~Exists(ISSUED_REBILLS.filter(corrects=OuterRef("invoice"))))
         | (Q(is_given_back=False) & Exists(ISSUED_REBILLS.filter(corrects=OuterRef("invoice")))),
-        "invoice {invoice_id}: its use of coupon redemption {redemption_id} is given back: {is_given_back}, which is wrong",
+        "invoice {invoice_id}: its use of coupon redemption {redemption_id} has the wrong mark, given back: {is_given_back}",
     ),
 )
 
 
 def paid_originals(client: Client | None) -> AuditReport:
-    """What was paid on an invoice that was rebilled has gone to its rebill, or elsewhere."""
+    """Check that no payment is left on an invoice that was rebilled."""
     entries = of_client(LedgerEntry, "account__client", client).filter(kind=EntryKind.INVOICE)
     rebilled = entries.filter(Exists(ISSUED_REBILLS.filter(corrects=OuterRef("invoice"))))
     paid = (

@@ -1,11 +1,11 @@
-"""What an audit is, and what it reports."""
+"""The types of audits and of their reports."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
 
 class Subject(Protocol):
-    """A document or an account that audits are shown, with the name that findings call it by."""
+    """A document or account that is audited. Findings begin with its title."""
 
     @property
     def title(self) -> str: ...
@@ -15,7 +15,7 @@ S = TypeVar("S", bound=Subject)
 
 
 class AuditReport(NamedTuple):
-    """An audit's name in plain words, how many rows it checked, and what it found wrong: which document or account, and how."""
+    """The name of an audit, the number of rows that it checked, and a text for each violation."""
 
     name: str
     rows: int
@@ -23,7 +23,7 @@ class AuditReport(NamedTuple):
 
 
 class Audit(NamedTuple, Generic[S]):
-    """One invariant: `wrong` says in words how a subject breaks it, `rows` how many rows of the subject that has checked."""
+    """One rule. `wrong` yields a text for each violation by a subject; `rows` counts the rows of the subject."""
 
     name: str
     wrong: Callable[[S], Iterator[str]]
@@ -31,7 +31,7 @@ class Audit(NamedTuple, Generic[S]):
 
 
 def audited(subjects: Iterable[S], audits: Sequence[Audit[S]]) -> list[AuditReport]:
-    """Shows every subject to every audit, in one pass. Of the subjects nothing is kept but the findings."""
+    """Pass each subject to each audit, and return one report per audit in the same order. Only findings are kept in memory."""
     rows = [0] * len(audits)
     findings: list[list[str]] = [[] for _ in audits]
     for subject in subjects:

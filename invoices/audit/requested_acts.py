@@ -1,4 +1,4 @@
-"""Acts that needed a second person: what was approved is in the ledger as asked for, and the trail says who approved it."""
+"""Check acts that a second person approved: the ledger has what was requested, and the trail says who approved it."""
 
 from django.db.models import BigIntegerField, Exists, F, OuterRef, Q
 from django.db.models.fields.json import KeyTextTransform
@@ -21,12 +21,12 @@ ISSUED = Invoice.objects.filter(
     corrects=OuterRef("invoice"),
     total_amount=OuterRef("amount") * NEGATED,
 )
-TOLD_OF = (
+NAMED_IN_EVENTS = (
     Event.objects.filter(act="act.approved")
     .annotate(act_no=Cast(KeyTextTransform("id", "after"), BigIntegerField()))
     .values("act_no")
 )
-NOT_THERE = "request {pk} for {kind} of {amount}: was approved and made {result_no}, which is not that"
+NOT_THERE = "request {pk} for {kind} of {amount}: was approved, but its result {result_no} is something else"
 
 RULES = (
     Rule(RequestedAct, "client", ~Exists(MADE), NOT_THERE, checked=DONE & ~Q(kind=GuardedAct.MEMOS)),
@@ -34,7 +34,7 @@ RULES = (
     Rule(
         RequestedAct,
         "client",
-        ~Q(pk__in=TOLD_OF),
+        ~Q(pk__in=NAMED_IN_EVENTS),
         "request {pk} for {kind} of {amount}: was approved by {decided_by}, and the trail does not say so",
         checked=Q(state=ActState.APPROVED),
     ),

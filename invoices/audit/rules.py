@@ -1,4 +1,4 @@
-"""Rules that the database proves by itself: it gives only the rows that break them."""
+"""Rules that are checked by a query. The query returns only the rows that break the rule."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,8 @@ ROWS_AT_ONCE = 2000
 
 @dataclass(frozen=True, eq=False)
 class Rule:
-    """What no row of a table may be. `client` is the path to the client it belongs to; `words` name its columns in braces."""
+    """`broken` is the condition that no row may meet. `client` is the path to the row's client; `words` has column names in
+    braces."""
 
     model: type[Model]
     client: str
@@ -47,13 +48,13 @@ class Search(NamedTuple):
 
 
 def of_client(model: type[Model], path: str, client: Client | None) -> QuerySet[Any]:
-    """The rows of a client, or all."""
+    """Return the rows of a client, or all rows."""
     rows = model._default_manager.all()
     return rows if client is None else rows.filter(**{path: client})
 
 
 def differ(one: str, other: str) -> Q:
-    """Two columns that should be equal are not; where the first is empty there is nothing to compare."""
+    """Return the condition that two columns differ. It is false if the first one is empty."""
     return Q(**{f"{one}__isnull": False}) & ~Q(**{one: F(other)})
 
 

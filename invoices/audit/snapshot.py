@@ -1,4 +1,4 @@
-"""Reading the database as of one moment."""
+"""Read the database as of one moment."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,10 +8,10 @@ from django.db import connection, transaction
 
 @contextmanager
 def one_moment() -> Iterator[None]:
-    """What is read inside is the database as it stood when it began, so that a billing run at the same time is no finding.
+    """Make all reads inside see the database as of one moment, so that a billing run at the same time causes no findings.
 
-    It hinders nobody: it takes no lock on PostgreSQL, and on SQLite not the write lock that our transactions begin with.
-    Inside a transaction that is under way already, it reads as that one does.
+    It blocks nobody: it takes no lock on PostgreSQL, and on SQLite no write lock. Inside an open transaction it does nothing,
+    and reads see what that transaction sees.
     """
     if connection.in_atomic_block:
         yield

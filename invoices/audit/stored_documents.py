@@ -1,4 +1,4 @@
-"""Documents as audits are shown them: what stands in the database, and the acts that the trail has of them."""
+"""Read documents for the audits: the stored document, and its events in the audit trail."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -28,8 +28,9 @@ DOCUMENTS_AT_ONCE = 500
 ACTS = ("invoice.generated", "invoice.approved", ISSUED, "invoice.discarded", "invoice.voided")
 
 
-class Standing(NamedTuple):
-    """What approval and discarding change, beside the terms. `issued_with` is the rebill that a credit memo was issued with."""
+class DocumentState(NamedTuple):
+    """The columns that approving, discarding and voiding change. `issued_with` is the rebill that a credit memo was issued
+    with."""
 
     invoice_no: int
     account_no: int
@@ -45,7 +46,7 @@ class Standing(NamedTuple):
 
 
 class ActSeen(NamedTuple):
-    """An event of the document: the act, whose identity did it, and what it says of the document after it."""
+    """One event of a document: the act, who did it, and the document's values after it."""
 
     name: str
     identity: str
@@ -53,9 +54,9 @@ class ActSeen(NamedTuple):
 
 
 class StoredDocument(NamedTuple):
-    """A document with what is stored beside it."""
+    """One document with its state, what it holds and its events."""
 
-    standing: Standing
+    state: DocumentState
     content: Document
     holdings: Holdings
     tax_answer: TaxAnswer | None
@@ -85,15 +86,15 @@ class StoredDocument(NamedTuple):
     @property
     def title(self) -> str:
         number = f" ({self.terms.document_number})" if self.terms.document_number else ""
-        return f"invoice {self.standing.invoice_no}{number} of account {self.standing.account_no}"
+        return f"invoice {self.state.invoice_no}{number} of account {self.state.account_no}"
 
     @property
     def is_live(self) -> bool:
-        return self.standing.status in LIVE_STATUSES
+        return self.state.status in LIVE_STATUSES
 
     @property
     def is_issued(self) -> bool:
-        return self.standing.status in ISSUED_STATUSES
+        return self.state.status in ISSUED_STATUSES
 
     @property
     def is_memo(self) -> bool:
@@ -101,7 +102,7 @@ class StoredDocument(NamedTuple):
 
     @property
     def is_rebilled(self) -> bool:
-        return self.standing.is_rebilled
+        return self.state.is_rebilled
 
     @property
     def is_rebill(self) -> bool:
@@ -117,47 +118,47 @@ class StoredDocument(NamedTuple):
 
 
 def of_bills(wrong: Callable[[StoredDocument], Iterator[str]]) -> Callable[[StoredDocument], Iterator[str]]:
-    """An audit of documents that bill something. How the amounts of a credit memo came about stands on what it corrects."""
+    """Skip credit memos: the amounts of a memo are explained on the document that it corrects."""
     return lambda document: iter(()) if document.is_memo else wrong(document)
 
 
 def of_cycles(wrong: Callable[[StoredDocument], Iterator[str]]) -> Callable[[StoredDocument], Iterator[str]]:
-    """An audit of documents that bill a cycle: a rebill changes what was billed, and neither periods nor usage."""
+    """Skip documents that bill no cycle. A rebill changes what was billed, but neither periods nor usage."""
     return lambda document: iter(()) if document.terms.kind not in CYCLE_KINDS else wrong(document)
 
 
 def stored_documents(client: Client | None) -> Iterator[StoredDocument]:
-    """All documents in the order of their numbers, read in chunks: eleven queries for each, and one chunk in memory."""
-    since = _issues_told_since(client)
-    columns = ("pk", "account_id", "client_id", *Standing._fields[3:])
+    """Yield all documents in the order of their numbers. Reads 500 at a time, with eleven queries each."""
+    since = _first_issue_events(client)
+    columns = ("pk", "account_id", "client_id", *DocumentState._fields[3:])
     rebills = Invoice.objects.filter(corrects=OuterRef("pk"), kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
     documents = of_client(Invoice, "client", client).annotate(is_rebilled=Exists(rebills))
     rows = documents.order_by("pk").values_list(*columns)
     last = 0
-    while chunk := [Standing._make(row) for row in rows.filter(pk__gt=last)[:DOCUMENTS_AT_ONCE]]:
-        numbers = [standing.invoice_no for standing in chunk]
+    while chunk := [DocumentState._make(row) for row in rows.filter(pk__gt=last)[:DOCUMENTS_AT_ONCE]]:
+        numbers = [state.invoice_no for state in chunk]
         contents = stored_contents(numbers)
         acts = _acts(numbers)
         holdings = holdings_of(numbers)
         answers = stored_tax_answers(numbers)
-        for standing in chunk:
-            number = standing.invoice_no
-            told = _is_told(standing, since)
+        for state in chunk:
+            number = state.invoice_no
+            has_event = _must_have_issue_event(state, since)
             beside = holdings[number], answers.get(number), acts.get(number, ())
-            yield StoredDocument(standing, contents[number], *beside, told)
+            yield StoredDocument(state, contents[number], *beside, has_event)
         last = numbers[-1]
 
 
-def _issues_told_since(client: Client | None) -> dict[int, datetime]:
-    """When the first event of an issue was written, by client. Documents that were issued before have none."""
+def _first_issue_events(client: Client | None) -> dict[int, datetime]:
+    """Return when the first `invoice.issued` event of each client was written. Documents issued before that have none."""
     events = of_client(Event, "client", client).filter(act=ISSUED).order_by()
     return dict(events.values_list("client").annotate(Min("at")))
 
 
-def _is_told(standing: Standing, since: Mapping[int, datetime]) -> bool:
-    """Whether an event has to tell of the document's issue."""
-    first = since.get(standing.client_no)
-    return standing.approved_at is not None and first is not None and standing.approved_at >= first
+def _must_have_issue_event(state: DocumentState, since: Mapping[int, datetime]) -> bool:
+    """Return whether the document must have an `invoice.issued` event."""
+    first = since.get(state.client_no)
+    return state.approved_at is not None and first is not None and state.approved_at >= first
 
 
 def _acts(invoice_nos: Sequence[int]) -> dict[int, list[ActSeen]]:
@@ -172,7 +173,7 @@ def _acts(invoice_nos: Sequence[int]) -> dict[int, list[ActSeen]]:
 
 
 def _identity(staff_no: int | None, key_no: int | None, process: str) -> str:
-    """As Caller.identity has it."""
+    """Return the same text as `Caller.identity`."""
     if staff_no is not None:
         return f"staff:{staff_no}"
     return f"key:{key_no}" if key_no is not None else f"process:{process}"

@@ -1,4 +1,4 @@
-"""Taxes are of charges, counted on what credits leave of these, and shown by tax lines."""
+"""Check that taxes are on charges, are calculated on what credits leave of them, and are shown by tax lines."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from invoices.document import Tax
 from invoices.kinds import CYCLE_KINDS, LineType
 
 TABLE = "table"
-"""The embedded engine, whose taxes are a percentage of what they are counted on. Others may tax in other ways."""
+"""The built-in engine, whose taxes are a percentage of the taxable amount. Other engines may calculate in other ways."""
 
 
 def count_taxes(document: StoredDocument) -> int:
@@ -26,7 +26,7 @@ def count_tax_lines(document: StoredDocument) -> int:
 
 
 def tax_lines(document: StoredDocument) -> Iterator[str]:
-    """A tax line shows what its details add to the prices; taxes that prices contain add nothing."""
+    """Check that a tax line is the sum of its details. Taxes that are contained in prices add nothing."""
     added: dict[int, Decimal] = defaultdict(Decimal)
     for tax in document.taxes:
         added[tax.tax_line_no] += ZERO if tax.is_inclusive else tax.amount
@@ -38,8 +38,10 @@ def tax_lines(document: StoredDocument) -> Iterator[str]:
 
 
 def tax_details(document: StoredDocument) -> Iterator[str]:
-    """A tax detail ties a tax line to a line that charges: what is taken off is not taxed, it lowers what is. A line that gives
-    unused days back gives back the tax that was charged for them."""
+    """Check that each tax detail connects a tax line with a charge. A credit is not taxed; it reduces the taxable amount.
+
+    A line that credits unused days may be taxed too: it gives back the tax that was charged for them.
+    """
     lines = {line.line_no: line for line in document.lines}
     for tax in document.taxes:
         shows, taxed = lines.get(tax.tax_line_no), lines.get(tax.taxed_line_no)
@@ -50,7 +52,7 @@ def tax_details(document: StoredDocument) -> Iterator[str]:
 
 
 def taxable_amounts(document: StoredDocument) -> Iterator[str]:
-    """A tax is counted on what credits leave of its line; where the price contains taxes, on that without all of them."""
+    """Check that the taxable amount is what credits leave of the line, without the taxes that the price contains."""
     left = left_of_charges(document) | {line.line_no: line.amount for line in document.lines if line.gives_days_back}
     contained: dict[int, Decimal] = defaultdict(Decimal)
     for tax in document.taxes:
@@ -61,7 +63,7 @@ def taxable_amounts(document: StoredDocument) -> Iterator[str]:
         if line_no in left and tax.taxable_amount + within != left[line_no]:
             without = f", of which {shown(within)} are taxes" if tax.is_inclusive else ""
             yield (
-                f"tax line {tax.tax_line_no} is counted on {shown(tax.taxable_amount)} of line {line_no}, but credits leave "
+                f"tax line {tax.tax_line_no} is calculated on {shown(tax.taxable_amount)} of line {line_no}, but credits leave "
                 f"{shown(left[line_no])} of it{without}"
             )
 
@@ -71,9 +73,10 @@ def count_bases(document: StoredDocument) -> int:
 
 
 def tax_basis(document: StoredDocument) -> Iterator[str]:
-    """What the taxes were counted from has the address of each contact and location that a line names, and says of each taxed
-    line whether its price contains tax. Documents made before it was kept have none, and lines that give unused days back give
-    back what other documents have taxed."""
+    """Check that the stored tax basis has the address of each contact and location on a line, and which prices contain tax.
+
+    Older documents have no tax basis. Lines that credit unused days are skipped: they give back the tax of other documents.
+    """
     basis = document.content.tax_basis
     if basis is None:
         return
@@ -99,8 +102,10 @@ def count_answers(document: StoredDocument) -> int:
 
 
 def tax_answers(document: StoredDocument) -> Iterator[str]:
-    """A line that the tax engine had no answer for is not taxed, and nothing is on the invoice of a customer who is exempt.
-    A rebill may keep the taxes of an original from before the exemption; days that are given back give their tax back."""
+    """Check that lines without a tax rate are not taxed, and that invoices of exempt customers have no tax.
+
+    A rebill may keep the taxes of an original from before the exemption. A credit of unused days gives their tax back.
+    """
     answer = document.tax_answer
     if answer is None:
         return
@@ -122,8 +127,10 @@ def count_percents(document: StoredDocument) -> int:
 
 
 def percents(document: StoredDocument) -> Iterator[str]:
-    """A tax of the embedded engine is its percentage of what it is counted on: rounded once over the document, or on each line,
-    as the document says. Of older documents, which rounded once for each category, it is not said."""
+    """Check that a tax of the built-in engine is its percentage of the taxable amount, rounded as the document says.
+
+    Older documents do not say how they were rounded, and are skipped.
+    """
     basis = document.content.tax_basis
     if basis is None or not _is_by_table(document):
         return

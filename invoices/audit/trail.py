@@ -1,4 +1,4 @@
-"""The trail: every act on a document has its event, and whatever names a document names one that is on file."""
+"""Check that each act on a document has its event, and that events, receipts and runs name documents that exist."""
 
 from collections.abc import Iterator
 from decimal import Decimal, InvalidOperation
@@ -21,35 +21,34 @@ DECIDED: dict[str, str] = {InvoiceStatus.APPROVED: APPROVED, InvoiceStatus.DISCA
 
 
 def acts(document: StoredDocument) -> Iterator[str]:
-    """A document was generated once, as approved or as pending; a pending one was approved or discarded once, or still waits;
-    one that is voided was voided once. Each one that was issued has one event of that, those aside that were issued before the
-    client's first such event.
+    """Check that each document was generated once, decided on at most once, voided at most once, and issued with one event.
 
-    The events also say who did it and for how much: what no fingerprint guards while a document is pending.
+    Documents that were issued before the client's first `invoice.issued` event need none. The events also prove who acted and
+    for which total, because a pending document has no fingerprint.
     """
-    standing = document.standing
+    state = document.state
     seen = [act.name for act in document.acts if act.name != ISSUED]
     generated = next((act for act in document.acts if act.name == GENERATED), None)
     if generated is None:
         yield "has no event of its generation"
         return
     began = generated.after.get("status")
-    stood = InvoiceStatus.APPROVED if standing.status == InvoiceStatus.VOIDED else standing.status
-    decided = DECIDED.get(stood) if began == InvoiceStatus.PENDING else None
-    expected = [GENERATED, *([decided] if decided else []), *([VOIDED] if standing.status == InvoiceStatus.VOIDED else [])]
-    if seen != expected or (began != InvoiceStatus.PENDING and stood != began):
-        yield f"is {standing.status}, but the trail has generated as {began}, then: {', '.join(seen[1:]) or 'nothing'}"
+    status = InvoiceStatus.APPROVED if state.status == InvoiceStatus.VOIDED else state.status
+    decided = DECIDED.get(status) if began == InvoiceStatus.PENDING else None
+    expected = [GENERATED, *([decided] if decided else []), *([VOIDED] if state.status == InvoiceStatus.VOIDED else [])]
+    if seen != expected or (began != InvoiceStatus.PENDING and status != began):
+        yield f"is {state.status}, but the trail has generated as {began}, then: {', '.join(seen[1:]) or 'nothing'}"
     if _total(generated) != document.terms.total_amount:
         total = generated.after.get("total_amount")
         yield f"was generated with the total {total}, but has {shown(document.terms.total_amount)}"
-    if standing.generated_by != generated.identity:
-        yield f"names {standing.generated_by} as who generated it, but it was {generated.identity}"
+    if state.generated_by != generated.identity:
+        yield f"names {state.generated_by} as who generated it, but it was {generated.identity}"
     issues = sum(act.name == ISSUED for act in document.acts)
     if issues != document.has_event_of_issue:
-        yield f"is {standing.status}, but has {issues} events of having been issued"
+        yield f"is {state.status}, but has {issues} events of having been issued"
     approval = next((act for act in document.acts if act.name == APPROVED), generated)
-    if stood == InvoiceStatus.APPROVED and standing.approved_by != approval.identity:
-        yield f"names {standing.approved_by} as who approved it, but it was {approval.identity}"
+    if status == InvoiceStatus.APPROVED and state.approved_by != approval.identity:
+        yield f"names {state.approved_by} as who approved it, but it was {approval.identity}"
 
 
 def _total(generated: ActSeen) -> Decimal | None:
@@ -65,7 +64,7 @@ EVENTS = (
         "client",
         ~Exists(Invoice.objects.filter(pk=OuterRef("invoice_no"), client=OuterRef("client"), account=OuterRef("account"))),
         "event {pk}: {act} of invoice {invoice_no} of account {account_id}, which does not exist",
-        # A refusal may name a document that never was.
+        # A refusal may name a document that never existed.
         checked=Q(invoice_no__isnull=False, error_code=0),
     ),
 )
@@ -91,7 +90,7 @@ RUNS = (
         RunOutcome,
         "run__client",
         differ("invoice__account", "account"),
-        "billing run {run_id}: account {account_id} was given invoice {invoice_id}, which is of account {invoice__account_id}",
+        "billing run {run_id}: account {account_id} has invoice {invoice_id}, which is of account {invoice__account_id}",
     ),
     Rule(
         RunOutcome,

@@ -1,4 +1,4 @@
-"""Days that were billed and not used are given back once, of what charged them, and no more than was charged."""
+"""Check that unused days are credited once, on the line that charged them, and not beyond what was charged."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -30,28 +30,30 @@ RULES = (
         UnusedCredit,
         "invoice__client",
         ~Exists(CHARGED),
-        "invoice {invoice_id}: line {line_no} gives {amount} back for {first_day} to {last_day} of plan instance "
+        "invoice {invoice_id}: line {line_no} credits {amount} for {first_day} to {last_day} of plan instance "
         "{plan_instance_id}, which line {source_line_no} of invoice {source_id} does not charge",
     ),
     Rule(
         UnusedCredit,
         "invoice__client",
         differ("invoice__account", "source__account"),
-        "invoice {invoice_id}: gives back what invoice {source_id} of another account has charged",
+        "invoice {invoice_id}: credits unused days that invoice {source_id} of another account charged",
     ),
     Rule(
         PlanInstance,
         "account__client",
         Q(end_date=None) | Q(credited_from__lte=F("end_date")),
-        "plan instance {pk}: days from {credited_from} are to be given back, but its last day is {end_date}",
+        "plan instance {pk}: unused days from {credited_from} are to be credited, but its last day is {end_date}",
         checked=Q(credited_from__isnull=False),
     ),
 )
 
 
 def given_back(client: Client | None) -> AuditReport:
-    """Of no line more is given back than was charged for its days from the first that is given back on, and of none less than
-    nothing. What was given back of a line that counts no more is charged again by the next invoice."""
+    """Check that the credits of a line are between zero and the value of its unused days.
+
+    A line that is no longer valid is not checked against that value: the next invoice charges what was credited on it.
+    """
     rows = of_client(UnusedCredit, "invoice__client", client)
     accounts = dict(rows.order_by().values_list("source__account_id", "source__currency").distinct())
     findings: list[str] = []
@@ -65,7 +67,7 @@ def given_back(client: Client | None) -> AuditReport:
 
 
 def _first_days(account_no: int) -> dict[int, date]:
-    """The first day of each plan instance of an account that a document that counts has given back."""
+    """Return the first credited day of each plan instance of an account, over live documents."""
     rows = UnusedCredit.objects.filter(source__account=account_no, amount__gt=0, invoice__status__in=LIVE_STATUSES)
     return dict(rows.order_by().values_list("plan_instance_id").annotate(Min("first_day")))
 
@@ -74,8 +76,8 @@ def _overcredited(line: SourceLine, first_day: date | None, currency: str) -> It
     value = unused_value(line._replace(credited_from=first_day), currency_of(currency))
     if line.given_back < ZERO or (line.is_in_force and line.given_back > value):
         yield (
-            f"invoice {line.invoice_no}: line {line.line_no} charges {shown(value)} for the days that are given back, of which "
-            f"{shown(line.given_back)} is given back"
+            f"invoice {line.invoice_no}: line {line.line_no} charges {shown(value)} for its unused days, but "
+            f"{shown(line.given_back)} is credited for them"
         )
 
 

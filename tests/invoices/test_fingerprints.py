@@ -16,7 +16,7 @@ from invoices.document import (
     Correction,
     Credit,
 )
-from invoices.fingerprints import FORMATS, fingerprint, moved_parts, newest
+from invoices.fingerprints import FORMATS, changed_parts, fingerprint, newest
 from invoices.tax_basis import TaxBasis
 from invoices.tax_engines.protocol import TaxAddress
 from tests.support.contents import PARTIES, a_document
@@ -73,19 +73,19 @@ MOVES = [
 @pytest.mark.parametrize(("change", "part"), [*MOVES, ({"credits": CREDITS}, "credits")])
 def test_a_part_that_has_moved_is_named(change, part):
     for seen in (fingerprint(a_document()), RATED):
-        assert moved_parts(seen, a_document()) == []
-        assert moved_parts(seen, a_document(**change)) == [part]
+        assert changed_parts(seen, a_document()) == []
+        assert changed_parts(seen, a_document(**change)) == [part]
 
 
 @pytest.mark.parametrize(("change", "part"), MOVES)
 def test_what_was_approved_before_rating_is_proven_by_its_own_fingerprint(change, part):
-    assert moved_parts(BEFORE_RATING, a_document()) == []
-    assert moved_parts(BEFORE_RATING, a_document(**change)) == [part]
+    assert changed_parts(BEFORE_RATING, a_document()) == []
+    assert changed_parts(BEFORE_RATING, a_document(**change)) == [part]
 
 
 @pytest.mark.parametrize(("seen", "document"), STORED)
 def test_fingerprints_that_were_stored_prove_their_documents(seen, document):
-    assert moved_parts(seen, document) == []
+    assert changed_parts(seen, document) == []
 
 
 @pytest.mark.parametrize(
@@ -100,12 +100,12 @@ def test_fingerprints_that_were_stored_prove_their_documents(seen, document):
 )
 def test_what_a_document_corrects_and_where_it_was_taxed_are_parts_of_their_own(change, part):
     for seen in (f"{WITH_CREDITS}.{OF_COMMENTED}.{OF_TAX_BASIS}", fingerprint(a_document(**WHOLE))):
-        assert moved_parts(seen, a_document(**WHOLE | change)) == [part]
+        assert changed_parts(seen, a_document(**WHOLE | change)) == [part]
 
 
 @pytest.mark.parametrize("seen", ["", "x", "a.b.c", "." * 9, "3:", f"0:{RATED}", f"3:3:{RATED}"])
 def test_what_is_no_fingerprint_has_moved_in_all_parts(seen):
-    assert moved_parts(seen, a_document()) == PARTS
+    assert changed_parts(seen, a_document()) == PARTS
 
 
 def test_new_documents_get_the_newest_format():

@@ -39,10 +39,10 @@ def rebill(acme, process):
 @pytest.mark.parametrize(
     ("member", "value", "words"),
     [
-        ("maximum", "45", "the charge of line 2 is brought into its bounds by -50, which should be -45"),
-        ("billed", ["800", "90", "-50"], "the charge of line 2 is kept with 800 units, but its lines have 900"),
-        ("billed", ["900", "80", "-50"], "the charge of line 2 is kept with 80 and -50, but its lines have 90 and -50"),
-        ("lines", [77], "something is kept of line 77, which it does not have"),
+        ("maximum", "45", "the charge of line 2 is adjusted to its minimum or maximum by -50, but should be by -45"),
+        ("billed", ["800", "90", "-50"], "the charge of line 2 has 800 units in its basis, but 900 on its lines"),
+        ("billed", ["900", "80", "-50"], "the charge of line 2 has 80 and -50 in its basis, but 90 and -50 on its lines"),
+        ("lines", [77], "line 77 has a stored basis, but does not exist"),
     ],
 )
 def test_terms_that_do_not_give_the_lines_are_found(rebill, member, value, words):
@@ -63,5 +63,5 @@ def test_late_usage_that_does_not_go_on_from_the_corrected_total_is_found(acme, 
     row.terms["before"] = ["400", "25", "0"]
     row.save()
     assert findings()[LATE_USAGE] == [
-        f"invoice {late.pk}: late usage of {invoice.period_start} goes on from 400 units, but 50 were billed before"
+        f"invoice {late.pk}: late usage of {invoice.period_start} starts after 400 units, but 50 were billed before it"
     ]

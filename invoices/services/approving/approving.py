@@ -9,7 +9,7 @@ from accounts.periods import InstanceDates, next_bill_date
 from accounts.services import DATE_COLUMNS, instances_with_dates
 from billing_site.errors import BillingError, ErrorCode
 from invoices.document import Document
-from invoices.fingerprints import moved_parts
+from invoices.fingerprints import changed_parts
 from invoices.kinds import CYCLE_KINDS, InvoiceKind
 from invoices.models import Invoice
 from invoices.plan import billed_to_after, instance_after
@@ -57,7 +57,7 @@ def approve_locked(
 def _check_seen(invoice_no: int, seen: str | None, content: Document) -> None:
     if not seen:
         return
-    moved = moved_parts(seen, content)
+    moved = changed_parts(seen, content)
     if moved:
         raise BillingError(ErrorCode.DOCUMENT_MOVED, f"invoice {invoice_no}, moved: {', '.join(moved)}", field="fingerprint")
 

@@ -6,7 +6,7 @@ from accounts.callers import Caller
 from accounts.models import Client
 from accounts.trail import record_acts, refusal
 from billing_site.errors import BillingError, ErrorCode
-from invoices.fingerprints import moved_parts
+from invoices.fingerprints import changed_parts
 from invoices.kinds import InvoiceKind
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.recording import Recording, record_plans
@@ -59,7 +59,7 @@ def _as_seen(client: Client, planned: Planned | Refused, seen: str) -> Planned |
     """Compare a plan with the preview. Recording writes exactly the plan or nothing, so this is enough."""
     if not seen or isinstance(planned, Refused):
         return planned
-    moved = moved_parts(seen, content_of(client, planned.plan))
+    moved = changed_parts(seen, content_of(client, planned.plan))
     if not moved:
         return planned
     detail = f"invoice of account {planned.account_no}, moved: {', '.join(moved)}"

@@ -58,8 +58,8 @@ COUNTED = {
 
 DAMAGES = [
     (names.BALANCES, ENTRY.format("balance_after = 1", "void"), "brings 27 to 1"),
-    (names.BALANCES, ENTRY.format("entry_no = 9", "void"), "transaction 9 follows on 3"),
-    (names.CONSERVATION, ENTRY.format("balance_after = 1", "void"), "make 28, but the balance is 1"),
+    (names.BALANCES, ENTRY.format("entry_no = 9", "void"), "transaction 9 comes after transaction 3"),
+    (names.CONSERVATION, ENTRY.format("balance_after = 1", "void"), "add up to 28, but the balance is 1"),
     (names.CONSERVATION, ENTRY.format("balance_after = 1", "void"), "client {bank} in usd: "),
     (names.CONSERVATION, ENTRY.format("amount = -6", "credit"), "account {other}: charges 33, credits 6"),
     (names.ALLOCATIONS, TAKEN.format("amount = 6", "credit"), "account {other}: 6 is used of credit {credit} of 5"),
@@ -76,12 +76,12 @@ DAMAGES = [
     (
         names.ALLOCATIONS,
         "UPDATE invoices_allocation SET amount = 9 WHERE debit_id = {refund}",
-        "account {payer}: debit {refund} of 10 is taken from credits by 9 only",
+        "account {payer}: debit {refund} of 10 is paid with 9 only",
     ),
     (
         names.ALLOCATIONS,
         "UPDATE invoices_allocation SET amount = -40 WHERE credit_id = {wrong} AND amount < 0",
-        "lets go of more of credit {wrong} than it has taken",
+        "releases more of credit {wrong} than was allocated to it",
     ),
     (
         names.OPEN_AMOUNTS,
@@ -117,12 +117,12 @@ DAMAGES = [
     (
         names.PAYS,
         "UPDATE invoices_ledgerentry SET invoice_id = {april} WHERE id = {off}",
-        "write_off {off} of invoice {april} is taken by invoice {march}",
+        "write_off {off} of invoice {april} pays invoice {march}",
     ),
     (
         names.PAYS,
         "UPDATE invoices_invoice SET corrects_id = {april} WHERE id = {memo}",
-        "credit memo {memo} is taken by invoice {march}, which it does not correct",
+        "credit memo {memo} pays invoice {march}, which it does not correct",
     ),
     (
         names.PAYMENTS,
@@ -184,7 +184,7 @@ DAMAGES = [
     (
         names.TAXES_CREDITED,
         "UPDATE invoices_taxdetail SET amount = -4 WHERE invoice_id = {memo}",
-        "invoice {march}: of the tax of line 2 on line 1, 3, 4 is given back",
+        "invoice {march}: of the tax of line 2 on line 1, 3, 4 is credited",
     ),
     (names.TAKEN_OFF, ENTRY.format("amount = -30", "off"), "invoice {march} of 33: 44 is credited, written off and disputed"),
     (
@@ -196,12 +196,12 @@ DAMAGES = [
     (
         names.UNMOVED,
         "UPDATE invoices_invoice SET comments = 'another' WHERE id = {memo}",
-        "is not as it was when it was approved, moved: correction",
+        "has changed since it was approved: correction",
     ),
     (
         names.UNMOVED,
         "UPDATE invoices_invoice SET net_amount = 1 WHERE id = {may}",
-        "is not as it was when it was approved, moved: terms",
+        "has changed since it was approved: terms",
     ),
 ]
 

@@ -11,7 +11,7 @@ from invoices.services.documents.document_storage import stored_contents
 from tests.support.audits.names import UNMOVED
 from tests.support.audits.planting import LINE, OFFICE_FEB, PLAIN_JAN, findings, plant
 
-MOVED = ": is not as it was when it was approved, moved: lines"
+MOVED = ": has changed since it was approved: lines"
 
 
 @shape

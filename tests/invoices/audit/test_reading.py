@@ -66,7 +66,7 @@ def test_chunks_of_documents_are_joined_and_so_are_rows_of_accounts(acme, monkey
         for invoice in Invoice.objects.filter(total_amount=1000).order_by("pk")
     ]
     documents = list(documents_read.stored_documents(acme))
-    assert [document.standing.invoice_no for document in documents] == numbers
+    assert [document.state.invoice_no for document in documents] == numbers
     histories = list(accounts_read.account_histories(acme))
     assert [len(history.periods) for history in histories] == [1] * 5
 

@@ -51,7 +51,7 @@ def changed(act, **columns):
 def test_what_was_approved_is_not_what_was_made(acts, place, kind):
     (found,) = changed(acts[place], amount=D("99.00"))
     assert found.startswith(f"request {acts[place].pk} for {kind} of 99")
-    assert found.endswith(f"was approved and made {acts[place].result_no}, which is not that")
+    assert found.endswith(f"was approved, but its result {acts[place].result_no} is something else")
 
 
 def test_the_trail_does_not_say_who_approved(acts):

@@ -37,7 +37,7 @@ def changed(row, **columns):
 def test_an_amount_that_the_line_does_not_give_back(row):
     found = changed(row, amount=D("17.00"))
     assert found[names.UNUSED_LINES][0].endswith(
-        f"gives 17 of plan instance {row.plan_instance_id} back on line 3, which is -18 of plan instance {row.plan_instance_id}"
+        f"credits 17 of plan instance {row.plan_instance_id} on line 3, which is -18 of plan instance {row.plan_instance_id}"
     )
 
 
@@ -49,13 +49,13 @@ def test_days_that_the_line_does_not_name(row):
 
 def test_a_line_that_does_not_say_of_what(row):
     row.delete()
-    assert findings()[names.UNUSED_LINES][0].endswith("line 3 gives 18 back, and does not say of what")
+    assert findings()[names.UNUSED_LINES][0].endswith("line 3 credits 18 for unused days, but not of which line")
 
 
 def test_days_that_were_not_charged(row):
     found = changed(row, last_day=MAY_15)
     assert found[names.UNUSED_SOURCES] == [
-        f"invoice {row.invoice_id}: line 3 gives {row.amount} back for 2031-04-27 to 2031-05-15 of plan instance "
+        f"invoice {row.invoice_id}: line 3 credits {row.amount} for 2031-04-27 to 2031-05-15 of plan instance "
         f"{row.plan_instance_id}, which line 1 of invoice {row.source_id} does not charge"
     ]
 
@@ -65,7 +65,7 @@ def test_days_that_are_given_back_twice(row):
     twice = {"line_no": 1, "step": 2, "first_day": date(2031, 5, 5), "amount": D("10.00"), "pk": None}
     UnusedCredit.objects.create(**{**{f.attname: getattr(row, f.attname) for f in row._meta.fields[1:]}, **twice})
     assert findings()[names.UNUSED_ONCE] == [
-        f"invoice {row.source_id}: line 1 charges 18 for the days that are given back, of which 28 is given back"
+        f"invoice {row.source_id}: line 1 charges 18 for its unused days, but 28 is credited for them"
     ]
 
 

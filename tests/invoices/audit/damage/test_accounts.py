@@ -54,32 +54,32 @@ DAMAGES = [
     (
         DUE_FROM,
         ACCOUNT.format("arrears_due_from = '2026-02-15'", "ahead"),
-        "account {ahead} (G-ahead): has arrears due from 2026-02-15, but its cycles leave them due from 2026-01-15",
+        "account {ahead} (G-ahead): has arrears due from 2026-02-15, but by its cycles they are due from 2026-01-15",
     ),
     (
         DUE_FROM,
         ACCOUNT.format("arrears_due_from = '2026-03-15'", "held"),
-        "account {held} (G-held): has arrears due from 2026-03-15, but its cycles leave them due from 2026-01-15",
+        "account {held} (G-held): has arrears due from 2026-03-15, but by its cycles they are due from 2026-01-15",
     ),
     (
         DUE_FROM,
         ACCOUNT.format("arrears_due_from = NULL", "early"),
-        "account {early} (G-early): has arrears due from None, but its cycles leave them due from 2026-02-15",
+        "account {early} (G-early): has arrears due from None, but by its cycles they are due from 2026-02-15",
     ),
     (
         DUE_FROM,
         ACCOUNT.format("arrears_due_from = NULL", "idle"),
-        "account {idle} (G-idle): has arrears due from None, but its cycles leave them due from 2026-01-15",
+        "account {idle} (G-idle): has arrears due from None, but by its cycles they are due from 2026-01-15",
     ),
     (
         DUE_FROM,
         ACCOUNT.format("arrears_due_from = '2026-02-15'", "quiet"),
-        "account {quiet} (G-quiet): has arrears due from 2026-02-15, but its cycles leave them due from 2026-03-15",
+        "account {quiet} (G-quiet): has arrears due from 2026-02-15, but by its cycles they are due from 2026-03-15",
     ),
     (
         DUE_FROM,
         ACCOUNT.format("arrears_due_from = '2026-01-10'", "waiting"),
-        "account {waiting} (A-waiting): has arrears due from 2026-01-10, but its cycles leave them due from None",
+        "account {waiting} (A-waiting): has arrears due from 2026-01-10, but by its cycles they are due from None",
     ),
     (
         NEXT,

@@ -9,7 +9,7 @@ DAMAGES = [
     (
         TOTALS,
         [DOCUMENT.format("net_amount = net_amount - 1", "pending")],
-        PENDING + ": net 39 and tax 4 do not make the total 44",
+        PENDING + ": net 39 and tax 4 do not add up to the total 44",
     ),
     (TOTALS, [TAX.format("amount = 3.01", "plain_jan")], PLAIN_JAN + ": its tax details add up to 3.01, but its tax is 3"),
     (

@@ -107,12 +107,12 @@ DAMAGES = [
     (
         CATALOGUE,
         "UPDATE invoices_surcharge_services SET service_id = {umbra_service} WHERE surcharge_id = {line_fee}",
-        "surcharge {line_fee}: counts on service {umbra_service} of client {umbra}",
+        "surcharge {line_fee}: is added to service {umbra_service} of client {umbra}",
     ),
     (
         CATALOGUE,
         "UPDATE invoices_coupon_services SET service_id = {umbra_service} WHERE coupon_id = {five}",
-        "coupon {five}: is taken off service {umbra_service} of client {umbra}",
+        "coupon {five}: reduces service {umbra_service} of client {umbra}",
     ),
     # Prices
     (

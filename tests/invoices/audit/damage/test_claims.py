@@ -85,7 +85,7 @@ DAMAGES = [
     (
         USES,
         CREDIT_USE.format("amount = 19", "outage"),
-        OFFICE_FEB + ": uses 19 of service credit {outage} on line 21, which takes off 20",
+        OFFICE_FEB + ": uses 19 of service credit {outage} on line 21, which credits 20",
     ),
 ]
 

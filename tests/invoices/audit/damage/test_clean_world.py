@@ -99,7 +99,7 @@ def test_one_client_is_audited_without_the_others(world):
     assert findings(acme) == {}
     assert findings(umbra)[names.TOTALS] == [
         f"invoice {world.umbra_pending} of account {world.waiting}: its lines add up to 33, but its total is 1",
-        f"invoice {world.umbra_pending} of account {world.waiting}: net 30 and tax 3 do not make the total 1",
+        f"invoice {world.umbra_pending} of account {world.waiting}: net 30 and tax 3 do not add up to the total 1",
     ]
     assert {report.name: report.rows for report in run_audits(umbra)}[names.APPROVED] == 2
 
@@ -134,7 +134,7 @@ def test_the_command_prints_each_finding_below_its_audit_and_fails(world):
     place = next(place for place, line in enumerate(lines) if line.startswith(names.TOTALS))
     assert lines[place].split()[-4:] == [str(ROWS[names.TOTALS]), "rows", "1", "findings"]
     assert lines[place + 1] == (
-        f"    invoice {world.umbra_pending} of account {world.waiting}: net 1 and tax 3 do not make the total 33"
+        f"    invoice {world.umbra_pending} of account {world.waiting}: net 1 and tax 3 do not add up to the total 33"
     )
     assert lines[-1].split()[-2:] == ["1", "findings"]
     assert error == "The audit has 1 finding."

@@ -12,62 +12,62 @@ DAMAGES = [
     (
         CREDIT_LINES,
         CREDIT.format("amount = 2", "office_feb", 19, 1),
-        OFFICE_FEB + ": line 19 takes off 218.07, but its credit details add up to 217.07",
+        OFFICE_FEB + ": line 19 credits 218.07, but its credit details add up to 217.07",
     ),
     (
         CREDIT_LINES,
         "DELETE FROM invoices_creditdetail WHERE invoice_id = {office_feb} AND credit_line_no = 21",
-        OFFICE_FEB + ": line 21 takes off 20, but its credit details add up to 0",
+        OFFICE_FEB + ": line 21 credits 20, but its credit details add up to 0",
     ),
     (
         CREDIT_LINES,
         "DELETE FROM invoices_creditdetail WHERE invoice_id = {office_feb} AND credit_line_no = 8",
-        OFFICE_FEB + ": line 8 takes off 5, but its credit details add up to 0",
+        OFFICE_FEB + ": line 8 credits 5, but its credit details add up to 0",
     ),
     (
         CREDIT_LINES,
         LINE.format("amount = -3", "office_mar", 10),
-        OFFICE_MAR + ": line 10 takes off 3, but its credit details add up to 2.5",
+        OFFICE_MAR + ": line 10 credits 3, but its credit details add up to 2.5",
     ),
     (
         CREDIT_DETAILS,
         CREDIT.format("credit_line_no = 1", "office_feb", 22, 1),
-        OFFICE_FEB + ": a credit detail names line 1 as taking something off, which does not",
+        OFFICE_FEB + ": a credit detail names line 1 as a credit, but it is not a credit",
     ),
     (
         CREDIT_DETAILS,
         CREDIT.format("credit_line_no = 23", "office_feb", 22, 1),
-        OFFICE_FEB + ": a credit detail names line 23 as taking something off, which does not",
+        OFFICE_FEB + ": a credit detail names line 23 as a credit, but it is not a credit",
     ),
     (
         CREDIT_DETAILS,
         CREDIT.format("credit_line_no = 99", "office_feb", 22, 1),
-        OFFICE_FEB + ": a credit detail names line 99 as taking something off, which does not",
+        OFFICE_FEB + ": a credit detail names line 99 as a credit, but it is not a credit",
     ),
     (
         CREDIT_DETAILS,
         CREDIT.format("credited_line_no = 20", "office_feb", 22, 1),
-        OFFICE_FEB + ": a credit detail takes something off line 20, which does not charge",
+        OFFICE_FEB + ": a credit detail credits line 20, which is not a charge",
     ),
     (
         CREDIT_DETAILS,
         CREDIT.format("credited_line_no = 8", "office_feb", 22, 1),
-        OFFICE_FEB + ": a credit detail takes something off line 8, which does not charge",
+        OFFICE_FEB + ": a credit detail credits line 8, which is not a charge",
     ),
     (
         CREDIT_DETAILS,
         CREDIT.format("credited_line_no = 23", "office_feb", 22, 1),
-        OFFICE_FEB + ": a credit detail takes something off line 23, which does not charge",
+        OFFICE_FEB + ": a credit detail credits line 23, which is not a charge",
     ),
     (
         CREDIT_DETAILS,
         CREDIT.format("credited_line_no = 99", "office_feb", 22, 1),
-        OFFICE_FEB + ": a credit detail takes something off line 99, which does not charge",
+        OFFICE_FEB + ": a credit detail credits line 99, which is not a charge",
     ),
     (
         CREDIT_DETAILS,
         CREDIT.format("credited_line_no = 6", "office_feb", 8, 7),
-        OFFICE_FEB + ": line 8 is above a maximum, but takes something off line 6 of another charge",
+        OFFICE_FEB + ": line 8 applies a maximum, but credits line 6 of another charge",
     ),
     (
         CREDIT_DETAILS,
@@ -113,17 +113,17 @@ DAMAGES = [
 ]
 
 WIDER = [
-    (CREDIT_LINES, LINE.format("amount = 5", "office_feb", 20), OFFICE_FEB + ": line 20 is to take something off, but is 5"),
-    (CREDIT_LINES, LINE.format("amount = 0", "office_feb", 21), OFFICE_FEB + ": line 21 is to take something off, but is 0"),
+    (CREDIT_LINES, LINE.format("amount = 5", "office_feb", 20), OFFICE_FEB + ": line 20 is a credit, but is 5"),
+    (CREDIT_LINES, LINE.format("amount = 0", "office_feb", 21), OFFICE_FEB + ": line 21 is a credit, but is 0"),
     (
         CREDIT_LINES,
         LINE.format("amount = -5", "office_feb", 16),
-        OFFICE_FEB + ": line 16 of type 8 is -5, which no such charge may be",
+        OFFICE_FEB + ": line 16 of type 8 is -5, but cannot be below zero",
     ),
     (
         CREDIT_LINES,
         LINE.format("amount = -1", "office_feb", 3),
-        OFFICE_FEB + ": line 3 of type 6 is -1, which no such charge may be",
+        OFFICE_FEB + ": line 3 of type 6 is -1, but cannot be below zero",
     ),
     (CREDIT_AMOUNTS, REVIVE, "account {office}: service credit {outage} of 20 is used for 40"),
 ]
@@ -133,13 +133,13 @@ CHECKS = [
         ("invoices_creditdetail", "credit_detail_has_an_amount"),
         CREDIT.format("amount = -1", "office_feb", 22, 1),
         CREDIT_DETAILS,
-        OFFICE_FEB + ": line 22 takes -1 off line 1",
+        OFFICE_FEB + ": line 22 credits -1 of line 1",
     ),
     (
         ("invoices_creditdetail", "credit_detail_has_an_amount"),
         CREDIT.format("amount = 0", "office_feb", 22, 1),
         CREDIT_DETAILS,
-        OFFICE_FEB + ": line 22 takes 0 off line 1",
+        OFFICE_FEB + ": line 22 credits 0 of line 1",
     ),
 ]
 

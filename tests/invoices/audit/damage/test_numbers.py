@@ -64,7 +64,7 @@ WIDER = [
     (
         NUMBERS,
         ["DROP INDEX one_document_per_number", DOCUMENT.format("number = 1", "mixed_jan")],
-        "client {acme}, series invoice, invoice {mixed_jan}: number 1 is there twice, or below 1",
+        "client {acme}, series invoice, invoice {mixed_jan}: number 1 is used twice, or is below 1",
     ),
 ]
 

@@ -70,7 +70,7 @@ DAMAGES = [
     (
         PERCENTS,
         LINE.format("percent = 200, amount = -4361.32", "office_feb", 19),
-        OFFICE_FEB + ": line 19 takes off 4361.32, which is more than its base of 2180.66",
+        OFFICE_FEB + ": line 19 credits 4361.32, which is more than its base of 2180.66",
     ),
     # The lines of a tiered price fill one band after the other.
     (

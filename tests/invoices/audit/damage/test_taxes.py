@@ -49,17 +49,18 @@ DAMAGES = [
     (
         TAXABLE,
         TAX_OF_LINE.format("taxable_amount = 12", 23, 2),
-        OFFICE_FEB + ": tax line 23 is counted on 12 of line 2, but credits leave 10.68 of it",
+        OFFICE_FEB + ": tax line 23 is calculated on 12 of line 2, but credits leave 10.68 of it",
     ),
     (
         TAXABLE,
         TAX_OF_LINE.format("taxable_amount = 118.24", 25, 12),
-        OFFICE_FEB + ": tax line 25 is counted on 118.24 of line 12, but credits leave 133.62 of it, of which 15.37 are taxes",
+        OFFICE_FEB
+        + ": tax line 25 is calculated on 118.24 of line 12, but credits leave 133.62 of it, of which 15.37 are taxes",
     ),
     (
         TAXABLE,
         TAX.format("taxable_amount = 29", "plain_jan"),
-        PLAIN_JAN + ": tax line 2 is counted on 29 of line 1, but credits leave 30 of it",
+        PLAIN_JAN + ": tax line 2 is calculated on 29 of line 1, but credits leave 30 of it",
     ),
 ]
 
@@ -67,17 +68,18 @@ WIDER = [
     (
         TAXABLE,
         TAX_OF_LINE.format("amount = 11.81", 26, 12),
-        OFFICE_FEB + ": tax line 25 is counted on 118.25 of line 12, but credits leave 133.62 of it, of which 15.36 are taxes",
+        OFFICE_FEB
+        + ": tax line 25 is calculated on 118.25 of line 12, but credits leave 133.62 of it, of which 15.36 are taxes",
     ),
     (
         TAXABLE,
         TAX_OF_LINE.format("is_inclusive = false", 25, 12),
-        OFFICE_FEB + ": tax line 25 is counted on 118.25 of line 12, but credits leave 133.62 of it",
+        OFFICE_FEB + ": tax line 25 is calculated on 118.25 of line 12, but credits leave 133.62 of it",
     ),
     (
         TAXABLE,
         CREDIT.format("amount = 6", "office_feb", 8, 7),
-        OFFICE_FEB + ": tax line 23 is counted on 4.45 of line 7, but credits leave 3.45 of it",
+        OFFICE_FEB + ": tax line 23 is calculated on 4.45 of line 7, but credits leave 3.45 of it",
     ),
 ]
 
@@ -103,7 +105,7 @@ def test_a_contact_whose_address_was_not_kept_is_named(world):
     title = PLAIN_JAN.format(**vars(world))
     found = findings()
     assert found[TAX_BASIS] == [f"{title}: line 1 names contact {world.plain_contact}, whose address is not stored"]
-    assert found[UNMOVED] == [f"{title}: is not as it was when it was approved, moved: tax basis"]
+    assert found[UNMOVED] == [f"{title}: has changed since it was approved: tax basis"]
 
 
 def test_a_price_that_is_said_to_contain_tax_and_does_not_is_named(world):

@@ -42,27 +42,27 @@ DAMAGES = [
     (
         UNMOVED,
         [DOCUMENT.format("payment_terms_days = 90", "plain_jan")],
-        PLAIN_JAN + ": is not as it was when it was approved, moved: terms",
+        PLAIN_JAN + ": has changed since it was approved: terms",
     ),
     (
         UNMOVED,
         [DOCUMENT.format("seller = '{{}}'", "plain_jan")],
-        PLAIN_JAN + ": is not as it was when it was approved, moved: parties",
+        PLAIN_JAN + ": has changed since it was approved: parties",
     ),
     (
         UNMOVED,
         [LINE.format("description = 'Fax'", "plain_jan", 1)],
-        PLAIN_JAN + ": is not as it was when it was approved, moved: lines",
+        PLAIN_JAN + ": has changed since it was approved: lines",
     ),
     (
         UNMOVED,
         [TAX.format("percent = 11", "plain_feb")],
-        PLAIN_FEB + ": is not as it was when it was approved, moved: taxes",
+        PLAIN_FEB + ": has changed since it was approved: taxes",
     ),
     (
         UNMOVED,
         [PERIOD.format("end_date = '2026-02-10'", "plain_jan", "plain_instance")],
-        PLAIN_JAN + ": is not as it was when it was approved, moved: periods",
+        PLAIN_JAN + ": has changed since it was approved: periods",
     ),
     (
         ACTS,
@@ -115,7 +115,7 @@ DAMAGES = [
     (
         RUNS,
         [OUTCOME.format("invoice_id = {plain_feb}", "mixed")],
-        "billing run {run}: account {mixed} was given invoice {plain_feb}, which is of account {plain}",
+        "billing run {run}: account {mixed} has invoice {plain_feb}, which is of account {plain}",
     ),
     (
         RUNS,
@@ -135,12 +135,12 @@ DAMAGES = [
     (
         UNMOVED,
         CREDIT.format("amount = 3.01", "office_feb", 19, 1),
-        OFFICE_FEB + ": is not as it was when it was approved, moved: credits",
+        OFFICE_FEB + ": has changed since it was approved: credits",
     ),
     (
         UNMOVED,
         "DELETE FROM invoices_creditdetail WHERE invoice_id = {office_feb} AND credit_line_no = 22",
-        OFFICE_FEB + ": is not as it was when it was approved, moved: credits",
+        OFFICE_FEB + ": has changed since it was approved: credits",
     ),
     (
         ACTS,
@@ -222,7 +222,7 @@ def test_no_column_of_an_approved_line_can_change_unseen(world, column):
         world,
         UNMOVED,
         LINE.format(f"{column} = {other}", "office_feb", 3),
-        OFFICE_FEB + ": is not as it was when it was approved, moved: lines",
+        OFFICE_FEB + ": has changed since it was approved: lines",
     )
 
 
