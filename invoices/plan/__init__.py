@@ -100,7 +100,7 @@ def check_billable(facts: AccountFacts, request: BillingRequest) -> tuple[date, 
         raise BillingError(ErrorCode.NO_BILLABLE_PLAN)
     if request.advance and facts.advance_bill_date is not None and facts.advance_bill_date > request.today:
         raise BillingError(
-            ErrorCode.BILL_DATE_IN_FUTURE, f"the cycle of {facts.advance_bill_date} has an advance invoice already"
+            ErrorCode.BILL_DATE_IN_FUTURE, f"the cycle of {facts.advance_bill_date} already has an advance invoice"
         )
     if not request.advance and state.next_bill_date > request.today:
         raise BillingError(ErrorCode.BILL_DATE_IN_FUTURE, f"{state.next_bill_date}")

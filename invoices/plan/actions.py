@@ -1,6 +1,6 @@
-"""PURE: what may be done with a document, and if not: why, what is in the way, and what to do instead.
+"""PURE: decide what may be done with a document, and if not: why, what blocks it, and what to do instead.
 
-Every service asks here before it acts, under the account's lock; every door asks here what it may offer.
+Services check this before they act, under the account's lock. Doors check it to show what is possible.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -29,7 +29,8 @@ class Action(Enum):
 
 
 UNCOLLECTABLE_STATUSES = frozenset({AccountStatus.ARCHIVED, AccountStatus.PERMANENT})
-"""What is due of an account that has ended is still collected; an archived one is not touched, a permanent one never pays."""
+"""Open amounts of ended accounts are still collected, but not those of archived accounts, nor of permanent ones, which never
+pay."""
 
 
 class InTheWay(NamedTuple):
@@ -54,7 +55,7 @@ class Correcting(NamedTuple):
 
 
 class TakenOff(NamedTuple):
-    """A write-off or dispute that stands."""
+    """A write-off or dispute that is not voided."""
 
     transaction_id: int
     kind: str
@@ -65,7 +66,7 @@ class TakenOff(NamedTuple):
 
 
 class PayerFacts(NamedTuple):
-    """What of an account decides whether a gateway can collect from it, and whether it is billed."""
+    """What decides whether an account can be billed, and whether a gateway can collect from it."""
 
     is_test: bool
     status: int
@@ -77,13 +78,13 @@ class PayerFacts(NamedTuple):
 
 
 class DocumentFacts(NamedTuple):
-    """What is known of a document when something is to be done with it, on the client's day `today`.
+    """What decides on acts on a document, on the client's day `today`.
 
-    `invoice_date` is None before it is issued. `to_credit` is its total less its credit memos, write-offs and disputes.
-    `part_of` is the rebill that a memo was issued with, `original` what it corrects itself, `newest` the last issued rebill of
-    its chain. `refund_no` is a refund that has left it unpaid. `reopens`: voiding it opens its cycle again. `cycle_is_open`:
-    its cycle can be billed (again) now; `billed_by` is another live document of its cycle. `pending_no` is the account's
-    pending invoice of a cycle.
+    `invoice_date` is None before it is issued. `to_credit` is its total less credit memos, write-offs and disputes. `part_of`
+    is the rebill that a memo was issued with, `original` the document that it corrects, `newest` the last issued rebill of its
+    chain. `refund_no` is a refund that has left it unpaid. `reopens` says that voiding it makes its cycle due again;
+    `cycle_is_open` that its cycle can be billed now. `billed_by` is another live document of its cycle, `pending_no` the
+    account's pending invoice of a cycle.
     """
 
     invoice_no: int
@@ -117,18 +118,18 @@ class DocumentFacts(NamedTuple):
         return self.document_number or f"invoice {self.invoice_no}"
 
     def rebill(self, status: InvoiceStatus) -> Correcting | None:
-        """The rebill of it that is issued, or that waits."""
+        """Return its rebill with this status: approved, or pending."""
         rebills = (one for one in self.corrected_by if one.kind == InvoiceKind.REBILL and one.status == status)
         return next(rebills, None)
 
     @property
     def memo(self) -> Correcting | None:
-        """A credit memo of it that stands by itself."""
+        """Return a credit memo of it that was not issued with a rebill."""
         return next((one for one in self.corrected_by if one.kind == InvoiceKind.CREDIT_MEMO), None)
 
 
 class Refusal(NamedTuple):
-    """Why something may not be done."""
+    """Why something may not be done, what blocks it, and what to do instead."""
 
     code: ErrorCode
     detail: str
@@ -146,12 +147,12 @@ Rule = Callable[[DocumentFacts], Iterator[Refusal]]
 
 
 def why_not(action: Action, facts: DocumentFacts) -> Refusal | None:
-    """The first reason why a document may not be acted on so; None where it may."""
+    """Return the first reason why an action is refused, or None if it is allowed."""
     return next((refusal for rule in RULES[action] for refusal in rule(facts)), None)
 
 
 def why_not_collected(payer: PayerFacts) -> ErrorCode | None:
-    """Why a gateway collects nothing from an account."""
+    """Return why a gateway cannot collect from an account (7021, 7022, 7025), or None."""
     if payer.is_test:
         return ErrorCode.COLLECTION_TEST_ACCOUNT
     if payer.status in UNCOLLECTABLE_STATUSES:
@@ -160,7 +161,7 @@ def why_not_collected(payer: PayerFacts) -> ErrorCode | None:
 
 
 def why_not_decided(action: Action, invoice_no: int, kind: str, status: str) -> Refusal | None:
-    """Why a document is not approved, discarded or regenerated: only what waits is decided on."""
+    """Return why a document cannot be approved, discarded or regenerated, or None. It must be pending."""
     if InvoiceStatus.APPROVED not in TRANSITIONS[InvoiceStatus(status)]:
         return Refusal(ErrorCode.NOT_PENDING, f"invoice {invoice_no} is {status}")
     if action is Action.REGENERATE and kind == InvoiceKind.REBILL:
@@ -185,7 +186,7 @@ def _issued(facts: DocumentFacts) -> Iterator[Refusal]:
 
 def _owed(facts: DocumentFacts) -> Iterator[Refusal]:
     if facts.kind == InvoiceKind.CREDIT_MEMO:
-        yield Refusal(ErrorCode.NOT_ISSUED, f"{facts.name} is a credit memo, on which nothing is owed")
+        yield Refusal(ErrorCode.NOT_ISSUED, f"{facts.name} is a credit memo and has no open amount")
 
 
 def _not_voided(facts: DocumentFacts) -> Iterator[Refusal]:
@@ -194,7 +195,7 @@ def _not_voided(facts: DocumentFacts) -> Iterator[Refusal]:
 
 
 def _in_no_rebill(facts: DocumentFacts) -> Iterator[Refusal]:
-    """A rebill and its memo stand together, and are corrected by the next rebill."""
+    """A rebill and its memo belong together. Only another rebill corrects them."""
     if facts.kind == InvoiceKind.REBILL:
         yield Refusal(ErrorCode.PART_OF_REBILL, f"{facts.name} is a rebill", instead="rebill it again")
     if facts.part_of is not None:
@@ -205,7 +206,7 @@ def _in_no_rebill(facts: DocumentFacts) -> Iterator[Refusal]:
 
 
 def _not_rebilled(code: ErrorCode, instead: str) -> Rule:
-    """What replaced it may be replaced as well: the last of its chain is recommended."""
+    """Recommend the last rebill of the chain, because the first one may have been replaced too."""
 
     def rule(facts: DocumentFacts) -> Iterator[Refusal]:
         rebill = facts.rebill(InvoiceStatus.APPROVED)
@@ -238,14 +239,14 @@ def _nothing_taken_off(facts: DocumentFacts) -> Iterator[Refusal]:
 
 
 def _no_collection(statuses: Iterable[AttemptStatus]) -> Rule:
-    """Money may be on its way for an invoice: nothing takes its debt away until it is known."""
+    """Block acts that reduce the debt while a payment may be on its way."""
     chosen = frozenset(statuses)
 
     def rule(facts: DocumentFacts) -> Iterator[Refusal]:
         if facts.attempt_status in chosen:
             attempt = InTheWay("collection_attempt", facts.attempt_no or 0, f"attempt {facts.attempt_no}")
             detail = f"{attempt.name} of {facts.name} is {facts.attempt_status}"
-            yield Refusal(ErrorCode.COLLECTING, detail, attempt, "collect it again, to learn what came of it")
+            yield Refusal(ErrorCode.COLLECTING, detail, attempt, "collect it again to get the result")
 
     return rule
 
@@ -253,28 +254,28 @@ def _no_collection(statuses: Iterable[AttemptStatus]) -> Rule:
 def _cycle_can_reopen(facts: DocumentFacts) -> Iterator[Refusal]:
     if facts.reopens and facts.pending_no is not None:
         blocker = InTheWay("invoice", facts.pending_no, f"pending invoice {facts.pending_no}")
-        detail = f"{blocker.name} bills the cycle after it"
+        detail = f"{blocker.name} bills the next cycle"
         yield Refusal(ErrorCode.IN_THE_WAY, detail, blocker, "discard that first")
 
 
 def _due(facts: DocumentFacts) -> Iterator[Refusal]:
     if facts.due <= ZERO:
-        yield Refusal(ErrorCode.ABOVE_WHAT_IS_OPEN, f"0 is due on {facts.name}", field="amount")
+        yield Refusal(ErrorCode.ABOVE_WHAT_IS_OPEN, f"{facts.name} has no open amount", field="amount")
 
 
 def _something_to_credit(facts: DocumentFacts) -> Iterator[Refusal]:
     if facts.to_credit <= ZERO:
-        yield Refusal(ErrorCode.ABOVE_WHAT_IS_OPEN, f"nothing is left to credit of {facts.name}")
+        yield Refusal(ErrorCode.ABOVE_WHAT_IS_OPEN, f"{facts.name} has no amount left to credit")
 
 
 def _unless_asked(rule: Rule) -> Rule:
-    """An attempt that the gateway may have made is resolved by collecting again, whatever is due by now."""
+    """Skip the rule if the gateway may have been called: collecting again resolves the attempt, whatever is open now."""
     return lambda facts: iter(()) if facts.attempt_status in ASKED_ATTEMPTS else rule(facts)
 
 
 def _paid(facts: DocumentFacts) -> Iterator[Refusal]:
     if not facts.has_payments:
-        yield Refusal(ErrorCode.ABOVE_WHAT_IS_OPEN, f"no payment has paid {facts.name}", field="amount")
+        yield Refusal(ErrorCode.ABOVE_WHAT_IS_OPEN, f"{facts.name} is not paid by any payment", field="amount")
 
 
 def _payer(facts: DocumentFacts) -> Iterator[Refusal]:
@@ -295,7 +296,7 @@ TAKEN_OFF = {
 
 
 def _is_rebillable(facts: DocumentFacts) -> Iterator[Refusal]:
-    """A document that was issued and is no credit memo."""
+    """The document must be issued, and not a credit memo."""
     if facts.kind == InvoiceKind.CREDIT_MEMO:
         yield Refusal(ErrorCode.REBILL_OF_MEMO, facts.name, instead=_instead_of_memo(facts))
     elif facts.status != InvoiceStatus.APPROVED:
@@ -303,7 +304,7 @@ def _is_rebillable(facts: DocumentFacts) -> Iterator[Refusal]:
 
 
 def _instead_of_memo(facts: DocumentFacts) -> str:
-    """A credit memo blocks the rebill of its invoice until it is voided; one of a rebill has replaced its invoice."""
+    """A credit memo blocks the rebill of its invoice until it is voided. The memo of a rebill has replaced its invoice."""
     if facts.part_of is not None:
         return f"rebill {(facts.newest or facts.part_of).blocker.name} again"
     name = facts.original.blocker.name if facts.original else "the invoice that it corrects"
@@ -311,7 +312,7 @@ def _instead_of_memo(facts: DocumentFacts) -> str:
 
 
 def _instead_of_unissued(facts: DocumentFacts) -> str:
-    """How to correct what a document that is not issued would bill; nothing where no act does."""
+    """Return how to correct what a document that is not issued would bill, or "" if there is no way."""
     if facts.kind == InvoiceKind.REBILL:
         name = facts.original.blocker.name if facts.original else "its original"
         return f"{'discard it and ' if facts.status == InvoiceStatus.PENDING else ''}rebill {name} again"
@@ -326,7 +327,7 @@ def _instead_of_unissued(facts: DocumentFacts) -> str:
 
 
 def _no_refund(facts: DocumentFacts) -> Iterator[Refusal]:
-    """A refund blocks while it has left the document unpaid: once the customer has paid again, nothing is missing."""
+    """A refund blocks only while it leaves the document unpaid."""
     if facts.refund_no is not None and facts.due > ZERO:
         blocker = InTheWay("transaction", facts.refund_no, f"refund {facts.refund_no}")
         yield Refusal(
@@ -341,7 +342,7 @@ def _nothing_to_rebill_is_taken_off(facts: DocumentFacts) -> Iterator[Refusal]:
 
 OPEN = _no_collection(OPEN_ATTEMPTS)
 ASKED = _no_collection(ASKED_ATTEMPTS)
-LOWERED = (_issued, _owed, _not_rebilled(ErrorCode.ALREADY_REBILLED, "take {}"), _no_rebill_waiting, OPEN)
+LOWERED = (_issued, _owed, _not_rebilled(ErrorCode.ALREADY_REBILLED, "use {} instead"), _no_rebill_waiting, OPEN)
 
 RULES: dict[Action, tuple[Rule, ...]] = {
     **{action: (_decided(action),) for action in (Action.APPROVE, Action.DISCARD, Action.REGENERATE)},
@@ -374,6 +375,6 @@ RULES: dict[Action, tuple[Rule, ...]] = {
 
 
 def why_not_issued_now(facts: DocumentFacts) -> Refusal | None:
-    """Why a rebill that waits may not be issued: its original as if there was none waiting."""
+    """Return why a pending rebill cannot be issued, as if its original had no pending rebill."""
     others = tuple(one for one in facts.corrected_by if one.status != InvoiceStatus.PENDING)
     return why_not(Action.REBILL, facts._replace(corrected_by=others))

@@ -1,4 +1,4 @@
-"""PURE: the plan instances of an account as a voided invoice of theirs found them, so that its periods can be billed again."""
+"""PURE: restore plan instances as they were before a voided invoice, so that its periods can be billed again."""
 
 from collections.abc import Iterator
 
@@ -8,8 +8,8 @@ from invoices.plan.holes import Billed, InstanceDays, ServiceDays
 
 
 def instance_before(instance: InstanceFacts, hole: Billed) -> InstanceFacts:
-    """Return the plan instance with the dates that it had before the days that are missing, and ended with them. One of which
-    no day is missing is billed to its end."""
+    """Return the plan instance with its dates before the missing days, ending with them. Without missing days it counts as
+    billed to its end."""
     dates = instance.dates
     missing = next((one for one in hole.periods if one.plan_instance_no == instance.plan_instance_no), None)
     if missing is None:
@@ -20,7 +20,7 @@ def instance_before(instance: InstanceFacts, hole: Billed) -> InstanceFacts:
 
 
 def arrears_again(instance: InstanceFacts, again: Again) -> Iterator[Period]:
-    """The cycles of the plan instance that are to be charged in arrears again, the oldest first."""
+    """Yield the cycles whose arrears must be charged again, the oldest first."""
     days = [one for one in again.hole.arrears if one.plan_instance_no == instance.plan_instance_no]
     if not days:
         return
@@ -36,7 +36,7 @@ def _nothing_in_advance(dates: InstanceDates) -> InstanceDates:
 
 
 def words_of(hole: Billed) -> list[str]:
-    """What is missing, a line for each: for people."""
+    """Return what is missing, one text for each period or fee."""
     days = [_days_of(one) for one in hole.periods] + [_days_of(one) for one in hole.arrears]
     return [*days, *(f"activation fee of plan instance {one.plan_instance_no}" for one in hole.activations)]
 

@@ -1,4 +1,4 @@
-"""PURE: which invoice takes how much of what was paid: the oldest first, or as it was chosen."""
+"""PURE: decide which invoices a credit pays: the oldest first."""
 
 from collections.abc import Iterable
 from decimal import Decimal
@@ -8,14 +8,14 @@ from invoices.calculation import ZERO
 
 
 class OpenItem(NamedTuple):
-    """An entry of the ledger of which something is open: not yet paid, or not yet used."""
+    """A ledger entry with its open amount: not yet paid, or not yet used."""
 
     entry_no: int
     open: Decimal
 
 
 class Taken(NamedTuple):
-    """So much of a credit goes to a debit."""
+    """The amount of a credit that pays a debit."""
 
     credit_no: int
     debit_no: int
@@ -23,7 +23,7 @@ class Taken(NamedTuple):
 
 
 def oldest_first(credits: Iterable[OpenItem], debits: Iterable[OpenItem]) -> list[Taken]:
-    """What each debit takes of the credits, both in the order given, until nothing is left of one side. Never a part of 0."""
+    """Pay debits from credits, both in the order given, until one side is used up. Amounts are above zero."""
     taken: list[Taken] = []
     waiting = [debit for debit in debits if debit.open > ZERO]
     for credit in credits:

@@ -1,4 +1,4 @@
-"""PURE: what a voided document billed that no live document bills and that is not due again by itself."""
+"""PURE: find what a voided document billed that no live document bills and that will not be billed by itself."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from accounts.periods import ONE_DAY, InstanceDates
 
 Days = tuple[date, date]
-"""The first and the last of some days."""
+"""A first and a last day."""
 
 
 class InstanceDays(NamedTuple):
@@ -28,7 +28,7 @@ class ServiceDays(NamedTuple):
 
 
 class Activated(NamedTuple):
-    """A service of a plan instance whose activation fee was charged."""
+    """An activation fee that was charged."""
 
     plan_instance_no: int
     service_no: int
@@ -46,10 +46,10 @@ class Billed(NamedTuple):
 
 
 def hole_of(voided: Billed, live: Billed, dates: Mapping[int, InstanceDates], arrears_open: Mapping[int, date]) -> Billed:
-    """Return what voided documents of an account billed and its live documents do not, as far as it is not due again.
+    """Return what voided documents billed and live ones do not, without what will be billed by itself.
 
-    `dates` are of its plan instances: days behind what they are billed through are due by themselves, and days behind their
-    ends are not charged. `arrears_open` are the first days of the cycles that will be charged in arrears.
+    `dates` are those of the plan instances: days after `billed_through` are still due, and days after their ends are not
+    charged. `arrears_open` are the first days of the cycles whose arrears are still open.
     """
     return Billed(
         tuple(_missing_periods(voided.periods, live.periods, dates)),
@@ -59,7 +59,7 @@ def hole_of(voided: Billed, live: Billed, dates: Mapping[int, InstanceDates], ar
 
 
 def gaps(wanted: Days, covered: Iterable[Days]) -> list[Days]:
-    """Return the days of `wanted` that none of `covered` has, as runs of days in their order."""
+    """Return the days of `wanted` that are not in `covered`, as intervals in order."""
     start, end = wanted
     found: list[Days] = []
     for first, last in sorted(covered):
@@ -97,5 +97,5 @@ def _missing_arrears(
 
 
 def _is_begun(dates: InstanceDates) -> bool:
-    """Whether its first days are billed, so that its activation fee will not be charged with them."""
+    """Return whether the first days are billed. If not, the activation fee will be charged with them."""
     return dates.billed_through is not None

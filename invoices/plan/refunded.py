@@ -1,8 +1,8 @@
-"""PURE: which invoices refunds have left unpaid, replayed from the allocations of payments.
+"""PURE: find invoices that refunds have left unpaid, by replaying the allocations of payments.
 
-A refund takes money back from the invoices that it had paid. That blocks a rebill only while the invoice's own money is
-missing: not where the refund was voided, where the customer has paid again, or where the money had come from another invoice,
-which a credit memo, a rebill or a void had freed.
+A refund takes money back from the invoices that it had paid. This blocks a rebill only while the invoice's own money is
+missing. It does not block if the refund was voided, if the customer has paid again, or if the money came from another invoice
+that a credit memo, rebill or void had freed.
 """
 
 from collections import defaultdict
@@ -15,8 +15,10 @@ from invoices.kinds import REFUND_KINDS, AllocationKind, EntryKind
 
 
 class Move(NamedTuple):
-    """An allocation of a payment or cash credit: what a debit took of it, or below zero what it let go. `chain_no` is the first
-    invoice of the debit's chain of rebills; None where the debit is a refund or a void."""
+    """An allocation of a payment or cash credit; below zero it is a release.
+
+    `chain_no` is the first invoice of the debit's chain of rebills, or None for a refund or void.
+    """
 
     credit_no: int
     debit_no: int
@@ -36,8 +38,10 @@ class Back(NamedTuple):
 
 
 def left_unpaid(moves: Sequence[Move], debit_nos: Iterable[int]) -> dict[int, int]:
-    """The debits among `debit_nos` that refunds have left unpaid, each with its newest such refund. `moves` are in the order in
-    which they were written: all of the credits that were refunded, and all to these debits."""
+    """Return the debits that refunds have left unpaid, each with its newest such refund.
+
+    `moves` must be in the order in which they were written, with all moves of the refunded credits and of these debits.
+    """
     replay = _Replay()
     for place, move in enumerate(moves):
         replay.move(place, move)
@@ -45,7 +49,7 @@ def left_unpaid(moves: Sequence[Move], debit_nos: Iterable[int]) -> dict[int, in
 
 
 class _Replay:
-    """`freed` is money of a credit that another chain let go and no refund took; `foreign` is such money on a debit."""
+    """`freed` is money of a credit that another chain released and no refund took. `foreign` is such money on a debit."""
 
     def __init__(self) -> None:
         self.freed: dict[int, dict[int | None, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
@@ -67,7 +71,7 @@ class _Replay:
             self._released(move)
 
     def _to_refund(self, move: Move) -> None:
-        """A refund is written right after what it took from invoices. What voiding it frees is as foreign as before."""
+        """A refund is written right after its releases. If it is voided, foreign money becomes foreign again."""
         self.refunded[move.debit_no] += move.amount
         if move.amount > ZERO:
             self.taken_by[move.debit_no] = self.taking.pop(move.credit_no, [])
@@ -81,7 +85,8 @@ class _Replay:
         self.taking[move.credit_no].append(Back(place, move.debit_no, -move.amount - freed, freed))
 
     def _applied(self, move: Move) -> None:
-        """Money that the debit's own chain let go comes back first; then what others freed, then what paid nothing yet."""
+        """Use the money that the debit's own chain released first, then what others freed, then money that was never
+        applied."""
         pools, left = self.freed[move.credit_no], move.amount
         own = min(pools[move.chain_no], left)
         pools[move.chain_no] -= own
@@ -100,8 +105,7 @@ class _Replay:
         self.freed[move.credit_no][move.chain_no] += -move.amount - foreign
 
     def refund_missing(self, debit_no: int, moves: Sequence[Move]) -> int | None:
-        """The newest refund that was not voided and took the debit's own money, unless as much was paid on it again since the
-        first of them."""
+        """Return the newest refund that took the debit's own money and is not voided, unless the same amount was paid again."""
         backs = [
             (refund_no, back)
             for refund_no, taken in self.taken_by.items()

@@ -1,4 +1,4 @@
-"""PURE: whether a document has an answer for its tax: who the buyer is, which rate covers each line, and who is exempt."""
+"""PURE: find out whether tax data is missing for a document: the buyer's address, a rate for each line, or an exemption."""
 
 from collections.abc import Collection, Sequence
 from datetime import date
@@ -15,7 +15,7 @@ LONGEST_TEXT = 500
 
 
 class Exemption(NamedTuple):
-    """That a customer is not charged tax, why, and from which day to which. A day that is not given is open."""
+    """A customer's exemption from tax, its reason, and the days on which it is valid. None is an open end."""
 
     kind: str
     reason: str
@@ -28,10 +28,10 @@ class Exemption(NamedTuple):
 
 
 class TaxAnswer(NamedTuple):
-    """What a document says of its tax beside the taxes themselves.
+    """The tax data that is missing for a document, or the exemption.
 
-    `unanswered` are the numbers of the lines that the tax engine has no answer for, `missing` says in words what is missing.
-    `charges_tax`: the client charges tax at all. `exemption` and `reason`: why the customer is not charged tax.
+    `unanswered` are the lines for which the tax engine has no rate, `missing` says in words what is missing. `charges_tax` is
+    false if the client charges no tax at all.
     """
 
     no_address: bool = False
@@ -44,12 +44,12 @@ class TaxAnswer(NamedTuple):
 
     @property
     def is_incomplete(self) -> bool:
-        """Something is missing that a client who charges tax needs: the client's setting says what becomes of the document."""
+        """Return whether data is missing and the client charges tax. The client's setting decides what happens then."""
         return self.charges_tax and (self.no_address or self.no_rate)
 
     @property
     def flags(self) -> list[Flag]:
-        """Those that the document carries for as long as it is there."""
+        """Return the flags that stay on the document."""
         held = {Flag.NO_ADDRESS: self.no_address, Flag.NO_RATE: self.no_rate}
         return [flag for flag in LASTING_FLAGS if held[flag]]
 
@@ -59,7 +59,7 @@ class TaxAnswer(NamedTuple):
 
 
 def exemption_text(kind: str, reason: str) -> str:
-    """What is printed where a customer is not charged tax, in the language that is active. Empty for one who is."""
+    """Return the text that is printed for an exempt customer, in the active language, else ""."""
     if kind == TaxExemption.NONE:
         return ""
     head, rest = {
@@ -72,13 +72,13 @@ def exemption_text(kind: str, reason: str) -> str:
 
 
 def exempt_answer(exemption: Exemption, *, has_buyer: bool) -> TaxAnswer:
-    """Of a customer who is exempt, whom the tax engine is not asked about."""
+    """Return the answer for an exempt customer. The tax engine is not asked."""
     missing = "" if has_buyer else no_buyer_text()
     return TaxAnswer(not has_buyer, missing=missing, exemption=exemption.kind, reason=exemption.reason)
 
 
 def answer_to(lines: Sequence[TaxableLine], quote: TaxQuote, *, has_buyer: bool) -> TaxAnswer:
-    """What is missing of the tax of a document. A line of 0 needs no answer."""
+    """Return what is missing for the taxes of a document. A line of 0 needs no rate."""
     unanswered = [line for line in lines if line.line_no in quote.unanswered and line.amount != Decimal(0)]
     homeless = [line for line in unanswered if not _has_country(line.addresses.ship_to)]
     uncovered = [line for line in unanswered if _has_country(line.addresses.ship_to)]
@@ -96,7 +96,7 @@ def answer_to(lines: Sequence[TaxableLine], quote: TaxQuote, *, has_buyer: bool)
 
 
 def joined(answers: Collection[TaxAnswer]) -> TaxAnswer:
-    """The answers of parts of one document as one. The exemption is that of the first part that has one."""
+    """Join the answers of parts of a document. The exemption is that of the first part that has one."""
     exempt = next((one for one in answers if one.exemption != TaxExemption.NONE), TaxAnswer())
     return TaxAnswer(
         no_address=any(one.no_address for one in answers),
@@ -118,6 +118,6 @@ def _has_country(address: TaxAddress | None) -> bool:
 
 
 def _where(line: TaxableLine) -> str:
-    """The place of a line and its category: US-NV (standard)."""
+    """Return the place and category of a line: US-NV (standard)."""
     address = line.addresses.ship_to or TaxAddress()
     return f"{'-'.join(filter(None, (address.country, address.region)))} ({line.category})"

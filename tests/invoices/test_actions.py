@@ -155,7 +155,7 @@ def disputed(acme, process):
 def collecting(acme, process):
     _account, invoice = billed(acme, process, token="sandbox_timeout_after")
     collect_invoices(client=acme, invoice_nos=[invoice.pk], caller=process, today=JAN_31)
-    return invoice, "attempt 1", "collect it again, to learn what came of it"
+    return invoice, "attempt 1", "collect it again to get the result"
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def shown(browser, row):
 
 def test_an_invoices_page_says_what_can_be_done_and_why_not(admin_client, invoice, process):
     page = shown(admin_client, invoice)
-    assert "0 is due on INV-000001" in page
+    assert "INV-000001 has no open amount" in page
     assert "?corrects=" in page
     rebill = rebilled(invoice, process, 1)
     page = shown(admin_client, invoice)

@@ -390,7 +390,7 @@ def way_out(refused, document, process):
         return [[(Action.DISCARD, Invoice.objects.get(pk=way.number)), (action, document)]]
     if text in ("void that first", "void it first"):
         return [[(lambda: void_what(way, process), None), (action, document)]]
-    if text == "collect it again, to learn what came of it":
+    if text == "collect it again to get the result":
         return [[(Action.COLLECT, document)]]
     if text == "credit its lines by a credit memo":
         return [[(Action.CREDIT, document)]]
