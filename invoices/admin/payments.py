@@ -35,7 +35,7 @@ from invoices.models import (
 )
 from invoices.services.documents.rights import COLLECT_PERMISSION
 from invoices.services.money.ledger.payments import add_cash_credit, record_external_payment
-from invoices.services.money.ledger.refunds import ask_refund, make_refund
+from invoices.services.money.ledger.refunds import make_refund, request_refund
 
 REFUND_COLOURS = {
     RefundStatus.ASKED.value: "warning",
@@ -147,7 +147,7 @@ class RefundAdmin(ColumnsOfEntry, ActAdmin):  # type: ignore[misc]
     def act(self, request: HttpRequest, obj: Any, form: Any) -> None:
         fields, who = form.cleaned_data, by(request, obj.payment.account.client)
         terms = {"amount": fields["amount"], "everything": fields["everything"]}
-        refund = ask_refund(transaction_id=obj.payment_id, **terms, why=why(fields), **who)
+        refund = request_refund(transaction_id=obj.payment_id, **terms, why=why(fields), **who)
         obj.entry = refund.entry
         transaction.on_commit(partial(make_refund, refund, **who))
 

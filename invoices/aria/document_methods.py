@@ -45,7 +45,7 @@ from invoices.services.documents.rebill_markers import excluded_lines
 from invoices.services.documents.remarks import Remarks
 from invoices.services.issuing.after_issue import finish_issued
 from invoices.services.lists.invoice_history import (
-    HistoryOfInvoices,
+    InvoiceHistoryRequest,
     credit_restriction,
     document_of_account,
     document_of_transaction,
@@ -327,7 +327,7 @@ def _lines(invoice: Any) -> list[dict[str, Any]]:
 
 def _history(call: Call) -> list[dict[str, Any]]:
     arguments = call.arguments
-    wanted = HistoryOfInvoices(
+    wanted = InvoiceHistoryRequest(
         arguments.get("start_bill_date"),
         arguments.get("end_bill_date"),
         arguments["include_voided"],

@@ -25,7 +25,7 @@ from invoices.pages.account_pages import not_permitted
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.documents.collection_results import outcome_of
-from invoices.services.issuing.generate_preview import Expected, expect_invoice
+from invoices.services.issuing.generate_preview import InvoicePreview, preview_invoice
 from invoices.services.planning.billable import Billable, billable
 
 
@@ -141,12 +141,12 @@ class GeneratePage(StaffPage):
             status=200 if refusal is None else refusal.code.http_status,
         )
 
-    def _expected(self, account: Account, form: GeneratingForm) -> tuple[Expected | None, BillingError | None]:
+    def _expected(self, account: Account, form: GeneratingForm) -> tuple[InvoicePreview | None, BillingError | None]:
         """Return what would be generated, or why nothing would. A wrong input is shown at its field instead."""
         if not form.is_valid():
             return None, None
         try:
-            return expect_invoice(client=account.client, account_no=account.pk, request=form.request(self.today)), None
+            return preview_invoice(client=account.client, account_no=account.pk, request=form.request(self.today)), None
         except BillingError as error:
             if error.field in form.fields:
                 form.add_error(error.field, error.shown)

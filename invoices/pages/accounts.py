@@ -13,7 +13,7 @@ from accounts.pages.forms import PageForm
 from billing_site.common.csv_lists import ROWS_AT_ONCE, csv_response
 from billing_site.common.keyset_pages import in_chunks, order_of, page_of
 from invoices.api.serializers.accounts import AccountRowSerializer
-from invoices.services.lists.accounts import AccountsWanted, account_rows, find_accounts
+from invoices.services.lists.accounts import AccountFilters, account_rows, find_accounts
 
 ORDERS = {"number": "pk", "account": "client_acct_id", "next_bill_date": "next_bill_date"}
 ORDER_CHOICES = (
@@ -53,15 +53,15 @@ class AccountSearch(PageForm):
     ordering = forms.ChoiceField(label=_("Order"), choices=ORDER_CHOICES, required=False)
 
     @property
-    def wanted(self) -> AccountsWanted:
+    def wanted(self) -> AccountFilters:
         filters = self.cleaned_data
-        return AccountsWanted(
+        return AccountFilters(
             search=filters["search"],
             status=filters["status"],
             currency=filters["currency"],
             is_due=filters["due"],
             owes=filters["owes"],
-            waits=filters["waits"],
+            has_pending_invoice=filters["waits"],
             approval_required=filters["approval"],
             is_test=filters["test"],
         )
@@ -84,7 +84,7 @@ class AccountList(StaffPage):
         rows = account_rows(pages.rows, self.today)
         return self.page(
             "accounts/list.html",
-            {"form": form, "pages": pages, "rows": rows, "searched": form.wanted != AccountsWanted()},
+            {"form": form, "pages": pages, "rows": rows, "searched": form.wanted != AccountFilters()},
         )
 
     def _written(self, accounts: list[Any]) -> Any:

@@ -27,7 +27,7 @@ from invoices.plan.actions import Action
 from invoices.services.actions import available_actions
 from invoices.services.approving.decisions import continue_decision, start_decision
 from invoices.services.approving.preview import DecisionPreview, preview_decision
-from invoices.services.approving.queue import Tab, newest_runs, sums_of, tab_rules, tab_sums, waiting_documents
+from invoices.services.approving.queue import Tab, newest_runs, pending_documents, sums_of, tab_rules, tab_sums
 from invoices.services.correcting.requested_acts import approve_act, decidable, discard_act, pending_acts
 from invoices.services.documents.comparisons import lines_beside
 from invoices.services.documents.remarks import Remarks
@@ -88,8 +88,8 @@ class QueuePage(StaffPage):
 
     def matching(self) -> QuerySet[Invoice]:
         """Return the documents that match the filters, on all tabs."""
-        filters: Any = InvoiceFilter(self.request.GET, waiting_documents(self.client), request=self.request)  # type: ignore[no-untyped-call]
-        rows: QuerySet[Invoice] = filters.qs if filters.is_valid() else waiting_documents(self.client).none()
+        filters: Any = InvoiceFilter(self.request.GET, pending_documents(self.client), request=self.request)  # type: ignore[no-untyped-call]
+        rows: QuerySet[Invoice] = filters.qs if filters.is_valid() else pending_documents(self.client).none()
         return rows
 
     def on_tab(self) -> QuerySet[Invoice]:
@@ -186,7 +186,7 @@ class Decide(QueuePage):
         if confirmed and form.is_valid():
             chosen = self._chosen(Invoice.objects.filter(client=self.client))
             return self._done(DecisionAct(form.cleaned_data["act"]), chosen, Remarks.of(form.cleaned_data))
-        act, chosen = request.POST.get("act", ""), self._chosen(waiting_documents(self.client))
+        act, chosen = request.POST.get("act", ""), self._chosen(pending_documents(self.client))
         if act not in DecisionAct.values or not chosen.exists():
             return redirect(self._nothing_chosen())
         return self.page("invoices/decide.html", self._context(DecisionAct(act), chosen, form))

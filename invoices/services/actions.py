@@ -41,7 +41,7 @@ from invoices.plan.actions import (
     why_not_issued_now,
 )
 from invoices.plan.refunded import Move, left_unpaid
-from invoices.services.documents.approval_rules import check_four_eyes, makers_of
+from invoices.services.documents.approval_rules import check_four_eyes, people_who_generated
 from invoices.services.planning.previewing import why_not_regenerated
 
 CORRECTING_COLUMNS = ("pk", "kind", "status", "document_number")
@@ -129,8 +129,8 @@ def available_actions(
     regeneration is planned to see whether it would be refused.
     """
     facts = document_facts(invoice_nos, today)
-    waiting = list(Invoice.objects.filter(pk__in=invoice_nos, status=InvoiceStatus.PENDING).select_related("corrects"))
-    pending = _read_pending(client, waiting, actions, today)
+    pending_invoices = list(Invoice.objects.filter(pk__in=invoice_nos, status=InvoiceStatus.PENDING).select_related("corrects"))
+    pending = _read_pending(client, pending_invoices, actions, today)
     return {
         number: [_allowed(action, why_not(action, one), number, pending, caller) for action in actions]
         for number, one in facts.items()
@@ -179,13 +179,13 @@ class _Pending(NamedTuple):
     unplanned: Mapping[int, BillingError]
 
 
-def _read_pending(client: Client, waiting: Sequence[Invoice], actions: Collection[Action], today: date) -> _Pending:
+def _read_pending(client: Client, pending_invoices: Sequence[Invoice], actions: Collection[Action], today: date) -> _Pending:
     return _Pending(
         client,
-        {one.pk: one for one in waiting},
-        makers_of(waiting),
-        why_rebills_are_not_issued(waiting, today) if Action.APPROVE in actions else {},
-        why_not_regenerated(client, [one.pk for one in waiting], today) if Action.REGENERATE in actions else {},
+        {one.pk: one for one in pending_invoices},
+        people_who_generated(pending_invoices),
+        why_rebills_are_not_issued(pending_invoices, today) if Action.APPROVE in actions else {},
+        why_not_regenerated(client, [one.pk for one in pending_invoices], today) if Action.REGENERATE in actions else {},
     )
 
 

@@ -20,7 +20,7 @@ from billing_site.common.fields import (
 from billing_site.common.limits import DOCUMENT_COMMENTS_LENGTH, LINE_COMMENTS_LENGTH, LINES_AT_ONCE, PO_NUM_LENGTH
 from invoices.api.serializers.documents import ContentSerializer, PlannedTaxSerializer, document_of
 from invoices.api.serializers.money import CollectedSerializer, MoneyField, PlannedAmountField, amount_text
-from invoices.services.documents.approval_rules import rebill_approval_amount, rebill_must_wait
+from invoices.services.documents.approval_rules import rebill_approval_amount, rebill_needs_approval
 from invoices.services.documents.chains import Step
 from rebills.plan import RebillPlan
 from rebills.plan.differences import CATEGORY, RETAX, Difference, TaxedAgain
@@ -209,7 +209,7 @@ class RebillPreviewSerializer(PlannedTaxSerializer):
 
     def get_waits_for_approval(self, plan: RebillPlan) -> bool:
         approval_amount = rebill_approval_amount(plan.original.total, plan.rebill.total)
-        return rebill_must_wait(self.context["client"], approval_amount, plan.tax_answer)
+        return rebill_needs_approval(self.context["client"], approval_amount, plan.tax_answer)
 
 
 def _taxed_again(why: TaxedAgain) -> str:

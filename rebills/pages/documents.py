@@ -8,7 +8,7 @@ from accounts.staff import names_of
 from billing_site.errors import BillingError
 from invoices.kinds import InvoiceStatus
 from invoices.models import Invoice
-from invoices.services.documents.approval_rules import check_four_eyes, makers_of
+from invoices.services.documents.approval_rules import check_four_eyes, people_who_generated
 from invoices.services.documents.chains import Chain, read_chain
 from rebills.models import Rebill
 
@@ -42,7 +42,7 @@ def _who(chain: Chain) -> set[str]:
 def _needs_another_person(rebill: Invoice, caller: Caller) -> bool:
     """Whether four eyes require another approver than the reader."""
     try:
-        check_four_eyes(rebill.client, rebill, makers_of([rebill]), caller)
+        check_four_eyes(rebill.client, rebill, people_who_generated([rebill]), caller)
     except BillingError:
         return True
     return False

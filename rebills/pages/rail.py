@@ -10,7 +10,7 @@ from accounts.models import Client
 from invoices.document import Document
 from invoices.plan.actions import why_not_collected
 from invoices.plan.tax_answers import exemption_text
-from invoices.services.documents.approval_rules import four_eyes_apply, rebill_approval_amount, rebill_must_wait
+from invoices.services.documents.approval_rules import four_eyes_apply, rebill_approval_amount, rebill_needs_approval
 from rebills.pages.words import taxed_again_text
 from rebills.plan import RebillPlan
 from rebills.plan.differences import tax_differences
@@ -65,7 +65,7 @@ def rail(plan: RebillPlan | None, client: Client) -> dict[str, Any]:
         "difference": plan.rebill.less(plan.original).total,
         "money": plan.money,
         "not_collected": _not_collected(plan),
-        "needs_approval": rebill_must_wait(client, approval_amount, plan.tax_answer),
+        "needs_approval": rebill_needs_approval(client, approval_amount, plan.tax_answer),
         "tax_answer": plan.tax_answer,
         "exemption": exemption_text(plan.tax_answer.exemption, plan.tax_answer.reason),
         "needs_another_person": four_eyes_apply(client, GuardedAct.REBILLS, approval_amount),

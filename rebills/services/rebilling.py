@@ -23,7 +23,7 @@ from invoices.models import Invoice
 from invoices.plan.actions import Action, why_not
 from invoices.plan.facts import BillingState
 from invoices.services.actions import document_facts
-from invoices.services.documents.approval_rules import rebill_approval_amount, rebill_must_wait
+from invoices.services.documents.approval_rules import rebill_approval_amount, rebill_needs_approval
 from invoices.services.documents.batches import in_halves
 from invoices.services.documents.comparisons import record_comparisons
 from invoices.services.documents.document_storage import Links, insert_documents
@@ -142,14 +142,14 @@ def _check_collecting(one: RebillOutcome, work: Rebilling) -> RebillOutcome:
     """
     if one.plan is None or not one.plan.facts.collects or may(work.caller, COLLECT):
         return one
-    if not one.request.collect and _must_wait(one.plan, work.client):
+    if not one.request.collect and _needs_approval(one.plan, work.client):
         return one
     error = BillingError(COLLECT.refused, "rebill with collect (do_collect) false, or ask who may collect", field="collect")
     return one._replace(plan=None, error=error)
 
 
-def _must_wait(plan: RebillPlan, client: Client) -> bool:
-    return rebill_must_wait(client, rebill_approval_amount(plan.original.total, plan.rebill.total), plan.tax_answer)
+def _needs_approval(plan: RebillPlan, client: Client) -> bool:
+    return rebill_needs_approval(client, rebill_approval_amount(plan.original.total, plan.rebill.total), plan.tax_answer)
 
 
 def _write(work: Rebilling, ready: Sequence[RebillOutcome]) -> list[RebillOutcome]:
@@ -204,7 +204,7 @@ def _check_seen(one: RebillOutcome, money: Mapping[int, MoneyFacts]) -> None:
 def _numbered(one: RebillOutcome, numbers: Mapping[int, int], client: Client) -> RebillOutcome:
     if one.plan is None:
         return one
-    return one._replace(rebill_no=numbers[one.request.invoice_no], waits=_must_wait(one.plan, client))
+    return one._replace(rebill_no=numbers[one.request.invoice_no], waits=_needs_approval(one.plan, client))
 
 
 def _insert(recorded: Sequence[RebillOutcome], issuing: Issuing, work: Rebilling) -> None:

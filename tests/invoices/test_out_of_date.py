@@ -13,7 +13,7 @@ from accounts.rates import RateTerms
 from accounts.services import add_price, assign_plan, change_price, end_plan_instance, update_plan_instance
 from invoices.models import GroundChange, Surcharge, TaxRate
 from invoices.services.approving.decide_pending import discard_invoices, regenerate_invoices
-from invoices.services.approving.queue import Tab, tab_rules, tab_sums, waiting_documents
+from invoices.services.approving.queue import Tab, pending_documents, tab_rules, tab_sums
 from invoices.services.billing.service_credits import add_service_credit
 from invoices.services.planning.ground import changes_since
 from tests.support.accounts_api import API, signed_in
@@ -36,7 +36,7 @@ def waiting(acme, process):
 def tabs(acme, process):
     """Return how many documents are flagged and how many are clean, without those that have other flags."""
     rules = tab_rules(acme, process)
-    return [waiting_documents(acme).filter(rules[tab]).count() for tab in (Tab.FLAGGED, Tab.CLEAN)]
+    return [pending_documents(acme).filter(rules[tab]).count() for tab in (Tab.FLAGGED, Tab.CLEAN)]
 
 
 @pytest.fixture(autouse=True)
@@ -290,6 +290,6 @@ def test_the_queue_is_added_up_in_one_query_however_much_has_changed(acme, waiti
     for change in (units, an_address, a_tax_rate):
         change(waiting, process)
     with CaptureQueriesContext(connection) as captured:
-        tab_sums(waiting_documents(acme), acme, process)
+        tab_sums(pending_documents(acme), acme, process)
     assert len(captured) == 1
     assert GroundChange.objects.count() > 3

@@ -23,7 +23,7 @@ from invoices.pages import pending
 from invoices.plan.facts import BillingRequest
 from invoices.services.approving import decisions
 from invoices.services.approving.decisions import continue_decision, count_results, retry_failed, start_decision
-from invoices.services.approving.queue import Sum, Tab, tab_sums, waiting_documents
+from invoices.services.approving.queue import Sum, Tab, pending_documents, tab_sums
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.documents.remarks import Remarks
 from invoices.services.planning.flags import flags_of, with_flags
@@ -125,7 +125,7 @@ def test_tabs_count_and_add_up_per_currency(umbra, ann, process, audited):
     bill(an_account(umbra), ann, JANUARY)
     bill(an_account(umbra), process, JANUARY)
     bill(an_account(umbra, a_plan(umbra, {"phone": "0"}, currency="jpy"), currency="jpy"), process, JANUARY)
-    sums = tab_sums(waiting_documents(umbra), umbra, ann)
+    sums = tab_sums(pending_documents(umbra), umbra, ann)
     assert sums[Tab.ALL] == [Sum("jpy", 1, Decimal(0)), Sum("usd", 2, Decimal(60))]
     assert sums[Tab.FLAGGED] == [Sum("jpy", 1, Decimal(0)), Sum("usd", 0, Decimal(0))]
     assert sums[Tab.CLEAN] == [Sum("jpy", 0, Decimal(0)), Sum("usd", 2, Decimal(60))]

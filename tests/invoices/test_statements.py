@@ -23,7 +23,7 @@ from invoices.services.correcting.credit_memos import CreditRequest, create_cred
 from invoices.services.money.ledger.acts import Why
 from invoices.services.statements import statements
 from invoices.services.statements.mails import statement_context, statement_mail, statement_parts
-from invoices.services.statements.statements import StatementWanted, resend_statement, send_requested, send_waiting
+from invoices.services.statements.statements import StatementRequest, resend_statement, send_requested, send_unsent
 from invoices.services.undoing.voiding import void_invoice
 from tests.support.admin_pages import act, texts
 from tests.support.billing import FEB_10, JAN_10, JAN_31, bill
@@ -358,7 +358,7 @@ def test_what_a_dying_process_did_not_come_to_still_waits(acme, process, monkeyp
         patched.setattr(statements, "statement_mail", killed)
         send_requested([first.pk, second.pk])
     assert [one.statements.get().status for one in (first, second)] == ["sending", "requested"]
-    assert [one.invoice_id for one in send_waiting(client=acme)] == [second.pk]
+    assert [one.invoice_id for one in send_unsent(client=acme)] == [second.pk]
 
 
 def test_sending_again_while_another_sends_what_waits_sends_once(acme, process, monkeypatch):
@@ -367,7 +367,7 @@ def test_sending_again_while_another_sends_what_waits_sends_once(acme, process, 
 
     def after_another(rows):
         monkeypatch.undo()
-        assert send_waiting(client=acme) == []
+        assert send_unsent(client=acme) == []
         return read(rows)
 
     monkeypatch.setattr(statements, "_read", after_another)
@@ -414,7 +414,7 @@ def test_requests_are_written_at_once(acme, process, django_assert_num_queries):
     with django_assert_num_queries(0):
         statements.request_statements([], stamp)
     with django_assert_num_queries(1):
-        statements.request_statements([StatementWanted(invoice.pk) for invoice in invoices], stamp)
+        statements.request_statements([StatementRequest(invoice.pk) for invoice in invoices], stamp)
     rows = Statement.objects.order_by("pk").values_list("status", "requested_by", "contact")
     assert list(rows) == [("requested", process.identity, None)] * 2
 

@@ -19,7 +19,7 @@ from invoices.services.approving.decide_pending import approve_invoices, regener
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.billing.run_figures import count_flags
 from invoices.services.billing.runs import continue_run, start_run
-from invoices.services.issuing.generate_preview import expect_invoice
+from invoices.services.issuing.generate_preview import preview_invoice
 from invoices.services.planning.flags import flags_of, with_flags
 from tests.support.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.support.calling import RIGHTS, caller_of
@@ -236,7 +236,7 @@ def test_the_preview_says_so(taxing, api):
 def test_the_preview_of_the_page_says_so(taxing, admin_client):
     account = moved_to(a_customer(taxing), "OR")
     request = BillingRequest(JAN_10)
-    assert expect_invoice(client=taxing, account_no=account.pk, request=request).waits == (WaitReason.TAX_DATA,)
+    assert preview_invoice(client=taxing, account_no=account.pk, request=request).pending_because == (WaitReason.TAX_DATA,)
     assert "no tax rate for US-OR (standard)" in admin_client.get(f"/accounts/{account.pk}/generate/").text
 
 

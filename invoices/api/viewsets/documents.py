@@ -65,7 +65,7 @@ from invoices.services.issuing.after_issue import finish_issued
 from invoices.services.planning.flags import with_flags
 from invoices.services.planning.holes import hole_of_invoice, waive_periods
 from invoices.services.planning.previewing import preview_invoices
-from invoices.services.statements.statements import resend_statement, resent_before
+from invoices.services.statements.statements import resend_statement, resume_resend
 from invoices.services.undoing.voiding import void_invoice
 
 
@@ -137,7 +137,7 @@ class DocumentResource(ReadResource):
 
     def answer_again(self, receipt: Receipt) -> Response:
         if self.action == "send_statement":
-            return _sent(resent_before(client=self.client, statement_no=receipt.row_no or 0, caller=self.caller))
+            return _sent(resume_resend(client=self.client, statement_no=receipt.row_no or 0, caller=self.caller))
         if receipt.invoice_no is not None:
             finish_issued(self.client, [receipt.invoice_no], self.caller, today(self.client))
         return self.shown(receipt.invoice_no, self.created)

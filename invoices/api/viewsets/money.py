@@ -47,10 +47,10 @@ from invoices.services.correcting.credit_memos import create_credit_memo, lines_
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.ledger.history import with_voids
 from invoices.services.money.ledger.open_items import with_taken
-from invoices.services.money.ledger.payments import add_cash_credit, apply_left, record_external_payment
+from invoices.services.money.ledger.payments import add_cash_credit, apply_unused_credit, record_external_payment
 from invoices.services.money.ledger.refunds import refund_payment
 from invoices.services.money.ledger.voids import void_transaction
-from invoices.services.money.receivables import accounts_with_dues, add_up_by_currency, receivables, receivables_of
+from invoices.services.money.receivables import accounts_with_open_invoices, add_up_by_currency, receivables, receivables_of
 
 
 class TransactionFilter(FilterSet):
@@ -137,7 +137,7 @@ class ApplyAction(VoidAction):
         """Apply what is left of it to the chosen invoices, or to the oldest open ones."""
         arguments = self.arguments()
         number = self.get_object().pk
-        apply_left(transaction_id=number, invoices=arguments.get("invoices"), **self.by)
+        apply_unused_credit(transaction_id=number, invoices=arguments.get("invoices"), **self.by)
         return self.shown(number)
 
 
@@ -305,7 +305,7 @@ class ReceivableViewSet(FilteredResource):
     def get_queryset(self) -> QuerySet[Any]:
         if getattr(self, "swagger_fake_view", False):  # The schema is described without a client.
             return Account.objects.none()
-        return accounts_with_dues(self.client)
+        return accounts_with_open_invoices(self.client)
 
     def query_parameters(self) -> set[str]:
         return PAGE_PARAMETERS | self.filters() if self.action == "list" else super().query_parameters()

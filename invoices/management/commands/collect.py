@@ -17,7 +17,7 @@ from billing_site.common.fields import LARGEST_LONG
 from invoices.calculation import rounded
 from invoices.services.collecting.collecting import collect_due, collect_invoices, resume_collecting
 from invoices.services.documents.collection_results import Collected, CollectionResult
-from invoices.services.money.ledger.refunds import asked_refunds
+from invoices.services.money.ledger.refunds import unresolved_refunds
 
 CALLER = Caller(process="collect")
 
@@ -57,7 +57,7 @@ class Command(BaseCommand):
                     summary.add(collect_due(**by, progress=lambda some: bar.update(len(some))))
         for line in summary.lines():
             self.stdout.write(line)
-        if summary.results[CollectionResult.UNKNOWN] or asked_refunds(client).exists():
+        if summary.results[CollectionResult.UNKNOWN] or unresolved_refunds(client).exists():
             raise CommandError(
                 "The outcome of some collections is unknown. Run the command again: it asks the gateway for the "
                 "outcome before it charges again."

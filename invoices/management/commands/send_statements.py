@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from accounts.models import Client
 from invoices.kinds import StatementStatus
-from invoices.services.statements.statements import send_waiting
+from invoices.services.statements.statements import send_unsent
 
 
 class Command(BaseCommand):
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         except Client.DoesNotExist:
             raise CommandError(f"Client {client_no} does not exist.") from None
         with tqdm(unit="statement", desc="Sending", leave=False, disable=None) as bar:
-            sent = send_waiting(client=client, progress=lambda statement: bar.update())
+            sent = send_unsent(client=client, progress=lambda statement: bar.update())
         results = Counter(statement.status for statement in sent)
         self.stdout.write(f"sent   {results[StatementStatus.SENT]:>10,}")
         self.stdout.write(f"failed {results[StatementStatus.FAILED]:>10,}")

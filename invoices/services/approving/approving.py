@@ -17,7 +17,7 @@ from invoices.plan.facts import BillingState
 from invoices.services.actions import why_rebills_are_not_issued
 from invoices.services.billing.recording import AccountDates, move_dates
 from invoices.services.correcting.unused_memos import credit_unused_days
-from invoices.services.documents.approval_rules import check_four_eyes, makers_of
+from invoices.services.documents.approval_rules import check_four_eyes, people_who_generated
 from invoices.services.documents.document_storage import stored_contents
 from invoices.services.documents.orders_due import orders_due_on
 from invoices.services.documents.outcomes import Outcome
@@ -34,7 +34,7 @@ def approve_locked(
     """
     contents = stored_contents([invoice.pk for invoice in invoices])
     blocked = why_rebills_are_not_issued(invoices, issuing.today)
-    people = makers_of(invoices)
+    people = people_who_generated(invoices)
     approved, refused = [], []
     for invoice in invoices:
         try:

@@ -142,20 +142,20 @@ def decided_by_call(client: Client, decision: DecisionActs, caller: Caller, toda
 
     Invoices that it had not reached are missing.
     """
-    told: dict[int, Outcome] = {}
+    decided: dict[int, Outcome] = {}
     for event in acts_of_call(caller.receipt, *decision):
         if event.invoice_no is not None:
-            told.setdefault(event.invoice_no, _told(event, decision))
-    issued = [number for number, one in told.items() if one.error is None] if decision is APPROVAL else []
+            decided.setdefault(event.invoice_no, _outcome_of_event(event, decision))
+    issued = [number for number, one in decided.items() if one.error is None] if decision is APPROVAL else []
     collected = finish_issued(client, issued, caller, today)
-    return {number: one._replace(collection=collected.get(number)) for number, one in told.items()}
+    return {number: one._replace(collection=collected.get(number)) for number, one in decided.items()}
 
 
-def _told(event: Event, decision: DecisionActs) -> Outcome:
+def _outcome_of_event(event: Event, decision: DecisionActs) -> Outcome:
     if event.error_code:
         return Outcome(event.account_id, event.invoice_no, error=error_from_event(event.error_code, event.message))
-    stands = event.after.get("replaced_by") if decision is REGENERATION else event.invoice_no
-    return Outcome(event.account_id, stands)
+    document_no = event.after.get("replaced_by") if decision is REGENERATION else event.invoice_no
+    return Outcome(event.account_id, document_no)
 
 
 def _regenerate(recording: Recording) -> list[Outcome]:

@@ -44,10 +44,10 @@ def decide(
     before, its outcomes are returned unchanged, and the remaining documents are decided on.
     """
     numbers = list(dict.fromkeys(invoice_nos))
-    told = decided_by_call(client, EVENTS[act], caller, today) if act in EVENTS else {}
-    left = [number for number in numbers if number not in told]
+    decided = decided_by_call(client, EVENTS[act], caller, today) if act in EVENTS else {}
+    left = [number for number in numbers if number not in decided]
     if not left:
-        return {number: told[number] for number in numbers}
+        return {number: decided[number] for number in numbers}
     match act:
         case DecisionAct.APPROVE:
             outcomes = approve_invoices(
@@ -68,7 +68,7 @@ def decide(
             outcomes = regenerate_invoices(client=client, invoice_nos=left, caller=caller, today=today, remarks=remarks)
         case DecisionAct.REMARK:
             outcomes = remark_invoices(client=client, invoice_nos=left, caller=caller, remarks=remarks)
-    found = {**_by_number(left, outcomes), **told}
+    found = {**_by_number(left, outcomes), **decided}
     return {number: found[number] for number in numbers}
 
 
@@ -111,8 +111,8 @@ def discard_stale(*, client: Client, caller: Caller, today: date) -> list[Outcom
     if client.pending_discard_days is None:
         return []
     oldest = today - timedelta(days=client.pending_discard_days)
-    waiting = Invoice.objects.filter(client=client, status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS)
-    stale = list(waiting.filter(tax_date__lt=oldest).order_by("pk").values_list("pk", flat=True))
+    pending = Invoice.objects.filter(client=client, status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS)
+    stale = list(pending.filter(tax_date__lt=oldest).order_by("pk").values_list("pk", flat=True))
     remarks = Remarks(reason=f"pending for more than {client.pending_discard_days} days")
     outcomes = decide(DecisionAct.DISCARD, client=client, invoice_nos=stale, caller=caller, today=today, remarks=remarks)
     return list(outcomes.values())

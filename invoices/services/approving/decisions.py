@@ -84,8 +84,8 @@ def retry_failed(decision: Decision, *, caller: Caller) -> int:
 
 def is_taken(decision: Decision) -> bool:
     """Return whether other processes work on everything that is left of the decision."""
-    waiting = decision.outcomes.filter(result=DecisionResult.WAITING)
-    return waiting.exists() and not waiting.filter(taken_at=None).exists()
+    unprocessed = decision.outcomes.filter(result=DecisionResult.WAITING)
+    return unprocessed.exists() and not unprocessed.filter(taken_at=None).exists()
 
 
 def count_results(decision: Decision) -> dict[DecisionResult, int]:

@@ -102,5 +102,5 @@ def _chunks(invoices: QuerySet[Invoice]) -> Iterator[list[Any]]:
 
 def _is_collected(invoice: Any, policy: IssuePolicy) -> bool:
     payer = PayerFacts(invoice.payer_is_test, invoice.payer_status, invoice.has_method)
-    asked = policy.collects(invoice.kind, invoice.collect_when_issued)
-    return asked and invoice.total_amount > ZERO and why_not_collected(payer) is None
+    collects = policy.collects(invoice.kind, invoice.collect_when_issued)
+    return collects and invoice.total_amount > ZERO and why_not_collected(payer) is None

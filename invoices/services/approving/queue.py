@@ -36,7 +36,7 @@ class Sum(NamedTuple):
     total: Decimal
 
 
-def waiting_documents(client: Client) -> QuerySet[Invoice]:
+def pending_documents(client: Client) -> QuerySet[Invoice]:
     """Select the client's pending invoices and rebills."""
     return Invoice.objects.filter(client=client, status=InvoiceStatus.PENDING)
 

@@ -22,10 +22,10 @@ def remark_invoices(*, client: Client, invoice_nos: Collection[int], caller: Cal
     Documents that are not pending have refused outcomes (3015). Refuses a caller who may not approve (90001).
     """
     check_may_approve(caller)
-    waiting = Invoice.objects.select_for_update(no_key=True).filter(
+    pending = Invoice.objects.select_for_update(no_key=True).filter(
         client=client, pk__in=invoice_nos, status=InvoiceStatus.PENDING
     )
-    found = {invoice.pk: invoice for invoice in waiting.order_by("account", "pk")}
+    found = {invoice.pk: invoice for invoice in pending.order_by("account", "pk")}
     columns = remarks.columns()
     if columns:
         Invoice.objects.filter(pk__in=found).update(**columns)

@@ -66,7 +66,7 @@ def add_one_time_charge(
         _check(order)
         order.save()
         orders_changed(account)
-        record_acts(client, caller, [Act(ADDED, account.pk, after=_remembered(order), row_no=order.pk)])
+        record_acts(client, caller, [Act(ADDED, account.pk, after=_event_values(order), row_no=order.pk)])
         return order
 
 
@@ -89,14 +89,14 @@ def change_one_time_charge(
     """
     with account_act(client, _account_of(client, order_no), caller, REFUSED) as account:
         check_may_change(caller, "change", "invoices.onetimecharge")
-        order = _waiting(order_no)
-        before = _remembered(order)
+        order = _unbilled(order_no)
+        before = _event_values(order)
         order.service, order.rate_per_unit, order.charge_date, order.units = service, rate_per_unit, charge_date, units
         order.client_order_id, order.description, order.po_num = client_order_id, description, po_num
         _check(order)
         order.save(update_fields=["service", *TERMS[1:], "client_order_id"])
         orders_changed(account)
-        record_acts(client, caller, [Act(CHANGED, account.pk, before=before, after=_remembered(order))])
+        record_acts(client, caller, [Act(CHANGED, account.pk, before=before, after=_event_values(order))])
         return order
 
 
@@ -105,8 +105,8 @@ def cancel_one_time_charge(*, client: Client, order_no: int, caller: Caller) -> 
     invoice, a pending one included (90016)."""
     with account_act(client, _account_of(client, order_no), caller, REFUSED) as account:
         check_may_change(caller, "delete", "invoices.onetimecharge")
-        order = _waiting(order_no)
-        before = _remembered(order)
+        order = _unbilled(order_no)
+        before = _event_values(order)
         order.delete()
         orders_changed(account)
         record_acts(client, caller, [Act(CANCELLED, account.pk, before=before)])
@@ -117,7 +117,7 @@ def cancel_held(client: Client, invoice_nos: Collection[int], caller: Caller) ->
     orders = list(OneTimeCharge.objects.filter(invoice__in=invoice_nos).order_by("pk"))
     OneTimeCharge.objects.filter(pk__in=[order.pk for order in orders]).delete()
     orders_cancelled({order.account_id for order in orders})
-    record_acts(client, caller, [Act(CANCELLED, order.account_id, before=_remembered(order)) for order in orders])
+    record_acts(client, caller, [Act(CANCELLED, order.account_id, before=_event_values(order)) for order in orders])
 
 
 def _account_of(client: Client, order_no: int) -> int:
@@ -127,7 +127,7 @@ def _account_of(client: Client, order_no: int) -> int:
     return account_no
 
 
-def _waiting(order_no: int) -> OneTimeCharge:
+def _unbilled(order_no: int) -> OneTimeCharge:
     """Return an order that no invoice holds. Refuses a cancelled one (1002) and one that is on an invoice (90016). Under the
     account's lock."""
     order = OneTimeCharge.objects.filter(pk=order_no).first()
@@ -156,5 +156,5 @@ def _terms(order: OneTimeCharge) -> dict[str, Any]:
     return {name: getattr(order, name) for name in TERMS}
 
 
-def _remembered(order: OneTimeCharge) -> dict[str, Any]:
+def _event_values(order: OneTimeCharge) -> dict[str, Any]:
     return {"order_no": order.pk, "client_order_id": order.client_order_id, **_terms(order)}

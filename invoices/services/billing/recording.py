@@ -23,7 +23,7 @@ from invoices.models import Invoice, RunOutcome, RunPart
 from invoices.plan import BilledTo, InvoicePlan, check_billable
 from invoices.plan.facts import BillingRequest, BillingState
 from invoices.services.correcting.unused_memos import credit_unused_days
-from invoices.services.documents.approval_rules import must_wait
+from invoices.services.documents.approval_rules import needs_approval
 from invoices.services.documents.batches import write_in_halves
 from invoices.services.documents.comparisons import record_comparisons
 from invoices.services.documents.document_storage import Links, content_of, insert_documents
@@ -100,15 +100,15 @@ def _write(recording: Recording, ready: Sequence[Planned]) -> list[Outcome]:
     }
     replaced_by = {old_no: numbers[account_no] for old_no, account_no in replaced.items() if account_no in numbers}
     discard_locked(recording.client, replaced, recording.caller, at, replaced_by=replaced_by)
-    waiting = {plan.account_no for plan in billed if _must_wait(recording, plan)}
-    moving = [plan for plan in plans if plan.account_no not in waiting and plan.facts.again is None]
+    pending_accounts = {plan.account_no for plan in billed if _needs_approval(recording, plan)}
+    moving = [plan for plan in plans if plan.account_no not in pending_accounts and plan.facts.again is None]
     move_dates([_dates_after(plan) for plan in moving])
     issuing = Issuing(recording.policy, recording.caller, recording.request.today, at, positions=positions)
-    _insert(recording, billed, numbers, waiting, issuing)
+    _insert(recording, billed, numbers, pending_accounts, issuing)
     hold_claims([(numbers[plan.account_no], plan.claims) for plan in billed])
     credit_unused_days(
         recording.client,
-        [plan.account_no for plan in plans if plan.next_bill_date is None and plan.account_no not in waiting],
+        [plan.account_no for plan in plans if plan.next_bill_date is None and plan.account_no not in pending_accounts],
         recording.caller,
         issuing.posted_by,
     )
@@ -152,8 +152,8 @@ def _check_unchanged(
         raise BillingError(ErrorCode.IN_PROGRESS)
 
 
-def _must_wait(recording: Recording, plan: InvoicePlan) -> bool:
-    return must_wait(recording.client, plan, forced=recording.request.force_pending)
+def _needs_approval(recording: Recording, plan: InvoicePlan) -> bool:
+    return needs_approval(recording.client, plan, forced=recording.request.force_pending)
 
 
 def _dates_after(plan: InvoicePlan) -> AccountDates:
@@ -182,17 +182,21 @@ def move_dates(accounts: Sequence[AccountDates]) -> None:
 
 
 def _insert(
-    recording: Recording, billed: Sequence[InvoicePlan], numbers: Mapping[int, int], waiting: set[int], issuing: Issuing
+    recording: Recording,
+    billed: Sequence[InvoicePlan],
+    numbers: Mapping[int, int],
+    pending_accounts: set[int],
+    issuing: Issuing,
 ) -> None:
     """Write the documents that need approval as pending, and issue the others."""
     client, caller, request = recording.client, recording.caller, recording.request
     links = Links(bills_again_id=request.again_for)
     documents = []
     for plan in billed:
-        number, is_pending = numbers[plan.account_no], plan.account_no in waiting
+        number, is_pending = numbers[plan.account_no], plan.account_no in pending_accounts
         documents.append(ToIssue(number, content_of(client, plan), links, acts=(_generated(plan, number, is_pending),)))
-    pending = [one for one in documents if one.account_no in waiting]
-    issue([one for one in documents if one.account_no not in waiting], issuing)
+    pending = [one for one in documents if one.account_no in pending_accounts]
+    issue([one for one in documents if one.account_no not in pending_accounts], issuing)
     if pending:
         contents = [(one.invoice_no, one.content) for one in pending]
         insert_documents(

@@ -24,7 +24,7 @@ def ask_to_charge(attempt: CollectionAttempt, account_no: int) -> Answered:
     return _ask(attempt, account_no, lambda gateway, request: gateway.charge(request))
 
 
-def ask_what_came(attempt: CollectionAttempt, account_no: int, *, still_due: bool) -> Answered:
+def ask_for_result(attempt: CollectionAttempt, account_no: int, *, still_due: bool) -> Answered:
     """Ask for the result of an attempt that may have reached the gateway before.
 
     If the gateway does not know it and the amount is `still_due`, it is charged now with the same key. So another process that

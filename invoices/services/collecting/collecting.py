@@ -16,7 +16,7 @@ from billing_site.errors import BillingError, ErrorCode, error_from_event
 from invoices.kinds import OPEN_ATTEMPTS, AttemptStatus
 from invoices.models import CollectionAttempt, Invoice
 from invoices.services.actions import unpaid_by_refunds
-from invoices.services.collecting.asking import Answered, ask_to_charge, ask_what_came
+from invoices.services.collecting.asking import Answered, ask_for_result, ask_to_charge
 from invoices.services.collecting.recording import record
 from invoices.services.collecting.starting import Collecting, CollectRequest, Started, collecting, start
 from invoices.services.documents.batches import in_halves
@@ -24,7 +24,7 @@ from invoices.services.documents.collection_results import Collected, Collection
 from invoices.services.documents.outcomes import Outcome
 from invoices.services.documents.rights import check_may_collect
 from invoices.services.money.ledger.open_items import open_invoices
-from invoices.services.money.ledger.refunds import asked_refunds, resolve_refund
+from invoices.services.money.ledger.refunds import resolve_refund, unresolved_refunds
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def collect_issued(client: Client, outcomes: Sequence[Outcome], caller: Caller, 
     wanted = [CollectRequest(*row) for row in attempts.values_list("invoice_id", "invoice__account_id")]
     try:
         collected = settle(client, wanted, caller, today)
-        _record_unasked(client, caller, collected)
+        _record_without_attempt(client, caller, collected)
     except Exception:
         logger.exception("collecting at issue failed")
         collected = [refused(one.account_no, one.invoice_no, BillingError(ErrorCode.UNEXPECTED)) for one in wanted]
@@ -65,9 +65,9 @@ def collect_invoices(*, client: Client, invoice_nos: Collection[int], caller: Ca
     before, its recorded results are returned, its started attempts are finished, and the remaining invoices are collected. A
     caller who may not collect (90025) and an unknown invoice (3004) get a refused result.
     """
-    told = _collected_by_call(client, invoice_nos, caller, today)
-    left = [number for number in invoice_nos if number not in told]
-    return [*told.values(), *(_collect(client, left, caller, today) if left else ())]
+    recorded = _collected_by_call(client, invoice_nos, caller, today)
+    left = [number for number in invoice_nos if number not in recorded]
+    return [*recorded.values(), *(_collect(client, left, caller, today) if left else ())]
 
 
 def _collect(client: Client, invoice_nos: Collection[int], caller: Caller, today: date) -> list[Collected]:
@@ -82,16 +82,16 @@ def _collect(client: Client, invoice_nos: Collection[int], caller: Caller, today
     else:
         unknown = [refused(None, no, BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {no}")) for no in missing]
         outcomes = [*settle(client, found, caller, today), *unknown]
-    _record_unasked(client, caller, outcomes)
+    _record_without_attempt(client, caller, outcomes)
     return outcomes
 
 
-def _record_unasked(client: Client, caller: Caller, outcomes: Sequence[Collected]) -> None:
+def _record_without_attempt(client: Client, caller: Caller, outcomes: Sequence[Collected]) -> None:
     """Write an event for each invoice for which the gateway was not called. Attempts have their own events."""
-    record_acts(client, caller, [_unasked(one) for one in outcomes if one.attempt is None])
+    record_acts(client, caller, [_event_without_attempt(one) for one in outcomes if one.attempt is None])
 
 
-def _unasked(one: Collected) -> Act:
+def _event_without_attempt(one: Collected) -> Act:
     name = f"{COLLECTION}{one.result.value}"
     if one.error is not None:
         return refusal(name, one.error, account_no=one.account_no, invoice_no=one.invoice_no)
@@ -102,10 +102,10 @@ def finish_collecting(client: Client, invoice_no: int, at: datetime, caller: Cal
     """Finish the attempts that an interrupted call started at time `at`, on the account of this invoice. Returns one result per
     invoice, ordered by number."""
     attempts = CollectionAttempt.objects.filter(started_at=at, invoice__account__invoices=invoice_no)
-    return _finished(client, sorted({invoice_no, *attempts.values_list("invoice_id", flat=True)}), caller, today)
+    return _finish(client, sorted({invoice_no, *attempts.values_list("invoice_id", flat=True)}), caller, today)
 
 
-def _finished(client: Client, invoice_nos: Sequence[int], caller: Caller, today: date) -> list[Collected]:
+def _finish(client: Client, invoice_nos: Sequence[int], caller: Caller, today: date) -> list[Collected]:
     """Return the result of the last attempt on each invoice, in the order given. Open attempts are finished first."""
     unfinished = CollectionAttempt.objects.filter(
         invoice__client=client, invoice__in=invoice_nos, status__in=OPEN_ATTEMPTS
@@ -125,34 +125,34 @@ def _collected_by_call(client: Client, invoice_nos: Collection[int], caller: Cal
     since = used_at(client, caller.receipt)
     if since is None:
         return {}
-    told = {number: one for number, one in _told(caller.receipt).items() if number in invoice_nos}
-    open_now = [number for number in invoice_nos if number not in told]
+    recorded = {number: one for number, one in _recorded_results(caller.receipt).items() if number in invoice_nos}
+    open_now = [number for number in invoice_nos if number not in recorded]
     attempts = CollectionAttempt.objects.filter(invoice__client=client, invoice__in=open_now, started_at__gte=since)
     begun = sorted(set(attempts.values_list("invoice_id", flat=True)))
-    return told | {one.invoice_no: one for one in _finished(client, begun, caller, today)}
+    return recorded | {one.invoice_no: one for one in _finish(client, begun, caller, today)}
 
 
 def collected_at_issue(client: Client, invoice_nos: Sequence[int], caller: Caller, today: date) -> dict[int, Collected]:
     """Return the results of collecting documents that an interrupted call issued with a request to collect, by invoice."""
     attempts = CollectionAttempt.objects.filter(invoice__client=client, invoice__in=invoice_nos, at_issue=True)
     requested = list(attempts.values_list("invoice_id", flat=True))
-    return {one.invoice_no: one for one in _finished(client, requested, caller, today)} | _told(caller.receipt)
+    return {one.invoice_no: one for one in _finish(client, requested, caller, today)} | _recorded_results(caller.receipt)
 
 
-def _told(claim: Claim | None) -> dict[int, Collected]:
+def _recorded_results(claim: Claim | None) -> dict[int, Collected]:
     """Return the results that a call has recorded, by invoice."""
     events = [event for event in acts_of_call(claim, COLLECTION) if event.invoice_no is not None]
     rows = CollectionAttempt.objects.filter(invoice__in=[event.invoice_no for event in events])
     attempts = {(attempt.invoice_id, attempt.attempt_no): attempt for attempt in rows}
-    told: dict[int, Collected] = {}
+    recorded: dict[int, Collected] = {}
     for event in events:
         attempt = attempts.get((event.invoice_no or 0, event.after.get("attempt_no")))
-        one = _unasked_before(event) if attempt is None else outcome_of(attempt, event.account_id)
-        told.setdefault(one.invoice_no, one)
-    return told
+        one = _result_without_attempt(event) if attempt is None else outcome_of(attempt, event.account_id)
+        recorded.setdefault(one.invoice_no, one)
+    return recorded
 
 
-def _unasked_before(event: Event) -> Collected:
+def _result_without_attempt(event: Event) -> Collected:
     error = error_from_event(event.error_code, event.message) if event.error_code else None
     result = CollectionResult(event.act.removeprefix(COLLECTION))
     return Collected(event.account_id, event.invoice_no or 0, result, event.message, error)
@@ -175,7 +175,7 @@ def resume_collecting(
         progress(some)
         collected += some
         last = rows[-1][0]
-    for refund in asked_refunds(client).select_related("entry", "payment"):
+    for refund in unresolved_refunds(client).select_related("entry", "payment"):
         resolve_refund(refund, client=client, caller=caller, today=today)
     return collected
 
@@ -230,5 +230,5 @@ def _settle_some(wanted: Sequence[CollectRequest], work: Collecting) -> list[Col
 def _ask(attempt: CollectionAttempt, started: Started) -> Answered:
     account_no = started.wanted.account_no
     if started.unresolved:
-        return ask_what_came(attempt, account_no, still_due=started.still_due)
+        return ask_for_result(attempt, account_no, still_due=started.still_due)
     return ask_to_charge(attempt, account_no)

@@ -33,7 +33,7 @@ from invoices.services.undoing.voiding import void_locked
 UNDER_WAY = timedelta(hours=1)
 """After this time, a process that started an attempt has called the gateway or has died."""
 
-STANDING = {
+STATUS_AND_CODE = {
     Result.DONE: (AttemptStatus.COLLECTED, ErrorCode.OK),
     Result.DECLINED: (AttemptStatus.DECLINED, ErrorCode.COLLECTION_DECLINED),
     Result.UNKNOWN: (AttemptStatus.UNKNOWN, ErrorCode.OUTCOME_UNKNOWN),
@@ -62,16 +62,16 @@ def record(answered: Sequence[Answered], work: Collecting) -> list[Collected]:
     """
     locked = lock_states([one.account_no for one in answered], skip_locked=False)
     attempts = _locked_attempts([one.attempt.pk for one in answered])
-    news = [one for one in answered if _is_news(attempts[one.attempt.pk], one.answer)]
-    before = {one.attempt.pk: attempts[one.attempt.pk].status for one in news}
-    for one in news:
-        _take_over(attempts[one.attempt.pk], one.answer)
-    paid = [(attempts[one.attempt.pk], one.account_no) for one in news if one.answer and one.answer.result is Result.DONE]
+    changed = [one for one in answered if _changes_attempt(attempts[one.attempt.pk], one.answer)]
+    before = {one.attempt.pk: attempts[one.attempt.pk].status for one in changed}
+    for one in changed:
+        _apply_answer(attempts[one.attempt.pk], one.answer)
+    paid = [(attempts[one.attempt.pk], one.account_no) for one in changed if one.answer and one.answer.result is Result.DONE]
     _record_payments(paid, work)
-    CollectionAttempt.objects.bulk_update([attempts[one.attempt.pk] for one in news], RECORDED_FIELDS)
-    acts = [_act(attempts[one.attempt.pk], one.account_no, before[one.attempt.pk]) for one in news]
+    CollectionAttempt.objects.bulk_update([attempts[one.attempt.pk] for one in changed], RECORDED_FIELDS)
+    acts = [_act(attempts[one.attempt.pk], one.account_no, before[one.attempt.pk]) for one in changed]
     record_acts(work.client, work.caller, acts)
-    failed = [(attempts[one.attempt.pk], one.account_no) for one in news]
+    failed = [(attempts[one.attempt.pk], one.account_no) for one in changed]
     failed = [(attempt, no) for attempt, no in failed if attempt.status == AttemptStatus.DECLINED and attempt.at_issue]
     _after_failures(failed, locked, work)
     end_dunning(work.client, work.caller, [account_no for _, account_no in paid], work.today)
@@ -83,7 +83,7 @@ def _locked_attempts(numbers: Sequence[int]) -> dict[int, CollectionAttempt]:
     return {attempt.pk: attempt for attempt in rows.select_related("payment_method").order_by("pk")}
 
 
-def _is_news(attempt: CollectionAttempt, answer: Answer | None) -> bool:
+def _changes_attempt(attempt: CollectionAttempt, answer: Answer | None) -> bool:
     if answer is None:
         # The process that started it may still be calling the gateway.
         began = attempt.started_at
@@ -92,7 +92,7 @@ def _is_news(attempt: CollectionAttempt, answer: Answer | None) -> bool:
     return attempt.status != AttemptStatus.COLLECTED and (done or attempt.status in ASKED_ATTEMPTS)
 
 
-def _take_over(attempt: CollectionAttempt, answer: Answer | None) -> None:
+def _apply_answer(attempt: CollectionAttempt, answer: Answer | None) -> None:
     """Set the attempt's state and fields from the answer."""
     if answer is None:
         attempt.status, attempt.error_code = AttemptStatus.NOT_MADE, ErrorCode.OK.number
@@ -103,7 +103,7 @@ def _take_over(attempt: CollectionAttempt, answer: Answer | None) -> None:
     attempt.proc_payment_id, attempt.proc_auth_code = answer.reference[:100], answer.auth_code[:50]
     attempt.proc_cvv_response, attempt.proc_avs_response = answer.cvv_response[:10], answer.avs_response[:10]
     attempt.proc_cavv_response, attempt.proc_merch_comments = answer.cavv_response[:10], answer.merch_comments[:300]
-    attempt.status, code = STANDING[answer.result]
+    attempt.status, code = STATUS_AND_CODE[answer.result]
     attempt.error_code = code.number
     attempt.message = "" if answer.result is Result.DONE else answer.status_text or code.message
     attempt.settled_at = None if answer.result is Result.UNKNOWN else timezone.now()

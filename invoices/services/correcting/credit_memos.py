@@ -44,7 +44,7 @@ from invoices.services.money.ledger.applying import release_debit
 from invoices.services.money.ledger.charging import apply_open_credits
 from invoices.services.money.ledger.entries import Draft, PostedBy, allocate, post
 from invoices.services.money.ledger.open_items import charges_of
-from invoices.services.money.ledger.second_person import GuardedRequest, pass_second_person
+from invoices.services.money.ledger.second_person import GuardedRequest, require_second_person
 from invoices.services.planning.charged_days import given_back_of
 
 
@@ -108,7 +108,7 @@ def create_credit_memo(
         invoice = Invoice.objects.get(pk=invoice_no)
         check_reason(client, ReasonType.CREDIT_MEMO, why)
         memo = _plan(invoice, asked or CreditRequest())
-        pass_second_person(_wanted(invoice, memo, why, asked or CreditRequest()), client, caller)
+        require_second_person(_wanted(invoice, memo, why, asked or CreditRequest()), client, caller)
         memo_no = issue_memo(client, invoice, memo, why, caller, posted_by)
         billing_changed_of([account_no])
         return Invoice.objects.get(pk=memo_no)
@@ -139,17 +139,17 @@ def _plan(invoice: Invoice, asked: CreditRequest) -> MemoPlan:
         }
         memo = plan_memo(lines, amounts, currency)
     else:
-        memo = plan_memo_of_all(lines, not_taken_off(invoice), currency)
+        memo = plan_memo_of_all(lines, left_to_credit(invoice), currency)
     if not memo.lines or memo.total_amount <= ZERO:
         raise BillingError(
             ErrorCode.ABOVE_WHAT_IS_OPEN, f"invoice {invoice.pk} has no amount left to credit", field="invoice_no"
         )
-    open_amount = not_taken_off(invoice)
+    open_amount = left_to_credit(invoice)
     check_not_above(memo.total_amount, open_amount, "of the invoice can still be credited")
     return memo
 
 
-def not_taken_off(invoice: Invoice) -> Decimal:
+def left_to_credit(invoice: Invoice) -> Decimal:
     """Return the invoice's total less what is credited, written off or disputed."""
     kinds = (EntryKind.CREDIT_MEMO, EntryKind.WRITE_OFF, EntryKind.DISPUTE)
     entries = LedgerEntry.objects.filter(kind__in=kinds, voided_by=None)

@@ -15,7 +15,7 @@ from invoices.plan.actions import Action
 from invoices.plan.memo import plan_memo
 from invoices.plan.unused import Unused, claim_of, unused_of
 from invoices.services.actions import check_allowed
-from invoices.services.correcting.credit_memos import issue_memo, lines_to_credit, not_taken_off
+from invoices.services.correcting.credit_memos import issue_memo, left_to_credit, lines_to_credit
 from invoices.services.money.dunning import end_dunning
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.entries import PostedBy
@@ -57,7 +57,7 @@ def _credit(client: Client, invoice: Invoice, unused: Sequence[Unused], caller: 
     memo = plan_memo(
         lines, {number: amount for number, amount in amounts.items() if amount > ZERO}, currency_of(invoice.currency)
     )
-    if not memo.lines or memo.total_amount > not_taken_off(invoice):
+    if not memo.lines or memo.total_amount > left_to_credit(invoice):
         return
     why = Why(NOT_PROVIDED, _comments(unused))
     memo_no = issue_memo(client, invoice, memo, why, caller, posted_by)

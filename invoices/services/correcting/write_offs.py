@@ -26,7 +26,7 @@ from invoices.services.money.ledger.acts import (
 )
 from invoices.services.money.ledger.entries import Draft, allocate, post
 from invoices.services.money.ledger.open_items import charges_of
-from invoices.services.money.ledger.second_person import GuardedRequest, pass_second_person
+from invoices.services.money.ledger.second_person import GuardedRequest, require_second_person
 
 ACTIONS = {EntryKind.WRITE_OFF: Action.WRITE_OFF, EntryKind.DISPUTE: Action.DISPUTE}
 REASONS = {EntryKind.WRITE_OFF: ReasonType.WRITE_OFF, EntryKind.DISPUTE: ReasonType.DISPUTE}
@@ -63,7 +63,7 @@ def write_off(
             wanted = GuardedRequest(
                 GuardedAct.WRITE_OFFS, account_no, amount, account_currency(account_no), arguments, invoice_no
             )
-            pass_second_person(wanted, client, caller)
+            require_second_person(wanted, client, caller)
         (entry_no,) = post([Draft(account_no, kind, -amount, invoice_no, None, *why)], posted_by)
         allocate([Taken(entry_no, charge.entry_no, amount)], posted_by.at)
         after: dict[str, Any] = {"transaction_id": entry_no, "amount": str(amount), **why._asdict()}

@@ -12,7 +12,7 @@ from invoices.kinds import InvoiceKind, WaitReason
 from invoices.models import Invoice
 from invoices.plan import InvoicePlan
 from invoices.plan.tax_answers import TaxAnswer
-from invoices.services.documents.tax_answers import holds_for_tax_data
+from invoices.services.documents.tax_answers import is_pending_for_tax_data
 
 
 def four_eyes_apply(client: Client, act: GuardedAct, amount: Decimal) -> bool:
@@ -24,7 +24,7 @@ def four_eyes_apply(client: Client, act: GuardedAct, amount: Decimal) -> bool:
     return client.four_eyes == FourEyes.ANOTHER_PERSON
 
 
-def stake_of(invoice: Invoice) -> Decimal:
+def approval_amount_of(invoice: Invoice) -> Decimal:
     """Return the amount that four eyes compare: a document's total, or the larger of original and rebill."""
     if invoice.kind == InvoiceKind.REBILL and invoice.corrects is not None:
         return rebill_approval_amount(invoice.corrects.total_amount, invoice.total_amount)
@@ -41,44 +41,44 @@ def check_four_eyes(client: Client, invoice: Invoice, people: Mapping[str, froze
     """Refuse (90002) an approval by the person who generated the document.
 
     People are compared: a key counts as the person who made or rotated it, whatever the call says about its caller. `people`
-    are those of `makers_of`.
+    are those of `people_who_generated`.
     """
     made_by = invoice.generated_by
     act = GuardedAct.REBILLS if invoice.kind == InvoiceKind.REBILL else GuardedAct.INVOICES
-    if four_eyes_apply(client, act, stake_of(invoice)) and people[made_by] & caller.people:
+    if four_eyes_apply(client, act, approval_amount_of(invoice)) and people[made_by] & caller.people:
         raise BillingError(ErrorCode.FOUR_EYES, "you or one of your API keys generated it")
 
 
-def makers_of(invoices: Iterable[Invoice]) -> dict[str, frozenset[str]]:
+def people_who_generated(invoices: Iterable[Invoice]) -> dict[str, frozenset[str]]:
     """Return the people behind who generated these documents, by identity. One query."""
     return people_behind({invoice.generated_by for invoice in invoices})
 
 
-def must_wait(client: Client, plan: InvoicePlan, *, forced: bool) -> bool:
+def needs_approval(client: Client, plan: InvoicePlan, *, forced: bool) -> bool:
     """Return whether an invoice is generated as pending."""
-    return bool(reasons_to_wait(client, plan, forced=forced))
+    return bool(reasons_for_pending(client, plan, forced=forced))
 
 
-def reasons_to_wait(client: Client, plan: InvoicePlan, *, forced: bool) -> tuple[WaitReason, ...]:
+def reasons_for_pending(client: Client, plan: InvoicePlan, *, forced: bool) -> tuple[WaitReason, ...]:
     """Return why an invoice is generated as pending: the client's or account's setting, the request, four eyes, or missing tax
     data.
 
     No reason overrides another: force_pending=false does not switch off the client's or the account's setting.
     """
-    asked = (
+    reasons = (
         (WaitReason.CLIENT, client.invoice_approval_required),
         (WaitReason.ACCOUNT, plan.facts.approval_required),
         (WaitReason.FOUR_EYES, four_eyes_apply(client, GuardedAct.INVOICES, plan.total_amount)),
         (WaitReason.ASKED, forced),
-        (WaitReason.TAX_DATA, holds_for_tax_data(client, plan.tax_answer)),
+        (WaitReason.TAX_DATA, is_pending_for_tax_data(client, plan.tax_answer)),
     )
-    return tuple(reason for reason, holds in asked if holds)
+    return tuple(reason for reason, applies in reasons if applies)
 
 
-def rebill_must_wait(client: Client, approval_amount: Decimal, answer: TaxAnswer) -> bool:
+def rebill_needs_approval(client: Client, approval_amount: Decimal, answer: TaxAnswer) -> bool:
     """Return whether a rebill is generated as pending: by the client's setting for rebills, four eyes, or missing tax data."""
     return (
         client.rebill_approval_required
         or four_eyes_apply(client, GuardedAct.REBILLS, approval_amount)
-        or holds_for_tax_data(client, answer)
+        or is_pending_for_tax_data(client, answer)
     )

@@ -63,12 +63,12 @@ def compare_documents(documents: Mapping[int, Document]) -> dict[int, Compared]:
     }
 
 
-def record_comparisons(waiting: Sequence[tuple[int, Document]], read_at: Mapping[int, datetime | None]) -> None:
+def record_comparisons(documents: Sequence[tuple[int, Document]], read_at: Mapping[int, datetime | None]) -> None:
     """Store the comparisons of new pending documents. Four statements. `read_at` is when each document's facts were read."""
-    compared = compare_documents(dict(waiting))
+    compared = compare_documents(dict(documents))
     rows = [
         (number, *compared[number], any(line.po_num for line in content.lines), read_at.get(number))
-        for number, content in waiting
+        for number, content in documents
     ]
     insert_rows(Comparison, FIELDS, rows)
 
@@ -88,13 +88,13 @@ def _percent(change: Decimal, of: Decimal) -> Decimal | None:
     return max(min(percent, LARGEST_PERCENT), -LARGEST_PERCENT)
 
 
-def _previous(waiting: Mapping[int, Document]) -> dict[int, _Previous]:
+def _previous(documents: Mapping[int, Document]) -> dict[int, _Previous]:
     """Return what each document is compared with: the original of a rebill, else the account's newest issued invoice or
     rebill."""
-    of_accounts = _newest({content.parties.account_id for content in waiting.values()})
+    of_accounts = _newest({content.parties.account_id for content in documents.values()})
     chosen = {
         number: content.correction.corrects_id if content.correction else of_accounts.get(content.parties.account_id)
-        for number, content in waiting.items()
+        for number, content in documents.items()
     }
     numbers = {number for number in chosen.values() if number is not None}
     totals = dict(Invoice.objects.filter(pk__in=numbers).values_list("pk", "total_amount"))
@@ -106,10 +106,10 @@ def _previous(waiting: Mapping[int, Document]) -> dict[int, _Previous]:
 
 
 def _newest(account_nos: Collection[int]) -> dict[int, int | None]:
-    standing = Invoice.objects.filter(
+    issued = Invoice.objects.filter(
         account=OuterRef("pk"), status=InvoiceStatus.APPROVED, kind__in=[*CYCLE_KINDS, InvoiceKind.REBILL]
     )
-    newest = standing.order_by("-bill_date", "-pk").values("pk")[:1]
+    newest = issued.order_by("-bill_date", "-pk").values("pk")[:1]
     return dict(Account.objects.filter(pk__in=account_nos).values_list("pk", Subquery(newest)))
 
 

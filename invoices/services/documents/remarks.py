@@ -13,13 +13,13 @@ class Remarks(NamedTuple):
     custom_status_label: str | None = None
 
     @classmethod
-    def of(cls, given: Mapping[str, Any]) -> "Remarks":
+    def of(cls, values: Mapping[str, Any]) -> "Remarks":
         """Make remarks from the values with these names, ignoring others."""
-        return cls(**{name: given[name] for name in cls._fields if name in given})
+        return cls(**{name: values[name] for name in cls._fields if name in values})
 
     def columns(self) -> dict[str, str]:
-        given = {"client_notes": self.client_notes, "custom_status_label": self.custom_status_label}
-        return {name: value for name, value in given.items() if value}
+        values = {"client_notes": self.client_notes, "custom_status_label": self.custom_status_label}
+        return {name: value for name, value in values.items() if value}
 
 
 NO_REMARKS = Remarks()

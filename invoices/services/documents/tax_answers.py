@@ -48,6 +48,6 @@ def check_tax_data(client: Client, answer: TaxAnswer) -> None:
         raise BillingError(ErrorCode.TAX_DATA_MISSING, answer.missing)
 
 
-def holds_for_tax_data(client: Client, answer: TaxAnswer) -> bool:
+def is_pending_for_tax_data(client: Client, answer: TaxAnswer) -> bool:
     """Return whether a document is generated as pending because its tax data is incomplete."""
     return client.missing_tax_data == MissingTaxData.HOLD and answer.is_incomplete

@@ -16,7 +16,7 @@ from invoices.plan.allocating import OpenItem, oldest_first
 from invoices.plan.facts import BillingRequest
 from invoices.plan.tax_answers import exemption_text
 from invoices.services.collecting.starting import CollectRequest, methods_of, why_nothing_collected
-from invoices.services.documents.approval_rules import reasons_to_wait
+from invoices.services.documents.approval_rules import reasons_for_pending
 from invoices.services.documents.document_storage import content_of
 from invoices.services.documents.outcomes import Refused
 from invoices.services.issuing.issuing import IssuePolicy
@@ -27,7 +27,7 @@ NOT_WRITTEN = 0
 """Used as the number of the invoice and of its ledger entry, which do not exist yet."""
 
 
-class LineExpected(NamedTuple):
+class LinePreview(NamedTuple):
     """A line with its explanation, the credits that reduce it, and its taxes."""
 
     line: InvoiceLine
@@ -36,7 +36,7 @@ class LineExpected(NamedTuple):
     taxes: tuple[Tax, ...]
 
 
-class MoneyExpected(NamedTuple):
+class MoneyPreview(NamedTuple):
     """What unapplied credits pay of the invoice, the open amount after that, and what is collected of it by which payment
     method, or why nothing is (`why_not`)."""
 
@@ -47,15 +47,15 @@ class MoneyExpected(NamedTuple):
     why_not: str = ""
 
 
-class Expected(NamedTuple):
+class InvoicePreview(NamedTuple):
     """An invoice that would be generated now. Send `fingerprint` with the request to generate exactly this document."""
 
     plan: InvoicePlan
     fingerprint: str
-    lines: list[LineExpected]
-    waits: tuple[WaitReason, ...]
+    lines: list[LinePreview]
+    pending_because: tuple[WaitReason, ...]
     collects: bool
-    money: MoneyExpected
+    money: MoneyPreview
 
     @property
     def exemption(self) -> str:
@@ -63,7 +63,7 @@ class Expected(NamedTuple):
         return exemption_text(self.plan.tax_answer.exemption, self.plan.tax_answer.reason)
 
 
-def expect_invoice(*, client: Client, account_no: int, request: BillingRequest) -> Expected:
+def preview_invoice(*, client: Client, account_no: int, request: BillingRequest) -> InvoicePreview:
     """Return the invoice that would be generated now, or raise its refusal. Writes nothing.
 
     Without lines there is nothing to bill, and generating would only move the account's dates.
@@ -73,16 +73,18 @@ def expect_invoice(*, client: Client, account_no: int, request: BillingRequest) 
         raise planned.error
     plan = planned.plan
     content = content_of(client, plan)
-    waits = reasons_to_wait(client, plan, forced=request.force_pending)
+    pending_because = reasons_for_pending(client, plan, forced=request.force_pending)
     collecting = IssuePolicy(client).collects(plan.kind)
-    return Expected(plan, fingerprint(content), _lines(plan, content), waits, collecting, _money(client, plan, collecting))
+    return InvoicePreview(
+        plan, fingerprint(content), _lines(plan, content), pending_because, collecting, _money(client, plan, collecting)
+    )
 
 
-def _lines(plan: InvoicePlan, content: Document) -> list[LineExpected]:
+def _lines(plan: InvoicePlan, content: Document) -> list[LinePreview]:
     document = Invoice(currency=plan.facts.state.currency.code)
     lines = [InvoiceLine(invoice=document, **columns_of(line)) for line in content.lines]
     return [
-        LineExpected(
+        LinePreview(
             line,
             tuple(line_explanation(line)),
             tuple(credit for credit in plan.credits if credit.credited_line_no == line.line_no),
@@ -92,12 +94,12 @@ def _lines(plan: InvoicePlan, content: Document) -> list[LineExpected]:
     ]
 
 
-def _money(client: Client, plan: InvoicePlan, collecting: bool) -> MoneyExpected:
+def _money(client: Client, plan: InvoicePlan, collecting: bool) -> MoneyPreview:
     """Calculate what issuing would do with the account's money now."""
     state, total = plan.facts.state, plan.total_amount
     credits = open_credits([state.account_no]).get(state.account_no, [])
     from_credit = sum((part.amount for part in oldest_first(credits, [OpenItem(NOT_WRITTEN, total)])), ZERO)
-    money = MoneyExpected(from_credit, total - from_credit)
+    money = MoneyPreview(from_credit, total - from_credit)
     if not collecting:
         return money
     method = methods_of([state.account_no]).get(state.account_no)

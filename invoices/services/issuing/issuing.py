@@ -26,12 +26,12 @@ from invoices.services.documents.numbers import Numbered, take_numbers
 from invoices.services.documents.remarks import Remarks
 from invoices.services.money.ledger.charging import Issued
 from invoices.services.money.ledger.entries import AccountPosition, PostedBy
-from invoices.services.statements.statements import StatementWanted, request_statements
+from invoices.services.statements.statements import StatementRequest, request_statements
 
 ISSUED = "invoice.issued"
 APPROVED = "invoice.approved"
 ISSUE_FIELDS = ("invoice_date", "due_date", "series", "number", "document_number")
-_given_at_issue = attrgetter(*ISSUE_FIELDS)
+_issue_values = attrgetter(*ISSUE_FIELDS)
 
 
 class ToIssue(NamedTuple):
@@ -94,14 +94,14 @@ class IssuePolicy(NamedTuple):
     collect: bool | None = None
     statement: bool | None = None
 
-    def collects(self, kind: str, asked: bool | None = None) -> bool:
+    def collects(self, kind: str, requested: bool | None = None) -> bool:
         """Return whether a document's open amount is collected: as the caller says, else as requested when the document was
-        made (`asked`), else as the client's setting for its kind says. Credit memos are never collected."""
+        made (`requested`), else as the client's setting for its kind says. Credit memos are never collected."""
         setting = how_issued(kind).collects
         if setting is None:
             return False
-        asked = asked if self.collect is None else self.collect
-        return setting(self.client) if asked is None else asked
+        requested = requested if self.collect is None else self.collect
+        return setting(self.client) if requested is None else requested
 
     def sends_statement(self, kind: str, contact: int | None = None) -> bool:
         """Return whether a document's statement is sent: as the caller says, else if the client's setting says so or the
@@ -230,12 +230,12 @@ def _numbered(documents: Sequence[ToIssue], issuing: Issuing) -> list[ToIssue]:
 
 
 def _with_number(document: ToIssue, series: SeriesKind, numbered: Numbered, issuing: Issuing) -> ToIssue:
-    given: dict[str, Any] = {
+    assigned: dict[str, Any] = {
         "series": series.value,
         "due_date": issuing.policy.due_date(document, numbered.invoice_date),
         **numbered._asdict(),
     }
-    return document._replace(content=replace(document.content, terms=replace(document.terms, **given)))
+    return document._replace(content=replace(document.content, terms=replace(document.terms, **assigned)))
 
 
 def _insert(documents: Sequence[ToIssue], issuing: Issuing) -> None:
@@ -256,7 +256,7 @@ def _update(documents: Sequence[ToIssue], issuing: Issuing) -> None:
     rows = [
         (
             one.invoice_no,
-            *_given_at_issue(one.terms),
+            *_issue_values(one.terms),
             InvoiceStatus.APPROVED.value,
             one.terms.owed,
             fingerprint(one.content),
@@ -277,7 +277,7 @@ def _request(documents: Iterable[ToIssue], due: Mapping[int, Decimal], issuing: 
         if one.invoice_no in due and issuing.policy.collects(one.kind, one.links.collect_when_issued):
             collected.append((one.charged, due[one.invoice_no]))
         if issuing.policy.sends_statement(one.kind, one.links.statement_contact_id):
-            sent.append(StatementWanted(one.invoice_no, one.links.statement_contact_id))
+            sent.append(StatementRequest(one.invoice_no, one.links.statement_contact_id))
     request_collection(collected, issuing.posted_by)
     request_statements(sent, issuing.posted_by)
 

@@ -16,7 +16,7 @@ from invoices.services.money.ledger.entries import AccountPosition, account_posi
 from invoices.services.planning.facts import ContactFacts, billing_contact, read_contacts
 
 
-class AccountsWanted(NamedTuple):
+class AccountFilters(NamedTuple):
     """Filters of a list of accounts. None or an empty text means no filter."""
 
     search: str = ""
@@ -24,7 +24,7 @@ class AccountsWanted(NamedTuple):
     currency: str = ""
     is_due: bool | None = None
     owes: bool | None = None
-    waits: bool | None = None
+    has_pending_invoice: bool | None = None
     approval_required: bool | None = None
     is_test: bool | None = None
 
@@ -48,7 +48,7 @@ class AccountRow(NamedTuple):
     pending_invoice: int | None
 
 
-def find_accounts(client: Client, wanted: AccountsWanted, today: date) -> QuerySet[Account]:
+def find_accounts(client: Client, wanted: AccountFilters, today: date) -> QuerySet[Account]:
     """Select the client's accounts that match the filters."""
     rows = Account.objects.filter(client=client)
     if wanted.search:
@@ -64,9 +64,9 @@ def find_accounts(client: Client, wanted: AccountsWanted, today: date) -> QueryS
         newest = LedgerEntry.objects.filter(account=OuterRef("pk")).order_by("-entry_no")
         owing = rows.annotate(owed=Subquery(newest.values("balance_after")[:1]))
         rows = owing.filter(owed__gt=0) if wanted.owes else owing.filter(Q(owed__lte=0) | Q(owed=None))
-    if wanted.waits is not None:
+    if wanted.has_pending_invoice is not None:
         pending = Exists(Invoice.objects.filter(account=OuterRef("pk"), status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS))
-        rows = rows.filter(pending if wanted.waits else ~pending)
+        rows = rows.filter(pending if wanted.has_pending_invoice else ~pending)
     if wanted.approval_required is not None:
         rows = rows.filter(invoice_approval_required=wanted.approval_required)
     if wanted.is_test is not None:

@@ -20,7 +20,7 @@ from billing_site.errors import ErrorCode
 from invoices.calculation import ZERO
 from invoices.kinds import PAYMENT_KINDS, REFUND_KINDS, ActState, EntryKind, InvoiceKind, RunResult
 from invoices.models import BillingRun, Invoice, RunOutcome
-from invoices.services.approving.queue import Sum, waiting_documents
+from invoices.services.approving.queue import Sum, pending_documents
 from invoices.services.billing.due_accounts import DueAccounts, count_due
 from invoices.services.lists.failures import failed_attempts, statement_failed
 from invoices.services.money.daily_sums import sums_since
@@ -38,8 +38,8 @@ class Period(NamedTuple):
     last: date | None
 
     def holds(self, column: str) -> Q:
-        given = {f"{column}__gte": self.first, f"{column}__lte": self.last}
-        return Q(**{name: day for name, day in given.items() if day is not None})
+        limits = {f"{column}__gte": self.first, f"{column}__lte": self.last}
+        return Q(**{name: day for name, day in limits.items() if day is not None})
 
 
 class Aged(NamedTuple):
@@ -51,7 +51,7 @@ class Aged(NamedTuple):
     sums: list[Sum]
 
 
-class RunStanding(NamedTuple):
+class OpenRun(NamedTuple):
     """A run that is not finished, or the newest run if it has refusals.
 
     `waiting` accounts are not processed yet; `refused` accounts are still due.
@@ -69,7 +69,7 @@ class Attention(NamedTuple):
     rebills: list[Sum]
     failed_collections: list[Sum]
     failed_statements: int
-    runs: list[RunStanding]
+    runs: list[OpenRun]
     due_accounts: DueAccounts
     tax_failures: int
     overdue: list[Aged]
@@ -87,7 +87,7 @@ OVERDUE_AGES = tuple(zip((1, *(days + 1 for days in DAYS)), (*DAYS, None), stric
 
 
 def attention(client: Client, today: date) -> Attention:
-    pending, rebills = _waiting(client, today)
+    pending, rebills = _pending(client, today)
     overdue, failed_collections = _open(client, today)
     return Attention(
         pending,
@@ -125,18 +125,18 @@ REBILL = "rebill"
 DUE = ExactSum("open_amount")
 
 
-def _waiting(client: Client, today: date) -> tuple[list[Aged], list[Sum]]:
+def _pending(client: Client, today: date) -> tuple[list[Aged], list[Sum]]:
     """Return pending invoices by age, counted from their generation, and pending rebills."""
     ages = _ages(today, PENDING_AGES)
     rebills: list[Sum] = []
     group = Case(When(kind=InvoiceKind.REBILL, then=Value(REBILL)), default=_age_of(ages, "tax_date"))
-    rows = waiting_documents(client).order_by("currency").annotate(group=group).values_list("group", "currency")
+    rows = pending_documents(client).order_by("currency").annotate(group=group).values_list("group", "currency")
     for group_name, *found in rows.annotate(Count("pk"), ExactSum("total_amount")):
         (rebills if group_name == REBILL else ages[int(group_name)].sums).append(Sum(*found))
     return [one for one in ages if one.sums], rebills
 
 
-def _runs(client: Client) -> list[RunStanding]:
+def _runs(client: Client) -> list[OpenRun]:
     """Return unfinished runs, and the newest run if accounts that it refused are still due. Older runs are superseded by it."""
     rows = BillingRun.objects.filter(client=client, is_dry_run=False)
     newest = Subquery(rows.order_by("-pk").values("pk")[:1])
@@ -151,8 +151,8 @@ def _runs(client: Client) -> list[RunStanding]:
         .values_list("run_id")
         .annotate(waiting=Count("pk", filter=Q(result=RunResult.WAITING)), still_due=Count("pk", filter=still_due))
     }
-    standings = [RunStanding(run, *counts.get(run.pk, (0, 0))) for run in runs]
-    return [one for one in standings if one.run.finished_at is None or one.refused]
+    found_runs = [OpenRun(run, *counts.get(run.pk, (0, 0))) for run in runs]
+    return [one for one in found_runs if one.run.finished_at is None or one.refused]
 
 
 def _tax_failures(client: Client) -> int:

@@ -30,7 +30,7 @@ MOST_INVOICES = 999
 """The newest invoices are returned, at most this number (ours). Older ones are found by dates."""
 
 
-class HistoryOfInvoices(NamedTuple):
+class InvoiceHistoryRequest(NamedTuple):
     """Filters. `rebills` 1 leaves out rebills; 2 replaces each rebilled invoice by its last rebill."""
 
     start: date | None = None
@@ -39,19 +39,19 @@ class HistoryOfInvoices(NamedTuple):
     rebills: int = 0
 
 
-def invoice_history(client: Client, account_no: int, asked: HistoryOfInvoices) -> list[Any]:
+def invoice_history(client: Client, account_no: int, request: InvoiceHistoryRequest) -> list[Any]:
     """Return issued invoices without memos, the newest first, with paid amount, day of payment and rebills. One query."""
-    statuses = [InvoiceStatus.APPROVED, *([InvoiceStatus.VOIDED] if asked.include_voided else [])]
+    statuses = [InvoiceStatus.APPROVED, *([InvoiceStatus.VOIDED] if request.include_voided else [])]
     rows = Invoice.objects.filter(client=client, account=account_no, status__in=statuses)
     rows = rows.exclude(kind=InvoiceKind.CREDIT_MEMO)
-    if asked.start is not None:
-        rows = rows.filter(bill_date__gte=asked.start)
-    if asked.end is not None:
-        rows = rows.filter(bill_date__lte=asked.end)
-    if asked.rebills == 1:
+    if request.start is not None:
+        rows = rows.filter(bill_date__gte=request.start)
+    if request.end is not None:
+        rows = rows.filter(bill_date__lte=request.end)
+    if request.rebills == 1:
         rows = rows.filter(kind__in=CYCLE_KINDS)
     marked = _with_plan_and_usage(_with_account(with_paid_on(with_rebills(rows))))
-    if asked.rebills == 2:
+    if request.rebills == 2:
         marked = marked.filter(rb_no=None)
     return list(marked.order_by("-pk")[:MOST_INVOICES])
 

@@ -49,7 +49,7 @@ class Receivable(NamedTuple):
         return self.ages.total - self.balance
 
 
-def accounts_with_dues(client: Client) -> QuerySet[Account]:
+def accounts_with_open_invoices(client: Client) -> QuerySet[Account]:
     """Select the client's accounts that have open invoices."""
     owing = open_invoices(Invoice.objects.filter(client=client)).values("account")
     return Account.objects.filter(client=client, pk__in=owing).order_by("pk")
@@ -76,7 +76,7 @@ def receivables_of(accounts: Collection[Account], today: date) -> list[Receivabl
 
 def receivables(client: Client, today: date) -> Iterator[Receivable]:
     """Yield the receivables of all accounts with open invoices, in the order of their numbers. Reads 500 accounts at a time."""
-    accounts = accounts_with_dues(client)
+    accounts = accounts_with_open_invoices(client)
     last = 0
     while chunk := list(accounts.filter(pk__gt=last)[:ACCOUNTS_AT_ONCE]):
         yield from receivables_of(chunk, today)

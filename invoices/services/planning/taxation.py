@@ -128,12 +128,12 @@ def _checked(request: TaxRequest, answer: TaxQuote | TaxFailure) -> TaxQuote | B
     """Check an engine's answer: it may tax only requested lines, in valid amounts. Otherwise it is a failure (90004)."""
     if isinstance(answer, TaxFailure):
         return _failure(answer.error_code, answer.error_msg)
-    asked = {line.line_no for line in request.lines}
-    strange = sorted(set(answer.unanswered) - asked)
+    requested = {line.line_no for line in request.lines}
+    strange = sorted(set(answer.unanswered) - requested)
     if strange:
         return _failure("bad-answer", f"it reports no answer for line {strange[0]}, which was not in the request")
     for tax in answer.taxes:
-        if tax.line_no not in asked:
+        if tax.line_no not in requested:
             return _failure("bad-answer", f"it taxed line {tax.line_no}, which was not in the request")
         if tax.amount != rounded(tax.amount, request.currency):
             return _failure(

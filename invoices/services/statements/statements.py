@@ -4,7 +4,7 @@ The transaction that issues a document stores its statement as requested, so a s
 failure is stored, and the statement can be sent again. A statement is sent twice only if a process dies while it sends it.
 
 If the mail server does not answer, it is not tried again in the same call. The remaining statements fail too, and
-`send_waiting` tries them later.
+`send_unsent` tries them later.
 """
 
 import logging
@@ -47,7 +47,7 @@ NO_ANSWER = f"{ErrorCode.STATEMENT_NOT_SENT.message}: the mail server does not a
 """The message of a statement that failed because the mail server as a whole did not answer."""
 
 
-class StatementWanted(NamedTuple):
+class StatementRequest(NamedTuple):
     """A document whose statement must be sent, to this contact, or to the account's contact for statements."""
 
     invoice_no: int
@@ -61,15 +61,15 @@ class _Facts(NamedTuple):
     addresses: Mapping[int, str]
 
 
-def request_statements(wanted: Sequence[StatementWanted], posted_by: PostedBy) -> None:
+def request_statements(requested: Sequence[StatementRequest], posted_by: PostedBy) -> None:
     """Store that statements must be sent. Must be called in the transaction that issues their documents."""
-    Statement.objects.bulk_create([_requested(one, posted_by.identity, posted_by.at) for one in wanted])
+    Statement.objects.bulk_create([_requested(one, posted_by.identity, posted_by.at) for one in requested])
 
 
-def _requested(wanted: StatementWanted, identity: str, at: datetime) -> Statement:
+def _requested(requested: StatementRequest, identity: str, at: datetime) -> Statement:
     return Statement(
-        invoice_id=wanted.invoice_no,
-        contact_id=wanted.contact,
+        invoice_id=requested.invoice_no,
+        contact_id=requested.contact,
         status=StatementStatus.REQUESTED,
         requested_by=identity,
         requested_at=at,
@@ -79,28 +79,28 @@ def _requested(wanted: StatementWanted, identity: str, at: datetime) -> Statemen
 def send_requested(invoice_nos: Collection[int]) -> dict[int, Statement]:
     """Send the requested statements of these documents, after the commit. Returns each that was tried, by document. Never
     raises."""
-    waiting = Statement.objects.filter(invoice__in=invoice_nos, status=StatementStatus.REQUESTED)
+    unsent = Statement.objects.filter(invoice__in=invoice_nos, status=StatementStatus.REQUESTED)
     try:
-        return {statement.invoice_id: statement for statement in _send(_read(waiting))}
+        return {statement.invoice_id: statement for statement in _send(_read(unsent))}
     except Exception:
         logger.exception("sending statements failed")
         return {}
 
 
-def send_waiting(*, client: Client, progress: Callable[[Statement], object] = lambda statement: None) -> list[Statement]:
+def send_unsent(*, client: Client, progress: Callable[[Statement], object] = lambda statement: None) -> list[Statement]:
     """Send all statements of the client that are not sent yet, and return those that were tried, in order.
 
     These are requested ones, those whose process has died, and those that failed because the mail server did not answer, unless
     a later statement of the same document was begun.
     """
-    waiting = Statement.objects.filter(
-        Q(status=StatementStatus.REQUESTED) | _died() | _not_answered(), invoice__client=client
+    unsent = Statement.objects.filter(
+        Q(status=StatementStatus.REQUESTED) | _process_died() | _server_did_not_answer(), invoice__client=client
     ).order_by("pk")
     sent: list[Statement] = []
     last = 0
     mails = Mails()
-    while numbers := list(waiting.filter(pk__gt=last).values_list("pk", flat=True)[:AT_ONCE]):
-        for statement in _send(_read(waiting.filter(pk__in=numbers)), mails=mails):
+    while numbers := list(unsent.filter(pk__gt=last).values_list("pk", flat=True)[:AT_ONCE]):
+        for statement in _send(_read(unsent.filter(pk__in=numbers)), mails=mails):
             progress(statement)
             sent.append(statement)
         last = numbers[-1]
@@ -123,7 +123,7 @@ def resend_statement(
     if invoice.status != InvoiceStatus.APPROVED:
         raise BillingError(ErrorCode.NOT_ISSUED, f"invoice {invoice_no} is {invoice.status}", field="invoice_no")
     contact = invoice.statement_contact_id if contact_no is None else _contact(invoice, contact_no)
-    begun = _requested(StatementWanted(invoice_no, contact), caller.identity, timezone.now())
+    begun = _requested(StatementRequest(invoice_no, contact), caller.identity, timezone.now())
     # Stored as being sent from the start, so that another process does not send it too.
     begun.status, begun.settled_at = StatementStatus.SENDING, begun.requested_at
     with transaction.atomic():
@@ -133,7 +133,7 @@ def resend_statement(
     return _recorded(statement, client, caller)
 
 
-def resent_before(*, client: Client, statement_no: int, caller: Caller) -> Statement:
+def resume_resend(*, client: Client, statement_no: int, caller: Caller) -> Statement:
     """Return the statement that a retried call had begun to send. If its process died while sending, it is sent once more.
 
     Refuses (3108) while that process may still be sending it.
@@ -141,7 +141,7 @@ def resent_before(*, client: Client, statement_no: int, caller: Caller) -> State
     statement = Statement.objects.get(invoice__client=client, pk=statement_no)
     if statement.status != StatementStatus.SENDING:
         return statement
-    sent = _send(_read(Statement.objects.filter(_died(), pk=statement_no)))
+    sent = _send(_read(Statement.objects.filter(_process_died(), pk=statement_no)))
     if not sent:
         raise StillAtWork(ErrorCode.IN_PROGRESS, "The statement is being sent.", instead=True)
     return _recorded(sent[0], client, caller)
@@ -154,12 +154,12 @@ def _recorded(statement: Statement, client: Client, caller: Caller) -> Statement
     return statement
 
 
-def _died() -> Q:
+def _process_died() -> Q:
     """Select statements whose process died while sending."""
     return Q(status=StatementStatus.SENDING, settled_at__lt=timezone.now() - UNDER_WAY)
 
 
-def _not_answered() -> Q:
+def _server_did_not_answer() -> Q:
     """Select statements that failed because the mail server did not answer, and that no later one of the document follows."""
     later = Statement.objects.filter(invoice=OuterRef("invoice"), pk__gt=OuterRef("pk"))
     return Q(~Exists(later), status=StatementStatus.FAILED, message=NO_ANSWER)
@@ -173,8 +173,8 @@ def _contact(invoice: Invoice, contact_no: int) -> int:
     return contact
 
 
-def _read(waiting: QuerySet[Statement]) -> list[Statement]:
-    return list(waiting.select_related("contact", "invoice__corrects", "invoice__client", "invoice__account").order_by("pk"))
+def _read(unsent: QuerySet[Statement]) -> list[Statement]:
+    return list(unsent.select_related("contact", "invoice__corrects", "invoice__client", "invoice__account").order_by("pk"))
 
 
 def _send(chosen: Sequence[Statement], *, begun: bool = False, mails: "Mails | None" = None) -> list[Statement]:

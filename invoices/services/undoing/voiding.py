@@ -17,7 +17,7 @@ from invoices.services.documents.rights import check_may_correct
 from invoices.services.money.ledger.acts import account_of_invoice, money_act
 from invoices.services.money.ledger.charging import apply_open_credits
 from invoices.services.money.ledger.entries import PostedBy
-from invoices.services.money.ledger.second_person import GuardedRequest, pass_second_person
+from invoices.services.money.ledger.second_person import GuardedRequest, require_second_person
 from invoices.services.money.ledger.voids import Voiding, void_entry, void_reason
 from invoices.services.planning.ground import note_of_account
 from invoices.services.planning.holds import release_claims
@@ -62,7 +62,7 @@ def void_invoice(
         invoice = Invoice.objects.get(pk=invoice_no)
         arguments = {"invoice_no": invoice_no, "reason_code": reason_code, "comments": comments}
         amount = abs(invoice.total_amount)
-        pass_second_person(
+        require_second_person(
             GuardedRequest(GuardedAct.VOIDS, owner, amount, invoice.currency, arguments, invoice_no), client, caller
         )
         return void_locked(invoice, voiding, client=client, caller=caller, posted_by=posted_by)

@@ -92,15 +92,15 @@ def load_usage(
         raise BillingError(ErrorCode.INVALID_FORMAT, f"give at most {RECORDS_AT_ONCE} records in one request", field="records")
     read = [record for record in records if isinstance(record, UsageRecord)]
     stored = _stored(client, {record.record_id for record in read})
-    judged, new = _judged(client, records, read_targets(client, read), stored, now)
+    checked, new = _checked(client, records, read_targets(client, read), stored, now)
     if dry_run:
         stored |= {record_id: StoredEntry(None, entry, is_new=True) for record_id, entry in new.items()}
     else:
         stored |= _insert(client, new)
-    return list(_settled(judged, stored))
+    return list(_results(checked, stored))
 
 
-def _judged(
+def _checked(
     client: Client,
     records: Iterable[UsageRecord | UsageResult],
     targets: Targets,
@@ -112,11 +112,11 @@ def _judged(
     A record that is already stored is not matched with a plan instance again: it stays valid even if its plan has ended since.
     """
     new: dict[str, UsageEntry] = {}
-    judged: list[UsageEntry | UsageResult] = []
+    checked: list[UsageEntry | UsageResult] = []
     zone, now = ZoneInfo(client.time_zone), now.astimezone(UTC)
     for record in records:
         if isinstance(record, UsageResult):
-            judged.append(record)
+            checked.append(record)
             continue
         try:
             entry = _entry(record, targets, now)
@@ -124,10 +124,10 @@ def _judged(
                 used_on = entry.used_at.astimezone(zone).date()
                 number = targets.plan_instance_no(record, entry.account_no, entry.service_no, used_on)
                 new[record.record_id] = entry._replace(plan_instance_no=number)
-            judged.append(entry)
+            checked.append(entry)
         except BillingError as error:
-            judged.append(refused(record.record_id, error))
-    return judged, new
+            checked.append(refused(record.record_id, error))
+    return checked, new
 
 
 def _entry(record: UsageRecord, targets: Targets, now: datetime) -> UsageEntry:
@@ -176,10 +176,10 @@ def _stored(client: Client, record_ids: Collection[str]) -> dict[str, StoredEntr
     return {entry.record_id: StoredEntry(number, entry) for number, entry in entries}
 
 
-def _settled(judged: Iterable[UsageEntry | UsageResult], stored: Mapping[str, StoredEntry]) -> Iterator[UsageResult]:
+def _results(checked: Iterable[UsageEntry | UsageResult], stored: Mapping[str, StoredEntry]) -> Iterator[UsageResult]:
     """Yield the result of each record. Of equal records in one call, the first one is the created one."""
     created: set[str] = set()
-    for one in judged:
+    for one in checked:
         if isinstance(one, UsageResult):
             yield one
             continue

@@ -9,7 +9,7 @@ from invoices.models import Usage
 from invoices.services.documents.account_acts import account_act, billing_changed
 
 REMOVED, REFUSED = "usage.removed", "usage.removal_refused"
-REMEMBERED = ("record_id", "plan_instance_id", "service_id", "units", "used_at", "used_on", "description")
+EVENT_FIELDS = ("record_id", "plan_instance_id", "service_id", "units", "used_at", "used_on", "description")
 """What the event stores of a removed record. Its record_id can be used again."""
 
 
@@ -27,7 +27,7 @@ def remove_usage(*, client: Client, usage_no: int, caller: Caller) -> None:
         if not removed:
             raise _why_not(usage)
         billing_changed(account)
-        before = {name: getattr(usage, name) for name in REMEMBERED}
+        before = {name: getattr(usage, name) for name in EVENT_FIELDS}
         record_acts(client, caller, [Act(REMOVED, account.pk, before=before)])
 
 

@@ -95,12 +95,16 @@ class Targets(NamedTuple):
         Refuses an unknown plan instance (1016), a day on which several charge and none is given (1016), and usage that no plan
         charges for on that day or that would never be billed (90012).
         """
-        asked = record.plan_instance
-        if asked is not None and (account_no, asked) not in self.plan_instances:
-            raise _wrong_plan_instance(f"account {account_no} has no plan instance {asked}")
-        metered = [one for one in self.metered.get((account_no, service_no), ()) if asked in (None, one.plan_instance_no)]
+        requested = record.plan_instance
+        if requested is not None and (account_no, requested) not in self.plan_instances:
+            raise _wrong_plan_instance(f"account {account_no} has no plan instance {requested}")
+        metered = [one for one in self.metered.get((account_no, service_no), ()) if requested in (None, one.plan_instance_no)]
         if not metered:
-            who = f"no plan of account {account_no} charges" if asked is None else f"plan instance {asked} does not charge"
+            who = (
+                f"no plan of account {account_no} charges"
+                if requested is None
+                else f"plan instance {requested} does not charge"
+            )
             field = "client_service_id" if record.service is None else "service"
             raise BillingError(ErrorCode.USAGE_NOT_CHARGED, f"{who} for the usage of service {service_no}", field=field)
         if not any(one.will_be_billed for one in metered):
@@ -167,10 +171,12 @@ def read_targets(client: Client, records: Sequence[UsageRecord]) -> Targets:
     return Targets(accounts, services, frozenset((account_no, number) for account_no, number, *_ in instances), metered)
 
 
-def _named(rows: QuerySet[Any], id_field: str, number: tuple[str, ErrorCode], asked: Iterable[tuple[int | None, str]]) -> Named:
-    asked = list(asked)
-    numbers = {one for one, _ in asked if one is not None}
-    client_ids = {one for _, one in asked if one}
+def _named(
+    rows: QuerySet[Any], id_field: str, number: tuple[str, ErrorCode], requested: Iterable[tuple[int | None, str]]
+) -> Named:
+    requested = list(requested)
+    numbers = {one for one, _ in requested if one is not None}
+    client_ids = {one for _, one in requested if one}
     found = rows.filter(Q(pk__in=numbers) | Q(**{f"{id_field}__in": client_ids})).values_list(id_field, "pk")
     by_id = dict(found.order_by())
     number_field, unknown = number

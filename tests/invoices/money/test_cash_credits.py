@@ -9,7 +9,7 @@ from invoices.kinds import EntryKind
 from invoices.models import LedgerEntry
 from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.acts import Why
-from invoices.services.money.ledger.payments import add_cash_credit, apply_left
+from invoices.services.money.ledger.payments import add_cash_credit, apply_unused_credit
 from invoices.services.money.ledger.voids import void_transaction
 from tests.support.billing import FEB_10, JAN_31, MAR_10, bill
 from tests.support.factories import TaxRateFactory
@@ -107,7 +107,12 @@ def test_what_is_left_of_a_credit_can_be_applied_to_a_chosen_invoice(acme, proce
     void(LedgerEntry.objects.get(pk=payment.pk), process, reason_code=3)
     assert (due(january), unapplied(account)) == (D(20), 0)
     assert refused_as(
-        apply_left, client=acme, transaction_id=entry.pk, caller=process, today=JAN_31, invoices={january.pk: D("0.01")}
+        apply_unused_credit,
+        client=acme,
+        transaction_id=entry.pk,
+        caller=process,
+        today=JAN_31,
+        invoices={january.pk: D("0.01")},
     ) == (90021, "invoices")
 
 

@@ -11,7 +11,7 @@ from invoices.models import Invoice
 from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.write_offs import write_off
-from invoices.services.money.ledger.payments import add_cash_credit, apply_left
+from invoices.services.money.ledger.payments import add_cash_credit, apply_unused_credit
 from invoices.services.money.ledger.voids import void_transaction
 from tests.support.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.support.factories import TaxRateFactory
@@ -89,7 +89,7 @@ def by_cash_credit(account, invoice, process):
 def by_a_credit_that_is_applied(account, invoice, process):
     """Void one of two payments, which releases the other's invoice. The rest of a credit is applied by hand."""
     payment = pay(account, process, "120.00")
-    apply_left(client=account.client, transaction_id=payment.pk, caller=process, today=JAN_31)
+    apply_unused_credit(client=account.client, transaction_id=payment.pk, caller=process, today=JAN_31)
 
 
 def by_another_card(account, invoice, process):

@@ -11,7 +11,7 @@ from invoices.kinds import EntryKind, PaymentType
 from invoices.models import Allocation, LedgerEntry, Payment
 from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.money.balances import account_balance
-from invoices.services.money.ledger.payments import add_cash_credit, apply_left, record_external_payment
+from invoices.services.money.ledger.payments import add_cash_credit, apply_unused_credit, record_external_payment
 from invoices.services.undoing.voiding import void_invoice
 from tests.support.billing import FEB_5, FEB_10, JAN_31, MAR_10, bill
 from tests.support.factories import a_plan, an_account
@@ -231,7 +231,7 @@ def test_who_may_collect_records_payments(acme, process):
 
 
 def apply(payment, caller, invoices=None, today=JAN_31):
-    return apply_left(
+    return apply_unused_credit(
         client=payment.account.client,
         transaction_id=payment.pk,
         caller=caller,
@@ -270,8 +270,8 @@ def test_an_invoices_own_entry_or_an_unknown_one_is_not_applied(acme, process):
     account, invoice = billed(acme, process)
     entry = LedgerEntry.objects.get(invoice=invoice)
     refused = {"client": acme, "transaction_id": entry.pk, "caller": process, "today": JAN_31}
-    assert refused_as(apply_left, **refused) == (2001, "transaction_id")
-    assert refused_as(apply_left, **{**refused, "transaction_id": entry.pk + 1000}) == (2001, "transaction_id")
+    assert refused_as(apply_unused_credit, **refused) == (2001, "transaction_id")
+    assert refused_as(apply_unused_credit, **{**refused, "transaction_id": entry.pk + 1000}) == (2001, "transaction_id")
     assert account_balance(account) == D(30)
 
 

@@ -10,7 +10,7 @@ from invoices.models import LedgerEntry
 from invoices.services.correcting.credit_memos import create_credit_memo
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.balances import account_balance
-from invoices.services.money.ledger.payments import add_cash_credit, apply_left
+from invoices.services.money.ledger.payments import add_cash_credit, apply_unused_credit
 from invoices.services.money.ledger.refunds import refund_payment
 from invoices.services.money.ledger.voids import void_transaction
 from tests.support.billing import FEB_10, JAN_31, bill
@@ -68,8 +68,8 @@ def test_a_voided_payment_is_not_applied(acme, process):
     payment = pay(account, process, "50.00")
     void(payment.pk, acme, process)
     some = {"client": acme, "transaction_id": payment.pk, "caller": process, "today": JAN_31}
-    assert refused_as(apply_left, invoices={invoice.pk: D(1)}, **some) == (90021, "invoices")
-    apply_left(**some)
+    assert refused_as(apply_unused_credit, invoices={invoice.pk: D(1)}, **some) == (90021, "invoices")
+    apply_unused_credit(**some)
     assert (due(invoice), account_balance(account)) == (D(30), D(30))
 
 

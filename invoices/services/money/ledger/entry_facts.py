@@ -102,16 +102,16 @@ def _of_documents(entries: Sequence[LedgerEntry]) -> tuple[dict[int | None, int]
 
 def _reasons(client: Client, entries: Sequence[LedgerEntry]) -> dict[int, str]:
     """Return the name of each entry's reason, from the client's current list."""
-    given = [entry for entry in entries if entry.reason_code is not None and entry.kind in REASON_TYPES]
-    if not given:
+    with_reason = [entry for entry in entries if entry.reason_code is not None and entry.kind in REASON_TYPES]
+    if not with_reason:
         return {}
     names: dict[str, dict[int, str]] = defaultdict(dict)
     for reason in reasons_of(client):
         names[reason.type][reason.code] = reason.name
-    memos = [entry.invoice_id for entry in given if entry.kind == EntryKind.CREDIT_MEMO]
+    memos = [entry.invoice_id for entry in with_reason if entry.kind == EntryKind.CREDIT_MEMO]
     with_rebill = set(Invoice.objects.filter(memo__in=memos).values_list("memo_id", flat=True)) if memos else set()
     found = {}
-    for entry in given:
+    for entry in with_reason:
         kind = EntryKind(entry.kind)
         of_rebill = kind == EntryKind.CREDIT_MEMO and entry.invoice_id in with_rebill
         type = ReasonType.REBILL if of_rebill else REASON_TYPES[kind]

@@ -28,7 +28,7 @@ from invoices.services.money.ledger.acts import (
 from invoices.services.money.ledger.applying import apply_credit
 from invoices.services.money.ledger.entries import Draft, PostedBy, post
 from invoices.services.money.ledger.open_items import left_of_credit, open_charges
-from invoices.services.money.ledger.second_person import GuardedRequest, pass_second_person
+from invoices.services.money.ledger.second_person import GuardedRequest, require_second_person
 
 InvoiceShares = Mapping[int, Decimal]
 """Invoices with the amount that each gets of a payment or credit. The rest pays the oldest open invoices."""
@@ -126,7 +126,7 @@ def add_cash_credit(
         check_reason(client, ReasonType.CASH_CREDIT, why)
         chosen = [[number, str(part)] for number, part in (invoices or {}).items()]
         arguments = {"account_no": account_no, "amount": str(amount), "invoices": chosen, **why._asdict()}
-        pass_second_person(GuardedRequest(GuardedAct.CASH_CREDITS, account_no, amount, currency, arguments), client, caller)
+        require_second_person(GuardedRequest(GuardedAct.CASH_CREDITS, account_no, amount, currency, arguments), client, caller)
         draft = Draft(account_no, EntryKind.CASH_CREDIT, -amount, reason_code=why.reason_code, comments=why.comments)
         entry_no = _credit(draft, posted_by, currency, invoices)
         after: dict[str, Any] = {"transaction_id": entry_no, "amount": str(amount), **why._asdict()}
@@ -168,7 +168,7 @@ def _checked_shares(invoices: InvoiceShares | None, currency: str) -> dict[int, 
     return {number: check_amount(amount, currency, "invoices") for number, amount in (invoices or {}).items()}
 
 
-def apply_left(
+def apply_unused_credit(
     *, client: Client, transaction_id: int, caller: Caller, today: date, invoices: InvoiceShares | None = None
 ) -> LedgerEntry:
     """Apply the unused part of a payment or cash credit to the chosen invoices, or to the oldest open ones. Returns its entry.

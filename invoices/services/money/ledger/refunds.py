@@ -46,7 +46,7 @@ from invoices.services.money.ledger.applying import release_credit
 from invoices.services.money.ledger.charging import apply_open_credits
 from invoices.services.money.ledger.entries import Draft, PostedBy, allocate, post
 from invoices.services.money.ledger.open_items import left_of_credit
-from invoices.services.money.ledger.second_person import GuardedRequest, pass_second_person
+from invoices.services.money.ledger.second_person import GuardedRequest, require_second_person
 from invoices.services.money.ledger.voids import Voiding, void_entry
 
 logger = logging.getLogger(__name__)
@@ -71,11 +71,11 @@ def refund_payment(
     (90073).
     """
     by: dict[str, Any] = {"client": client, "caller": caller, "today": today}
-    refund = ask_refund(transaction_id=transaction_id, why=why, amount=amount, everything=everything, **by)
+    refund = request_refund(transaction_id=transaction_id, why=why, amount=amount, everything=everything, **by)
     return make_refund(refund, **by)
 
 
-def ask_refund(
+def request_refund(
     *,
     client: Client,
     transaction_id: int,
@@ -95,7 +95,7 @@ def ask_refund(
         arguments = {"transaction_id": payment.pk, "amount": str(amount), **why._asdict()}
         currency = account_currency(account_no)
         wanted = GuardedRequest(GuardedAct.REFUNDS, account_no, amount, currency, arguments, transaction_no=payment.pk)
-        pass_second_person(wanted, client, caller)
+        require_second_person(wanted, client, caller)
         refund = _record(payment, account_no, amount, why, posted_by)
         after: dict[str, Any] = {"transaction_id": refund.pk, "payment": payment.pk, "amount": str(amount), **why._asdict()}
         record_acts(client, caller, [Act("refund.asked", account_no, after=after, row_no=refund.pk)])
@@ -169,7 +169,7 @@ def record_refund(refund_no: int, answer: Answer, *, client: Client, caller: Cal
         return refund
 
 
-def asked_refunds(client: Client) -> QuerySet[Refund]:
+def unresolved_refunds(client: Client) -> QuerySet[Refund]:
     """Select the refunds whose result at the gateway is not known."""
     return Refund.objects.filter(payment__account__client=client, status=RefundStatus.ASKED).order_by("pk")
 

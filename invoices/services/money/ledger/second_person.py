@@ -1,6 +1,6 @@
 """Hold acts that give money away until a second person approves them, if the client's four-eyes settings require it.
 
-The service of the act calls `pass_second_person` in its own transaction. If approval is needed, that transaction is rolled
+The service of the act calls `require_second_person` in its own transaction. If approval is needed, that transaction is rolled
 back, and only a request is stored.
 """
 
@@ -45,7 +45,7 @@ class ActHeld(Exception):
         super().__init__(wanted.kind)
 
 
-def pass_second_person(wanted: GuardedRequest, client: Client, caller: Caller) -> None:
+def require_second_person(wanted: GuardedRequest, client: Client, caller: Caller) -> None:
     """Return if the act may proceed now: it needs no second person, or one has approved it. Raises ActHeld otherwise.
 
     An approved request is marked as approved in this transaction, so that it is done only once. Call it under the account's
@@ -74,7 +74,7 @@ def request_act(wanted: GuardedRequest, client: Client, caller: Caller) -> Pendi
     """Store a request in a transaction of its own, and return the PendingAct (90073) to raise. Refuses a request if an equal
     one is pending (90022)."""
     text = json.dumps({"kind": wanted.kind, **wanted.arguments}, sort_keys=True)
-    given = {name: getattr(wanted, name) for name in ("kind", "amount", "currency", "arguments", "transaction_no")}
+    columns = {name: getattr(wanted, name) for name in ("kind", "amount", "currency", "arguments", "transaction_no")}
     hashed = hashlib.sha256(text.encode()).hexdigest()
     try:
         with transaction.atomic():
@@ -85,7 +85,7 @@ def request_act(wanted: GuardedRequest, client: Client, caller: Caller) -> Pendi
                 arguments_hash=hashed,
                 requested_by=caller.identity,
                 requested_at=timezone.now(),
-                **given,
+                **columns,
             )
             row = act_row(act)
             record_acts(client, caller, [Act(REQUESTED, act.account_id, act.invoice_id, after=row, row_no=act.pk)])

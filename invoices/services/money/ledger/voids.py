@@ -17,7 +17,7 @@ from invoices.services.money.ledger.acts import account_currency, account_of_ent
 from invoices.services.money.ledger.applying import release_credit, release_debit
 from invoices.services.money.ledger.charging import apply_open_credits
 from invoices.services.money.ledger.entries import Draft, PostedBy, allocate, post
-from invoices.services.money.ledger.second_person import GuardedRequest, pass_second_person
+from invoices.services.money.ledger.second_person import GuardedRequest, require_second_person
 
 TAKEN_BACK_BY_OTHERS = (VoidReason.RETURNED_PAYMENT, VoidReason.VOIDED_BEFORE_SETTLEMENT, VoidReason.VOIDED_BY_THIRD_PARTY)
 """A gateway's payment must be refunded. It is voided only if a bank or the gateway has already taken the money back."""
@@ -83,7 +83,7 @@ def void_transaction(
         wanted = GuardedRequest(
             GuardedAct.VOIDS, account_no, abs(entry.amount), currency, arguments, entry.invoice_id, transaction_no=entry.pk
         )
-        pass_second_person(wanted, client, caller)
+        require_second_person(wanted, client, caller)
         void_no = void_entry(entry, voiding, posted_by)
         apply_open_credits([account_no], posted_by)
         before: dict[str, Any] = {"transaction_id": entry.pk, "kind": entry.kind, "amount": str(entry.amount)}
@@ -106,7 +106,7 @@ def _check_voidable(entry: LedgerEntry, voiding: Voiding) -> None:
             "again, record that payment"
         )
         raise BillingError(ErrorCode.IN_THE_WAY, detail, field="transaction_id")
-    refund = _standing_refund(entry)
+    refund = _refund_of(entry)
     if refund is not None:
         instead = "; void the refund first" if refund.kind == EntryKind.REFUND else ""
         detail = f"refund {refund.pk} has returned a part of it{instead}"
@@ -120,5 +120,5 @@ def _check_voidable(entry: LedgerEntry, voiding: Voiding) -> None:
         raise BillingError(ErrorCode.IN_THE_WAY, detail, field="transaction_id")
 
 
-def _standing_refund(entry: LedgerEntry) -> LedgerEntry | None:
+def _refund_of(entry: LedgerEntry) -> LedgerEntry | None:
     return LedgerEntry.objects.filter(paid_by__credit=entry, kind__in=REFUND_KINDS, voided_by=None).order_by("-pk").first()
