@@ -1,7 +1,8 @@
-"""PURE: from facts already read to the document that would be written. This is the preview, and what recording stores.
+"""PURE: plan the document that would be written, from facts that were read before. A preview shows the plan, and recording
+writes it.
 
-Knows nothing of the database, of who asks, or of what day it is: the request says the day. Lines stand in this order:
-charges by plan instance, one-time charges, surcharges, coupons, service credits, taxes.
+The plan does not know the database, the caller or the clock; the request has the date. Lines are in this order: charges by plan
+instance, one-time charges, surcharges, coupons, service credits, unused days, taxes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -39,12 +40,11 @@ class BilledTo(NamedTuple):
 
 
 class InvoicePlan(NamedTuple):
-    """A document to be written, and where its account stands once it is approved. Without lines there is nothing to bill.
+    """A document to be written, and the dates of its account after it is approved. Without lines there is nothing to bill.
 
-    `left` is what credits leave of each line that charges: it is what the line is taxed on. The prices of `gross_lines` contain
-    tax. `instances_after` are the dates
-    of the plan instances that it bills, by their numbers. `unused` are the days that are to be given back or charged again.
-    `left_out` names usage and orders whose amounts are too large for an invoice; they stay unbilled.
+    `left` is what credits leave of each charge, by line number; taxes are calculated on it. The prices of `gross_lines` contain
+    tax. `instances_after` are the dates of the billed plan instances, by number. `unused` are days to credit or to charge
+    again. `left_out` names usage and orders that are too large for an invoice and stay unbilled.
     """
 
     facts: AccountFacts
@@ -78,12 +78,16 @@ class InvoicePlan(NamedTuple):
 
     @property
     def charges(self) -> bool:
-        """Whether there is something to bill: charges, or days that were given back and are used again."""
+        """Return whether there is something to bill: lines, or credited days that are used again."""
         return bool(self.lines) or any(one.amount < ZERO for one in self.unused)
 
 
 def check_billable(facts: AccountFacts, request: BillingRequest) -> tuple[date, int]:
-    """The bill date and bill day of the cycle that may be billed now, or the refusal that says why none may."""
+    """Return the bill date and bill day of the cycle that may be billed now.
+
+    Refuses a test account (7001), its status (7002), a pending invoice (7006), no cycle that is due (7003, 7007), an alternate
+    bill day that is not allowed (5020, 7026), and a voided invoice with nothing to bill again (90083).
+    """
     state = facts.state
     if state.is_test:
         raise BillingError(ErrorCode.TEST_ACCOUNT)
@@ -108,25 +112,30 @@ def check_billable(facts: AccountFacts, request: BillingRequest) -> tuple[date, 
 
 
 def _bill_day(facts: AccountFacts, request: BillingRequest) -> int | None:
-    """The account's bill day, or the alternate one: a day of the month, on the first invoice, in the current cycle only."""
+    """Return the account's bill day, or the alternate one, which is allowed for the first invoice of the current cycle only."""
     alternate = request.alt_bill_day
     if alternate is None:
         return facts.state.bill_day
     if not 1 <= alternate <= 31:
         raise BillingError(ErrorCode.ALT_BILL_DAY_RANGE, field="alt_bill_day")
     if request.advance:
-        raise BillingError(ErrorCode.ALT_BILL_DAY_NOT_FIRST, "not with invoice_mode 1", field="alt_bill_day")
+        raise BillingError(
+            ErrorCode.ALT_BILL_DAY_NOT_FIRST, "alt_bill_day is not allowed with invoice_mode 1", field="alt_bill_day"
+        )
     if facts.approved_invoice_no is not None:
         raise BillingError(
-            ErrorCode.ALT_BILL_DAY_NOT_FIRST, f"the account has invoice {facts.approved_invoice_no}", field="alt_bill_day"
+            ErrorCode.ALT_BILL_DAY_NOT_FIRST,
+            f"the account already has invoice {facts.approved_invoice_no}",
+            field="alt_bill_day",
         )
     return alternate
 
 
 def plan_charges(facts: AccountFacts, request: BillingRequest) -> InvoicePlan:
-    """The oldest unbilled cycle of an account, before tax, with all that waits for it and all that is taken off.
+    """Plan the oldest unbilled cycle of an account, before tax: charges, usage, orders, surcharges, coupons and credits.
 
-    Ahead of its date a cycle is billed with what is charged in advance; usage, arrears and orders wait for the bill date.
+    An advance invoice has only what is charged in advance; usage, arrears and orders are billed on the bill date. Refuses as
+    `check_billable`, a charge without a valid price (90011, 90010), and lines that are too large together (90008).
     """
     bill_date, bill_day = check_billable(facts, request)
     state = facts.state
@@ -172,13 +181,15 @@ def plan_charges(facts: AccountFacts, request: BillingRequest) -> InvoicePlan:
 
 
 LARGEST_NAMED = 3
-"""Lines that a refusal of their sum names."""
+"""The number of lines that a refusal of their sum names."""
 
 
 @contextmanager
 def _naming_largest(state: BillingState, lines: Sequence[Line]) -> Iterator[None]:
-    """A refusal of amounts that are too large together (90008) names the account and the largest lines. Recurring lines are not
-    left out one by one, as usage and orders are: their cycle would count as billed."""
+    """Add the account and its largest lines to a refusal of amounts that are too large together (90008).
+
+    Recurring lines are not left out one by one, as usage and orders are, because their cycle would count as billed.
+    """
     try:
         yield
     except BillingError as error:
@@ -196,7 +207,7 @@ def _naming_largest(state: BillingState, lines: Sequence[Line]) -> Iterator[None
 def _add_plan_instances(
     lines: Lines, facts: AccountFacts, kind: InvoiceKind, bill_date: date, bill_day: int
 ) -> tuple[list[Period], list[UsageClaim]]:
-    """The lines of every plan instance; gives the periods that they bill in advance, and the usage that they bill."""
+    """Add the lines of all plan instances. Returns the periods that they bill in advance, and the usage that they bill."""
     periods: list[Period] = []
     usage: list[UsageClaim] = []
     for instance in facts.instances:
@@ -214,21 +225,24 @@ def _add_plan_instances(
 def _next_after(
     facts: AccountFacts, after: Mapping[int, InstanceDates], bill_day: int, billed_to: BilledTo, orders_due: date | None
 ) -> date | None:
-    """When the account is due next. What is billed again moves nothing."""
+    """Return the account's next bill date. Billing a voided invoice's periods again does not change it."""
     if facts.again is not None:
         return facts.state.next_bill_date
     return next_bill_date(after.values(), bill_day, *billed_to, orders_due)
 
 
 def billed_to_after(state: BillingState, kind: str, bill_date: date) -> BilledTo:
-    """Where a cycle that is billed leaves its account. Billed ahead of its date, it leaves the arrears where they were."""
+    """Return how far an account is billed after a cycle. An advance invoice does not change which arrears are open."""
     arrears_due_from = None if kind == InvoiceKind.RECURRING else state.arrears_due_from
     return BilledTo(max(bill_date, state.last_bill_date or bill_date), arrears_due_from or bill_date)
 
 
 def instance_after(dates: InstanceDates, kind: str, end: date, arrears_due_from: date | None) -> InstanceDates:
-    """The dates of a plan instance once a document bills it to `end`. Where an advance invoice bills it first, its arrears
-    stay due from its start: `arrears_due_from` of its account is kept to know that by."""
+    """Return the dates of a plan instance after a document bills it to `end`.
+
+    If an advance invoice is the first to bill it, its arrears are due from its start. To know this later, `ahead_since` stores
+    the account's `arrears_due_from`.
+    """
     is_first_ahead = kind == InvoiceKind.ADVANCE and dates.billed_through is None
     return dates._replace(billed_through=end, ahead_since=arrears_due_from if is_first_ahead else dates.ahead_since)
 
@@ -242,7 +256,7 @@ def _bill_in_advance(lines: Lines, instance: InstanceFacts, bill_date: date, bil
 
 
 def _dates_after(facts: AccountFacts, kind: InvoiceKind, periods: Iterable[Period]) -> dict[int, InstanceDates]:
-    """The dates of all plan instances once the document bills these periods, by their numbers."""
+    """Return the dates of all plan instances after the document bills these periods, by number."""
     after = {one.plan_instance_no: one.dates for one in facts.instances}
     for one in periods:
         number = one.plan_instance_id
@@ -251,7 +265,7 @@ def _dates_after(facts: AccountFacts, kind: InvoiceKind, periods: Iterable[Perio
 
 
 def unbilled_usage(facts: AccountFacts, today: date) -> tuple[Line, ...]:
-    """The usage lines that an account's invoices would have if every cycle ended today: usage so far, at today's amounts."""
+    """Return the usage lines of an account as if every cycle ended today."""
     lines = Lines(facts.state.currency)
     bill_day = facts.state.bill_day
     for instance in facts.instances:
@@ -262,8 +276,10 @@ def unbilled_usage(facts: AccountFacts, today: date) -> tuple[Line, ...]:
 
 
 def with_taxes(plan: InvoicePlan, quoted: Iterable[LineTax], basis: TaxBasis) -> InvoicePlan:
-    """The plan with the unused days that it gives back, as far as its charges and their taxes leave room; with one tax line per
-    tax, last on the document, and a detail per taxed line; and with what the taxes were counted from."""
+    """Return the plan with credits of unused days, tax lines, and the data that taxes were calculated from.
+
+    Unused days are credited up to the amount of the charges and their taxes. Tax lines come last, one per tax.
+    """
     with _naming_largest(plan.facts.state, plan.lines):
         return _with_taxes(plan, list(quoted), basis)
 
@@ -287,7 +303,7 @@ def _with_taxes(plan: InvoicePlan, quoted: list[LineTax], basis: TaxBasis) -> In
 
 
 class TaxLines(NamedTuple):
-    """The tax lines of a document, and what of their amounts prices contain and what is added to them."""
+    """Tax lines and their details. `included` is the tax that prices contain, `added` the tax that is added to them."""
 
     lines: tuple[Line, ...]
     details: tuple[Tax, ...]
@@ -296,9 +312,9 @@ class TaxLines(NamedTuple):
 
 
 def tax_lines(quoted: Iterable[LineTax], after: int, currency: Currency) -> TaxLines:
-    """One line per tax behind line `after`, and a detail per taxed line.
+    """Return one line per tax, numbered from `after` + 1, and one detail per taxed line.
 
-    A tax that prices contain adds nothing: its line shows 0 and its details say how much of the total it is.
+    The line of a tax that prices contain shows 0, because it adds nothing.
     """
     groups: dict[tuple[object, ...], list[LineTax]] = {}
     for tax in quoted:
@@ -313,7 +329,7 @@ def tax_lines(quoted: Iterable[LineTax], after: int, currency: Currency) -> TaxL
         text = _tax_text(first, shown(amount, currency))
         shown_amount = ZERO if first.is_inclusive else amount
         lines.append(Line(line_no=line_no, line_type=LineType.TAX.value, description=text, amount=shown_amount))
-        # In the order in which they are read back: a fingerprint does not depend on the order of an engine's answer.
+        # In the order in which they are read back, so that a fingerprint does not depend on the engine's order.
         details.extend(_detail(line_no, tax) for tax in sorted(taxes, key=lambda tax: tax.line_no))
         if first.is_inclusive:
             included += amount

@@ -1,4 +1,4 @@
-"""PURE: the lines that charge: of plan instances in advance, in arrears and by usage, of one-time charges, and surcharges."""
+"""PURE: the lines of charges: in advance, in arrears, usage, one-time charges and surcharges."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,14 +21,15 @@ from invoices.plan.rating import counted, shown, single_rate, terms_of, usage_st
 
 
 class Price(NamedTuple):
-    """The price of a charge that holds on a day. `list_rate` is the list's, where a plan instance's own price replaced it."""
+    """The price of a charge on a day. `list_rate` is the list price if a customer price replaces it."""
 
     rates: Rates
     list_rate: Decimal | None
 
 
 def price_on(charge: ChargeFacts, currency: Currency, day: date) -> Price:
-    """A plan instance's own price, where it has one on that day, else the list price."""
+    """Return the customer price if there is one on that day, else the list price. Refuses a missing price (90011) and one with
+    bands that do not begin at 0 (90010)."""
     own, listed = rates_on(day, currency.code, charge.own), rates_on(day, currency.code, charge.listed)
     rates = own or listed
     if rates is None:
@@ -39,7 +40,7 @@ def price_on(charge: ChargeFacts, currency: Currency, day: date) -> Price:
 
 
 def add_advance(lines: Lines, instance: InstanceFacts, cycles: Sequence[Period]) -> None:
-    """What is charged in advance for cycles, and the activation fees where these are the first days of the plan instance."""
+    """Add what is charged in advance for cycles, with activation fees if the plan instance was never billed."""
     first = cycles[0]
     if instance.dates.billed_through is None:
         for charge in _of_type(instance, ChargeType.ACTIVATION):
@@ -51,7 +52,7 @@ def add_advance(lines: Lines, instance: InstanceFacts, cycles: Sequence[Period])
 
 
 def add_arrears(lines: Lines, instance: InstanceFacts, cycles: Sequence[Period]) -> None:
-    """What is charged in arrears for cycles that have ended."""
+    """Add what is charged in arrears for cycles that have ended."""
     for cycle in cycles:
         _add_recurring(lines, instance, cycle, ChargeType.ARREARS)
 
@@ -78,10 +79,10 @@ class CycleUnits(NamedTuple):
 def add_usage(
     lines: Lines, instance: InstanceFacts, cycles: Sequence[Period], bill_day: int, through: date
 ) -> list[UsageClaim]:
-    """The usage of days through one, cycle by cycle: of `cycles`, which are charged now, and late usage of those before.
+    """Add usage up to the day `through`: of `cycles`, which are charged now, and late usage of earlier cycles.
 
-    A cycle with a minimum is charged without usage too. Gives what the lines bill, so that it can be held: usage of a service
-    that the plan charges for no more is not billed, and so not held.
+    A cycle with a minimum is charged even without usage. Returns the usage that the lines bill, to be held. Usage of a service
+    that the plan no longer charges is neither billed nor held.
     """
     claims = []
     due = {cycle.end: cycle for cycle in cycles}
@@ -107,7 +108,7 @@ def _add_cycles(
     billed: Mapping[date, Billed],
     used: Mapping[date, CycleUnits],
 ) -> bool:
-    """Adds the usage of a charge, cycle by cycle: always True."""
+    """Add the usage of a charge, cycle by cycle. Always returns True."""
     for end in sorted({*used, *due}):
         cycle = due.get(end) or used[end].cycle
         units = used[end].units if end in used else ZERO
@@ -119,13 +120,13 @@ def _usage_too_large(instance: InstanceFacts, charge: ChargeFacts, usage: Sequen
     units, records = sum((one.units for one in usage), ZERO), sum(one.records for one in usage)
     return (
         f"{records} usage records of {charge.service.name} under plan instance {instance.plan_instance_no}, "
-        f"{shown_units(units)} units in all; none of them is billed until they fit together: correct or delete those that "
-        "are wrong, or the price"
+        f"{shown_units(units)} units in total; none is billed until the total fits on an invoice: correct or delete the "
+        "wrong records, or correct the price"
     )
 
 
 def _by_cycle(instance: InstanceFacts, usage: Iterable[UsageTotal], bill_day: int) -> dict[date, CycleUnits]:
-    """The units of each cycle, by the cycle's last day."""
+    """Return the units of each cycle, by its last day."""
     units: dict[Period, Decimal] = defaultdict(Decimal)
     for one in usage:
         units[cycle_to_end(instance, one.day, bill_day)] += one.units
@@ -133,7 +134,7 @@ def _by_cycle(instance: InstanceFacts, usage: Iterable[UsageTotal], bill_day: in
 
 
 def _billed_by_cycle(instance: InstanceFacts, service_no: int, bill_day: int) -> dict[date, Billed]:
-    """What invoices have charged for each cycle, by the cycle's last day."""
+    """Return what documents have charged for each cycle, by its last day."""
     billed: dict[date, Billed] = defaultdict(Billed)
     for one in instance.billed_usage:
         if one.service_no == service_no:
@@ -144,7 +145,7 @@ def _billed_by_cycle(instance: InstanceFacts, service_no: int, bill_day: int) ->
 
 
 def cycle_to_end(instance: InstanceFacts, day: date, bill_day: int) -> Period:
-    """The cycle of a day, cut where the plan instance ends; of a later day, its last one."""
+    """Return the cycle of a day, cut at the end of the plan instance. A later day belongs to its last cycle."""
     dates = instance.dates
     within = day if dates.end is None else min(day, dates.end)
     return cycle_of(within, dates.start, bill_day, dates.interval).cut(dates.end)
@@ -174,7 +175,7 @@ def _add_rated(
     explanation: str = "",
     **proration: Any,
 ) -> None:
-    """A line for each part of a charge, and one that brings it up to its minimum or down to its maximum."""
+    """Add one line for each part of a charge, and one that adjusts it to its minimum or maximum."""
     is_usage = charge.line_type == ChargeType.USAGE
     try:
         amounts = counted(terms, units, lines.currency, is_usage=is_usage)
@@ -214,7 +215,7 @@ def _add_rated(
     elif change:
         bound_line_no = lines.take_off(charge.line_type, text, -change, added, explanation=amounts.reason, **columns)
     if is_usage or rates.is_banded or terms.minimum is not None or terms.maximum is not None:
-        # Any other line says itself all that it was counted from.
+        # Other lines show everything that they were calculated from.
         billed = Billed(units, total(part.amount for part in amounts.parts), change)
         identity = instance.plan_instance_no, charge.service.service_no, charge.line_type, period.start, period.end
         lines.charges.append(ChargeBasis(*identity, terms, billed, tuple(added), bound_line_no))
@@ -225,8 +226,10 @@ def _tier_columns(band: Band) -> dict[str, Any]:
 
 
 def add_orders(lines: Lines, orders: Sequence[OrderFacts]) -> list[int]:
-    """One-time charges, those below zero last; gives the numbers of those that are billed. One below zero is billed once the
-    other lines leave room for all of it: an invoice is never below zero."""
+    """Add one-time charges, those below zero last, and return the numbers of those that are billed.
+
+    A charge below zero is billed only if the other lines are large enough, because an invoice is never below zero.
+    """
     return [
         order.order_no
         for order in sorted(orders, key=lambda one: one.rate < ZERO)
@@ -251,8 +254,10 @@ def _add_order(lines: Lines, order: OrderFacts) -> int | None:
 
 
 def add_surcharges(lines: Lines, surcharges: Iterable[SurchargeFacts], bill_date: date) -> None:
-    """Surcharges that are valid on the bill date, each on the charges of its services; none on another surcharge. Of those of
-    one name, own service and currency, the one that began last is charged."""
+    """Add surcharges that are valid on the bill date, on the charges of their services, but not on other surcharges.
+
+    If several have the same name, service and currency, the one that began last is charged.
+    """
     valid = began_last((one for one in surcharges if _is_valid(one, lines.currency, bill_date)), SurchargeFacts.same)
     bases = [(one, lines.charging_for(one.service_nos)) for one in valid]
     for surcharge, line_nos in bases:

@@ -1,6 +1,6 @@
-"""PURE: what is taken off the charges of a document: coupons, percents before amounts, then service credits.
+"""PURE: reduce charges by coupons, percents before amounts, and then by service credits.
 
-None takes more than is left of the lines it may be taken off. What a coupon could not use is lost, a credit keeps its rest.
+None reduces a line below zero. The unused part of a coupon is lost; that of a service credit is kept.
 """
 
 from collections.abc import Iterable
@@ -18,7 +18,8 @@ from invoices.plan.rating import shown
 
 
 def add_coupons(lines: Lines, coupons: Iterable[CouponFacts]) -> list[CouponClaim]:
-    """Percent coupons first, each of what the ones before have left, then amounts; in the order they were redeemed."""
+    """Add percent coupons, each on what the ones before have left, then amounts, in the order of redemption. Returns their
+    uses."""
     claims = []
     for coupon in sorted(coupons, key=lambda one: (one.percent is None, one.redemption_no)):
         line_nos = lines.charging_for(coupon.service_nos)
@@ -51,18 +52,19 @@ def _off(coupon: CouponFacts, base: Decimal, currency: Currency) -> tuple[Decima
 
 
 def percent_off(percent: Decimal, base: Decimal, currency: Currency) -> tuple[Decimal, str]:
-    """A percentage of a base, and in words what it is taken of."""
+    """Return a percentage of the base, and its explanation."""
     return rounded(exact_share(base, percent, HUNDRED), currency), percent_of(percent, base, currency)
 
 
 def amount_off(whole: Decimal, base: Decimal, currency: Currency) -> tuple[Decimal, str]:
-    """As much of an amount as its base leaves room for, and in words what becomes of the rest."""
+    """Return the amount, limited to the base, and an explanation if part of it is lost."""
     amount = min(whole, base)
     return amount, "" if amount == whole else f"of {shown(whole, currency)}, the rest is lost"
 
 
 def add_service_credits(lines: Lines, credits: Iterable[CreditFacts], bill_date: date) -> list[CreditClaim]:
-    """Service credits that have not expired by the bill date: what expires first is used first."""
+    """Add service credits that have not expired by the bill date. The one that expires first is used first. Returns their
+    uses."""
     claims = []
     for credit in sorted(credits, key=lambda one: (one.expires_on or date.max, one.credit_no)):
         if credit.expires_on is not None and credit.expires_on < bill_date:

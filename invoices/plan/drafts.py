@@ -15,16 +15,16 @@ T = TypeVar("T")
 
 
 LONGEST_TEXT = 200
-"""Of a line's description and explanation."""
+"""The longest description or explanation of a line."""
 
 
 def fitted(text: str) -> str:
-    """A text that is put together from names, cut where it is too long for a line."""
+    """Shorten a text that is too long for a line."""
     return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}…"
 
 
 class UsageClaim(NamedTuple):
-    """The usage of a service that the document bills: the records of days through one, up to the newest that was read."""
+    """The usage of a service that the document bills: `records` records up to the day `through` and the key `last_record`."""
 
     plan_instance_no: int
     service_no: int
@@ -45,7 +45,7 @@ class CreditClaim(NamedTuple):
 
 
 class UnusedClaim(NamedTuple):
-    """Days that were billed and not used: which line gives how much of them back, of which line that charged them."""
+    """Unused days that a line credits, and the line that charged them."""
 
     line_no: int
     plan_instance_no: int
@@ -58,7 +58,7 @@ class UnusedClaim(NamedTuple):
 
 
 class Claims(NamedTuple):
-    """What the document holds for itself, so that no other bills or uses it too."""
+    """What the document holds, so that no other document bills or uses it."""
 
     usage: tuple[UsageClaim, ...] = ()
     orders: tuple[int, ...] = ()
@@ -68,7 +68,7 @@ class Claims(NamedTuple):
 
 
 class Contacts(NamedTuple):
-    """To whom the lines of services go, by primary keys."""
+    """The contacts of lines with services, by primary key."""
 
     bill_to: int | None = None
     ship_to: int | None = None
@@ -78,8 +78,8 @@ NO_CONTACTS = Contacts()
 
 
 class Lines:
-    """The lines of a document as they are added, and what is left of each that charges once credits are taken off. `gross` are
-    the numbers of the lines whose prices contain tax."""
+    """Collects the lines of a document. `left` is what credits leave of each charge; `gross` are lines whose prices contain
+    tax."""
 
     def __init__(self, currency: Currency, contacts: Contacts = NO_CONTACTS) -> None:
         self.currency = currency
@@ -93,8 +93,11 @@ class Lines:
         self.left_out: list[str] = []
 
     def add_if_it_fits(self, what: str, add: Callable[[], T]) -> T | None:
-        """What `add` returns; or None, where what it adds is too large for an invoice: then none of it is added, and `what` is
-        noted as left out. So one record or order that is wrong does not stop all billing of its account."""
+        """Return what `add` returns, or None if the invoice would become too large.
+
+        In that case nothing is added, and `what` is noted as left out. So one wrong record or order does not stop the billing
+        of its account.
+        """
         drafts, credits = len(self.drafts), len(self.credits)
         charges, covers = len(self.charges), len(self.covers)
         left = dict(self.left)
@@ -117,19 +120,21 @@ class Lines:
         return Basis(tuple(self.charges), tuple(self.covers))
 
     def add(self, line_type: int, description: str, amount: Decimal, **columns: Any) -> int:
-        """Adds a line that charges, and gives its number."""
+        """Add a charge, and return its line number."""
         line_no = self._append(line_type, description, amount, columns)
         self.left[line_no] = amount
         return line_no
 
     def take_off(self, line_type: int, description: str, amount: Decimal, line_nos: Sequence[int], **columns: Any) -> int:
-        """Adds a line that takes an amount off other lines, spread over what is left of them, and gives its number."""
+        """Add a line that reduces other lines, spread over what is left of them, and return its number."""
         parts = split(amount, [self.left[line_no] for line_no in line_nos], self.currency)
         return self._take(line_type, description, dict(zip(line_nos, parts, strict=True)), columns)
 
     def give_back(self, line_type: int, description: str, amount: Decimal, **columns: Any) -> int | None:
-        """Adds a charge that is below zero, by `amount`, and gives its number. It takes that off the lines of its own service,
-        and what these have no room for off all others. None where all lines together leave too little."""
+        """Add a charge of -`amount`, and return its line number, or None if all lines together are too small.
+
+        It reduces the lines of its own service first, then all others.
+        """
         line_nos = [line_no for line_no, left in self.left.items() if left > ZERO]
         if total(self.left[line_no] for line_no in line_nos) < amount:
             return None
@@ -162,7 +167,7 @@ class Lines:
         return line_no
 
     def charging_for(self, service_nos: Iterable[int]) -> list[int]:
-        """The lines of some services, or of all where none are named, of which something is left."""
+        """Return the charges of these services, or of all if none are given, that are not fully credited."""
         chosen = frozenset(service_nos)
         return [
             line.line_no for line in self.drafts if self.left.get(line.line_no) and (not chosen or line.service_id in chosen)

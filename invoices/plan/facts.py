@@ -1,4 +1,4 @@
-"""PURE: what is known of an account before it is billed, and what is asked of a generation."""
+"""PURE: the facts of an account before it is billed, and the request to bill it."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -24,7 +24,7 @@ class ServiceFacts(NamedTuple):
 
 
 class ChargeFacts(NamedTuple):
-    """What a plan charges for a service, with its list prices and the plan instance's own prices in their place."""
+    """A charge of a plan for a service, with list prices and customer prices (`own`), which replace them."""
 
     line_type: int
     service: ServiceFacts
@@ -33,9 +33,9 @@ class ChargeFacts(NamedTuple):
 
 
 class UsageTotal(NamedTuple):
-    """The records of one service and day, added up: how many they are, and the newest of them.
+    """The usage of one service and day, added up.
 
-    Days of one cycle may stand under the first of them, since they are billed together.
+    Usage of several days of one cycle may be added up under the first of them, because it is billed together.
     """
 
     service_no: int
@@ -46,7 +46,7 @@ class UsageTotal(NamedTuple):
 
 
 class BilledUsage(NamedTuple):
-    """What an invoice has charged for the usage of a service from a day on: units at rates, or what a bound has added."""
+    """What a document has charged for the usage of a service in the cycle of a day."""
 
     service_no: int
     day: date
@@ -56,7 +56,7 @@ class BilledUsage(NamedTuple):
 
 
 class InstanceFacts(NamedTuple):
-    """A plan instance. `usage` is not on an invoice yet; `billed_usage` is, in cycles of which more usage came in late."""
+    """A plan instance. `usage` is not billed yet; `billed_usage` is what cycles with late usage have already billed."""
 
     plan_instance_no: int
     dates: InstanceDates
@@ -82,7 +82,7 @@ class OrderFacts(NamedTuple):
 
 
 class SurchargeFacts(NamedTuple):
-    """A surcharge of the client. No `service_nos`: it counts on everything."""
+    """A surcharge of the client. Without `service_nos` it is added to all services."""
 
     name: str
     service: ServiceFacts
@@ -94,12 +94,12 @@ class SurchargeFacts(NamedTuple):
     valid_to: date | None
 
     def same(self) -> tuple[str, int, str]:
-        """What identifies a surcharge."""
+        """Return what identifies a surcharge."""
         return (self.name.casefold(), self.service.service_no, self.currency)
 
 
 class CouponFacts(NamedTuple):
-    """A redeemed coupon that has a cycle left. No `service_nos`: it is taken off everything."""
+    """A redeemed coupon that has a cycle left. Without `service_nos` it reduces all services."""
 
     redemption_no: int
     code: str
@@ -111,7 +111,7 @@ class CouponFacts(NamedTuple):
 
 
 class CreditFacts(NamedTuple):
-    """A service credit of which something is left."""
+    """A service credit that is not used up."""
 
     credit_no: int
     reason: str
@@ -123,7 +123,7 @@ class CreditFacts(NamedTuple):
 
 
 class BillingState(NamedTuple):
-    """The facts of an account that a plan stands on: when one of them has moved, the plan is void."""
+    """The facts that a plan depends on. If one of them has changed, the plan is not recorded."""
 
     account_no: int
     status: int
@@ -137,8 +137,8 @@ class BillingState(NamedTuple):
 
 
 class AccountFacts(NamedTuple):
-    """Everything that is read of an account before it is billed. `charged_days` are the lines of issued documents whose days
-    are to be given back, or of which something was."""
+    """All facts of an account before it is billed. `charged_days` are lines of issued documents whose unused days must be
+    credited or were credited."""
 
     state: BillingState
     approval_required: bool
@@ -165,12 +165,12 @@ class AccountFacts(NamedTuple):
         return Contacts(self.bill_to_contact_no, self.taxed_contact_no)
 
     def exemption_on(self, day: date) -> Exemption | None:
-        """Why the customer is charged no tax on a day: by the account, else by the contact whose address is taxed."""
+        """Return the tax exemption on a day: of the account, else of the contact whose address is taxed."""
         return next((one for one in self.exemptions if one.holds_on(day)), None)
 
 
 class Again(NamedTuple):
-    """What of a voided invoice is to be billed again: in its kind and for its bill date."""
+    """What must be billed again of a voided invoice, with its kind and bill date."""
 
     kind: InvoiceKind
     bill_date: date
@@ -179,8 +179,10 @@ class Again(NamedTuple):
 
 
 class BillingRequest(NamedTuple):
-    """What is asked of a generation, the same for every account of a batch. `again_for` is a voided invoice of the one account:
-    its periods are billed again, not the account's next cycle."""
+    """The request to bill, the same for all accounts of a batch.
+
+    `again_for` is a voided invoice of the only account: its periods are billed again, and not the account's next cycle.
+    """
 
     today: date
     advance: bool = False

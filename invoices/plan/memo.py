@@ -1,8 +1,8 @@
-"""PURE: a credit memo of chosen lines of an invoice: what is credited of each, and the tax that goes with it.
+"""PURE: plan a credit memo: what is credited of each line, and its tax.
 
-A line can be credited up to what coupons and credits have left of it and earlier memos have not credited. Its tax is credited
-in proportion; what credits a line to its end takes the rest of its tax, so that all memos of an invoice add up to it to the
-cent."""
+A line can be credited up to what coupons, credits and earlier memos have left of it. Its tax is credited in proportion. The
+memo that credits the last part of a line takes the rest of its tax, so that all memos of an invoice add up to it to the cent.
+"""
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -14,7 +14,7 @@ from invoices.calculation import ZERO, exact_share, rounded, split, total
 
 
 class TaxOfLine(NamedTuple):
-    """What one tax takes from a line of the invoice, and what earlier memos have given back of it."""
+    """One tax on a line, and what earlier memos have credited of it."""
 
     tax_line_no: int
     is_inclusive: bool
@@ -23,7 +23,7 @@ class TaxOfLine(NamedTuple):
 
 
 class LineToCredit(NamedTuple):
-    """A line that charges: `base` is what coupons and credits have left of it, `credited` what earlier memos have credited."""
+    """A charge. `base` is what coupons and credits have left of it; `credited` is what earlier memos have credited."""
 
     line_no: int
     base: Decimal
@@ -32,7 +32,7 @@ class LineToCredit(NamedTuple):
 
     @property
     def left(self) -> Decimal:
-        """The most that can still be credited, before the tax that is added to it."""
+        """Return the most that can still be credited, before added tax."""
         return self.base - self.credited
 
 
@@ -60,7 +60,7 @@ class MemoPlan(NamedTuple):
 
 
 def with_given_back(line: LineToCredit, amount: Decimal, currency: Currency) -> LineToCredit:
-    """A line of which other documents have given so much back, with the same part of its taxes: as if memos had credited it."""
+    """Return the line as if memos had credited this amount, with the same share of its taxes. It was credited elsewhere."""
     if not amount:
         return line
     taxes = tuple(
@@ -71,15 +71,16 @@ def with_given_back(line: LineToCredit, amount: Decimal, currency: Currency) -> 
 
 
 def plan_memo(lines: Sequence[LineToCredit], amounts: Mapping[int, Decimal], currency: Currency) -> MemoPlan:
-    """A memo of these amounts by line number. More than is left of a line is refused, and so is a line that does not charge."""
+    """Plan a memo of these amounts, by line number. Refuses a line that is not a charge (1016), and more than is left of a line
+    (90021)."""
     by_number = {line.line_no: line for line in lines}
     credits, taxes = [], []
     for line_no, amount in sorted(amounts.items()):
         line = by_number.get(line_no)
         if line is None:
-            raise BillingError(ErrorCode.INVALID_INPUT, f"lines: line {line_no} charges nothing", field="lines")
+            raise BillingError(ErrorCode.INVALID_INPUT, f"lines: line {line_no} is not a charge", field="lines")
         if amount > line.left:
-            detail = f"lines: {line.left.normalize():f} is left of line {line_no}"
+            detail = f"lines: only {line.left.normalize():f} can still be credited of line {line_no}"
             raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, detail, field="lines")
         credits.append(LineCredit(line_no, amount))
         taxes += _taxes(line, amount, currency)
@@ -96,10 +97,10 @@ def plan_memo(lines: Sequence[LineToCredit], amounts: Mapping[int, Decimal], cur
 
 
 def plan_memo_of_all(lines: Sequence[LineToCredit], most: Decimal, currency: Currency) -> MemoPlan:
-    """A memo of all that is left of the lines; where that is above `most`, tax included, of exactly that, spread over them.
+    """Plan a memo of everything that is left of the lines, but at most of `most`, tax included.
 
-    What is written off or disputed of an invoice is not credited too. Not every total is net and tax of whole smallest units:
-    a cent that is missing is credited of the tax.
+    If `most` is less, it is spread over the lines: what is written off or disputed is not credited too. Not every total can be
+    split into net and tax in smallest units; then missing cents are added to the tax.
     """
     memo = plan_memo(lines, {line.line_no: line.left for line in lines if line.left}, currency)
     if memo.total_amount <= most:
@@ -129,11 +130,14 @@ def _with_more_tax(memo: MemoPlan, lines: Sequence[LineToCredit], missing: Decim
 
 
 def spread(lines: Sequence[LineToCredit], amount: Decimal, currency: Currency) -> dict[int, Decimal]:
-    """An amount of the invoice, before tax that is added, by line: in proportion to what is left of each."""
+    """Spread an amount, before added tax, over the lines in proportion to what is left of each. Refuses more than is left
+    (90021)."""
     open_lines = [line for line in lines if line.left > ZERO]
     left = total(line.left for line in open_lines)
     if amount > left:
-        raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, f"amount: {left.normalize():f} is left of the lines", field="amount")
+        raise BillingError(
+            ErrorCode.ABOVE_WHAT_IS_OPEN, f"amount: only {left.normalize():f} can still be credited", field="amount"
+        )
     parts = split(amount, [line.left for line in open_lines], currency)
     return {line.line_no: part for line, part in zip(open_lines, parts, strict=True) if part > ZERO}
 
@@ -154,7 +158,7 @@ def _taxes(line: LineToCredit, amount: Decimal, currency: Currency) -> list[TaxC
 
 
 def _tax_credit(line: LineToCredit, tax: TaxOfLine, amount: Decimal, currency: Currency) -> Decimal:
-    """The tax on all that is credited of the line with this memo, less what earlier memos gave back of it."""
+    """Return the tax on everything that is credited of the line with this memo, less what earlier memos have credited."""
     left = tax.amount - tax.credited
     if amount == line.left:
         return left

@@ -1,7 +1,7 @@
-"""PURE: what units cost at a price: per unit, tiered, volume or flat, between a minimum and a maximum.
+"""PURE: calculate what units cost at a price: per unit, tiered, volume or flat, with minimum and maximum.
 
-A band holds the units above where it begins through where the next begins, so fractions of units have a band too. Tiered:
-each band's units at the band's own rate. Volume: all units at the rate of the band that their total lies in.
+A band has the units above its beginning through the beginning of the next band, fractions included. Tiered: the units of each
+band at its own rate. Volume: all units at the rate of the band that their total is in.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ class RatedPart(NamedTuple):
 
 
 class Bound(NamedTuple):
-    """What is missing up to a minimum or too much for a maximum: of which of them, and why in words. 0 within both."""
+    """The adjustment to a minimum or maximum, which of the two it is, and its explanation. 0 if none applies."""
 
     adjustment: Decimal = ZERO
     bound: str = ""
@@ -34,7 +34,7 @@ class Bound(NamedTuple):
 
 
 class RatedCharge(NamedTuple):
-    """Parts with their amounts; and where their sum is out of its bounds, what is missing or too much, and of which bound."""
+    """The parts of a charge, and the adjustment to its minimum or maximum."""
 
     parts: tuple[RatedPart, ...]
     adjustment: Decimal = ZERO
@@ -47,7 +47,7 @@ class RatedCharge(NamedTuple):
 
 
 class Bounds(NamedTuple):
-    """The least and the most that a period may cost; for part of a period its part of them."""
+    """The minimum and maximum of a period, or the prorated ones of a part of it."""
 
     minimum: Decimal | None
     maximum: Decimal | None
@@ -61,13 +61,14 @@ class Bounds(NamedTuple):
 def terms_of(
     rates: Rates, currency: Currency, *, share: Share = WHOLE, bounds_share: Share = WHOLE, before: Billed | None = None
 ) -> ChargeTerms:
-    """The terms of a price for some days: `share` prorates the amounts of units, `bounds_share` the minimum and the maximum."""
+    """Return the terms of a price for some days. `share` prorates the amounts of units, `bounds_share` the minimum and
+    maximum."""
     bounds = _bounds(rates, bounds_share, currency)
     return ChargeTerms(rates.model, rates.bands, bounds.minimum, bounds.maximum, share, before)
 
 
 def counted(terms: ChargeTerms, units: Decimal, currency: Currency, *, is_usage: bool) -> RatedCharge:
-    """What units cost by these terms. No usage costs the minimum and no fee; no late usage costs nothing."""
+    """Return what units cost by these terms. Without usage only the minimum is charged; without late usage nothing is."""
     rates = Rates(0, currency.code, terms.model, terms.bands, terms.minimum, terms.maximum)
     if is_usage and not units:
         return unused(rates, WHOLE, currency) if terms.before is None else RatedCharge(())
@@ -77,13 +78,13 @@ def counted(terms: ChargeTerms, units: Decimal, currency: Currency, *, is_usage:
 
 
 def bound_of(terms: ChargeTerms, raw: Decimal, currency: Currency) -> Bound:
-    """What brings the amounts of units, `raw` in all, into the bounds of these terms."""
+    """Return the adjustment of `raw`, the amount of all units, to the minimum or maximum of these terms."""
     bounds = Bounds(terms.minimum, terms.maximum)
     return _bound(bounds, raw, currency) if terms.before is None else _bound_late(bounds, raw, terms.before, currency)
 
 
 def usage_story(terms: ChargeTerms, units: Decimal) -> str:
-    """What the columns of a usage line do not say: the units behind a flat fee, and those that were billed before."""
+    """Return what the columns of a usage line do not show: units of a flat fee, and units that were billed before."""
     story = [f"flat fee, {shown_units(units)} units were used"] if terms.model == RateModel.FLAT else []
     if terms.before is not None:
         story.append(f"late usage, {shown_units(terms.before.units)} units were billed before")
@@ -93,22 +94,22 @@ def usage_story(terms: ChargeTerms, units: Decimal) -> str:
 def rated(
     rates: Rates, units: Decimal, currency: Currency, *, share: Share = WHOLE, bounds_share: Share = WHOLE
 ) -> RatedCharge:
-    """The amount of some units in a period. `share` prorates the amounts, `bounds_share` the minimum and the maximum."""
+    """Return what units cost in a period. `share` prorates the amounts, `bounds_share` the minimum and maximum."""
     parts = tuple(_parts(rates, ZERO, units, currency, share))
     return _held(parts, _bounds(rates, bounds_share, currency), currency)
 
 
 def unused(rates: Rates, share: Share, currency: Currency) -> RatedCharge:
-    """What a period costs in which nothing was used: its minimum, and no fee."""
+    """Return what a period without usage costs: its minimum."""
     return _held((), _bounds(rates, share, currency), currency)
 
 
 def rated_late(rates: Rates, units: Decimal, billed: Billed, currency: Currency, bounds_share: Share = WHOLE) -> RatedCharge:
-    """The amount of units that come in after their period was billed, on top of what was charged for it.
+    """Return what units cost that arrive after their period was billed.
 
-    Tiered: in the bands where the billed units stopped. Volume: at the rate of the band that all units of the period reach,
-    while what was billed keeps its rate. Where a minimum was charged, they are within it first; with what was charged they do
-    not go above the maximum.
+    Tiered: in the bands after the billed units. Volume: at the rate of the band that all units of the period reach; billed
+    units keep their rate. They use up a minimum that was charged before, and do not exceed the maximum together with what was
+    charged.
     """
     parts = tuple(_parts(rates, billed.units, billed.units + units, currency, WHOLE))
     bounds = _bounds(rates, bounds_share, currency)
@@ -116,7 +117,7 @@ def rated_late(rates: Rates, units: Decimal, billed: Billed, currency: Currency,
 
 
 def _held(parts: tuple[RatedPart, ...], bounds: Bounds, currency: Currency) -> RatedCharge:
-    """Parts with what brings their sum into its bounds."""
+    """Return the parts with the adjustment of their sum."""
     return RatedCharge(parts, *_bound(bounds, total(part.amount for part in parts), currency))
 
 
@@ -150,7 +151,8 @@ def _bounds(rates: Rates, share: Share, currency: Currency) -> Bounds:
 
 
 def _parts(rates: Rates, start: Decimal, end: Decimal, currency: Currency, share: Share) -> Iterator[RatedPart]:
-    """The units above `start` through `end` of a period, of which `start` units may be billed already."""
+    """Yield the units above `start` through `end` by band. `start` units may be billed already. Refuses too many units
+    (90008)."""
     if end > LARGEST_UNITS:
         raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, f"{end:f} units")
     for units, band in _units_by_band(rates, start, end):
@@ -170,12 +172,12 @@ def _units_by_band(rates: Rates, start: Decimal, end: Decimal) -> Iterator[tuple
 
 
 def band_reached(bands: tuple[Band, ...], units: Decimal) -> Band:
-    """The band that so many units reach; the first for none."""
+    """Return the band that contains this number of units; the first band for 0."""
     return next(band for band in bands if band.to_unit is None or units <= band.to_unit)
 
 
 def single_rate(rates: Rates) -> Decimal | None:
-    """The one rate of a price that has no bands."""
+    """Return the rate of a price without bands, else None."""
     return None if rates.is_banded else rates.bands[0].rate
 
 

@@ -1,9 +1,8 @@
-"""PURE: what is given back of charges for days that were billed and not used, with the tax that was charged for them.
+"""PURE: credit billed days that are not used, with the tax that was charged for them.
 
-A plan that ends or is changed within a billed cycle has unused days. The next document gives them back, line by line of what
-charged them: so much of what was really charged (what coupons, credits and credit memos had left), with the same part of each
-tax. Where days that were given back are used again, they are charged again in the same way. What a document has no room for
-is kept for the next one.
+If a plan ends or changes in a billed cycle, the next document credits its unused days, for each line that charged them: what
+coupons, credits and credit memos have left of it, with the same share of each tax. Credited days that are used again are
+charged again in the same way. If the document is too small for the credit, the rest is kept for the next one.
 """
 
 from collections.abc import Iterable, Sequence
@@ -21,7 +20,7 @@ from invoices.tax_engines.protocol import LineTax
 
 
 class SourceTax(NamedTuple):
-    """What one tax took from a line, and what credit memos have given back of it."""
+    """One tax on a line, and what credit memos have credited of it."""
 
     authority: str
     authority_level: int
@@ -33,7 +32,7 @@ class SourceTax(NamedTuple):
 
 
 class DocumentAmount(NamedTuple):
-    """What a document has taken off a line."""
+    """The amount that a document has credited of a line."""
 
     document_no: int
     amount: Decimal
@@ -42,9 +41,9 @@ class DocumentAmount(NamedTuple):
 class SourceLine(NamedTuple):
     """A line that charged days of a plan instance. `base` is what coupons and credits had left of it.
 
-    `is_in_force`: its document counts, and was not rebilled. `credited_from` is the first day that is to be given back; None:
-    none is. `credited` is what documents have given back of unused days, `memos` what credit memos have credited besides.
-    `last_step` is the number of the last step in which it gave back.
+    `is_in_force` says that its document is valid and was not rebilled. `credited_from` is the first day to credit, or None.
+    `credited` is what documents have credited for unused days, `memos` what credit memos have credited otherwise. `last_step`
+    is the number of the last credit of the line.
     """
 
     invoice_no: int
@@ -80,7 +79,7 @@ class SourceLine(NamedTuple):
 
     @property
     def first_unused(self) -> date | None:
-        """The first of its days that is to be given back; None: none is."""
+        """Return the first of its days to credit, or None."""
         if not self.is_in_force or self.credited_from is None or self.credited_from > self.last_day:
             return None
         return max(self.credited_from, self.first_day)
@@ -91,18 +90,18 @@ class SourceLine(NamedTuple):
 
     @property
     def left(self) -> Decimal:
-        """The most that can still be given back of it, before the tax that is added to it."""
+        """Return the most that can still be credited, before added tax."""
         return self.base - self.given_back - sum((one.amount for one in self.memos), ZERO)
 
     @property
     def charged_then(self) -> Decimal:
-        """What was charged for its days when they were first given back: later memos credit what was used."""
+        """Return what was charged when its days were first credited. Later memos credit days that were used."""
         first = min((one.document_no for one in self.credited), default=None)
         return self.base - sum((one.amount for one in self.memos if first is None or one.document_no < first), ZERO)
 
 
 class Unused(NamedTuple):
-    """An amount of a line that is given back (above zero) or charged again (below zero), and the days that it is for."""
+    """An amount of a line to credit (above zero) or to charge again (below zero), from its first day on."""
 
     source: SourceLine
     first_day: date
@@ -114,7 +113,7 @@ class Unused(NamedTuple):
 
 
 class GivenBack(NamedTuple):
-    """The lines that give unused days back, their taxes, and what documents are to know of them."""
+    """The lines that credit unused days, their taxes, and what the document must store of them."""
 
     lines: tuple[Line, ...]
     taxes: tuple[LineTax, ...]
@@ -122,8 +121,7 @@ class GivenBack(NamedTuple):
 
 
 def unused_value(source: SourceLine, currency: Currency) -> Decimal:
-    """What was charged for the days of a line that are not used: what remains of it, as proration counts, from the first of
-    them on."""
+    """Return what was charged for the unused days of a line, calculated as proration does."""
     first = source.first_unused
     if first is None:
         return ZERO
@@ -138,7 +136,7 @@ def unused_value(source: SourceLine, currency: Currency) -> Decimal:
 
 
 def _by_rate(source: SourceLine, first: date, days: int, currency: Currency) -> Decimal | None:
-    """By the rate of the line, so that what is left is what its used days cost. None where its amount is not by that rate."""
+    """Calculate by the line's rate, so that the rest is what the used days cost. None if its amount is not by that rate."""
     total, remaining = source.period_total_days, source.proration_remaining_days
     if source.rate_per_unit is None or source.units is None or total is None or remaining is None:
         return None
@@ -149,7 +147,7 @@ def _by_rate(source: SourceLine, first: date, days: int, currency: Currency) -> 
 
 
 def unused_of(sources: Iterable[SourceLine], currency: Currency) -> list[Unused]:
-    """What is still to be given back or charged again, in the order of the lines. Never more than is left of a line."""
+    """Return what must still be credited or charged again, in the order of the lines. Never more than is left of a line."""
     found = [_due_of(source, currency) for source in sources]
     return [one for one in found if one.amount]
 
@@ -162,7 +160,7 @@ def _due_of(source: SourceLine, currency: Currency) -> Unused:
 
 
 def taxes_of(unused: Unused, amount: Decimal, currency: Currency) -> list[tuple[SourceTax, Decimal]]:
-    """What `amount` of the line gives back of each of its taxes: all that is given back of a line adds up to its tax."""
+    """Return what `amount` of the line credits of each of its taxes. All credits of a line add up to its tax."""
     source = unused.source
     before = source.given_back
     return [
@@ -182,14 +180,16 @@ def _tax_on(source: SourceLine, tax: SourceTax, amount: Decimal, currency: Curre
 
 
 def gross_of(unused: Unused, amount: Decimal, currency: Currency) -> Decimal:
-    """An amount of the line with the tax that is added to it."""
+    """Return an amount of the line with its added tax."""
     added = (part for tax, part in taxes_of(unused, amount, currency) if not tax.is_inclusive)
     return amount + sum(added, ZERO)
 
 
 def give_back(unused: Sequence[Unused], room: Decimal, after: int, contacts: Contacts, currency: Currency) -> GivenBack:
-    """The lines behind line `after` that charge again and give back, these as far as there is room: so much may the document
-    be lowered by, tax included."""
+    """Return the lines that charge again and credit, numbered from `after` + 1.
+
+    Credits are limited to `room`, tax included: the document must not become negative.
+    """
     lines: list[Line] = []
     taxes: list[LineTax] = []
     claims: list[UnusedClaim] = []
@@ -206,7 +206,7 @@ def give_back(unused: Sequence[Unused], room: Decimal, after: int, contacts: Con
 
 
 def _within(unused: Unused, room: Decimal, currency: Currency) -> Decimal:
-    """The amount that is given back, or the part of it for which there is room."""
+    """Return the amount to credit, or the part of it that fits into `room`."""
     if room <= ZERO:
         return ZERO
     whole = gross_of(unused, unused.amount, currency)
@@ -259,7 +259,7 @@ def _line_taxes(unused: Unused, amount: Decimal, line_no: int, currency: Currenc
 
 
 def claim_of(unused: Unused, amount: Decimal, line_no: int) -> UnusedClaim:
-    """What a document is to know of a line that gives an amount of unused days back."""
+    """Return what a document must store of a line that credits unused days."""
     source = unused.source
     return UnusedClaim(
         line_no,

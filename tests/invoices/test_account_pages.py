@@ -211,7 +211,7 @@ def test_an_account_that_was_billed_offers_an_advance_invoice(acme, staff):
     first = bill(account, PROCESS, JAN_10)
     page, resolving = refused(staff, account)
     assert "Cannot be billed now." in page and "next anniversary billing date is in the future: 2026-02-10" in page
-    assert f"only supported for first invoice: the account has invoice {first.pk}" in page
+    assert f"only supported for first invoice: the account already has invoice {first.pk}" in page
     assert resolving == (f"/accounts/{account.pk}/generate/?mode=advance", "Bill the coming cycle in advance")
     bill(account, PROCESS, JAN_10, advance=True)
     assert refused(staff, account)[1] is None

@@ -68,7 +68,7 @@ def test_usage_that_is_too_large_is_named_and_the_rest_is_billed(acme, process):
     assert amounts(invoice, USAGE) == [D("20.00")]
     ((number, message),) = left_out()
     assert number == invoice.pk
-    assert f"2 usage records of Calls under plan instance {instance.pk}, 1000000000000005 units in all; none" in message
+    assert f"2 usage records of Calls under plan instance {instance.pk}, 1000000000000005 units in total; none" in message
     assert not Usage.objects.exclude(invoice=None).exists()
     usage = Usage.objects.get(record_id="typo")
     remove_usage(client=acme, usage_no=usage.pk, caller=process)
@@ -86,7 +86,7 @@ def test_small_records_are_billed_once_those_that_are_too_large_are_deleted(acme
     bill(account, process, FEB_10)
     ((_, message),) = left_out()
     assert f"4 usage records of Calls under plan instance {instance.pk}, " in message
-    assert "none of them is billed until they fit together: correct or delete those that are wrong" in message
+    assert "none is billed until the total fits on an invoice: correct or delete the wrong records" in message
     assert Usage.objects.filter(invoice=None).count() == 4
     for name in ("a", "b"):
         remove_usage(client=acme, usage_no=Usage.objects.get(record_id=name).pk, caller=process)
