@@ -24,39 +24,39 @@ EXPORTS = [model for model in LISTS if export_url(model)]
 
 
 @pytest.fixture
-def browser(client, admin_user):
+def signed_in(client, admin_user):
     client.force_login(admin_user)
     return client
 
 
-def test_every_heading_that_a_list_offers_to_sort_by_sorts(browser):
+def test_every_heading_that_a_list_offers_to_sort_by_sorts(signed_in):
     described_world()
     for model in LISTS:
         for column in range(1, 10):
             for sign in ("", "-"):
-                response = browser.get(list_url(model), {"o": f"{sign}{column}"})
+                response = signed_in.get(list_url(model), {"o": f"{sign}{column}"})
                 assert response.status_code == 200, (model, column)
 
 
-def test_payments_and_refunds_are_sorted_by_the_amount_of_their_entries(browser):
+def test_payments_and_refunds_are_sorted_by_the_amount_of_their_entries(signed_in):
     described_world()
     for name in ("payment", "refund"):
         (model,) = [one for one in LISTS if one._meta.model_name == name]
         columns = admin.site._registry[model].list_display
         for column, path in (("amount_in_currency", "amount"), ("date", "entry_date")):
             order = columns.index(column) + (
-                1 if browser.get(list_url(model)).context["cl"].list_display[0] != columns[0] else 0
+                1 if signed_in.get(list_url(model)).context["cl"].list_display[0] != columns[0] else 0
             )
-            shown = browser.get(list_url(model), {"o": str(order)}).context["cl"].result_list
+            shown = signed_in.get(list_url(model), {"o": str(order)}).context["cl"].result_list
             values = [getattr(row.entry, path) for row in shown]
             assert values and values == sorted(values)
 
 
 @pytest.mark.parametrize("query", [{"foo": "1"}, {"status__exact": "x"}, {"id__exact": "x"}, {"o": "x"}, {"p": "x"}])
-def test_an_export_by_a_filter_that_makes_no_sense_writes_nothing(browser, acme, query):
+def test_an_export_by_a_filter_that_makes_no_sense_writes_nothing(signed_in, acme, query):
     assert len(EXPORTS) >= 8
     for model in EXPORTS:
-        response = browser.get(export_url(model), query)
+        response = signed_in.get(export_url(model), query)
         assert response.status_code in (200, 302, 400), (model, query)
         if query == {"foo": "1"}:
             assert response.status_code == 302 and response["Location"] == list_url(model)

@@ -19,7 +19,7 @@ from tests.support.admin_pages import add_url, change_url, list_url
 from tests.support.billing import JAN_10, bill
 from tests.support.calling import caller_of, refused
 from tests.support.factories import TaxRateFactory, a_plan, an_account
-from tests.support.money_api import signed_in
+from tests.support.money_api import with_key
 from tests.support.rebilling import line, rebilled
 
 GERMAN = {"Accept-Language": "de-AT,de;q=0.9,en;q=0.5"}
@@ -212,7 +212,7 @@ def test_programs_are_answered_in_english(acme, client):
 
 
 def test_the_resources_and_their_description_are_in_english(acme, client):
-    api = signed_in(acme)
+    api = with_key(acme)
     answer = api.post("/api/v1/accounts/", {"client_acct_id": "A-1", "currency": "qqq"}, format="json", headers=GERMAN)
     assert answer.json()["errors"]["currency"] == ["qqq is not a currency code such as usd."]
     assert answer["Content-Language"] == "en"

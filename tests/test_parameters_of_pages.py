@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def browser(acme, client):
+def signed_in(acme, client):
     client.force_login(get_user_model().objects.create(username="boss", is_staff=True, is_superuser=True))
     return client
 
@@ -35,8 +35,8 @@ def pages():
 
 @pytest.mark.parametrize("address", list(pages()))
 @pytest.mark.parametrize("method", ["get", "post"])
-def test_every_page_refuses_what_it_does_not_know(browser, address, method):
-    answer = getattr(browser, method)(f"{address}?colour_of_ink=7")
+def test_every_page_refuses_what_it_does_not_know(signed_in, address, method):
+    answer = getattr(signed_in, method)(f"{address}?colour_of_ink=7")
     assert answer.status_code == 400
     assert "Unknown parameter `colour_of_ink`. Known here: " in html.unescape(answer.content.decode())
 
@@ -63,33 +63,33 @@ def test_every_page_refuses_what_it_does_not_know(browser, address, method):
         ),
     ],
 )
-def test_the_nearest_name_is_named_and_one_click_away(browser, address, message, meant):
-    page = html.unescape(browser.get(address).content.decode())
+def test_the_nearest_name_is_named_and_one_click_away(signed_in, address, message, meant):
+    page = html.unescape(signed_in.get(address).content.decode())
     assert message in page and f'href="{meant}"' in page
 
 
-def test_nothing_of_the_list_is_shown(acme, browser, process):
+def test_nothing_of_the_list_is_shown(acme, signed_in, process):
     invoice = bill(an_account(acme), process, JAN_10)
-    answer = browser.get("/invoices/?statsu=pending")
+    answer = signed_in.get("/invoices/?statsu=pending")
     assert str(invoice) not in answer.content.decode()
-    assert browser.get("/invoices/?statsu=pending&format=csv").status_code == 400
-    assert str(invoice) in browser.get("/invoices/?status=approved").content.decode()
+    assert signed_in.get("/invoices/?statsu=pending&format=csv").status_code == 400
+    assert str(invoice) in signed_in.get("/invoices/?status=approved").content.decode()
 
 
-def test_a_parameter_that_is_given_twice_is_refused(browser):
-    answer = browser.get("/invoices/?status=pending&status=approved")
+def test_a_parameter_that_is_given_twice_is_refused(signed_in):
+    answer = signed_in.get("/invoices/?status=pending&status=approved")
     assert (answer.status_code, "status: send it only once" in answer.content.decode()) == (400, True)
 
 
 @pytest.mark.parametrize(
     "query", ["org.htmx.cache-buster=queue", "hx-history=1", "client_no=1", "next=/", "format=html", "status=&kind=&search="]
 )
-def test_what_htmx_adds_and_what_every_page_knows_is_left_alone(browser, query):
-    assert browser.get(f"/invoices/?{query}").status_code == 200
+def test_what_htmx_adds_and_what_every_page_knows_is_left_alone(signed_in, query):
+    assert signed_in.get(f"/invoices/?{query}").status_code == 200
 
 
-def test_decisions_on_all_that_match_refuse_a_misspelt_filter(acme, browser, process):
+def test_decisions_on_all_that_match_refuse_a_misspelt_filter(acme, signed_in, process):
     """Else all pending documents would match."""
     sent = {"scope": "all", "act": "approve", "confirmed": "yes", "once": "a" * 32}
-    answer = browser.post("/invoices/pending/decide/?serach=ab", sent)
+    answer = signed_in.post("/invoices/pending/decide/?serach=ab", sent)
     assert (answer.status_code, "Did you mean `search`?" in html.unescape(answer.content.decode())) == (400, True)

@@ -13,13 +13,13 @@ from rest_framework.test import APIClient
 
 from accounts.keys import create_key
 from accounts.models import Account, Client, Contact, Event, PaymentMethod, Plan, PlanInstance, Service
-from tests.support.accounts_api import API, basic, create, signed_in, wrong
+from tests.support.accounts_api import API, basic, create, with_key, wrong
 from tests.support.factories import BY_TEST, AccountFactory, ContactFactory, PlanFactory, ServiceFactory, a_plan, an_account
 
 
 @pytest.fixture
 def api(acme):
-    return signed_in(acme)
+    return with_key(acme)
 
 
 # Who may call.
@@ -107,8 +107,8 @@ def test_an_account_is_opened_read_and_found(acme, api):
 
 
 def test_a_new_account_inherits_the_clients_approval_setting(umbra):
-    create(signed_in(umbra), "accounts", {"client_acct_id": "C-1", "currency": "usd"})
-    create(signed_in(umbra), "accounts", {"client_acct_id": "C-2", "currency": "usd", "invoice_approval_required": False})
+    create(with_key(umbra), "accounts", {"client_acct_id": "C-1", "currency": "usd"})
+    create(with_key(umbra), "accounts", {"client_acct_id": "C-2", "currency": "usd", "invoice_approval_required": False})
     assert list(Account.objects.values_list("invoice_approval_required", flat=True)) == [True, False]
 
 

@@ -22,7 +22,7 @@ from invoices.models import Invoice
 from tests.support.billing import JAN_10, bill
 from tests.support.calling import caller_of
 from tests.support.factories import BY_TEST, AccountFactory, an_account
-from tests.support.money_api import post, signed_in
+from tests.support.money_api import post, with_key
 
 pytestmark = pytest.mark.django_db
 
@@ -60,7 +60,7 @@ def test_a_refused_call_is_logged_with_its_code(acme):
 
 
 def test_a_resource_is_logged_by_its_address_without_numbers(acme, process):
-    api = signed_in(acme, may_approve=True)
+    api = with_key(acme, may_approve=True)
     invoice = bill(an_account(acme), process, JAN_10, force_pending=True)
     post(api, f"invoices/{invoice.pk}/approve", status=200)
     post(api, f"invoices/{invoice.pk}/approve", status=409)
@@ -90,7 +90,7 @@ def test_no_secret_is_logged(acme):
 
 
 def test_a_call_costs_one_insert_and_pages_none(acme, client):
-    api = signed_in(acme)
+    api = with_key(acme)
     api.get(ACCOUNTS)
     with CaptureQueriesContext(connection) as captured:
         api.get(ACCOUNTS)
@@ -104,13 +104,13 @@ def test_a_call_costs_one_insert_and_pages_none(acme, client):
 
 def test_a_call_that_cannot_be_logged_is_answered(acme, monkeypatch, caplog):
     monkeypatch.setattr("accounts.call_log.insert_rows", None)
-    assert signed_in(acme).get(ACCOUNTS).status_code == 200
+    assert with_key(acme).get(ACCOUNTS).status_code == 200
     assert "could not be logged" in caplog.text
 
 
 @pytest.mark.parametrize("given", ["abc-1.2_X", "with blank", "x" * 61, ""])
 def test_a_request_has_an_id(acme, given):
-    answer = signed_in(acme).get(ACCOUNTS, HTTP_X_REQUEST_ID=given)
+    answer = with_key(acme).get(ACCOUNTS, HTTP_X_REQUEST_ID=given)
     assert (answer["X-Request-ID"] == given) == (given == "abc-1.2_X")
     assert ApiCall.objects.get().request_id == answer["X-Request-ID"]
     assert len(answer["X-Request-ID"]) >= 9
@@ -125,7 +125,7 @@ def test_log_lines_name_the_request(acme, settings):
 
 def test_old_calls_are_pruned(acme, settings, capsys):
     settings.CALL_LOG_DAYS = 30
-    api = signed_in(acme)
+    api = with_key(acme)
     for _ in range(2):
         api.get(ACCOUNTS)
     ApiCall.objects.filter(pk=ApiCall.objects.first().pk).update(at=timezone.now() - timedelta(days=31))
@@ -185,7 +185,7 @@ def test_behind_trusted_proxies_the_address_is_the_one_that_they_were_called_fro
 
 
 def test_a_key_that_may_only_read_reads_and_previews_and_no_more(acme, process):
-    api = signed_in(acme, read_only=True, may_approve=True, may_rebill=True)
+    api = with_key(acme, read_only=True, may_approve=True, may_rebill=True)
     account = an_account(acme)
     assert post(api, "invoices/preview", {"acct_no": account.pk}, 200)["total_amount"] == "30.00"
     refusal = post(api, "invoices", {"acct_no": account.pk}, 403)
@@ -213,7 +213,7 @@ def reading(client, api):
 
 
 def test_the_last_use_of_a_key_is_kept_to_the_minute(acme):
-    api = signed_in(acme)
+    api = with_key(acme)
     began = timezone.now()
     for seconds, expected in ((0, 0), (59, 0), (60, 60)):
         with time_machine.travel(began + timedelta(seconds=seconds), tick=False):

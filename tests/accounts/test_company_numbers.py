@@ -6,7 +6,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts import company_numbers
 from accounts.models import Account, Client, Contact
-from tests.support.accounts_api import create, signed_in, wrong
+from tests.support.accounts_api import create, with_key, wrong
 from tests.support.admin_pages import page_url
 from tests.support.factories import AccountFactory, ContactFactory
 
@@ -47,7 +47,7 @@ def test_the_tax_id_of_the_customers_country_is_printed():
 
 
 def test_accounts_and_contacts_take_them_by_the_api(acme):
-    api = signed_in(acme)
+    api = with_key(acme)
     company = {
         "tax_id": "DE 136695976",
         "registration_number": "HRB 1234",

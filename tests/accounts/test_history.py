@@ -20,7 +20,7 @@ from accounts.services import add_price, change_price
 from invoices.admin.acts import ActAdmin
 from invoices.models import AuditRun, Coupon, CouponRedemption, NumberSeries, OneTimeCharge, ServiceCredit
 from invoices.services.money.payment_methods import add_payment_method
-from tests.support.accounts_api import create, signed_in
+from tests.support.accounts_api import create, with_key
 from tests.support.admin_pages import change_url, page_url
 from tests.support.billing import bill
 from tests.support.factories import BY_TEST, AccountFactory, ServiceFactory, a_charge, a_plan, an_account, an_instance
@@ -72,7 +72,7 @@ def test_a_page_that_is_saved_as_it_was_leaves_no_version(admin_client, acme):
 
 
 def test_a_change_by_a_program_names_its_key(acme):
-    create(signed_in(acme), "services", {"client_service_id": "s", "name": "S", "gl_code": "1"})
+    create(with_key(acme), "services", {"client_service_id": "s", "name": "S", "gl_code": "1"})
     (key,) = ApiKey.objects.all()
     assert kept(Service.objects.get()) == [("+", None, f"key:{key.pk}")]
 

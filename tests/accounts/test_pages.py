@@ -11,14 +11,14 @@ from rest_framework.test import APIClient
 
 from accounts.models import Account
 from tests.support.factories import AccountFactory
-from tests.support.money_api import signed_in
+from tests.support.money_api import with_key
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def api(acme):
-    return signed_in(acme)
+    return with_key(acme)
 
 
 def page(api, url):

@@ -6,7 +6,7 @@ import pytest
 
 from accounts.kinds import ChargeType
 from accounts.models import Account, Plan, PlanInstance, RateSchedule, RateTier
-from tests.support.accounts_api import API, create, signed_in, wrong
+from tests.support.accounts_api import API, create, with_key, wrong
 from tests.support.factories import AccountFactory, ServiceFactory, a_charge, a_plan, an_account
 
 BANDS = [{"from_unit": "0", "rate_per_unit": "0.10"}, {"from_unit": "100", "rate_per_unit": "0.05"}]
@@ -16,7 +16,7 @@ FLAT_LATER = {"currency": "usd", "model": "flat", "rate_per_unit": "25", "valid_
 
 @pytest.fixture
 def api(acme):
-    return signed_in(acme)
+    return with_key(acme)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from invoices.plan.facts import BillingRequest
 from invoices.services.approving.decide_pending import discard_invoices, regenerate_invoices
 from invoices.services.billing import generating
 from invoices.services.billing.generating import generate_invoice
-from tests.support.accounts_api import API, create, signed_in, wrong
+from tests.support.accounts_api import API, create, with_key, wrong
 from tests.support.billing import bill
 from tests.support.coupons import FEB_10, JAN_9, JAN_10, PROCESS, a_coupon, redeem, refused_as, withdraw
 from tests.support.factories import ClientFactory, ServiceFactory, a_plan, an_account
@@ -192,7 +192,7 @@ def test_a_coupon_is_still_taken_off_after_its_last_day_of_redeeming(acme, proce
     ("currency", "amount", "shown"), [("jpy", "500", "500"), ("usd", "5", "5.00"), ("kwd", "5.125", "5.125")]
 )
 def test_an_amount_has_the_precision_of_its_currency(acme, currency, amount, shown):
-    api = signed_in(acme)
+    api = with_key(acme)
     body = {"code": "OFF", "name": "Off", "amount": amount, "currency": currency, "valid_from": "2026-01-01"}
     created = create(api, "coupons", body)
     assert created["amount"] == shown
@@ -202,14 +202,14 @@ def test_an_amount_has_the_precision_of_its_currency(acme, currency, amount, sho
 @pytest.mark.parametrize(("currency", "amount"), [("jpy", "5.5"), ("usd", "5.125"), ("kwd", "5.1251")])
 def test_an_amount_that_its_currency_does_not_have_is_refused(acme, currency, amount):
     body = {"code": "OFF", "name": "Off", "amount": amount, "currency": currency, "valid_from": "2026-01-01"}
-    code, message, errors = wrong(signed_in(acme), "coupons", body)
+    code, message, errors = wrong(with_key(acme), "coupons", body)
     assert (code, list(errors)) == (1016, ["amount"])
     assert "amount: The amount has more decimals than its currency" in message
     assert not Coupon.objects.exists()
 
 
 def test_a_coupon_counts_its_redemptions_and_those_that_are_left(acme):
-    api = signed_in(acme)
+    api = with_key(acme)
     a_coupon(acme, code="FEW", max_redemptions=3)
     a_coupon(acme, code="MANY")
     account = an_account(acme)
@@ -222,7 +222,7 @@ def test_a_coupon_counts_its_redemptions_and_those_that_are_left(acme):
 
 
 def test_redemptions_are_found_by_account(acme):
-    api = signed_in(acme)
+    api = with_key(acme)
     a_coupon(acme, cycles=2)
     mine, other = redeem(an_account(acme)), redeem(an_account(acme))
     (row,) = api.get(f"{API}/coupon-redemptions/?acct_no={mine.account_id}").json()["results"]
@@ -251,7 +251,7 @@ def test_redemptions_are_found_by_account(acme):
 )
 def test_a_redemption_names_an_account_and_a_code(acme, body, code, field):
     given = {"acct_no": an_account(acme).pk, "code": "TEN", **body} if body else {}
-    answer = wrong(signed_in(acme), "coupon-redemptions", given)
+    answer = wrong(with_key(acme), "coupon-redemptions", given)
     assert (answer[0], ", ".join(answer[2])) == (code, field)
 
 
@@ -313,7 +313,7 @@ def test_a_withdrawal_and_an_invoice_at_once_never_leave_an_invoice_with_a_coupo
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer at a time")
 def test_one_code_that_is_made_by_twenty_at_once_is_made_once_and_the_others_are_told():
     client = ClientFactory()
-    apis = [signed_in(client) for _ in range(20)]
+    apis = [with_key(client) for _ in range(20)]
     body = {"code": "TEN", "name": "Ten", "percent": "10", "valid_from": "2026-01-01"}
     answers = at_once(lambda number: apis[number].post("/api/v1/coupons/", body, format="json").status_code)
     assert answers.count(201) == 1

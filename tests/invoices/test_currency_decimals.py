@@ -7,7 +7,7 @@ import pytest
 from invoices.models import Invoice
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import a_plan, an_account
-from tests.support.money_api import post, signed_in
+from tests.support.money_api import post, with_key
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -25,7 +25,7 @@ AMOUNTS = [
 def test_an_invoice_has_all_its_decimals_and_is_paid_to_the_last(acme, process, client, admin_user, currency, amount):
     account = an_account(acme, a_plan(acme, {"phone": amount}, currency=currency), currency=currency)
     number = bill(account, process, JAN_10).pk
-    api = signed_in(acme, may_collect=True)
+    api = with_key(acme, may_collect=True)
     shown = api.get(f"/api/v1/invoices/{number}/").json()
     assert (shown["total_amount"], shown["lines"][0]["amount"]) == (amount, amount)
     assert f",{amount}," in api.get("/api/v1/invoices/", headers={"Accept": "text/csv"}).getvalue().decode()
@@ -44,7 +44,7 @@ def test_an_invoice_has_all_its_decimals_and_is_paid_to_the_last(acme, process, 
 def test_more_decimals_than_the_currency_has_are_refused(acme, process):
     account = an_account(acme, a_plan(acme, {"phone": "10.125"}, currency="iqd"), currency="iqd")
     bill(account, process, JAN_10)
-    api = signed_in(acme, may_collect=True)
+    api = with_key(acme, may_collect=True)
     paid = {"acct_no": account.pk, "amount": "1.0005", "type": "check", "reference": "x"}
     answer = post(api, "payments", paid, 400)
     assert (answer["error_code"], list(answer["errors"])) == (1016, ["amount"])

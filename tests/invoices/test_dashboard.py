@@ -36,7 +36,7 @@ def end_of_march():
 
 
 @pytest.fixture
-def browser(acme):
+def signed_in(acme):
     return reader(acme)
 
 
@@ -48,12 +48,12 @@ def text_of(answer):
     return " ".join(answer.content.decode().split())
 
 
-def tiles(browser):
-    return {str(tile.title): tile for tile in browser.get("/").context["tiles"]}
+def tiles(signed_in):
+    return {str(tile.title): tile for tile in signed_in.get("/").context["tiles"]}
 
 
-def listed(browser, address):
-    return [invoice.pk for invoice in browser.get(address).context["pages"].rows]
+def listed(signed_in, address):
+    return [invoice.pk for invoice in signed_in.get(address).context["pages"].rows]
 
 
 def pending(client, days_ago, **fields):
@@ -61,7 +61,7 @@ def pending(client, days_ago, **fields):
     return bill(an_account(client, plan, **fields), PROCESS, TODAY - timedelta(days=days_ago), force_pending=True)
 
 
-def test_what_waits_is_told_by_age_and_currency(acme, browser):
+def test_what_waits_is_told_by_age_and_currency(acme, signed_in):
     for days_ago in (0, 1, 2, 7, 8):
         pending(acme, days_ago)
     pending(acme, 40, currency="eur")
@@ -71,45 +71,45 @@ def test_what_waits_is_told_by_age_and_currency(acme, browser):
         (2, 7, [("usd", 2, D(60))]),
         (8, None, [("eur", 1, D(30)), ("usd", 1, D(30))]),
     ]
-    tile = tiles(browser)["Pending invoices"]
+    tile = tiles(signed_in)["Pending invoices"]
     assert (tile.how_many, [part.label for part in tile.parts]) == (6, ["0–1 days", "2–7 days", "over 7 days"])
     assert tile.parts[2].address == "/invoices/pending/?kind=recurring%2Cadvance&tax_date_to=2026-03-23"
-    assert "€30.00" in text_of(browser.get("/"))
+    assert "€30.00" in text_of(signed_in.get("/"))
 
 
-def test_rebills_that_wait_stand_by_themselves(acme, browser):
+def test_rebills_that_wait_stand_by_themselves(acme, signed_in):
     acme.rebill_approval_required = True
     acme.save()
     rebilled(bill(an_account(acme), PROCESS, JAN_10), PROCESS, 1, today=TODAY)
     assert [tuple(one) for one in needs(acme).rebills] == [("usd", 1, D(30))]
-    assert tiles(browser)["Pending rebills"].address == "/invoices/pending/?kind=rebill"
+    assert tiles(signed_in)["Pending rebills"].address == "/invoices/pending/?kind=rebill"
     assert needs(acme).pending == []
 
 
-def test_a_failed_collection_counts_until_it_is_paid(acme, browser):
+def test_a_failed_collection_counts_until_it_is_paid(acme, signed_in):
     account, invoice = billed(acme, PROCESS, "sandbox_declined")
     billed(acme, PROCESS, "sandbox_approved")
     for one in acme.invoices.all():
         collect_invoices(client=acme, invoice_nos=[one.pk], caller=PROCESS, today=TODAY)
     assert [tuple(one) for one in needs(acme).failed_collections] == [("usd", 1, D(30))]
-    assert listed(browser, tiles(browser)["Failed collections"].address) == [invoice.pk]
+    assert listed(signed_in, tiles(signed_in)["Failed collections"].address) == [invoice.pk]
     pay(account, PROCESS, "10.00")
     assert [tuple(one) for one in needs(acme).failed_collections] == [("usd", 1, D(20))]
     pay(account, PROCESS, "20.00")
     assert needs(acme).failed_collections == []
 
 
-def test_a_failed_statement_counts_until_another_was_sent(acme, browser):
+def test_a_failed_statement_counts_until_another_was_sent(acme, signed_in):
     invoice = bill(an_account(acme), PROCESS, JAN_10)
     given = {"invoice": invoice, "requested_by": "process:test", "requested_at": timezone.now()}
     Statement.objects.create(status="failed", **given)
     assert needs(acme).failed_statements == 1
-    assert listed(browser, tiles(browser)["Failed statements"].address) == [invoice.pk]
+    assert listed(signed_in, tiles(signed_in)["Failed statements"].address) == [invoice.pk]
     Statement.objects.create(status="sent", **given)
     assert needs(acme).failed_statements == 0
 
 
-def test_what_is_overdue_is_told_by_age(acme, browser):
+def test_what_is_overdue_is_told_by_age(acme, signed_in):
     """Due dates are 14 days after the bill date: 24 January is 66 days ago, 24 February 35."""
     account = an_account(acme)
     old, newer = bill(account, PROCESS, JAN_10), bill(account, PROCESS, FEB_10)
@@ -120,16 +120,16 @@ def test_what_is_overdue_is_told_by_age(acme, browser):
         (31, 60, [("usd", 1, D(30))]),
         (61, 90, [("usd", 1, D("17.50"))]),
     ]
-    parts = tiles(browser)["Overdue"].parts
-    assert [listed(browser, part.address) for part in parts] == [[newer.pk], [old.pk]]
+    parts = tiles(signed_in)["Overdue"].parts
+    assert [listed(signed_in, part.address) for part in parts] == [[newer.pk], [old.pk]]
 
 
-def test_runs_that_are_not_finished_and_refusals_that_still_stand(acme, browser):
+def test_runs_that_are_not_finished_and_refusals_that_still_stand(acme, signed_in):
     bare = an_account(acme, contact=False)
     run = start_run(client=acme, today=JAN_10, caller=PROCESS)
     assert [(one.run, one.waiting, one.refused) for one in needs(acme).runs] == [(run, 1, 0)]
-    assert f"Billing run {run.pk} is not finished" in tiles(browser)
-    assert "Accounts due to bill" not in tiles(browser)
+    assert f"Billing run {run.pk} is not finished" in tiles(signed_in)
+    assert "Accounts due to bill" not in tiles(signed_in)
     acme.tax_engine = "failing"
     acme.save()
     run.refresh_from_db()
@@ -137,7 +137,7 @@ def test_runs_that_are_not_finished_and_refusals_that_still_stand(acme, browser)
     standing = needs(acme)
     assert [(one.run, one.waiting, one.refused) for one in standing.runs] == [(run, 0, 1)]
     assert (standing.tax_failures, standing.due_accounts.ready) == (1, 1)
-    assert tiles(browser)[f"Refused in billing run {run.pk}"].address == f"/billing-runs/{run.pk}/?result=refused"
+    assert tiles(signed_in)[f"Refused in billing run {run.pk}"].address == f"/billing-runs/{run.pk}/?result=refused"
     acme.tax_engine = "table"
     acme.save()
     bare.refresh_from_db()
@@ -164,18 +164,18 @@ def test_accounts_due_leave_out_whom_no_run_would_bill(acme):
     assert needs(acme).due_accounts == (1, 1, 2, 0)
 
 
-def test_all_clear(acme, browser):
+def test_all_clear(acme, signed_in):
     an_account(acme, start=TODAY + timedelta(days=1))
     assert needs(acme).is_clear
-    assert "Nothing is pending, failed or overdue" in text_of(browser.get("/"))
-    assert "Nothing was invoiced in the last twelve months" in text_of(browser.get("/"))
+    assert "Nothing is pending, failed or overdue" in text_of(signed_in.get("/"))
+    assert "Nothing was invoiced in the last twelve months" in text_of(signed_in.get("/"))
 
 
-def test_a_client_without_accounts_is_told_the_next_step(browser):
-    assert "There are no accounts yet" in text_of(browser.get("/"))
+def test_a_client_without_accounts_is_told_the_next_step(signed_in):
+    assert "There are no accounts yet" in text_of(signed_in.get("/"))
 
 
-def test_months_add_up_the_ledger(acme, browser):
+def test_months_add_up_the_ledger(acme, signed_in):
     account = an_account(acme)
     bill(account, PROCESS, JAN_10)
     bill(account, PROCESS, FEB_10)
@@ -185,7 +185,7 @@ def test_months_add_up_the_ledger(acme, browser):
     rows = months(acme, TODAY)["usd"]
     assert (len(rows), rows[0].first, rows[-1].first) == (12, date(2025, 4, 1), date(2026, 3, 1))
     assert [tuple(one)[1:] for one in rows[-3:]] == [(30, 0, 0), (60, D("12.50"), 0), (30, 0, 30)]
-    page = text_of(browser.get("/"))
+    page = text_of(signed_in.get("/"))
     assert "$120.00" in page and "<svg" in page
 
 
@@ -196,13 +196,13 @@ def test_a_void_takes_back_on_its_own_day(acme):
     assert (rows[date(2026, 1, 1)], rows[date(2026, 3, 1)]) == (30, -30)
 
 
-def test_the_address_says_the_currency(acme, browser):
+def test_the_address_says_the_currency(acme, signed_in):
     bill(an_account(acme), PROCESS, JAN_10)
     bill(an_account(acme, a_plan(acme, {"phone": "1000"}, currency="jpy"), currency="jpy"), PROCESS, JAN_10)
-    assert browser.get("/").context["currency"] == "jpy"
-    page = browser.get("/?currency=usd")
+    assert signed_in.get("/").context["currency"] == "jpy"
+    page = signed_in.get("/?currency=usd")
     assert (page.context["currency"], page.context["currencies"]) == ("usd", ["jpy", "usd"])
-    assert browser.get("/?currency=nonsense").context["currency"] == "jpy"
+    assert signed_in.get("/?currency=nonsense").context["currency"] == "jpy"
 
 
 def test_bars_stand_on_a_round_scale_that_holds_them(acme):
@@ -222,10 +222,10 @@ def test_other_clients_rows_do_not_count(acme, umbra):
     assert not needs(umbra).is_clear
 
 
-def test_however_much_there_is_the_queries_are_as_many(acme, browser):
+def test_however_much_there_is_the_queries_are_as_many(acme, signed_in):
     def queries():
         with CaptureQueriesContext(connection) as captured:
-            browser.get("/")
+            signed_in.get("/")
         return len(captured)
 
     def more():

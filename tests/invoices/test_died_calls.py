@@ -15,7 +15,7 @@ from tests.support.billing import FEB_10, bill
 from tests.support.calling import caller_of
 from tests.support.dying import Died, answer_never_told
 from tests.support.factories import TaxRateFactory, a_plan, an_account
-from tests.support.money_api import signed_in
+from tests.support.money_api import with_key
 from tests.support.orders import order
 from tests.support.paying import billed, books, paying
 from tests.support.rebilling import rebilled
@@ -95,7 +95,7 @@ def wrong_invoice(client):
 
 def memo(client):
     account, invoice = billed(client, PROCESS)
-    by = signed_in(client, **RIGHTS)
+    by = with_key(client, **RIGHTS)
     memo_no = post(by, "credit-memos", {"invoice_no": invoice.pk, "amount": "3", "reason_code": 1, "comments": "so"}, "m")[1]
     return {"acct_no": account.pk, "invoice_no": memo_no["invoice_no"], "reason_code": 5}
 
@@ -273,7 +273,7 @@ def test_a_request_is_answered_as_it_would_have_been(acme, clock, name):
     path, body = REQUESTS[name]
     world = World(acme)
     world.account.contacts.update(email="a@example.com")
-    api = signed_in(acme, **RIGHTS)
+    api = with_key(acme, **RIGHTS)
     path = path.replace("{instance}", str(world.account.plan_instances.get().pk))
     asked = body(world)
     first = answer_never_told(lambda: post(api, world.path(path), asked))
@@ -287,7 +287,7 @@ def test_a_request_is_answered_as_it_would_have_been(acme, clock, name):
 @pytest.fixture
 def asks(acme):
     """Asks under a key; and one that dies where a function is called, and a minute ago."""
-    api = signed_in(acme, **RIGHTS)
+    api = with_key(acme, **RIGHTS)
 
     def ask(path, body=None):
         return post(api, path, body)
@@ -330,7 +330,7 @@ def test_a_collection_of_many_goes_on_where_its_process_has_died(acme, clock, as
 
 
 def test_what_was_not_due_is_not_collected_when_the_answer_is_given_again(acme, clock):
-    api = signed_in(acme, **RIGHTS)
+    api = with_key(acme, **RIGHTS)
     _, due = billed(acme, PROCESS)
     account, paid = billed(acme, PROCESS)
     payment = post(api, "payments", {"acct_no": account.pk, "amount": "30", "type": "check"}, "pay")[1]["transaction_id"]
@@ -344,7 +344,7 @@ def test_what_was_not_due_is_not_collected_when_the_answer_is_given_again(acme, 
 
 def test_an_approval_whose_amount_was_too_small_to_collect_is_told_so_again(acme, clock):
     acme.collection_thresholds.create(currency="usd", amount=100)
-    api, world = signed_in(acme, **RIGHTS), World(acme)
+    api, world = with_key(acme, **RIGHTS), World(acme)
     asked = {"invoice_nos": [world.pending.pk], "collect": True}
     first = answer_never_told(lambda: post(api, "invoices/approve", asked))
     assert first[1]["outcomes"][0]["collection"]["result"] == "below_threshold"
@@ -367,7 +367,7 @@ def test_a_statement_is_sent_again_only_where_its_process_has_died(acme, clock, 
 
 
 def test_a_statement_that_failed_is_told_so_again(acme, clock):
-    api = signed_in(acme, **RIGHTS)
+    api = with_key(acme, **RIGHTS)
     account, invoice = billed(acme, PROCESS)
     account.contacts.update(email="")
     path = f"invoices/{invoice.pk}/send_statement"
@@ -378,7 +378,7 @@ def test_a_statement_that_failed_is_told_so_again(acme, clock):
 
 
 def test_what_is_deleted_is_deleted_once(acme, clock):
-    api, world = signed_in(acme, **RIGHTS), World(acme)
+    api, world = with_key(acme, **RIGHTS), World(acme)
     order_no = post(api, "one-time-charges", ACTS["ordered"][1](world), "order")[1]["order_no"]
 
     def cancel():

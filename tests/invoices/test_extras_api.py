@@ -14,7 +14,7 @@ from billing_site.errors import BillingError
 from invoices.audit import run_audits
 from invoices.models import Coupon, CouponRedemption, OneTimeCharge, ServiceCredit, Surcharge
 from invoices.services.billing.coupons import redeem_coupon
-from tests.support.accounts_api import API, create, signed_in, wrong
+from tests.support.accounts_api import API, create, with_key, wrong
 from tests.support.billing import bill
 from tests.support.factories import BY_TEST, ClientFactory, ServiceFactory, a_charge, an_account
 from tests.support.races import at_once
@@ -29,7 +29,7 @@ def tenth_of_january(time_machine):
 
 @pytest.fixture
 def api(acme):
-    return signed_in(acme, may_approve=True)
+    return with_key(acme, may_approve=True)
 
 
 @pytest.fixture
@@ -328,7 +328,7 @@ def test_a_surcharge_is_on_every_invoice_that_charges_for_its_services(acme, api
 
 
 def test_another_clients_rows_do_not_exist(acme, umbra, api, account, router, process):
-    other = signed_in(umbra, may_approve=True)
+    other = with_key(umbra, may_approve=True)
     strange = ServiceFactory(client=umbra, client_service_id="strange")
     order = create(api, "one-time-charges", an_order(account, router))
     credit = create(api, "service-credits", a_credit(account))

@@ -12,7 +12,7 @@ from invoices.services.collecting import collecting
 from tests.support.billing import FEB_10, bill
 from tests.support.calling import caller_of, refused
 from tests.support.dying import Died
-from tests.support.money_api import signed_in
+from tests.support.money_api import with_key
 from tests.support.paying import billed, books, due
 from tests.support.repeated_calls import RIGHTS, post
 
@@ -139,7 +139,7 @@ def test_an_answer_of_failure_that_was_never_told_is_told_and_the_receipt_is_fre
 
 
 def test_a_refused_refund_is_tried_again_under_its_key(acme, process):
-    api = signed_in(acme, **RIGHTS)
+    api = with_key(acme, **RIGHTS)
     _, invoice = billed(acme, process)
     post(api, f"invoices/{invoice.pk}/collect", key="collect")
     path, body = f"payments/{Payment.objects.get().pk}/refund", {"amount": "30", "reason_code": 1}

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts.models import Receipt
 from invoices.models import CollectionAttempt, Payment
 from tests.support.factories import ClientFactory
-from tests.support.money_api import signed_in
+from tests.support.money_api import with_key
 from tests.support.paying import billed, books, paying
 from tests.support.races import at_once
 from tests.support.repeated_calls import ACTS, PROCESS, RIGHTS, World, post
@@ -24,7 +24,7 @@ def end_of_january():
 
 @pytest.fixture
 def api(acme):
-    return signed_in(acme, **RIGHTS)
+    return with_key(acme, **RIGHTS)
 
 
 def forgotten():
@@ -100,7 +100,7 @@ def test_a_key_is_printable_and_short(acme, api, key):
 
 @pytest.mark.django_db
 def test_keys_of_two_clients_do_not_meet(acme, umbra, api):
-    for client, by in ((acme, api), (umbra, signed_in(umbra, **RIGHTS))):
+    for client, by in ((acme, api), (umbra, with_key(umbra, **RIGHTS))):
         assert post(by, "payments", {"acct_no": paying(client).pk, "amount": "1", "type": "check"})[0] == 201
     assert Payment.objects.count() == 2
 
@@ -122,7 +122,7 @@ def test_equal_requests_at_once_get_one_answer(act):
     path, body, model = ACTS[act]
     world = World(client)
     before = model.objects.count()
-    api = signed_in(client, **RIGHTS)
+    api = with_key(client, **RIGHTS)
     credentials = api._credentials
 
     def ask(_):

@@ -28,7 +28,7 @@ def end_of_march():
 
 
 @pytest.fixture
-def browser(acme):
+def signed_in(acme):
     return reader(acme)
 
 
@@ -37,14 +37,14 @@ def world(acme):
     return World(acme)
 
 
-def shown(browser, world, **query):
-    answer = browser.get("/invoices/", query)
+def shown(signed_in, world, **query):
+    answer = signed_in.get("/invoices/", query)
     assert answer.status_code == 200
     return world.names(invoice.pk for invoice in answer.context["pages"].rows)
 
 
-def text_of(browser, **query):
-    return " ".join(browser.get("/invoices/", query).content.decode().split())
+def text_of(signed_in, **query):
+    return " ".join(signed_in.get("/invoices/", query).content.decode().split())
 
 
 @pytest.mark.parametrize(
@@ -63,37 +63,37 @@ def text_of(browser, **query):
         ({"tax_date_to": "2026-01-31", "status": "approved", "kind": "recurring"}, {"paid", "original"}),
     ],
 )
-def test_the_address_says_what_is_listed(browser, world, query, expected):
-    assert shown(browser, world, **query) == expected
+def test_the_address_says_what_is_listed(signed_in, world, query, expected):
+    assert shown(signed_in, world, **query) == expected
 
 
-def test_an_account_is_named_by_either_word(browser, world):
+def test_an_account_is_named_by_either_word(signed_in, world):
     number = world.paid.account_id
-    assert shown(browser, world, account=number) == shown(browser, world, acct_no=number) == {"paid", "open"}
-    assert "Invoices of AB-1" in text_of(browser, account=number)
+    assert shown(signed_in, world, account=number) == shown(signed_in, world, acct_no=number) == {"paid", "open"}
+    assert "Invoices of AB-1" in text_of(signed_in, account=number)
 
 
-def test_a_row_tells_amounts_due_and_corrections(browser, world):
-    page = text_of(browser, search="CD-2")
+def test_a_row_tells_amounts_due_and_corrections(signed_in, world):
+    page = text_of(signed_in, search="CD-2")
     assert "$55.00" in page
     assert f">rebilled by {world.rebill.pk}</a>" in page
     assert f">corrects {world.original.document_number}</a>" in page
     assert f">No. {world.pending.pk}</a>" in page
-    rows = {row.pk: row for row in browser.get("/invoices/").context["pages"].rows}
+    rows = {row.pk: row for row in signed_in.get("/invoices/").context["pages"].rows}
     assert [rows[one.pk].due for one in (world.paid, world.open, world.memo, world.pending)] == [0, 55, None, None]
 
 
-def test_a_wrong_filter_is_told_beside_it_and_lists_nothing(browser, world):
-    page = text_of(browser, bill_date_from="soon", status="pending")
+def test_a_wrong_filter_is_told_beside_it_and_lists_nothing(signed_in, world):
+    page = text_of(signed_in, bill_date_from="soon", status="pending")
     assert "Not a date as yyyy-mm-dd." in page
     assert "<tbody>" not in page
 
 
-def test_pages_follow_each_other(browser, world, monkeypatch):
+def test_pages_follow_each_other(signed_in, world, monkeypatch):
     monkeypatch.setattr(pages.page_of, "__defaults__", (None, 2))
     found, cursor = [], ""
     while cursor is not None:
-        page = browser.get("/invoices/", {"ordering": "total_amount", **({"cursor": cursor} if cursor else {})}).context[
+        page = signed_in.get("/invoices/", {"ordering": "total_amount", **({"cursor": cursor} if cursor else {})}).context[
             "pages"
         ]
         found += [invoice.pk for invoice in page.rows]
@@ -102,14 +102,14 @@ def test_pages_follow_each_other(browser, world, monkeypatch):
     assert (len(found), found[0]) == (6, world.memo.pk)
 
 
-def test_a_cursor_that_is_none_is_refused_and_told(browser, world):
-    answer = browser.get("/invoices/", {"cursor": "nonsense"}, follow=True)
+def test_a_cursor_that_is_none_is_refused_and_told(signed_in, world):
+    answer = signed_in.get("/invoices/", {"cursor": "nonsense"}, follow=True)
     assert "cursor: this cursor does not belong to this list; start again without it" in answer.content.decode()
 
 
-def test_csv_has_every_row_that_the_filters_leave(browser, world, monkeypatch):
+def test_csv_has_every_row_that_the_filters_leave(signed_in, world, monkeypatch):
     monkeypatch.setattr("invoices.pages.documents.ROWS_AT_ONCE", 1)
-    answer = browser.get("/invoices/", {"format": "csv", "open": "true", "ordering": "invoice_no"})
+    answer = signed_in.get("/invoices/", {"format": "csv", "open": "true", "ordering": "invoice_no"})
     rows = list(csv.DictReader(io.StringIO(answer.getvalue().decode())))
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert [(int(row["invoice_no"]), row["amount_due"]) for row in rows] == [
@@ -119,19 +119,19 @@ def test_csv_has_every_row_that_the_filters_leave(browser, world, monkeypatch):
 
 
 def test_other_clients_rows_are_not_there(world, umbra):
-    browser = reader(umbra)
-    assert browser.get("/invoices/").context["pages"].rows == []
-    assert browser.get("/invoices/", {"acct_no": world.paid.account_id}).context["account"] is None
+    signed_in = reader(umbra)
+    assert signed_in.get("/invoices/").context["pages"].rows == []
+    assert signed_in.get("/invoices/", {"acct_no": world.paid.account_id}).context["account"] is None
 
 
 def test_the_page_needs_the_right_to_see_invoices(acme):
     assert reader(acme, permissions=()).get("/invoices/").status_code == 403
 
 
-def test_however_many_rows_the_queries_are_as_many(acme, browser):
+def test_however_many_rows_the_queries_are_as_many(acme, signed_in):
     def queries():
         with CaptureQueriesContext(connection) as captured:
-            browser.get("/invoices/")
+            signed_in.get("/invoices/")
         return len(captured)
 
     bill(an_account(acme), PROCESS, JAN_10)
@@ -143,6 +143,6 @@ def test_however_many_rows_the_queries_are_as_many(acme, browser):
     assert queries() == few
 
 
-def test_empty_lists_say_what_to_do_next(acme, browser):
-    assert "There are no invoices yet" in text_of(browser)
-    assert "No invoice matches" in text_of(browser, status="pending")
+def test_empty_lists_say_what_to_do_next(acme, signed_in):
+    assert "There are no invoices yet" in text_of(signed_in)
+    assert "No invoice matches" in text_of(signed_in, status="pending")

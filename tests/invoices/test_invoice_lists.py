@@ -14,7 +14,7 @@ from invoices.services.billing.runs import continue_run, start_run
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import a_plan, an_account
 from tests.support.invoice_lists import EVERYTHING, PROCESS, World
-from tests.support.money_api import signed_in
+from tests.support.money_api import with_key
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +27,7 @@ def end_of_march():
 
 @pytest.fixture
 def api(acme):
-    return signed_in(acme, may_approve=True)
+    return with_key(acme, may_approve=True)
 
 
 @pytest.fixture

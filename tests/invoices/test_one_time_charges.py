@@ -16,7 +16,7 @@ from invoices.services.billing import generating
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.billing.one_time_charges import add_one_time_charge, cancel_one_time_charge, change_one_time_charge
 from invoices.services.documents import account_acts
-from tests.support.accounts_api import API, create, signed_in, wrong
+from tests.support.accounts_api import API, create, with_key, wrong
 from tests.support.billing import bill
 from tests.support.factories import ClientFactory, ServiceFactory, a_plan, an_account
 from tests.support.orders import FEB_10, JAN_10, JAN_11, PROCESS, order
@@ -238,7 +238,7 @@ def test_an_invoice_that_was_planned_with_an_order_is_not_recorded_once_it_is_go
 
 
 def test_an_order_is_shown_as_it_was_taken(acme, account, router):
-    api = signed_in(acme)
+    api = with_key(acme)
     body = {
         "acct_no": account.pk,
         "client_order_id": "O-1",
@@ -261,7 +261,7 @@ def test_an_order_is_shown_as_it_was_taken(acme, account, router):
 
 
 def test_orders_are_found_by_account_invoice_and_whether_they_are_billed(acme, account, router, process):
-    api = signed_in(acme)
+    api = with_key(acme)
     other = an_account(acme)
     one, two, later = order(account, router), order(other, router), order(account, router, charge_date=FEB_10)
     invoice = bill(account, process, JAN_10)
@@ -279,7 +279,7 @@ def test_orders_are_found_by_account_invoice_and_whether_they_are_billed(acme, a
 
 def test_an_amount_too_large_is_refused_by_name(acme, account, router):
     body = {"acct_no": account.pk, "service": router.pk, "units": "999999999", "rate_per_unit": "999999999"}
-    code, _, errors = wrong(signed_in(acme), "one-time-charges", body)
+    code, _, errors = wrong(with_key(acme), "one-time-charges", body)
     assert (code, list(errors)) == (90008, ["rate_per_unit"])
 
 

@@ -16,7 +16,7 @@ from invoices.services.approving.decide_pending import discard_invoices, regener
 from invoices.services.approving.queue import Tab, pending_documents, tab_rules, tab_sums
 from invoices.services.billing.service_credits import add_service_credit
 from invoices.services.planning.ground import changes_since
-from tests.support.accounts_api import API, signed_in
+from tests.support.accounts_api import API, with_key
 from tests.support.billing import FEB_10, JAN_10, JAN_31, bill, metered
 from tests.support.coupons import a_coupon, redeem
 from tests.support.factories import ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
@@ -269,7 +269,7 @@ def test_a_rebill_depends_on_addresses_and_taxes_but_not_on_plans(acme, process)
 
 def test_the_api_and_the_pages_show_it_with_recalculate_beside_it(acme, client, waiting, admin_user):
     client.force_login(admin_user)
-    api = signed_in(acme)
+    api = with_key(acme)
     shown = api.get(f"{API}/invoices/{waiting.pk}/").json()
     assert (shown["flags"], shown["out_of_date"]) == ([], [])
     an_address(waiting, None)

@@ -15,7 +15,7 @@ from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing import generating
 from invoices.services.billing.generating import generate_invoice
-from tests.support.accounts_api import API, signed_in
+from tests.support.accounts_api import API, with_key
 from tests.support.billing import bill
 from tests.support.factories import BY_TEST, PlanFactory, a_charge, a_plan, an_account
 
@@ -30,7 +30,7 @@ def first_of_june():
 
 @pytest.fixture
 def api(acme):
-    return signed_in(acme, may_approve=True)
+    return with_key(acme, may_approve=True)
 
 
 def act(api, instance, name, body, status):

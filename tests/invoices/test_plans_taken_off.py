@@ -9,7 +9,7 @@ from accounts.models import PlanInstance
 from accounts.services import assign_plan
 from invoices.services.approving.decide_pending import discard_invoices
 from invoices.services.lists.accounts import account_rows
-from tests.support.accounts_api import API, signed_in
+from tests.support.accounts_api import API, with_key
 from tests.support.audits.planting import findings
 from tests.support.billing import ACTIVATION, bill
 from tests.support.factories import AccountFactory, ContactFactory, PlanFactory, a_charge, a_plan, an_account
@@ -54,7 +54,7 @@ def taken_off(client, instance):
 
 
 def test_it_is_never_billed_and_stays_readable(acme, signed_up, process):
-    api = signed_in(acme)
+    api = with_key(acme)
     assert taken_off(api, signed_up).status_code == 204
     assert api.get(f"{API}/plan-instances/{signed_up.pk}/").json()["taken_off_on"] == "2031-04-01"
     account = signed_up.account
@@ -65,12 +65,12 @@ def test_it_is_never_billed_and_stays_readable(acme, signed_up, process):
 def test_beside_another_plan_only_that_is_billed(acme, process):
     account = an_account(acme, a_plan(acme, {"tv": "20"}), start=APRIL_1)
     later = signing_up(account, process)
-    assert taken_off(signed_in(acme), later).status_code == 204
+    assert taken_off(with_key(acme), later).status_code == 204
     assert [bill(account, process, day).total_amount for day in (APRIL_1, MAY_1)] == [20, 20]
 
 
 def test_a_plan_that_has_begun_is_ended_instead(acme, signed_up):
-    api = signed_in(acme)
+    api = with_key(acme)
     with time_machine.travel("2031-04-10T12:00:00Z", tick=False):
         answer = taken_off(api, signed_up)
         assert (answer.status_code, answer.json()["error_code"]) == (409, 90062)
@@ -84,7 +84,7 @@ def test_a_plan_that_has_begun_and_is_alone_on_an_invoice_is_ended_and_credited(
     account = an_account(acme, a_plan(acme, {"tv": "30"}), start=APRIL_1)
     (instance,) = account.plan_instances.all()
     invoice = bill(account, process, APRIL_1)
-    api = signed_in(acme)
+    api = with_key(acme)
     answer = taken_off(api, instance)
     assert (answer.status_code, answer.json()["error_code"]) == (409, 90062)
     assert "started on 2031-04-01; instead, end it on that day or later" in answer.json()["error_msg"]
@@ -99,7 +99,7 @@ def test_a_plan_that_has_begun_and_is_alone_on_an_invoice_is_ended_and_credited(
 
 def test_a_plan_that_has_not_begun_and_is_alone_on_an_invoice_is_taken_off_once_that_is_voided(acme, signed_up, process):
     invoice = bill(signed_up.account, process, APRIL_1, advance=True)
-    api = signed_in(acme)
+    api = with_key(acme)
     answer = taken_off(api, signed_up)
     assert (answer.status_code, answer.json()["error_code"]) == (409, 90063)
     assert f"is on {invoice.document_number}; void {invoice.document_number} first" in answer.json()["error_msg"]
@@ -109,7 +109,7 @@ def test_a_plan_that_has_not_begun_and_is_alone_on_an_invoice_is_taken_off_once_
 
 def test_what_is_billed_already_is_discarded_or_rebilled_first(acme, process):
     """The cycle of 1 May is billed ahead on 1 April, with the plan from the 10th on. What the refusal recommends helps."""
-    api = signed_in(acme)
+    api = with_key(acme)
     account = an_account(acme, a_plan(acme, {"tv": "20"}), start=APRIL_1)
     later = signing_up(account, process)
     bill(account, process, APRIL_1)
@@ -155,7 +155,7 @@ def test_what_was_billed_by_an_invoice_that_was_voided(acme, process):
     ahead = bill(account, process, APRIL_1, advance=True)
     assert later.pk in ahead.lines.values_list("plan_instance_id", flat=True)
     void(ahead, process, APRIL_1)
-    api = signed_in(acme)
+    api = with_key(acme)
     assert taken_off(api, later).status_code == 204
     assert api.get(f"{API}/invoices/{ahead.pk}/").json()["to_bill_again"] == []
     assert findings() == {}

@@ -47,7 +47,7 @@ def ann(user):
 
 
 @pytest.fixture
-def browser(client, user):
+def signed_in(client, user):
     client.force_login(user)
     return client
 
@@ -133,28 +133,28 @@ def test_tabs_count_and_add_up_per_currency(umbra, ann, process, audited):
 
 
 def test_the_queue_costs_the_same_for_any_number_of_documents(
-    umbra, browser, ann, django_assert_max_num_queries, django_assert_num_queries
+    umbra, signed_in, ann, django_assert_max_num_queries, django_assert_num_queries
 ):
     plan = a_plan(umbra)
     bill(an_account(umbra, plan), ann, JANUARY)
-    browser.get("/invoices/pending/")
+    signed_in.get("/invoices/pending/")
     with django_assert_max_num_queries(30) as few:
-        browser.get("/invoices/pending/")
+        signed_in.get("/invoices/pending/")
     for _ in range(20):
         bill(an_account(umbra, plan), ann, JANUARY)
     with django_assert_num_queries(len(few.captured_queries)):
-        browser.get("/invoices/pending/")
+        signed_in.get("/invoices/pending/")
 
 
-def test_a_mixed_selection_is_decided_on_each_for_itself(umbra, browser, ann, process, audited):
+def test_a_mixed_selection_is_decided_on_each_for_itself(umbra, signed_in, ann, process, audited):
     umbra.four_eyes = FourEyes.ANOTHER_PERSON
     umbra.save()
     mine, other, gone = (bill(an_account(umbra), who, JANUARY) for who in (ann, process, process))
     Invoice.objects.filter(pk=gone).exists()
-    page = browser.post("/invoices/pending/decide/", {"act": "approve", "invoice_no": [mine, other, gone]})
+    page = signed_in.post("/invoices/pending/decide/", {"act": "approve", "invoice_no": [mine, other, gone]})
     assert page.context["count"] == 3
     assert page.context["blocked"] == {"You cannot approve your own document or request. Another person must approve it": 1}
-    started = browser.post(
+    started = signed_in.post(
         "/invoices/pending/decide/",
         {"act": "approve", "invoice_no": [mine, other], "confirmed": "yes", "once": "a" * 32, "reason": "looked at"},
     )
@@ -163,49 +163,49 @@ def test_a_mixed_selection_is_decided_on_each_for_itself(umbra, browser, ann, pr
     results = dict(decision.outcomes.values_list("invoice", "result"))
     assert results == {mine: "refused", other: "done"}
     assert decision.outcomes.get(invoice=mine).error_code == 90002
-    text = b"".join(browser.get(f"/invoices/decisions/{decision.pk}/outcomes.csv").streaming_content).decode()
+    text = b"".join(signed_in.get(f"/invoices/decisions/{decision.pk}/outcomes.csv").streaming_content).decode()
     assert f"{other},INV-000001," in text and "refused,,90002" in text
 
 
-def test_the_page_before_a_decision_says_whom_any_rule_refuses(umbra, browser, process):
+def test_the_page_before_a_decision_says_whom_any_rule_refuses(umbra, signed_in, process):
     good, closed = (bill(an_account(umbra), process, JANUARY) for _ in range(2))
     Account.objects.filter(invoices=closed).update(status=-1)
     chosen = {"invoice_no": [good, closed]}
-    page = browser.post("/invoices/pending/decide/", {"act": "regenerate", **chosen})
+    page = signed_in.post("/invoices/pending/decide/", {"act": "regenerate", **chosen})
     assert page.context["blocked"] == {ErrorCode.ACCOUNT_STATUS.message: 1}
-    assert browser.post("/invoices/pending/decide/", {"act": "approve", **chosen}).context["blocked"] == {}
-    assert browser.post("/invoices/pending/decide/", {"act": "remark", **chosen}).context["blocked"] == {}
+    assert signed_in.post("/invoices/pending/decide/", {"act": "approve", **chosen}).context["blocked"] == {}
+    assert signed_in.post("/invoices/pending/decide/", {"act": "remark", **chosen}).context["blocked"] == {}
 
 
-def test_what_another_has_decided_since_it_was_seen_is_told_as_refused(umbra, browser, ann, process, audited):
+def test_what_another_has_decided_since_it_was_seen_is_told_as_refused(umbra, signed_in, ann, process, audited):
     mine, theirs = (bill(an_account(umbra), process, JANUARY) for _ in range(2))
     form = {"act": "approve", "invoice_no": [mine, theirs], "confirmed": "yes", "once": "9" * 32}
     approve(umbra, [theirs], ann)
-    browser.post("/invoices/pending/decide/", form)
+    signed_in.post("/invoices/pending/decide/", form)
     decision = Decision.objects.latest("pk")
     assert dict(decision.outcomes.values_list("invoice", "result")) == {mine: "done", theirs: "refused"}
     assert decision.outcomes.get(invoice=theirs).message == f"invalid pending invoice number: invoice {theirs} is approved"
 
 
-def test_when_nothing_is_left_of_all_that_matched_nothing_is_decided(umbra, browser, ann, process):
+def test_when_nothing_is_left_of_all_that_matched_nothing_is_decided(umbra, signed_in, ann, process):
     number = bill(an_account(umbra), process, JANUARY)
     approve(umbra, [number], ann)
     form = {"act": "approve", "scope": "all", "newest": number, "confirmed": "yes", "once": "8" * 32}
-    answer = browser.post("/invoices/pending/decide/", form)
+    answer = signed_in.post("/invoices/pending/decide/", form)
     assert (answer.url, Decision.objects.count()) == ("/invoices/pending/", 1)
 
 
 @pytest.mark.parametrize("scope", ["", "all"])
-def test_a_double_click_makes_one_decision(umbra, browser, ann, scope):
+def test_a_double_click_makes_one_decision(umbra, signed_in, ann, scope):
     number = bill(an_account(umbra), ann, JANUARY)
     chosen = {"scope": "all", "newest": number} if scope else {"invoice_no": [number]}
     form = {"act": "approve", **chosen, "confirmed": "yes", "once": "b" * 32}
-    addresses = {browser.post("/invoices/pending/decide/", form).url for _ in range(2)}
+    addresses = {signed_in.post("/invoices/pending/decide/", form).url for _ in range(2)}
     assert len(addresses) == 1
     assert Decision.objects.count() == 1
 
 
-def test_a_decision_that_died_as_it_began_is_gone_on_with_when_it_is_sent_again(umbra, browser, ann, monkeypatch):
+def test_a_decision_that_died_as_it_began_is_gone_on_with_when_it_is_sent_again(umbra, signed_in, ann, monkeypatch):
     first, second = (bill(an_account(umbra), ann, JANUARY) for _ in range(2))
 
     def die(*args, **kwargs):
@@ -214,11 +214,11 @@ def test_a_decision_that_died_as_it_began_is_gone_on_with_when_it_is_sent_again(
     form = {"act": "approve", "invoice_no": [first], "confirmed": "yes", "once": "7" * 32}
     with monkeypatch.context() as dying, pytest.raises(RuntimeError):
         dying.setattr(pending, "continue_decision", die)
-        browser.post("/invoices/pending/decide/", form)
+        signed_in.post("/invoices/pending/decide/", form)
     begun = Decision.objects.get()
-    browser.post("/invoices/pending/decide/", {**form, "invoice_no": [second], "once": "8" * 32})
+    signed_in.post("/invoices/pending/decide/", {**form, "invoice_no": [second], "once": "8" * 32})
     monkeypatch.setattr(receipts, "ANSWER_WAIT", timedelta())
-    assert browser.post("/invoices/pending/decide/", form).url == f"/invoices/decisions/{begun.pk}/"
+    assert signed_in.post("/invoices/pending/decide/", form).url == f"/invoices/decisions/{begun.pk}/"
     assert Decision.objects.count() == 2
 
 
@@ -230,11 +230,11 @@ def test_two_equal_decisions_at_the_same_moment_are_one(umbra, user, ann):
     together = Barrier(4)
 
     def send(_):
-        browser = Browser()
-        browser.force_login(user)
+        signed_in = Browser()
+        signed_in.force_login(user)
         together.wait()
         try:
-            return browser.post("/invoices/pending/decide/", form).url
+            return signed_in.post("/invoices/pending/decide/", form).url
         finally:
             connection.close()
 
@@ -243,40 +243,40 @@ def test_two_equal_decisions_at_the_same_moment_are_one(umbra, user, ann):
     assert addresses == {f"/invoices/decisions/{Decision.objects.get().pk}/"}
 
 
-def test_all_that_match_are_those_that_were_there_when_it_was_asked(umbra, browser, ann):
+def test_all_that_match_are_those_that_were_there_when_it_was_asked(umbra, signed_in, ann):
     first = bill(an_account(umbra), ann, JANUARY)
-    page = browser.post("/invoices/pending/decide/?tab=flagged", {"act": "discard", "scope": "all"})
+    page = signed_in.post("/invoices/pending/decide/?tab=flagged", {"act": "discard", "scope": "all"})
     assert page.context["newest"] == first
     late = bill(an_account(umbra), ann, JANUARY)
     form = {"act": "discard", "scope": "all", "newest": first, "confirmed": "yes", "once": "c" * 32}
-    browser.post("/invoices/pending/decide/?tab=flagged", form)
+    signed_in.post("/invoices/pending/decide/?tab=flagged", form)
     assert dict(Invoice.objects.values_list("pk", "status")) == {first: "discarded", late: "pending"}
 
 
 @pytest.mark.parametrize("newest", ["9" * 5000, "9" * 19, "²", "-1", "a\0b"])
-def test_a_newest_document_that_is_no_number_is_none(umbra, browser, ann, newest):
+def test_a_newest_document_that_is_no_number_is_none(umbra, signed_in, ann, newest):
     bill(an_account(umbra), ann, JANUARY)
-    page = browser.post("/invoices/pending/decide/", {"act": "discard", "scope": "all", "newest": newest})
+    page = signed_in.post("/invoices/pending/decide/", {"act": "discard", "scope": "all", "newest": newest})
     assert page.context["count"] == 1
 
 
-def test_the_page_that_confirms_is_no_dead_end(umbra, browser):
+def test_the_page_that_confirms_is_no_dead_end(umbra, signed_in):
     """The browser comes back to its address from other colours, from signing in again and from a refusal."""
-    answer = browser.get("/invoices/pending/decide/?tab=flagged")
+    answer = signed_in.get("/invoices/pending/decide/?tab=flagged")
     assert (answer.status_code, answer.url) == (302, "/invoices/pending/?tab=flagged")
 
 
-def test_a_decision_goes_on_where_it_was(umbra, browser, ann, monkeypatch, audited):
+def test_a_decision_goes_on_where_it_was(umbra, signed_in, ann, monkeypatch, audited):
     monkeypatch.setattr(decisions, "AT_ONCE", 2)
     plan = a_plan(umbra)
     numbers = [bill(an_account(umbra, plan), ann, JANUARY) for _ in range(5)]
     form = {"act": "approve", "invoice_no": numbers, "confirmed": "yes", "once": "d" * 32}
-    address = browser.post("/invoices/pending/decide/", form).url
+    address = signed_in.post("/invoices/pending/decide/", form).url
     assert Invoice.objects.filter(status="approved").count() == 2
-    page = browser.get(address)
+    page = signed_in.get(address)
     assert (page.context["settled"], page.context["of"]) == (2, 5)
     for _ in range(3):
-        browser.post(address)
+        signed_in.post(address)
     assert Invoice.objects.filter(status="approved").count() == 5
     assert count_results(Decision.objects.get())[DecisionResult.DONE] == 5
 
@@ -314,10 +314,10 @@ def test_recalculating_names_what_was_made_anew(umbra, ann, audited):
     assert outcome.new_invoice_id != number
 
 
-def test_notes_stand_beside_the_document_and_in_the_trail(umbra, browser, ann, audited):
+def test_notes_stand_beside_the_document_and_in_the_trail(umbra, signed_in, ann, audited):
     number = bill(an_account(umbra), ann, JANUARY)
     form = {"act": "remark", "invoice_no": [number], "confirmed": "yes", "once": "e" * 32, "client_notes": "ask sales"}
-    browser.post("/invoices/pending/decide/", form)
+    signed_in.post("/invoices/pending/decide/", form)
     invoice = Invoice.objects.get(pk=number)
     assert (invoice.client_notes, invoice.custom_status_label, invoice.status) == ("ask sales", "", "pending")
 
@@ -347,14 +347,14 @@ def test_a_refused_discard_is_not_told_as_done(umbra, client):
     ]
 
 
-def test_nothing_of_another_client_is_there(umbra, browser, process):
+def test_nothing_of_another_client_is_there(umbra, signed_in, process):
     other = ClientFactory(name="Other", invoice_approval_required=True)
     number = bill(an_account(other), process, JANUARY)
-    assert f">{number}<" not in browser.get("/invoices/pending/").content.decode()
-    assert browser.get(f"/invoices/{number}/").status_code == 404
-    assert browser.get(f"/invoices/pending/{number}/").status_code == 404
+    assert f">{number}<" not in signed_in.get("/invoices/pending/").content.decode()
+    assert signed_in.get(f"/invoices/{number}/").status_code == 404
+    assert signed_in.get(f"/invoices/pending/{number}/").status_code == 404
     form = {"act": "discard", "invoice_no": [number], "confirmed": "yes", "once": "0" * 32}
-    browser.post("/invoices/pending/decide/", form)
+    signed_in.post("/invoices/pending/decide/", form)
     assert Invoice.objects.get(pk=number).status == "pending"
 
 
@@ -367,29 +367,29 @@ def test_usage_bands_do_not_count_as_new_lines(umbra, ann):
 
 
 def test_the_page_of_a_document_costs_the_same_for_any_number_of_lines(
-    umbra, browser, ann, django_assert_max_num_queries, django_assert_num_queries
+    umbra, signed_in, ann, django_assert_max_num_queries, django_assert_num_queries
 ):
     few, many = (
         bill(an_account(umbra, a_plan(umbra, {f"s{n}": "1.00" for n in range(lines)})), ann, JANUARY) for lines in (2, 40)
     )
-    browser.get(f"/invoices/{few}/")
+    signed_in.get(f"/invoices/{few}/")
     with django_assert_max_num_queries(45) as captured:
-        browser.get(f"/invoices/{few}/")
+        signed_in.get(f"/invoices/{few}/")
     with django_assert_num_queries(len(captured.captured_queries)):
-        browser.get(f"/invoices/{many}/")
+        signed_in.get(f"/invoices/{many}/")
 
 
-def test_the_pages_of_a_decision_cost_the_same_for_any_number_of_documents(umbra, browser, ann):
+def test_the_pages_of_a_decision_cost_the_same_for_any_number_of_documents(umbra, signed_in, ann):
     plan = a_plan(umbra)
     numbers = [bill(an_account(umbra, plan), ann, JANUARY) for _ in range(12)]
     asked, told = [], []
     for some in (numbers[:2], numbers[2:]):
         with CaptureQueriesContext(connection) as captured:
-            browser.post("/invoices/pending/decide/", {"act": "approve", "invoice_no": some})
+            signed_in.post("/invoices/pending/decide/", {"act": "approve", "invoice_no": some})
         asked.append(len(captured))
         form = {"act": "approve", "invoice_no": some, "confirmed": "yes", "once": f"{some[0]:032d}"}
-        address = browser.post("/invoices/pending/decide/", form).url
+        address = signed_in.post("/invoices/pending/decide/", form).url
         with CaptureQueriesContext(connection) as captured:
-            browser.get(address)
+            signed_in.get(address)
         told.append(len(captured))
     assert asked[0] == asked[1] and told[0] == told[1]

@@ -38,7 +38,7 @@ def tenth_of_january():
 
 
 @pytest.fixture
-def browser(acme):
+def signed_in(acme):
     return reader(acme, permissions=BILLER)
 
 
@@ -53,9 +53,9 @@ def text_of(answer):
     return " ".join(answer.content.decode().split())
 
 
-def test_the_look_before_a_start_tells_totals_and_refusals_and_writes_nothing(acme, browser):
+def test_the_look_before_a_start_tells_totals_and_refusals_and_writes_nothing(acme, signed_in):
     a_world(acme)
-    answer = browser.get("/billing-runs/new/")
+    answer = signed_in.get("/billing-runs/new/")
     look = answer.context["look"]
     assert (look.due, look.looked_at, look.nothing_to_bill) == ((3, 0, 1, 0), 4, 1)
     assert [(one.currency, one.invoices, str(one.total_amount)) for one in look.totals] == [("usd", 2, "44.00")]
@@ -66,60 +66,60 @@ def test_the_look_before_a_start_tells_totals_and_refusals_and_writes_nothing(ac
     assert (Invoice.objects.count(), BillingRun.objects.count(), Event.objects.count()) == (0, 0, 0)
 
 
-def test_the_dashboard_and_the_start_of_a_run_count_the_same(acme, browser, process):
+def test_the_dashboard_and_the_start_of_a_run_count_the_same(acme, signed_in, process):
     an_account(acme)
     an_account(acme)
     held = an_account(acme)
     generate_invoice(client=acme, account_no=held.pk, request=BillingRequest(JAN_10, force_pending=True), caller=process)
-    tiles = {str(tile.title): tile for tile in browser.get("/").context["tiles"]}
+    tiles = {str(tile.title): tile for tile in signed_in.get("/").context["tiles"]}
     due = tiles["Accounts due to bill"]
     assert (due.how_many, due.hint) == (2, "A billing run generates their invoices. 1 more is due but blocked.")
-    page = text_of(browser.get("/billing-runs/new/"))
+    page = text_of(signed_in.get("/billing-runs/new/"))
     assert "<dt>Accounts due to bill</dt><dd>2</dd> <dt>Blocked by a pending invoice</dt><dd>1 <a" in page
     assert "Start billing run for 2 accounts" in page
 
 
-def test_a_run_of_accounts_that_are_all_blocked_promises_no_number(acme, browser):
+def test_a_run_of_accounts_that_are_all_blocked_promises_no_number(acme, signed_in):
     an_account(acme, is_test=True)
-    page = text_of(browser.get("/billing-runs/new/"))
+    page = text_of(signed_in.get("/billing-runs/new/"))
     assert "<dt>Accounts due to bill</dt><dd>0</dd>" in page and "Start billing run" in page
-    assert "Accounts due to bill" not in text_of(browser.get("/"))
+    assert "Accounts due to bill" not in text_of(signed_in.get("/"))
 
 
-def test_the_look_is_at_the_first_accounts_only(acme, browser, monkeypatch):
+def test_the_look_is_at_the_first_accounts_only(acme, signed_in, monkeypatch):
     monkeypatch.setattr("invoices.pages.runs.ACCOUNTS_LOOKED_AT", 1)
     a_world(acme)
-    assert "What it would do with the first 1 of them" in text_of(browser.get("/billing-runs/new/"))
+    assert "What it would do with the first 1 of them" in text_of(signed_in.get("/billing-runs/new/"))
 
 
-def test_a_run_is_started_once_and_goes_on_by_itself(acme, browser):
+def test_a_run_is_started_once_and_goes_on_by_itself(acme, signed_in):
     a_world(acme)
     sent = {"once": "a" * 32}
-    first, second = browser.post("/billing-runs/new/", sent), browser.post("/billing-runs/new/", sent)
+    first, second = signed_in.post("/billing-runs/new/", sent), signed_in.post("/billing-runs/new/", sent)
     run = BillingRun.objects.get()
     assert first.url == second.url == f"/billing-runs/{run.pk}/"
     assert count_results(run) == {RunResult.WAITING: 4}
-    assert 'hx-trigger="load delay:100ms"' in text_of(browser.get(first.url))
-    assert "load delay" not in text_of(browser.get(first.url))
+    assert 'hx-trigger="load delay:100ms"' in text_of(signed_in.get(first.url))
+    assert "load delay" not in text_of(signed_in.get(first.url))
 
 
-def test_a_run_is_worked_off_request_by_request(acme, browser, one_by_one, process):
+def test_a_run_is_worked_off_request_by_request(acme, signed_in, one_by_one, process):
     for _ in range(5):
         an_account(acme)
     run = start_run(client=acme, today=JAN_10, caller=process)
     address = f"/billing-runs/{run.pk}/"
-    assert browser.post(address).url == address
+    assert signed_in.post(address).url == address
     assert count_results(run) == {RunResult.INVOICED: 2, RunResult.WAITING: 3}
-    page = text_of(browser.get(address))
+    page = text_of(signed_in.get(address))
     assert "2 of 5 accounts" in page and "Continue" in page
-    fragment = browser.post(address, **HTMX)
+    fragment = signed_in.post(address, **HTMX)
     assert text_of(fragment).startswith('<section id="progress"')
     assert "4 of 5 accounts" in text_of(fragment)
-    last = browser.post(address, **HTMX)
+    last = signed_in.post(address, **HTMX)
     assert last["HX-Redirect"] == address
     run.refresh_from_db()
     assert run.finished_at is not None
-    page = text_of(browser.get(address))
+    page = text_of(signed_in.get(address))
     assert "The billing run is finished." in page
     assert "$150.00" in page
 
@@ -158,24 +158,24 @@ def test_a_failure_lets_go_of_the_run(acme, process, monkeypatch):
     assert count_results(run) == {RunResult.INVOICED: 1}
 
 
-def test_an_unfinished_run_goes_on_before_another_is_started(acme, browser, process):
+def test_an_unfinished_run_goes_on_before_another_is_started(acme, signed_in, process):
     an_account(acme)
     run = start_run(client=acme, today=JAN_10, caller=process)
     assert open_run(client=acme, today=JAN_10, caller=process) == (run, False)
-    assert browser.get("/billing-runs/new/").url == browser.post("/billing-runs/new/").url == f"/billing-runs/{run.pk}/"
+    assert signed_in.get("/billing-runs/new/").url == signed_in.post("/billing-runs/new/").url == f"/billing-runs/{run.pk}/"
     assert BillingRun.objects.count() == 1
 
 
-def test_the_page_of_a_run_tells_what_came_of_each_account(acme, browser, process):
+def test_the_page_of_a_run_tells_what_came_of_each_account(acme, signed_in, process):
     a_world(acme)
     run = start_run(client=acme, today=JAN_10, caller=process)
     continue_run(run, caller=process)
-    page = text_of(browser.get(f"/billing-runs/{run.pk}/"))
+    page = text_of(signed_in.get(f"/billing-runs/{run.pk}/"))
     assert "$40.00" in page and "$4.00" in page and "$44.00" in page
-    refused = browser.get(f"/billing-runs/{run.pk}/", {"result": "refused", "error_code": "7001"})
+    refused = signed_in.get(f"/billing-runs/{run.pk}/", {"result": "refused", "error_code": "7001"})
     assert [outcome.error_code for outcome in refused.context["pages"].rows] == [7001]
     assert "/invoices/pending/?run=" not in page
-    answer = browser.get(f"/billing-runs/{run.pk}/", {"format": "csv", "result": "invoiced"})
+    answer = signed_in.get(f"/billing-runs/{run.pk}/", {"format": "csv", "result": "invoiced"})
     rows = list(csv.DictReader(io.StringIO(answer.getvalue().decode())))
     assert [row["result"] for row in rows] == ["invoiced", "invoiced"]
     assert rows[0]["client_acct_id"].startswith("A-")
@@ -192,14 +192,14 @@ def test_what_waits_is_a_link_to_the_queue(umbra, process):
 
 def test_who_may_not_bill_is_told_before_and_refused(acme, process):
     an_account(acme)
-    browser = reader(acme)
-    assert "you have no permission to generate invoices" in text_of(browser.get("/billing-runs/new/"))
-    answer = browser.post("/billing-runs/new/", {"once": "b" * 32}, follow=True)
+    signed_in = reader(acme)
+    assert "you have no permission to generate invoices" in text_of(signed_in.get("/billing-runs/new/"))
+    answer = signed_in.post("/billing-runs/new/", {"once": "b" * 32}, follow=True)
     assert BillingRun.objects.count() == 0
     assert "generating invoices" in text_of(answer)
     run = start_run(client=acme, today=JAN_10, caller=process)
-    assert "you have no permission to generate invoices" in text_of(browser.get(f"/billing-runs/{run.pk}/"))
-    assert "HX-Redirect" in browser.post(f"/billing-runs/{run.pk}/", **HTMX)
+    assert "you have no permission to generate invoices" in text_of(signed_in.get(f"/billing-runs/{run.pk}/"))
+    assert "HX-Redirect" in signed_in.post(f"/billing-runs/{run.pk}/", **HTMX)
     assert count_results(run) == {RunResult.WAITING: 1}
 
 
@@ -209,25 +209,27 @@ def test_the_service_checks_who_starts_a_run(acme, alice):
         start_run(client=acme, today=JAN_10, caller=alice)
 
 
-def test_the_list_shows_runs_with_their_counts(acme, umbra, browser, process):
+def test_the_list_shows_runs_with_their_counts(acme, umbra, signed_in, process):
     a_world(acme)
     run = start_run(client=acme, today=JAN_10, caller=process)
     continue_run(run, caller=process)
     an_account(umbra)
     others = start_run(client=umbra, today=JAN_10, caller=process)
-    answer = browser.get("/billing-runs/")
+    answer = signed_in.get("/billing-runs/")
     assert [(one.pk, one.starter, [count for _, count in one.counts]) for one in answer.context["pages"].rows] == [
         (run.pk, "process test", [0, 2, 1, 1])
     ]
     assert (
-        browser.get(f"/billing-runs/{others.pk}/").status_code == browser.post(f"/billing-runs/{others.pk}/").status_code == 404
+        signed_in.get(f"/billing-runs/{others.pk}/").status_code
+        == signed_in.post(f"/billing-runs/{others.pk}/").status_code
+        == 404
     )
 
 
-def test_however_many_runs_and_accounts_the_queries_are_as_many(acme, browser, process):
+def test_however_many_runs_and_accounts_the_queries_are_as_many(acme, signed_in, process):
     def queries(address):
         with CaptureQueriesContext(connection) as captured:
-            assert browser.get(address).status_code == 200
+            assert signed_in.get(address).status_code == 200
         return len(captured)
 
     plan = a_plan(acme)
@@ -242,8 +244,8 @@ def test_however_many_runs_and_accounts_the_queries_are_as_many(acme, browser, p
     assert [queries("/billing-runs/"), queries(f"/billing-runs/{second.pk}/")] == few
 
 
-def test_with_nothing_due_the_page_says_what_comes_next(acme, browser):
-    assert "There are no accounts yet" in text_of(browser.get("/billing-runs/new/"))
-    assert "No billing run yet" in text_of(browser.get("/billing-runs/"))
+def test_with_nothing_due_the_page_says_what_comes_next(acme, signed_in):
+    assert "There are no accounts yet" in text_of(signed_in.get("/billing-runs/new/"))
+    assert "No billing run yet" in text_of(signed_in.get("/billing-runs/"))
     an_account(acme, start=JAN_10 + timedelta(days=3))
-    assert "The next one is due on Jan 13, 2026." in text_of(browser.get("/billing-runs/new/"))
+    assert "The next one is due on Jan 13, 2026." in text_of(signed_in.get("/billing-runs/new/"))

@@ -14,7 +14,7 @@ from invoices.services.billing import generating
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.billing.service_credits import add_service_credit, expire_service_credit
 from invoices.services.planning.extras import credits_with_used
-from tests.support.accounts_api import API, create, signed_in, wrong
+from tests.support.accounts_api import API, create, with_key, wrong
 from tests.support.billing import bill
 from tests.support.factories import ClientFactory, ServiceFactory, a_plan, an_account
 from tests.support.races import at_once
@@ -169,7 +169,7 @@ def test_an_invoice_that_was_planned_with_a_credit_is_not_recorded_once_it_has_e
 
 def test_a_credit_is_shown_with_what_is_used_and_what_remains(acme, account, process, time_machine):
     time_machine.move_to("2026-01-10T12:00:00+00:00", tick=False)
-    api = signed_in(acme)
+    api = with_key(acme)
     tv = ServiceFactory(client=acme, client_service_id="tv")
     body = {
         "acct_no": account.pk,
@@ -203,7 +203,7 @@ def test_a_credit_is_shown_with_what_is_used_and_what_remains(acme, account, pro
 def test_amounts_have_the_precision_of_the_accounts_currency(acme, currency, shown):
     account = an_account(acme, a_plan(acme, currency=currency), currency=currency)
     body = {"acct_no": account.pk, "amount": "50", "reason": "Outage"}
-    created = create(signed_in(acme), "service-credits", body)
+    created = create(with_key(acme), "service-credits", body)
     assert (created["amount"], created["remaining"]) == (shown, shown)
 
 
@@ -213,13 +213,13 @@ def test_amounts_have_the_precision_of_the_accounts_currency(acme, currency, sho
 )
 def test_an_end_that_is_no_day_is_refused(acme, account, body, code):
     one = credit(account)
-    response = signed_in(acme).post(f"{API}/service-credits/{one.pk}/expire/", body, format="json")
+    response = with_key(acme).post(f"{API}/service-credits/{one.pk}/expire/", body, format="json")
     assert (response.status_code, response.json()["error_code"], list(response.json()["errors"])) == (400, code, ["expires_on"])
     assert ServiceCredit.objects.get().expires_on is None
 
 
 def test_another_clients_credit_is_neither_shown_nor_ended(umbra, acme, account):
-    one, api = credit(account), signed_in(umbra)
+    one, api = credit(account), with_key(umbra)
     assert api.get(f"{API}/service-credits/{one.pk}/").status_code == 404
     response = api.post(f"{API}/service-credits/{one.pk}/expire/", {"expires_on": "2026-01-10"}, format="json")
     assert (response.status_code, response.json()["error_code"]) == (404, 1002)

@@ -28,7 +28,7 @@ from invoices.services.undoing.voiding import void_invoice
 from tests.support.admin_pages import act, texts
 from tests.support.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.support.factories import ContactFactory, TaxRateFactory, a_plan, an_account
-from tests.support.money_api import post, signed_in
+from tests.support.money_api import post, with_key
 from tests.support.payments import pay, refused_as
 from tests.support.rebilling import line, rebilled
 from tests.support.repeated_calls import RIGHTS
@@ -389,7 +389,7 @@ def test_a_credit_memo_is_sent_when_it_is_asked_for(acme, process, resource):
     )
     assert (sent(), Statement.objects.count()) == ([], 0)
 
-    answer = post(signed_in(acme, **RIGHTS), f"{resource}/{memo.pk}/send_statement", status=200)
+    answer = post(with_key(acme, **RIGHTS), f"{resource}/{memo.pk}/send_statement", status=200)
 
     assert (answer["status"], answer["email"]) == ("sent", "ada@example.com")
     (message,) = mail.outbox

@@ -6,7 +6,7 @@ from decimal import Decimal as D
 import pytest
 
 from invoices.models import Coupon, Surcharge
-from tests.support.accounts_api import API, create, signed_in, wrong
+from tests.support.accounts_api import API, create, with_key, wrong
 from tests.support.billing import bill
 from tests.support.factories import ServiceFactory, TaxRateFactory, a_plan, an_account
 
@@ -15,7 +15,7 @@ JAN_10, FEB_10, MAR_10 = date(2026, 1, 10), date(2026, 2, 10), date(2026, 3, 10)
 
 @pytest.fixture
 def api(acme):
-    return signed_in(acme)
+    return with_key(acme)
 
 
 @pytest.fixture
@@ -75,7 +75,7 @@ def test_its_first_and_last_day_are_bill_dates(acme, api, fee, process):
 
 def test_another_clients_surcharge_is_on_no_invoice(acme, umbra, fee, process):
     theirs = ServiceFactory(client=umbra, client_service_id="fee")
-    create(signed_in(umbra), "surcharges", an_amount(theirs, "1.50"))
+    create(with_key(umbra), "surcharges", an_amount(theirs, "1.50"))
     assert added(bill(an_account(acme), process, JAN_10)) == []
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from billing_site.common.currencies import currency_of
 from invoices.tax_engines.protocol import TaxableLine, TaxAddress, TaxAddresses, TaxRequest
 from invoices.tax_engines.table import Rate, quote_from, rates_lookup
-from tests.support.accounts_api import API, create, signed_in
+from tests.support.accounts_api import API, create, with_key
 from tests.support.factories import TaxRateFactory
 
 FRESNO = TaxAddress(city="Fresno", region="CA", country="US")
@@ -188,7 +188,7 @@ def test_rates_of_other_names_places_and_categories_are_others():
 
 
 def test_the_same_row_of_tax_twice_is_refused_and_the_earlier_one_named(acme):
-    api = signed_in(acme)
+    api = with_key(acme)
     row = {"name": "VAT", "country": "DE", "percent": "19", "valid_from": "2020-07-01"}
     first = create(api, "tax-rates", row)
     for change in ({}, {"name": "vat"}, {"percent": "16"}, {"valid_to": "2020-12-31"}):

@@ -15,7 +15,7 @@ from invoices.services.billing.coupons import redeem_coupon
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.money.ledger.acts import Why
 from invoices.services.undoing.voiding import void_invoice
-from tests.support.accounts_api import API, signed_in
+from tests.support.accounts_api import API, with_key
 from tests.support.billing import bill
 from tests.support.coupons import a_coupon
 from tests.support.factories import PlanFactory, ServiceFactory, TaxRateFactory, a_charge, a_plan, an_account, an_instance
@@ -210,7 +210,7 @@ def test_the_last_plan_gives_back_by_credit_memo(acme, process):
     account = an_account(acme, a_plan(acme, {"phone": "30.00"}), start=APR_15)
     invoice = bill(account, process, APR_15)
     with time_machine.travel(datetime(2031, 4, 27, 12, tzinfo=UTC), tick=False):
-        answer = signed_in(acme).post(
+        answer = with_key(acme).post(
             f"{API}/plan-instances/{first_instance(account).pk}/end/",
             {"end_date": "2031-04-26", "credit_unused": True},
             format="json",
@@ -352,7 +352,7 @@ def test_a_pending_invoice_holds_what_it_gives_back(billed, sixty, process, alic
 def test_units_change_in_mid_cycle_at_the_customers_own_price(acme, process):
     account = an_account(acme, start=APR_15)
     plan = a_plan(acme, {"seat": "10.00"})
-    api = signed_in(acme)
+    api = with_key(acme)
     prices = [{"service": ServiceFactory(client=acme, client_service_id="seat").pk, "rate_per_unit": "8"}]
     body = {"acct_no": account.pk, "plan": plan.pk, "units": "5", "start_date": "2031-04-15", "prices": prices}
     instance = api.post(f"{API}/plan-instances/", body, format="json").json()

@@ -14,7 +14,7 @@ from accounts.models import Account, Client, Event
 from invoices.models import Invoice, Usage
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
-from tests.support.accounts_api import API, signed_in
+from tests.support.accounts_api import API, with_key
 from tests.support.factories import PlanFactory, ServiceFactory, a_charge, an_account, some_usage
 
 JAN_10, FEB_10, MAR_10 = date(2026, 1, 10), date(2026, 2, 10), date(2026, 3, 10)
@@ -29,7 +29,7 @@ def now():
 
 @pytest.fixture
 def api(acme):
-    return signed_in(acme)
+    return with_key(acme)
 
 
 @pytest.fixture
@@ -372,7 +372,7 @@ def test_accounts_and_services_of_another_client_do_not_exist(api, umbra, accoun
 )
 def test_a_moment_without_an_offset_is_of_the_clients_clock(acme, account, used_at, stored, day):
     Client.objects.update(time_zone="America/New_York")
-    (result,) = load(signed_in(Client.objects.get()), a_record(used_at=used_at))
+    (result,) = load(with_key(Client.objects.get()), a_record(used_at=used_at))
     assert result["result"] == "created", result
     usage = Usage.objects.get()
     assert (usage.used_at, usage.used_on) == (datetime.fromisoformat(stored).replace(tzinfo=UTC), day)
@@ -380,7 +380,7 @@ def test_a_moment_without_an_offset_is_of_the_clients_clock(acme, account, used_
 
 def test_a_time_that_the_clients_clock_skips_is_refused_unless_it_has_an_offset(acme, account):
     Client.objects.update(time_zone="America/New_York")
-    api = signed_in(Client.objects.get())
+    api = with_key(Client.objects.get())
     (result,) = load(api, a_record(used_at="2026-03-08T02:30:00"))
     assert (result["error_code"], result["errors"]) == (
         1016,
@@ -392,7 +392,7 @@ def test_a_time_that_the_clients_clock_skips_is_refused_unless_it_has_an_offset(
 def test_of_a_time_that_the_clients_clock_shows_twice_the_first_is_meant(acme, account):
     Client.objects.update(time_zone="America/New_York")
     with time_machine.travel(datetime(2026, 12, 1, tzinfo=UTC)):
-        api = signed_in(Client.objects.get())
+        api = with_key(Client.objects.get())
         load(
             api,
             a_record("FIRST", used_at="2026-11-01T01:30:00"),
@@ -408,7 +408,7 @@ def test_of_a_time_that_the_clients_clock_shows_twice_the_first_is_meant(acme, a
 def test_midnight_that_the_clients_clock_skips_is_refused_and_the_day_begins_an_hour_later(acme, account):
     """In Cuba summer time begins at midnight: 8 March 2026 begins at 01:00."""
     Client.objects.update(time_zone="America/Havana")
-    api = signed_in(Client.objects.get())
+    api = with_key(Client.objects.get())
     bad, last, first = load(
         api,
         a_record("R-1", used_at="2026-03-08T00:30:00"),
@@ -423,7 +423,7 @@ def test_the_virtual_clock_says_what_is_the_future(acme, api, account, settings)
     settings.VIRTUAL_CLOCK = True
     assert refused(api, a_record(used_at="2026-03-20T00:00:00Z")) == (1016, ["used_at"])
     Client.objects.update(clock_offset=timedelta(days=5))
-    assert load(signed_in(Client.objects.get()), a_record(used_at="2026-03-20T00:00:00Z"))[0]["result"] == "created"
+    assert load(with_key(Client.objects.get()), a_record(used_at="2026-03-20T00:00:00Z"))[0]["result"] == "created"
 
 
 # Reading and finding.
@@ -518,7 +518,7 @@ def test_a_list_of_many_takes_as_many_queries_as_a_list_of_two(api, account):
 
 def test_usage_of_another_client_is_neither_listed_nor_read_nor_removed(api, umbra, account):
     (result,) = load(api, a_record())
-    theirs = signed_in(umbra)
+    theirs = with_key(umbra)
     assert theirs.get(f"{API}/usage/").json()["results"] == []
     for method in (theirs.get, theirs.delete):
         response = method(f"{API}/usage/{result['id']}/")
@@ -634,7 +634,7 @@ def test_an_account_that_is_missing_or_unknown_is_refused(api, account, query, s
 
 
 def test_what_is_unbilled_of_another_clients_account_is_not_shown(umbra, account):
-    response = signed_in(umbra).get(f"{API}/usage/unbilled/?acct_no={account.pk}")
+    response = with_key(umbra).get(f"{API}/usage/unbilled/?acct_no={account.pk}")
     assert (response.status_code, response.json()["error_code"]) == (404, 1009)
 
 

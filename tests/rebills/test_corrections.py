@@ -11,7 +11,7 @@ from accounts.models import RateSchedule
 from invoices.models import Invoice
 from tests.support.billing import FEB_10, JAN_10, JAN_31, USAGE, bill
 from tests.support.factories import PlanFactory, TaxRateFactory, a_charge, a_plan, an_account, some_usage
-from tests.support.money_api import post, signed_in
+from tests.support.money_api import post, with_key
 from tests.support.payments import rows
 from tests.support.reading_pages import words
 from tests.support.rebilling import amounts_of
@@ -28,7 +28,7 @@ def in_march():
 
 @pytest.fixture
 def api(acme):
-    return signed_in(acme, may_approve=True, may_rebill=True, may_collect=True)
+    return with_key(acme, may_approve=True, may_rebill=True, may_collect=True)
 
 
 def body(invoice, *corrections, lines=(), **more):

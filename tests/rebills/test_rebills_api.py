@@ -13,7 +13,7 @@ from invoices.models import Invoice
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import BY_TEST, TaxRateFactory, a_plan, an_account
 from tests.support.memos import memo_of
-from tests.support.money_api import get, post, signed_in
+from tests.support.money_api import get, post, with_key
 from tests.support.paying import due
 from tests.support.payments import pay, rows
 from tests.support.rebilling import rebilled
@@ -31,7 +31,7 @@ def end_of_january():
 
 @pytest.fixture
 def api(acme):
-    return signed_in(acme, may_approve=True, may_rebill=True, may_collect=True)
+    return with_key(acme, may_approve=True, may_rebill=True, may_collect=True)
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_a_preview_lays_all_of_it_side_by_side_and_writes_nothing(api, invoice):
 
 
 def test_a_preview_needs_neither_a_right_nor_a_reason(acme, invoice):
-    api = signed_in(acme)
+    api = with_key(acme)
     body = {"invoice_no": invoice.pk, "unlisted_lines": "carry"}
     assert post(api, "rebills/preview", body, 200)["difference"] == amounts("0.00", "0.00", "0.00")
     assert post(api, "rebills", {**body, "reason_code": 1}, 403)["error_code"] == 90028

@@ -11,7 +11,7 @@ from accounts.models import Client, Contact, ServiceLocation
 from invoices.models import Invoice, TaxRate
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import BY_TEST, ContactFactory, ServiceFactory, TaxRateFactory, a_plan, an_account
-from tests.support.money_api import post, signed_in
+from tests.support.money_api import post, with_key
 from tests.support.reading_pages import words
 from tests.support.rebilling import a_request, line, made_before_tax_was_kept, previewed, rebilled
 
@@ -25,7 +25,7 @@ def auth_key(acme):
 
 @pytest.fixture
 def api(acme):
-    return signed_in(acme, may_rebill=True)
+    return with_key(acme, may_rebill=True)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from tests.support.factories import BY_TEST
 API = "/api/v1"
 
 
-def signed_in(client, **rights):
+def with_key(client, **rights):
     _, auth_key = create_key(client, name="integrator", **{**DAILY, **rights}, caller=BY_TEST)
     api = APIClient(raise_request_exception=False)
     api.credentials(HTTP_AUTHORIZATION=basic(f"{client.pk}:{auth_key}"))

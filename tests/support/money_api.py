@@ -12,7 +12,7 @@ from tests.support.factories import BY_TEST
 MONEY = (LedgerEntry, Allocation, Payment, Refund, CollectionAttempt, Invoice)
 
 
-def signed_in(client, **rights):
+def with_key(client, **rights):
     key, auth_key = create_key(client, name="integrator", **{**DAILY, **rights}, caller=BY_TEST)
     api = APIClient()
     api.key = {"client_no": client.pk, "auth_key": auth_key}

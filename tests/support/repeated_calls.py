@@ -5,7 +5,7 @@ from accounts.models import Contact
 from accounts.rights import KEY_RIGHTS
 from invoices.models import CollectionAttempt, Invoice, LedgerEntry, OneTimeCharge, Payment, Refund, ServiceCredit
 from tests.support.billing import JAN_10, bill
-from tests.support.money_api import signed_in
+from tests.support.money_api import with_key
 from tests.support.paying import billed, paying
 
 RIGHTS = dict.fromkeys(KEY_RIGHTS, True)
@@ -80,7 +80,7 @@ class World:
         self.account, self.issued = billed(client, PROCESS)
         self.pending = pending(paying(client))
         payer, paid = billed(client, PROCESS)
-        api = signed_in(client, **RIGHTS)
+        api = with_key(client, **RIGHTS)
         self.payment = api.post(
             "/api/v1/payments/", {"acct_no": payer.pk, "amount": "8.00", "type": "check"}, format="json"
         ).json()["transaction_id"]

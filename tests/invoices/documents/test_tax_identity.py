@@ -11,7 +11,7 @@ from invoices.models import Invoice
 from invoices.services.statements.statements import resend_statement
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import ContactFactory, TaxRateFactory, a_plan, an_account
-from tests.support.money_api import signed_in
+from tests.support.money_api import with_key
 from tests.support.rebilling import line, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
@@ -87,7 +87,7 @@ def test_later_changes_touch_no_document_and_a_rebill_names_the_buyer_as_it_is_n
 
 def test_it_is_shown_at_every_door(account, seller, process, admin_client):
     invoice = bill(account, process, JAN_10)
-    shown = signed_in(seller).get(f"/api/v1/invoices/{invoice.pk}/").json()
+    shown = with_key(seller).get(f"/api/v1/invoices/{invoice.pk}/").json()
     assert (shown["seller"]["tax_id"], shown["bill_to"]["buyer_reference"]) == ("ATU57194903", "Abt. 7")
     resend_statement(client=seller, invoice_no=invoice.pk, caller=process)
     (message,) = mail.outbox

@@ -9,7 +9,7 @@ from accounts.models import PlanInstance
 from invoices.models import Coupon, Invoice
 from tests.support.billing import FEB_10, JAN_10, bill
 from tests.support.factories import BY_TEST, a_plan, an_account
-from tests.support.money_api import get, post, rows, signed_in
+from tests.support.money_api import get, post, rows, with_key
 from tests.support.paying import due, paying
 
 pytestmark = pytest.mark.usefixtures("audited")
@@ -18,7 +18,7 @@ REASON = {"reason_code": 1, "comments": "x"}
 
 @pytest.fixture
 def api(acme):
-    return signed_in(acme, may_approve=True, may_collect=True, may_correct=True, may_rebill=True)
+    return with_key(acme, may_approve=True, may_collect=True, may_correct=True, may_rebill=True)
 
 
 @pytest.fixture

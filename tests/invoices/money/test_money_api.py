@@ -9,7 +9,7 @@ from accounts.models import CollectionThreshold, PaymentMethod
 from invoices.models import Invoice, LedgerEntry
 from tests.support.billing import FEB_10, JAN_10, bill
 from tests.support.factories import ClientFactory, an_account
-from tests.support.money_api import get, post, rows, signed_in
+from tests.support.money_api import get, post, rows, with_key
 from tests.support.paying import billed, books, due, paying
 
 pytestmark = pytest.mark.usefixtures("audited")
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.usefixtures("audited")
 
 @pytest.fixture
 def api(acme):
-    return signed_in(acme, may_approve=True, may_collect=True, may_correct=True)
+    return with_key(acme, may_approve=True, may_collect=True, may_correct=True)
 
 
 def refused(api, path, body, status, code, field=None):
@@ -237,7 +237,7 @@ def test_above_what_is_due_and_another_clients_invoice_are_refused(acme, umbra, 
     refused(api, "credit-memos", {"invoice_no": theirs.pk, **why}, 404, 3004, "invoice_no")
     refused(api, "write-offs", {"invoice_no": invoice.pk, "amount": "30.01", **why}, 409, 90021, "amount")
     refused(api, "write-offs", {"invoice_no": invoice.pk, "all": True, "reason_code": 77}, 400, 3024, "reason_code")
-    stranger = signed_in(ClientFactory(name="Other"), may_collect=True, may_correct=True)
+    stranger = with_key(ClientFactory(name="Other"), may_collect=True, may_correct=True)
     refused(stranger, f"invoices/{invoice.pk}/collect", {}, 404, 3004)
     refused(stranger, "payments", body, 404, 1009, "acct_no")
 
@@ -245,7 +245,7 @@ def test_above_what_is_due_and_another_clients_invoice_are_refused(acme, umbra, 
 def test_a_key_without_the_right_does_nothing(acme, api, process):
     account, invoice = billed(acme, process)
     payment = post(api, "payments", {"acct_no": account.pk, "amount": "1", "type": "cash"}, 201)["transaction_id"]
-    reader = signed_in(acme)
+    reader = with_key(acme)
     why = {"reason_code": 1, "comments": "x"}
     pay = {"acct_no": account.pk, "amount": "1", "type": "cash"}
     assert refused(reader, "payments", pay, 403, 90025)

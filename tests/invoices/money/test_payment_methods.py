@@ -13,7 +13,7 @@ from invoices.kinds import AttemptStatus
 from invoices.models import CollectionAttempt
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.money.payment_methods import add_payment_method
-from tests.support.accounts_api import API, signed_in
+from tests.support.accounts_api import API, with_key
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import AccountFactory, ClientFactory, ContactFactory, an_account
 
@@ -122,7 +122,7 @@ def test_another_clients_account_is_not_there(acme, process):
 
 def test_the_api_adds_through_the_gateway_and_answers_what_was_stored(acme, keeping):
     account = AccountFactory(client=acme)
-    answer = post(signed_in(acme), account, token="tok_1", label="Visa ending 4242")
+    answer = post(with_key(acme), account, token="tok_1", label="Visa ending 4242")
     assert answer.status_code == 201
     method = PaymentMethod.objects.get()
     assert answer.json() == {
@@ -135,7 +135,7 @@ def test_the_api_adds_through_the_gateway_and_answers_what_was_stored(acme, keep
 
 
 def test_the_api_answers_why_a_token_is_refused(acme):
-    answer = post(signed_in(acme), AccountFactory(client=acme), token="sandbox_expired")
+    answer = post(with_key(acme), AccountFactory(client=acme), token="sandbox_expired")
     message = "The payment gateway did not accept this token: The token has expired"
     assert answer.status_code == 400
     assert answer.json() == {"error_code": 90020, "error_msg": message, "errors": {"token": [message]}}
@@ -160,7 +160,7 @@ def test_no_card_number_comes_to_rest_in_a_table_or_a_log(acme, settings, caplog
     settings.STRIPE_API_KEY, settings.STRIPE_API_BASE = "sk_test_12345", "http://localhost:9"
     acme.gateway = gateway
     acme.save()
-    answer = post(signed_in(acme), AccountFactory(client=acme), **fields)
+    answer = post(with_key(acme), AccountFactory(client=acme), **fields)
     assert answer.status_code == 400
     assert not PaymentMethod.objects.exists()
     assert CARD not in re.sub(r"[ -]", "", everything_stored())

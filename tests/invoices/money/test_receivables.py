@@ -13,7 +13,7 @@ from invoices.services.money.ledger.payments import record_external_payment
 from invoices.services.money.receivables import Ages, add_up_by_currency, receivables
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import a_plan, an_account
-from tests.support.money_api import get, signed_in
+from tests.support.money_api import get, with_key
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -60,7 +60,7 @@ def test_accounts_and_currencies_have_rows_and_totals_of_their_own(acme, umbra, 
 def test_the_resource_and_the_command_say_the_same(acme, process):
     account = an_account(acme)
     bill(account, process, JAN_10)
-    api = signed_in(acme)
+    api = with_key(acme)
     with time_machine.travel(datetime(2026, 2, 24, 12, tzinfo=UTC), tick=False):
         (row,) = get(api, "receivables", acct_no=account.pk)["results"]
         assert get(api, "receivables", acct_no=account.pk + 1)["results"] == []

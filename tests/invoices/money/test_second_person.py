@@ -20,7 +20,7 @@ from rebills.roles import make_groups
 from tests.support.admin_pages import act, add_url, texts
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import BY_TEST, a_plan, an_account
-from tests.support.money_api import signed_in
+from tests.support.money_api import with_key
 
 pytestmark = pytest.mark.django_db
 KINDS = ("write-off", "memo", "cash credit", "refund", "void of a payment", "void of the invoice")
@@ -67,12 +67,12 @@ def browser_of(user):
 
 @pytest.fixture
 def api(acme):
-    return signed_in(acme, may_approve=True, may_collect=True, may_correct=True)
+    return with_key(acme, may_approve=True, may_collect=True, may_correct=True)
 
 
 @pytest.fixture
 def other(acme):
-    return signed_in(acme, may_approve=True)
+    return with_key(acme, may_approve=True)
 
 
 def asked(api, kind, account, invoice, payment):
@@ -191,7 +191,7 @@ def test_who_has_lost_the_right_since_gets_nothing_done(acme, account, invoice, 
 
 def test_who_asked_withdraws_and_another_discards(acme, account, invoice, payment, api, other):
     first = asked(api, "write-off", account, invoice, payment).json()["requested_act"]["id"]
-    weak = signed_in(acme)
+    weak = with_key(acme)
     refused = weak.post(f"/api/v1/requested-acts/{first}/discard/", {}, format="json")
     assert (refused.status_code, refused.json()["error_code"]) == (403, 90001)
     assert api.post(f"/api/v1/requested-acts/{first}/discard/", {}, format="json").json()["state"] == "withdrawn"
@@ -284,7 +284,7 @@ def test_a_key_of_ones_own_does_not_approve(acme, account, invoice, payment):
     browser = browser_of(ann)
     body = {"invoice_no": invoice.pk, "amount": "10.00", "reason_code": 1}
     number = browser.post("/api/v1/write-offs/", body, "application/json").json()["requested_act"]["id"]
-    api = signed_in(acme)
+    api = with_key(acme)
     api.credentials(HTTP_AUTHORIZATION="Basic " + base64.b64encode(f"{acme.pk}:{secret}".encode()).decode())
     refused = api.post(f"/api/v1/requested-acts/{number}/approve/", {}, format="json")
     assert refused.json()["error_code"] == 90002
