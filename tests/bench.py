@@ -32,7 +32,7 @@ from invoices.plan.charges import add_usage  # noqa: E402
 from invoices.plan.drafts import Lines  # noqa: E402
 from invoices.plan.facts import BillingRequest  # noqa: E402
 from invoices.services.billing.generating import generate_invoices  # noqa: E402
-from invoices.services.documents.outcomes import Planned  # noqa: E402
+from invoices.services.documents.outcomes import Planned, Settled  # noqa: E402
 from invoices.services.planning.facts import read_facts  # noqa: E402
 from invoices.services.planning.instance_facts import UsageReading, read_instances  # noqa: E402
 from invoices.services.planning.previewing import preview_invoices  # noqa: E402
@@ -95,7 +95,7 @@ def analyze() -> None:
 
 def generate(client: Client, account_nos: Sequence[int], day: date = TODAY) -> None:
     outcomes = generate_invoices(client=client, account_nos=account_nos, request=BillingRequest(day), caller=CALLER)
-    assert all(outcome.invoice_no for outcome in outcomes), outcomes[0]
+    assert all(isinstance(outcome, Settled) for outcome in outcomes), outcomes[0]
 
 
 def floor_of(account_nos: Sequence[int]) -> float:

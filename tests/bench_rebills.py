@@ -15,9 +15,10 @@ from accounts.services import add_price
 from invoices.models import Allocation, Invoice, InvoiceLine, LedgerEntry, TaxDetail
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoices
+from invoices.services.documents.outcomes import Settled
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import rebill_invoices
-from rebills.services.requests import RebillRequest, RequestedLine
+from rebills.services.requests import PlannedRebill, RebillRequest, RequestedLine, SettledRebill
 from tests.support.bare_rows import queries, taken_out, timed
 
 CALLER = Caller(process="bench")
@@ -70,12 +71,12 @@ def request(number: int) -> RebillRequest:
 
 def rebill(client: Client, numbers: Sequence[int]) -> None:
     outcomes = rebill_invoices(client=client, requests=[request(number) for number in numbers], caller=CALLER, today=TODAY)
-    assert all(outcome.rebill_no for outcome in outcomes), outcomes[0]
+    assert all(isinstance(outcome, SettledRebill) for outcome in outcomes), outcomes[0]
 
 
 def preview(client: Client, number: int) -> None:
     (outcome,) = preview_rebills(client=client, requests=[request(number)], today=TODAY)
-    assert outcome.plan is not None, outcome
+    assert isinstance(outcome, PlannedRebill), outcome
 
 
 def written_for(originals: Sequence[int]) -> list:
@@ -101,5 +102,5 @@ def an_invoice_of(client: Client, lines: int) -> int:
     Contact.objects.create(account=account, contact_no=1, name="Customer", city="Fresno", region="CA", country="US")
     PlanInstance.objects.create(account=account, plan=plan, start_date=START)
     (outcome,) = generate_invoices(client=client, account_nos=[account.pk], request=BillingRequest(TODAY), caller=CALLER)
-    assert outcome.invoice_no is not None, outcome
+    assert isinstance(outcome, Settled), outcome
     return outcome.invoice_no

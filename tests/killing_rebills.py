@@ -11,6 +11,7 @@ from io import StringIO
 
 from tests import killing
 from tests.killing import CALLER, INVOICES, World, after, before, compare_books, database, kill_at, kill_sometime
+from tests.support.outcomes import code_of
 
 # Only now is Django set up, and the gateway's file a temporary one.
 from decimal import Decimal  # isort: skip
@@ -46,7 +47,7 @@ POINTS = {
     "collection requested": after(issuing, "request_collection"),
     "issued, not told": before(issuing, "record_acts"),
     "all written, not committed": after(rebilling, "_write"),
-    "committed": before(rebilling, "settle_issued"),
+    "committed": before(rebilling, "settle_documents"),
     "nothing collected yet": before(settling, "collect_issued"),
     **killing.COLLECT_POINTS,
     "collected, no statement sent": after(settling, "collect_issued"),
@@ -63,7 +64,7 @@ class Rebills(World):
             RebillRequest(number, 1, (RequestedLine(1, rate_per_unit=Decimal("20.00")),), collect=True) for number in numbers
         ]
         outcomes = rebill_invoices(requests=requests, **self.by())
-        return [str(one.error.code.number) if one.error else "" for one in outcomes]
+        return [str(code_of(one) or "") for one in outcomes]
 
     def whole_or_absent(self, numbers: list[int]) -> None:
         """Resume what was interrupted. Then what is not rebilled is unchanged, and is rebilled now."""

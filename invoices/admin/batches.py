@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _lazy
 from accounts.models import Account, Client
 from invoices.models import Invoice
 from invoices.services.documents.collection_results import Collected, CollectionResult
-from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.outcomes import NothingToBill, Outcome, Refused, Settled
 
 REFUSALS_SHOWN = 20
 RESULT_WORDS = {
@@ -44,18 +44,15 @@ def _by_client(chosen: QuerySet[Invoice] | QuerySet[Account]) -> Iterator[tuple[
 
 def tell(request: HttpRequest, outcomes: Sequence[Outcome], done: str) -> None:
     """Show how many were done, and each refusal with its document and message, up to a limit."""
-    refused = [
-        f"{_name(outcome)}: {outcome.error.code.number} {outcome.error.shown}"
-        for outcome in outcomes
-        if outcome.error is not None
-    ]
-    nothing = sum(outcome.error is None and outcome.invoice_no is None for outcome in outcomes)
+    refused = [f"{_name(one)}: {one.error.code.number} {one.error.shown}" for one in outcomes if isinstance(one, Refused)]
+    nothing = sum(isinstance(one, NothingToBill) for one in outcomes)
     succeeded = len(outcomes) - len(refused) - nothing
     if succeeded:
         messages.success(request, _("%(done)s: %(count)d") % {"done": done, "count": succeeded})
     if nothing:
         messages.info(request, _("Nothing to bill: %(count)d") % {"count": nothing})
-    tell_collected(request, [outcome.collection for outcome in outcomes if outcome.collection is not None])
+    settled = [one for one in outcomes if isinstance(one, Settled)]
+    tell_collected(request, [one.collection for one in settled if one.collection is not None])
     for refusal in refused[:REFUSALS_SHOWN]:
         messages.error(request, refusal)
     if len(refused) > REFUSALS_SHOWN:
@@ -74,7 +71,7 @@ def tell_collected(request: HttpRequest, collected: Sequence[Collected]) -> None
         messages.error(request, _("And %(count)d more not collected.") % {"count": len(failed) - REFUSALS_SHOWN})
 
 
-def _name(outcome: Outcome) -> str:
-    if outcome.invoice_no is None:
-        return _("Account %(number)s") % {"number": outcome.account_no}
-    return _("Invoice %(number)s") % {"number": outcome.invoice_no}
+def _name(refused: Refused) -> str:
+    if refused.invoice_no is None:
+        return _("Account %(number)s") % {"number": refused.account_no}
+    return _("Invoice %(number)s") % {"number": refused.invoice_no}

@@ -24,10 +24,10 @@ from invoices.kinds import DecisionAct, StatementStatus
 from invoices.models import Invoice
 from invoices.plan.actions import Action
 from invoices.services.approving.deciding import decide as decide_on
-from invoices.services.approving.preview import DecisionPreview, Refused, preview_collecting, preview_decision
+from invoices.services.approving.preview import DecisionPreview, RefusedDocument, preview_collecting, preview_decision
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.documents.collection_results import Collected
-from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.outcomes import NothingToBill, Outcome, Refused
 from invoices.services.documents.rights import APPROVE_PERMISSION
 
 NUMBERS = "numbers"
@@ -154,12 +154,12 @@ def _consequences(parts: Sequence[DecisionPreview], action: Action) -> list[Any]
     return texts
 
 
-def _named(refused: Refused) -> SafeString:
+def _named(refused: RefusedDocument) -> SafeString:
     return page_link(Invoice(pk=refused.invoice_no), refused.name)
 
 
 def _tell(pages: Any, request: HttpRequest, outcomes: Sequence[Outcome | Collected], action: Action) -> TemplateResponse:
-    documents = _documents(one.invoice_no for one in outcomes if one.invoice_no is not None)
+    documents = _documents(number for one in outcomes if (number := _number_of(one)) is not None)
     rows = [_collection_row(one, documents) if isinstance(one, Collected) else _row(one, documents, action) for one in outcomes]
     done = sum(row.is_done for row in rows)
     counts = {"done": done, "not_done": len(rows) - done, "rows": sorted(rows, key=lambda row: row.is_done)}
@@ -171,16 +171,23 @@ def _documents(numbers: Iterable[int]) -> dict[int, Invoice]:
 
 
 def _row(outcome: Outcome, documents: dict[int, Invoice], action: Action) -> ResultRow:
-    document = documents.get(outcome.invoice_no or 0)
+    number = _number_of(outcome)
+    document = None if number is None else documents.get(number)
     name = page_link(document) if document is not None else str(outcome.account_no)
-    if outcome.error is not None:
+    if isinstance(outcome, Refused):
         return ResultRow(name, False, f"{outcome.error.code.number} {outcome.error.shown}")
     words = [str(DECISIONS[action].done)]
+    if isinstance(outcome, NothingToBill):
+        return ResultRow(name, True, words[0])
     if outcome.collection is not None:
         words.append(_collected_words(outcome.collection))
     if outcome.statement is not None:
         words.append(_statement_words(outcome.statement))
     return ResultRow(name, True, "; ".join(words))
+
+
+def _number_of(outcome: Outcome | Collected) -> int | None:
+    return None if isinstance(outcome, NothingToBill) else outcome.invoice_no
 
 
 def _collection_row(collected: Collected, documents: dict[int, Invoice]) -> ResultRow:

@@ -37,10 +37,11 @@ from invoices.aria.documents import (
     settled_fields,
 )
 from invoices.kinds import ISSUED_STATUSES, DecisionAct, InvoiceStatus
-from invoices.models import Invoice
+from invoices.models import Invoice, LedgerEntry
 from invoices.services.approving.deciding import decide_on_one
 from invoices.services.billing.generating import ACT_REFUSED, generate_invoice
 from invoices.services.documents.document_storage import stored_contents
+from invoices.services.documents.outcomes import NothingToBill
 from invoices.services.documents.rebill_markers import excluded_lines
 from invoices.services.documents.remarks import Remarks
 from invoices.services.issuing.after_issue import finish_issued
@@ -156,7 +157,7 @@ class PendingMethods:
         refused_act="pending.refused",
         right=rights.APPROVE,
         resume=finish_document,
-        answer=lambda call, invoice_no: _managed_m(invoice_no),
+        answer=lambda call, invoice_no: _managed_m(call, invoice_no),
     )
     def manage_pending_invoice_m(self, call: Call) -> int | None:
         return _decide(call)
@@ -270,12 +271,15 @@ def _generated(call: Call, invoice_no: int | None) -> Mapping[str, Any]:
 
 
 def _decide(call: Call) -> int | None:
-    """Approve, discard or regenerate, and return the number of the resulting invoice."""
+    """Approve, discard or regenerate, and return the number of the resulting invoice.
+
+    None if a regeneration discarded the document and found nothing to bill.
+    """
     arguments, client = call.arguments, call.client
     invoice_no = _pending_no(call)
     if arguments["action_directive"] not in DIRECTIVES:
         raise BillingError(ErrorCode.INVALID_DIRECTIVE, field="action_directive")
-    return decide_on_one(
+    outcome = decide_on_one(
         DIRECTIVES[arguments["action_directive"]],
         client=client,
         invoice_no=invoice_no,
@@ -285,7 +289,8 @@ def _decide(call: Call) -> int | None:
         collect=arguments.get("alt_collect_on_approve"),
         statement=arguments.get("alt_send_statement_on_approve"),
         cancel_orders=arguments["cancel_orders_on_discard"],
-    ).invoice_no
+    )
+    return None if isinstance(outcome, NothingToBill) else outcome.invoice_no
 
 
 def _pending_no(call: Call) -> int:
@@ -303,15 +308,19 @@ def _pending_no(call: Call) -> int:
 
 
 def _managed(invoice_no: int | None) -> Mapping[str, Any]:
-    invoice = Invoice.objects.get(pk=invoice_no or 0)
+    if invoice_no is None:
+        return {"new_invoice_no": None}
+    invoice = Invoice.objects.get(pk=invoice_no)
     new_invoice_no = None if invoice.status == InvoiceStatus.DISCARDED else invoice.pk
     return {"new_invoice_no": new_invoice_no, **settled_fields(invoice, "code")}
 
 
-def _managed_m(invoice_no: int | None) -> Mapping[str, Any]:
-    account = Invoice.objects.select_related("account").get(pk=invoice_no or 0).account
+def _managed_m(call: Call, invoice_no: int | None) -> Mapping[str, Any]:
+    number = call.arguments.get("invoice_no") if invoice_no is None else invoice_no
+    accounts = Account.objects.filter(pk=account_no_of(call)) if number is None else Account.objects.filter(invoices=number)
+    account = accounts.get()
     managed = _managed(invoice_no)
-    failure = {name: managed[name] for name in ("collection_error_code", "collection_error_msg")}
+    failure = {name: managed.get(name) for name in ("collection_error_code", "collection_error_msg")}
     return {
         "acct_no": account.pk,
         "client_acct_id": account.client_acct_id or None,
@@ -364,7 +373,7 @@ def _void(call: Call, account_no: int | None) -> int:
     return invoice_no
 
 
-def _voided(invoice_no: int | None) -> Mapping[str, Any]:
+def _voided(invoice_no: int) -> Mapping[str, Any]:
     """Return the transaction of a voided invoice, and the one that voids it."""
-    entry = Invoice.objects.get(pk=invoice_no or 0).ledger.get(voided_by__isnull=False)
+    entry = LedgerEntry.objects.get(invoice=invoice_no, voided_by__isnull=False)
     return {"void_transactions": [{"invoice_transaction_id": entry.pk, "void_transaction_id": entry.voided_by.pk}]}

@@ -35,7 +35,7 @@ from invoices.services.collecting.starting import methods_of
 from invoices.services.documents.chains import read_chain
 from invoices.services.documents.comparisons import lines_beside
 from invoices.services.documents.document_storage import stored_contents
-from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.outcomes import NothingToBill, Settled
 from invoices.services.documents.rebill_markers import with_rebills
 from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rights import COLLECT_PERMISSION, CORRECT_PERMISSION, GENERATE_PERMISSION
@@ -244,7 +244,7 @@ class InvoiceAct(InvoicePage):
         outcome = self._decide(DecisionAct.APPROVE, invoice, fields, caller, seen=self.request.POST.get("fingerprint", ""))
         issued = Invoice.objects.get(pk=invoice.pk)
         messages.success(self.request, gettext("Approved as %(number)s.") % {"number": issued.document_number})
-        collection = outcome.collection
+        collection = outcome.collection if isinstance(outcome, Settled) else None
         if collection is not None and collection.error is not None:
             messages.warning(self.request, gettext("Not collected: %(why)s") % {"why": collection.shown})
         return issued.pk
@@ -257,12 +257,18 @@ class InvoiceAct(InvoicePage):
 
     def _regenerate(self, invoice: Any, fields: dict[str, Any], caller: Caller) -> int:
         outcome = self._decide(DecisionAct.REGENERATE, invoice, fields, caller)
+        if isinstance(outcome, NothingToBill):
+            messages.success(self.request, gettext("Discarded. There is nothing to bill for its cycle now."))
+            number: int = invoice.pk
+            return number
         messages.success(
             self.request, gettext("Regenerated. This pending invoice replaces invoice %(old)s.") % {"old": invoice.pk}
         )
-        return outcome.invoice_no or 0
+        return outcome.invoice_no
 
-    def _decide(self, act: DecisionAct, invoice: Any, fields: dict[str, Any], caller: Caller, *, seen: str = "") -> Outcome:
+    def _decide(
+        self, act: DecisionAct, invoice: Any, fields: dict[str, Any], caller: Caller, *, seen: str = ""
+    ) -> Settled | NothingToBill:
         by: dict[str, Any] = {"client": self.client, "caller": caller, "today": self.today}
         return decide_on_one(act, invoice_no=invoice.pk, remarks=Remarks(fields["reason"]), seen=seen, **by)
 

@@ -24,7 +24,7 @@ from invoices.services.documents.approval_rules import rebill_approval_amount, r
 from invoices.services.documents.chains import Step
 from rebills.plan import RebillPlan
 from rebills.plan.differences import CATEGORY, RETAX, Difference, TaxedAgain
-from rebills.services.requests import RebillRequest, RequestedLine, RequestedUsage
+from rebills.services.requests import RebillOutcome, RebillRequest, RefusedRebill, RequestedLine, RequestedUsage, SettledRebill
 
 REBILLS_AT_ONCE = 1000
 
@@ -223,13 +223,26 @@ def _taxed_again(why: TaxedAgain) -> str:
 class RebillOutcomeSerializer(serializers.Serializer):
     """The result of one of several rebills."""
 
-    invoice_no = serializers.IntegerField(source="request.invoice_no")
+    invoice_no = serializers.IntegerField()
     rebill_no = serializers.IntegerField(allow_null=True)
     acct_no = serializers.IntegerField(source="account_no", allow_null=True)
-    waits_for_approval = serializers.BooleanField(source="waits")
+    waits_for_approval = serializers.BooleanField()
     error_code = ErrorCodeField(source="error")
     error_msg = ErrorMessageField(source="error")
     collection = CollectedSerializer(allow_null=True)
+
+
+def rebilled_row(outcome: RebillOutcome) -> dict[str, Any]:
+    """Return what RebillOutcomeSerializer shows of a request."""
+    settled = outcome if isinstance(outcome, SettledRebill) else None
+    return {
+        "invoice_no": outcome.request.invoice_no,
+        "rebill_no": None if settled is None else settled.rebill_no,
+        "account_no": outcome.account_no,
+        "waits_for_approval": settled is not None and settled.recorded.is_pending,
+        "error": outcome.error if isinstance(outcome, RefusedRebill) else None,
+        "collection": None if settled is None else settled.collection,
+    }
 
 
 class RebillOutcomesSerializer(serializers.Serializer):

@@ -12,7 +12,6 @@ from accounts.api.resources import Operation
 from accounts.aria.method_calls import Call, method_call
 from accounts.clock import today
 from accounts.rights import REBILL, Right
-from billing_site.errors import BillingError, ErrorCode
 from invoices.api.serializers.documents import DocumentSerializer
 from invoices.api.viewsets.documents import DocumentResource
 from invoices.aria.document_methods import finish_document
@@ -29,6 +28,7 @@ from rebills.api.serializers import (
     RebillPreviewArguments,
     RebillPreviewSerializer,
     rebill_request,
+    rebilled_row,
 )
 from rebills.aria.gen_rb_m import (
     GEN_RB_M_NAMES,
@@ -42,7 +42,7 @@ from rebills.models import Rebill
 from rebills.plan import RebillPlan
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import REFUSED, rebill_invoice, rebill_invoices
-from rebills.services.requests import RebillRequest
+from rebills.services.requests import RebillRequest, RefusedRebill
 
 
 class RebillViewSet(DocumentResource):
@@ -75,7 +75,7 @@ class RebillViewSet(DocumentResource):
         arguments = self.arguments()["rebills"]
         requests = [rebill_request(one, f"rebills[{place}].") for place, one in enumerate(arguments)]
         outcomes = rebill_invoices(client=self.client, requests=requests, caller=self.caller, today=today(self.client))
-        return Response(RebillOutcomesSerializer({"outcomes": outcomes}).data)
+        return Response(RebillOutcomesSerializer({"outcomes": [rebilled_row(one) for one in outcomes]}).data)
 
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:
@@ -115,6 +115,6 @@ def _stored_answer(rebill_no: int) -> Mapping[str, Any]:
 
 def _preview(client: Any, request: RebillRequest) -> RebillPlan:
     (outcome,) = preview_rebills(client=client, requests=[request], today=today(client))
-    if outcome.plan is None:
-        raise outcome.error or BillingError(ErrorCode.UNEXPECTED)
+    if isinstance(outcome, RefusedRebill):
+        raise outcome.error
     return outcome.plan

@@ -38,7 +38,7 @@ from rebills.plan import RebillPlan
 from rebills.plan.lines import AMOUNT_GIVEN
 from rebills.services.metered import metered_charges
 from rebills.services.previewing import preview_rebills
-from rebills.services.requests import RebillRequest
+from rebills.services.requests import RebillRequest, RefusedRebill
 
 LABELS = {
     "service_no": _("Service"),
@@ -226,7 +226,7 @@ class Sheet:
         if request is None:
             return Calculated(typed, None, None, refusals)
         (outcome,) = preview_rebills(client=self.client, requests=[request], today=self.today)
-        if outcome.error is not None:
+        if isinstance(outcome, RefusedRebill):
             return Calculated(typed, request, None, refusal_at(outcome.error, typed), outcome.error)
         return Calculated(typed, request, outcome.plan)
 

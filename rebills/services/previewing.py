@@ -16,13 +16,13 @@ from invoices.services.documents.tax_answers import check_tax_data
 from invoices.services.money.ledger.acts import Why, check_reason
 from invoices.services.planning.taxation import ask_engine
 from invoices.tax_engines.protocol import TaxableLine, TaxQuote, TaxRequest
-from rebills.plan import RebillPlan, plan_rebill
+from rebills.plan import plan_rebill
 from rebills.plan.counting import plan_lines
 from rebills.plan.lines import PlannedLines
 from rebills.plan.requests import RebillFacts
 from rebills.plan.taxing import LineTaxing, TaxedBefore, with_contacts
 from rebills.services.facts import Originals, read_originals
-from rebills.services.requests import RebillOutcome, RebillRequest
+from rebills.services.requests import PlannedRebill, RebillRequest, RefusedRebill
 
 NOT_ASKED = TaxQuote((), charges_tax=False)
 """The quote of a rebill whose lines all keep their tax. The engine is not asked, and no tax answer is missing."""
@@ -30,7 +30,7 @@ NOT_ASKED = TaxQuote((), charges_tax=False)
 logger = logging.getLogger(__name__)
 
 
-def preview_rebills(*, client: Client, requests: Sequence[RebillRequest], today: date) -> list[RebillOutcome]:
+def preview_rebills(*, client: Client, requests: Sequence[RebillRequest], today: date) -> list[PlannedRebill | RefusedRebill]:
     """Return one outcome per request, in their order: the exact plan, or the error that refuses it.
 
     Writes nothing, not even an event.
@@ -38,25 +38,30 @@ def preview_rebills(*, client: Client, requests: Sequence[RebillRequest], today:
     originals = read_originals(client, requests, today)
     check_code = _reasons(client)
     drafts = [_drafted(request, originals, check_code) for request in requests]
-    asking = [draft for draft in drafts if draft.taxed is not None and draft.exemption is None]
-    quotes = ask_engine(client, [draft.taxed for draft in asking if draft.taxed is not None])
-    quoted = {id(draft): quote for draft, quote in zip(asking, quotes, strict=True)}
-    return [_planned(client, draft, quoted.get(id(draft), NOT_ASKED)) for draft in drafts]
+    asking = {
+        place: draft.taxed
+        for place, draft in enumerate(drafts)
+        if isinstance(draft, _Draft) and draft.taxed is not None and draft.exemption is None
+    }
+    quotes = dict(zip(asking, ask_engine(client, list(asking.values())), strict=True))
+    return [
+        draft if isinstance(draft, RefusedRebill) else _planned(client, draft, quotes.get(place, NOT_ASKED))
+        for place, draft in enumerate(drafts)
+    ]
 
 
 class _Draft(NamedTuple):
-    """A rebill before tax with its tax request, or the error that refused it."""
+    """A rebill before tax with its tax request, which is None if all lines keep their tax."""
 
     request: RebillRequest
-    account_no: int | None = None
-    facts: RebillFacts | None = None
-    lines: PlannedLines | None = None
-    before: TaxedBefore | None = None
-    taxing: Mapping[int, LineTaxing] = {}
-    taxed: TaxRequest | None = None
-    exemption: Exemption | None = None
-    stored: TaxAnswer = TaxAnswer()
-    error: BillingError | None = None
+    account_no: int
+    facts: RebillFacts
+    lines: PlannedLines
+    before: TaxedBefore
+    taxing: Mapping[int, LineTaxing]
+    taxed: TaxRequest | None
+    exemption: Exemption | None
+    stored: TaxAnswer
 
 
 def _reasons(client: Client) -> Callable[[int], None]:
@@ -78,7 +83,7 @@ def _reasons(client: Client) -> Callable[[int], None]:
     return check
 
 
-def _drafted(request: RebillRequest, originals: Originals, check_code: Callable[[int], None]) -> _Draft:
+def _drafted(request: RebillRequest, originals: Originals, check_code: Callable[[int], None]) -> _Draft | RefusedRebill:
     known = originals.documents.get(request.invoice_no)
     account_no = known.account_no if known is not None else None
     try:
@@ -108,7 +113,7 @@ def _drafted(request: RebillRequest, originals: Originals, check_code: Callable[
         }
         return _Draft(
             request,
-            account_no,
+            document.account_no,
             facts,
             lines,
             before,
@@ -118,10 +123,10 @@ def _drafted(request: RebillRequest, originals: Originals, check_code: Callable[
             originals.answers.get(request.invoice_no, TaxAnswer()),
         )
     except BillingError as error:
-        return _Draft(request, account_no, error=error)
+        return RefusedRebill(request, account_no, error)
     except Exception:
         logger.exception("planning the rebill of invoice %s failed", request.invoice_no)
-        return _Draft(request, account_no, error=BillingError(ErrorCode.UNEXPECTED))
+        return RefusedRebill(request, account_no, BillingError(ErrorCode.UNEXPECTED))
 
 
 def _tax_request(
@@ -155,16 +160,13 @@ def _answered(draft: _Draft, quote: TaxQuote, *, has_buyer: bool) -> TaxAnswer:
     return joined([before, answer_to(asked, quote, has_buyer=has_buyer)])
 
 
-def _planned(client: Client, draft: _Draft, quote: TaxQuote | BillingError) -> RebillOutcome:
-    error = quote if isinstance(quote, BillingError) else draft.error
-    facts, lines, before = draft.facts, draft.lines, draft.before
-    plan: RebillPlan | None = None
-    if not isinstance(quote, BillingError) and facts is not None and lines is not None and before is not None:
-        try:
-            plan = plan_rebill(facts, lines, before, draft.taxing, quote.taxes)
-            answer = _answered(draft, quote, has_buyer=bool(plan.content.parties.bill_to))
-            check_tax_data(client, answer)
-            plan = plan._replace(tax_answer=answer)
-        except BillingError as refused:
-            plan, error = None, refused
-    return RebillOutcome(draft.request, draft.account_no, plan, error=error)
+def _planned(client: Client, draft: _Draft, quote: TaxQuote | BillingError) -> PlannedRebill | RefusedRebill:
+    try:
+        if isinstance(quote, BillingError):
+            raise quote
+        plan = plan_rebill(draft.facts, draft.lines, draft.before, draft.taxing, quote.taxes)
+        answer = _answered(draft, quote, has_buyer=bool(plan.content.parties.bill_to))
+        check_tax_data(client, answer)
+        return PlannedRebill(draft.request, draft.account_no, plan._replace(tax_answer=answer))
+    except BillingError as error:
+        return RefusedRebill(draft.request, draft.account_no, error)

@@ -27,11 +27,11 @@ from invoices.services.documents.approval_rules import rebill_approval_amount, r
 from invoices.services.documents.batches import in_halves
 from invoices.services.documents.comparisons import record_comparisons
 from invoices.services.documents.document_storage import Links, insert_documents
-from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.outcomes import Recorded
 from invoices.services.documents.rebill_markers import GENERATED
 from invoices.services.documents.rights import check_may_rebill
 from invoices.services.documents.tax_answers import record_tax_answers
-from invoices.services.issuing.after_issue import finish_issued, settle_issued
+from invoices.services.issuing.after_issue import finish_issued, settle_documents
 from invoices.services.issuing.issuing import IssuePolicy, Issuing, issue, pending_document
 from invoices.services.planning.facts import lock_states
 from rebills.plan import RebillPlan
@@ -39,7 +39,7 @@ from rebills.plan.requests import MoneyFacts
 from rebills.services.facts import read_money
 from rebills.services.issuing import REBILLED
 from rebills.services.previewing import preview_rebills
-from rebills.services.requests import RebillOutcome, RebillRequest
+from rebills.services.requests import PlannedRebill, RebillOutcome, RebillRequest, RecordedRebill, RefusedRebill, SettledRebill
 
 REFUSED = "rebill.refused"
 WAITS = "invoice.rebill_waits"
@@ -67,7 +67,7 @@ def rebill_invoices(*, client: Client, requests: Sequence[RebillRequest], caller
     for wave in _waves([requests[place] for place in left]):
         places = [left[place] for place in wave]
         done = _rebill_some([requests[place] for place in places], work)
-        record_acts(client, caller, [_refusal(one) for one in done if one.error is not None])
+        record_acts(client, caller, [_refusal(one) for one in done if isinstance(one, RefusedRebill)])
         outcomes |= dict(zip(places, done, strict=True))
     return [outcomes[place] for place in range(len(requests))]
 
@@ -75,8 +75,8 @@ def rebill_invoices(*, client: Client, requests: Sequence[RebillRequest], caller
 def rebill_invoice(*, client: Client, request: RebillRequest, caller: Caller, today: date) -> int:
     """Rebill one invoice and return the rebill's number. A refusal is raised; only its event is written."""
     (outcome,) = rebill_invoices(client=client, requests=[request], caller=caller, today=today)
-    if outcome.error is not None or outcome.rebill_no is None:
-        raise outcome.error or BillingError(ErrorCode.UNEXPECTED)
+    if isinstance(outcome, RefusedRebill):
+        raise outcome.error
     return outcome.rebill_no
 
 
@@ -88,20 +88,23 @@ def _rebilled_by_call(requests: Sequence[RebillRequest], work: Rebilling) -> dic
     events: dict[int | None, list[Event]] = defaultdict(list)
     for event in acts_of_call(work.caller.receipt, REBILLED, WAITS, REFUSED):
         events[event.invoice_no].append(event)
-    told = {
-        place: _told(request, events[request.invoice_no].pop(0))
-        for place, request in enumerate(requests)
-        if events[request.invoice_no]
-    }
-    issued = [one.rebill_no for one in told.values() if one.rebill_no is not None and not one.waits]
+    told = {place: events[request.invoice_no].pop(0) for place, request in enumerate(requests) if events[request.invoice_no]}
+    issued = [event.after["rebill"] for event in told.values() if event.act == REBILLED]
     collected = finish_issued(work.client, issued, work.caller, work.today)
-    return {place: one._replace(collection=collected.get(one.rebill_no or 0)) for place, one in told.items()}
-
-
-def _told(request: RebillRequest, event: Event) -> RebillOutcome:
-    if event.error_code:
-        return RebillOutcome(request, event.account_id, error=error_from_event(event.error_code, event.message))
-    return RebillOutcome(request, event.account_id, rebill_no=event.after["rebill"], waits=event.act == WAITS)
+    accounts = dict(
+        Invoice.objects.filter(pk__in=[requests[place].invoice_no for place in told]).values_list("pk", "account_id")
+    )
+    outcomes: dict[int, RebillOutcome] = {}
+    for place, event in told.items():
+        request = requests[place]
+        if event.error_code:
+            error = error_from_event(event.error_code, event.message)
+            outcomes[place] = RefusedRebill(request, event.account_id, error)
+            continue
+        rebill_no = event.after["rebill"]
+        recorded = RecordedRebill(request, accounts[request.invoice_no], rebill_no, event.act == WAITS)
+        outcomes[place] = SettledRebill(recorded, collected.get(rebill_no))
+    return outcomes
 
 
 def _waves(requests: Sequence[RebillRequest]) -> list[list[int]]:
@@ -126,56 +129,70 @@ def _rebill_some(requests: Sequence[RebillRequest], work: Rebilling) -> list[Reb
     try:
         check_may_rebill(work.caller)
     except BillingError as error:
-        return [RebillOutcome(request, error=error) for request in requests]
+        return [RefusedRebill(request, None, error) for request in requests]
     work = work._replace(read_at=timezone.now())
     planned = [_check_collecting(one, work) for one in preview_rebills(client=work.client, requests=requests, today=work.today)]
-    ready = [outcome for outcome in planned if outcome.plan is not None]
-    recorded = in_halves(ready, partial(_write, work), lambda one, error: one._replace(plan=None, error=error))
-    by_invoice = {one.request.invoice_no: one for one in _settled(recorded, work)}
-    return [by_invoice.get(one.request.invoice_no, one) if one.plan is not None else one for one in planned]
+    ready = [one for one in planned if isinstance(one, PlannedRebill)]
+    written = in_halves(ready, partial(_write, work), lambda one, error: RefusedRebill(one.request, one.account_no, error))
+    outcomes = {one.request.invoice_no: one for one in _settled(written, work)}
+    return [one if isinstance(one, RefusedRebill) else outcomes[one.request.invoice_no] for one in planned]
 
 
-def _check_collecting(one: RebillOutcome, work: Rebilling) -> RebillOutcome:
+def _check_collecting(one: PlannedRebill | RefusedRebill, work: Rebilling) -> PlannedRebill | RefusedRebill:
     """Refuse a rebill that would collect if the caller may not collect (90025).
 
     A caller without that right must request no collection. If the rebill needs approval, the approver's right decides instead.
     """
-    if one.plan is None or not one.plan.facts.collects or may(work.caller, COLLECT):
+    if isinstance(one, RefusedRebill) or not one.plan.facts.collects or may(work.caller, COLLECT):
         return one
     if not one.request.collect and _needs_approval(one.plan, work.client):
         return one
     error = BillingError(COLLECT.refused, "rebill with collect (do_collect) false, or ask who may collect", field="collect")
-    return one._replace(plan=None, error=error)
+    return RefusedRebill(one.request, one.account_no, error)
 
 
 def _needs_approval(plan: RebillPlan, client: Client) -> bool:
     return rebill_needs_approval(client, rebill_approval_amount(plan.original.total, plan.rebill.total), plan.tax_answer)
 
 
-def _write(work: Rebilling, ready: Sequence[RebillOutcome]) -> list[RebillOutcome]:
+class _Written(NamedTuple):
+    """A rebill that is being written, with its plan."""
+
+    recorded: RecordedRebill
+    plan: RebillPlan
+
+
+def _write(work: Rebilling, ready: Sequence[PlannedRebill]) -> list[RecordedRebill | RefusedRebill]:
     """Check the plans again under the accounts' locks, and write those that still hold."""
-    states = lock_states([one.account_no for one in ready if one.account_no is not None], skip_locked=len(ready) > 1)
+    states = lock_states([one.account_no for one in ready], skip_locked=len(ready) > 1)
     checked = _checked_again(work, ready, states)
-    good = [one for one in checked if one.plan is not None]
-    numbers = dict(zip([one.request.invoice_no for one in good], reserve_ids(Invoice, len(good)), strict=True))
+    good = [one for one in checked if isinstance(one, PlannedRebill)]
+    written = {
+        one.request.invoice_no: _Written(
+            RecordedRebill(one.request, one.account_no, rebill_no, _needs_approval(one.plan, work.client)), one.plan
+        )
+        for one, rebill_no in zip(good, reserve_ids(Invoice, len(good)), strict=True)
+    }
     if good:
-        receipts.use(work.client, work.caller.receipt, invoice_no=numbers[good[0].request.invoice_no])
+        first = written[good[0].request.invoice_no].recorded
+        receipts.use(work.client, work.caller.receipt, invoice_no=first.rebill_no)
     issuing = Issuing(IssuePolicy(work.client), work.caller, work.today, timezone.now())
-    recorded = [_numbered(one, numbers, work.client) for one in checked]
-    _insert([one for one in recorded if one.rebill_no is not None], issuing, work)
-    now = {one.rebill_no: one.plan for one in recorded if one.plan is not None and one.rebill_no is not None and not one.waits}
+    _insert(list(written.values()), issuing, work)
+    now = {one.recorded.rebill_no: one.plan for one in written.values() if not one.recorded.is_pending}
     rebills = Invoice.objects.filter(pk__in=now).select_related("corrects").order_by("account_id", "pk")
     issue([pending_document(one, now[one.pk].content, now[one.pk].facts.original) for one in rebills], issuing)
-    return recorded
+    return [one if isinstance(one, RefusedRebill) else written[one.request.invoice_no].recorded for one in checked]
 
 
-def _checked_again(work: Rebilling, ready: Sequence[RebillOutcome], states: Mapping[int, BillingState]) -> list[RebillOutcome]:
+def _checked_again(
+    work: Rebilling, ready: Sequence[PlannedRebill], states: Mapping[int, BillingState]
+) -> list[PlannedRebill | RefusedRebill]:
     """Refuse what another process has locked, and originals that may not be rebilled any more or have changed since they
     were seen."""
     documents = document_facts([one.request.invoice_no for one in ready], work.today)
     seen = {one.request.invoice_no: documents[one.request.invoice_no] for one in ready if one.request.fingerprint}
     money = read_money(work.client, seen) if seen else {}
-    checked = []
+    checked: list[PlannedRebill | RefusedRebill] = []
     for one in ready:
         try:
             if one.account_no not in states:
@@ -186,37 +203,30 @@ def _checked_again(work: Rebilling, ready: Sequence[RebillOutcome], states: Mapp
             _check_seen(one, money)
             checked.append(one)
         except BillingError as error:
-            checked.append(one._replace(plan=None, error=error))
+            checked.append(RefusedRebill(one.request, one.account_no, error))
     return checked
 
 
-def _check_seen(one: RebillOutcome, money: Mapping[int, MoneyFacts]) -> None:
+def _check_seen(one: PlannedRebill, money: Mapping[int, MoneyFacts]) -> None:
     """Refuse a plan that differs from the fingerprint that was seen. The account's money is read again under the lock."""
-    request, plan = one.request, one.plan
-    if not request.fingerprint or plan is None:
+    request = one.request
+    if not request.fingerprint:
         return
-    moved = plan.with_money(money[request.invoice_no]).moved(request.fingerprint)
+    moved = one.plan.with_money(money[request.invoice_no]).moved(request.fingerprint)
     if moved:
         detail = f"rebill of invoice {request.invoice_no}, moved: {', '.join(moved)}"
         raise BillingError(ErrorCode.DOCUMENT_MOVED, detail, field="fingerprint")
 
 
-def _numbered(one: RebillOutcome, numbers: Mapping[int, int], client: Client) -> RebillOutcome:
-    if one.plan is None:
-        return one
-    return one._replace(rebill_no=numbers[one.request.invoice_no], waits=_needs_approval(one.plan, client))
-
-
-def _insert(recorded: Sequence[RebillOutcome], issuing: Issuing, work: Rebilling) -> None:
+def _insert(written: Sequence[_Written], issuing: Issuing, work: Rebilling) -> None:
     """Write rebills as pending documents, with the requested collection, statement contact and due date for their issue."""
     documents, links, acts = [], {}, []
-    for one in recorded:
-        if one.plan is None or one.rebill_no is None:
-            continue
-        facts = one.plan.facts
-        documents.append((one.rebill_no, one.plan.content))
-        links[one.rebill_no] = Links(facts.chain_root, one.request.collect, facts.statement_contact, one.request.keeps_due_date)
-        acts += _acts(one, one.plan, one.rebill_no)
+    for one, plan in written:
+        documents.append((one.rebill_no, plan.content))
+        links[one.rebill_no] = Links(
+            plan.facts.chain_root, one.request.collect, plan.facts.statement_contact, one.request.keeps_due_date
+        )
+        acts += _acts(one, plan)
     insert_documents(
         documents,
         generated_by=issuing.caller.identity,
@@ -224,17 +234,15 @@ def _insert(recorded: Sequence[RebillOutcome], issuing: Issuing, work: Rebilling
         today=issuing.today,
         links=links,
     )
-    record_tax_answers(
-        (one.rebill_no, one.plan.tax_answer) for one in recorded if one.plan is not None and one.rebill_no is not None
-    )
-    waiting = {one.rebill_no for one in recorded if one.waits}
+    record_tax_answers((one.rebill_no, plan.tax_answer) for one, plan in written)
+    waiting = {one.rebill_no for one, _ in written if one.is_pending}
     if waiting:
         pending = [(number, content) for number, content in documents if number in waiting]
         record_comparisons(pending, {number: work.read_at for number, _ in pending})
     record_acts(issuing.client, issuing.caller, acts, issuing.at)
 
 
-def _acts(one: RebillOutcome, plan: RebillPlan, rebill_no: int) -> list[Act]:
+def _acts(one: RecordedRebill, plan: RebillPlan) -> list[Act]:
     """Return the events: the rebill was generated and, if it needs approval, the original has a pending rebill."""
     after = {
         "status": "pending",
@@ -246,23 +254,25 @@ def _acts(one: RebillOutcome, plan: RebillPlan, rebill_no: int) -> list[Act]:
         "excluded": [row.line_no for row in plan.excluded],
         "recounted": plan.recounted_lines,
     }
-    generated = Act(GENERATED, one.account_no, rebill_no, after=after)
-    if not one.waits:
+    generated = Act(GENERATED, one.account_no, one.rebill_no, after=after)
+    if not one.is_pending:
         return [generated]
-    return [generated, Act(WAITS, one.account_no, one.request.invoice_no, after={"rebill": rebill_no})]
+    return [generated, Act(WAITS, one.account_no, one.request.invoice_no, after={"rebill": one.rebill_no})]
 
 
-def _settled(recorded: Sequence[RebillOutcome], work: Rebilling) -> list[RebillOutcome]:
-    issued = [Outcome(one.account_no, one.rebill_no) for one in recorded if one.rebill_no is not None and not one.waits]
-    settled = {one.invoice_no: one for one in settle_issued(work.client, issued, work.caller, work.today)}
-    return [
-        one._replace(collection=settled[one.rebill_no].collection, statement=settled[one.rebill_no].statement)
-        if one.rebill_no in settled
-        else one
-        for one in recorded
-    ]
+def _settled(written: Sequence[RecordedRebill | RefusedRebill], work: Rebilling) -> list[RebillOutcome]:
+    recorded = [one for one in written if isinstance(one, RecordedRebill)]
+    issued = [Recorded(one.account_no, one.rebill_no) for one in recorded if not one.is_pending]
+    settled = settle_documents(work.client, issued, work.caller, work.today)
+    outcomes: list[RebillOutcome] = []
+    for one in written:
+        if isinstance(one, RecordedRebill):
+            money = settled.get(one.rebill_no)
+            outcomes.append(SettledRebill(one) if money is None else SettledRebill(one, money.collection, money.statement))
+        else:
+            outcomes.append(one)
+    return outcomes
 
 
-def _refusal(one: RebillOutcome) -> Act:
-    assert one.error is not None
+def _refusal(one: RefusedRebill) -> Act:
     return refusal(REFUSED, one.error, account_no=one.account_no, invoice_no=one.request.invoice_no)

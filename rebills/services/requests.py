@@ -77,17 +77,51 @@ class RebillRequest(NamedTuple):
     retax: bool = False
 
 
-class RebillOutcome(NamedTuple):
-    """The result of one rebill: a plan and, once recorded, its number; or the error that refused it.
-
-    `waits`: it is pending approval. `collection` and `statement` are set when it was collected and sent.
-    """
+class PlannedRebill(NamedTuple):
+    """The rebill that would be issued for a request."""
 
     request: RebillRequest
-    account_no: int | None = None
-    plan: RebillPlan | None = None
-    rebill_no: int | None = None
-    waits: bool = False
-    error: BillingError | None = None
+    account_no: int
+    plan: RebillPlan
+
+
+class RefusedRebill(NamedTuple):
+    """Why a request gets no rebill. An invoice that does not exist has no account."""
+
+    request: RebillRequest
+    account_no: int | None
+    error: BillingError
+
+
+class RecordedRebill(NamedTuple):
+    """A rebill that was written: issued, or pending until it is approved."""
+
+    request: RebillRequest
+    account_no: int
+    rebill_no: int
+    is_pending: bool
+
+
+class SettledRebill(NamedTuple):
+    """A rebill after the commit: the result of collecting what is due on it, and the statement sent. Each is None if it was not
+    requested, and if the rebill is pending."""
+
+    recorded: RecordedRebill
     collection: Collected | None = None
     statement: Statement | None = None
+
+    @property
+    def request(self) -> RebillRequest:
+        return self.recorded.request
+
+    @property
+    def account_no(self) -> int:
+        return self.recorded.account_no
+
+    @property
+    def rebill_no(self) -> int:
+        return self.recorded.rebill_no
+
+
+RebillOutcome = SettledRebill | RefusedRebill
+"""What rebilling returns for a request."""

@@ -22,6 +22,7 @@ from rebills.roles import make_groups
 from tests.support.admin_pages import act, add_url, change_url, errors, list_url, texts
 from tests.support.billing import bill
 from tests.support.factories import BY_TEST, an_account
+from tests.support.outcomes import error_of
 
 pytestmark = pytest.mark.django_db
 JAN_10 = date(2026, 1, 10)
@@ -159,7 +160,7 @@ def guarded(acme):
 
 def approve(client, invoice, caller):
     (outcome,) = approve_invoices(client=client, invoice_nos=[invoice.pk], caller=caller, today=JAN_10)
-    return outcome.error.code if outcome.error else None
+    return error_of(outcome).code if error_of(outcome) else None
 
 
 def test_who_made_a_key_does_not_approve_what_it_made(guarded):

@@ -156,6 +156,18 @@ def test_a_pending_invoice_is_regenerated_under_a_new_number(account, call, pend
     assert (answer["new_invoice_no"], new.pk != pending.pk) == (new.pk, True)
 
 
+@pytest.mark.parametrize("method", ["manage_pending_invoice", "manage_pending_invoice_m"])
+@pytest.mark.parametrize("named_by", ["acct_no", "invoice_no"])
+def test_a_regeneration_that_finds_nothing_to_bill_discards_the_pending_invoice(account, call, pending, method, named_by):
+    account.plan_instances.get().plan.charges.all().delete()
+    numbers = {"acct_no": account.pk, "invoice_no": pending.pk}
+    answer = call(method, action_directive=3, **{named_by: numbers[named_by]})
+    pending.refresh_from_db()
+    assert (answer["error_code"], answer["new_invoice_no"], pending.status) == (0, None, "discarded")
+    assert answer.get("acct_no", account.pk) == account.pk
+    assert Invoice.objects.count() == 1
+
+
 @pytest.mark.parametrize(
     ("members", "code"),
     [

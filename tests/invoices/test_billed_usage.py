@@ -33,6 +33,7 @@ from tests.support.billing import (
     metered,
 )
 from tests.support.factories import BY_TEST, TaxRateFactory, a_charge, a_plan, an_instance, some_usage
+from tests.support.outcomes import error_of
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -333,7 +334,7 @@ def test_all_usage_after_a_plans_last_day_is_on_the_invoice_of_its_last_cycle_al
     some_usage(instance, "calls", "100", date(2026, 2, 20))
     end_plan_instance(instance, date(2026, 1, 20), caller=BY_TEST)
     outcomes = generate_invoices(client=acme, account_nos=[behind.pk, ahead.pk], request=BillingRequest(MAR_10), caller=process)
-    assert [one.error for one in outcomes] == [None, None]
+    assert [error_of(one) for one in outcomes] == [None, None]
     assert Invoice.objects.get(account=behind).total_amount == D("105.00")
     assert not Usage.objects.filter(invoice=None).exists()
 

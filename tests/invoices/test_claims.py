@@ -25,6 +25,7 @@ from invoices.services.approving.decide_pending import approve_invoices, discard
 from invoices.services.billing import generating
 from invoices.services.billing.generating import generate_invoice, generate_invoices
 from tests.support.factories import ClientFactory, PlanFactory, ServiceFactory, a_charge, an_account, some_usage
+from tests.support.outcomes import code_of
 from tests.support.races import at_once
 
 JAN_10, JAN_31, FEB_10, MAR_10 = date(2026, 1, 10), date(2026, 1, 31), date(2026, 2, 10), date(2026, 3, 10)
@@ -93,7 +94,7 @@ def test_it_harms_no_other_account_of_the_batch(monkeypatch):
     outcomes = generate_invoices(
         client=client, account_nos=[one.pk for one in accounts], request=BillingRequest(FEB_10), caller=PROCESS
     )
-    assert [one.error.code.number if one.error else 0 for one in outcomes] == [0, 0, 3108, 0, 0]
+    assert [code_of(one) for one in outcomes] == [0, 0, 3108, 0, 0]
     assert Counter(Usage.objects.values_list("account_id", "invoice__account_id")) == {
         (account.pk, None if account == accounts[2] else account.pk): 2 if account == accounts[2] else 1 for account in accounts
     }

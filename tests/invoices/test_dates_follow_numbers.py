@@ -16,6 +16,7 @@ from invoices.services.billing.generating import generate_invoices
 from invoices.services.billing.runs import continue_run, start_run
 from tests.support.admin_pages import page_url
 from tests.support.factories import BY_TEST, a_plan, an_account
+from tests.support.outcomes import error_of
 from tests.support.rebilling import rebilled
 
 MARCH_15, FEBRUARY_3 = date(2031, 3, 15), date(2031, 2, 3)
@@ -96,11 +97,11 @@ def test_of_a_batch_only_what_takes_a_number_is_refused(acme, program, process):
     waiting, idle = new_account(acme), new_account(acme)
     request = BillingRequest(date(2029, 6, 10))
     outcomes = generate_invoices(client=acme, account_nos=[waiting.pk, idle.pk], request=request, caller=process)
-    assert [one.error.code.number for one in outcomes] == [90094, 90094]
+    assert [error_of(one).code.number for one in outcomes] == [90094, 90094]
     held = generate_invoices(
         client=acme, account_nos=[waiting.pk], request=request._replace(force_pending=True), caller=process
     )
-    assert [one.error for one in held] == [None]
+    assert [error_of(one) for one in held] == [None]
     assert dated() == [("INV-000001", "2031-03-15")]
 
 

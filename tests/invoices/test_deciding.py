@@ -9,6 +9,7 @@ from invoices.models import Invoice
 from invoices.services.approving.deciding import decide, decide_on_one, discard_stale
 from invoices.services.documents.remarks import Remarks
 from tests.support.factories import an_account
+from tests.support.outcomes import code_of
 from tests.support.pending import a_pending
 
 JAN_14 = date(2026, 1, 14)
@@ -20,7 +21,7 @@ def by(acme, process):
 
 
 def results(outcomes):
-    return {number: one.error.code.number if one.error else one.invoice_no for number, one in outcomes.items()}
+    return {number: code_of(one) or one.invoice_no for number, one in outcomes.items()}
 
 
 def test_outcomes_are_in_the_order_that_was_asked_for(acme, process, by):
@@ -41,7 +42,7 @@ def test_a_regeneration_is_found_by_the_old_number_also_beside_an_older_document
 
 def test_nothing_asked_for_is_nothing_done(acme, by):
     assert decide(DecisionAct.DISCARD, invoice_nos=[], **by) == {}
-    assert discard_stale(**by) == []
+    assert discard_stale(**by) == {}
 
 
 @pytest.mark.parametrize("act", [DecisionAct.APPROVE, DecisionAct.DISCARD, DecisionAct.REMARK])

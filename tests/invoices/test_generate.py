@@ -25,6 +25,7 @@ from tests.support.factories import (
     an_account,
     an_instance,
 )
+from tests.support.outcomes import error_of
 
 JAN_10 = date(2026, 1, 10)
 FEB_10 = date(2026, 2, 10)
@@ -468,7 +469,7 @@ def test_one_bad_account_in_a_batch_of_200_leaves_199_invoices(acme, process):
         caller=process,
     )
     assert Invoice.objects.count() == 199
-    assert [outcome.account_no for outcome in outcomes if outcome.error] == [accounts[77].pk]
+    assert [outcome.account_no for outcome in outcomes if error_of(outcome)] == [accounts[77].pk]
     assert sorted(Invoice.objects.values_list("number", flat=True)) == list(range(1, 200))
 
 
@@ -481,7 +482,7 @@ def test_an_account_that_the_database_refuses_harms_no_other(acme, process):
     outcomes = generate_invoices(
         client=acme, account_nos=[one.pk for one in accounts], request=BillingRequest(JAN_10), caller=process
     )
-    assert [outcome.error.code if outcome.error else None for outcome in outcomes] == [
+    assert [error_of(outcome).code if error_of(outcome) else None for outcome in outcomes] == [
         None,
         None,
         ErrorCode.IN_PROGRESS,

@@ -29,6 +29,7 @@ from tests.support.admin_pages import act, texts
 from tests.support.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.support.factories import ContactFactory, TaxRateFactory, a_plan, an_account
 from tests.support.money_api import post, with_key
+from tests.support.outcomes import error_of
 from tests.support.payments import pay, refused_as
 from tests.support.rebilling import line, rebilled
 from tests.support.repeated_calls import RIGHTS
@@ -183,7 +184,7 @@ def test_what_fails_is_on_record_without_secrets_and_stops_no_other(settings, se
     pending = [bill(account_of(sending, email), process, JAN_10, force_pending=True) for email in emails]
     numbers = [one.pk for one in pending]
     outcomes = approve_invoices(client=sending, invoice_nos=numbers, caller=process, today=JAN_31)
-    assert [one.error for one in outcomes] == [None] * 4
+    assert [error_of(one) for one in outcomes] == [None] * 4
     assert [standing(one) for one in pending] == [
         [("sent", "a@example.com", 0)],
         [("failed", "broken@example.com", 90044)],

@@ -24,6 +24,7 @@ from invoices.services.planning.flags import flags_of, with_flags
 from tests.support.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.support.calling import RIGHTS, caller_of
 from tests.support.factories import BY_TEST, ContactFactory, TaxRateFactory, a_plan, an_account
+from tests.support.outcomes import error_of
 from tests.support.rebilling import line, rebilled
 
 pytestmark = pytest.mark.usefixtures("audited")
@@ -195,7 +196,7 @@ def test_a_person_may_approve_it_as_it_is(taxing, process, alice):
     invoice = bill(moved_to(a_customer(taxing), "OR"), process, JAN_10)
     (outcome,) = approve_invoices(client=taxing, invoice_nos=[invoice.pk], caller=alice, today=JAN_10)
     invoice.refresh_from_db()
-    assert (outcome.error, invoice.status, flags(taxing, invoice)) == (None, InvoiceStatus.APPROVED, [Flag.NO_RATE])
+    assert (error_of(outcome), invoice.status, flags(taxing, invoice)) == (None, InvoiceStatus.APPROVED, [Flag.NO_RATE])
 
 
 def test_an_advance_invoice_is_held_too(taxing, process):

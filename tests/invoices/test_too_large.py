@@ -29,6 +29,7 @@ from tests.support.factories import (
     some_usage,
 )
 from tests.support.orders import order
+from tests.support.outcomes import code_of, error_of
 
 pytestmark = pytest.mark.usefixtures("audited")
 LEFT_OUT = 90050
@@ -185,7 +186,7 @@ def test_recurring_lines_that_are_too_large_together_are_named_and_nobody_else_i
     outcomes = generate_invoices(
         client=acme, account_nos=[account.pk, neighbour.pk], request=BillingRequest(JAN_10), caller=process
     )
-    assert [one.error and one.error.message for one in outcomes] == [expected, None]
+    assert [error_of(one) and error_of(one).message for one in outcomes] == [expected, None]
     change_price(
         RateSchedule.objects.get(charge__service__client_service_id="seats"),
         RateTerms("usd", D("4000000000")),
@@ -210,7 +211,7 @@ def test_a_balance_that_would_be_too_large_is_said_and_can_be_lowered(acme, proc
     outcomes = generate_invoices(
         client=acme, account_nos=[account.pk, neighbour.pk], request=BillingRequest(FEB_10), caller=process
     )
-    assert [one.error and one.error.code.number for one in outcomes] == [90008, None]
+    assert [code_of(one) for one in outcomes] == [90008, 0]
     credit = {"client": acme, "account_no": account.pk, "caller": process, "today": FEB_10, "why": Why(1, "settled")}
     add_cash_credit(**credit, amount=D("60000000000"))
     assert bill(account, process, FEB_10).total_amount == D("60000000000.00")

@@ -10,6 +10,7 @@ from invoices.services.approving.decide_pending import approve_invoices, discard
 from tests.support.billing import USAGE, bill
 from tests.support.factories import PlanFactory, a_charge, an_account, some_usage
 from tests.support.memos import void
+from tests.support.outcomes import error_of
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -121,7 +122,7 @@ def test_what_a_pending_invoice_holds_stays_on_it(acme, instance, process):
 def test_a_pending_invoice_that_is_recalculated_bills_the_new_price(acme, instance, process):
     pending = held(instance, process)
     (outcome,) = regenerate_invoices(client=acme, invoice_nos=[pending.pk], caller=process, today=MAY_1)
-    assert (outcome.error, Invoice.objects.get(pk=outcome.invoice_no).total_amount) == (None, 20)
+    assert (error_of(outcome), Invoice.objects.get(pk=outcome.invoice_no).total_amount) == (None, 20)
     assert Usage.objects.get().invoice_id == outcome.invoice_no
 
 

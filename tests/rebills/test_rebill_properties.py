@@ -33,6 +33,7 @@ from tests.support.coupons import a_coupon, redeem
 from tests.support.factories import ClientFactory, PlanFactory, TaxRateFactory, a_charge, an_account, some_usage
 from tests.support.memos import memo_of, taxes, totals, void
 from tests.support.orders import order
+from tests.support.outcomes import error_of
 from tests.support.paying import due, unapplied
 from tests.support.service_credits import credit
 
@@ -128,14 +129,14 @@ def test_any_rebill_of_any_invoice(data, currency):
         asked.append(RequestedLine(10_000, service_no=services[0], amount=3 * currency_of(currency).smallest_unit))
     request = RebillRequest(invoice.pk, 1, tuple(asked), carries_unlisted=data.draw(st.booleans()), collect=True)
     (preview,) = preview_rebills(client=client, requests=[request], today=FEB_10)
-    if preview.error is not None:
-        assert preview.error.code.number == 1008
+    if error_of(preview) is not None:
+        assert error_of(preview).code.number == 1008
         return
     before, paid_before = account_balance(account), money_in(account)
     (outcome,) = rebill_invoices(
         client=client, requests=[request._replace(fingerprint=preview.plan.fingerprint)], caller=CALLER, today=FEB_10
     )
-    assert outcome.error is None
+    assert error_of(outcome) is None
     rebill = Invoice.objects.get(pk=outcome.rebill_no)
     assert totals(rebill) == (*preview.plan.rebill, preview.plan.rebill.total)
     assert rebill.total_amount >= 0
@@ -187,7 +188,7 @@ def test_correcting_usage_is_what_billing_it_at_once_would_have_been(price, was,
     usage = (RequestedUsage(right, "usage_corrections[0]", client_service_id="minutes"),)
     request = RebillRequest(corrected.pk, 1, carries_unlisted=True, usage_corrections=usage)
     (outcome,) = rebill_invoices(client=corrected.client, requests=[request], caller=CALLER, today=FEB_10)
-    assert outcome.error is None
+    assert error_of(outcome) is None
     rebill = Invoice.objects.get(pk=outcome.rebill_no)
     columns = ("line_type", "description", "units", "rate_per_unit", "tier_no", "amount", "explanation")
     assert list(rebill.lines.values_list(*columns)) == list(at_once.lines.values_list(*columns))

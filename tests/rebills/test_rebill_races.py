@@ -19,6 +19,7 @@ from rebills.services.rebilling import rebill_invoices
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import ClientFactory, a_plan, an_account
 from tests.support.money_races import at_once, no_findings
+from tests.support.outcomes import code_of, error_of
 from tests.support.paying import books, due
 from tests.support.rebilling import a_request, line
 
@@ -53,7 +54,7 @@ def an_invoice(client, plan=None):
 def rebilling(by, *requests):
     def act():
         outcomes = rebill_invoices(requests=list(requests), **by)
-        return [one.error.code.number if one.error else 0 for one in outcomes]
+        return [code_of(one) for one in outcomes]
 
     return act
 
@@ -114,9 +115,9 @@ def test_a_held_rebill_is_approved_or_discarded_and_not_both(client, by):
             lambda rebill=rebill: approve_invoices(invoice_nos=[rebill.pk], **by),
             lambda rebill=rebill: discard_invoices(client=client, invoice_nos=[rebill.pk], caller=CALLER),
         )
-        assert [one.error is None for (one,) in (approved, discarded)].count(True) == 1
+        assert [error_of(one) is None for (one,) in (approved, discarded)].count(True) == 1
         rebill.refresh_from_db()
-        assert rebill.status == ("approved" if approved[0].error is None else "discarded")
+        assert rebill.status == ("approved" if error_of(approved[0]) is None else "discarded")
     no_findings()
 
 

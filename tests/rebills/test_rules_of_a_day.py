@@ -11,6 +11,7 @@ from invoices.services.actions import available_actions
 from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.correcting.credit_memos import preview_credit_memo
 from tests.support.memos import ALL, memo_of, void
+from tests.support.outcomes import error_of
 from tests.support.payments import refused_as
 from tests.support.rebilling import a_request, line, previewed, rebilled
 
@@ -72,6 +73,6 @@ def test_a_pending_rebill_is_not_approved_once_its_original_is_too_old(invoice, 
     pending = rebilled(invoice, process, 1, 2, today=LAST_DAY)
     given = {"client": invoice.client, "invoice_nos": [pending.pk], "caller": bob}
     (late,) = approve_invoices(**given, today=TOO_LATE)
-    assert (late.error.code, late.error.field) == (ErrorCode.INVALID_INPUT, "invoice_no")
+    assert (error_of(late).code, error_of(late).field) == (ErrorCode.INVALID_INPUT, "invoice_no")
     (in_time,) = approve_invoices(**given, today=LAST_DAY)
-    assert in_time.error is None
+    assert error_of(in_time) is None

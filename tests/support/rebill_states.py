@@ -23,6 +23,7 @@ from invoices.services.undoing.voiding import void_invoice
 from tests.support.billing import FEB_10, JAN_10, JAN_31, MAR_10, bill
 from tests.support.factories import a_plan, an_account
 from tests.support.memos import memo_of, void
+from tests.support.outcomes import error_of
 from tests.support.paying import WHY, billed
 from tests.support.payments import pay
 from tests.support.rebilling import line, rebilled
@@ -318,8 +319,8 @@ def undone() -> Iterator[None]:
 
 
 def first_of(outcomes):
-    if outcomes[0].error is not None:
-        raise outcomes[0].error
+    if error_of(outcomes[0]) is not None:
+        raise error_of(outcomes[0])
     return outcomes[0]
 
 

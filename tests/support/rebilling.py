@@ -9,6 +9,7 @@ from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import rebill_invoices
 from rebills.services.requests import RebillRequest, RequestedLine
 from tests.support.billing import JAN_31
+from tests.support.outcomes import error_of
 
 NUMBERS = ("rate_per_unit", "units", "amount")
 
@@ -26,8 +27,8 @@ def a_request(invoice, *lines, reason_code=1, **request):
 
 def previewed(request, client, today=JAN_31):
     (outcome,) = preview_rebills(client=client, requests=[request], today=today)
-    if outcome.error is not None:
-        raise outcome.error
+    if error_of(outcome) is not None:
+        raise error_of(outcome)
     return outcome.plan
 
 
@@ -36,8 +37,8 @@ def rebilled(invoice, caller, *lines, today=JAN_31, **request):
     (outcome,) = rebill_invoices(
         client=invoice.client, requests=[a_request(invoice, *lines, **request)], caller=caller, today=today
     )
-    if outcome.error is not None:
-        raise outcome.error
+    if error_of(outcome) is not None:
+        raise error_of(outcome)
     return Invoice.objects.get(pk=outcome.rebill_no)
 
 

@@ -22,7 +22,7 @@ from invoices.models import BillingRun, CreditDetail, Invoice, InvoiceLine, RunO
 from invoices.plan.facts import BillingRequest
 from invoices.services.actions import Allowed
 from invoices.services.billing.run_figures import count_flags, count_refusals, count_results, run_totals
-from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.outcomes import Outcome, Refused, Settled
 from invoices.services.documents.tax_answers import answer_on
 from invoices.services.planning.flags import flags_of
 from invoices.services.planning.ground import changes_since
@@ -383,15 +383,23 @@ class OutcomeSerializer(serializers.Serializer):
     """The result of a decision on one of several documents. `new_invoice_no` replaced it if it was regenerated."""
 
     invoice_no = serializers.IntegerField()
-    new_invoice_no = serializers.SerializerMethodField()
-    acct_no = serializers.IntegerField(source="outcome.account_no", allow_null=True)
-    error_code = ErrorCodeField(source="outcome.error")
-    error_msg = ErrorMessageField(source="outcome.error")
-    collection = CollectedSerializer(source="outcome.collection", allow_null=True)
+    new_invoice_no = serializers.IntegerField(allow_null=True, read_only=True)
+    acct_no = serializers.IntegerField(source="account_no", allow_null=True)
+    error_code = ErrorCodeField(source="error")
+    error_msg = ErrorMessageField(source="error")
+    collection = CollectedSerializer(allow_null=True)
 
-    def get_new_invoice_no(self, decided: Mapping[str, Any]) -> int | None:
-        outcome: Outcome = decided["outcome"]
-        return outcome.invoice_no if outcome.error is None and outcome.invoice_no != decided["invoice_no"] else None
+
+def decided_row(invoice_no: int, outcome: Outcome) -> dict[str, Any]:
+    """Return what OutcomeSerializer shows of the document that was asked for."""
+    settled = outcome if isinstance(outcome, Settled) else None
+    return {
+        "invoice_no": invoice_no,
+        "new_invoice_no": None if settled is None or settled.invoice_no == invoice_no else settled.invoice_no,
+        "account_no": outcome.account_no,
+        "error": outcome.error if isinstance(outcome, Refused) else None,
+        "collection": None if settled is None else settled.collection,
+    }
 
 
 class OutcomesSerializer(serializers.Serializer):

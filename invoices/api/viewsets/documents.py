@@ -43,6 +43,7 @@ from invoices.api.serializers.documents import (
     TermsSerializer,
     WaiverArguments,
     billing_request,
+    decided_row,
     document_of,
     mark_excluded,
 )
@@ -58,7 +59,7 @@ from invoices.services.billing.generating import generate_invoice
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.documents.collection_results import Collected
 from invoices.services.documents.document_storage import content_of, stored_contents
-from invoices.services.documents.outcomes import Refused
+from invoices.services.documents.outcomes import NothingToBill, Refused
 from invoices.services.documents.rebill_markers import excluded_lines, with_rebills
 from invoices.services.documents.remarks import Remarks
 from invoices.services.issuing.after_issue import finish_issued
@@ -262,14 +263,14 @@ class PendingDecisions(DocumentResource):
         outcome = decide_on_one(
             act, invoice_no=invoice_no, seen=arguments.get("fingerprint", ""), **self._decision_terms(arguments)
         )
-        return self.shown(outcome.invoice_no)
+        return self.shown(None if isinstance(outcome, NothingToBill) else outcome.invoice_no)
 
     def _many(self, act: DecisionAct) -> Response:
         arguments = self.arguments()
         outcomes = decide(
             act, invoice_nos=arguments["invoice_nos"], seen=arguments.get("fingerprints"), **self._decision_terms(arguments)
         )
-        rows = [{"invoice_no": number, "outcome": outcomes[number]} for number in arguments["invoice_nos"]]
+        rows = [decided_row(number, outcomes[number]) for number in arguments["invoice_nos"]]
         return Response(OutcomesSerializer({"outcomes": rows}).data)
 
     def _decision_terms(self, arguments: Mapping[str, Any]) -> dict[str, Any]:

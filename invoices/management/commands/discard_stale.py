@@ -8,6 +8,7 @@ from accounts import clock
 from accounts.callers import Caller
 from accounts.models import Client
 from invoices.services.approving.deciding import discard_stale
+from invoices.services.documents.outcomes import Refused
 
 
 class Command(BaseCommand):
@@ -16,7 +17,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         for client in Client.objects.exclude(pending_discard_days=None):
             outcomes = discard_stale(client=client, caller=Caller(process="discard_stale"), today=clock.today(client))
-            for outcome in outcomes:
-                done = "discarded" if outcome.error is None else outcome.error.message
-                self.stdout.write(f"client {client.pk}, invoice {outcome.invoice_no}: {done}")
-            self.stdout.write(f"{client}: {sum(outcome.error is None for outcome in outcomes)} discarded")
+            for invoice_no, outcome in outcomes.items():
+                done = outcome.error.message if isinstance(outcome, Refused) else "discarded"
+                self.stdout.write(f"client {client.pk}, invoice {invoice_no}: {done}")
+            self.stdout.write(f"{client}: {sum(not isinstance(one, Refused) for one in outcomes.values())} discarded")

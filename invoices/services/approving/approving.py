@@ -20,22 +20,24 @@ from invoices.services.correcting.unused_memos import credit_unused_days
 from invoices.services.documents.approval_rules import check_four_eyes, people_who_generated
 from invoices.services.documents.document_storage import stored_contents
 from invoices.services.documents.orders_due import orders_due_on
-from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.outcomes import Recorded, Refused
 from invoices.services.issuing.issuing import Issuing, issue, pending_document
 
 
 def approve_locked(
     invoices: Sequence[Invoice], states: Mapping[int, BillingState], *, issuing: Issuing, seen: Mapping[int, str]
-) -> list[Outcome]:
-    """Approve the documents that may be approved, and return one outcome for each. Must be called under the accounts' locks.
+) -> list[Recorded | Refused]:
+    """Approve the documents that may be approved, and return what was recorded of each. Must be called under the accounts'
+    locks.
 
-    Refused outcomes: approved by whoever generated it (90002), not the document that was `seen` (90003), and a rebill whose
+    Refused: approved by whoever generated it (90002), not the document that was `seen` (90003), and a rebill whose
     original can no longer be rebilled. These come last, the approved ones first, both in the order given.
     """
     contents = stored_contents([invoice.pk for invoice in invoices])
     blocked = why_rebills_are_not_issued(invoices, issuing.today)
     people = people_who_generated(invoices)
-    approved, refused = [], []
+    approved: list[Invoice] = []
+    refused: list[Refused] = []
     for invoice in invoices:
         try:
             check_four_eyes(issuing.client, invoice, people, issuing.caller)
@@ -44,14 +46,14 @@ def approve_locked(
                 raise blocked[invoice.pk].error
             approved.append(invoice)
         except BillingError as error:
-            refused.append(Outcome(invoice.account_id, invoice.pk, error=error))
+            refused.append(Refused(invoice.account_id, error, invoice.pk))
     if approved:
         receipts.use(issuing.client, issuing.caller.receipt, invoice_no=approved[0].pk)
     cycles = [invoice for invoice in approved if invoice.kind in CYCLE_KINDS]
     _move_dates([invoice for invoice in cycles if invoice.bills_again_id is None], states, contents)
     issue([pending_document(invoice, contents[invoice.pk]) for invoice in approved], issuing)
     credit_unused_days(issuing.client, [invoice.account_id for invoice in cycles], issuing.caller, issuing.posted_by)
-    return [*(Outcome(invoice.account_id, invoice.pk) for invoice in approved), *refused]
+    return [*(Recorded(invoice.account_id, invoice.pk) for invoice in approved), *refused]
 
 
 def _check_seen(invoice_no: int, seen: str | None, content: Document) -> None:

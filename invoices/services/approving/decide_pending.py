@@ -20,7 +20,8 @@ from invoices.services.approving.approving import approve_locked
 from invoices.services.billing.one_time_charges import cancel_held
 from invoices.services.billing.recording import Recording, record_plans
 from invoices.services.documents.batches import in_halves
-from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.collection_results import Collected
+from invoices.services.documents.outcomes import NothingToBill, Outcome, Recorded, Refused, Settled, Written, without_settling
 from invoices.services.documents.remarks import Remarks
 from invoices.services.issuing.after_issue import finish_issued, settle_issued
 from invoices.services.issuing.issuing import IssuePolicy, Issuing
@@ -48,7 +49,7 @@ DISCARD = DecisionActs("invoice.discarded", "invoice.discard_refused")
 REGENERATION = DecisionActs("invoice.discarded", "invoice.regeneration_refused")
 
 
-WriteLocked = Callable[[list[Invoice], Mapping[int, BillingState]], list[Outcome]]
+WriteLocked = Callable[[list[Invoice], Mapping[int, BillingState]], list[Recorded | Refused]]
 
 
 def approve_invoices(
@@ -74,8 +75,8 @@ def approve_invoices(
     policy = IssuePolicy(client, collect, statement)
     issuing = Issuing(policy, caller, today, timezone.now(), remarks or Remarks())
     approve = partial(approve_locked, issuing=issuing, seen=seen or {})
-    outcomes = _decide(APPROVAL.refused, client, invoice_nos, caller, rights, Action.APPROVE, approve)
-    return settle_issued(client, outcomes, caller, today)
+    written = _decide(APPROVAL.refused, client, invoice_nos, caller, rights, Action.APPROVE, approve)
+    return settle_issued(client, written, caller, today)
 
 
 def discard_invoices(
@@ -94,15 +95,15 @@ def discard_invoices(
     """
     rights = [APPROVE, *([ROW_RIGHTS["delete", "invoices.onetimecharge"]] if cancel_orders else [])]
 
-    def discard(invoices: list[Invoice], states: Mapping[int, BillingState]) -> list[Outcome]:
+    def discard(invoices: list[Invoice], states: Mapping[int, BillingState]) -> list[Recorded | Refused]:
         if invoices:
             receipts.use(client, caller.receipt, invoice_no=invoices[0].pk)
         if cancel_orders:
             cancel_held(client, [invoice.pk for invoice in invoices], caller)
         discard_locked(client, {invoice.pk: invoice.account_id for invoice in invoices}, caller, timezone.now(), remarks)
-        return [Outcome(invoice.account_id, invoice.pk) for invoice in invoices]
+        return [Recorded(invoice.account_id, invoice.pk) for invoice in invoices]
 
-    return _decide(DISCARD.refused, client, invoice_nos, caller, rights, Action.DISCARD, discard)
+    return without_settling(_decide(DISCARD.refused, client, invoice_nos, caller, rights, Action.DISCARD, discard))
 
 
 def regenerate_invoices(
@@ -121,20 +122,20 @@ def regenerate_invoices(
         if why is None:
             accounts[invoice_no] = account_no
         else:
-            refused.append(Outcome(account_no, invoice_no, error=why.error))
+            refused.append(Refused(account_no, why.error, invoice_no))
     batches = regenerations(list(accounts), today)
     planned = {invoice_no for replacing in batches.values() for invoice_no in replacing.values()}
     for invoice_no in sorted(accounts.keys() - planned):
         # Another call has decided on it since it was read.
         error = BillingError(ErrorCode.NOT_PENDING, f"invoice {invoice_no}")
-        refused.append(Outcome(accounts[invoice_no], invoice_no, error=error))
+        refused.append(Refused(accounts[invoice_no], error, invoice_no))
     done = [
-        outcome
+        one
         for request, replacing in batches.items()
-        for outcome in _regenerate(Recording(IssuePolicy(client), caller, request, replacing, remarks or Remarks()))
+        for one in _regenerate(Recording(IssuePolicy(client), caller, request, replacing, remarks or Remarks()))
     ]
     _record_refusals(REGENERATION.refused, client, caller, [*refused, *done])
-    return [*done, *refused]
+    return without_settling([*done, *refused])
 
 
 def decided_by_call(client: Client, decision: DecisionActs, caller: Caller, today: date) -> dict[int, Outcome]:
@@ -142,30 +143,37 @@ def decided_by_call(client: Client, decision: DecisionActs, caller: Caller, toda
 
     Invoices that it had not reached are missing.
     """
-    decided: dict[int, Outcome] = {}
+    events: dict[int, Event] = {}
     for event in acts_of_call(caller.receipt, *decision):
         if event.invoice_no is not None:
-            decided.setdefault(event.invoice_no, _outcome_of_event(event, decision))
-    issued = [number for number, one in decided.items() if one.error is None] if decision is APPROVAL else []
+            events.setdefault(event.invoice_no, event)
+    accounts = dict(Invoice.objects.filter(client=client, pk__in=events).values_list("pk", "account_id")) if events else {}
+    issued = [number for number, event in events.items() if not event.error_code] if decision is APPROVAL else []
     collected = finish_issued(client, issued, caller, today)
-    return {number: one._replace(collection=collected.get(number)) for number, one in decided.items()}
+    return {
+        number: Refused(accounts.get(number), error_from_event(event.error_code, event.message), number)
+        if event.error_code
+        else _decided(accounts[number], event, decision, collected.get(number))
+        for number, event in events.items()
+    }
 
 
-def _outcome_of_event(event: Event, decision: DecisionActs) -> Outcome:
-    if event.error_code:
-        return Outcome(event.account_id, event.invoice_no, error=error_from_event(event.error_code, event.message))
-    document_no = event.after.get("replaced_by") if decision is REGENERATION else event.invoice_no
-    return Outcome(event.account_id, document_no)
+def _decided(account_no: int, event: Event, decision: DecisionActs, collection: Collected | None) -> Settled | NothingToBill:
+    """Return the outcome of a decision that an event recorded: of a regeneration, that of the new document."""
+    number = event.after.get("replaced_by") if decision is REGENERATION else event.invoice_no
+    if number is None:
+        return NothingToBill(account_no)
+    return Settled(Recorded(account_no, number), collection)
 
 
-def _regenerate(recording: Recording) -> list[Outcome]:
+def _regenerate(recording: Recording) -> list[Written]:
     replacing = recording.replacing
     planned = preview_invoices(
         client=recording.client, account_nos=replacing, request=recording.request, replacing=replacing.values()
     )
     return [
-        outcome if outcome.error is None else outcome._replace(invoice_no=replacing[outcome.account_no or 0])
-        for outcome in record_plans(recording, planned)
+        Refused(account_no, one.error, replacing[account_no]) if isinstance(one, Refused) else one
+        for account_no, one in zip(sorted(replacing), record_plans(recording, planned), strict=True)
     ]
 
 
@@ -177,21 +185,21 @@ def _decide(
     rights: Sequence[Right],
     action: Action,
     write_locked: WriteLocked,
-) -> list[Outcome]:
+) -> list[Recorded | Refused]:
     chosen, refused = _chosen(client, invoice_nos, caller, rights)
     decided = in_halves(
         chosen,
         partial(_write, action=action, write_locked=write_locked),
-        lambda one, error: Outcome(one.account_no, one.invoice_no, error=error),
+        lambda one, error: Refused(one.account_no, error, one.invoice_no),
     )
-    outcomes = [*decided, *refused]
-    _record_refusals(refused_act, client, caller, outcomes)
-    return outcomes
+    written = [*decided, *refused]
+    _record_refusals(refused_act, client, caller, written)
+    return written
 
 
 def _chosen(
     client: Client, invoice_nos: Collection[int], caller: Caller, rights: Sequence[Right]
-) -> tuple[list[PendingRef], list[Outcome]]:
+) -> tuple[list[PendingRef], list[Refused]]:
     """Return the client's documents among these numbers, ordered by account, and a refusal for each of the others."""
     found = {
         invoice_no: PendingRef(invoice_no, account_no)
@@ -205,15 +213,15 @@ def _chosen(
     except BillingError as error:
         # The same refusal for unknown numbers, so that a caller without the right cannot find out which invoices exist.
         accounts = {one.invoice_no: one.account_no for one in found.values()}
-        return [], [Outcome(accounts.get(number), number, error=error) for number in sorted(set(invoice_nos))]
+        return [], [Refused(accounts.get(number), error, number) for number in sorted(set(invoice_nos))]
     unknown = [
-        Outcome(None, number, error=BillingError(ErrorCode.NOT_PENDING, f"invoice {number} does not exist"))
+        Refused(None, BillingError(ErrorCode.NOT_PENDING, f"invoice {number} does not exist"), number)
         for number in sorted(set(invoice_nos) - found.keys())
     ]
     return list(found.values()), unknown
 
 
-def _write(chosen: Sequence[PendingRef], action: Action, write_locked: WriteLocked) -> list[Outcome]:
+def _write(chosen: Sequence[PendingRef], action: Action, write_locked: WriteLocked) -> list[Recorded | Refused]:
     """Lock the accounts, then the invoices, and decide on those that are still pending."""
     locked = lock_states([one.account_no for one in chosen], skip_locked=len(chosen) > 1)
     invoices = {
@@ -223,26 +231,21 @@ def _write(chosen: Sequence[PendingRef], action: Action, write_locked: WriteLock
         .filter(pk__in=[one.invoice_no for one in chosen], account__in=locked)
         .order_by("pk")
     }
-    refused = []
+    refused: list[Refused] = []
     for one in chosen:
         invoice = invoices.get(one.invoice_no)
         if invoice is None:
-            refused.append(Outcome(one.account_no, one.invoice_no, error=BillingError(ErrorCode.IN_PROGRESS)))
+            refused.append(Refused(one.account_no, BillingError(ErrorCode.IN_PROGRESS), one.invoice_no))
             continue
         why = why_not_decided(action, invoice.pk, invoice.kind, invoice.status)
         if why is not None:
-            refused.append(Outcome(invoice.account_id, invoice.pk, error=why.error))
+            refused.append(Refused(invoice.account_id, why.error, invoice.pk))
             del invoices[invoice.pk]
     return [*write_locked(list(invoices.values()), locked), *refused]
 
 
-def _record_refusals(act: str, client: Client, caller: Caller, outcomes: Sequence[Outcome]) -> None:
+def _record_refusals(act: str, client: Client, caller: Caller, written: Sequence[Written]) -> None:
+    refused = [one for one in written if isinstance(one, Refused)]
     record_acts(
-        client,
-        caller,
-        [
-            refusal(act, one.error, account_no=one.account_no, invoice_no=one.invoice_no)
-            for one in outcomes
-            if one.error is not None
-        ],
+        client, caller, [refusal(act, one.error, account_no=one.account_no, invoice_no=one.invoice_no) for one in refused]
     )

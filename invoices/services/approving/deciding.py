@@ -17,7 +17,7 @@ from invoices.services.approving.decide_pending import (
     regenerate_invoices,
 )
 from invoices.services.approving.remarking import remark_invoices
-from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.outcomes import NothingToBill, Outcome, Refused, Settled
 from invoices.services.documents.remarks import NO_REMARKS, Remarks
 
 EVENTS = {DecisionAct.APPROVE: APPROVAL, DecisionAct.DISCARD: DISCARD, DecisionAct.REGENERATE: REGENERATION}
@@ -84,8 +84,11 @@ def decide_on_one(
     collect: bool | None = None,
     statement: bool | None = None,
     cancel_orders: bool = False,
-) -> Outcome:
-    """Decide on one document as `decide` does, and return its outcome, or raise its refusal."""
+) -> Settled | NothingToBill:
+    """Decide on one document, as `decide` does, and return its outcome. The refusal is raised.
+
+    Only a regeneration can find nothing to bill: the document is then discarded and no other takes its place.
+    """
     (outcome,) = decide(
         act,
         client=client,
@@ -98,33 +101,34 @@ def decide_on_one(
         statement=statement,
         cancel_orders=cancel_orders,
     ).values()
-    if outcome.error is not None:
+    if isinstance(outcome, Refused):
         raise outcome.error
     return outcome
 
 
-def discard_stale(*, client: Client, caller: Caller, today: date) -> list[Outcome]:
-    """Discard the pending invoices that were generated more than the client's pending_discard_days ago. Returns their outcomes.
+def discard_stale(*, client: Client, caller: Caller, today: date) -> dict[int, Outcome]:
+    """Discard the pending invoices that were generated more than the client's pending_discard_days ago.
 
-    Rebills are kept (ours), because a person made them.
+    Returns an outcome for each by its number. Rebills are kept (ours), because a person made them.
     """
     if client.pending_discard_days is None:
-        return []
+        return {}
     oldest = today - timedelta(days=client.pending_discard_days)
     pending = Invoice.objects.filter(client=client, status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS)
     stale = list(pending.filter(tax_date__lt=oldest).order_by("pk").values_list("pk", flat=True))
     remarks = Remarks(reason=f"pending for more than {client.pending_discard_days} days")
-    outcomes = decide(DecisionAct.DISCARD, client=client, invoice_nos=stale, caller=caller, today=today, remarks=remarks)
-    return list(outcomes.values())
+    return decide(DecisionAct.DISCARD, client=client, invoice_nos=stale, caller=caller, today=today, remarks=remarks)
 
 
 def _by_number(numbers: Collection[int], outcomes: Sequence[Outcome]) -> dict[int, Outcome]:
     """Return the outcomes by document. An outcome that names a new document or none is matched by its account, which has at
     most one pending document of a cycle."""
-    found = {one.invoice_no: one for one in outcomes if one.invoice_no in numbers}
-    of_accounts = {one.account_no: one for one in outcomes if one.invoice_no not in numbers}
+    found = {number: one for one in outcomes if (number := _number_of(one)) in numbers and number is not None}
+    of_accounts = {one.account_no: one for one in outcomes if _number_of(one) not in numbers}
     missing = [number for number in numbers if number not in found]
     accounts = Invoice.objects.filter(pk__in=missing).values_list("pk", "account_id") if missing else []
-    return {number: one for number, one in found.items() if number is not None} | {
-        number: of_accounts[account_no] for number, account_no in accounts
-    }
+    return found | {number: of_accounts[account_no] for number, account_no in accounts}
+
+
+def _number_of(outcome: Outcome) -> int | None:
+    return None if isinstance(outcome, NothingToBill) else outcome.invoice_no

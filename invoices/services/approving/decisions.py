@@ -18,7 +18,7 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import DecisionAct, DecisionResult, InvoiceStatus
 from invoices.models import Decision, DecisionOutcome, Invoice
 from invoices.services.approving.deciding import decide
-from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.outcomes import Outcome, Refused, Settled
 from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rights import check_may_approve
 
@@ -128,8 +128,8 @@ def _write(taken: Mapping[int, DecisionOutcome], outcomes: Mapping[int, Outcome]
     rows = []
     for number, one in taken.items():
         outcome = outcomes.get(number)
-        error = outcome.error if outcome else None
-        new_no = outcome.invoice_no if outcome and not error and outcome.invoice_no != number else None
+        error = outcome.error if isinstance(outcome, Refused) else None
+        new_no = outcome.invoice_no if isinstance(outcome, Settled) and outcome.invoice_no != number else None
         code = error.code.number if error else 0
         rows.append((one.pk, _result(error).value, new_no, code, _message(outcome)))
     update_rows(DecisionOutcome, ("result", "new_invoice_id", "error_code", "message"), rows)
@@ -143,9 +143,7 @@ def _result(error: BillingError | None) -> DecisionResult:
 
 def _message(outcome: Outcome | None) -> str:
     """Return the refusal's message, or that of a collection that failed after the approval."""
-    if outcome is None:
-        return ""
-    if outcome.error is not None:
+    if isinstance(outcome, Refused):
         return outcome.error.message
-    collection = outcome.collection
+    collection = outcome.collection if isinstance(outcome, Settled) else None
     return collection.message if collection is not None and collection.error is not None else ""

@@ -24,7 +24,7 @@ AT_ONCE = 1000
 """The number of documents in memory at a time."""
 
 
-class Refused(NamedTuple):
+class RefusedDocument(NamedTuple):
     """A document whose decision would be refused."""
 
     invoice_no: int
@@ -39,7 +39,7 @@ class DecisionPreview(NamedTuple):
     is an upper limit: paid documents and amounts below the client's threshold are included.
     """
 
-    refused: Sequence[Refused] = ()
+    refused: Sequence[RefusedDocument] = ()
     totals: dict[str, tuple[int, Decimal]] = {}
     collected: int = 0
     statements: int = 0
@@ -59,7 +59,7 @@ def preview_decision(
     """
     action, policy = Action(act.value), IssuePolicy(client)
     plans = invoices.count() <= AT_ONCE
-    refused: list[Refused] = []
+    refused: list[RefusedDocument] = []
     totals: dict[str, tuple[int, Decimal]] = defaultdict(lambda: (0, ZERO))
     collected = statements = 0
     for rows in _chunks(invoices):
@@ -67,7 +67,7 @@ def preview_decision(
         for invoice in rows:
             if invoice.pk in refusals:
                 name = invoice.document_number or f"invoice {invoice.pk}"
-                refused.append(Refused(invoice.pk, name, refusals[invoice.pk]))
+                refused.append(RefusedDocument(invoice.pk, name, refusals[invoice.pk]))
                 continue
             count, amount = totals[invoice.currency]
             totals[invoice.currency] = count + 1, amount + invoice.total_amount
@@ -81,7 +81,9 @@ def preview_collecting(*, client: Client, invoice_nos: Collection[int], caller: 
     """Preview collecting the open amounts of documents of a client. The number of queries is constant."""
     facts = document_facts(invoice_nos, today)
     allowed = available_actions(client, invoice_nos, caller, today, [Action.COLLECT])
-    refused = [Refused(number, facts[number].name, one.error) for number, (one,) in allowed.items() if one.error is not None]
+    refused = [
+        RefusedDocument(number, facts[number].name, one.error) for number, (one,) in allowed.items() if one.error is not None
+    ]
     totals: dict[str, tuple[int, Decimal]] = defaultdict(lambda: (0, ZERO))
     for number in facts.keys() - {one.invoice_no for one in refused}:
         count, amount = totals[facts[number].currency]

@@ -10,7 +10,7 @@ from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import InvoiceStatus
 from invoices.models import Invoice
-from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.outcomes import Outcome, Recorded, Refused, Settled
 from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rights import check_may_approve
 
@@ -40,6 +40,6 @@ def remark_invoices(*, client: Client, invoice_nos: Collection[int], caller: Cal
         for invoice in found.values()
     ]
     record_acts(client, caller, acts)
-    done = [Outcome(invoice.account_id, invoice.pk) for invoice in found.values()]
+    done = [Settled(Recorded(invoice.account_id, invoice.pk)) for invoice in found.values()]
     not_pending = BillingError(ErrorCode.NOT_PENDING)
-    return done + [Outcome(None, number, error=not_pending) for number in invoice_nos if number not in found]
+    return [*done, *(Refused(None, not_pending, number) for number in invoice_nos if number not in found)]

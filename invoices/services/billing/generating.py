@@ -11,7 +11,7 @@ from invoices.kinds import InvoiceKind
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.recording import Recording, record_plans
 from invoices.services.documents.document_storage import content_of
-from invoices.services.documents.outcomes import Outcome, Planned, Refused
+from invoices.services.documents.outcomes import NothingToBill, Outcome, Planned, Refused, without_settling
 from invoices.services.documents.rights import check_may_collect, check_may_generate
 from invoices.services.issuing.after_issue import settle_issued
 from invoices.services.issuing.issuing import IssuePolicy
@@ -41,13 +41,15 @@ def generate_invoice(
         check_may_collect(caller)
     (planned,) = preview_invoices(client=client, account_nos=[account_no], request=request)
     policy = IssuePolicy(client, collect)
-    (outcome,) = record_plans(Recording(policy, caller, request), [_as_seen(client, planned, seen)])
-    if outcome.error is not None:
-        record_acts(client, caller, [refusal(ACT_REFUSED, outcome.error, account_no=account_no)])
-        raise outcome.error
+    (written,) = record_plans(Recording(policy, caller, request), [_as_seen(client, planned, seen)])
+    if isinstance(written, Refused):
+        record_acts(client, caller, [refusal(ACT_REFUSED, written.error, account_no=account_no)])
+        raise written.error
+    if isinstance(written, NothingToBill):
+        return None
     if _settles(policy):
-        settle_issued(client, [outcome], caller, request.today)
-    return outcome.invoice_no
+        settle_issued(client, [written], caller, request.today)
+    return written.invoice_no
 
 
 def _settles(policy: IssuePolicy) -> bool:
@@ -85,12 +87,9 @@ def generate_invoices(
     planned = preview_invoices(client=client, account_nos=account_nos, request=request)
     inspect(planned)
     recording = Recording(IssuePolicy(client), caller, request, run_no=run_no, run_outcomes=run_outcomes or {})
-    outcomes = record_plans(recording, planned)
-    record_acts(
-        client,
-        caller,
-        [refusal(ACT_REFUSED, one.error, account_no=one.account_no) for one in outcomes if one.error is not None],
-    )
+    written = record_plans(recording, planned)
+    refusals = [refusal(ACT_REFUSED, one.error, account_no=one.account_no) for one in written if isinstance(one, Refused)]
+    record_acts(client, caller, refusals)
     if not _settles(recording.policy):
-        return outcomes
-    return settle_issued(client, outcomes, caller, request.today)
+        return without_settling(written)
+    return settle_issued(client, written, caller, request.today)

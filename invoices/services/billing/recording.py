@@ -24,10 +24,10 @@ from invoices.plan import BilledTo, InvoicePlan, check_billable
 from invoices.plan.facts import BillingRequest, BillingState
 from invoices.services.correcting.unused_memos import credit_unused_days
 from invoices.services.documents.approval_rules import needs_approval
-from invoices.services.documents.batches import write_in_halves
+from invoices.services.documents.batches import in_halves
 from invoices.services.documents.comparisons import record_comparisons
 from invoices.services.documents.document_storage import Links, content_of, insert_documents
-from invoices.services.documents.outcomes import Outcome, Planned, Refused
+from invoices.services.documents.outcomes import NothingToBill, Planned, Recorded, Refused, Written
 from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.tax_answers import record_tax_answers
 from invoices.services.issuing.issuing import HowIssued, IssuePolicy, Issuing, ToIssue, issue
@@ -69,22 +69,19 @@ class AccountDates(NamedTuple):
     instances: Mapping[int, InstanceDates]
 
 
-def record_plans(recording: Recording, planned: Sequence[Planned | Refused]) -> list[Outcome]:
-    """Write plans, and return one outcome for each, in the order given. Refusals among them are returned as refused outcomes.
+def record_plans(recording: Recording, planned: Sequence[Planned | Refused]) -> list[Written]:
+    """Write plans, and return what was recorded of each, in the order given. Refusals among them are passed through.
 
-    Refused outcomes: the account is locked by another call or has changed since it was planned (3108), `check_billable` refuses
+    Refused: the account is locked by another call or has changed since it was planned (3108), `check_billable` refuses
     it now, its pending invoice is no longer the one to replace (3013), and those of `in_halves`. Locks the accounts itself.
     """
     ready = [one for one in planned if isinstance(one, Planned)]
-    recorded = {outcome.account_no: outcome for outcome in write_in_halves(ready, partial(_write, recording))}
-    return [_refused(one) if isinstance(one, Refused) else recorded[one.account_no] for one in planned]
+    written = in_halves(ready, partial(_write, recording), lambda one, error: Refused(one.account_no, error))
+    by_account = {one.account_no: one for one in written}
+    return [one if isinstance(one, Refused) else by_account[one.account_no] for one in planned]
 
 
-def _refused(one: Refused) -> Outcome:
-    return Outcome(one.account_no, error=one.error)
-
-
-def _write(recording: Recording, ready: Sequence[Planned]) -> list[Outcome]:
+def _write(recording: Recording, ready: Sequence[Planned]) -> list[Written]:
     account_nos = [one.account_no for one in ready]
     states = lock_states(account_nos, skip_locked=len(ready) > 1)
     positions = account_positions(account_nos)
@@ -117,9 +114,11 @@ def _write(recording: Recording, ready: Sequence[Planned]) -> list[Outcome]:
     if recording.run_no is not None:
         _write_run_outcomes(recording, plans, numbers)
         _write_run_parts(recording.run_no, billed, at)
-    return [
-        _refused(one) if isinstance(one, Refused) else Outcome(one.account_no, numbers.get(one.account_no)) for one in checked
-    ]
+    return [one if isinstance(one, Refused) else _written(one.account_no, numbers) for one in checked]
+
+
+def _written(account_no: int, numbers: Mapping[int, int]) -> Written:
+    return Recorded(account_no, numbers[account_no]) if account_no in numbers else NothingToBill(account_no)
 
 
 def _checked_again(

@@ -19,7 +19,7 @@ from invoices.services.billing.generating import generate_invoices
 from invoices.services.billing.run_limits import check_plans
 from invoices.services.documents.comparisons import compare_documents
 from invoices.services.documents.document_storage import content_of
-from invoices.services.documents.outcomes import Outcome, Planned, Refused
+from invoices.services.documents.outcomes import Planned, Refused
 from invoices.services.planning.flags import flags_of_plan
 from invoices.services.planning.previewing import preview_invoices
 from invoices.services.work.workers import live_workers
@@ -76,15 +76,15 @@ def settle_batch(run: BillingRun, claimed: Claimed, worker: Worker, caller: Call
         run_outcomes=claimed,
         inspect=partial(check_plans, run),
     )
-    write_refusals(claimed, worker, [one for one in outcomes if one.error is not None])
+    write_refusals(claimed, worker, [one for one in outcomes if isinstance(one, Refused)])
 
 
-def write_refusals(claimed: Claimed, worker: Worker, refused: Sequence[Outcome | Refused]) -> None:
+def write_refusals(claimed: Claimed, worker: Worker, refused: Sequence[Refused]) -> None:
     """Say why accounts were refused, unless another worker has taken them over or billed them meanwhile."""
     rows = [
         (claimed[one.account_no], RunResult.REFUSED.value, one.error.code.number, one.error.message)
         for one in refused
-        if one.account_no is not None and one.error is not None
+        if one.account_no is not None
     ]
     _write(worker, ("result", "error_code", "message"), rows)
 

@@ -21,7 +21,7 @@ from invoices.services.collecting.recording import record
 from invoices.services.collecting.starting import Collecting, CollectRequest, Started, collecting, start
 from invoices.services.documents.batches import in_halves
 from invoices.services.documents.collection_results import Collected, CollectionResult, outcome_of, refused
-from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.outcomes import Recorded
 from invoices.services.documents.rights import check_may_collect
 from invoices.services.money.ledger.open_items import open_invoices
 from invoices.services.money.ledger.refunds import resolve_refund, unresolved_refunds
@@ -40,13 +40,13 @@ COLLECTION = "collection."
 Progress = Callable[[Sequence[Collected]], object]
 
 
-def collect_issued(client: Client, outcomes: Sequence[Outcome], caller: Caller, today: date) -> list[Outcome]:
-    """Collect the invoices of these outcomes that were issued with a request to collect. Call it after the commit.
+def collect_issued(client: Client, issued: Sequence[Recorded], caller: Caller, today: date) -> dict[int, Collected]:
+    """Collect the invoices that were issued with a request to collect, and return the results by invoice number.
 
-    Returns the outcomes in the same order, with the result of the collection. Whatever fails here, the invoices stay issued.
+    Must be called after the commit. Whatever goes wrong here, the invoices stay issued.
     """
-    issued = [one.invoice_no for one in outcomes if one.invoice_no is not None and one.error is None]
-    attempts = CollectionAttempt.objects.filter(invoice__in=issued, status=AttemptStatus.REQUESTED).order_by("pk")
+    numbers = [one.invoice_no for one in issued]
+    attempts = CollectionAttempt.objects.filter(invoice__in=numbers, status=AttemptStatus.REQUESTED).order_by("pk")
     wanted = [CollectRequest(*row) for row in attempts.values_list("invoice_id", "invoice__account_id")]
     try:
         collected = settle(client, wanted, caller, today)
@@ -54,8 +54,7 @@ def collect_issued(client: Client, outcomes: Sequence[Outcome], caller: Caller, 
     except Exception:
         logger.exception("collecting at issue failed")
         collected = [refused(one.account_no, one.invoice_no, BillingError(ErrorCode.UNEXPECTED)) for one in wanted]
-    by_invoice = {one.invoice_no: one for one in collected}
-    return [one._replace(collection=by_invoice.get(one.invoice_no or 0)) for one in outcomes]
+    return {one.invoice_no: one for one in collected}
 
 
 def collect_invoices(*, client: Client, invoice_nos: Collection[int], caller: Caller, today: date) -> list[Collected]:

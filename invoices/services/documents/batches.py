@@ -1,14 +1,13 @@
 """Write a batch in one transaction, so that a member that the database refuses does not affect the others."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from django.db import DataError, IntegrityError, OperationalError, transaction
 
 from billing_site.common.database_errors import refusal_of
 from billing_site.common.storage import is_lock_failure, limit_lock_wait
 from billing_site.errors import BillingError, ErrorCode
-from invoices.services.documents.outcomes import Outcome
 
 LOCK_WAIT_SECONDS = 5
 
@@ -17,18 +16,8 @@ class Overtaken(Exception):
     """The data that a batch was planned from has changed. Which member is affected is found by halving the batch."""
 
 
-class Member(Protocol):
-    @property
-    def account_no(self) -> int | None: ...
-
-
-M = TypeVar("M", bound=Member)
+M = TypeVar("M")
 R = TypeVar("R")
-
-
-def write_in_halves(batch: Sequence[M], write: Callable[[Sequence[M]], list[Outcome]]) -> list[Outcome]:
-    """Write as `in_halves` does, with `Outcome`s as results."""
-    return in_halves(batch, write, lambda member, error: Outcome(member.account_no, error=error))
 
 
 def in_halves(batch: Sequence[M], write: Callable[[Sequence[M]], list[R]], refused: Callable[[M, BillingError], R]) -> list[R]:

@@ -10,19 +10,24 @@ from accounts.callers import Caller
 from accounts.models import Client
 from invoices.services.collecting.collecting import collect_issued, collected_at_issue
 from invoices.services.documents.collection_results import Collected
-from invoices.services.documents.outcomes import Outcome
+from invoices.services.documents.outcomes import Outcome, Recorded, Settled, Written
 from invoices.services.statements.statements import send_requested
 
 
-def settle_issued(client: Client, outcomes: Sequence[Outcome], caller: Caller, today: date) -> list[Outcome]:
-    """Collect the documents that were issued with a request to, then send the requested statements, which show what is still
-    open.
+def settle_issued(client: Client, written: Sequence[Written], caller: Caller, today: date) -> list[Outcome]:
+    """Settle what was recorded of a batch, as `settle_documents` does. Return one outcome per member, in the order given."""
+    settled = settle_documents(client, [one for one in written if isinstance(one, Recorded)], caller, today)
+    return [settled[one.invoice_no] if isinstance(one, Recorded) else one for one in written]
 
-    Returns the outcomes in the same order, with their results. A failure is a result, not an error.
+
+def settle_documents(client: Client, recorded: Sequence[Recorded], caller: Caller, today: date) -> dict[int, Settled]:
+    """Collect what was issued with a request to collect, then send the requested statements, which say what is still due.
+
+    Returns the settled documents by number. Must be called after the commit that issued them.
     """
-    collected = collect_issued(client, outcomes, caller, today)
-    statements = send_requested([one.invoice_no for one in collected if one.invoice_no is not None and one.error is None])
-    return [one._replace(statement=statements.get(one.invoice_no or 0)) for one in collected]
+    collected = collect_issued(client, recorded, caller, today)
+    statements = send_requested([one.invoice_no for one in recorded])
+    return {one.invoice_no: Settled(one, collected.get(one.invoice_no), statements.get(one.invoice_no)) for one in recorded}
 
 
 def finish_issued(client: Client, invoice_nos: Sequence[int], caller: Caller, today: date) -> dict[int, Collected]:

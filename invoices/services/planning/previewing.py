@@ -33,7 +33,7 @@ def preview_invoices(
     plans = [one.plan for one in planned if isinstance(one, Planned) and one.plan.charges]
     quotes = quote_taxes(client, plans, facts.contacts, facts.locations)
     quoted = {plan.account_no: quote for plan, quote in zip(plans, quotes, strict=True)}
-    return [_taxed(client, one, quoted.get(one.account_no), facts) for one in planned]
+    return [one if isinstance(one, Refused) else _taxed(client, one, quoted.get(one.account_no), facts) for one in planned]
 
 
 def regenerations(invoice_nos: Collection[int], today: date) -> dict[BillingRequest, dict[int, int]]:

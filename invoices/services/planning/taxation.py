@@ -30,22 +30,24 @@ def quote_taxes(
     client: Client, plans: Sequence[InvoicePlan], contacts: dict[int, TaxAddress], locations: dict[int, TaxAddress]
 ) -> list[Quoted | BillingError]:
     """Return one quote or refusal per plan, in the order given. The engine is not asked about exempt customers."""
+    exemptions = [plan.facts.exemption_on(plan.tax_date) for plan in plans]
     asking = {
-        place: _request(client, plan, contacts, locations)
-        for place, plan in enumerate(plans)
-        if plan.facts.exemption_on(plan.tax_date) is None
+        place: _request(client, plan, contacts, locations) for place, plan in enumerate(plans) if exemptions[place] is None
     }
     answers = dict(zip(asking, ask_engine(client, list(asking.values())), strict=True))
-    return [_quoted(plan, asking.get(place), answers.get(place)) for place, plan in enumerate(plans)]
+    quotes: list[Quoted | BillingError] = []
+    for place, (plan, exemption) in enumerate(zip(plans, exemptions, strict=True)):
+        has_buyer = bool(plan.facts.bill_to)
+        if exemption is not None:
+            quotes.append(Quoted((), exempt_answer(exemption, has_buyer=has_buyer)))
+        else:
+            quotes.append(_quoted(asking[place], answers[place], has_buyer=has_buyer))
+    return quotes
 
 
-def _quoted(plan: InvoicePlan, request: TaxRequest | None, answer: TaxQuote | BillingError | None) -> Quoted | BillingError:
-    has_buyer, exemption = bool(plan.facts.bill_to), plan.facts.exemption_on(plan.tax_date)
-    if exemption is not None:
-        return Quoted((), exempt_answer(exemption, has_buyer=has_buyer))
+def _quoted(request: TaxRequest, answer: TaxQuote | BillingError, *, has_buyer: bool) -> Quoted | BillingError:
     if isinstance(answer, BillingError):
         return answer
-    assert request is not None and answer is not None
     return Quoted(answer.taxes, answer_to(request.lines, answer, has_buyer=has_buyer))
 
 

@@ -38,6 +38,7 @@ from invoices.services.billing.run_figures import count_results, run_totals
 from invoices.services.billing.runs import start_run
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
+from invoices.services.documents.outcomes import Settled
 from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.history import description, with_voids
@@ -48,7 +49,7 @@ from invoices.services.planning.flags import flags_of, with_flags
 from rebills.plan import RebillPlan
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import rebill_invoices
-from rebills.services.requests import RebillRequest, RequestedLine
+from rebills.services.requests import RebillRequest, RefusedRebill, RequestedLine
 
 CUSTOMERS = Path(settings.BASE_DIR) / "data" / "telco_customers.csv"
 # Bill days are 1 to 28. So on these days every account is due for this month's cycle, and none for the next.
@@ -260,10 +261,10 @@ class Command(BaseCommand):
             ),
         )
         (preview,) = preview_rebills(client=client, requests=[request], today=today)
-        if preview.plan is None:
+        if isinstance(preview, RefusedRebill):
             raise CommandError(f"The preview was refused: {preview.error}")
         (outcome,) = rebill_invoices(requests=[request._replace(fingerprint=preview.plan.fingerprint)], **by)
-        if outcome.error is not None:
+        if isinstance(outcome, RefusedRebill):
             raise outcome.error
         rebill = Invoice.objects.select_related("memo").get(corrects=invoice, kind=InvoiceKind.REBILL)
         assert rebill.memo is not None
@@ -316,7 +317,7 @@ class Command(BaseCommand):
             request=BillingRequest(today, force_pending=True),
             caller=CALLER,
         )
-        numbers = [outcome.invoice_no for outcome in outcomes if outcome.invoice_no is not None]
+        numbers = [one.invoice_no for one in outcomes if isinstance(one, Settled)]
         flagged = [flags_of(invoice) for invoice in with_flags(Invoice.objects.filter(pk__in=numbers), client)]
         self.must_be("pending invoices", len(flagged), WAITING)
         self.must_be("of them flagged", sum(map(bool, flagged)), 2)

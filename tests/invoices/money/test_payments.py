@@ -15,6 +15,7 @@ from invoices.services.money.ledger.payments import add_cash_credit, apply_unuse
 from invoices.services.undoing.voiding import void_invoice
 from tests.support.billing import FEB_5, FEB_10, JAN_31, MAR_10, bill
 from tests.support.factories import a_plan, an_account
+from tests.support.outcomes import error_of
 from tests.support.paying import WHY, billed, due, ledger, paying, unapplied
 from tests.support.payments import billed_in, key_with, pay, refused_as, rows, staff_with, three_months
 
@@ -68,7 +69,7 @@ def test_an_overpayment_is_taken_when_a_pending_invoice_is_approved_and_not_befo
     pay(account, process, "12.00")
     assert (unapplied(account), account_balance(account)) == (D(12), D(-12))
     (outcome,) = approve_invoices(client=umbra, invoice_nos=[pending.pk], caller=process, today=JAN_31)
-    assert (outcome.error, due(pending), unapplied(account), account_balance(account)) == (None, D(18), 0, D(18))
+    assert (error_of(outcome), due(pending), unapplied(account), account_balance(account)) == (None, D(18), 0, D(18))
 
 
 def test_two_overpayments_are_taken_in_the_order_in_which_they_came(acme, process):

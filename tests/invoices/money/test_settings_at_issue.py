@@ -20,6 +20,7 @@ from invoices.services.documents.collection_results import CollectionResult
 from invoices.services.money.balances import account_balance
 from tests.support.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.support.factories import a_plan, an_account
+from tests.support.outcomes import code_of, error_of
 from tests.support.paying import billed, books, due, ledger, paying, unapplied
 from tests.support.payments import billed_in, pay
 
@@ -81,7 +82,11 @@ def test_a_pending_invoice_is_collected_when_it_is_approved_and_not_before(colle
     _account, invoice = billed(collecting_umbra, process)
     assert attempts() == []
     outcome = approve(invoice, process)
-    assert (outcome.error, outcome.collection.result, outcome.collection.amount) == (None, CollectionResult.COLLECTED, D(30))
+    assert (error_of(outcome), outcome.collection.result, outcome.collection.amount) == (
+        None,
+        CollectionResult.COLLECTED,
+        D(30),
+    )
     assert (due(invoice), books()) == (0, [D(30)])
 
 
@@ -117,13 +122,14 @@ def test_of_an_approval_of_many_each_has_its_own_outcome(collecting_umbra, proce
     bare = bill(an_account(collecting_umbra, a_plan(collecting_umbra)), process, JAN_10)
     numbers = [one.pk for one in (*invoices, bare)]
     outcomes = approve_invoices(client=collecting_umbra, invoice_nos=[*numbers, 0], caller=process, today=JAN_31)
-    results = {one.invoice_no: one.collection and (one.collection.result, one.collection.error_code) for one in outcomes}
+    *settled, unknown = outcomes
+    assert (unknown.invoice_no, code_of(unknown)) == (0, 3015)
+    results = {one.invoice_no: one.collection and (one.collection.result, one.collection.error_code) for one in settled}
     assert results == {
         numbers[0]: (CollectionResult.COLLECTED, 0),
         numbers[1]: (CollectionResult.DECLINED, 4011),
         numbers[2]: (CollectionResult.UNKNOWN, 90019),
         numbers[3]: (CollectionResult.REFUSED, 7025),
-        0: None,
     }
     assert Invoice.objects.filter(status=InvoiceStatus.APPROVED).count() == 4
 
@@ -176,7 +182,11 @@ def test_without_a_payment_method_the_invoice_stays_approved_and_due(collecting_
     PaymentMethod.objects.create(account=account, type="card", token="")
     invoice = bill(account, process, JAN_10)
     outcome = approve(invoice, process)
-    assert (outcome.error, outcome.collection.result, outcome.collection.error_code) == (None, CollectionResult.REFUSED, 7025)
+    assert (error_of(outcome), outcome.collection.result, outcome.collection.error_code) == (
+        None,
+        CollectionResult.REFUSED,
+        7025,
+    )
     invoice.refresh_from_db()
     assert (invoice.status, due(invoice), attempts()) == ("approved", D(30), [("not_made", 7025, True)])
 
@@ -189,7 +199,7 @@ def test_an_account_that_is_a_test_or_archived_is_not_collected(collecting_umbra
     account, invoice = billed(collecting_umbra, process)
     Account.objects.filter(pk=account.pk).update(**change)
     outcome = approve(invoice, process)
-    assert (outcome.error, outcome.collection.error_code, books()) == (None, code, [])
+    assert (error_of(outcome), outcome.collection.error_code, books()) == (None, code, [])
     assert (due(invoice), attempts()) == (D(30), [("not_made", code, True)])
 
 
@@ -221,7 +231,7 @@ def test_an_invoice_that_credit_pays_is_not_collected(collecting_umbra, process)
     account, invoice = billed(collecting_umbra, process)
     pay(account, process, "30.00")
     outcome = approve(invoice, process)
-    assert (outcome.error, outcome.collection, due(invoice), books(), attempts()) == (None, None, 0, [], [])
+    assert (error_of(outcome), outcome.collection, due(invoice), books(), attempts()) == (None, None, 0, [], [])
 
 
 def test_what_credit_leaves_is_what_is_held_against_the_threshold(collecting_umbra, process):
@@ -243,7 +253,11 @@ def test_an_invoice_of_zero_is_not_collected(collecting_acme, process):
 def test_without_settings_a_declined_invoice_stays_approved_and_due(collecting_umbra, process):
     account, invoice = billed(collecting_umbra, process, "sandbox_declined")
     outcome = approve(invoice, process)
-    assert (outcome.error, outcome.collection.result, outcome.collection.error_code) == (None, CollectionResult.DECLINED, 4011)
+    assert (error_of(outcome), outcome.collection.result, outcome.collection.error_code) == (
+        None,
+        CollectionResult.DECLINED,
+        4011,
+    )
     invoice.refresh_from_db()
     account.refresh_from_db()
     assert (invoice.status, due(invoice), account.status, account_balance(account)) == ("approved", D(30), 1, D(30))
@@ -387,7 +401,11 @@ def test_a_gateway_that_crashes_leaves_the_approval_standing(collecting_umbra, p
     monkeypatch.setattr(SandboxGateway, "charge", crash)
     _account, invoice = billed(collecting_umbra, process)
     outcome = approve(invoice, process)
-    assert (outcome.error, outcome.collection.result, outcome.collection.error_code) == (None, CollectionResult.UNKNOWN, 90019)
+    assert (error_of(outcome), outcome.collection.result, outcome.collection.error_code) == (
+        None,
+        CollectionResult.UNKNOWN,
+        90019,
+    )
     invoice.refresh_from_db()
     assert (invoice.status, due(invoice), attempts()) == ("approved", D(30), [("unknown", 90019, True)])
     monkeypatch.undo()
@@ -411,7 +429,7 @@ def test_a_bug_in_collecting_leaves_the_approval_standing_and_the_request_to_be_
     monkeypatch.setattr(collecting, "start", crashing)
     _account, invoice = billed(collecting_umbra, process)
     outcome = approve(invoice, process)
-    assert (outcome.error, outcome.collection.error_code) == (None, ErrorCode.UNEXPECTED.number)
+    assert (error_of(outcome), outcome.collection.error_code) == (None, ErrorCode.UNEXPECTED.number)
     invoice.refresh_from_db()
     assert (invoice.status, attempts()) == ("approved", [("requested", 0, True)])
     monkeypatch.undo()

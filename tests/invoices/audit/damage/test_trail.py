@@ -26,6 +26,7 @@ from tests.support.audits.planting import (
     plant,
 )
 from tests.support.audits.world import FEB_10, PROCESS
+from tests.support.outcomes import error_of
 
 # Of columns that name other rows, ones that are on file.
 OTHERS = {
@@ -229,7 +230,7 @@ def test_no_column_of_an_approved_line_can_change_unseen(world, column):
 def test_an_event_of_a_document_that_is_gone_names_it_and_a_refusal_may_name_one_that_never_was(world):
     client = Client.objects.get(pk=world.acme)
     (outcome,) = approve_invoices(client=client, invoice_nos=[999_999], caller=PROCESS, today=FEB_10)
-    assert outcome.error is not None
+    assert error_of(outcome) is not None
     assert findings() == {}
     plant(REMOVE, world)
     assert [one.split(": ", 1)[1] for one in findings()[EVENTS]] == [
