@@ -136,6 +136,7 @@ def test_a_new_clients_first_key_has_what_its_maker_may_give(acme, admin_client)
         "tax_engine": "table",
         "gateway": "sandbox",
         "missing_tax_data": "hold",
+        "language": "en",
     }
     biller = signed_in(staff(acme, "add_client", role="Biller", name="Biller"))
     founder = signed_in(staff(acme, "add_client", "view_client"))
