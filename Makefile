@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 DEMO_DATABASE = demo.sqlite3
 DEMO_GATEWAY = demo_gateway.sqlite3
+DEMO_DOCUMENTS = demo_documents
 PORT ?= 8000
 
 GERMAN = locale/de/LC_MESSAGES/django
@@ -10,9 +11,11 @@ GERMAN = locale/de/LC_MESSAGES/django
 .PHONY: demo test soak serve bench check docs reference messages lock
 
 demo serve: export SANDBOX_GATEWAY_FILE ?= $(DEMO_GATEWAY)
+demo serve: export DOCUMENTS_FOLDER ?= $(DEMO_DOCUMENTS)
 demo: .venv/base $(GERMAN).mo
 	@if [ -e $(DEMO_DATABASE) ]; then echo "Starting afresh: the last demo's database is deleted."; fi
 	@rm -f $(DEMO_DATABASE) $(DEMO_DATABASE)-wal $(DEMO_DATABASE)-shm $(DEMO_GATEWAY) $(DEMO_GATEWAY)-wal $(DEMO_GATEWAY)-shm
+	@rm -rf $(DEMO_DOCUMENTS)
 	DATABASE_URL=sqlite:///$(DEMO_DATABASE) VIRTUAL_CLOCK=1 $(BIN)/python manage.py migrate --verbosity 0
 	DATABASE_URL=sqlite:///$(DEMO_DATABASE) VIRTUAL_CLOCK=1 $(BIN)/python manage.py demo
 

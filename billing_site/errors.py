@@ -193,6 +193,8 @@ class ErrorCode(Enum):
 
     RUN_STATE = (90111, "The state of the billing run does not allow this", 409)
     NO_ACCOUNTS_FOUND = (90112, "The filter finds no account that is due. Change the filter", 409)
+    FILE_BEING_MADE = (90095, "The file is being made. Try again in a moment", 409)
+    FILE_NOT_MADE = (90096, "The file is not available at the moment. Try again later", 409)
 
     ACT_PENDING = (90073, "Another person must approve this. Nothing is done before the approval", 202)
 

@@ -133,6 +133,10 @@ class Schema(AutoSchema):
             return {
                 "200": {"description": self.called.name, "content": {"application/json": {"schema": given_by(self.called)}}}
             }
+        download = getattr(self.view, "downloads", {}).get(getattr(self.view, "action", ""))
+        if download is not None:
+            content = {download.media_type: {"schema": {"type": "string", "format": "binary"}}}
+            return {"200": {"description": "The file.", "content": content}, **problems()}
         return {**super()._get_response_bodies(direction), **problems()}
 
 

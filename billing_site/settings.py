@@ -1,5 +1,6 @@
 """The settings. What a deployment changes comes from the environment; what a client chooses is a column of Client."""
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -162,6 +163,20 @@ STATICFILES_DIRS = [BASE_DIR / "billing_site" / "static"]
 # Where `manage.py collectstatic` copies the pages' files. Without it they are served from their source folders.
 STATIC_ROOT = Path(os.environ.get("STATIC_ROOT", BASE_DIR / "static_files"))
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG or not STATIC_ROOT.is_dir()
+
+# Where the files of documents and the logos of clients are kept: in a folder, or by another storage of Django, such as that of
+# django-storages for S3, with its options as JSON.
+DOCUMENTS_FOLDER = os.environ.get("DOCUMENTS_FOLDER", str(BASE_DIR / "documents"))
+DOCUMENTS_STORAGE = os.environ.get("DOCUMENTS_STORAGE", "")
+DOCUMENTS_OPTIONS = json.loads(os.environ.get("DOCUMENTS_OPTIONS", "{}"))
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    "documents": {
+        "BACKEND": DOCUMENTS_STORAGE or "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": DOCUMENTS_OPTIONS if DOCUMENTS_STORAGE else {"location": DOCUMENTS_FOLDER},
+    },
+}
 
 # Pages load only files of this server. The admin is excluded, because its scripts create functions from strings.
 CONTENT_SECURITY_POLICY = {
@@ -380,5 +395,7 @@ LOGGING = {
             "filters": ["request_id"],
         }
     },
+    # It warns once for each document that a faster library for fonts is not there.
+    "loggers": {"weasyprint": {"level": "ERROR"}, "fontTools": {"level": "ERROR"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "WARNING")},
 }

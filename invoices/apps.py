@@ -1,12 +1,14 @@
 from typing import Any
 
 from django.apps import AppConfig
+from django.core.checks import register as register_check
 from django.db.models.signals import post_delete, post_save
 from django.utils.translation import gettext_lazy as _
 from simple_history.signals import post_create_historical_record
 
 from accounts.signals import plans_changed
 from billing_site.common.labels import translate_labels
+from invoices.checks import check_pdfs
 
 
 class InvoicesConfig(AppConfig):
@@ -24,6 +26,7 @@ class InvoicesConfig(AppConfig):
         from invoices.services.issuing.issuing import register
 
         translate_labels(self)
+        register_check(check_pdfs, deploy=True)
         register(CYCLES, *CYCLE_KINDS)
         register(CREDIT_MEMOS, InvoiceKind.CREDIT_MEMO)
         plans_changed.connect(_move_usage, dispatch_uid="move usage")

@@ -331,6 +331,18 @@ class StatementStatus(TextChoices):
     FAILED = "failed", _("Failed")
 
 
+class FileKind(TextChoices):
+    PDF = "pdf", _("PDF")
+
+
+class FileState(TextChoices):
+    """Whether a file of a document is made. A failed one is tried again."""
+
+    OWED = "owed", _("Owed")
+    MADE = "made", _("Made")
+    FAILED = "failed", _("Failed")
+
+
 class TaxedAt(TextChoices):
     """The address that a tax depends on. Most taxes depend on the ship-to address, some on the ship-from address."""
 

@@ -8,7 +8,7 @@ from invoices.pages.accounts import AccountList
 from invoices.pages.dashboard import Dashboard
 from invoices.pages.decisions import DecisionCsv, DecisionPage
 from invoices.pages.documents import InvoiceList
-from invoices.pages.invoice_page import InvoiceAct, InvoicePage, PrintPage
+from invoices.pages.invoice_page import InvoiceAct, InvoicePage, PdfPage, PrintPage
 from invoices.pages.pending import Beside, Decide, DecideAct, Queue
 from invoices.pages.runs import RunList, RunPage, RunStart
 
@@ -27,6 +27,7 @@ urlpatterns = [
     path("invoices/decisions/<int:number>/outcomes.csv", DecisionCsv.as_view(), name="decision-csv"),
     path("invoices/<int:number>/", InvoicePage.as_view(), name="invoice"),
     path("invoices/<int:number>/print/", PrintPage.as_view(), name="print"),
+    path("invoices/<int:number>/pdf/", PdfPage.as_view(), name="pdf"),
     path("invoices/<int:number>/act/<slug:act>/", InvoiceAct.as_view(), name="invoice-act"),
     path("billing-runs/", RunList.as_view(), name="runs"),
     path("billing-runs/new/", RunStart.as_view(), name="start-run"),

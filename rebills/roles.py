@@ -30,6 +30,7 @@ SEEN = (
     "invoices.view_transactionvoid",
     "invoices.view_collectionattempt",
     "invoices.view_statement",
+    "invoices.view_documentfile",
     "invoices.view_billingrun",
     "invoices.view_runoutcome",
     "invoices.view_runfilter",

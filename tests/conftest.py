@@ -127,6 +127,13 @@ def sandbox_books(settings, tmp_path):
     settings.SANDBOX_GATEWAY_FILE = str(tmp_path / "sandbox.sqlite3")
 
 
+@pytest.fixture(autouse=True)
+def storage_of_documents(settings, tmp_path):
+    """A storage of documents of its own for each test."""
+    documents = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(tmp_path / "documents")}}
+    settings.STORAGES = {**settings.STORAGES, "documents": documents}
+
+
 @pytest.fixture
 def acme(db: None) -> Client:
     return ClientFactory()

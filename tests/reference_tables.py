@@ -28,6 +28,8 @@ DOCS = Path(__file__).resolve().parent.parent / "docs"
 TABLE = re.compile(r"(<!-- table: ([\w ]+)\.[^>]*-->\n).*?(<!-- end of the table -->)", re.S)
 OUR_INPUTS = {
     "gen_rb_m": {"retax", "client_receipt_id"},
+    "get_statement_for_invoice": {"mime_type"},
+    "get_statement_for_invoice_m": {"mime_type"},
     "advance_virtual_datetime": {"client_receipt_id"},
     "advance_virtual_datetime_m": {"client_receipt_id"},
     "create_reason_code_m": {"client_receipt_id"},

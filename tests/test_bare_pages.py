@@ -6,7 +6,8 @@ import pytest
 from accounts.pages.languages import FOR_PROGRAMS
 from billing_site.api import METHODS
 from invoices.models import BillingRun, Invoice
-from invoices.services.statements.mails import statement_mail, statement_parts
+from invoices.services.printing.printed import statement_parts
+from invoices.services.statements.mails import statement_mail
 from tests.support.bare_pages import (
     ADDRESSES,
     ANSWERED,

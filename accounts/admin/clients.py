@@ -90,6 +90,7 @@ class ClientAdmin(HistoryAdmin):
                     ("bank_name", "iban", "bic"),
                     ("electronic_scheme", "electronic_address"),
                     "legal_text",
+                    ("logo", "document_color"),
                 ]
             },
         ),

@@ -1,11 +1,15 @@
 """Columns that identify a company: tax id, registration, electronic address."""
 
 from collections.abc import Callable
+from pathlib import PurePath
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.core.files.storage import Storage, storages
+from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from PIL import Image
 
 from accounts import company_numbers
 
@@ -38,6 +42,32 @@ class BicField(TidyField):
 
 class ElectronicSchemeField(TidyField):
     tidy = staticmethod(company_numbers.electronic_scheme)
+
+
+LARGEST_LOGO = 2_000_000
+LOGO_TYPES = {"PNG": "image/png", "JPEG": "image/jpeg"}
+
+
+def document_storage() -> Storage:
+    """Return the storage of documents and logos: the setting STORAGES["documents"]."""
+    return storages["documents"]
+
+
+def logo_name(client: Any, name: str) -> str:
+    return f"logos/{PurePath(name).name}"
+
+
+def validate_logo(logo: Any) -> None:
+    """Refuse a logo that no document could be printed with."""
+    if logo.size > LARGEST_LOGO:
+        raise ValidationError(_("The logo is larger than 2 MB."))
+    try:
+        with Image.open(logo) as image:
+            kind = image.format
+    except (OSError, Image.DecompressionBombError):
+        kind = None
+    if kind not in LOGO_TYPES:
+        raise ValidationError(_("The logo is not a PNG or JPEG image."))
 
 
 class CompanyModel(models.Model):
@@ -136,6 +166,24 @@ class SellerModel(CompanyModel):
         help_text=_("Bank account that customers transfer money to."),
     )
     bic = BicField(_("BIC"), max_length=20, blank=True, default="", db_default="")
+
+    logo = models.FileField(
+        upload_to=logo_name,
+        storage=document_storage,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[validate_logo],
+        help_text=_("Printed at the top of PDFs: PNG or JPEG, at most 2 MB."),
+    )
+    document_color = models.CharField(
+        max_length=7,
+        blank=True,
+        default="",
+        db_default="",
+        validators=[RegexValidator("^#[0-9a-fA-F]{6}$", _("Give a colour such as #1a5fb4."))],
+        help_text=_("Colour of headings on PDFs, such as #1a5fb4. Empty: black."),
+    )
 
     class Meta:
         abstract = True

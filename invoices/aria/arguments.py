@@ -131,9 +131,10 @@ class VoidMArguments(AccountArguments, VoidInvoiceArguments):
 
 
 class StatementOfInvoiceArguments(InvoiceOfAccountArguments):
-    """get_statement_for_invoice. With `do_encoding` the statement is encoded in base 64."""
+    """get_statement_for_invoice. With `do_encoding` the statement is encoded in base 64; a PDF always is."""
 
     do_encoding = TrueFalseField(required=False, default=False)
+    mime_type = serializers.ChoiceField(choices=("text/html", "application/pdf"), required=False, default="text/html")
 
 
 class CollectArguments(OneArray):

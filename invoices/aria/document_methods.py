@@ -55,7 +55,9 @@ from invoices.services.lists.invoice_history import (
     pending_invoice_no,
     pending_invoices,
 )
-from invoices.services.statements.mails import statement_context, statement_parts
+from invoices.services.printing.files import file_of_document
+from invoices.services.printing.pdf import PDF
+from invoices.services.printing.printed import statement_context, statement_parts
 from invoices.services.undoing.voiding import void_invoice
 
 DIRECTIVES = {1: DecisionAct.APPROVE, 2: DecisionAct.DISCARD, 3: DecisionAct.REGENERATE}
@@ -346,10 +348,13 @@ def _history(call: Call) -> list[dict[str, Any]]:
 
 
 def _statement(call: Call) -> Mapping[str, Any]:
-    """Return the statement in HTML, as it is mailed."""
+    """Return the statement in HTML, as it is mailed, or the document's PDF in base 64."""
     invoice = document_of_account(call.client, account_no_of(call), call.arguments["invoice_no"])
     if invoice.status not in ISSUED_STATUSES:
         raise BillingError(ErrorCode.NOT_ISSUED, f"invoice {invoice.pk} is {invoice.status}", field="invoice_no")
+    if call.arguments["mime_type"] == PDF:
+        file = file_of_document(call.client, invoice.pk)
+        return {"out_statement": base64.b64encode(file.content).decode(), "mime_type": PDF}
     html = render_to_string("invoices/statement.html", statement_context(invoice, statement_parts([invoice])[invoice.pk]))
     encoded = call.arguments["do_encoding"]
     return {

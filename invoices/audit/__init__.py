@@ -12,6 +12,7 @@ from invoices.audit import (
     belonging,
     claims,
     credits,
+    files,
     fingerprints,
     ledger,
     limits,
@@ -103,6 +104,7 @@ RULE_AUDITS = (
     RuleAudit("Credits, refunds and voids have a reason", ledger.REASONS),
     RuleAudit("The audit trail has an event of each transaction", ledger.TRAIL),
     RuleAudit("Acts approved by a second person did what was requested", requested_acts.RULES),
+    RuleAudit("Only issued documents have files", files.RULES),
     RuleAudit("Events name documents that exist", trail.EVENTS),
     RuleAudit("Receipts name invoices of their client", trail.RECEIPTS),
     RuleAudit("Billing runs have the outcome of each account", trail.RUNS),
@@ -134,5 +136,6 @@ def run_audits(client: Client | None = None) -> list[AuditReport]:
             *audited(account_histories(client), ACCOUNT_AUDITS),
             *(audit(client) for audit in LIMIT_AUDITS),
             *ledger.balances(client),
+            files.stored_files(client),
             *prove(RULE_AUDITS, client),
         ]

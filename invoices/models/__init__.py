@@ -13,6 +13,7 @@ from invoices.models.documents import (
     NumberSeries,
     TaxDetail,
 )
+from invoices.models.files import DocumentFile
 from invoices.models.ledger import Allocation, DailySum, LedgerEntry, Payment, Refund, SummedLedger
 from invoices.models.reasons import ReasonCode
 from invoices.models.requested_acts import RequestedAct
@@ -39,17 +40,17 @@ __all__ = [
     "CreditDetail",
     "CreditMemo",
     "CreditUse",
+    "DailySum",
     "Decision",
     "DecisionOutcome",
-    "GroundChange",
     "Dispute",
+    "DocumentFile",
     "GatewayEvent",
+    "GroundChange",
     "Invoice",
     "InvoiceLine",
-    "LineBasis",
-    "DailySum",
     "LedgerEntry",
-    "SummedLedger",
+    "LineBasis",
     "NumberSeries",
     "OneTimeCharge",
     "Payment",
@@ -62,6 +63,7 @@ __all__ = [
     "Schedule",
     "ServiceCredit",
     "Statement",
+    "SummedLedger",
     "Surcharge",
     "TaxAnswer",
     "TaxDetail",

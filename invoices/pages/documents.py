@@ -13,6 +13,7 @@ from accounts.pages.forms import DayInput, PageForm, dress
 from billing_site.common.csv_lists import ROWS_AT_ONCE, csv_response
 from billing_site.common.fields import TrueFalseInput
 from billing_site.common.keyset_pages import in_chunks, order_of, page_of
+from invoices.api.downloads import zip_response
 from invoices.api.filters import InvoiceFilter
 from invoices.api.serializers.documents import InvoiceSerializer
 from invoices.models import Invoice
@@ -133,6 +134,8 @@ class InvoiceList(StaffPage):
         if parameters.get("format") == "csv":
             chunks = in_chunks(rows, order, ROWS_AT_ONCE)
             return csv_response("invoices", InvoiceSerializer(), chunks, lambda chunk: InvoiceSerializer(chunk, many=True).data)
+        if parameters.get("format") == "zip":
+            return zip_response("invoices", search.qs)
         pages = page_of(rows.select_related("account", "corrects", "tax_answer"), order, parameters.get("cursor"))
         return self.page("invoices/list.html", {**shown, "pages": pages, "account": self._account(search)})
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from babel import Locale
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +18,7 @@ from accounts.pages.forms import PageForm
 from accounts.rights import CORRECT, GENERATE
 from accounts.staff import names_of
 from billing_site.errors import BillingError, ErrorCode
+from invoices.api.downloads import download_of
 from invoices.calculation import ZERO
 from invoices.fingerprints import fingerprint
 from invoices.kinds import DecisionAct, InvoiceStatus
@@ -46,7 +48,8 @@ from invoices.services.money.ledger.history import description
 from invoices.services.planning.flags import flags_of, with_flags
 from invoices.services.planning.ground import changes_since
 from invoices.services.planning.holes import hole_of_invoice, waive_periods
-from invoices.services.statements.mails import statement_context, statement_parts
+from invoices.services.printing.files import file_of_document
+from invoices.services.printing.printed import statement_context, statement_parts
 from invoices.services.undoing.voiding import void_invoice
 
 EVENTS_SHOWN = 200
@@ -313,3 +316,16 @@ class PrintPage(DocumentPage):
         invoice = self.document(number)
         shown = statement_context(invoice, statement_parts([invoice])[invoice.pk])
         return self.page("invoices/print.html", {**shown, "document_locale": Locale.parse(shown["language"])})
+
+
+class PdfPage(DocumentPage):
+    """The document's PDF. If it cannot be made, the print view says why."""
+
+    def get(self, request: HttpRequest, number: int) -> HttpResponse:
+        invoice = self.document(number)
+        try:
+            file = file_of_document(self.client, invoice.pk)
+        except BillingError as refusal:
+            messages.error(request, refusal.shown)
+            return redirect("print", invoice.pk)
+        return download_of(file)

@@ -21,8 +21,9 @@ from invoices.models import Invoice, Statement
 from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.money.ledger.acts import Why
+from invoices.services.printing.printed import statement_context, statement_parts
 from invoices.services.statements import statements
-from invoices.services.statements.mails import statement_context, statement_mail, statement_parts
+from invoices.services.statements.mails import statement_mail
 from invoices.services.statements.statements import StatementRequest, resend_statement, send_requested, send_unsent
 from invoices.services.undoing.voiding import void_invoice
 from tests.support.admin_pages import act, texts

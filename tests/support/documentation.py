@@ -77,6 +77,7 @@ class Site(NamedTuple):
             "EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend",
             "EMAIL_FILE_PATH": str(self.folder / "mails"),
             "SANDBOX_GATEWAY_FILE": str(self.folder / "gateway.sqlite3"),
+            "DOCUMENTS_FOLDER": str(self.folder / "documents"),
             "DJANGO_SUPERUSER_PASSWORD": "a-password-of-the-tests",
         }
 

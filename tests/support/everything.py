@@ -21,6 +21,7 @@ from invoices.models import (
     CouponRedemption,
     CreditMemo,
     Dispute,
+    DocumentFile,
     GatewayEvent,
     Invoice,
     OneTimeCharge,
@@ -87,6 +88,7 @@ def a_row_of_each_model(acme, process):
     rebilled(bill(an_account(acme), process, JAN_10), process, 1)
     something_is_decided(acme, process)
     something_needs_a_second_person(acme)
+    DocumentFile.objects.get_or_create(invoice=Invoice.objects.first(), kind="pdf")
     Statement.objects.create(invoice=Invoice.objects.first(), status="sent", requested_by="test", requested_at=timezone.now())
 
 

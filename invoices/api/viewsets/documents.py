@@ -5,9 +5,11 @@ from functools import cache
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from rest_framework.decorators import action
 from rest_framework.permissions import SAFE_METHODS
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED
@@ -17,6 +19,7 @@ from accounts.clock import today
 from accounts.models import Receipt
 from accounts.rights import APPROVE, COLLECT, CORRECT, GENERATE, SEND_STATEMENTS, Right, row_rights
 from billing_site.errors import NUMBERED, ErrorCode
+from invoices.api.downloads import PdfRenderer, ZipRenderer, download_of, zip_response
 from invoices.api.filters import InvoiceFilter, RunOutcomeFilter
 from invoices.api.serializers.documents import (
     ActionSerializer,
@@ -66,6 +69,7 @@ from invoices.services.issuing.after_issue import finish_issued
 from invoices.services.planning.flags import with_flags
 from invoices.services.planning.holes import hole_of_invoice, waive_periods
 from invoices.services.planning.previewing import preview_invoices
+from invoices.services.printing.files import file_of_document
 from invoices.services.statements.statements import resend_statement, resume_resend
 from invoices.services.undoing.voiding import void_invoice
 
@@ -131,6 +135,26 @@ class DocumentResource(ReadResource):
         return _sent(
             resend_statement(client=self.client, invoice_no=self.get_object().pk, caller=self.caller, contact_no=contact_no)
         )
+
+    downloads: Mapping[str, type[BaseRenderer]] = {"pdf": PdfRenderer, "files": ZipRenderer}
+    """The actions that answer with a file, and its media type."""
+
+    @action(detail=True, methods=["get"])
+    def pdf(self, request: Request, pk: str) -> HttpResponse:
+        """Return the PDF of a document. One that is owed is made now. The PDF of a pending document is a draft."""
+        return download_of(file_of_document(self.client, self.get_object().pk))
+
+    @action(detail=False, methods=["get"])
+    def files(self, request: Request) -> StreamingHttpResponse:
+        """Return the PDFs of the documents that the filters of the list select, as a ZIP. It has those that are made."""
+        return zip_response("documents", self.filter_queryset(self.get_queryset()))
+
+    def get_renderers(self) -> list[BaseRenderer]:
+        renderers = super().get_renderers()
+        return [*renderers, self.downloads[self.action]()] if self.action in self.downloads else renderers
+
+    def query_parameters(self) -> set[str]:
+        return self.filters() if self.action == "files" else super().query_parameters()
 
     def is_stored(self, receipt: Receipt) -> bool:
         """True also if there was nothing to bill."""

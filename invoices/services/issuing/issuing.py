@@ -5,7 +5,7 @@ to its kinds of documents (`register`), so that nothing here names a kind. Every
 the accounts' locks.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -26,6 +26,7 @@ from invoices.services.documents.numbers import Numbered, take_numbers
 from invoices.services.documents.remarks import Remarks
 from invoices.services.money.ledger.charging import Issued
 from invoices.services.money.ledger.entries import AccountPosition, PostedBy
+from invoices.services.printing.files import owe_files
 from invoices.services.statements.statements import StatementRequest, request_statements
 
 ISSUED = "invoice.issued"
@@ -270,7 +271,7 @@ def _update(documents: Sequence[ToIssue], issuing: Issuing) -> None:
     update_rows(Invoice, columns, rows)
 
 
-def _request(documents: Iterable[ToIssue], due: Mapping[int, Decimal], issuing: Issuing) -> None:
+def _request(documents: Sequence[ToIssue], due: Mapping[int, Decimal], issuing: Issuing) -> None:
     """Stored in the same transaction, so that a request is not lost if the process dies."""
     collected, sent = [], []
     for one in documents:
@@ -280,6 +281,7 @@ def _request(documents: Iterable[ToIssue], due: Mapping[int, Decimal], issuing: 
             sent.append(StatementRequest(one.invoice_no, one.links.statement_contact_id))
     request_collection(collected, issuing.posted_by)
     request_statements(sent, issuing.posted_by)
+    owe_files(one.invoice_no for one in documents)
 
 
 def _acts(document: ToIssue, issuing: Issuing) -> list[Act]:

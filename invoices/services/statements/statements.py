@@ -31,7 +31,8 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import InvoiceStatus, StatementStatus
 from invoices.models import Invoice, Statement
 from invoices.services.money.ledger.entries import PostedBy
-from invoices.services.statements.mails import StatementParts, statement_mail, statement_parts
+from invoices.services.printing.printed import StatementParts, statement_parts
+from invoices.services.statements.mails import statement_mail
 
 logger = logging.getLogger(__name__)
 

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Q
 
 from accounts import clock
 from accounts.callers import Caller
@@ -23,6 +24,7 @@ from accounts.models import Account, Client, Plan, Service
 from accounts.models.history import change_many, changing_as
 from accounts.services import assign_plan, create_client, update_plan_instance
 from billing_site.common.currencies import currency_of
+from billing_site.errors import BillingError
 from invoices.audit import run_audits
 from invoices.calculation import ZERO, rounded
 from invoices.kinds import DecisionAct, InvoiceKind, InvoiceStatus, LineType, RefundStatus, RunResult
@@ -30,7 +32,7 @@ from invoices.line_explanations import line_explanation, units_text
 from invoices.management import demo_line_types
 from invoices.management.commands.audit import report_lines
 from invoices.management.commands.bill import bill_with_progress, run_summary
-from invoices.models import CollectionAttempt, Invoice, LedgerEntry, Payment, TaxRate
+from invoices.models import CollectionAttempt, DocumentFile, Invoice, LedgerEntry, Payment, TaxRate
 from invoices.plan.facts import BillingRequest
 from invoices.services.approving.deciding import decide_on_one
 from invoices.services.billing.generating import generate_invoice, generate_invoices
@@ -46,6 +48,7 @@ from invoices.services.money.ledger.refunds import left_to_refund, refund_paymen
 from invoices.services.money.payment_methods import add_payment_method
 from invoices.services.money.receivables import add_up_by_currency, receivables
 from invoices.services.planning.flags import flags_of, with_flags
+from invoices.services.printing.files import file_of_document
 from rebills.plan import RebillPlan
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import rebill_invoices
@@ -101,6 +104,7 @@ class Command(BaseCommand):
         by_hand = self.bill_one(client)
         self.move_money(client, self.bill_every_way(client))
         self.rebill_one(client, by_hand)
+        self.print_chain(client, by_hand)
         self.leave_some_to_approve(client)
         self.audit(client)
         self.say_what_next(client, auth_key)
@@ -299,6 +303,19 @@ class Command(BaseCommand):
             self.stdout.write(f"  {label:<26}" + "".join(f"{amount:>13.2f}" for amount in amounts))
         stored = (invoice.total_amount, rebill.total_amount)
         self.must_be("preview and commit", stored, (plan.original.total, plan.rebill.total))
+
+    def print_chain(self, client: Client, original: Invoice) -> None:
+        """Make the PDFs of an invoice, its credit memo and its rebill, and say where they are. Without Pango, say why not."""
+        self.title("The PDFs of the invoice, its credit memo and its rebill")
+        chain = Invoice.objects.filter(Q(pk=original.pk) | Q(chain_root=original.pk)).order_by("pk")
+        for number, printed in chain.values_list("pk", "document_number"):
+            try:
+                file_of_document(client, number)
+            except BillingError as refusal:
+                self.stdout.write(f"  {printed:<12}{refusal.message}")
+                continue
+            file = DocumentFile.objects.get(invoice=number)
+            self.stdout.write(f"  {printed:<12}{Path(settings.DOCUMENTS_FOLDER) / file.name}")
 
     def leave_some_to_approve(self, client: Client) -> None:
         """Leave a dozen pending invoices of February. Most are as in January, one has an additional service, one has another

@@ -1,0 +1,19 @@
+from django.apps import apps as installed
+from django.contrib.auth.management import create_permissions
+from django.db import migrations
+
+from rebills.roles import add_new_rights
+
+
+def add_rights(apps, schema_editor):
+    """Let the roles that may see documents see their files."""
+    create_permissions(installed.get_app_config("invoices"), verbosity=0, using=schema_editor.connection.alias)
+    permissions = apps.get_model("auth", "Permission").objects
+    new = permissions.filter(content_type__app_label="invoices", content_type__model="documentfile")
+    add_new_rights(apps.get_model("auth", "Group").objects, new)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("rebills", "0003_rights_to_runs"), ("invoices", "0007_document_files")]
+
+    operations = [migrations.RunPython(add_rights, migrations.RunPython.noop)]
