@@ -91,7 +91,7 @@ def once(
             if receipt is None:
                 return _work(client, claim, work)
             check_right()
-            return _answer_again(client, receipt, answer_of)
+            return _stored_answer(client, receipt, answer_of)
         except (ReceiptTaken, Receipt.DoesNotExist):
             continue  # An equal call was first: return its answer. If it failed instead, this call is the first.
 
@@ -164,7 +164,7 @@ def _earlier_use(client: Client, claim: Claim) -> Receipt | None:
     return receipt
 
 
-def _answer_again(client: Client, receipt: Receipt, answer_of: Callable[[Receipt], str]) -> str:
+def _stored_answer(client: Client, receipt: Receipt, answer_of: Callable[[Receipt], str]) -> str:
     while not receipt.answer and timezone.now() < receipt.created_at + ANSWER_WAIT:
         time.sleep(POLL_SECONDS)
         receipt.refresh_from_db()

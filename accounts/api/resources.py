@@ -103,30 +103,49 @@ class ClientResource(GenericViewSet):
             self.client,
             self.receipt,
             lambda: _written(_done(partial(work, request, *args, **kwargs))),
-            lambda receipt: _written(self._answer_again(receipt, partial(work, request, *args, **kwargs))),
+            lambda receipt: _written(self._resumed(receipt, partial(work, request, *args, **kwargs))),
             self.check_right,
         )
         status, body = json.loads(answer)
         return Response(body, status=status)
 
-    def _answer_again(self, receipt: Receipt, work: Callable[[], Response]) -> Response:
-        """Finish or replay a call whose process died. The work is recorded under the receipt of that call."""
+    def _resumed(self, receipt: Receipt, work: Callable[[], Response]) -> Response:
+        """Finish what a call whose process died has left, and render its answer from what is stored. What is done now is
+        recorded under the receipt of that call."""
         self.receipt = claim_of(receipt)
         pending = pending_act_of(self.receipt)
         if pending is not None:
             return Response(pending.body, status=pending.code.http_status)
-        resumes = self.action in self.resumed_actions or not self.is_stored(receipt)
-        return work() if resumes else self.answer_again(receipt)
+        if self.action in self.resumed_actions or not self.is_stored(receipt):
+            return work()
+        number = self.number_of(receipt)
+        if number is not None:
+            self.finish(number)
+        return self.answer(number)
 
     def is_stored(self, receipt: Receipt) -> bool:
         """Whether the answer can be rendered from stored rows. If not, the work is done again, which has the same result."""
         return receipt.invoice_no is not None or receipt.row_no is not None or self.request.method == "DELETE"
 
-    def answer_again(self, receipt: Receipt) -> Response:
-        """Return the answer of a call that was done before, rendered from stored rows."""
-        if self.request.method == "DELETE":
-            return Response(status=HTTP_204_NO_CONTENT)
-        return Response(self.get_serializer(self.get_queryset().get(pk=receipt.row_no)).data, status=self.created)
+    def number_of(self, receipt: Receipt) -> int | None:
+        """Return the number of the row that a call's answer shows."""
+        return receipt.row_no
+
+    def finish(self, number: int) -> None:
+        """Finish what an interrupted call has left to do for the row that it made or changed. Most acts are one transaction,
+        which leaves nothing."""
+
+    def answer(self, number: int | None) -> Response:
+        """Answer an act from what is stored, the first time and for each retry. `number` is that of the row to show."""
+        return self.answer_without_row() if number is None else self.stored_answer(number)
+
+    def answer_without_row(self) -> Response:
+        """Render the answer of an act that leaves no row: a removal."""
+        return Response(status=HTTP_204_NO_CONTENT)
+
+    def stored_answer(self, number: int) -> Response:
+        """Render the answer of an act from the row that it made or changed."""
+        return Response(self.get_serializer(self.get_queryset().get(pk=number)).data, status=self.created)
 
     @property
     def created(self) -> int:

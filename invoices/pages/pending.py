@@ -12,7 +12,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.callers import Caller
-from accounts.models import Receipt
 from accounts.pages.base import StaffPage
 from accounts.rights import APPROVE, CORRECT
 from accounts.staff import names_of
@@ -236,13 +235,13 @@ class Decide(QueuePage):
                 return self._nothing_chosen()
             decision = start_decision(client=self.client, act=act, invoices=chosen, caller=caller, remarks=remarks)
             continue_decision(decision, caller=self.caller, today=self.today)
-            return reverse("decision", args=[decision.pk])
+            return self._decision_address(decision.pk)
 
-        return self.once(work, self._started_before, APPROVE)
+        return self.once(work, lambda receipt: self._decision_address(receipt.row_no), APPROVE)
 
-    def _started_before(self, receipt: Receipt) -> str:
-        """Return the address of the decision that an interrupted request began, where it can be continued."""
-        return self._queue_address() if receipt.row_no is None else reverse("decision", args=[receipt.row_no])
+    def _decision_address(self, decision_no: int | None) -> str:
+        """Return the address of a decision, where it can be continued, or of the queue if there is none."""
+        return self._queue_address() if decision_no is None else reverse("decision", args=[decision_no])
 
 
 def _numbers(sent: Iterable[str]) -> list[int]:

@@ -67,7 +67,7 @@ class RebillViewSet(DocumentResource):
             caller=self.caller,
             today=today(self.client),
         )
-        return self.shown(number, HTTP_201_CREATED)
+        return self.answer(number)
 
     @action(detail=False, methods=["post"])
     def bulk(self, request: Request) -> Response:

@@ -70,7 +70,7 @@ from invoices.services.planning.flags import with_flags
 from invoices.services.planning.holes import hole_of_invoice, waive_periods
 from invoices.services.planning.previewing import preview_invoices
 from invoices.services.printing.files import file_of_document
-from invoices.services.statements.statements import resend_statement, resume_resend
+from invoices.services.statements.statements import finish_sending, resend_statement
 from invoices.services.undoing.voiding import void_invoice
 
 
@@ -125,16 +125,17 @@ class DocumentResource(ReadResource):
         arguments = self.arguments()
         invoice_no = self.get_object().pk
         void_invoice(client=self.client, invoice_no=invoice_no, caller=self.caller, today=today(self.client), **arguments)
-        return self.shown(invoice_no)
+        return self.answer(invoice_no)
 
     @action(detail=True, methods=["post"])
     def send_statement(self, request: Request, pk: str) -> Response:
         """Send the statement again. A failure is an outcome, answered with the HTTP status of its error code."""
         arguments = self.arguments()
         contact_no = arguments.get("statement_address_seq")
-        return _sent(
-            resend_statement(client=self.client, invoice_no=self.get_object().pk, caller=self.caller, contact_no=contact_no)
+        statement = resend_statement(
+            client=self.client, invoice_no=self.get_object().pk, caller=self.caller, contact_no=contact_no
         )
+        return self.answer(statement.pk)
 
     downloads: Mapping[str, type[BaseRenderer]] = {"pdf": PdfRenderer, "files": ZipRenderer}
     """The actions that answer with a file, and its media type."""
@@ -160,18 +161,24 @@ class DocumentResource(ReadResource):
         """True also if there was nothing to bill."""
         return True
 
-    def answer_again(self, receipt: Receipt) -> Response:
-        if self.action == "send_statement":
-            return _sent(resume_resend(client=self.client, statement_no=receipt.row_no or 0, caller=self.caller))
-        if receipt.invoice_no is not None:
-            finish_issued(self.client, [receipt.invoice_no], self.caller, today(self.client))
-        return self.shown(receipt.invoice_no, self.created)
+    def number_of(self, receipt: Receipt) -> int | None:
+        return receipt.row_no if self.action == "send_statement" else receipt.invoice_no
 
-    def shown(self, invoice_no: int | None, status: int | None = None) -> Response:
-        """Return the stored invoice, or a null invoice_no if there was nothing to bill."""
-        if invoice_no is None:
-            return Response({"invoice_no": None})
-        return self._shown(self.listed(self.get_queryset()).get(pk=invoice_no), status)
+    def finish(self, number: int) -> None:
+        if self.action == "send_statement":
+            finish_sending(client=self.client, statement_no=number, caller=self.caller)
+        else:
+            finish_issued(self.client, [number], self.caller, today(self.client))
+
+    def answer_without_row(self) -> Response:
+        """Render the answer of an act that found nothing to bill."""
+        return Response({"invoice_no": None})
+
+    def stored_answer(self, number: int) -> Response:
+        """Render the document, or the statement that was sent, as it is stored."""
+        if self.action == "send_statement":
+            return _sent(Statement.objects.get(invoice__client=self.client, pk=number))
+        return self._shown(self.listed(self.get_queryset()).get(pk=number), self.created)
 
     def _shown(self, invoice: Any, status: int | None = None) -> Response:
         parts = _parts()
@@ -287,7 +294,7 @@ class PendingDecisions(DocumentResource):
         outcome = decide_on_one(
             act, invoice_no=invoice_no, seen=arguments.get("fingerprint", ""), **self._decision_terms(arguments)
         )
-        return self.shown(None if isinstance(outcome, NothingToBill) else outcome.invoice_no)
+        return self.answer(None if isinstance(outcome, NothingToBill) else outcome.invoice_no)
 
     def _many(self, act: DecisionAct) -> Response:
         arguments = self.arguments()
@@ -336,7 +343,7 @@ class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingM
             collect=arguments.get("collect"),
             seen=arguments.get("fingerprint", ""),
         )
-        return self.shown(invoice_no, HTTP_201_CREATED)
+        return self.answer(invoice_no)
 
     @action(detail=True, methods=["post"])
     def bill_again(self, request: Request, pk: str) -> Response:
@@ -351,7 +358,7 @@ class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingM
             caller=self.caller,
             collect=arguments.get("collect"),
         )
-        return self.shown(number, HTTP_201_CREATED)
+        return self.answer(number)
 
     @action(detail=True, methods=["post"])
     def waive_periods(self, request: Request, pk: str) -> Response:
@@ -359,7 +366,7 @@ class InvoiceViewSet(GeneratingMethods, PendingMethods, ReadingMethods, VoidingM
         arguments = self.arguments()
         invoice_no = self.get_object().pk
         waive_periods(client=self.client, invoice_no=invoice_no, caller=self.caller, today=today(self.client), **arguments)
-        return self.shown(invoice_no)
+        return self.answer(invoice_no)
 
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:

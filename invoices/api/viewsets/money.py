@@ -13,7 +13,7 @@ from rest_framework.status import HTTP_201_CREATED, HTTP_202_ACCEPTED
 
 from accounts.api.resources import PAGE_PARAMETERS, CreateReadResource, FilteredResource, Operation, ReadResource
 from accounts.clock import today
-from accounts.models import Account, Receipt
+from accounts.models import Account
 from accounts.rights import COLLECT, CORRECT, Right, row_rights
 from billing_site.common.fields import AmountFilter, ChoicesFilter, DayFilter, LongFilter
 from billing_site.errors import BillingError, ErrorCode
@@ -88,14 +88,10 @@ class LedgerResource(ReadResource):
         """The client, caller and business day for services."""
         return {"client": self.client, "caller": self.caller, "today": today(self.client)}
 
-    def answer_again(self, receipt: Receipt) -> Response:
-        number = receipt.row_no or 0
+    def stored_answer(self, number: int) -> Response:
         if self.action == "void":
             return Response(TransactionSerializer(with_voids(LedgerEntry.objects.all()).get(pk=number)).data)
-        return refund_shown(number) if self.action == "refund" else self.shown(number, self.created)
-
-    def shown(self, entry_no: int, status: int | None = None) -> Response:
-        return Response(self.get_serializer(self.get_queryset().get(pk=entry_no)).data, status=status)
+        return refund_shown(number) if self.action == "refund" else super().stored_answer(number)
 
 
 def refund_shown(transaction_id: int) -> Response:
@@ -116,7 +112,7 @@ class VoidAction(LedgerResource):
         """Void the transaction, and answer the voiding one."""
         arguments = self.arguments()
         void = void_transaction(transaction_id=self.get_object().pk, **self.by, **arguments)
-        return Response(TransactionSerializer(with_voids(LedgerEntry.objects.all()).get(pk=void.pk)).data)
+        return self.answer(void.pk)
 
 
 class TransactionViewSet(TransactionMethods, VoidAction):
@@ -138,7 +134,7 @@ class ApplyAction(VoidAction):
         arguments = self.arguments()
         number = self.get_object().pk
         apply_unused_credit(transaction_id=number, invoices=arguments.get("invoices"), **self.by)
-        return self.shown(number)
+        return self.answer(number)
 
 
 class PaymentViewSet(PaymentMethods, ApplyAction):
@@ -160,7 +156,7 @@ class PaymentViewSet(PaymentMethods, ApplyAction):
         payment = record_external_payment(
             account_no=arguments.pop("acct_no"), type=PaymentType(arguments.pop("type")), **self.by, **arguments
         )
-        return self.shown(payment.pk, HTTP_201_CREATED)
+        return self.answer(payment.pk)
 
     @action(detail=True, methods=["post"])
     def refund(self, request: Request, pk: str) -> Response:
@@ -173,7 +169,7 @@ class PaymentViewSet(PaymentMethods, ApplyAction):
             why=why_of(arguments),
             **self.by,
         )
-        return refund_shown(refund.pk)
+        return self.answer(refund.pk)
 
 
 class RefundViewSet(VoidAction):
@@ -201,7 +197,7 @@ class CashCreditViewSet(ApplyAction):
             currency=arguments.get("currency"),
             **self.by,
         )
-        return self.shown(entry.pk, HTTP_201_CREATED)
+        return self.answer(entry.pk)
 
 
 class WriteOffViewSet(VoidAction):
@@ -222,7 +218,7 @@ class WriteOffViewSet(VoidAction):
             kind=self.kinds[0],
             **self.by,
         )
-        return self.shown(entry.pk, HTTP_201_CREATED)
+        return self.answer(entry.pk)
 
 
 class DisputeViewSet(WriteOffViewSet):
@@ -252,7 +248,7 @@ class CreditMemoViewSet(DocumentResource):
             why=why_of(arguments),
             asked=credit_request(arguments),
         )
-        return self.shown(memo.pk, HTTP_201_CREATED)
+        return self.answer(memo.pk)
 
     @action(detail=False, methods=["post"])
     def preview(self, request: Request) -> Response:

@@ -45,20 +45,23 @@ class RequestedActViewSet(ReadResource):
         else:
             super().check_right()
 
-    def answer_again(self, receipt: Receipt) -> Response:
-        return Response(self.get_serializer(self.get_object()).data)
+    def number_of(self, receipt: Receipt) -> int | None:
+        """Return the number of the request. The receipt names what its approval made."""
+        number: int = self.get_object().pk
+        return number
 
     @action(detail=True, methods=["post"])
     def approve(self, request: Request, pk: str) -> Response:
         """Do the act, in the name of the person who requested it."""
         self.arguments()
         number = self.get_object().pk
-        act = approve_act(client=self.client, act_no=number, caller=self.caller, today=today(self.client))
-        return Response(self.get_serializer(act).data)
+        approve_act(client=self.client, act_no=number, caller=self.caller, today=today(self.client))
+        return self.answer(number)
 
     @action(detail=True, methods=["post"])
     def discard(self, request: Request, pk: str) -> Response:
         """Discard the request. The person who made it can withdraw it in this way."""
         self.arguments()
-        act = discard_act(client=self.client, act_no=self.get_object().pk, caller=self.caller)
-        return Response(self.get_serializer(act).data)
+        number = self.get_object().pk
+        discard_act(client=self.client, act_no=number, caller=self.caller)
+        return self.answer(number)

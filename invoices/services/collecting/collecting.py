@@ -135,26 +135,31 @@ def collected_at_issue(client: Client, invoice_nos: Sequence[int], caller: Calle
     """Return the results of collecting documents that an interrupted call issued with a request to collect, by invoice."""
     attempts = CollectionAttempt.objects.filter(invoice__client=client, invoice__in=invoice_nos, at_issue=True)
     requested = list(attempts.values_list("invoice_id", flat=True))
-    return {one.invoice_no: one for one in _finish(client, requested, caller, today)} | _recorded_results(caller.receipt)
+    finished = {one.invoice_no: one for one in _finish(client, requested, caller, today)}
+    return finished | _recorded_results(caller.receipt)
 
 
 def _recorded_results(claim: Claim | None) -> dict[int, Collected]:
-    """Return the results that a call has recorded, by invoice."""
-    events = [event for event in acts_of_call(claim, COLLECTION) if event.invoice_no is not None]
-    rows = CollectionAttempt.objects.filter(invoice__in=[event.invoice_no for event in events])
+    """Return the results that a call has recorded, by invoice: the first of each."""
+    events: dict[int, Event] = {}
+    for event in acts_of_call(claim, COLLECTION):
+        if event.invoice_no is not None:
+            events.setdefault(event.invoice_no, event)
+    rows = CollectionAttempt.objects.filter(invoice__in=events)
     attempts = {(attempt.invoice_id, attempt.attempt_no): attempt for attempt in rows}
-    recorded: dict[int, Collected] = {}
-    for event in events:
-        attempt = attempts.get((event.invoice_no or 0, event.after.get("attempt_no")))
-        one = _result_without_attempt(event) if attempt is None else outcome_of(attempt, event.account_id)
-        recorded.setdefault(one.invoice_no, one)
-    return recorded
+    return {
+        number: _result_of_event(number, event, attempts.get((number, event.after.get("attempt_no"))))
+        for number, event in events.items()
+    }
 
 
-def _result_without_attempt(event: Event) -> Collected:
+def _result_of_event(invoice_no: int, event: Event, attempt: CollectionAttempt | None) -> Collected:
+    """Return the result of an attempt, or the one that an event recorded because the gateway was not asked."""
+    if attempt is not None:
+        return outcome_of(attempt, event.account_id)
     error = error_from_event(event.error_code, event.message) if event.error_code else None
     result = CollectionResult(event.act.removeprefix(COLLECTION))
-    return Collected(event.account_id, event.invoice_no or 0, result, event.message, error)
+    return Collected(event.account_id, invoice_no, result, event.message, error)
 
 
 def resume_collecting(

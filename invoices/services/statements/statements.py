@@ -134,18 +134,17 @@ def resend_statement(
     return _recorded(statement, client, caller)
 
 
-def resume_resend(*, client: Client, statement_no: int, caller: Caller) -> Statement:
-    """Return the statement that a retried call had begun to send. If its process died while sending, it is sent once more.
+def finish_sending(*, client: Client, statement_no: int, caller: Caller) -> None:
+    """Send a statement once more if the process that was sending it has died.
 
     Refuses (3108) while that process may still be sending it.
     """
-    statement = Statement.objects.get(invoice__client=client, pk=statement_no)
-    if statement.status != StatementStatus.SENDING:
-        return statement
+    if not Statement.objects.filter(invoice__client=client, pk=statement_no, status=StatementStatus.SENDING).exists():
+        return
     sent = _send(_read(Statement.objects.filter(_process_died(), pk=statement_no)))
     if not sent:
         raise StillAtWork(ErrorCode.IN_PROGRESS, "The statement is being sent.", instead=True)
-    return _recorded(sent[0], client, caller)
+    _recorded(sent[0], client, caller)
 
 
 def _recorded(statement: Statement, client: Client, caller: Caller) -> Statement:
