@@ -26,11 +26,12 @@ test: .venv/dev $(GERMAN).mo
 soak: .venv/dev
 	$(BIN)/python -m tests.soak
 
+# The site, and beside it the worker that does what is due: both end with Ctrl+C.
 serve: export DATABASE_URL ?= sqlite:///$(DEMO_DATABASE)
 serve: export DEBUG = 1
 serve: .venv/base $(GERMAN).mo
 	$(BIN)/python manage.py migrate --verbosity 0
-	$(BIN)/python manage.py runserver $(PORT)
+	$(BIN)/python manage.py work --serve $(PORT)
 
 bench: .venv/dev
 	$(BIN)/python -m tests.bench

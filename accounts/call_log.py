@@ -16,7 +16,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from accounts.models import ApiCall
+from accounts.models import ApiCall, Client
 from billing_site.common.request_ids import request_id_now, request_id_of
 from billing_site.common.storage import commit_without_waiting, insert_rows
 
@@ -122,6 +122,20 @@ def _write(record: CallRecord, request: HttpRequest, response: HttpResponse) -> 
             insert_rows(ApiCall, FIELDS, [row])
     except Exception:
         logger.exception("the call could not be logged")
+
+
+ROWS_AT_ONCE = 10_000
+
+
+def prune_calls(before: datetime, client: Client | None = None) -> int:
+    """Delete the log rows of one client, or of all, that are older than a moment, and return how many. Many small deletes."""
+    old = ApiCall.objects.filter(at__lt=before).order_by("at")
+    if client is not None:
+        old = old.filter(client=client)
+    deleted = 0
+    while numbers := list(old.values_list("pk", flat=True)[:ROWS_AT_ONCE]):
+        deleted += ApiCall.objects.filter(pk__in=numbers).delete()[0]
+    return deleted
 
 
 def _address(request: HttpRequest) -> str:

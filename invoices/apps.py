@@ -20,6 +20,7 @@ class InvoicesConfig(AppConfig):
 
         Services are imported when they are needed, because models are not ready earlier.
         """
+        from invoices.background import register_work
         from invoices.kinds import CYCLE_KINDS, InvoiceKind
         from invoices.services.billing.recording import CYCLES
         from invoices.services.correcting.credit_memos import CREDIT_MEMOS
@@ -27,6 +28,7 @@ class InvoicesConfig(AppConfig):
 
         translate_labels(self)
         register_check(check_pdfs, deploy=True)
+        register_work()
         register(CYCLES, *CYCLE_KINDS)
         register(CREDIT_MEMOS, InvoiceKind.CREDIT_MEMO)
         plans_changed.connect(_move_usage, dispatch_uid="move usage")

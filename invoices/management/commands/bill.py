@@ -1,4 +1,4 @@
-"""manage.py bill CLIENT_NO: bill every account of a client that is due, or resume an interrupted run."""
+"""manage.py bill CLIENT_NO: bill every account of a client that is due, or resume an interrupted run. `bill --due`: of all."""
 
 from argparse import ArgumentParser
 from typing import Any
@@ -13,28 +13,40 @@ from invoices.kinds import RunResult
 from invoices.models import BillingRun
 from invoices.services.billing.run_figures import count_flags, count_refusals, count_results, run_totals
 from invoices.services.billing.runs import continue_run, open_run
+from invoices.services.billing.scheduled import why_not_running
+
+CALLER = Caller(process="bill")
 
 
 class Command(BaseCommand):
-    help = "Bills every account of a client that is due. Resumes the last run if it was interrupted."
+    help = (
+        "Bills every account of a client that is due, or with --due of every client. Resumes the last run if it was "
+        "interrupted. Exits with 1 if a run is paused or was stopped by one of its limits."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("client_no", type=int)
+        chosen = parser.add_mutually_exclusive_group(required=True)
+        chosen.add_argument("client_no", type=int, nargs="?")
+        chosen.add_argument("--due", action="store_true", help="Bill the due accounts of every client.")
 
-    def handle(self, *args: Any, client_no: int, **options: Any) -> None:
-        try:
-            client = Client.objects.get(pk=client_no)
-        except Client.DoesNotExist:
-            raise CommandError(f"Client {client_no} does not exist.") from None
-        caller = Caller(process="bill")
-        run, is_new = open_run(client=client, today=clock.today(client), caller=caller)
+    def handle(self, *args: Any, client_no: int | None, **options: Any) -> None:
+        clients = list(Client.objects.order_by("pk") if client_no is None else Client.objects.filter(pk=client_no))
+        if client_no is not None and not clients:
+            raise CommandError(f"Client {client_no} does not exist.")
+        problems = [problem for client in clients if (problem := self._bill(client))]
+        if problems:
+            raise CommandError(" ".join(problems))
+
+    def _bill(self, client: Client) -> str:
+        run, is_new = open_run(client=client, today=clock.today(client), caller=CALLER)
         if is_new:
             self.stdout.write(f"Billing run {run.pk} of {run.bill_date}.")
         else:
             self.stdout.write(f"Resuming billing run {run.pk} of {run.bill_date}, which was interrupted.")
-        bill_with_progress(run, caller)
+        bill_with_progress(run, CALLER)
         for line in run_summary(run):
             self.stdout.write(line)
+        return why_not_running(run)
 
 
 def bill_with_progress(run: BillingRun, caller: Caller) -> None:

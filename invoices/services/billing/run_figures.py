@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 
 from billing_site.common.currencies import currency_of
 from billing_site.common.storage import ExactSum
 from billing_site.errors import NUMBERED
 from invoices.calculation import ZERO, rounded
 from invoices.kinds import LASTING_FLAGS, Flag, InvoiceStatus, RunResult
-from invoices.models import BillingRun, RunOutcome
+from invoices.models import BillingRun, Invoice, RunOutcome
 
 AMOUNTS = ("net_amount", "tax_amount", "total_amount")
 
@@ -88,8 +88,13 @@ def _totals(run: BillingRun, result: RunResult, of: str) -> list[CurrencyTotals]
 
 
 def pending_of_run(run: BillingRun) -> int:
-    """Count the invoices of the run that wait for approval."""
+    """Count the invoices of the run that are pending."""
     return run.outcomes.filter(result=RunResult.INVOICED, invoice__status=InvoiceStatus.PENDING).count()
+
+
+def pending_invoices_of_run(run: BillingRun) -> QuerySet[Invoice]:
+    """The pending invoices of a run: what a bulk decision on all of them is started with."""
+    return Invoice.objects.filter(status=InvoiceStatus.PENDING, run_outcomes__run=run)
 
 
 class RunDifference(NamedTuple):

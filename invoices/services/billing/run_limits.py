@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import NamedTuple
 
+from billing_site.common.currencies import currency_of
 from billing_site.common.storage import ExactSum
-from invoices.calculation import ZERO
+from invoices.calculation import ZERO, rounded
 from invoices.kinds import RunResult, RunState
 from invoices.models import BillingRun, RunPart
 from invoices.services.documents.outcomes import Planned, Refused
@@ -80,8 +81,9 @@ def _percent_of_last(run: BillingRun) -> Exceeded | None:
     for currency in sorted(now.keys() & before.keys()):
         most = before[currency] * percent / 100
         if now[currency] > most:
-            shown = f"{now[currency]} {currency.upper()} is above {percent.normalize():f} % of run {last.pk}"
-            return Exceeded("stop_above_percent_of_last", f"The total of {shown}.")
+            shown = f"{rounded(now[currency], currency_of(currency))} {currency.upper()}"
+            reason = f"The total of {shown} is above {percent.normalize():f} % of run {last.pk}."
+            return Exceeded("stop_above_percent_of_last", reason)
     return None
 
 

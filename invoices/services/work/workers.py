@@ -36,10 +36,9 @@ def forget(worker_no: int) -> None:
     Worker.objects.filter(pk=worker_no).delete()
 
 
-def beat(worker: Worker) -> None:
-    """Say that the worker is alive. It comes back if it was taken for dead and its row was deleted."""
-    if not Worker.objects.filter(pk=worker.pk).update(seen_at=Now()):
-        Worker.objects.create(pk=worker.pk, host=worker.host, pid=worker.pid, name=worker.name, started_at=Now(), seen_at=Now())
+def beat(worker: Worker) -> bool:
+    """Say that the worker is alive. False if it was taken for dead and its row was deleted: then it must begin anew."""
+    return bool(Worker.objects.filter(pk=worker.pk).update(seen_at=Now()))
 
 
 def live_workers() -> QuerySet[Worker]:

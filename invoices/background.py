@@ -1,0 +1,68 @@
+"""What workers do by themselves: the kinds of work, and the acts that are scheduled each day."""
+
+from datetime import date, timedelta
+
+from django.conf import settings
+from django.utils import timezone
+
+from accounts.call_log import prune_calls
+from accounts.callers import Caller
+from accounts.models import Client
+from invoices.audit.kept import audit_and_keep
+from invoices.kinds import ScheduledAct
+from invoices.services.approving.deciding import discard_stale
+from invoices.services.approving.decision_work import DECISIONS
+from invoices.services.billing.run_work import RUNS
+from invoices.services.billing.scheduled import bill_due
+from invoices.services.collecting.collecting import collect_due, resume_collecting
+from invoices.services.statements.statement_work import STATEMENTS
+from invoices.services.statements.statements import send_unsent
+from invoices.services.work.registry import check_stopping, register
+from invoices.services.work.schedules import SCHEDULES, register_act
+
+SCHEDULER = Caller(process="schedule")
+
+
+def register_work() -> None:
+    """Register what the services of invoices do in the background. Other apps register theirs in the same way."""
+    for kind in (SCHEDULES, RUNS, DECISIONS, STATEMENTS):
+        register(kind)
+    register_act(ScheduledAct.BILL, bill_due)
+    register_act(ScheduledAct.COLLECT, _collect)
+    register_act(ScheduledAct.RESUME_COLLECTIONS, _resume_collections)
+    register_act(ScheduledAct.SEND_STATEMENTS, _send_statements)
+    register_act(ScheduledAct.DISCARD_STALE, _discard_stale)
+    register_act(ScheduledAct.PRUNE_LOGS, _prune_logs)
+    register_act(ScheduledAct.AUDIT, _audit)
+
+
+def _collect(client: Client, day: date) -> str:
+    _resume_collections(client, day)
+    for collected in collect_due(client=client, caller=SCHEDULER, today=day):
+        check_stopping(collected)
+    return ""
+
+
+def _resume_collections(client: Client, day: date) -> str:
+    resume_collecting(client=client, caller=SCHEDULER, today=day, progress=check_stopping)
+    return ""
+
+
+def _send_statements(client: Client, day: date) -> str:
+    send_unsent(client=client, progress=check_stopping)
+    return ""
+
+
+def _discard_stale(client: Client, day: date) -> str:
+    discard_stale(client=client, caller=SCHEDULER, today=day)
+    return ""
+
+
+def _prune_logs(client: Client, day: date) -> str:
+    prune_calls(timezone.now() - timedelta(days=settings.CALL_LOG_DAYS), client)
+    return ""
+
+
+def _audit(client: Client, day: date) -> str:
+    run, _reports = audit_and_keep(client, "process:schedule")
+    return f"The audit has {run.findings_count} findings." if run.findings_count else ""

@@ -1,0 +1,32 @@
+"""Bulk decisions as work that is due: those that no page goes on with."""
+
+from datetime import timedelta
+
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from accounts import clock
+from accounts.callers import Caller
+from invoices.kinds import DecisionResult
+from invoices.models import Decision, DecisionOutcome, Worker
+from invoices.services.approving.decisions import GIVEN_UP, continue_decision
+from invoices.services.work.registry import KindOfWork
+
+LEFT_TO_PEOPLE = timedelta(days=7)
+"""A decision that is older is not gone on with by itself: a person does that from its page."""
+
+
+def do_batches(worker: Worker) -> bool:
+    """Decide on the next documents of each decision, in the name of who has made it. Says whether there were any."""
+    now = timezone.now()
+    free = Q(taken_at=None) | Q(taken_at__lt=now - GIVEN_UP)
+    waiting = DecisionOutcome.objects.filter(free, decision=OuterRef("pk"), result=DecisionResult.WAITING)
+    decisions = Decision.objects.filter(Exists(waiting), made_at__gte=now - LEFT_TO_PEOPLE).select_related("client", "staff")
+    return sum(_decide(one) for one in decisions.order_by("pk")) > 0
+
+
+def _decide(decision: Decision) -> int:
+    return continue_decision(decision, caller=Caller(staff=decision.staff), today=clock.today(decision.client))
+
+
+DECISIONS = KindOfWork("bulk decisions", do_batches)

@@ -1,0 +1,28 @@
+"""Billing everyone who is due, as a scheduled act and for `manage.py bill --due`."""
+
+from datetime import date
+
+from accounts.callers import Caller
+from accounts.models import Client
+from invoices.kinds import RunState
+from invoices.models import BillingRun
+from invoices.services.billing.runs import open_run
+
+SCHEDULER = Caller(process="schedule")
+
+
+def bill_due(client: Client, day: date) -> str:
+    """Start a run over all accounts that are due, or go on with one that is not finished: the worker bills them in batches.
+
+    Returns why not where a person has paused the run or a limit has stopped it."""
+    run, _is_new = open_run(client=client, today=day, caller=SCHEDULER)
+    return why_not_running(run)
+
+
+def why_not_running(run: BillingRun) -> str:
+    """Why nobody bills the accounts of a run now, or an empty text."""
+    if run.state == RunState.STOPPED:
+        return f"Billing run {run.pk} was stopped: {run.stop_reason} Resume or cancel it."
+    if run.state == RunState.PAUSED:
+        return f"Billing run {run.pk} is paused. Resume or cancel it."
+    return ""

@@ -1,0 +1,143 @@
+"""What is done for each client once a day, from an hour of its time zone on.
+
+A schedule is due when the hour of its day has begun in the client's zone. On a day that skips the hour it is due at the next
+hour that there is; on a day that has the hour twice, at the first one. After it was done, or days later, its next day is
+tomorrow: it is never done twice for one day, and never more than once to catch up. What fails is tried again after a while.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from accounts import clock
+from accounts.callers import Caller
+from accounts.models import Client
+from accounts.rights import CHANGE_SETTINGS, check_may
+from accounts.trail import Act, record_acts
+from billing_site.errors import BillingError, ErrorCode
+from invoices.kinds import ScheduledAct
+from invoices.models import Schedule, Worker
+from invoices.services.work.registry import Interrupted, KindOfWork
+from invoices.services.work.workers import live_workers
+
+logger = logging.getLogger(__name__)
+
+RETRY_AFTER = timedelta(minutes=10)
+"""What has failed is tried again after this time, until it succeeds or its day is over."""
+
+LATE_AFTER = timedelta(hours=1)
+"""What is not done by then is late."""
+
+Perform = Callable[[Client, date], str]
+"""Do a scheduled act of a client for a day. Returns why it could not be done, or an empty text."""
+
+_ACTS: dict[ScheduledAct, Perform] = {}
+
+
+def register_act(act: ScheduledAct, perform: Perform) -> None:
+    """Have a scheduled act done by a function. It must be safe to do again on the same day."""
+    _ACTS[act] = perform
+
+
+def moment_of(day: date, hour: int, zone: str) -> datetime:
+    """The moment in UTC at which an hour of a day begins in a time zone: the next one if the day skips it, the first of two."""
+    return datetime(day.year, day.month, day.day, hour, tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+@transaction.atomic
+def set_schedule(*, client: Client, act: ScheduledAct, hour: int, caller: Caller, is_on: bool = True) -> Schedule:
+    """Do an act each day from an hour of the client's zone on, or with `is_on` false no more.
+
+    The first day is today if the hour has not begun, else tomorrow. Refuses (90009) who may not change settings, and (1016) an
+    hour that is not from 0 to 23."""
+    check_may(caller, CHANGE_SETTINGS)
+    if not 0 <= hour <= 23:
+        raise BillingError(ErrorCode.INVALID_INPUT, f"hour: {hour} is not from 0 to 23", field="hour")
+    now = clock.local_time(client)
+    has_begun = moment_of(now.date(), hour, client.time_zone) <= now
+    next_day = now.date() + timedelta(days=has_begun)
+    schedule, _ = Schedule.objects.update_or_create(
+        client=client,
+        act=act,
+        defaults={"hour": hour, "is_on": is_on, "next_day": next_day, "next_at": moment_of(next_day, hour, client.time_zone)},
+    )
+    after = {"act": act.value, "hour": hour, "is_on": is_on}
+    record_acts(client, caller, [Act("schedule.changed", after=after, row_no=schedule.pk)])
+    return schedule
+
+
+def late_schedules(client: Client) -> list[Schedule]:
+    """The client's schedules that should have been done an hour ago, in the order of the acts."""
+    now = clock.local_time(client)
+    rows = Schedule.objects.filter(client=client, is_on=True)
+    return [one for one in rows if moment_of(one.next_day, one.hour, client.time_zone) + LATE_AFTER < now]
+
+
+def do_next(worker: Worker) -> bool:
+    """Do the schedule that is due the longest, if there is one. Says whether there was."""
+    schedule = _claim(worker)
+    if schedule is None:
+        return False
+    client, act = schedule.client, ScheduledAct(schedule.act)
+    day = clock.today(client)
+    try:
+        problem = _ACTS[act](client, day)
+    except (OperationalError, InterfaceError):
+        raise
+    except Interrupted:
+        Schedule.objects.filter(pk=schedule.pk, claimed_by=worker.pk).update(claimed_by=None)
+        return True
+    except Exception as error:
+        logger.exception("schedule %s of client %s failed", act.value, client.pk)
+        problem = error.message if isinstance(error, BillingError) else ErrorCode.UNEXPECTED.message
+    _record(schedule, worker, day, problem)
+    return True
+
+
+def _claim(worker: Worker) -> Schedule | None:
+    """Mark a schedule that is due as being done. Where machines claim at once, each takes another one."""
+    with transaction.atomic():
+        skip_locked = connection.features.has_select_for_update_skip_locked
+        free = Q(claimed_by=None) | ~Q(claimed_by__in=live_workers().values("pk"))
+        rows = _due().filter(free).select_related("client").order_by("next_at", "pk")
+        schedule = rows.select_for_update(of=("self",), no_key=True, skip_locked=skip_locked).first()
+        if schedule is not None:
+            Schedule.objects.filter(pk=schedule.pk).update(claimed_by=worker.pk, last_started_at=timezone.now())
+        return schedule
+
+
+def _due() -> QuerySet[Schedule]:
+    """Schedules whose moment has come, by the virtual clocks of their clients where there are any."""
+    rows, now = Schedule.objects.filter(is_on=True), timezone.now()
+    if not settings.VIRTUAL_CLOCK:
+        return rows.filter(next_at__lte=now)
+    due = [one.pk for one in rows.select_related("client") if one.next_at <= now + one.client.clock_offset]
+    return rows.filter(pk__in=due)
+
+
+def _record(schedule: Schedule, worker: Worker, day: date, problem: str) -> None:
+    """Write what came of it, unless another worker has taken it over, or someone has changed the schedule meanwhile."""
+    offset = schedule.client.clock_offset if settings.VIRTUAL_CLOCK else timedelta()
+    columns: dict[str, object] = {"claimed_by": None, "message": problem[:300]}
+    if problem:
+        columns["next_at"] = timezone.now() + offset + RETRY_AFTER
+    else:
+        next_day = day + timedelta(days=1)
+        columns |= {
+            "last_success_at": timezone.now(),
+            "next_day": next_day,
+            "next_at": moment_of(next_day, schedule.hour, schedule.client.time_zone),
+        }
+    mine = Schedule.objects.filter(pk=schedule.pk, claimed_by=worker.pk)
+    unchanged = mine.filter(hour=schedule.hour, next_day=schedule.next_day)
+    if not unchanged.update(**columns):
+        mine.update(claimed_by=None)
+
+
+SCHEDULES = KindOfWork("schedules", do_next)
