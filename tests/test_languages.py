@@ -14,7 +14,8 @@ from billing_site.errors import BillingError, ErrorCode, shown_message
 from invoices.fingerprints import fingerprint
 from invoices.models import Invoice, TaxAnswer
 from invoices.services.documents.document_storage import stored_contents
-from invoices.services.statements.mails import statement_mail, statement_parts
+from invoices.services.printing.printed import statement_parts
+from invoices.services.statements.mails import statement_mail
 from tests.support.admin_pages import add_url, change_url, list_url
 from tests.support.billing import JAN_10, bill
 from tests.support.calling import caller_of, refused
