@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -19,6 +20,7 @@ from billing_site.catalogues import catalogues, compile_catalogue
 from invoices.audit import run_audits
 from tests.support.calling import DAILY
 from tests.support.factories import BY_TEST, ClientFactory
+from tests.support.migrated import keep, kept_database, read
 
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}
 
@@ -100,6 +102,29 @@ def pytest_collection_finish() -> None:
     """What is there by now stays until the end, so it is not looked through for garbage again and again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def kept(pytestconfig: pytest.Config) -> Path | None:
+    """The path of the migrated SQLite database of earlier runs. Other databases are migrated in every run."""
+    return kept_database(pytestconfig.cache.mkdir("migrated")) if connection.vendor == "sqlite" else None
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings: None, kept: Path | None) -> None:
+    if kept is not None and kept.exists():
+        connection.settings_dict["TEST"]["MIGRATE"] = False
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any, kept: Path | None) -> None:
+    if kept is None:
+        return
+    with django_db_blocker.unblock():
+        if connection.settings_dict["TEST"]["MIGRATE"]:
+            keep(kept)
+        else:
+            read(kept)
 
 
 @pytest.fixture(scope="session", autouse=True)
