@@ -25,7 +25,15 @@ from tests.support.calling import caller_of
 
 __all__ = ["bare_world", "on_the_tenth_of_january"]
 
-KEPT_TEXTS |= {"client_service_location_id", "document_number", "fingerprint", "generated_by", "model", "tax_category"}
+KEPT_TEXTS |= {
+    "client_service_location_id",
+    "document_number",
+    "fingerprint",
+    "generated_by",
+    "model",
+    "tax_category",
+    "tax_exemption",
+}
 
 UNEXPECTED = 1001
 

@@ -192,6 +192,7 @@ def test_a_new_client_gets_its_first_key(admin_client, acme):
         "tax_rounding": "document",
         "tax_engine": "table",
         "gateway": "sandbox",
+        "language": "en",
     }
     response = admin_client.post(add_url(Client), fields, follow=True)
     client = Client.objects.get(name="Northwind")
