@@ -53,6 +53,7 @@ from invoices.api.viewsets import (
     ReceivableViewSet,
     RefundViewSet,
     RequestedActViewSet,
+    RunFilterViewSet,
     RunOutcomeViewSet,
     ServiceCreditViewSet,
     SurchargeViewSet,
@@ -97,6 +98,7 @@ router.register("receivables", ReceivableViewSet, basename="receivable")
 router.register("reason-codes", ReasonCodeViewSet)
 router.register("billing-runs", BillingRunViewSet)
 router.register(r"billing-runs/(?P<run>[0-9]+)/outcomes", RunOutcomeViewSet, basename="runoutcome")
+router.register("run-filters", RunFilterViewSet)
 router.register("clock", ClockViewSet, basename="clock")
 router.register("caller", CallerViewSet, basename="caller")
 

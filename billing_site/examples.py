@@ -11,6 +11,7 @@ BILLED, DUE, WAITING, CARD = 1001, 1002, 1003, 1004
 ISSUED, PENDING, REBILL, MEMO, COLLECTABLE = 2001, 2002, 2003, 2004, 2005
 PAYMENT, REFUND, CASH_CREDIT, WRITE_OFF, DISPUTE, REFUNDABLE = 3001, 3002, 3003, 3004, 3005, 3006
 SERVICE, PLAN, CHARGE, INSTANCE, NOT_BILLED = 4001, 4002, 4003, 4004, 4019
+PLANNED_RUN, RUNNING_RUN, PAUSED_RUN, DRY_RUN = 4021, 4022, 4023, 4024
 
 ROWS: Mapping[str, int] = {
     "account": BILLED,
@@ -33,6 +34,7 @@ ROWS: Mapping[str, int] = {
     "rebill": REBILL,
     "refund": REFUND,
     "requestedact": 4020,
+    "runfilter": 4025,
     "runoutcome": 4005,
     "service": SERVICE,
     "servicecredit": 4014,
@@ -47,6 +49,9 @@ ROWS: Mapping[str, int] = {
 
 OTHER_ROWS: Mapping[str, int] = {
     **dict.fromkeys(("invoice_approve", "invoice_discard", "invoice_regenerate"), PENDING),
+    "billingrun_start": PLANNED_RUN,
+    "billingrun_pause": RUNNING_RUN,
+    **dict.fromkeys(("billingrun_resume", "billingrun_cancel"), PAUSED_RUN),
     "invoice_collect": COLLECTABLE,
     "payment_refund": REFUNDABLE,
     "planinstance_destroy": NOT_BILLED,
@@ -133,6 +138,10 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
         f"{entry}_void": {"reason_code": 1}
         for entry in ("payment", "refund", "cashcredit", "writeoff", "dispute", "transaction")
     },
+    "billingrun_create": {"compared_with": DRY_RUN, "stop_above_refusals": 10},
+    "billingrun_dry_run": {"filter": {"currencies": ["usd"], "bill_days": [10]}, "stop_above_invoice": "5000"},
+    "billingrun_retry": {"only_failed": True},
+    "runfilter_create": {"name": "Cards in California", "filter": {"regions": ["US-CA"], "payment_methods": ["card"]}},
     "reasoncode_create": {"type": "rebill", "code": 700, "name": "Wrong rate"},
 }
 """The body of each resource operation."""

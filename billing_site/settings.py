@@ -373,6 +373,7 @@ SPECTACULAR_SETTINGS = {
         "PaymentMethodTypeEnum": "accounts.kinds.PaymentMethodType",
         "StatementStatusEnum": "invoices.kinds.StatementStatus",
         "RefundStatusEnum": "invoices.kinds.RefundStatus",
+        "RunStateEnum": "invoices.kinds.RunState",
     },
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     "POSTPROCESSING_HOOKS": [

@@ -10,7 +10,9 @@ from invoices.pages.decisions import DecisionCsv, DecisionPage
 from invoices.pages.documents import InvoiceList
 from invoices.pages.invoice_page import InvoiceAct, InvoicePage, PdfPage, PrintPage
 from invoices.pages.pending import Beside, Decide, DecideAct, Queue
-from invoices.pages.runs import RunList, RunPage, RunStart
+from invoices.pages.run_acts import RunAct
+from invoices.pages.run_start import RunStart
+from invoices.pages.runs import RunList, RunPage, RunProgress
 
 urlpatterns = [
     path("", Dashboard.as_view(), name="dashboard"),
@@ -32,4 +34,6 @@ urlpatterns = [
     path("billing-runs/", RunList.as_view(), name="runs"),
     path("billing-runs/new/", RunStart.as_view(), name="start-run"),
     path("billing-runs/<int:number>/", RunPage.as_view(), name="run"),
+    path("billing-runs/<int:number>/progress/", RunProgress.as_view(), name="run-progress"),
+    path("billing-runs/<int:number>/act/<slug:act>/", RunAct.as_view(), name="run-act"),
 ]

@@ -26,7 +26,11 @@ __all__ = ["virtual_clock", "world"]
 pytestmark = pytest.mark.django_db
 
 ACTS = {
-    "generate": {"invoice_create", "invoice_bill_again", "gen_invoice", "gen_invoice_m"},
+    "generate": {
+        *("invoice_create", "invoice_bill_again", "gen_invoice", "gen_invoice_m"),
+        *(f"billingrun_{act}" for act in ("create", "dry_run", "start", "pause", "resume", "cancel", "retry")),
+        *("runfilter_create", "runfilter_destroy"),
+    },
     "send": {"invoice_send_statement", "rebill_send_statement", "creditmemo_send_statement"},
     "clock": {"advance_virtual_datetime", "advance_virtual_datetime_m"},
     "may_approve": {
@@ -74,6 +78,8 @@ BY_ROLE = {
             "invoice_send_statement",
             "rebill_send_statement",
         ),
+        *(f"billingrun_{act}" for act in ("create", "dry_run", "start", "pause", "resume", "cancel", "retry")),
+        *("runfilter_create", "runfilter_destroy"),
         *("creditmemo_send_statement", "usage_create", "onetimecharge_create", "couponredemption_create", "contact_create"),
     },
     "Approver": ACTS["may_approve"],

@@ -1,12 +1,12 @@
 """Template tags for money, numbers and dates in the reader's format, and for icons."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from babel.dates import format_date, format_datetime
+from babel.dates import format_date, format_datetime, format_timedelta
 from babel.numbers import format_compact_currency, format_decimal, format_percent
 from django import template
 from django.http import QueryDict
@@ -102,6 +102,18 @@ def number(context: Any, value: Decimal | int | None) -> str:
         return NOTHING
     decimals = value.normalize() if isinstance(value, Decimal) else Decimal(value)
     return format_decimal(decimals, format="#,##0.##########", locale=context["locale"])
+
+
+@register.simple_tag(takes_context=True)
+def signed_number(context: Any, value: int) -> str:
+    """Return a difference of counts with its sign, also if positive."""
+    return f"+{number(context, value)}" if value > 0 else number(context, value)
+
+
+@register.simple_tag(takes_context=True)
+def duration(context: Any, seconds: int) -> str:
+    """Return a time span in its largest unit, in the reader's language: 3 minutes."""
+    return format_timedelta(timedelta(seconds=seconds), threshold=1.5, locale=context["locale"])
 
 
 @register.simple_tag(takes_context=True)

@@ -110,6 +110,12 @@ class RunOutcomeFilter(FilterSet):
     result = ChoicesFilter(RunResult)
     error_code = LongFilter("error_code")
     acct_no = LongFilter("account")
+    flag = ChoicesFilter(Flag, field_name="flags", method="filter_flag")
+
+    def filter_flag(self, rows: QuerySet[Any], name: str, value: Sequence[str]) -> QuerySet[Any]:
+        """Keep outcomes of a dry run whose invoice would have one of these flags."""
+        flags = Q(*(Q(flags__contains=flag) for flag in value), _connector=Q.OR)
+        return rows.filter(flags) if value else rows
 
     class Meta:
         model = RunOutcome

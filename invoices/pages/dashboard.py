@@ -1,6 +1,6 @@
 """The first page: work that needs a person, and invoiced, collected and credited amounts by month."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from django.http import HttpRequest
@@ -13,12 +13,19 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account
 from accounts.pages.base import StaffPage
+from invoices.kinds import RunState
 from invoices.pages.charts import chart_of
 from invoices.services.approving.queue import Sum
 from invoices.services.billing.due_accounts import DueAccounts
 from invoices.services.lists.dashboard import TAX_FAILURE_DAYS, Aged, Attention, attention, months
 
 Text = str | Promise
+
+RUN_HINTS: Mapping[str, Text] = {
+    RunState.STOPPED: _("A limit has stopped it. Continue or cancel the run."),
+    RunState.PAUSED: _("It is paused. Resume or cancel the run."),
+    RunState.RUNNING: _("Accounts are not billed yet."),
+}
 
 
 class Part(NamedTuple):
@@ -67,7 +74,6 @@ class Dashboard(StaffPage):
 
     def _tiles(self, found: Attention) -> list[Tile]:
         queue, documents = reverse("pending"), reverse("invoices")
-        going_on = any(one.run.finished_at is None for one in found.runs)
         tiles = [
             _aged(_("Pending invoices"), queue, {"kind": "recurring,advance"}, "tax_date", found.pending),
             _summed(_("Pending rebills"), queue, {"kind": "rebill"}, found.rebills),
@@ -103,7 +109,7 @@ class Dashboard(StaffPage):
             Tile(
                 _("Accounts due to bill"),
                 reverse("start-run"),
-                0 if going_on else found.due_accounts.ready,
+                found.due_accounts.ready,
                 hint=_due_hint(found.due_accounts),
             ),
             Tile(
@@ -122,7 +128,8 @@ class Dashboard(StaffPage):
             address = reverse("run", args=[one.run.pk])
             if one.run.finished_at is None:
                 title = _("Billing run %(number)s is not finished") % {"number": one.run.pk}
-                tiles.append(Tile(title, address, one.waiting or 1, hint=_("Accounts are not billed yet. Continue the run.")))
+                hint = RUN_HINTS.get(one.run.state, _("Accounts are not billed yet. Continue the run."))
+                tiles.append(Tile(title, address, one.waiting or 1, hint=hint))
             if one.refused:
                 title = _("Refused in billing run %(number)s") % {"number": one.run.pk}
                 tiles.append(Tile(title, f"{address}?result=refused", one.refused, "bad", hint=_("Accounts still not billed.")))

@@ -1,48 +1,52 @@
-"""Billing runs: the list, the preview before a run is started, and the page that works on a run step by step."""
+"""Billing runs: the list, and the page of a run with its progress, figures and outcomes."""
 
 from typing import Any
 
 from django import forms
 from django.contrib import messages
+from django.db.models import Max
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as say
 from django.utils.translation import gettext_lazy as _
 from django_htmx.http import HttpResponseClientRedirect
 from rest_framework import serializers
 
-from accounts.callers import Caller
-from accounts.models import Account
 from accounts.pages.base import StaffPage
 from accounts.pages.forms import dress
-from accounts.rights import GENERATE
 from accounts.staff import names_of
 from billing_site.common.csv_lists import ROWS_AT_ONCE, csv_response
 from billing_site.common.keyset_pages import Order, in_chunks, page_of
+from billing_site.errors import NUMBERED
 from invoices.api.filters import RunOutcomeFilter
-from invoices.api.serializers.documents import RunOutcomeSerializer
-from invoices.kinds import RunResult
+from invoices.api.serializers.runs import RunOutcomeSerializer
+from invoices.kinds import ENDED_RUNS, Flag, InvoiceStatus, RunResult, RunState
 from invoices.models import BillingRun
-from invoices.services.billing.due_accounts import next_due_day
+from invoices.pages.run_acts import choices_of
+from invoices.pages.run_forms import LIMIT_LABELS, LimitsForm, filter_parts
+from invoices.pages.run_start import GOING_ON
+from invoices.services.billing.run_batches import is_at_work
+from invoices.services.billing.run_comparisons import comparisons_of
 from invoices.services.billing.run_figures import (
+    RefusalCount,
     count_flags,
     count_refusals,
     count_results,
     count_results_of,
     pending_of_run,
     run_totals,
+    sum_changes,
 )
-from invoices.services.billing.run_previews import preview_run
-from invoices.services.billing.runs import continue_run_for, open_run, unfinished_run
-from invoices.services.documents.rights import GENERATE_PERMISSION
+from invoices.services.billing.run_pace import pace_of
+from invoices.services.billing.runs import continue_run_for
+from invoices.services.documents.rights import APPROVE_PERMISSION, GENERATE_PERMISSION
+from invoices.services.work.workers import is_executor_alive
 
 RUNS_OF_A_PAGE = 20
-ACCOUNTS_LOOKED_AT = 50
 SECONDS_OF_A_REQUEST = 2.0
-GOING_ON = "run_going_on"
-"""Session key of the run that the reader has just started. Its page starts to work on it by itself."""
 
 
 class RunList(StaffPage):
@@ -51,99 +55,136 @@ class RunList(StaffPage):
         pages = page_of(runs, Order("pk", descending=True), request.GET.get("cursor"), RUNS_OF_A_PAGE)
         counts, names = count_results_of(pages.rows), names_of(run.started_by for run in pages.rows)
         for run in pages.rows:
-            run.counts = [(result, counts[run.pk].get(result, 0)) for result in ALWAYS_SHOWN]
+            run.counts = [(result, counts[run.pk].get(result, 0)) for result in always_shown(run)]
             run.starter = names[run.started_by]
         shown = {"pages": pages, "results": list(ALWAYS_SHOWN), "may_bill": self.may(GENERATE_PERMISSION)}
         return self.page("invoices/runs.html", shown)
 
 
-class RunStart(StaffPage):
-    """Previews the first accounts of today's run, and starts the run."""
-
-    def get(self, request: HttpRequest) -> HttpResponseBase:
-        unfinished = unfinished_run(self.client)
-        if unfinished is not None:
-            messages.info(request, say("This billing run is not finished. Continue it before you start another one."))
-            return redirect("run", unfinished.pk)
-        look = preview_run(client=self.client, today=self.today, sample=ACCOUNTS_LOOKED_AT)
-        next_day = None if look.due.all else next_due_day(self.client)
-        no_accounts = next_day is None and not look.due.all and not Account.objects.filter(client=self.client).exists()
-        shown = {"look": look, "next_day": next_day, "no_accounts": no_accounts, "may_bill": self.may(GENERATE_PERMISSION)}
-        return self.page("invoices/run_start.html", shown)
-
-    def post(self, request: HttpRequest) -> HttpResponseBase:
-        return self.once(self._start, lambda receipt: reverse("runs"), GENERATE)
-
-    def _start(self, caller: Caller) -> str:
-        run, _is_new = open_run(client=self.client, today=self.today, caller=caller)
-        self.request.session[GOING_ON] = run.pk
-        return reverse("run", args=[run.pk])
-
-
 class RunPage(StaffPage):
-    """A run: progress, totals, refusals, and the outcome of each account."""
+    """A run: state, progress, totals, differences, refusals, and the outcome of each account."""
 
     parameters = tuple(RunOutcomeFilter.base_filters)  # type: ignore[attr-defined]
 
     def get(self, request: HttpRequest, number: int) -> HttpResponseBase:
-        run = self._run(number)
+        run = _run_of(self, number)
         search: Any = RunOutcomeSearch(request.GET, run.outcomes.all(), request=request)  # type: ignore[no-untyped-call]
         rows = search.qs if search.is_valid() else run.outcomes.none()
         order = Order("account_id")
         if request.GET.get("format") == "csv":
             name = f"billing-run-{run.pk}"
-            chunks = in_chunks(rows.select_related("account"), order, ROWS_AT_ONCE)
+            chunks = in_chunks(rows.select_related("account", "invoice"), order, ROWS_AT_ONCE)
             return csv_response(name, OutcomeRow(), chunks, lambda chunk: OutcomeRow(chunk, many=True).data)
         going = request.session.pop(GOING_ON, None) == run.pk
+        pages = page_of(rows.select_related("account", "invoice", "other_run"), order, request.GET.get("cursor"))
+        for outcome in pages.rows:
+            outcome.flag_labels = [Flag(one).label for one in outcome.flags.split(",") if one]
         shown = {
-            **self._progress(run, going=going and run.finished_at is None),
-            "totals": run_totals(run),
-            "refusals": count_refusals(run),
-            "flagged": [(flag, count) for flag, count in count_flags(run).items() if count],
+            **_progress(self, run, going=going),
+            **self._figures(run),
             "form": search.form,
-            "pages": page_of(rows.select_related("account", "invoice"), order, request.GET.get("cursor")),
-            "pending": pending_of_run(run),
+            "pages": pages,
             "starter": names_of([run.started_by])[run.started_by],
+            "limits": [(label, getattr(run, name)) for name, label in LIMIT_LABELS.items() if getattr(run, name) is not None],
+            "filter_parts": filter_parts(run),
+            "mode_label": run.get_mode_display(),
         }
         return self.page("invoices/run.html", shown)
 
+    def _figures(self, run: BillingRun) -> dict[str, Any]:
+        is_ready = run.is_dry_run and run.state == RunState.FINISHED
+        return {
+            "totals": run_totals(run),
+            "changes": sum_changes(run) if run.is_dry_run else (),
+            "refusals": count_refusals(run),
+            "flagged": [(flag, count) for flag, count in count_flags(run).items() if count],
+            "differences": [
+                (earlier, found, [RefusalCount(code, NUMBERED[code].message, count) for code, count in found.refusals.items()])
+                for earlier, found in comparisons_of(run)
+            ]
+            if run.state in ENDED_RUNS
+            else (),
+            "limits_form": LimitsForm(self.client, auto_id="limit_%s") if is_ready else None,
+            **self._pending(run),
+        }
+
+    def _pending(self, run: BillingRun) -> dict[str, Any]:
+        """The pending invoices of the run, and what a decision on all of them needs: the newest of them."""
+        pending = pending_of_run(run)
+        if not pending:
+            return {"pending": 0}
+        rows = run.outcomes.filter(result=RunResult.INVOICED, invoice__status=InvoiceStatus.PENDING)
+        newest = rows.aggregate(newest=Max("invoice"))["newest"]
+        return {"pending": pending, "newest_pending": newest, "may_decide": self.may(APPROVE_PERMISSION)}
+
     def post(self, request: HttpRequest, number: int) -> HttpResponseBase:
-        """Work on the run for a few seconds. With scripts, the page repeats this until the run is finished."""
-        run = self._run(number)
-        if run.finished_at is None:
+        """Work on a running run for a few seconds. With scripts, the page repeats this where no worker is alive."""
+        run = _run_of(self, number)
+        if run.state in (RunState.RUNNING, RunState.CANCELLING):
             continue_run_for(run, caller=self.caller, seconds=SECONDS_OF_A_REQUEST)
             run.refresh_from_db()
-            if run.finished_at is not None:
+            if run.state == RunState.FINISHED:
                 messages.success(request, say("The billing run is finished."))
-        address = reverse("run", args=[run.pk])
         if not getattr(request, "htmx", False):
-            return redirect(address)
-        if run.finished_at is not None:
-            return HttpResponseClientRedirect(address)
-        return self.page("invoices/run_progress.html", self._progress(run, going=True))
+            return redirect("run", run.pk)
+        return _part_or_page(self, run, going=True)
 
-    def _run(self, number: int) -> BillingRun:
-        run: BillingRun = self.found(BillingRun.objects.select_related("client"), number)
-        return run
 
-    def _progress(self, run: BillingRun, *, going: bool) -> dict[str, Any]:
-        counts = count_results(run)
-        accounts = sum(counts.values())
-        return {
-            "run": run,
-            "counts": by_result(counts),
-            "accounts": accounts,
-            "done": accounts - counts.get(RunResult.WAITING, 0),
-            "going": going,
-            "may_bill": self.may(GENERATE_PERMISSION),
-        }
+class RunProgress(StaffPage):
+    """The progress of a run, which its page asks for while workers bill the accounts."""
+
+    def get(self, request: HttpRequest, number: int) -> HttpResponseBase:
+        run = _run_of(self, number)
+        if not getattr(request, "htmx", False):
+            return redirect("run", run.pk)
+        if run.state == RunState.FINISHED:
+            messages.success(request, say("The billing run is finished."))
+        return _part_or_page(self, run, going=False)
+
+
+def _run_of(page: StaffPage, number: int) -> BillingRun:
+    run: BillingRun = page.found(BillingRun.objects.select_related("client", "compared_with"), number)
+    return run
+
+
+def _part_or_page(page: StaffPage, run: BillingRun, *, going: bool) -> HttpResponseBase:
+    """The progress alone while the run goes on, else its whole page."""
+    if run.state not in (RunState.RUNNING, RunState.CANCELLING):
+        return HttpResponseClientRedirect(reverse("run", args=[run.pk]))
+    return page.page("invoices/run_progress.html", _progress(page, run, going=going))
+
+
+def _progress(page: StaffPage, run: BillingRun, *, going: bool) -> dict[str, Any]:
+    """What the progress shows. `going`: the reader has started the run here, so that the page works on it if no worker does."""
+    counts = count_results(run)
+    accounts = sum(counts.values())
+    is_running = run.state in (RunState.RUNNING, RunState.CANCELLING)
+    is_worked_on = is_running and (is_executor_alive() or (not going and is_at_work(run)))
+    return {
+        "run": run,
+        "counts": by_result(run, counts),
+        "accounts": accounts,
+        "done": accounts - counts.get(RunResult.WAITING, 0),
+        "is_running": is_running,
+        "is_worked_on": is_worked_on,
+        "going": going and is_running and not is_worked_on,
+        "pace": pace_of(run, counts, timezone.now()) if is_running else None,
+        "choices": choices_of(run, counts),
+        "may_bill": page.may(GENERATE_PERMISSION),
+    }
 
 
 ALWAYS_SHOWN = (RunResult.WAITING, RunResult.INVOICED, RunResult.NOTHING_TO_BILL, RunResult.REFUSED)
 
 
-def by_result(counts: dict[RunResult, int]) -> list[tuple[RunResult, int]]:
-    return [(result, counts.get(result, 0)) for result in RunResult if result in ALWAYS_SHOWN or result in counts]
+def always_shown(run: BillingRun) -> list[RunResult]:
+    """The results that are shown also if no account has them."""
+    return [RunResult.BILLABLE if run.is_dry_run and one == RunResult.INVOICED else one for one in ALWAYS_SHOWN]
+
+
+def by_result(run: BillingRun, counts: dict[RunResult, int]) -> list[tuple[RunResult, int]]:
+    shown = always_shown(run)
+    return [(result, counts.get(result, 0)) for result in RunResult if result in shown or result in counts]
 
 
 class OutcomeRow(RunOutcomeSerializer):
@@ -162,6 +203,7 @@ class RunOutcomeSearchForm(forms.Form):
             ("result", _("Outcome")),
             ("error_code", _("Reason code")),
             ("acct_no", _("Account number")),
+            ("flag", _("Flag")),
         ):
             self.fields[name].label, self.fields[name].help_text = label, ""
         dress(self)

@@ -87,7 +87,7 @@ def test_a_run_of_accounts_that_are_all_blocked_promises_no_number(acme, signed_
 
 
 def test_the_look_is_at_the_first_accounts_only(acme, signed_in, monkeypatch):
-    monkeypatch.setattr("invoices.pages.runs.ACCOUNTS_LOOKED_AT", 1)
+    monkeypatch.setattr("invoices.pages.run_start.ACCOUNTS_LOOKED_AT", 1)
     a_world(acme)
     assert "What it would do with the first 1 of them" in text_of(signed_in.get("/billing-runs/new/"))
 
@@ -158,12 +158,19 @@ def test_a_failure_lets_go_of_the_run(acme, process, monkeypatch):
     assert count_results(run) == {RunResult.INVOICED: 1}
 
 
-def test_an_unfinished_run_goes_on_before_another_is_started(acme, signed_in, process):
+def test_accounts_in_an_unfinished_run_are_left_out_of_another_and_counted(acme, signed_in, process):
     an_account(acme)
     run = start_run(client=acme, today=JAN_10, caller=process)
     assert open_run(client=acme, today=JAN_10, caller=process) == (run, False)
-    assert signed_in.get("/billing-runs/new/").url == signed_in.post("/billing-runs/new/").url == f"/billing-runs/{run.pk}/"
-    assert BillingRun.objects.count() == 1
+    an_account(acme)
+    page = text_of(signed_in.get("/billing-runs/new/"))
+    assert "<dt>Accounts due to bill</dt><dd>1</dd>" in page
+    assert f'<dt>Left out, because they are in another run</dt><dd>1 <a href="/billing-runs/{run.pk}/">Run {run.pk}</a>' in page
+    signed_in.post("/billing-runs/new/")
+    second = BillingRun.objects.latest("pk")
+    assert count_results(second) == {RunResult.WAITING: 1, RunResult.IN_ANOTHER_RUN: 1}
+    outcome = text_of(signed_in.get(f"/billing-runs/{second.pk}/", {"result": "in_another_run"}))
+    assert f'<a href="/billing-runs/{run.pk}/">Run {run.pk}</a>' in outcome
 
 
 def test_the_page_of_a_run_tells_what_came_of_each_account(acme, signed_in, process):
@@ -233,6 +240,7 @@ def test_however_many_runs_and_accounts_the_queries_are_as_many(acme, signed_in,
         return len(captured)
 
     plan = a_plan(acme)
+    start_run(client=acme, today=JAN_10, caller=process)  # the others are compared with the one before them
     an_account(acme, plan)
     run = start_run(client=acme, today=JAN_10, caller=process)
     continue_run(run, caller=process)

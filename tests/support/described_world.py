@@ -10,10 +10,11 @@ from django.utils import timezone
 from accounts.callers import Caller
 from accounts.keys import create_key
 from accounts.models import PaymentMethod, PlanInstance, ServiceLocation
-from billing_site.examples import NOT_BILLED, ROWS
+from billing_site.examples import DRY_RUN, NOT_BILLED, PAUSED_RUN, PLANNED_RUN, ROWS, RUNNING_RUN
 from invoices.kinds import EntryKind
 from invoices.models import Coupon, CouponRedemption, OneTimeCharge, ReasonCode, RequestedAct, ServiceCredit, Surcharge
-from invoices.services.billing.runs import continue_run, start_run
+from invoices.services.billing.run_filters import AccountFilter, save_filter
+from invoices.services.billing.runs import continue_run, pause_run, plan_run, start_run
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.correcting.write_offs import write_off
@@ -79,6 +80,7 @@ def described_world():
     an_account(client, plan, is_test=True)
     run = start_run(client=client, today=JAN_10 - timedelta(days=1), caller=caller)
     continue_run(run, caller=caller)
+    runs = runs_of_examples(client, plan, caller)
     (attempted,) = collect_invoices(invoice_nos=[_declined(client, plan, caller).pk], **by)
     instance = PlanInstance.objects.get(account=billed)
     charge = plan.charges.get(service__client_service_id="phone")
@@ -103,6 +105,7 @@ def described_world():
         ROWS["paymentmethod"]: method,
         ROWS["rateschedule"]: charge.rates.get(),
         ROWS["reasoncode"]: ReasonCode.objects.filter(client=None).first(),
+        **runs,
         ROWS["requestedact"]: a_requested_act(billed),
         ROWS["servicecredit"]: ServiceCredit.objects.create(account=billed, amount=Decimal(20), reason="Outage"),
         ROWS["servicelocation"]: ServiceLocation.objects.create(client=client, client_service_location_id="HQ"),
@@ -111,6 +114,26 @@ def described_world():
         ROWS["usage"]: some_usage(instance, "calls", "7", JAN_10),
     }
     return client, auth_key, {number: row.pk for number, row in rows.items()}
+
+
+def runs_of_examples(client, plan, caller):
+    """Create a planned, a running and a paused run over one account each, a finished dry run, and a saved filter."""
+    by = {"client": client, "today": JAN_10, "caller": caller}
+
+    def one_account():
+        return AccountFilter(accounts=(an_account(client, plan).pk,))
+
+    planned, running, paused = (plan_run(chosen=one_account(), **by), *(start_run(chosen=one_account(), **by) for _ in "12"))
+    dry_run = start_run(chosen=one_account(), is_dry_run=True, **by)
+    continue_run(dry_run, caller=caller)
+    saved = save_filter(client=client, name="Cards", chosen=AccountFilter(payment_methods=("card",)), caller=caller)
+    return {
+        PLANNED_RUN: planned,
+        RUNNING_RUN: running,
+        PAUSED_RUN: pause_run(paused, caller=caller),
+        DRY_RUN: dry_run,
+        ROWS["runfilter"]: saved,
+    }
 
 
 def a_requested_act(account):

@@ -18,10 +18,9 @@ from invoices.calculation import rounded
 from invoices.document import Document, columns_of
 from invoices.fingerprints import fingerprint
 from invoices.kinds import Flag, InvoiceKind, LineType
-from invoices.models import BillingRun, CreditDetail, Invoice, InvoiceLine, RunOutcome, Statement, TaxDetail, TaxRate
+from invoices.models import CreditDetail, Invoice, InvoiceLine, Statement, TaxDetail, TaxRate
 from invoices.plan.facts import BillingRequest
 from invoices.services.actions import Allowed
-from invoices.services.billing.run_figures import count_flags, count_refusals, count_results, run_totals
 from invoices.services.documents.outcomes import Outcome, Refused, Settled
 from invoices.services.documents.tax_answers import answer_on
 from invoices.services.planning.flags import flags_of
@@ -426,59 +425,3 @@ class TaxRateSerializer(ClientRowSerializer):
     class Meta:
         model = TaxRate
         fields = ("id", "name", "country", "region", "category", "percent", "taxed_at", "valid_from", "valid_to")
-
-
-class BillingRunSerializer(serializers.ModelSerializer):
-    class Meta:
-        model = BillingRun
-        fields = ("id", "bill_date", "started_by", "started_at", "finished_at")
-
-
-class RunTotalsSerializer(serializers.Serializer):
-    currency = serializers.ReadOnlyField()
-    invoices = serializers.ReadOnlyField()
-    net_amount = AmountField()
-    tax_amount = AmountField()
-    total_amount = AmountField()
-
-
-class RefusedSerializer(serializers.Serializer):
-    error_code = serializers.ReadOnlyField()
-    message = serializers.ReadOnlyField()
-    accounts = serializers.ReadOnlyField()
-
-
-class BillingRunDetailSerializer(BillingRunSerializer):
-    """A billing run with results counted from its outcomes, and totals from its invoices."""
-
-    counts = serializers.SerializerMethodField()
-    refused = serializers.SerializerMethodField()
-    flags = serializers.SerializerMethodField()
-    totals = serializers.SerializerMethodField()
-
-    class Meta:
-        model = BillingRun
-        fields = (*BillingRunSerializer.Meta.fields, "counts", "refused", "flags", "totals")
-
-    def get_counts(self, run: BillingRun) -> dict[str, int]:
-        return {result.value: count for result, count in count_results(run).items()}
-
-    def get_refused(self, run: BillingRun) -> list[dict[str, Any]]:
-        return list(RefusedSerializer(count_refusals(run), many=True).data)
-
-    def get_flags(self, run: BillingRun) -> dict[str, int]:
-        """How many of its invoices lack an address (no_address) or a tax rate (no_rate)."""
-        return {flag.value: count for flag, count in count_flags(run).items()}
-
-    def get_totals(self, run: BillingRun) -> list[dict[str, Any]]:
-        return list(RunTotalsSerializer(run_totals(run), many=True).data)
-
-
-class RunOutcomeSerializer(serializers.ModelSerializer):
-    acct_no = serializers.ReadOnlyField(source="account_id")
-    invoice_no = serializers.ReadOnlyField(source="invoice_id")
-    error_msg = serializers.ReadOnlyField(source="message")
-
-    class Meta:
-        model = RunOutcome
-        fields = ("acct_no", "result", "invoice_no", "error_code", "error_msg")

@@ -1,7 +1,7 @@
 """Resources of documents, billing runs, usage and orders, credits, and money."""
 
 from invoices.api.viewsets.credits import CouponRedemptionViewSet, CouponViewSet, ServiceCreditViewSet, SurchargeViewSet
-from invoices.api.viewsets.documents import BillingRunViewSet, InvoiceViewSet, RunOutcomeViewSet, TaxRateViewSet
+from invoices.api.viewsets.documents import InvoiceViewSet, TaxRateViewSet
 from invoices.api.viewsets.money import (
     CashCreditViewSet,
     CollectionAttemptViewSet,
@@ -18,6 +18,7 @@ from invoices.api.viewsets.orders import OneTimeChargeViewSet
 from invoices.api.viewsets.payment_methods import PaymentMethodViewSet
 from invoices.api.viewsets.plan_instances import PlanInstanceViewSet
 from invoices.api.viewsets.requested_acts import RequestedActViewSet
+from invoices.api.viewsets.runs import BillingRunViewSet, RunFilterViewSet, RunOutcomeViewSet
 from invoices.api.viewsets.usage import UsageViewSet
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "ReceivableViewSet",
     "RefundViewSet",
     "RequestedActViewSet",
+    "RunFilterViewSet",
     "RunOutcomeViewSet",
     "ServiceCreditViewSet",
     "SurchargeViewSet",

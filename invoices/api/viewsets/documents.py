@@ -6,7 +6,6 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404
 from rest_framework.decorators import action
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.renderers import BaseRenderer
@@ -14,19 +13,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED
 
-from accounts.api.resources import CreateReadResource, ListResource, Operation, ReadResource
+from accounts.api.resources import CreateReadResource, Operation, ReadResource
 from accounts.clock import today
 from accounts.models import Receipt
 from accounts.rights import APPROVE, COLLECT, CORRECT, GENERATE, SEND_STATEMENTS, Right, row_rights
 from billing_site.errors import NUMBERED, ErrorCode
 from invoices.api.downloads import PdfRenderer, ZipRenderer, download_of, zip_response
-from invoices.api.filters import InvoiceFilter, RunOutcomeFilter
+from invoices.api.filters import InvoiceFilter
 from invoices.api.serializers.documents import (
     ActionSerializer,
     AgainArguments,
     ApprovalArguments,
-    BillingRunDetailSerializer,
-    BillingRunSerializer,
     CollectArguments,
     ContentSerializer,
     CreationArguments,
@@ -39,7 +36,6 @@ from invoices.api.serializers.documents import (
     PreviewArguments,
     PreviewSerializer,
     RemarkArguments,
-    RunOutcomeSerializer,
     StatementArguments,
     StatementSerializer,
     TaxRateSerializer,
@@ -53,7 +49,7 @@ from invoices.api.serializers.documents import (
 from invoices.api.serializers.money import AttemptSerializer, CollectedOutcomesSerializer, CollectedSerializer, ReasonArguments
 from invoices.aria.document_methods import GeneratingMethods, PendingMethods, ReadingMethods, VoidingMethods
 from invoices.kinds import DecisionAct, StatementStatus
-from invoices.models import BillingRun, Invoice, RunOutcome, Statement, TaxRate
+from invoices.models import Invoice, Statement, TaxRate
 from invoices.plan.again import words_of
 from invoices.plan.facts import BillingRequest
 from invoices.services.actions import available_actions
@@ -389,25 +385,3 @@ class TaxRateViewSet(CreateReadResource):
     rights = row_rights("invoices.taxrate", create="add")
     serializer_class = TaxRateSerializer
     filterset_fields = ("country", "region", "category")
-
-
-class BillingRunViewSet(ReadResource):
-    queryset = BillingRun.objects.all()
-    newest_first = True
-
-    def get_serializer_class(self) -> type[BillingRunSerializer]:
-        return BillingRunDetailSerializer if self.detail else BillingRunSerializer
-
-
-class RunOutcomeViewSet(ListResource):
-    """The outcome of a billing run for each account."""
-
-    queryset = RunOutcome.objects.all()
-    client_path = "run__client"
-
-    serializer_class = RunOutcomeSerializer
-    filterset_class = RunOutcomeFilter
-
-    def get_queryset(self) -> QuerySet[RunOutcome]:
-        run = get_object_or_404(BillingRun, client=self.client, pk=self.kwargs["run"])
-        return super().get_queryset().filter(run=run)

@@ -4,6 +4,7 @@ A batch is claimed under the lock of its run, so that workers take different acc
 taken for dead is refused the second time, as by any other act."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from functools import partial
 from typing import Any
 
@@ -56,8 +57,12 @@ def release(run: BillingRun, worker: Worker) -> None:
 
 def request_of(run: BillingRun) -> BillingRequest:
     """How the invoices of a run are generated."""
-    mode = RunMode(run.mode)
-    return BillingRequest(run.bill_date, advance=mode == RunMode.ADVANCE, force_pending=mode == RunMode.ALL_PENDING)
+    return request_in(RunMode(run.mode), run.bill_date)
+
+
+def request_in(mode: RunMode, day: date) -> BillingRequest:
+    """How invoices are generated in a mode on a day."""
+    return BillingRequest(day, advance=mode == RunMode.ADVANCE, force_pending=mode == RunMode.ALL_PENDING)
 
 
 def settle_batch(run: BillingRun, claimed: Claimed, worker: Worker, caller: Caller) -> None:

@@ -74,6 +74,29 @@ def run_totals(run: BillingRun) -> list[CurrencyTotals]:
     return _totals(run, RunResult.INVOICED, "invoice__")
 
 
+class ChangeSum(NamedTuple):
+    """What the invoices of a dry run amount to beside the last invoices of the same accounts, in one currency."""
+
+    currency: str
+    invoices: int
+    previous_total: Decimal
+    change_amount: Decimal
+
+
+def sum_changes(run: BillingRun) -> list[ChangeSum]:
+    """Add up, per currency, how a dry run differs from the last cycle. Accounts without an earlier invoice are left out."""
+    rows = (
+        run.outcomes.filter(result=RunResult.BILLABLE, previous_total__isnull=False)
+        .order_by("currency")
+        .values_list("currency")
+        .annotate(Count("pk"), ExactSum("previous_total"), ExactSum("total_amount"))
+    )
+    return [
+        ChangeSum(currency, count, rounded(before or ZERO, currency), rounded((now or ZERO) - (before or ZERO), currency))
+        for currency, count, before, now in rows
+    ]
+
+
 def _totals(run: BillingRun, result: RunResult, of: str) -> list[CurrencyTotals]:
     rows = (
         run.outcomes.filter(result=result)

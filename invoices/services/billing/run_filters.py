@@ -57,6 +57,11 @@ NO_FILTER = AccountFilter()
 NAMES = tuple(field.name for field in fields(AccountFilter))
 
 
+def typed_filter(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a stored filter as `read_filter` takes it, with every part."""
+    return {name: stored.get(name, None if name == "due_until" else []) for name in NAMES}
+
+
 def stored_filter(stored: Mapping[str, Any]) -> AccountFilter:
     """Return the filter that a run or a saved filter stores."""
     parts: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in stored.items()}
@@ -118,10 +123,11 @@ def _read(texts: Iterable[str], read: Any) -> tuple[tuple[Any, ...], list[str]]:
 def _refuse(**wrong: Collection[str]) -> None:
     for name, texts in wrong.items():
         if texts:
-            raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: {_first(texts)} not valid", field=name)
+            raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: {first_named(texts)} not valid", field=name)
 
 
-def _first(texts: Collection[str]) -> str:
+def first_named(texts: Collection[str]) -> str:
+    """The first wrong values with their verb, for a refusal: "7 is", "7, 9 and 3 more are"."""
     more = len(texts) - MOST_NAMED
     named = ", ".join(list(texts)[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
     return f"{named} {'is' if len(texts) == 1 else 'are'}"
@@ -149,15 +155,15 @@ def _date(typed: Any) -> date | None:
 
 def _account_nos(client: Client, texts: Collection[str]) -> tuple[int, ...]:
     """A text that is both an account number and another account's own id means the account number."""
-    found = _numbers_by_text(Account.objects.filter(client=client), "client_acct_id", texts)
+    found = numbers_by_text(Account.objects.filter(client=client), "client_acct_id", texts)
     unknown = [text for text in texts if text not in found]
     if unknown:
-        raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"accounts: {_first(unknown)} unknown", field="accounts")
+        raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"accounts: {first_named(unknown)} unknown", field="accounts")
     return tuple(sorted(set(found.values())))
 
 
 def _plan_nos(client: Client, texts: Collection[str]) -> tuple[int, ...]:
-    found = _numbers_by_text(Plan.objects.filter(client=client), "client_plan_id", texts)
+    found = numbers_by_text(Plan.objects.filter(client=client), "client_plan_id", texts)
     _refuse(plans=[text for text in texts if text not in found])
     return tuple(sorted(set(found.values())))
 
@@ -165,7 +171,7 @@ def _plan_nos(client: Client, texts: Collection[str]) -> tuple[int, ...]:
 ASKED_AT_ONCE = 5000
 
 
-def _numbers_by_text(rows: QuerySet[Any], own_id: str, texts: Collection[str]) -> dict[str, int]:
+def numbers_by_text(rows: QuerySet[Any], own_id: str, texts: Collection[str]) -> dict[str, int]:
     """The primary keys of rows by the texts that name them: by number or by the client's own id."""
     listed, found = list(texts), dict[str, int]()
     for at in range(0, len(listed), ASKED_AT_ONCE):

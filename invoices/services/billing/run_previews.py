@@ -8,10 +8,12 @@ from typing import NamedTuple
 from accounts.models import Client
 from billing_site.errors import NUMBERED
 from invoices.calculation import ZERO
+from invoices.kinds import RunMode
 from invoices.plan import InvoicePlan
-from invoices.plan.facts import BillingRequest
 from invoices.services.billing.due_accounts import DueAccounts, count_due, due_accounts
+from invoices.services.billing.run_batches import request_in
 from invoices.services.billing.run_figures import AMOUNTS, CurrencyTotals, RefusalCount
+from invoices.services.billing.run_filters import NO_FILTER, AccountFilter
 from invoices.services.documents.outcomes import Planned, Refused
 from invoices.services.planning.previewing import preview_invoices
 
@@ -27,10 +29,17 @@ class RunPreview(NamedTuple):
     refused: list[RefusalCount]
 
 
-def preview_run(*, client: Client, today: date, sample: int) -> RunPreview:
-    """Plan the first `sample` accounts that are due. Nothing is written."""
-    chosen = list(due_accounts(client, today).order_by("pk").values_list("pk", flat=True)[:sample])
-    planned = preview_invoices(client=client, account_nos=chosen, request=BillingRequest(today))
+def preview_run(
+    *,
+    client: Client,
+    today: date,
+    sample: int,
+    chosen: AccountFilter = NO_FILTER,
+    mode: RunMode = RunMode.AS_CONFIGURED,
+) -> RunPreview:
+    """Plan the first `sample` accounts that a run takes in. Nothing is written."""
+    numbers = list(due_accounts(client, today, chosen, mode).order_by("pk").values_list("pk", flat=True)[:sample])
+    planned = preview_invoices(client=client, account_nos=numbers, request=request_in(mode, today))
     plans = [one.plan for one in planned if isinstance(one, Planned)]
     billed: dict[str, list[InvoicePlan]] = defaultdict(list)
     for plan in plans:
@@ -38,8 +47,8 @@ def preview_run(*, client: Client, today: date, sample: int) -> RunPreview:
             billed[plan.facts.state.currency.code].append(plan)
     refusals = Counter(one.error.code.number for one in planned if isinstance(one, Refused))
     return RunPreview(
-        due=count_due(client, today),
-        looked_at=len(chosen),
+        due=count_due(client, today, chosen, mode),
+        looked_at=len(numbers),
         nothing_to_bill=sum(not plan.lines for plan in plans),
         totals=[_planned_totals(currency, billed[currency]) for currency in sorted(billed)],
         refused=[RefusalCount(code, NUMBERED[code].message, count) for code, count in sorted(refusals.items())],

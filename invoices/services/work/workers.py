@@ -46,6 +46,15 @@ def live_workers() -> QuerySet[Worker]:
     return Worker.objects.filter(seen_at__gte=Now() - LEASE)
 
 
+OPEN_PAGE, COMMAND = "page", "run"
+"""Names of workers that work on one run only, and end with it."""
+
+
+def is_executor_alive() -> bool:
+    """Whether a process works in the background on whatever is due."""
+    return live_workers().exclude(name__in=(OPEN_PAGE, COMMAND)).exists()
+
+
 def forget_dead_workers() -> int:
     """Delete the rows of workers that died long ago, and return how many."""
     return Worker.objects.filter(seen_at__lt=Now() - FORGOTTEN).delete()[0]

@@ -1,0 +1,84 @@
+"""Lists of accounts for the filter of a billing run, as they are typed, pasted, or read from a file."""
+
+import csv
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Account, Client
+from billing_site.errors import BillingError, ErrorCode
+from invoices.services.billing.run_filters import AccountFilter, first_named, numbers_by_text, read_filter
+
+COLUMNS = ("acct_no", "client_acct_id")
+"""The columns of a file that name an account. A file without a header has the account in its first column."""
+
+
+class Problem(TextChoices):
+    """Why a row of a list cannot be used. An account of another client is unknown, so that its existence is not revealed."""
+
+    UNKNOWN = "unknown", _("There is no such account.")
+    DOUBLED = "doubled", _("This account is already in the list.")
+
+
+class WrongRow(NamedTuple):
+    """A row of a list that cannot be used: its number from 1, its text, and why."""
+
+    row: int
+    text: str
+    problem: Problem
+
+
+class AccountList(NamedTuple):
+    """The texts of a list that name an account, each account once, and the rows that cannot be used."""
+
+    texts: list[str]
+    wrong: list[WrongRow]
+
+
+def rows_of_text(text: str) -> list[tuple[int, str]]:
+    """Return the accounts of a pasted or uploaded list with the numbers of their rows, from 1. Empty rows are left out.
+
+    Each row names one account, or is a row of a CSV file: then the column acct_no or client_acct_id counts, without a header
+    the first column. Refuses (1016) what is no list."""
+    lines = text.lstrip("\ufeff").splitlines()
+    separator = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
+    try:
+        rows = [(number, cells) for number, cells in enumerate(csv.reader(lines, delimiter=separator), 1) if any(cells)]
+    except csv.Error as error:
+        raise BillingError(ErrorCode.INVALID_INPUT, f"accounts: the list cannot be read: {error}", field="accounts") from error
+    header = [cell.strip().lower() for cell in rows[0][1]] if rows else []
+    column = next((header.index(name) for name in COLUMNS if name in header), None)
+    body = rows if column is None else rows[1:]
+    found = [(number, cells[column or 0].strip() if len(cells) > (column or 0) else "") for number, cells in body]
+    return [(number, cell) for number, cell in found if cell]
+
+
+def read_account_list(client: Client, rows: Iterable[tuple[int, str]]) -> AccountList:
+    """Return which rows name an account of the client, by number or the client's own id, and which cannot be used."""
+    listed = list(rows)
+    found = numbers_by_text(Account.objects.filter(client=client), "client_acct_id", [text for _, text in listed])
+    texts: list[str] = []
+    wrong: list[WrongRow] = []
+    seen: set[int] = set()
+    for row, text in listed:
+        number = found.get(text)
+        if number is None:
+            wrong.append(WrongRow(row, text, Problem.UNKNOWN))
+        elif number in seen:
+            wrong.append(WrongRow(row, text, Problem.DOUBLED))
+        else:
+            seen.add(number)
+            texts.append(text)
+    return AccountList(texts, wrong)
+
+
+def read_strict_filter(client: Client, typed: Mapping[str, Any]) -> AccountFilter:
+    """Check a filter as `read_filter` does, and refuse (1016) also accounts that are listed more than once."""
+    chosen = read_filter(client, typed)
+    texts = [str(text).strip() for text in typed.get("accounts") or ()]
+    if len(texts) != len(chosen.accounts):
+        doubled = dict.fromkeys(one.text for one in read_account_list(client, enumerate(texts, 1)).wrong)
+        raise BillingError(ErrorCode.INVALID_INPUT, f"accounts: {first_named(doubled)} listed more than once", field="accounts")
+    return chosen

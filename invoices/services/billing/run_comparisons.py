@@ -1,0 +1,20 @@
+"""The earlier runs that a billing run is compared with: its dry run, and the last run like it."""
+
+from typing import NamedTuple
+
+from invoices.models import BillingRun
+from invoices.services.billing.run_figures import RunDifference, difference
+from invoices.services.billing.run_limits import last_finished_run
+
+
+class Comparison(NamedTuple):
+    """How a run differs from an earlier one."""
+
+    earlier: BillingRun
+    difference: RunDifference
+
+
+def comparisons_of(run: BillingRun) -> list[Comparison]:
+    """Compare a run with its dry run and with the last finished run of the same mode and filter, as far as there are any."""
+    last = last_finished_run(run)
+    return [Comparison(one, difference(run, one)) for one in (run.compared_with, last) if one is not None]
