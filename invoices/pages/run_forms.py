@@ -21,8 +21,8 @@ LONGEST_LIST = 2_000_000
 
 LIMIT_LABELS = {
     "stop_above_refusals": _("Refused accounts"),
-    "stop_above_refused_percent": _("Refused accounts in %"),
-    "stop_above_percent_of_last": _("Total in % of the last run"),
+    "stop_above_refused_percent": _("Refused accounts in percent"),
+    "stop_above_percent_of_last": _("Total in percent of the last run"),
     "stop_above_invoice": _("Total of one invoice"),
 }
 LIMIT_HELP = _("Empty: no limit. 0 is a limit, too.")
@@ -69,9 +69,7 @@ def _plain(value: Any) -> Any:
 class RunForm(LimitsForm):
     """The filter, mode and limits of a run. Services check the filter."""
 
-    saved = forms.ChoiceField(
-        required=False, label=_("Saved filter"), help_text=_("Choose one and show its accounts. It replaces the fields below.")
-    )
+    saved = forms.ChoiceField(required=False, label=_("Saved filter"), help_text=_("Choose one. It replaces the fields below."))
     due_until = forms.CharField(
         required=False,
         max_length=10,

@@ -10,7 +10,7 @@ import time_machine
 from invoices.models import BillingRun, Invoice, RunFilter
 from invoices.services.billing.runs import continue_run
 from tests.support.factories import an_account
-from tests.support.money_api import get, post, signed_in
+from tests.support.money_api import get, post, with_key
 from tests.support.runs import a_world
 
 pytestmark = pytest.mark.django_db
@@ -24,7 +24,7 @@ def tenth_of_january():
 
 @pytest.fixture
 def api(acme):
-    return signed_in(acme)
+    return with_key(acme)
 
 
 def worked(number, process):
@@ -171,6 +171,6 @@ def test_a_filter_is_saved_replaced_used_and_deleted(acme, umbra, api):
     account.save()
     run = post(api, "billing-runs", {"filter_name": "Tenth"}, status=201)
     assert (run["filter"], run["counts"]) == ({"bill_days": [10]}, {"waiting": 1})
-    assert signed_in(umbra).delete(f"/api/v1/run-filters/{saved['id']}/").status_code == 404
+    assert with_key(umbra).delete(f"/api/v1/run-filters/{saved['id']}/").status_code == 404
     assert api.delete(f"/api/v1/run-filters/{saved['id']}/").status_code == 204
     assert (RunFilter.objects.count(), get(api, f"billing-runs/{run['id']}")["filter"]) == (0, {"bill_days": [10]})

@@ -91,10 +91,13 @@ def sum_changes(run: BillingRun) -> list[ChangeSum]:
         .values_list("currency")
         .annotate(Count("pk"), ExactSum("previous_total"), ExactSum("total_amount"))
     )
-    return [
-        ChangeSum(currency, count, rounded(before or ZERO, currency), rounded((now or ZERO) - (before or ZERO), currency))
-        for currency, count, before, now in rows
-    ]
+    return [_change_sum(*row) for row in rows]
+
+
+def _change_sum(name: str, invoices: int, before: Decimal | None, now: Decimal | None) -> ChangeSum:
+    currency = currency_of(name)
+    change = (now or ZERO) - (before or ZERO)
+    return ChangeSum(name, invoices, rounded(before or ZERO, currency), rounded(change, currency))
 
 
 def _totals(run: BillingRun, result: RunResult, of: str) -> list[CurrencyTotals]:
