@@ -13,7 +13,7 @@ from accounts.callers import Caller
 from invoices.audit import run_audits
 from invoices.models import DailySum, LedgerEntry, SummedLedger
 from invoices.services.lists.dashboard import months
-from invoices.services.money.daily_sums import SUMMED_AFTER, sum_up_ledger
+from invoices.services.money.daily_sums import SUMMED_AFTER, sum_up_ledger, sum_up_when_due
 from invoices.services.undoing.voiding import void_invoice
 from tests.support.audits import names
 from tests.support.billing import FEB_10, JAN_10, bill
@@ -112,3 +112,11 @@ def test_the_command_sums_again(paid, capsys):
     assert stored() == SUMS
     last = LedgerEntry.objects.latest("pk").pk
     assert capsys.readouterr().out == f"The daily sums reach up to transaction {last}.\n"
+
+
+def test_a_worker_sums_once_the_oldest_transaction_is_twenty_minutes_old(paid):
+    first, last = LedgerEntry.objects.earliest("pk"), LedgerEntry.objects.latest("pk")
+    assert not sum_up_when_due(first.created_at + 2 * SUMMED_AFTER - timedelta(seconds=1))
+    assert sum_up_when_due(last.created_at + 2 * SUMMED_AFTER)
+    assert stored() == SUMS
+    assert not sum_up_when_due(last.created_at + 2 * SUMMED_AFTER)

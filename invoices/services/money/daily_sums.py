@@ -51,6 +51,19 @@ def sum_up_ledger(now: datetime) -> int:
             summed.save()
 
 
+def sum_up_when_due(now: datetime) -> bool:
+    """Sum what is old enough, once the oldest entry that is not summed is twice as old. Return whether there was one."""
+    oldest = LedgerEntry.objects.filter(pk__gt=_summed_through()).order_by("pk").values_list("created_at", flat=True).first()
+    if oldest is None or oldest > now - 2 * SUMMED_AFTER:
+        return False
+    sum_up_ledger(now)
+    return True
+
+
+def _summed_through() -> int:
+    return SummedLedger.objects.values_list("through", flat=True).first() or 0
+
+
 @transaction.atomic
 def forget_sums() -> None:
     """Delete the sums, so that the whole ledger is summed again."""
@@ -99,8 +112,7 @@ def stored_sums(days: QuerySet[DailySum]) -> dict[Day, Decimal]:
 def sums_since(client: Client, first: date, kinds: Collection[str]) -> dict[Day, Decimal]:
     """The sums of a client's transactions of these kinds from a day on: three queries. Newer entries than the stored sums have
     are summed now."""
-    through = SummedLedger.objects.values_list("through", flat=True).first() or 0
-    newer = LedgerEntry.objects.filter(pk__gt=through, account__client=client, entry_date__gte=first)
+    newer = LedgerEntry.objects.filter(pk__gt=_summed_through(), account__client=client, entry_date__gte=first)
     sums: dict[Day, Decimal] = defaultdict(Decimal, daily_sums(newer))
     for key, amount in stored_sums(DailySum.objects.filter(client=client, day__gte=first)).items():
         sums[key] += amount
