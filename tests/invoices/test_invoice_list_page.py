@@ -80,7 +80,7 @@ def test_a_row_tells_amounts_due_and_corrections(signed_in, world):
     assert f">corrects {world.original.document_number}</a>" in page
     assert f">No. {world.pending.pk}</a>" in page
     rows = {row.pk: row for row in signed_in.get("/invoices/").context["pages"].rows}
-    assert [rows[one.pk].due for one in (world.paid, world.open, world.memo, world.pending)] == [0, 55, None, None]
+    assert [rows[one.pk].amount_due for one in (world.paid, world.open, world.memo, world.pending)] == [0, 55, None, None]
 
 
 def test_a_wrong_filter_is_told_beside_it_and_lists_nothing(signed_in, world):
