@@ -16,6 +16,7 @@ from invoices.services.billing.run_work import RUNS
 from invoices.services.billing.scheduled import bill_due
 from invoices.services.collecting.collecting import collect_due, resume_collecting
 from invoices.services.money.daily_sums import sum_up_when_due
+from invoices.services.printing.file_work import FILES
 from invoices.services.statements.statement_work import STATEMENTS
 from invoices.services.statements.statements import send_unsent
 from invoices.services.work.registry import KindOfWork, check_stopping, register
@@ -27,7 +28,7 @@ DAILY_SUMS = KindOfWork("sums of days", lambda worker: sum_up_when_due(timezone.
 
 def register_work() -> None:
     """Register what the services of invoices do in the background. Other apps register theirs in the same way."""
-    for kind in (SCHEDULES, RUNS, DECISIONS, STATEMENTS, DAILY_SUMS):
+    for kind in (SCHEDULES, RUNS, DECISIONS, STATEMENTS, FILES, DAILY_SUMS):
         register(kind)
     register_act(ScheduledAct.BILL, bill_due)
     register_act(ScheduledAct.COLLECT, _collect)

@@ -32,10 +32,10 @@ class Command(BaseCommand):
             while limit is None or made + failed < limit:
                 most = AT_ONCE if limit is None else min(AT_ONCE, limit - made - failed)
                 done = make_owed_files(one, limit=most, failed_before=started)
-                if not any(done):
-                    break
                 made, failed = made + done.made, failed + done.failed
-                bar.update(sum(done))
+                bar.update(done.made + done.failed)
+                if done.given_up or done.made + done.failed < most:
+                    break
         self.stdout.write(f"made   {made:>10,}")
         self.stdout.write(f"failed {failed:>10,}")
         if failed:

@@ -1,12 +1,14 @@
 """The files of documents: owed when a document is issued, made after it, kept, and never made again.
 
-No transaction is open while a file is made. A process claims a batch first, so several processes share the work. If a process
-dies, its claim ends after UNDER_WAY. A file that cannot be made stays owed with its reason.
+No transaction is open while a file is made. A process claims each file first, so several processes share the work. If a process
+dies, its claim ends after UNDER_WAY. A file that cannot be made stays owed with its reason, and is tried again after PAUSES.
 """
 
 import hashlib
 import logging
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import math
+import time
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -22,15 +24,17 @@ from accounts.models.identities import document_storage
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import FileKind, FileState, InvoiceStatus
 from invoices.models import DocumentFile, Invoice
-from invoices.services.printing.pdf import PDF, TEMPLATE_VERSION, CannotPrint, Look, look_of, pdf_of
-from invoices.services.printing.printed import StatementParts, statement_parts
+from invoices.services.printing.pdf import PDF, TEMPLATE_VERSION, CannotPrint, Look, NoPango, look_of, pdf_of
+from invoices.services.printing.printed import statement_parts
 
 logger = logging.getLogger(__name__)
 
 UNDER_WAY = timedelta(minutes=5)
-"""A process that has claimed a batch has made it by then, or has died."""
+"""A process that has claimed a file has made it by then, or has died."""
 
-CLAIMED_AT_ONCE = 20
+PAUSES = (UNDER_WAY, timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6), timedelta(days=1))
+"""How long a file that could not be made is left alone after its first try, its second, and so on."""
+
 LONGEST_REASON = 300
 
 
@@ -44,10 +48,17 @@ class FileContent(NamedTuple):
 
 
 class FilesMade(NamedTuple):
-    """How many files a call has made, and how many it could not make."""
+    """How many files a call has made, and how many it could not make.
+
+    `given_up` says why every further file would fail too. It is empty if none is known to."""
 
     made: int = 0
     failed: int = 0
+    given_up: str = ""
+
+
+class _StorageFailed(Exception):
+    """The storage of documents did not take a file, with the reason in words."""
 
 
 def owe_files(invoice_nos: Iterable[int]) -> None:
@@ -55,20 +66,24 @@ def owe_files(invoice_nos: Iterable[int]) -> None:
     DocumentFile.objects.bulk_create([DocumentFile(invoice_id=number, kind=FileKind.PDF) for number in invoice_nos])
 
 
-def make_owed_files(client: Client | None = None, *, limit: int, failed_before: datetime | None = None) -> FilesMade:
+def make_owed_files(
+    client: Client | None = None, *, limit: int, failed_before: datetime | None = None, seconds: float = math.inf
+) -> FilesMade:
     """Make at most `limit` owed files of one client or of all, the oldest first. Several processes may do so at once.
 
-    Files that failed are tried again if their last try was before `failed_before`, which is UNDER_WAY ago by default.
+    Begins no further file after `seconds`, nor when every other file would fail too. Files that were tried come last, and only
+    after their pause. With `failed_before`, those that failed before it are tried whatever their pause.
     """
-    made = failed = 0
-    while made + failed < limit:
-        claimed = _claim(client, min(CLAIMED_AT_ONCE, limit - made - failed), failed_before)
-        if not claimed:
+    made = FilesMade()
+    looks: dict[int, Look] = {}
+    ends = time.monotonic() + seconds
+    while made.made + made.failed < limit and not made.given_up and time.monotonic() < ends:
+        number = _claim(client, failed_before)
+        if number is None:
             break
-        states = [file.state for file in _make(claimed)]
-        made += states.count(FileState.MADE)
-        failed += states.count(FileState.FAILED)
-    return FilesMade(made, failed)
+        one = _make(_read(number), looks)
+        made = FilesMade(made.made + one.made, made.failed + one.failed, one.given_up)
+    return made
 
 
 def file_of_document(client: Client, invoice_no: int) -> FileContent:
@@ -131,67 +146,65 @@ def _made_now(file: DocumentFile) -> DocumentFile:
     is_claimed = file.state == FileState.OWED and file.tried_at is not None and file.tried_at > timezone.now() - UNDER_WAY
     if is_claimed or not ours.update(state=FileState.OWED, tried_at=timezone.now(), tries=F("tries") + 1):
         raise BillingError(ErrorCode.FILE_BEING_MADE)
-    (made,) = _make([file.pk])
+    made = _read(file.pk)
+    _make(made, {})
     if made.state != FileState.MADE:
         raise BillingError(ErrorCode.FILE_NOT_MADE, made.reason)
     return made
 
 
-def _claim(client: Client | None, most: int, failed_before: datetime | None) -> list[int]:
-    """Return the numbers of files that no other process makes, marked as being made. One short transaction."""
+def _claim(client: Client | None, failed_before: datetime | None) -> int | None:
+    """Return the number of a file that no other process makes, marked as being made. One short transaction."""
     now = timezone.now()
-    is_due = (
-        Q(state=FileState.OWED, tried_at=None)
-        | Q(state=FileState.OWED, tried_at__lt=now - UNDER_WAY)
-        | Q(state=FileState.FAILED, tried_at__lt=failed_before or now - UNDER_WAY)
-    )
     with transaction.atomic():
-        due = DocumentFile.objects.select_for_update(skip_locked=True).exclude(state=FileState.MADE).filter(is_due)
+        unmade = DocumentFile.objects.select_for_update(of=("self",), no_key=True, skip_locked=True).exclude(
+            state=FileState.MADE
+        )
         if client is not None:
-            due = due.filter(invoice__client=client)
-        numbers = list(due.order_by("pk").values_list("pk", flat=True)[:most])
-        DocumentFile.objects.filter(pk__in=numbers).update(state=FileState.OWED, tried_at=now, tries=F("tries") + 1)
-    return numbers
+            unmade = unmade.filter(invoice__client=client)
+        again = unmade.filter(_is_due_again(now, failed_before)).order_by("tried_at", "pk")
+        file = unmade.filter(tried_at=None).order_by("pk").first() or again.first()
+        if file is None:
+            return None
+        DocumentFile.objects.filter(pk=file.pk).update(state=FileState.OWED, tried_at=now, tries=F("tries") + 1)
+    return file.pk
 
 
-def _make(claimed: Collection[int]) -> list[DocumentFile]:
-    """Make claimed files, and return them with their new states. Never raises what one file's making raises."""
-    read = DocumentFile.objects.filter(pk__in=claimed).order_by("pk")
-    files = list(read.select_related("invoice__account", "invoice__corrects", "invoice__client"))
-    parts = _parts(files)
-    looks: dict[int, Look] = {}
-    for file in files:
-        try:
-            _make_one(file, parts, looks)
-        except CannotPrint as error:
-            _failed(file, str(error))
-        except OSError as error:
-            logger.exception("the PDF of invoice %s could not be stored", file.invoice_id)
-            _failed(file, _("The storage of documents failed: %(why)s") % {"why": error.strerror or type(error).__name__})
-        except Exception as error:
-            # Only the type of the error is kept: its text may hold secrets.
-            logger.exception("the PDF of invoice %s could not be made", file.invoice_id)
-            _failed(file, _("The file could not be made: %(why)s") % {"why": type(error).__name__})
-    return files
+def _is_due_again(now: datetime, failed_before: datetime | None) -> Q:
+    """Select files whose pause is over. A file that killed its process is not tried at once again either."""
+    due = Q(tried_at__lt=now - PAUSES[-1])
+    for tries, pause in enumerate(PAUSES, 1):
+        due |= Q(tries__lte=tries, tried_at__lt=now - pause)
+    if failed_before is not None:
+        due |= Q(state=FileState.FAILED, tried_at__lt=failed_before) | Q(tried_at__lt=now - UNDER_WAY)
+    return due
 
 
-def _parts(files: Sequence[DocumentFile]) -> dict[int, StatementParts]:
-    """Return what is printed of documents. Empty if they cannot be read together: then each is read by itself."""
+def _read(number: int) -> DocumentFile:
+    return DocumentFile.objects.select_related("invoice__account", "invoice__corrects", "invoice__client").get(pk=number)
+
+
+def _make(file: DocumentFile, looks: dict[int, Look]) -> FilesMade:
+    """Make a claimed file, and set its new state. Never raises what its making raises."""
     try:
-        return statement_parts([file.invoice for file in files])
-    except Exception:
-        logger.exception("documents could not be read together")
-        return {}
+        _make_one(file, looks)
+    except (NoPango, _StorageFailed) as error:
+        return _failed(file, str(error), given_up=True)
+    except CannotPrint as error:
+        return _failed(file, str(error))
+    except Exception as error:
+        # Only the type of the error is kept: its text may hold secrets.
+        logger.exception("the PDF of invoice %s could not be made", file.invoice_id)
+        return _failed(file, _("The file could not be made: %(why)s") % {"why": type(error).__name__})
+    return FilesMade(made=1)
 
 
-def _make_one(file: DocumentFile, parts: dict[int, StatementParts], looks: dict[int, Look]) -> None:
+def _make_one(file: DocumentFile, looks: dict[int, Look]) -> None:
     invoice = file.invoice
     if invoice.client_id not in looks:
         looks[invoice.client_id] = look_of(invoice.client)
-    mine = parts.get(invoice.pk) or statement_parts([invoice])[invoice.pk]
-    content = pdf_of(invoice, mine, looks[invoice.client_id])
-    storage = document_storage()
-    name = storage.save(_storage_name(invoice), ContentFile(content))
+    content = pdf_of(invoice, statement_parts([invoice])[invoice.pk], looks[invoice.client_id])
+    name = _store(invoice, content)
     file.state, file.reason = FileState.MADE, ""
     file.media_type, file.template_version = PDF, TEMPLATE_VERSION
     file.sha256, file.size, file.name = hashlib.sha256(content).hexdigest(), len(content), name
@@ -200,14 +213,25 @@ def _make_one(file: DocumentFile, parts: dict[int, StatementParts], looks: dict[
     unmade = DocumentFile.objects.filter(pk=file.pk).exclude(state=FileState.MADE)
     if not unmade.update(**{column: getattr(file, column) for column in columns}):
         # Another process was quicker: its file is the one.
-        storage.delete(name)
+        document_storage().delete(name)
         file.refresh_from_db(fields=columns)
 
 
-def _failed(file: DocumentFile, reason: str) -> None:
+def _store(invoice: Invoice, content: bytes) -> str:
+    """Keep the content of a document, and return its name in the storage. Raises _StorageFailed with the reason in words."""
+    try:
+        return document_storage().save(_storage_name(invoice), ContentFile(content))
+    except Exception as error:
+        logger.exception("the PDF of invoice %s could not be stored", invoice.pk)
+        why = (isinstance(error, OSError) and error.strerror) or type(error).__name__
+        raise _StorageFailed(_("The storage of documents failed: %(why)s") % {"why": why}) from error
+
+
+def _failed(file: DocumentFile, reason: str, *, given_up: bool = False) -> FilesMade:
     file.state, file.reason = FileState.FAILED, reason[:LONGEST_REASON]
     unmade = DocumentFile.objects.filter(pk=file.pk).exclude(state=FileState.MADE)
     unmade.update(state=file.state, reason=file.reason)
+    return FilesMade(failed=1, given_up=file.reason if given_up else "")
 
 
 def _file_name(invoice: Invoice) -> str:

@@ -37,6 +37,10 @@ class CannotPrint(Exception):
     """A PDF that cannot be made, with the reason in words."""
 
 
+class NoPango(CannotPrint):
+    """No PDF at all can be made, because the library Pango is missing."""
+
+
 class Look(NamedTuple):
     """How the documents of a client look: its logo as a data address, and its colour."""
 
@@ -60,7 +64,7 @@ def look_of(client: Client) -> Look:
 
 
 def pdf_of(invoice: Invoice, parts: StatementParts, look: Look) -> bytes:
-    """Return a document as PDF. One that is not issued has a watermark. Raises CannotPrint without Pango."""
+    """Return a document as PDF. One that is not issued has a watermark. Raises NoPango without Pango."""
     language = language_of(invoice)
     with override(language):
         shown = {
@@ -91,7 +95,7 @@ def _qr_code(invoice: Invoice, parts: StatementParts) -> str:
 
 
 def check_pango() -> None:
-    """Raise CannotPrint if the library that PDFs need is not installed."""
+    """Raise NoPango if the library that PDFs need is not installed."""
     _engine()
 
 
@@ -113,7 +117,7 @@ def _engine() -> _Engine:
         from weasyprint.text.fonts import FontConfiguration
         from weasyprint.urls import URLFetcher
     except OSError as error:
-        raise CannotPrint(_("PDFs need the library Pango, which is not installed.")) from error
+        raise NoPango(_("PDFs need the library Pango, which is not installed.")) from error
     fonts = FontConfiguration()
     styles = weasyprint.CSS(filename=STYLES, font_config=fonts, url_fetcher=URLFetcher(allowed_protocols=("file",)))
     return _Engine(weasyprint, fonts, styles, URLFetcher(allowed_protocols=("data",)))

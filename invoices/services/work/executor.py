@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from invoices.models import Worker
-from invoices.services.work.registry import STOPPING, KindOfWork, kinds_of_work
+from invoices.services.work.registry import STOPPING, CannotGoOn, KindOfWork, kinds_of_work
 from invoices.services.work.workers import beat, forget_dead_workers, working
 
 logger = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ BEAT_SECONDS = 10.0
 """How often a worker says that it is alive, also in the middle of a batch."""
 
 REST_SECONDS = 60.0
-"""A kind of work that has failed is left alone for so long, so that the others go on."""
+"""A kind of work that has failed, or cannot go on, is left alone for so long, so that the others go on."""
 
 
 def work(*, once: bool = False, parent: int | None = None) -> int:
@@ -77,6 +77,10 @@ def _do(kind: KindOfWork, worker: Worker, resting: dict[str, float]) -> bool:
         return kind.do_batch(worker)
     except (OperationalError, InterfaceError):
         raise
+    except CannotGoOn as reason:
+        logger.warning("work: %s cannot go on: %s", kind.name, reason)
+        resting[kind.name] = time.monotonic() + REST_SECONDS
+        return False
     except Exception as error:
         logger.exception("work: %s failed", kind.name)
         resting[kind.name] = time.monotonic() + REST_SECONDS

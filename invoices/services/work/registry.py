@@ -25,6 +25,10 @@ class Interrupted(Exception):
     """Work has ended early because the process must end. Another one goes on with it."""
 
 
+class CannotGoOn(Exception):
+    """A kind of work must rest for a while, for a reason in words that is not a mistake of the program."""
+
+
 def check_stopping(*batch: object) -> None:
     """Raise Interrupted if this process must end. Called after each batch of work that takes long, with whatever it gave."""
     if STOPPING.is_set():

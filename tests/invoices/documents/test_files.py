@@ -22,6 +22,7 @@ from tests.support.billing import FEB_10, JAN_10, bill
 from tests.support.calling import caller_of
 from tests.support.money_api import with_key
 from tests.support.rebilling import line, rebilled
+from tests.support.storages import keep_documents_in
 
 pytestmark = pytest.mark.usefixtures("audited")
 
@@ -29,17 +30,6 @@ pytestmark = pytest.mark.usefixtures("audited")
 @pytest.fixture
 def invoice(account, process):
     return bill(account, process, JAN_10)
-
-
-def stored_in(settings, storage):
-    """Keep documents in another storage of tests.support.storages."""
-    documents = {**settings.STORAGES["documents"], "BACKEND": f"tests.support.storages.{storage}"}
-    settings.STORAGES = {**settings.STORAGES, "documents": documents}
-
-
-def works_again(settings):
-    documents = {**settings.STORAGES["documents"], "BACKEND": "django.core.files.storage.FileSystemStorage"}
-    settings.STORAGES = {**settings.STORAGES, "documents": documents}
 
 
 def folder(settings):
@@ -144,13 +134,13 @@ def test_a_pending_document_is_a_draft_that_is_not_kept(account, seller, process
     ("storage", "reason"),
     [
         ("FullStorage", "The storage of documents failed: No space left on device"),
-        ("AwayStorage", "The file could not be made: RuntimeError"),
+        ("AwayStorage", "The storage of documents failed: RuntimeError"),
     ],
 )
 def test_a_file_that_cannot_be_stored_stays_owed_with_its_reason(
     storage, reason, account, seller, process, settings, capsys, admin_client
 ):
-    stored_in(settings, storage)
+    keep_documents_in(settings, storage)
     invoice = bill(account, process, JAN_10)
     assert invoice.status == "approved"
     with pytest.raises(CommandError, match="stay owed"):
@@ -164,7 +154,7 @@ def test_a_file_that_cannot_be_stored_stays_owed_with_its_reason(
     page = admin_client.get(f"/invoices/{invoice.pk}/pdf/", follow=True)
     assert page.redirect_chain == [(f"/invoices/{invoice.pk}/print/", 302)]
     assert reason in page.content.decode()
-    works_again(settings)
+    keep_documents_in(settings)
     call_command("make_files")
     assert "made            1" in capsys.readouterr().out
     assert DocumentFile.objects.get().state == "made"

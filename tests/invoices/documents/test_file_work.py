@@ -1,0 +1,89 @@
+"""Files made by workers: after the issue, again after growing pauses, and never in the way of other work."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.callers import Caller
+from accounts.models import Client
+from invoices.kinds import FileState, RunResult
+from invoices.models import DocumentFile
+from invoices.services.billing.run_figures import count_results
+from invoices.services.billing.runs import start_run
+from invoices.services.printing.files import FilesMade, make_owed_files
+from invoices.services.work.executor import work
+from tests.support.billing import FEB_10, JAN_10, bill
+from tests.support.factories import ClientFactory, an_account
+from tests.support.storages import keep_documents_in
+
+pytestmark = pytest.mark.django_db
+PROCESS = Caller(process="test")
+
+
+def files():
+    return list(DocumentFile.objects.order_by("pk").values_list("state", "tries", "reason"))
+
+
+def let_pass(**time):
+    """Let this time pass since the last tries."""
+    DocumentFile.objects.update(tried_at=F("tried_at") - timedelta(**time))
+
+
+def test_an_issued_invoice_has_its_pdf_after_work(acme):
+    bill(an_account(acme), PROCESS, JAN_10)
+    bill(an_account(acme), PROCESS, JAN_10, force_pending=True)
+    assert files() == [("owed", 0, "")]
+    call_command("work", "--once")
+    assert files() == [("made", 1, "")]
+
+
+def test_a_storage_that_fails_leaves_files_owed_and_other_work_goes_on(acme, umbra, settings, caplog):
+    keep_documents_in(settings, "FullStorage")
+    account = an_account(acme)
+    for day in (JAN_10, FEB_10):
+        bill(account, PROCESS, day)
+    an_account(umbra)
+    run = start_run(client=umbra, today=JAN_10, caller=PROCESS)
+    assert work(once=True) > 0
+    full = "The storage of documents failed: No space left on device"
+    assert files() == [("failed", 1, full), ("owed", 0, "")], "the other one would have failed too"
+    assert f"work: files cannot go on: {full}" in caplog.messages
+    assert count_results(run) == {RunResult.INVOICED: 1}
+    keep_documents_in(settings)
+    assert work(once=True) > 0
+    assert files() == [("failed", 1, full), ("made", 1, "")]
+    let_pass(minutes=6)
+    assert work(once=True) > 0
+    assert files()[0] == ("made", 2, "")
+
+
+def test_pauses_grow(acme, settings):
+    bill(an_account(acme), PROCESS, JAN_10)
+    Client.objects.filter(pk=acme.pk).update(logo="gone.png")
+    assert make_owed_files(limit=10) == FilesMade(0, 1)
+    for pause in ({"minutes": 5}, {"minutes": 15}, {"hours": 1}, {"hours": 6}, {"days": 1}, {"days": 1}):
+        let_pass(**pause | {"seconds": -30})
+        assert make_owed_files(limit=10) == FilesMade(), pause
+        let_pass(seconds=31)
+        assert make_owed_files(limit=10) == FilesMade(0, 1), pause
+    assert files() == [("failed", 7, "The client's logo cannot be read.")]
+    assert make_owed_files(limit=10, failed_before=timezone.now()) == FilesMade(0, 1), "a person need not wait"
+
+
+def test_files_that_failed_come_after_new_ones(acme):
+    Client.objects.filter(pk=acme.pk).update(logo="gone.png")
+    bill(an_account(acme), PROCESS, JAN_10)
+    make_owed_files(limit=1)
+    let_pass(hours=1)
+    bill(an_account(ClientFactory()), PROCESS, JAN_10)
+    assert make_owed_files(limit=1) == FilesMade(1, 0)
+    assert [state for state, *_ in files()] == [FileState.FAILED, FileState.MADE]
+
+
+def test_a_batch_ends_after_its_time(acme):
+    bill(an_account(acme), PROCESS, JAN_10)
+    bill(an_account(acme), PROCESS, JAN_10)
+    assert make_owed_files(limit=10, seconds=0.001) == FilesMade(1, 0)
