@@ -101,6 +101,7 @@ def test_an_account_is_opened_read_and_found(acme, api):
         "electronic_scheme": "",
         "electronic_address": "",
         "buyer_reference": "",
+        "language": "",
     }
     assert account.client == acme
     assert api.get(f"{API}/accounts/{account.pk}/").json()["client_acct_id"] == "C-1"

@@ -55,6 +55,7 @@ REMOVE = [
         ("invoiceline", "invoice_id"),
         ("billedperiod", "invoice_id"),
         ("comparison", "invoice_id"),
+        ("documentfile", "invoice_id"),
         ("invoice", "id"),
     )
 ]
