@@ -1,4 +1,4 @@
-# Everything that is needed is installed into .venv on first use. Without make: see the README for the plain commands.
+# Everything that is needed is installed into .venv on first use. Without make: see docs/how-to/run-without-make.md.
 PYTHON ?= python3
 BIN = .venv/bin
 DEMO_DATABASE = demo.sqlite3
@@ -41,6 +41,7 @@ check: .venv/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(MAKE) docs
 
 # The documentation as a site in site/, which loads nothing from the network.

@@ -114,8 +114,9 @@ class SeriesKind(TextChoices):
 
 
 NOTHING_BILLED = "account.nothing_to_bill"
-LEFT_OUT = "account.left_out"
 """The act by which an account moves past a cycle that had nothing to bill. There is no document, so the event records it."""
+LEFT_OUT = "account.left_out"
+"""The event of usage or orders that are too large for an invoice (90050)."""
 
 
 class RunState(TextChoices):

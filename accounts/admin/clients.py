@@ -231,7 +231,7 @@ class ApiKeyAdmin(HistoryAdmin):
 
     @admin.display(description=_("created or rotated by"))
     def made_by(self, key: ApiKey) -> str:
-        """Return the people and keys that count as one with this key for four eyes, the latest first."""
+        """Return the key's makers, the latest first. Four eyes treats them and the key as one person."""
         names = names_of(key.stands_for)
         return ", ".join(names[one] for one in key.stands_for) or "-"
 

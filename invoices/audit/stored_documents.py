@@ -123,7 +123,7 @@ def of_bills(wrong: Callable[[StoredDocument], Iterator[str]]) -> Callable[[Stor
 
 
 def of_cycles(wrong: Callable[[StoredDocument], Iterator[str]]) -> Callable[[StoredDocument], Iterator[str]]:
-    """Skip documents that bill no cycle. A rebill changes what was billed, but neither periods nor usage."""
+    """Skip documents that bill no cycle. A rebill changes amounts, but bills no new period and no new usage."""
     return lambda document: iter(()) if document.terms.kind not in CYCLE_KINDS else wrong(document)
 
 

@@ -24,7 +24,8 @@ def fitted(text: str) -> str:
 
 
 class UsageClaim(NamedTuple):
-    """The usage of a service that the document bills: `records` records up to the day `through` and the key `last_record`."""
+    """The usage of a service that the document bills: the number of records, the last day (`through`) and the highest key
+    (`last_record`)."""
 
     plan_instance_no: int
     service_no: int

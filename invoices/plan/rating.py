@@ -61,8 +61,8 @@ class Bounds(NamedTuple):
 def terms_of(
     rates: Rates, currency: Currency, *, share: Share = WHOLE, bounds_share: Share = WHOLE, before: Billed | None = None
 ) -> ChargeTerms:
-    """Return the terms of a price for some days. `share` prorates the amounts of units, `bounds_share` the minimum and
-    maximum."""
+    """Return the terms of a price for some days. `share` is the part of the period that units are charged for; `bounds_share`
+    is the same for the minimum and the maximum."""
     bounds = _bounds(rates, bounds_share, currency)
     return ChargeTerms(rates.model, rates.bands, bounds.minimum, bounds.maximum, share, before)
 

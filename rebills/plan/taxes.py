@@ -68,7 +68,7 @@ class StoredTaxes:
         return [tax for tax, lines in self.taxes.items() if number in lines]
 
     def agree(self, numbers: Sequence[int]) -> bool:
-        """Whether all these lines have the same rates, so that another line can be taxed at them."""
+        """Whether these lines have the same percentage rates. If so, another line can use them."""
         of_lines = [self.of_line(number) for number in numbers]
         laws = {frozenset(tax.law for tax in taxes) for taxes in of_lines}
         return len(laws) == 1 and all(self.is_percentage(tax) for tax in {tax for taxes in of_lines for tax in taxes})

@@ -168,4 +168,4 @@ REBILLS = HowIssued(
     prepare=_with_memos,
     finish=_finish,
 )
-"""Registers how the issuing of rebills differs from other documents."""
+"""How rebills are issued. `rebills.apps` registers it."""

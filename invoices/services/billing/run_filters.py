@@ -229,7 +229,7 @@ def _pays_by(types: Collection[str]) -> Q:
 
 
 def save_filter(*, client: Client, name: str, chosen: AccountFilter, caller: Caller) -> RunFilter:
-    """Keep a filter by a name, in the place of one that has the name already. Refuses (90009) who may not generate."""
+    """Store a filter under a name. It replaces one of that name. Refuses (90009) a caller who may not generate."""
     check_may_generate(caller)
     if not name.strip() or len(name.strip()) > 100:
         raise BillingError(ErrorCode.INVALID_INPUT, "name: must have 1 to 100 characters", field="name")

@@ -32,9 +32,8 @@ class Row(NamedTuple):
 def move_unused_days(originals: Mapping[int, int], contents: Mapping[int, Document]) -> None:
     """Move the credits of unused days of originals to the rebills that replace them. `originals` is by rebill.
 
-    A rebill's lines that credit unused days do so in place of the original's. Credits on a line of the original count for the
-    rebill's line, if it charges the same days with the same taxes. Otherwise the next invoice charges them again, because the
-    original no longer charges anything.
+    A rebill's lines that credit unused days replace those of the original. Credits that were given on a line of the original
+    move to the rebill's line for the same days and taxes. If there is none, the next invoice charges the days again.
     """
     _carry_lines(originals, contents)
     _move_sources(originals, contents)

@@ -1,4 +1,4 @@
-"""Read for transactions: the amount applied, the receipt of the call that made each, and the name of its reason.
+"""Read for each transaction: the applied amount, the receipt of its call, and the name of its reason.
 
 The number of queries is constant.
 """
