@@ -55,6 +55,7 @@ from invoices.api.viewsets import (
     RequestedActViewSet,
     RunFilterViewSet,
     RunOutcomeViewSet,
+    ScheduleViewSet,
     ServiceCreditViewSet,
     SurchargeViewSet,
     TaxRateViewSet,
@@ -99,6 +100,7 @@ router.register("reason-codes", ReasonCodeViewSet)
 router.register("billing-runs", BillingRunViewSet)
 router.register(r"billing-runs/(?P<run>[0-9]+)/outcomes", RunOutcomeViewSet, basename="runoutcome")
 router.register("run-filters", RunFilterViewSet)
+router.register("schedules", ScheduleViewSet)
 router.register("clock", ClockViewSet, basename="clock")
 router.register("caller", CallerViewSet, basename="caller")
 

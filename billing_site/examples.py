@@ -36,6 +36,7 @@ ROWS: Mapping[str, int] = {
     "requestedact": 4020,
     "runfilter": 4025,
     "runoutcome": 4005,
+    "schedule": 4026,
     "service": SERVICE,
     "servicecredit": 4014,
     "servicelocation": 4015,
@@ -142,6 +143,7 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "billingrun_dry_run": {"filter": {"currencies": ["usd"], "bill_days": [10]}, "stop_above_invoice": "5000"},
     "billingrun_retry": {"only_failed": True},
     "runfilter_create": {"name": "Cards in California", "filter": {"regions": ["US-CA"], "payment_methods": ["card"]}},
+    "schedule_create": {"act": "bill", "hour": 6},
     "reasoncode_create": {"type": "rebill", "code": 700, "name": "Wrong rate"},
 }
 """The body of each resource operation."""

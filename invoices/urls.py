@@ -13,6 +13,7 @@ from invoices.pages.pending import Beside, Decide, DecideAct, Queue
 from invoices.pages.run_acts import RunAct
 from invoices.pages.run_start import RunStart
 from invoices.pages.runs import RunList, RunPage, RunProgress
+from invoices.pages.schedules import SchedulePage
 
 urlpatterns = [
     path("", Dashboard.as_view(), name="dashboard"),
@@ -36,4 +37,5 @@ urlpatterns = [
     path("billing-runs/<int:number>/", RunPage.as_view(), name="run"),
     path("billing-runs/<int:number>/progress/", RunProgress.as_view(), name="run-progress"),
     path("billing-runs/<int:number>/act/<slug:act>/", RunAct.as_view(), name="run-act"),
+    path("schedules/", SchedulePage.as_view(), name="schedules"),
 ]

@@ -32,6 +32,7 @@ ACTS = {
         *("runfilter_create", "runfilter_destroy"),
     },
     "send": {"invoice_send_statement", "rebill_send_statement", "creditmemo_send_statement"},
+    "settings": {"schedule_create", "schedule_destroy"},
     "clock": {"advance_virtual_datetime", "advance_virtual_datetime_m"},
     "may_approve": {
         *(f"invoice_{act}{many}" for act in ("approve", "discard", "regenerate") for many in ("", "_many")),
@@ -63,9 +64,9 @@ ACTS = {
     },
     "may_give_credits": {"servicecredit_create", "servicecredit_expire"},
 }
-"""What is not a read, by the right of a key that it needs: the first three sorts are open to every key that may write."""
+"""What is not a read, by the right of a key that it needs: the first four sorts are open to every key that may write."""
 
-OF_EVERY_KEY = ACTS["generate"] | ACTS["send"] | ACTS["clock"]
+OF_EVERY_KEY = ACTS["generate"] | ACTS["send"] | ACTS["settings"] | ACTS["clock"]
 
 BY_ROLE = {
     "Viewer": set(),

@@ -46,6 +46,7 @@ def forms(rows, run_no):
         "start-run": [([], {**body, **ONCE}) for body in ({}, {"act": "dry_run"}, {"act": "save", "name": "x"})],
         "run": [([run_no], {})],
         "run-act": [([run_no, act], dict(ONCE)) for act in ("begin", "pause", "resume", "cancel", "retry", "start")],
+        "schedules": [([], {"act": "bill", "hour": "6", "do": do, **ONCE}) for do in ("on", "off")],
         "rebill": [([issued], {**line, **ONCE})],
     }
 

@@ -1,8 +1,10 @@
 """The first page: work that needs a person, and invoiced, collected and credited amounts by month."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
+from babel.dates import format_datetime
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -13,11 +15,15 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account
 from accounts.pages.base import StaffPage
+from accounts.pages.languages import locale_of
 from invoices.kinds import RunState
+from invoices.models import Schedule
 from invoices.pages.charts import chart_of
 from invoices.services.approving.queue import Sum
 from invoices.services.billing.due_accounts import DueAccounts
 from invoices.services.lists.dashboard import TAX_FAILURE_DAYS, Aged, Attention, attention, months
+from invoices.services.work.schedules import due_since, is_late
+from invoices.services.work.workers import is_executor_alive
 
 Text = str | Promise
 
@@ -107,6 +113,13 @@ class Dashboard(StaffPage):
             ),
             *self._runs(found),
             Tile(
+                _("Late or failed schedules"),
+                reverse("schedules"),
+                len(found.schedules),
+                "bad",
+                hint=" ".join(self._troubles(found.schedules)),
+            ),
+            Tile(
                 _("Accounts due to bill"),
                 reverse("start-run"),
                 found.due_accounts.ready,
@@ -134,6 +147,19 @@ class Dashboard(StaffPage):
                 title = _("Refused in billing run %(number)s") % {"number": one.run.pk}
                 tiles.append(Tile(title, f"{address}?result=refused", one.refused, "bad", hint=_("Accounts still not billed.")))
         return tiles
+
+    def _troubles(self, schedules: Sequence[Schedule]) -> Iterator[str]:
+        """Say of each schedule since when it is late and why it failed, and of all whether a worker is running."""
+        zone, locale = ZoneInfo(self.client.time_zone), locale_of(self.request)
+        late = [one for one in schedules if is_late(one)]
+        for one in late:
+            since = format_datetime(due_since(one), "medium", tzinfo=zone, locale=locale)
+            yield gettext("“%(task)s” is late since %(since)s.") % {"task": one.get_act_display(), "since": since}
+        for one in schedules:
+            if one.message:
+                yield gettext("“%(task)s” failed: %(message)s") % {"task": one.get_act_display(), "message": one.message}
+        if late and not is_executor_alive():
+            yield gettext("No worker is running. Start one on the server: %(command)s.") % {"command": "manage.py work"}
 
     def _tax_failures(self) -> str:
         """Return the address of the events, for readers who may see them."""

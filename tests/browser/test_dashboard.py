@@ -1,16 +1,18 @@
 """The dashboard, the list of invoices and billing runs in a real browser: with and without scripts, and how they look."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from playwright.sync_api import expect
 
 from accounts.callers import Caller
 from accounts.clock import today
-from invoices.models import BillingRun, Invoice
+from invoices.kinds import ScheduledAct
+from invoices.models import BillingRun, Invoice, Schedule
 from invoices.services.billing import runs
 from invoices.services.billing.runs import continue_run, start_run
 from invoices.services.collecting.collecting import collect_invoices
+from invoices.services.work.schedules import set_schedule
 from tests.browser.conftest import check_looks
 from tests.support.billing import bill
 from tests.support.factories import ClientFactory, a_plan, an_account
@@ -113,6 +115,28 @@ def test_without_scripts_invoices_are_searched(opened, boss, client):
     page.get_by_role("link", name="Clear").click()
     page.get_by_role("link", name="Total").click()
     assert "ordering=-total_amount" in page.url
+
+
+def test_schedules_are_set_without_scripts(opened, boss, client):
+    page = opened(boss, java_script_enabled=False)
+    page.goto("/schedules/")
+    expect(page.locator(".empty-title")).to_have_text("No schedule is on")
+    page.get_by_label("Hour of: Audit").select_option("03:00")
+    page.get_by_role("button", name="Switch on: Audit").click()
+    expect(page.locator("#messages")).to_contain_text("Done each day from 03:00 on: Audit.")
+    expect(page.get_by_label("Hour of: Audit")).to_have_value("3")
+    page.get_by_role("button", name="Switch off: Audit").click()
+    expect(page.locator("#messages")).to_contain_text("Switched off: Audit.")
+    assert [(one.hour, one.is_on) for one in Schedule.objects.all()] == [(3, False)]
+
+
+def test_looks_of_schedules(opened, boss, client):
+    page = opened(boss)
+    check_looks(page, "/schedules/")
+    for act in (ScheduledAct.BILL, ScheduledAct.RESUME_COLLECTIONS):
+        set_schedule(client=client, act=act, hour=6, caller=PROCESS)
+    Schedule.objects.update(message="Billing run 7 is paused. Resume or cancel it.", next_day=date(2026, 1, 1))
+    check_looks(page, "/schedules/")
 
 
 def test_looks_of_lists_and_runs(opened, boss, client):

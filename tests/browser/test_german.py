@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from invoices.models import BillingRun
+from invoices.kinds import ScheduledAct
+from invoices.models import BillingRun, Schedule
 from invoices.services.billing.runs import continue_run, start_run
+from invoices.services.work.schedules import set_schedule
 from tests.browser.conftest import DESK, PHONE, TABLET, wider_than_screen
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import a_plan, an_account
@@ -28,6 +30,8 @@ def pages(acme: Any, process: Any, boss: Any) -> list[str]:
     other = an_account(acme)
     run = start_run(client=acme, caller=process, today=JAN_10)
     continue_run(run, caller=process)
+    set_schedule(client=acme, act=ScheduledAct.RESUME_COLLECTIONS, hour=6, caller=process)
+    Schedule.objects.update(message="Billing run 1 is paused. Resume or cancel it.")
     return [
         "/",
         f"/accounts/{other.pk}/",
@@ -38,6 +42,7 @@ def pages(acme: Any, process: Any, boss: Any) -> list[str]:
         f"/invoices/{rebill.pk}/rebill/",
         f"/rebills/{rebill.pk}/",
         f"/billing-runs/{BillingRun.objects.get().pk}/",
+        "/schedules/",
     ]
 
 

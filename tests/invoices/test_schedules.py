@@ -6,6 +6,7 @@ import pytest
 import time_machine
 
 from accounts.callers import Caller
+from accounts.keys import create_key
 from accounts.models import ApiCall
 from billing_site.errors import BillingError
 from invoices.kinds import RunState, ScheduledAct
@@ -13,7 +14,7 @@ from invoices.models import AuditRun, BillingRun, Invoice, Schedule, Worker
 from invoices.services.billing.runs import pause_run
 from invoices.services.work import schedules
 from invoices.services.work.executor import work
-from invoices.services.work.schedules import do_next, late_schedules, moment_of, set_schedule
+from invoices.services.work.schedules import do_next, moment_of, set_schedule, switch_off, troubled_schedules
 from invoices.services.work.workers import working
 from tests.support.factories import ClientFactory, an_account
 
@@ -99,12 +100,12 @@ def test_what_fails_is_tried_again_and_told(berlin, monkeypatch):
     schedule = Schedule.objects.get()
     assert (schedule.message, schedule.last_success_at, schedule.next_day) == ("The gateway is down.", None, date(2026, 1, 10))
     with time_machine.travel("2026-01-10T06:30Z", tick=False):
-        assert late_schedules(berlin) == [schedule]
+        assert troubled_schedules(berlin) == [schedule]
     assert (do_all("2026-01-10T05:09Z"), do_all("2026-01-10T05:10Z")) == (0, 1)
     schedule.refresh_from_db()
     assert (schedule.message, schedule.next_day) == ("", date(2026, 1, 11))
     with time_machine.travel("2026-01-10T06:30Z", tick=False):
-        assert late_schedules(berlin) == []
+        assert troubled_schedules(berlin) == []
 
 
 def test_an_unexpected_error_harms_no_other_schedule(berlin, monkeypatch):
@@ -156,6 +157,39 @@ def test_a_run_that_a_person_has_paused_is_told_by_its_schedule(berlin):
     pause_run(BillingRun.objects.get(), caller=PROCESS)
     do_all("2026-01-11T05:00Z")
     assert Schedule.objects.get().message == f"Billing run {BillingRun.objects.get().pk} is paused. Resume or cancel it."
+
+
+def test_a_schedule_that_is_set_to_its_own_hour_again_keeps_its_day(berlin):
+    at(6, berlin, "2026-01-10T00:00Z")
+    assert at(6, berlin, "2026-01-10T08:00Z").next_day == date(2026, 1, 10)
+    with time_machine.travel("2026-01-10T08:00Z", tick=False):
+        assert len(troubled_schedules(berlin)) == 1
+        off = switch_off(Schedule.objects.get(), caller=PROCESS)
+        assert (off.is_on, off.hour, troubled_schedules(berlin)) == (False, 6, [])
+    assert at(6, berlin, "2026-01-10T08:00Z").next_day == date(2026, 1, 11)
+
+
+@pytest.mark.parametrize(
+    "act, rights, allowed",
+    [
+        ("bill", {}, True),
+        ("audit", {}, True),
+        ("collect", {}, False),
+        ("collect", {"may_collect": True}, True),
+        ("resume_collections", {}, False),
+        ("discard_stale", {"may_collect": True}, False),
+        ("discard_stale", {"may_approve": True}, True),
+        ("bill", {"read_only": True}, False),
+    ],
+)
+def test_who_schedules_an_act_needs_the_right_to_it(berlin, act, rights, allowed):
+    caller = Caller(api_key=create_key(berlin, name="program", caller=PROCESS, **rights)[0])
+    if allowed:
+        assert set_schedule(client=berlin, act=ScheduledAct(act), hour=6, caller=caller).is_on
+    else:
+        with pytest.raises(BillingError):
+            set_schedule(client=berlin, act=ScheduledAct(act), hour=6, caller=caller)
+        assert Schedule.objects.count() == 0
 
 
 def test_an_hour_that_is_none_is_refused(berlin):

@@ -11,7 +11,7 @@ from accounts.callers import Caller
 from accounts.keys import create_key
 from accounts.models import PaymentMethod, PlanInstance, ServiceLocation
 from billing_site.examples import DRY_RUN, NOT_BILLED, PAUSED_RUN, PLANNED_RUN, ROWS, RUNNING_RUN
-from invoices.kinds import EntryKind
+from invoices.kinds import EntryKind, ScheduledAct
 from invoices.models import Coupon, CouponRedemption, OneTimeCharge, ReasonCode, RequestedAct, ServiceCredit, Surcharge
 from invoices.services.billing.run_filters import AccountFilter, save_filter
 from invoices.services.billing.runs import continue_run, pause_run, plan_run, start_run
@@ -21,6 +21,7 @@ from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.payments import add_cash_credit, record_external_payment
 from invoices.services.money.ledger.refunds import refund_payment
+from invoices.services.work.schedules import set_schedule
 from tests.support.billing import FEB_10, JAN_10, USAGE, bill
 from tests.support.calling import RIGHTS
 from tests.support.factories import (
@@ -107,6 +108,7 @@ def described_world():
         ROWS["reasoncode"]: ReasonCode.objects.filter(client=None).first(),
         **runs,
         ROWS["requestedact"]: a_requested_act(billed),
+        ROWS["schedule"]: set_schedule(client=client, act=ScheduledAct.SEND_STATEMENTS, hour=7, caller=caller),
         ROWS["servicecredit"]: ServiceCredit.objects.create(account=billed, amount=Decimal(20), reason="Outage"),
         ROWS["servicelocation"]: ServiceLocation.objects.create(client=client, client_service_location_id="HQ"),
         ROWS["surcharge"]: surcharge,

@@ -1,4 +1,4 @@
-"""Serializers of billing runs, their outcomes, filters and schedules."""
+"""Serializers of billing runs, their outcomes and filters."""
 
 from collections.abc import Mapping
 from decimal import Decimal

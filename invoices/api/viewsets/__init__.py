@@ -19,6 +19,7 @@ from invoices.api.viewsets.payment_methods import PaymentMethodViewSet
 from invoices.api.viewsets.plan_instances import PlanInstanceViewSet
 from invoices.api.viewsets.requested_acts import RequestedActViewSet
 from invoices.api.viewsets.runs import BillingRunViewSet, RunFilterViewSet, RunOutcomeViewSet
+from invoices.api.viewsets.schedules import ScheduleViewSet
 from invoices.api.viewsets.usage import UsageViewSet
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "RequestedActViewSet",
     "RunFilterViewSet",
     "RunOutcomeViewSet",
+    "ScheduleViewSet",
     "ServiceCreditViewSet",
     "SurchargeViewSet",
     "TaxRateViewSet",

@@ -19,13 +19,14 @@ from billing_site.common.storage import ExactSum
 from billing_site.errors import ErrorCode
 from invoices.calculation import ZERO
 from invoices.kinds import PAYMENT_KINDS, REFUND_KINDS, ActState, EntryKind, InvoiceKind, RunResult
-from invoices.models import BillingRun, Invoice, RunOutcome
+from invoices.models import BillingRun, Invoice, RunOutcome, Schedule
 from invoices.services.approving.queue import Sum, pending_documents
 from invoices.services.billing.due_accounts import DueAccounts, count_due
 from invoices.services.lists.failures import failed_attempts, statement_failed
 from invoices.services.money.daily_sums import sums_since
 from invoices.services.money.ledger.open_items import open_invoices
 from invoices.services.money.receivables import DAYS
+from invoices.services.work.schedules import troubled_schedules
 
 TAX_FAILURE_DAYS = 7
 MONTHS = 12
@@ -75,6 +76,7 @@ class Attention(NamedTuple):
     overdue: list[Aged]
     settings_changes: int
     requested_acts: int
+    schedules: list[Schedule]
 
     @property
     def is_clear(self) -> bool:
@@ -100,6 +102,7 @@ def attention(client: Client, today: date) -> Attention:
         overdue,
         client.settings_changes.filter(state=SettingsChangeState.PROPOSED).count(),
         client.requested_acts.filter(state=ActState.PENDING).count(),
+        troubled_schedules(client),
     )
 
 

@@ -6,7 +6,7 @@ tomorrow: it is never done twice for one day, and never more than once to catch 
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -18,7 +18,7 @@ from django.utils import timezone
 from accounts import clock
 from accounts.callers import Caller
 from accounts.models import Client
-from accounts.rights import CHANGE_SETTINGS, check_may
+from accounts.rights import APPROVE, CHANGE_SETTINGS, COLLECT, GENERATE, SEND_STATEMENTS, Right, check_may, may
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import ScheduledAct
@@ -33,6 +33,15 @@ RETRY_AFTER = timedelta(minutes=10)
 
 LATE_AFTER = timedelta(hours=1)
 """What is not done by then is late."""
+
+NEEDED_BESIDE_SETTINGS: Mapping[ScheduledAct, Right] = {
+    ScheduledAct.BILL: GENERATE,
+    ScheduledAct.COLLECT: COLLECT,
+    ScheduledAct.RESUME_COLLECTIONS: COLLECT,
+    ScheduledAct.SEND_STATEMENTS: SEND_STATEMENTS,
+    ScheduledAct.DISCARD_STALE: APPROVE,
+}
+"""Who schedules an act must have the right to it, beside the right to change settings. The others need only that."""
 
 Perform = Callable[[Client, date], str]
 """Do a scheduled act of a client for a day. Returns why it could not be done, or an empty text."""
@@ -50,33 +59,68 @@ def moment_of(day: date, hour: int, zone: str) -> datetime:
     return datetime(day.year, day.month, day.day, hour, tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
+def may_schedule(caller: Caller, act: ScheduledAct) -> bool:
+    """Whether the caller may set the schedule of an act."""
+    return all(may(caller, right) for right in _needed(act))
+
+
+def _needed(act: ScheduledAct) -> list[Right]:
+    return [CHANGE_SETTINGS, *([NEEDED_BESIDE_SETTINGS[act]] if act in NEEDED_BESIDE_SETTINGS else [])]
+
+
 @transaction.atomic
 def set_schedule(*, client: Client, act: ScheduledAct, hour: int, caller: Caller, is_on: bool = True) -> Schedule:
     """Do an act each day from an hour of the client's zone on, or with `is_on` false no more.
 
-    The first day is today if the hour has not begun, else tomorrow. Refuses (90009) who may not change settings, and (1016) an
-    hour that is not from 0 to 23."""
-    check_may(caller, CHANGE_SETTINGS)
+    The first day is today if the hour has not begun, else tomorrow. A schedule that has the hour already keeps its next day.
+    Refuses who may not change settings (90009) or has no right to the act (90009, 90025, 90026), and (1016) an hour that is not
+    from 0 to 23."""
+    for right in _needed(act):
+        check_may(caller, right)
     if not 0 <= hour <= 23:
         raise BillingError(ErrorCode.INVALID_INPUT, f"hour: {hour} is not from 0 to 23", field="hour")
-    now = clock.local_time(client)
-    has_begun = moment_of(now.date(), hour, client.time_zone) <= now
-    next_day = now.date() + timedelta(days=has_begun)
-    schedule, _ = Schedule.objects.update_or_create(
-        client=client,
-        act=act,
-        defaults={"hour": hour, "is_on": is_on, "next_day": next_day, "next_at": moment_of(next_day, hour, client.time_zone)},
-    )
+    schedule = Schedule.objects.select_for_update(no_key=True).filter(client=client, act=act).first()
+    if schedule is None or not (is_on and schedule.is_on and schedule.hour == hour):
+        schedule, _ = Schedule.objects.update_or_create(client=client, act=act, defaults=_first_time(client, hour, is_on))
     after = {"act": act.value, "hour": hour, "is_on": is_on}
     record_acts(client, caller, [Act("schedule.changed", after=after, row_no=schedule.pk)])
     return schedule
 
 
-def late_schedules(client: Client) -> list[Schedule]:
-    """The client's schedules that should have been done an hour ago, in the order of the acts."""
+def _first_time(client: Client, hour: int, is_on: bool) -> dict[str, object]:
+    """The columns of a schedule that is set now."""
     now = clock.local_time(client)
-    rows = Schedule.objects.filter(client=client, is_on=True)
-    return [one for one in rows if moment_of(one.next_day, one.hour, client.time_zone) + LATE_AFTER < now]
+    has_begun = moment_of(now.date(), hour, client.time_zone) <= now
+    next_day = now.date() + timedelta(days=has_begun)
+    return {"hour": hour, "is_on": is_on, "next_day": next_day, "next_at": moment_of(next_day, hour, client.time_zone)}
+
+
+def switch_off(schedule: Schedule, *, caller: Caller) -> Schedule:
+    """Do the act of a schedule no more. Its hour and its last success are kept. Refuses as set_schedule."""
+    act = ScheduledAct(schedule.act)
+    return set_schedule(client=schedule.client, act=act, hour=schedule.hour, caller=caller, is_on=False)
+
+
+def due_since(schedule: Schedule) -> datetime:
+    """The moment in UTC since or from which a schedule is due, also while a failed one is tried again later."""
+    return moment_of(schedule.next_day, schedule.hour, schedule.client.time_zone)
+
+
+def is_late(schedule: Schedule) -> bool:
+    """Whether a schedule should have been done an hour ago."""
+    return schedule.is_on and due_since(schedule) + LATE_AFTER < clock.local_time(schedule.client)
+
+
+def schedules_of(client: Client) -> list[Schedule]:
+    """The client's schedules that were ever on, in the order of ScheduledAct."""
+    order = list(ScheduledAct)
+    rows = Schedule.objects.filter(client=client).select_related("client")
+    return sorted(rows, key=lambda one: order.index(ScheduledAct(one.act)))
+
+
+def troubled_schedules(client: Client) -> list[Schedule]:
+    """The client's schedules that are late or have failed the last time, in the order of ScheduledAct."""
+    return [one for one in schedules_of(client) if one.is_on and (one.message or is_late(one))]
 
 
 def do_next(worker: Worker) -> bool:
