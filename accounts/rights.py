@@ -40,6 +40,7 @@ COLLECT = Right("", "invoices.collect_money", "may_collect", ErrorCode.COLLECTIO
 CORRECT = Right("", "invoices.correct_money", "may_correct", ErrorCode.CORRECTION_NOT_PERMITTED)
 REBILL = Right("", "invoices.rebill_invoice", "may_rebill", ErrorCode.REBILL_NOT_PERMITTED)
 SEND_STATEMENTS = Right("sending statements", "invoices.send_statement")
+MAKE_FILES = Right("making PDFs", "invoices.send_statement")
 CHANGE_SETTINGS = Right("changing settings", "accounts.change_client")
 MOVE_CLOCK = Right("moving the clock", "accounts.change_client")
 

@@ -8,6 +8,7 @@ from invoices.pages.accounts import AccountList
 from invoices.pages.dashboard import Dashboard
 from invoices.pages.decisions import DecisionCsv, DecisionPage
 from invoices.pages.documents import InvoiceList
+from invoices.pages.files import TryFilesAgain
 from invoices.pages.invoice_page import InvoiceAct, InvoicePage, PdfPage, PrintPage
 from invoices.pages.pending import Beside, Decide, DecideAct, Queue
 from invoices.pages.run_acts import RunAct
@@ -28,6 +29,7 @@ urlpatterns = [
     path("invoices/pending/<int:number>/", Beside.as_view(), name="beside"),
     path("invoices/decisions/<int:number>/", DecisionPage.as_view(), name="decision"),
     path("invoices/decisions/<int:number>/outcomes.csv", DecisionCsv.as_view(), name="decision-csv"),
+    path("invoices/files/try-again/", TryFilesAgain.as_view(), name="try-files-again"),
     path("invoices/<int:number>/", InvoicePage.as_view(), name="invoice"),
     path("invoices/<int:number>/print/", PrintPage.as_view(), name="print"),
     path("invoices/<int:number>/pdf/", PdfPage.as_view(), name="pdf"),

@@ -11,7 +11,7 @@ from accounts.models import Client, Contact
 from billing_site.common.fields import AmountFilter, ChoicesFilter, DayFilter, LongFilter, TextFilter, TrueFalseFilter
 from invoices.kinds import Flag, InvoiceKind, InvoiceStatus, RunResult
 from invoices.models import Invoice, InvoiceLine, RunOutcome
-from invoices.services.lists.failures import collection_failed, statement_failed
+from invoices.services.lists.failures import collection_failed, file_missing, statement_failed
 from invoices.services.money.ledger.open_items import IS_OPEN, open_invoices
 from invoices.services.planning.flags import flagged_as
 
@@ -42,6 +42,7 @@ class InvoiceFilter(FilterSet):
     rebilled = TrueFalseFilter("pk", method="filter_rebilled")
     collection_failed = TrueFalseFilter("pk", method="filter_collection_failed")
     statement_failed = TrueFalseFilter("pk", method="filter_statement_failed")
+    file_missing = TrueFalseFilter("pk", method="filter_file_missing")
     po_num = TextFilter("pk", method="filter_po_num", max_length=1000)
     run = LongFilter("pk", method="filter_run")
     search = TextFilter("pk", method="filter_search")
@@ -82,6 +83,10 @@ class InvoiceFilter(FilterSet):
 
     def filter_statement_failed(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
         return _chosen(rows, statement_failed(rows), value)
+
+    def filter_file_missing(self, rows: QuerySet[Any], name: str, value: bool | None) -> QuerySet[Any]:
+        """Keep documents whose PDF could not be made or is owed for over an hour, or the others."""
+        return _chosen(rows, file_missing(rows), value)
 
     def filter_po_num(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return rows.filter(Exists(InvoiceLine.objects.filter(invoice=OuterRef("pk"), po_num=value)))

@@ -100,6 +100,13 @@ class Dashboard(StaffPage):
                 hint=_("Send them again from the invoice's page."),
             ),
             Tile(
+                _("Missing PDFs"),
+                f"{documents}?file_missing=true",
+                found.missing_files,
+                "bad",
+                hint=_("They could not be made, or are owed for over an hour."),
+            ),
+            Tile(
                 _("Requests that need a second person"),
                 f"{queue}#acts",
                 found.requested_acts,

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Account
 from accounts.pages.base import StaffPage
 from accounts.pages.forms import DayInput, PageForm, dress
+from accounts.rights import MAKE_FILES, may
 from billing_site.common.csv_lists import ROWS_AT_ONCE, csv_response
 from billing_site.common.fields import TrueFalseInput
 from billing_site.common.keyset_pages import in_chunks, order_of, page_of
@@ -54,6 +55,7 @@ LABELS = {
     "currency": _("Currency"),
     "collection_failed": _("Collection failed"),
     "statement_failed": _("Statement failed"),
+    "file_missing": _("PDF is missing"),
     "rebilled": _("Rebilled"),
     "corrects": _("Corrects invoice"),
     "reason_code": _("Reason code"),
@@ -136,6 +138,8 @@ class InvoiceList(StaffPage):
             return csv_response("invoices", InvoiceSerializer(), chunks, lambda chunk: InvoiceSerializer(chunk, many=True).data)
         if parameters.get("format") == "zip":
             return zip_response("invoices", search.qs)
+        missing = search.form.cleaned_data.get("file_missing")
+        shown |= {"may_make_files": missing and may(self.caller, MAKE_FILES)}
         pages = page_of(rows.select_related("account", "corrects", "tax_answer"), order, parameters.get("cursor"))
         return self.page("invoices/list.html", {**shown, "pages": pages, "account": self._account(search)})
 

@@ -21,7 +21,7 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.api.downloads import download_of
 from invoices.calculation import ZERO
 from invoices.fingerprints import fingerprint
-from invoices.kinds import DecisionAct, InvoiceStatus
+from invoices.kinds import DecisionAct, FileState, InvoiceStatus
 from invoices.line_explanations import line_explanation, units_text
 from invoices.models import Comparison, Invoice, InvoiceLine
 from invoices.pages.forms import ActForm, VoidForm
@@ -159,6 +159,7 @@ class InvoicePage(DocumentPage):
             "payments": [(entry, description(entry), amount) for entry, amount in payments_on_invoice(invoice) if amount],
             "attempts": attempts,
             "statements": list(invoice.statements.order_by("-pk")),
+            "missing_file": invoice.files.exclude(state=FileState.MADE).first(),
             "chain": chain,
             "events": timeline_entries(list(events.order_by("-pk")[:EVENTS_SHOWN])),
             **self._flags(invoice),

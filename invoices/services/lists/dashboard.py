@@ -22,7 +22,7 @@ from invoices.kinds import PAYMENT_KINDS, REFUND_KINDS, ActState, EntryKind, Inv
 from invoices.models import BillingRun, Invoice, RunOutcome, Schedule
 from invoices.services.approving.queue import Sum, pending_documents
 from invoices.services.billing.due_accounts import DueAccounts, count_due
-from invoices.services.lists.failures import failed_attempts, statement_failed
+from invoices.services.lists.failures import failed_attempts, missing_files, statement_failed
 from invoices.services.money.daily_sums import sums_since
 from invoices.services.money.ledger.open_items import open_invoices
 from invoices.services.money.receivables import DAYS
@@ -70,6 +70,7 @@ class Attention(NamedTuple):
     rebills: list[Sum]
     failed_collections: list[Sum]
     failed_statements: int
+    missing_files: int
     runs: list[OpenRun]
     due_accounts: DueAccounts
     tax_failures: int
@@ -96,6 +97,7 @@ def attention(client: Client, today: date) -> Attention:
         rebills,
         failed_collections,
         statement_failed(Invoice.objects.filter(client=client)).count(),
+        missing_files().filter(invoice__client=client).count(),
         _runs(client),
         count_due(client, today),
         _tax_failures(client),

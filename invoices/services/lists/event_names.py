@@ -32,6 +32,7 @@ NAMES = (
     gettext_noop("credit refused"),
     gettext_noop("details refused"),
     gettext_noop("dispute added"),
+    gettext_noop("files tried again"),
     gettext_noop("gateway amount differs"),
     gettext_noop("history refused"),
     gettext_noop("invoice approval refused"),

@@ -1,11 +1,15 @@
-"""Documents with a failed collection or statement, which a person must look at."""
+"""Documents with a failed collection, statement or file, which a person must look at."""
 
+from datetime import timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
 
-from invoices.kinds import FAILED_ATTEMPTS, StatementStatus
-from invoices.models import CollectionAttempt, Invoice, Statement
+from invoices.kinds import FAILED_ATTEMPTS, FileState, StatementStatus
+from invoices.models import CollectionAttempt, DocumentFile, Invoice, Statement
+
+OWED_FOR_LONG = timedelta(hours=1)
 
 
 def failed_attempts() -> QuerySet[CollectionAttempt]:
@@ -24,3 +28,14 @@ def statement_failed(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
     later = Statement.objects.filter(invoice=OuterRef("invoice"), pk__gt=OuterRef("pk"))
     failed = Statement.objects.filter(~Exists(later), status=StatementStatus.FAILED)
     return invoices.filter(pk__in=failed.values("invoice"))
+
+
+def missing_files() -> QuerySet[DocumentFile]:
+    """Select files that could not be made, or whose document was issued over an hour ago."""
+    late = Q(invoice__approved_at__lt=timezone.now() - OWED_FOR_LONG)
+    return DocumentFile.objects.exclude(state=FileState.MADE).filter(Q(state=FileState.FAILED) | late)
+
+
+def file_missing(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
+    """Select documents without their PDF: it could not be made, or is owed for over an hour."""
+    return invoices.filter(pk__in=missing_files().values("invoice"))

@@ -19,8 +19,11 @@ from django.utils import timezone
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
+from accounts.callers import Caller
 from accounts.models import Client
 from accounts.models.identities import document_storage
+from accounts.rights import MAKE_FILES, check_may
+from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import FileKind, FileState, InvoiceStatus
 from invoices.models import DocumentFile, Invoice
@@ -103,6 +106,20 @@ def file_of_document(client: Client, invoice_no: int) -> FileContent:
     if file.state != FileState.MADE:
         file = _made_now(file)
     return content_of_file(file)
+
+
+@transaction.atomic
+def try_files_again(*, client: Client, caller: Caller) -> int:
+    """Let workers make all files of a client that failed or are owed, without a pause. Returns how many those are.
+
+    Files that a process makes now are left out. Refuses (90009) who may not make files.
+    """
+    check_may(caller, MAKE_FILES)
+    under_way = Q(state=FileState.OWED, tried_at__gte=timezone.now() - UNDER_WAY)
+    unmade = DocumentFile.objects.filter(invoice__client=client).exclude(state=FileState.MADE).exclude(under_way)
+    count = unmade.update(state=FileState.OWED, tried_at=None, tries=0)
+    record_acts(client, caller, [Act("files.tried_again", after={"files": count}, idle=not count)])
+    return count
 
 
 def content_of_file(file: DocumentFile) -> FileContent:

@@ -8,15 +8,16 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.callers import Caller
-from accounts.models import Client
+from accounts.models import Client, Event
 from invoices.kinds import FileState, RunResult
-from invoices.models import DocumentFile
+from invoices.models import DocumentFile, Invoice
 from invoices.services.billing.run_figures import count_results
 from invoices.services.billing.runs import start_run
-from invoices.services.printing.files import FilesMade, make_owed_files
+from invoices.services.printing.files import FilesMade, make_owed_files, try_files_again
 from invoices.services.work.executor import work
 from tests.support.billing import FEB_10, JAN_10, bill
 from tests.support.factories import ClientFactory, an_account
+from tests.support.invoice_pages import reader
 from tests.support.storages import keep_documents_in
 
 pytestmark = pytest.mark.django_db
@@ -87,3 +88,46 @@ def test_a_batch_ends_after_its_time(acme):
     bill(an_account(acme), PROCESS, JAN_10)
     bill(an_account(acme), PROCESS, JAN_10)
     assert make_owed_files(limit=10, seconds=0.001) == FilesMade(1, 0)
+
+
+def test_missing_files_are_on_the_dashboard_and_tried_again(acme, umbra, settings):
+    keep_documents_in(settings, "FullStorage")
+    account = an_account(acme)
+    failed, owed = bill(account, PROCESS, JAN_10), bill(account, PROCESS, FEB_10)
+    bill(an_account(umbra), PROCESS, JAN_10)
+    make_owed_files(limit=1)
+    biller = reader(acme, permissions=("view_invoice", "send_statement"))
+    tile = next(tile for tile in biller.get("/").context["tiles"] if str(tile.title) == "Missing PDFs")
+    assert (tile.how_many, tile.address) == (1, "/invoices/?file_missing=true")
+    shown = biller.get(f"/invoices/{failed.pk}/").content.decode()
+    assert "The storage of documents failed: No space left on device" in shown
+    Invoice.objects.filter(pk=owed.pk).update(approved_at=timezone.now() - timedelta(minutes=61))
+    assert [one.pk for one in biller.get(tile.address).context["pages"].rows] == [owed.pk, failed.pk]
+    assert "Try missing PDFs again" in biller.get(tile.address).content.decode()
+    assert "Try missing PDFs again" not in biller.get("/invoices/").content.decode()
+    page = biller.post("/invoices/files/try-again/", {"once": "a" * 32}, follow=True)
+    assert page.redirect_chain == [("/invoices/?file_missing=true", 302)]
+    assert "A worker makes 2 PDFs now." in page.content.decode()
+    assert "No worker is running. Start one with manage.py work." in page.content.decode()
+    assert [(state, tries) for state, tries, _ in files()] == [("owed", 0), ("owed", 0)]
+    assert Event.objects.get(act="files.tried_again").after == {"files": 2}
+    keep_documents_in(settings)
+    assert make_owed_files(limit=10) == FilesMade(2, 0)
+    assert "Missing PDFs" not in biller.get("/").content.decode()
+
+
+def test_who_may_not_make_files_is_not_offered_it(acme):
+    bill(an_account(acme), PROCESS, JAN_10)
+    DocumentFile.objects.update(state="failed", tried_at=timezone.now(), tries=3, reason="x")
+    viewer = reader(acme)
+    assert "Try missing PDFs again" not in viewer.get("/invoices/?file_missing=true").content.decode()
+    page = viewer.post("/invoices/files/try-again/", {"once": "a" * 32}, follow=True)
+    assert "making PDFs" in page.content.decode()
+    assert files() == [("failed", 3, "x")]
+
+
+def test_a_file_that_is_being_made_is_left_to_its_process(acme, alice):
+    bill(an_account(acme), PROCESS, JAN_10)
+    DocumentFile.objects.update(tried_at=timezone.now(), tries=1)
+    assert try_files_again(client=acme, caller=PROCESS) == 0
+    assert (files(), Event.objects.filter(act="files.tried_again").exists()) == ([("owed", 1, "")], True)
