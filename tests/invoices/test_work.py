@@ -23,6 +23,7 @@ from invoices.services.work.executor import work
 from invoices.services.work.registry import KindOfWork
 from tests.support.billing import JAN_10
 from tests.support.factories import an_account
+from tests.support.served_work import answers, is_alive, served_with_worker, workers_of
 
 KILLS, ACCOUNTS = 3, 40
 
@@ -106,6 +107,16 @@ def test_processes_end_with_their_supervisor(tmp_path):
     supervisor.send_signal(signal.SIGTERM)
     assert supervisor.wait(timeout=60) == 0
     assert not os.path.exists(f"/proc/{second}")
+
+
+def test_a_closed_terminal_ends_the_site_and_its_worker(transactional_db, tmp_path):
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        pytest.skip("the tests were started by nohup")
+    with served_with_worker(tmp_path) as (site, supervisor):
+        (worker,) = workers_of(site)
+        supervisor.send_signal(signal.SIGHUP)
+        assert supervisor.wait(timeout=60) == 0
+        assert (is_alive(worker), answers(site), workers_of(site)) == (False, False, [])
 
 
 def wait_for(condition):

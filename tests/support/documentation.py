@@ -100,16 +100,29 @@ def copy(source: Path, target: Path) -> None:
 @contextmanager
 def served(folder: Path, world: Path) -> Iterator[Site]:
     """Run a server on a copy of the data until the block ends."""
+    site = site_on(folder, world)
+    with started(site, "runserver", "--noreload", str(site.port)):
+        yield site
+
+
+def site_on(folder: Path, world: Path) -> Site:
+    """A site on a copy of the data, at a free port. Nothing serves it yet."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         site = Site(folder, free.getsockname()[1])
     site.restore(world)
-    command = [sys.executable, "manage.py", "runserver", "--noreload", str(site.port)]
-    with (folder / "server.log").open("w") as log:
+    return site
+
+
+@contextmanager
+def started(site: Site, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run a command of manage.py that serves a site, until the block ends. It answers when the block begins."""
+    command = [sys.executable, "manage.py", *arguments]
+    with (site.folder / "server.log").open("w") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=site.environment, stdout=log, stderr=subprocess.STDOUT)
         try:
             wait_for(f"http://127.0.0.1:{site.port}/healthz", server)
-            yield site
+            yield server
         finally:
             server.terminate()
             server.wait()

@@ -1,6 +1,5 @@
 """manage.py work: does what is due in the background: schedules, billing runs, bulk decisions, statements."""
 
-import signal
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
 from typing import Any
 
@@ -8,7 +7,7 @@ from django.core.management.base import BaseCommand
 
 from invoices.services.work.executor import work
 from invoices.services.work.registry import STOPPING
-from invoices.services.work.supervisor import supervise
+from invoices.services.work.supervisor import supervise, when_asked_to_end
 
 
 def processes(text: str) -> int:
@@ -21,7 +20,7 @@ def processes(text: str) -> int:
 class Command(BaseCommand):
     help = (
         "Does what is due in the background: schedules, billing runs, bulk decisions and statements. Ends after its batch when "
-        "it gets SIGTERM or Ctrl+C. Any number of these may run, also on several machines."
+        "it gets SIGTERM or Ctrl+C, or when its terminal is closed. Any number of these may run, also on several machines."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -32,8 +31,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, processes: int, once: bool, parent: int | None, serve: str | None, **options: Any) -> None:
         if processes == 1 and serve is None:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: STOPPING.set())
+            when_asked_to_end(STOPPING.set)
             batches = work(once=once, parent=parent)
             self.stdout.write(f"batches {batches:>10,}")
             return

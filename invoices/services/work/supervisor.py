@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
@@ -25,8 +26,7 @@ def supervise(processes: int, *, once: bool = False, serve: str | None = None) -
     A worker that was killed is replaced, and what it had claimed is free at once. With `once` the workers end when nothing is
     due any more. If the server ends, all end with its status."""
     stopped: list[int] = []
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda got, frame: stopped.append(got))
+    when_asked_to_end(lambda: stopped.append(1))
     server = _start("runserver", serve) if serve is not None else None
     command = ("work", "--parent", str(os.getpid()), *(["--once"] if once else []))
     workers = [_start(*command) for _ in range(processes)]
@@ -40,6 +40,14 @@ def supervise(processes: int, *, once: bool = False, serve: str | None = None) -
                 workers.append(_start(*command))
     status = server.returncode if server is not None and server.returncode else 0
     return max([status, *(_end(one) for one in [*workers, *([server] if server else [])])])
+
+
+def when_asked_to_end(act: Callable[[], object]) -> None:
+    """Call a function when this process is asked to end: by SIGTERM, by Ctrl+C, or because its terminal is closed. nohup, which
+    keeps it running then, still does."""
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, lambda *_: act())
 
 
 def _start(*arguments: str) -> "subprocess.Popen[Any]":
