@@ -124,6 +124,17 @@ class Schema(AutoSchema):
     def _is_list_view(self, serializer: Any = None) -> bool:
         return getattr(self.view, "action", "") == "list"
 
+    def get_filter_backends(self) -> list[Any]:
+        """Return what filters the rows of the operation: those of lists, and of downloads that have the filters of the list."""
+        view: Any = self.view
+        is_download_of_list = self._download is not None and not view.detail
+        backends: list[Any] = view.filter_backends if is_download_of_list else super().get_filter_backends()
+        return backends
+
+    @property
+    def _download(self) -> Any:
+        return getattr(self.view, "downloads", {}).get(getattr(self.view, "action", ""))
+
     def map_parsers(self) -> list[str]:
         parsers: list[str] = ["application/json"] if self.called else super().map_parsers()
         return parsers
@@ -133,9 +144,8 @@ class Schema(AutoSchema):
             return {
                 "200": {"description": self.called.name, "content": {"application/json": {"schema": given_by(self.called)}}}
             }
-        download = getattr(self.view, "downloads", {}).get(getattr(self.view, "action", ""))
-        if download is not None:
-            content = {download.media_type: {"schema": {"type": "string", "format": "binary"}}}
+        if self._download is not None:
+            content = {self._download.media_type: {"schema": {"type": "string", "format": "binary"}}}
             return {"200": {"description": "The file.", "content": content}, **problems()}
         return {**super()._get_response_bodies(direction), **problems()}
 

@@ -66,6 +66,17 @@ def test_every_error_is_told_of():
             assert f"{code.number}: {code.message}" in responses[str(code.http_status)]["description"]
 
 
+def test_downloads_of_a_list_have_its_filters_and_no_pages():
+    def names(path):
+        return {one["name"] for one in DESCRIBED["paths"][path]["get"].get("parameters", ())}
+
+    for resource in ("invoices", "credit-memos", "rebills"):
+        described = names(f"/api/v1/{resource}/files/")
+        assert {"status", "run", "file_missing", "bill_date_from"} <= described
+        assert described == names(f"/api/v1/{resource}/") - {"cursor", "limit", "ordering", "fields", "expand", "format"}
+    assert names("/api/v1/invoices/{id}/pdf/") == {"id"}
+
+
 def test_its_page_asks_no_other_host(client):
     assert "https://" not in client.get("/api/docs/").content.decode()
 

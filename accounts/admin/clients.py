@@ -1,13 +1,16 @@
 """Clients with their settings and API keys."""
 
+from pathlib import PurePath
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.options import InlineModelAdmin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import FileResponse, Http404, HttpRequest
+from django.urls import path
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
@@ -165,6 +168,19 @@ class ClientAdmin(HistoryAdmin):
         if proposed is not None:
             text = _("Proposed, not changed yet: %(what)s. Another administrator must confirm the change.")
             messages.warning(request, text % {"what": proposed.words})
+
+    def get_urls(self) -> list[Any]:
+        logo = path("<path:object_id>/logo/", self.admin_site.admin_view(self.logo), name="accounts_client_logo")
+        return [logo, *super().get_urls()]
+
+    def logo(self, request: HttpRequest, object_id: str) -> FileResponse:
+        """Download the logo of a client."""
+        client = self.get_object(request, object_id)
+        if not self.has_view_permission(request, client):
+            raise PermissionDenied
+        if not client.logo or not client.logo.storage.exists(client.logo.name):
+            raise Http404
+        return FileResponse(client.logo.open("rb"), as_attachment=True, filename=PurePath(client.logo.name).name)
 
     @admin.display(description=_("proposed change"))
     def proposed(self, client: Client) -> Any:

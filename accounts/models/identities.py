@@ -8,6 +8,8 @@ from django.core.exceptions import ValidationError
 from django.core.files.storage import Storage, storages
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models.fields.files import FieldFile
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from PIL import Image
 
@@ -68,6 +70,23 @@ def validate_logo(logo: Any) -> None:
         kind = None
     if kind not in LOGO_TYPES:
         raise ValidationError(_("The logo is not a PNG or JPEG image."))
+
+
+class LogoFile(FieldFile):
+    """A logo. Its address is a page with rights, because the storage of documents is not public."""
+
+    @property
+    def url(self) -> str:
+        return reverse("admin:accounts_client_logo", args=[self.instance.pk])
+
+
+class LogoField(models.FileField):
+    attr_class = LogoFile
+
+    def deconstruct(self) -> Any:
+        """The database sees no difference to another file."""
+        name, _path, args, kwargs = super().deconstruct()
+        return name, "django.db.models.FileField", args, kwargs
 
 
 class CompanyModel(models.Model):
@@ -167,7 +186,7 @@ class SellerModel(CompanyModel):
     )
     bic = BicField(_("BIC"), max_length=20, blank=True, default="", db_default="")
 
-    logo = models.FileField(
+    logo = LogoField(
         upload_to=logo_name,
         storage=document_storage,
         blank=True,

@@ -24,7 +24,8 @@ class TryFilesAgain(StaffPage):
             words = ngettext("A worker makes %(count)s PDF now.", "A worker makes %(count)s PDFs now.", count)
             messages.success(self.request, words % {"count": count})
             if not is_executor_alive():
-                messages.warning(self.request, gettext("No worker is running. Start one with manage.py work."))
+                words = gettext("No worker is running. Start one on the server: %(command)s.")
+                messages.warning(self.request, words % {"command": "manage.py work"})
             return address
 
         return self.once(work, lambda receipt: address, MAKE_FILES)

@@ -117,7 +117,9 @@ def _engine() -> _Engine:
         from weasyprint.text.fonts import FontConfiguration
         from weasyprint.urls import URLFetcher
     except OSError as error:
-        raise NoPango(_("PDFs need the library Pango, which is not installed.")) from error
+        missing = _("PDFs need the library Pango, which is not installed on the server.")
+        hint = _("The command manage.py check --deploy says how to install it. Until then, use the print view.")
+        raise NoPango(f"{missing} {hint}") from error
     fonts = FontConfiguration()
     styles = weasyprint.CSS(filename=STYLES, font_config=fonts, url_fetcher=URLFetcher(allowed_protocols=("file",)))
     return _Engine(weasyprint, fonts, styles, URLFetcher(allowed_protocols=("data",)))

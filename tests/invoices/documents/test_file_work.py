@@ -108,7 +108,7 @@ def test_missing_files_are_on_the_dashboard_and_tried_again(acme, umbra, setting
     page = biller.post("/invoices/files/try-again/", {"once": "a" * 32}, follow=True)
     assert page.redirect_chain == [("/invoices/?file_missing=true", 302)]
     assert "A worker makes 2 PDFs now." in page.content.decode()
-    assert "No worker is running. Start one with manage.py work." in page.content.decode()
+    assert "No worker is running. Start one on the server: manage.py work." in page.content.decode()
     assert [(state, tries) for state, tries, _ in files()] == [("owed", 0), ("owed", 0)]
     assert Event.objects.get(act="files.tried_again").after == {"files": 2}
     keep_documents_in(settings)

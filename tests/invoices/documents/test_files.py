@@ -14,12 +14,14 @@ from PIL import Image
 from pypdf import PdfReader
 
 from accounts.models import Account
+from accounts.models.identities import document_storage
 from billing_site.errors import BillingError, ErrorCode
 from invoices.audit.files import stored_files
 from invoices.models import DocumentFile, Invoice
 from invoices.services.printing.files import FilesMade, file_of_document, make_owed_files
 from tests.support.billing import FEB_10, JAN_10, bill
 from tests.support.calling import caller_of
+from tests.support.invoice_pages import reader
 from tests.support.money_api import with_key
 from tests.support.rebilling import line, rebilled
 from tests.support.storages import keep_documents_in
@@ -221,3 +223,23 @@ def test_files_of_a_filter_come_as_a_zip(account, invoice, seller, process, admi
     answer = api.get(f"/api/v1/invoices/files/?acct_no={account.pk}&bill_date_from={later.bill_date}")
     assert zipfile.ZipFile(io.BytesIO(b"".join(answer.streaming_content))).namelist() == ["missing.txt"]
     assert api.get("/api/v1/invoices/files/?cursor=1").status_code == 400
+
+
+def test_the_logo_is_downloaded_in_the_admin_by_whoever_sees_the_client(seller, umbra, admin_client, monkeypatch):
+    monkeypatch.setattr(type(seller)._meta.get_field("logo"), "storage", document_storage())
+    seller.refresh_from_db()
+    picture = io.BytesIO()
+    Image.new("RGB", (4, 2), "#1a5fb4").save(picture, "PNG")
+    address = f"/admin/accounts/client/{seller.pk}/logo/"
+    assert admin_client.get(address).status_code == 404, "there is none yet"
+    seller.logo.save("mark.png", ContentFile(picture.getvalue()))
+    assert f'href="{address}"' in admin_client.get(f"/admin/accounts/client/{seller.pk}/change/").content.decode()
+    viewer = reader(seller, permissions=("view_client",), name="viewer")
+    assert address in viewer.get(f"/admin/accounts/client/{seller.pk}/change/").content.decode()
+    answer = viewer.get(address)
+    assert (answer["Content-Disposition"], answer["X-Content-Type-Options"]) == ('attachment; filename="mark.png"', "nosniff")
+    assert b"".join(answer.streaming_content) == picture.getvalue()
+    assert reader(umbra, permissions=("view_client",), name="other").get(address).status_code == 404
+    assert reader(seller, name="no rights").get(address).status_code == 403
+    seller.logo.storage.delete(seller.logo.name)
+    assert viewer.get(address).status_code == 404
