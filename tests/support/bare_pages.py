@@ -8,13 +8,14 @@ from django.contrib import admin
 from django.db.models import CharField, Model, TextField
 from django.urls import get_resolver
 from django.urls.resolvers import URLPattern
+from django.utils import timezone
 
 from accounts.keys import create_key
 from accounts.kinds import MissingTaxData
 from accounts.models import Account, Client, Contact, Plan, PlanInstance, Service, ServiceLocation
 from accounts.services import assign_plan
 from billing_site.api import METHODS, router
-from invoices.models import BillingRun, Decision, Invoice, InvoiceLine
+from invoices.models import BillingRun, Decision, Invoice, InvoiceLine, RunFilter, Schedule
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
 from tests.support.billing import bill
@@ -52,6 +53,8 @@ def bare_world(acme, process):
     acme.save()
     create_key(acme, name="integrator", caller=BY_TEST)
     a_row_of_each_model(acme, process)
+    RunFilter.objects.create(client=acme, name="All")
+    Schedule.objects.create(client=acme, act="bill", hour=6, next_day=JAN_10, next_at=timezone.now())
     for model in admin.site._registry:
         if hasattr(model, "history") and model.objects.exists():
             model.objects.first().save()
@@ -111,6 +114,7 @@ NOT_WALKED = {
     "admin/r/<path:content_type_id>/<path:object_id>/": "leads away from the site",
     "admin/(?P<url>.*)$": "answers 404 to whatever is no address",
     "admin/auth/user/<id>/password/": "is Django's own form",
+    "admin/accounts/client/<path:object_id>/logo/": "is a file, which no client has here",
 }
 
 
