@@ -184,6 +184,7 @@ def test_common_reasons_are_seen_by_all_and_changed_by_superusers(umbras, admin_
 NEW_CLIENT = {
     "name": "Northwind",
     "time_zone": "Europe/Oslo",
+    "language": "en",
     "four_eyes": "off",
     "four_eyes_amount": 0,
     "payment_terms_days": 30,
