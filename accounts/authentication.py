@@ -17,7 +17,7 @@ from accounts.call_log import call_of
 from accounts.keys import find_key, may_call_from, note_use
 from accounts.models import ApiKey, Client
 from accounts.staff import clients_of
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 
 LARGEST_NUMBER = 2**63 - 1
 
@@ -49,7 +49,7 @@ def authenticated_key(client_no: int, auth_key: str, request: HttpRequest) -> Ap
 
 def check_may_write(key: ApiKey) -> None:
     if key.read_only:
-        raise BillingError(ErrorCode.PERMISSION, "this API key can only read")
+        raise BillingError(ErrorCode.PERMISSION, Detail("this API key can only read"))
 
 
 class BasicKeyAuthentication(BaseAuthentication):
@@ -94,11 +94,15 @@ def _client_of(user: Any, client_no: str) -> Client:
     if client_no:
         known = re.fullmatch(r"[0-9]{1,18}", client_no) and theirs.filter(pk=int(client_no)).first()
         if not known:
-            raise BillingError(ErrorCode.PERMISSION, f"you are not assigned to client_no {client_no[:22]}", field="client_no")
+            raise BillingError(
+                ErrorCode.PERMISSION,
+                Detail("you are not assigned to client_no {client_no}", client_no=client_no[:22]),
+                field="client_no",
+            )
         return known
     few = list(theirs[:2])
     if not few:
-        raise BillingError(ErrorCode.PERMISSION, "you are not assigned to any client")
+        raise BillingError(ErrorCode.PERMISSION, Detail("you are not assigned to any client"))
     if len(few) > 1:
         raise BillingError(ErrorCode.MISSING_PARAMETER, field="client_no")
     return few[0]

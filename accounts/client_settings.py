@@ -16,7 +16,7 @@ from accounts.kinds import SettingsChangeState
 from accounts.models import Client, SettingsChange
 from accounts.rights import CHANGE_SETTINGS, check_may
 from accounts.trail import Act, record_acts
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode, word
 
 GUARDED = ("four_eyes", "four_eyes_amount", "second_person_for")
 """The settings of the four-eyes rule."""
@@ -64,11 +64,15 @@ def confirm_change(client: Client, change_no: int, *, caller: Caller) -> Setting
     stored, change = _locked(client, change_no, caller)
     if caller.staff is None or caller.staff.pk == change.proposed_by_id:
         raise BillingError(
-            ErrorCode.SETTINGS_NEED_ANOTHER, "another administrator must confirm it, or a superuser must make the change"
+            ErrorCode.SETTINGS_NEED_ANOTHER,
+            Detail("another administrator must confirm it, or a superuser must make the change"),
         )
     moved = [name for name, value in change.before.items() if _plain(stored, name) != value]
     if moved:
-        raise BillingError(ErrorCode.CHANGE_DECIDED, f"{', '.join(moved)} changed after the proposal; propose the change again")
+        raise BillingError(
+            ErrorCode.CHANGE_DECIDED,
+            Detail("{names} changed after the proposal; propose the change again", names=", ".join(moved)),
+        )
     for name, value in change.after.items():
         setattr(stored, name, Decimal(value) if name == "four_eyes_amount" else value)
     stored.full_clean()
@@ -106,13 +110,16 @@ def _locked(client: Client, change_no: int, caller: Caller) -> tuple[Client, Set
     stored = Client.objects.select_for_update(no_key=True).get(pk=client.pk)
     change = SettingsChange.objects.filter(client=client, pk=change_no).first()
     if change is None:
-        raise BillingError(ErrorCode.NO_DATA, f"proposed change {change_no} does not exist")
+        raise BillingError(ErrorCode.NO_DATA, Detail("proposed change {change_no} does not exist", change_no=change_no))
     return stored, change
 
 
 def _decided(change: SettingsChange, state: SettingsChangeState, caller: Caller) -> SettingsChange:
     if state not in NEXT_STATES[SettingsChangeState(change.state)]:
-        raise BillingError(ErrorCode.CHANGE_DECIDED, f"proposed change {change.pk} is already {change.state}")
+        raise BillingError(
+            ErrorCode.CHANGE_DECIDED,
+            Detail("proposed change {change} is already {state}", change=change.pk, state=word(change.state)),
+        )
     change.state, change.decided_by, change.decided_at = state, caller.staff, timezone.now()
     change.save(update_fields=["state", "decided_by", "decided_at"])
     record_acts(change.client, caller, [Act(f"settings.{state}", before=change.before, after=change.after, row_no=change.pk)])

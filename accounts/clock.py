@@ -16,7 +16,7 @@ from accounts.models import Client
 from accounts.rights import MOVE_CLOCK, check_may
 from accounts.trail import Act, acts_of_call, record_acts
 from accounts.validators import LAST_YEAR
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 
 
 class ClockTime(NamedTuple):
@@ -98,7 +98,9 @@ def _check_end(offset: timedelta) -> None:
     """Refuse a clock beyond the last supported year: no plan ends after 2999, and Python has no dates after 9999."""
     if (timezone.now() + offset).year > LAST_YEAR:
         raise BillingError(
-            ErrorCode.INVALID_INPUT, f"hours: the virtual clock cannot go beyond the year {LAST_YEAR}", field="hours"
+            ErrorCode.INVALID_INPUT,
+            Detail("hours: the virtual clock cannot go beyond the year {year}", year=LAST_YEAR),
+            field="hours",
         )
 
 

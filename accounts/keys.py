@@ -16,7 +16,7 @@ from accounts.models import ApiKey, Client
 from accounts.rights import KEY_RIGHTS, may_give, may_make_keys
 from accounts.validators import networks
 from billing_site.common.storage import is_not_writable
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode, word
 
 USE_NOTED_EACH = timedelta(minutes=1)
 
@@ -73,14 +73,16 @@ def _check_may_give(caller: Caller, columns: Mapping[str, Any]) -> None:
     read_only = bool(columns.get("read_only"))
     if not may_make_keys(caller, read_only=read_only):
         what = (
-            "reading everything that an API key can read"
+            Detail("reading everything that an API key can read")
             if read_only
-            else "generating invoices, sending statements and reading everything that an API key can read"
+            else Detail("generating invoices, sending statements and reading everything that an API key can read")
         )
-        raise BillingError(ErrorCode.KEY_ABOVE_ITS_MAKER, f"{what}; ask an administrator to make it", field="read_only")
+        raise BillingError(
+            ErrorCode.KEY_ABOVE_ITS_MAKER, Detail("{what}; ask an administrator to make it", what=what), field="read_only"
+        )
     for name in KEY_RIGHTS:
         if columns.get(name) and not may_give(caller, name):
-            detail = f"{name.replace('_', ' ')}; ask an administrator to make it"
+            detail = Detail("{what}; ask an administrator to make it", what=word(name.replace("_", " ")))
             raise BillingError(ErrorCode.KEY_ABOVE_ITS_MAKER, detail, field=name)
 
 

@@ -2,6 +2,7 @@
 
 from django.db.models import IntegerChoices, TextChoices
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 
 class AccountStatus(IntegerChoices):
@@ -145,3 +146,7 @@ class MissingTaxData(TextChoices):
 class TaxRounding(TextChoices):
     DOCUMENT = "document", _("Per tax rate over the document")
     LINE = "line", _("Per line")
+
+
+WORDS = (gettext_noop("per_unit"), gettext_noop("tiered"), gettext_noop("volume"), gettext_noop("flat"))
+"""The words for rate models in the details of refusals, which `word` makes of them."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from accounts.kinds import BANDED_MODELS, RateModel
 from billing_site.common.currencies import currency_of
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode, word
 
 ZERO = Decimal(0)
 
@@ -87,19 +87,28 @@ def check_terms(terms: RateTerms) -> None:
     _check_rate_or_bands(terms)
     least, most = terms.minimum_amount, terms.maximum_amount
     if least is not None and most is not None and least > most:
-        raise _wrong("maximum_amount", f"the minimum {shown_units(least)} is above the maximum {shown_units(most)}")
+        raise _wrong(
+            "maximum_amount",
+            Detail("the minimum {least} is above the maximum {most}", least=shown_units(least), most=shown_units(most)),
+        )
     if terms.valid_from is not None and terms.valid_to is not None and terms.valid_to < terms.valid_from:
-        raise _wrong("valid_to", f"it starts on {terms.valid_from} but ends on {terms.valid_to}")
+        raise _wrong(
+            "valid_to",
+            Detail("it starts on {start} but ends on {end}", start=terms.valid_from, end=terms.valid_to),
+        )
 
 
 def _check_rate_or_bands(terms: RateTerms) -> None:
     if terms.model in BANDED_MODELS:
         if terms.rate_per_unit is not None:
-            raise _wrong("rate_per_unit", f"a {terms.model} price has a rate in each band; leave rate_per_unit out")
+            raise _wrong(
+                "rate_per_unit",
+                Detail("a {model} price has a rate in each band; leave rate_per_unit out", model=word(terms.model)),
+            )
         check_bands(terms.tiers)
     else:
         if terms.tiers:
-            raise _wrong("tiers", f"a {terms.model} price has no bands; leave them out")
+            raise _wrong("tiers", Detail("a {model} price has no bands; leave them out", model=word(terms.model)))
         if terms.rate_per_unit is None:
             raise BillingError(ErrorCode.MISSING_PARAMETER, field="rate_per_unit")
 
@@ -110,23 +119,38 @@ def check_bands(tiers: Sequence[TierTerms]) -> None:
         raise BillingError(ErrorCode.MISSING_PARAMETER, field="tiers")
     ordered = sorted(tiers, key=lambda tier: tier.from_unit)
     if ordered[0].from_unit != ZERO:
-        raise _wrong("tiers", f"units up to {shown_units(ordered[0].from_unit)} have no band; the first band must start at 0")
+        raise _wrong(
+            "tiers",
+            Detail("units up to {first} have no band; the first band must start at 0", first=shown_units(ordered[0].from_unit)),
+        )
     for one, after in pairwise(ordered):
         begin, end = after.from_unit, one.to_unit
         if one.from_unit == begin:
-            raise _wrong("tiers", f"two bands start at {shown_units(begin)}")
+            raise _wrong("tiers", Detail("two bands start at {begin}", begin=shown_units(begin)))
         if end is not None and end > begin:
-            raise _wrong("tiers", f"bands overlap: one ends at {shown_units(end)}, the next starts at {shown_units(begin)}")
+            raise _wrong(
+                "tiers",
+                Detail(
+                    "bands overlap: one ends at {end}, the next starts at {begin}",
+                    end=shown_units(end),
+                    begin=shown_units(begin),
+                ),
+            )
         if end is not None and end < begin:
-            raise _wrong("tiers", f"units from {shown_units(end)} to {shown_units(begin)} have no band")
+            raise _wrong(
+                "tiers", Detail("units from {end} to {begin} have no band", end=shown_units(end), begin=shown_units(begin))
+            )
     if ordered[-1].to_unit is not None:
         raise _wrong(
-            "tiers", f"units above {shown_units(ordered[-1].to_unit)} have no band; leave the end of the last band empty"
+            "tiers",
+            Detail(
+                "units above {last} have no band; leave the end of the last band empty", last=shown_units(ordered[-1].to_unit)
+            ),
         )
 
 
-def _wrong(field: str, message: str) -> BillingError:
-    return BillingError(ErrorCode.RATE_TERMS, message, field=field)
+def _wrong(field: str, detail: Detail) -> BillingError:
+    return BillingError(ErrorCode.RATE_TERMS, detail, field=field)
 
 
 def shown_rate(rate: Decimal, currency: str) -> str:

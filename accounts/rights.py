@@ -3,11 +3,12 @@
 Services check rights before they do anything. Views check them too, to refuse early and before they return a stored answer.
 """
 
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from accounts.callers import Caller
 from accounts.models import ApiKey
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode, word
 
 KEY_RIGHTS = (
     "may_approve",
@@ -28,21 +29,24 @@ class Right(NamedTuple):
     If `key` is empty, every key that is not read-only has the right. `act` names the act in the refusal.
     """
 
-    act: str
+    act: Detail
     permission: str
     key: str = ""
     refused: ErrorCode = ErrorCode.PERMISSION
 
 
-GENERATE = Right("generating invoices", "invoices.generate_invoice")
-APPROVE = Right("", "invoices.approve_invoice", "may_approve", ErrorCode.APPROVAL_NOT_PERMITTED)
-COLLECT = Right("", "invoices.collect_money", "may_collect", ErrorCode.COLLECTION_NOT_PERMITTED)
-CORRECT = Right("", "invoices.correct_money", "may_correct", ErrorCode.CORRECTION_NOT_PERMITTED)
-REBILL = Right("", "invoices.rebill_invoice", "may_rebill", ErrorCode.REBILL_NOT_PERMITTED)
-SEND_STATEMENTS = Right("sending statements", "invoices.send_statement")
-MAKE_FILES = Right("making PDFs", "invoices.send_statement")
-CHANGE_SETTINGS = Right("changing settings", "accounts.change_client")
-MOVE_CLOCK = Right("moving the clock", "accounts.change_client")
+_IN_THE_MESSAGE = word("")
+"""The message of the right's own code names the act."""
+
+GENERATE = Right(Detail("generating invoices"), "invoices.generate_invoice")
+APPROVE = Right(_IN_THE_MESSAGE, "invoices.approve_invoice", "may_approve", ErrorCode.APPROVAL_NOT_PERMITTED)
+COLLECT = Right(_IN_THE_MESSAGE, "invoices.collect_money", "may_collect", ErrorCode.COLLECTION_NOT_PERMITTED)
+CORRECT = Right(_IN_THE_MESSAGE, "invoices.correct_money", "may_correct", ErrorCode.CORRECTION_NOT_PERMITTED)
+REBILL = Right(_IN_THE_MESSAGE, "invoices.rebill_invoice", "may_rebill", ErrorCode.REBILL_NOT_PERMITTED)
+SEND_STATEMENTS = Right(Detail("sending statements"), "invoices.send_statement")
+MAKE_FILES = Right(Detail("making PDFs"), "invoices.send_statement")
+CHANGE_SETTINGS = Right(Detail("changing settings"), "accounts.change_client")
+MOVE_CLOCK = Right(Detail("moving the clock"), "accounts.change_client")
 
 _KEY_RIGHT_OF_ROWS = {
     "accounts.account": "may_change_customers",
@@ -62,26 +66,35 @@ _KEY_RIGHT_OF_ROWS = {
     "invoices.couponredemption": "may_add_usage",
     "invoices.servicecredit": "may_give_credits",
 }
-_DOING = {"add": "adding", "change": "changing", "delete": "removing"}
+_DOING: Mapping[str, Callable[[Detail], Detail]] = {
+    "add": lambda rows: Detail("adding {rows}", rows=rows),
+    "change": lambda rows: Detail("changing {rows}", rows=rows),
+    "delete": lambda rows: Detail("removing {rows}", rows=rows),
+}
 _NAMES = {
-    "accounts.paymentmethod": "payment methods",
-    "accounts.planinstance": "plans of customers",
-    "accounts.servicelocation": "service locations",
-    "accounts.rateschedule": "prices",
-    "invoices.taxrate": "tax rates",
-    "invoices.reasoncode": "reasons",
-    "invoices.usage": "usage",
-    "invoices.onetimecharge": "one-time charges",
-    "invoices.couponredemption": "redemptions of coupons",
-    "invoices.servicecredit": "service credits",
+    "accounts.account": Detail("accounts"),
+    "accounts.contact": Detail("contacts"),
+    "accounts.paymentmethod": Detail("payment methods"),
+    "accounts.planinstance": Detail("plans of customers"),
+    "accounts.service": Detail("services"),
+    "accounts.servicelocation": Detail("service locations"),
+    "accounts.plan": Detail("plans"),
+    "accounts.rateschedule": Detail("prices"),
+    "invoices.taxrate": Detail("tax rates"),
+    "invoices.surcharge": Detail("surcharges"),
+    "invoices.coupon": Detail("coupons"),
+    "invoices.reasoncode": Detail("reasons"),
+    "invoices.usage": Detail("usage"),
+    "invoices.onetimecharge": Detail("one-time charges"),
+    "invoices.couponredemption": Detail("redemptions of coupons"),
+    "invoices.servicecredit": Detail("service credits"),
 }
 
 
 def right_to(verb: str, rows: str) -> Right:
     """Return the right to add, change or delete rows of a model, named as "invoices.usage"."""
     app, model = rows.split(".")
-    act = f"{_DOING[verb]} {_NAMES.get(rows, model + 's')}"
-    return Right(act, f"{app}.{verb}_{model}", _KEY_RIGHT_OF_ROWS[rows])
+    return Right(_DOING[verb](_NAMES[rows]), f"{app}.{verb}_{model}", _KEY_RIGHT_OF_ROWS[rows])
 
 
 ROW_RIGHTS = {(verb, rows): right_to(verb, rows) for rows in _KEY_RIGHT_OF_ROWS for verb in _DOING}

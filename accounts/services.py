@@ -20,7 +20,7 @@ from accounts.rates import ZERO, RateTerms, TierTerms, check_terms
 from accounts.rights import check_may_change, may_make_keys
 from billing_site.common.currencies import LARGEST_AMOUNT
 from billing_site.common.languages import in_english
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 
 
 @transaction.atomic
@@ -63,7 +63,11 @@ def find_account_no(
     number = Account.objects.filter(client=client, **named).values_list("pk", flat=True).first()
     if number is None:
         field = number_field if acct_no is not None else "client_acct_id"
-        raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"{field} {acct_no or client_acct_id}", field=field)
+        raise BillingError(
+            ErrorCode.ACCOUNT_NOT_FOUND,
+            Detail("{field} {value}", field=field, value=acct_no or client_acct_id),
+            field=field,
+        )
     return number
 
 
@@ -93,9 +97,13 @@ def assign_plan(
         check_may_change(caller, "add", "accounts.rateschedule")
     account = lock_account(account.pk)
     if plan.client_id != account.client_id:
-        raise BillingError(ErrorCode.NO_DATA, f"plan {plan.pk} does not exist", field="plan")
+        raise BillingError(ErrorCode.NO_DATA, Detail("plan {plan} does not exist", plan=plan.pk), field="plan")
     if billed_through is not None and billed_through < start_date:
-        detail = f"billed_through: {billed_through} is before the plan starts on {start_date}"
+        detail = Detail(
+            "billed_through: {billed_through} is before the plan starts on {start_date}",
+            billed_through=billed_through,
+            start_date=start_date,
+        )
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="billed_through")
     prices = prices or {}
     kept = [] if replaces is None or replaces.plan_id != plan.pk else _own_prices(replaces, except_of=prices)
@@ -132,7 +140,12 @@ def _check_not_too_large(instance: PlanInstance, currency: str) -> None:
     prices = prices.filter(Q(plan_instance=None) | Q(plan_instance=instance)).exclude(model=RateModel.FLAT)
     for price in prices.exclude(charge__line_type=ChargeType.USAGE).prefetch_related("tiers"):
         if _highest_rate(price) * instance.units > LARGEST_AMOUNT:
-            detail = f"units: {instance.units:f} at {_highest_rate(price):f} {currency}"
+            detail = Detail(
+                "units: {units} at {rate} {currency}",
+                units=f"{instance.units:f}",
+                rate=f"{_highest_rate(price):f}",
+                currency=currency,
+            )
             raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, detail, field="units")
 
 
@@ -160,7 +173,12 @@ def _not_too_large(price: RateSchedule) -> RateSchedule:
         instances = instances.filter(pk=price.plan_instance_id)
     most = instances.filter(taken_off_on=None).order_by("-units").first()
     if most is not None and most.units * _highest_rate(price) > LARGEST_AMOUNT:
-        detail = f"rate_per_unit: {_highest_rate(price):f} for {most.units:f} units of plan instance {most.pk}"
+        detail = Detail(
+            "rate_per_unit: {rate} for {units} units of plan instance {instance}",
+            rate=f"{_highest_rate(price):f}",
+            units=f"{most.units:f}",
+            instance=most.pk,
+        )
         raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, detail, field="rate_per_unit")
     return price
 
@@ -187,16 +205,24 @@ def _check_offered(plan: Plan, currency: str, own: Container[PlanCharge]) -> Non
     listed = RateSchedule.objects.filter(charge=OuterRef("pk"), plan_instance=None, currency=currency)
     for charge in plan.charges.filter(~Exists(listed)).select_related("service"):
         if charge not in own:
-            detail = f"{plan} has no price in {currency} for {in_english(charge)}"
+            detail = Detail(
+                "{plan} has no price in {currency} for {charge}", plan=str(plan), currency=currency, charge=in_english(charge)
+            )
             raise BillingError(ErrorCode.CURRENCY_MISMATCH, detail, field="plan")
 
 
 def check_price(charge: PlanCharge, terms: RateTerms, instance: PlanInstance | None = None) -> None:
     """Refuse a price that is inconsistent, or an own price whose charge or currency does not match its plan instance."""
     if instance is not None and charge.plan_id != instance.plan_id:
-        raise BillingError(ErrorCode.NO_DATA, f"plan {instance.plan_id} has no charge {charge.pk}", field="charge")
+        raise BillingError(
+            ErrorCode.NO_DATA,
+            Detail("plan {plan} has no charge {charge}", plan=instance.plan_id, charge=charge.pk),
+            field="charge",
+        )
     if instance is not None and terms.currency != instance.account.currency:
-        detail = f"{terms.currency}; the account is billed in {instance.account.currency}"
+        detail = Detail(
+            "{given}; the account is billed in {currency}", given=terms.currency, currency=instance.account.currency
+        )
         raise BillingError(ErrorCode.CURRENCY_MISMATCH, detail, field="currency")
     check_terms(terms)
 
@@ -234,7 +260,11 @@ def _price_from_today(price: RateSchedule, terms: RateTerms, today: date) -> Rat
     if begins == price.valid_from:
         begins = today
     if begins < today:
-        raise _price_was_used(price, "valid_from", f"the new terms must start on {today} or later, not on {begins}")
+        raise _price_was_used(
+            price,
+            "valid_from",
+            Detail("the new terms must start on {today} or later, not on {begins}", today=today, begins=begins),
+        )
     kept = _terms_of(price)._replace(valid_to=begins - ONE_DAY)
     if terms._replace(valid_from=kept.valid_from, valid_to=kept.valid_to) == kept:
         return _until(price, terms.valid_to, today)
@@ -247,7 +277,11 @@ def _price_from_today(price: RateSchedule, terms: RateTerms, today: date) -> Rat
 def _until(price: RateSchedule, last_day: date | None, today: date) -> RateSchedule:
     """Store another last day, which may not be before a day that was used at the price."""
     if last_day is not None and last_day < today - ONE_DAY:
-        raise _price_was_used(price, "valid_to", f"it must end on {today - ONE_DAY} or later, not on {last_day}")
+        raise _price_was_used(
+            price,
+            "valid_to",
+            Detail("it must end on {day} or later, not on {last_day}", day=today - ONE_DAY, last_day=last_day),
+        )
     return _store_price(price, _terms_of(price)._replace(valid_to=last_day))
 
 
@@ -265,8 +299,9 @@ def _was_used(price: RateSchedule, today: date) -> bool:
     return first <= last
 
 
-def _price_was_used(price: RateSchedule, field: str, detail: str) -> BillingError:
-    return BillingError(ErrorCode.PRICE_USED, f"{field}: {price}, {detail}", field=field)
+def _price_was_used(price: RateSchedule, field: str, detail: Detail) -> BillingError:
+    why = Detail("{field}: {price}, {detail}", field=field, price=in_english(price), detail=detail)
+    return BillingError(ErrorCode.PRICE_USED, why, field=field)
 
 
 @transaction.atomic
@@ -278,7 +313,7 @@ def remove_price(price: RateSchedule, *, caller: Caller, today: date) -> None:
     check_may_change(caller, "delete", "accounts.rateschedule")
     with _prices_changing(price.plan_instance):
         if _was_used(price, today):
-            raise _price_was_used(price, "valid_to", f"instead, end it on {today - ONE_DAY} or later")
+            raise _price_was_used(price, "valid_to", Detail("instead, end it on {day} or later", day=today - ONE_DAY))
         price.delete()
 
 
@@ -379,10 +414,15 @@ def _check_end(instance: PlanInstance, stored: PlanInstance, account: Account) -
     end_date, old_end = instance.end_date, stored.end_date
     if end_date is not None and end_date < instance.start_date:
         begins = instance.start_date
-        detail = f"end_date: the plan starts on {begins}; end it on {begins} or later, or remove it before {begins}"
+        detail = Detail(
+            "end_date: the plan starts on {begins}; end it on {begins} or later, or remove it before {begins}", begins=begins
+        )
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="end_date")
     if instance.taken_off_on is not None:
-        detail = f"end_date: the plan was removed on {instance.taken_off_on}; add the plan to the account again"
+        detail = Detail(
+            "end_date: the plan was removed on {day}; add the plan to the account again",
+            day=instance.taken_off_on,
+        )
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="end_date")
     charged_to = account.arrears_due_from
     if old_end is None or charged_to is None or (end_date is not None and end_date <= old_end):
@@ -390,7 +430,10 @@ def _check_end(instance: PlanInstance, stored: PlanInstance, account: Account) -
     if is_end_open(old_end, stored.end_entered_after, charged_to):
         return
     if instance.plan.charges.filter(line_type__in=ARREARS_TYPES).exists():
-        detail = f"end_date: the plan is billed in arrears up to {old_end}; for later days, add the plan to the account again"
+        detail = Detail(
+            "end_date: the plan is billed in arrears up to {old_end}; for later days, add the plan to the account again",
+            old_end=old_end,
+        )
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="end_date")
 
 
@@ -407,7 +450,11 @@ def take_plan_off(instance: PlanInstance, today: date, *, caller: Caller) -> Pla
     if instance.taken_off_on is not None:
         return instance
     if instance.start_date <= today:
-        detail = f"plan instance {instance.pk} started on {instance.start_date}; instead, end it on that day or later"
+        detail = Detail(
+            "plan instance {instance} started on {start_date}; instead, end it on that day or later",
+            instance=instance.pk,
+            start_date=instance.start_date,
+        )
         raise BillingError(ErrorCode.PLAN_HAS_BEGUN, detail, field="plan_instance")
     instance.taken_off_on = today
     instance.save(update_fields=["taken_off_on"])
@@ -437,10 +484,18 @@ def change_plan(
     client = lock_account(instance.account_id).client
     instance.refresh_from_db()
     if start_date <= instance.start_date:
-        detail = f"start_date: {start_date} must be after {instance.start_date}, when the old plan starts"
+        detail = Detail(
+            "start_date: {start_date} must be after {old_start}, when the old plan starts",
+            start_date=start_date,
+            old_start=instance.start_date,
+        )
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="start_date")
     if instance.end_date is not None and instance.end_date < start_date:
-        detail = f"start_date: {start_date} is after {instance.end_date}, when the old plan ends"
+        detail = Detail(
+            "start_date: {start_date} is after {end_date}, when the old plan ends",
+            start_date=start_date,
+            end_date=instance.end_date,
+        )
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="start_date")
     end_date = instance.end_date
     credits = client.credit_unused_on_change if credit_unused is None else credit_unused

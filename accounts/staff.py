@@ -9,7 +9,7 @@ from django.utils.translation import gettext
 
 from accounts.callers import Caller
 from accounts.models import ApiCall, ApiKey, Client, Event
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 
 
 def clients_of(user: Any) -> QuerySet[Client]:
@@ -46,7 +46,7 @@ def caller_of(identity: str) -> Caller:
     rows: Any = get_user_model().objects if kind == "staff" else ApiKey.objects.filter(revoked_at=None)
     found = rows.filter(pk=rest).first()
     if found is None:
-        raise BillingError(ErrorCode.PERMISSION, f"{name_of(identity)} does not exist any more")
+        raise BillingError(ErrorCode.PERMISSION, Detail("{name} does not exist any more", name=name_of(identity)))
     return Caller(staff=found) if kind == "staff" else Caller(api_key=found)
 
 

@@ -36,6 +36,7 @@ msgstr ""
 """Without the dates that Babel writes: they would change with each update."""
 KEYWORDS = {
     **DEFAULT_KEYWORDS,
+    "Detail": None,
     "gettext_lazy": None,
     "gettext_noop": None,
     "ngettext_lazy": (1, 2),

@@ -7,9 +7,11 @@ method calls always answer 200.
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import date
+from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, Self
 
 from django.utils.translation import gettext
 
@@ -238,12 +240,50 @@ def _explained(message: str, detail: str) -> str:
     return f"{explained.rstrip('.')}. {next_step}" if next_step else explained
 
 
+class Detail(str):
+    """What a refusal says about its case: Detail("invoice {invoice_no} is open", invoice_no=7).
+
+    As a string it is English: this is what is stored and what programs are answered. `shown` is for pages, in the reader's
+    language. The catalogues have the texts; values are written as they are, except those that are details themselves.
+    """
+
+    text: str
+    values: Mapping[str, object]
+
+    def __new__(cls, text: str, **values: str | int | date | Decimal | None) -> Self:
+        detail = super().__new__(cls, text.format(**values) if values else text)
+        detail.text, detail.values = text, values
+        return detail
+
+    @property
+    def shown(self) -> str:
+        text = gettext(self.text) if self.text else ""
+        return text.format(**{name: shown_detail(value) for name, value in self.values.items()}) if self.values else text
+
+
+def word(text: str) -> Detail:
+    """Return a word of a fixed list, such as a status, as a part of a detail. The list marks its words for the catalogues."""
+    return Detail(text)
+
+
+def listed(texts: Iterable[str], between: str = ", ") -> Detail:
+    """Return details and other texts as one detail, in their order."""
+    values = {f"text_{place}": text for place, text in enumerate(texts)}
+    return Detail(between.join(f"{{{name}}}" for name in values), **values)
+
+
+def shown_detail(value: object) -> Any:
+    """Return a detail in the reader's language, and any other value as it is."""
+    return value.shown if isinstance(value, Detail) else value
+
+
 class BillingError(Exception):
     """A refusal: a rule says no, and nothing was written.
 
-    `field` is the input's name in the request. `detail` is added to the first sentence of the message, or replaces the message
-    with `instead`, because Aria words some codes differently in each case. `third_party_errors` are the tax engine's own
-    messages. `outputs` are output fields of a method call that are known although it failed.
+    `field` is the input's name in the request. `detail`, a Detail if it has words of ours, is added to the first sentence of
+    the message, or replaces the message with `instead`, because Aria words some codes differently in each case.
+    `third_party_errors` are the tax engine's own messages. `outputs` are output fields of a method call that are known although
+    it failed.
     """
 
     def __init__(
@@ -269,7 +309,12 @@ class BillingError(Exception):
     @property
     def shown(self) -> str:
         """The message for a page, in the reader's language."""
-        return shown_message(self.code.number, self.message)
+        if not isinstance(self.detail, Detail):
+            return shown_message(self.code.number, self.message)
+        if self.instead:
+            return tellable(self.detail.shown)
+        row_message = gettext(self.code.message).replace("{field}", self.field or "")
+        return tellable(_explained(row_message, self.detail.shown))
 
     def renamed(self, names: Mapping[str, str]) -> "BillingError":
         """Return the same refusal with its field under the name that was sent. `names` maps our names to sent ones."""
@@ -293,8 +338,8 @@ def message_of(number: int, message: str) -> str:
 def shown_message(number: int, message: str) -> str:
     """Return the message of an error, as it was recorded, for a page: in the language that is active.
 
-    The sentences of the table are translated. The detail between them, which quotes fields and values, is as it was recorded,
-    unless it is a text that is marked by itself.
+    The sentences of the table are translated. The detail between them is as it was recorded, in English, unless the catalogue
+    has it as it is.
     """
     code = NUMBERED.get(number)
     if code is None or message == code.message or not message:
@@ -314,7 +359,7 @@ class PendingAct(BillingError):
 
     def __init__(self, row: dict[str, Any]) -> None:
         self.row = row
-        super().__init__(ErrorCode.ACT_PENDING, f"request {row['id']}")
+        super().__init__(ErrorCode.ACT_PENDING, Detail("request {number}", number=row["id"]))
 
     @property
     def body(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from billing_site.common.currencies import AMOUNT_PLACES, LARGEST_AMOUNT, ROUNDING, Currency, rounded_to
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
@@ -25,7 +25,9 @@ _EXACT = Context(prec=60, rounding=ROUNDING)
 def rounded(amount: Decimal, currency: Currency) -> Decimal:
     """Return the amount in whole smallest units of the currency. Refuses one that is too large to be stored (90008)."""
     if abs(amount) > LARGEST_AMOUNT:
-        raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, f"{amount:f} {currency}")
+        raise BillingError(
+            ErrorCode.AMOUNT_TOO_LARGE, Detail("{amount} {currency}", amount=f"{amount:f}", currency=str(currency))
+        )
     return amount.quantize(currency.smallest_unit, currency.rounding, _EXACT)
 
 
@@ -104,7 +106,7 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
     """Return the sum. Refuses a sum that is too large to be stored exactly."""
     result = sum(amounts, ZERO)
     if abs(result) > LARGEST_AMOUNT:
-        raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, f"{result:f}")
+        raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, format(result, "f"))
     return result
 
 

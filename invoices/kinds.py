@@ -3,6 +3,7 @@ them."""
 
 from django.db.models import IntegerChoices, TextChoices
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 
 class InvoiceKind(TextChoices):
@@ -381,3 +382,41 @@ PAYMENT_VOID_REASONS = frozenset(
     }
 )
 """Reasons for voiding a payment. Pages do not offer them for an invoice, but calls may use each of the twelve."""
+
+
+WORDS = (
+    gettext_noop("pending"),
+    gettext_noop("approved"),
+    gettext_noop("discarded"),
+    gettext_noop("voided"),
+    gettext_noop("withdrawn"),
+    gettext_noop("requested"),
+    gettext_noop("started"),
+    gettext_noop("unknown"),
+    gettext_noop("collected"),
+    gettext_noop("declined"),
+    gettext_noop("recurring"),
+    gettext_noop("advance"),
+    gettext_noop("credit memo"),
+    gettext_noop("rebill"),
+    gettext_noop("write-off"),
+    gettext_noop("dispute"),
+    gettext_noop("planned"),
+    gettext_noop("running"),
+    gettext_noop("paused"),
+    gettext_noop("being cancelled"),
+    gettext_noop("cancelled"),
+    gettext_noop("finished"),
+    gettext_noop("stopped by a limit"),
+    gettext_noop("terms"),
+    gettext_noop("parties"),
+    gettext_noop("lines"),
+    gettext_noop("credits"),
+    gettext_noop("taxes"),
+    gettext_noop("periods"),
+    gettext_noop("correction"),
+    gettext_noop("tax basis"),
+    gettext_noop("payments"),
+    gettext_noop("collection"),
+)
+"""The words for statuses, kinds and parts of documents in the details of refusals, which `word` makes of them."""

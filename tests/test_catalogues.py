@@ -4,11 +4,20 @@ import re
 
 import pytest
 
+from accounts.kinds import RateModel
+from accounts.rights import KEY_RIGHTS
 from billing_site.catalogues import ROOT, catalogues, extracted, read_catalogue
+from billing_site.common.languages import in_english
 from billing_site.errors import ErrorCode
+from invoices.fingerprints import CORRECTION, TAX_BASIS
+from invoices.kinds import OPEN_ATTEMPTS, ActState, InvoiceKind, InvoiceStatus, ReasonType, RunState
+from invoices.plan.actions import TAKEN_OFF
 from invoices.services.lists.event_names import NAMES
+from rebills.plan import SEEN_PARTS
 from tests.support.marked_texts import (
+    details_in,
     marked_acts,
+    unmarked_details,
     unmarked_in_module,
     unmarked_in_python,
     unmarked_in_template,
@@ -77,6 +86,40 @@ def test_an_unmarked_text_is_found():
     assert unmarked_in_template(template) == ["Hello there", "loose"]
     module = "messages.error(request, 'It failed')\nlabel = _('Marked')\nfield = CharField(help_text=f'Of {x}')"
     assert list(unmarked_in_module(module)) == ["It failed", "Of  "]
+
+
+def test_every_detail_of_a_refusal_is_marked():
+    assert unmarked_details() == []
+
+
+def test_an_unmarked_detail_is_found():
+    module = """
+def act(number, why: str, known: Detail):
+    detail = f"invoice {number} is open" if number else "none"
+    raise BillingError(X, detail, field="a")
+    raise BillingError(X, Detail("invoice {number} is open", number=number))
+    raise BillingError(X, why) or BillingError(X, known) or BillingError(X, str(number)) or BillingError(X)
+    raise Refusal(X, "is " + number, None, "void it first")
+    Detail(why) or Detail("{number} is open", numbers=number)
+"""
+    assert sorted(details_in(module)) == [
+        (4, "f'invoice {number} is open' if number else 'none'"),
+        (6, "why"),
+        (7, "'is ' + number"),
+        (7, "'void it first'"),
+        (8, "Detail('{number} is open', numbers=number)"),
+        (8, "Detail(why)"),
+    ]
+
+
+def test_the_words_in_details_have_translations(catalogue):
+    """Statuses and the like are words of fixed lists, so nothing in the code marks each of them where it is used."""
+    words = {str(value) for kind in (InvoiceStatus, ActState, RateModel) for value in kind.values}
+    words |= {status.value for status in OPEN_ATTEMPTS} | {kind.value.replace("_", " ") for kind in InvoiceKind}
+    words |= {in_english(state.label).lower() for state in RunState} | {in_english(type.label) for type in ReasonType}
+    words |= {right.replace("_", " ") for right in KEY_RIGHTS} | {kind.replace("_", "-") for kind in TAKEN_OFF}
+    words |= {"terms", "periods", "parties", "payments", "collection", *SEEN_PARTS, CORRECTION, TAX_BASIS}
+    assert words - {message.id for message in catalogue} == set()
 
 
 def test_every_event_has_a_name_in_the_catalogues():

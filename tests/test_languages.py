@@ -1,5 +1,8 @@
 """Pages are in the reader's language, statements in the customer's, and what is stored or sent to programs is in English."""
 
+import copy
+import html
+import pickle
 import re
 from datetime import date
 from decimal import Decimal as D
@@ -9,10 +12,12 @@ from django.core.management import call_command
 from django.utils.translation import get_language, override
 
 from accounts.apps import check_catalogues
+from accounts.callers import Caller
+from accounts.kinds import FourEyes
 from accounts.models import Event
-from billing_site.errors import BillingError, ErrorCode, shown_message
+from billing_site.errors import BillingError, Detail, ErrorCode, listed, shown_message, word
 from invoices.fingerprints import fingerprint
-from invoices.models import Invoice, TaxAnswer
+from invoices.models import Invoice, TaxAnswer, WriteOff
 from invoices.services.documents.document_storage import stored_contents
 from invoices.services.printing.printed import statement_parts
 from invoices.services.statements.mails import statement_mail
@@ -94,12 +99,69 @@ def test_pages_say_what_is_possible_in_german(acme, german, process):
     assert "Die Rechnung ist schon" not in page
 
 
+def text_of(answer):
+    return " ".join(re.sub("<[^>]*>", " ", html.unescape(answer.text)).split())
+
+
 def test_a_refusal_is_shown_in_german_with_its_detail(acme, german, process):
     invoice = bill(an_account(acme), process, JAN_10)
     rebilled(invoice, process, line(1, amount="20.00"))
-    page = german.get(f"/invoices/{invoice.pk}/").text
-    assert "Die Rechnung ist schon korrigiert" in page
-    assert "already rebilled" not in page
+    page = text_of(german.get(f"/invoices/{invoice.pk}/"))
+    wrong = "Die Rechnung ist schon korrigiert: INV-000001 wurde durch RB-000001 ersetzt"
+    assert f"{wrong}; korrigieren Sie RB-000001 erneut" in page
+    assert f"{wrong}; verwenden Sie stattdessen RB-000001" in page
+    assert "already rebilled" not in page and "replaced" not in page
+
+
+def test_a_pending_invoice_in_the_way_is_named_in_german(acme, german, process):
+    account = an_account(acme)
+    pending = bill(account, process, JAN_10, force_pending=True)
+    page = text_of(german.get(f"/accounts/{account.pk}/"))
+    assert f"für das Kundenkonto eine Rechnung auf Freigabe wartet: Rechnung {pending.pk}" in page
+    page = text_of(german.get(f"/invoices/{pending.pk}/"))
+    assert f"Der Beleg ist nicht ausgestellt: Rechnung {pending.pk} ist offen zur Freigabe" in page
+
+
+def test_four_eyes_are_explained_in_german(acme, german, admin_user):
+    acme.four_eyes = FourEyes.ANOTHER_PERSON
+    acme.save()
+    invoice = bill(an_account(acme), Caller(staff=admin_user), JAN_10)
+    page = text_of(german.get(f"/invoices/{invoice.pk}/"))
+    why = "Sie können Ihren eigenen Beleg oder Antrag nicht freigeben"
+    assert f"{why}: Sie oder einer Ihrer API-Schlüssel hat ihn erzeugt. Eine andere Person muss ihn freigeben" in page
+
+
+def test_an_amount_above_the_open_one_is_refused_in_german(acme, german, process):
+    invoice = bill(an_account(acme), process, JAN_10)
+    sent = {"invoice": invoice.pk, "amount": "30.01", "reason": "1", "comments": "x"}
+    page = text_of(german.post(add_url(WriteOff), sent))
+    assert f"Der Betrag übersteigt den offenen Betrag: amount: Nur 30 sind auf Rechnung {invoice.pk} offen" in page
+
+
+def test_a_filter_that_finds_nobody_is_refused_in_german(acme, german):
+    an_account(acme)
+    page = "/billing-runs/new/"
+    for sent, why in (
+        ({"bill_days": "31", "once": "a" * 32}, "Der Filter findet kein fälliges Kundenkonto. Ändern Sie den Filter"),
+        ({"regions": "Atlantis-1, Utopia-2", "once": "b" * 32}, "regions: Atlantis-1, Utopia-2 sind nicht gültig"),
+    ):
+        answer = german.post(page, {**sent, "act": "start"}, follow=True, HTTP_REFERER=f"http://testserver{page}")
+        assert why in text_of(answer)
+
+
+def test_a_detail_is_english_as_a_text_and_german_where_it_is_shown():
+    names = listed([word("lines"), Detail("invoice {invoice_no}", invoice_no=7)])
+    detail = Detail("{names} and {count} more are", names=names, count=2)
+    refusal = BillingError(ErrorCode.DATABASE_AWAY, detail).within("plan")
+    with override("de"):
+        assert str(detail) == "lines, invoice 7 and 2 more are"
+        assert detail.shown == "Positionen, Rechnung 7 und 2 weitere sind"
+        assert refusal.message.startswith("The database cannot be reached at the moment: lines, invoice 7 and 2 more are. Try")
+        assert refusal.shown.startswith(
+            "Die Datenbank ist zurzeit nicht erreichbar: Positionen, Rechnung 7 und 2 weitere sind. V"
+        )
+        assert copy.copy(detail).shown == pickle.loads(pickle.dumps(detail)).shown == detail.shown
+    assert refusal.shown == refusal.message
 
 
 @pytest.mark.parametrize(
@@ -110,7 +172,7 @@ def test_a_refusal_is_shown_in_german_with_its_detail(acme, german, process):
         (ErrorCode.DATABASE_AWAY, "x", "Die Datenbank ist zurzeit nicht erreichbar: x. Versuchen Sie es gleich noch einmal"),
     ],
 )
-def test_the_sentences_of_a_refusal_are_translated_and_its_detail_is_kept(code, detail, shown):
+def test_a_detail_that_is_a_text_of_others_is_kept(code, detail, shown):
     refusal = BillingError(code, detail)
     with override("de"):
         assert refusal.shown == shown_message(code.number, refusal.message) == shown

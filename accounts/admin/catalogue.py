@@ -18,13 +18,13 @@ from accounts.admin.prices import ListPricesOfCharge, list_prices, price_texts
 from accounts.admin.rows import HistoryAdmin, MasterDataForm, OwnChoices, add_link, may_add, page_link
 from accounts.clock import today
 from accounts.models import Client, Plan, PlanCharge, RateSchedule, Service, ServiceLocation
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 
 
 def check_of_client(row: Any, client: Client | None, field: str) -> None:
     """Refuse a row that belongs to another client than the row that names it, with the message that services use."""
     if row is not None and client is not None and row.client_id != client.pk:
-        refusal = BillingError(ErrorCode.NO_DATA, f"{field} {row.pk}", field=field)
+        refusal = BillingError(ErrorCode.NO_DATA, Detail("{field} {value}", field=field, value=row.pk), field=field)
         raise forms.ValidationError({field: refusal.shown})
 
 

@@ -5,7 +5,7 @@ import logging
 from django.db import Error, IntegrityError, OperationalError
 
 from billing_site.common.storage import is_away, is_lock_failure, is_not_writable, violated_constraint
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 
 logger = logging.getLogger(__name__)
 
@@ -61,6 +61,6 @@ def refusal_of(error: Error) -> BillingError:
     if constraint in FIELDS_OF_IDS:
         return BillingError(ErrorCode.RECORD_ID_USED, FIELDS_OF_IDS[constraint], field=FIELDS_OF_IDS[constraint])
     if constraint == SAME_PRINTED_NUMBER:
-        return BillingError(ErrorCode.NUMBER_TAKEN, "change the prefix or suffix of the number series, then try again")
+        return BillingError(ErrorCode.NUMBER_TAKEN, Detail("change the prefix or suffix of the number series, then try again"))
     logger.error("the database refused a row by constraint %s", constraint or "(none)", exc_info=error)
     return BillingError(ErrorCode.UNEXPECTED)

@@ -11,7 +11,7 @@ from django.core.exceptions import RequestDataTooBig
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
 
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 
 MOST_PIECES = 1_000_000
 """Limit of members, items and encoded bytes of a body. 8 MB of empty lists would need 30 times their size in memory."""
@@ -26,7 +26,7 @@ MOST_LEVELS = 20
 
 def unreadable_body() -> BillingError:
     """Return the refusal of a body that is neither a JSON object nor a form."""
-    return BillingError(ErrorCode.INVALID_FORMAT, "Unable to parse input json - invalid format.", instead=True)
+    return BillingError(ErrorCode.INVALID_FORMAT, Detail("Unable to parse input json - invalid format."), instead=True)
 
 
 def json_object(text: str) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members) < len(pairs):
         names = Counter(name for name, _ in pairs)
         name = next(name for name, count in names.items() if count > 1)[:LONGEST_NAME]
-        raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: send it only once", field=name)
+        raise BillingError(ErrorCode.INVALID_INPUT, Detail("{name}: send it only once", name=name), field=name)
     return members
 
 

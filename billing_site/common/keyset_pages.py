@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from billing_site.common.fields import LongField
-from billing_site.errors import BillingError, ErrorCode, tellable
+from billing_site.errors import BillingError, Detail, ErrorCode, tellable
 
 PAGE_SIZE, LARGEST_PAGE = 50, 500
 
@@ -167,7 +167,9 @@ def order_of(ordering: str | None, orders: Mapping[str, str], *, newest_first: b
         return Order("pk", newest_first)
     name = ordering.removeprefix("-")
     if name not in orders:
-        raise _refused("ordering", f"give one of {', '.join(orders) or 'none'}; put - before it for descending order")
+        raise _refused(
+            "ordering", Detail("give one of {names}; put - before it for descending order", names=", ".join(orders) or "none")
+        )
     return Order(orders[name], ordering.startswith("-"))
 
 
@@ -180,7 +182,7 @@ def _size(request: Request) -> int:
     except WrongValue:
         size = 0
     if not 1 <= size <= LARGEST_PAGE:
-        raise _refused("limit", f"give a number from 1 to {LARGEST_PAGE}")
+        raise _refused("limit", Detail("give a number from 1 to {most}", most=LARGEST_PAGE))
     return size
 
 
@@ -203,8 +205,8 @@ def _read_cursor(text: str | None, model: type[Model], order: Order) -> tuple[bo
             field.run_validators(value)
         return backwards is True, Position(value, LongField().to_internal_value(pk))
     except (ValueError, TypeError, RecursionError, ValidationError, WrongValue) as error:
-        raise _refused("cursor", "this cursor does not belong to this list; start again without it") from error
+        raise _refused("cursor", Detail("this cursor does not belong to this list; start again without it")) from error
 
 
 def _refused(name: str, why: str) -> BillingError:
-    return BillingError(ErrorCode.INVALID_INPUT, f"{name}: {why}", field=name)
+    return BillingError(ErrorCode.INVALID_INPUT, Detail("{name}: {why}", name=name, why=why), field=name)

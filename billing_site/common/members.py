@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 
 UNKNOWN, READ_ONLY = "unknown_member", "read_only_member"
 
@@ -51,7 +51,7 @@ def check_parameters(query: QueryDict, known: Collection[str]) -> None:
                 ErrorCode.INVALID_INPUT, unknown_name(name, known, what=_("Unknown parameter")), field=name, instead=True
             )
         if len(query.getlist(name)) > 1:
-            raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: send it only once", field=name)
+            raise BillingError(ErrorCode.INVALID_INPUT, Detail("{name}: send it only once", name=name), field=name)
 
 
 def unknown_columns(header: Collection[str], known: Collection[str]) -> str:

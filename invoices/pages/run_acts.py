@@ -8,14 +8,14 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.functional import Promise
-from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from accounts.callers import Caller
 from accounts.models import Receipt
 from accounts.pages.base import StaffPage
 from accounts.rights import GENERATE
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, ErrorCode, listed
 from invoices.kinds import RunResult, RunState
 from invoices.models import BillingRun
 from invoices.pages.run_forms import LimitsForm
@@ -135,7 +135,7 @@ class RunAct(StaffPage):
         form = LimitsForm(self.client, self.request.POST)
         if not form.is_valid():
             name, errors = next(iter(form.errors.items()))
-            detail = gettext("%(field)s: %(error)s") % {"field": form.fields[name].label, "error": errors[0]}
+            detail = listed([str(form.fields[name].label), str(errors[0])], ": ")
             raise BillingError(ErrorCode.INVALID_INPUT, detail, field=name)
         chosen, mode = choose(self.client, dry_run=run)
         options = {"chosen": chosen, "mode": mode, "compared_with": run, "limits": form.limits}

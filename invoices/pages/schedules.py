@@ -16,7 +16,7 @@ from accounts.callers import Caller
 from accounts.pages.base import StaffPage
 from accounts.pages.forms import PageForm
 from accounts.rights import CHANGE_SETTINGS
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, ErrorCode, listed
 from invoices.kinds import ScheduledAct
 from invoices.models import Schedule
 from invoices.services.work.schedules import is_late, may_schedule, schedules_of, set_schedule
@@ -82,7 +82,7 @@ class SchedulePage(StaffPage):
         form = ScheduleForm(request.POST)
         if not form.is_valid():
             name, errors = next(iter(form.errors.items()))
-            raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: {errors[0]}", field=name)
+            raise BillingError(ErrorCode.INVALID_INPUT, listed([name, str(errors[0])], ": "), field=name)
         chosen = form.cleaned_data
         act, is_on = ScheduledAct(chosen["act"]), chosen["do"] == "on"
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from accounts.kinds import BILLABLE_STATUSES
 from accounts.periods import InstanceDates, arrears_cycles, arrears_due, cycles_due, ended_through, next_bill_date
 from billing_site.common.currencies import Currency
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.basis import Basis
 from invoices.calculation import ZERO, total
 from invoices.document import Credit, Line, Period, Tax
@@ -92,9 +92,9 @@ def check_billable(facts: AccountFacts, request: BillingRequest) -> tuple[date, 
     if state.is_test:
         raise BillingError(ErrorCode.TEST_ACCOUNT)
     if state.status not in BILLABLE_STATUSES:
-        raise BillingError(ErrorCode.ACCOUNT_STATUS, f"status {state.status}")
+        raise BillingError(ErrorCode.ACCOUNT_STATUS, Detail("status {status}", status=state.status))
     if facts.pending_invoice_no is not None:
-        raise BillingError(ErrorCode.PENDING_INVOICE, f"invoice {facts.pending_invoice_no}")
+        raise BillingError(ErrorCode.PENDING_INVOICE, Detail("invoice {invoice_no}", invoice_no=facts.pending_invoice_no))
     if facts.again is not None:
         if not facts.again.hole:
             raise BillingError(ErrorCode.NOTHING_TO_BILL_AGAIN, field="invoice_no")
@@ -104,10 +104,11 @@ def check_billable(facts: AccountFacts, request: BillingRequest) -> tuple[date, 
         raise BillingError(ErrorCode.NO_BILLABLE_PLAN)
     if request.advance and facts.advance_bill_date is not None and facts.advance_bill_date > request.today:
         raise BillingError(
-            ErrorCode.BILL_DATE_IN_FUTURE, f"the cycle of {facts.advance_bill_date} already has an advance invoice"
+            ErrorCode.BILL_DATE_IN_FUTURE,
+            Detail("the cycle of {bill_date} already has an advance invoice", bill_date=facts.advance_bill_date),
         )
     if not request.advance and state.next_bill_date > request.today:
-        raise BillingError(ErrorCode.BILL_DATE_IN_FUTURE, f"{state.next_bill_date}")
+        raise BillingError(ErrorCode.BILL_DATE_IN_FUTURE, str(state.next_bill_date))
     return state.next_bill_date, bill_day
 
 
@@ -120,12 +121,12 @@ def _bill_day(facts: AccountFacts, request: BillingRequest) -> int | None:
         raise BillingError(ErrorCode.ALT_BILL_DAY_RANGE, field="alt_bill_day")
     if request.advance:
         raise BillingError(
-            ErrorCode.ALT_BILL_DAY_NOT_FIRST, "alt_bill_day is not allowed with invoice_mode 1", field="alt_bill_day"
+            ErrorCode.ALT_BILL_DAY_NOT_FIRST, Detail("alt_bill_day is not allowed with invoice_mode 1"), field="alt_bill_day"
         )
     if facts.approved_invoice_no is not None:
         raise BillingError(
             ErrorCode.ALT_BILL_DAY_NOT_FIRST,
-            f"the account already has invoice {facts.approved_invoice_no}",
+            Detail("the account already has invoice {invoice_no}", invoice_no=facts.approved_invoice_no),
             field="alt_bill_day",
         )
     return alternate
@@ -197,10 +198,19 @@ def _naming_largest(state: BillingState, lines: Sequence[Line]) -> Iterator[None
             raise
         largest = sorted(lines, key=lambda line: line.amount, reverse=True)[:LARGEST_NAMED]
         named = ", ".join(f"{line.description} {shown(line.amount, state.currency)}" for line in largest)
-        advice = "lower their units or prices, or end a plan"
-        detail = f"account {state.account_no}: {error.detail}; the largest lines in {state.currency} are {named}; {advice}"
+        advice = Detail("lower their units or prices, or end a plan")
+        detail = Detail(
+            "account {account_no}: {detail}; the largest lines in {currency} are {named}; {advice}",
+            account_no=state.account_no,
+            detail=error.detail,
+            currency=str(state.currency),
+            named=named,
+            advice=advice,
+        )
         if not largest:
-            detail = f"account {state.account_no}: {error.detail}; {advice}"
+            detail = Detail(
+                "account {account_no}: {detail}; {advice}", account_no=state.account_no, detail=error.detail, advice=advice
+            )
         raise BillingError(error.code, detail) from error
 
 

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from accounts.kinds import BILLABLE_STATUSES, AccountStatus
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode, listed, shown_detail, word
 from invoices.calculation import ZERO
 from invoices.kinds import ASKED_ATTEMPTS, OPEN_ATTEMPTS, TRANSITIONS, AttemptStatus, EntryKind, InvoiceKind, InvoiceStatus
 
@@ -40,6 +40,11 @@ class InTheWay(NamedTuple):
     number: int
     name: str
 
+    @property
+    def shown(self) -> str:
+        """Its name for a page, in the reader's language."""
+        return str(shown_detail(self.name))
+
 
 class Correcting(NamedTuple):
     """A live document that corrects another."""
@@ -51,7 +56,11 @@ class Correcting(NamedTuple):
 
     @property
     def blocker(self) -> InTheWay:
-        return InTheWay("invoice", self.invoice_no, self.document_number or f"{self.kind.replace('_', ' ')} {self.invoice_no}")
+        return InTheWay(
+            "invoice",
+            self.invoice_no,
+            self.document_number or Detail("{kind} {number}", kind=word(self.kind.replace("_", " ")), number=self.invoice_no),
+        )
 
 
 class TakenOff(NamedTuple):
@@ -62,7 +71,11 @@ class TakenOff(NamedTuple):
 
     @property
     def blocker(self) -> InTheWay:
-        return InTheWay("transaction", self.transaction_id, f"{self.kind.replace('_', '-')} {self.transaction_id}")
+        return InTheWay(
+            "transaction",
+            self.transaction_id,
+            Detail("{kind} {number}", kind=word(self.kind.replace("_", "-")), number=self.transaction_id),
+        )
 
 
 class PayerFacts(NamedTuple):
@@ -115,7 +128,7 @@ class DocumentFacts(NamedTuple):
 
     @property
     def name(self) -> str:
-        return self.document_number or f"invoice {self.invoice_no}"
+        return self.document_number or Detail("invoice {invoice_no}", invoice_no=self.invoice_no)
 
     def rebill(self, status: InvoiceStatus) -> Correcting | None:
         """Return its rebill with this status: approved, or pending."""
@@ -139,7 +152,7 @@ class Refusal(NamedTuple):
 
     @property
     def error(self) -> BillingError:
-        detail = f"{self.detail}; {self.instead}" if self.instead else self.detail
+        detail = listed([self.detail, self.instead], "; ") if self.instead else self.detail
         return BillingError(self.code, detail, field=self.field)
 
 
@@ -163,10 +176,14 @@ def why_not_collected(payer: PayerFacts) -> ErrorCode | None:
 def why_not_decided(action: Action, invoice_no: int, kind: str, status: str) -> Refusal | None:
     """Return why a document cannot be approved, discarded or regenerated, or None. It must be pending."""
     if InvoiceStatus.APPROVED not in TRANSITIONS[InvoiceStatus(status)]:
-        return Refusal(ErrorCode.NOT_PENDING, f"invoice {invoice_no} is {status}")
+        return Refusal(
+            ErrorCode.NOT_PENDING, Detail("invoice {invoice_no} is {status}", invoice_no=invoice_no, status=word(status))
+        )
     if action is Action.REGENERATE and kind == InvoiceKind.REBILL:
-        instead = "discard it and rebill the original again"
-        return Refusal(ErrorCode.PART_OF_REBILL, f"invoice {invoice_no} is a rebill", instead=instead)
+        instead = Detail("discard it and rebill the original again")
+        return Refusal(
+            ErrorCode.PART_OF_REBILL, Detail("invoice {invoice_no} is a rebill", invoice_no=invoice_no), instead=instead
+        )
     return None
 
 
@@ -181,12 +198,12 @@ def _decided(action: Action) -> Rule:
 
 def _issued(facts: DocumentFacts) -> Iterator[Refusal]:
     if facts.status != InvoiceStatus.APPROVED:
-        yield Refusal(ErrorCode.NOT_ISSUED, f"{facts.name} is {facts.status}")
+        yield Refusal(ErrorCode.NOT_ISSUED, Detail("{document} is {status}", document=facts.name, status=word(facts.status)))
 
 
 def _owed(facts: DocumentFacts) -> Iterator[Refusal]:
     if facts.kind == InvoiceKind.CREDIT_MEMO:
-        yield Refusal(ErrorCode.NOT_ISSUED, f"{facts.name} is a credit memo and has no open amount")
+        yield Refusal(ErrorCode.NOT_ISSUED, Detail("{document} is a credit memo and has no open amount", document=facts.name))
 
 
 def _not_voided(facts: DocumentFacts) -> Iterator[Refusal]:
@@ -197,22 +214,40 @@ def _not_voided(facts: DocumentFacts) -> Iterator[Refusal]:
 def _in_no_rebill(facts: DocumentFacts) -> Iterator[Refusal]:
     """A rebill and its memo belong together. Only another rebill corrects them."""
     if facts.kind == InvoiceKind.REBILL:
-        yield Refusal(ErrorCode.PART_OF_REBILL, f"{facts.name} is a rebill", instead="rebill it again")
+        yield Refusal(
+            ErrorCode.PART_OF_REBILL, Detail("{document} is a rebill", document=facts.name), instead=Detail("rebill it again")
+        )
     if facts.part_of is not None:
         rebill, newest = facts.part_of.blocker, (facts.newest or facts.part_of).blocker
         yield Refusal(
-            ErrorCode.PART_OF_REBILL, f"{facts.name} was issued with {rebill.name}", rebill, f"rebill {newest.name} again"
+            ErrorCode.PART_OF_REBILL,
+            Detail("{document} was issued with {rebill}", document=facts.name, rebill=rebill.name),
+            rebill,
+            _rebill_again(newest.name),
         )
 
 
-def _not_rebilled(code: ErrorCode, instead: str) -> Rule:
+def _rebill_again(document: str) -> Detail:
+    return Detail("rebill {document} again", document=document)
+
+
+def _use_instead(document: str) -> Detail:
+    return Detail("use {document} instead", document=document)
+
+
+def _not_rebilled(code: ErrorCode, instead: Callable[[str], Detail]) -> Rule:
     """Recommend the last rebill of the chain, because the first one may have been replaced too."""
 
     def rule(facts: DocumentFacts) -> Iterator[Refusal]:
         rebill = facts.rebill(InvoiceStatus.APPROVED)
         if rebill is not None:
             newest = (facts.newest or rebill).blocker.name
-            yield Refusal(code, f"{facts.name} was replaced by {rebill.blocker.name}", rebill.blocker, instead.format(newest))
+            yield Refusal(
+                code,
+                Detail("{document} was replaced by {rebill}", document=facts.name, rebill=rebill.blocker.name),
+                rebill.blocker,
+                instead(newest),
+            )
 
     return rule
 
@@ -221,21 +256,36 @@ def _no_rebill_waiting(facts: DocumentFacts) -> Iterator[Refusal]:
     rebill = facts.rebill(InvoiceStatus.PENDING)
     if rebill is not None:
         name = rebill.blocker.name
-        yield Refusal(ErrorCode.REBILL_WAITING, f"{name} of {facts.name}", rebill.blocker, "approve or discard that first")
+        yield Refusal(
+            ErrorCode.REBILL_WAITING,
+            Detail("{blocker} of {document}", blocker=name, document=facts.name),
+            rebill.blocker,
+            Detail("approve or discard that first"),
+        )
 
 
 def _not_credited(code: ErrorCode) -> Rule:
     def rule(facts: DocumentFacts) -> Iterator[Refusal]:
         if facts.memo is not None:
             blocker = facts.memo.blocker
-            yield Refusal(code, f"{blocker.name} of {facts.name}", blocker, "void that first")
+            yield Refusal(
+                code,
+                Detail("{blocker} of {document}", blocker=blocker.name, document=facts.name),
+                blocker,
+                Detail("void that first"),
+            )
 
     return rule
 
 
 def _nothing_taken_off(facts: DocumentFacts) -> Iterator[Refusal]:
     for taken in facts.taken_off:
-        yield Refusal(ErrorCode.IN_THE_WAY, f"{taken.blocker.name} of {facts.name}", taken.blocker, "void it first")
+        yield Refusal(
+            ErrorCode.IN_THE_WAY,
+            Detail("{blocker} of {document}", blocker=taken.blocker.name, document=facts.name),
+            taken.blocker,
+            Detail("void it first"),
+        )
 
 
 def _no_collection(statuses: Iterable[AttemptStatus]) -> Rule:
@@ -244,28 +294,35 @@ def _no_collection(statuses: Iterable[AttemptStatus]) -> Rule:
 
     def rule(facts: DocumentFacts) -> Iterator[Refusal]:
         if facts.attempt_status in chosen:
-            attempt = InTheWay("collection_attempt", facts.attempt_no or 0, f"attempt {facts.attempt_no}")
-            detail = f"{attempt.name} of {facts.name} is {facts.attempt_status}"
-            yield Refusal(ErrorCode.COLLECTING, detail, attempt, "collect it again to get the result")
+            attempt = InTheWay("collection_attempt", facts.attempt_no or 0, Detail("attempt {number}", number=facts.attempt_no))
+            detail = Detail(
+                "{attempt} of {document} is {status}",
+                attempt=attempt.name,
+                document=facts.name,
+                status=word(facts.attempt_status),
+            )
+            yield Refusal(ErrorCode.COLLECTING, detail, attempt, Detail("collect it again to get the result"))
 
     return rule
 
 
 def _cycle_can_reopen(facts: DocumentFacts) -> Iterator[Refusal]:
     if facts.reopens and facts.pending_no is not None:
-        blocker = InTheWay("invoice", facts.pending_no, f"pending invoice {facts.pending_no}")
-        detail = f"{blocker.name} bills the next cycle"
-        yield Refusal(ErrorCode.IN_THE_WAY, detail, blocker, "discard that first")
+        blocker = InTheWay("invoice", facts.pending_no, Detail("pending invoice {invoice_no}", invoice_no=facts.pending_no))
+        detail = Detail("{blocker} bills the next cycle", blocker=blocker.name)
+        yield Refusal(ErrorCode.IN_THE_WAY, detail, blocker, Detail("discard that first"))
 
 
 def _due(facts: DocumentFacts) -> Iterator[Refusal]:
     if facts.due <= ZERO:
-        yield Refusal(ErrorCode.ABOVE_WHAT_IS_OPEN, f"{facts.name} has no open amount", field="amount")
+        yield Refusal(
+            ErrorCode.ABOVE_WHAT_IS_OPEN, Detail("{document} has no open amount", document=facts.name), field="amount"
+        )
 
 
 def _something_to_credit(facts: DocumentFacts) -> Iterator[Refusal]:
     if facts.to_credit <= ZERO:
-        yield Refusal(ErrorCode.ABOVE_WHAT_IS_OPEN, f"{facts.name} has no amount left to credit")
+        yield Refusal(ErrorCode.ABOVE_WHAT_IS_OPEN, Detail("{document} has no amount left to credit", document=facts.name))
 
 
 def _unless_asked(rule: Rule) -> Rule:
@@ -275,7 +332,9 @@ def _unless_asked(rule: Rule) -> Rule:
 
 def _paid(facts: DocumentFacts) -> Iterator[Refusal]:
     if not facts.has_payments:
-        yield Refusal(ErrorCode.ABOVE_WHAT_IS_OPEN, f"{facts.name} is not paid by any payment", field="amount")
+        yield Refusal(
+            ErrorCode.ABOVE_WHAT_IS_OPEN, Detail("{document} is not paid by any payment", document=facts.name), field="amount"
+        )
 
 
 def _payer(facts: DocumentFacts) -> Iterator[Refusal]:
@@ -306,50 +365,64 @@ def _is_rebillable(facts: DocumentFacts) -> Iterator[Refusal]:
 def _instead_of_memo(facts: DocumentFacts) -> str:
     """A credit memo blocks the rebill of its invoice until it is voided. The memo of a rebill has replaced its invoice."""
     if facts.part_of is not None:
-        return f"rebill {(facts.newest or facts.part_of).blocker.name} again"
-    name = facts.original.blocker.name if facts.original else "the invoice that it corrects"
-    return f"rebill {name}" if facts.status == InvoiceStatus.VOIDED else f"void it, then rebill {name}"
+        return _rebill_again((facts.newest or facts.part_of).blocker.name)
+    name = facts.original.blocker.name if facts.original else Detail("the invoice that it corrects")
+    if facts.status == InvoiceStatus.VOIDED:
+        return Detail("rebill {document}", document=name)
+    return Detail("void it, then rebill {document}", document=name)
 
 
 def _instead_of_unissued(facts: DocumentFacts) -> str:
     """Return how to correct what a document that is not issued would bill, or "" if there is no way."""
     if facts.kind == InvoiceKind.REBILL:
-        name = facts.original.blocker.name if facts.original else "its original"
-        return f"{'discard it and ' if facts.status == InvoiceStatus.PENDING else ''}rebill {name} again"
-    discard = "discard or regenerate" if facts.payer.is_billed else "discard"
+        name = facts.original.blocker.name if facts.original else Detail("its original")
+        if facts.status == InvoiceStatus.PENDING:
+            return Detail("discard it and rebill {document} again", document=name)
+        return _rebill_again(name)
     if facts.status == InvoiceStatus.PENDING:
-        return f"{discard} it"
+        return Detail("discard or regenerate it") if facts.payer.is_billed else Detail("discard it")
     if facts.billed_by is not None:
         name = facts.billed_by.blocker.name
-        pending = facts.billed_by.status == InvoiceStatus.PENDING
-        return f"{discard} {name}" if pending else f"rebill {name}, which bills its cycle"
-    return "generate its cycle again" if facts.cycle_is_open and facts.payer.is_billed else ""
+        if facts.billed_by.status != InvoiceStatus.PENDING:
+            return Detail("rebill {document}, which bills its cycle", document=name)
+        if facts.payer.is_billed:
+            return Detail("discard or regenerate {document}", document=name)
+        return Detail("discard {document}", document=name)
+    return Detail("generate its cycle again") if facts.cycle_is_open and facts.payer.is_billed else ""
 
 
 def _no_refund(facts: DocumentFacts) -> Iterator[Refusal]:
     """A refund blocks only while it leaves the document unpaid."""
     if facts.refund_no is not None and facts.due > ZERO:
-        blocker = InTheWay("transaction", facts.refund_no, f"refund {facts.refund_no}")
+        blocker = InTheWay("transaction", facts.refund_no, Detail("refund {number}", number=facts.refund_no))
         yield Refusal(
-            ErrorCode.REBILL_REFUNDED, f"{blocker.name} of {facts.name}", blocker, "credit its lines by a credit memo"
+            ErrorCode.REBILL_REFUNDED,
+            Detail("{blocker} of {document}", blocker=blocker.name, document=facts.name),
+            blocker,
+            Detail("credit its lines by a credit memo"),
         )
 
 
 def _nothing_to_rebill_is_taken_off(facts: DocumentFacts) -> Iterator[Refusal]:
     for taken in facts.taken_off:
-        yield Refusal(TAKEN_OFF[taken.kind], f"{taken.blocker.name} of {facts.name}", taken.blocker, "void it first")
+        yield Refusal(
+            TAKEN_OFF[taken.kind],
+            Detail("{blocker} of {document}", blocker=taken.blocker.name, document=facts.name),
+            taken.blocker,
+            Detail("void it first"),
+        )
 
 
 OPEN = _no_collection(OPEN_ATTEMPTS)
 ASKED = _no_collection(ASKED_ATTEMPTS)
-LOWERED = (_issued, _owed, _not_rebilled(ErrorCode.ALREADY_REBILLED, "use {} instead"), _no_rebill_waiting, OPEN)
+LOWERED = (_issued, _owed, _not_rebilled(ErrorCode.ALREADY_REBILLED, _use_instead), _no_rebill_waiting, OPEN)
 
 RULES: dict[Action, tuple[Rule, ...]] = {
     **{action: (_decided(action),) for action in (Action.APPROVE, Action.DISCARD, Action.REGENERATE)},
     Action.VOID: (
         _not_voided,
         _issued,
-        _not_rebilled(ErrorCode.REBILLED, "rebill {} again"),
+        _not_rebilled(ErrorCode.REBILLED, _rebill_again),
         _no_rebill_waiting,
         _in_no_rebill,
         _not_credited(ErrorCode.CREDIT_MEMO_APPLIED),
@@ -364,7 +437,7 @@ RULES: dict[Action, tuple[Rule, ...]] = {
     Action.DISPUTE: (*LOWERED, _due),
     Action.REBILL: (
         _is_rebillable,
-        _not_rebilled(ErrorCode.ALREADY_REBILLED, "rebill {} again"),
+        _not_rebilled(ErrorCode.ALREADY_REBILLED, _rebill_again),
         _no_rebill_waiting,
         _no_refund,
         _not_credited(ErrorCode.REBILL_CREDITED),

@@ -11,7 +11,7 @@ from accounts.kinds import ChargeType
 from accounts.periods import Period, began_last, cycle_of
 from accounts.rates import Band, Rates, rates_on, shown_units
 from billing_site.common.currencies import Currency
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.basis import Billed, ChargeBasis, ChargeTerms, CoverBasis
 from invoices.calculation import HUNDRED, WHOLE, ZERO, Share, exact_share, line_amount, rounded, total
 from invoices.kinds import LineType
@@ -33,9 +33,12 @@ def price_on(charge: ChargeFacts, currency: Currency, day: date) -> Price:
     own, listed = rates_on(day, currency.code, charge.own), rates_on(day, currency.code, charge.listed)
     rates = own or listed
     if rates is None:
-        raise BillingError(ErrorCode.NO_RATE, f"{charge.service.name} in {currency} on {day}")
+        raise BillingError(
+            ErrorCode.NO_RATE,
+            Detail("{service} in {currency} on {day}", service=charge.service.name, currency=str(currency), day=day),
+        )
     if not rates.bands or rates.bands[0].from_unit:
-        raise BillingError(ErrorCode.RATE_TERMS, f"{charge.service.name}: the bands do not begin at 0")
+        raise BillingError(ErrorCode.RATE_TERMS, Detail("{service}: the bands do not begin at 0", service=charge.service.name))
     return Price(rates, single_rate(listed) if own and listed else None)
 
 
@@ -116,12 +119,15 @@ def _add_cycles(
     return True
 
 
-def _usage_too_large(instance: InstanceFacts, charge: ChargeFacts, usage: Sequence[UsageTotal]) -> str:
+def _usage_too_large(instance: InstanceFacts, charge: ChargeFacts, usage: Sequence[UsageTotal]) -> Detail:
     units, records = sum((one.units for one in usage), ZERO), sum(one.records for one in usage)
-    return (
-        f"{records} usage records of {charge.service.name} under plan instance {instance.plan_instance_no}, "
-        f"{shown_units(units)} units in total; none is billed until the total fits on an invoice: correct or delete the "
-        "wrong records, or correct the price"
+    return Detail(
+        "{records} usage records of {service} under plan instance {instance}, {units} units in total; none is billed until the "
+        "total fits on an invoice: correct or delete the wrong records, or correct the price",
+        records=records,
+        service=charge.service.name,
+        instance=instance.plan_instance_no,
+        units=shown_units(units),
     )
 
 
@@ -182,7 +188,9 @@ def _add_rated(
     except BillingError as error:
         if error.code is not ErrorCode.AMOUNT_TOO_LARGE:
             raise
-        raise BillingError(error.code, f"{charge.service.name} {error.detail}") from error
+        raise BillingError(
+            error.code, Detail("{service} {detail}", service=charge.service.name, detail=error.detail)
+        ) from error
     rates, name = price.rates, charge.service.name
     columns: dict[str, Any] = {
         **_service_columns(charge.service),
@@ -233,7 +241,8 @@ def add_orders(lines: Lines, orders: Sequence[OrderFacts]) -> list[int]:
     return [
         order.order_no
         for order in sorted(orders, key=lambda one: one.rate < ZERO)
-        if lines.add_if_it_fits(f"order {order.order_no}", partial(_add_order, lines, order)) is not None
+        if lines.add_if_it_fits(Detail("order {order_no}", order_no=order.order_no), partial(_add_order, lines, order))
+        is not None
     ]
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple, TypeVar
 
 from billing_site.common.currencies import Currency
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.basis import Basis, ChargeBasis, CoverBasis
 from invoices.calculation import MOST_BEFORE_TAX, ZERO, split, split_first, total
 from invoices.document import Credit, Line
@@ -91,9 +91,9 @@ class Lines:
         self.gross: set[int] = set()
         self.charges: list[ChargeBasis] = []
         self.covers: list[CoverBasis] = []
-        self.left_out: list[str] = []
+        self.left_out: list[Detail] = []
 
-    def add_if_it_fits(self, what: str, add: Callable[[], T]) -> T | None:
+    def add_if_it_fits(self, what: Detail, add: Callable[[], T]) -> T | None:
         """Return what `add` returns, or None if the invoice would become too large.
 
         In that case nothing is added, and `what` is noted as left out. So one wrong record or order does not stop the billing

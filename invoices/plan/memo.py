@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from billing_site.common.currencies import Currency
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO, exact_share, rounded, split, total
 
 
@@ -78,9 +78,13 @@ def plan_memo(lines: Sequence[LineToCredit], amounts: Mapping[int, Decimal], cur
     for line_no, amount in sorted(amounts.items()):
         line = by_number.get(line_no)
         if line is None:
-            raise BillingError(ErrorCode.INVALID_INPUT, f"lines: line {line_no} is not a charge", field="lines")
+            raise BillingError(
+                ErrorCode.INVALID_INPUT, Detail("lines: line {line_no} is not a charge", line_no=line_no), field="lines"
+            )
         if amount > line.left:
-            detail = f"lines: only {line.left.normalize():f} can still be credited of line {line_no}"
+            detail = Detail(
+                "lines: only {left} can still be credited of line {line_no}", left=f"{line.left.normalize():f}", line_no=line_no
+            )
             raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, detail, field="lines")
         credits.append(LineCredit(line_no, amount))
         taxes += _taxes(line, amount, currency)
@@ -136,7 +140,9 @@ def spread(lines: Sequence[LineToCredit], amount: Decimal, currency: Currency) -
     left = total(line.left for line in open_lines)
     if amount > left:
         raise BillingError(
-            ErrorCode.ABOVE_WHAT_IS_OPEN, f"amount: only {left.normalize():f} can still be credited", field="amount"
+            ErrorCode.ABOVE_WHAT_IS_OPEN,
+            Detail("amount: only {left} can still be credited", left=f"{left.normalize():f}"),
+            field="amount",
         )
     parts = split(amount, [line.left for line in open_lines], currency)
     return {line.line_no: part for line, part in zip(open_lines, parts, strict=True) if part > ZERO}

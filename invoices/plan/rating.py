@@ -12,7 +12,7 @@ from accounts.kinds import RateModel
 from accounts.rates import Band, Rates, shown_units
 from billing_site.common.currencies import Currency
 from billing_site.common.units import LARGEST_UNITS
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.basis import Billed, ChargeTerms
 from invoices.calculation import ONE, WHOLE, ZERO, Share, line_amount, rounded, total
 
@@ -154,7 +154,7 @@ def _parts(rates: Rates, start: Decimal, end: Decimal, currency: Currency, share
     """Yield the units above `start` through `end` by band. `start` units may be billed already. Refuses too many units
     (90008)."""
     if end > LARGEST_UNITS:
-        raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, f"{end:f} units")
+        raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, Detail("{units} units", units=f"{end:f}"))
     for units, band in _units_by_band(rates, start, end):
         yield RatedPart(units, band, line_amount(band.rate, units, share, currency))
 

@@ -1,6 +1,6 @@
 """PURE: find out whether tax data is missing for a document: the buyer's address, a rate for each line, or an exemption."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
@@ -8,6 +8,7 @@ from typing import NamedTuple
 from django.utils.translation import gettext
 
 from accounts.kinds import TaxExemption
+from billing_site.errors import Detail, listed
 from invoices.kinds import LASTING_FLAGS, Flag
 from invoices.tax_engines.protocol import TaxableLine, TaxAddress, TaxQuote
 
@@ -84,13 +85,13 @@ def answer_to(lines: Sequence[TaxableLine], quote: TaxQuote, *, has_buyer: bool)
     uncovered = [line for line in unanswered if _has_country(line.addresses.ship_to)]
     texts = [] if has_buyer else [no_buyer_text()]
     if homeless and has_buyer:
-        texts.append("the contact whose address is taxed has no country")
-    texts += [f"no tax rate for {place}" for place in dict.fromkeys(map(_where, uncovered))]
+        texts.append(Detail("the contact whose address is taxed has no country"))
+    texts += [Detail("no tax rate for {place}", place=place) for place in dict.fromkeys(map(_where, uncovered))]
     return TaxAnswer(
         no_address=not has_buyer or bool(homeless),
         no_rate=bool(uncovered),
         unanswered=tuple(line.line_no for line in unanswered),
-        missing="; ".join(texts)[:LONGEST_TEXT],
+        missing=_listed(texts),
         charges_tax=quote.charges_tax,
     )
 
@@ -102,15 +103,21 @@ def joined(answers: Collection[TaxAnswer]) -> TaxAnswer:
         no_address=any(one.no_address for one in answers),
         no_rate=any(one.no_rate for one in answers),
         unanswered=tuple(sorted({number for one in answers for number in one.unanswered})),
-        missing="; ".join(dict.fromkeys(one.missing for one in answers if one.missing))[:LONGEST_TEXT],
+        missing=_listed(dict.fromkeys(one.missing for one in answers if one.missing)),
         exemption=exempt.exemption,
         reason=exempt.reason,
         charges_tax=any(one.is_incomplete for one in answers),
     )
 
 
-def no_buyer_text() -> str:
-    return "the account has no contact"
+def no_buyer_text() -> Detail:
+    return Detail("the account has no contact")
+
+
+def _listed(texts: Iterable[str]) -> str:
+    """Return what is missing as one text, as long as it can be stored."""
+    missing = listed(texts, "; ")
+    return missing if len(missing) <= LONGEST_TEXT else missing[:LONGEST_TEXT]
 
 
 def _has_country(address: TaxAddress | None) -> bool:

@@ -162,7 +162,7 @@ class RebillBuilder(StaffPage):
         actions = available_actions(self.client, [self.invoice.pk], self.caller, self.today, [Action.REBILL])
         (allowed,) = actions[self.invoice.pk]
         way = allowed.in_the_way
-        return {"message": error.shown, "name": way.name if way else "", "address": _page_of(way, self.invoice.pk)}
+        return {"message": error.shown, "name": way.shown if way else "", "address": _page_of(way, self.invoice.pk)}
 
 
 MOVED = {

@@ -6,9 +6,8 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, NamedTuple
 
 from django.http import QueryDict
-from django.utils.translation import gettext
 
-from billing_site.errors import BillingError
+from billing_site.errors import BillingError, shown_detail
 from rebills.api.serializers import RebillArguments, RebillPreviewArguments, rebill_request
 from rebills.services.requests import RebillRequest
 
@@ -183,7 +182,7 @@ def refusal_at(refusal: BillingError, typed: Typed) -> Refusals:
     field = refusal.field or ""
     message = refusal.shown
     if field and refusal.detail.startswith(f"{field}: "):
-        message = gettext(refusal.detail.removeprefix(f"{field}: "))
+        message = shown_detail(refusal.detail).removeprefix(f"{field}: ")
     named = re.fullmatch(r"lines\[(\d+)\]\.(\w+)", field)
     if named is not None and int(named[1]) < len(typed.requested_lines):
         return {typed.requested_lines[int(named[1])].field(named[2]): message}

@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import NamedTuple
 
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO, total
 from invoices.document import Correction, Document, Line, Terms, period_of
 from invoices.fingerprints import document_parts, fingerprint_of, moved_of
@@ -108,7 +108,9 @@ def plan_rebill(
     net = total(one.line.amount for one in planned.lines)
     terms = _terms(facts.original.terms, lines, net - shown.included, shown.included + shown.added, total([net, shown.added]))
     if terms.total_amount < ZERO:
-        detail = f"its lines and taxes amount to {terms.total_amount.normalize():f}; take less off"
+        detail = Detail(
+            "its lines and taxes amount to {total_amount}; take less off", total_amount=f"{terms.total_amount.normalize():f}"
+        )
         raise BillingError(ErrorCode.REBILL_BELOW_ZERO, detail, field="lines")
     content = Document(
         terms=terms,

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from accounts.kinds import BANDED_MODELS, RateModel
 from billing_site.common.currencies import Currency
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.basis import Billed, ChargeBasis
 from invoices.calculation import ONE, ZERO, total
 from invoices.document import Line
@@ -74,7 +74,9 @@ def _check_not_changed(charge: ChargeBasis, correction: UsageCorrection, work: R
     for no in charge.line_nos:
         change = work.kept.get(no)
         if change is not None and change.is_priced:
-            detail = f"{correction.path}: {change.path} changes line {no} of the same charge"
+            detail = Detail(
+                "{path}: {other} changes line {line_no} of the same charge", path=correction.path, other=change.path, line_no=no
+            )
             raise BillingError(ErrorCode.CORRECTED_TWICE, detail, field=f"{correction.path}.units")
 
 
@@ -87,7 +89,11 @@ def _units_to_rate(charge: ChargeBasis, work: Rebilled) -> Decimal | None:
     given = [change for change in changes.values() if change is not None]
     for change in given:
         if change.units is not None and change.units < ZERO:
-            raise wrong(change, "units", f"{change.units.normalize():f} is below 0; give a discount a line of its own")
+            raise wrong(
+                change,
+                "units",
+                Detail("{units} is below 0; give a discount a line of its own", units=f"{change.units.normalize():f}"),
+            )
     is_fixed = any(change.rate is not None or change.amount is not None or change.service is not None for change in given)
     if charge.terms.model not in BANDED_MODELS or is_fixed or all(change.units is None for change in given):
         return None
@@ -176,7 +182,7 @@ def _check_known(charge: ChargeBasis, units: Decimal, correction: UsageCorrectio
     first, last = (terms.bands[0].from_unit, terms.bands[-1].to_unit) if terms.bands else (ZERO, ZERO)
     is_below = start + units <= first if terms.model == RateModel.VOLUME else start < first
     if units and ((last is not None and start + units > last) or (first and is_below)):
-        detail = f"{units.normalize():f} units; give each line its rate and units, or its amount"
+        detail = Detail("{units} units; give each line its rate and units, or its amount", units=f"{units.normalize():f}")
         raise BillingError(ErrorCode.PRICE_NOT_ON_DOCUMENT, detail, field=f"{correction.path}.units" if correction else "lines")
 
 
@@ -222,10 +228,15 @@ def _bounded(charge: ChargeBasis, bound: PlannedLine | None) -> ChargeBasis:
 def _given_bound(source: Line, change: LineChange, work: Rebilled, *, is_same: bool) -> PlannedLine:
     """Return a minimum or maximum line at the requested amount. Its sign may not change."""
     if change.amount is None or change.rate is not None or change.units is not None:
-        raise unpriced(change, f"line {source.line_no} has no rate to count with: give its amount")
+        raise unpriced(change, Detail("line {line_no} has no rate to count with: give its amount", line_no=source.line_no))
     check_whole(change, work.currency)
     if source.amount > ZERO > change.amount or change.amount > ZERO > source.amount:
-        raise wrong(change, "amount", f"line {source.line_no} is {source.explanation}: it stays on that side of 0")
+        detail = Detail(
+            "line {line_no} is {explanation}: it stays on that side of 0",
+            line_no=source.line_no,
+            explanation=source.explanation,
+        )
+        raise wrong(change, "amount", detail)
     words = changed_line(source, change._replace(amount=None), work.is_gross, work.currency)
     if change.amount == source.amount and is_same:
         return words

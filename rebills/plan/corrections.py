@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from accounts.rates import shown_units
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.basis import ChargeBasis
 from invoices.calculation import ZERO
 from invoices.kinds import LineType
@@ -19,14 +19,18 @@ def corrected_charges(corrections: Sequence[UsageCorrection], charges: Sequence[
     for correction in corrections:
         if correction.units < ZERO:
             field = f"{correction.path}.units"
-            detail = f"{field}: {shown_units(correction.units)} is below 0"
+            detail = Detail("{field}: {units} is below 0", field=field, units=shown_units(correction.units))
             raise BillingError(ErrorCode.INVALID_INPUT, detail, field=field)
         places = [place for place, charge in enumerate(charges) if _means(correction, charge)]
         if len(places) != 1:
-            how_many = "no charge matches" if not places else f"{len(places)} charges match; name one by a line_no of it"
+            how_many = (
+                Detail("no charge matches")
+                if not places
+                else Detail("{count} charges match; name one by a line_no of it", count=len(places))
+            )
             raise _wrong(correction, how_many)
         if places[0] in corrected:
-            raise _wrong(correction, "the charge is corrected twice")
+            raise _wrong(correction, Detail("the charge is corrected twice"))
         corrected[places[0]] = correction
     return corrected
 
@@ -41,5 +45,7 @@ def _means(correction: UsageCorrection, charge: ChargeBasis) -> bool:
     return charge.line_type == LineType.USAGE and on_line and all(one is None or one == other for one, other in named)
 
 
-def _wrong(correction: UsageCorrection, detail: str) -> BillingError:
-    return BillingError(ErrorCode.NO_METERED_CHARGE, f"{correction.path}: {detail}", field=correction.path)
+def _wrong(correction: UsageCorrection, detail: Detail) -> BillingError:
+    return BillingError(
+        ErrorCode.NO_METERED_CHARGE, Detail("{path}: {detail}", path=correction.path, detail=detail), field=correction.path
+    )

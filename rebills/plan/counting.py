@@ -13,7 +13,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from billing_site.common.currencies import Currency
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.basis import Basis, Billed, ChargeBasis, CoverBasis
 from invoices.calculation import ZERO, split, split_first, total
 from invoices.document import Credit, Document, Line
@@ -175,7 +175,8 @@ class _Sheet:
         room = total(self.left[place] for place in places)
         change = self.asked.get(charge.bound_line_no or 0)
         if -amount > room and change is not None and change.is_priced:
-            raise wrong(change, "amount", f"{shown(amount)} is below 0, and the charge leaves {shown(room)}")
+            detail = Detail("{amount} is below 0, and the charge leaves {room}", amount=shown(amount), room=shown(room))
+            raise wrong(change, "amount", detail)
         parts = split(min(-amount, room), [self.left[place] for place in places], self.currency)
         return self._take(planned.bound, key, dict(zip(places, parts, strict=True)))
 
@@ -213,7 +214,8 @@ class _Sheet:
         source, amount = planned.source, planned.line.amount
         change = self.asked.get(planned.line.line_no if source is None else source.line_no)
         if change is not None and change.is_priced:
-            raise wrong(change, "amount", f"{shown(amount)} is below 0, and the other lines leave {shown(room)}")
+            detail = Detail("{amount} is below 0, and the other lines leave {room}", amount=shown(amount), room=shown(room))
+            raise wrong(change, "amount", detail)
         return _counted_again(planned, -room, None, f"of {shown(-amount)} on the original")
 
     # What is counted from charges
@@ -242,7 +244,9 @@ class _Sheet:
 
     def _surcharge(self, planned: PlannedLine, source: Line, cover: CoverBasis | None, base: Decimal) -> PlannedLine | None:
         if cover is None or source.percent is None:
-            detail = f"line {source.line_no} is {source.explanation}; give its amount"
+            detail = Detail(
+                "line {line_no} is {explanation}; give its amount", line_no=source.line_no, explanation=source.explanation
+            )
             raise BillingError(ErrorCode.PRICE_NOT_ON_DOCUMENT, detail, field="lines")
         amount, words = percent_off(source.percent, base, self.currency)
         return _counted_again(planned, amount, base, words) if amount else None
@@ -283,12 +287,14 @@ class _Sheet:
         """Return the requested amount of a coupon or credit: at most what the original took off or what the coupon itself
         allows."""
         if change.amount is None or change.rate is not None or change.units is not None:
-            raise unpriced(change, f"line {source.line_no} takes something off: it has an amount only")
+            raise unpriced(change, Detail("line {line_no} takes something off: it has an amount only", line_no=source.line_no))
         check_whole(change, self.currency)
         most = max(-source.amount, self._off(source, cover, base)[0])
         room = min(most, base)
         if not -room <= change.amount <= ZERO:
-            raise wrong(change, "amount", f"line {source.line_no} takes off up to {shown(-room)}")
+            raise wrong(
+                change, "amount", Detail("line {line_no} takes off up to {most}", line_no=source.line_no, most=shown(-room))
+            )
         return -change.amount
 
     def _off(self, source: Line, cover: CoverBasis, base: Decimal) -> tuple[Decimal, Decimal | None, str]:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from billing_site.common.currencies import Currency
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.basis import Basis
 from invoices.calculation import ONE, ZERO, line_amount, rounded
 from invoices.document import Credit, Line
@@ -61,14 +61,16 @@ def changes_by_line(changes: Sequence[LineChange], lines: Sequence[Line]) -> dic
     on_original = {line.line_no: line for line in lines}
     for change in changes:
         if change.line_no in by_number:
-            raise wrong(change, "line_no", f"line {change.line_no} is named twice")
+            raise wrong(change, "line_no", Detail("line {line_no} is named twice", line_no=change.line_no))
         if change.line_no < 1:
-            raise wrong(change, "line_no", f"{change.line_no} is no line number")
+            raise wrong(change, "line_no", Detail("{line_no} is no line number", line_no=change.line_no))
         source = on_original.get(change.line_no)
         if source is not None and source.is_tax:
-            raise BillingError(ErrorCode.TAX_LINE, f"line {change.line_no}", field=field_of(change, "line_no"))
+            raise BillingError(
+                ErrorCode.TAX_LINE, Detail("line {line_no}", line_no=change.line_no), field=field_of(change, "line_no")
+            )
         if source is None and change.exclude:
-            raise wrong(change, "line_no", f"the invoice has no line {change.line_no} to leave out")
+            raise wrong(change, "line_no", Detail("the invoice has no line {line_no} to leave out", line_no=change.line_no))
         by_number[change.line_no] = change
     return by_number
 
@@ -98,10 +100,14 @@ def _given_back(source: Line, change: LineChange, currency: Currency) -> Line:
     if not change.is_priced:
         return line
     if change.amount is None or change.rate is not None or change.units is not None:
-        raise unpriced(change, f"line {source.line_no} gives unused days back: it has an amount only")
+        raise unpriced(change, Detail("line {line_no} gives unused days back: it has an amount only", line_no=source.line_no))
     check_whole(change, currency)
     if not min(source.amount, ZERO) <= change.amount <= max(source.amount, ZERO):
-        raise wrong(change, "amount", f"line {source.line_no} is between 0 and {shown(source.amount)}")
+        raise wrong(
+            change,
+            "amount",
+            Detail("line {line_no} is between 0 and {most}", line_no=source.line_no, most=shown(source.amount)),
+        )
     return line if change.amount == source.amount else replace(line, amount=change.amount, explanation=AMOUNT_GIVEN)
 
 
@@ -126,9 +132,9 @@ def _worded(line: Line, change: LineChange) -> Line:
         return line
     if start is None or end is None:
         name = "period_end" if end is None else "period_start"
-        raise wrong(change, name, "a period has a first and a last day")
+        raise wrong(change, name, Detail("a period has a first and a last day"))
     if end < start:
-        raise wrong(change, "period_end", f"{end} is before {start}")
+        raise wrong(change, "period_end", Detail("{end} is before {start}", end=end, start=start))
     return _of_period(line, start, end)
 
 
@@ -181,15 +187,25 @@ def _priced(source: Line, change: LineChange, currency: Currency) -> Line:
     units = source.units if change.units is None else change.units
     amount = None if rate is None or units is None else line_amount(rate, units, source.share, currency)
     if change.amount is None and amount is None:
-        raise unpriced(change, f"line {source.line_no} has no rate to count with: give its amount, or rate and units")
+        raise unpriced(
+            change,
+            Detail("line {line_no} has no rate to count with: give its amount, or rate and units", line_no=source.line_no),
+        )
     if change.amount is None or change.amount == amount:
         same = (rate, units, amount) == (source.rate_per_unit, source.units, source.amount)
         return source if same else source.unrated(units=units, rate_per_unit=rate, amount=amount, explanation="")
     if amount is None and change.amount == source.amount and change.units is None and change.rate is None:
         return source
     if change.rate is not None and change.units is not None:
-        detail = f"line {change.line_no}: {shown(change.rate)} for {shown(units)} units is {shown(amount)}"
-        raise unpriced(change, f"{detail}, and not {shown(change.amount)}")
+        detail = Detail(
+            "line {line_no}: {rate} for {units} units is {product}, and not {amount}",
+            line_no=change.line_no,
+            rate=shown(change.rate),
+            units=shown(units),
+            product=shown(amount),
+            amount=shown(change.amount),
+        )
+        raise unpriced(change, detail)
     return source.unrated(units=units, rate_per_unit=None, amount=change.amount, explanation=AMOUNT_GIVEN)
 
 
@@ -199,9 +215,9 @@ def added_line(change: LineChange, first: Line, currency: Currency) -> PlannedLi
     It has the contacts of the original's first line unless others are requested.
     """
     if change.service is None:
-        raise wrong(change, "service_no", f"line {change.line_no} is added: of which service?")
+        raise wrong(change, "service_no", Detail("line {line_no} is added: of which service?", line_no=change.line_no))
     if change.amount is None and change.rate is None:
-        raise unpriced(change, f"line {change.line_no} is added: give its amount, or rate and units")
+        raise unpriced(change, Detail("line {line_no} is added: give its amount, or rate and units", line_no=change.line_no))
     service, units = change.service, ONE if change.amount is None and change.units is None else change.units
     change = change._replace(units=units)
     priced = _priced(Line.blank(), change, currency)
@@ -223,14 +239,19 @@ def _check_not_below_zero(change: LineChange) -> None:
     for name in ("rate", "units"):
         value = getattr(change, name)
         if value is not None and value < ZERO:
-            raise wrong(change, name, f"{shown(value)} is below 0")
+            raise wrong(change, name, Detail("{value} is below 0", value=shown(value)))
 
 
 def check_whole(change: LineChange, currency: Currency) -> None:
     """Refuse an amount that is not a multiple of the currency's smallest unit."""
     amount = change.amount
     if amount is not None and amount != rounded(amount, currency):
-        detail = f"{shown(amount)} is not a multiple of the smallest unit of {currency}, {currency.smallest_unit}"
+        detail = Detail(
+            "{amount} is not a multiple of the smallest unit of {currency}, {smallest_unit}",
+            amount=shown(amount),
+            currency=str(currency),
+            smallest_unit=currency.smallest_unit,
+        )
         raise wrong(change, "amount", detail)
 
 
@@ -246,10 +267,10 @@ def field_of(change: LineChange, name: str) -> str:
     return f"{change.path}.{name}" if change.path else name
 
 
-def wrong(change: LineChange, name: str, detail: str) -> BillingError:
+def wrong(change: LineChange, name: str, detail: Detail) -> BillingError:
     field = field_of(change, name)
-    return BillingError(ErrorCode.INVALID_INPUT, f"{field}: {detail}", field=field)
+    return BillingError(ErrorCode.INVALID_INPUT, Detail("{field}: {detail}", field=field, detail=detail), field=field)
 
 
-def unpriced(change: LineChange, detail: str) -> BillingError:
+def unpriced(change: LineChange, detail: Detail) -> BillingError:
     return BillingError(ErrorCode.LINE_TERMS, detail, field=field_of(change, "amount"))

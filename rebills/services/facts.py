@@ -11,7 +11,7 @@ from accounts.kinds import TaxRounding
 from accounts.models import Account, Client, Service
 from accounts.models.places import EXEMPTION_FIELDS
 from billing_site.common.currencies import currency_of
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO, asked_amount
 from invoices.document import Document
 from invoices.kinds import InvoiceKind
@@ -76,10 +76,12 @@ class Originals(NamedTuple):
         named = request.client_acct_id if request.account_no is None else request.account_no
         if named is not None and named not in self.accounts:
             field = "client_acct_id" if request.account_no is None else "acct_no"
-            raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"{field} {named}", field=field)
+            raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, Detail("{field} {value}", field=field, value=named), field=field)
         document = self.documents.get(request.invoice_no)
         if document is None or (named is not None and self.accounts[named] != document.account_no):
-            raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {request.invoice_no}", field="invoice_no")
+            raise BillingError(
+                ErrorCode.INVOICE_NOT_FOUND, Detail("invoice {invoice_no}", invoice_no=request.invoice_no), field="invoice_no"
+            )
         return document
 
     def facts(self, request: RebillRequest) -> RebillFacts:
@@ -162,7 +164,7 @@ class Originals(NamedTuple):
         for contact in self.contacts.get(account_no, []):
             if contact.contact_no == contact_no:
                 return contact.contact_pk
-        detail = f"statement_address_seq: the account has no contact {contact_no}"
+        detail = Detail("statement_address_seq: the account has no contact {contact_no}", contact_no=contact_no)
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="statement_address_seq")
 
     def _service(self, asked: RequestedItem) -> ServiceFacts | None:
@@ -189,7 +191,9 @@ class Originals(NamedTuple):
 def _found(found: T | None, asked: RequestedItem, name: str, value: object) -> T:
     if found is None:
         field = f"{asked.path}.{name}" if asked.path else name
-        raise BillingError(ErrorCode.INVALID_INPUT, f"{field}: {value} does not exist", field=field)
+        raise BillingError(
+            ErrorCode.INVALID_INPUT, Detail("{field}: {value} does not exist", field=field, value=str(value)), field=field
+        )
     return found
 
 

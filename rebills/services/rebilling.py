@@ -18,7 +18,7 @@ from accounts.models import Client, Event
 from accounts.rights import COLLECT, may
 from accounts.trail import Act, acts_of_call, record_acts, refusal
 from billing_site.common.storage import reserve_ids
-from billing_site.errors import BillingError, ErrorCode, error_from_event
+from billing_site.errors import BillingError, Detail, ErrorCode, error_from_event, listed, word
 from invoices.models import Invoice
 from invoices.plan.actions import Action, why_not
 from invoices.plan.facts import BillingState
@@ -147,7 +147,9 @@ def _check_collecting(one: PlannedRebill | RefusedRebill, work: Rebilling) -> Pl
         return one
     if not one.request.collect and _needs_approval(one.plan, work.client):
         return one
-    error = BillingError(COLLECT.refused, "rebill with collect (do_collect) false, or ask who may collect", field="collect")
+    error = BillingError(
+        COLLECT.refused, Detail("rebill with collect (do_collect) false, or ask who may collect"), field="collect"
+    )
     return RefusedRebill(one.request, one.account_no, error)
 
 
@@ -214,7 +216,9 @@ def _check_seen(one: PlannedRebill, money: Mapping[int, MoneyFacts]) -> None:
         return
     moved = one.plan.with_money(money[request.invoice_no]).moved(request.fingerprint)
     if moved:
-        detail = f"rebill of invoice {request.invoice_no}, moved: {', '.join(moved)}"
+        detail = Detail(
+            "rebill of invoice {invoice_no}, moved: {parts}", invoice_no=request.invoice_no, parts=listed(map(word, moved))
+        )
         raise BillingError(ErrorCode.DOCUMENT_MOVED, detail, field="fingerprint")
 
 

@@ -4,6 +4,7 @@ import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from string import Formatter
 
 from django.template.base import Lexer, TokenType
 
@@ -100,6 +101,81 @@ def _is_sentence(text: str) -> bool:
     """Neither a name of the code nor only HTML."""
     words = re.sub(r"&\w+;|\{\}", " ", NOT_TEXT.sub(" ", text)).strip()
     return bool(A_WORD.search(words)) and (" " in text or text[:1].isupper())
+
+
+DETAILS_OF = {"BillingError": 1, "PendingAct": 1, "Refusal": 1, "InTheWay": 2, "Collected": 3}
+"""Where each of these has a detail among its arguments."""
+
+
+NOT_OURS = {("billing_site/errors.py", "message"), ("invoices/services/planning/taxation.py", "error_msg")}
+"""Details that are texts of others: of the tax engine, and of an event, which is in the words of then."""
+
+
+def unmarked_details() -> list[str]:
+    """Return each text of ours that is a detail of a refusal, but not a Detail. Doors for programs speak English."""
+    return [
+        f"{path.relative_to(ROOT)}:{line}: {text}"
+        for source in SOURCES
+        for path in sorted((ROOT / source).rglob("*.py"))
+        if not NOT_PAGES.intersection(path.relative_to(ROOT).parts[1:-1]) and path != ROOT / "billing_site/api.py"
+        for line, text in details_in(path.read_text(), may_make_words=path == ROOT / "billing_site/errors.py")
+        if (str(path.relative_to(ROOT)), text) not in NOT_OURS
+    ]
+
+
+def details_in(source: str, *, may_make_words: bool = False) -> Iterator[tuple[int, str]]:
+    tree = ast.parse(source)
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef):
+            yield from _details_of(function)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _name(node.func) == "Detail" and not may_make_words and not _is_whole(node):
+            yield node.lineno, ast.unparse(node)
+
+
+def _is_whole(detail: ast.Call) -> bool:
+    """Whether the text of a Detail is a literal, and its values are those that the text has places for."""
+    (text,) = detail.args
+    places = {name for _before, name, _format, _conversion in Formatter().parse(_literal(text)) if name}
+    return bool(_literal(text)) and places == {value.arg for value in detail.keywords}
+
+
+def _details_of(function: ast.FunctionDef) -> Iterator[tuple[int, str]]:
+    """Yield the texts that a function gives as details: at once, by a name of its own, or by a parameter that may be any
+    text."""
+    named = {
+        target.id: node.value
+        for node in ast.walk(function)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    any_text = {one.arg for one in function.args.args if one.annotation is not None and ast.unparse(one.annotation) == "str"}
+    for call in ast.walk(function):
+        if not isinstance(call, ast.Call) or _name(call.func) not in DETAILS_OF:
+            continue
+        for detail in _given_details(call):
+            value = named.get(detail.id, detail) if isinstance(detail, ast.Name) else detail
+            if _is_text(value) or (isinstance(value, ast.Name) and value.id in any_text):
+                yield call.lineno, ast.unparse(value)
+
+
+def _given_details(call: ast.Call) -> Iterator[ast.expr]:
+    yield from call.args[DETAILS_OF[_name(call.func)] :][:1]
+    if _name(call.func) == "Refusal":
+        yield from call.args[3:4]
+        yield from (one.value for one in call.keywords if one.arg == "instead")
+
+
+def _is_text(node: ast.expr) -> bool:
+    """Whether a text of ours is among what an expression may be. Of a call only its own arguments know."""
+    if isinstance(node, ast.IfExp):
+        return _is_text(node.body) or _is_text(node.orelse)
+    if isinstance(node, ast.BoolOp):
+        return any(map(_is_text, node.values))
+    if isinstance(node, ast.BinOp):
+        return True
+    return isinstance(node, ast.JoinedStr) or (isinstance(node, ast.Constant) and bool(node.value))
 
 
 def marked_acts() -> set[str]:

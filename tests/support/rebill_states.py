@@ -382,7 +382,7 @@ def way_out(refused, document, process):
         return [[(Action.REBILL, document if found[1] == "it" else named(found[1]))]]
     if found := one(r"void it, then rebill (.+)", text):
         return [[(Action.VOID, document), (Action.REBILL, named(found[1]))]]
-    if found := one(r"take (.+)", text):
+    if found := one(r"use (.+) instead", text):
         return [[(action, named(found[1]))]]
     if text == "approve or discard that first":
         pending = Invoice.objects.get(pk=way.number)

@@ -7,7 +7,7 @@ from accounts import receipts
 from accounts.models import PlanInstance
 from accounts.periods import InstanceDates, next_bill_date
 from accounts.services import DATE_COLUMNS, instances_with_dates
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode, listed, word
 from invoices.document import Document
 from invoices.fingerprints import changed_parts
 from invoices.kinds import CYCLE_KINDS, InvoiceKind
@@ -61,7 +61,11 @@ def _check_seen(invoice_no: int, seen: str | None, content: Document) -> None:
         return
     moved = changed_parts(seen, content)
     if moved:
-        raise BillingError(ErrorCode.DOCUMENT_MOVED, f"invoice {invoice_no}, moved: {', '.join(moved)}", field="fingerprint")
+        raise BillingError(
+            ErrorCode.DOCUMENT_MOVED,
+            Detail("invoice {invoice_no}, moved: {parts}", invoice_no=invoice_no, parts=listed(map(word, moved))),
+            field="fingerprint",
+        )
 
 
 def _move_dates(invoices: Sequence[Invoice], states: Mapping[int, BillingState], contents: Mapping[int, Document]) -> None:

@@ -12,7 +12,7 @@ from accounts.callers import Caller
 from accounts.models import Client, Event
 from accounts.rights import APPROVE, COLLECT, ROW_RIGHTS, SEND_STATEMENTS, Right, check_may
 from accounts.trail import acts_of_call, record_acts, refusal
-from billing_site.errors import BillingError, ErrorCode, error_from_event
+from billing_site.errors import BillingError, Detail, ErrorCode, error_from_event
 from invoices.models import Invoice
 from invoices.plan.actions import Action, why_not_decided
 from invoices.plan.facts import BillingState
@@ -127,7 +127,7 @@ def regenerate_invoices(
     planned = {invoice_no for replacing in batches.values() for invoice_no in replacing.values()}
     for invoice_no in sorted(accounts.keys() - planned):
         # Another call has decided on it since it was read.
-        error = BillingError(ErrorCode.NOT_PENDING, f"invoice {invoice_no}")
+        error = BillingError(ErrorCode.NOT_PENDING, Detail("invoice {invoice_no}", invoice_no=invoice_no))
         refused.append(Refused(accounts[invoice_no], error, invoice_no))
     done = [
         one
@@ -215,7 +215,9 @@ def _chosen(
         accounts = {one.invoice_no: one.account_no for one in found.values()}
         return [], [Refused(accounts.get(number), error, number) for number in sorted(set(invoice_nos))]
     unknown = [
-        Refused(None, BillingError(ErrorCode.NOT_PENDING, f"invoice {number} does not exist"), number)
+        Refused(
+            None, BillingError(ErrorCode.NOT_PENDING, Detail("invoice {invoice_no} does not exist", invoice_no=number)), number
+        )
         for number in sorted(set(invoice_nos) - found.keys())
     ]
     return list(found.values()), unknown

@@ -8,7 +8,7 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Client
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.services.billing.run_filters import AccountFilter, first_named, numbers_by_text, read_filter
 
 COLUMNS = ("acct_no", "client_acct_id")
@@ -47,7 +47,9 @@ def rows_of_text(text: str) -> list[tuple[int, str]]:
     try:
         rows = [(number, cells) for number, cells in enumerate(csv.reader(lines, delimiter=separator), 1) if any(cells)]
     except csv.Error as error:
-        raise BillingError(ErrorCode.INVALID_INPUT, f"accounts: the list cannot be read: {error}", field="accounts") from error
+        raise BillingError(
+            ErrorCode.INVALID_INPUT, Detail("accounts: the list cannot be read: {error}", error=str(error)), field="accounts"
+        ) from error
     header = [cell.strip().lower() for cell in rows[0][1]] if rows else []
     column = next((header.index(name) for name in COLUMNS if name in header), None)
     body = rows if column is None else rows[1:]
@@ -80,5 +82,9 @@ def read_strict_filter(client: Client, typed: Mapping[str, Any]) -> AccountFilte
     texts = [str(text).strip() for text in typed.get("accounts") or ()]
     if len(texts) != len(chosen.accounts):
         doubled = dict.fromkeys(one.text for one in read_account_list(client, enumerate(texts, 1)).wrong)
-        raise BillingError(ErrorCode.INVALID_INPUT, f"accounts: {first_named(doubled)} listed more than once", field="accounts")
+        raise BillingError(
+            ErrorCode.INVALID_INPUT,
+            Detail("accounts: {listed} listed more than once", listed=first_named(doubled)),
+            field="accounts",
+        )
     return chosen

@@ -8,7 +8,7 @@ from accounts.callers import Caller
 from accounts.models import Account, Client
 from accounts.rights import check_may_change
 from accounts.trail import Act, record_acts
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.kinds import LIVE_STATUSES
 from invoices.models import Coupon, CouponRedemption, CouponUse
 from invoices.services.documents.account_acts import account_act, billing_changed
@@ -27,11 +27,14 @@ def redeem_coupon(*, client: Client, account_no: int, caller: Caller, code: str,
         check_may_change(caller, "add", "invoices.couponredemption")
         coupon = Coupon.objects.select_for_update(no_key=True).filter(client=client, code=code).first()
         if coupon is None:
-            raise BillingError(ErrorCode.NO_DATA, f"coupon {code} does not exist", field="code")
+            raise BillingError(ErrorCode.NO_DATA, Detail("coupon {code} does not exist", code=code), field="code")
         _check_redeemable(coupon, account, today)
         number = _free_number(coupon)
         if coupon.max_redemptions is not None and number > coupon.max_redemptions:
-            raise _closed(coupon, f"it is already redeemed {coupon.max_redemptions} times, its limit")
+            raise _closed(
+                coupon,
+                Detail("it is already redeemed {number} times, its limit", number=coupon.max_redemptions),
+            )
         redemption = CouponRedemption(coupon=coupon, account=account, redemption_no=number, redeemed_on=today)
         redemption.save()
         after = {"code": coupon.code, "redemption_no": redemption.redemption_no}
@@ -50,21 +53,26 @@ def _free_number(coupon: Coupon) -> int:
 
 def _check_redeemable(coupon: Coupon, account: Account, today: date) -> None:
     if today < coupon.valid_from:
-        raise _closed(coupon, f"it starts on {coupon.valid_from}")
+        raise _closed(coupon, Detail("it starts on {day}", day=coupon.valid_from))
     if coupon.valid_to is not None and today > coupon.valid_to:
-        raise _closed(coupon, f"it ended on {coupon.valid_to}")
+        raise _closed(coupon, Detail("it ended on {day}", day=coupon.valid_to))
     if coupon.currency not in ("", account.currency):
         raise BillingError(
             ErrorCode.CURRENCY_MISMATCH,
-            f"coupon {coupon.code} is in {coupon.currency}, the account in {account.currency}",
+            Detail(
+                "coupon {code} is in {currency}, the account in {other}",
+                code=coupon.code,
+                currency=coupon.currency,
+                other=account.currency,
+            ),
             field="code",
         )
     if CouponRedemption.objects.filter(coupon=coupon, account=account).exists():
-        raise BillingError(ErrorCode.COUPON_REDEEMED, f"coupon {coupon.code}", field="code")
+        raise BillingError(ErrorCode.COUPON_REDEEMED, Detail("coupon {code}", code=coupon.code), field="code")
 
 
-def _closed(coupon: Coupon, why: str) -> BillingError:
-    return BillingError(ErrorCode.COUPON_CLOSED, f"coupon {coupon.code}, {why}", field="code")
+def _closed(coupon: Coupon, why: Detail) -> BillingError:
+    return BillingError(ErrorCode.COUPON_CLOSED, Detail("coupon {code}, {why}", code=coupon.code, why=why), field="code")
 
 
 def check_limits(coupon: Coupon) -> None:
@@ -79,7 +87,11 @@ def check_limits(coupon: Coupon) -> None:
 
 
 def _below(used: int, field: str) -> BillingError:
-    return BillingError(ErrorCode.INVALID_INPUT, f"{field}: {used} are already used; give {used} or more", field=field)
+    return BillingError(
+        ErrorCode.INVALID_INPUT,
+        Detail("{field}: {used} are already used; give {used} or more", field=field, used=used),
+        field=field,
+    )
 
 
 def withdraw_redemption(*, client: Client, redemption_no: int, caller: Caller) -> None:
@@ -89,15 +101,22 @@ def withdraw_redemption(*, client: Client, redemption_no: int, caller: Caller) -
     """
     redemption = CouponRedemption.objects.filter(coupon__client=client, pk=redemption_no).select_related("coupon").first()
     if redemption is None:
-        raise BillingError(ErrorCode.NO_DATA, f"coupon redemption {redemption_no} does not exist")
+        raise BillingError(
+            ErrorCode.NO_DATA, Detail("coupon redemption {redemption_no} does not exist", redemption_no=redemption_no)
+        )
     with account_act(client, redemption.account_id, caller, REFUSED) as account:
         check_may_change(caller, "delete", "invoices.couponredemption")
         if not CouponRedemption.objects.filter(pk=redemption_no).exists():
-            raise BillingError(ErrorCode.NO_DATA, f"coupon redemption {redemption_no} does not exist")
+            raise BillingError(
+                ErrorCode.NO_DATA, Detail("coupon redemption {redemption_no} does not exist", redemption_no=redemption_no)
+            )
         uses = CouponUse.objects.filter(redemption=redemption)
         live = uses.filter(invoice__status__in=LIVE_STATUSES, is_given_back=False).values_list("invoice_id", flat=True).first()
         if live is not None:
-            raise BillingError(ErrorCode.ON_AN_INVOICE, f"coupon {redemption.coupon.code} is on invoice {live}")
+            raise BillingError(
+                ErrorCode.ON_AN_INVOICE,
+                Detail("coupon {code} is on invoice {invoice_no}", code=redemption.coupon.code, invoice_no=live),
+            )
         # The uses on discarded, voided and rebilled invoices are deleted too. Their lines still name the coupon.
         uses.delete()
         CouponRedemption.objects.filter(pk=redemption.pk).delete()

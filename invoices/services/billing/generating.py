@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from accounts.callers import Caller
 from accounts.models import Client
 from accounts.trail import record_acts, refusal
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode, listed, word
 from invoices.fingerprints import changed_parts
 from invoices.kinds import InvoiceKind
 from invoices.plan.facts import BillingRequest
@@ -64,7 +64,9 @@ def _as_seen(client: Client, planned: Planned | Refused, seen: str) -> Planned |
     moved = changed_parts(seen, content_of(client, planned.plan))
     if not moved:
         return planned
-    detail = f"invoice of account {planned.account_no}, moved: {', '.join(moved)}"
+    detail = Detail(
+        "invoice of account {account_no}, moved: {parts}", account_no=planned.account_no, parts=listed(map(word, moved))
+    )
     return Refused(planned.account_no, BillingError(ErrorCode.DOCUMENT_MOVED, detail, field="fingerprint"))
 
 

@@ -10,7 +10,7 @@ from accounts.models import Client, Service
 from accounts.rights import check_may_change
 from accounts.trail import Act, record_acts
 from billing_site.common.currencies import currency_of
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import MOST_BEFORE_TAX, WHOLE, line_amount
 from invoices.models import OneTimeCharge
 from invoices.services.documents.account_acts import account_act, check_will_be_billed
@@ -59,7 +59,10 @@ def add_one_time_charge(
             if _terms(earlier) != _terms(order):
                 raise BillingError(
                     ErrorCode.RECORD_ID_USED,
-                    f"order {client_order_id} of the account has other values; give another client_order_id",
+                    Detail(
+                        "order {client_order_id} of the account has other values; give another client_order_id",
+                        client_order_id=client_order_id,
+                    ),
                     field="client_order_id",
                 )
             return earlier
@@ -123,7 +126,7 @@ def cancel_held(client: Client, invoice_nos: Collection[int], caller: Caller) ->
 def _account_of(client: Client, order_no: int) -> int:
     account_no = OneTimeCharge.objects.filter(account__client=client, pk=order_no).values_list("account_id", flat=True).first()
     if account_no is None:
-        raise BillingError(ErrorCode.NO_DATA, f"order {order_no} does not exist")
+        raise BillingError(ErrorCode.NO_DATA, Detail("order {order_no} does not exist", order_no=order_no))
     return account_no
 
 
@@ -132,9 +135,12 @@ def _unbilled(order_no: int) -> OneTimeCharge:
     account's lock."""
     order = OneTimeCharge.objects.filter(pk=order_no).first()
     if order is None:
-        raise BillingError(ErrorCode.NO_DATA, f"order {order_no} does not exist")
+        raise BillingError(ErrorCode.NO_DATA, Detail("order {order_no} does not exist", order_no=order_no))
     if order.invoice_id is not None:
-        raise BillingError(ErrorCode.ON_AN_INVOICE, f"order {order_no} is on invoice {order.invoice_id}")
+        raise BillingError(
+            ErrorCode.ON_AN_INVOICE,
+            Detail("order {order_no} is on invoice {invoice}", order_no=order_no, invoice=order.invoice_id),
+        )
     return order
 
 
@@ -142,12 +148,16 @@ def _check(order: OneTimeCharge) -> None:
     """Check that the service is the client's, and that an invoice can hold the amount. Otherwise the account could no longer be
     billed."""
     if order.service.client_id != order.account.client_id:
-        raise BillingError(ErrorCode.NO_DATA, f"service {order.service_id} does not exist", field="service")
+        raise BillingError(
+            ErrorCode.NO_DATA, Detail("service {service} does not exist", service=order.service_id), field="service"
+        )
     order.full_clean()
     try:
         amount = line_amount(order.rate_per_unit, order.units, WHOLE, currency_of(order.account.currency))
         if amount > MOST_BEFORE_TAX:
-            raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, f"{amount:f} {order.account.currency}")
+            raise BillingError(
+                ErrorCode.AMOUNT_TOO_LARGE, Detail("{amount} {currency}", amount=f"{amount:f}", currency=order.account.currency)
+            )
     except BillingError as error:
         raise error.within("rate_per_unit") from error
 

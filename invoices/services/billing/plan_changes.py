@@ -17,7 +17,7 @@ from accounts.periods import ONE_DAY
 from accounts.rates import RateTerms
 from accounts.services import change_plan, end_plan_instance, lock_account, take_plan_off, update_plan_instance
 from billing_site.common.currencies import Currency, currency_of
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO, rounded
 from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType, UnusedDaysOutcome
 from invoices.models import Invoice, InvoiceLine
@@ -74,25 +74,25 @@ def take_off(*, instance: PlanInstance, caller: Caller, today: date) -> PlanInst
     line = lines_that_bill(instance).order_by("-invoice_id").select_related("invoice").first()
     if line is not None and instance.taken_off_on is None and instance.start_date > today:
         name, first = _undone_first(line)
-        detail = f"plan instance {instance.pk} is on {name}; {first} first"
+        detail = Detail("plan instance {instance} is on {document}; {first}", instance=instance.pk, document=name, first=first)
         raise BillingError(ErrorCode.PLAN_IS_BILLED, detail, field="plan_instance")
     return take_plan_off(instance, today, caller=caller)
 
 
-def _undone_first(line: InvoiceLine) -> tuple[str, str]:
+def _undone_first(line: InvoiceLine) -> tuple[str, Detail]:
     """Return the name of a line's document, and what to do with it so that it no longer bills the plan instance.
 
     A rebill needs at least one other charge; otherwise the document must be voided.
     """
     invoice = line.invoice
     if invoice.status == InvoiceStatus.PENDING:
-        name = f"invoice {invoice.pk}"
-        return name, f"discard {name}"
+        pending = Detail("invoice {invoice_no}", invoice_no=invoice.pk)
+        return pending, Detail("discard {document} first", document=pending)
     name = invoice.document_number
     others = invoice.lines.filter(amount__gt=0).exclude(line_type__in=(LineType.TAX, LineType.SURCHARGE))
     if others.filter(~Q(plan_instance=line.plan_instance_id) | Q(plan_instance=None)).exists():
-        return name, f"rebill {name} without its lines"
-    return name, f"void {name}"
+        return name, Detail("rebill {document} without its lines first", document=name)
+    return name, Detail("void {document} first", document=name)
 
 
 def lines_that_bill(instance: PlanInstance | OuterRef) -> QuerySet[InvoiceLine]:
@@ -149,7 +149,10 @@ def edit_plan(
     stored = PlanInstance.objects.get(pk=instance.pk)
     if "units" not in changed or units_from <= stored.start_date:
         if "units" in changed and (stored.billed_through or _arrears_charged(stored)):
-            detail = f"units: the plan is billed from {stored.start_date}; give a later first day for the new units"
+            detail = Detail(
+                "units: the plan is billed from {start_date}; give a later first day for the new units",
+                start_date=stored.start_date,
+            )
             raise BillingError(ErrorCode.UNITS_BILLED, detail, field="units")
         edited = update_plan_instance(instance, changed, caller=caller, credit_unused=credit_unused)
         _credit(edited, caller, today)

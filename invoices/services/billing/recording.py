@@ -16,7 +16,7 @@ from accounts.models import Account, Client, PlanInstance
 from accounts.periods import InstanceDates
 from accounts.trail import Act, record_acts
 from billing_site.common.storage import insert_rows, reserve_ids, update_rows
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO
 from invoices.kinds import LEFT_OUT, NOTHING_BILLED, RunResult, SeriesKind
 from invoices.models import Invoice, RunOutcome, RunPart
@@ -144,7 +144,7 @@ def _check_unchanged(
     replaced = recording.replacing.get(plan.account_no)
     if replaced is not None:
         if replaced != pending_invoice_no:
-            raise BillingError(ErrorCode.REGENERATION_FAILED, f"invoice {replaced}")
+            raise BillingError(ErrorCode.REGENERATION_FAILED, Detail("invoice {invoice_no}", invoice_no=replaced))
         pending_invoice_no = None
     check_billable(plan.facts._replace(state=state, pending_invoice_no=pending_invoice_no), recording.request)
     if state != plan.facts.state:

@@ -13,7 +13,7 @@ from accounts.models import Account, Client, Contact, PaymentMethod, Plan, PlanI
 from billing_site.common.currencies import is_currency
 from billing_site.common.members import unknown_name
 from billing_site.common.places import country_code, region_code
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.kinds import RunMode
 from invoices.models import RunFilter
 from invoices.services.documents.rights import check_may_generate
@@ -107,9 +107,13 @@ def read_filter(client: Client, typed: Mapping[str, Any]) -> AccountFilter:
 def _texts(typed: Mapping[str, Any], name: str) -> list[str]:
     values = typed.get(name) or []
     if isinstance(values, str) or not isinstance(values, Collection):
-        raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: must be a list", field=name)
+        raise BillingError(ErrorCode.INVALID_INPUT, Detail("{name}: must be a list", name=name), field=name)
     if len(values) > MOST_ACCOUNTS:
-        raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: at most {MOST_ACCOUNTS} values", field=name)
+        raise BillingError(
+            ErrorCode.INVALID_INPUT,
+            Detail("{name}: at most {most} values", name=name, most=MOST_ACCOUNTS),
+            field=name,
+        )
     texts = [str(value).strip() for value in values]
     return list(dict.fromkeys(text for text in texts if text))
 
@@ -123,14 +127,18 @@ def _read(texts: Iterable[str], read: Any) -> tuple[tuple[Any, ...], list[str]]:
 def _refuse(**wrong: Collection[str]) -> None:
     for name, texts in wrong.items():
         if texts:
-            raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: {first_named(texts)} not valid", field=name)
+            raise BillingError(
+                ErrorCode.INVALID_INPUT, Detail("{name}: {listed} not valid", name=name, listed=first_named(texts)), field=name
+            )
 
 
-def first_named(texts: Collection[str]) -> str:
+def first_named(texts: Collection[str]) -> Detail:
     """The first wrong values with their verb, for a refusal: "7 is", "7, 9 and 3 more are"."""
     more = len(texts) - MOST_NAMED
-    named = ", ".join(list(texts)[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-    return f"{named} {'is' if len(texts) == 1 else 'are'}"
+    named = ", ".join(list(texts)[:MOST_NAMED])
+    if more > 0:
+        return Detail("{names} and {count} more are", names=named, count=more)
+    return Detail("{names} are", names=named) if len(texts) > 1 else Detail("{names} is", names=named)
 
 
 def _region(text: str) -> str:
@@ -150,7 +158,7 @@ def _date(typed: Any) -> date | None:
     try:
         return date.fromisoformat(str(typed))
     except ValueError:
-        raise BillingError(ErrorCode.INVALID_DATE, f"due_until: {typed}", field="due_until") from None
+        raise BillingError(ErrorCode.INVALID_DATE, Detail("due_until: {typed}", typed=typed), field="due_until") from None
 
 
 def _account_nos(client: Client, texts: Collection[str]) -> tuple[int, ...]:
@@ -158,7 +166,9 @@ def _account_nos(client: Client, texts: Collection[str]) -> tuple[int, ...]:
     found = numbers_by_text(Account.objects.filter(client=client), "client_acct_id", texts)
     unknown = [text for text in texts if text not in found]
     if unknown:
-        raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"accounts: {first_named(unknown)} unknown", field="accounts")
+        raise BillingError(
+            ErrorCode.ACCOUNT_NOT_FOUND, Detail("accounts: {listed} unknown", listed=first_named(unknown)), field="accounts"
+        )
     return tuple(sorted(set(found.values())))
 
 
@@ -232,7 +242,7 @@ def save_filter(*, client: Client, name: str, chosen: AccountFilter, caller: Cal
     """Store a filter under a name. It replaces one of that name. Refuses (90009) a caller who may not generate."""
     check_may_generate(caller)
     if not name.strip() or len(name.strip()) > 100:
-        raise BillingError(ErrorCode.INVALID_INPUT, "name: must have 1 to 100 characters", field="name")
+        raise BillingError(ErrorCode.INVALID_INPUT, Detail("name: must have 1 to 100 characters"), field="name")
     saved, _ = RunFilter.objects.update_or_create(client=client, name=name.strip(), defaults={"filter": chosen.stored()})
     return saved
 
@@ -242,4 +252,4 @@ def delete_filter(*, client: Client, name: str, caller: Caller) -> None:
     check_may_generate(caller)
     deleted, _ = RunFilter.objects.filter(client=client, name=name).delete()
     if not deleted:
-        raise BillingError(ErrorCode.NO_DATA, f"filter {name}", field="name")
+        raise BillingError(ErrorCode.NO_DATA, Detail("filter {name}", name=name), field="name")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from accounts.models import Client
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.kinds import RunMode
 from invoices.models import BillingRun, RunFilter
 from invoices.services.billing.account_lists import read_strict_filter
@@ -32,11 +32,15 @@ def choose(
     and what `read_strict_filter` refuses.
     """
     if saved is not None and typed is not None:
-        raise BillingError(ErrorCode.INVALID_INPUT, "filter_name: leave it out, or leave out filter", field="filter_name")
+        raise BillingError(
+            ErrorCode.INVALID_INPUT, Detail("filter_name: leave it out, or leave out filter"), field="filter_name"
+        )
     if dry_run is not None:
         for name, value in (("filter", typed), ("filter_name", saved), ("mode", mode)):
             if value is not None and value != dry_run.mode:
-                detail = f"{name}: leave it out, the run gets that of the dry run {dry_run.pk}"
+                detail = Detail(
+                    "{name}: leave it out, the run gets that of the dry run {dry_run}", name=name, dry_run=dry_run.pk
+                )
                 raise BillingError(ErrorCode.INVALID_INPUT, detail, field=name)
         return Chosen(stored_filter(dry_run.filter), RunMode(dry_run.mode))
     if saved is not None:
@@ -48,5 +52,5 @@ def saved_filter(client: Client, name: str) -> AccountFilter:
     """Return the filter that the client has saved by a name. Refuses (1002) a name that is not saved."""
     found = RunFilter.objects.filter(client=client, name=name).first()
     if found is None:
-        raise BillingError(ErrorCode.NO_DATA, f"filter {name}", field="filter_name")
+        raise BillingError(ErrorCode.NO_DATA, Detail("filter {name}", name=name), field="filter_name")
     return stored_filter(found.filter)

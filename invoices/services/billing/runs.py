@@ -15,7 +15,8 @@ from accounts import receipts
 from accounts.callers import Caller
 from accounts.models import Client
 from accounts.trail import Act, record_acts
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.common.languages import in_english
+from billing_site.errors import BillingError, Detail, ErrorCode, word
 from invoices.kinds import ACTIVE_RUNS, ENDED_RUNS, RUN_TRANSITIONS, RunMode, RunResult, RunState
 from invoices.models import BillingRun, RunOutcome, Worker
 from invoices.services.billing.due_accounts import due_accounts
@@ -80,10 +81,14 @@ def _check_day(chosen: AccountFilter, mode: RunMode, today: date) -> None:
     if chosen.due_until is None:
         return
     if mode == RunMode.ADVANCE and chosen.due_until <= today:
-        detail = f"due_until: {chosen.due_until} must be after today, because the run bills in advance"
+        detail = Detail(
+            "due_until: {due_until} must be after today, because the run bills in advance", due_until=chosen.due_until
+        )
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="due_until")
     if mode != RunMode.ADVANCE and chosen.due_until > today:
-        detail = f"due_until: {chosen.due_until} is after today. Only a run in advance bills later cycles"
+        detail = Detail(
+            "due_until: {due_until} is after today. Only a run in advance bills later cycles", due_until=chosen.due_until
+        )
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="due_until")
 
 
@@ -92,7 +97,7 @@ def _check_compared(client: Client, compared_with: BillingRun | None, is_dry_run
         return
     wanted = compared_with.is_dry_run and compared_with.client_id == client.pk and compared_with.state == RunState.FINISHED
     if is_dry_run or not wanted:
-        detail = f"compared_with: run {compared_with.pk} is not a finished dry run"
+        detail = Detail("compared_with: run {compared_with} is not a finished dry run", compared_with=compared_with.pk)
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="compared_with")
 
 
@@ -101,7 +106,7 @@ def _limits(client: Client, limits: Mapping[str, Decimal | int | None] | None) -
         return {name: getattr(client, name) for name in LIMITS}
     for name, value in limits.items():
         if name not in LIMITS or (value is not None and value < 0):
-            raise BillingError(ErrorCode.INVALID_INPUT, f"{name}: must be a limit of 0 or more", field=name)
+            raise BillingError(ErrorCode.INVALID_INPUT, Detail("{name}: must be a limit of 0 or more", name=name), field=name)
     return dict(limits)
 
 
@@ -301,7 +306,11 @@ def _locked(run: BillingRun) -> BillingRun:
 
 
 def _wrong_state(run: BillingRun) -> BillingError:
-    return BillingError(ErrorCode.RUN_STATE, f"run {run.pk} is {RunState(run.state).label.lower()}", field="state")
+    return BillingError(
+        ErrorCode.RUN_STATE,
+        Detail("run {run} is {state}", run=run.pk, state=word(in_english(RunState(run.state).label).lower())),
+        field="state",
+    )
 
 
 def has_ended(run: BillingRun) -> bool:

@@ -8,7 +8,7 @@ from accounts.models import Client, Service
 from accounts.rights import check_may_change
 from accounts.trail import Act, record_acts
 from billing_site.common.currencies import currency_of
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import asked_amount, rounded
 from invoices.kinds import LIVE_STATUSES
 from invoices.models import CreditUse, ServiceCredit
@@ -37,15 +37,21 @@ def add_service_credit(
     with account_act(client, account_no, caller, REFUSED) as account:
         check_may_change(caller, "add", "invoices.servicecredit")
         if service is not None and service.client_id != client.pk:
-            raise BillingError(ErrorCode.NO_DATA, f"service {service.pk} does not exist", field="service")
+            raise BillingError(
+                ErrorCode.NO_DATA, Detail("service {service} does not exist", service=service.pk), field="service"
+            )
         amount = asked_amount(amount, currency_of(account.currency))
         if amount <= 0 or amount != rounded(amount, currency_of(account.currency)):
-            detail = f"amount: {amount} must be above 0 and a multiple of the smallest unit of {account.currency}"
+            detail = Detail(
+                "amount: {amount} must be above 0 and a multiple of the smallest unit of {currency}",
+                amount=amount,
+                currency=account.currency,
+            )
             raise BillingError(ErrorCode.INVALID_INPUT, detail, field="amount")
         if expires_on is not None and expires_on < today:
             raise BillingError(
                 ErrorCode.INVALID_INPUT,
-                f"expires_on: {expires_on} is in the past; give today or a later day",
+                Detail("expires_on: {expires_on} is in the past; give today or a later day", expires_on=expires_on),
                 field="expires_on",
             )
         credit = ServiceCredit(
@@ -67,7 +73,7 @@ def expire_service_credit(*, client: Client, credit_no: int, caller: Caller, exp
     """
     found = ServiceCredit.objects.filter(account__client=client, pk=credit_no).first()
     if found is None:
-        raise BillingError(ErrorCode.NO_DATA, f"service credit {credit_no} does not exist")
+        raise BillingError(ErrorCode.NO_DATA, Detail("service credit {credit_no} does not exist", credit_no=credit_no))
     with account_act(client, found.account_id, caller, REFUSED) as account:
         check_may_change(caller, "change", "invoices.servicecredit")
         credit = ServiceCredit.objects.get(pk=found.pk)
@@ -87,5 +93,9 @@ def _check_not_used_after(credit: ServiceCredit, expires_on: date | None) -> Non
     uses = uses.order_by("-invoice__bill_date")
     for invoice_no, bill_date in uses.values_list("invoice_id", "invoice__bill_date")[:1]:
         if expires_on is not None and expires_on < bill_date:
-            detail = f"expires_on: invoice {invoice_no} of {bill_date} already uses the credit; give {bill_date} or a later day"
+            detail = Detail(
+                "expires_on: invoice {invoice_no} of {bill_date} already uses the credit; give {bill_date} or a later day",
+                invoice_no=invoice_no,
+                bill_date=bill_date,
+            )
             raise BillingError(ErrorCode.INVALID_INPUT, detail, field="expires_on")

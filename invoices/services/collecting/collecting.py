@@ -12,7 +12,7 @@ from accounts.receipts import Claim, used_at
 from accounts.services import electronic_methods
 from accounts.trail import Act, acts_of_call, record_acts, refusal
 from billing_site.common.keyset_pages import Order, Position, first_after
-from billing_site.errors import BillingError, ErrorCode, error_from_event
+from billing_site.errors import BillingError, Detail, ErrorCode, error_from_event
 from invoices.kinds import OPEN_ATTEMPTS, AttemptStatus
 from invoices.models import CollectionAttempt, Invoice
 from invoices.services.actions import unpaid_by_refunds
@@ -79,7 +79,10 @@ def _collect(client: Client, invoice_nos: Collection[int], caller: Caller, today
         accounts = {one.invoice_no: one.account_no for one in found}
         outcomes = [refused(accounts.get(number), number, error) for number in sorted(set(invoice_nos))]
     else:
-        unknown = [refused(None, no, BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {no}")) for no in missing]
+        unknown = [
+            refused(None, no, BillingError(ErrorCode.INVOICE_NOT_FOUND, Detail("invoice {invoice_no}", invoice_no=no)))
+            for no in missing
+        ]
         outcomes = [*settle(client, found, caller, today), *unknown]
     _record_without_attempt(client, caller, outcomes)
     return outcomes

@@ -14,7 +14,7 @@ from accounts.models import Client, PaymentMethod
 from accounts.services import electronic_methods
 from billing_site.common.currencies import currency_of
 from billing_site.common.languages import in_english
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode, word
 from invoices.calculation import ZERO, rounded
 from invoices.kinds import ASKED_ATTEMPTS, AttemptStatus, InvoiceKind, InvoiceStatus
 from invoices.models import CollectionAttempt, Invoice
@@ -181,7 +181,10 @@ def _why_not(one: CollectRequest, facts: _Facts, work: Collecting) -> Collected 
         return refused(one.account_no, one.invoice_no, BillingError(ErrorCode.IN_PROGRESS))
     if charge is None or invoice.status != InvoiceStatus.APPROVED:
         what = InvoiceKind(invoice.kind) if invoice.kind == InvoiceKind.CREDIT_MEMO else InvoiceStatus(invoice.status)
-        error = BillingError(ErrorCode.NOT_ISSUED, f"invoice {invoice.pk} is {in_english(what.label).lower()}")
+        error = BillingError(
+            ErrorCode.NOT_ISSUED,
+            Detail("invoice {invoice_no} is {status}", invoice_no=invoice.pk, status=word(in_english(what.label).lower())),
+        )
         return refused(one.account_no, one.invoice_no, error)
     payer = PayerFacts(state.is_test, state.status, one.account_no in facts.methods)
     return why_nothing_collected(one, charge.due, invoice.currency, work.thresholds, payer)
@@ -193,11 +196,18 @@ def why_nothing_collected(
     """Return why the gateway is not called for an issued invoice: nothing is open, the amount is below the threshold, or the
     account cannot be collected (7021, 7022, 7025). None if it is called."""
     if due <= ZERO:
-        return Collected(one.account_no, one.invoice_no, CollectionResult.NOTHING_DUE, "The invoice has no open balance.")
+        return Collected(
+            one.account_no, one.invoice_no, CollectionResult.NOTHING_DUE, Detail("The invoice has no open balance.")
+        )
     threshold = thresholds.get(currency, ZERO)
     if due < threshold:
         shown_due, least = (f"{rounded(amount, currency_of(currency))}" for amount in (due, threshold))
-        text = f"{shown_due} {currency} is below the minimum collection threshold of {least}."
+        text = Detail(
+            "{due} {currency} is below the minimum collection threshold of {least}.",
+            due=shown_due,
+            currency=currency,
+            least=least,
+        )
         return Collected(one.account_no, one.invoice_no, CollectionResult.BELOW_THRESHOLD, text)
     code = why_not_collected(payer)
     return refused(one.account_no, one.invoice_no, BillingError(code)) if code else None

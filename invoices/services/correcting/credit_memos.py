@@ -12,7 +12,7 @@ from accounts.models import Client
 from accounts.trail import Act
 from billing_site.common.currencies import currency_of
 from billing_site.common.storage import reserve_ids
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO
 from invoices.document import Document, Line
 from invoices.kinds import (
@@ -125,7 +125,7 @@ def _wanted(invoice: Invoice, memo: MemoPlan, why: Why, asked: CreditRequest) ->
 def _plan(invoice: Invoice, asked: CreditRequest) -> MemoPlan:
     lines, currency = lines_to_credit(invoice), currency_of(invoice.currency)
     if asked.lines and asked.amount is not None:
-        raise BillingError(ErrorCode.INVALID_INPUT, "amount: give either lines or an amount", field="amount")
+        raise BillingError(ErrorCode.INVALID_INPUT, Detail("amount: give either lines or an amount"), field="amount")
     if (bool(asked.lines) or asked.amount is not None) is asked.everything:
         raise BillingError(ErrorCode.AMOUNT_OR_ALL, field="amount")
     if asked.amount is not None:
@@ -142,10 +142,12 @@ def _plan(invoice: Invoice, asked: CreditRequest) -> MemoPlan:
         memo = plan_memo_of_all(lines, left_to_credit(invoice), currency)
     if not memo.lines or memo.total_amount <= ZERO:
         raise BillingError(
-            ErrorCode.ABOVE_WHAT_IS_OPEN, f"invoice {invoice.pk} has no amount left to credit", field="invoice_no"
+            ErrorCode.ABOVE_WHAT_IS_OPEN,
+            Detail("invoice {invoice_no} has no amount left to credit", invoice_no=invoice.pk),
+            field="invoice_no",
         )
     open_amount = left_to_credit(invoice)
-    check_not_above(memo.total_amount, open_amount, "of the invoice can still be credited")
+    check_not_above(memo.total_amount, open_amount, Detail("of the invoice can still be credited"))
     return memo
 
 

@@ -20,7 +20,7 @@ from accounts.rights import APPROVE, check_may, may
 from accounts.staff import name_of, names_of
 from accounts.trail import Act, record_acts, refusal
 from billing_site.common.languages import ENGLISH
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode, word
 from invoices.kinds import ACT_TRANSITIONS, ActState
 from invoices.models import RequestedAct
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
@@ -116,19 +116,21 @@ def check_may_discard(act: RequestedAct, caller: Caller) -> ActState:
 def _found(client: Client, act_no: int) -> RequestedAct:
     act = RequestedAct.objects.filter(client=client, pk=act_no).first()
     if act is None:
-        raise BillingError(ErrorCode.NO_DATA, f"request {act_no} does not exist")
+        raise BillingError(ErrorCode.NO_DATA, Detail("request {number} does not exist", number=act_no))
     return act
 
 
 def _check_state(act: RequestedAct, to: ActState) -> None:
     if to not in ACT_TRANSITIONS[ActState(act.state)]:
-        raise BillingError(ErrorCode.CHANGE_DECIDED, f"request {act.pk} is {act.state}")
+        raise BillingError(
+            ErrorCode.CHANGE_DECIDED, Detail("request {number} is {state}", number=act.pk, state=word(act.state))
+        )
 
 
 def _check_approver(client: Client, act: RequestedAct, people: frozenset[str], name: str, caller: Caller) -> None:
     check_may(caller, APPROVE)
     if four_eyes_apply(client, GuardedAct(act.kind), act.amount) and people & caller.people:
-        raise BillingError(ErrorCode.FOUR_EYES, f"request {act.pk} was made by {name}")
+        raise BillingError(ErrorCode.FOUR_EYES, Detail("request {number} was made by {name}", number=act.pk, name=name))
 
 
 def _caller_of(identity: str) -> Caller:
@@ -141,7 +143,8 @@ def _caller_of(identity: str) -> Caller:
     key = ApiKey.objects.get(pk=name)
     if key.revoked_at is not None:
         raise BillingError(
-            ErrorCode.PERMISSION, f"the API key {key.name}, which made the request, is revoked; discard the request"
+            ErrorCode.PERMISSION,
+            Detail("the API key {name}, which made the request, is revoked; discard the request", name=key.name),
         )
     return Caller(api_key=key)
 

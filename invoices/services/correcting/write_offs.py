@@ -8,6 +8,7 @@ from accounts.callers import Caller
 from accounts.kinds import GuardedAct
 from accounts.models import Client
 from accounts.trail import Act, record_acts
+from billing_site.errors import Detail
 from invoices.kinds import EntryKind, ReasonType
 from invoices.models import LedgerEntry
 from invoices.plan.actions import Action
@@ -56,7 +57,7 @@ def write_off(
         check_allowed(ACTIONS[kind], invoice_no, today)
         charge = charges_of([invoice_no])[invoice_no]
         amount = check_amount(amount_or_all(amount, everything, charge.due), account_currency(account_no))
-        check_not_above(amount, charge.due, f"is open on invoice {invoice_no}")
+        check_not_above(amount, charge.due, Detail("is open on invoice {invoice_no}", invoice_no=invoice_no))
         check_reason(client, REASONS[kind], why)
         if kind == EntryKind.WRITE_OFF:
             arguments = {"invoice_no": invoice_no, "amount": str(amount), **why._asdict()}

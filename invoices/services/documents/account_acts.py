@@ -12,7 +12,7 @@ from accounts.services import lock_account
 from accounts.trail import record_acts, refusal
 from billing_site.common.database_errors import refusal_of
 from billing_site.common.storage import is_lock_failure, limit_lock_wait
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.services.documents.batches import LOCK_WAIT_SECONDS
 
 
@@ -28,7 +28,7 @@ def account_act(
     recorded.
     """
     if not Account.objects.filter(client=client, pk=account_no).exists():
-        raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"acct_no {account_no}", field="acct_no")
+        raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, Detail("acct_no {account_no}", account_no=account_no), field="acct_no")
     try:
         with _database_errors_as_refusals(), transaction.atomic():
             limit_lock_wait(LOCK_WAIT_SECONDS)
@@ -51,7 +51,7 @@ def _database_errors_as_refusals() -> Iterator[None]:
 def check_will_be_billed(account: Account) -> None:
     """Refuse (7003) an account whose plans are all billed to their ends: what is added to it would never be billed."""
     if account.last_bill_date is not None and account.next_bill_date is None:
-        raise BillingError(ErrorCode.NO_BILLABLE_PLAN, "all plans have ended and are fully billed", field="acct_no")
+        raise BillingError(ErrorCode.NO_BILLABLE_PLAN, Detail("all plans have ended and are fully billed"), field="acct_no")
 
 
 def billing_changed(account: Account) -> None:

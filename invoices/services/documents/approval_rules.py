@@ -7,7 +7,7 @@ from accounts.callers import Caller
 from accounts.keys import people_behind
 from accounts.kinds import FourEyes, GuardedAct
 from accounts.models import Client
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.kinds import InvoiceKind, WaitReason
 from invoices.models import Invoice
 from invoices.plan import InvoicePlan
@@ -46,7 +46,7 @@ def check_four_eyes(client: Client, invoice: Invoice, people: Mapping[str, froze
     made_by = invoice.generated_by
     act = GuardedAct.REBILLS if invoice.kind == InvoiceKind.REBILL else GuardedAct.INVOICES
     if four_eyes_apply(client, act, approval_amount_of(invoice)) and people[made_by] & caller.people:
-        raise BillingError(ErrorCode.FOUR_EYES, "you or one of your API keys generated it")
+        raise BillingError(ErrorCode.FOUR_EYES, Detail("you or one of your API keys generated it"))
 
 
 def people_who_generated(invoices: Iterable[Invoice]) -> dict[str, frozenset[str]]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.db.models import Q
 
 from accounts.models import Client
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO
 from invoices.kinds import InvoiceKind, ReasonType
 from invoices.models import Invoice, ReasonCode
@@ -44,7 +44,9 @@ def read_chain(*, client: Client, invoice_no: int) -> Chain:
     """
     found = Invoice.objects.filter(client=client, pk=invoice_no).values_list("pk", "chain_root_id").first()
     if found is None:
-        raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {invoice_no}", field="invoice_no")
+        raise BillingError(
+            ErrorCode.INVOICE_NOT_FOUND, Detail("invoice {invoice_no}", invoice_no=invoice_no), field="invoice_no"
+        )
     root_no = found[1] or found[0]
     documents = {one.pk: one for one in Invoice.objects.filter(Q(pk=root_no) | Q(chain_root=root_no)).order_by("pk")}
     reasons = _reasons(client, documents.values())

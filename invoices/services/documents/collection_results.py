@@ -4,7 +4,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import NamedTuple
 
-from billing_site.errors import BillingError, ErrorCode, error_from_event, shown_message
+from billing_site.errors import BillingError, Detail, ErrorCode, error_from_event, shown_message
 from invoices.kinds import AttemptStatus
 from invoices.models import CollectionAttempt
 
@@ -34,7 +34,9 @@ class Collected(NamedTuple):
     @property
     def shown(self) -> str:
         """The message for a page, in the reader's language."""
-        return shown_message(self.error_code, self.message)
+        if self.error is not None:
+            return self.error.shown
+        return self.message.shown if isinstance(self.message, Detail) else shown_message(0, self.message)
 
     @property
     def error_code(self) -> int:

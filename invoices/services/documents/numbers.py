@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from accounts.models import Client
 from billing_site.common.storage import add_to_column
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.document_numbers import DEFAULT_FORMATS, Format
 from invoices.kinds import SeriesKind
 from invoices.models import Invoice, NumberSeries
@@ -53,9 +53,12 @@ def _date_after(client: Client, kind: SeriesKind, format: Format, before: int, t
     rows = Invoice.objects.filter(client=client, series=kind.value, number=before, document_number=printed)
     last = rows.values_list("invoice_date", flat=True).first() or today
     if last - today > LONGEST_LAG:
-        detail = (
-            f"today is {today}, but {printed} is dated {last}. Correct the clock. If {last} was wrong, give the number series "
-            "another prefix or suffix; its dates then start again"
+        detail = Detail(
+            "today is {today}, but {printed} is dated {last}. Correct the clock. If {last} was wrong, give the number series "
+            "another prefix or suffix; its dates then start again",
+            today=today,
+            printed=printed,
+            last=last,
         )
         raise BillingError(ErrorCode.CLOCK_WENT_BACK, detail)
     return max(last, today)

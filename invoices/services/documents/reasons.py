@@ -8,7 +8,7 @@ from accounts.callers import Caller
 from accounts.models import Client
 from accounts.rights import check_may_change
 from billing_site.common.database_errors import refusal_of
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.models import ReasonCode
 
 
@@ -34,7 +34,7 @@ def add_reason(*, client: Client, caller: Caller, type: str, code: int, name: st
     """
     check_may_change(caller, "add", "invoices.reasoncode")
     if not 1 <= code <= 9999:
-        raise BillingError(ErrorCode.INVALID_INPUT, "reason_code: give a number from 1 to 9999", field="reason_code")
+        raise BillingError(ErrorCode.INVALID_INPUT, Detail("reason_code: give a number from 1 to 9999"), field="reason_code")
     try:
         with transaction.atomic():
             reason = ReasonCode.objects.create(client=client, type=type, code=code, name=name)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from django.db.models import F, Max, Min, OuterRef, Q, QuerySet, Subquery
 
 from accounts.models import Client, Service
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO
 from invoices.kinds import (
     CHARGE_KINDS,
@@ -105,7 +105,11 @@ def _found(client: Client, account_no: int, meant: Q, number: int, field: str) -
     marked = _with_account(with_rebills(rows)).annotate(transaction_no=Subquery(entries.values("pk")[:1]))
     found = sorted(marked, key=lambda invoice: invoice.pk != number)
     if not found:
-        raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"{field} {number} of account {account_no}", field=field)
+        raise BillingError(
+            ErrorCode.INVOICE_NOT_FOUND,
+            Detail("{field} {number} of account {account_no}", field=field, number=number, account_no=account_no),
+            field=field,
+        )
     return found[0]
 
 
@@ -113,7 +117,7 @@ def pending_invoices(client: Client, account_no: int) -> list[Invoice]:
     """Return the account's pending invoice and pending rebills. Refuses an account without any (5022)."""
     rows = Invoice.objects.filter(client=client, account=account_no, status=InvoiceStatus.PENDING).order_by("pk")
     if not rows:
-        raise BillingError(ErrorCode.NO_PENDING_INVOICE, f"account {account_no}", field="acct_no")
+        raise BillingError(ErrorCode.NO_PENDING_INVOICE, Detail("account {account_no}", account_no=account_no), field="acct_no")
     return list(rows)
 
 

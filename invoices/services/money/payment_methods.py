@@ -12,7 +12,7 @@ from accounts.rights import check_may_change
 from accounts.services import electronic_methods
 from accounts.trail import Act, record_acts, refusal
 from accounts.validators import validate_no_card_number
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.gateways import gateway_named
 from invoices.gateways.protocol import Holder, TokenRefused
 
@@ -32,7 +32,7 @@ def add_payment_method(
     """
     account = Account.objects.filter(client=client, pk=account_no).first()
     if account is None:
-        raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"acct_no {account_no}", field="acct_no")
+        raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, Detail("acct_no {account_no}", account_no=account_no), field="acct_no")
     check_may_change(caller, "add", "accounts.paymentmethod")
     method = PaymentMethod(account=account, type=type, token=token, label=label)
     _check(method)
@@ -68,7 +68,7 @@ def _kept(client: Client, method: PaymentMethod) -> str:
         # The error's text is not logged: a gateway's library may quote what it was sent.
         logger.error("gateway %s did not say whether it keeps a token: %s", client.gateway, type(error).__name__)
         raise BillingError(
-            ErrorCode.TOKEN_REFUSED, "the payment gateway does not answer; try again later", field="token"
+            ErrorCode.TOKEN_REFUSED, Detail("the payment gateway does not answer; try again later"), field="token"
         ) from None
 
 

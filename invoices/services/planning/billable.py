@@ -7,7 +7,7 @@ from typing import NamedTuple
 from accounts.kinds import ChargeType
 from accounts.models import Client
 from accounts.periods import Period, cycles_due
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.plan import check_billable, plan_charges
 from invoices.plan.charges import price_on
 from invoices.plan.facts import AccountFacts, BillingRequest, ChargeFacts, InstanceFacts
@@ -50,7 +50,7 @@ def billable(*, client: Client, account_no: int, today: date) -> Billable:
     """Return whether the account could be billed now, without asking the tax engine. Refuses an unknown account (1009)."""
     facts = read_facts(client, [account_no]).accounts.get(account_no)
     if facts is None:
-        raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"acct_no {account_no}", field="acct_no")
+        raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, Detail("acct_no {account_no}", account_no=account_no), field="acct_no")
     return Billable(
         facts,
         now=_refusal(facts, BillingRequest(today)),

@@ -12,7 +12,7 @@ from accounts.models import Account, Client, PlanInstance
 from accounts.periods import InstanceDates, arrears_cycles
 from accounts.services import DATE_COLUMNS, instances_with_dates
 from accounts.trail import Act, record_acts
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType
 from invoices.models import BilledPeriod, Invoice, InvoiceLine
 from invoices.plan.facts import AccountFacts, Again
@@ -97,7 +97,9 @@ def waive_periods(*, client: Client, invoice_no: int, caller: Caller, today: dat
         check_may_correct(caller)
         invoice = Invoice.objects.get(pk=invoice_no)
         if not hole_of_invoice(invoice):
-            raise BillingError(ErrorCode.NOTHING_TO_BILL_AGAIN, f"invoice {invoice_no}", field="invoice_no")
+            raise BillingError(
+                ErrorCode.NOTHING_TO_BILL_AGAIN, Detail("invoice {invoice_no}", invoice_no=invoice_no), field="invoice_no"
+            )
         invoice.waived_at = posted_by.at
         invoice.save(update_fields=["waived_at"])
         act = Act(WAIVED, account_no, invoice_no, after={"comments": comments})

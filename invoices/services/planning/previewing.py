@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import date
 
 from accounts.models import Client
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.kinds import CYCLE_KINDS, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan import plan_charges, with_taxes
@@ -72,7 +72,9 @@ def _day_of_month(alt_bill_day: int | None) -> int | None:
 def _planned(account_no: int, facts: AccountFacts | None, request: BillingRequest) -> Planned | Refused:
     try:
         if facts is None:
-            raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"acct_no {account_no}", field="acct_no")
+            raise BillingError(
+                ErrorCode.ACCOUNT_NOT_FOUND, Detail("acct_no {account_no}", account_no=account_no), field="acct_no"
+            )
         return Planned(account_no, plan_charges(facts, request))
     except BillingError as error:
         return Refused(account_no, error)

@@ -24,7 +24,7 @@ from accounts.models import Client
 from accounts.models.identities import document_storage
 from accounts.rights import MAKE_FILES, check_may
 from accounts.trail import Act, record_acts
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.kinds import FileKind, FileState, InvoiceStatus
 from invoices.models import DocumentFile, Invoice
 from invoices.services.printing.pdf import PDF, TEMPLATE_VERSION, CannotPrint, Look, NoPango, look_of, pdf_of
@@ -97,9 +97,13 @@ def file_of_document(client: Client, invoice_no: int) -> FileContent:
     """
     invoice = Invoice.objects.filter(client=client, pk=invoice_no).select_related("account", "corrects", "client").first()
     if invoice is None:
-        raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {invoice_no}", field="invoice_no")
+        raise BillingError(
+            ErrorCode.INVOICE_NOT_FOUND, Detail("invoice {invoice_no}", invoice_no=invoice_no), field="invoice_no"
+        )
     if invoice.status == InvoiceStatus.DISCARDED:
-        raise BillingError(ErrorCode.NOT_ISSUED, f"invoice {invoice_no} is discarded", field="invoice_no")
+        raise BillingError(
+            ErrorCode.NOT_ISSUED, Detail("invoice {invoice_no} is discarded", invoice_no=invoice_no), field="invoice_no"
+        )
     if invoice.status == InvoiceStatus.PENDING:
         return _draft(invoice)
     file, _created = DocumentFile.objects.get_or_create(invoice=invoice, kind=FileKind.PDF)

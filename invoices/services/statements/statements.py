@@ -27,7 +27,7 @@ from accounts.models import Client, Contact
 from accounts.receipts import StillAtWork
 from accounts.rights import SEND_STATEMENTS, check_may
 from accounts.trail import Act, record_acts
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode, word
 from invoices.kinds import InvoiceStatus, StatementStatus
 from invoices.models import Invoice, Statement
 from invoices.services.money.ledger.entries import PostedBy
@@ -120,9 +120,15 @@ def resend_statement(
     check_may(caller, SEND_STATEMENTS)
     invoice = Invoice.objects.filter(client=client, pk=invoice_no).first()
     if invoice is None:
-        raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {invoice_no}", field="invoice_no")
+        raise BillingError(
+            ErrorCode.INVOICE_NOT_FOUND, Detail("invoice {invoice_no}", invoice_no=invoice_no), field="invoice_no"
+        )
     if invoice.status != InvoiceStatus.APPROVED:
-        raise BillingError(ErrorCode.NOT_ISSUED, f"invoice {invoice_no} is {invoice.status}", field="invoice_no")
+        raise BillingError(
+            ErrorCode.NOT_ISSUED,
+            Detail("invoice {invoice_no} is {status}", invoice_no=invoice_no, status=word(invoice.status)),
+            field="invoice_no",
+        )
     contact = invoice.statement_contact_id if contact_no is None else _contact(invoice, contact_no)
     begun = _requested(StatementRequest(invoice_no, contact), caller.identity, timezone.now())
     # Stored as being sent from the start, so that another process does not send it too.
@@ -168,7 +174,7 @@ def _server_did_not_answer() -> Q:
 def _contact(invoice: Invoice, contact_no: int) -> int:
     contact = Contact.objects.filter(account=invoice.account_id, contact_no=contact_no).values_list("pk", flat=True).first()
     if contact is None:
-        detail = f"statement_address_seq: the account has no contact {contact_no}"
+        detail = Detail("statement_address_seq: the account has no contact {contact_no}", contact_no=contact_no)
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="statement_address_seq")
     return contact
 

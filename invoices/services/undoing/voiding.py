@@ -7,7 +7,7 @@ from accounts.callers import Caller
 from accounts.kinds import GuardedAct
 from accounts.models import Account, Client
 from accounts.trail import Act, record_acts
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.kinds import CHARGE_KINDS, CYCLE_KINDS, GroundKind, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice, LedgerEntry
 from invoices.plan.actions import Action
@@ -55,7 +55,11 @@ def void_invoice(
     voiding = Voiding(void_reason(reason_code), comments)
     owner = account_of_invoice(client, invoice_no)
     if account_no not in (None, owner):
-        raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {invoice_no} of account {account_no}", field="invoice_no")
+        raise BillingError(
+            ErrorCode.INVOICE_NOT_FOUND,
+            Detail("invoice {invoice_no} of account {account_no}", invoice_no=invoice_no, account_no=account_no),
+            field="invoice_no",
+        )
     with money_act(client, owner, caller, today, invoice_no=invoice_no) as posted_by:
         check_may_correct(caller)
         check_allowed(Action.VOID, invoice_no, today)

@@ -18,7 +18,7 @@ from accounts.callers import Caller
 from accounts.models import Client
 from accounts.rights import check_may_change
 from billing_site.common.storage import insert_new_rows, reserve_ids
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.models import Usage
 from invoices.services.usage.targets import Targets, UsageRecord, read_targets
 
@@ -89,7 +89,11 @@ def load_usage(
     """
     check_may_change(caller, "add", "invoices.usage")
     if len(records) > RECORDS_AT_ONCE:
-        raise BillingError(ErrorCode.INVALID_FORMAT, f"give at most {RECORDS_AT_ONCE} records in one request", field="records")
+        raise BillingError(
+            ErrorCode.INVALID_FORMAT,
+            Detail("give at most {most} records in one request", most=RECORDS_AT_ONCE),
+            field="records",
+        )
     read = [record for record in records if isinstance(record, UsageRecord)]
     stored = _stored(client, {record.record_id for record in read})
     checked, new = _checked(client, records, read_targets(client, read), stored, now)
@@ -134,7 +138,11 @@ def _entry(record: UsageRecord, targets: Targets, now: datetime) -> UsageEntry:
     # Compared in UTC: Python compares two times of one zone by local time, which is wrong in an hour that occurs twice.
     used_at = record.used_at.astimezone(UTC)
     if used_at > now:
-        raise BillingError(ErrorCode.INVALID_INPUT, f"used_at: {record.used_at.isoformat()} is in the future", field="used_at")
+        raise BillingError(
+            ErrorCode.INVALID_INPUT,
+            Detail("used_at: {used_at} is in the future", used_at=record.used_at.isoformat()),
+            field="used_at",
+        )
     return UsageEntry(
         record.record_id,
         targets.accounts.find(record.acct_no, record.client_acct_id),
@@ -188,7 +196,9 @@ def _results(checked: Iterable[UsageEntry | UsageResult], stored: Mapping[str, S
             yield refused(
                 record_id,
                 BillingError(
-                    ErrorCode.RECORD_ID_USED, f"record_id {record_id} was loaded with other values", field="record_id"
+                    ErrorCode.RECORD_ID_USED,
+                    Detail("record_id {record_id} was loaded with other values", record_id=record_id),
+                    field="record_id",
                 ),
             )
         elif is_new and record_id not in created:

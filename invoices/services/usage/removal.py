@@ -4,7 +4,7 @@ from accounts.callers import Caller
 from accounts.models import Client
 from accounts.rights import check_may_change
 from accounts.trail import Act, record_acts
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.models import Usage
 from invoices.services.documents.account_acts import account_act, billing_changed
 
@@ -20,7 +20,7 @@ def remove_usage(*, client: Client, usage_no: int, caller: Caller) -> None:
     """
     usage = Usage.objects.filter(client=client, pk=usage_no).first()
     if usage is None:
-        raise BillingError(ErrorCode.NO_DATA, f"usage {usage_no} does not exist")
+        raise BillingError(ErrorCode.NO_DATA, Detail("usage {number} does not exist", number=usage_no))
     with account_act(client, usage.account_id, caller, REFUSED, invoice_no=usage.invoice_id) as account:
         check_may_change(caller, "delete", "invoices.usage")
         removed, _ = Usage.objects.filter(pk=usage.pk, invoice=None).delete()
@@ -35,5 +35,7 @@ def _why_not(usage: Usage) -> BillingError:
     """Return the refusal: an invoice holds the record, or another call has just removed it."""
     now = Usage.objects.filter(pk=usage.pk).first()
     if now is None:
-        return BillingError(ErrorCode.NO_DATA, f"usage {usage.pk} does not exist")
-    return BillingError(ErrorCode.ON_AN_INVOICE, f"record {now.record_id} is on invoice {now.invoice_id}")
+        return BillingError(ErrorCode.NO_DATA, Detail("usage {number} does not exist", number=usage.pk))
+    return BillingError(
+        ErrorCode.ON_AN_INVOICE, Detail("record {record} is on invoice {invoice}", record=now.record_id, invoice=now.invoice_id)
+    )

@@ -10,7 +10,7 @@ from django.db.models import BooleanField, ExpressionWrapper, Q, QuerySet
 
 from accounts.kinds import ChargeType
 from accounts.models import Account, Client, PlanCharge, PlanInstance, Service
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 
 
 class UsageRecord(NamedTuple):
@@ -46,24 +46,29 @@ class Named(NamedTuple):
         Refuses a missing name (1010), an unknown one, and two names of different rows (1016).
         """
         if number is not None and number not in self.numbers:
-            raise self._refusal(self.unknown, self.number_field, f"{number} does not exist")
+            raise self._refusal(self.unknown, self.number_field, Detail("{number} does not exist", number=number))
         if not client_id:
             if number is None:
                 raise BillingError(ErrorCode.MISSING_PARAMETER, field=self.number_field)
             return number
         found = self.numbers_by_id.get(client_id)
         if found is None:
-            raise self._refusal(self.unknown, self.id_field, f"{client_id} does not exist")
+            raise self._refusal(self.unknown, self.id_field, Detail("{client_id} does not exist", client_id=client_id))
         if number not in (None, found):
             raise self._refusal(
                 ErrorCode.INVALID_INPUT,
                 self.id_field,
-                f"{client_id} and {self.number_field} {number} are different records; give one of them",
+                Detail(
+                    "{client_id} and {number_field} {number} are different records; give one of them",
+                    client_id=client_id,
+                    number_field=self.number_field,
+                    number=number,
+                ),
             )
         return found
 
-    def _refusal(self, code: ErrorCode, field: str, why: str) -> BillingError:
-        return BillingError(code, f"{field} {why}", field=field)
+    def _refusal(self, code: ErrorCode, field: str, why: Detail) -> BillingError:
+        return BillingError(code, Detail("{field} {why}", field=field, why=why), field=field)
 
 
 class Metered(NamedTuple):
@@ -97,40 +102,56 @@ class Targets(NamedTuple):
         """
         requested = record.plan_instance
         if requested is not None and (account_no, requested) not in self.plan_instances:
-            raise _wrong_plan_instance(f"account {account_no} has no plan instance {requested}")
+            raise _wrong_plan_instance(
+                Detail("account {account_no} has no plan instance {instance}", account_no=account_no, instance=requested)
+            )
         metered = [one for one in self.metered.get((account_no, service_no), ()) if requested in (None, one.plan_instance_no)]
         if not metered:
-            who = (
-                f"no plan of account {account_no} charges"
+            why = (
+                Detail(
+                    "no plan of account {account_no} charges for the usage of service {service_no}",
+                    account_no=account_no,
+                    service_no=service_no,
+                )
                 if requested is None
-                else f"plan instance {requested} does not charge"
+                else Detail(
+                    "plan instance {instance} does not charge for the usage of service {service_no}",
+                    instance=requested,
+                    service_no=service_no,
+                )
             )
             field = "client_service_id" if record.service is None else "service"
-            raise BillingError(ErrorCode.USAGE_NOT_CHARGED, f"{who} for the usage of service {service_no}", field=field)
+            raise BillingError(ErrorCode.USAGE_NOT_CHARGED, why, field=field)
         if not any(one.will_be_billed for one in metered):
-            why = f"all plans of account {account_no} have ended and are fully billed"
+            why = Detail("all plans of account {account_no} have ended and are fully billed", account_no=account_no)
             raise BillingError(ErrorCode.USAGE_NOT_CHARGED, why, field="acct_no" if record.acct_no else "client_acct_id")
         running = [one.plan_instance_no for one in metered if one.runs_on(used_on)]
         if not running:
             raise BillingError(ErrorCode.USAGE_NOT_CHARGED, _why_not_on(used_on, metered), field="used_at")
         if len(running) > 1:
             numbers = ", ".join(map(str, running))
-            raise _wrong_plan_instance(f"several plan instances charge for it on {used_on} ({numbers}); give one of them")
+            raise _wrong_plan_instance(
+                Detail(
+                    "several plan instances charge for it on {used_on} ({numbers}); give one of them",
+                    used_on=used_on,
+                    numbers=numbers,
+                )
+            )
         return running[0]
 
 
-def _wrong_plan_instance(why: str) -> BillingError:
-    return BillingError(ErrorCode.INVALID_INPUT, f"plan_instance: {why}", field="plan_instance")
+def _wrong_plan_instance(why: Detail) -> BillingError:
+    return BillingError(ErrorCode.INVALID_INPUT, Detail("plan_instance: {why}", why=why), field="plan_instance")
 
 
-def _why_not_on(day: date, metered: Sequence[Metered]) -> str:
+def _why_not_on(day: date, metered: Sequence[Metered]) -> Detail:
     first = min(one.start for one in metered)
     ends = [one.end for one in metered if one.end is not None]
     if day < first:
-        return f"{day} is before the first day of the plan, {first}"
+        return Detail("{day} is before the first day of the plan, {first}", day=day, first=first)
     if len(ends) == len(metered) and max(ends) < day:
-        return f"{day} is after the last day of the plan, {max(ends)}"
-    return f"{day} is between two plans: one ended on {max(end for end in ends if end < day)}"
+        return Detail("{day} is after the last day of the plan, {last}", day=day, last=max(ends))
+    return Detail("{day} is between two plans: one ended on {last}", day=day, last=max(end for end in ends if end < day))
 
 
 WILL_BE_BILLED = ExpressionWrapper(

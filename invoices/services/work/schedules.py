@@ -20,7 +20,7 @@ from accounts.callers import Caller
 from accounts.models import Client
 from accounts.rights import APPROVE, CHANGE_SETTINGS, COLLECT, GENERATE, SEND_STATEMENTS, Right, check_may, may
 from accounts.trail import Act, record_acts
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.kinds import ScheduledAct
 from invoices.models import Schedule, Worker
 from invoices.services.work.registry import Interrupted, KindOfWork
@@ -78,7 +78,7 @@ def set_schedule(*, client: Client, act: ScheduledAct, hour: int, caller: Caller
     for right in _needed(act):
         check_may(caller, right)
     if not 0 <= hour <= 23:
-        raise BillingError(ErrorCode.INVALID_INPUT, f"hour: {hour} is not from 0 to 23", field="hour")
+        raise BillingError(ErrorCode.INVALID_INPUT, Detail("hour: {hour} is not from 0 to 23", hour=hour), field="hour")
     schedule = Schedule.objects.select_for_update(no_key=True).filter(client=client, act=act).first()
     if schedule is None or not (is_on and schedule.is_on and schedule.hour == hour):
         schedule, _ = Schedule.objects.update_or_create(client=client, act=act, defaults=_first_time(client, hour, is_on))

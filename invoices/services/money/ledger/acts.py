@@ -13,7 +13,7 @@ from accounts.callers import Caller
 from accounts.models import Account, Client
 from billing_site.common.currencies import currency_of
 from billing_site.common.languages import in_english
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode, word
 from invoices.calculation import ZERO, asked_amount, rounded
 from invoices.kinds import ReasonType
 from invoices.models import Invoice, LedgerEntry, ReasonCode
@@ -67,9 +67,17 @@ def check_amount(amount: Decimal, currency: str, field: str = "amount") -> Decim
     of = currency_of(currency)
     amount = asked_amount(amount, of)
     if amount <= ZERO:
-        raise BillingError(ErrorCode.INVALID_INPUT, f"{field}: {amount:f} is not above 0", field=field)
+        raise BillingError(
+            ErrorCode.INVALID_INPUT, Detail("{field}: {amount} is not above 0", field=field, amount=f"{amount:f}"), field=field
+        )
     if amount != rounded(amount, of):
-        detail = f"{field}: {amount:f} is not a multiple of the smallest unit of {currency}, {of.smallest_unit}"
+        detail = Detail(
+            "{field}: {amount} is not a multiple of the smallest unit of {currency}, {smallest_unit}",
+            field=field,
+            amount=f"{amount:f}",
+            currency=currency,
+            smallest_unit=of.smallest_unit,
+        )
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field=field)
     return amount
 
@@ -84,9 +92,13 @@ def amount_or_all(amount: Decimal | None, everything: bool, left: Decimal) -> De
     return left if amount is None else amount
 
 
-def check_not_above(amount: Decimal, open_amount: Decimal, what: str, field: str = "amount") -> None:
+def check_not_above(amount: Decimal, open_amount: Decimal, what: Detail, field: str = "amount") -> None:
     if amount > open_amount:
-        raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, f"{field}: only {open_amount.normalize():f} {what}", field=field)
+        raise BillingError(
+            ErrorCode.ABOVE_WHAT_IS_OPEN,
+            Detail("{field}: only {open_amount} {what}", field=field, open_amount=f"{open_amount.normalize():f}", what=what),
+            field=field,
+        )
 
 
 def check_reason(client: Client, type: ReasonType, why: Why) -> None:
@@ -96,7 +108,11 @@ def check_reason(client: Client, type: ReasonType, why: Why) -> None:
     if not found or not found[0].is_active:
         raise BillingError(
             ErrorCode.INVALID_REASON,
-            f"reason_code: {why.reason_code} is not an active reason of type {in_english(type.label)}",
+            Detail(
+                "reason_code: {reason_code} is not an active reason of type {type}",
+                reason_code=why.reason_code,
+                type=word(in_english(type.label)),
+            ),
             field="reason_code",
         )
 
@@ -104,7 +120,9 @@ def check_reason(client: Client, type: ReasonType, why: Why) -> None:
 def account_of_invoice(client: Client, invoice_no: int) -> int:
     account_no = Invoice.objects.filter(client=client, pk=invoice_no).values_list("account_id", flat=True).first()
     if account_no is None:
-        raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {invoice_no}", field="invoice_no")
+        raise BillingError(
+            ErrorCode.INVOICE_NOT_FOUND, Detail("invoice {invoice_no}", invoice_no=invoice_no), field="invoice_no"
+        )
     return account_no
 
 
@@ -112,7 +130,11 @@ def account_of_entry(client: Client, transaction_id: int) -> int:
     rows = LedgerEntry.objects.filter(account__client=client, pk=transaction_id)
     account_no = rows.values_list("account_id", flat=True).first()
     if account_no is None:
-        raise BillingError(ErrorCode.TRANSACTION_NOT_FOUND, f"transaction {transaction_id}", field="transaction_id")
+        raise BillingError(
+            ErrorCode.TRANSACTION_NOT_FOUND,
+            Detail("transaction {transaction_id}", transaction_id=transaction_id),
+            field="transaction_id",
+        )
     return account_no
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from django.db.models import QuerySet
 
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO
 from invoices.kinds import FREE_KINDS, AllocationKind, EntryKind
 from invoices.models import Allocation
@@ -38,14 +38,23 @@ def _chosen(account_no: int, credit: OpenItem, chosen: Mapping[int, Decimal]) ->
     for invoice_no, amount in chosen.items():
         charge = charges.get(invoice_no)
         if charge is None or charge.account_no != account_no:
-            raise BillingError(ErrorCode.INVOICE_NOT_FOUND, f"invoice {invoice_no}", field="invoices")
+            raise BillingError(
+                ErrorCode.INVOICE_NOT_FOUND, Detail("invoice {invoice_no}", invoice_no=invoice_no), field="invoices"
+            )
         if amount > charge.due:
-            detail = f"{amount.normalize():f} exceeds the {charge.due.normalize():f} that is open on invoice {invoice_no}"
+            detail = Detail(
+                "{amount} exceeds the {due} that is open on invoice {invoice_no}",
+                amount=f"{amount.normalize():f}",
+                due=f"{charge.due.normalize():f}",
+                invoice_no=invoice_no,
+            )
             raise BillingError(ErrorCode.ABOVE_WHAT_IS_OPEN, detail, field="invoices")
         taken.append(Taken(credit.entry_no, charge.entry_no, amount))
     if sum(chosen.values(), ZERO) > credit.open:
         raise BillingError(
-            ErrorCode.ABOVE_WHAT_IS_OPEN, f"only {credit.open.normalize():f} of the credit is unapplied", field="invoices"
+            ErrorCode.ABOVE_WHAT_IS_OPEN,
+            Detail("only {amount} of the credit is unapplied", amount=f"{credit.open.normalize():f}"),
+            field="invoices",
         )
     return taken
 

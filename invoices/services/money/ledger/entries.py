@@ -11,7 +11,7 @@ from django.db.models import Exists, OuterRef, Subquery
 from accounts.models import Account
 from billing_site.common.currencies import LARGEST_AMOUNT
 from billing_site.common.storage import insert_rows, reserve_ids, update_rows
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO
 from invoices.kinds import CYCLE_KINDS, FREE_KINDS, AllocationKind, EntryKind, InvoiceStatus
 from invoices.models import Allocation, Invoice, LedgerEntry
@@ -112,8 +112,15 @@ def _balance_after(balance: Decimal, draft: Draft) -> Decimal:
     """Return the balance after the entry. Refuses a balance that is too large to be stored exactly (90008)."""
     after = balance + draft.amount
     if abs(after) > LARGEST_AMOUNT:
-        first = "record payments or credits" if after > ZERO else "refund or void payments or credits"
-        detail = f"account {draft.account_no}: its balance would be {after.normalize():f}; {first} first"
+        first = (
+            Detail("record payments or credits first") if after > ZERO else Detail("refund or void payments or credits first")
+        )
+        detail = Detail(
+            "account {account_no}: its balance would be {after}; {first}",
+            account_no=draft.account_no,
+            after=f"{after.normalize():f}",
+            first=first,
+        )
         raise BillingError(ErrorCode.AMOUNT_TOO_LARGE, detail)
     return after
 

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Account, Client
 from billing_site.common.languages import within_sentence
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.kinds import TRANSACTION_TYPES, EntryKind
 from invoices.models import LedgerEntry
 
@@ -33,7 +33,9 @@ def transaction_history(*, client: Client, account_no: int, request: HistoryRequ
     Each has the balance after it, whatever the filters leave out. Refuses an unknown account (1009).
     """
     if not Account.objects.filter(client=client, pk=account_no).exists():
-        raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, f"account_no {account_no}", field="account_no")
+        raise BillingError(
+            ErrorCode.ACCOUNT_NOT_FOUND, Detail("account_no {account_no}", account_no=account_no), field="account_no"
+        )
     entries = with_voids(LedgerEntry.objects.filter(account=account_no)).order_by("-entry_no")
     if request.transaction_type is not None:
         entries = entries.filter(_of_type(request.transaction_type))

@@ -13,7 +13,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from billing_site.common.storage import ExactSum
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO
 from invoices.kinds import FREE_KINDS, EntryKind
 from invoices.models import Invoice, LedgerEntry
@@ -60,7 +60,9 @@ def invoices_of_charges(account_no: int, entry_nos: Sequence[int], field: str) -
     found: dict[int, int] = dict(rows.values_list("pk", "invoice_id"))
     for number in entry_nos:
         if number not in found:
-            detail = f"{field} {number} is not a charge of account {account_no}"
+            detail = Detail(
+                "{field} {number} is not a charge of account {account_no}", field=field, number=number, account_no=account_no
+            )
             raise BillingError(ErrorCode.TRANSACTION_NOT_FOUND, detail, field=field)
     return [found[number] for number in entry_nos]
 

@@ -10,7 +10,7 @@ from accounts.kinds import GuardedAct
 from accounts.models import Client
 from accounts.trail import Act, record_acts
 from billing_site.common.currencies import currency_of
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO, rounded
 from invoices.kinds import FREE_KINDS, EntryKind, PaymentType, ReasonType
 from invoices.models import LedgerEntry, Payment
@@ -82,9 +82,9 @@ MOST_YEARS_AGO = 10
 def _check_day(day: date, today: date) -> None:
     """Refuse (1016) a day after today, and a day so long ago that the year must be wrong."""
     if day > today:
-        raise BillingError(ErrorCode.INVALID_INPUT, f"received_on: {day} is in the future", field="received_on")
+        raise BillingError(ErrorCode.INVALID_INPUT, Detail("received_on: {day} is in the future", day=day), field="received_on")
     if day.year < today.year - MOST_YEARS_AGO:
-        detail = f"received_on: {day} is more than {MOST_YEARS_AGO} years ago; check the year"
+        detail = Detail("received_on: {day} is more than {years} years ago; check the year", day=day, years=MOST_YEARS_AGO)
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="received_on")
 
 
@@ -96,9 +96,13 @@ def _check_reference(account_no: int, type: PaymentType, reference: str, day: da
     earlier = same.select_related("entry").first()
     if earlier is not None:
         paid = f"{rounded(-earlier.entry.amount, currency_of(currency)):f} {currency}"
-        detail = (
-            f"payment {earlier.pk} of {paid}, received on {day}, has the reference {reference}. "
-            "If this is another payment, give it another reference"
+        detail = Detail(
+            "payment {number} of {paid}, received on {day}, has the reference {reference}. If this is another payment, give it "
+            "another reference",
+            number=earlier.pk,
+            paid=paid,
+            day=day,
+            reference=reference,
         )
         raise BillingError(ErrorCode.RECORD_ID_USED, detail, field="reference")
 
@@ -137,7 +141,7 @@ def add_cash_credit(
 def _asked_currency(account_no: int, asked: str | None) -> str:
     currency = account_currency(account_no)
     if asked is not None and asked != currency:
-        detail = f"currency: {asked}; the account is billed in {currency}"
+        detail = Detail("currency: {asked}; the account is billed in {currency}", asked=asked, currency=currency)
         raise BillingError(ErrorCode.CURRENCY_MISMATCH, detail, field="currency")
     return currency
 
@@ -151,7 +155,11 @@ def _up_to_what_is_due(account_no: int, invoice_nos: Sequence[int], amount: Deci
     parts: dict[int, Decimal] = {}
     for invoice_no in dict.fromkeys(invoice_nos):
         if invoice_no not in due:
-            detail = f"invoice_no {invoice_no} of account {account_no} has no open balance"
+            detail = Detail(
+                "invoice_no {invoice_no} of account {account_no} has no open balance",
+                invoice_no=invoice_no,
+                account_no=account_no,
+            )
             raise BillingError(ErrorCode.INVOICE_NOT_FOUND, detail, field="invoice_no")
         parts[invoice_no] = min(due[invoice_no], amount - sum(parts.values(), ZERO))
     return {invoice_no: part for invoice_no, part in parts.items() if part > ZERO}
@@ -180,11 +188,11 @@ def apply_unused_credit(
         check_may_collect(caller)
         entry = LedgerEntry.objects.get(pk=transaction_id)
         if entry.kind not in FREE_KINDS:
-            detail = f"transaction {transaction_id} is not a payment or cash credit"
+            detail = Detail("transaction {transaction_id} is not a payment or cash credit", transaction_id=transaction_id)
             raise BillingError(ErrorCode.TRANSACTION_NOT_FOUND, detail, field="transaction_id")
         left = left_of_credit(transaction_id)
         chosen = _checked_shares(invoices, account_currency(account_no))
-        check_not_above(sum(chosen.values(), ZERO), left, "of it is unapplied", "invoices")
+        check_not_above(sum(chosen.values(), ZERO), left, Detail("of it is unapplied"), "invoices")
         apply_credit(account_no, OpenItem(entry.pk, left), posted_by.at, chosen=chosen)
         after = {"transaction_id": entry.pk, "left": str(left_of_credit(entry.pk))}
         act = Act("payment.applied", account_no, before={"left": str(left)}, after=after, row_no=entry.pk)

@@ -18,7 +18,7 @@ from accounts.callers import Caller
 from accounts.kinds import GuardedAct
 from accounts.models import Client
 from accounts.trail import Act, record_acts
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO
 from invoices.gateways import gateway_named
 from invoices.gateways.protocol import Answer, Gateway, RefundRequest, Result
@@ -183,10 +183,10 @@ def left_to_refund(payment: Payment) -> Decimal:
 def _refundable(transaction_id: int) -> Payment:
     payment = Payment.objects.select_related("entry").filter(pk=transaction_id).first()
     if payment is None:
-        detail = f"transaction {transaction_id} is not a payment"
+        detail = Detail("transaction {transaction_id} is not a payment", transaction_id=transaction_id)
         raise BillingError(ErrorCode.TRANSACTION_NOT_FOUND, detail, field="transaction_id")
     if payment.entry.is_voided:
-        raise BillingError(ErrorCode.ALREADY_VOIDED, f"payment {transaction_id}", field="transaction_id")
+        raise BillingError(ErrorCode.ALREADY_VOIDED, Detail("payment {number}", number=transaction_id), field="transaction_id")
     return payment
 
 
@@ -195,10 +195,12 @@ def _check(payment: Payment, amount: Decimal | None, everything: bool) -> Decima
     asked = amount_or_all(amount, everything, left)
     if everything and not left:
         raise BillingError(
-            ErrorCode.ABOVE_WHAT_IS_OPEN, f"payment {payment.pk} is already fully refunded", field="transaction_id"
+            ErrorCode.ABOVE_WHAT_IS_OPEN,
+            Detail("payment {number} is already fully refunded", number=payment.pk),
+            field="transaction_id",
         )
     asked = check_amount(asked, account_currency(payment.account_id))
-    check_not_above(asked, left, f"of payment {payment.pk} can still be refunded")
+    check_not_above(asked, left, Detail("of payment {number} can still be refunded", number=payment.pk))
     return asked
 
 

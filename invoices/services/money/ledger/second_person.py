@@ -17,7 +17,7 @@ from accounts.callers import Approval, Caller
 from accounts.kinds import GuardedAct
 from accounts.models import Client
 from accounts.trail import REQUESTED, Act, record_acts
-from billing_site.errors import BillingError, ErrorCode, PendingAct
+from billing_site.errors import BillingError, Detail, ErrorCode, PendingAct, word
 from invoices.kinds import ActState
 from invoices.models import RequestedAct
 from invoices.services.documents.approval_rules import four_eyes_apply
@@ -61,10 +61,17 @@ def require_second_person(wanted: GuardedRequest, client: Client, caller: Caller
 def _approve(wanted: GuardedRequest, client: Client, approval: Approval) -> None:
     act = RequestedAct.objects.select_for_update(no_key=True).get(client=client, pk=approval.act_no)
     if act.state != ActState.PENDING:
-        raise BillingError(ErrorCode.CHANGE_DECIDED, f"request {act.pk} is {act.state}")
+        raise BillingError(
+            ErrorCode.CHANGE_DECIDED, Detail("request {number} is {state}", number=act.pk, state=word(act.state))
+        )
     if act.amount != wanted.amount:
-        detail = f"request {act.pk} is over {act.amount.normalize():f}, but the amount is now {wanted.amount.normalize():f}"
-        raise BillingError(ErrorCode.DOCUMENT_MOVED, f"{detail}; discard the request and make a new one")
+        detail = Detail(
+            "request {number} is over {amount}, but the amount is now {now}",
+            number=act.pk,
+            amount=f"{act.amount.normalize():f}",
+            now=f"{wanted.amount.normalize():f}",
+        )
+        raise BillingError(ErrorCode.DOCUMENT_MOVED, Detail("{detail}; discard the request and make a new one", detail=detail))
     act.state, act.decided_by, act.decided_at = ActState.APPROVED, approval.by.identity, timezone.now()
     act.save(update_fields=["state", "decided_by", "decided_at"])
     record_acts(client, approval.by, [Act(APPROVED, act.account_id, act.invoice_id, after=act_row(act), row_no=act.pk)])
@@ -94,7 +101,7 @@ def request_act(wanted: GuardedRequest, client: Client, caller: Caller) -> Pendi
         earlier = RequestedAct.objects.filter(client=client, arguments_hash=hashed, state=ActState.PENDING).first()
         if earlier is None:
             raise
-        detail = f"request {earlier.pk} for the same act is pending; approve or discard it first"
+        detail = Detail("request {number} for the same act is pending; approve or discard it first", number=earlier.pk)
         raise BillingError(ErrorCode.IN_THE_WAY, detail) from None
 
 

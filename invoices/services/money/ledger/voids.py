@@ -7,7 +7,7 @@ from accounts.callers import Caller
 from accounts.kinds import GuardedAct
 from accounts.models import Client
 from accounts.trail import Act, record_acts
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO
 from invoices.kinds import CHARGE_KINDS, PAYMENT_KINDS, REFUND_KINDS, EntryKind, VoidReason
 from invoices.models import LedgerEntry, Payment
@@ -34,7 +34,9 @@ def void_reason(code: int) -> VoidReason:
     try:
         return VoidReason(code)
     except ValueError:
-        raise BillingError(ErrorCode.INVALID_REASON, f"reason_code: {code} is not a void reason", field="reason_code") from None
+        raise BillingError(
+            ErrorCode.INVALID_REASON, Detail("reason_code: {code} is not a void reason", code=code), field="reason_code"
+        ) from None
 
 
 def void_entry(entry: LedgerEntry, voiding: Voiding, posted_by: PostedBy) -> int:
@@ -101,21 +103,25 @@ def _check_voidable(entry: LedgerEntry, voiding: Voiding) -> None:
     if entry.is_voided:
         raise BillingError(ErrorCode.ALREADY_VOIDED, field="transaction_id")
     if entry.kind == EntryKind.ELECTRONIC_REFUND:
-        detail = (
-            f"refund {entry.pk} was made by the payment gateway and cannot be voided; if the customer pays "
-            "again, record that payment"
+        detail = Detail(
+            "refund {number} was made by the payment gateway and cannot be voided; if the customer pays again, record that "
+            "payment",
+            number=entry.pk,
         )
         raise BillingError(ErrorCode.IN_THE_WAY, detail, field="transaction_id")
     refund = _refund_of(entry)
     if refund is not None:
-        instead = "; void the refund first" if refund.kind == EntryKind.REFUND else ""
-        detail = f"refund {refund.pk} has returned a part of it{instead}"
+        detail = Detail("refund {number} has returned a part of it", number=refund.pk)
+        if refund.kind == EntryKind.REFUND:
+            detail = Detail("refund {number} has returned a part of it; void the refund first", number=refund.pk)
         raise BillingError(ErrorCode.IN_THE_WAY, detail, field="transaction_id")
     if entry.kind == EntryKind.ELECTRONIC_PAYMENT and voiding.reason not in TAKEN_BACK_BY_OTHERS:
         codes = ", ".join(str(reason.value) for reason in TAKEN_BACK_BY_OTHERS)
-        detail = (
-            f"payment {entry.pk} was made by the payment gateway; refund it, or give reason {codes} if the "
-            "money has already gone back"
+        detail = Detail(
+            "payment {number} was made by the payment gateway; refund it, or give reason {codes} if the money has already gone "
+            "back",
+            number=entry.pk,
+            codes=codes,
         )
         raise BillingError(ErrorCode.IN_THE_WAY, detail, field="transaction_id")
 
