@@ -408,7 +408,7 @@ def test_an_advance_invoice_bills_the_coming_cycle_once(acme, process):
     assert (account.next_bill_date, account.last_bill_date) == (date(2026, 3, 10), FEB_10)
     error = refused(account, process, date(2026, 2, 9), advance=True)
     assert error.code is ErrorCode.BILL_DATE_IN_FUTURE
-    assert "2026-02-10 has an advance invoice" in error.message
+    assert "2026-02-10 already has an advance invoice" in error.message
     assert bill(account, process, FEB_10, advance=True).bill_date == date(2026, 3, 10)
 
 
