@@ -105,26 +105,26 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session")
-def kept(pytestconfig: pytest.Config) -> Path | None:
+def migrated_file(pytestconfig: pytest.Config) -> Path | None:
     """The path of the migrated SQLite database of earlier runs. Other databases are migrated in every run."""
     return kept_database(pytestconfig.cache.mkdir("migrated")) if connection.vendor == "sqlite" else None
 
 
 @pytest.fixture(scope="session")
-def django_db_modify_db_settings(django_db_modify_db_settings: None, kept: Path | None) -> None:
-    if kept is not None and kept.exists():
+def django_db_modify_db_settings(django_db_modify_db_settings: None, migrated_file: Path | None) -> None:
+    if migrated_file is not None and migrated_file.exists():
         connection.settings_dict["TEST"]["MIGRATE"] = False
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any, kept: Path | None) -> None:
-    if kept is None:
+def django_db_setup(django_db_setup: None, django_db_blocker: Any, migrated_file: Path | None) -> None:
+    if migrated_file is None:
         return
     with django_db_blocker.unblock():
         if connection.settings_dict["TEST"]["MIGRATE"]:
-            keep(kept)
+            keep(migrated_file)
         else:
-            read(kept)
+            read(migrated_file)
 
 
 @pytest.fixture(scope="session", autouse=True)
