@@ -28,7 +28,7 @@ from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.kinds import FileKind, FileState, InvoiceStatus
 from invoices.models import DocumentFile, Invoice
 from invoices.services.printing.pdf import PDF, TEMPLATE_VERSION, CannotPrint, Look, NoPango, look_of, pdf_of
-from invoices.services.printing.printed import statement_parts
+from invoices.services.printing.printed import parts_at_issue, statement_parts
 
 logger = logging.getLogger(__name__)
 
@@ -224,7 +224,9 @@ def _make_one(file: DocumentFile, looks: dict[int, Look]) -> None:
     invoice = file.invoice
     if invoice.client_id not in looks:
         looks[invoice.client_id] = look_of(invoice.client)
-    content = pdf_of(invoice, statement_parts([invoice])[invoice.pk], looks[invoice.client_id])
+    # A file that is made late shows the document as it was issued: its void, too, came later.
+    invoice.status = InvoiceStatus.APPROVED
+    content = pdf_of(invoice, parts_at_issue(invoice), looks[invoice.client_id])
     name = _store(invoice, content)
     file.state, file.reason = FileState.MADE, ""
     file.media_type, file.template_version = PDF, TEMPLATE_VERSION

@@ -18,7 +18,7 @@ from invoices.models import Invoice
 from invoices.plan.tax_answers import TaxAnswer, exemption_text
 from invoices.services.documents.document_storage import stored_contents
 from invoices.services.documents.tax_answers import stored_tax_answers
-from invoices.services.money.ledger.open_items import charges_of
+from invoices.services.money.ledger.open_items import charges_of, paid_at_issue
 
 
 class StatementParts(NamedTuple):
@@ -45,6 +45,12 @@ def statement_parts(invoices: Collection[Invoice]) -> dict[int, StatementParts]:
         )
         for number, content in stored_contents(numbers).items()
     }
+
+
+def parts_at_issue(invoice: Invoice) -> StatementParts:
+    """Return the parts of a document as it was issued: without what replaced it later, and with what was due then."""
+    parts = statement_parts([invoice])[invoice.pk]
+    return parts._replace(due=invoice.total_amount - paid_at_issue(invoice), rebill=None)
 
 
 def language_of(invoice: Invoice) -> str:

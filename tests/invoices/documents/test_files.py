@@ -19,6 +19,7 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.audit.files import stored_files
 from invoices.models import DocumentFile, Invoice
 from invoices.services.printing.files import FilesMade, file_of_document, make_owed_files
+from invoices.services.undoing.voiding import void_invoice
 from tests.support.billing import FEB_10, JAN_10, bill
 from tests.support.calling import caller_of
 from tests.support.invoice_pages import reader
@@ -243,3 +244,17 @@ def test_the_logo_is_downloaded_in_the_admin_by_whoever_sees_the_client(seller, 
     assert reader(seller, name="no rights").get(address).status_code == 403
     seller.logo.storage.delete(seller.logo.name)
     assert viewer.get(address).status_code == 404
+
+
+def test_a_file_that_is_made_late_shows_the_document_as_it_was_issued(invoice, seller, account, process):
+    february = bill(account, process, FEB_10)
+    void_invoice(client=seller, invoice_no=february.pk, caller=process, today=FEB_10, reason_code=1)
+    rebilled(invoice, process, line(1, rate_per_unit="20.00"))
+    for one in (invoice, february):
+        text = text_of(file_of_document(seller, one.pk).content)
+        assert "Pay with the app of your bank" in text
+        assert "due date" in text
+        assert "Replaced" not in text
+        assert "Voided" not in text
+    february.refresh_from_db()
+    assert february.status == "voided"

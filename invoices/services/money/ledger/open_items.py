@@ -16,7 +16,7 @@ from billing_site.common.storage import ExactSum
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO
 from invoices.kinds import FREE_KINDS, EntryKind
-from invoices.models import Invoice, LedgerEntry
+from invoices.models import Allocation, Invoice, LedgerEntry
 from invoices.plan.allocating import OpenItem
 
 IS_OPEN = Q(open_amount__gt=0)
@@ -79,6 +79,14 @@ def _charges(which: Q) -> list[Charge]:
 def open_invoices(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
     """Those of the invoices on which something is due."""
     return invoices.filter(IS_OPEN)
+
+
+def paid_at_issue(invoice: Invoice) -> Decimal:
+    """Return what payments and credits of the account covered of an issued invoice in the act that issued it. One query."""
+    taken = Allocation.objects.filter(
+        debit__invoice=invoice, debit__kind=EntryKind.INVOICE, created_at__lte=invoice.approved_at
+    )
+    return taken.aggregate(sum=Coalesce(ExactSum("amount"), ZERO))["sum"]
 
 
 def open_credits(account_nos: Collection[int]) -> dict[int, list[OpenItem]]:
