@@ -86,7 +86,7 @@ def paid_at_issue(invoice: Invoice) -> Decimal:
     taken = Allocation.objects.filter(
         debit__invoice=invoice, debit__kind=EntryKind.INVOICE, created_at__lte=invoice.approved_at
     )
-    return taken.aggregate(sum=Coalesce(ExactSum("amount"), ZERO))["sum"]
+    return Decimal(taken.aggregate(sum=Coalesce(ExactSum("amount"), ZERO))["sum"])
 
 
 def open_credits(account_nos: Collection[int]) -> dict[int, list[OpenItem]]:
