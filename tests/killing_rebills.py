@@ -23,7 +23,7 @@ from invoices.audit import run_audits
 from invoices.kinds import AttemptStatus, InvoiceKind, InvoiceStatus
 from invoices.models import CollectionAttempt, Invoice
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.issuing import issuing, settling
+from invoices.services.issuing import after_issue, issuing
 from invoices.services.money.ledger.open_items import charges_of
 from rebills.services import exchanging, rebilling
 from rebills.services import issuing as issuing_rebills
@@ -48,9 +48,9 @@ POINTS = {
     "issued, not told": before(issuing, "record_acts"),
     "all written, not committed": after(rebilling, "_write"),
     "committed": before(rebilling, "settle_documents"),
-    "nothing collected yet": before(settling, "collect_issued"),
+    "nothing collected yet": before(after_issue, "collect_issued"),
     **killing.COLLECT_POINTS,
-    "collected, no statement sent": after(settling, "collect_issued"),
+    "collected, no statement sent": after(after_issue, "collect_issued"),
 }
 
 
