@@ -16,6 +16,10 @@ __all__ = ["virtual_clock", "world"]
 pytestmark = pytest.mark.django_db
 
 
+FILES = {"application/pdf": b"%PDF-", "application/zip": b"PK"}
+"""How the contents of files begin that operations answer with."""
+
+
 def ask(name, world):
     """Sends the example of an operation of a resource."""
     browser, method, address, body = request_of(name, world)
@@ -28,9 +32,12 @@ def test_the_example_of_an_operation_of_a_resource_runs(name, world, db):
     if name in REFUSED:
         assert response.json()["error_code"] == REFUSED[name]
         return
-    assert response.status_code == success_of(REQUESTS[name][2]), response.content
-    if response.content:
-        assert [one["error_code"] for one in response.json().get("outcomes", ()) if one["error_code"]] == []
+    content = b"".join(response) if response.streaming else response.content
+    assert response.status_code == success_of(REQUESTS[name][2]), content
+    if (begins := FILES.get(response["Content-Type"]) if content else None) is not None:
+        assert content.startswith(begins)
+    elif content:
+        assert [one["error_code"] for one in json.loads(content).get("outcomes", ()) if one["error_code"]] == []
 
 
 @pytest.mark.parametrize("name", METHODS)
