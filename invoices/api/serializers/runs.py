@@ -94,6 +94,7 @@ class BillingRunSerializer(serializers.ModelSerializer):
             *LIMITS,
             *("started_by", "started_at", "finished_at", "stop_reason"),
         )
+        read_only_fields: Any = LIMITS
 
 
 class RunTotalsSerializer(serializers.Serializer):
