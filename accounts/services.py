@@ -438,7 +438,7 @@ def _check_end(instance: PlanInstance, stored: PlanInstance, account: Account) -
 
 
 @transaction.atomic
-def take_plan_off(instance: PlanInstance, today: date, *, caller: Caller) -> PlanInstance:
+def remove_plan_instance(instance: PlanInstance, today: date, *, caller: Caller) -> PlanInstance:
     """Remove a plan that has not begun. It is never billed, not even its activation, but stays readable with `taken_off_on`.
 
     If it is already removed, nothing changes. Refuses a plan that has begun, which must be ended instead (90062), and (90009) a

@@ -148,7 +148,7 @@ class ErrorCode(Enum):
     REBILL_OF_DISCARDED = (90031, "A discarded invoice cannot be rebilled, because it was never issued", 409)
     REBILL_OF_VOIDED = (90032, "A voided invoice cannot be rebilled", 409)
     ALREADY_REBILLED = (90033, "The invoice is already rebilled", 409)
-    REBILL_WAITING = (90034, "A rebill of the invoice is pending", 409)
+    REBILL_PENDING = (90034, "A rebill of the invoice is pending", 409)
     REBILL_OF_MEMO = (90035, "A credit memo cannot be rebilled", 409)
     REBILL_REFUNDED = (90036, "A payment of the invoice was refunded, so the invoice is open again", 409)
     REBILL_CREDITED = (90037, "The invoice has a credit memo that is not voided", 409)

@@ -46,12 +46,12 @@ def _move_usage(account_no: int, **signal: Any) -> None:
 
 
 def _note_version(instance: Any, history_instance: Any, **signal: Any) -> None:
-    from invoices.services.planning.ground import note_version
+    from invoices.services.planning.out_of_date import note_version
 
     note_version(instance, history_instance)
 
 
 def _note_row(instance: Any, **signal: Any) -> None:
-    from invoices.services.planning.ground import note_row
+    from invoices.services.planning.out_of_date import note_row
 
     note_row(instance)

@@ -60,7 +60,7 @@ class CoverBasis(NamedTuple):
     """What a surcharge, coupon or service credit was calculated from: the charges of these services, or of all if none is
     named.
 
-    `amount` is the maximum that it may take off, if it is not a percentage.
+    `amount` is the most that it may credit, if it is not a percentage.
     """
 
     line_no: int

@@ -205,7 +205,7 @@ UNRATED: dict[str, Any] = {
 
 @shape
 class Credit:
-    """The amount that a credit line takes off a charge line."""
+    """The amount by which a credit line reduces a charge line."""
 
     credit_line_no: int
     credited_line_no: int

@@ -198,7 +198,7 @@ LASTING_FLAGS = (Flag.NO_ADDRESS, Flag.NO_RATE)
 """Flags that stay on a document after the decision. The others compare a pending document with the last invoice."""
 
 
-class GroundKind(TextChoices):
+class DataKind(TextChoices):
     """The kinds of data that documents are generated from. A change of them can put a pending document out of date."""
 
     PLANS = "plans", _("Plans")

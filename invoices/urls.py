@@ -3,7 +3,7 @@
 from django.urls import path
 
 from invoices.pages.account_generating import GeneratePage
-from invoices.pages.account_pages import AccountPage, TakePlanOff
+from invoices.pages.account_pages import AccountPage, RemovePlan
 from invoices.pages.accounts import AccountList
 from invoices.pages.dashboard import Dashboard
 from invoices.pages.decisions import DecisionCsv, DecisionPage
@@ -20,7 +20,7 @@ urlpatterns = [
     path("", Dashboard.as_view(), name="dashboard"),
     path("accounts/", AccountList.as_view(), name="accounts"),
     path("accounts/<int:number>/", AccountPage.as_view(), name="account"),
-    path("accounts/<int:number>/plans/<int:instance_no>/take-off/", TakePlanOff.as_view(), name="take_plan_off"),
+    path("accounts/<int:number>/plans/<int:instance_no>/take-off/", RemovePlan.as_view(), name="take_plan_off"),
     path("accounts/<int:number>/generate/", GeneratePage.as_view(), name="generate"),
     path("invoices/", InvoiceList.as_view(), name="invoices"),
     path("invoices/pending/", Queue.as_view(), name="pending"),

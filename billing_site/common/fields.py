@@ -97,7 +97,7 @@ class UnitsNumberField(DigitsField):
 class TrueFalseField(serializers.BooleanField):
     """true or false, as JSON boolean or text."""
 
-    default_error_messages = {"not_true_or_false": _("Neither true nor false.")}
+    default_error_messages = {"not_true_or_false": _("This must be true or false.")}
 
     def to_internal_value(self, data: Any) -> bool:
         if isinstance(data, bool):
@@ -182,7 +182,7 @@ class ChoicesFilter(BaseInFilter, ChoiceFilter):
 class TrueFalseInput(forms.Field):
     def to_python(self, value: Any) -> bool | None:
         if value not in (None, "", "true", "false"):
-            raise ValidationError(_("Neither true nor false."), code="not_true_or_false")
+            raise ValidationError(_("This must be true or false."), code="not_true_or_false")
         return value == "true" if value else None
 
 

@@ -55,7 +55,7 @@ class LinesOfInvoice(LineFigures, ReadOnlyInline):  # type: ignore[misc]
 
 
 class CreditsOfInvoice(ReadOnlyInline):
-    """The amounts that credit lines take off charge lines. A line is taxed on the remainder."""
+    """The amounts by which credit lines reduce charge lines. A line is taxed on the remainder."""
 
     model = CreditDetail
     fields = CREDIT_COLUMNS

@@ -57,7 +57,7 @@ class ArrearsCycle(NamedTuple):
 
 
 class VoidedDays(NamedTuple):
-    """What a voided document billed of a plan instance. Plans that were taken off are left out.
+    """What a voided document billed of a plan instance. Removed plans are left out.
 
     Without a service it is a billed period. With a service it is a cycle in arrears or, without days, an activation fee.
     """

@@ -34,7 +34,7 @@ def billed_through(account: AccountHistory) -> Iterator[str]:
     after.
 
     A cycle with nothing to bill moves an instance further without a document. An instance that no document has billed may have
-    an opening position, which cannot be checked. An instance that was taken off is never billed again.
+    an opening position, which cannot be checked. A removed instance is never billed again.
     """
     periods = [period for period in account.periods if period.plan_instance_no in account.instances]
     last_approved = {one.plan_instance_no: one for one in periods if one.is_approved and one.bills_again is None}

@@ -9,7 +9,7 @@ from invoices.audit.account_histories import AccountHistory, LivePeriod, VoidedD
 from invoices.audit.stored_documents import StoredDocument
 from invoices.document import Line, Period
 from invoices.kinds import InvoiceKind, LineType
-from invoices.plan.holes import gaps
+from invoices.plan.unbilled_periods import gaps
 
 ADVANCE_TYPES = (LineType.RECURRING, LineType.ACTIVATION)
 ARREARS_TYPES = (LineType.USAGE, LineType.ARREARS)

@@ -1,4 +1,4 @@
-"""Check that plans which were taken off before they began are never billed."""
+"""Check that plans which were removed before they began are never billed."""
 
 from django.db.models import Exists, OuterRef, Q
 
@@ -11,7 +11,7 @@ TAKEN_OFF = (
         PlanInstance,
         "account__client",
         Exists(lines_that_bill(OuterRef("pk"))),
-        "plan instance {pk} of account {account_id}: was taken off on {taken_off_on}, but a live document bills it",
+        "plan instance {pk} of account {account_id}: was removed on {taken_off_on}, but a live document bills it",
         checked=Q(taken_off_on__isnull=False),
     ),
 )

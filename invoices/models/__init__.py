@@ -17,7 +17,7 @@ from invoices.models.files import DocumentFile
 from invoices.models.ledger import Allocation, DailySum, LedgerEntry, Payment, Refund, SummedLedger
 from invoices.models.reasons import ReasonCode
 from invoices.models.requested_acts import RequestedAct
-from invoices.models.review import Comparison, Decision, DecisionOutcome, GroundChange
+from invoices.models.review import Comparison, DataChange, Decision, DecisionOutcome
 from invoices.models.runs import BillingRun, RunFilter, RunOutcome, RunPart
 from invoices.models.statements import Statement
 from invoices.models.tax_answers import TaxAnswer
@@ -46,7 +46,7 @@ __all__ = [
     "Dispute",
     "DocumentFile",
     "GatewayEvent",
-    "GroundChange",
+    "DataChange",
     "Invoice",
     "InvoiceLine",
     "LedgerEntry",

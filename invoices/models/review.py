@@ -7,7 +7,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Client
-from invoices.kinds import DecisionAct, DecisionResult, GroundKind
+from invoices.kinds import DataKind, DecisionAct, DecisionResult
 from invoices.models.documents import AmountField, Invoice
 
 
@@ -37,7 +37,7 @@ class Comparison(models.Model):
         return gettext("%(invoice)s beside %(previous)s") % {"invoice": self.invoice_id, "previous": self.previous_id}
 
 
-class GroundChange(models.Model):
+class DataChange(models.Model):
     """A change of something that documents are generated from: of one account, or of catalogue, tax table or settings.
 
     `row_no` is the changed plan, service, location or coupon, `country` the place of a tax rate. A pending document generated
@@ -46,7 +46,7 @@ class GroundChange(models.Model):
 
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="+", db_index=False)
     account = models.ForeignKey(Account, on_delete=models.CASCADE, null=True, related_name="+", db_index=False)
-    kind = models.CharField(max_length=20, choices=GroundKind)
+    kind = models.CharField(max_length=20, choices=DataKind)
     row_no = models.PositiveBigIntegerField(null=True)
     country = models.CharField(max_length=2, blank=True)
     text = models.CharField(max_length=300)
@@ -55,8 +55,8 @@ class GroundChange(models.Model):
     class Meta:
         ordering = ["id"]
         indexes = [
-            models.Index(fields=["account", "changed_at"], condition=Q(account__isnull=False), name="ground_of_account"),
-            models.Index(fields=["client", "changed_at"], condition=Q(account__isnull=True), name="ground_of_client"),
+            models.Index(fields=["account", "changed_at"], condition=Q(account__isnull=False), name="data_change_of_account"),
+            models.Index(fields=["client", "changed_at"], condition=Q(account__isnull=True), name="data_change_of_client"),
         ]
 
     def __str__(self) -> str:

@@ -117,7 +117,7 @@ def _address(contact: Contact) -> str:
     return ", ".join(part for part in parts if part)
 
 
-class TakePlanOff(StaffPage):
+class RemovePlan(StaffPage):
     """Removes a plan that has not begun, and returns to the account."""
 
     needs = "accounts.view_account"

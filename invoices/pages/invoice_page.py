@@ -26,7 +26,7 @@ from invoices.line_explanations import line_explanation, units_text
 from invoices.models import Comparison, Invoice, InvoiceLine
 from invoices.pages.forms import ActForm, VoidForm
 from invoices.plan.actions import Action
-from invoices.plan.again import words_of
+from invoices.plan.billing_again import missing_texts
 from invoices.plan.facts import BillingRequest
 from invoices.plan.tax_answers import exemption_text
 from invoices.services.actions import RIGHTS, Allowed, available_actions
@@ -45,9 +45,9 @@ from invoices.services.documents.tax_answers import answer_on
 from invoices.services.lists.invoice_history import payments_on_invoice
 from invoices.services.lists.timeline import events_for_people, timeline_entries
 from invoices.services.money.ledger.history import description
+from invoices.services.planning.billing_again import unbilled_periods_of, waive_periods
 from invoices.services.planning.flags import flags_of, with_flags
-from invoices.services.planning.ground import changes_since
-from invoices.services.planning.holes import hole_of_invoice, waive_periods
+from invoices.services.planning.out_of_date import changes_since
 from invoices.services.printing.files import file_of_document
 from invoices.services.printing.printed import statement_context, statement_parts
 from invoices.services.undoing.voiding import void_invoice
@@ -147,7 +147,7 @@ class InvoicePage(DocumentPage):
             "can_act": may_pay or any(one.error is None for one in allowed),
             "may_pay": may_pay,
             "is_issued": invoice.number is not None,
-            "to_bill_again": words_of(hole_of_invoice(invoice)),
+            "to_bill_again": missing_texts(unbilled_periods_of(invoice)),
             "may_bill_again": self.may(GENERATE_PERMISSION),
             "may_waive": self.may(CORRECT_PERMISSION),
             "due": due,

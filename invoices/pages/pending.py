@@ -32,7 +32,7 @@ from invoices.services.documents.comparisons import lines_beside
 from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rights import APPROVE_PERMISSION
 from invoices.services.planning.flags import flags_of, with_flags
-from invoices.services.planning.ground import Change, changes_since
+from invoices.services.planning.out_of_date import Change, changes_since
 
 ORDERS = {"age": "pk", "total": "total_amount", "bill_date": "bill_date"}
 ACTS_SHOWN = 100

@@ -20,7 +20,7 @@ from invoices.basis import Basis
 from invoices.calculation import ZERO, total
 from invoices.document import Credit, Line, Period, Tax
 from invoices.kinds import InvoiceKind, LineType
-from invoices.plan.again import arrears_again, instance_before
+from invoices.plan.billing_again import arrears_again, instance_before
 from invoices.plan.charges import add_advance, add_arrears, add_orders, add_surcharges, add_usage
 from invoices.plan.credits import add_coupons, add_service_credits
 from invoices.plan.drafts import Claims, Lines, UsageClaim, fitted
@@ -96,7 +96,7 @@ def check_billable(facts: AccountFacts, request: BillingRequest) -> tuple[date, 
     if facts.pending_invoice_no is not None:
         raise BillingError(ErrorCode.PENDING_INVOICE, Detail("invoice {invoice_no}", invoice_no=facts.pending_invoice_no))
     if facts.again is not None:
-        if not facts.again.hole:
+        if not facts.again.missing:
             raise BillingError(ErrorCode.NOTHING_TO_BILL_AGAIN, field="invoice_no")
         return facts.again.bill_date, facts.again.bill_day
     bill_day = _bill_day(facts, request)
@@ -224,7 +224,7 @@ def _add_plan_instances(
         again = facts.again
         due = arrears_due(instance.dates, bill_date, bill_day, facts.state.arrears_due_from)
         in_arrears = list(due if again is None else arrears_again(instance, again))
-        in_advance = instance if again is None else instance_before(instance, again.hole)
+        in_advance = instance if again is None else instance_before(instance, again.missing)
         periods += _bill_in_advance(lines, in_advance, bill_date, bill_day)
         if kind is InvoiceKind.RECURRING and instance.dates.in_arrears:
             add_arrears(lines, instance, in_arrears)

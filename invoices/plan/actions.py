@@ -257,7 +257,7 @@ def _no_rebill_waiting(facts: DocumentFacts) -> Iterator[Refusal]:
     if rebill is not None:
         name = rebill.blocker.name
         yield Refusal(
-            ErrorCode.REBILL_WAITING,
+            ErrorCode.REBILL_PENDING,
             Detail("{blocker} of {document}", blocker=name, document=facts.name),
             rebill.blocker,
             Detail("approve or discard that first"),

@@ -9,8 +9,8 @@ from accounts.rates import Rates
 from billing_site.common.currencies import Currency
 from invoices.kinds import InvoiceKind
 from invoices.plan.drafts import Contacts
-from invoices.plan.holes import Billed
 from invoices.plan.tax_answers import Exemption
+from invoices.plan.unbilled_periods import Billed
 from invoices.plan.unused import SourceLine
 
 
@@ -175,7 +175,7 @@ class Again(NamedTuple):
     kind: InvoiceKind
     bill_date: date
     bill_day: int
-    hole: Billed
+    missing: Billed
 
 
 class BillingRequest(NamedTuple):

@@ -17,10 +17,10 @@ from invoices.models import Invoice
 from invoices.plan.actions import Action, InTheWay
 from invoices.services.actions import available_actions
 from invoices.services.documents.rights import REBILL_PERMISSION
-from rebills.pages.rail import rail
-from rebills.pages.sheet import Calculated, Sheet
-from rebills.pages.typed import Typed, read, refusal_at, typed_in, untouched, values_for_all
-from rebills.pages.words import shown
+from rebills.pages.builder_form import BuilderForm, Calculated
+from rebills.pages.shown_changes import shown
+from rebills.pages.submitted import SubmittedForm, read, read_form, refusal_at, untouched, values_for_all
+from rebills.pages.summary import summary_context
 from rebills.services.rebilling import rebill_invoice
 from rebills.services.requests import RebillRequest
 
@@ -35,19 +35,19 @@ class RebillBuilder(StaffPage):
 
     def get(self, request: HttpRequest, number: int) -> HttpResponseBase:
         self._open(number)
-        calculated = self.sheet.calculate(untouched(self.sheet.original_values, self.sheet.last_line_no, self.sheet.usage))
+        calculated = self.form.calculate(untouched(self.form.original_values, self.form.last_line_no, self.form.usage))
         if calculated.error is not None:
             return self._blocked(calculated.error)
         return self._builder(calculated)
 
     def post(self, request: HttpRequest, number: int) -> HttpResponseBase:
         self._open(number)
-        typed = typed_in(request.POST, self.sheet.original_values, self.sheet.last_line_no, self.sheet.usage)
+        submitted = read_form(request.POST, self.form.original_values, self.form.last_line_no, self.form.usage)
         act = request.POST.get("act", "")
         if act == "commit":
-            return self._commit(typed)
-        changed = self._changed(typed, act)
-        calculated = self.sheet.calculate(changed)
+            return self._commit(submitted)
+        changed = self._changed(submitted, act)
+        calculated = self.form.calculate(changed)
         if request.headers.get("HX-Request"):
             return self._calculated(calculated)
         if act == "review":
@@ -56,27 +56,27 @@ class RebillBuilder(StaffPage):
 
     def _open(self, number: int) -> None:
         self.invoice: Invoice = self.found(Invoice.objects.select_related("client", "account"), number)
-        self.sheet = Sheet(self.client, self.invoice, self.today)
+        self.form = BuilderForm(self.client, self.invoice, self.today)
 
-    def _changed(self, typed: Typed, act: str) -> Typed:
+    def _changed(self, submitted: SubmittedForm, act: str) -> SubmittedForm:
         name, _dash, line_no = act.partition("-")
         if name == "add":
-            return typed.with_line()
+            return submitted.with_line()
         if name == "revert" and line_no.isdecimal():
-            return typed.without_changes(int(line_no[:9]))
+            return submitted.without_changes(int(line_no[:9]))
         if name == "apply":
-            return typed.with_for_all(values_for_all(self.request.POST))
-        return typed
+            return submitted.with_for_all(values_for_all(self.request.POST))
+        return submitted
 
     def _builder(self, calculated: Calculated, *, new_line: str = "") -> HttpResponse:
         context = {
             **self._shared(calculated),
-            "lines": self.sheet.sheet_lines(calculated),
-            "tax_lines": self.sheet.taxes,
-            "usage": self.sheet.usage_fields(calculated),
-            "for_all": self.sheet.for_all(),
-            "reasons": self.sheet.reasons,
-            "contacts": self.sheet.choices["contacts"],
+            "lines": self.form.builder_lines(calculated),
+            "tax_lines": self.form.taxes,
+            "usage": self.form.usage_fields(calculated),
+            "for_all": self.form.for_all(),
+            "reasons": self.form.reasons,
+            "contacts": self.form.choices["contacts"],
             "new_line": new_line,
             "blocked": self._in_the_way(calculated.error),
         }
@@ -86,69 +86,69 @@ class RebillBuilder(StaffPage):
         """Return the totals, and the result of each line and each metered charge, for an update by htmx."""
         context = {
             "invoice": self.invoice,
-            "results": self.sheet.results(calculated),
-            "usage": self.sheet.usage_fields(calculated),
+            "results": self.form.results(calculated),
+            "usage": self.form.usage_fields(calculated),
             "refused": calculated.refusals.get(""),
         }
-        return self.page("rebills/_calculated.html", {**context, **rail(calculated.plan, self.client)})
+        return self.page("rebills/_calculated.html", {**context, **summary_context(calculated.plan, self.client)})
 
     def _shared(self, calculated: Calculated) -> dict[str, Any]:
         return {
             "invoice": self.invoice,
-            "typed": calculated.typed,
+            "submitted": calculated.submitted,
             "refusals": calculated.refusals,
             "refused": calculated.refusals.get(""),
             "may_rebill": self.may(REBILL_PERMISSION),
             "may_add_contact": self.may(ADD_CONTACT_PERMISSION),
             "may_collect": self.may(COLLECT.permission),
-            **rail(calculated.plan, self.client),
+            **summary_context(calculated.plan, self.client),
         }
 
     def _review(self, calculated: Calculated, *, moved: str = "") -> HttpResponse:
         """Show what will be done. If something is refused, show the builder again."""
-        refusals = {**calculated.refusals, **read(calculated.typed, self.invoice.pk, is_final=True)[1]}
+        refusals = {**calculated.refusals, **read(calculated.submitted, self.invoice.pk, is_final=True)[1]}
         plan = calculated.plan
         if plan is None or refusals:
             return self._builder(calculated._replace(refusals=refusals))
-        rows = shown(plan.differences, {**plan.facts.names, **self.sheet.names})
-        reasons = {reason.code: reason.name for reason in self.sheet.reasons}
+        rows = shown(plan.differences, {**plan.facts.names, **self.form.names})
+        reasons = {reason.code: reason.name for reason in self.form.reasons}
         sent = self.request.POST
         context = {
             **self._shared(calculated),
             "rows": [row for row in rows if row.is_changed],
             "unchanged": sum(not row.is_changed for row in rows),
             "reason": reasons.get(plan.facts.reason_code or 0, ""),
-            "statement_contact": dict(self.sheet.choices["contacts"]).get(calculated.typed.top["statement_address_seq"], ""),
+            "statement_contact": dict(self.form.choices["contacts"]).get(calculated.submitted.top["statement_address_seq"], ""),
             "kept": [(name, value) for name in sent if name not in NOT_TYPED for value in sent.getlist(name)],
             "fingerprint": plan.fingerprint,
             "moved": moved,
         }
         return self.page("rebills/review.html", context)
 
-    def _commit(self, typed: Typed) -> HttpResponse:
-        request, refusals = read(typed, self.invoice.pk, self.request.POST.get("fingerprint", ""), is_final=True)
+    def _commit(self, submitted: SubmittedForm) -> HttpResponse:
+        request, refusals = read(submitted, self.invoice.pk, self.request.POST.get("fingerprint", ""), is_final=True)
         if request is None:
-            return self._builder(self.sheet.calculate(typed)._replace(refusals=refusals))
+            return self._builder(self.form.calculate(submitted)._replace(refusals=refusals))
         try:
             return self.once(
                 lambda caller: self._rebill(request, caller), lambda receipt: _address(receipt.invoice_no or 0), REBILL
             )
         except BillingError as error:
-            return self._not_issued(typed, request, error)
+            return self._not_issued(submitted, request, error)
 
     def _rebill(self, request: RebillRequest, caller: Caller) -> str:
         rebill_no = rebill_invoice(client=self.client, request=request, caller=caller, today=self.today)
         messages.success(self.request, _("The rebill was made."))
         return _address(rebill_no)
 
-    def _not_issued(self, typed: Typed, request: RebillRequest, error: BillingError) -> HttpResponse:
+    def _not_issued(self, submitted: SubmittedForm, request: RebillRequest, error: BillingError) -> HttpResponse:
         """Show the builder again with the refusal. If the data changed since the review, show a new review of the current
         result."""
-        calculated = self.sheet.calculate(typed)
+        calculated = self.form.calculate(submitted)
         if error.code is ErrorCode.DOCUMENT_MOVED and calculated.plan is not None:
             parts = [str(MOVED.get(part, part)) for part in calculated.plan.moved(request.fingerprint)]
             return self._review(calculated, moved=", ".join(parts) or error.shown)
-        refusals = {**calculated.refusals, **refusal_at(error, typed)}
+        refusals = {**calculated.refusals, **refusal_at(error, submitted)}
         return self._builder(calculated._replace(refusals=refusals, error=error))
 
     def _blocked(self, error: BillingError) -> HttpResponse:

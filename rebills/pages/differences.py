@@ -7,8 +7,8 @@ from accounts.staff import names_of
 from invoices.models import Invoice
 from invoices.services.documents.chains import read_chain
 from invoices.services.documents.document_storage import stored_contents
-from rebills.pages.rail import totals
-from rebills.pages.words import location_names, shown
+from rebills.pages.shown_changes import location_names, shown
+from rebills.pages.summary import totals
 from rebills.plan.differences import compared, traced_lines
 from rebills.services.facts import read_names
 

@@ -92,7 +92,10 @@ def _units_to_rate(charge: ChargeBasis, work: Rebilled) -> Decimal | None:
             raise wrong(
                 change,
                 "units",
-                Detail("{units} is below 0; give a discount a line of its own", units=f"{change.units.normalize():f}"),
+                Detail(
+                    "{units} is below 0; to give a discount, add a line with a negative amount",
+                    units=f"{change.units.normalize():f}",
+                ),
             )
     is_fixed = any(change.rate is not None or change.amount is not None or change.service is not None for change in given)
     if charge.terms.model not in BANDED_MODELS or is_fixed or all(change.units is None for change in given):
@@ -228,11 +231,16 @@ def _bounded(charge: ChargeBasis, bound: PlannedLine | None) -> ChargeBasis:
 def _given_bound(source: Line, change: LineChange, work: Rebilled, *, is_same: bool) -> PlannedLine:
     """Return a minimum or maximum line at the requested amount. Its sign may not change."""
     if change.amount is None or change.rate is not None or change.units is not None:
-        raise unpriced(change, Detail("line {line_no} has no rate to count with: give its amount", line_no=source.line_no))
+        raise unpriced(
+            change,
+            Detail(
+                "line {line_no} has no rate to calculate with; give its amount, without rate and units", line_no=source.line_no
+            ),
+        )
     check_whole(change, work.currency)
     if source.amount > ZERO > change.amount or change.amount > ZERO > source.amount:
         detail = Detail(
-            "line {line_no} is {explanation}: it stays on that side of 0",
+            "line {line_no} is {explanation}, which has the same sign as on the invoice; give an amount of this sign, or 0",
             line_no=source.line_no,
             explanation=source.explanation,
         )

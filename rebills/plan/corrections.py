@@ -19,7 +19,9 @@ def corrected_charges(corrections: Sequence[UsageCorrection], charges: Sequence[
     for correction in corrections:
         if correction.units < ZERO:
             field = f"{correction.path}.units"
-            detail = Detail("{field}: {units} is below 0", field=field, units=shown_units(correction.units))
+            detail = Detail(
+                "{field}: {units} is below 0; give the units that were used", field=field, units=shown_units(correction.units)
+            )
             raise BillingError(ErrorCode.INVALID_INPUT, detail, field=field)
         places = [place for place, charge in enumerate(charges) if _means(correction, charge)]
         if len(places) != 1:

@@ -57,7 +57,7 @@ def plan_lines(
 ) -> PlannedLines:
     """Return the requested lines, the unlisted ones if `carries_unlisted`, and the lines that are calculated from them.
 
-    Refuses with 1008 if no line is left, 1016 if more is taken off than the lines charge, 90059 if a document from before
+    Refuses with 1008 if no line is left, 1016 if credits exceed what the lines charge, 90059 if a document from before
     prices were stored lacks a price that is needed, 90060 and 90061 for usage corrections.
     """
     lines = {line.line_no: line for line in original.lines if not line.is_tax}
@@ -68,26 +68,26 @@ def plan_lines(
         if (carries_unlisted if number not in asked else not asked[number].exclude)
     }
     basis = basis_of_document(original)
-    sheet = _Sheet(original, basis, Rebilled(lines, kept, is_gross, currency), asked)
+    placed = _PlacedLines(original, basis, Rebilled(lines, kept, is_gross, currency), asked)
     corrected = corrected_charges(corrections, basis.charges)
     for place, charge in enumerate(basis.charges):
         if charge.line_nos or charge.bound_line_no or place in corrected:
-            sheet.add_charge(charge, corrected.get(place), blank_line(charge, lines, services or {}))
+            placed.add_charge(charge, corrected.get(place), blank_line(charge, lines, services or {}))
         else:
-            sheet.charges.append((charge, [], None))
-    sheet.add_lines()
+            placed.charges.append((charge, [], None))
+    placed.add_lines()
     last = max(line.line_no for line in original.lines)
     first = next(iter(lines.values()))
-    sheet.add_new(added_line(change, first, currency) for number, change in sorted(asked.items()) if number > last)
-    sheet.take_below_zero()
-    sheet.add_surcharges()
-    if not sheet.left and not sheet.given_back:
+    placed.add_new(added_line(change, first, currency) for number, change in sorted(asked.items()) if number > last)
+    placed.take_below_zero()
+    placed.add_surcharges()
+    if not placed.left and not placed.given_back:
         raise BillingError(ErrorCode.NO_LINE_ITEMS)
-    sheet.take_credits()
-    return sheet.planned()
+    placed.take_credits()
+    return placed.planned()
 
 
-class _Sheet:
+class _PlacedLines:
     """The lines of a rebill in the order in which they are placed, with the amount that is left of each charging line.
 
     `left` is by place on the rebill. `was_left` is by line number of the original, as it was at the same step of its own
@@ -125,7 +125,7 @@ class _Sheet:
         return place
 
     def _charge(self, planned: PlannedLine, key: Key) -> int | None:
-        """Place a line that charges. A negative one is taken off the other lines later, by `take_below_zero`."""
+        """Place a line that charges. A negative one reduces the other lines later, by `take_below_zero`."""
         if planned.line.amount < ZERO:
             self.below_zero.append((planned, key))
             return None
@@ -175,7 +175,12 @@ class _Sheet:
         room = total(self.left[place] for place in places)
         change = self.asked.get(charge.bound_line_no or 0)
         if -amount > room and change is not None and change.is_priced:
-            detail = Detail("{amount} is below 0, and the charge leaves {room}", amount=shown(amount), room=shown(room))
+            detail = Detail(
+                "{amount} is below 0 by more than the {room} of its charge; give {least} or more",
+                amount=shown(amount),
+                room=shown(room),
+                least=shown(ZERO - room),
+            )
             raise wrong(change, "amount", detail)
         parts = split(min(-amount, room), [self.left[place] for place in places], self.currency)
         return self._take(planned.bound, key, dict(zip(places, parts, strict=True)))
@@ -195,7 +200,7 @@ class _Sheet:
             self._charge(planned, (ADDITIONS, planned.line.line_no, 0))
 
     def take_below_zero(self) -> None:
-        """Take negative lines off the lines of their own service, and the remainder off all other lines."""
+        """Reduce the lines of their own service by negative lines, and all other lines by the remainder."""
         for no, line in self.work.lines.items():
             if line.is_reduction and not line.is_credit and no not in self.in_charges:
                 self._forget(no)
@@ -214,7 +219,12 @@ class _Sheet:
         source, amount = planned.source, planned.line.amount
         change = self.asked.get(planned.line.line_no if source is None else source.line_no)
         if change is not None and change.is_priced:
-            detail = Detail("{amount} is below 0, and the other lines leave {room}", amount=shown(amount), room=shown(room))
+            detail = Detail(
+                "{amount} is below 0 by more than the {room} of the other lines; give {least} or more",
+                amount=shown(amount),
+                room=shown(room),
+                least=shown(ZERO - room),
+            )
             raise wrong(change, "amount", detail)
         return _counted_again(planned, -room, None, f"of {shown(-amount)} on the original")
 
@@ -284,21 +294,33 @@ class _Sheet:
             self.counted_covers.append((cover, place))
 
     def _amount_given(self, source: Line, change: LineChange, cover: CoverBasis, base: Decimal) -> Decimal:
-        """Return the requested amount of a coupon or credit: at most what the original took off or what the coupon itself
+        """Return the requested amount of a coupon or credit: at most what the original credited or what the coupon itself
         allows."""
         if change.amount is None or change.rate is not None or change.units is not None:
-            raise unpriced(change, Detail("line {line_no} takes something off: it has an amount only", line_no=source.line_no))
+            raise unpriced(
+                change,
+                Detail(
+                    "line {line_no} is a coupon or credit, so only its amount can be changed; leave its rate and units out",
+                    line_no=source.line_no,
+                ),
+            )
         check_whole(change, self.currency)
         most = max(-source.amount, self._off(source, cover, base)[0])
         room = min(most, base)
         if not -room <= change.amount <= ZERO:
             raise wrong(
-                change, "amount", Detail("line {line_no} takes off up to {most}", line_no=source.line_no, most=shown(-room))
+                change,
+                "amount",
+                Detail(
+                    "line {line_no} can credit at most {most}; give an amount from {most} to 0",
+                    line_no=source.line_no,
+                    most=shown(ZERO - room),
+                ),
             )
         return -change.amount
 
     def _off(self, source: Line, cover: CoverBasis, base: Decimal) -> tuple[Decimal, Decimal | None, str]:
-        """Return what a coupon or credit takes off a base: the amount, the base if it is a percentage, and the explanation."""
+        """Return by what a coupon or credit reduces a base: the amount, the base if it is a percentage, and the explanation."""
         if source.percent is not None:
             amount, words = percent_off(source.percent, base, self.currency)
             return amount, base, words

@@ -61,16 +61,27 @@ def changes_by_line(changes: Sequence[LineChange], lines: Sequence[Line]) -> dic
     on_original = {line.line_no: line for line in lines}
     for change in changes:
         if change.line_no in by_number:
-            raise wrong(change, "line_no", Detail("line {line_no} is named twice", line_no=change.line_no))
+            raise wrong(
+                change, "line_no", Detail("line {line_no} is named twice; put all its changes together", line_no=change.line_no)
+            )
         if change.line_no < 1:
-            raise wrong(change, "line_no", Detail("{line_no} is no line number", line_no=change.line_no))
+            raise wrong(
+                change, "line_no", Detail("{line_no} is not a line number: lines are numbered from 1", line_no=change.line_no)
+            )
         source = on_original.get(change.line_no)
         if source is not None and source.is_tax:
             raise BillingError(
                 ErrorCode.TAX_LINE, Detail("line {line_no}", line_no=change.line_no), field=field_of(change, "line_no")
             )
         if source is None and change.exclude:
-            raise wrong(change, "line_no", Detail("the invoice has no line {line_no} to leave out", line_no=change.line_no))
+            raise wrong(
+                change,
+                "line_no",
+                Detail(
+                    "line {line_no} cannot be left out: the invoice does not have it; name one of its lines",
+                    line_no=change.line_no,
+                ),
+            )
         by_number[change.line_no] = change
     return by_number
 
@@ -100,13 +111,24 @@ def _given_back(source: Line, change: LineChange, currency: Currency) -> Line:
     if not change.is_priced:
         return line
     if change.amount is None or change.rate is not None or change.units is not None:
-        raise unpriced(change, Detail("line {line_no} gives unused days back: it has an amount only", line_no=source.line_no))
+        raise unpriced(
+            change,
+            Detail(
+                "line {line_no} gives unused days back, so only its amount can be changed; leave its rate and units out",
+                line_no=source.line_no,
+            ),
+        )
     check_whole(change, currency)
     if not min(source.amount, ZERO) <= change.amount <= max(source.amount, ZERO):
         raise wrong(
             change,
             "amount",
-            Detail("line {line_no} is between 0 and {most}", line_no=source.line_no, most=shown(source.amount)),
+            Detail(
+                "line {line_no} gives unused days back: {amount} is not between 0 and {most}; give an amount in this range",
+                line_no=source.line_no,
+                amount=shown(change.amount),
+                most=shown(source.amount),
+            ),
         )
     return line if change.amount == source.amount else replace(line, amount=change.amount, explanation=AMOUNT_GIVEN)
 
@@ -132,7 +154,7 @@ def _worded(line: Line, change: LineChange) -> Line:
         return line
     if start is None or end is None:
         name = "period_end" if end is None else "period_start"
-        raise wrong(change, name, Detail("a period has a first and a last day"))
+        raise wrong(change, name, Detail("a period needs a first and a last day; give both"))
     if end < start:
         raise wrong(change, "period_end", Detail("{end} is before {start}", end=end, start=start))
     return _of_period(line, start, end)
@@ -189,7 +211,10 @@ def _priced(source: Line, change: LineChange, currency: Currency) -> Line:
     if change.amount is None and amount is None:
         raise unpriced(
             change,
-            Detail("line {line_no} has no rate to count with: give its amount, or rate and units", line_no=source.line_no),
+            Detail(
+                "line {line_no} has no rate to calculate with; give its amount, or both its rate and units",
+                line_no=source.line_no,
+            ),
         )
     if change.amount is None or change.amount == amount:
         same = (rate, units, amount) == (source.rate_per_unit, source.units, source.amount)
@@ -215,9 +240,22 @@ def added_line(change: LineChange, first: Line, currency: Currency) -> PlannedLi
     It has the contacts of the original's first line unless others are requested.
     """
     if change.service is None:
-        raise wrong(change, "service_no", Detail("line {line_no} is added: of which service?", line_no=change.line_no))
+        raise wrong(
+            change,
+            "service_no",
+            Detail(
+                "line {line_no} is not on the invoice, so it is added and needs a service; give its service_no",
+                line_no=change.line_no,
+            ),
+        )
     if change.amount is None and change.rate is None:
-        raise unpriced(change, Detail("line {line_no} is added: give its amount, or rate and units", line_no=change.line_no))
+        raise unpriced(
+            change,
+            Detail(
+                "line {line_no} is not on the invoice, so it is added and needs a price; give its amount, or rate and units",
+                line_no=change.line_no,
+            ),
+        )
     service, units = change.service, ONE if change.amount is None and change.units is None else change.units
     change = change._replace(units=units)
     priced = _priced(Line.blank(), change, currency)
@@ -239,7 +277,11 @@ def _check_not_below_zero(change: LineChange) -> None:
     for name in ("rate", "units"):
         value = getattr(change, name)
         if value is not None and value < ZERO:
-            raise wrong(change, name, Detail("{value} is below 0", value=shown(value)))
+            raise wrong(
+                change,
+                name,
+                Detail("{value} is below 0; to give something back, add a line with a negative amount", value=shown(value)),
+            )
 
 
 def check_whole(change: LineChange, currency: Currency) -> None:

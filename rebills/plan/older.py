@@ -112,7 +112,7 @@ def _before(first: Line) -> Billed | None:
 
 
 def _covers(content: Document) -> Iterator[CoverBasis]:
-    """Yield what coupons, credits and percentages cover: the services they were taken off, or whose charges add up to the
+    """Yield what coupons, credits and percentages cover: the services they reduced, or whose charges add up to the
     base."""
     lines = {line.line_no: line for line in content.lines}
     left = {no: line.amount for no, line in lines.items() if line.is_charge}

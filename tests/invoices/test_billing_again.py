@@ -18,12 +18,12 @@ from invoices.audit import run_audits
 from invoices.kinds import EntryKind
 from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
-from invoices.plan.holes import gaps
+from invoices.plan.unbilled_periods import gaps
 from invoices.services.approving.decide_pending import approve_invoices, regenerate_invoices
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.ledger.acts import Why
-from invoices.services.planning.holes import hole_of_invoice, waive_periods
+from invoices.services.planning.billing_again import unbilled_periods_of, waive_periods
 from invoices.services.undoing.voiding import void_invoice
 from tests.support.billing import ACTIVATION, ARREARS, FEB_10, JAN_10, MAR_10, USAGE, amounts, bill, charged
 from tests.support.factories import PlanFactory, a_charge, a_plan, an_account, an_instance
@@ -165,7 +165,7 @@ def test_a_person_may_decide_that_it_is_not_billed_again(acme, process):
     void(january, process)
     waive_periods(client=acme, invoice_no=january.pk, caller=process, today=MAR_10, comments="Goodwill")
     january.refresh_from_db()
-    assert (findings(), bool(hole_of_invoice(january))) == ([], False)
+    assert (findings(), bool(unbilled_periods_of(january))) == ([], False)
     assert Event.objects.get(act="invoice.periods_waived").after == {"comments": "Goodwill"}
     with pytest.raises(BillingError) as refused:
         waive_periods(client=acme, invoice_no=january.pk, caller=process, today=MAR_10)
@@ -258,7 +258,7 @@ def test_an_idle_plan_of_a_voided_invoice_is_not_missing(acme, process):
     january, _, _ = (bill(account, process, day) for day in (JAN_10, FEB_10, MAR_10))
     void(january, process)
     assert amounts(again(january, process)) == [D("30.00")]
-    assert (findings(), bool(hole_of_invoice(january))) == ([], False)
+    assert (findings(), bool(unbilled_periods_of(january))) == ([], False)
 
 
 def test_a_middle_month_that_is_waived_leaves_no_finding(acme, process):

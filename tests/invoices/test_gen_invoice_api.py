@@ -273,7 +273,9 @@ def test_an_alt_bill_day_of_more_than_14_digits_is_refused(acme, call):
 @pytest.mark.parametrize("value", ["yes", "TRUE", 1, 0, "1", [True], {}, "tr|ue"])
 def test_a_force_pending_that_is_neither_true_nor_false_is_refused(acme, call, value):
     answer = call(acct_no=an_account(acme).pk, force_pending=value)
-    message = "a parameter that represents a true or false value contains invalid input: force_pending: Neither true nor false."
+    message = (
+        "a parameter that represents a true or false value contains invalid input: force_pending: This must be true or false."
+    )
     refused(answer, 1033, message)
 
 

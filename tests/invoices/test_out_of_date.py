@@ -11,11 +11,11 @@ from django.urls import reverse
 from accounts.models import Account, Contact, Plan, PlanCharge, RateSchedule, Service
 from accounts.rates import RateTerms
 from accounts.services import add_price, assign_plan, change_price, end_plan_instance, update_plan_instance
-from invoices.models import GroundChange, Surcharge, TaxRate
+from invoices.models import DataChange, Surcharge, TaxRate
 from invoices.services.approving.decide_pending import discard_invoices, regenerate_invoices
 from invoices.services.approving.queue import Tab, pending_documents, tab_rules, tab_sums
 from invoices.services.billing.service_credits import add_service_credit
-from invoices.services.planning.ground import changes_since
+from invoices.services.planning.out_of_date import changes_since
 from tests.support.accounts_api import API, with_key
 from tests.support.billing import FEB_10, JAN_10, JAN_31, bill, metered
 from tests.support.coupons import a_coupon, redeem
@@ -293,4 +293,4 @@ def test_the_queue_is_added_up_in_one_query_however_much_has_changed(acme, waiti
     with CaptureQueriesContext(connection) as captured:
         tab_sums(pending_documents(acme), acme, process)
     assert len(captured) == 1
-    assert GroundChange.objects.count() > 3
+    assert DataChange.objects.count() > 3

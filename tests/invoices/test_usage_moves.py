@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from accounts.services import assign_plan, change_plan, end_plan_instance, take_plan_off, update_plan_instance
+from accounts.services import assign_plan, change_plan, end_plan_instance, remove_plan_instance, update_plan_instance
 from invoices.models import Invoice, Usage
 from invoices.services.approving.decide_pending import approve_invoices, discard_invoices, regenerate_invoices
 from tests.support.billing import USAGE, bill
@@ -93,7 +93,7 @@ def test_usage_goes_back_when_the_change_is_taken_back(instance, process):
     ten_calls(instance)
     new = changed(instance, process)
     assert Usage.objects.get().plan_instance == new
-    take_plan_off(new, APRIL_1, caller=process)
+    remove_plan_instance(new, APRIL_1, caller=process)
     assert Usage.objects.get().plan_instance == new, "no other plan runs on its day yet"
     instance.refresh_from_db()
     instance.end_date = None

@@ -93,7 +93,7 @@ def test_an_amount_that_is_typed_overrides_rate_times_units_and_says_so(page, in
     ("fields", "field", "told"),
     [
         ({"line_2_units": "many"}, "units", "A valid number is required."),
-        ({"line_2_units": "-1"}, "units", "-1 is below 0"),
+        ({"line_2_units": "-1"}, "units", "-1 is below 0; to give something back, add a line with a negative amount"),
         ({"line_2_amount": "1.234"}, "amount", "1.234 is not a multiple of the smallest unit of usd"),
         ({"line_2_units": "2", "line_2_rate_per_unit": "3", "line_2_amount": "7"}, "amount", "3 for 2 units is 6, and not 7"),
         ({"line_2_service_no": "999999"}, "service_no", "999999 does not exist"),
@@ -158,7 +158,7 @@ def test_what_takes_off_has_an_amount_only(acme, process, page):
     changed = sent(page, invoice, **{f"line_{credit.line_no}_amount": "-2.00"})
     assert results(changed)[credit.line_no] == "-$2.00"
     refused = sent(page, invoice, **{f"line_{credit.line_no}_amount": "-8.00"})
-    assert f"line {credit.line_no} takes off up to -7.77" in words(refused)
+    assert f"line {credit.line_no} can credit at most -7.77" in words(refused)
 
 
 @pytest.mark.parametrize("headers", [{}, {"HX-Request": "true"}])

@@ -8,7 +8,7 @@ from django.conf import settings
 
 from billing_site.common.limits import LINES_AT_ONCE
 from invoices.models import Invoice, OneTimeCharge
-from rebills.pages.typed import MOST_ADDED
+from rebills.pages.submitted import MOST_ADDED
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import ServiceFactory, a_plan, an_account
 from tests.support.reading_pages import fields_of

@@ -210,7 +210,7 @@ def test_a_rebill_is_never_below_zero(api, invoice):
     asked = body(invoice, lines=[{"line_no": 9, "client_service_id": "tv", "amount": "-100.01"}])
     answer = post(api, "rebills", asked, 400)
     assert (answer["error_code"], rows()) == (1016, before)
-    assert "-100.01 is below 0, and the other lines leave 100" in answer["error_msg"]
+    assert "-100.01 is below 0 by more than the 100 of the other lines; give -100 or more" in answer["error_msg"]
 
 
 # -------------------------------------------------------------------------------------------------- text and period

@@ -259,4 +259,7 @@ def test_a_refused_line_says_where_it_stands(acme, process, invoice):
     with pytest.raises(BillingError) as refused:
         previewed(a_request(invoice, wrong), acme)
     assert refused.value.field == "rb_line_items[3].rb_units"
-    assert refused.value.message == "invalid input: rb_line_items[3].rb_units: -1 is below 0"
+    assert (
+        refused.value.message
+        == "invalid input: rb_line_items[3].rb_units: -1 is below 0; to give something back, add a line with a negative amount"
+    )

@@ -18,7 +18,7 @@ from invoices.services.correcting.credit_memos import CreditRequest, create_cred
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.ledger.refunds import refund_payment
 from invoices.services.money.ledger.voids import void_transaction
-from invoices.services.planning.holes import waive_periods
+from invoices.services.planning.billing_again import waive_periods
 from invoices.services.undoing.voiding import void_invoice
 from tests.support.billing import FEB_10, JAN_10, JAN_31, MAR_10, bill
 from tests.support.factories import a_plan, an_account

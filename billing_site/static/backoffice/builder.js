@@ -28,11 +28,11 @@
     }
   });
 
-  // Only changes are sent: a field of a line or of units has no name until something is typed. The server takes a missing
-  // field from the original. `data-typed` marks fields that differed from it when the page was loaded.
+  // Only changes are sent: a field of a line or of units has no name until it is edited. The server takes a missing
+  // field from the original. `data-edited` marks fields that differed from it when the page was loaded.
   const form = document.querySelector("[data-builder]");
   if (form) {
-    for (const field of form.querySelectorAll(':is([name^="line-"], [name^="usage-"]):not([data-typed])')) {
+    for (const field of form.querySelectorAll(':is([name^="line-"], [name^="usage-"]):not([data-edited])')) {
       field.dataset.name = field.name;
       field.removeAttribute("name");
     }

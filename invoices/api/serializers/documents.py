@@ -24,7 +24,7 @@ from invoices.services.actions import Allowed
 from invoices.services.documents.outcomes import Outcome, Refused, Settled
 from invoices.services.documents.tax_answers import answer_on
 from invoices.services.planning.flags import flags_of
-from invoices.services.planning.ground import changes_since
+from invoices.services.planning.out_of_date import changes_since
 
 INVOICES_AT_ONCE = 1000
 CLIENT_NOTES_LENGTH = 1000
@@ -299,7 +299,7 @@ class LineSerializer(serializers.Serializer):
 
 
 class CreditDetailSerializer(serializers.Serializer):
-    """The amount that a credit line takes off a charge line."""
+    """The amount by which a credit line reduces a charge line."""
 
     class Meta:
         model = CreditDetail

@@ -50,7 +50,7 @@ from invoices.api.serializers.money import AttemptSerializer, CollectedOutcomesS
 from invoices.aria.document_methods import GeneratingMethods, PendingMethods, ReadingMethods, VoidingMethods
 from invoices.kinds import DecisionAct, StatementStatus
 from invoices.models import Invoice, Statement, TaxRate
-from invoices.plan.again import words_of
+from invoices.plan.billing_again import missing_texts
 from invoices.plan.facts import BillingRequest
 from invoices.services.actions import available_actions
 from invoices.services.approving.deciding import decide, decide_on_one
@@ -62,8 +62,8 @@ from invoices.services.documents.outcomes import NothingToBill, Refused
 from invoices.services.documents.rebill_markers import excluded_lines, with_rebills
 from invoices.services.documents.remarks import Remarks
 from invoices.services.issuing.after_issue import finish_issued
+from invoices.services.planning.billing_again import unbilled_periods_of, waive_periods
 from invoices.services.planning.flags import with_flags
-from invoices.services.planning.holes import hole_of_invoice, waive_periods
 from invoices.services.planning.previewing import preview_invoices
 from invoices.services.printing.files import file_of_document
 from invoices.services.statements.statements import finish_sending, resend_statement
@@ -195,7 +195,7 @@ class DocumentResource(ReadResource):
             attempt = invoice.collection_attempts.order_by("-attempt_no").first()
             return {part: AttemptSerializer(attempt).data if attempt else None}
         if part == "to_bill_again":
-            return {part: words_of(hole_of_invoice(invoice))}
+            return {part: missing_texts(unbilled_periods_of(invoice))}
         if part == "statement":
             statement = invoice.statements.order_by("-pk").first()
             return {part: StatementSerializer(statement).data if statement else None}

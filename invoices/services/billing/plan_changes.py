@@ -15,7 +15,7 @@ from accounts.kinds import ARREARS_TYPES
 from accounts.models import Account, Plan, PlanCharge, PlanInstance
 from accounts.periods import ONE_DAY
 from accounts.rates import RateTerms
-from accounts.services import change_plan, end_plan_instance, lock_account, take_plan_off, update_plan_instance
+from accounts.services import change_plan, end_plan_instance, lock_account, remove_plan_instance, update_plan_instance
 from billing_site.common.currencies import Currency, currency_of
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO, rounded
@@ -76,7 +76,7 @@ def take_off(*, instance: PlanInstance, caller: Caller, today: date) -> PlanInst
         name, first = _undone_first(line)
         detail = Detail("plan instance {instance} is on {document}; {first}", instance=instance.pk, document=name, first=first)
         raise BillingError(ErrorCode.PLAN_IS_BILLED, detail, field="plan_instance")
-    return take_plan_off(instance, today, caller=caller)
+    return remove_plan_instance(instance, today, caller=caller)
 
 
 def _undone_first(line: InvoiceLine) -> tuple[str, Detail]:

@@ -11,7 +11,7 @@ from invoices.kinds import LASTING_FLAGS, Flag, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan import InvoicePlan
 from invoices.services.documents.comparisons import Compared
-from invoices.services.planning.ground import out_of_date
+from invoices.services.planning.out_of_date import out_of_date
 
 NEVER = Q(pk=None)
 

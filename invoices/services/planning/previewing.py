@@ -13,8 +13,8 @@ from invoices.plan import plan_charges, with_taxes
 from invoices.plan.facts import AccountFacts, BillingRequest
 from invoices.services.documents.outcomes import Planned, Refused
 from invoices.services.documents.tax_answers import check_tax_data
+from invoices.services.planning.billing_again import with_again
 from invoices.services.planning.facts import Facts, read_facts
-from invoices.services.planning.holes import with_again
 from invoices.services.planning.taxation import Quoted, basis_of, quote_taxes
 
 logger = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from accounts.kinds import GuardedAct
 from accounts.models import Account, Client
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, Detail, ErrorCode
-from invoices.kinds import CHARGE_KINDS, CYCLE_KINDS, GroundKind, InvoiceKind, InvoiceStatus
+from invoices.kinds import CHARGE_KINDS, CYCLE_KINDS, DataKind, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice, LedgerEntry
 from invoices.plan.actions import Action
 from invoices.services.actions import check_allowed
@@ -19,8 +19,8 @@ from invoices.services.money.ledger.charging import apply_open_credits
 from invoices.services.money.ledger.entries import PostedBy
 from invoices.services.money.ledger.second_person import GuardedRequest, require_second_person
 from invoices.services.money.ledger.voids import Voiding, void_entry, void_reason
-from invoices.services.planning.ground import note_of_account
 from invoices.services.planning.holds import release_claims
+from invoices.services.planning.out_of_date import note_of_account
 from invoices.services.undoing.reopen_cycle import reopen, reopen_plans
 
 
@@ -47,7 +47,7 @@ def void_invoice(
     Payments of the invoice become unapplied credit. Its usage, orders, coupons and service credits are free for the next
     invoice. If it is the account's newest recurring or advance invoice, its period is due again. If it is older, the plan
     instances that it was the last to bill are due again; its other periods stay unbilled until they are billed again or waived
-    (`services/planning/holes.py`). Voiding a credit memo makes its amount due again on its invoice.
+    (`services/planning/billing_again.py`). Voiding a credit memo makes its amount due again on its invoice.
 
     Refuses a caller who may not correct (90026), an unknown reason (3024), an invoice that is not of `account_no` (3004), and
     one that may not be voided (the codes of `Action.VOID`). May need a second person (90073).
@@ -89,7 +89,7 @@ def void_locked(invoice: Invoice, voiding: Voiding, *, client: Client, caller: C
     account = Account.objects.get(pk=invoice.account_id)
     orders_changed(account)
     if invoice.kind in CYCLE_KINDS:
-        note_of_account(GroundKind.USAGE, account, f"Invoice {invoice}: voided, so what it billed can be billed again")
+        note_of_account(DataKind.USAGE, account, f"Invoice {invoice}: voided, so what it billed can be billed again")
     after = {"status": "voided", "reason_code": voiding.reason.value, "comments": voiding.comments, "reopened": reopens}
     act = Act("invoice.voided", invoice.account_id, invoice.pk, before={"status": "approved"}, after=after)
     record_acts(client, caller, [act], posted_by.at)

@@ -1,4 +1,4 @@
-"""The audit of plans that were taken off finds documents that bill them."""
+"""The audit of removed plans finds documents that bill them."""
 
 from datetime import date
 
@@ -31,7 +31,7 @@ def taken_off():
 def test_a_live_document_bills_a_plan_that_was_taken_off(acme, process, force_pending):
     invoice = bill(an_account(acme), process, JAN_10, force_pending=force_pending)
     name = f"plan instance {PlanInstance.objects.get().pk} of account {invoice.account_id}"
-    assert taken_off() == [f"{name}: was taken off on 2026-01-05, but a live document bills it"]
+    assert taken_off() == [f"{name}: was removed on 2026-01-05, but a live document bills it"]
 
 
 def test_a_rebill_that_still_bills_it_is_found(billed, process):

@@ -16,8 +16,8 @@ from invoices.services.correcting.credit_memos import create_credit_memo
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.voids import void_transaction
+from invoices.services.planning.billing_again import waive_periods
 from invoices.services.planning.extras import credits_with_used
-from invoices.services.planning.holes import waive_periods
 from invoices.services.planning.previewing import preview_invoices
 from invoices.services.undoing.voiding import void_invoice
 from tests.support.billing import ARREARS, FEB_5, FEB_10, JAN_10, JAN_31, MAR_10, USAGE, bill

@@ -1,4 +1,4 @@
-"""The lines of the builder: each original line beside what is typed for it, and the resulting rebill."""
+"""The lines of the builder: each original line beside what is submitted for it, and the resulting rebill."""
 
 from collections.abc import Iterator, Mapping
 from datetime import date
@@ -19,21 +19,21 @@ from invoices.kinds import LineType, ReasonType
 from invoices.line_explanations import line_explanation
 from invoices.models import Invoice, InvoiceLine, ReasonCode
 from invoices.services.documents.reasons import reasons_of
-from rebills.pages.typed import (
+from rebills.pages.shown_changes import location_names
+from rebills.pages.submitted import (
     ADDRESSES,
     CHARGE_FIELDS,
     CREDIT_FIELDS,
     FOR_ALL,
     PRINTED,
     Refusals,
-    Typed,
-    TypedLine,
-    TypedUsage,
+    SubmittedForm,
+    SubmittedLine,
+    SubmittedUsage,
     as_sent,
     read,
     refusal_at,
 )
-from rebills.pages.words import location_names
 from rebills.plan import RebillPlan
 from rebills.plan.lines import AMOUNT_GIVEN
 from rebills.services.metered import metered_charges
@@ -67,9 +67,9 @@ DAYS = ("period_start", "period_end")
 
 
 class Calculated(NamedTuple):
-    """What is typed, with the plan of the resulting rebill, or why it is refused."""
+    """What is submitted, with the plan of the resulting rebill, or why it is refused."""
 
-    typed: Typed
+    submitted: SubmittedForm
     request: RebillRequest | None = None
     plan: RebillPlan | None = None
     refusals: Refusals = {}
@@ -77,9 +77,9 @@ class Calculated(NamedTuple):
 
 
 class Field(NamedTuple):
-    """One cell: the original value (`was`), and what is typed. `options` are those of a select.
+    """One cell: the original value (`was`), and what is submitted. `options` are those of a select.
 
-    `is_typed`: its text differs from the original's, so the page must send it again.
+    `is_edited`: its text differs from the original's, so the page must send it again.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Field(NamedTuple):
     options: SafeString | None = None
     hint: str = ""
     length: str = ""
-    is_typed: bool = False
+    is_edited: bool = False
 
     @property
     def type(self) -> str:
@@ -107,7 +107,7 @@ class Field(NamedTuple):
 class Result(NamedTuple):
     """The result of a line: its amount on the rebill, and how it changed.
 
-    `calculated_amount` is that amount as it would be typed.
+    `calculated_amount` is that amount as the form shows it.
     """
 
     line_no: int
@@ -130,10 +130,10 @@ class Result(NamedTuple):
         return None if self.amount is None else self.amount - (self.was or Decimal(0))
 
 
-class SheetLine(NamedTuple):
+class BuilderLine(NamedTuple):
     """A line of the original with its editable copy, or an added line (`line` is None)."""
 
-    typed: TypedLine
+    submitted: SubmittedLine
     line: InvoiceLine | None
     title: str
     explanations: tuple[str, ...]
@@ -149,10 +149,10 @@ class SheetLine(NamedTuple):
     @property
     def number(self) -> str:
         """The line number as text for field names, without number formatting."""
-        return str(self.typed.line_no)
+        return str(self.submitted.line_no)
 
 
-class Sheet:
+class BuilderForm:
     """An invoice to rebill, with the choices for its lines."""
 
     def __init__(self, client: Client, invoice: Invoice, today: date) -> None:
@@ -168,7 +168,7 @@ class Sheet:
 
     @cached_property
     def original_values(self) -> dict[int, dict[str, str]]:
-        """The original value of each field of each line, as it would be typed."""
+        """The original value of each field of each line, as the form shows it."""
         contact_nos = {contact.pk: contact.contact_no for contact in self.contacts}
         return {number: self._original_values(line, contact_nos) for number, line in self.charging.items()}
 
@@ -190,10 +190,10 @@ class Sheet:
         return {name: "" if values.get(name) is None else as_sent(str(values[name])) for name in names}
 
     @cached_property
-    def usage(self) -> list[TypedUsage]:
+    def usage(self) -> list[SubmittedUsage]:
         """The metered charges of the invoice with their billed units."""
         return [
-            TypedUsage(
+            SubmittedUsage(
                 number,
                 f"{metered.name}, {metered.plan_name}" if metered.plan_name else metered.name,
                 shown_units(metered.units),
@@ -215,65 +215,69 @@ class Sheet:
                 one.is_changed,
                 one.field in calculated.refusals,
                 hint=calculated.refusals.get(one.field, ""),
-                is_typed=one.is_typed,
+                is_edited=one.is_edited,
             )
-            for one in calculated.typed.usage
+            for one in calculated.submitted.usage
         ]
 
-    def calculate(self, typed: Typed, fingerprint: str = "") -> Calculated:
-        """Return the rebill for what is typed, planned in the same way as when it is issued."""
-        request, refusals = read(typed, self.invoice.pk, fingerprint, is_final=False)
+    def calculate(self, submitted: SubmittedForm, fingerprint: str = "") -> Calculated:
+        """Return the rebill for what is submitted, planned in the same way as when it is issued."""
+        request, refusals = read(submitted, self.invoice.pk, fingerprint, is_final=False)
         if request is None:
-            return Calculated(typed, None, None, refusals)
+            return Calculated(submitted, None, None, refusals)
         (outcome,) = preview_rebills(client=self.client, requests=[request], today=self.today)
         if isinstance(outcome, RefusedRebill):
-            return Calculated(typed, request, None, refusal_at(outcome.error, typed), outcome.error)
-        return Calculated(typed, request, outcome.plan)
+            return Calculated(submitted, request, None, refusal_at(outcome.error, submitted), outcome.error)
+        return Calculated(submitted, request, outcome.plan)
 
     def results(self, calculated: Calculated) -> list[Result]:
         return [self._result(line, calculated, planned) for line, planned in self._planned(calculated)]
 
-    def sheet_lines(self, calculated: Calculated) -> list[SheetLine]:
+    def builder_lines(self, calculated: Calculated) -> list[BuilderLine]:
         results = {result.line_no: result for result in self.results(calculated)}
-        return [self._sheet_line(line, calculated.refusals, results[line.line_no]) for line in calculated.typed.lines]
+        return [self._builder_line(line, calculated.refusals, results[line.line_no]) for line in calculated.submitted.lines]
 
-    def _planned(self, calculated: Calculated) -> Iterator[tuple[TypedLine, Line | None]]:
-        """Yield each typed line with the resulting line of the rebill."""
+    def _planned(self, calculated: Calculated) -> Iterator[tuple[SubmittedLine, Line | None]]:
+        """Yield each submitted line with the resulting line of the rebill."""
         if calculated.plan is None:
-            yield from ((line, None) for line in calculated.typed.lines)
+            yield from ((line, None) for line in calculated.submitted.lines)
             return
         on_rebill = {line.line_no: line for line in calculated.plan.content.lines}
         rows = calculated.plan.differences
         replaced_by = {row.line_no: row.rebill_line_no for row in rows if row.line_no is not None}
-        added = sorted(line.line_no for line in calculated.typed.requested_lines if line.is_added)
+        added = sorted(line.line_no for line in calculated.submitted.requested_lines if line.is_added)
         new = (row.rebill_line_no for row in rows if row.line_no is None and not row.is_recounted)
         replaced_by |= zip(added, new, strict=True)
-        for line in calculated.typed.lines:
+        for line in calculated.submitted.lines:
             yield line, on_rebill.get(replaced_by.get(line.line_no) or 0)
 
-    def _result(self, typed: TypedLine, calculated: Calculated, planned: Line | None) -> Result:
-        source = self.charging.get(typed.line_no)
-        is_out = not typed.is_included or (calculated.plan is not None and planned is None and source is not None)
-        counts_by_rate = typed.values.get("units", "") != "" and typed.values.get("rate_per_unit", "") != ""
+    def _result(self, submitted: SubmittedLine, calculated: Calculated, planned: Line | None) -> Result:
+        source = self.charging.get(submitted.line_no)
+        is_out = not submitted.is_included or (calculated.plan is not None and planned is None and source is not None)
+        counts_by_rate = submitted.values.get("units", "") != "" and submitted.values.get("rate_per_unit", "") != ""
         return Result(
-            typed.line_no,
+            submitted.line_no,
             source.amount if source is not None else None,
             Decimal(0) if is_out else planned.amount if planned is not None else None,
             is_out,
-            typed.is_included,
+            submitted.is_included,
             planned is not None and planned.explanation == AMOUNT_GIVEN and counts_by_rate,
-            tuple(typed.changed),
-            tuple((name, LABELS[name], why) for name in typed.values if (why := calculated.refusals.get(typed.field(name)))),
+            tuple(submitted.changed),
+            tuple(
+                (name, LABELS[name], why)
+                for name in submitted.values
+                if (why := calculated.refusals.get(submitted.field(name)))
+            ),
             "" if planned is None else shown_rate(planned.amount, self.invoice.currency),
             planned is not None and calculated.plan is not None and planned.line_no in calculated.plan.recounted_lines,
         )
 
-    def _sheet_line(self, typed: TypedLine, refusals: Refusals, result: Result) -> SheetLine:
-        line = self.charging.get(typed.line_no)
-        fields = {name: self._field(typed, name, line, refusals, result) for name in typed.values}
+    def _builder_line(self, submitted: SubmittedLine, refusals: Refusals, result: Result) -> BuilderLine:
+        line = self.charging.get(submitted.line_no)
+        fields = {name: self._field(submitted, name, line, refusals, result) for name in submitted.values}
         opened = (*ADDRESSES, *PRINTED, "comments")
-        return SheetLine(
-            typed,
+        return BuilderLine(
+            submitted,
             line,
             line.description if line is not None else "",
             tuple(line_explanation(line)) if line is not None else (),
@@ -287,20 +291,22 @@ class Sheet:
             any(fields[name].is_changed or fields[name].is_refused for name in opened if name in fields),
         )
 
-    def _field(self, typed: TypedLine, name: str, line: InvoiceLine | None, refusals: Refusals, result: Result) -> Field:
-        key, value = typed.field(name), typed.values[name]
-        was: Any = typed.original_values[name]
+    def _field(
+        self, submitted: SubmittedLine, name: str, line: InvoiceLine | None, refusals: Refusals, result: Result
+    ) -> Field:
+        key, value = submitted.field(name), submitted.values[name]
+        was: Any = submitted.original_values[name]
         if line is not None and name in ("units", "rate_per_unit", "amount"):
             was = getattr(line, name)
-        hint = typed.original_values[name] if name in ("units", "rate_per_unit") else ""
+        hint = submitted.original_values[name] if name in ("units", "rate_per_unit") else ""
         if name == "amount":
             hint = result.calculated_amount
         options = self.options(CHOSEN_FROM[name], value) if name in CHOSEN_FROM else None
         if name in CHOSEN_FROM:
             was = dict(self.choices[CHOSEN_FROM[name]]).get(was, was)
         changed, refused = name in result.changed, key in refusals
-        length, is_typed = LENGTHS.get(name, ""), typed.is_typed(name)
-        return Field(name, key, self.labels[name], was, value, changed, refused, options, str(hint or ""), length, is_typed)
+        length, is_edited = LENGTHS.get(name, ""), submitted.is_edited(name)
+        return Field(name, key, self.labels[name], was, value, changed, refused, options, str(hint or ""), length, is_edited)
 
     @cached_property
     def labels(self) -> dict[str, str]:

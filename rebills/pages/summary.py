@@ -11,7 +11,7 @@ from invoices.document import Document
 from invoices.plan.actions import why_not_collected
 from invoices.plan.tax_answers import exemption_text
 from invoices.services.documents.approval_rules import four_eyes_apply, rebill_approval_amount, rebill_needs_approval
-from rebills.pages.words import taxed_again_text
+from rebills.pages.shown_changes import taxed_again_text
 from rebills.plan import RebillPlan
 from rebills.plan.differences import tax_differences
 
@@ -52,7 +52,7 @@ def _tax_name(authority: str, percent: Decimal, jurisdiction: str, is_inclusive:
     return _("%(tax)s, in prices") % {"tax": text} if is_inclusive else text
 
 
-def rail(plan: RebillPlan | None, client: Client) -> dict[str, Any]:
+def summary_context(plan: RebillPlan | None, client: Client) -> dict[str, Any]:
     """Return the template context for the totals of a plan. Without a plan it has no totals."""
     if plan is None:
         return {"plan": None}

@@ -1,4 +1,4 @@
-"""What is typed into the builder: kept as typed, and read by the serializer of the REST resource."""
+"""What the builder's form submits: kept as it is, and read by the serializer of the REST resource."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,8 +26,8 @@ Refusals = Mapping[str, str]
 """Refusals by the name of the field that they are about, "" for those about no field."""
 
 
-class TypedLine(NamedTuple):
-    """A line of the builder. `original_values` has the original value of each field, `values` what is typed."""
+class SubmittedLine(NamedTuple):
+    """A line of the builder. `original_values` has the original value of each field, `values` what is submitted."""
 
     line_no: int
     original_values: Mapping[str, str]
@@ -46,7 +46,7 @@ class TypedLine(NamedTuple):
             return name == "po_num" and original != ""
         return value != original and not _same_number(value, original)
 
-    def is_typed(self, name: str) -> bool:
+    def is_edited(self, name: str) -> bool:
         """Whether the field's text, even if empty, differs from the original, so that the page must send it again."""
         return self.values[name] != self.original_values[name]
 
@@ -57,15 +57,15 @@ class TypedLine(NamedTuple):
             return {"line_no": self.line_no, "exclude": True}
         return {"line_no": self.line_no, **{name: self.values[name] for name in self.changed}}
 
-    def as_on_original(self) -> "TypedLine":
+    def as_on_original(self) -> "SubmittedLine":
         return self._replace(values=self.original_values, is_included=True)
 
     def field(self, name: str) -> str:
         return f"line-{self.line_no}-{name}"
 
 
-class TypedUsage(NamedTuple):
-    """The total units of a metered charge: originally billed, and typed. `names` identifies the charge in the request."""
+class SubmittedUsage(NamedTuple):
+    """The total units of a metered charge: originally billed, and submitted. `names` identifies the charge in the request."""
 
     number: int
     title: str
@@ -78,7 +78,7 @@ class TypedUsage(NamedTuple):
         return f"usage-{self.number}"
 
     @property
-    def is_typed(self) -> bool:
+    def is_edited(self) -> bool:
         return self.value != self.original
 
     @property
@@ -86,34 +86,34 @@ class TypedUsage(NamedTuple):
         return bool(self.value) and self.value != self.original and not _same_number(self.value, self.original)
 
 
-class Typed(NamedTuple):
-    """Everything that is typed: lines in the original's order with added ones last, units of metered charges, and the fields
+class SubmittedForm(NamedTuple):
+    """What the form submitted: lines in the order of the original with added ones last, units of metered charges, and fields
     of the whole rebill."""
 
-    lines: tuple[TypedLine, ...]
+    lines: tuple[SubmittedLine, ...]
     top: Mapping[str, str]
     last_line_no: int
-    usage: tuple[TypedUsage, ...] = ()
+    usage: tuple[SubmittedUsage, ...] = ()
 
     @property
-    def changed_usage(self) -> list[TypedUsage]:
+    def changed_usage(self) -> list[SubmittedUsage]:
         return [one for one in self.usage if one.is_changed]
 
     @property
-    def requested_lines(self) -> list[TypedLine]:
+    def requested_lines(self) -> list[SubmittedLine]:
         """The lines to send: changed or excluded ones, and added ones with any content. All others are carried."""
         return [line for line in self.lines if line.changed or not line.is_included]
 
-    def with_line(self) -> "Typed":
+    def with_line(self) -> "SubmittedForm":
         number = max([self.last_line_no, *(line.line_no for line in self.lines)]) + 1
         return self._replace(lines=(*self.lines, _added(number, {})))
 
-    def without_changes(self, line_no: int) -> "Typed":
+    def without_changes(self, line_no: int) -> "SubmittedForm":
         """Return the form with one line reset to the original. An added line is removed."""
         kept = [line for line in self.lines if line.line_no != line_no or not line.is_added]
         return self._replace(lines=tuple(line.as_on_original() if line.line_no == line_no else line for line in kept))
 
-    def with_for_all(self, values: Mapping[str, str]) -> "Typed":
+    def with_for_all(self, values: Mapping[str, str]) -> "SubmittedForm":
         """Return the form with these values set on all lines that have such fields."""
         return self._replace(
             lines=tuple(
@@ -128,27 +128,29 @@ def as_sent(text: str) -> str:
     return re.sub(r"[\r\n]", "", text).strip()
 
 
-def untouched(original_values: Mapping[int, Mapping[str, str]], last_line_no: int, usage: Sequence[TypedUsage]) -> Typed:
-    lines = tuple(TypedLine(number, values, values) for number, values in original_values.items())
-    return Typed(lines, dict.fromkeys(TOP_FIELDS, ""), last_line_no, tuple(usage))
+def untouched(
+    original_values: Mapping[int, Mapping[str, str]], last_line_no: int, usage: Sequence[SubmittedUsage]
+) -> SubmittedForm:
+    lines = tuple(SubmittedLine(number, values, values) for number, values in original_values.items())
+    return SubmittedForm(lines, dict.fromkeys(TOP_FIELDS, ""), last_line_no, tuple(usage))
 
 
-def typed_in(
-    sent: QueryDict, original_values: Mapping[int, Mapping[str, str]], last_line_no: int, usage: Sequence[TypedUsage]
-) -> Typed:
+def read_form(
+    sent: QueryDict, original_values: Mapping[int, Mapping[str, str]], last_line_no: int, usage: Sequence[SubmittedUsage]
+) -> SubmittedForm:
     """Return what the form sent. A missing field is as on the original, because scripts send only changed fields.
 
     So a line is left out only if the form says "no". If its box is ticked, "yes" follows and wins.
     """
     lines = []
     for number, values in original_values.items():
-        line = TypedLine(number, values, {}, is_included=sent.get(f"line-{number}-include", "yes") == "yes")
+        line = SubmittedLine(number, values, {}, is_included=sent.get(f"line-{number}-include", "yes") == "yes")
         lines.append(line._replace(values={name: as_sent(sent.get(line.field(name), values[name])) for name in values}))
     for text in sent.getlist("added")[:MOST_ADDED]:
         if text.isdecimal() and len(text) < 9 and int(text) > last_line_no:
             lines.append(_added(int(text), sent))
-    typed_usage = tuple(one._replace(value=sent.get(one.field, one.value).strip()) for one in usage)
-    return Typed(tuple(lines), {name: sent.get(name, "").strip() for name in TOP_FIELDS}, last_line_no, typed_usage)
+    submitted_usage = tuple(one._replace(value=sent.get(one.field, one.value).strip()) for one in usage)
+    return SubmittedForm(tuple(lines), {name: sent.get(name, "").strip() for name in TOP_FIELDS}, last_line_no, submitted_usage)
 
 
 def values_for_all(sent: QueryDict) -> dict[str, str]:
@@ -156,20 +158,22 @@ def values_for_all(sent: QueryDict) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def read(typed: Typed, invoice_no: int, fingerprint: str = "", *, is_final: bool) -> tuple[RebillRequest | None, Refusals]:
+def read(
+    submitted: SubmittedForm, invoice_no: int, fingerprint: str = "", *, is_final: bool
+) -> tuple[RebillRequest | None, Refusals]:
     """Return the requested rebill, or the errors of what cannot be read. Only a final one needs a reason."""
-    lines = typed.requested_lines
+    lines = submitted.requested_lines
     body = {
         "invoice_no": invoice_no,
         "unlisted_lines": "carry",
         "lines": [line.as_request for line in lines],
-        "usage_corrections": [{**one.names, "units": one.value} for one in typed.changed_usage],
+        "usage_corrections": [{**one.names, "units": one.value} for one in submitted.changed_usage],
         "fingerprint": fingerprint,
-        **typed.top,
+        **submitted.top,
     }
     serializer = (RebillArguments if is_final else RebillPreviewArguments)(data=body)
     if not serializer.is_valid():
-        return None, dict(_unread(serializer.errors, lines, typed.changed_usage))
+        return None, dict(_unread(serializer.errors, lines, submitted.changed_usage))
     request = rebill_request(serializer.validated_data)
     pairs = zip(request.lines, lines, strict=True)
     # The resource treats an empty text as not sent. Here, an emptied PO number is removed.
@@ -177,22 +181,24 @@ def read(typed: Typed, invoice_no: int, fingerprint: str = "", *, is_final: bool
     return request._replace(lines=cleared), {}
 
 
-def refusal_at(refusal: BillingError, typed: Typed) -> Refusals:
+def refusal_at(refusal: BillingError, submitted: SubmittedForm) -> Refusals:
     """Return a service's refusal at its field: lines[2].amount is about the third requested line."""
     field = refusal.field or ""
     message = refusal.shown
     if field and refusal.detail.startswith(f"{field}: "):
         message = shown_detail(refusal.detail).removeprefix(f"{field}: ")
     named = re.fullmatch(r"lines\[(\d+)\]\.(\w+)", field)
-    if named is not None and int(named[1]) < len(typed.requested_lines):
-        return {typed.requested_lines[int(named[1])].field(named[2]): message}
+    if named is not None and int(named[1]) < len(submitted.requested_lines):
+        return {submitted.requested_lines[int(named[1])].field(named[2]): message}
     usage = re.fullmatch(r"usage_corrections\[(\d+)\](\.\w+)?", field)
-    if usage is not None and int(usage[1]) < len(typed.changed_usage):
-        return {typed.changed_usage[int(usage[1])].field: message}
+    if usage is not None and int(usage[1]) < len(submitted.changed_usage):
+        return {submitted.changed_usage[int(usage[1])].field: message}
     return {field if field in TOP_FIELDS else "": message}
 
 
-def _unread(errors: Mapping[str, Any], lines: Sequence[TypedLine], usage: Sequence[TypedUsage]) -> Iterator[tuple[str, str]]:
+def _unread(
+    errors: Mapping[str, Any], lines: Sequence[SubmittedLine], usage: Sequence[SubmittedUsage]
+) -> Iterator[tuple[str, str]]:
     for name, error in errors.items():
         if name == "usage_corrections":
             for place, of_usage in error.items():
@@ -209,13 +215,13 @@ def _unread(errors: Mapping[str, Any], lines: Sequence[TypedLine], usage: Sequen
                 yield lines[place].field(field), str(messages[0])
 
 
-def _clears_po(line: TypedLine) -> bool:
+def _clears_po(line: SubmittedLine) -> bool:
     return "po_num" in line.changed and not line.values["po_num"]
 
 
-def _added(number: int, sent: Mapping[str, str]) -> TypedLine:
+def _added(number: int, sent: Mapping[str, str]) -> SubmittedLine:
     blank = dict.fromkeys(CHARGE_FIELDS, "")
-    line = TypedLine(number, blank, blank, is_added=True)
+    line = SubmittedLine(number, blank, blank, is_added=True)
     return line._replace(values={name: sent.get(line.field(name), "").strip() for name in blank})
 
 

@@ -16,7 +16,7 @@ from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType
 from invoices.models import BilledPeriod, Invoice, InvoiceLine
 from invoices.plan.facts import AccountFacts, Again
-from invoices.plan.holes import Activated, Billed, InstanceDays, ServiceDays, hole_of
+from invoices.plan.unbilled_periods import Activated, Billed, InstanceDays, ServiceDays, still_unbilled
 from invoices.services.documents.rights import check_may_correct
 from invoices.services.money.ledger.acts import account_of_invoice, money_act
 
@@ -29,12 +29,12 @@ def with_again(
     """Return the facts of the voided invoice's account, with what must be billed again. Pending invoices in `replacing` count
     as discarded."""
     invoice = Invoice.objects.get(pk=invoice_no)
-    hole = hole_of_invoice(invoice, replacing)
-    again = Again(InvoiceKind(invoice.kind), invoice.bill_date, invoice.bill_day, hole)
+    missing = unbilled_periods_of(invoice, replacing)
+    again = Again(InvoiceKind(invoice.kind), invoice.bill_date, invoice.bill_day, missing)
     return {number: facts._replace(again=again) for number, facts in accounts.items()}
 
 
-def hole_of_invoice(invoice: Invoice, replacing: Collection[int] = ()) -> Billed:
+def unbilled_periods_of(invoice: Invoice, replacing: Collection[int] = ()) -> Billed:
     """Return what a voided invoice billed that no live document bills and that will not be billed again by itself.
 
     Seven queries. Empty without a query if the document is not voided, bills no cycle, or was waived.
@@ -46,7 +46,7 @@ def hole_of_invoice(invoice: Invoice, replacing: Collection[int] = ()) -> Billed
     dates = {number: InstanceDates._make(row) for number, *row in rows.values_list("pk", *DATE_COLUMNS)}
     live = Q(invoice__account=account, invoice__status__in=LIVE_STATUSES, invoice__kind__in=CYCLE_KINDS)
     of_live = live & ~Q(invoice__in=replacing) if replacing else live
-    return hole_of(_billed(Q(invoice=invoice), charged=True), _billed(of_live), dates, arrears_open(account, dates))
+    return still_unbilled(_billed(Q(invoice=invoice), charged=True), _billed(of_live), dates, arrears_open(account, dates))
 
 
 def arrears_open(account: Account, dates: Mapping[int, InstanceDates]) -> dict[int, date]:
@@ -68,7 +68,7 @@ IN_ADVANCE = Exists(
 
 
 def _billed(which: Q, *, charged: bool = False) -> Billed:
-    """Return what documents bill of plan instances. Instances that were taken off are left out, because they are never billed
+    """Return what documents bill of plan instances. Removed instances are left out, because they are never billed
     again."""
     kept = which & Q(plan_instance__taken_off_on=None)
     periods = BilledPeriod.objects.filter(kept)
@@ -96,7 +96,7 @@ def waive_periods(*, client: Client, invoice_no: int, caller: Caller, today: dat
     with money_act(client, account_no, caller, today, invoice_no=invoice_no) as posted_by:
         check_may_correct(caller)
         invoice = Invoice.objects.get(pk=invoice_no)
-        if not hole_of_invoice(invoice):
+        if not unbilled_periods_of(invoice):
             raise BillingError(
                 ErrorCode.NOTHING_TO_BILL_AGAIN, Detail("invoice {invoice_no}", invoice_no=invoice_no), field="invoice_no"
             )

@@ -1,6 +1,6 @@
 """Find pending documents that are out of date because their data has changed.
 
-Each new version of master data is checked here. If it affects documents, a GroundChange is stored, so that the approval queue
+Each new version of master data is checked here. If it affects documents, a DataChange is stored, so that the approval queue
 finds such documents in one query, and pages can show what has changed. Usage and orders are not stored again: new ones are
 found in their own tables.
 """
@@ -25,11 +25,11 @@ from accounts.models import (
     Service,
     ServiceLocation,
 )
-from invoices.kinds import GroundKind, InvoiceKind, InvoiceStatus, TaxedAt
+from invoices.kinds import DataKind, InvoiceKind, InvoiceStatus, TaxedAt
 from invoices.models import (
     Coupon,
     CouponRedemption,
-    GroundChange,
+    DataChange,
     Invoice,
     InvoiceLine,
     OneTimeCharge,
@@ -67,73 +67,73 @@ IRRELEVANT: dict[type[Model], set[str]] = {
 }
 """Changes of these columns do not affect documents."""
 
-REBILL_KINDS = (GroundKind.ADDRESSES, GroundKind.SETTINGS, GroundKind.TAX_RATES, GroundKind.SERVICES, GroundKind.LOCATIONS)
+REBILL_KINDS = (DataKind.ADDRESSES, DataKind.SETTINGS, DataKind.TAX_RATES, DataKind.SERVICES, DataKind.LOCATIONS)
 """A rebill starts from its original, so only these kinds of changes affect it."""
 
 SHOWN = 100
 
 
-class Ground(NamedTuple):
+class AffectedData(NamedTuple):
     """What a change affects: an account, or else the client's documents with this plan, service, location, coupon or
     country."""
 
-    kind: GroundKind
+    kind: DataKind
     client_no: int
     account_no: int | None = None
     row_no: int | None = None
     country: str = ""
 
 
-def _ground_of(row: Any) -> Ground | None:
+def _affected_by(row: Any) -> AffectedData | None:
     """Return what a row of master data affects, or None."""
     match row:
         case Account():
-            return Ground(GroundKind.ACCOUNT, row.client_id, row.pk)
+            return AffectedData(DataKind.ACCOUNT, row.client_id, row.pk)
         case Contact():
-            return Ground(GroundKind.ADDRESSES, row.account.client_id, row.account_id)
+            return AffectedData(DataKind.ADDRESSES, row.account.client_id, row.account_id)
         case PlanInstance():
-            return Ground(GroundKind.PLANS, row.account.client_id, row.account_id)
+            return AffectedData(DataKind.PLANS, row.account.client_id, row.account_id)
         case RateSchedule():
-            return _ground_of_price(row)
+            return _affected_by_price(row)
         case RateTier():
-            return _ground_of_price(row.schedule)
+            return _affected_by_price(row.schedule)
         case Plan():
-            return Ground(GroundKind.PLANS, row.client_id, row_no=row.pk)
+            return AffectedData(DataKind.PLANS, row.client_id, row_no=row.pk)
         case PlanCharge():
-            return Ground(GroundKind.PLANS, row.plan.client_id, row_no=row.plan_id)
+            return AffectedData(DataKind.PLANS, row.plan.client_id, row_no=row.plan_id)
         case Service():
-            return Ground(GroundKind.SERVICES, row.client_id, row_no=row.pk)
+            return AffectedData(DataKind.SERVICES, row.client_id, row_no=row.pk)
         case ServiceLocation():
-            return Ground(GroundKind.LOCATIONS, row.client_id, row_no=row.pk)
+            return AffectedData(DataKind.LOCATIONS, row.client_id, row_no=row.pk)
         case TaxRate():
             at_origin = row.taxed_at in (TaxedAt.SHIP_FROM, TaxedAt.BILL_FROM)
-            return Ground(GroundKind.TAX_RATES, row.client_id, country="" if at_origin else row.country.upper())
+            return AffectedData(DataKind.TAX_RATES, row.client_id, country="" if at_origin else row.country.upper())
         case Surcharge():
-            return Ground(GroundKind.SURCHARGES, row.client_id)
+            return AffectedData(DataKind.SURCHARGES, row.client_id)
         case Coupon():
-            return Ground(GroundKind.COUPONS, row.client_id, row_no=row.pk)
+            return AffectedData(DataKind.COUPONS, row.client_id, row_no=row.pk)
         case Client():
-            return Ground(GroundKind.SETTINGS, row.pk)
+            return AffectedData(DataKind.SETTINGS, row.pk)
     return None
 
 
-def _ground_of_price(price: RateSchedule) -> Ground:
+def _affected_by_price(price: RateSchedule) -> AffectedData:
     if price.plan_instance is not None:
         account = price.plan_instance.account
-        return Ground(GroundKind.PRICES, account.client_id, account.pk)
-    return Ground(GroundKind.PRICES, price.charge.plan.client_id, row_no=price.charge.plan_id)
+        return AffectedData(DataKind.PRICES, account.client_id, account.pk)
+    return AffectedData(DataKind.PRICES, price.charge.plan.client_id, row_no=price.charge.plan_id)
 
 
 def note_version(instance: Model, history_instance: Any) -> None:
     """Store what a new version of a row affects. Called by the history, in the transaction of the change."""
     if isinstance(instance, Account | Client) and history_instance.history_type == "+":
         return
-    ground = _ground_of(instance)
-    if ground is None:
+    affected = _affected_by(instance)
+    if affected is None:
         return
     changed = _changed(instance, history_instance)
     if changed is not None:
-        _write(ground, changed)
+        _write(affected, changed)
 
 
 def _changed(instance: Model, version: Any) -> str | None:
@@ -155,18 +155,18 @@ def _shown(value: Any) -> str:
     return "none" if value in (None, "") else str(value)
 
 
-def note_of_account(kind: GroundKind, account: Account, text: str) -> None:
+def note_of_account(kind: DataKind, account: Account, text: str) -> None:
     """Store a change of what an account is billed for that the history does not have."""
-    _write(Ground(kind, account.client_id, account.pk), text)
+    _write(AffectedData(kind, account.client_id, account.pk), text)
 
 
-def _write(ground: Ground, text: str) -> None:
-    GroundChange.objects.create(
-        client_id=ground.client_no,
-        account_id=ground.account_no,
-        kind=ground.kind,
-        row_no=ground.row_no,
-        country=ground.country,
+def _write(affected: AffectedData, text: str) -> None:
+    DataChange.objects.create(
+        client_id=affected.client_no,
+        account_id=affected.account_no,
+        kind=affected.kind,
+        row_no=affected.row_no,
+        country=affected.country,
         text=text[:300],
         changed_at=timezone.now(),
     )
@@ -175,15 +175,15 @@ def _write(ground: Ground, text: str) -> None:
 def note_row(instance: Any) -> None:
     """Store a redeemed or withdrawn coupon, or a new service credit. These tables have no history."""
     if isinstance(instance, CouponRedemption):
-        note_of_account(GroundKind.COUPONS, instance.account, f"Coupon {instance.coupon}: redeemed or withdrawn")
+        note_of_account(DataKind.COUPONS, instance.account, f"Coupon {instance.coupon}: redeemed or withdrawn")
     elif isinstance(instance, ServiceCredit):
-        note_of_account(GroundKind.CREDITS, instance.account, f"Service credit {instance}: given or changed")
+        note_of_account(DataKind.CREDITS, instance.account, f"Service credit {instance}: given or changed")
 
 
 def out_of_date() -> Q:
     """Return the condition that a pending document is out of date. It can be part of any query of documents."""
     since = OuterRef("comparison__facts_read_at")
-    changes = GroundChange.objects.filter(changed_at__gt=since)
+    changes = DataChange.objects.filter(changed_at__gt=since)
     of_cycle = ~Q(kind=InvoiceKind.REBILL)
     rebill = Q(kind=InvoiceKind.REBILL)
     return Q(status=InvoiceStatus.PENDING, comparison__facts_read_at__isnull=False) & (
@@ -195,23 +195,23 @@ def out_of_date() -> Q:
     )
 
 
-def _of_account(changes: QuerySet[GroundChange], kinds: Collection[str] = tuple(GroundKind)) -> QuerySet[GroundChange]:
+def _of_account(changes: QuerySet[DataChange], kinds: Collection[str] = tuple(DataKind)) -> QuerySet[DataChange]:
     return changes.filter(account=OuterRef("account"), kind__in=kinds)
 
 
-def _of_client(changes: QuerySet[GroundChange], kinds: Collection[str] = tuple(GroundKind)) -> QuerySet[GroundChange]:
+def _of_client(changes: QuerySet[DataChange], kinds: Collection[str] = tuple(DataKind)) -> QuerySet[DataChange]:
     """Select changes of the catalogue, the tax table and the settings that affect the document."""
     account, document = OuterRef(OuterRef("account")), OuterRef(OuterRef("pk"))
     lines = InvoiceLine.objects.filter(invoice=document)
     row = OuterRef("row_no")
     bears = (
-        Q(kind__in=[GroundKind.SETTINGS, GroundKind.SURCHARGES])
-        | Q(kind__in=[GroundKind.PLANS, GroundKind.PRICES])
+        Q(kind__in=[DataKind.SETTINGS, DataKind.SURCHARGES])
+        | Q(kind__in=[DataKind.PLANS, DataKind.PRICES])
         & Exists(PlanInstance.objects.filter(account=account, plan=row, taken_off_on=None))
-        | Q(kind=GroundKind.SERVICES) & Exists(lines.filter(service=row))
-        | Q(kind=GroundKind.LOCATIONS) & Exists(lines.filter(Q(bill_from_location=row) | Q(ship_from_location=row)))
-        | Q(kind=GroundKind.COUPONS) & Exists(CouponRedemption.objects.filter(account=account, coupon=row))
-        | Q(kind=GroundKind.TAX_RATES)
+        | Q(kind=DataKind.SERVICES) & Exists(lines.filter(service=row))
+        | Q(kind=DataKind.LOCATIONS) & Exists(lines.filter(Q(bill_from_location=row) | Q(ship_from_location=row)))
+        | Q(kind=DataKind.COUPONS) & Exists(CouponRedemption.objects.filter(account=account, coupon=row))
+        | Q(kind=DataKind.TAX_RATES)
         & (Q(country="") | Exists(Contact.objects.filter(account=account, country__iexact=OuterRef("country"))))
     )
     return changes.filter(bears, client=OuterRef("client"), account=None, kind__in=kinds)
@@ -233,7 +233,7 @@ def _orders(since: Any) -> QuerySet[OneTimeCharge]:
 class Change(NamedTuple):
     """A change since the document was made."""
 
-    kind: GroundKind
+    kind: DataKind
     text: str
     changed_at: datetime
 
@@ -253,21 +253,21 @@ def changes_since(invoice_nos: Collection[int]) -> Mapping[int, list[Change]]:
 def _changes_of(document: Invoice) -> list[Change]:
     mine = Invoice.objects.filter(pk=document.pk)
     since = document.comparison.facts_read_at
-    kinds = REBILL_KINDS if document.kind == InvoiceKind.REBILL else tuple(GroundKind)
-    changes = GroundChange.objects.filter(changed_at__gt=since, kind__in=kinds, client=document.client_id).order_by("pk")
+    kinds = REBILL_KINDS if document.kind == InvoiceKind.REBILL else tuple(DataKind)
+    changes = DataChange.objects.filter(changed_at__gt=since, kind__in=kinds, client=document.client_id).order_by("pk")
     found = [
-        Change(GroundKind(one.kind), one.text, one.changed_at)
+        Change(DataKind(one.kind), one.text, one.changed_at)
         for one in changes.filter(Q(account=document.account_id) | Q(account=None))[: SHOWN * 2]
-        if one.account_id is not None or mine.filter(Exists(_of_client(GroundChange.objects.filter(pk=one.pk)))).exists()
+        if one.account_id is not None or mine.filter(Exists(_of_client(DataChange.objects.filter(pk=one.pk)))).exists()
     ]
     if document.kind == InvoiceKind.REBILL:
         return found
     of_mine: dict[str, Any] = {"account": document.account_id, "invoice": None}
     usage = Usage.objects.filter(**of_mine, used_on__lt=document.bill_date, loaded_at__gt=since).order_by("pk")[:SHOWN]
     orders = OneTimeCharge.objects.filter(**of_mine, charge_date__lte=document.tax_date, created_at__gt=since)
-    found += [Change(GroundKind.USAGE, f"Usage {one} of {one.used_on}: loaded", one.loaded_at) for one in usage]
+    found += [Change(DataKind.USAGE, f"Usage {one} of {one.used_on}: loaded", one.loaded_at) for one in usage]
     found += [
-        Change(GroundKind.ORDERS, f"Order {one.pk} ({one}): added", one.created_at)
+        Change(DataKind.ORDERS, f"Order {one.pk} ({one}): added", one.created_at)
         for one in orders.select_related("service").order_by("pk")[:SHOWN]
     ]
     return found

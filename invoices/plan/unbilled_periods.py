@@ -45,7 +45,9 @@ class Billed(NamedTuple):
         return bool(self.periods or self.arrears or self.activations)
 
 
-def hole_of(voided: Billed, live: Billed, dates: Mapping[int, InstanceDates], arrears_open: Mapping[int, date]) -> Billed:
+def still_unbilled(
+    voided: Billed, live: Billed, dates: Mapping[int, InstanceDates], arrears_open: Mapping[int, date]
+) -> Billed:
     """Return what voided documents billed and live ones do not, without what will be billed by itself.
 
     `dates` are those of the plan instances: days after `billed_through` are still due, and days after their ends are not
