@@ -24,7 +24,7 @@ from accounts.kinds import ChargeType  # noqa: E402
 from accounts.models import Account, Client, Contact, Event, Plan, PlanCharge, PlanInstance, Service  # noqa: E402
 from accounts.periods import ONE_DAY, arrears_due  # noqa: E402
 from accounts.rates import RateTerms, TierTerms  # noqa: E402
-from accounts.services import add_price  # noqa: E402
+from accounts.services.prices import add_price  # noqa: E402
 from billing_site.common.currencies import currency_of  # noqa: E402
 from billing_site.common.storage import insert_rows  # noqa: E402
 from invoices.models import BilledPeriod, Invoice, InvoiceLine, LedgerEntry, NumberSeries, TaxDetail, TaxRate, Usage  # noqa: E402

@@ -11,7 +11,7 @@ from django.db.models import Q
 from accounts.callers import Caller
 from accounts.models import Account, Client, Contact, Event, Plan, PlanCharge, PlanInstance, Service
 from accounts.rates import RateTerms
-from accounts.services import add_price
+from accounts.services.prices import add_price
 from invoices.models import Allocation, Invoice, InvoiceLine, LedgerEntry, TaxDetail
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoices

@@ -8,7 +8,8 @@ import pytest
 from accounts.kinds import ChargeType
 from accounts.models import Account, PlanCharge, RateSchedule, RateTier
 from accounts.rates import RateTerms, TierTerms
-from accounts.services import add_price, assign_plan
+from accounts.services.plans import assign_plan
+from accounts.services.prices import add_price
 from tests.support.factories import BY_TEST, AccountFactory, PlanFactory, ServiceFactory, a_charge, a_plan, an_account
 
 JAN_10, JAN_31 = date(2026, 1, 10), date(2026, 1, 31)

@@ -8,7 +8,7 @@ from accounts.admin.files import ClientFile, OfClient
 from accounts.models import Account, Contact
 from accounts.models.identities import BUYER_FIELDS
 from accounts.models.places import EXEMPTION_FIELDS
-from accounts.services import create_account
+from accounts.services.accounts import create_account
 
 BILLING = ("status", "currency", "is_test", "invoice_approval_required", "payment_terms_days", "language", "bill_day")
 PERSON = ("contact_no", "role", "name", "company", "email", "phone")

@@ -16,7 +16,7 @@ from accounts.admin.files import FilesAdmin
 from accounts.admin.rows import HistoryAdmin, ReadOnlyInline, link_to_page
 from accounts.callers import Caller
 from accounts.models import Account, Contact, PaymentMethod, PlanInstance
-from accounts.services import create_account
+from accounts.services.accounts import create_account
 
 
 class PlansOfAccount(ReadOnlyInline):

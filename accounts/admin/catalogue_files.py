@@ -14,7 +14,7 @@ from accounts.clock import today
 from accounts.models import Plan, PlanCharge, RateSchedule, Service, ServiceLocation
 from accounts.models.rates import FROM_THE_BEGINNING
 from accounts.rates import RateTerms, TierTerms
-from accounts.services import add_price, change_price
+from accounts.services.prices import add_price, change_price
 from billing_site.common.currencies import rounded_to
 from billing_site.common.units import UNIT_PLACES
 

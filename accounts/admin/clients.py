@@ -22,7 +22,7 @@ from accounts.keys import change_key, create_key, revoke_key, rotate_key
 from accounts.kinds import GuardedAct
 from accounts.models import ApiKey, Client, CollectionThreshold, SettingsChange
 from accounts.rights import CHANGE_SETTINGS, KEY_RIGHTS
-from accounts.services import create_client
+from accounts.services.accounts import create_client
 from accounts.staff import names_of
 from billing_site.errors import BillingError
 

@@ -30,7 +30,7 @@ from accounts.kinds import RateModel
 from accounts.models import PlanCharge, PlanInstance, RateSchedule, RateTier
 from accounts.models.rates import FROM_THE_BEGINNING
 from accounts.rates import Rates, RateTerms, TierTerms, rates_on, shown_rate
-from accounts.services import add_price, change_price, remove_price
+from accounts.services.prices import add_price, change_price, remove_price
 
 SHORT_NAMES = {
     RateModel.PER_UNIT: _("per unit"),

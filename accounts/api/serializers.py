@@ -31,7 +31,9 @@ from accounts.models.places import EXEMPTION_FIELDS
 from accounts.models.places import CountryField as CountryColumn
 from accounts.rates import RateTerms, TierTerms
 from accounts.rights import check_may_change
-from accounts.services import add_price, assign_plan, create_account
+from accounts.services.accounts import create_account
+from accounts.services.plans import assign_plan
+from accounts.services.prices import add_price
 from accounts.validators import validate_currency
 from billing_site.common.exact_decimals import UnitsField
 from billing_site.common.fields import (

@@ -22,7 +22,7 @@ from accounts.models import (
     Service,
 )
 from accounts.rates import RateTerms
-from accounts.services import add_price
+from accounts.services.prices import add_price
 
 IMPORT = Caller(process="import_customers")
 LIST_PRICES = Prefetch("charges__rates", RateSchedule.objects.filter(plan_instance=None))

@@ -20,7 +20,9 @@ from accounts.admin.rows import HistoryAdmin, MasterDataForm, add_link, may_add
 from accounts.callers import Caller
 from accounts.clock import today
 from accounts.models import PlanInstance, RateSchedule
-from accounts.services import assign_plan, lock_account, plans_changed
+from accounts.services.accounts import lock_account
+from accounts.services.plan_dates import plans_changed
+from accounts.services.plans import assign_plan
 from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError
 from invoices.plan.rating import shown

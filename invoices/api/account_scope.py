@@ -2,7 +2,7 @@
 
 from accounts.aria.method_calls import Call
 from accounts.models import PlanInstance
-from accounts.services import find_account_no
+from accounts.services.accounts import find_account_no
 from billing_site.errors import BillingError, ErrorCode
 
 GROUP_FIELDS = ("billing_group_no", "client_billing_group_id")

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import Account, Client, Event, PlanInstance
 from accounts.periods import InstanceDates
-from accounts.services import DATE_COLUMNS, instances_with_dates
+from accounts.services.plan_dates import DATE_COLUMNS, instances_with_dates
 from invoices.audit.rules import ROWS_AT_ONCE, of_client
 from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, NOTHING_BILLED, InvoiceKind, InvoiceStatus, LineType
 from invoices.models import BilledPeriod, Invoice, InvoiceLine, OneTimeCharge

@@ -14,7 +14,9 @@ from accounts.kinds import ChargeType, ContactRole
 from accounts.models import Account, Client, Contact, Plan, PlanCharge, Service
 from accounts.periods import bill_date_months_on
 from accounts.rates import RateTerms, TierTerms
-from accounts.services import add_price, assign_plan, create_account
+from accounts.services.accounts import create_account
+from accounts.services.plans import assign_plan
+from accounts.services.prices import add_price
 from invoices.kinds import LineType
 from invoices.models import Coupon, Invoice, Surcharge
 from invoices.plan.facts import BillingRequest

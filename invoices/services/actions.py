@@ -12,7 +12,7 @@ from django.db.models.functions import Coalesce
 from accounts.callers import Caller
 from accounts.models import Client
 from accounts.rights import APPROVE, COLLECT, CORRECT, REBILL, Right, check_may
-from accounts.services import electronic_methods
+from accounts.services.accounts import electronic_methods
 from billing_site.common.storage import ExactSum
 from billing_site.errors import BillingError
 from invoices.calculation import ZERO

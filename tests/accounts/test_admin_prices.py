@@ -13,7 +13,7 @@ from accounts.clock import today
 from accounts.kinds import ChargeType
 from accounts.models import Account, Plan, PlanCharge, PlanInstance, RateSchedule, RateTier
 from accounts.rates import RateTerms
-from accounts.services import add_price
+from accounts.services.prices import add_price
 from tests.support.admin_pages import act, add_url, change_url, delete_url, errors, list_url, no_rows, rows, texts
 from tests.support.factories import BY_TEST, ClientFactory, PlanFactory, ServiceFactory, a_charge, a_plan, an_account
 

@@ -16,7 +16,7 @@ from accounts.keys import create_key, note_use, revoke_key
 from accounts.models import Account, ApiKey, Client, Contact, PlanInstance, Service
 from accounts.models.history import STOOD_BEFORE, change_many, changing_as
 from accounts.rates import RateTerms, TierTerms
-from accounts.services import add_price, change_price
+from accounts.services.prices import add_price, change_price
 from invoices.admin.acts import ActAdmin
 from invoices.models import AuditRun, Coupon, CouponRedemption, NumberSeries, OneTimeCharge, ServiceCredit
 from invoices.services.money.payment_methods import add_payment_method

@@ -20,7 +20,7 @@ from accounts.importing.telco import BadValues, read_customer
 from accounts.importing.writing import create_catalogue
 from accounts.models import Account, Contact, PaymentMethod, Plan, PlanCharge, PlanInstance, RateSchedule, Service
 from accounts.periods import InstanceDates, next_bill_date
-from accounts.services import DATE_COLUMNS, instances_with_dates
+from accounts.services.plan_dates import DATE_COLUMNS, instances_with_dates
 from tests.support.factories import AccountFactory, ClientFactory
 from tests.support.worlds import world_for_a_while
 

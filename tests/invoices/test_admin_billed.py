@@ -11,7 +11,7 @@ from django.contrib.auth.models import Permission
 from accounts.kinds import ChargeType
 from accounts.models import Account, RateSchedule
 from accounts.rates import RateTerms
-from accounts.services import add_price, remove_price
+from accounts.services.prices import add_price, remove_price
 from invoices.admin.lines import line_explanation, tier_text
 from invoices.models import Coupon, CouponRedemption, Invoice, InvoiceLine, OneTimeCharge, ServiceCredit, Surcharge, Usage
 from invoices.plan.facts import BillingRequest

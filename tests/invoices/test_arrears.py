@@ -6,7 +6,7 @@ from decimal import Decimal as D
 import pytest
 
 from accounts.kinds import ChargeType
-from accounts.services import change_plan, end_plan_instance
+from accounts.services.plans import change_plan, end_plan_instance
 from billing_site.errors import BillingError, ErrorCode
 from invoices.services.approving.decide_pending import discard_invoices
 from tests.support.billing import (

@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import RateSchedule
-from accounts.services import end_plan_instance
+from accounts.services.plans import end_plan_instance
 from invoices.models import Invoice, Usage
 from invoices.plan import unbilled_usage
 from invoices.plan.facts import BillingRequest

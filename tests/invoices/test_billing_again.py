@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 from accounts.keys import create_key
 from accounts.kinds import ChargeType
 from accounts.models import Event
-from accounts.services import end_plan_instance
+from accounts.services.plans import end_plan_instance
 from billing_site.errors import BillingError
 from invoices.audit import run_audits
 from invoices.kinds import EntryKind

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.kinds import ChargeType
-from accounts.services import change_plan, end_plan_instance
+from accounts.services.plans import change_plan, end_plan_instance
 from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError
 from invoices.audit import run_audits

@@ -9,7 +9,7 @@ from django.db import connection
 
 from accounts.callers import Caller
 from accounts.models import Event
-from accounts.services import end_plan_instance
+from accounts.services.plans import end_plan_instance
 from billing_site.errors import BillingError
 from invoices.audit import run_audits
 from invoices.models import Coupon, CouponRedemption, OneTimeCharge, ServiceCredit, Surcharge

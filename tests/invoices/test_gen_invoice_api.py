@@ -11,7 +11,7 @@ from django.test import Client as Browser
 
 from accounts.keys import create_key
 from accounts.models import Account, Client, Event, Receipt, Service
-from accounts.services import assign_plan
+from accounts.services.plans import assign_plan
 from invoices.models import Invoice
 from tests.support.factories import BY_TEST, AccountFactory, PlanFactory, a_plan, an_account
 

@@ -8,7 +8,7 @@ import pytest
 from accounts.clock import offset_to, today
 from accounts.models import Account, Event, PlanInstance
 from accounts.rates import RateTerms
-from accounts.services import assign_plan
+from accounts.services.plans import assign_plan
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import BilledPeriod, Invoice, InvoiceLine, NumberSeries, TaxDetail
 from invoices.plan.facts import BillingRequest

@@ -6,7 +6,7 @@ from decimal import Decimal as D
 import pytest
 
 from accounts.models import Service
-from accounts.services import change_plan
+from accounts.services.plans import change_plan
 from invoices.models import InvoiceLine, TaxRate
 from tests.support.billing import FEB_10, JAN_10, JAN_31, MAR_10, USAGE, bill
 from tests.support.coupons import a_coupon, redeem

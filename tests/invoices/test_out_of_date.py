@@ -10,7 +10,8 @@ from django.urls import reverse
 
 from accounts.models import Account, Contact, Plan, PlanCharge, RateSchedule, Service
 from accounts.rates import RateTerms
-from accounts.services import add_price, assign_plan, change_price, end_plan_instance, update_plan_instance
+from accounts.services.plans import assign_plan, end_plan_instance, update_plan_instance
+from accounts.services.prices import add_price, change_price
 from invoices.models import DataChange, Surcharge, TaxRate
 from invoices.services.approving.decide_pending import discard_invoices, regenerate_invoices
 from invoices.services.approving.queue import Tab, pending_documents, tab_rules, tab_sums

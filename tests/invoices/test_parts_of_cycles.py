@@ -6,7 +6,7 @@ from decimal import Decimal as D
 import pytest
 
 from accounts.kinds import ChargeType
-from accounts.services import end_plan_instance
+from accounts.services.plans import end_plan_instance
 from invoices.audit import run_audits
 from invoices.services.billing.one_time_charges import add_one_time_charge, cancel_one_time_charge
 from invoices.services.undoing.voiding import void_invoice

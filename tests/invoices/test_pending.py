@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from accounts.callers import Caller
 from accounts.keys import create_key
 from accounts.models import Event, PlanInstance, RateSchedule
-from accounts.services import end_plan_instance
+from accounts.services.plans import end_plan_instance
 from billing_site.errors import ErrorCode
 from invoices.fingerprints import fingerprint
 from invoices.models import Invoice

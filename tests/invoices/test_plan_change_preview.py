@@ -7,7 +7,7 @@ from decimal import Decimal as D
 
 import pytest
 
-from accounts.services import end_plan_instance
+from accounts.services.plans import end_plan_instance
 from invoices.models import UnusedCredit
 from tests.support.billing import bill
 from tests.support.factories import a_plan, an_account, an_instance

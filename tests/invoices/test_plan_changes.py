@@ -8,7 +8,7 @@ import time_machine
 
 from accounts.kinds import ChargeType
 from accounts.models import Account, PlanInstance
-from accounts.services import change_plan
+from accounts.services.plans import change_plan
 from billing_site.errors import BillingError
 from invoices.audit import run_audits
 from invoices.models import Invoice

@@ -8,7 +8,8 @@ from django.db import connection, connections, transaction
 
 from accounts.models import RateSchedule
 from accounts.rates import RateTerms
-from accounts.services import add_price, update_plan_instance
+from accounts.services.plans import update_plan_instance
+from accounts.services.prices import add_price
 from billing_site.errors import BillingError
 from tests.support.billing import JAN_10
 from tests.support.factories import BY_TEST, ClientFactory, a_plan, an_account, an_instance

@@ -6,7 +6,7 @@ import pytest
 import time_machine
 
 from accounts.models import PlanInstance
-from accounts.services import assign_plan
+from accounts.services.plans import assign_plan
 from invoices.services.approving.decide_pending import discard_invoices
 from invoices.services.lists.accounts import account_rows
 from tests.support.accounts_api import API, with_key

@@ -7,7 +7,7 @@ import pytest
 
 from accounts.models import RateSchedule
 from accounts.rates import RateTerms, TierTerms
-from accounts.services import add_price
+from accounts.services.prices import add_price
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice
 from tests.support.billing import (

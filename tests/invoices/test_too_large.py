@@ -7,7 +7,7 @@ from django.db import transaction
 
 from accounts.models import Event, RateSchedule
 from accounts.rates import RateTerms
-from accounts.services import add_price, change_price
+from accounts.services.prices import add_price, change_price
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice, Usage
 from invoices.plan.facts import BillingRequest

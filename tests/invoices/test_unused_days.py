@@ -8,7 +8,7 @@ import time_machine
 
 from accounts.kinds import ChargeType
 from accounts.models import Service
-from accounts.services import change_plan, end_plan_instance
+from accounts.services.plans import change_plan, end_plan_instance
 from invoices.models import Invoice, UnusedCredit
 from invoices.services.approving.decide_pending import approve_invoices, discard_invoices
 from invoices.services.billing.coupons import redeem_coupon

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.kinds import ChargeType
 from accounts.models import Account, Client, Event
-from accounts.services import end_plan_instance
+from accounts.services.plans import end_plan_instance
 from billing_site.errors import BillingError
 from invoices.models import Invoice, Usage
 from invoices.plan.facts import BillingRequest

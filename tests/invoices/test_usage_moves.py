@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 
-from accounts.services import assign_plan, change_plan, end_plan_instance, remove_plan_instance, update_plan_instance
+from accounts.services.plans import assign_plan, change_plan, end_plan_instance, remove_plan_instance, update_plan_instance
 from invoices.models import Invoice, Usage
 from invoices.services.approving.decide_pending import approve_invoices, discard_invoices, regenerate_invoices
 from tests.support.billing import USAGE, bill

@@ -5,7 +5,7 @@ from decimal import Decimal as D
 
 import pytest
 
-from accounts.services import change_plan
+from accounts.services.plans import change_plan
 from billing_site.errors import BillingError
 from invoices.audit import run_audits
 from invoices.models import UnusedCredit

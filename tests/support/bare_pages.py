@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.keys import create_key
 from accounts.kinds import MissingTaxData
 from accounts.models import Account, Client, Contact, Plan, PlanInstance, Service, ServiceLocation
-from accounts.services import assign_plan
+from accounts.services.plans import assign_plan
 from billing_site.api import METHODS, router
 from invoices.models import BillingRun, Decision, Invoice, InvoiceLine, RunFilter, Schedule
 from invoices.plan.facts import BillingRequest

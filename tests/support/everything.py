@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.callers import Caller
 from accounts.models import ApiCall, PaymentMethod, Receipt, ServiceLocation, SettingsChange
 from accounts.rates import RateTerms
-from accounts.services import add_price
+from accounts.services.prices import add_price
 from billing_site.errors import PendingAct
 from invoices.audit.kept import audit_and_keep
 from invoices.kinds import DecisionAct, EntryKind, InvoiceKind

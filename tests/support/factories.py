@@ -18,7 +18,8 @@ from accounts.models import Account, Client, Contact, Plan, PlanCharge, PlanInst
 from accounts.models.rates import FROM_THE_BEGINNING
 from accounts.periods import InstanceDates, next_bill_date
 from accounts.rates import RateTerms, TierTerms, check_terms
-from accounts.services import add_price, assign_plan
+from accounts.services.plans import assign_plan
+from accounts.services.prices import add_price
 from invoices.models import TaxRate, Usage
 
 R = TypeVar("R", bound=Model)

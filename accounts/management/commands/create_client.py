@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from accounts.callers import Caller
 from accounts.models.history import changing_as
-from accounts.services import create_client
+from accounts.services.accounts import create_client
 
 SETTINGS = ("time_zone", "country", "region")
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from accounts import receipts
 from accounts.models import PlanInstance
 from accounts.periods import InstanceDates, next_bill_date
-from accounts.services import DATE_COLUMNS, instances_with_dates
+from accounts.services.plan_dates import DATE_COLUMNS, instances_with_dates
 from billing_site.errors import BillingError, Detail, ErrorCode, listed, word
 from invoices.document import Document
 from invoices.fingerprints import changed_parts

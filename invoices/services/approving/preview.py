@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from accounts.callers import Caller
 from accounts.models import Client
-from accounts.services import electronic_methods
+from accounts.services.accounts import electronic_methods
 from billing_site.errors import BillingError
 from invoices.calculation import ZERO
 from invoices.kinds import DecisionAct

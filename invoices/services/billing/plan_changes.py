@@ -15,7 +15,8 @@ from accounts.kinds import ARREARS_TYPES
 from accounts.models import Account, Plan, PlanCharge, PlanInstance
 from accounts.periods import ONE_DAY
 from accounts.rates import RateTerms
-from accounts.services import change_plan, end_plan_instance, lock_account, remove_plan_instance, update_plan_instance
+from accounts.services.accounts import lock_account
+from accounts.services.plans import change_plan, end_plan_instance, remove_plan_instance, update_plan_instance
 from billing_site.common.currencies import Currency, currency_of
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO, rounded

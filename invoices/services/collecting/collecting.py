@@ -9,7 +9,7 @@ from django.db.models import Exists, OuterRef
 from accounts.callers import Caller
 from accounts.models import Client, Event
 from accounts.receipts import Claim, used_at
-from accounts.services import electronic_methods
+from accounts.services.accounts import electronic_methods
 from accounts.trail import Act, acts_of_call, record_acts, refusal
 from billing_site.common.keyset_pages import Order, Position, first_after
 from billing_site.errors import BillingError, Detail, ErrorCode, error_from_event

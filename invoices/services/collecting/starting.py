@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts import receipts
 from accounts.callers import Caller
 from accounts.models import Client, PaymentMethod
-from accounts.services import electronic_methods
+from accounts.services.accounts import electronic_methods
 from billing_site.common.currencies import currency_of
 from billing_site.common.languages import in_english
 from billing_site.errors import BillingError, Detail, ErrorCode, word

@@ -8,7 +8,7 @@ from django.db.models import F
 
 from accounts.callers import Caller
 from accounts.models import Account, Client
-from accounts.services import lock_account
+from accounts.services.accounts import lock_account
 from accounts.trail import record_acts, refusal
 from billing_site.common.database_errors import refusal_of
 from billing_site.common.storage import is_lock_failure, limit_lock_wait

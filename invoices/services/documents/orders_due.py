@@ -10,7 +10,7 @@ from django.db.models import Max, Q
 
 from accounts.models import Account
 from accounts.periods import billed_ahead
-from accounts.services import plans_changed
+from accounts.services.plan_dates import plans_changed
 from invoices.kinds import InvoiceKind, InvoiceStatus
 from invoices.models import Invoice, OneTimeCharge
 

@@ -9,7 +9,7 @@ from accounts.callers import Caller
 from accounts.kinds import ELECTRONIC_METHODS, ContactRole
 from accounts.models import Account, Client, Contact, PaymentMethod
 from accounts.rights import check_may_change
-from accounts.services import electronic_methods
+from accounts.services.accounts import electronic_methods
 from accounts.trail import Act, record_acts, refusal
 from accounts.validators import validate_no_card_number
 from billing_site.errors import BillingError, Detail, ErrorCode

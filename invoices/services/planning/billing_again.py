@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from accounts.callers import Caller
 from accounts.models import Account, Client, PlanInstance
 from accounts.periods import InstanceDates, arrears_cycles
-from accounts.services import DATE_COLUMNS, instances_with_dates
+from accounts.services.plan_dates import DATE_COLUMNS, instances_with_dates
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType

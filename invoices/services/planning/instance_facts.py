@@ -11,7 +11,7 @@ from accounts.kinds import ChargeType
 from accounts.models import PlanCharge, PlanInstance, RateSchedule
 from accounts.periods import InstanceDates
 from accounts.rates import Band, Rates, bands_of
-from accounts.services import DATE_COLUMNS, instances_with_dates
+from accounts.services.plan_dates import DATE_COLUMNS, instances_with_dates
 from invoices.calculation import ZERO
 from invoices.plan.charges import cycle_to_end
 from invoices.plan.facts import BillingState, ChargeFacts, InstanceFacts, ServiceFacts, UsageTotal

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from accounts.models import Account, Event, PlanInstance
 from accounts.periods import ONE_DAY, InstanceDates, next_bill_date
-from accounts.services import DATE_COLUMNS, instances_with_dates
+from accounts.services.plan_dates import DATE_COLUMNS, instances_with_dates
 from billing_site.common.storage import update_rows
 from invoices.kinds import CYCLE_KINDS, NOTHING_BILLED, InvoiceKind, InvoiceStatus
 from invoices.models import BilledPeriod, Invoice

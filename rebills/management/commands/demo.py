@@ -22,7 +22,8 @@ from accounts.callers import Caller
 from accounts.importing.customers import import_customers
 from accounts.models import Account, Client, Plan, Service
 from accounts.models.history import change_many, changing_as
-from accounts.services import assign_plan, create_client, update_plan_instance
+from accounts.services.accounts import create_client
+from accounts.services.plans import assign_plan, update_plan_instance
 from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError
 from invoices.audit import run_audits

@@ -5,7 +5,7 @@ from decimal import Decimal as D
 import pytest
 
 from accounts.models import Service
-from accounts.services import change_plan
+from accounts.services.plans import change_plan
 from invoices.models import Invoice, TaxAnswer
 from tests.support.audits import names
 from tests.support.audits.planting import findings

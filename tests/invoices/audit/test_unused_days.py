@@ -6,7 +6,7 @@ from decimal import Decimal as D
 import pytest
 from django.db import IntegrityError, transaction
 
-from accounts.services import change_plan
+from accounts.services.plans import change_plan
 from invoices.models import InvoiceLine, UnusedCredit
 from tests.support.audits import names
 from tests.support.audits.planting import findings

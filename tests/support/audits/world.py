@@ -13,7 +13,7 @@ from accounts.kinds import ChargeType
 from accounts.models import Contact, PlanCharge, PlanInstance, RateSchedule, Service, ServiceLocation
 from accounts.rates import RateTerms
 from accounts.receipts import claim_for
-from accounts.services import add_price
+from accounts.services.prices import add_price
 from invoices.models import Coupon, CouponRedemption, Invoice, OneTimeCharge, ServiceCredit, Surcharge
 from invoices.plan.facts import BillingRequest
 from invoices.services.approving.decide_pending import approve_invoices, discard_invoices, regenerate_invoices
