@@ -18,8 +18,7 @@ from invoices.gateways.protocol import ChargeRequest
 from invoices.kinds import EntryKind
 from invoices.models import Allocation, CollectionAttempt, Invoice, LedgerEntry, Payment
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.money.balances import account_balance
-from invoices.services.money.ledger.entries import Draft, PostedBy, post
+from invoices.services.money.ledger.entries import Draft, PostedBy, account_balance, post
 from tests.support.bare_rows import queries, taken_out, timed
 
 CALLER = Caller(process="bench")

@@ -7,7 +7,7 @@ from accounts.pages.languages import FOR_PROGRAMS
 from billing_site.api import METHODS
 from invoices.models import BillingRun, Invoice
 from invoices.services.printing.printed import statement_parts
-from invoices.services.statements.mails import statement_mail
+from invoices.services.statements.statements import statement_mail
 from tests.support.bare_pages import (
     ADDRESSES,
     ANSWERED,

@@ -20,7 +20,7 @@ from invoices.fingerprints import fingerprint
 from invoices.models import Invoice, TaxAnswer, WriteOff
 from invoices.services.documents.document_storage import stored_contents
 from invoices.services.printing.printed import statement_parts
-from invoices.services.statements.mails import statement_mail
+from invoices.services.statements.statements import statement_mail
 from tests.support.admin_pages import add_url, change_url, list_url
 from tests.support.billing import JAN_10, bill
 from tests.support.calling import caller_of, refused

@@ -1,4 +1,6 @@
-"""Sign-in, and the reader's choice of client and colours."""
+"""Sign-in, the reader's choice of client and colours, and the context that every page has."""
+
+from typing import Any
 
 from django.contrib.auth.views import LoginView
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -7,11 +9,12 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from accounts.pages.base import CHOSEN, StaffPage
-from accounts.pages.context import THEMES
 from accounts.pages.forms import SignInForm
+from accounts.pages.languages import locale_of
 from accounts.staff import clients_of
 
 A_YEAR = 365 * 24 * 3600
+THEMES = ("auto", "light", "dark")
 
 
 class SignIn(LoginView):
@@ -40,3 +43,14 @@ def choose_theme(request: HttpRequest) -> HttpResponse:
     if theme in THEMES:
         response.set_cookie("theme", theme, max_age=A_YEAR, samesite="Lax")
     return response
+
+
+def back_office(request: HttpRequest) -> dict[str, Any]:
+    """Return the context of every page: the reader's client and clients, number format and colours."""
+    theme = request.COOKIES.get("theme", "")
+    return {
+        "client": getattr(request, "client", None),
+        "clients": getattr(request, "clients", ()),
+        "locale": locale_of(request),
+        "theme": theme if theme in THEMES else "auto",
+    }

@@ -30,11 +30,11 @@ from invoices.models import CashCredit, CouponRedemption, LedgerEntry, OneTimeCh
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoices
 from invoices.services.documents.rights import APPROVE_PERMISSION, COLLECT_PERMISSION, CORRECT_PERMISSION
-from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.entries import account_balance
 from invoices.services.money.ledger.history import description, with_voids
 from invoices.services.money.receivables import Receivable, receivables_of
 from invoices.services.planning.extras import credits_with_used, redemptions_with_used
-from invoices.services.planning.unbilled import rate_unbilled_usage
+from invoices.services.planning.previewing import rate_unbilled_usage
 
 admin.site.unregister(Account)
 

@@ -1,4 +1,4 @@
-"""Statements: which document was sent, to whom, and the result."""
+"""What is sent and made of a document: statements with their results, and files that are made or owed."""
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -11,7 +11,7 @@ from accounts.callers import Caller
 from accounts.rights import SEND_STATEMENTS
 from billing_site.errors import BillingError, shown_message
 from invoices.kinds import StatementStatus
-from invoices.models import Statement
+from invoices.models import DocumentFile, Statement
 from invoices.services.statements.statements import Mails, resend_statement
 
 
@@ -56,3 +56,12 @@ class StatementAdmin(NamesPeople, ReadOnlyAdmin):  # type: ignore[misc]
 
 def _named(statement: Statement) -> dict[str, str]:
     return {"document": str(statement.invoice), "email": statement.email}
+
+
+@admin.register(DocumentFile)
+class DocumentFileAdmin(ReadOnlyAdmin):
+    client_path = "invoice__client"
+    list_display = ["invoice", "kind", "state", "reason", "size", "made_at"]
+    list_filter = ["state", "kind", "invoice__client"]
+    list_select_related = ["invoice"]
+    search_fields = ["invoice__document_number", "invoice__id__exact", "sha256"]

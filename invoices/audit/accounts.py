@@ -1,12 +1,17 @@
-"""Check that the dates of accounts and plan instances agree with their documents."""
+"""Check that the dates of accounts and plan instances agree with their documents, and that removed plans are never billed."""
 
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 
+from django.db.models import Exists, OuterRef, Q
+
+from accounts.models import PlanInstance
 from accounts.periods import ONE_DAY, billed_ahead, next_bill_date
 from invoices.audit.account_histories import AccountHistory, LivePeriod
+from invoices.audit.rules import Rule
 from invoices.kinds import InvoiceKind, InvoiceStatus
+from invoices.services.billing.plan_changes import lines_that_bill
 
 DAYS_OF_A_MONTH = range(1, 32)
 
@@ -113,3 +118,14 @@ def _orders_due(account: AccountHistory) -> date | None:
     )
     ahead = billed_ahead(advance, recurring)
     return ahead if ahead is not None and any(day <= ahead for day in account.orders) else None
+
+
+REMOVED_PLANS = (
+    Rule(
+        PlanInstance,
+        "account__client",
+        Exists(lines_that_bill(OuterRef("pk"))),
+        "plan instance {pk} of account {account_id}: was removed on {taken_off_on}, but a live document bills it",
+        checked=Q(taken_off_on__isnull=False),
+    ),
+)

@@ -1,4 +1,4 @@
-"""Check what approval assigns: a number from a series without holes, an invoice date and a due date."""
+"""Check what approval assigns: a number from a series without gaps, an invoice date, a due date and a fingerprint."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -12,6 +12,7 @@ from invoices.audit.reports import AuditReport
 from invoices.audit.rules import ROWS_AT_ONCE, of_client
 from invoices.audit.stored_documents import StoredDocument
 from invoices.document_numbers import Format
+from invoices.fingerprints import changed_parts
 from invoices.models import Invoice, NumberSeries
 
 
@@ -133,3 +134,15 @@ def dates_follow_numbers(client: Client | None) -> AuditReport:
 def _looks_like(printed: str, number: int) -> str:
     """Return what is printed before and after the number."""
     return printed.replace(Format().printed(number), "*", 1)
+
+
+def count_approved(document: StoredDocument) -> int:
+    return int(document.is_issued)
+
+
+def unchanged(document: StoredDocument) -> Iterator[str]:
+    """Compare the fingerprint of approval with that of the stored document, and name the parts that have changed."""
+    if document.is_issued:
+        moved = changed_parts(document.state.fingerprint, document.content)
+        if moved:
+            yield f"has changed since it was approved: {', '.join(moved)}"

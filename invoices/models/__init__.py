@@ -20,8 +20,7 @@ from invoices.models.requested_acts import RequestedAct
 from invoices.models.review import Comparison, DataChange, Decision, DecisionOutcome
 from invoices.models.runs import BillingRun, RunFilter, RunOutcome, RunPart
 from invoices.models.statements import Statement
-from invoices.models.tax_answers import TaxAnswer
-from invoices.models.taxes import TaxRate
+from invoices.models.taxes import TaxAnswer, TaxRate
 from invoices.models.unbilled import OneTimeCharge, Usage
 from invoices.models.work import Schedule, Worker
 

@@ -1,4 +1,4 @@
-"""The tax table of the built-in tax engine."""
+"""The tax table of the built-in tax engine, and what documents record about their tax besides the taxes."""
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -7,12 +7,14 @@ from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
+from accounts.kinds import TaxExemption
 from accounts.models import Client
 from accounts.models.catalogue import known_category
 from accounts.models.history import MasterDataHistory
 from accounts.models.places import COUNTRY_HELP, CountryField, PlaceModel
 from accounts.tax_categories import STANDARD, is_untaxed
 from invoices.kinds import TaxedAt
+from invoices.models.documents import Invoice
 
 
 class TaxRate(PlaceModel):
@@ -82,3 +84,21 @@ class TaxRate(PlaceModel):
             words = _("Tax rate %(number)s already has this name, place, category and first day: %(percent)s %%.")
             values = {"number": earlier.pk, "percent": f"{earlier.percent.normalize():f}"}
             raise ValidationError({"valid_from": ValidationError(words, params=values)})
+
+
+class TaxAnswer(models.Model):
+    """Records that tax data is missing for a document, or that the customer is exempt. Most documents have no such row.
+
+    Written with the document. Not part of its fingerprint, because older documents do not have it.
+    """
+
+    invoice = models.OneToOneField(Invoice, on_delete=models.CASCADE, primary_key=True, related_name="tax_answer")
+    no_address = models.BooleanField(default=False, help_text=_("The account has no contact, or the contact has no country."))
+    no_rate = models.BooleanField(default=False, help_text=_("No tax rate exists for a place or tax category."))
+    unanswered = models.JSONField(default=list, help_text=_("Numbers of the lines without a tax rate."))
+    missing = models.CharField(max_length=500, blank=True, help_text=_("Description of the missing data."))
+    exemption = models.CharField(max_length=20, choices=TaxExemption, default=TaxExemption.NONE)
+    reason = models.CharField(max_length=200, blank=True, help_text=_("Why the customer is exempt."))
+
+    def __str__(self) -> str:
+        return f"{self.invoice_id}: {self.missing or self.exemption}"

@@ -22,11 +22,11 @@ from invoices.models import Invoice, LedgerEntry
 from invoices.services.billing.plan_changes import take_off
 from invoices.services.documents.rights import check_may_generate
 from invoices.services.lists.timeline import events_for_people, timeline_entries
-from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.entries import account_balance
 from invoices.services.money.ledger.history import description, with_voids
 from invoices.services.money.ledger.open_items import charges_of
 from invoices.services.planning.billable import Billable, billable, plans_shown
-from invoices.services.planning.unbilled import rate_unbilled_usage
+from invoices.services.planning.previewing import rate_unbilled_usage
 
 LATEST_INVOICES = 8
 ENTRIES_SHOWN = 10

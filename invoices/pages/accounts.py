@@ -6,14 +6,15 @@ from django import forms
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
 
 from accounts.kinds import AccountStatus
 from accounts.pages.base import StaffPage
 from accounts.pages.forms import PageForm
 from billing_site.common.csv_lists import ROWS_AT_ONCE, csv_response
 from billing_site.common.keyset_pages import in_chunks, order_of, page_of
-from invoices.api.serializers.accounts import AccountRowSerializer
-from invoices.services.lists.accounts import AccountFilters, account_rows, find_accounts
+from invoices.api.serializers.money import AmountField
+from invoices.services.lists.accounts import AccountFilters, AccountRow, account_rows, find_accounts
 
 ORDERS = {"number": "pk", "account": "client_acct_id", "next_bill_date": "next_bill_date"}
 ORDER_CHOICES = (
@@ -89,3 +90,22 @@ class AccountList(StaffPage):
 
     def _written(self, accounts: list[Any]) -> Any:
         return AccountRowSerializer(account_rows(accounts, self.today), many=True).data
+
+
+class AccountRowSerializer(serializers.Serializer):
+    acct_no = serializers.ReadOnlyField()
+    client_acct_id = serializers.ReadOnlyField()
+    name = serializers.ReadOnlyField()
+    company = serializers.ReadOnlyField()
+    status = serializers.ReadOnlyField()
+    status_text = serializers.ReadOnlyField()
+    currency = serializers.ReadOnlyField()
+    is_test = serializers.ReadOnlyField()
+    approval_required = serializers.ReadOnlyField()
+    plans = serializers.SerializerMethodField()
+    next_bill_date = serializers.ReadOnlyField()
+    balance = AmountField()
+    pending_invoice = serializers.ReadOnlyField()
+
+    def get_plans(self, row: AccountRow) -> str:
+        return "; ".join(row.plans)

@@ -11,7 +11,7 @@ from accounts.models import PaymentMethod
 from invoices.audit import run_audits
 from invoices.kinds import ReasonType
 from invoices.models import Invoice, ReasonCode
-from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.entries import account_balance
 from rebills.roles import make_groups
 from tests.browser.conftest import PHONE, violations, wider_than_screen
 from tests.support.factories import ClientFactory, a_plan, an_account

@@ -15,8 +15,7 @@ from invoices.plan.facts import BillingRequest
 from invoices.services.approving.decide_pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.billing.generating import generate_invoices
 from invoices.services.planning.facts import read_facts
-from invoices.services.planning.previewing import preview_invoices
-from invoices.services.planning.unbilled import rate_unbilled_usage
+from invoices.services.planning.previewing import preview_invoices, rate_unbilled_usage
 from tests.support.billing import (
     APR_10,
     FEB_9,

@@ -19,7 +19,7 @@ from invoices.services.approving.deciding import discard_stale
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.documents.document_storage import stored_contents
 from invoices.services.documents.remarks import Remarks
-from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.entries import account_balance
 from tests.support.factories import BY_TEST, ClientFactory, TaxRateFactory, a_plan, an_account
 from tests.support.outcomes import error_of
 from tests.support.pending import JAN_10, a_pending

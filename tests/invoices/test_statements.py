@@ -23,8 +23,13 @@ from invoices.services.correcting.credit_memos import CreditRequest, create_cred
 from invoices.services.money.ledger.acts import Why
 from invoices.services.printing.printed import statement_context, statement_parts
 from invoices.services.statements import statements
-from invoices.services.statements.mails import statement_mail
-from invoices.services.statements.statements import StatementRequest, resend_statement, send_requested, send_unsent
+from invoices.services.statements.statements import (
+    StatementRequest,
+    resend_statement,
+    send_requested,
+    send_unsent,
+    statement_mail,
+)
 from invoices.services.undoing.voiding import void_invoice
 from tests.support.admin_pages import act, texts
 from tests.support.billing import FEB_10, JAN_10, JAN_31, bill

@@ -17,7 +17,7 @@ from invoices.plan.facts import BillingRequest
 from invoices.services.approving.decide_pending import approve_invoices, discard_invoices
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.documents import batches
-from invoices.services.planning.unbilled import rate_unbilled_usage
+from invoices.services.planning.previewing import rate_unbilled_usage
 from invoices.services.usage import loading as usage_loading
 from invoices.services.usage.loading import load_usage
 from invoices.services.usage.removal import remove_usage

@@ -14,7 +14,7 @@ from invoices.services.approving.decide_pending import approve_invoices, discard
 from invoices.services.approving.deciding import discard_stale
 from invoices.services.correcting.credit_memos import create_credit_memo
 from invoices.services.correcting.write_offs import write_off
-from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.entries import account_balance
 from invoices.services.money.ledger.refunds import refund_payment
 from tests.support.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.support.credit_memos import with_coupons_and_credits

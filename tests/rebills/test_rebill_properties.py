@@ -20,8 +20,8 @@ from invoices.kinds import LineType
 from invoices.models import Invoice, LedgerEntry, Payment
 from invoices.services.approving.decide_pending import approve_invoices, discard_invoices
 from invoices.services.collecting.collecting import collect_invoices
-from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.entries import account_balance
 from invoices.services.money.ledger.open_items import charges_of
 from invoices.services.money.ledger.payments import record_external_payment
 from invoices.services.money.ledger.refunds import refund_payment

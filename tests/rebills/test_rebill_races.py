@@ -11,8 +11,8 @@ from invoices.models import Invoice, Payment, ReasonCode
 from invoices.services.approving.decide_pending import approve_invoices, discard_invoices
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
-from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.entries import account_balance
 from invoices.services.money.ledger.payments import record_external_payment
 from invoices.services.undoing.voiding import void_invoice
 from rebills.services.rebilling import rebill_invoices

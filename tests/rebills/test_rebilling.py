@@ -12,7 +12,7 @@ from billing_site.errors import BillingError
 from invoices.kinds import EntryKind, SeriesKind
 from invoices.models import CollectionAttempt, CreditUse, Invoice, NumberSeries, ServiceCredit
 from invoices.services.collecting import starting
-from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.entries import account_balance
 from rebills.services.rebilling import rebill_invoices
 from rebills.services.requests import RefusedRebill
 from tests.support.billing import FEB_10, JAN_10, JAN_31, bill

@@ -5,7 +5,7 @@ from decimal import Decimal as D
 import pytest
 
 from invoices.services.collecting.collecting import collect_due
-from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.entries import account_balance
 from invoices.services.money.ledger.payments import add_cash_credit
 from invoices.services.money.ledger.voids import void_transaction
 from tests.support.billing import FEB_10, JAN_10, JAN_31, bill

@@ -24,7 +24,7 @@ from invoices.api.serializers.documents import PlainDecimalField
 from invoices.api.serializers.money import AmountField
 from invoices.document import columns_of
 from invoices.models import Usage
-from invoices.services.planning.unbilled import UnbilledUsage
+from invoices.services.planning.previewing import UnbilledUsage
 from invoices.services.usage.loading import RECORDS_AT_ONCE, LoadResult, UsageResult, refused
 from invoices.services.usage.targets import UsageRecord
 

@@ -25,7 +25,7 @@ from invoices.api.serializers.usage import (
     unbilled_answer,
 )
 from invoices.models import Usage
-from invoices.services.planning.unbilled import rate_unbilled_usage
+from invoices.services.planning.previewing import rate_unbilled_usage
 from invoices.services.usage.loading import load_usage
 from invoices.services.usage.removal import remove_usage
 

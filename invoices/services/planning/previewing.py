@@ -1,15 +1,19 @@
-"""Plan invoices: read the facts, plan each account, quote the taxes. Writes nothing."""
+"""Plan invoices: read the facts, plan each account, quote the taxes. Rate usage that is on no invoice yet. Writes nothing."""
 
 import logging
 from collections import defaultdict
 from collections.abc import Collection
 from datetime import date
+from decimal import Decimal
+from typing import NamedTuple
 
 from accounts.models import Client
 from billing_site.errors import BillingError, Detail, ErrorCode
+from invoices.calculation import total
+from invoices.document import Line
 from invoices.kinds import CYCLE_KINDS, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
-from invoices.plan import plan_charges, with_taxes
+from invoices.plan import plan_charges, unbilled_usage, with_taxes
 from invoices.plan.facts import AccountFacts, BillingRequest
 from invoices.services.documents.outcomes import Planned, Refused
 from invoices.services.documents.tax_answers import check_tax_data
@@ -95,3 +99,22 @@ def _taxed(client: Client, planned: Planned | Refused, quote: Quoted | BillingEr
         return Planned(planned.account_no, plan)
     except BillingError as error:
         return Refused(planned.account_no, error)
+
+
+class UnbilledUsage(NamedTuple):
+    """Usage lines as if every cycle ended on this day, and their sum before tax."""
+
+    account_no: int
+    currency: str
+    through: date
+    lines: tuple[Line, ...]
+    amount: Decimal
+
+
+def rate_unbilled_usage(*, client: Client, account_no: int, today: date) -> UnbilledUsage:
+    """Return the account's unbilled usage through today, at its prices. Writes nothing. Refuses an unknown account (1009)."""
+    facts = read_facts(client, [account_no], past_pending=True).accounts.get(account_no)
+    if facts is None:
+        raise BillingError(ErrorCode.ACCOUNT_NOT_FOUND, Detail("acct_no {account_no}", account_no=account_no), field="acct_no")
+    lines = unbilled_usage(facts, today)
+    return UnbilledUsage(account_no, facts.state.currency.code, today, lines, total(line.amount for line in lines))

@@ -15,9 +15,10 @@ from smtplib import SMTPException, SMTPServerDisconnected
 from typing import Any, NamedTuple, NoReturn
 
 from django.core import mail
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts import receipts
@@ -31,8 +32,7 @@ from billing_site.errors import BillingError, Detail, ErrorCode, word
 from invoices.kinds import InvoiceStatus, StatementStatus
 from invoices.models import Invoice, Statement
 from invoices.services.money.ledger.entries import PostedBy
-from invoices.services.printing.printed import StatementParts, statement_parts
-from invoices.services.statements.mails import statement_mail
+from invoices.services.printing.printed import StatementParts, statement_context, statement_parts
 
 logger = logging.getLogger(__name__)
 
@@ -322,3 +322,17 @@ def _address(statement: Statement, addresses: Mapping[int, str]) -> str:
     if statement.contact is not None:
         return statement.contact.email
     return addresses.get(statement.invoice.account_id, "")
+
+
+def statement_mail(invoice: Invoice, parts: StatementParts, to: str, connection: Any) -> EmailMultiAlternatives:
+    """Return the e-mail of a statement to one address, as HTML and as plain text. It is not sent."""
+    shown = statement_context(invoice, parts)
+    # Both templates switch to the language of the document themselves.
+    message = EmailMultiAlternatives(
+        subject=" ".join(f"{shown['seller'].get('name', '')}: {shown['title']}".split()),
+        body=render_to_string("invoices/statement.txt", shown),
+        to=[to],
+        connection=connection,
+    )
+    message.attach_alternative(render_to_string("invoices/statement.html", shown), "text/html")
+    return message

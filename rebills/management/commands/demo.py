@@ -42,8 +42,8 @@ from invoices.services.billing.runs import start_run
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.documents.outcomes import Settled
-from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.entries import account_balance
 from invoices.services.money.ledger.history import description, with_voids
 from invoices.services.money.ledger.refunds import left_to_refund, refund_payment
 from invoices.services.money.payment_methods import add_payment_method

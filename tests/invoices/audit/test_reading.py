@@ -9,7 +9,7 @@ from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Account
-from invoices.audit.snapshot import one_moment
+from invoices.audit import one_moment
 from invoices.models import CouponRedemption, Invoice, ServiceCredit
 from tests.support.audits.names import ACTS
 from tests.support.audits.planting import findings

@@ -7,8 +7,8 @@ import pytest
 from accounts.models import Event
 from invoices.kinds import EntryKind
 from invoices.models import LedgerEntry
-from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.entries import account_balance
 from invoices.services.money.ledger.payments import add_cash_credit, apply_unused_credit
 from invoices.services.money.ledger.voids import void_transaction
 from tests.support.billing import FEB_10, JAN_31, MAR_10, bill

@@ -17,7 +17,7 @@ from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoices
 from invoices.services.collecting.collecting import collect_invoices, resume_collecting
 from invoices.services.documents.collection_results import CollectionResult
-from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.entries import account_balance
 from invoices.services.money.ledger.payments import record_external_payment
 from tests.support.billing import JAN_10, JAN_31
 from tests.support.factories import an_account

@@ -6,7 +6,7 @@ import pytest
 
 from invoices.kinds import EntryKind, InvoiceStatus
 from invoices.services.correcting.write_offs import write_off
-from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.entries import account_balance
 from invoices.services.money.ledger.refunds import refund_payment
 from tests.support.billing import FEB_10, JAN_31, MAR_10, bill
 from tests.support.factories import TaxRateFactory

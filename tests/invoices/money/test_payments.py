@@ -10,7 +10,7 @@ from billing_site.errors import BillingError
 from invoices.kinds import EntryKind, PaymentType
 from invoices.models import Allocation, LedgerEntry, Payment
 from invoices.services.approving.decide_pending import approve_invoices
-from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.entries import account_balance
 from invoices.services.money.ledger.payments import add_cash_credit, apply_unused_credit, record_external_payment
 from invoices.services.undoing.voiding import void_invoice
 from tests.support.billing import FEB_5, FEB_10, JAN_31, MAR_10, bill

@@ -10,8 +10,8 @@ from invoices.gateways.sandbox import SandboxGateway
 from invoices.kinds import AllocationKind, EntryKind, PaymentType
 from invoices.models import Allocation, LedgerEntry, Payment, Refund
 from invoices.services.collecting.collecting import collect_due, collect_invoices, resume_collecting
-from invoices.services.money.balances import account_balance
 from invoices.services.money.ledger.acts import Why
+from invoices.services.money.ledger.entries import account_balance
 from invoices.services.money.ledger.refunds import record_refund, refund_payment
 from invoices.services.money.ledger.voids import void_transaction
 from tests.support.billing import FEB_10, JAN_31, MAR_10, bill

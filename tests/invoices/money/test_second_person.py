@@ -14,7 +14,7 @@ from accounts.callers import Caller
 from accounts.keys import create_key, revoke_key
 from accounts.models import Event
 from invoices.models import CashCredit, CreditMemo, Invoice, LedgerEntry, RequestedAct
-from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.entries import account_balance
 from invoices.services.money.ledger.payments import record_external_payment
 from rebills.roles import make_groups
 from tests.support.admin_pages import act, add_url, texts

@@ -14,7 +14,7 @@ from invoices.kinds import AttemptStatus, EntryKind, RefundStatus
 from invoices.models import CollectionAttempt, GatewayEvent, Payment
 from invoices.services.collecting.collecting import collect_invoices, resume_collecting
 from invoices.services.documents.collection_results import CollectionResult
-from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.entries import account_balance
 from invoices.services.money.ledger.refunds import refund_payment, resolve_refund
 from invoices.services.money.payment_methods import add_payment_method
 from tests.support.billing import JAN_10, bill

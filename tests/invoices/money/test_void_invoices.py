@@ -14,7 +14,7 @@ from invoices.services.billing.generating import generate_invoice
 from invoices.services.collecting.collecting import collect_invoices, resume_collecting
 from invoices.services.correcting.credit_memos import create_credit_memo
 from invoices.services.correcting.write_offs import write_off
-from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.entries import account_balance
 from invoices.services.money.ledger.voids import void_transaction
 from invoices.services.planning.billing_again import waive_periods
 from invoices.services.planning.extras import credits_with_used

@@ -9,7 +9,7 @@ from invoices.kinds import EntryKind
 from invoices.models import LedgerEntry
 from invoices.services.correcting.credit_memos import create_credit_memo
 from invoices.services.correcting.write_offs import write_off
-from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.entries import account_balance
 from invoices.services.money.ledger.payments import add_cash_credit, apply_unused_credit
 from invoices.services.money.ledger.refunds import refund_payment
 from invoices.services.money.ledger.voids import void_transaction

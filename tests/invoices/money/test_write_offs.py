@@ -10,7 +10,7 @@ from invoices.services.approving.decide_pending import discard_invoices
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.documents.collection_results import CollectionResult
-from invoices.services.money.balances import account_balance
+from invoices.services.money.ledger.entries import account_balance
 from invoices.services.money.ledger.voids import void_transaction
 from tests.support.billing import FEB_10, JAN_31, bill
 from tests.support.paying import WHY, billed, books, due, ledger, unapplied

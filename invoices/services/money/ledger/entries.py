@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from django.db.models import Exists, OuterRef, Subquery
 
 from accounts.models import Account
-from billing_site.common.currencies import LARGEST_AMOUNT
+from billing_site.common.currencies import LARGEST_AMOUNT, currency_of
 from billing_site.common.storage import insert_rows, reserve_ids, update_rows
 from billing_site.errors import BillingError, Detail, ErrorCode
-from invoices.calculation import ZERO
+from invoices.calculation import ZERO, rounded
 from invoices.kinds import CYCLE_KINDS, FREE_KINDS, AllocationKind, EntryKind, InvoiceStatus
 from invoices.models import Allocation, Invoice, LedgerEntry
 from invoices.plan.allocating import Taken
@@ -170,3 +170,9 @@ def _lower_open_amounts(taken: Sequence[Taken]) -> None:
     charges = LedgerEntry.objects.filter(pk__in=lowered, kind=EntryKind.INVOICE)
     rows = charges.values_list("invoice_id", "invoice__open_amount", "pk")
     update_rows(Invoice, ("open_amount",), [(number, left - lowered[entry_no]) for number, left, entry_no in rows])
+
+
+def account_balance(account: Account) -> Decimal:
+    """Return invoices less credits and payments, plus refunds. Pending and discarded invoices do not count. One query."""
+    newest = LedgerEntry.objects.filter(account=account).order_by("-entry_no").values_list("balance_after", flat=True)
+    return rounded(newest.first() or ZERO, currency_of(account.currency))
