@@ -42,7 +42,7 @@ def forms(rows, run_no):
         "invoice-act": [
             ([number, one], {"reason": "x", "reason_code": 5, "comments": "x", **ONCE}) for one, number in acts.items()
         ],
-        "take_plan_off": [([billed, instance], dict(ONCE))],
+        "remove_plan_instance": [([billed, instance], dict(ONCE))],
         "start-run": [([], {**body, **ONCE}) for body in ({}, {"act": "dry_run"}, {"act": "save", "name": "x"})],
         "run": [([run_no], {})],
         "run-act": [([run_no, act], dict(ONCE)) for act in ("begin", "pause", "resume", "cancel", "retry", "start")],

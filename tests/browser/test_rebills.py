@@ -40,7 +40,7 @@ def builder(opened, boss, invoice):
     return page
 
 
-def rail(page):
+def totals(page):
     return page.get_by_role("complementary", name="Result of the rebill")
 
 
@@ -52,14 +52,14 @@ def test_a_rate_is_changed_the_rail_follows_and_the_rebill_is_made(builder, invo
     page = builder
     page.evaluate("window.same = true")
     of_line(page, 3, "rate_per_unit").fill("40")
-    expect(rail(page)).to_contain_text("-$11.00")
+    expect(totals(page)).to_contain_text("-$11.00")
     expect(page.locator("#result-3")).to_contain_text("$40.00")
     expect(page.locator('[data-line="3"] .rate_per_unit')).to_have_class("rate_per_unit cell is-changed")
     expect(of_line(page, 3, "amount")).to_have_attribute("placeholder", "40.00")
     page.get_by_role("checkbox", name="Include 2").uncheck()
-    expect(rail(page)).to_contain_text("-$33.00")
+    expect(totals(page)).to_contain_text("-$33.00")
     expect(page.locator("#result-2")).to_contain_text("left out")
-    expect(rail(page)).to_contain_text("Left as credit")
+    expect(totals(page)).to_contain_text("Left as credit")
     assert page.evaluate("window.same") is True
     page.get_by_label("Reason").select_option(label="Wrong price or quantity")
     page.get_by_role("button", name="Review").click()
@@ -96,13 +96,13 @@ def test_one_line_of_2000_is_changed_and_only_its_fields_are_sent(acme, opened, 
     page.goto(f"/invoices/{large.pk}/rebill/")
     units = ("line-2000-units", "0.5")
     assert sent(page, lambda: of_line(page, 2000, "units").fill("0.5")) == [units]
-    expect(rail(page)).to_contain_text("-$0.55", timeout=60_000)
+    expect(totals(page)).to_contain_text("-$0.55", timeout=60_000)
     expect(page.locator("#result-2000")).to_contain_text("$0.50")
     expect(page.locator('[data-line="2000"] .units')).to_have_class("units cell is-changed")
     expect(of_line(page, 2000, "units")).to_be_focused()
     # In its part of the page: Playwright takes minutes to find the labels of all fields.
     page.locator(".why").get_by_label("Reason").select_option("1")
-    assert sent(page, rail(page).get_by_role("button", name="Review").click) == [units]
+    assert sent(page, totals(page).get_by_role("button", name="Review").click) == [units]
     expect(page.get_by_role("region", name="What changes")).to_contain_text("1999 lines stay as they are.")
     assert sent(page, page.get_by_role("button", name="Issue rebill").click) == [units]
     expect(page.get_by_role("heading", level=1)).to_have_text("RB-000001")
@@ -116,7 +116,7 @@ def test_what_is_sent_of_boxes_added_lines_and_what_was_typed_before(acme, build
     out = [("line-2-include", "no")]
     box = page.get_by_role("checkbox", name="Include 2")
     assert sent(page, box.uncheck) == out
-    expect(rail(page)).to_contain_text("-$22.00")
+    expect(totals(page)).to_contain_text("-$22.00")
     added = sent(page, page.get_by_role("button", name="Add a line").click)
     assert added == out
     page.wait_for_selector("#line-5-amount")
@@ -148,12 +148,14 @@ def test_a_refusal_is_shown_at_its_field_while_typing_and_goes_away(builder):
     page = builder
     units = of_line(page, 1, "units")
     units.fill("-1")
-    expect(page.locator("#errors-1")).to_have_text("Units: -1 is below 0")
+    expect(page.locator("#errors-1")).to_have_text(
+        "Units: -1 is below 0; to give something back, add a line with a negative amount"
+    )
     expect(units).to_have_attribute("aria-invalid", "true")
-    expect(rail(page)).to_contain_text("Not calculated")
+    expect(totals(page)).to_contain_text("Not calculated")
     expect(page.locator("#result-2")).to_have_text("–")
     units.fill("2")
-    expect(rail(page)).to_contain_text("+$33.00")
+    expect(totals(page)).to_contain_text("+$33.00")
     expect(page.locator("#result-2")).to_have_text("$20.00")
     expect(page.locator("#errors-1")).to_have_text("")
     assert units.get_attribute("aria-invalid") is None
@@ -183,7 +185,7 @@ def test_all_of_it_works_without_scripts(opened, boss, invoice):
     of_line(page, 3, "rate_per_unit").fill("40")
     page.get_by_role("checkbox", name="Include 2").uncheck()
     page.get_by_role("button", name="Recalculate").click()
-    expect(rail(page)).to_contain_text("-$33.00")
+    expect(totals(page)).to_contain_text("-$33.00")
     page.get_by_role("button", name="Add a line").click()
     of_line(page, 5, "service_no").select_option(label="Tv")
     of_line(page, 5, "amount").fill("7.50")
@@ -218,10 +220,10 @@ def test_all_of_it_works_by_keyboard(builder):
     page.keyboard.type("Wrong pr")
     tab_to(page, "#line-1-units")
     page.keyboard.type("2")
-    expect(rail(page)).to_contain_text("+$33.00")
+    expect(totals(page)).to_contain_text("+$33.00")
     tab_to(page, '[data-line="2"] input[type=checkbox]')
     page.keyboard.press("Space")
-    expect(rail(page)).to_contain_text("+$11.00")
+    expect(totals(page)).to_contain_text("+$11.00")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("heading", name="What changes")).to_be_visible()
     page.keyboard.press("Control+Enter")
@@ -234,16 +236,16 @@ def test_enter_in_a_field_counts_and_sends_nothing_off(builder):
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Review")).to_be_visible()
     expect(of_line(page, 1, "units")).to_have_value("2")
-    expect(rail(page)).to_contain_text("+$33.00")
+    expect(totals(page)).to_contain_text("+$33.00")
 
 
 def test_on_a_phone_the_figures_stand_below_the_lines(opened, boss, invoice):
     page = opened(boss, viewport=PHONE)
     page.goto(f"/invoices/{invoice.pk}/rebill/")
     assert wider_than_screen(page) <= 0
-    below = rail(page).bounding_box()["y"] > page.locator('[data-line="3"]').bounding_box()["y"]
+    below = totals(page).bounding_box()["y"] > page.locator('[data-line="3"]').bounding_box()["y"]
     of_line(page, 3, "rate_per_unit").fill("40")
-    expect(rail(page)).to_contain_text("-$11.00")
+    expect(totals(page)).to_contain_text("-$11.00")
     page.get_by_label("Reason").select_option("1")
     page.get_by_role("button", name="Review").click()
     assert (below, wider_than_screen(page) <= 0) == (True, True)

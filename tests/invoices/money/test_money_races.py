@@ -8,7 +8,7 @@ from django.db import connection, connections, transaction
 
 from accounts.callers import Caller
 from accounts.models import PaymentMethod
-from accounts.services import lock_account
+from accounts.services.accounts import lock_account
 from invoices.gateways.sandbox import SandboxGateway
 from invoices.models import Invoice, LedgerEntry, Payment, ReasonCode, Refund
 from invoices.services.approving.decide_pending import approve_invoices

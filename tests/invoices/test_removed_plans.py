@@ -1,4 +1,4 @@
-"""A plan that has not begun is taken off: neither a day of it nor its activation is billed."""
+"""A plan that has not begun is removed: neither a day of it nor its activation is billed."""
 
 from datetime import date
 
@@ -148,7 +148,7 @@ def test_who_may_not_change_plans_takes_none_off(acme, client, signed_up):
 
 
 def test_what_was_billed_by_an_invoice_that_was_voided(acme, process):
-    """The cycle of 1 May is billed ahead and voided, then the plan is taken off: nothing of it is billed again."""
+    """The cycle of 1 May is billed ahead and voided, then the plan is removed: nothing of it is billed again."""
     account = an_account(acme, a_plan(acme, {"tv": "20"}), start=APRIL_1)
     later = signing_up(account, process)
     bill(account, process, APRIL_1)
