@@ -9,12 +9,14 @@ from ipaddress import ip_address
 from typing import Any
 
 from django.db import Error, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.callers import Caller
 from accounts.models import ApiKey, Client
 from accounts.rights import KEY_RIGHTS, may_give, may_make_keys
 from accounts.validators import networks
+from billing_site.common.compiled_reads import compiled_read
 from billing_site.common.storage import is_not_writable
 from billing_site.errors import BillingError, Detail, ErrorCode, word
 
@@ -147,13 +149,15 @@ def may_call_from(key: ApiKey, address: str) -> bool:
         return False
 
 
+@compiled_read
+def _live_keys(client_no: int, prefix: str) -> QuerySet[ApiKey]:
+    keys = ApiKey.objects.select_related("client").filter(client_id=client_no, prefix=prefix, revoked_at=None)
+    return keys.order_by("pk")[:1]
+
+
 def find_key(client_no: int, auth_key: str) -> ApiKey | None:
     """Return the client's live key with this secret, or None. The comparison takes constant time."""
-    row = (
-        ApiKey.objects.select_related("client")
-        .filter(client_id=client_no, prefix=auth_key[:PREFIX_LENGTH], revoked_at=None)
-        .first()
-    )
+    row = next(iter(_live_keys(client_no, auth_key[:PREFIX_LENGTH])), None)
     if row is not None and hmac.compare_digest(row.secret_hash, _hash(auth_key)):
         return row
     return None

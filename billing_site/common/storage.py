@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import (
     DEFAULT_DB_ALIAS,
@@ -217,6 +217,31 @@ def reserve_ids(model: type[models.Model], count: int) -> list[int]:
         cursor.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = %s", [table])
         (last,) = cursor.fetchone()
         return list(range(last + 1, last + 1 + count))
+
+
+class Statement(NamedTuple):
+    sql: str
+    parameters: Sequence[Any]
+
+
+def execute_together(statements: Sequence[Statement]) -> list[list[tuple[Any, ...]]]:
+    """Execute reads one after another, and return the rows of each. On PostgreSQL in one round trip."""
+    found: list[list[tuple[Any, ...]]] = []
+    if not statements:
+        return found
+    with connection.cursor() as cursor:
+        for trip in [statements] if _takes_several() else [[one] for one in statements]:
+            cursor.execute("; ".join(one.sql for one in trip), [value for one in trip for value in one.parameters])
+            for place in range(len(trip)):
+                if place:
+                    cursor.nextset()
+                found.append(cursor.fetchall())
+    return found
+
+
+def _takes_several() -> bool:
+    """Whether several statements with parameters can be sent as one: they can if the parameters are put in by the client."""
+    return connection.vendor == "postgresql" and not connection.settings_dict["OPTIONS"].get("server_side_binding")
 
 
 @contextmanager

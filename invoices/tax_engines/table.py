@@ -10,10 +10,13 @@ from collections.abc import Callable, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
 
 from accounts.periods import began_last
 from accounts.tax_categories import is_untaxed
+from billing_site.common.compiled_reads import compiled_read
 from billing_site.common.places import Place, place_of
 from invoices.calculation import ZERO, tax_amounts
 from invoices.models import TaxRate
@@ -87,12 +90,18 @@ class TableTaxEngine:
         return place_of(address.country, address.region)
 
     def quote(self, client_no: int, requests: Sequence[TaxRequest]) -> Sequence[TaxQuote | TaxFailure]:
-        rows = TaxRate.objects.filter(client_id=client_no).order_by("country", "region", "name", "id")
-        rates = [Rate._make(row) for row in rows.values_list(*Rate._fields)]
+        rates = [Rate._make(row) for row in rate_rows(client_no)]
         if not rates:
             return [TaxQuote((), charges_tax=False) for _ in requests]
         rates_for = rates_lookup(rates)
         return [quote_from(rates_for, request) for request in requests]
+
+
+@compiled_read
+def rate_rows(client_no: int) -> QuerySet[Any, tuple[Any, ...]]:
+    """Read the tax rates of a client in the columns of `Rate`."""
+    rates = TaxRate.objects.filter(client_id=client_no).order_by("country", "region", "name", "id")
+    return rates.values_list(*Rate._fields)
 
 
 def rates_lookup(rates: Sequence[Rate]) -> RatesFor:

@@ -6,9 +6,12 @@ wrong, and nothing is issued.
 """
 
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
 
 from accounts.models import Client
+from billing_site.common.compiled_reads import compiled_read
 from billing_site.common.storage import add_to_column
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.document_numbers import DEFAULT_FORMATS, Format
@@ -50,8 +53,7 @@ def take_numbers(client: Client, kind: SeriesKind, count: int, today: date) -> l
 def _date_after(client: Client, kind: SeriesKind, format: Format, before: int, today: date) -> date:
     """Return the invoice date. Numbers with a new prefix or suffix do not follow the dates of the numbers before them."""
     printed = format.printed(before)
-    rows = Invoice.objects.filter(client=client, series=kind.value, number=before, document_number=printed)
-    last = rows.values_list("invoice_date", flat=True).first() or today
+    last = next(iter(_dates_of_number(client.pk, kind.value, before, printed)), None) or today
     if last - today > LONGEST_LAG:
         detail = Detail(
             "today is {today}, but {printed} is dated {last}. Correct the clock. If {last} was wrong, give the number series "
@@ -62,6 +64,12 @@ def _date_after(client: Client, kind: SeriesKind, format: Format, before: int, t
         )
         raise BillingError(ErrorCode.CLOCK_WENT_BACK, detail)
     return max(last, today)
+
+
+@compiled_read
+def _dates_of_number(client_no: int, series: str, number: int, printed: str) -> QuerySet[Any, date | None]:
+    rows = Invoice.objects.filter(client=client_no, series=series, number=number, document_number=printed).order_by("pk")
+    return rows.values_list("invoice_date", flat=True)
 
 
 def _moved(client: Client, kind: SeriesKind, count: int) -> tuple[int, str, str] | None:

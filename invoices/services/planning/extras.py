@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from accounts.models import Account, Client
+from billing_site.common.compiled_reads import compiled_read
 from invoices.calculation import ZERO
 from invoices.kinds import LIVE_STATUSES
 from invoices.models import Coupon, CouponRedemption, OneTimeCharge, ServiceCredit, Surcharge
@@ -50,13 +51,20 @@ def read_orders(account_nos: Collection[int], replacing: Collection[int]) -> dic
     return orders
 
 
+@compiled_read
+def surcharge_rows(client_no: int) -> QuerySet[Any, tuple[Any, ...]]:
+    """Read the surcharges of a client, one row for each service that they are added to."""
+    columns = ("pk", "name", "percent", "amount", "currency", "valid_from", "valid_to", *SERVICE_COLUMNS, "services")
+    return Surcharge.objects.filter(client=client_no).order_by("pk").values_list(*columns)
+
+
 def read_surcharges(client: Client) -> tuple[SurchargeFacts, ...]:
     """Return the client's surcharges, each with the services that it is added to. One query."""
-    columns = ("pk", "name", "percent", "amount", "currency", "valid_from", "valid_to", *SERVICE_COLUMNS, "services")
-    rows = Surcharge.objects.filter(client=client).order_by("pk").values_list(*columns)
     return tuple(
         SurchargeFacts(name, ServiceFacts._make(service), percent, amount, currency, chosen, valid_from, valid_to)
-        for (_, name, percent, amount, currency, valid_from, valid_to, *service), chosen in _with_services(rows)
+        for (_, name, percent, amount, currency, valid_from, valid_to, *service), chosen in _with_services(
+            surcharge_rows(client.pk)
+        )
     )
 
 

@@ -12,14 +12,22 @@ from accounts.kinds import ContactRole
 from accounts.models import Account, Client, Contact, ServiceLocation
 from accounts.models.identities import BUYER_FIELDS
 from accounts.models.places import EXEMPTION_FIELDS
+from billing_site.common.compiled_reads import compiled_read, read_ahead
 from billing_site.common.currencies import currency_of
 from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan.facts import AccountFacts, BillingState
 from invoices.plan.tax_answers import Exemption
 from invoices.services.planning.charged_days import read_charged_days
-from invoices.services.planning.extras import read_coupons, read_credits, read_orders, read_surcharges, with_extras
-from invoices.services.planning.instance_facts import UsageReading, read_instances
+from invoices.services.planning.extras import (
+    read_coupons,
+    read_credits,
+    read_orders,
+    read_surcharges,
+    surcharge_rows,
+    with_extras,
+)
+from invoices.services.planning.instance_facts import UsageReading, instance_rows, read_instances
 from invoices.tax_engines.protocol import TaxAddress
 
 STATE_FIELDS = (
@@ -80,21 +88,24 @@ def read_facts(
     Usage is read up to the bill date. `past_pending` reads all unbilled usage, and treats a pending invoice as approved; use it
     only to show what is not billed yet. Accounts of other clients are left out.
     """
+    account_nos = sorted(set(account_nos))
+    with read_ahead(
+        _account_rows.of(client.pk, account_nos, replacing),
+        _document_rows.of(account_nos, replacing),
+        instance_rows.of(account_nos),
+        surcharge_rows.of(client.pk),
+        _contact_rows.of(account_nos),
+    ):
+        return _read_facts(client, account_nos, replacing, alt_bill_day=alt_bill_day, past_pending=past_pending)
+
+
+def _read_facts(
+    client: Client, account_nos: Sequence[int], replacing: Collection[int], *, alt_bill_day: int | None, past_pending: bool
+) -> Facts:
     read_at = timezone.now()
-    rows = list(
-        with_extras(Account.objects.filter(client=client, pk__in=account_nos), replacing).values(
-            *STATE_FIELDS,
-            "invoice_approval_required",
-            "payment_terms_days",
-            "has_orders",
-            "has_coupons",
-            "has_credits",
-            "has_unused_days",
-            *EXEMPTION_FIELDS,
-        )
-    )
+    rows = _account_rows(client.pk, account_nos, replacing)
     states = {row["id"]: _state(row[name] for name in STATE_FIELDS) for row in rows}
-    documents = _documents(list(states), replacing)
+    documents = _documents(sorted(states), replacing)
     if past_pending:
         states = {number: _past_pending(state, documents.get(number, Documents())) for number, state in states.items()}
     instances = read_instances(states, replacing, UsageReading(alt_bill_day, all_days=past_pending))
@@ -103,7 +114,7 @@ def read_facts(
     coupons = read_coupons([row["id"] for row in rows if row["has_coupons"]], replacing)
     credits = read_credits([row["id"] for row in rows if row["has_credits"]], replacing)
     charged_days = read_charged_days([row["id"] for row in rows if row["has_unused_days"]], replacing)
-    contacts = read_contacts(list(states))
+    contacts = read_contacts(sorted(states))
     accounts: dict[int, AccountFacts] = {}
     addresses: dict[int, TaxAddress] = {}
     for row in rows:
@@ -132,6 +143,15 @@ def read_facts(
     return Facts(accounts, addresses, locations_of(accounts.values()))
 
 
+@compiled_read
+def _account_rows(client_no: int, account_nos: Collection[int], replacing: Collection[int]) -> QuerySet[Any, dict[str, Any]]:
+    rows = with_extras(Account.objects.filter(client=client_no, pk__in=account_nos), replacing)
+    has_extras = ("has_orders", "has_coupons", "has_credits", "has_unused_days")
+    columns = (*STATE_FIELDS, "invoice_approval_required", "payment_terms_days", *has_extras, *EXEMPTION_FIELDS)
+    named: QuerySet[Any, dict[str, Any]] = rows.values(*columns)
+    return named
+
+
 def _state(row: Iterable[Any]) -> BillingState:
     """The state of an account in the columns of STATE_FIELDS."""
     state = BillingState._make(row)
@@ -148,25 +168,33 @@ def lock_states(account_nos: Collection[int], *, skip_locked: bool) -> dict[int,
     With `skip_locked`, accounts that another transaction locks are left out. The lock leaves keys free, so that another call
     can write an event of a locked account (the refusal 3108).
     """
-    rows = (
+    return {row[0]: _state(row) for row in _locked_rows(sorted(account_nos), skip_locked)}
+
+
+@compiled_read
+def _locked_rows(account_nos: Collection[int], skip_locked: bool) -> QuerySet[Any, tuple[Any, ...]]:
+    return (
         Account.objects.select_for_update(skip_locked=skip_locked, no_key=True)
         .filter(pk__in=account_nos)
         .order_by("pk")
         .values_list(*STATE_FIELDS)
     )
-    return {row[0]: _state(row) for row in rows}
 
 
-def _documents(account_nos: list[int], replacing: Collection[int]) -> dict[int, Documents]:
-    live = (
+@compiled_read
+def _document_rows(account_nos: Collection[int], replacing: Collection[int]) -> QuerySet[Any, tuple[Any, ...]]:
+    return (
         Invoice.objects.filter(account__in=account_nos, status__in=LIVE_STATUSES, kind__in=CYCLE_KINDS)
         .exclude(pk__in=replacing)
         .order_by()
         .values_list("account_id", "status", "kind")
         .annotate(Max("pk"), Max("bill_date"))
     )
+
+
+def _documents(account_nos: Collection[int], replacing: Collection[int]) -> dict[int, Documents]:
     documents: dict[int, Documents] = defaultdict(Documents)
-    for account_no, status, kind, invoice_no, bill_date in live:
+    for account_no, status, kind, invoice_no, bill_date in _document_rows(account_nos, replacing):
         mine = documents[account_no]
         if status == InvoiceStatus.PENDING:
             recurring_date = bill_date if kind == InvoiceKind.RECURRING else None
@@ -179,14 +207,18 @@ def _documents(account_nos: list[int], replacing: Collection[int]) -> dict[int, 
     return documents
 
 
-def read_contacts(account_nos: list[int]) -> dict[int, list[ContactFacts]]:
-    rows = (
+@compiled_read
+def _contact_rows(account_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]]:
+    return (
         Contact.objects.filter(account__in=account_nos)
         .order_by("account_id", "contact_no")
         .values_list("account_id", "pk", "contact_no", "role", *EXEMPTION_FIELDS, *PARTY_FIELDS, *BUYER_COLUMNS)
     )
+
+
+def read_contacts(account_nos: Collection[int]) -> dict[int, list[ContactFacts]]:
     contacts: dict[int, list[ContactFacts]] = defaultdict(list)
-    for account_no, number, contact_no, role, *row in rows:
+    for account_no, number, contact_no, role, *row in _contact_rows(account_nos):
         exemption, party = Exemption(*row[: len(EXEMPTION_FIELDS)]), row[len(EXEMPTION_FIELDS) :]
         contacts[account_no].append(ContactFacts(number, contact_no, role, _party(party), exemption))
     return contacts

@@ -5,13 +5,14 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
-from django.db.models import Exists, FilteredRelation, OuterRef, Q
+from django.db.models import Exists, FilteredRelation, OuterRef, Q, QuerySet
 
 from accounts.kinds import ChargeType
 from accounts.models import PlanCharge, PlanInstance, RateSchedule
 from accounts.periods import InstanceDates
 from accounts.rates import Band, Rates, bands_of
 from accounts.services.plan_dates import DATE_COLUMNS, instances_with_dates
+from billing_site.common.compiled_reads import compiled_read
 from invoices.calculation import ZERO
 from invoices.plan.charges import cycle_to_end
 from invoices.plan.facts import BillingState, ChargeFacts, InstanceFacts, ServiceFacts, UsageTotal
@@ -55,13 +56,8 @@ def read_instances(
 
     Two queries, one more if there are customer prices, and one or two more if there is usage.
     """
-    rows = list(
-        instances_with_dates(PlanInstance.objects.filter(account__in=states))
-        .order_by("account_id", "pk")
-        .annotate(has_prices=Exists(RateSchedule.objects.filter(plan_instance=OuterRef("pk"))))
-        .values_list("account_id", "pk", "plan_id", "plan__name", "units", "po_num", "has_prices", *DATE_COLUMNS)
-    )
-    charges = _charges({plan_no for _, _, plan_no, *_ in rows})
+    rows = instance_rows(sorted(states))
+    charges = _charges(sorted({plan_no for _, _, plan_no, *_ in rows}))
     own = _own_prices([number for _, number, _, _, _, _, has_prices, *_ in rows if has_prices])
     instances: dict[int, list[InstanceFacts]] = defaultdict(list)
     for account_no, number, plan_no, plan_name, units, po_num, _, *dates in rows:
@@ -78,18 +74,33 @@ def read_instances(
     return _with_usage(states, instances, replacing, reading)
 
 
-def _charges(plan_nos: Collection[int]) -> dict[int, dict[int, ChargeFacts]]:
-    """Return the charges of plans, by plan and charge. Charges without a list price are included, because they may have
-    customer prices."""
-    rows = (
+@compiled_read
+def instance_rows(account_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]]:
+    """Read the plan instances of accounts, without their charges."""
+    return (
+        instances_with_dates(PlanInstance.objects.filter(account__in=account_nos))
+        .order_by("account_id", "pk")
+        .annotate(has_prices=Exists(RateSchedule.objects.filter(plan_instance=OuterRef("pk"))))
+        .values_list("account_id", "pk", "plan_id", "plan__name", "units", "po_num", "has_prices", *DATE_COLUMNS)
+    )
+
+
+@compiled_read
+def _charge_rows(plan_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]]:
+    return (
         PlanCharge.objects.filter(plan__in=plan_nos)
         .annotate(listed=FilteredRelation("rates", condition=Q(rates__plan_instance=None)))
         .order_by("plan_id", "pk", "listed__id", "listed__tiers__from_unit")
         .values_list("plan_id", "pk", "line_type", *SERVICE_COLUMNS, *(f"listed__{column}" for column in RATE_COLUMNS))
     )
+
+
+def _charges(plan_nos: Collection[int]) -> dict[int, dict[int, ChargeFacts]]:
+    """Return the charges of plans, by plan and charge. Charges without a list price are included, because they may have
+    customer prices."""
     head = 3 + len(SERVICE_COLUMNS)
     priced: dict[tuple[Any, ...], list[tuple[Any, ...]]] = defaultdict(list)
-    for row in rows:
+    for row in _charge_rows(plan_nos):
         priced[row[:head]].append(row[head:])
     charges: dict[int, dict[int, ChargeFacts]] = defaultdict(dict)
     for (plan_no, charge_no, line_type, *service), prices in priced.items():

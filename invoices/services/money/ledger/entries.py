@@ -6,9 +6,10 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from accounts.models import Account
+from billing_site.common.compiled_reads import compiled_read
 from billing_site.common.currencies import LARGEST_AMOUNT, currency_of
 from billing_site.common.storage import insert_rows, reserve_ids, update_rows
 from billing_site.errors import BillingError, Detail, ErrorCode
@@ -67,10 +68,19 @@ class PostedBy(NamedTuple):
 
 def account_positions(account_nos: Collection[int]) -> dict[int, AccountPosition]:
     """Return the position of each account. One query, which reads only the newest entry of each account."""
+    return {
+        number: AccountPosition(entry_no or 0, balance if balance is not None else ZERO, has_credits, pending_no)
+        for number, entry_no, balance, has_credits, pending_no in position_rows(sorted(account_nos))
+    }
+
+
+@compiled_read
+def position_rows(account_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]]:
+    """Read what `account_positions` returns."""
     newest = LedgerEntry.objects.filter(account=OuterRef("pk")).order_by("-entry_no")
     credits = LedgerEntry.objects.filter(account=OuterRef("pk"), amount__lt=0, kind__in=FREE_KINDS)
     pending = Invoice.objects.filter(account=OuterRef("pk"), status=InvoiceStatus.PENDING, kind__in=CYCLE_KINDS).order_by("pk")
-    rows = (
+    return (
         Account.objects.filter(pk__in=account_nos)
         .order_by("pk")
         .values_list(
@@ -81,10 +91,6 @@ def account_positions(account_nos: Collection[int]) -> dict[int, AccountPosition
             Subquery(pending.values("pk")[:1]),
         )
     )
-    return {
-        number: AccountPosition(entry_no or 0, balance if balance is not None else ZERO, has_credits, pending_no)
-        for number, entry_no, balance, has_credits, pending_no in rows
-    }
 
 
 def post(drafts: Sequence[Draft], posted_by: PostedBy, positions: dict[int, AccountPosition] | None = None) -> list[int]:
