@@ -1,6 +1,8 @@
 """The enumerations of documents and money, and the allowed changes of state. Without database, so pure modules may import
 them."""
 
+from typing import NamedTuple
+
 from django.db.models import IntegerChoices, TextChoices
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
@@ -88,7 +90,44 @@ class LineType(IntegerChoices):
     SURCHARGE = 9, _("Surcharge")
 
 
-CREDIT_TYPES = (LineType.SERVICE_CREDIT, LineType.COUPON)
+class LineProperties(NamedTuple):
+    """How lines of a type are treated wherever documents are generated, corrected and audited.
+
+    `is_credit`: its amount is negative and reduces the charges of its document. `in_advance` and `in_arrears`: a plan instance
+    charges it, for the cycle that begins or for the one that ended; such a line names its plan instance. `by_days`: it charges
+    days, so unused ones are credited. `each_cycle`: a new or missing one is shown to the approver. `is_surchargeable`: a
+    surcharge in percent can be calculated from it.
+    """
+
+    is_credit: bool = False
+    in_advance: bool = False
+    in_arrears: bool = False
+    by_days: bool = False
+    each_cycle: bool = False
+    is_surchargeable: bool = True
+
+
+LINE_PROPERTIES = {
+    LineType.RECURRING: LineProperties(in_advance=True, by_days=True, each_cycle=True),
+    LineType.TAX: LineProperties(is_surchargeable=False),
+    LineType.SERVICE_CREDIT: LineProperties(is_credit=True),
+    LineType.COUPON: LineProperties(is_credit=True),
+    LineType.ACTIVATION: LineProperties(in_advance=True),
+    LineType.USAGE: LineProperties(in_arrears=True, each_cycle=True),
+    LineType.ARREARS: LineProperties(in_arrears=True, by_days=True, each_cycle=True),
+    LineType.ORDER: LineProperties(),
+    LineType.SURCHARGE: LineProperties(is_surchargeable=False),
+}
+"""The one table of line types. A new type needs its row here; the lists below follow from it."""
+
+CREDIT_TYPES = tuple(type for type, one in LINE_PROPERTIES.items() if one.is_credit)
+ADVANCE_TYPES = tuple(type for type, one in LINE_PROPERTIES.items() if one.in_advance)
+ARREARS_TYPES = tuple(type for type, one in LINE_PROPERTIES.items() if one.in_arrears)
+PLAN_TYPES = (*ADVANCE_TYPES, *ARREARS_TYPES)
+"""Charges of plan instances."""
+DAY_TYPES = tuple(type for type, one in LINE_PROPERTIES.items() if one.by_days)
+EACH_CYCLE_TYPES = tuple(type for type, one in LINE_PROPERTIES.items() if one.each_cycle)
+NOT_SURCHARGEABLE = tuple(type for type, one in LINE_PROPERTIES.items() if not one.is_surchargeable)
 
 
 def gives_days_back(line_type: int, plan_instance_no: int | None) -> bool:

@@ -12,7 +12,7 @@ from accounts.models import Account, Client, Event, PlanInstance
 from accounts.periods import InstanceDates
 from accounts.services.plan_dates import DATE_COLUMNS, instances_with_dates
 from invoices.audit.rules import ROWS_AT_ONCE, of_client
-from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, NOTHING_BILLED, InvoiceKind, InvoiceStatus, LineType
+from invoices.kinds import ADVANCE_TYPES, CYCLE_KINDS, LIVE_STATUSES, NOTHING_BILLED, InvoiceKind, InvoiceStatus, LineType
 from invoices.models import BilledPeriod, Invoice, InvoiceLine, OneTimeCharge
 from invoices.services.documents.orders_due import NOT_ISSUED
 
@@ -212,7 +212,7 @@ def _voided_periods(client: Client | None) -> Iterator[tuple[Any, ...]]:
     charged = InvoiceLine.objects.filter(
         invoice=OuterRef("invoice"),
         plan_instance=OuterRef("plan_instance"),
-        line_type__in=[LineType.RECURRING, LineType.ACTIVATION],
+        line_type__in=ADVANCE_TYPES,
     )
     rows = rows.annotate(is_charged=Exists(charged)).order_by("plan_instance__account_id", "pk")
     columns = ("plan_instance__account_id", "invoice_id", "plan_instance_id", "start_date", "end_date")

@@ -8,10 +8,9 @@ from invoices.audit.amounts import shown
 from invoices.audit.stored_documents import StoredDocument
 from invoices.calculation import ZERO
 from invoices.document import Line
-from invoices.kinds import LineType
+from invoices.kinds import PLAN_TYPES, LineType
 
 # Only these charges can have a maximum.
-PLAN_TYPES = (LineType.RECURRING, LineType.ACTIVATION, LineType.USAGE, LineType.ARREARS)
 
 
 def count_credit_lines(document: StoredDocument) -> int:

@@ -8,11 +8,8 @@ from accounts.periods import ONE_DAY, InstanceDates, arrears_cycles
 from invoices.audit.account_histories import AccountHistory, LivePeriod, VoidedDays
 from invoices.audit.stored_documents import StoredDocument
 from invoices.document import Line, Period
-from invoices.kinds import InvoiceKind, LineType
+from invoices.kinds import ADVANCE_TYPES, ARREARS_TYPES, PLAN_TYPES, InvoiceKind, LineType
 from invoices.plan.unbilled_periods import gaps
-
-ADVANCE_TYPES = (LineType.RECURRING, LineType.ACTIVATION)
-ARREARS_TYPES = (LineType.USAGE, LineType.ARREARS)
 
 
 def count_periods(account: AccountHistory) -> int:
@@ -119,7 +116,7 @@ def lines_within(document: StoredDocument) -> Iterator[str]:
     """
     billed = {period.plan_instance_id: period for period in document.periods}
     for line in document.lines:
-        if line.line_type in (*ADVANCE_TYPES, *ARREARS_TYPES) and line.plan_instance_id is None:
+        if line.line_type in PLAN_TYPES and line.plan_instance_id is None:
             yield f"line {line.line_no} charges no plan instance"
         elif line.line_type in ADVANCE_TYPES:
             yield from _outside(line, billed.get(line.plan_instance_id or 0))

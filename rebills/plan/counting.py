@@ -17,7 +17,7 @@ from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.basis import Basis, Billed, ChargeBasis, CoverBasis
 from invoices.calculation import ZERO, split, split_first, total
 from invoices.document import Credit, Document, Line
-from invoices.kinds import LineType
+from invoices.kinds import NOT_SURCHARGEABLE, LineType
 from invoices.plan.credits import amount_off, percent_off
 from invoices.plan.facts import ServiceFacts
 from rebills.plan.charges import PlannedCharge, Rebilled, blank_line, figures_of, plan_charge
@@ -232,8 +232,8 @@ class _PlacedLines:
 
     def add_surcharges(self) -> None:
         """Place surcharges. A percentage is of the charges it covers, never of another surcharge."""
-        places = [place for place in self.left if self.lines[place].line.line_type != LineType.SURCHARGE]
-        numbers = [no for no in self.was_left if self.work.lines[no].line_type != LineType.SURCHARGE]
+        places = [place for place in self.left if self.lines[place].line.line_type not in NOT_SURCHARGEABLE]
+        numbers = [no for no in self.was_left if self.work.lines[no].line_type not in NOT_SURCHARGEABLE]
         for no, change in self.work.kept.items():
             source = self.work.lines[no]
             if not _is_percentage(source):

@@ -14,9 +14,8 @@ from accounts.rates import Band
 from invoices.basis import Basis, Billed, ChargeBasis, ChargeTerms, CoverBasis
 from invoices.calculation import ZERO, total
 from invoices.document import Document, Line
-from invoices.kinds import LineType
+from invoices.kinds import NOT_SURCHARGEABLE, PLAN_TYPES, LineType
 
-PLAN_TYPES = (LineType.RECURRING, LineType.ACTIVATION, LineType.USAGE, LineType.ARREARS)
 MOST_SERVICES = 3
 """The base of a percentage is searched among the charges of at most this many services, besides all charges."""
 
@@ -122,7 +121,7 @@ def _covers(content: Document) -> Iterator[CoverBasis]:
     for line in sorted(lines.values(), key=lambda one: (one.is_credit, one.line_no)):
         mine = details.get(line.line_no, {})
         if line.line_type == LineType.SURCHARGE and line.base_amount is not None:
-            charges = {no: amount for no, amount in left.items() if lines[no].line_type != LineType.SURCHARGE}
+            charges = {no: amount for no, amount in left.items() if lines[no].line_type not in NOT_SURCHARGEABLE}
             services = _adding_up_to(line.base_amount, charges, lines)
             if services is not None:
                 yield CoverBasis(line.line_no, services)

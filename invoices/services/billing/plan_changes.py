@@ -20,7 +20,7 @@ from accounts.services.plans import change_plan, end_plan_instance, remove_plan_
 from billing_site.common.currencies import Currency, currency_of
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO, rounded
-from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType, UnusedDaysOutcome
+from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, NOT_SURCHARGEABLE, InvoiceKind, InvoiceStatus, UnusedDaysOutcome
 from invoices.models import Invoice, InvoiceLine
 from invoices.plan.unused import SourceLine, Unused, taxes_of, unused_value
 from invoices.services.correcting.unused_memos import credit_unused_days
@@ -90,7 +90,7 @@ def _undone_first(line: InvoiceLine) -> tuple[str, Detail]:
         pending = Detail("invoice {invoice_no}", invoice_no=invoice.pk)
         return pending, Detail("discard {document} first", document=pending)
     name = invoice.document_number
-    others = invoice.lines.filter(amount__gt=0).exclude(line_type__in=(LineType.TAX, LineType.SURCHARGE))
+    others = invoice.lines.filter(amount__gt=0).exclude(line_type__in=NOT_SURCHARGEABLE)
     if others.filter(~Q(plan_instance=line.plan_instance_id) | Q(plan_instance=None)).exists():
         return name, Detail("rebill {document} without its lines first", document=name)
     return name, Detail("void {document} first", document=name)

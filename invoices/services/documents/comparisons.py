@@ -16,11 +16,8 @@ from billing_site.common.currencies import ROUNDING
 from billing_site.common.storage import insert_rows
 from invoices.calculation import ZERO
 from invoices.document import Document
-from invoices.kinds import CYCLE_KINDS, InvoiceKind, InvoiceStatus, LineType
+from invoices.kinds import CYCLE_KINDS, EACH_CYCLE_TYPES, InvoiceKind, InvoiceStatus
 from invoices.models import Comparison, Invoice, InvoiceLine
-
-LASTING_TYPES = (LineType.RECURRING, LineType.USAGE, LineType.ARREARS)
-"""Types of lines that come on every invoice. A new or missing line of these is worth a look."""
 
 FIELDS = (
     "invoice_id",
@@ -76,7 +73,7 @@ def record_comparisons(documents: Sequence[tuple[int, Document]], read_at: Mappi
 def _compared(content: Document, last: _Previous) -> Compared:
     total = content.terms.total_amount
     change = total - last.total
-    charged = {(line.line_type, line.service_id) for line in content.lines if line.line_type in LASTING_TYPES}
+    charged = {(line.line_type, line.service_id) for line in content.lines if line.line_type in EACH_CYCLE_TYPES}
     gone, new = set(last.charged) - charged, charged - set(last.charged)
     return Compared(last.invoice_no, change, _percent(change, last.total), len(new), len(gone))
 
@@ -99,7 +96,7 @@ def _previous(documents: Mapping[int, Document]) -> dict[int, _Previous]:
     numbers = {number for number in chosen.values() if number is not None}
     totals = dict(Invoice.objects.filter(pk__in=numbers).values_list("pk", "total_amount"))
     charged: dict[int, set[Charged]] = defaultdict(set)
-    lines = InvoiceLine.objects.filter(invoice__in=numbers, line_type__in=LASTING_TYPES).order_by()
+    lines = InvoiceLine.objects.filter(invoice__in=numbers, line_type__in=EACH_CYCLE_TYPES).order_by()
     for number, line_type, service_no in lines.values_list("invoice_id", "line_type", "service_id"):
         charged[number].add((line_type, service_no))
     return {number: _Previous(last, totals[last], charged[last]) for number, last in chosen.items() if last is not None}

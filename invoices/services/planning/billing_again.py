@@ -13,7 +13,7 @@ from accounts.periods import InstanceDates, arrears_cycles
 from accounts.services.plan_dates import DATE_COLUMNS, instances_with_dates
 from accounts.trail import Act, record_acts
 from billing_site.errors import BillingError, Detail, ErrorCode
-from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType
+from invoices.kinds import ADVANCE_TYPES, CYCLE_KINDS, LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType
 from invoices.models import BilledPeriod, Invoice, InvoiceLine
 from invoices.plan.facts import AccountFacts, Again
 from invoices.plan.unbilled_periods import Activated, Billed, InstanceDays, ServiceDays, still_unbilled
@@ -61,7 +61,7 @@ IN_ADVANCE = Exists(
     InvoiceLine.objects.filter(
         invoice=OuterRef("invoice"),
         plan_instance=OuterRef("plan_instance"),
-        line_type__in=[LineType.RECURRING, LineType.ACTIVATION],
+        line_type__in=ADVANCE_TYPES,
     )
 )
 """True for periods for which the document charges something in advance. Other periods cost nothing."""

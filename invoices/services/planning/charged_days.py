@@ -9,15 +9,13 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts.models import PlanInstance
 from invoices.calculation import ZERO
-from invoices.kinds import CYCLE_KINDS, ISSUED_STATUSES, LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType
+from invoices.kinds import CYCLE_KINDS, DAY_TYPES, ISSUED_STATUSES, LIVE_STATUSES, InvoiceKind, InvoiceStatus, LineType
 from invoices.models import CreditDetail, Invoice, InvoiceLine, TaxDetail, UnusedCredit
 from invoices.plan.unused import DocumentAmount, SourceLine, SourceTax
 
 Place = tuple[int, int]
 """The numbers of a document and of a line on it."""
 
-DAY_TYPES = (LineType.RECURRING, LineType.ARREARS)
-"""The types of lines that charge days."""
 TAX_FIELDS = ("authority", "authority_level", "jurisdiction", "percent", "is_inclusive", "amount")
 LINE_COLUMNS = (
     "invoice_id",
