@@ -12,11 +12,11 @@ from invoices.audit.kept import audit_and_keep
 from invoices.kinds import ScheduledAct
 from invoices.services.approving.deciding import discard_stale
 from invoices.services.approving.decision_work import DECISIONS
-from invoices.services.billing.run_work import RUNS
-from invoices.services.billing.scheduled import bill_due
 from invoices.services.collecting.collecting import collect_due, resume_collecting
 from invoices.services.money.daily_sums import sum_up_when_due
 from invoices.services.printing.file_work import FILES
+from invoices.services.runs.scheduled import bill_due
+from invoices.services.runs.work import RUNS
 from invoices.services.statements.statement_work import STATEMENTS
 from invoices.services.statements.statements import send_unsent
 from invoices.services.work.registry import KindOfWork, check_stopping, register

@@ -24,10 +24,10 @@ from accounts.callers import Caller  # noqa: E402
 from invoices.audit import run_audits  # noqa: E402
 from invoices.kinds import RunResult, RunState  # noqa: E402
 from invoices.models import BillingRun, Invoice, RunPart, Worker  # noqa: E402
-from invoices.services.billing import run_work  # noqa: E402
-from invoices.services.billing.run_figures import count_results, run_totals  # noqa: E402
-from invoices.services.billing.run_filters import AccountFilter  # noqa: E402
-from invoices.services.billing.runs import start_run  # noqa: E402
+from invoices.services.runs import work as run_work  # noqa: E402
+from invoices.services.runs.figures import count_results, run_totals  # noqa: E402
+from invoices.services.runs.filters import AccountFilter  # noqa: E402
+from invoices.services.runs.runs import start_run  # noqa: E402
 from invoices.services.work import executor, workers  # noqa: E402
 from tests.support.billing import JAN_10  # noqa: E402
 from tests.support.factories import ClientFactory, a_plan, an_account  # noqa: E402

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from accounts.pages.base import StaffPage
 from accounts.urls import urlpatterns as accounts_pages
-from invoices.services.billing.runs import start_run
+from invoices.services.runs.runs import start_run
 from invoices.urls import urlpatterns as invoices_pages
 from rebills.roles import make_groups
 from rebills.urls import urlpatterns as rebills_pages

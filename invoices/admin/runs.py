@@ -16,7 +16,7 @@ from billing_site.errors import shown_message
 from invoices.admin.amounts import amount
 from invoices.kinds import RunResult
 from invoices.models import BillingRun, RunOutcome
-from invoices.services.billing.run_figures import count_refusals, count_results, run_totals
+from invoices.services.runs.figures import count_refusals, count_results, run_totals
 
 RESULT_COLOURS = {
     RunResult.WAITING.value: "info",

@@ -20,8 +20,8 @@ from invoices.kinds import RunState
 from invoices.models import Schedule
 from invoices.pages.charts import chart_of
 from invoices.services.approving.queue import Sum
-from invoices.services.billing.due_accounts import DueAccounts
 from invoices.services.lists.dashboard import TAX_FAILURE_DAYS, Aged, Attention, attention, months
+from invoices.services.runs.due_accounts import DueAccounts
 from invoices.services.work.schedules import due_since, is_late
 from invoices.services.work.workers import is_executor_alive
 

@@ -20,9 +20,9 @@ from invoices.kinds import RunResult, RunState
 from invoices.models import BillingRun
 from invoices.pages.run_forms import LimitsForm
 from invoices.pages.run_start import GOING_ON
-from invoices.services.billing.run_limits import LIMITS
-from invoices.services.billing.run_requests import choose
-from invoices.services.billing.runs import begin_run, cancel_run, pause_run, resume_run, retry_run, start_run
+from invoices.services.runs.limits import LIMITS
+from invoices.services.runs.requests import choose
+from invoices.services.runs.runs import begin_run, cancel_run, pause_run, resume_run, retry_run, start_run
 
 
 class RunChoice(NamedTuple):

@@ -12,9 +12,9 @@ from accounts.models import Account, Client, Plan
 from accounts.pages.forms import DayInput, dress
 from invoices.kinds import RunMode
 from invoices.models import BillingRun, RunFilter
-from invoices.services.billing.account_lists import rows_of_text
-from invoices.services.billing.run_filters import NO_METHOD, typed_filter
-from invoices.services.billing.run_limits import LIMITS
+from invoices.services.runs.account_lists import rows_of_text
+from invoices.services.runs.filters import NO_METHOD, typed_filter
+from invoices.services.runs.limits import LIMITS
 
 LONGEST_LIST = 2_000_000
 """Bytes of a pasted or uploaded list of accounts."""

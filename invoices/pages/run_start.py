@@ -19,14 +19,14 @@ from billing_site.errors import BillingError
 from invoices.kinds import RunMode
 from invoices.models import RunFilter
 from invoices.pages.run_forms import RunForm, form_data_of
-from invoices.services.billing.account_lists import WrongRow, read_account_list
-from invoices.services.billing.due_accounts import next_due_day
-from invoices.services.billing.run_filters import NO_FILTER, AccountFilter, save_filter
-from invoices.services.billing.run_limits import LIMITS
-from invoices.services.billing.run_previews import preview_run
-from invoices.services.billing.run_requests import Chosen, choose
-from invoices.services.billing.runs import active_runs, start_run
 from invoices.services.documents.rights import GENERATE_PERMISSION
+from invoices.services.runs.account_lists import WrongRow, read_account_list
+from invoices.services.runs.due_accounts import next_due_day
+from invoices.services.runs.filters import NO_FILTER, AccountFilter, save_filter
+from invoices.services.runs.limits import LIMITS
+from invoices.services.runs.previews import preview_run
+from invoices.services.runs.requests import Chosen, choose
+from invoices.services.runs.runs import active_runs, start_run
 
 ACCOUNTS_LOOKED_AT = 50
 WRONG_ROWS_SHOWN = 100

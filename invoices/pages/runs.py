@@ -28,9 +28,10 @@ from invoices.models import BillingRun
 from invoices.pages.run_acts import choices_of
 from invoices.pages.run_forms import LIMIT_LABELS, LimitsForm, filter_parts
 from invoices.pages.run_start import GOING_ON
-from invoices.services.billing.run_batches import is_at_work
-from invoices.services.billing.run_comparisons import comparisons_of
-from invoices.services.billing.run_figures import (
+from invoices.services.documents.rights import APPROVE_PERMISSION, GENERATE_PERMISSION
+from invoices.services.runs.batches import is_at_work
+from invoices.services.runs.comparisons import comparisons_of
+from invoices.services.runs.figures import (
     RefusalCount,
     count_flags,
     count_refusals,
@@ -40,9 +41,8 @@ from invoices.services.billing.run_figures import (
     run_totals,
     sum_changes,
 )
-from invoices.services.billing.run_pace import pace_of
-from invoices.services.billing.runs import continue_run_for
-from invoices.services.documents.rights import APPROVE_PERMISSION, GENERATE_PERMISSION
+from invoices.services.runs.pace import pace_of
+from invoices.services.runs.runs import continue_run_for
 from invoices.services.work.workers import is_executor_alive
 
 RUNS_OF_A_PAGE = 20

@@ -9,9 +9,9 @@ from accounts.callers import Caller
 from accounts.clock import today
 from invoices.kinds import ScheduledAct
 from invoices.models import BillingRun, Invoice, Schedule
-from invoices.services.billing import runs
-from invoices.services.billing.runs import continue_run, start_run
 from invoices.services.collecting.collecting import collect_invoices
+from invoices.services.runs import runs
+from invoices.services.runs.runs import continue_run, start_run
 from invoices.services.work.schedules import set_schedule
 from tests.browser.conftest import check_looks
 from tests.support.billing import bill

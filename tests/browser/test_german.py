@@ -6,7 +6,7 @@ import pytest
 
 from invoices.kinds import ScheduledAct
 from invoices.models import BillingRun, Schedule
-from invoices.services.billing.runs import continue_run, start_run
+from invoices.services.runs.runs import continue_run, start_run
 from invoices.services.work.schedules import set_schedule
 from tests.browser.conftest import DESK, PHONE, TABLET, wider_than_screen
 from tests.support.billing import JAN_10, bill

@@ -19,7 +19,7 @@ from invoices.models import (
 )
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
-from invoices.services.billing.runs import continue_run, start_run
+from invoices.services.runs.runs import continue_run, start_run
 from tests.support.admin_pages import act, page_url, texts
 from tests.support.factories import a_plan, an_account
 

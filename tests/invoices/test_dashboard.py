@@ -13,9 +13,9 @@ from accounts.callers import Caller
 from billing_site.errors import BillingError
 from invoices.models import BillingRun, Statement
 from invoices.pages.charts import chart_of
-from invoices.services.billing.runs import continue_run, start_run
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.lists.dashboard import attention, months
+from invoices.services.runs.runs import continue_run, start_run
 from invoices.services.undoing.voiding import void_invoice
 from tests.support.billing import FEB_10, JAN_10, bill
 from tests.support.factories import a_plan, an_account

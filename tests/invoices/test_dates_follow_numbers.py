@@ -13,7 +13,7 @@ from accounts.rights import KEY_RIGHTS
 from invoices.models import Invoice, NumberSeries
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoices
-from invoices.services.billing.runs import continue_run, start_run
+from invoices.services.runs.runs import continue_run, start_run
 from tests.support.admin_pages import page_url
 from tests.support.factories import BY_TEST, a_plan, an_account
 from tests.support.outcomes import error_of

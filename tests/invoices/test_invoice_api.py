@@ -16,7 +16,7 @@ from accounts.models import Account, Client, Event, RateSchedule
 from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
-from invoices.services.billing.runs import continue_run, start_run
+from invoices.services.runs.runs import continue_run, start_run
 from tests.support.calling import DAILY
 from tests.support.factories import BY_TEST, PlanFactory, TaxRateFactory, a_plan, an_account
 

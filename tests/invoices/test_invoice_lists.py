@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from invoices.models import Invoice
-from invoices.services.billing.runs import continue_run, start_run
+from invoices.services.runs.runs import continue_run, start_run
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import a_plan, an_account
 from tests.support.invoice_lists import EVERYTHING, PROCESS, World

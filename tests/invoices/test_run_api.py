@@ -8,7 +8,7 @@ import pytest
 import time_machine
 
 from invoices.models import BillingRun, Invoice, RunFilter
-from invoices.services.billing.runs import continue_run
+from invoices.services.runs.runs import continue_run
 from tests.support.factories import an_account
 from tests.support.money_api import get, post, with_key
 from tests.support.runs import a_world

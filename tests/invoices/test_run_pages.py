@@ -15,11 +15,11 @@ from billing_site.errors import BillingError
 from invoices.kinds import RunResult, RunState
 from invoices.models import BillingRun, Invoice, Worker
 from invoices.plan.facts import BillingRequest
-from invoices.services.billing import runs
 from invoices.services.billing.generating import generate_invoice
-from invoices.services.billing.run_batches import claim_accounts
-from invoices.services.billing.run_figures import count_results
-from invoices.services.billing.runs import continue_run, continue_run_for, open_run, start_run
+from invoices.services.runs import runs
+from invoices.services.runs.batches import claim_accounts
+from invoices.services.runs.figures import count_results
+from invoices.services.runs.runs import continue_run, continue_run_for, open_run, start_run
 from invoices.services.work.workers import working
 from tests.support.billing import JAN_10
 from tests.support.factories import a_plan, an_account

@@ -11,11 +11,11 @@ from billing_site.errors import BillingError
 from invoices.kinds import ACTIVE_RUNS, ENDED_RUNS, RUN_TRANSITIONS, RunMode, RunResult, RunState
 from invoices.models import BillingRun, Invoice, RunFilter
 from invoices.services.approving.run_decisions import discard_pending_of_run
-from invoices.services.billing.due_accounts import count_due
-from invoices.services.billing.run_batches import claim_accounts
-from invoices.services.billing.run_figures import count_flags, count_results, difference, run_totals
-from invoices.services.billing.run_filters import AccountFilter, delete_filter, read_filter, save_filter, stored_filter
-from invoices.services.billing.runs import (
+from invoices.services.runs.batches import claim_accounts
+from invoices.services.runs.due_accounts import count_due
+from invoices.services.runs.figures import count_flags, count_results, difference, run_totals
+from invoices.services.runs.filters import AccountFilter, delete_filter, read_filter, save_filter, stored_filter
+from invoices.services.runs.runs import (
     begin_run,
     cancel_run,
     continue_run,

@@ -9,8 +9,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from accounts.callers import Caller
 from invoices.kinds import RunMode, RunResult, RunState
 from invoices.models import BillingRun, Invoice, RunFilter
-from invoices.services.billing.run_figures import count_results
-from invoices.services.billing.runs import continue_run, pause_run, plan_run, start_run
+from invoices.services.runs.figures import count_results
+from invoices.services.runs.runs import continue_run, pause_run, plan_run, start_run
 from invoices.services.work.workers import working
 from tests.support.billing import FEB_10, JAN_10
 from tests.support.factories import an_account

@@ -11,9 +11,9 @@ from django.core.management.base import CommandError
 from accounts.models import Account
 from invoices.kinds import RunResult
 from invoices.models import BillingRun, Invoice
-from invoices.services.billing import runs
-from invoices.services.billing.run_figures import count_refusals, count_results, run_totals
-from invoices.services.billing.runs import continue_run, start_run, unfinished_run
+from invoices.services.runs import runs
+from invoices.services.runs.figures import count_refusals, count_results, run_totals
+from invoices.services.runs.runs import continue_run, start_run, unfinished_run
 from tests.support.billing import bill
 from tests.support.factories import a_plan, an_account
 from tests.support.runs import a_world

@@ -11,7 +11,7 @@ from accounts.models import ApiCall
 from billing_site.errors import BillingError
 from invoices.kinds import RunState, ScheduledAct
 from invoices.models import AuditRun, BillingRun, Invoice, Schedule, Worker
-from invoices.services.billing.runs import pause_run
+from invoices.services.runs.runs import pause_run
 from invoices.services.work import schedules
 from invoices.services.work.executor import work
 from invoices.services.work.schedules import do_next, moment_of, set_schedule, switch_off, troubled_schedules

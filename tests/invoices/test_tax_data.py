@@ -17,10 +17,10 @@ from invoices.models import Invoice, TaxAnswer, TaxRate
 from invoices.plan.facts import BillingRequest
 from invoices.services.approving.decide_pending import approve_invoices, regenerate_invoices
 from invoices.services.billing.generating import generate_invoice
-from invoices.services.billing.run_figures import count_flags
-from invoices.services.billing.runs import continue_run, start_run
 from invoices.services.issuing.generate_preview import preview_invoice
 from invoices.services.planning.flags import flags_of, with_flags
+from invoices.services.runs.figures import count_flags
+from invoices.services.runs.runs import continue_run, start_run
 from tests.support.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.support.calling import RIGHTS, caller_of
 from tests.support.factories import BY_TEST, ContactFactory, TaxRateFactory, a_plan, an_account

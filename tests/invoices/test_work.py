@@ -15,9 +15,9 @@ from invoices.kinds import DecisionAct, DecisionResult, RunResult, RunState
 from invoices.models import BillingRun, Invoice, Worker
 from invoices.services.approving.decisions import count_results as count_decided
 from invoices.services.approving.decisions import start_decision
-from invoices.services.billing.run_figures import count_results
-from invoices.services.billing.runs import start_run
 from invoices.services.documents.remarks import NO_REMARKS
+from invoices.services.runs.figures import count_results
+from invoices.services.runs.runs import start_run
 from invoices.services.work import executor, registry
 from invoices.services.work.executor import work
 from invoices.services.work.registry import KindOfWork
@@ -69,7 +69,7 @@ def test_a_run_that_fails_unexpectedly_is_stopped(acme, monkeypatch):
     an_account(acme)
     run = start_run(client=acme, today=JAN_10, caller=Caller(process="test"))
     with monkeypatch.context() as broken:
-        broken.setattr("invoices.services.billing.runs.settle_batch", lambda *_: 1 / 0)
+        broken.setattr("invoices.services.runs.runs.settle_batch", lambda *_: 1 / 0)
         work(once=True)
     run.refresh_from_db()
     assert (run.state, run.stop_reason, count_results(run)) == (RunState.STOPPED, "unexpected error", {RunResult.WAITING: 1})

@@ -13,14 +13,14 @@ from accounts.models import PaymentMethod, PlanInstance, ServiceLocation
 from billing_site.examples import DRY_RUN, NOT_BILLED, PAUSED_RUN, PLANNED_RUN, ROWS, RUNNING_RUN
 from invoices.kinds import EntryKind, ScheduledAct
 from invoices.models import Coupon, CouponRedemption, OneTimeCharge, ReasonCode, RequestedAct, ServiceCredit, Surcharge
-from invoices.services.billing.run_filters import AccountFilter, save_filter
-from invoices.services.billing.runs import continue_run, pause_run, plan_run, start_run
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.payments import add_cash_credit, record_external_payment
 from invoices.services.money.ledger.refunds import refund_payment
+from invoices.services.runs.filters import AccountFilter, save_filter
+from invoices.services.runs.runs import continue_run, pause_run, plan_run, start_run
 from invoices.services.work.schedules import set_schedule
 from tests.support.billing import FEB_10, JAN_10, USAGE, bill
 from tests.support.calling import RIGHTS

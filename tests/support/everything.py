@@ -34,7 +34,6 @@ from invoices.models import (
 from invoices.plan.facts import BillingRequest
 from invoices.services.approving.decisions import start_decision
 from invoices.services.billing.generating import generate_invoice
-from invoices.services.billing.runs import continue_run, start_run
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.correcting.write_offs import write_off
@@ -43,6 +42,7 @@ from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.payments import add_cash_credit, record_external_payment
 from invoices.services.money.ledger.refunds import refund_payment
 from invoices.services.money.ledger.voids import void_transaction
+from invoices.services.runs.runs import continue_run, start_run
 from tests.support.billing import bill
 from tests.support.factories import BY_TEST, TaxRateFactory, an_account, some_usage
 from tests.support.rebilling import rebilled

@@ -12,10 +12,10 @@ from billing_site.common.fields import DayField, DigitsField, LongField, ShortLi
 from invoices.api.serializers.money import AmountField
 from invoices.kinds import RunMode
 from invoices.models import BillingRun, RunFilter, RunOutcome
-from invoices.services.billing.run_comparisons import comparisons_of
-from invoices.services.billing.run_figures import count_flags, count_refusals, count_results, run_totals
-from invoices.services.billing.run_filters import MOST_ACCOUNTS
-from invoices.services.billing.run_limits import LIMITS
+from invoices.services.runs.comparisons import comparisons_of
+from invoices.services.runs.figures import count_flags, count_refusals, count_results, run_totals
+from invoices.services.runs.filters import MOST_ACCOUNTS
+from invoices.services.runs.limits import LIMITS
 
 LONGEST_VALUE = 100
 MOST_VALUES = 1000

@@ -26,10 +26,10 @@ from invoices.api.serializers.runs import (
 )
 from invoices.kinds import RunMode
 from invoices.models import BillingRun, RunFilter, RunOutcome
-from invoices.services.billing.account_lists import read_strict_filter
-from invoices.services.billing.run_filters import delete_filter, save_filter
-from invoices.services.billing.run_requests import choose
-from invoices.services.billing.runs import begin_run, cancel_run, pause_run, plan_run, resume_run, retry_run, start_run
+from invoices.services.runs.account_lists import read_strict_filter
+from invoices.services.runs.filters import delete_filter, save_filter
+from invoices.services.runs.requests import choose
+from invoices.services.runs.runs import begin_run, cancel_run, pause_run, plan_run, resume_run, retry_run, start_run
 
 ACTS = ("create", "dry_run", "start", "pause", "resume", "cancel", "retry")
 

@@ -11,9 +11,9 @@ from accounts.callers import Caller
 from accounts.models import Client
 from invoices.kinds import RunResult
 from invoices.models import BillingRun
-from invoices.services.billing.run_figures import count_flags, count_refusals, count_results, run_totals
-from invoices.services.billing.runs import continue_run, open_run
-from invoices.services.billing.scheduled import why_not_running
+from invoices.services.runs.figures import count_flags, count_refusals, count_results, run_totals
+from invoices.services.runs.runs import continue_run, open_run
+from invoices.services.runs.scheduled import why_not_running
 
 CALLER = Caller(process="bill")
 

@@ -7,10 +7,10 @@ from invoices.kinds import DecisionAct
 from invoices.models import BillingRun
 from invoices.services.approving.deciding import decide
 from invoices.services.approving.decisions import AT_ONCE
-from invoices.services.billing.run_figures import pending_invoices_of_run
 from invoices.services.documents.outcomes import Outcome
 from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rights import check_may_approve
+from invoices.services.runs.figures import pending_invoices_of_run
 
 
 def discard_pending_of_run(run: BillingRun, *, caller: Caller, today: date) -> list[Outcome]:

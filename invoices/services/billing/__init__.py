@@ -1,1 +1,1 @@
-"""Generating invoices, runs of many, and what is added to the next invoice."""
+"""Generating invoices, and what is added to the next invoice."""

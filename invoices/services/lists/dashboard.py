@@ -21,11 +21,11 @@ from invoices.calculation import ZERO
 from invoices.kinds import PAYMENT_KINDS, REFUND_KINDS, ActState, EntryKind, InvoiceKind, RunResult
 from invoices.models import BillingRun, Invoice, RunOutcome, Schedule
 from invoices.services.approving.queue import Sum, pending_documents
-from invoices.services.billing.due_accounts import DueAccounts, count_due
 from invoices.services.lists.failures import failed_attempts, missing_files, statement_failed
 from invoices.services.money.daily_sums import sums_since
 from invoices.services.money.ledger.open_items import open_invoices
 from invoices.services.money.receivables import DAYS
+from invoices.services.runs.due_accounts import DueAccounts, count_due
 from invoices.services.work.schedules import troubled_schedules
 
 TAX_FAILURE_DAYS = 7

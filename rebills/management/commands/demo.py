@@ -37,8 +37,6 @@ from invoices.models import CollectionAttempt, DocumentFile, Invoice, LedgerEntr
 from invoices.plan.facts import BillingRequest
 from invoices.services.approving.deciding import decide_on_one
 from invoices.services.billing.generating import generate_invoice, generate_invoices
-from invoices.services.billing.run_figures import count_results, run_totals
-from invoices.services.billing.runs import start_run
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.documents.outcomes import Settled
@@ -50,6 +48,8 @@ from invoices.services.money.payment_methods import add_payment_method
 from invoices.services.money.receivables import add_up_by_currency, receivables
 from invoices.services.planning.flags import flags_of, with_flags
 from invoices.services.printing.files import file_of_document
+from invoices.services.runs.figures import count_results, run_totals
+from invoices.services.runs.runs import start_run
 from rebills.plan import RebillPlan
 from rebills.services.previewing import preview_rebills
 from rebills.services.rebilling import rebill_invoices

@@ -11,9 +11,9 @@ from accounts.callers import Caller
 from accounts.models import Client, Event
 from invoices.kinds import FileState, RunResult
 from invoices.models import DocumentFile, Invoice
-from invoices.services.billing.run_figures import count_results
-from invoices.services.billing.runs import start_run
 from invoices.services.printing.files import FilesMade, make_owed_files, try_files_again
+from invoices.services.runs.figures import count_results
+from invoices.services.runs.runs import start_run
 from invoices.services.work.executor import work
 from tests.support.billing import FEB_10, JAN_10, bill
 from tests.support.factories import ClientFactory, an_account

@@ -13,11 +13,11 @@ from invoices.models import CollectionAttempt, Invoice, RunOutcome
 from invoices.plan.facts import BillingRequest
 from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.billing.generating import generate_invoice
-from invoices.services.billing.runs import continue_run, start_run
 from invoices.services.collecting import collecting
 from invoices.services.collecting.collecting import resume_collecting
 from invoices.services.documents.collection_results import CollectionResult
 from invoices.services.money.ledger.entries import account_balance
+from invoices.services.runs.runs import continue_run, start_run
 from tests.support.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.support.factories import a_plan, an_account
 from tests.support.outcomes import code_of, error_of

@@ -18,7 +18,7 @@ from invoices.models import Coupon, CouponRedemption, Invoice, OneTimeCharge, Se
 from invoices.plan.facts import BillingRequest
 from invoices.services.approving.decide_pending import approve_invoices, discard_invoices, regenerate_invoices
 from invoices.services.billing.generating import generate_invoice
-from invoices.services.billing.runs import continue_run, start_run
+from invoices.services.runs.runs import continue_run, start_run
 from tests.support.factories import (
     BY_TEST,
     ClientFactory,

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Client
 from billing_site.errors import BillingError, Detail, ErrorCode
-from invoices.services.billing.run_filters import AccountFilter, first_named, numbers_by_text, read_filter
+from invoices.services.runs.filters import AccountFilter, first_named, numbers_by_text, read_filter
 
 COLUMNS = ("acct_no", "client_acct_id")
 """The columns of a file that name an account. A file without a header has the account in its first column."""

@@ -9,7 +9,7 @@ from accounts.kinds import BILLABLE_STATUSES
 from accounts.models import Account, Client
 from invoices.kinds import CYCLE_KINDS, InvoiceStatus, RunMode, RunResult, VoidReason
 from invoices.models import Invoice, RunOutcome
-from invoices.services.billing.run_filters import NO_FILTER, AccountFilter, accounts_of_filter
+from invoices.services.runs.filters import NO_FILTER, AccountFilter, accounts_of_filter
 
 
 def due_accounts(

@@ -19,11 +19,11 @@ from billing_site.common.languages import in_english
 from billing_site.errors import BillingError, Detail, ErrorCode, word
 from invoices.kinds import ACTIVE_RUNS, ENDED_RUNS, RUN_TRANSITIONS, RunMode, RunResult, RunState
 from invoices.models import BillingRun, RunOutcome, Worker
-from invoices.services.billing.due_accounts import due_accounts
-from invoices.services.billing.run_batches import claim_accounts, insert_outcomes, is_at_work, release, settle_batch
-from invoices.services.billing.run_filters import NO_FILTER, AccountFilter
-from invoices.services.billing.run_limits import LIMITS, Exceeded, LimitExceeded, exceeded_limit
 from invoices.services.documents.rights import check_may_generate
+from invoices.services.runs.batches import claim_accounts, insert_outcomes, is_at_work, release, settle_batch
+from invoices.services.runs.due_accounts import due_accounts
+from invoices.services.runs.filters import NO_FILTER, AccountFilter
+from invoices.services.runs.limits import LIMITS, Exceeded, LimitExceeded, exceeded_limit
 from invoices.services.work.workers import beat, working
 
 ACCOUNTS_AT_ONCE = 500

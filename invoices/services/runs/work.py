@@ -8,8 +8,8 @@ from accounts.staff import caller_of
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import RunState
 from invoices.models import BillingRun, Worker
-from invoices.services.billing.run_limits import Exceeded
-from invoices.services.billing.runs import ACCOUNTS_AT_ONCE, stop_run, work_on_run
+from invoices.services.runs.limits import Exceeded
+from invoices.services.runs.runs import ACCOUNTS_AT_ONCE, stop_run, work_on_run
 from invoices.services.work.registry import KindOfWork
 
 logger = logging.getLogger(__name__)

@@ -10,12 +10,12 @@ from billing_site.errors import NUMBERED
 from invoices.calculation import ZERO
 from invoices.kinds import RunMode
 from invoices.plan import InvoicePlan
-from invoices.services.billing.due_accounts import DueAccounts, count_due, due_accounts
-from invoices.services.billing.run_batches import request_in
-from invoices.services.billing.run_figures import AMOUNTS, CurrencyTotals, RefusalCount
-from invoices.services.billing.run_filters import NO_FILTER, AccountFilter
 from invoices.services.documents.outcomes import Planned, Refused
 from invoices.services.planning.previewing import preview_invoices
+from invoices.services.runs.batches import request_in
+from invoices.services.runs.due_accounts import DueAccounts, count_due, due_accounts
+from invoices.services.runs.figures import AMOUNTS, CurrencyTotals, RefusalCount
+from invoices.services.runs.filters import NO_FILTER, AccountFilter
 
 
 class RunPreview(NamedTuple):

@@ -17,12 +17,12 @@ from invoices.kinds import RunMode, RunResult, RunState
 from invoices.models import BillingRun, RunOutcome, Worker
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoices
-from invoices.services.billing.run_limits import check_plans
 from invoices.services.documents.comparisons import compare_documents
 from invoices.services.documents.document_storage import content_of
 from invoices.services.documents.outcomes import Planned, Refused
 from invoices.services.planning.flags import flags_of_plan
 from invoices.services.planning.previewing import preview_invoices
+from invoices.services.runs.limits import check_plans
 from invoices.services.work.workers import live_workers
 
 Claimed = Mapping[int, int]

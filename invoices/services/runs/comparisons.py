@@ -3,8 +3,8 @@
 from typing import NamedTuple
 
 from invoices.models import BillingRun
-from invoices.services.billing.run_figures import RunDifference, difference
-from invoices.services.billing.run_limits import last_finished_run
+from invoices.services.runs.figures import RunDifference, difference
+from invoices.services.runs.limits import last_finished_run
 
 
 class Comparison(NamedTuple):

@@ -7,8 +7,8 @@ from accounts.models import Client
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.kinds import RunMode
 from invoices.models import BillingRun, RunFilter
-from invoices.services.billing.account_lists import read_strict_filter
-from invoices.services.billing.run_filters import NO_FILTER, AccountFilter, stored_filter
+from invoices.services.runs.account_lists import read_strict_filter
+from invoices.services.runs.filters import NO_FILTER, AccountFilter, stored_filter
 
 
 class Chosen(NamedTuple):

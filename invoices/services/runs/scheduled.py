@@ -6,7 +6,7 @@ from accounts.callers import Caller
 from accounts.models import Client
 from invoices.kinds import RunState
 from invoices.models import BillingRun
-from invoices.services.billing.runs import open_run
+from invoices.services.runs.runs import open_run
 
 SCHEDULER = Caller(process="schedule")
 
