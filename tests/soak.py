@@ -1,9 +1,9 @@
 """`python -m tests.soak`: tests that take too long for the suite, on SQLite and on PostgreSQL.
 
-Collecting is killed a hundred times and rebilling two hundred times, half of them at random moments. Workers of
-billing runs are killed fifty times. The rules of rebills are
-tested on a thousand random invoices, changes and sequences of acts. The API is called at the limits of its description, and
-with every hostile value in every field.
+Collecting is killed a hundred times and rebilling two hundred times, half of them at random moments. Workers of billing runs
+are killed fifty times, and their PostgreSQL server is restarted meanwhile. The rules of rebills are tested on a thousand random
+invoices, changes and sequences of acts. The API is called at the limits of its description, and with every hostile value in
+every field.
 """
 
 import os
@@ -15,7 +15,7 @@ HOSTILE = ("tests/test_hostile_input.py", "tests/test_hostile_resources.py")
 SOAKS = (
     ["-m", "tests.killing", "100", "random"],
     ["-m", "tests.killing_rebills", "200", "random"],
-    ["-m", "tests.killing_runs", "50", "2000"],
+    ["-m", "tests.killing_runs", "50", "5000", "restart"],
     ["-m", "pytest", "tests/rebills/test_rebill_properties.py", "tests/test_schema.py", *HOSTILE],
 )
 

@@ -25,13 +25,13 @@ from tests.support.billing import JAN_10
 from tests.support.factories import an_account
 from tests.support.served_work import answers, is_alive, served_with_worker, workers_of
 
-KILLS, ACCOUNTS = 3, 40
+KILLS, ACCOUNTS = 4, 80
 
 
 def test_workers_are_killed_and_others_go_on():
     url = "sqlite:///unused.sqlite3" if connection.vendor == "sqlite" else os.environ["DATABASE_URL"]
     run = subprocess.run(
-        [sys.executable, "-m", "tests.killing_runs", str(KILLS), str(ACCOUNTS)],
+        [sys.executable, "-m", "tests.killing_runs", str(KILLS), str(ACCOUNTS), "restart"],
         env={**os.environ, "DATABASE_URL": url},
         capture_output=True,
         text=True,
@@ -39,7 +39,8 @@ def test_workers_are_killed_and_others_go_on():
         check=False,
     )
     assert run.returncode == 0, run.stderr[-3000:]
-    assert run.stdout.startswith(f"{connection.vendor}: {KILLS} killed, {2 * ACCOUNTS} accounts, "), run.stdout
+    assert run.stdout.startswith(f"{connection.vendor}: {KILLS} killed, {ACCOUNTS} accounts, "), run.stdout
+    assert ("the server restarted" in run.stdout) == (connection.vendor == "postgresql")
 
 
 @pytest.mark.django_db
@@ -62,6 +63,23 @@ def test_a_kind_of_work_that_fails_stops_no_other(acme, monkeypatch):
     monkeypatch.setitem(registry._KINDS, "last", KindOfWork("last", lambda worker: not done and not done.append(worker)))
     assert work(once=True) == 1
     assert (len(done), Worker.objects.count()) == (1, 0)
+
+
+@pytest.mark.django_db
+def test_what_can_wait_is_done_when_nothing_else_is_due_and_once_a_minute(monkeypatch):
+    done = []
+
+    def do(name, batches):
+        return lambda worker: done.count(name) < batches and not done.append(name)
+
+    kinds = {"files": KindOfWork("files", do("files", 2), can_wait=True), "runs": KindOfWork("runs", do("runs", 3))}
+    monkeypatch.setattr(registry, "_KINDS", kinds)
+    assert work(once=True) == 5
+    assert done == ["runs", "runs", "runs", "files", "files"]
+    done.clear()
+    monkeypatch.setattr(executor, "PATIENCE_SECONDS", 0.0)
+    assert work(once=True) == 5
+    assert done == ["runs", "files", "runs", "files", "runs"]
 
 
 @pytest.mark.django_db

@@ -17,4 +17,4 @@ def do_batch(worker: Worker) -> bool:
     return bool(done.made + done.failed)
 
 
-FILES = KindOfWork("files", do_batch)
+FILES = KindOfWork("files", do_batch, can_wait=True)

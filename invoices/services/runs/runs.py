@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils import timezone
 
 from accounts import receipts
@@ -195,8 +195,9 @@ def retry_run(run: BillingRun, *, caller: Caller, only_failed: bool = False) -> 
     if only_failed:
         refused = refused.filter(error_code__in=[code.number for code in TRANSIENT])
     if not run.is_dry_run:
+        # A subquery for each account, as in `insert_outcomes`.
         elsewhere = RunOutcome.objects.filter(account=OuterRef("account"), result=RunResult.WAITING, is_dry_run=False)
-        refused = refused.filter(~Exists(elsewhere))
+        refused = refused.alias(elsewhere=Subquery(elsewhere.values("run")[:1])).filter(elsewhere=None)
     count = refused.update(result=RunResult.WAITING, error_code=0, message="", claimed_by=None)
     if count:
         _move(run, RunState.RUNNING, caller=caller, finished_at=None)

@@ -24,20 +24,23 @@ BEAT_SECONDS = 10.0
 REST_SECONDS = 60.0
 """A kind of work that has failed, or cannot go on, is left alone for so long, so that the others go on."""
 
+PATIENCE_SECONDS = 60.0
+"""Work that can wait is done once in this time also while other work is due."""
+
 
 def work(*, once: bool = False, parent: int | None = None) -> int:
     """Do the work that is due until STOPPING is set, and return how many batches that were. A batch that has begun is finished.
 
     With `once` until nothing is due any more; with `parent` until the process of that number, which has started this one, is
     gone. While the database is away, it is tried again."""
-    resting: dict[str, float] = {}
+    times = _Times()
     batches = 0
     while not STOPPING.is_set() and _has_parent(parent):
         try:
             with working("work") as worker, _beating(worker):
                 forget_dead_workers()
                 while not STOPPING.is_set() and _has_parent(parent):
-                    done = _do_all(worker, resting)
+                    done = _do_all(worker, times)
                     batches += done
                     if not done:
                         if once:
@@ -63,15 +66,39 @@ class _Failed(Exception):
     """A kind of work has failed, or the worker was taken for dead: a new start gives back what it has claimed."""
 
 
-def _do_all(worker: Worker, resting: dict[str, float]) -> int:
-    """One batch of each kind. Returns how many there were."""
+class _Times:
+    """Until when a kind of work rests, and when one that can wait was done last, by name."""
+
+    def __init__(self) -> None:
+        self.rests_until: dict[str, float] = {}
+        self.done_at: dict[str, float] = {}
+
+    def rests(self, kind: KindOfWork) -> bool:
+        return self.rests_until.get(kind.name, 0) > time.monotonic()
+
+    def rest(self, kind: KindOfWork) -> None:
+        self.rests_until[kind.name] = time.monotonic() + REST_SECONDS
+
+    def has_waited(self, kind: KindOfWork) -> bool:
+        """Whether a kind of work that can wait has waited long enough since it was done, or was asked about first."""
+        return self.done_at.setdefault(kind.name, time.monotonic()) + PATIENCE_SECONDS <= time.monotonic()
+
+
+def _do_all(worker: Worker, times: _Times) -> int:
+    """One batch of each kind, and of those that can wait if it is their turn. Returns how many there were."""
     if not beat(worker):
         raise _Failed
-    return sum(_do(kind, worker, resting) for kind in kinds_of_work() if not STOPPING.is_set())
+    urgent = [kind for kind in kinds_of_work() if not kind.can_wait]
+    done = sum(_do(kind, worker, times) for kind in urgent)
+    for kind in kinds_of_work():
+        if kind.can_wait and (not done or times.has_waited(kind)):
+            times.done_at[kind.name] = time.monotonic()
+            done += _do(kind, worker, times)
+    return done
 
 
-def _do(kind: KindOfWork, worker: Worker, resting: dict[str, float]) -> bool:
-    if resting.get(kind.name, 0) > time.monotonic():
+def _do(kind: KindOfWork, worker: Worker, times: _Times) -> bool:
+    if STOPPING.is_set() or times.rests(kind):
         return False
     try:
         return kind.do_batch(worker)
@@ -79,11 +106,11 @@ def _do(kind: KindOfWork, worker: Worker, resting: dict[str, float]) -> bool:
         raise
     except CannotGoOn as reason:
         logger.warning("work: %s cannot go on: %s", kind.name, reason)
-        resting[kind.name] = time.monotonic() + REST_SECONDS
+        times.rest(kind)
         return False
     except Exception as error:
         logger.exception("work: %s failed", kind.name)
-        resting[kind.name] = time.monotonic() + REST_SECONDS
+        times.rest(kind)
         raise _Failed from error
 
 

@@ -11,10 +11,12 @@ class KindOfWork(NamedTuple):
     """A kind of work that is rows in the database.
 
     `do_batch` claims the next batch, does it, and says whether there was one. It must be safe from several workers at once, and
-    do again what a dead worker has claimed and not finished."""
+    do again what a dead worker has claimed and not finished. What `can_wait` is done while nothing else is due, and at least
+    once a minute."""
 
     name: str
     do_batch: Callable[[Worker], bool]
+    can_wait: bool = False
 
 
 STOPPING = threading.Event()
