@@ -65,6 +65,8 @@ lock: .venv/dev
 	$(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml -o requirements/base.txt
 	$(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml --extra stripe \
 		-c requirements/base.txt -o requirements/stripe.txt
+	$(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml --extra celery \
+		-c requirements/base.txt -o requirements/celery.txt
 	$(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-header pyproject.toml --extra dev \
 		-c requirements/base.txt -o requirements/dev.txt
 

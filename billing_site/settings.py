@@ -202,6 +202,12 @@ if TRUSTED_PROXY_COUNT:
 # How long `manage.py prune_calls` keeps the log of API calls.
 CALL_LOG_DAYS = int(os.environ.get("CALL_LOG_DAYS", "90"))
 
+# Who does the work in the background. `local`: `manage.py work`. `celery`: workers of Celery on any number of machines, which
+# hear of work by a broker, Redis or RabbitMQ. Installations that share a broker need queues of different names.
+EXECUTOR = os.environ.get("EXECUTOR", "local")
+BROKER_URL = os.environ.get("BROKER_URL", "")
+BROKER_QUEUE = os.environ.get("BROKER_QUEUE", "billing")
+
 # Tax engines by the name that Client.tax_engine stores.
 TAX_ENGINES = {
     "table": "invoices.tax_engines.table.TableTaxEngine",

@@ -1,6 +1,8 @@
+from importlib.util import find_spec
 from typing import Any
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.core.checks import register as register_check
 from django.db.models.signals import post_delete, post_save
 from django.utils.translation import gettext_lazy as _
@@ -8,7 +10,7 @@ from simple_history.signals import post_create_historical_record
 
 from accounts.signals import plans_changed
 from billing_site.common.labels import translate_labels
-from invoices.checks import check_pdfs
+from invoices.checks import check_executor, check_pdfs
 
 
 class InvoicesConfig(AppConfig):
@@ -28,7 +30,13 @@ class InvoicesConfig(AppConfig):
 
         translate_labels(self)
         register_check(check_pdfs, deploy=True)
+        register_check(check_executor)
         register_work()
+        if settings.EXECUTOR == "celery" and find_spec("celery"):
+            from invoices.services.work.waking import wake_by
+            from invoices.tasks import send
+
+            wake_by(send)
         register(CYCLES, *CYCLE_KINDS)
         register(CREDIT_MEMOS, InvoiceKind.CREDIT_MEMO)
         plans_changed.connect(_move_usage, dispatch_uid="move usage")

@@ -1,8 +1,10 @@
-"""What `manage.py check --deploy` looks at."""
+"""What `manage.py check` looks at, some of it with `--deploy` only."""
 
+from importlib.util import find_spec
 from typing import Any
 
-from django.core.checks import CheckMessage, Warning
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning
 from django.utils.translation import gettext as _
 
 
@@ -17,3 +19,35 @@ def check_pdfs(app_configs: Any, **options: Any) -> list[CheckMessage]:
         hint = _("On Debian: %(debian)s. On a Mac: %(mac)s.") % dict(zip(("debian", "mac"), packages, strict=True))
         return [Warning(str(error), hint=hint, id="invoices.W001")]
     return []
+
+
+EXECUTORS = ("local", "celery")
+BROKERS = {"redis": "redis", "rediss": "redis", "amqp": "celery", "amqps": "celery"}
+"""The package that each kind of broker's address needs."""
+
+
+def check_executor(app_configs: Any, **options: Any) -> list[CheckMessage]:
+    """Find what is missing for the executor that is set, by its name."""
+    if settings.EXECUTOR not in EXECUTORS:
+        message = _("EXECUTOR is %(value)s. It can be: %(values)s.")
+        return [Error(message % {"value": settings.EXECUTOR, "values": ", ".join(EXECUTORS)}, id="invoices.E001")]
+    if settings.EXECUTOR == "local":
+        return []
+    kind = settings.BROKER_URL.partition("://")[0]
+    packages = sorted({"celery", BROKERS.get(kind, "celery")})
+    found: list[CheckMessage] = [
+        Error(
+            _("EXECUTOR is celery, but the package %(package)s is not installed.") % {"package": package},
+            hint=_("Run: %(command)s") % {"command": "pip install --require-hashes -r requirements/celery.txt"},
+            id="invoices.E002",
+        )
+        for package in packages
+        if find_spec(package) is None
+    ]
+    if kind not in BROKERS:
+        message = _("EXECUTOR is celery, but BROKER_URL names no broker of the kinds %(kinds)s.")
+        hint = _("For example: %(example)s") % {"example": "BROKER_URL=redis://127.0.0.1:6379/0"}
+        found.append(Error(message % {"kinds": ", ".join(BROKERS)}, hint=hint, id="invoices.E003"))
+    if settings.DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+        found.append(Warning(_("Workers on several machines need PostgreSQL. SQLite is a file of one."), id="invoices.W002"))
+    return found

@@ -60,9 +60,11 @@ def hurry(accounts: int) -> None:
 
 
 def fork(work: Callable[[], object]) -> int:
+    """A process in a group of its own."""
     connections.close_all()
     child = os.fork()
     if child == 0:
+        os.setsid()
         work()
         os._exit(0)
     return child
@@ -110,7 +112,26 @@ def many_accounts(client: Client, count: int) -> list[int]:
     return [row.pk for row in rows]
 
 
-def main(kills: int, accounts: int, restarts: bool) -> None:
+class Workers:
+    """Processes of the executor `local`."""
+
+    def __init__(self) -> None:
+        self.running: list[int] = []
+
+    def begin(self) -> None:
+        self.running = [fork(executor.work) for _ in range(WORKERS)]
+
+    def kill_one(self, nth: int, kills: int) -> None:
+        """Kill a process, as the nth of all, and have another one begin."""
+        kill(self.running.pop(random.randrange(WORKERS)))
+        self.running.append(fork(executor.work))
+
+    def end(self) -> None:
+        for child in self.running:
+            kill(child)
+
+
+def main(kills: int, accounts: int, restarts: bool, working: Workers) -> None:
     restarts = restarts and connection.vendor == "postgresql"
     with own_server() if restarts else nullcontext() as restart, killing.database(migrated=False):
         hurry(accounts)
@@ -120,7 +141,7 @@ def main(kills: int, accounts: int, restarts: bool) -> None:
         first = start_run(client=acme, today=JAN_10, caller=CALLER, chosen=half)
         numbers += many_accounts(umbra, accounts - len(numbers))
         begun = time.monotonic()
-        with working_processes() as running:
+        with begun_and_ended(working):
             second = start_run(client=acme, today=JAN_10, caller=CALLER)
             start_run(client=umbra, today=JAN_10, caller=CALLER)
             for nth in range(1, kills + 1):
@@ -128,28 +149,28 @@ def main(kills: int, accounts: int, restarts: bool) -> None:
                 time.sleep(random.uniform(0, 0.4))
                 if restart is not None and nth == kills // 2:
                     restart()
-                kill(running.pop(random.randrange(WORKERS)))
-                running.append(fork(executor.work))
+                working.kill_one(nth, kills)
             wait_until_finished()
         seconds = time.monotonic() - begun
         check(numbers, first, second)
         said = f"{connection.vendor}: {kills} killed, {len(numbers)} accounts, "
         said += "the server restarted, " if restart is not None else ""
-        print(f"{said}{seconds:.0f} s, {Worker.objects.count()} dead workers, 0 findings")
+        dead = Worker.objects.exclude(name=workers.SWEEPS).count()
+        print(f"{said}{seconds:.0f} s, {dead} dead workers, 0 findings")
 
 
 @contextmanager
-def working_processes() -> Iterator[list[int]]:
-    running = [fork(executor.work) for _ in range(WORKERS)]
+def begun_and_ended(working: Workers) -> Iterator[None]:
     try:
-        yield running
+        working.begin()
+        yield
     finally:
-        for child in running:
-            kill(child)
+        working.end()
 
 
 def kill(child: int) -> None:
-    os.kill(child, signal.SIGKILL)
+    """Kill a process that `fork` has started, with all that it has started."""
+    os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
 
 
@@ -214,4 +235,4 @@ def check_totals(run: BillingRun) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), "restart" in sys.argv[3:])
+    main(int(sys.argv[1]), int(sys.argv[2]), "restart" in sys.argv[3:], Workers())

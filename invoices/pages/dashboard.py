@@ -23,7 +23,7 @@ from invoices.services.approving.queue import Sum
 from invoices.services.lists.dashboard import TAX_FAILURE_DAYS, Aged, Attention, attention, months
 from invoices.services.runs.due_accounts import DueAccounts
 from invoices.services.work.schedules import due_since, is_late
-from invoices.services.work.workers import is_executor_alive
+from invoices.services.work.workers import missing_command
 
 Text = str | Promise
 
@@ -165,8 +165,8 @@ class Dashboard(StaffPage):
         for one in schedules:
             if one.message:
                 yield gettext("“%(task)s” failed: %(message)s") % {"task": one.get_act_display(), "message": one.message}
-        if late and not is_executor_alive():
-            yield gettext("No worker is running. Start one on the server: %(command)s.") % {"command": "manage.py work"}
+        if late and (command := missing_command()):
+            yield gettext("No worker is running. Start one on the server: %(command)s.") % {"command": command}
 
     def _tax_failures(self) -> str:
         """Return the address of the events, for readers who may see them."""

@@ -10,7 +10,7 @@ from accounts.callers import Caller
 from accounts.pages.base import StaffPage
 from accounts.rights import MAKE_FILES
 from invoices.services.printing.files import try_files_again
-from invoices.services.work.workers import is_executor_alive
+from invoices.services.work.workers import missing_command
 
 
 class TryFilesAgain(StaffPage):
@@ -23,9 +23,9 @@ class TryFilesAgain(StaffPage):
             count = try_files_again(client=self.client, caller=caller)
             words = ngettext("A worker makes %(count)s PDF now.", "A worker makes %(count)s PDFs now.", count)
             messages.success(self.request, words % {"count": count})
-            if not is_executor_alive():
+            if command := missing_command():
                 words = gettext("No worker is running. Start one on the server: %(command)s.")
-                messages.warning(self.request, words % {"command": "manage.py work"})
+                messages.warning(self.request, words % {"command": command})
             return address
 
         return self.once(work, lambda receipt: address, MAKE_FILES)

@@ -43,7 +43,7 @@ from invoices.services.runs.figures import (
 )
 from invoices.services.runs.pace import pace_of
 from invoices.services.runs.runs import continue_run_for
-from invoices.services.work.workers import is_executor_alive
+from invoices.services.work.workers import missing_command
 
 RUNS_OF_A_PAGE = 20
 SECONDS_OF_A_REQUEST = 2.0
@@ -159,7 +159,8 @@ def _progress(page: StaffPage, run: BillingRun, *, going: bool) -> dict[str, Any
     counts = count_results(run)
     accounts = sum(counts.values())
     is_running = run.state in (RunState.RUNNING, RunState.CANCELLING)
-    is_worked_on = is_running and (is_executor_alive() or (not going and is_at_work(run)))
+    command = missing_command() if is_running else ""
+    is_worked_on = is_running and (not command or (not going and is_at_work(run)))
     return {
         "run": run,
         "counts": by_result(run, counts),
@@ -167,6 +168,7 @@ def _progress(page: StaffPage, run: BillingRun, *, going: bool) -> dict[str, Any
         "done": accounts - counts.get(RunResult.WAITING, 0),
         "is_running": is_running,
         "is_worked_on": is_worked_on,
+        "start_command": command,
         "going": going and is_running and not is_worked_on,
         "pace": pace_of(run, counts, timezone.now()) if is_running else None,
         "choices": choices_of(run, counts),

@@ -20,7 +20,7 @@ from billing_site.errors import BillingError, ErrorCode, listed
 from invoices.kinds import ScheduledAct
 from invoices.models import Schedule
 from invoices.services.work.schedules import is_late, may_schedule, schedules_of, set_schedule
-from invoices.services.work.workers import is_executor_alive
+from invoices.services.work.workers import missing_command
 
 USUAL_HOUR = 6
 WHAT_IT_DOES: Mapping[ScheduledAct, str | Promise] = {
@@ -68,7 +68,7 @@ class SchedulePage(StaffPage):
             "none_on": not any(one.is_on for one in known.values()),
             "may_set": [one for one in rows if one.form],
             "may_set_all": all(one.form for one in rows),
-            "has_worker": is_executor_alive(),
+            "start_command": missing_command(),
         }
         return self.page("invoices/schedules.html", shown)
 

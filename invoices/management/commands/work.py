@@ -3,11 +3,13 @@
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
 
 from invoices.services.work.executor import work
 from invoices.services.work.registry import STOPPING
 from invoices.services.work.supervisor import supervise, when_asked_to_end
+from invoices.services.work.workers import CELERY, START_BEAT, START_WORKER
 
 
 def processes(text: str) -> int:
@@ -30,6 +32,8 @@ class Command(BaseCommand):
         parser.add_argument("--serve", metavar="PORT", help="Also serve the site for development, and end with it.")
 
     def handle(self, *args: Any, processes: int, once: bool, parent: int | None, serve: str | None, **options: Any) -> None:
+        if settings.EXECUTOR == CELERY:
+            raise CommandError(f"EXECUTOR is celery. Start these instead: {START_WORKER}, and once: {START_BEAT}")
         if processes == 1 and serve is None:
             when_asked_to_end(STOPPING.set)
             batches = work(once=once, parent=parent)

@@ -9,7 +9,7 @@ from accounts import clock
 from accounts.callers import Caller
 from invoices.kinds import DecisionResult
 from invoices.models import Decision, DecisionOutcome, Worker
-from invoices.services.approving.decisions import GIVEN_UP, continue_decision
+from invoices.services.approving.decisions import GIVEN_UP, WORK, continue_decision
 from invoices.services.work.registry import KindOfWork
 
 LEFT_TO_PEOPLE = timedelta(days=7)
@@ -29,4 +29,4 @@ def _decide(decision: Decision) -> int:
     return continue_decision(decision, caller=Caller(staff=decision.staff), today=clock.today(decision.client))
 
 
-DECISIONS = KindOfWork("bulk decisions", do_batches)
+DECISIONS = KindOfWork(WORK, do_batches)

@@ -21,6 +21,10 @@ from invoices.services.approving.deciding import decide
 from invoices.services.documents.outcomes import Outcome, Refused, Settled
 from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rights import check_may_approve
+from invoices.services.work.waking import wake
+
+WORK = "bulk decisions"
+"""The name of decisions as a kind of work."""
 
 AT_ONCE = 100
 """The number of documents in one part. A part takes a few tenths of a second."""
@@ -58,6 +62,7 @@ def start_decision(
             f"SELECT %s, chosen.id, %s, 0, '' FROM ({chosen}) AS chosen ORDER BY chosen.id",
             [decision.pk, DecisionResult.WAITING.value, *parameters],
         )
+    wake(WORK)
     return decision
 
 
@@ -79,7 +84,9 @@ def retry_failed(decision: Decision, *, caller: Caller) -> int:
     """
     check_may_approve(caller)
     failed = decision.outcomes.filter(result=DecisionResult.FAILED)
-    return failed.update(result=DecisionResult.WAITING, error_code=0, message="", taken_at=None)
+    count = failed.update(result=DecisionResult.WAITING, error_code=0, message="", taken_at=None)
+    wake(WORK)
+    return count
 
 
 def is_taken(decision: Decision) -> bool:

@@ -24,7 +24,11 @@ from invoices.services.runs.batches import claim_accounts, insert_outcomes, is_a
 from invoices.services.runs.due_accounts import due_accounts
 from invoices.services.runs.filters import NO_FILTER, AccountFilter
 from invoices.services.runs.limits import LIMITS, Exceeded, LimitExceeded, exceeded_limit
+from invoices.services.work.waking import wake
 from invoices.services.work.workers import beat, working
+
+WORK = "billing runs"
+"""The name of runs as a kind of work."""
 
 ACCOUNTS_AT_ONCE = 500
 ACCOUNTS_OF_A_PAGE = 100
@@ -299,6 +303,8 @@ def _move(
         after = {"state": to.value, "reason": columns.get("stop_reason", "")}
         record_acts(locked.client, caller, [Act(f"run.{to.value}", before={"state": before.value}, after=after, row_no=run.pk)])
     run.refresh_from_db()
+    if to in (RunState.RUNNING, RunState.CANCELLING):
+        wake(WORK)
     return run
 
 

@@ -9,7 +9,7 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import RunState
 from invoices.models import BillingRun, Worker
 from invoices.services.runs.limits import Exceeded
-from invoices.services.runs.runs import ACCOUNTS_AT_ONCE, stop_run, work_on_run
+from invoices.services.runs.runs import ACCOUNTS_AT_ONCE, WORK, stop_run, work_on_run
 from invoices.services.work.registry import KindOfWork
 
 logger = logging.getLogger(__name__)
@@ -37,4 +37,4 @@ def _do_batch(run: BillingRun, worker: Worker) -> int:
     return 0
 
 
-RUNS = KindOfWork("billing runs", do_batches)
+RUNS = KindOfWork(WORK, do_batches)

@@ -11,7 +11,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 
 from invoices.models import Worker
 from invoices.services.work.registry import STOPPING, CannotGoOn, KindOfWork, kinds_of_work
-from invoices.services.work.workers import beat, forget_dead_workers, working
+from invoices.services.work.workers import LOCAL, beat, forget_dead_workers, working
 
 logger = logging.getLogger(__name__)
 
@@ -33,11 +33,11 @@ def work(*, once: bool = False, parent: int | None = None) -> int:
 
     With `once` until nothing is due any more; with `parent` until the process of that number, which has started this one, is
     gone. While the database is away, it is tried again."""
-    times = _Times()
+    times = Times()
     batches = 0
     while not STOPPING.is_set() and _has_parent(parent):
         try:
-            with working("work") as worker, _beating(worker):
+            with working(LOCAL) as worker, beating(worker):
                 forget_dead_workers()
                 while not STOPPING.is_set() and _has_parent(parent):
                     done = _do_all(worker, times)
@@ -47,7 +47,7 @@ def work(*, once: bool = False, parent: int | None = None) -> int:
                             return batches
                         close_old_connections()
                         STOPPING.wait(IDLE_SECONDS)
-        except _Failed:
+        except Failed:
             continue
         except (OperationalError, InterfaceError) as error:
             logger.warning("work: the database failed: %s", type(error).__name__)
@@ -62,12 +62,12 @@ def _has_parent(parent: int | None) -> bool:
     return parent is None or os.getppid() == parent
 
 
-class _Failed(Exception):
+class Failed(Exception):
     """A kind of work has failed, or the worker was taken for dead: a new start gives back what it has claimed."""
 
 
-class _Times:
-    """Until when a kind of work rests, and when one that can wait was done last, by name."""
+class Times:
+    """In a process: until when a kind of work rests, and when one that can wait was done last, by name."""
 
     def __init__(self) -> None:
         self.rests_until: dict[str, float] = {}
@@ -84,20 +84,23 @@ class _Times:
         return self.done_at.setdefault(kind.name, time.monotonic()) + PATIENCE_SECONDS <= time.monotonic()
 
 
-def _do_all(worker: Worker, times: _Times) -> int:
+def _do_all(worker: Worker, times: Times) -> int:
     """One batch of each kind, and of those that can wait if it is their turn. Returns how many there were."""
     if not beat(worker):
-        raise _Failed
+        raise Failed
     urgent = [kind for kind in kinds_of_work() if not kind.can_wait]
-    done = sum(_do(kind, worker, times) for kind in urgent)
+    done = sum(do_batch_of(kind, worker, times) for kind in urgent)
     for kind in kinds_of_work():
         if kind.can_wait and (not done or times.has_waited(kind)):
             times.done_at[kind.name] = time.monotonic()
-            done += _do(kind, worker, times)
+            done += do_batch_of(kind, worker, times)
     return done
 
 
-def _do(kind: KindOfWork, worker: Worker, times: _Times) -> bool:
+def do_batch_of(kind: KindOfWork, worker: Worker, times: Times) -> bool:
+    """Do the next batch of a kind of work unless it rests, and say whether there was one. One that fails rests from then on.
+
+    Raises Failed if the worker must begin anew, and what the database raises while it is away."""
     if STOPPING.is_set() or times.rests(kind):
         return False
     try:
@@ -111,11 +114,11 @@ def _do(kind: KindOfWork, worker: Worker, times: _Times) -> bool:
     except Exception as error:
         logger.exception("work: %s failed", kind.name)
         times.rest(kind)
-        raise _Failed from error
+        raise Failed from error
 
 
 @contextmanager
-def _beating(worker: Worker) -> Iterator[None]:
+def beating(worker: Worker) -> Iterator[None]:
     """Say that the worker is alive from a thread of its own, by a connection of its own."""
     ended = threading.Event()
     thread = threading.Thread(target=_beat_until, args=(worker, ended), daemon=True)

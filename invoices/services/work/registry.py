@@ -45,6 +45,11 @@ def register(kind: KindOfWork) -> None:
     _KINDS[kind.name] = kind
 
 
+def kind_named(name: str) -> KindOfWork | None:
+    """The kind of work of this name, if this process knows it."""
+    return _KINDS.get(name)
+
+
 def kinds_of_work() -> tuple[KindOfWork, ...]:
     """The registered kinds, in the order in which they were registered."""
     return tuple(_KINDS.values())

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
@@ -49,10 +50,32 @@ def live_workers() -> QuerySet[Worker]:
 OPEN_PAGE, COMMAND = "page", "run"
 """Names of workers that work on one run only, and end with it."""
 
+LOCAL, CELERY = "work", "celery"
+"""Names of workers that work on whatever is due."""
 
-def is_executor_alive() -> bool:
-    """Whether a process works in the background on whatever is due."""
-    return live_workers().exclude(name__in=(OPEN_PAGE, COMMAND)).exists()
+SWEEPS = "sweeps"
+"""Name of the row that says when a sweep was done the last time: by EXECUTOR=celery, workers only hear of work by messages."""
+
+START_WORKER, START_BEAT = "celery -A billing_site worker", "celery -A billing_site beat"
+
+
+def live_processes(name: str) -> int:
+    """How many workers of a name were seen within their lease."""
+    return live_workers().filter(name=name).count()
+
+
+def note_sweep() -> None:
+    """Say that a sweep was done."""
+    if not Worker.objects.filter(name=SWEEPS).update(seen_at=Now()):
+        Worker.objects.create(host="", pid=0, name=SWEEPS, started_at=Now(), seen_at=Now())
+
+
+def missing_command() -> str:
+    """The command that must be started on a server before anything is done in the background, or an empty text."""
+    alive = set(live_workers().values_list("name", flat=True))
+    if settings.EXECUTOR == CELERY:
+        return START_WORKER if CELERY not in alive else START_BEAT if SWEEPS not in alive else ""
+    return "" if alive - {OPEN_PAGE, COMMAND, SWEEPS} else "manage.py work"
 
 
 def forget_dead_workers() -> int:
