@@ -77,24 +77,26 @@ corrections and settings.
 
 def make_groups(groups: Any, permissions: Any) -> None:
     """Create the groups, or update them to this table. The arguments are the managers of groups and permissions."""
+    by_right = _by_right(permissions)
     for name, rights in ROLES.items():
+        unknown = [right for right in rights if right not in by_right]
+        assert not unknown, f"there is no permission {unknown[0]}"
         group, _ = groups.get_or_create(name=name)
-        group.permissions.set([permission for right in rights for permission in _named(permissions, right)])
+        group.permissions.set(permission for right in rights for permission in by_right[right])
 
 
 def add_new_rights(groups: Any, new: Any) -> None:
     """Add new permissions to existing groups as this table says. Other permissions of a group are kept."""
+    by_right = _by_right(new)
     for group in groups.filter(name__in=ROLES):
-        group.permissions.add(*(one for right in ROLES[group.name] for one in _rows(new, right)))
+        group.permissions.add(*(permission for right in ROLES[group.name] for permission in by_right.get(right, ())))
 
 
-def _rows(permissions: Any, right: str) -> Any:
-    app, codename = right.split(".")
-    rows = permissions.filter(content_type__app_label=app)
-    return rows if codename == "*" else rows.filter(codename=codename)
-
-
-def _named(permissions: Any, right: str) -> list[Any]:
-    found = list(_rows(permissions, right))
-    assert found, f"there is no permission {right}"
-    return found
+def _by_right(permissions: Any) -> dict[str, list[Any]]:
+    """Return the permissions by the names that the table has for them, in one query."""
+    by_right: dict[str, list[Any]] = {}
+    for permission in permissions.select_related("content_type"):
+        app = permission.content_type.app_label
+        for right in (f"{app}.{permission.codename}", f"{app}.*"):
+            by_right.setdefault(right, []).append(permission)
+    return by_right

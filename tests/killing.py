@@ -37,8 +37,8 @@ from accounts.callers import Caller  # noqa: E402
 from accounts.models import PaymentMethod  # noqa: E402
 from invoices.audit import run_audits  # noqa: E402
 from invoices.gateways import sandbox  # noqa: E402
-from invoices.kinds import AttemptStatus, InvoiceStatus, RefundStatus  # noqa: E402
-from invoices.models import CollectionAttempt, Invoice, Payment, Refund  # noqa: E402
+from invoices.kinds import AttemptStatus, InvoiceStatus, ReasonType, RefundStatus  # noqa: E402
+from invoices.models import CollectionAttempt, Invoice, Payment, ReasonCode, Refund  # noqa: E402
 from invoices.plan.facts import BillingRequest  # noqa: E402
 from invoices.services.approving.decide_pending import approve_invoices  # noqa: E402
 from invoices.services.billing.generating import generate_invoice  # noqa: E402
@@ -200,13 +200,17 @@ def kill_sometime(seconds: float, act: Callable[[], object]) -> bool:
 
 
 @contextlib.contextmanager
-def database(*, migrated: bool = True) -> Iterator[None]:
-    """A database of its own; in a file where it is SQLite, so that a forked process sees it. One that is not migrated is made
-    in a fraction of the time, and has no rows that migrations write."""
+def database() -> Iterator[None]:
+    """A database of its own; in a file where it is SQLite, so that a forked process sees it.
+
+    Its tables are made from the models, in a fraction of the time of the migrations. Of the rows that migrations write, it has
+    one common reason of each type.
+    """
     is_sqlite = connection.vendor == "sqlite"
     name = str(Path(FOLDER.name) / "killed.sqlite3") if is_sqlite else f"killed_{os.getpid()}"
-    connection.settings_dict["TEST"] = {**connection.settings_dict["TEST"], "NAME": name, "MIGRATE": migrated}
+    connection.settings_dict["TEST"] = {**connection.settings_dict["TEST"], "NAME": name, "MIGRATE": False}
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
+    ReasonCode.objects.bulk_create(ReasonCode(type=type, code=1, name="As agreed") for type in ReasonType)
     try:
         yield
     finally:

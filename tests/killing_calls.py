@@ -87,7 +87,7 @@ def check(name: str, point: Callable[[], None], prepare: Callable[[Client], dict
 def main() -> None:
     setup_test_environment()
     receipts.ANSWER_WAIT = timedelta()  # whoever held the receipt is known to be dead
-    with database(migrated=False):
+    with database():
         for prepare in (gen_invoice, gen_rb_m, collect_from_account):
             for name, point in POINTS.items():
                 try:

@@ -133,7 +133,7 @@ class Workers:
 
 def main(kills: int, accounts: int, restarts: bool, working: Workers) -> None:
     restarts = restarts and connection.vendor == "postgresql"
-    with own_server() if restarts else nullcontext() as restart, killing.database(migrated=False):
+    with own_server() if restarts else nullcontext() as restart, killing.database():
         hurry(accounts)
         acme, umbra = ClientFactory(), ClientFactory()
         numbers = many_accounts(acme, accounts * 4 // 5)

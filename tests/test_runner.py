@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 RUN = "import os, time; open(os.environ['PIDS'] + '/' + str(os.getpid()), 'w').close(); time.sleep(600)"
-SUITE = f"from tests.__main__ import end_by_signals, suite; end_by_signals(); suite(['-c', {RUN!r}])"
+SUITE = f"from tests.__main__ import end_by_signals, suite; end_by_signals(); suite(['-c', {RUN!r}], migrated=False)"
 
 
 def is_alive(pid):

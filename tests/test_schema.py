@@ -35,6 +35,8 @@ from tests.support.billing import JAN_10, bill
 from tests.support.calling import RIGHTS
 from tests.support.factories import BY_TEST, TaxRateFactory, a_plan, an_account
 
+pytest_plugins = ["schemathesis.pytest.plugin"]
+
 DESCRIBED = SchemaGenerator().get_schema(request=None, public=True)
 SCHEMA = schemathesis.openapi.from_dict(DESCRIBED)
 SCHEMA.app = application
