@@ -23,6 +23,8 @@ from tests.support.factories import BY_TEST, ClientFactory
 from tests.support.migrated import keep, kept_database, read
 
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}
+OF_MIGRATIONS: dict[str, list[tuple[Any, ...]]] = {}
+"""The rows that the migrations have written, by table."""
 
 
 OBJECTS_BEFORE_GARBAGE = 50_000
@@ -126,32 +128,46 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None, migrated_fi
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: Any, migrated_file: Path | None) -> None:
-    if migrated_file is None:
-        return
     with django_db_blocker.unblock():
-        if connection.settings_dict["TEST"]["MIGRATE"]:
+        if migrated_file is not None and connection.settings_dict["TEST"]["MIGRATE"]:
             keep(migrated_file)
-        else:
+        elif migrated_file is not None:
             read(migrated_file)
+        _remember_rows()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def emptied_quickly() -> Iterator[None]:
-    """Empty the tables that have rows, after a test that commits. Django would truncate all tables, and then recreate
-    content types and permissions, which takes longer than most of these tests."""
+    """After a test that commits, empty the tables that have rows. Django would truncate all tables, and then recreate content
+    types and permissions, which takes longer than most of these tests, and leave nothing of what the migrations wrote."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(TransactionTestCase, "_fixture_teardown", lambda case: _empty_tables())
         yield
 
 
+def _remember_rows() -> None:
+    """Remember what the migrations have written: reasons, and roles with their rights."""
+    with connection.cursor() as cursor:
+        for table in _tables_with_rows(cursor):
+            cursor.execute(f"SELECT * FROM {table}")
+            OF_MIGRATIONS[table] = cursor.fetchall()
+
+
 def _empty_tables() -> None:
-    tables = set(connection.introspection.django_table_names(only_existing=True, include_views=False)) - KEPT
-    held = " UNION ALL ".join(f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM {table})" for table in sorted(tables))
+    """Delete all rows but those that the migrations have written."""
     # Within a transaction foreign keys are checked at its end, so the order does not matter.
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(held)
-        for (table,) in cursor.fetchall():
+        for table in _tables_with_rows(cursor):
             cursor.execute(f"DELETE FROM {table}")
+        for table, rows in OF_MIGRATIONS.items():
+            values = ", ".join(["%s"] * len(rows[0]))
+            cursor.executemany(f"INSERT INTO {table} VALUES ({values})", rows)
+
+
+def _tables_with_rows(cursor: Any) -> list[str]:
+    tables = set(connection.introspection.django_table_names(only_existing=True, include_views=False)) - KEPT
+    cursor.execute(" UNION ALL ".join(f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM {table})" for table in sorted(tables)))
+    return [table for (table,) in cursor.fetchall()]
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,6 @@ from invoices.services.statements.statements import statement_mail
 from tests.support.bare_pages import (
     ADDRESSES,
     ANSWERED,
-    KEPT_TEXTS,
     NOT_CSV,
     NOT_FOUND,
     NOT_WALKED,
@@ -24,16 +23,6 @@ from tests.support.bare_pages import (
 from tests.support.calling import caller_of
 
 __all__ = ["bare_world", "on_the_tenth_of_january"]
-
-KEPT_TEXTS |= {
-    "client_service_location_id",
-    "document_number",
-    "fingerprint",
-    "generated_by",
-    "model",
-    "tax_category",
-    "tax_exemption",
-}
 
 UNEXPECTED = 1001
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import date
 
 import pytest
+from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 from django.db import connection, connections
 from django.test import Client as Browser
@@ -18,9 +19,9 @@ from django.test import Client as Browser
 from accounts.keys import create_key
 from accounts.models import ApiKey
 from accounts.rights import KEY_RIGHTS
-from invoices.kinds import ReasonType
-from invoices.models import Invoice, ReasonCode
+from invoices.models import DocumentFile, Invoice
 from tests.support.bare_pages import ANSWERED, NOT_FOUND, READING, addresses, bare_world, on_the_tenth_of_january
+from tests.support.billing import bill
 from tests.support.factories import BY_TEST, an_account
 
 __all__ = ["bare_world", "on_the_tenth_of_january"]
@@ -119,15 +120,10 @@ def test_a_database_that_can_only_be_read_is_read_and_says_that_it_takes_nothing
     assert ApiKey.objects.get().last_used_at is not None
 
 
-@pytest.fixture
-def reasons(acme):
-    """Those that the migrations make are gone after another test that commits."""
-    for kind in ReasonType:
-        ReasonCode.objects.get_or_create(client=None, type=kind, code=1, defaults={"name": "As agreed"})
-
-
-def test_every_page_is_shown_while_the_database_can_only_be_read(reasons, bare_world, admin_client):  # noqa: F811
+def test_every_page_is_shown_while_the_database_can_only_be_read(bare_world, admin_client):  # noqa: F811
     admin_client.raise_request_exception = False
+    DocumentFile.objects.filter(invoice__approved_at=None).delete()  # What was not issued has no PDF.
+    call_command("make_files")
     walked = list(addresses())
     failed = {}
     with read_only():
@@ -138,6 +134,15 @@ def test_every_page_is_shown_while_the_database_can_only_be_read(reasons, bare_w
             elif response.streaming:
                 b"".join(response.streaming_content)
     assert failed == {}
+
+
+def test_a_pdf_that_is_not_made_yet_is_made_when_the_database_can_be_written(acme, process, admin_client):
+    address = f"/invoices/{bill(an_account(acme), process, date(2026, 1, 10)).pk}/pdf/"
+    admin_client.raise_request_exception = False
+    with read_only():
+        page = admin_client.get(address)
+    assert (page.status_code, page["Retry-After"]) == (503, "5")
+    assert admin_client.get(address)["Content-Type"] == "application/pdf"
 
 
 def test_every_method_that_reads_answers_while_the_database_can_only_be_read(acme):

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 from django.db import transaction
 from django.test import Client as Browser
 
@@ -16,7 +16,7 @@ from accounts.models import ApiKey
 from accounts.rights import KEY_RIGHTS, ROW_RIGHTS, Right
 from billing_site.api import METHODS, router
 from billing_site.examples import REFUSED
-from rebills.roles import ROLES, make_groups
+from rebills.roles import ROLES
 from tests.support.calling import rows_stored
 from tests.support.examples import REQUESTS, example_of, meant, success_of, virtual_clock, world
 from tests.support.factories import BY_TEST
@@ -142,7 +142,6 @@ def check(sent, name, world, *, allowed, credentials=None):
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_role_does_what_the_table_of_roles_says_and_nothing_else(role, world, db):
-    make_groups(Group.objects, Permission.objects)
     user = get_user_model().objects.create(username=role, is_staff=True)
     user.groups.add(Group.objects.get(name=role))
     world[0].staff.add(user)

@@ -2,7 +2,7 @@
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 from django.test import Client as Browser
 from django.urls import reverse
 
@@ -10,7 +10,6 @@ from accounts.pages.base import StaffPage
 from accounts.urls import urlpatterns as accounts_pages
 from invoices.services.runs.runs import start_run
 from invoices.urls import urlpatterns as invoices_pages
-from rebills.roles import make_groups
 from rebills.urls import urlpatterns as rebills_pages
 from tests.support.billing import FEB_10
 from tests.support.calling import rows_stored
@@ -60,7 +59,6 @@ def pages_with_forms():
 
 @pytest.mark.django_db
 def test_a_viewer_stores_nothing_by_any_page(world, db):
-    make_groups(Group.objects, Permission.objects)
     client, _key, rows = world
     viewer = get_user_model().objects.create(username="Viewer", is_staff=True)
     viewer.groups.add(Group.objects.get(name="Viewer"))

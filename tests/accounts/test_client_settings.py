@@ -4,7 +4,7 @@ from decimal import Decimal as D
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.test import Client as Browser
@@ -15,16 +15,10 @@ from accounts.keys import create_key
 from accounts.models import Client, Event, SettingsChange
 from billing_site.errors import BillingError, ErrorCode
 from invoices.services.documents.approval_rules import four_eyes_apply
-from rebills.roles import make_groups
 from tests.support.admin_pages import act, change_url, no_rows, texts
 from tests.support.factories import BY_TEST, an_account
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(autouse=True)
-def groups(db):
-    make_groups(Group.objects, Permission.objects)
 
 
 def staff(client, name, role="Administrator"):

@@ -18,7 +18,6 @@ from invoices.plan.actions import Action
 from invoices.services.actions import available_actions
 from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.approving.preview import preview_decision
-from rebills.roles import make_groups
 from tests.support.admin_pages import act, add_url, change_url, errors, list_url, texts
 from tests.support.billing import bill
 from tests.support.factories import BY_TEST, an_account
@@ -33,7 +32,6 @@ def staff(client, *codenames, role=None, name="Ann"):
     client.staff.add(user)
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
     if role is not None:
-        make_groups(Group.objects, Permission.objects)
         user.groups.add(Group.objects.get(name=role))
     return user
 

@@ -7,14 +7,12 @@ from django.core.management import call_command
 
 from accounts.models import Account, Contact, Plan, PlanCharge, PlanInstance, RateSchedule, Service
 from invoices.audit import run_audits
-from invoices.kinds import ReasonType
-from invoices.models import Invoice, ReasonCode
+from invoices.models import Invoice
 
 
 @pytest.fixture
 def admin(opened, boss):
     call_command("create_client", "Acme Telecom", "--country", "US", "--region", "CA")
-    ReasonCode.objects.get_or_create(client=None, type=ReasonType.REBILL, code=1, defaults={"name": "Wrong price or quantity"})
     return opened(boss)
 
 

@@ -4,15 +4,13 @@ from datetime import date
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 
 from accounts.clock import offset_to
 from accounts.models import PaymentMethod
 from invoices.audit import run_audits
-from invoices.kinds import ReasonType
-from invoices.models import Invoice, ReasonCode
+from invoices.models import Invoice
 from invoices.services.money.ledger.entries import account_balance
-from rebills.roles import make_groups
 from tests.browser.conftest import PHONE, violations, wider_than_screen
 from tests.support.factories import ClientFactory, a_plan, an_account
 
@@ -24,7 +22,6 @@ ROLES = ("Biller", "Approver", "Collector")
 @pytest.fixture
 def world(transactional_db, settings):
     settings.VIRTUAL_CLOCK = True
-    make_groups(Group.objects, Permission.objects)
     client = ClientFactory(clock_offset=offset_to(JANUARY_10, "UTC"), invoice_approval_required=True)
     people = {}
     for role in ROLES:
@@ -32,8 +29,6 @@ def world(transactional_db, settings):
         people[role].groups.add(Group.objects.get(name=role))
         client.staff.add(people[role])
     account = an_account(client, a_plan(client, {"phone": "30.00", "internet": "50.00"}), client_acct_id="A-1")
-    # What the migrations wrote, transactional tests have taken away.
-    ReasonCode.objects.get_or_create(client=None, type=ReasonType.REBILL, code=1, defaults={"name": "Wrong price or quantity"})
     PaymentMethod.objects.create(account=account, type="card", token="sandbox_approved", label="Card")
     return account, people
 

@@ -7,8 +7,7 @@ from urllib.parse import parse_qsl
 import pytest
 from playwright.sync_api import expect
 
-from invoices.kinds import ReasonType
-from invoices.models import Invoice, OneTimeCharge, ReasonCode
+from invoices.models import Invoice, OneTimeCharge
 from tests.browser.conftest import DESK, PHONE, check_looks, violations, wider_than_screen
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import ServiceFactory, TaxRateFactory, a_plan, an_account
@@ -23,10 +22,6 @@ RATES = {"phone": "30.00", "tv": "20.00", "net": "50.00"}
 def invoice(transactional_db, acme, process):
     """Phone 30.00, tv 20.00, net 50.00 and 10.00 of tax, of which 110.00 are paid."""
     TaxRateFactory(client=acme)
-    # What the migrations wrote, transactional tests have taken away.
-    for code, name in ((1, "Wrong price or quantity"), (2, "Wrong PO number")):
-        for type in (ReasonType.REBILL, ReasonType.CREDIT_MEMO):
-            ReasonCode.objects.create(client=acme, type=type, code=code, name=name)
     invoice = bill(an_account(acme, a_plan(acme, RATES)), process, JAN_10)
     pay(invoice.account, process, "110.00")
     return invoice

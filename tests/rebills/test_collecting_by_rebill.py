@@ -1,14 +1,13 @@
 """Who may not collect does so by no other act either: not by a rebill, an approval or an invoice that is generated."""
 
 import pytest
-from django.contrib.auth.models import Group, Permission
+import time_machine
 from django.test import Client as Browser
 
 from accounts.keys import create_key
 from accounts.models import PaymentMethod
 from invoices.kinds import InvoiceStatus
 from invoices.models import CollectionAttempt, Statement
-from rebills.roles import make_groups
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import BY_TEST, a_plan, an_account
 from tests.support.roles import staff
@@ -17,14 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def groups(db, time_machine_of_january):
-    make_groups(Group.objects, Permission.objects)
-
-
-@pytest.fixture
-def time_machine_of_january():
-    import time_machine
-
+def in_january():
     with time_machine.travel("2026-01-10T12:00:00Z", tick=False):
         yield
 

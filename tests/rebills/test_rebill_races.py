@@ -7,7 +7,7 @@ from django.db import connection
 
 from accounts.callers import Caller
 from accounts.models import PaymentMethod
-from invoices.models import Invoice, Payment, ReasonCode
+from invoices.models import Invoice, Payment
 from invoices.services.approving.decide_pending import approve_invoices, discard_invoices
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
@@ -33,11 +33,7 @@ ROUNDS = 6
 
 @pytest.fixture
 def client(transactional_db):
-    """With reasons of its own: what the migrations wrote, transactional tests have taken away."""
-    client = ClientFactory()
-    for type in ("rebill", "credit_memo"):
-        ReasonCode.objects.create(client=client, type=type, code=1, name="As agreed")
-    return client
+    return ClientFactory()
 
 
 @pytest.fixture

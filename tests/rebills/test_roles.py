@@ -3,7 +3,6 @@
 from datetime import date
 
 import pytest
-from django.contrib.auth.models import Group, Permission
 
 from accounts.callers import Caller
 from billing_site.errors import BillingError, ErrorCode
@@ -16,7 +15,7 @@ from invoices.services.documents.rights import (
     check_may_generate,
     check_may_rebill,
 )
-from rebills.roles import ROLES, make_groups
+from rebills.roles import ROLES
 from tests.support.factories import ClientFactory, an_account
 from tests.support.roles import staff
 
@@ -34,11 +33,6 @@ MAY = {
     "Collector": {"collect"},
     "Administrator": set(CHECKS),
 }
-
-
-@pytest.fixture(autouse=True)
-def groups(db):
-    make_groups(Group.objects, Permission.objects)
 
 
 def may(user, check):

@@ -26,7 +26,23 @@ from tests.support.rebilling import rebilled
 BARE_MODELS = (Account, Contact, Invoice, InvoiceLine, Plan, PlanInstance, Service, ServiceLocation)
 
 
-KEPT_TEXTS = {"client_acct_id", "currency", "status", "kind", "role", "series", "client_plan_id", "client_service_id"}
+KEPT_TEXTS = {
+    "client_acct_id",
+    "client_plan_id",
+    "client_service_id",
+    "client_service_location_id",
+    "currency",
+    "document_number",
+    "fingerprint",
+    "generated_by",
+    "kind",
+    "model",
+    "role",
+    "series",
+    "status",
+    "tax_category",
+    "tax_exemption",
+}
 
 
 CONTACTS_OF_LINES = ("bill_to_contact", "ship_to_contact", "bill_from_location", "ship_from_location")

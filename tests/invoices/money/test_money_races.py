@@ -10,7 +10,7 @@ from accounts.callers import Caller
 from accounts.models import PaymentMethod
 from accounts.services.accounts import lock_account
 from invoices.gateways.sandbox import SandboxGateway
-from invoices.models import Invoice, LedgerEntry, Payment, ReasonCode, Refund
+from invoices.models import Invoice, LedgerEntry, Payment, Refund
 from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.collecting.collecting import collect_invoices, resume_collecting
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
@@ -33,11 +33,7 @@ AT_ONCE = 8
 
 @pytest.fixture
 def client(transactional_db):
-    """With reasons of its own: what the migrations wrote, transactional tests have taken away."""
-    client = ClientFactory()
-    for type in ("refund", "credit_memo"):
-        ReasonCode.objects.create(client=client, type=type, code=1, name="As agreed")
-    return client
+    return ClientFactory()
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from decimal import Decimal as D
 import pytest
 import time_machine
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.test import Client as Browser
 
@@ -16,7 +16,6 @@ from accounts.models import Event
 from invoices.models import CashCredit, CreditMemo, Invoice, LedgerEntry, RequestedAct
 from invoices.services.money.ledger.entries import account_balance
 from invoices.services.money.ledger.payments import record_external_payment
-from rebills.roles import make_groups
 from tests.support.admin_pages import act, add_url, texts
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import BY_TEST, a_plan, an_account
@@ -27,8 +26,7 @@ KINDS = ("write-off", "memo", "cash credit", "refund", "void of a payment", "voi
 
 
 @pytest.fixture(autouse=True)
-def groups(db):
-    make_groups(Group.objects, Permission.objects)
+def in_january(db):
     with time_machine.travel("2026-01-10T12:00:00Z", tick=False):
         yield
 
