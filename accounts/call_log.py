@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts.models import ApiCall, Client
 from billing_site.common.request_ids import request_id_now, request_id_of
-from billing_site.common.storage import commit_without_waiting, insert_rows
+from billing_site.common.storage import insert_into_log
 
 logger = logging.getLogger(__name__)
 
@@ -118,8 +118,7 @@ def _write(record: CallRecord, request: HttpRequest, response: HttpResponse) -> 
         record.request_id,
     )
     try:
-        with commit_without_waiting():
-            insert_rows(ApiCall, FIELDS, [row])
+        insert_into_log(ApiCall, FIELDS, row)
     except Exception:
         logger.exception("the call could not be logged")
 

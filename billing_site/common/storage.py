@@ -1,8 +1,9 @@
 """Write many rows with few statements, on PostgreSQL and SQLite. The only module that distinguishes the two."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from django.db import (
@@ -14,14 +15,22 @@ from django.db import (
     connection,
     connections,
     models,
-    transaction,
 )
 
 from billing_site.common.exact_decimals import ExactDecimalField
 
+FEW_ROWS = 9
+"""On PostgreSQL, an INSERT of at most these rows is faster than COPY."""
+
+
+class Statement(NamedTuple):
+    sql: str
+    parameters: Sequence[Any]
+
 
 def insert_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """Insert rows in one statement (COPY on PostgreSQL). Values are in the order of `fields`, which are attribute names.
+    """Insert rows in one statement (COPY on PostgreSQL if there are many). Values are in the order of `fields`, which are
+    attribute names.
 
     Django's defaults are not applied: a column that is not named gets the database's default (the primary key) or NULL.
     """
@@ -29,16 +38,27 @@ def insert_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable
     if not rows:
         return
     columns = _columns(model, fields)
-    if connection.vendor == "postgresql":
+    is_postgresql = connection.vendor == "postgresql"
+    if is_postgresql and len(rows) > FEW_ROWS:
         _copy(model, columns, rows)
         return
     names = ", ".join(map(_column_name, columns))
     places = ", ".join(["%s"] * len(columns))
+    insert = f"INSERT INTO {_quoted(model._meta.db_table)} ({names}) VALUES "
+    prepared = [_prepared(columns, row) for row in rows]
+    if is_postgresql:
+        _write(Statement(insert + ", ".join([f"({places})"] * len(rows)), [value for row in prepared for value in row]))
+        return
     with connection.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO {_quoted(model._meta.db_table)} ({names}) VALUES ({places})",
-            [_prepared(columns, row) for row in rows],
-        )
+        cursor.executemany(f"{insert}({places})", prepared)
+
+
+def insert_objects(objects: Sequence[models.Model]) -> None:
+    """Insert objects of one model as `insert_rows` does, with Django's defaults. Their primary keys stay unknown."""
+    if objects:
+        columns = [column for column in objects[0]._meta.concrete_fields if not column.primary_key]
+        rows = [[column.pre_save(one, True) for column in columns] for one in objects]
+        insert_rows(type(objects[0]), [column.attname for column in columns], rows)
 
 
 def insert_new_rows(
@@ -68,6 +88,7 @@ def insert_new_rows(
 def _copy(model: type[models.Model], columns: "list[models.Field[Any, Any]]", rows: Sequence[Sequence[Any]]) -> None:
     json_places = [place for place, column in enumerate(columns) if isinstance(column, models.JSONField)]
     statement = f"COPY {_quoted(model._meta.db_table)} ({', '.join(map(_column_name, columns))}) FROM STDIN"
+    _send_held()
     # Django translates errors of execute, but not of copy.
     with connection.wrap_database_errors, connection.cursor() as cursor, cursor.copy(statement) as copy:
         if not json_places:
@@ -90,19 +111,17 @@ def update_rows(model: type[models.Model], fields: Sequence[str], rows: Iterable
     columns = _columns(model, fields)
     table = _quoted(model._meta.db_table)
     names = [_column_name(column) for column in columns]
+    if connection.vendor == "postgresql":
+        arrays = ", ".join(f"%s::{kind}[]" for kind in ["bigint", *(column.db_type(connection) for column in columns)])
+        sets = ", ".join(f"{name} = new.{name}" for name in names)
+        sql = f"UPDATE {table} SET {sets} FROM unnest({arrays}) AS new (id, {', '.join(names)}) WHERE {table}.id = new.id"
+        _write(Statement(sql, [list(values) for values in zip(*rows, strict=True)]))
+        return
+    sets = ", ".join(f"{name} = %s" for name in names)
     with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            arrays = ", ".join(f"%s::{kind}[]" for kind in ["bigint", *(column.db_type(connection) for column in columns)])
-            sets = ", ".join(f"{name} = new.{name}" for name in names)
-            cursor.execute(
-                f"UPDATE {table} SET {sets} FROM unnest({arrays}) AS new (id, {', '.join(names)}) WHERE {table}.id = new.id",
-                [list(values) for values in zip(*rows, strict=True)],
-            )
-        else:
-            sets = ", ".join(f"{name} = %s" for name in names)
-            cursor.executemany(
-                f"UPDATE {table} SET {sets} WHERE id = %s", [[*_prepared(columns, values), key] for key, *values in rows]
-            )
+        cursor.executemany(
+            f"UPDATE {table} SET {sets} WHERE id = %s", [[*_prepared(columns, values), key] for key, *values in rows]
+        )
 
 
 def add_to_column(
@@ -219,11 +238,6 @@ def reserve_ids(model: type[models.Model], count: int) -> list[int]:
         return list(range(last + 1, last + 1 + count))
 
 
-class Statement(NamedTuple):
-    sql: str
-    parameters: Sequence[Any]
-
-
 def execute_together(statements: Sequence[Statement]) -> list[list[tuple[Any, ...]]]:
     """Execute reads one after another, and return the rows of each. On PostgreSQL in one round trip."""
     found: list[list[tuple[Any, ...]]] = []
@@ -244,24 +258,86 @@ def _takes_several() -> bool:
     return connection.vendor == "postgresql" and not connection.settings_dict["OPTIONS"].get("server_side_binding")
 
 
-@contextmanager
-def commit_without_waiting() -> Iterator[None]:
-    """Commit without waiting for the disk. A crash of the database server within moments may lose this transaction only.
+_HELD: ContextVar[list[Statement] | None] = ContextVar("writes that are sent with the next statement", default=None)
 
-    Use it for logs only, never for money.
+
+@contextmanager
+def writes_together() -> Iterator[None]:
+    """Send the writes of this module together with the next statement of the block, in one round trip, on PostgreSQL.
+
+    Their order stays, so each statement sees what was written before it. An error of a write is raised by the statement that it
+    was sent with, or at the end of the block. Must be inside the transaction: what is held when the block fails is dropped.
     """
-    with transaction.atomic(savepoint=False):
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute("SET LOCAL synchronous_commit = off")
+    if not _takes_several() or _HELD.get() is not None:
         yield
+        return
+    token = _HELD.set([])
+    try:
+        with connection.execute_wrapper(_with_held):
+            yield
+            _send_held()
+    finally:
+        _HELD.reset(token)
+
+
+def _write(statement: Statement) -> None:
+    """Execute a write, or hold it until the next statement of the block of `writes_together`."""
+    held = _HELD.get()
+    if held is not None:
+        held.append(statement)
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(*statement)
+
+
+def _with_held(execute: Callable[..., Any], sql: Any, parameters: Any, many: bool, context: dict[str, Any]) -> Any:
+    """Execute a statement together with the writes that are held."""
+    held = _HELD.get()
+    if not held:
+        return execute(sql, parameters, many, context)
+    if many or parameters is None or not isinstance(sql, str):
+        if isinstance(sql, str) and sql.startswith("ROLLBACK"):
+            held.clear()  # They were written after the savepoint: its own statement has sent those before it.
+        _send_held()
+        return execute(sql, parameters, many, context)
+    statements = [*held, Statement(sql, list(parameters))]
+    held.clear()
+    result = execute(
+        "; ".join(one.sql for one in statements), [value for one in statements for value in one.parameters], many, context
+    )
+    for _ in statements[1:]:
+        context["cursor"].nextset()
+    return result
+
+
+def _send_held() -> None:
+    """Execute the writes that are held: the last one takes the others with it."""
+    held = _HELD.get()
+    if held:
+        last = held.pop()
+        with connection.cursor() as cursor:
+            cursor.execute(*last)
+
+
+def insert_into_log(model: type[models.Model], fields: Sequence[str], row: Sequence[Any]) -> None:
+    """Insert a row, and commit it without waiting for the disk. A crash of the database server within moments may lose it.
+
+    Use it for logs only, never for money. One statement: on PostgreSQL, it changes the setting for itself alone.
+    """
+    columns = _columns(model, fields)
+    names = ", ".join(map(_column_name, columns))
+    places = ", ".join(["%s"] * len(columns))
+    unhurried = " WHERE set_config('synchronous_commit', 'off', true) = 'off'" if connection.vendor == "postgresql" else ""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {_quoted(model._meta.db_table)} ({names}) SELECT {places}{unhurried}", _prepared(columns, row)
+        )
 
 
 def limit_lock_wait(seconds: int) -> None:
     """Limit how long this transaction waits for a lock. On SQLite, the wait for the write lock is when a transaction begins."""
     if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{seconds}s"])
+        _write(Statement("SELECT set_config('lock_timeout', %s, true)", [f"{seconds}s"]))
 
 
 def is_lock_failure(error: OperationalError) -> bool:

@@ -103,7 +103,7 @@ def test_a_call_costs_one_insert_and_pages_none(acme, client):
 
 
 def test_a_call_that_cannot_be_logged_is_answered(acme, monkeypatch, caplog):
-    monkeypatch.setattr("accounts.call_log.insert_rows", None)
+    monkeypatch.setattr("accounts.call_log.insert_into_log", None)
     assert with_key(acme).get(ACCOUNTS).status_code == 200
     assert "could not be logged" in caplog.text
 

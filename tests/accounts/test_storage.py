@@ -1,12 +1,15 @@
 """Many rows in one statement store what the ORM would store, on either database."""
 
+import contextlib
 from datetime import UTC, date, datetime
 from decimal import Decimal as D
 
 import pytest
-from django.db import connection, transaction
+import time_machine
+from django.db import IntegrityError, connection, transaction
 
 from accounts.models import Account, Event, PlanInstance
+from billing_site.common import storage
 from billing_site.common.storage import insert_rows, reserve_ids, update_rows
 from invoices.document import LINE_FIELDS, PARTY_FIELDS, TERM_FIELDS
 from invoices.models import BilledPeriod, Invoice, InvoiceLine, TaxDetail
@@ -28,6 +31,13 @@ def test_every_column_of_a_document_is_written_and_stands_in_its_fingerprint_or_
     assert sorted(fields) == sorted(field.attname for field in model._meta.concrete_fields)
 
 
+@pytest.fixture(params=["few rows", "many rows"])
+def written(request, monkeypatch):
+    """PostgreSQL gets few rows by INSERT and many by COPY: what is tested for a row or two holds for both."""
+    monkeypatch.setattr(storage, "FEW_ROWS", 9 if request.param == "few rows" else 0)
+
+
+@pytest.mark.usefixtures("written")
 @pytest.mark.parametrize("model", [Invoice, InvoiceLine, TaxDetail, BilledPeriod, Event])
 def test_inserted_rows_equal_what_the_orm_stores(acme, process, model):
     """The rows that a generation has written are written again by the ORM, one by one, and read back the same."""
@@ -45,6 +55,7 @@ def test_inserted_rows_equal_what_the_orm_stores(acme, process, model):
     assert first
 
 
+@pytest.mark.usefixtures("written")
 def test_awkward_values_survive(acme):
     at = datetime(2026, 1, 1, 23, 59, 59, 123456, tzinfo=UTC)
     caller = {"alt_caller_id": 'tab\there, newline\n, backslash \\N, quote " and émile 😀', "n": None}
@@ -96,7 +107,85 @@ def test_the_field_lists_have_no_name_twice():
         assert len(set(fields)) == len(fields)
 
 
-def test_copy_is_what_postgresql_gets(acme, process, django_assert_max_num_queries):
+def test_objects_are_inserted_with_their_defaults(acme):
+    """As the ORM creates them, but for their keys."""
+    with time_machine.travel(AT, tick=False):
+        storage.insert_objects([])
+        storage.insert_objects([Account(client=acme, client_acct_id=name, currency="usd") for name in ("A1", "A2")])
+        Account.objects.create(client=acme, client_acct_id="A3", currency="usd")
+    first, second, third = Account.objects.order_by("pk").values()
+    names = [(one.pop("id") > 0, one.pop("client_acct_id")) for one in (first, second, third)]
+    assert names == [(True, "A1"), (True, "A2"), (True, "A3")]
+    assert first == second == third
+    assert (first["created_at"], first["status"]) == (AT, 1)
+
+
+def events(client, *names):
+    insert_rows(Event, ("client_id", "at", "act", *EMPTY), [(client.pk, AT, name, *EMPTY.values()) for name in names])
+
+
+AT = datetime(2026, 1, 10, 12, tzinfo=UTC)
+EMPTY = {"caller": {}, "process": "", "request_id": "", "error_code": 0, "message": "", "before": {}, "after": {}} | {
+    "call_token": ""
+}
+
+
+def names_of(events):
+    return list(events.order_by("pk").values_list("act", flat=True))
+
+
+def test_writes_go_together_with_the_next_statement(acme, django_assert_num_queries):
+    in_one_trip = connection.vendor == "postgresql"
+    with django_assert_num_queries(1 if in_one_trip else 3), storage.writes_together():
+        events(acme, "first 100%")
+        events(acme, "second")
+        assert names_of(Event.objects.filter(client=acme)) == ["first 100%", "second"]
+    with django_assert_num_queries(1 if in_one_trip else 2), storage.writes_together():
+        events(acme, "third")
+        events(acme, "fourth")
+    assert names_of(Event.objects.all()) == ["first 100%", "second", "third", "fourth"]
+
+
+def test_the_statement_that_takes_writes_with_it_has_its_own_result(acme):
+    account = an_account(acme)
+    with storage.writes_together():
+        events(acme, "first")
+        assert Account.objects.filter(pk=account.pk).update(bill_day=7) == 1
+        events(acme, "second")
+        assert storage.add_to_column(Account, "billing_version", 2, where={"id": account.pk}, returning=("bill_day",))[1] == 7
+        events(acme, "third")
+        insert_rows(Event, ("client_id", "at", "act", *EMPTY), [(acme.pk, AT, str(n), *EMPTY.values()) for n in range(10)])
+    assert names_of(Event.objects.all()) == ["first", "second", "third", *map(str, range(10))]
+
+
+def test_an_error_of_a_write_is_raised_at_the_end_of_the_block_at_the_latest(acme):
+    an_account(acme, client_acct_id="A1")
+    with pytest.raises(IntegrityError), transaction.atomic(), storage.writes_together():
+        events(acme, "lost")
+        storage.insert_objects([Account(client=acme, client_acct_id="A1", currency="usd")])
+    assert not Event.objects.exists()
+
+
+def test_what_a_failed_savepoint_wrote_is_not_written_later(acme):
+    with storage.writes_together():
+        events(acme, "kept")
+        with contextlib.suppress(ZeroDivisionError), transaction.atomic():
+            events(acme, "undone")
+            _ = 1 / 0
+        events(acme, "kept too")
+    assert names_of(Event.objects.all()) == ["kept", "kept too"]
+
+
+def test_a_failed_block_writes_nothing_later(acme):
+    with contextlib.suppress(ZeroDivisionError), transaction.atomic(), storage.writes_together():
+        events(acme, "undone")
+        _ = 1 / 0
+    events(acme, "kept")
+    assert names_of(Event.objects.all()) == ["kept"]
+
+
+def test_many_rows_are_copied_on_postgresql(acme, process, django_assert_max_num_queries, monkeypatch):
+    monkeypatch.setattr(storage, "FEW_ROWS", 0)
     account = an_account(acme)
     with django_assert_max_num_queries(25) as captured:
         a_pending(acme, process, account)

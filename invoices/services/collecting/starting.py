@@ -14,6 +14,7 @@ from accounts.models import Client, PaymentMethod
 from accounts.services.accounts import electronic_methods
 from billing_site.common.currencies import currency_of
 from billing_site.common.languages import in_english
+from billing_site.common.storage import insert_objects
 from billing_site.errors import BillingError, Detail, ErrorCode, word
 from invoices.calculation import ZERO, rounded
 from invoices.kinds import ASKED_ATTEMPTS, AttemptStatus, InvoiceKind, InvoiceStatus
@@ -67,7 +68,7 @@ def collecting(client: Client, caller: Caller, today: date) -> Collecting:
 
 def request_collection(issued: Sequence[tuple[Issued, Decimal]], posted_by: PostedBy) -> None:
     """Store requests to collect the open amounts of issued invoices, in the transaction that issues them."""
-    CollectionAttempt.objects.bulk_create(
+    insert_objects(
         [
             CollectionAttempt(
                 invoice_id=one.invoice_no,

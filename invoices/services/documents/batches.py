@@ -6,7 +6,7 @@ from typing import TypeVar
 from django.db import DataError, IntegrityError, OperationalError, transaction
 
 from billing_site.common.database_errors import refusal_of
-from billing_site.common.storage import is_lock_failure, limit_lock_wait
+from billing_site.common.storage import is_lock_failure, limit_lock_wait, writes_together
 from billing_site.errors import BillingError, ErrorCode
 
 LOCK_WAIT_SECONDS = 5
@@ -31,7 +31,7 @@ def in_halves(batch: Sequence[M], write: Callable[[Sequence[M]], list[R]], refus
     if not batch:
         return []
     try:
-        with transaction.atomic(durable=True):
+        with transaction.atomic(durable=True), writes_together():
             limit_lock_wait(LOCK_WAIT_SECONDS)
             return write(batch)
     except Overtaken:

@@ -27,7 +27,7 @@ from invoices.services.planning.extras import (
     surcharge_rows,
     with_extras,
 )
-from invoices.services.planning.instance_facts import UsageReading, instance_rows, read_instances
+from invoices.services.planning.instance_facts import UsageReading, charge_rows, instance_rows, read_instances
 from invoices.tax_engines.protocol import TaxAddress
 
 STATE_FIELDS = (
@@ -93,6 +93,7 @@ def read_facts(
         _account_rows.of(client.pk, account_nos, replacing),
         _document_rows.of(account_nos, replacing),
         instance_rows.of(account_nos),
+        charge_rows.of(account_nos),
         surcharge_rows.of(client.pk),
         _contact_rows.of(account_nos),
     ):

@@ -57,7 +57,7 @@ def read_instances(
     Two queries, one more if there are customer prices, and one or two more if there is usage.
     """
     rows = instance_rows(sorted(states))
-    charges = _charges(sorted({plan_no for _, _, plan_no, *_ in rows}))
+    charges = _charges(sorted(states))
     own = _own_prices([number for _, number, _, _, _, _, has_prices, *_ in rows if has_prices])
     instances: dict[int, list[InstanceFacts]] = defaultdict(list)
     for account_no, number, plan_no, plan_name, units, po_num, _, *dates in rows:
@@ -86,21 +86,23 @@ def instance_rows(account_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]
 
 
 @compiled_read
-def _charge_rows(plan_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]]:
+def charge_rows(account_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]]:
+    """Read the charges of the plans of accounts, one row for each list price and tier."""
+    plans = PlanInstance.objects.filter(account__in=account_nos).values("plan")
     return (
-        PlanCharge.objects.filter(plan__in=plan_nos)
+        PlanCharge.objects.filter(plan__in=plans)
         .annotate(listed=FilteredRelation("rates", condition=Q(rates__plan_instance=None)))
         .order_by("plan_id", "pk", "listed__id", "listed__tiers__from_unit")
         .values_list("plan_id", "pk", "line_type", *SERVICE_COLUMNS, *(f"listed__{column}" for column in RATE_COLUMNS))
     )
 
 
-def _charges(plan_nos: Collection[int]) -> dict[int, dict[int, ChargeFacts]]:
-    """Return the charges of plans, by plan and charge. Charges without a list price are included, because they may have
-    customer prices."""
+def _charges(account_nos: Collection[int]) -> dict[int, dict[int, ChargeFacts]]:
+    """Return the charges of the plans of accounts, by plan and charge. Charges without a list price are included, because
+    they may have customer prices."""
     head = 3 + len(SERVICE_COLUMNS)
     priced: dict[tuple[Any, ...], list[tuple[Any, ...]]] = defaultdict(list)
-    for row in _charge_rows(plan_nos):
+    for row in charge_rows(account_nos):
         priced[row[:head]].append(row[head:])
     charges: dict[int, dict[int, ChargeFacts]] = defaultdict(dict)
     for (plan_no, charge_no, line_type, *service), prices in priced.items():

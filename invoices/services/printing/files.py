@@ -24,6 +24,7 @@ from accounts.models import Client
 from accounts.models.identities import document_storage
 from accounts.rights import MAKE_FILES, check_may
 from accounts.trail import Act, record_acts
+from billing_site.common.storage import insert_objects
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.kinds import FileKind, FileState, InvoiceStatus
 from invoices.models import DocumentFile, Invoice
@@ -66,7 +67,7 @@ class _StorageFailed(Exception):
 
 def owe_files(invoice_nos: Iterable[int]) -> None:
     """Write down that documents get their files. Must be called in the transaction that issues them. One statement."""
-    DocumentFile.objects.bulk_create([DocumentFile(invoice_id=number, kind=FileKind.PDF) for number in invoice_nos])
+    insert_objects([DocumentFile(invoice_id=number, kind=FileKind.PDF) for number in invoice_nos])
 
 
 def make_owed_files(

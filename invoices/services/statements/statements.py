@@ -28,6 +28,7 @@ from accounts.models import Client, Contact
 from accounts.receipts import StillAtWork
 from accounts.rights import SEND_STATEMENTS, check_may
 from accounts.trail import Act, record_acts
+from billing_site.common.storage import insert_objects
 from billing_site.errors import BillingError, Detail, ErrorCode, word
 from invoices.kinds import InvoiceStatus, StatementStatus
 from invoices.models import Invoice, Statement
@@ -64,7 +65,7 @@ class _Facts(NamedTuple):
 
 def request_statements(requested: Sequence[StatementRequest], posted_by: PostedBy) -> None:
     """Store that statements must be sent. Must be called in the transaction that issues their documents."""
-    Statement.objects.bulk_create([_requested(one, posted_by.identity, posted_by.at) for one in requested])
+    insert_objects([_requested(one, posted_by.identity, posted_by.at) for one in requested])
 
 
 def _requested(requested: StatementRequest, identity: str, at: datetime) -> Statement:

@@ -1,0 +1,60 @@
+"""How often the calls that integrators make all day ask the database, BEGIN and COMMIT included.
+
+Each statement to PostgreSQL is a round trip to its server. SQLite has none, so several statements are not sent as one there.
+"""
+
+import base64
+import json
+
+import pytest
+from django.db import connection
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
+
+from accounts.keys import create_key
+from tests.support.factories import BY_TEST, TaxRateFactory, an_account
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Caller:
+    """A program that calls with a key of a client."""
+
+    def __init__(self, client):
+        auth_key = create_key(client, name="integrator", may_rebill=True, caller=BY_TEST)[1]
+        self.credentials = {"client_no": client.pk, "auth_key": auth_key}
+        basic = base64.b64encode(f"{client.pk}:{auth_key}".encode()).decode()
+        self.browser = Browser(headers={"Authorization": f"Basic {basic}"})
+
+    def call(self, name, **arguments):
+        body = json.dumps({"rest_call": name, "output_format": "json", **self.credentials, **arguments})
+        answer = self.browser.post("/v1/core", body, content_type="application/json").json()
+        assert answer["error_code"] == 0, answer
+        return answer
+
+    def read(self, invoice_no):
+        answer = self.browser.get(f"/api/v1/invoices/{invoice_no}/")
+        assert answer.status_code == 200
+        return answer.json()
+
+
+@pytest.fixture
+def program(acme):
+    TaxRateFactory(client=acme)
+    return Caller(acme)
+
+
+def trips(work):
+    with CaptureQueriesContext(connection) as captured:
+        work()
+    return len(captured)
+
+
+def most(*, postgresql, sqlite):
+    return postgresql if connection.vendor == "postgresql" else sqlite
+
+
+def test_generating_one_invoice(acme, program):
+    first, second = an_account(acme), an_account(acme)
+    program.call("gen_invoice", acct_no=first.pk)
+    assert trips(lambda: program.call("gen_invoice", acct_no=second.pk)) == most(postgresql=12, sqlite=25)
