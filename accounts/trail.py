@@ -30,6 +30,7 @@ EVENT_FIELDS = (
     "call_token",
     "error_code",
     "message",
+    "detail",
     "before",
     "after",
 )
@@ -42,7 +43,8 @@ REQUESTED = "act.requested"
 class Act(NamedTuple):
     """An act on one document or account. `row_no` is the transaction or other row that it created or changed.
 
-    `idle`: there was nothing to do. It is reported, and the receipt stays unused.
+    `detail` are the parts of its message (`stored_detail`). `idle`: there was nothing to do. It is reported, and the receipt
+    stays unused.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Act(NamedTuple):
     after: dict[str, Any] = {}
     error_code: int = 0
     message: str = ""
+    detail: str = ""
     row_no: int | None = None
     idle: bool = False
 
@@ -84,6 +87,7 @@ def record_acts(client: Client, caller: Caller, acts: Sequence[Act], at: datetim
                 token,
                 act.error_code,
                 act.message,
+                act.detail,
                 act.before,
                 act.after,
             )
@@ -110,4 +114,4 @@ def refusal(name: str, error: BillingError, *, account_no: int | None = None, in
     """Return the act of a refusal, with its code and message. It names no account if the account does not exist."""
     if error.code is ErrorCode.ACCOUNT_NOT_FOUND:
         account_no = None
-    return Act(name, account_no, invoice_no, error_code=error.code.number, message=error.message)
+    return Act(name, account_no, invoice_no, error_code=error.code.number, message=error.message, detail=error.stored)

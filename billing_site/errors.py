@@ -5,6 +5,7 @@ Codes below 90000 and their messages are Aria's (its "Unabridged List" of API er
 method calls always answer 200.
 """
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -260,6 +261,18 @@ class Detail(str):
         text = gettext(self.text) if self.text else ""
         return text.format(**{name: shown_detail(value) for name, value in self.values.items()}) if self.values else text
 
+    def written_as(self, text: str) -> Self:
+        """Return the same detail with another text in English: the one that was recorded."""
+        detail = str.__new__(type(self), text)
+        detail.__dict__.update(self.__dict__)
+        return detail
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """The text and its values, as JSON can store them."""
+        values = {name: value.parts if isinstance(value, Detail) else _storable(value) for name, value in self.values.items()}
+        return {"text": tellable(self.text), "values": values}
+
 
 def word(text: str) -> Detail:
     """Return a word of a fixed list, such as a status, as a part of a detail. The list marks its words for the catalogues."""
@@ -275,6 +288,29 @@ def listed(texts: Iterable[str], between: str = ", ") -> Detail:
 def shown_detail(value: object) -> Any:
     """Return a detail in the reader's language, and any other value as it is."""
     return value.shown if isinstance(value, Detail) else value
+
+
+def _storable(value: object) -> object:
+    return value if value is None or isinstance(value, int) else tellable(str(value))
+
+
+def stored_detail(text: str) -> str:
+    """Return what is stored beside a text that is recorded in English, so that pages can say it in the reader's language: the
+    parts of a detail as JSON. Empty if the text is no detail."""
+    return json.dumps(text.parts) if isinstance(text, Detail) else ""
+
+
+def recorded(text: str, stored: str) -> str:
+    """Return a recorded text as the detail that it was. Without its parts, as in old rows, it stays as it is recorded."""
+    return _read_detail(json.loads(stored)).written_as(text) if stored else text
+
+
+def _read_detail(parts: Mapping[str, Any]) -> Detail:
+    values = {name: _read_detail(value) if isinstance(value, dict) else value for name, value in parts["values"].items()}
+    detail = Detail(parts["text"], **values)
+    if "error_code" not in parts:
+        return detail
+    return _Refusal(BillingError(NUMBERED[parts["error_code"]], detail, field=parts["field"], instead=parts["instead"]))
 
 
 class BillingError(Exception):
@@ -316,6 +352,16 @@ class BillingError(Exception):
         row_message = gettext(self.code.message).replace("{field}", self.field or "")
         return tellable(_explained(row_message, self.detail.shown))
 
+    @property
+    def as_detail(self) -> str:
+        """The whole message as a detail, which can be recorded. If its detail is no words of ours, it is a text only."""
+        return _Refusal(self) if not self.detail or isinstance(self.detail, Detail) else self.message
+
+    @property
+    def stored(self) -> str:
+        """What is stored beside the message, for its translation (`stored_detail`)."""
+        return stored_detail(self.as_detail)
+
     def renamed(self, names: Mapping[str, str]) -> "BillingError":
         """Return the same refusal with its field under the name that was sent. `names` maps our names to sent ones."""
         wire = names.get(self.field or "", self.field)
@@ -330,17 +376,40 @@ class BillingError(Exception):
         return BillingError(self.code, self.detail, field=field, instead=self.instead)
 
 
+class _Refusal(Detail):
+    """The message of a refusal."""
+
+    error: BillingError
+
+    def __new__(cls, error: BillingError) -> Self:
+        refusal = str.__new__(cls, error.message)
+        refusal.text, refusal.values, refusal.error = error.message, {}, error
+        return refusal
+
+    @property
+    def shown(self) -> str:
+        return self.error.shown
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        error = self.error
+        detail = error.detail if isinstance(error.detail, Detail) else Detail("")
+        return {**detail.parts, "error_code": error.code.number, "field": error.field, "instead": error.instead}
+
+
 def message_of(number: int, message: str) -> str:
     """Return the message of an outcome. If it has none, return the message of its code."""
     return message or NUMBERED[number].message
 
 
-def shown_message(number: int, message: str) -> str:
+def shown_message(number: int, message: str, stored: str = "") -> str:
     """Return the message of an error, as it was recorded, for a page: in the language that is active.
 
-    The sentences of the table are translated. The detail between them is as it was recorded, in English, unless the catalogue
-    has it as it is.
+    `stored` are the parts of its detail. Old rows have none: then the sentences of the table are translated, and the detail
+    between them is as it was recorded, in English, unless the catalogue has it as it is.
     """
+    if stored:
+        return str(shown_detail(recorded(message, stored)))
     code = NUMBERED.get(number)
     if code is None or message == code.message or not message:
         return gettext(message) if message else ""
@@ -367,6 +436,6 @@ class PendingAct(BillingError):
         return {"error_code": self.code.number, "error_msg": self.message, "errors": {}, "requested_act": self.row}
 
 
-def error_from_event(number: int, message: str) -> BillingError:
-    """Rebuild a BillingError from a stored event, with its original message."""
-    return BillingError(NUMBERED[number], message, instead=True)
+def error_from_event(number: int, message: str, stored: str = "") -> BillingError:
+    """Rebuild a BillingError from a stored event, with its original message. `stored` are the parts of its detail."""
+    return BillingError(NUMBERED[number], recorded(message, stored), instead=True)

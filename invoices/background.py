@@ -8,6 +8,7 @@ from django.utils import timezone
 from accounts.call_log import prune_calls
 from accounts.callers import Caller
 from accounts.models import Client
+from billing_site.errors import Detail
 from invoices.audit.kept import audit_and_keep
 from invoices.kinds import ScheduledAct
 from invoices.services.approving.deciding import discard_stale
@@ -68,4 +69,4 @@ def _prune_logs(client: Client, day: date) -> str:
 
 def _audit(client: Client, day: date) -> str:
     run, _reports = audit_and_keep(client, "process:schedule")
-    return f"The audit has {run.findings_count} findings." if run.findings_count else ""
+    return Detail("The audit has {count} findings.", count=run.findings_count) if run.findings_count else ""

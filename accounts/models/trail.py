@@ -53,6 +53,9 @@ class Event(models.Model):
     call_token = models.CharField(max_length=32, blank=True, help_text=_("Token of the receipt, if the call has one."))
     error_code = models.IntegerField(default=0, help_text=_("0, or the error code of the refusal."))
     message = models.TextField(blank=True)
+    detail = models.TextField(
+        blank=True, default="", db_default="", editable=False, help_text=_("Parts of the message, for its translation. JSON.")
+    )
     before = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
     after = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
 

@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from stdnum.iban import format as grouped
 
 from billing_site.common.currencies import currency_of, rounded_to, shown_money
-from billing_site.errors import shown_message
+from billing_site.errors import shown_detail, shown_message
 
 register = template.Library()
 NOTHING = "–"
@@ -28,8 +28,14 @@ COMPANY_NUMBERS = {"tax_id": _("Tax id %(number)s"), "registration_number": _("R
 
 @register.filter
 def told(row: Any) -> str:
-    """The recorded message of an error, with its number in `error_code`, in the reader's language."""
-    return shown_message(row.error_code, row.message)
+    """The recorded message of an error, with its number in `error_code` if it has one, in the reader's language."""
+    return shown_message(getattr(row, "error_code", 0), row.message, getattr(row, "detail", ""))
+
+
+@register.filter
+def shown(text: str) -> str:
+    """A recorded text in the reader's language, as far as it is a detail."""
+    return str(shown_detail(text))
 
 
 @register.filter

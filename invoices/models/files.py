@@ -4,6 +4,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from billing_site.errors import recorded
 from invoices.kinds import FileKind, FileState
 from invoices.models.documents import Invoice
 
@@ -16,6 +17,9 @@ class DocumentFile(models.Model):
     kind = models.CharField(max_length=10, choices=FileKind)
     state = models.CharField(max_length=10, choices=FileState, default=FileState.OWED)
     reason = models.CharField(max_length=300, blank=True, help_text=_("Why the file could not be made."))
+    detail = models.TextField(
+        blank=True, default="", db_default="", editable=False, help_text=_("Parts of the reason, for its translation. JSON.")
+    )
     tried_at = models.DateTimeField(null=True, help_text=_("Time of the last try to make it."))
     tries = models.PositiveIntegerField(default=0)
     media_type = models.CharField(max_length=100, blank=True)
@@ -38,3 +42,8 @@ class DocumentFile(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.invoice_id}"
+
+    @property
+    def why_missing(self) -> str:
+        """Why the file could not be made, as a text of which a page shows the translation."""
+        return recorded(self.reason, self.detail)

@@ -93,6 +93,9 @@ class DecisionOutcome(models.Model):
     new_invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, related_name="+", db_index=False)
     error_code = models.IntegerField(default=0)
     message = models.TextField(blank=True)
+    detail = models.TextField(
+        blank=True, default="", db_default="", editable=False, help_text=_("Parts of the message, for its translation. JSON.")
+    )
     taken_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Client
 from accounts.models.clients import RunLimits
+from billing_site.errors import recorded
 from invoices.kinds import RunMode, RunResult, RunState
 from invoices.models.documents import Invoice
 
@@ -55,6 +56,9 @@ class BillingRun(RunLimits):
     stop_reason = models.CharField(
         max_length=300, blank=True, default="", db_default="", help_text=_("Why the run was stopped before its end.")
     )
+    stop_detail = models.TextField(
+        blank=True, default="", db_default="", editable=False, help_text=_("Parts of the reason, for its translation. JSON.")
+    )
     stopped_by = models.CharField(
         max_length=30, blank=True, default="", db_default="", editable=False, help_text=_("The limit that stopped the run.")
     )
@@ -72,6 +76,11 @@ class BillingRun(RunLimits):
 
     def __str__(self) -> str:
         return gettext("Billing run %(number)s of %(day)s") % {"number": self.pk, "day": self.bill_date}
+
+    @property
+    def why_stopped(self) -> str:
+        """Why the run was stopped, as a text of which a page shows the translation."""
+        return recorded(self.stop_reason, self.stop_detail)
 
 
 class RunPart(models.Model):
@@ -103,6 +112,9 @@ class RunOutcome(models.Model):
     invoice = models.ForeignKey(Invoice, on_delete=models.PROTECT, null=True, related_name="run_outcomes")
     error_code = models.IntegerField(default=0)
     message = models.TextField(blank=True)
+    detail = models.TextField(
+        blank=True, default="", db_default="", editable=False, help_text=_("Parts of the message, for its translation. JSON.")
+    )
     is_dry_run = models.BooleanField(default=False, db_default=False, editable=False)
     other_run = models.ForeignKey(
         BillingRun,

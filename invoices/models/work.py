@@ -41,6 +41,9 @@ class Schedule(models.Model):
     last_started_at = models.DateTimeField(null=True, editable=False)
     last_success_at = models.DateTimeField(null=True, editable=False)
     message = models.CharField(max_length=300, blank=True, editable=False, help_text=_("Why it failed. Empty: it did not."))
+    detail = models.TextField(
+        blank=True, default="", db_default="", editable=False, help_text=_("Parts of the message, for its translation. JSON.")
+    )
     claimed_by = models.BigIntegerField(null=True, editable=False, help_text=_("Number of the worker that does it now."))
 
     class Meta:

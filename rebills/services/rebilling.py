@@ -98,7 +98,7 @@ def _rebilled_by_call(requests: Sequence[RebillRequest], work: Rebilling) -> dic
     for place, event in told.items():
         request = requests[place]
         if event.error_code:
-            error = error_from_event(event.error_code, event.message)
+            error = error_from_event(event.error_code, event.message, event.detail)
             outcomes[place] = RefusedRebill(request, event.account_id, error)
             continue
         rebill_no = event.after["rebill"]

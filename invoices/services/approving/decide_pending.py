@@ -151,7 +151,7 @@ def decided_by_call(client: Client, decision: DecisionActs, caller: Caller, toda
     issued = [number for number, event in events.items() if not event.error_code] if decision is APPROVAL else []
     collected = finish_issued(client, issued, caller, today)
     return {
-        number: Refused(accounts.get(number), error_from_event(event.error_code, event.message), number)
+        number: Refused(accounts.get(number), error_from_event(event.error_code, event.message, event.detail), number)
         if event.error_code
         else _decided(accounts[number], event, decision, collected.get(number))
         for number, event in events.items()

@@ -14,7 +14,7 @@ from accounts import receipts
 from accounts.callers import Caller
 from accounts.models import Client
 from billing_site.common.storage import update_rows
-from billing_site.errors import BillingError, ErrorCode
+from billing_site.errors import BillingError, ErrorCode, stored_detail
 from invoices.kinds import DecisionAct, DecisionResult, InvoiceStatus
 from invoices.models import Decision, DecisionOutcome, Invoice
 from invoices.services.approving.deciding import decide
@@ -138,8 +138,9 @@ def _write(taken: Mapping[int, DecisionOutcome], outcomes: Mapping[int, Outcome]
         error = outcome.error if isinstance(outcome, Refused) else None
         new_no = outcome.invoice_no if isinstance(outcome, Settled) and outcome.invoice_no != number else None
         code = error.code.number if error else 0
-        rows.append((one.pk, _result(error).value, new_no, code, _message(outcome)))
-    update_rows(DecisionOutcome, ("result", "new_invoice_id", "error_code", "message"), rows)
+        message = _message(outcome)
+        rows.append((one.pk, _result(error).value, new_no, code, str(message), stored_detail(message)))
+    update_rows(DecisionOutcome, ("result", "new_invoice_id", "error_code", "message", "detail"), rows)
 
 
 def _result(error: BillingError | None) -> DecisionResult:
@@ -151,6 +152,6 @@ def _result(error: BillingError | None) -> DecisionResult:
 def _message(outcome: Outcome | None) -> str:
     """Return the refusal's message, or that of a collection that failed after the approval."""
     if isinstance(outcome, Refused):
-        return outcome.error.message
+        return outcome.error.as_detail
     collection = outcome.collection if isinstance(outcome, Settled) else None
-    return collection.message if collection is not None and collection.error is not None else ""
+    return collection.error.as_detail if collection is not None and collection.error is not None else ""

@@ -14,7 +14,7 @@ from accounts import receipts
 from accounts.callers import Caller
 from accounts.models import Account, Client, PlanInstance
 from accounts.periods import InstanceDates
-from accounts.trail import Act, record_acts
+from accounts.trail import Act, record_acts, refusal
 from billing_site.common.storage import insert_rows, reserve_ids, update_rows
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO
@@ -236,10 +236,7 @@ def _record_left_out(recording: Recording, plans: Sequence[InvoicePlan], numbers
     record_acts(
         recording.client,
         recording.caller,
-        [
-            Act(LEFT_OUT, plan.account_no, numbers.get(plan.account_no), error_code=why.code.number, message=why.message)
-            for plan, why in refusals
-        ],
+        [refusal(LEFT_OUT, why, account_no=plan.account_no, invoice_no=numbers.get(plan.account_no)) for plan, why in refusals],
         at,
     )
 

@@ -12,7 +12,7 @@ from accounts.receipts import Claim, used_at
 from accounts.services.accounts import electronic_methods
 from accounts.trail import Act, acts_of_call, record_acts, refusal
 from billing_site.common.keyset_pages import Order, Position, first_after
-from billing_site.errors import BillingError, Detail, ErrorCode, error_from_event
+from billing_site.errors import BillingError, Detail, ErrorCode, error_from_event, recorded, stored_detail
 from invoices.kinds import OPEN_ATTEMPTS, AttemptStatus
 from invoices.models import CollectionAttempt, Invoice
 from invoices.services.actions import unpaid_by_refunds
@@ -97,7 +97,7 @@ def _event_without_attempt(one: Collected) -> Act:
     name = f"{COLLECTION}{one.result.value}"
     if one.error is not None:
         return refusal(name, one.error, account_no=one.account_no, invoice_no=one.invoice_no)
-    return Act(name, one.account_no, one.invoice_no, message=one.message, idle=True)
+    return Act(name, one.account_no, one.invoice_no, message=str(one.message), detail=stored_detail(one.message), idle=True)
 
 
 def finish_collecting(client: Client, invoice_no: int, at: datetime, caller: Caller, today: date) -> list[Collected]:
@@ -160,9 +160,9 @@ def _result_of_event(invoice_no: int, event: Event, attempt: CollectionAttempt |
     """Return the result of an attempt, or the one that an event recorded because the gateway was not asked."""
     if attempt is not None:
         return outcome_of(attempt, event.account_id)
-    error = error_from_event(event.error_code, event.message) if event.error_code else None
+    error = error_from_event(event.error_code, event.message, event.detail) if event.error_code else None
     result = CollectionResult(event.act.removeprefix(COLLECTION))
-    return Collected(event.account_id, invoice_no, result, event.message, error)
+    return Collected(event.account_id, invoice_no, result, recorded(event.message, event.detail), error)
 
 
 def resume_collecting(

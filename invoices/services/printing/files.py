@@ -17,7 +17,6 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 from django.utils.text import slugify
-from django.utils.translation import gettext as _
 
 from accounts.callers import Caller
 from accounts.models import Client
@@ -25,7 +24,7 @@ from accounts.models.identities import document_storage
 from accounts.rights import MAKE_FILES, check_may
 from accounts.trail import Act, record_acts
 from billing_site.common.storage import insert_objects
-from billing_site.errors import BillingError, Detail, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode, stored_detail
 from invoices.kinds import FileKind, FileState, InvoiceStatus
 from invoices.models import DocumentFile, Invoice
 from invoices.services.printing.pdf import PDF, TEMPLATE_VERSION, CannotPrint, Look, NoPango, look_of, pdf_of
@@ -61,8 +60,8 @@ class FilesMade(NamedTuple):
     given_up: str = ""
 
 
-class _StorageFailed(Exception):
-    """The storage of documents did not take a file, with the reason in words."""
+class _StorageFailed(CannotPrint):
+    """The storage of documents did not take a file."""
 
 
 def owe_files(invoice_nos: Iterable[int]) -> None:
@@ -134,9 +133,9 @@ def content_of_file(file: DocumentFile) -> FileContent:
             content = stored.read()
     except Exception as error:
         logger.exception("file %s cannot be read", file.pk)
-        raise BillingError(ErrorCode.FILE_NOT_MADE, _("the storage of documents does not have it")) from error
+        raise BillingError(ErrorCode.FILE_NOT_MADE, Detail("the storage of documents does not have it")) from error
     if hashlib.sha256(content).hexdigest() != file.sha256:
-        raise BillingError(ErrorCode.FILE_NOT_MADE, _("the stored file has changed since it was made"))
+        raise BillingError(ErrorCode.FILE_NOT_MADE, Detail("the stored file has changed since it was made"))
     return FileContent(_file_name(file.invoice), file.media_type, content, file.sha256)
 
 
@@ -159,7 +158,7 @@ def _draft(invoice: Invoice) -> FileContent:
     try:
         content = pdf_of(invoice, statement_parts([invoice])[invoice.pk], look_of(invoice.client))
     except CannotPrint as error:
-        raise BillingError(ErrorCode.FILE_NOT_MADE, str(error)) from error
+        raise BillingError(ErrorCode.FILE_NOT_MADE, error.reason) from error
     return FileContent(_file_name(invoice), PDF, content, hashlib.sha256(content).hexdigest())
 
 
@@ -171,7 +170,7 @@ def _made_now(file: DocumentFile) -> DocumentFile:
     made = _read(file.pk)
     _make(made, {})
     if made.state != FileState.MADE:
-        raise BillingError(ErrorCode.FILE_NOT_MADE, made.reason)
+        raise BillingError(ErrorCode.FILE_NOT_MADE, made.why_missing)
     return made
 
 
@@ -211,13 +210,13 @@ def _make(file: DocumentFile, looks: dict[int, Look]) -> FilesMade:
     try:
         _make_one(file, looks)
     except (NoPango, _StorageFailed) as error:
-        return _failed(file, str(error), given_up=True)
+        return _failed(file, error.reason, given_up=True)
     except CannotPrint as error:
-        return _failed(file, str(error))
+        return _failed(file, error.reason)
     except Exception as error:
         # Only the type of the error is kept: its text may hold secrets.
         logger.exception("the PDF of invoice %s could not be made", file.invoice_id)
-        return _failed(file, _("The file could not be made: %(why)s") % {"why": type(error).__name__})
+        return _failed(file, Detail("The file could not be made: {why}", why=type(error).__name__))
     return FilesMade(made=1)
 
 
@@ -229,11 +228,11 @@ def _make_one(file: DocumentFile, looks: dict[int, Look]) -> None:
     invoice.status = InvoiceStatus.APPROVED
     content = pdf_of(invoice, parts_at_issue(invoice), looks[invoice.client_id])
     name = _store(invoice, content)
-    file.state, file.reason = FileState.MADE, ""
+    file.state, file.reason, file.detail = FileState.MADE, "", ""
     file.media_type, file.template_version = PDF, TEMPLATE_VERSION
     file.sha256, file.size, file.name = hashlib.sha256(content).hexdigest(), len(content), name
     file.made_at = timezone.now()
-    columns = ("state", "reason", "media_type", "template_version", "sha256", "size", "name", "made_at")
+    columns = ("state", "reason", "detail", "media_type", "template_version", "sha256", "size", "name", "made_at")
     unmade = DocumentFile.objects.filter(pk=file.pk).exclude(state=FileState.MADE)
     if not unmade.update(**{column: getattr(file, column) for column in columns}):
         # Another process was quicker: its file is the one.
@@ -242,19 +241,19 @@ def _make_one(file: DocumentFile, looks: dict[int, Look]) -> None:
 
 
 def _store(invoice: Invoice, content: bytes) -> str:
-    """Keep the content of a document, and return its name in the storage. Raises _StorageFailed with the reason in words."""
+    """Keep the content of a document, and return its name in the storage. Raises _StorageFailed."""
     try:
         return document_storage().save(_storage_name(invoice), ContentFile(content))
     except Exception as error:
         logger.exception("the PDF of invoice %s could not be stored", invoice.pk)
         why = (isinstance(error, OSError) and error.strerror) or type(error).__name__
-        raise _StorageFailed(_("The storage of documents failed: %(why)s") % {"why": why}) from error
+        raise _StorageFailed(Detail("The storage of documents failed: {why}", why=why)) from error
 
 
-def _failed(file: DocumentFile, reason: str, *, given_up: bool = False) -> FilesMade:
-    file.state, file.reason = FileState.FAILED, reason[:LONGEST_REASON]
+def _failed(file: DocumentFile, reason: Detail, *, given_up: bool = False) -> FilesMade:
+    file.state, file.reason, file.detail = FileState.FAILED, reason[:LONGEST_REASON], stored_detail(reason)
     unmade = DocumentFile.objects.filter(pk=file.pk).exclude(state=FileState.MADE)
-    unmade.update(state=file.state, reason=file.reason)
+    unmade.update(state=file.state, reason=file.reason, detail=file.detail)
     return FilesMade(failed=1, given_up=file.reason if given_up else "")
 
 

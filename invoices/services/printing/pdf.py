@@ -20,6 +20,7 @@ from PIL import Image, UnidentifiedImageError
 
 from accounts.models import Client
 from accounts.models.identities import LARGEST_LOGO, LOGO_TYPES
+from billing_site.errors import Detail, listed
 from invoices.calculation import ZERO
 from invoices.kinds import InvoiceStatus
 from invoices.models import Invoice
@@ -34,7 +35,11 @@ CODE_CURRENCY = "eur"
 
 
 class CannotPrint(Exception):
-    """A PDF that cannot be made, with the reason in words."""
+    """A PDF that cannot be made, with the reason as a detail."""
+
+    def __init__(self, reason: Detail) -> None:
+        self.reason = reason
+        super().__init__(reason)
 
 
 class NoPango(CannotPrint):
@@ -56,10 +61,10 @@ def look_of(client: Client) -> Look:
         with client.logo.open("rb") as file:
             content = file.read(LARGEST_LOGO + 1)
         if len(content) > LARGEST_LOGO:
-            raise CannotPrint(_("The client's logo is larger than 2 MB."))
+            raise CannotPrint(Detail("The client's logo is larger than 2 MB."))
         kind = LOGO_TYPES[Image.open(io.BytesIO(content)).format or ""]
     except (OSError, KeyError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise CannotPrint(_("The client's logo cannot be read.")) from error
+        raise CannotPrint(Detail("The client's logo cannot be read.")) from error
     return Look(f"data:{kind};base64,{base64.b64encode(content).decode()}", client.document_color)
 
 
@@ -117,9 +122,9 @@ def _engine() -> _Engine:
         from weasyprint.text.fonts import FontConfiguration
         from weasyprint.urls import URLFetcher
     except OSError as error:
-        missing = _("PDFs need the library Pango, which is not installed on the server.")
-        hint = _("The command manage.py check --deploy says how to install it. Until then, use the print view.")
-        raise NoPango(f"{missing} {hint}") from error
+        missing = Detail("PDFs need the library Pango, which is not installed on the server.")
+        hint = Detail("The command manage.py check --deploy says how to install it. Until then, use the print view.")
+        raise NoPango(listed((missing, hint), " ")) from error
     fonts = FontConfiguration()
     styles = weasyprint.CSS(filename=STYLES, font_config=fonts, url_fetcher=URLFetcher(allowed_protocols=("file",)))
     return _Engine(weasyprint, fonts, styles, URLFetcher(allowed_protocols=("data",)))

@@ -89,11 +89,17 @@ def settle_batch(run: BillingRun, claimed: Claimed, worker: Worker, caller: Call
 def write_refusals(claimed: Claimed, worker: Worker, refused: Sequence[Refused]) -> None:
     """Say why accounts were refused, unless another worker has taken them over or billed them meanwhile."""
     rows = [
-        (claimed[one.account_no], RunResult.REFUSED.value, one.error.code.number, one.error.message)
+        (
+            claimed[one.account_no],
+            RunResult.REFUSED.value,
+            one.error.code.number,
+            one.error.message,
+            one.error.stored,
+        )
         for one in refused
         if one.account_no is not None
     ]
-    _write(worker, ("result", "error_code", "message"), rows)
+    _write(worker, ("result", "error_code", "message", "detail"), rows)
 
 
 def _write(worker: Worker, columns: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from billing_site.common.currencies import currency_of
 from billing_site.common.storage import ExactSum
+from billing_site.errors import Detail
 from invoices.calculation import ZERO, rounded
 from invoices.kinds import RunResult, RunState
 from invoices.models import BillingRun, RunPart
@@ -18,7 +19,7 @@ LIMITS = ("stop_above_refusals", "stop_above_refused_percent", "stop_above_perce
 
 
 class Exceeded(NamedTuple):
-    """The limit that a run has exceeded, and the reason in words."""
+    """The limit that a run has exceeded, and the reason: a detail, or the message of a refusal (`as_detail`)."""
 
     limit: str
     reason: str
@@ -40,8 +41,12 @@ def check_plans(run: BillingRun, planned: Iterable[Planned | Refused]) -> None:
     for one in planned:
         if isinstance(one, Planned) and one.plan.total_amount > limit:
             currency = one.plan.facts.state.currency.code.upper()
-            reason = (
-                f"The invoice of account {one.account_no} is {one.plan.total_amount} {currency}, above {limit.normalize():f}."
+            reason = Detail(
+                "The invoice of account {account_no} is {amount} {currency}, above {limit}.",
+                account_no=one.account_no,
+                amount=one.plan.total_amount,
+                currency=currency,
+                limit=f"{limit.normalize():f}",
             )
             raise LimitExceeded(Exceeded("stop_above_invoice", reason))
 
@@ -55,7 +60,7 @@ def _refusals(run: BillingRun) -> Exceeded | None:
     limit = run.stop_above_refusals
     if limit is None or not _refused_above(run, limit):
         return None
-    return Exceeded("stop_above_refusals", f"More than {limit} accounts were refused.")
+    return Exceeded("stop_above_refusals", Detail("More than {limit} accounts were refused.", limit=limit))
 
 
 def _refused_percent(run: BillingRun) -> Exceeded | None:
@@ -65,7 +70,8 @@ def _refused_percent(run: BillingRun) -> Exceeded | None:
     accounts = run.outcomes.exclude(result=RunResult.IN_ANOTHER_RUN).count()
     if not _refused_above(run, int(accounts * percent / 100)):
         return None
-    return Exceeded("stop_above_refused_percent", f"More than {percent.normalize():f} % of the accounts were refused.")
+    reason = Detail("More than {percent} % of the accounts were refused.", percent=f"{percent.normalize():f}")
+    return Exceeded("stop_above_refused_percent", reason)
 
 
 def _refused_above(run: BillingRun, limit: int) -> bool:
@@ -82,7 +88,12 @@ def _percent_of_last(run: BillingRun) -> Exceeded | None:
         most = before[currency] * percent / 100
         if now[currency] > most:
             shown = f"{rounded(now[currency], currency_of(currency))} {currency.upper()}"
-            reason = f"The total of {shown} is above {percent.normalize():f} % of run {last.pk}."
+            reason = Detail(
+                "The total of {total} is above {percent} % of run {run}.",
+                total=shown,
+                percent=f"{percent.normalize():f}",
+                run=last.pk,
+            )
             return Exceeded("stop_above_percent_of_last", reason)
     return None
 

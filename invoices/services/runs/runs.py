@@ -16,7 +16,7 @@ from accounts.callers import Caller
 from accounts.models import Client
 from accounts.trail import Act, record_acts
 from billing_site.common.languages import in_english
-from billing_site.errors import BillingError, Detail, ErrorCode, word
+from billing_site.errors import BillingError, Detail, ErrorCode, stored_detail, word
 from invoices.kinds import ACTIVE_RUNS, ENDED_RUNS, RUN_TRANSITIONS, RunMode, RunResult, RunState
 from invoices.models import BillingRun, RunOutcome, Worker
 from invoices.services.documents.rights import check_may_generate
@@ -161,7 +161,7 @@ def pause_run(run: BillingRun, *, caller: Caller) -> BillingRun:
 def resume_run(run: BillingRun, *, caller: Caller) -> BillingRun:
     """Go on with a run that is paused, or that a limit has stopped: then without that limit. Else refuses (90111)."""
     check_may_generate(caller)
-    columns: dict[str, Any] = {"stop_reason": "", "stopped_by": ""}
+    columns: dict[str, Any] = {"stop_reason": "", "stop_detail": "", "stopped_by": ""}
     if run.stopped_by in LIMITS:
         columns[run.stopped_by] = None
     return _move(run, RunState.RUNNING, only=(RunState.PAUSED, RunState.STOPPED), caller=caller, **columns)
@@ -202,7 +202,7 @@ def retry_run(run: BillingRun, *, caller: Caller, only_failed: bool = False) -> 
         # A subquery for each account, as in `insert_outcomes`.
         elsewhere = RunOutcome.objects.filter(account=OuterRef("account"), result=RunResult.WAITING, is_dry_run=False)
         refused = refused.alias(elsewhere=Subquery(elsewhere.values("run")[:1])).filter(elsewhere=None)
-    count = refused.update(result=RunResult.WAITING, error_code=0, message="", claimed_by=None)
+    count = refused.update(result=RunResult.WAITING, error_code=0, message="", detail="", claimed_by=None)
     if count:
         _move(run, RunState.RUNNING, caller=caller, finished_at=None)
     return count
@@ -226,7 +226,7 @@ def work_on_run(run: BillingRun, *, worker: Worker, caller: Caller, size: int = 
         return 0
     except BillingError as error:
         release(run, worker)
-        stop_run(run, Exceeded("", error.message))
+        stop_run(run, Exceeded("", error.as_detail))
         return 0
     exceeded = exceeded_limit(run)
     if exceeded is not None:
@@ -280,8 +280,8 @@ def stop_run(run: BillingRun, exceeded: Exceeded) -> None:
     """Stop a running run. One that has ended or was cancelled meanwhile stays as it is."""
     with transaction.atomic():
         if _locked(run).state == RunState.RUNNING:
-            reason = exceeded.reason[:300]
-            _move(run, RunState.STOPPED, caller=STOPPER, stop_reason=reason, stopped_by=exceeded.limit)
+            reason, detail = exceeded.reason[:300], stored_detail(exceeded.reason)
+            _move(run, RunState.STOPPED, caller=STOPPER, stop_reason=reason, stop_detail=detail, stopped_by=exceeded.limit)
 
 
 STOPPER = Caller(process="run")

@@ -4,6 +4,7 @@ from datetime import date
 
 from accounts.callers import Caller
 from accounts.models import Client
+from billing_site.errors import Detail
 from invoices.kinds import RunState
 from invoices.models import BillingRun
 from invoices.services.runs.runs import open_run
@@ -22,7 +23,8 @@ def bill_due(client: Client, day: date) -> str:
 def why_not_running(run: BillingRun) -> str:
     """Why nobody bills the accounts of a run now, or an empty text."""
     if run.state == RunState.STOPPED:
-        return f"Billing run {run.pk} was stopped: {run.stop_reason} Resume or cancel it."
+        why = run.why_stopped
+        return Detail("Billing run {run} was stopped: {why} Resume or cancel it.", run=run.pk, why=why)
     if run.state == RunState.PAUSED:
-        return f"Billing run {run.pk} is paused. Resume or cancel it."
+        return Detail("Billing run {run} is paused. Resume or cancel it.", run=run.pk)
     return ""

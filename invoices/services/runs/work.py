@@ -29,10 +29,10 @@ def _do_batch(run: BillingRun, worker: Worker) -> int:
     except (OperationalError, InterfaceError):
         raise
     except BillingError as error:
-        stop_run(run, Exceeded("", error.message))
+        stop_run(run, Exceeded("", error.as_detail))
     except Exception:
         logger.exception("billing run %s failed", run.pk)
-        stop_run(run, Exceeded("", ErrorCode.UNEXPECTED.message))
+        stop_run(run, Exceeded("", BillingError(ErrorCode.UNEXPECTED).as_detail))
         raise
     return 0
 

@@ -20,7 +20,7 @@ from accounts.callers import Caller
 from accounts.models import Client
 from accounts.rights import APPROVE, CHANGE_SETTINGS, COLLECT, GENERATE, SEND_STATEMENTS, Right, check_may, may
 from accounts.trail import Act, record_acts
-from billing_site.errors import BillingError, Detail, ErrorCode
+from billing_site.errors import BillingError, Detail, ErrorCode, stored_detail
 from invoices.kinds import ScheduledAct
 from invoices.models import Schedule, Worker
 from invoices.services.work.registry import Interrupted, KindOfWork
@@ -44,7 +44,7 @@ NEEDED_BESIDE_SETTINGS: Mapping[ScheduledAct, Right] = {
 """Who schedules an act must have the right to it, beside the right to change settings. The others need only that."""
 
 Perform = Callable[[Client, date], str]
-"""Do a scheduled act of a client for a day. Returns why it could not be done, or an empty text."""
+"""Do a scheduled act of a client for a day. Returns why it could not be done, as a Detail, or an empty text."""
 
 _ACTS: dict[ScheduledAct, Perform] = {}
 
@@ -139,7 +139,7 @@ def do_next(worker: Worker) -> bool:
         return True
     except Exception as error:
         logger.exception("schedule %s of client %s failed", act.value, client.pk)
-        problem = error.message if isinstance(error, BillingError) else ErrorCode.UNEXPECTED.message
+        problem = (error if isinstance(error, BillingError) else BillingError(ErrorCode.UNEXPECTED)).as_detail
     _record(schedule, worker, day, problem)
     return True
 
@@ -168,7 +168,7 @@ def _due() -> QuerySet[Schedule]:
 def _record(schedule: Schedule, worker: Worker, day: date, problem: str) -> None:
     """Write what came of it, unless another worker has taken it over, or someone has changed the schedule meanwhile."""
     offset = schedule.client.clock_offset if settings.VIRTUAL_CLOCK else timedelta()
-    columns: dict[str, object] = {"claimed_by": None, "message": problem[:300]}
+    columns: dict[str, object] = {"claimed_by": None, "message": problem[:300], "detail": stored_detail(problem)}
     if problem:
         columns["next_at"] = timezone.now() + offset + RETRY_AFTER
     else:
