@@ -10,6 +10,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar, dataclass_transform
 
+from billing_site.common.currencies import Currency, currency_of
 from invoices.basis import Basis
 from invoices.calculation import ONE, WHOLE, ZERO, Share
 from invoices.kinds import CREDIT_TYPES, InvoiceKind, LineType, gives_days_back
@@ -269,6 +270,10 @@ class Document:
     correction: Correction | None = None
     basis: Basis = Basis()
     tax_basis: TaxBasis | None = None
+
+    @property
+    def currency(self) -> Currency:
+        return currency_of(self.terms.currency)
 
 
 def _names(shape: Any) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from accounts.models.history import MasterDataHistory
 from accounts.models.identities import BuyerModel
 from accounts.models.places import ExemptionModel
 from accounts.validators import validate_billing_day, validate_currency, validate_no_card_number
+from billing_site.common.currencies import Currency, currency_of
 from billing_site.common.exact_decimals import MOST_UNITS_VALIDATOR, UnitsField
 from billing_site.common.languages import Language
 
@@ -102,6 +103,11 @@ class Account(BuyerModel, ExemptionModel):
 
     def __str__(self) -> str:
         return f"{self.client_acct_id} ({self.pk})"
+
+    @property
+    def billing_currency(self) -> Currency:
+        """The currency as the account's amounts are calculated in it. `currency` is its code."""
+        return currency_of(self.currency)
 
 
 class Contact(BuyerModel, ExemptionModel, Address):

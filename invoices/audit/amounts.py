@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from decimal import Decimal
 
-from billing_site.common.currencies import currency_of
 from invoices.audit.stored_documents import StoredDocument
 from invoices.calculation import ZERO
 
@@ -40,7 +39,7 @@ def line_numbers(document: StoredDocument) -> Iterator[str]:
 
 
 def whole_units(document: StoredDocument) -> Iterator[str]:
-    unit = currency_of(document.terms.currency).smallest_unit
+    unit = document.currency.smallest_unit
     for name, amount in _amounts(document):
         if amount % unit:
             yield f"{name} of {shown(amount)} is not a valid amount in {document.terms.currency}"

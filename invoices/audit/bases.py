@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 from accounts.kinds import RateModel
 from accounts.models import Client
-from billing_site.common.currencies import currency_of
 from invoices.audit.amounts import shown
 from invoices.audit.reports import AuditReport
 from invoices.audit.rules import ROWS_AT_ONCE, of_client
@@ -51,7 +50,7 @@ def bases(document: StoredDocument) -> Iterator[str]:
             kept = " and ".join(shown(one) for one in charge.billed[1:])
             yield f"{name} has {kept} in its basis, but {shown(amount)} and {shown(adjustment)} on its lines"
         if numbers and not charge.is_bound_by_hand:
-            due = bound_of(charge.terms, amount, currency_of(document.terms.currency)).adjustment
+            due = bound_of(charge.terms, amount, document.currency).adjustment
             if due != adjustment:
                 yield f"{name} is adjusted to its minimum or maximum by {shown(adjustment)}, but should be by {shown(due)}"
 

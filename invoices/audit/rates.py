@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from itertools import pairwise
 
-from billing_site.common.currencies import Currency, currency_of
+from billing_site.common.currencies import Currency
 from billing_site.errors import BillingError
 from invoices.audit.amounts import shown
 from invoices.audit.stored_documents import StoredDocument
@@ -32,7 +32,7 @@ def line_amounts(document: StoredDocument) -> Iterator[str]:
         if line.rate_per_unit is None:
             if _must_say_why(line):
                 yield f"line {line.line_no} is {shown(line.amount)} without a rate, and does not say why"
-        elif line.amount != _amount_by_rate(line, line.rate_per_unit, currency_of(document.terms.currency)):
+        elif line.amount != _amount_by_rate(line, line.rate_per_unit, document.currency):
             units = "no units" if line.units is None else f"{shown(line.units)} units"
             yield (
                 f"line {line.line_no} is {shown(line.amount)}, which is not {shown(line.rate_per_unit)} for {units} "
@@ -62,7 +62,7 @@ def percents(document: StoredDocument) -> Iterator[str]:
         if line.percent is None or line.base_amount is None:
             yield f"line {line.line_no} has a percent without a base, or a base without a percent"
             continue
-        share = _percent_of(line.percent, line.base_amount, currency_of(document.terms.currency))
+        share = _percent_of(line.percent, line.base_amount, document.currency)
         amount = -line.amount if line.line_type == LineType.COUPON else line.amount
         if amount != share:
             yield f"line {line.line_no} is {shown(line.amount)}, which is not {_percent(line)}"

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from django.db.models import Exists, Min, OuterRef
 
 from accounts.models import Client, Event
+from billing_site.common.currencies import Currency
 from invoices.audit.holdings import Holdings, holdings_of
 from invoices.audit.rules import of_client
 from invoices.document import Credit, Document, Line, Period, Tax, Terms
@@ -66,6 +67,10 @@ class StoredDocument(NamedTuple):
     @property
     def terms(self) -> Terms:
         return self.content.terms
+
+    @property
+    def currency(self) -> Currency:
+        return self.content.currency
 
     @property
     def lines(self) -> tuple[Line, ...]:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from accounts.kinds import TaxExemption
-from billing_site.common.currencies import currency_of
 from invoices.audit.amounts import shown
 from invoices.audit.credits import left_of_charges
 from invoices.audit.stored_documents import StoredDocument
@@ -147,7 +146,7 @@ def percents(document: StoredDocument) -> Iterator[str]:
         groups[tax.tax_line_no, tax.percent, within.normalize()].append(tax)
     for (tax_line_no, percent, within), taxes in groups.items():
         amounts = [left.get(tax.taxed_line_no, ZERO) for tax in taxes]
-        right = sum(tax_amounts(percent, within, amounts, currency_of(document.terms.currency), per_line=basis.per_line), ZERO)
+        right = sum(tax_amounts(percent, within, amounts, document.currency, per_line=basis.per_line), ZERO)
         taken = sum((tax.amount for tax in taxes), ZERO)
         if taken != right:
             yield f"tax line {tax_line_no} takes {shown(taken)}, but {shown(percent)} % of its lines is {shown(right)}"

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Client, Contact, PlanInstance, Service, ServiceLocation
 from accounts.models.history import MasterDataHistory
+from billing_site.common.currencies import Currency, currency_of
 from billing_site.common.exact_decimals import ExactDecimalField, UnitsField
 from invoices.calculation import ZERO
 from invoices.document_numbers import DEFAULT_FORMATS, Format, could_print_the_same
@@ -287,6 +288,11 @@ class Invoice(models.Model):
 
     def __str__(self) -> str:
         return self.document_number or f"{self.get_status_display()} {self.pk}"
+
+    @property
+    def billing_currency(self) -> Currency:
+        """The currency as the document's amounts are calculated in it. `currency` is its code."""
+        return currency_of(self.currency)
 
     @property
     def amount_due(self) -> Decimal | None:

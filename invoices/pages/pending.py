@@ -15,7 +15,6 @@ from accounts.callers import Caller
 from accounts.pages.base import StaffPage
 from accounts.rights import APPROVE, CORRECT
 from accounts.staff import names_of
-from billing_site.common.currencies import currency_of
 from billing_site.common.keyset_pages import order_of, page_of
 from billing_site.errors import BillingError, ErrorCode
 from invoices.api.filters import InvoiceFilter
@@ -53,12 +52,13 @@ class Row(NamedTuple):
     @property
     def smallest_units(self) -> int:
         """The total in whole smallest units of the currency, so that the browser can add totals up exactly."""
-        return int(self.invoice.total_amount / currency_of(self.invoice.currency).smallest_unit)
+        return int(self.invoice.total_amount / self.invoice.billing_currency.smallest_unit)
 
     @property
     def decimals(self) -> int:
         """The decimals that the browser writes. The browser's own numbers differ from ISO 4217."""
-        return currency_of(self.invoice.currency).exponent
+        exponent: int = self.invoice.billing_currency.exponent
+        return exponent
 
 
 class ActRow(NamedTuple):

@@ -8,7 +8,6 @@ from rest_framework import serializers
 from accounts.api.fields import NO_INVOICE, NO_REASON, ReceiptIdField
 from accounts.api.serializers import AccountArguments
 from accounts.staff import name_of
-from billing_site.common.currencies import currency_of
 from billing_site.common.fields import (
     FlagField,
     LongField,
@@ -141,7 +140,7 @@ def gen_rb_m_answer(rebill: Invoice, content: Document, excluded: Sequence[int],
         **{name: value for name, value in settled.items() if name in GEN_RB_M_OUTPUTS},
         "created_by": name_of(rebill.generated_by),
         "created_date": f"{rebill.generated_on:%Y-%m-%d}",
-        "amount": float(rounded(rebill.total_amount, currency_of(rebill.currency))),
+        "amount": float(rounded(rebill.total_amount, rebill.billing_currency)),
         "reason_code": rebill.reason_code,
         "is_pending_ind": int(not rebill.number),
         "excluded_lines": list(excluded),

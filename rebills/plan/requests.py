@@ -5,7 +5,7 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from billing_site.common.currencies import Currency, currency_of
+from billing_site.common.currencies import Currency
 from invoices.calculation import ZERO
 from invoices.document import Document
 from invoices.plan.actions import PayerFacts
@@ -116,4 +116,4 @@ class RebillFacts(NamedTuple):
 
     @property
     def currency(self) -> Currency:
-        return currency_of(self.original.terms.currency)
+        return self.original.currency

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from billing_site.common.currencies import currency_of
 from invoices.calculation import ZERO, exact_share, rounded, tax_amounts
 from invoices.document import Document, Tax
 from invoices.tax_engines.protocol import LineTax, net_of_contained
@@ -50,7 +49,7 @@ class StoredTaxes:
     """
 
     def __init__(self, original: Document, default_per_line: bool) -> None:
-        self.currency = currency_of(original.terms.currency)
+        self.currency = original.currency
         left = _left(original)
         self.charge_lines = [line.line_no for line in original.lines if line.is_charge]
         self.categories = {line.line_no: line.tax_category for line in original.lines}

@@ -132,7 +132,7 @@ class ServiceCreditSerializer(RowSerializer):
         shown: dict[str, Any] = super().to_representation(instance)
         used: Decimal = getattr(instance, "used", Decimal(0))
         figures = {"amount": instance.amount, "used": used, "remaining": instance.amount - used}
-        return shown | {name: f"{rounded(value, currency_of(instance.account.currency)):f}" for name, value in figures.items()}
+        return shown | {name: f"{rounded(value, instance.account.billing_currency):f}" for name, value in figures.items()}
 
 
 class ExpiryArguments(serializers.Serializer):

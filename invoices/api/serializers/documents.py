@@ -9,7 +9,6 @@ from rest_framework import serializers
 
 from accounts.api.fields import NO_ACCOUNT, NO_INVOICE, IdentityName, ReceiptIdField
 from accounts.api.serializers import ClientRowSerializer
-from billing_site.common.currencies import currency_of
 from billing_site.common.fields import ErrorCodeField, ErrorMessageField, LongField, ShortListField, TrueFalseField
 from billing_site.common.limits import COMMENTS_LENGTH, REMARK_LENGTH
 from billing_site.errors import ErrorCode, message_of
@@ -206,7 +205,7 @@ class InvoiceSerializer(TermsSerializer):
     def get_amount_due(self, invoice: Any) -> str | None:
         """Null if nothing can be due: a credit memo, or a document that is not issued."""
         due = invoice.amount_due
-        return None if due is None else f"{rounded(due, currency_of(invoice.currency)):f}"
+        return None if due is None else f"{rounded(due, invoice.billing_currency):f}"
 
 
 class PlannedTaxSerializer(serializers.Serializer):

@@ -212,7 +212,7 @@ class AmountField(serializers.ReadOnlyField):
 
     def get_attribute(self, instance: Any) -> str | None:
         amount: Decimal | None = get_attribute(instance, self.source_attrs)
-        return None if amount is None else f"{rounded(amount, currency_of(get_attribute(instance, ['currency']))):f}"
+        return None if amount is None else amount_text(amount, get_attribute(instance, ["currency"]))
 
 
 class PlannedAmountField(serializers.ReadOnlyField):

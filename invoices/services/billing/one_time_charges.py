@@ -9,7 +9,6 @@ from accounts.callers import Caller
 from accounts.models import Client, Service
 from accounts.rights import check_may_change
 from accounts.trail import Act, record_acts
-from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import MOST_BEFORE_TAX, WHOLE, line_amount
 from invoices.models import OneTimeCharge
@@ -153,7 +152,7 @@ def _check(order: OneTimeCharge) -> None:
         )
     order.full_clean()
     try:
-        amount = line_amount(order.rate_per_unit, order.units, WHOLE, currency_of(order.account.currency))
+        amount = line_amount(order.rate_per_unit, order.units, WHOLE, order.account.billing_currency)
         if amount > MOST_BEFORE_TAX:
             raise BillingError(
                 ErrorCode.AMOUNT_TOO_LARGE, Detail("{amount} {currency}", amount=f"{amount:f}", currency=order.account.currency)

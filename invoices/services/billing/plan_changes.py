@@ -17,7 +17,7 @@ from accounts.periods import ONE_DAY
 from accounts.rates import RateTerms
 from accounts.services.accounts import lock_account
 from accounts.services.plans import change_plan, end_plan_instance, remove_plan_instance, update_plan_instance
-from billing_site.common.currencies import Currency, currency_of
+from billing_site.common.currencies import Currency
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO, rounded
 from invoices.kinds import CYCLE_KINDS, LIVE_STATUSES, NOT_SURCHARGEABLE, InvoiceKind, InvoiceStatus, UnusedDaysOutcome
@@ -227,7 +227,7 @@ def unused_days_of(instance: PlanInstance) -> list[UnusedDays]:
 
 def _parts(line: SourceLine, after: date, account: Account) -> Iterator[UnusedDays]:
     """Yield the credited days of a line, then the days before them that stay charged."""
-    currency = currency_of(account.currency)
+    currency = account.billing_currency
     all_after = line._replace(credited_from=after)
     first = all_after.first_unused
     if first is None:

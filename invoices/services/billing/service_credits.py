@@ -7,7 +7,6 @@ from accounts.callers import Caller
 from accounts.models import Client, Service
 from accounts.rights import check_may_change
 from accounts.trail import Act, record_acts
-from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import asked_amount, rounded
 from invoices.kinds import LIVE_STATUSES
@@ -40,8 +39,8 @@ def add_service_credit(
             raise BillingError(
                 ErrorCode.NO_DATA, Detail("service {service} does not exist", service=service.pk), field="service"
             )
-        amount = asked_amount(amount, currency_of(account.currency))
-        if amount <= 0 or amount != rounded(amount, currency_of(account.currency)):
+        amount = asked_amount(amount, account.billing_currency)
+        if amount <= 0 or amount != rounded(amount, account.billing_currency):
             detail = Detail(
                 "amount: {amount} must be above 0 and a multiple of the smallest unit of {currency}",
                 amount=amount,

@@ -10,7 +10,6 @@ from accounts.callers import Caller
 from accounts.kinds import GuardedAct
 from accounts.models import Client
 from accounts.trail import Act
-from billing_site.common.currencies import currency_of
 from billing_site.common.storage import reserve_ids
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO
@@ -79,7 +78,7 @@ def lines_to_credit(invoice: Invoice) -> list[LineToCredit]:
         for line in _charging_lines(content)
         if (base := line.amount - taken_off.get(line.line_no, ZERO))
     ]
-    return [with_given_back(line, unused.get(line.line_no, ZERO), currency_of(invoice.currency)) for line in lines]
+    return [with_given_back(line, unused.get(line.line_no, ZERO), invoice.billing_currency) for line in lines]
 
 
 def preview_credit_memo(*, client: Client, invoice_no: int, asked: CreditRequest, today: date) -> MemoPlan:
@@ -123,7 +122,7 @@ def _wanted(invoice: Invoice, memo: MemoPlan, why: Why, asked: CreditRequest) ->
 
 
 def _plan(invoice: Invoice, asked: CreditRequest) -> MemoPlan:
-    lines, currency = lines_to_credit(invoice), currency_of(invoice.currency)
+    lines, currency = lines_to_credit(invoice), invoice.billing_currency
     if asked.lines and asked.amount is not None:
         raise BillingError(ErrorCode.INVALID_INPUT, Detail("amount: give either lines or an amount"), field="amount")
     if (bool(asked.lines) or asked.amount is not None) is asked.everything:

@@ -54,9 +54,7 @@ def _credit(client: Client, invoice: Invoice, unused: Sequence[Unused], caller: 
     lines = lines_to_credit(invoice)
     left = {line.line_no: line.left for line in lines}
     amounts = {one.source.line_no: min(one.amount, left.get(one.source.line_no, ZERO)) for one in unused}
-    memo = plan_memo(
-        lines, {number: amount for number, amount in amounts.items() if amount > ZERO}, currency_of(invoice.currency)
-    )
+    memo = plan_memo(lines, {number: amount for number, amount in amounts.items() if amount > ZERO}, invoice.billing_currency)
     if not memo.lines or memo.total_amount > left_to_credit(invoice):
         return
     why = Why(NOT_PROVIDED, _comments(unused))

@@ -179,7 +179,7 @@ class Command(BaseCommand):
         self.figure("balance before", f"{before}")
         self.figure("balance after", f"{after}")
         self.must_be("status", invoice.status, InvoiceStatus.APPROVED.value)
-        self.must_be("balance after", after, before + rounded(invoice.total_amount, currency_of(invoice.currency)))
+        self.must_be("balance after", after, before + rounded(invoice.total_amount, invoice.billing_currency))
         return invoice
 
     def bill_every_way(self, client: Client) -> Invoice:
@@ -190,16 +190,16 @@ class Command(BaseCommand):
         lines = list(invoice.lines.all())
         for line in lines:
             explanation = "; ".join([text for text in (units_text(line), *line_explanation(line)) if text])
-            amount = rounded(line.amount, currency_of(invoice.currency))
+            amount = rounded(line.amount, invoice.billing_currency)
             label = line.get_line_type_display()
             self.stdout.write(f"  {line.line_no:>2} {label:<28}{line.description:<26}{amount:>10}  {explanation}".rstrip())
         for line in lines:
             taken = invoice.credit_details.filter(credit_line_no=line.line_no)
-            parts = [f"{rounded(one.amount, currency_of(invoice.currency))} off {one.credited_line_no}" for one in taken]
+            parts = [f"{rounded(one.amount, invoice.billing_currency)} off {one.credited_line_no}" for one in taken]
             if parts:
                 self.stdout.write(f"  line {line.line_no} takes {', '.join(parts)}")
-        self.figure("total", f"{rounded(invoice.total_amount, currency_of(invoice.currency))}")
-        seen = [(line.line_type, str(rounded(line.amount, currency_of(invoice.currency)))) for line in lines]
+        self.figure("total", f"{rounded(invoice.total_amount, invoice.billing_currency)}")
+        seen = [(line.line_type, str(rounded(line.amount, invoice.billing_currency))) for line in lines]
         self.must_be("lines", seen, [(int(line_type), amount) for line_type, amount in demo_line_types.EXPECTED_LINES])
         self.must_be("line types", {line.line_type for line in lines}, set(LineType))
         return invoice
@@ -209,7 +209,7 @@ class Command(BaseCommand):
         account = invoice.account
         by: dict[str, Any] = {"client": client, "caller": CALLER, "today": clock.today(client)}
         self.title("What it owes is collected through the sandbox gateway, which keeps books of its own")
-        total = rounded(invoice.total_amount, currency_of(invoice.currency))
+        total = rounded(invoice.total_amount, invoice.billing_currency)
         owed = list(Invoice.objects.filter(account=account).order_by("pk").values_list("pk", flat=True))
         for token, result in (("sandbox_insufficient_funds", "declined"), ("sandbox_approved", "collected")):
             add_payment_method(client=client, account_no=account.pk, caller=CALLER, type="card", token=token, label="A card")
@@ -222,7 +222,7 @@ class Command(BaseCommand):
         memo = create_credit_memo(
             invoice_no=invoice.pk, why=Why(1, "Line was down"), asked=CreditRequest(lines={first.line_no: None}), **by
         )
-        credited = rounded(-memo.total_amount, currency_of(memo.currency))
+        credited = rounded(-memo.total_amount, memo.billing_currency)
         self.stdout.write(
             f"  {memo.document_number} credits line {first.line_no} ({first.description}) and its tax: {credited}"
         )
@@ -233,7 +233,7 @@ class Command(BaseCommand):
         self.must_be("balance once it is refunded", account_balance(account), ZERO)
         self.stdout.write("  Its transactions:")
         for entry in with_voids(LedgerEntry.objects.filter(account=account)).order_by("entry_no"):
-            amounts = [rounded(amount, currency_of(invoice.currency)) for amount in (entry.amount, entry.balance_after)]
+            amounts = [rounded(amount, invoice.billing_currency) for amount in (entry.amount, entry.balance_after)]
             self.stdout.write(f"  {description(entry):<34}{amounts[0]:>12}{amounts[1]:>12}")
         self.must_be("the invoice, less the credit, is what the gateway has kept", total - credited, left_to_refund(payment))
         for currency, ages in add_up_by_currency(receivables(client, by["today"])).items():
@@ -344,12 +344,12 @@ class Command(BaseCommand):
         for line in invoice.lines.all():
             period = f"{line.period_start} to {line.period_end}" if line.period_start else ""
             listed = line.list_rate_per_unit
-            own_price = f"own price, list {rounded(listed, currency_of(invoice.currency))}" if listed is not None else ""
-            amount = rounded(line.amount, currency_of(invoice.currency))
+            own_price = f"own price, list {rounded(listed, invoice.billing_currency)}" if listed is not None else ""
+            amount = rounded(line.amount, invoice.billing_currency)
             self.stdout.write(f"  {line.line_no:>2} {line.description:<34}{period:<26}{amount:>10}  {own_price}".rstrip())
-        self.figure("total before tax", f"{rounded(invoice.net_amount, currency_of(invoice.currency))}")
-        self.figure("tax", f"{rounded(invoice.tax_amount, currency_of(invoice.currency))}")
-        self.figure("total", f"{rounded(invoice.total_amount, currency_of(invoice.currency))}")
+        self.figure("total before tax", f"{rounded(invoice.net_amount, invoice.billing_currency)}")
+        self.figure("tax", f"{rounded(invoice.tax_amount, invoice.billing_currency)}")
+        self.figure("total", f"{rounded(invoice.total_amount, invoice.billing_currency)}")
 
     def audit(self, client: Client) -> None:
         self.title("Audit")

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from accounts.models import Account
 from billing_site.common.compiled_reads import compiled_read
-from billing_site.common.currencies import LARGEST_AMOUNT, currency_of
+from billing_site.common.currencies import LARGEST_AMOUNT
 from billing_site.common.storage import insert_rows, reserve_ids, update_rows
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO, rounded
@@ -181,4 +181,4 @@ def _lower_open_amounts(taken: Sequence[Taken]) -> None:
 def account_balance(account: Account) -> Decimal:
     """Return invoices less credits and payments, plus refunds. Pending and discarded invoices do not count. One query."""
     newest = LedgerEntry.objects.filter(account=account).order_by("-entry_no").values_list("balance_after", flat=True)
-    return rounded(newest.first() or ZERO, currency_of(account.currency))
+    return rounded(newest.first() or ZERO, account.billing_currency)
