@@ -264,6 +264,11 @@ class DecisionAct(TextChoices):
     REMARK = "remark", _("Note")
 
 
+BULK_COLLECT = "collect"
+BULK_ACTS = [*DecisionAct.choices, (BULK_COLLECT, _("Collect"))]
+"""What staff do with many documents at once, in parts: decide on pending ones, or collect open ones."""
+
+
 class DecisionResult(TextChoices):
     """Refused: a rule forbids it, also next time. Failed: something outside did not work, so it can be retried."""
 

@@ -5,6 +5,7 @@ from django.urls import path
 from invoices.pages.account_generating import GeneratePage
 from invoices.pages.account_pages import AccountPage, RemovePlan
 from invoices.pages.accounts import AccountList
+from invoices.pages.collecting import CollectMany
 from invoices.pages.dashboard import Dashboard
 from invoices.pages.decisions import DecisionCsv, DecisionPage
 from invoices.pages.documents import InvoiceList
@@ -29,6 +30,7 @@ urlpatterns = [
     path("invoices/pending/<int:number>/", Beside.as_view(), name="beside"),
     path("invoices/decisions/<int:number>/", DecisionPage.as_view(), name="decision"),
     path("invoices/decisions/<int:number>/outcomes.csv", DecisionCsv.as_view(), name="decision-csv"),
+    path("invoices/collect/", CollectMany.as_view(), name="collect-many"),
     path("invoices/files/try-again/", TryFilesAgain.as_view(), name="try-files-again"),
     path("invoices/<int:number>/", InvoicePage.as_view(), name="invoice"),
     path("invoices/<int:number>/print/", PrintPage.as_view(), name="print"),

@@ -46,6 +46,7 @@ def forms(rows, run_no):
         "run": [([run_no], {})],
         "run-act": [([run_no, act], dict(ONCE)) for act in ("begin", "pause", "resume", "cancel", "retry", "start")],
         "schedules": [([], {"act": "bill", "hour": "6", "do": do, **ONCE}) for do in ("on", "off")],
+        "collect-many": [([], {"confirmed": "yes", "newest": issued, **ONCE})],
         "try-files-again": [([], dict(ONCE))],
         "rebill": [([issued], {**line, **ONCE})],
     }

@@ -7,7 +7,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account, Client
-from invoices.kinds import DataKind, DecisionAct, DecisionResult
+from invoices.kinds import BULK_ACTS, DataKind, DecisionResult
 from invoices.models.documents import AmountField, Invoice
 
 
@@ -64,13 +64,13 @@ class DataChange(models.Model):
 
 
 class Decision(models.Model):
-    """A decision of a member of staff on many pending documents.
+    """A decision of a member of staff on many documents: on pending ones, or to collect open ones.
 
     It is carried out in parts, with an outcome per document. An interrupted decision can be resumed.
     """
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="decisions")
-    act = models.CharField(max_length=20, choices=DecisionAct)
+    act = models.CharField(max_length=20, choices=BULK_ACTS)
     staff = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     reason = models.CharField(max_length=1000, blank=True)
     client_notes = models.TextField(max_length=1000, null=True)  # noqa: DJ001 - null keeps the notes of the documents

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Account
 from accounts.pages.base import StaffPage
 from accounts.pages.forms import DayInput, PageForm, dress
-from accounts.rights import MAKE_FILES, may
+from accounts.rights import COLLECT, MAKE_FILES, may
 from billing_site.common.csv_lists import ROWS_AT_ONCE, csv_response
 from billing_site.common.fields import TrueFalseInput
 from billing_site.common.keyset_pages import in_chunks, order_of, page_of
@@ -140,6 +140,7 @@ class InvoiceList(StaffPage):
             return zip_response("invoices", search.qs)
         missing = search.form.cleaned_data.get("file_missing")
         shown |= {"may_make_files": missing and may(self.caller, MAKE_FILES)}
+        shown |= {"may_collect": self._is_of_open(search) and may(self.caller, COLLECT)}
         pages = page_of(rows.select_related("account", "corrects", "tax_answer"), order, parameters.get("cursor"))
         return self.page("invoices/list.html", {**shown, "pages": pages, "account": self._account(search)})
 
@@ -149,6 +150,10 @@ class InvoiceList(StaffPage):
         if "account" in query:
             query["acct_no"] = query.pop("account")[-1]
         return query
+
+    def _is_of_open(self, search: Any) -> bool:
+        """Return whether the reader asks for invoices on which something is due."""
+        return any(search.form.cleaned_data.get(name) for name in ("open", "overdue", "collection_failed"))
 
     def _account(self, search: Any) -> Account | None:
         """Return the single account whose invoices are requested, if so."""

@@ -1,4 +1,4 @@
-"""manage.py work: does what is due in the background: schedules, billing runs, bulk decisions, statements."""
+"""manage.py work: does what is due in the background: schedules, billing runs, bulk decisions and collections, statements."""
 
 from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
 from typing import Any
@@ -21,8 +21,9 @@ def processes(text: str) -> int:
 
 class Command(BaseCommand):
     help = (
-        "Does what is due in the background: schedules, billing runs, bulk decisions and statements. Ends after its batch when "
-        "it gets SIGTERM or Ctrl+C, or when its terminal is closed. Any number of these may run, also on several machines."
+        "Does what is due in the background: schedules, billing runs, bulk decisions and collections, statements and PDFs. "
+        "Ends after its batch when it gets SIGTERM or Ctrl+C, or when its terminal is closed. Any number may run, also "
+        "on several machines."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -1,10 +1,12 @@
-"""Decide on many pending documents: the decision is stored first, and then processed in parts.
+"""Decide on many pending documents, or collect many open ones: the decision is stored first, and then processed in parts.
 
 A refusal affects no other document, and an interrupted decision can be resumed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import date, timedelta
+from decimal import Decimal
+from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Count, Q, QuerySet
@@ -13,14 +15,17 @@ from django.utils import timezone
 from accounts import receipts
 from accounts.callers import Caller
 from accounts.models import Client
-from billing_site.common.storage import update_rows
+from billing_site.common.storage import ExactSum, update_rows
 from billing_site.errors import BillingError, ErrorCode, stored_detail
-from invoices.kinds import DecisionAct, DecisionResult, InvoiceStatus
-from invoices.models import Decision, DecisionOutcome, Invoice
+from invoices.kinds import BULK_COLLECT, AttemptStatus, DecisionAct, DecisionResult, InvoiceStatus
+from invoices.models import CollectionAttempt, Decision, DecisionOutcome, Invoice
+from invoices.services.actions import unpaid_by_refunds
 from invoices.services.approving.deciding import decide
+from invoices.services.collecting.collecting import collect_invoices, collected_since
+from invoices.services.documents.collection_results import Collected, CollectionResult
 from invoices.services.documents.outcomes import Outcome, Refused, Settled
 from invoices.services.documents.remarks import Remarks
-from invoices.services.documents.rights import check_may_approve
+from invoices.services.documents.rights import check_may_approve, check_may_collect
 from invoices.services.work.waking import wake
 
 WORK = "bulk decisions"
@@ -28,6 +33,9 @@ WORK = "bulk decisions"
 
 AT_ONCE = 100
 """The number of documents in one part. A part takes a few tenths of a second."""
+
+COLLECTED_AT_ONCE = 20
+"""The number of invoices in one part of a collection: the payment gateway is called once for each."""
 
 GIVEN_UP = timedelta(minutes=2)
 """After this time, a process that began with a document has decided on it or has died."""
@@ -53,6 +61,21 @@ def start_decision(
     (90001).
     """
     check_may_approve(caller)
+    return _start(client, act.value, invoices, caller, remarks)
+
+
+@transaction.atomic
+def start_collecting(*, client: Client, invoices: QuerySet[Invoice], caller: Caller, reason: str = "") -> Decision:
+    """Store that these open invoices are to be collected, each with an outcome that is not processed yet. The gateway is not
+    called yet.
+
+    The caller's receipt is used up. Refuses a caller who may not collect (90025).
+    """
+    check_may_collect(caller)
+    return _start(client, BULK_COLLECT, invoices, caller, Remarks(reason=reason))
+
+
+def _start(client: Client, act: str, invoices: QuerySet[Invoice], caller: Caller, remarks: Remarks) -> Decision:
     decision = Decision.objects.create(client=client, act=act, staff=caller.staff, **remarks._asdict())
     receipts.use(client, caller.receipt, row_no=decision.pk)
     with connection.cursor() as cursor:
@@ -67,12 +90,12 @@ def start_decision(
 
 
 def continue_decision(decision: Decision, *, caller: Caller, today: date) -> int:
-    """Decide on the next part, and return the number of its documents: 0 if none is left, or if other processes work on the
-    rest."""
+    """Decide on the next part or collect it, and return the number of its documents: 0 if none is left, or if other processes
+    work on the rest."""
     taken = _take(decision)
     if taken:
-        numbers = _not_yet_decided(decision, taken)
-        _write(taken, _decide(decision, numbers, caller, today))
+        work = _collect if decision.act == BULK_COLLECT else _decide
+        _write(taken, work(decision, taken, caller, today))
     return len(taken)
 
 
@@ -80,9 +103,12 @@ def retry_failed(decision: Decision, *, caller: Caller) -> int:
     """Mark failed outcomes as not processed, so that they are tried again, and return their number. Refusals are not tried
     again.
 
-    Refuses a caller who may not approve (90001).
+    Refuses a caller who may not approve (90001), or may not collect (90025).
     """
-    check_may_approve(caller)
+    if decision.act == BULK_COLLECT:
+        check_may_collect(caller)
+    else:
+        check_may_approve(caller)
     failed = decision.outcomes.filter(result=DecisionResult.FAILED)
     count = failed.update(result=DecisionResult.WAITING, error_code=0, message="", taken_at=None)
     wake(WORK)
@@ -101,57 +127,100 @@ def count_results(decision: Decision) -> dict[DecisionResult, int]:
     return {result: counted.get(result, 0) for result in DecisionResult}
 
 
+def collected_by(decision: Decision) -> dict[str, Decimal]:
+    """Add up what the gateway has collected since then of the invoices of a collection, per currency."""
+    attempts = CollectionAttempt.objects.filter(
+        status=AttemptStatus.COLLECTED, started_at__gte=decision.made_at, invoice__decision_outcomes__decision=decision
+    )
+    return dict(attempts.order_by("currency").values_list("currency").annotate(ExactSum("amount")))
+
+
 @transaction.atomic
 def _take(decision: Decision) -> dict[int, DecisionOutcome]:
     """Claim the next unprocessed outcomes, and return them by document. No other process claims them, unless this one dies."""
     now = timezone.now()
+    size = COLLECTED_AT_ONCE if decision.act == BULK_COLLECT else AT_ONCE
     free = Q(taken_at=None) | Q(taken_at__lt=now - GIVEN_UP)
     rows = decision.outcomes.filter(free, result=DecisionResult.WAITING).order_by("invoice")
-    taken = list(rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)[:AT_ONCE])
+    taken = list(rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)[:size])
     DecisionOutcome.objects.filter(pk__in=[one.pk for one in taken]).update(taken_at=now)
     return {one.invoice_id: one for one in taken}
 
 
-def _not_yet_decided(decision: Decision, taken: Mapping[int, DecisionOutcome]) -> list[int]:
-    """Return the documents that a process which has died had not decided on yet."""
-    begun = [number for number, one in taken.items() if one.taken_at is not None]
-    decided = DECIDED.get(DecisionAct(decision.act))
-    done = set(Invoice.objects.filter(pk__in=begun, status=decided).values_list("pk", flat=True)) if decided else set()
-    return [number for number in taken if number not in done]
+class Processed(NamedTuple):
+    """What came of one document."""
+
+    result: DecisionResult = DecisionResult.DONE
+    new_invoice_no: int | None = None
+    error_code: int = 0
+    message: str = ""
 
 
-def _decide(decision: Decision, numbers: Sequence[int], caller: Caller, today: date) -> dict[int, Outcome]:
-    return decide(
-        DecisionAct(decision.act),
+Taken = Mapping[int, DecisionOutcome]
+
+
+def _begun(taken: Taken) -> list[int]:
+    """The documents that a process which has died had begun with."""
+    return [number for number, one in taken.items() if one.taken_at is not None]
+
+
+def _decide(decision: Decision, taken: Taken, caller: Caller, today: date) -> dict[int, Processed]:
+    act = DecisionAct(decision.act)
+    decided = DECIDED.get(act)
+    done = set(Invoice.objects.filter(pk__in=_begun(taken), status=decided).values_list("pk", flat=True)) if decided else set()
+    outcomes = decide(
+        act,
         client=decision.client,
-        invoice_nos=numbers,
+        invoice_nos=[number for number in taken if number not in done],
         caller=caller,
         today=today,
         remarks=Remarks(decision.reason, decision.client_notes, decision.custom_status_label),
     )
+    return {number: _decided(number, outcome) for number, outcome in outcomes.items()}
 
 
-def _write(taken: Mapping[int, DecisionOutcome], outcomes: Mapping[int, Outcome]) -> None:
+def _decided(number: int, outcome: Outcome) -> Processed:
+    """The outcome of a decision. An approval is done also if its collection has failed, and says so."""
+    if isinstance(outcome, Refused):
+        return _refused(outcome.error)
+    if not isinstance(outcome, Settled):
+        return Processed()
+    collection = outcome.collection
+    message = collection.error.as_detail if collection is not None and collection.error is not None else ""
+    return Processed(new_invoice_no=outcome.invoice_no if outcome.invoice_no != number else None, message=message)
+
+
+def _collect(decision: Decision, taken: Taken, caller: Caller, today: date) -> dict[int, Processed]:
+    """Collect the invoices. Those that a refund has left open are refused: a person decides on each of them."""
+    client = decision.client
+    found = collected_since(client, _begun(taken), decision.made_at, caller, today)
+    left = [number for number in taken if number not in found]
+    refunded = unpaid_by_refunds(left)
+    left = [number for number in left if number not in refunded]
+    found |= {one.invoice_no: one for one in collect_invoices(client=client, invoice_nos=left, caller=caller, today=today)}
+    processed = {number: _collected(one) for number, one in found.items()}
+    return processed | {number: _refused(BillingError(ErrorCode.REBILL_REFUNDED)) for number in refunded}
+
+
+def _collected(one: Collected) -> Processed:
+    if one.error is None:
+        return Processed(message=one.message)
+    if one.result is CollectionResult.UNKNOWN:
+        return Processed(DecisionResult.FAILED, None, one.error_code, one.error.as_detail)
+    return _refused(one.error)
+
+
+def _refused(error: BillingError) -> Processed:
+    result = DecisionResult.FAILED if error.code in MAY_BE_TRIED_AGAIN else DecisionResult.REFUSED
+    return Processed(result, None, error.code.number, error.as_detail)
+
+
+def _write(taken: Taken, processed: Mapping[int, Processed]) -> None:
+    """Store what came of each. What a dead process had decided on is done."""
     rows = []
     for number, one in taken.items():
-        outcome = outcomes.get(number)
-        error = outcome.error if isinstance(outcome, Refused) else None
-        new_no = outcome.invoice_no if isinstance(outcome, Settled) and outcome.invoice_no != number else None
-        code = error.code.number if error else 0
-        message = _message(outcome)
-        rows.append((one.pk, _result(error).value, new_no, code, str(message), stored_detail(message)))
+        one_outcome = processed.get(number, Processed())
+        message = one_outcome.message
+        values = (one_outcome.result.value, one_outcome.new_invoice_no, one_outcome.error_code)
+        rows.append((one.pk, *values, str(message), stored_detail(message)))
     update_rows(DecisionOutcome, ("result", "new_invoice_id", "error_code", "message", "detail"), rows)
-
-
-def _result(error: BillingError | None) -> DecisionResult:
-    if error is None:
-        return DecisionResult.DONE
-    return DecisionResult.FAILED if error.code in MAY_BE_TRIED_AGAIN else DecisionResult.REFUSED
-
-
-def _message(outcome: Outcome | None) -> str:
-    """Return the refusal's message, or that of a collection that failed after the approval."""
-    if isinstance(outcome, Refused):
-        return outcome.error.as_detail
-    collection = outcome.collection if isinstance(outcome, Settled) else None
-    return collection.error.as_detail if collection is not None and collection.error is not None else ""

@@ -71,6 +71,12 @@ def sums_of(rows: QuerySet[Invoice]) -> list[Sum]:
     return [Sum(currency, count, total) for currency, count, total in found]
 
 
+def open_sums_of(rows: QuerySet[Invoice]) -> list[Sum]:
+    """Return the open amounts of documents, per currency."""
+    found = rows.order_by("currency").values_list("currency").annotate(Count("pk"), ExactSum("open_amount"))
+    return [Sum(currency, count, total) for currency, count, total in found]
+
+
 def newest_runs(client: Client) -> QuerySet[BillingRun]:
     """Return the newest runs, by which the queue can be filtered."""
     return BillingRun.objects.filter(client=client).order_by("-pk")[:RUNS_TO_CHOOSE]

@@ -3,8 +3,9 @@
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime
+from typing import Any
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.callers import Caller
 from accounts.models import Client, Event
@@ -129,9 +130,16 @@ def _collected_by_call(client: Client, invoice_nos: Collection[int], caller: Cal
         return {}
     recorded = {number: one for number, one in _recorded_results(caller.receipt).items() if number in invoice_nos}
     open_now = [number for number in invoice_nos if number not in recorded]
-    attempts = CollectionAttempt.objects.filter(invoice__client=client, invoice__in=open_now, started_at__gte=since)
+    return recorded | collected_since(client, open_now, since, caller, today)
+
+
+def collected_since(
+    client: Client, invoice_nos: Collection[int], since: datetime, caller: Caller, today: date
+) -> dict[int, Collected]:
+    """Return the results of attempts on these invoices that were started since then, by invoice. Open attempts are finished."""
+    attempts = CollectionAttempt.objects.filter(invoice__client=client, invoice__in=invoice_nos, started_at__gte=since)
     begun = sorted(set(attempts.values_list("invoice_id", flat=True)))
-    return recorded | {one.invoice_no: one for one in _finish(client, begun, caller, today)}
+    return {one.invoice_no: one for one in _finish(client, begun, caller, today)}
 
 
 def collected_at_issue(client: Client, invoice_nos: Sequence[int], caller: Caller, today: date) -> dict[int, Collected]:
@@ -202,11 +210,16 @@ def collect_due(
         yield from collected
 
 
+def collectable_invoices(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
+    """Those of the invoices on which something is due, and whose account has an electronic payment method."""
+    methods = electronic_methods().filter(account=OuterRef("account"))
+    return open_invoices(invoices.filter(Exists(methods)))
+
+
 def _due(client: Client, today: date) -> Iterator[list[CollectRequest]]:
     """The invoices to collect, those that were due first before others."""
-    methods = electronic_methods().filter(account=OuterRef("account"))
     declined = CollectionAttempt.objects.filter(invoice=OuterRef("pk"), status=AttemptStatus.DECLINED, requested_on=today)
-    opened = open_invoices(Invoice.objects.filter(Exists(methods), ~Exists(declined), client=client))
+    opened = collectable_invoices(Invoice.objects.filter(~Exists(declined), client=client))
     position = None
     while rows := first_after(opened.only("account_id", "due_date"), BY_DUE_DATE, position, AT_ONCE):
         refunded = unpaid_by_refunds([row.pk for row in rows])
