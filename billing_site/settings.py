@@ -113,7 +113,11 @@ TEMPLATES = [
 # A kept connection is checked before a request uses it, so that no request fails after a restart of the database.
 DATABASES = {
     "default": dj_database_url.config(
-        default=f"sqlite:///{BASE_DIR / 'billing.sqlite3'}", conn_max_age=60, conn_health_checks=True
+        default=f"sqlite:///{BASE_DIR / 'billing.sqlite3'}",
+        conn_max_age=60,
+        conn_health_checks=True,
+        # Needed behind PgBouncer in transaction mode: such a cursor outlives its transaction.
+        disable_server_side_cursors=env_bool("DISABLE_SERVER_SIDE_CURSORS", False),
     )
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":

@@ -12,16 +12,21 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from tests.support.brokers import Redis, free_port
+from tests.support import brokers
+from tests.support.brokers import NO_REDIS, Redis, free_port
 
 REDIS = Redis(free_port())
 os.environ |= {"EXECUTOR": "celery", "BROKER_URL": REDIS.url}
 
 from tests import killing_runs  # noqa: E402 isort: skip, sets Django up
 
+from django.db import connection  # noqa: E402 isort: skip
+
 from billing_site.celery import app  # noqa: E402
 from invoices import tasks  # noqa: E402
 from invoices.services.work import waking  # noqa: E402
+
+NO_POSTGRESQL = "several workers of Celery need PostgreSQL"
 
 
 def hurry() -> None:
@@ -88,4 +93,7 @@ def children_of(process: int) -> list[int]:
 
 
 if __name__ == "__main__":
+    if missing := NO_REDIS if brokers.REDIS is None else NO_POSTGRESQL if connection.vendor == "sqlite" else "":
+        print(f"left out: {missing}")
+        sys.exit()
     killing_runs.main(int(sys.argv[1]), int(sys.argv[2]), "restart" in sys.argv[3:], Celery())

@@ -1,9 +1,9 @@
 """`python -m tests.soak`: tests that take too long for the suite, on SQLite and on PostgreSQL.
 
 Collecting is killed a hundred times and rebilling two hundred times, half of them at random moments. Workers of billing runs
-are killed fifty times, and their PostgreSQL server is restarted meanwhile. The rules of rebills are tested on a thousand random
-invoices, changes and sequences of acts. The API is called at the limits of its description, and with every hostile value in
-every field.
+are killed fifty times, and their PostgreSQL server is restarted meanwhile; the same with workers of Celery, whose broker loses
+all messages. The rules of rebills are tested on a thousand random invoices, changes and sequences of acts. The API is called at
+the limits of its description, and with every hostile value in every field.
 """
 
 import os
@@ -16,6 +16,7 @@ SOAKS = (
     ["-m", "tests.killing", "100", "random"],
     ["-m", "tests.killing_rebills", "200", "random"],
     ["-m", "tests.killing_runs", "50", "5000", "restart"],
+    ["-m", "tests.killing_celery", "50", "5000", "restart"],
     ["-m", "pytest", "tests/rebills/test_rebill_properties.py", "tests/test_schema.py", *HOSTILE],
 )
 
