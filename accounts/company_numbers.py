@@ -16,9 +16,6 @@ from billing_site.common.places import country_code
 SPELLED_OTHERWISE = {"EL": "GR", "XI": "GB"}
 """Prefixes of tax numbers that differ from the country's code: Greece, and Northern Ireland for trade with the EU."""
 
-WITHOUT_PLACE_OF_ITS_OWN = ("EU", "IM")
-"""Prefixes of the EU's one-stop shop."""
-
 LETTER_SCHEMES = ("AN", "AQ", "AS", "AU", "EM")
 """Schemes of electronic addresses (CEF EAS) with letters. All others have four digits."""
 

@@ -1,6 +1,6 @@
 """The catalogue in the admin: service locations, services, and plans with their charges."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -17,7 +17,7 @@ from accounts.admin.files import FilesAdmin
 from accounts.admin.prices import ListPricesOfCharge, list_prices, price_texts
 from accounts.admin.rows import HistoryAdmin, MasterDataForm, OwnChoices, add_link, may_add, page_link
 from accounts.clock import today
-from accounts.models import Client, Plan, PlanCharge, RateSchedule, Service, ServiceLocation
+from accounts.models import Account, Client, Plan, PlanCharge, RateSchedule, Service, ServiceLocation
 from billing_site.errors import BillingError, Detail, ErrorCode
 
 
@@ -26,6 +26,19 @@ def check_of_client(row: Any, client: Client | None, field: str) -> None:
     if row is not None and client is not None and row.client_id != client.pk:
         refusal = BillingError(ErrorCode.NO_DATA, Detail("{field} {value}", field=field, value=row.pk), field=field)
         raise forms.ValidationError({field: refusal.shown})
+
+
+class FormOfAccount(MasterDataForm):
+    """A form of rows of an account. `of_client` is the field whose row must be of the same client as the account."""
+
+    of_client: ClassVar[str]
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean() or {}
+        account: Account | None = cleaned.get("account")
+        if account is not None:
+            check_of_client(cleaned.get(self.of_client), account.client, self.of_client)
+        return cleaned
 
 
 @admin.register(ServiceLocation)

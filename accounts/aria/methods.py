@@ -42,36 +42,33 @@ def _set_before(call: Call, receipt: Receipt) -> ClockTime:
     return clock_set_by(call.client, call.caller)
 
 
+_shows_clock = method_call(NoArguments, outputs=CLOCK_SHOWN, refused_act="clock.refused", writes=never)
+_moves_clock = method_call(
+    Hours,
+    outputs=CLOCK_MOVED,
+    refused_act="clock.refused",
+    right=MOVE_CLOCK,
+    resume=_set_before,
+    answer=lambda call, time: _shown(time),
+)
+
+
 class ClockViewSet(ViewSet):
     """The client's virtual clock, for tests and demonstrations."""
 
-    @method_call(NoArguments, outputs=CLOCK_SHOWN, refused_act="clock.refused", writes=never)
+    @_shows_clock
     def get_virtual_datetime(self, call: Call) -> Mapping[str, Any]:
         return _clock(call)
 
-    @method_call(NoArguments, outputs=CLOCK_SHOWN, refused_act="clock.refused", writes=never)
+    @_shows_clock
     def get_virtual_datetime_m(self, call: Call) -> Mapping[str, Any]:
         return _clock(call)
 
-    @method_call(
-        Hours,
-        outputs=CLOCK_MOVED,
-        refused_act="clock.refused",
-        right=MOVE_CLOCK,
-        resume=_set_before,
-        answer=lambda call, time: _shown(time),
-    )
+    @_moves_clock
     def advance_virtual_datetime(self, call: Call) -> ClockTime:
         return _advance(call)
 
-    @method_call(
-        Hours,
-        outputs=CLOCK_MOVED,
-        refused_act="clock.refused",
-        right=MOVE_CLOCK,
-        resume=_set_before,
-        answer=lambda call, time: _shown(time),
-    )
+    @_moves_clock
     def advance_virtual_datetime_m(self, call: Call) -> ClockTime:
         return _advance(call)
 

@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.admin.catalogue import check_of_client
+from accounts.admin.catalogue import FormOfAccount, check_of_client
 from accounts.admin.figures import count
 from accounts.admin.rows import (
     HistoryAdmin,
@@ -25,7 +25,7 @@ from accounts.admin.rows import (
 )
 from accounts.callers import Caller
 from accounts.clock import today
-from accounts.models import Account, Client
+from accounts.models import Client
 from accounts.rates import shown_rate
 from billing_site.errors import BillingError
 from invoices.admin.amounts import amount
@@ -169,15 +169,9 @@ class CouponAdmin(OffOrOn, HistoryAdmin):  # type: ignore[misc]
         return add_link(CouponRedemption, _("Redeem for an account"), coupon=coupon.pk)
 
 
-class RedemptionForm(MasterDataForm):
+class RedemptionForm(FormOfAccount):
     named: ClassVar = {"code": "coupon"}
-
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean() or {}
-        account: Account | None = cleaned.get("account")
-        if account is not None:
-            check_of_client(cleaned.get("coupon"), account.client, "coupon")
-        return cleaned
+    of_client = "coupon"
 
 
 @admin.register(CouponRedemption)
@@ -237,13 +231,8 @@ class CouponRedemptionAdmin(MasterDataAdmin):
         return count(redemption.used)  # type: ignore[attr-defined]
 
 
-class ServiceCreditForm(MasterDataForm):
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean() or {}
-        account: Account | None = cleaned.get("account")
-        if account is not None:
-            check_of_client(cleaned.get("service"), account.client, "service")
-        return cleaned
+class ServiceCreditForm(FormOfAccount):
+    of_client = "service"
 
 
 class UsesOfCredit(PagedInline):

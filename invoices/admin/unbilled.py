@@ -10,12 +10,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from unfold.paginator import InfinitePaginator
 
-from accounts.admin.catalogue import check_of_client
+from accounts.admin.catalogue import FormOfAccount
 from accounts.admin.figures import plain, rate
-from accounts.admin.rows import MasterDataAdmin, MasterDataForm, ReadOnlyAdmin
+from accounts.admin.rows import MasterDataAdmin, ReadOnlyAdmin
 from accounts.callers import Caller
 from accounts.clock import today
-from accounts.models import Account
 from invoices.models import OneTimeCharge, Usage
 from invoices.services.billing.one_time_charges import add_one_time_charge, cancel_one_time_charge, change_one_time_charge
 
@@ -65,15 +64,9 @@ class UsageAdmin(ReadOnlyAdmin):
         return plain(usage.units)
 
 
-class OneTimeChargeForm(MasterDataForm):
+class OneTimeChargeForm(FormOfAccount):
     guarded: ClassVar = {"one_order_per_client_id": ("client_order_id", _("The account already has an order with this id."))}
-
-    def clean(self) -> dict[str, Any] | None:
-        cleaned = super().clean() or {}
-        account: Account | None = cleaned.get("account")
-        if account is not None:
-            check_of_client(cleaned.get("service"), account.client, "service")
-        return cleaned
+    of_client = "service"
 
 
 @admin.register(OneTimeCharge)

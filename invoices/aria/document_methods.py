@@ -27,7 +27,6 @@ from invoices.aria.arguments import (
     VoidMArguments,
 )
 from invoices.aria.documents import (
-    PROC_FIELDS,
     aria_document,
     credit_row,
     detail_rows,
@@ -38,6 +37,7 @@ from invoices.aria.documents import (
 )
 from invoices.kinds import ISSUED_STATUSES, DecisionAct, InvoiceStatus
 from invoices.models import Invoice, LedgerEntry
+from invoices.models.collection import PROC_FIELDS
 from invoices.services.approving.deciding import decide_on_one
 from invoices.services.billing.generating import ACT_REFUSED, generate_invoice
 from invoices.services.documents.document_storage import stored_contents

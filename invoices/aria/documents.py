@@ -11,6 +11,7 @@ from invoices.calculation import rounded
 from invoices.document import Document, Line, Tax
 from invoices.kinds import INVOICE_TYPES, InvoiceKind, InvoiceStatus
 from invoices.models import CollectionAttempt, Invoice, Statement
+from invoices.models.collection import PROC_FIELDS
 from invoices.services.documents.document_storage import contact_numbers
 from invoices.services.lists.invoice_history import CreditableLine
 
@@ -245,19 +246,6 @@ def credit_row(creditable: CreditableLine, currency: str) -> dict[str, Any]:
         "amount": number(creditable.line.base, currency),
         "max_credit_amount": number(creditable.most, currency),
     }
-
-
-PROC_FIELDS = (
-    "proc_cvv_response",
-    "proc_avs_response",
-    "proc_cavv_response",
-    "proc_status_code",
-    "proc_status_text",
-    "proc_payment_id",
-    "proc_auth_code",
-    "proc_merch_comments",
-)
-"""What the gateway answered to a collection attempt."""
 
 
 def proc_fields(attempt: CollectionAttempt | None) -> dict[str, Any]:

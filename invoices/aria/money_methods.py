@@ -22,10 +22,11 @@ from invoices.aria.arguments import (
     ReasonCodesArguments,
     TransHistoryMArguments,
 )
-from invoices.aria.documents import PROC_FIELDS, collection_error, number, proc_fields
+from invoices.aria.documents import collection_error, number, proc_fields
 from invoices.calculation import ZERO, asked_amount
 from invoices.kinds import PaymentType
 from invoices.models import Invoice, LedgerEntry
+from invoices.models.collection import PROC_FIELDS
 from invoices.services.collecting.collecting import collect_invoices, finish_collecting
 from invoices.services.documents.collection_results import Collected
 from invoices.services.documents.reasons import add_reason, reasons_of
@@ -84,28 +85,23 @@ class CollectingMethods:
         return _collect(call)
 
 
+_records_payment = method_call(
+    ExternalPaymentArguments,
+    outputs=("transaction_id",),
+    names=PAYMENT_NAMES,
+    refused_act="money.refused",
+    right=COLLECT,
+    resume=lambda call, receipt: receipt.row_no,
+    answer=lambda call, transaction_id: {"transaction_id": transaction_id},
+)
+
+
 class PaymentMethods:
-    @method_call(
-        ExternalPaymentArguments,
-        outputs=("transaction_id",),
-        names=PAYMENT_NAMES,
-        refused_act="money.refused",
-        right=COLLECT,
-        resume=lambda call, receipt: receipt.row_no,
-        answer=lambda call, transaction_id: {"transaction_id": transaction_id},
-    )
+    @_records_payment
     def record_external_payment(self, call: Call) -> int:
         return _pay(call)
 
-    @method_call(
-        ExternalPaymentArguments,
-        outputs=("transaction_id",),
-        names=PAYMENT_NAMES,
-        refused_act="money.refused",
-        right=COLLECT,
-        resume=lambda call, receipt: receipt.row_no,
-        answer=lambda call, transaction_id: {"transaction_id": transaction_id},
-    )
+    @_records_payment
     def record_external_payment_m(self, call: Call) -> int:
         return _pay(call)
 

@@ -10,6 +10,18 @@ from invoices.kinds import FAILED_ATTEMPTS, OPEN_ATTEMPTS, AttemptStatus
 from invoices.models.documents import AmountField, Invoice
 from invoices.models.ledger import Payment
 
+PROC_FIELDS = (
+    "proc_cvv_response",
+    "proc_avs_response",
+    "proc_cavv_response",
+    "proc_status_code",
+    "proc_status_text",
+    "proc_payment_id",
+    "proc_auth_code",
+    "proc_merch_comments",
+)
+"""What the gateway answered to a collection attempt."""
+
 
 class CollectionAttempt(models.Model):
     """One attempt to collect the amount due on an invoice.

@@ -17,6 +17,7 @@ from billing_site.errors import ErrorCode
 from invoices.calculation import rounded
 from invoices.kinds import PaymentType, ReasonType
 from invoices.models import CollectionAttempt, LedgerEntry, ReasonCode
+from invoices.models.collection import PROC_FIELDS
 from invoices.services.correcting.credit_memos import CreditRequest
 from invoices.services.documents.collection_results import Collected
 from invoices.services.money.ledger.acts import Why
@@ -352,14 +353,7 @@ class AttemptSerializer(serializers.ModelSerializer):
             "payment",
             "error_code",
             "message",
-            "proc_cvv_response",
-            "proc_avs_response",
-            "proc_cavv_response",
-            "proc_status_code",
-            "proc_status_text",
-            "proc_payment_id",
-            "proc_auth_code",
-            "proc_merch_comments",
+            *PROC_FIELDS,
             "requested_by",
             "requested_by_name",
             "requested_at",

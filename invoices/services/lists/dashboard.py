@@ -79,11 +79,6 @@ class Attention(NamedTuple):
     requested_acts: int
     schedules: list[Schedule]
 
-    @property
-    def is_clear(self) -> bool:
-        others = [part for name, part in self._asdict().items() if name != "due_accounts"]
-        return not self.due_accounts.ready and not any(others)
-
 
 PENDING_AGES = ((0, 1), (2, 7), (8, None))
 OVERDUE_AGES = tuple(zip((1, *(days + 1 for days in DAYS)), (*DAYS, None), strict=True))
