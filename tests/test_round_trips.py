@@ -58,3 +58,9 @@ def test_generating_one_invoice(acme, program):
     first, second = an_account(acme), an_account(acme)
     program.call("gen_invoice", acct_no=first.pk)
     assert trips(lambda: program.call("gen_invoice", acct_no=second.pk)) == most(postgresql=12, sqlite=25)
+
+
+def test_reading_one_invoice_with_its_actions(acme, program):
+    first, second = (program.call("gen_invoice", acct_no=an_account(acme).pk)["invoice_no"] for _ in range(2))
+    program.read(first)
+    assert trips(lambda: program.read(second)) == most(postgresql=4, sqlite=23)

@@ -91,7 +91,7 @@ class IdentityName(serializers.CharField):
 
     def _identities(self) -> set[str]:
         """Return the identities of all rows and fields that are shown together with this one."""
-        rows = self.root.instance if isinstance(self.root, serializers.ListSerializer) else None
+        rows = self.root.instance if isinstance(self.root, serializers.ListSerializer) else [self.root.instance]
         parent = cast(serializers.Serializer, self.parent)
         sources = [str(field.source) for field in parent.fields.values() if isinstance(field, IdentityName)]
         return {identity for row in rows or () for source in sources if (identity := getattr(row, source, ""))}

@@ -25,6 +25,9 @@ Row = TypeVar("Row")
 MOST_VALUES = 64
 """Of more values than these in a list, compiling takes little of the time, so the queryset itself is read."""
 
+MOST_SHAPES = 500
+"""If a read has more shapes than these, all are compiled again."""
+
 Shape = tuple[Any, ...]
 Values = tuple[Any, ...]
 
@@ -41,7 +44,8 @@ class CompiledRead(Generic[P, Row]):
     arguments.
 
     An argument is a number or a text, which must be a parameter of the SQL; a collection of these, which may only be used with
-    `__in`; or None, True or False, which are part of the shape. Prefetched rows are not supported.
+    `__in`; or anything else that can be hashed, such as None and True, which is part of the shape: of such values there must be
+    few. Prefetched rows are not supported.
     """
 
     def __init__(self, build: Callable[P, QuerySet[Any, Row]]) -> None:
@@ -73,6 +77,8 @@ class CompiledRead(Generic[P, Row]):
         key = (connections[DEFAULT_DB_ALIAS].vendor, tuple(map(_shape_of, values)))
         found = self._compiled.get(key)
         if found is None:
+            if len(self._compiled) >= MOST_SHAPES:
+                self._compiled.clear()
             found = self._compiled[key] = _Compiled(self.build, key[1])
         return found
 
@@ -87,15 +93,16 @@ _AHEAD: ContextVar[dict[Reading, list[Any]] | None] = ContextVar("rows that were
 
 @contextmanager
 def read_ahead(*readings: Reading) -> Iterator[None]:
-    """Read all of these in one round trip. In the block, the first call of each with the same arguments gets its rows.
+    """Read all of these in one round trip. In the block, the first call of each with the same arguments gets its rows. What
+    was read ahead by a block around this one is not read again.
 
     Nothing that they read may be written in the block. In a transaction that locks, call it after the lock.
     """
-    compiled = [(one, how) for one in readings if (how := one.read.compiled(one.arguments)) is not None]
+    ahead = _AHEAD.get() or {}
+    compiled = [(one, how) for one in readings if one not in ahead and (how := one.read.compiled(one.arguments)) is not None]
     asked = [(one, how, statement) for one, how in compiled if (statement := how.statement(one.arguments)) is not None]
     found = execute_together([statement for _, _, statement in asked])
     rows = {one: how.shaped(raw) for (one, how, _), raw in zip(asked, found, strict=True)}
-    ahead = _AHEAD.get() or {}
     ahead.update(rows)
     token = _AHEAD.set(ahead)
     try:
@@ -193,14 +200,14 @@ def _place(build: Any, named: dict[tuple[Any, Any], tuple[int, int | None]], one
 
 
 def _values_of(arguments: Collection[Any]) -> Values:
-    return tuple(one if one is None or isinstance(one, (int, str)) else tuple(one) for one in arguments)
+    return tuple(tuple(one) if isinstance(one, Collection) and not isinstance(one, str) else one for one in arguments)
 
 
 def _shape_of(value: Any) -> Any:
     """Return what of an argument decides the SQL. Collections are filled up to a power of two, so that there are few shapes."""
     if isinstance(value, tuple):
         return (_shape_of(value[0]), 1 << (len(value) - 1).bit_length()) if value else (None, 0)
-    if value is None or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, (int, str)):
         return value
     return int if isinstance(value, int) else str
 

@@ -6,13 +6,14 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from django.db.models import Exists, F, OuterRef, Q, Subquery
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from accounts.callers import Caller
 from accounts.models import Client
 from accounts.rights import APPROVE, COLLECT, CORRECT, REBILL, Right, check_may
 from accounts.services.accounts import electronic_methods
+from billing_site.common.compiled_reads import Reading, compiled_read, read_ahead
 from billing_site.common.storage import ExactSum
 from billing_site.errors import BillingError
 from invoices.calculation import ZERO
@@ -48,7 +49,30 @@ CORRECTING_COLUMNS = ("pk", "kind", "status", "document_number")
 
 
 def document_facts(invoice_nos: Collection[int], today: date) -> dict[int, DocumentFacts]:
-    """Return the facts of documents by number, as of the client's day. At most nine queries."""
+    """Return the facts of documents by number, as of the client's day. At most ten queries, in one round trip unless documents
+    were voided or refunded."""
+    with read_ahead(*fact_readings(invoice_nos)):
+        return _document_facts(invoice_nos, today)
+
+
+def fact_readings(invoice_nos: Collection[int]) -> list[Reading]:
+    """Return the reads of `document_facts`, to be read ahead with others."""
+    reads = (
+        _corrections_of,
+        _originals_of,
+        _roots_of,
+        _rebills_of_chains,
+        _others_of_cycles,
+        _taken_off_rows,
+        _attempt_rows,
+        _refunded_rows,
+        _paid_rows,
+        _documents,
+    )
+    return [read.of(invoice_nos) for read in reads]
+
+
+def _document_facts(invoice_nos: Collection[int], today: date) -> dict[int, DocumentFacts]:
     corrections = _corrections(invoice_nos)
     taken_off, lowered = _taken_off(invoice_nos)
     attempts = _open_attempts(invoice_nos)
@@ -128,13 +152,24 @@ def available_actions(
     An allowed action would succeed now: a rebill whose original can no longer be rebilled may not be approved, and a
     regeneration is planned to see whether it would be refused.
     """
-    facts = document_facts(invoice_nos, today)
-    pending_invoices = list(Invoice.objects.filter(pk__in=invoice_nos, status=InvoiceStatus.PENDING).select_related("corrects"))
+    with read_ahead(*action_readings(invoice_nos)):
+        facts = document_facts(invoice_nos, today)
+        pending_invoices = _pending_of(invoice_nos)
     pending = _read_pending(client, pending_invoices, actions, today)
     return {
         number: [_allowed(action, why_not(action, one), number, pending, caller) for action in actions]
         for number, one in facts.items()
     }
+
+
+def action_readings(invoice_nos: Collection[int]) -> list[Reading]:
+    """Return the reads of `available_actions` of documents that are not pending, to be read ahead with others."""
+    return [*fact_readings(invoice_nos), _pending_of.of(invoice_nos)]
+
+
+@compiled_read
+def _pending_of(invoice_nos: Collection[int]) -> QuerySet[Invoice]:
+    return Invoice.objects.filter(pk__in=invoice_nos, status=InvoiceStatus.PENDING).select_related("corrects")
 
 
 def refused_decisions(
@@ -205,6 +240,7 @@ def _allowed(action: Action, refusal: Refusal | None, number: int, pending: _Pen
     return Allowed(action)
 
 
+@compiled_read
 def _documents(invoice_nos: Collection[int]) -> Any:
     methods = electronic_methods().filter(account=OuterRef("account"))
     cycles = Invoice.objects.filter(account=OuterRef("account"), kind__in=CYCLE_KINDS)
@@ -247,39 +283,60 @@ class _Corrections(NamedTuple):
 
 
 def _corrections(invoice_nos: Collection[int]) -> _Corrections:
-    rows = Invoice.objects.filter(Q(corrects__in=invoice_nos) | Q(memo__in=invoice_nos), status__in=LIVE_STATUSES)
-    rows = rows.filter(~Q(kind=InvoiceKind.CREDIT_MEMO) | ~Exists(Invoice.objects.filter(memo=OuterRef("pk"))))
     found = _Corrections(defaultdict(list), {}, {}, {}, {})
-    for corrects, memo, *columns in rows.order_by("pk").values_list("corrects_id", "memo_id", *CORRECTING_COLUMNS):
+    for corrects, memo, *columns in _corrections_of(invoice_nos):
         correcting = Correcting(*columns)
         if corrects is not None:
             found.corrected_by[corrects].append(correcting)
         if memo is not None:
             found.part_of[memo] = correcting
-    originals = Invoice.objects.filter(pk__in=invoice_nos, corrects__isnull=False)
-    corrects = (f"corrects__{column}" for column in CORRECTING_COLUMNS)
-    found.originals.update({number: Correcting(*row) for number, *row in originals.values_list("pk", *corrects)})
+    found.originals.update({number: Correcting(*row) for number, *row in _originals_of(invoice_nos)})
     found.newest.update(_newest_of_chains(invoice_nos))
     found.billed_by.update(_billed_by(invoice_nos))
     return found
 
 
+@compiled_read
+def _corrections_of(invoice_nos: Collection[int]) -> Any:
+    rows = Invoice.objects.filter(Q(corrects__in=invoice_nos) | Q(memo__in=invoice_nos), status__in=LIVE_STATUSES)
+    rows = rows.filter(~Q(kind=InvoiceKind.CREDIT_MEMO) | ~Exists(Invoice.objects.filter(memo=OuterRef("pk"))))
+    return rows.order_by("pk").values_list("corrects_id", "memo_id", *CORRECTING_COLUMNS)
+
+
+@compiled_read
+def _originals_of(invoice_nos: Collection[int]) -> Any:
+    rows = Invoice.objects.filter(pk__in=invoice_nos, corrects__isnull=False)
+    return rows.values_list("pk", *(f"corrects__{column}" for column in CORRECTING_COLUMNS))
+
+
+@compiled_read
+def _roots_of(invoice_nos: Collection[int]) -> Any:
+    return Invoice.objects.filter(pk__in=invoice_nos).values_list("pk", Coalesce("chain_root_id", "pk"))
+
+
+@compiled_read
+def _rebills_of_chains(invoice_nos: Collection[int]) -> Any:
+    roots = Invoice.objects.filter(pk__in=invoice_nos).values(root=Coalesce("chain_root_id", "pk"))
+    rebills = Invoice.objects.filter(chain_root__in=roots, kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
+    return rebills.order_by("pk").values_list("chain_root", *CORRECTING_COLUMNS)
+
+
 def _newest_of_chains(invoice_nos: Collection[int]) -> dict[int, Correcting]:
     """Return the last issued rebill of each document's chain."""
-    roots = {
-        number: root or number for number, root in Invoice.objects.filter(pk__in=invoice_nos).values_list("pk", "chain_root")
-    }
-    rebills = Invoice.objects.filter(
-        chain_root__in=roots.values(), kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED
-    ).order_by("pk")
-    newest = {root: Correcting(*row) for root, *row in rebills.values_list("chain_root", *CORRECTING_COLUMNS)}
-    return {number: newest[root] for number, root in roots.items() if root in newest}
+    newest = {root: Correcting(*row) for root, *row in _rebills_of_chains(invoice_nos)}
+    return {number: newest[root] for number, root in _roots_of(invoice_nos) if root in newest}
 
 
 def _billed_by(invoice_nos: Collection[int]) -> dict[int, Correcting]:
     """Return the live document of the cycle for documents that were discarded or voided. If it was rebilled, return its
     rebill."""
-    columns = tuple(f"account__invoices__{column}" for column in CORRECTING_COLUMNS)
+    others = {number: Correcting(*row) for number, *row in _others_of_cycles(invoice_nos)}
+    replaced = _newest_of_chains([one.invoice_no for one in others.values()]) if others else {}
+    return {number: replaced.get(one.invoice_no, one) for number, one in others.items()}
+
+
+@compiled_read
+def _others_of_cycles(invoice_nos: Collection[int]) -> Any:
     rows = Invoice.objects.filter(
         pk__in=invoice_nos,
         kind__in=CYCLE_KINDS,
@@ -287,42 +344,45 @@ def _billed_by(invoice_nos: Collection[int]) -> dict[int, Correcting]:
         account__invoices__status__in=LIVE_STATUSES,
         account__invoices__bill_date=F("bill_date"),
     ).exclude(status__in=LIVE_STATUSES)
-    others = {number: Correcting(*row) for number, *row in rows.values_list("pk", *columns)}
-    replaced = _newest_of_chains([one.invoice_no for one in others.values()]) if others else {}
-    return {number: replaced.get(one.invoice_no, one) for number, one in others.items()}
+    return rows.values_list("pk", *(f"account__invoices__{column}" for column in CORRECTING_COLUMNS))
 
 
 def _taken_off(invoice_nos: Collection[int]) -> tuple[dict[int, list[TakenOff]], dict[int, Decimal]]:
     """Return the write-offs and disputes of each document, and the sum of these and its credit memos, below zero."""
-    kinds = (EntryKind.WRITE_OFF, EntryKind.DISPUTE, EntryKind.CREDIT_MEMO)
-    rows = LedgerEntry.objects.filter(
-        Q(invoice__in=invoice_nos) | Q(invoice__corrects__in=invoice_nos), kind__in=kinds, voided_by=None
-    ).order_by("pk")
     taken_off: dict[int, list[TakenOff]] = defaultdict(list)
     lowered: dict[int, Decimal] = defaultdict(Decimal)
-    for invoice_no, corrects, number, kind, amount in rows.values_list(
-        "invoice_id", "invoice__corrects_id", "pk", "kind", "amount"
-    ):
+    for invoice_no, corrects, number, kind, amount in _taken_off_rows(invoice_nos):
         if kind != EntryKind.CREDIT_MEMO and invoice_no is not None:
             taken_off[invoice_no].append(TakenOff(number, kind))
         lowered[(corrects if kind == EntryKind.CREDIT_MEMO else invoice_no) or 0] += amount
     return taken_off, lowered
 
 
+@compiled_read
+def _taken_off_rows(invoice_nos: Collection[int]) -> Any:
+    kinds = (EntryKind.WRITE_OFF, EntryKind.DISPUTE, EntryKind.CREDIT_MEMO)
+    rows = LedgerEntry.objects.filter(
+        Q(invoice__in=invoice_nos) | Q(invoice__corrects__in=invoice_nos), kind__in=kinds, voided_by=None
+    ).order_by("pk")
+    return rows.values_list("invoice_id", "invoice__corrects_id", "pk", "kind", "amount")
+
+
 def _open_attempts(invoice_nos: Collection[int]) -> dict[int, tuple[str, int]]:
+    return {number: (status, attempt_no) for number, status, attempt_no in _attempt_rows(invoice_nos)}
+
+
+@compiled_read
+def _attempt_rows(invoice_nos: Collection[int]) -> Any:
     rows = CollectionAttempt.objects.filter(invoice__in=invoice_nos, status__in=OPEN_ATTEMPTS)
-    return {
-        number: (status, attempt_no) for number, status, attempt_no in rows.values_list("invoice_id", "status", "attempt_no")
-    }
+    return rows.values_list("invoice_id", "status", "attempt_no")
 
 
 def unpaid_by_refunds(invoice_nos: Collection[int]) -> dict[int, int]:
     """Return the invoices that refunds have left unpaid, each with its newest such refund. One query if nothing was
     refunded."""
-    refunded = Allocation.objects.filter(debit__invoice__in=invoice_nos, kind=AllocationKind.REFUNDED)
     debits: dict[int, int] = {}
     credits = set()
-    for credit_no, debit_no, invoice_no in refunded.order_by("pk").values_list("credit_id", "debit_id", "debit__invoice_id"):
+    for credit_no, debit_no, invoice_no in _refunded_rows(invoice_nos):
         debits[debit_no] = invoice_no or 0
         credits.add(credit_no)
     if not debits:
@@ -333,12 +393,22 @@ def unpaid_by_refunds(invoice_nos: Collection[int]) -> dict[int, int]:
     return {debits[debit_no]: refund_no for debit_no, refund_no in left_unpaid(moves, debits).items()}
 
 
+@compiled_read
+def _refunded_rows(invoice_nos: Collection[int]) -> Any:
+    refunded = Allocation.objects.filter(debit__invoice__in=invoice_nos, kind=AllocationKind.REFUNDED)
+    return refunded.order_by("pk").values_list("credit_id", "debit_id", "debit__invoice_id")
+
+
 def _paid(invoice_nos: Collection[int]) -> set[int]:
     """Return the documents that are paid by payments, in full or in part."""
-    rows = (
+    return {invoice_no for invoice_no, amount in _paid_rows(invoice_nos) if invoice_no is not None and amount > ZERO}
+
+
+@compiled_read
+def _paid_rows(invoice_nos: Collection[int]) -> Any:
+    return (
         Allocation.objects.filter(debit__invoice__in=invoice_nos, debit__kind=EntryKind.INVOICE, credit__kind__in=PAYMENT_KINDS)
         .order_by()
         .values_list("debit__invoice_id")
         .annotate(ExactSum("amount"))
     )
-    return {invoice_no for invoice_no, amount in rows if invoice_no is not None and amount > ZERO}

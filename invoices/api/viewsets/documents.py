@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import QuerySet
 from django.http import HttpResponse, StreamingHttpResponse
@@ -15,9 +15,12 @@ from rest_framework.status import HTTP_201_CREATED
 
 from accounts.api.resources import CreateReadResource, Operation, ReadResource
 from accounts.clock import today
-from accounts.models import Receipt
+from accounts.models import Client, Receipt
 from accounts.rights import APPROVE, COLLECT, CORRECT, GENERATE, SEND_STATEMENTS, Right, row_rights
-from billing_site.errors import NUMBERED, ErrorCode
+from accounts.staff import name_readings
+from billing_site.common.compiled_reads import CompiledRead, Reading, compiled_read, read_ahead
+from billing_site.common.fields import LARGEST_LONG
+from billing_site.errors import NUMBERED, BillingError, ErrorCode
 from invoices.api.downloads import PdfRenderer, ZipRenderer, download_of, zip_response
 from invoices.api.filters import InvoiceFilter
 from invoices.api.serializers.documents import (
@@ -49,21 +52,21 @@ from invoices.api.serializers.documents import (
 from invoices.api.serializers.money import AttemptSerializer, CollectedOutcomesSerializer, CollectedSerializer, ReasonArguments
 from invoices.aria.document_methods import GeneratingMethods, PendingMethods, ReadingMethods, VoidingMethods
 from invoices.kinds import DecisionAct, StatementStatus
-from invoices.models import Invoice, Statement, TaxRate
+from invoices.models import CollectionAttempt, Invoice, Statement, TaxRate
 from invoices.plan.billing_again import missing_texts
 from invoices.plan.facts import BillingRequest
-from invoices.services.actions import available_actions
+from invoices.services.actions import action_readings, available_actions
 from invoices.services.approving.deciding import decide, decide_on_one
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.documents.collection_results import Collected
-from invoices.services.documents.document_storage import content_of, stored_contents
+from invoices.services.documents.document_storage import content_of, content_readings, stored_contents
 from invoices.services.documents.outcomes import NothingToBill, Refused
 from invoices.services.documents.rebill_markers import excluded_lines, with_rebills
 from invoices.services.documents.remarks import Remarks
 from invoices.services.issuing.after_issue import finish_issued
 from invoices.services.planning.billing_again import unbilled_periods_of, waive_periods
-from invoices.services.planning.flags import with_flags
+from invoices.services.planning.flags import FLAG_SETTINGS, with_flags
 from invoices.services.planning.previewing import preview_invoices
 from invoices.services.printing.files import file_of_document
 from invoices.services.statements.statements import finish_sending, resend_statement
@@ -87,7 +90,7 @@ class DocumentResource(ReadResource):
     }
 
     def listed(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        return with_flags(with_rebills(rows), self.client).select_related("tax_answer")
+        return _as_listed(rows, self.client)
 
     def expanded(self, page: Sequence[Any], data: Any) -> Any:
         """Add lines with taxes, and available actions, of all documents of a page at once."""
@@ -110,11 +113,15 @@ class DocumentResource(ReadResource):
     def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return the whole document, or the members that `fields` names. `expand` has no effect."""
         self.listed_names("expand", self.expansions)
-        return self._shown(self.get_object())
+        return self._shown(self._found(int(self.kwargs["pk"])))
 
-    def get_queryset(self) -> QuerySet[Any]:
-        rows = super().get_queryset()
-        return self.listed(rows) if self.action == "retrieve" else rows
+    def _found(self, number: int) -> Any:
+        """Return a document of the client with the columns of lists. One query. Refuses a number that does not exist."""
+        settings = (getattr(self.client, name) for name in FLAG_SETTINGS)
+        rows = _rows_of(type(self))(self.client.pk, number, *settings) if number <= LARGEST_LONG else []
+        if not rows:
+            raise BillingError(self.not_found)
+        return rows[0]
 
     @action(detail=True, methods=["post"])
     def void(self, request: Request, pk: str) -> Response:
@@ -174,16 +181,33 @@ class DocumentResource(ReadResource):
         """Render the document, or the statement that was sent, as it is stored."""
         if self.action == "send_statement":
             return _sent(Statement.objects.get(invoice__client=self.client, pk=number))
-        return self._shown(self.listed(self.get_queryset()).get(pk=number), self.created)
+        return self._shown(self._found(number), self.created)
 
     def _shown(self, invoice: Any, status: int | None = None) -> Response:
         parts = _parts()
         requested = self.listed_names("fields", parts) if self.request.method in SAFE_METHODS else set()
+        chosen = dict.fromkeys(parts[name] for name in parts if not requested or name in requested)
         shown: dict[str, Any] = {}
-        for part in dict.fromkeys(parts[name] for name in parts if not requested or name in requested):
-            shown |= self._part(part, invoice)
+        with read_ahead(*(reading for part in chosen for reading in self._readings(part, invoice))):
+            for part in chosen:
+                shown |= self._part(part, invoice)
         shown = {name: value for name, value in shown.items() if not requested or name in requested}
         return Response(shown, status=status)
+
+    def _readings(self, part: str, invoice: Any) -> Sequence[Reading]:
+        """Return what a part of a document reads, so that all parts are read in one round trip."""
+        match part:
+            case "row":
+                return name_readings({invoice.generated_by, invoice.approved_by})
+            case "content":
+                return content_readings([invoice.pk])
+            case "collection":
+                return [_newest_attempts.of(invoice.pk)]
+            case "statement":
+                return [_newest_statements.of(invoice.pk)]
+            case "available_actions":
+                return action_readings([invoice.pk])
+        return []
 
     def _part(self, part: str, invoice: Any) -> Mapping[str, Any]:
         """Return one part of a document. Parts that are not requested are not read."""
@@ -192,12 +216,12 @@ class DocumentResource(ReadResource):
         if part == "content":
             return self._content(invoice)
         if part == "collection":
-            attempt = invoice.collection_attempts.order_by("-attempt_no").first()
+            attempt = next(iter(_newest_attempts(invoice.pk)), None)
             return {part: AttemptSerializer(attempt).data if attempt else None}
         if part == "to_bill_again":
             return {part: missing_texts(unbilled_periods_of(invoice))}
         if part == "statement":
-            statement = invoice.statements.order_by("-pk").first()
+            statement = next(iter(_newest_statements(invoice.pk)), None)
             return {part: StatementSerializer(statement).data if statement else None}
         actions = available_actions(self.client, [invoice.pk], self.caller, today(self.client))[invoice.pk]
         return {part: ActionSerializer(actions, many=True).data}
@@ -207,6 +231,32 @@ class DocumentResource(ReadResource):
         document["fingerprint"] = invoice.fingerprint or document["fingerprint"]
         mark_excluded(document, excluded_lines([invoice.rb_no])[invoice.rb_no] if invoice.rb_no else None)
         return dict(ContentSerializer(document).data)
+
+
+@cache
+def _rows_of(resource: type[DocumentResource]) -> CompiledRead[Any, Any]:
+    """Return the read of one document of a resource, by the client's number, its own, and the settings of flags."""
+
+    def row(client_no: int, number: int, *settings: Any) -> QuerySet[Any]:
+        client = Client(pk=client_no, **dict(zip(FLAG_SETTINGS, settings, strict=True)))
+        rows = cast(QuerySet[Any], resource.queryset).filter(client=client_no, pk=number)
+        return _as_listed(rows, client)
+
+    return compiled_read(row)
+
+
+def _as_listed(rows: QuerySet[Any], client: Client) -> QuerySet[Any]:
+    return with_flags(with_rebills(rows), client).select_related("tax_answer")
+
+
+@compiled_read
+def _newest_attempts(invoice_no: int) -> QuerySet[CollectionAttempt]:
+    return CollectionAttempt.objects.filter(invoice=invoice_no).order_by("-attempt_no")[:1]
+
+
+@compiled_read
+def _newest_statements(invoice_no: int) -> QuerySet[Statement]:
+    return Statement.objects.filter(invoice=invoice_no).order_by("-pk")[:1]
 
 
 def _sent(statement: Statement) -> Response:

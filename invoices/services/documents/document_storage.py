@@ -5,11 +5,10 @@ from datetime import date, datetime
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
-from django.db.models import Model
-
 from accounts.company_numbers import tax_id_for
 from accounts.models import Client, Contact
 from accounts.models.identities import SELLER_FIELDS
+from billing_site.common.compiled_reads import Reading, compiled_read, read_ahead
 from billing_site.common.storage import insert_rows
 from invoices.basis import BASIS_FIELDS, basis_of, basis_rows
 from invoices.calculation import ZERO
@@ -176,13 +175,22 @@ _period_of = attrgetter(*PERIOD_FIELDS)
 
 
 def stored_contents(invoice_nos: Collection[int]) -> dict[int, Document]:
-    """Return stored documents by number, in the order of their numbers. Six queries."""
-    headers = Invoice.objects.filter(pk__in=invoice_nos).order_by("pk")
-    rows = list(headers.values("pk", "tax_basis", *TERM_FIELDS, *PARTY_FIELDS, *CORRECTION_FIELDS))
-    lines = _read(InvoiceLine, LINE_FIELDS, Line, invoice_nos, "line_no")
-    credits = _read(CreditDetail, CREDIT_FIELDS, Credit, invoice_nos, "credit_line_no", "credited_line_no")
-    taxes = _read(TaxDetail, TAX_FIELDS, Tax, invoice_nos, "tax_line_no", "taxed_line_no")
-    periods = _read(BilledPeriod, PERIOD_FIELDS, Period, invoice_nos, "plan_instance")
+    """Return stored documents by number, in the order of their numbers. Six queries, in one round trip."""
+    with read_ahead(*content_readings(invoice_nos)):
+        return _stored_contents(invoice_nos)
+
+
+def content_readings(invoice_nos: Collection[int]) -> list[Reading]:
+    """Return the reads of `stored_contents`, to be read ahead with others."""
+    return [read.of(invoice_nos) for read in (_header_rows, _line_rows, _credit_rows, _tax_rows, _period_rows, _basis_rows)]
+
+
+def _stored_contents(invoice_nos: Collection[int]) -> dict[int, Document]:
+    rows = _header_rows(invoice_nos)
+    lines = _by_document(_line_rows(invoice_nos), Line)
+    credits = _by_document(_credit_rows(invoice_nos), Credit)
+    taxes = _by_document(_tax_rows(invoice_nos), Tax)
+    periods = _by_document(_period_rows(invoice_nos), Period)
     bases = _read_bases(invoice_nos)
     return {
         row["pk"]: Document(
@@ -205,23 +213,50 @@ def _correction(row: Mapping[str, Any]) -> Correction | None:
     return None if tuple(values.values()) == NO_CORRECTION else Correction(**values)
 
 
-def _read(
-    model: type[Model], columns: Sequence[str], shape: Callable[..., Part], invoice_nos: Collection[int], *order: str
-) -> dict[int, list[Part]]:
-    """Return the rows of one table, by document."""
-    read: dict[int, list[Part]] = {}
-    rows = model._default_manager.filter(invoice__in=invoice_nos).order_by("invoice", *order)
-    names = ("invoice_id", *columns)
-    for row in rows.values_list(*names):
-        values = dict(zip(names, row, strict=True))
-        read.setdefault(values.pop("invoice_id"), []).append(shape(**values))
-    return read
+@compiled_read
+def _header_rows(invoice_nos: Collection[int]) -> Any:
+    headers = Invoice.objects.filter(pk__in=invoice_nos).order_by("pk")
+    return headers.values("pk", "tax_basis", *TERM_FIELDS, *PARTY_FIELDS, *CORRECTION_FIELDS)
+
+
+@compiled_read
+def _line_rows(invoice_nos: Collection[int]) -> Any:
+    return InvoiceLine.objects.filter(invoice__in=invoice_nos).order_by("invoice", "line_no").values(*INVOICE_LINE_FIELDS)
+
+
+@compiled_read
+def _credit_rows(invoice_nos: Collection[int]) -> Any:
+    rows = CreditDetail.objects.filter(invoice__in=invoice_nos).order_by("invoice", "credit_line_no", "credited_line_no")
+    return rows.values(*CREDIT_DETAIL_FIELDS)
+
+
+@compiled_read
+def _tax_rows(invoice_nos: Collection[int]) -> Any:
+    rows = TaxDetail.objects.filter(invoice__in=invoice_nos).order_by("invoice", "tax_line_no", "taxed_line_no")
+    return rows.values(*TAX_DETAIL_FIELDS)
+
+
+@compiled_read
+def _period_rows(invoice_nos: Collection[int]) -> Any:
+    rows = BilledPeriod.objects.filter(invoice__in=invoice_nos).order_by("invoice", "plan_instance")
+    return rows.values(*BILLED_PERIOD_FIELDS)
+
+
+@compiled_read
+def _basis_rows(invoice_nos: Collection[int]) -> Any:
+    return LineBasis.objects.filter(invoice__in=invoice_nos).order_by("invoice", "place").values_list(*LINE_BASIS_FIELDS)
+
+
+def _by_document(rows: Iterable[dict[str, Any]], shape: Callable[..., Part]) -> dict[int, list[Part]]:
+    found: dict[int, list[Part]] = {}
+    for row in rows:
+        found.setdefault(row.pop("invoice_id"), []).append(shape(**row))
+    return found
 
 
 def _read_bases(invoice_nos: Collection[int]) -> dict[int, list[tuple[Any, ...]]]:
     bases: dict[int, list[tuple[Any, ...]]] = {}
-    rows = LineBasis.objects.filter(invoice__in=invoice_nos).order_by("invoice", "place")
-    for number, *row in rows.values_list(*LINE_BASIS_FIELDS):
+    for number, *row in _basis_rows(invoice_nos):
         bases.setdefault(number, []).append(tuple(row))
     return bases
 
@@ -229,4 +264,9 @@ def _read_bases(invoice_nos: Collection[int]) -> dict[int, list[tuple[Any, ...]]
 def contact_numbers(lines: Iterable[Line]) -> dict[int, int]:
     """Return the contact numbers of the contacts on lines, by key."""
     keys = {key for line in lines for key in (line.bill_to_contact_id, line.ship_to_contact_id) if key is not None}
-    return dict(Contact.objects.filter(pk__in=keys).values_list("pk", "contact_no"))
+    return dict(_contact_numbers(sorted(keys)))
+
+
+@compiled_read
+def _contact_numbers(contact_nos: Collection[int]) -> Any:
+    return Contact.objects.filter(pk__in=contact_nos).values_list("pk", "contact_no")

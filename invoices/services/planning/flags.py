@@ -14,6 +14,8 @@ from invoices.services.documents.comparisons import Compared
 from invoices.services.planning.out_of_date import out_of_date
 
 NEVER = Q(pk=None)
+FLAG_SETTINGS = ("flag_first", "flag_change_percent", "flag_lines", "flag_missing_po")
+"""The client's settings that decide the conditions of flags."""
 
 
 def flag_rules(client: Client) -> dict[Flag, Q]:
