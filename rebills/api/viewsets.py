@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.http import HttpResponse
 from rest_framework.decorators import action
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.status import HTTP_201_CREATED
@@ -12,6 +14,7 @@ from accounts.api.resources import Operation
 from accounts.aria.method_calls import Call, method_call
 from accounts.clock import today
 from accounts.rights import REBILL, Right
+from invoices.api.downloads import PdfRenderer, download_of
 from invoices.api.serializers.documents import DocumentSerializer
 from invoices.api.viewsets.documents import DocumentResource
 from invoices.aria.document_methods import finish_document
@@ -19,6 +22,7 @@ from invoices.models import Invoice
 from invoices.services.documents.chains import read_chain
 from invoices.services.documents.document_storage import stored_contents
 from invoices.services.documents.rebill_markers import excluded_lines, recounted_lines
+from invoices.services.printing.files import appendix_of_document
 from rebills.api.serializers import (
     ChainArguments,
     ChainSerializer,
@@ -59,6 +63,7 @@ class RebillViewSet(DocumentResource):
         "chain": Operation(None, ChainSerializer),
     }
     resumed_actions = ("bulk",)
+    downloads: Mapping[str, type[BaseRenderer]] = {**DocumentResource.downloads, "explanation": PdfRenderer}
 
     def create(self, request: Request) -> Response:
         number = rebill_invoice(
@@ -83,6 +88,11 @@ class RebillViewSet(DocumentResource):
         plan = _preview(self.client, rebill_request(self.arguments()))
         context = {"currency": plan.facts.currency.code, "client": self.client}
         return Response(RebillPreviewSerializer(plan, context=context).data)
+
+    @action(detail=True)
+    def explanation(self, request: Request, pk: str) -> HttpResponse:
+        """Return the explanation of changes alone as a PDF, in the customer's language. The rebill's own PDF ends with it."""
+        return download_of(appendix_of_document(self.client, self.get_object().pk))
 
     @action(detail=False)
     def chain(self, request: Request) -> Response:

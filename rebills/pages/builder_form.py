@@ -19,7 +19,6 @@ from invoices.kinds import LineType, ReasonType
 from invoices.line_explanations import line_explanation
 from invoices.models import Invoice, InvoiceLine, ReasonCode
 from invoices.services.documents.reasons import reasons_of
-from rebills.pages.shown_changes import location_names
 from rebills.pages.submitted import (
     ADDRESSES,
     CHARGE_FIELDS,
@@ -39,6 +38,7 @@ from rebills.plan.lines import AMOUNT_GIVEN
 from rebills.services.metered import metered_charges
 from rebills.services.previewing import preview_rebills
 from rebills.services.requests import RebillRequest, RefusedRebill
+from rebills.services.shown_changes import location_names
 
 LABELS = {
     "service_no": _("Service"),

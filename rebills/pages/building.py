@@ -18,11 +18,11 @@ from invoices.plan.actions import Action, InTheWay
 from invoices.services.actions import available_actions
 from invoices.services.documents.rights import REBILL_PERMISSION
 from rebills.pages.builder_form import BuilderForm, Calculated
-from rebills.pages.shown_changes import shown
 from rebills.pages.submitted import SubmittedForm, read, read_form, refusal_at, untouched, values_for_all
 from rebills.pages.summary import summary_context
 from rebills.services.rebilling import rebill_invoice
 from rebills.services.requests import RebillRequest
+from rebills.services.shown_changes import shown
 
 NOT_TYPED = ("csrfmiddlewaretoken", "once", "act", "fingerprint")
 

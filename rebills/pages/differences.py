@@ -7,10 +7,10 @@ from accounts.staff import names_of
 from invoices.models import Invoice
 from invoices.services.documents.chains import read_chain
 from invoices.services.documents.document_storage import stored_contents
-from rebills.pages.shown_changes import location_names, shown
-from rebills.pages.summary import totals
 from rebills.plan.differences import compared, traced_lines
+from rebills.services.explaining import totals
 from rebills.services.facts import read_names
+from rebills.services.shown_changes import location_names, shown
 
 
 class DifferencePage(StaffPage):

@@ -1,15 +1,19 @@
 """The page of a rebill: the three documents, the results of collection and statement, or that it needs approval."""
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 from accounts.callers import Caller
 from accounts.pages.base import StaffPage
 from accounts.staff import names_of
 from billing_site.errors import BillingError
+from invoices.api.downloads import download_of
 from invoices.kinds import InvoiceStatus
 from invoices.models import Invoice
 from invoices.services.documents.approval_rules import check_four_eyes, people_who_generated
 from invoices.services.documents.chains import Chain, read_chain
+from invoices.services.printing.files import appendix_of_document
 from rebills.models import Rebill
 
 
@@ -33,6 +37,18 @@ class RebillPage(StaffPage):
                 "needs_another_person": rebill.status == InvoiceStatus.PENDING and _needs_another_person(rebill, self.caller),
             },
         )
+
+
+class ExplanationPdf(StaffPage):
+    """The explanation of changes alone as a PDF. If it cannot be made, the rebill's page says why."""
+
+    def get(self, request: HttpRequest, number: int) -> HttpResponse:
+        rebill = self.found(Rebill.objects.all(), number)
+        try:
+            return download_of(appendix_of_document(self.client, rebill.pk))
+        except BillingError as refusal:
+            messages.error(request, refusal.shown)
+            return redirect("rebilled", rebill.pk)
 
 
 def _who(chain: Chain) -> set[str]:

@@ -1,55 +1,17 @@
 """The totals beside the builder's lines: original, memo, rebill and difference, and the account's money."""
 
-from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.utils.translation import gettext as _
 
 from accounts.kinds import GuardedAct
 from accounts.models import Client
-from invoices.document import Document
 from invoices.plan.actions import why_not_collected
 from invoices.plan.tax_answers import exemption_text
 from invoices.services.documents.approval_rules import four_eyes_apply, rebill_approval_amount, rebill_needs_approval
-from rebills.pages.shown_changes import taxed_again_text
 from rebills.plan import RebillPlan
-from rebills.plan.differences import tax_differences
-
-
-class SideBySide(NamedTuple):
-    """An amount on the original and on its replacement. `memo` is the negative of the original."""
-
-    name: str
-    original: Decimal
-    rebill: Decimal
-    is_total: bool = False
-
-    @property
-    def memo(self) -> Decimal:
-        return -self.original
-
-    @property
-    def difference(self) -> Decimal:
-        return self.rebill - self.original
-
-
-def totals(before: Document, after: Document) -> list[SideBySide]:
-    """Return the amounts of two documents before tax, of each tax by authority, and in total."""
-
-    def side_by_side(name: str, term: str, *, is_total: bool = False) -> SideBySide:
-        return SideBySide(name, getattr(before.terms, term), getattr(after.terms, term), is_total)
-
-    taxes = [
-        SideBySide(_tax_name(tax.authority, tax.percent, tax.jurisdiction, tax.is_inclusive), tax.original, tax.rebill)
-        for tax in tax_differences(before, after)
-    ]
-    return [side_by_side(_("Before tax"), "net_amount"), *taxes, side_by_side(_("Total"), "total_amount", is_total=True)]
-
-
-def _tax_name(authority: str, percent: Decimal, jurisdiction: str, is_inclusive: bool) -> str:
-    shown = {"authority": authority, "percent": f"{percent.normalize():f}", "jurisdiction": jurisdiction}
-    text = _("%(authority)s %(percent)s %% (%(jurisdiction)s)") % shown
-    return _("%(tax)s, in prices") % {"tax": text} if is_inclusive else text
+from rebills.services.explaining import totals
+from rebills.services.shown_changes import taxed_again_text
 
 
 def summary_context(plan: RebillPlan | None, client: Client) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from invoices.fingerprints import fingerprint
 from invoices.models import Invoice
 from invoices.plan.tax_answers import TaxAnswer
 from invoices.services.printing.printed import StatementParts, statement_context
-from rebills.pages.shown_changes import shown
 from rebills.plan.differences import compared
+from rebills.services.shown_changes import shown
 from tests.support.contents import a_document
 from tests.support.factories import ContactFactory
 

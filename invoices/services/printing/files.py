@@ -8,9 +8,9 @@ import hashlib
 import logging
 import math
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from django.core.files.base import ContentFile
 from django.db import transaction
@@ -27,10 +27,12 @@ from billing_site.common.storage import insert_objects
 from billing_site.errors import BillingError, Detail, ErrorCode, stored_detail
 from invoices.kinds import FileKind, FileState, InvoiceStatus
 from invoices.models import DocumentFile, Invoice
-from invoices.services.printing.pdf import PDF, TEMPLATE_VERSION, CannotPrint, Look, NoPango, look_of, pdf_of
-from invoices.services.printing.printed import parts_at_issue, statement_parts
+from invoices.services.printing.pdf import PDF, TEMPLATE_VERSION, CannotPrint, Look, NoPango, look_of, pdf_of, pdf_of_appendix
+from invoices.services.printing.printed import StatementParts, parts_at_issue, statement_parts
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 UNDER_WAY = timedelta(minutes=5)
 """A process that has claimed a file has made it by then, or has died."""
@@ -95,11 +97,7 @@ def file_of_document(client: Client, invoice_no: int) -> FileContent:
     Refuses with INVOICE_NOT_FOUND, with NOT_ISSUED if the document is discarded, with FILE_BEING_MADE if another process makes
     the file, and with FILE_NOT_MADE if it cannot be made or read.
     """
-    invoice = Invoice.objects.filter(client=client, pk=invoice_no).select_related("account", "corrects", "client").first()
-    if invoice is None:
-        raise BillingError(
-            ErrorCode.INVOICE_NOT_FOUND, Detail("invoice {invoice_no}", invoice_no=invoice_no), field="invoice_no"
-        )
+    invoice = _document(client, invoice_no)
     if invoice.status == InvoiceStatus.DISCARDED:
         raise BillingError(
             ErrorCode.NOT_ISSUED, Detail("invoice {invoice_no} is discarded", invoice_no=invoice_no), field="invoice_no"
@@ -110,6 +108,29 @@ def file_of_document(client: Client, invoice_no: int) -> FileContent:
     if file.state != FileState.MADE:
         file = _made_now(file)
     return content_of_file(file)
+
+
+def appendix_of_document(client: Client, invoice_no: int) -> FileContent:
+    """Return the appendix of a document alone: for a rebill, the explanation of changes. It is not kept.
+
+    Refuses with INVOICE_NOT_FOUND if the document has no appendix either, and with FILE_NOT_MADE if it cannot be made.
+    """
+    invoice = _document(client, invoice_no)
+    content = _printed_now(pdf_of_appendix, invoice)
+    if content is None:
+        raise _not_found(invoice_no)
+    return _content(_file_name(invoice, "-changes"), content)
+
+
+def _document(client: Client, invoice_no: int) -> Invoice:
+    invoice = Invoice.objects.filter(client=client, pk=invoice_no).select_related("account", "corrects", "client").first()
+    if invoice is None:
+        raise _not_found(invoice_no)
+    return invoice
+
+
+def _not_found(invoice_no: int) -> BillingError:
+    return BillingError(ErrorCode.INVOICE_NOT_FOUND, Detail("invoice {invoice_no}", invoice_no=invoice_no), field="invoice_no")
 
 
 @transaction.atomic
@@ -155,11 +176,18 @@ def made_files(invoices: QuerySet[Invoice]) -> Iterator[DocumentFile]:
 
 
 def _draft(invoice: Invoice) -> FileContent:
+    return _content(_file_name(invoice), _printed_now(pdf_of, invoice))
+
+
+def _printed_now(print: Callable[[Invoice, StatementParts, Look], T], invoice: Invoice) -> T:
     try:
-        content = pdf_of(invoice, statement_parts([invoice])[invoice.pk], look_of(invoice.client))
+        return print(invoice, statement_parts([invoice])[invoice.pk], look_of(invoice.client))
     except CannotPrint as error:
         raise BillingError(ErrorCode.FILE_NOT_MADE, error.reason) from error
-    return FileContent(_file_name(invoice), PDF, content, hashlib.sha256(content).hexdigest())
+
+
+def _content(name: str, content: bytes) -> FileContent:
+    return FileContent(name, PDF, content, hashlib.sha256(content).hexdigest())
 
 
 def _made_now(file: DocumentFile) -> DocumentFile:
@@ -257,10 +285,10 @@ def _failed(file: DocumentFile, reason: Detail, *, given_up: bool = False) -> Fi
     return FilesMade(failed=1, given_up=file.reason if given_up else "")
 
 
-def _file_name(invoice: Invoice) -> str:
+def _file_name(invoice: Invoice, part: str = "") -> str:
     """Return the name that a customer sees: INV-000001.pdf."""
     number = "".join(one if one.isalnum() or one in "-_." else "-" for one in invoice.document_number)
-    return f"{number or f'draft-{invoice.pk}'}.pdf"
+    return f"{number or f'draft-{invoice.pk}'}{part}.pdf"
 
 
 def _storage_name(invoice: Invoice) -> str:

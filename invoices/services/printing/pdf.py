@@ -5,7 +5,7 @@ WeasyPrint needs the library Pango of the operating system, so it is loaded only
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -22,12 +22,13 @@ from accounts.models import Client
 from accounts.models.identities import LARGEST_LOGO, LOGO_TYPES
 from billing_site.errors import Detail, listed
 from invoices.calculation import ZERO
-from invoices.kinds import InvoiceStatus
+from invoices.document import Document
+from invoices.kinds import InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
 from invoices.services.printing.printed import StatementParts, language_of, statement_context
 
 PDF = "application/pdf"
-TEMPLATE_VERSION = "1"
+TEMPLATE_VERSION = "2"
 """Changes with the look of the PDF. Files that are kept say by which version they were made."""
 
 STYLES = Path(__file__).with_name("pdf.css")
@@ -68,19 +69,51 @@ def look_of(client: Client) -> Look:
     return Look(f"data:{kind};base64,{base64.b64encode(content).decode()}", client.document_color)
 
 
+Appendix = Callable[[Invoice, Document, Locale], str]
+"""Returns the appendix of a document as HTML, in the active language. The document's client and original are loaded."""
+
+_appendices: dict[InvoiceKind, Appendix] = {}
+
+
+def register_appendix(kind: InvoiceKind, appendix: Appendix) -> None:
+    """Let the PDFs of a kind of document end with an appendix, which begins on a page of its own."""
+    _appendices[kind] = appendix
+
+
 def pdf_of(invoice: Invoice, parts: StatementParts, look: Look) -> bytes:
-    """Return a document as PDF. One that is not issued has a watermark. Raises NoPango without Pango."""
-    language = language_of(invoice)
-    with override(language):
-        shown = {
-            **statement_context(invoice, parts),
-            **look._asdict(),
-            "locale": Locale.parse(language, sep="-"),
-            "draft": "" if invoice.document_number else _("Draft"),
-            "qr_code": _qr_code(invoice, parts),
-        }
+    """Return a document, with its appendix, as PDF. One that is not issued has a watermark. Raises NoPango without Pango."""
+    with override(language_of(invoice)):
+        shown = {**_page(invoice, parts, look), "qr_code": _qr_code(invoice, parts), "appendix": _appendix(invoice, parts)}
         text = render_to_string("invoices/pdf.html", shown)
     return _printed(text)
+
+
+def pdf_of_appendix(invoice: Invoice, parts: StatementParts, look: Look) -> bytes | None:
+    """Return the appendix of a document alone as PDF, or None if its kind has none. Raises NoPango without Pango."""
+    with override(language_of(invoice)):
+        appendix = _appendix(invoice, parts)
+        if not appendix:
+            return None
+        text = render_to_string("invoices/pdf_appendix.html", {**_page(invoice, parts, look), "appendix": appendix})
+    return _printed(text)
+
+
+def _page(invoice: Invoice, parts: StatementParts, look: Look) -> dict[str, Any]:
+    return {
+        **statement_context(invoice, parts),
+        **look._asdict(),
+        "locale": _locale(invoice),
+        "draft": "" if invoice.document_number else _("Draft"),
+    }
+
+
+def _appendix(invoice: Invoice, parts: StatementParts) -> str:
+    write = _appendices.get(InvoiceKind(invoice.kind))
+    return write(invoice, parts.content, _locale(invoice)) if write is not None else ""
+
+
+def _locale(invoice: Invoice) -> Locale:
+    return Locale.parse(language_of(invoice), sep="-")
 
 
 def _qr_code(invoice: Invoice, parts: StatementParts) -> str:

@@ -50,7 +50,7 @@ def test_a_file_is_owed_at_issue_made_once_and_downloaded_as_it_is(invoice, sell
     assert make_owed_files(seller, limit=10) == FilesMade(1, 0)
     assert make_owed_files(seller, limit=10) == FilesMade(0, 0)
     file.refresh_from_db()
-    assert (file.state, file.reason, file.media_type, file.template_version) == ("made", "", "application/pdf", "1")
+    assert (file.state, file.reason, file.media_type, file.template_version) == ("made", "", "application/pdf", "2")
     stored = (folder(settings) / file.name).read_bytes()
     assert file.name == f"client-{seller.pk}/2026/01/inv-000001-{invoice.pk}.pdf"
     assert (file.size, file.tries) == (len(stored), 1)
@@ -83,7 +83,7 @@ def test_the_pdfs_of_a_rebill_say_what_each_is(invoice, seller, process, admin_c
         "Tax €18.00 Total €108.00",
         "Bank: Commerzbank, IBAN DE89 3704 0044 0532 0130 00, BIC COBADEFFXXX",
         "Directors: A. Lovelace",
-        "Page 1 of 1",
+        "Page 1 of 2",
     ):
         assert part in of_rebill, (part, of_rebill)
     assert "Credit memo CM-000001 for invoice INV-000001 of 2026-01-10" in of_memo
