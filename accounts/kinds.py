@@ -148,5 +148,5 @@ class TaxRounding(TextChoices):
     LINE = "line", _("Per line")
 
 
-WORDS = (gettext_noop("per_unit"), gettext_noop("tiered"), gettext_noop("volume"), gettext_noop("flat"))
+MARKED_WORDS = (gettext_noop("per_unit"), gettext_noop("tiered"), gettext_noop("volume"), gettext_noop("flat"))
 """The words for rate models in the details of refusals, which `word` makes of them."""

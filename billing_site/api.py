@@ -35,7 +35,7 @@ from accounts.aria.methods import CallerViewSet, ClockViewSet
 from accounts.call_log import call_of
 from billing_site.common.database_errors import refusal_of as refusal_of_database
 from billing_site.common.json_bodies import unreadable_body
-from billing_site.errors import RETRY_AFTER_SECONDS, BillingError, ErrorCode, PendingAct, tellable
+from billing_site.errors import RETRY_AFTER_SECONDS, BillingError, ErrorCode, PendingAct, storable_message
 from invoices.api.viewsets import (
     BillingRunViewSet,
     CashCreditViewSet,
@@ -130,7 +130,7 @@ def _answer_to(error: Exception) -> Response:
     if isinstance(error, PendingAct):
         return Response(error.body, status=error.code.http_status)
     if isinstance(error, BillingError):
-        return _answer(error, {tellable(error.field): [error.message]} if error.field else {})
+        return _answer(error, {storable_message(error.field): [error.message]} if error.field else {})
     if isinstance(error, Error):
         return _answer_to(refusal_of_database(error))
     if isinstance(error, (ParseError, RequestDataTooBig)):

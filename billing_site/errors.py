@@ -224,7 +224,7 @@ RETRY_AFTER_SECONDS = 5
 """The Retry-After header of an answer with HTTP status 503."""
 
 
-def tellable(message: str) -> str:
+def storable_message(message: str) -> str:
     """Return a message that can be stored and sent: at most 2,000 characters, without half surrogate pairs and NUL.
 
     A message may quote input. JSON can carry such characters, UTF-8 and PostgreSQL cannot.
@@ -271,7 +271,7 @@ class Detail(str):
     def parts(self) -> dict[str, Any]:
         """The text and its values, as JSON can store them."""
         values = {name: value.parts if isinstance(value, Detail) else _storable(value) for name, value in self.values.items()}
-        return {"text": tellable(self.text), "values": values}
+        return {"text": storable_message(self.text), "values": values}
 
 
 def word(text: str) -> Detail:
@@ -291,7 +291,7 @@ def shown_detail(value: object) -> Any:
 
 
 def _storable(value: object) -> object:
-    return value if value is None or isinstance(value, int) else tellable(str(value))
+    return value if value is None or isinstance(value, int) else storable_message(str(value))
 
 
 def stored_detail(text: str) -> str:
@@ -339,7 +339,7 @@ class BillingError(Exception):
         self.third_party_errors = third_party_errors
         self.outputs = outputs or {}
         row_message = code.message.replace("{field}", field or "")
-        self.message = tellable(detail if instead else _explained(row_message, detail))
+        self.message = storable_message(detail if instead else _explained(row_message, detail))
         super().__init__(f"{code.number} {self.message}")
 
     @property
@@ -348,9 +348,9 @@ class BillingError(Exception):
         if not isinstance(self.detail, Detail):
             return shown_message(self.code.number, self.message)
         if self.instead:
-            return tellable(self.detail.shown)
+            return storable_message(self.detail.shown)
         row_message = gettext(self.code.message).replace("{field}", self.field or "")
-        return tellable(_explained(row_message, self.detail.shown))
+        return storable_message(_explained(row_message, self.detail.shown))
 
     @property
     def as_detail(self) -> str:

@@ -428,7 +428,7 @@ PAYMENT_VOID_REASONS = frozenset(
 """Reasons for voiding a payment. Pages do not offer them for an invoice, but calls may use each of the twelve."""
 
 
-WORDS = (
+MARKED_WORDS = (
     gettext_noop("pending"),
     gettext_noop("approved"),
     gettext_noop("discarded"),

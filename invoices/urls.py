@@ -11,7 +11,7 @@ from invoices.pages.decisions import DecisionCsv, DecisionPage
 from invoices.pages.documents import InvoiceList
 from invoices.pages.files import TryFilesAgain
 from invoices.pages.invoice_page import InvoiceAct, InvoicePage, PdfPage, PrintPage
-from invoices.pages.pending import Beside, Decide, DecideAct, Queue
+from invoices.pages.pending import CompareWithPrevious, Decide, DecideAct, Queue
 from invoices.pages.run_acts import RunAct
 from invoices.pages.run_start import RunStart
 from invoices.pages.runs import RunList, RunPage, RunProgress
@@ -27,7 +27,7 @@ urlpatterns = [
     path("invoices/pending/", Queue.as_view(), name="pending"),
     path("invoices/pending/decide/", Decide.as_view(), name="decide"),
     path("invoices/pending/acts/<int:number>/<slug:decision>/", DecideAct.as_view(), name="decide-act"),
-    path("invoices/pending/<int:number>/", Beside.as_view(), name="beside"),
+    path("invoices/pending/<int:number>/", CompareWithPrevious.as_view(), name="beside"),
     path("invoices/decisions/<int:number>/", DecisionPage.as_view(), name="decision"),
     path("invoices/decisions/<int:number>/outcomes.csv", DecisionCsv.as_view(), name="decision-csv"),
     path("invoices/collect/", CollectMany.as_view(), name="collect-many"),

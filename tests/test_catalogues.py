@@ -11,7 +11,7 @@ from billing_site.common.languages import in_english
 from billing_site.errors import ErrorCode
 from invoices.fingerprints import CORRECTION, TAX_BASIS
 from invoices.kinds import OPEN_ATTEMPTS, ActState, InvoiceKind, InvoiceStatus, ReasonType, RunState
-from invoices.plan.actions import TAKEN_OFF
+from invoices.plan.actions import CREDIT_ENTRIES
 from invoices.services.lists.event_names import NAMES
 from rebills.plan import SEEN_PARTS
 from tests.support.marked_texts import (
@@ -117,7 +117,7 @@ def test_the_words_in_details_have_translations(catalogue):
     words = {str(value) for kind in (InvoiceStatus, ActState, RateModel) for value in kind.values}
     words |= {status.value for status in OPEN_ATTEMPTS} | {kind.value.replace("_", " ") for kind in InvoiceKind}
     words |= {in_english(state.label).lower() for state in RunState} | {in_english(type.label) for type in ReasonType}
-    words |= {right.replace("_", " ") for right in KEY_RIGHTS} | {kind.replace("_", "-") for kind in TAKEN_OFF}
+    words |= {right.replace("_", " ") for right in KEY_RIGHTS} | {kind.replace("_", "-") for kind in CREDIT_ENTRIES}
     words |= {"terms", "periods", "parties", "payments", "collection", *SEEN_PARTS, CORRECTION, TAX_BASIS}
     assert words - {message.id for message in catalogue} == set()
 

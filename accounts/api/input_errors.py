@@ -13,7 +13,7 @@ from rest_framework.fields import get_error_detail
 
 from accounts.api.fields import NO_ACCOUNT, NO_CLIENT, NO_INVOICE, NO_PLAN_INSTANCE, NO_REASON, NO_TRANSACTION, NOT_SUPPORTED
 from billing_site.common.members import READ_ONLY, UNKNOWN
-from billing_site.errors import BillingError, ErrorCode, tellable
+from billing_site.errors import BillingError, ErrorCode, storable_message
 
 TABLE = {
     "required": ErrorCode.MISSING_PARAMETER,
@@ -89,7 +89,7 @@ def refusal_of(wrong: list[WrongInput]) -> BillingError:
 def messages_by_field(wrong: list[WrongInput]) -> dict[str, list[str]]:
     messages: dict[str, list[str]] = {}
     for one in wrong:
-        messages.setdefault(tellable(one.field) or "non_field_errors", []).append(tellable(str(one.detail)))
+        messages.setdefault(storable_message(one.field) or "non_field_errors", []).append(storable_message(str(one.detail)))
     return messages
 
 

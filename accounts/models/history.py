@@ -10,7 +10,7 @@ from django.db.models.signals import pre_save
 from django.utils import timezone
 from simple_history.models import HistoricalRecords
 
-STOOD_BEFORE = "state before the first recorded change"
+EXISTED_BEFORE = "state before the first recorded change"
 
 process_now: ContextVar[str] = ContextVar("process_now", default="")
 
@@ -39,7 +39,7 @@ def change_many(rows: QuerySet[Any], **values: Any) -> None:
     history = rows.model.history
     changed = list(rows)
     known = set(history.filter(id__in=[row.pk for row in changed]).values_list("id", flat=True))
-    _keep_as_it_stands(rows.model, [row for row in changed if row.pk not in known])
+    _keep_current_version(rows.model, [row for row in changed if row.pk not in known])
     rows.update(**values)
     for row in changed:
         for name, value in values.items():
@@ -47,13 +47,13 @@ def change_many(rows: QuerySet[Any], **values: Any) -> None:
     history.bulk_history_create(changed, update=True, default_change_reason=changed_by())
 
 
-def _keep_as_it_stands(model: Any, rows: Iterable[Any]) -> None:
+def _keep_current_version(model: Any, rows: Iterable[Any]) -> None:
     version = model.history.model
     model.history.bulk_create(
         version(
             history_date=timezone.now(),
             history_type="~",
-            history_change_reason=STOOD_BEFORE,
+            history_change_reason=EXISTED_BEFORE,
             **{field.attname: getattr(row, field.attname) for field in version.tracked_fields},
         )
         for row in rows
@@ -79,7 +79,7 @@ class MasterDataHistory(HistoricalRecords):  # type: ignore[misc]
         if raw or instance._state.adding or not self._keeps(instance, update_fields):
             return
         if not type(instance).history.filter(id=instance.pk).exists():
-            _keep_as_it_stands(type(instance), type(instance)._default_manager.filter(pk=instance.pk))
+            _keep_current_version(type(instance), type(instance)._default_manager.filter(pk=instance.pk))
 
     def post_save(self, instance: Any, created: bool, using: str | None = None, **signal: Any) -> None:
         if created or self._keeps(instance, signal.get("update_fields")):

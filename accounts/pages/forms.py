@@ -18,7 +18,7 @@ class PageForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        dress(self)
+        style_fields(self)
 
 
 class SignInForm(AuthenticationForm):
@@ -31,7 +31,7 @@ class SignInForm(AuthenticationForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        dress(self)
+        style_fields(self)
 
     def confirm_login_allowed(self, user: Any) -> None:
         super().confirm_login_allowed(user)
@@ -48,7 +48,7 @@ class DayInput(forms.DateInput):
         super().__init__(format="%Y-%m-%d")
 
 
-def dress(form: forms.Form) -> None:
+def style_fields(form: forms.Form) -> None:
     for name, field in form.fields.items():
         kind = next((css for widget, css in CLASSES.items() if isinstance(field.widget, widget)), "form-control")
         field.widget.attrs.setdefault("class", kind)

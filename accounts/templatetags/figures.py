@@ -27,7 +27,7 @@ COMPANY_NUMBERS = {"tax_id": _("Tax id %(number)s"), "registration_number": _("R
 
 
 @register.filter
-def told(row: Any) -> str:
+def recorded_message(row: Any) -> str:
     """The recorded message of an error, with its number in `error_code` if it has one, in the reader's language."""
     return shown_message(getattr(row, "error_code", 0), row.message, getattr(row, "detail", ""))
 

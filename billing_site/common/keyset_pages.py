@@ -19,7 +19,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from billing_site.common.fields import LongField
-from billing_site.errors import BillingError, Detail, ErrorCode, tellable
+from billing_site.errors import BillingError, Detail, ErrorCode, storable_message
 
 PAGE_SIZE, LARGEST_PAGE = 50, 500
 
@@ -199,7 +199,7 @@ def _read_cursor(text: str | None, model: type[Model], order: Order) -> tuple[bo
         backwards, value, pk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
         field: Any = model._meta.pk if order.column == "pk" else model._meta.get_field(order.column)
         if value is not None:
-            if not isinstance(value, str) or tellable(value) != value:
+            if not isinstance(value, str) or storable_message(value) != value:
                 raise ValueError("not what a link says of a row")
             value = field.to_python(value)
             field.run_validators(value)

@@ -23,7 +23,7 @@ from accounts.clock import today
 from accounts.models import Account
 from billing_site.errors import BillingError
 from invoices.admin.amounts import amount
-from invoices.admin.batches import outcomes_by_client, tell
+from invoices.admin.batches import outcomes_by_client, show_outcomes
 from invoices.admin.credits import CreditFigures
 from invoices.admin.ledger import EntryColumns
 from invoices.models import CashCredit, CouponRedemption, LedgerEntry, OneTimeCharge, Payment, ServiceCredit, Usage
@@ -240,4 +240,4 @@ class BilledAccountAdmin(AccountAdmin):
                 caller=caller,
             ),
         )
-        tell(request, outcomes, gettext("Invoices generated"))
+        show_outcomes(request, outcomes, gettext("Invoices generated"))

@@ -18,7 +18,7 @@ from invoices.services.documents.collection_results import Collected, Collection
 from invoices.services.documents.outcomes import NothingToBill, Outcome, Refused, Settled
 
 REFUSALS_SHOWN = 20
-RESULT_WORDS = {
+RESULT_TEXTS = {
     CollectionResult.COLLECTED: _lazy("Collected"),
     CollectionResult.NOTHING_DUE: _lazy("Nothing open"),
     CollectionResult.BELOW_THRESHOLD: _lazy("Below the minimum collection threshold"),
@@ -42,7 +42,7 @@ def _by_client(chosen: QuerySet[Invoice] | QuerySet[Account]) -> Iterator[tuple[
         yield clients[client_no], [number for _, number in group]
 
 
-def tell(request: HttpRequest, outcomes: Sequence[Outcome], done: str) -> None:
+def show_outcomes(request: HttpRequest, outcomes: Sequence[Outcome], done: str) -> None:
     """Show how many were done, and each refusal with its document and message, up to a limit."""
     refused = [f"{_name(one)}: {one.error.code.number} {one.error.shown}" for one in outcomes if isinstance(one, Refused)]
     nothing = sum(isinstance(one, NothingToBill) for one in outcomes)
@@ -52,17 +52,17 @@ def tell(request: HttpRequest, outcomes: Sequence[Outcome], done: str) -> None:
     if nothing:
         messages.info(request, _("Nothing to bill: %(count)d") % {"count": nothing})
     settled = [one for one in outcomes if isinstance(one, Settled)]
-    tell_collected(request, [one.collection for one in settled if one.collection is not None])
+    show_collected(request, [one.collection for one in settled if one.collection is not None])
     for refusal in refused[:REFUSALS_SHOWN]:
         messages.error(request, refusal)
     if len(refused) > REFUSALS_SHOWN:
         messages.error(request, _("And %(count)d more refused.") % {"count": len(refused) - REFUSALS_SHOWN})
 
 
-def tell_collected(request: HttpRequest, collected: Sequence[Collected]) -> None:
+def show_collected(request: HttpRequest, collected: Sequence[Collected]) -> None:
     """Show how many were collected or had nothing due, and the results of the others."""
     for result, count in Counter(one.result for one in collected if one.error is None).items():
-        messages.success(request, f"{RESULT_WORDS[result]}: {count}")
+        messages.success(request, f"{RESULT_TEXTS[result]}: {count}")
     failed = [one for one in collected if one.error is not None]
     for one in failed[:REFUSALS_SHOWN]:
         text = _("Invoice %(number)s") % {"number": one.invoice_no}

@@ -17,7 +17,7 @@ from accounts.models import PaymentMethod
 from accounts.staff import name_of
 from billing_site.errors import BillingError
 from invoices.admin.amounts import amount
-from invoices.admin.batches import outcomes_by_client, tell_collected
+from invoices.admin.batches import outcomes_by_client, show_collected
 from invoices.kinds import AttemptStatus
 from invoices.models import CollectionAttempt, GatewayEvent, Invoice
 from invoices.services.collecting.collecting import collect_invoices
@@ -112,7 +112,7 @@ def collect(request: HttpRequest, invoices: QuerySet[Invoice]) -> None:
         invoices,
         lambda client, numbers: collect_invoices(client=client, invoice_nos=numbers, caller=caller, today=today(client)),
     )
-    tell_collected(request, collected)
+    show_collected(request, collected)
 
 
 admin.site.unregister(PaymentMethod)

@@ -19,7 +19,7 @@ from accounts.models import Client
 from billing_site.common.languages import within_sentence
 from billing_site.errors import shown_message
 from invoices.admin.amounts import amount
-from invoices.admin.batches import RESULT_WORDS, outcomes_by_client
+from invoices.admin.batches import RESULT_TEXTS, outcomes_by_client
 from invoices.kinds import DecisionAct, StatementStatus
 from invoices.models import Invoice
 from invoices.plan.actions import Action
@@ -199,7 +199,7 @@ def _collection_row(collected: Collected, documents: dict[int, Invoice]) -> Resu
 def _collected_words(collected: Collected) -> str:
     if collected.error is not None:
         return f"{collected.error_code} {collected.shown}"
-    return within_sentence(RESULT_WORDS[collected.result])
+    return within_sentence(RESULT_TEXTS[collected.result])
 
 
 def _statement_words(statement: Any) -> str:

@@ -70,7 +70,7 @@ def as_printed(party: dict[str, str]) -> SafeString:
     return format_html_join(SafeString("<br>"), "{}", ((party[part],) for part in PARTY_PARTS if party.get(part)))
 
 
-ACT_WORDS = {
+ACTION_NAMES = {
     Action.APPROVE: _("Approve"),
     Action.DISCARD: _("Discard"),
     Action.REGENERATE: _("Regenerate"),
@@ -277,7 +277,7 @@ class InvoiceAdmin(DecidedInList, HeldByInvoice, ReadOnlyAdmin):  # type: ignore
         actions = available_actions(invoice.client, [invoice.pk], invoice.looked_at_by, today(invoice.client))[invoice.pk]
         links = _act_links(invoice)
         rows = [
-            (str(ACT_WORDS[one.action]), links.get(one.action, _("in the list")) if one.error is None else one.error.shown)
+            (str(ACTION_NAMES[one.action]), links.get(one.action, _("in the list")) if one.error is None else one.error.shown)
             for one in actions
         ]
         return figures([_("Act"), _("How, or why not")], rows, words=2)

@@ -119,7 +119,7 @@ LIMIT_AUDITS = (
     limits.coupon_redemptions,
     memos.lines_credited,
     memos.taxes_credited,
-    memos.taken_off_invoices,
+    memos.credited_invoices,
     unused_days.given_back,
     rebills.paid_originals,
     bases.late_usage,

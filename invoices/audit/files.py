@@ -7,7 +7,7 @@ from invoices.audit.reports import AuditReport
 from invoices.audit.rules import Rule, of_client
 from invoices.kinds import ISSUED_STATUSES, FileState
 from invoices.models import DocumentFile
-from invoices.services.printing.files import moved_of_file
+from invoices.services.printing.files import file_problem
 
 FILES_AT_ONCE = 500
 
@@ -27,6 +27,6 @@ def stored_files(client: Client | None) -> AuditReport:
     rows, findings = 0, []
     for file in made.order_by("pk").iterator(chunk_size=FILES_AT_ONCE):
         rows += 1
-        if wrong := moved_of_file(file):
+        if wrong := file_problem(file):
             findings.append(f"{file.get_kind_display()} of invoice {file.invoice_id} ({file.name}): {wrong}")
     return AuditReport("Stored files are as they were made", rows, findings)

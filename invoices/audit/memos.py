@@ -85,7 +85,7 @@ def lines_credited(client: Client | None) -> AuditReport:
 def _overcredited_lines(credits: QuerySet[InvoiceLine]) -> Iterator[str]:
     source = InvoiceLine.objects.filter(invoice=OuterRef("invoice__corrects"), line_no=OuterRef("source_line_no"))
     charging = source.exclude(line_type=LineType.TAX).exclude(line_type__in=CREDIT_TYPES, plan_instance=None)
-    taken_off = (
+    credited = (
         CreditDetail.objects.filter(invoice=OuterRef("invoice__corrects"), credited_line_no=OuterRef("source_line_no"))
         .order_by()
         .values("invoice")
@@ -95,7 +95,7 @@ def _overcredited_lines(credits: QuerySet[InvoiceLine]) -> Iterator[str]:
     rows = (
         credits.annotate(
             charged=Subquery(charging.values("amount")[:1]),
-            off=Coalesce(Subquery(taken_off, output_field=DecimalField()), ZERO),
+            off=Coalesce(Subquery(credited, output_field=DecimalField()), ZERO),
         )
         .values_list("invoice__corrects_id", "source_line_no", "charged", "off")
         .annotate(credited=ExactSum("amount"))
@@ -150,7 +150,7 @@ def _overcredited_taxes(given: QuerySet[TaxDetail]) -> Iterator[str]:
             )
 
 
-def taken_off_invoices(client: Client | None) -> AuditReport:
+def credited_invoices(client: Client | None) -> AuditReport:
     """Check that credit memos, write-offs and disputes together do not exceed the total of their invoice."""
     kinds = (EntryKind.CREDIT_MEMO, EntryKind.WRITE_OFF, EntryKind.DISPUTE)
     off = of_client(LedgerEntry, "account__client", client).filter(kind__in=kinds, voided_by=None).order_by()

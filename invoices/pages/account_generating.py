@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from accounts.callers import Caller
 from accounts.models import Account, Receipt
 from accounts.pages.base import StaffPage
-from accounts.pages.forms import PageForm, dress
+from accounts.pages.forms import PageForm, style_fields
 from accounts.pages.languages import locale_of
 from accounts.rights import GENERATE
 from billing_site.common.currencies import shown_money
@@ -150,7 +150,7 @@ class GeneratePage(StaffPage):
         except BillingError as error:
             if error.field in form.fields:
                 form.add_error(error.field, error.shown)
-                dress(form)
+                style_fields(form)
                 return None, None
             return None, error
 

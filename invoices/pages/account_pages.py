@@ -19,7 +19,7 @@ from accounts.rights import ROW_RIGHTS
 from billing_site.common.keyset_pages import Order, page_of
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice, LedgerEntry
-from invoices.services.billing.plan_changes import take_off
+from invoices.services.billing.plan_changes import remove_plan
 from invoices.services.documents.rights import check_may_generate
 from invoices.services.lists.timeline import events_for_people, timeline_entries
 from invoices.services.money.ledger.entries import account_balance
@@ -131,7 +131,7 @@ class RemovePlan(StaffPage):
             try:
                 with transaction.atomic():
                     use(account.client, caller.receipt, row_no=instance.pk)
-                    take_off(instance=instance, caller=caller, today=self.today)
+                    remove_plan(instance=instance, caller=caller, today=self.today)
             except BillingError as refusal:
                 messages.error(request, refusal.shown)
             else:

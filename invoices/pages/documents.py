@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Account
 from accounts.pages.base import StaffPage
-from accounts.pages.forms import DayInput, PageForm, dress
+from accounts.pages.forms import DayInput, PageForm, style_fields
 from accounts.rights import COLLECT, MAKE_FILES, may
 from billing_site.common.csv_lists import ROWS_AT_ONCE, csv_response
 from billing_site.common.fields import TrueFalseInput
@@ -100,7 +100,7 @@ class InvoiceSearchForm(forms.Form):
         self.fields["search"].widget = forms.TextInput(
             attrs={"type": "search", "placeholder": _("Number, account, name or PO number")}
         )
-        dress(self)
+        style_fields(self)
 
     def always_shown(self) -> list[forms.BoundField]:
         return [self[name] for name in ALWAYS_SHOWN]

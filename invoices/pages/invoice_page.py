@@ -35,7 +35,7 @@ from invoices.services.billing.generating import generate_invoice
 from invoices.services.collecting.collecting import collect_invoices
 from invoices.services.collecting.starting import methods_of
 from invoices.services.documents.chains import read_chain
-from invoices.services.documents.comparisons import lines_beside
+from invoices.services.documents.comparisons import compared_lines
 from invoices.services.documents.document_storage import stored_contents
 from invoices.services.documents.outcomes import NothingToBill, Settled
 from invoices.services.documents.rebill_markers import with_rebills
@@ -54,7 +54,7 @@ from invoices.services.undoing.voiding import void_invoice
 
 EVENTS_SHOWN = 200
 
-WORDS = {
+BUTTONS = {
     Action.APPROVE: _("Approve"),
     Action.DISCARD: _("Discard"),
     Action.REGENERATE: _("Regenerate"),
@@ -187,7 +187,7 @@ class InvoicePage(DocumentPage):
         return {
             "comparison": comparison,
             "previous": previous,
-            "beside": lines_beside(invoice, previous) if previous else [],
+            "beside": compared_lines(invoice, previous) if previous else [],
             "fingerprint": fingerprint(stored_contents([invoice.pk])[invoice.pk]),
         }
 
@@ -202,7 +202,7 @@ def _choice(allowed: Allowed, invoice: Any) -> Choice:
         Action.DISPUTE: reverse("admin:invoices_dispute_add", query={"invoice": invoice.pk}),
         Action.REFUND: reverse("admin:invoices_payment_changelist", query={"account__id__exact": invoice.account_id}),
     }
-    return Choice(allowed, WORDS[action], addresses.get(action, ""), *QUESTIONS.get(action, ()))
+    return Choice(allowed, BUTTONS[action], addresses.get(action, ""), *QUESTIONS.get(action, ()))
 
 
 RIGHTS_OF_ACTS = {

@@ -27,7 +27,7 @@ from invoices.services.approving.decisions import continue_decision, start_decis
 from invoices.services.approving.preview import DecisionPreview, preview_decision
 from invoices.services.approving.queue import Tab, newest_runs, pending_documents, sums_of, tab_rules, tab_sums
 from invoices.services.correcting.requested_acts import approve_act, decidable, discard_act, pending_acts
-from invoices.services.documents.comparisons import lines_beside
+from invoices.services.documents.comparisons import compared_lines
 from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rights import APPROVE_PERMISSION
 from invoices.services.planning.flags import flags_of, with_flags
@@ -161,14 +161,14 @@ class DecideAct(StaffPage):
         return words % {"act": act}
 
 
-class Beside(StaffPage):
+class CompareWithPrevious(StaffPage):
     """The lines of a pending document beside those of the document that it is compared with."""
 
     def get(self, request: HttpRequest, number: int) -> HttpResponse:
         invoice = self.found(with_flags(Invoice.objects.select_related("comparison__previous"), self.client), number)
         comparison = getattr(invoice, "comparison", None)
         previous = comparison.previous if comparison else None
-        context = {"invoice": invoice, "previous": previous, "lines": lines_beside(invoice, previous)}
+        context = {"invoice": invoice, "previous": previous, "lines": compared_lines(invoice, previous)}
         return self.page("invoices/beside.html", {**context, "flags": flags_of(invoice)})
 
 

@@ -9,11 +9,11 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.kinds import PaymentMethodType
 from accounts.models import Account, Client, Plan
-from accounts.pages.forms import DayInput, dress
+from accounts.pages.forms import DayInput, style_fields
 from invoices.kinds import RunMode
 from invoices.models import BillingRun, RunFilter
 from invoices.services.runs.account_lists import rows_of_text
-from invoices.services.runs.filters import NO_METHOD, typed_filter
+from invoices.services.runs.filters import NO_METHOD, filter_values
 from invoices.services.runs.limits import LIMITS
 
 LONGEST_LIST = 2_000_000
@@ -47,7 +47,7 @@ class LimitsForm(forms.Form):
         initial = {name: _plain(getattr(client, name)) for name in LIMITS} | (options.pop("initial", None) or {})
         super().__init__(data, files, initial=initial, **options)
         self.fill(client)
-        dress(self)  # last, because it looks for errors
+        style_fields(self)  # last, because it looks for errors
 
     def fill(self, client: Client) -> None:
         """Give the fields their labels and choices."""
@@ -144,7 +144,7 @@ class RunForm(LimitsForm):
         """The rows of the list of accounts: of the file if there is one."""
         return rows_of_text(self.cleaned_data["accounts_file"] or self.cleaned_data["accounts"])
 
-    def typed(self, accounts: list[str]) -> dict[str, Any]:
+    def filter_values(self, accounts: list[str]) -> dict[str, Any]:
         """The filter as `read_filter` takes it."""
         data = self.cleaned_data
         split = {name: _split(data[name]) for name in ("bill_days", "countries", "regions")}
@@ -161,10 +161,10 @@ def _split(text: str) -> list[str]:
 
 def form_data_of(stored: Mapping[str, Any]) -> dict[str, Any]:
     """What the fields of RunForm have for a stored filter."""
-    typed = typed_filter(stored)
-    joined = {name: ", ".join(map(str, typed[name])) for name in ("bill_days", "countries", "regions")}
-    several = {name: [str(one) for one in typed[name]] for name in ("currencies", "plans", "payment_methods")}
-    return {**joined, **several, "due_until": typed["due_until"] or "", "accounts": "\n".join(map(str, typed["accounts"]))}
+    values = filter_values(stored)
+    joined = {name: ", ".join(map(str, values[name])) for name in ("bill_days", "countries", "regions")}
+    several = {name: [str(one) for one in values[name]] for name in ("currencies", "plans", "payment_methods")}
+    return {**joined, **several, "due_until": values["due_until"] or "", "accounts": "\n".join(map(str, values["accounts"]))}
 
 
 MOST_VALUES_SHOWN = 20

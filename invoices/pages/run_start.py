@@ -59,7 +59,7 @@ class RunStart(StaffPage):
             if listed.wrong:
                 return self._page(self._with_list(form), None, wrong=listed.wrong)
             mode = RunMode(form.cleaned_data["mode"]) if form.cleaned_data["mode"] else None
-            chosen = choose(self.client, typed=form.typed(listed.texts), mode=mode)
+            chosen = choose(self.client, values=form.filter_values(listed.texts), mode=mode)
             if act == "save":
                 return self._saved(form.cleaned_data["name"], chosen.chosen)
         except BillingError as refusal:

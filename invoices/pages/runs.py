@@ -16,7 +16,7 @@ from django_htmx.http import HttpResponseClientRedirect
 from rest_framework import serializers
 
 from accounts.pages.base import StaffPage
-from accounts.pages.forms import dress
+from accounts.pages.forms import style_fields
 from accounts.staff import names_of
 from billing_site.common.csv_lists import ROWS_AT_ONCE, csv_response
 from billing_site.common.keyset_pages import Order, in_chunks, page_of
@@ -208,7 +208,7 @@ class RunOutcomeSearchForm(forms.Form):
             ("flag", _("Flag")),
         ):
             self.fields[name].label, self.fields[name].help_text = label, ""
-        dress(self)
+        style_fields(self)
 
 
 class RunOutcomeSearch(RunOutcomeFilter):

@@ -63,7 +63,7 @@ class Correcting(NamedTuple):
         )
 
 
-class TakenOff(NamedTuple):
+class InvoiceCredit(NamedTuple):
     """A write-off or dispute that is not voided."""
 
     transaction_id: int
@@ -118,7 +118,7 @@ class DocumentFacts(NamedTuple):
     newest: Correcting | None = None
     billed_by: Correcting | None = None
     cycle_is_open: bool = False
-    taken_off: tuple[TakenOff, ...] = ()
+    credits: tuple[InvoiceCredit, ...] = ()
     refund_no: int | None = None
     attempt_status: str | None = None
     attempt_no: int | None = None
@@ -252,7 +252,7 @@ def _not_rebilled(code: ErrorCode, instead: Callable[[str], Detail]) -> Rule:
     return rule
 
 
-def _no_rebill_waiting(facts: DocumentFacts) -> Iterator[Refusal]:
+def _no_rebill_pending(facts: DocumentFacts) -> Iterator[Refusal]:
     rebill = facts.rebill(InvoiceStatus.PENDING)
     if rebill is not None:
         name = rebill.blocker.name
@@ -278,12 +278,12 @@ def _not_credited(code: ErrorCode) -> Rule:
     return rule
 
 
-def _nothing_taken_off(facts: DocumentFacts) -> Iterator[Refusal]:
-    for taken in facts.taken_off:
+def _nothing_credited(facts: DocumentFacts) -> Iterator[Refusal]:
+    for credit in facts.credits:
         yield Refusal(
             ErrorCode.IN_THE_WAY,
-            Detail("{blocker} of {document}", blocker=taken.blocker.name, document=facts.name),
-            taken.blocker,
+            Detail("{blocker} of {document}", blocker=credit.blocker.name, document=facts.name),
+            credit.blocker,
             Detail("void it first"),
         )
 
@@ -348,7 +348,7 @@ NOT_REBILLABLE = {
     InvoiceStatus.DISCARDED: ErrorCode.REBILL_OF_DISCARDED,
     InvoiceStatus.VOIDED: ErrorCode.REBILL_OF_VOIDED,
 }
-TAKEN_OFF = {
+CREDIT_ENTRIES = {
     EntryKind.WRITE_OFF.value: ErrorCode.REBILL_WRITTEN_OFF,
     EntryKind.DISPUTE.value: ErrorCode.REBILL_DISPUTED,
 }
@@ -403,19 +403,19 @@ def _no_refund(facts: DocumentFacts) -> Iterator[Refusal]:
         )
 
 
-def _nothing_to_rebill_is_taken_off(facts: DocumentFacts) -> Iterator[Refusal]:
-    for taken in facts.taken_off:
+def _nothing_to_rebill_is_credited(facts: DocumentFacts) -> Iterator[Refusal]:
+    for credit in facts.credits:
         yield Refusal(
-            TAKEN_OFF[taken.kind],
-            Detail("{blocker} of {document}", blocker=taken.blocker.name, document=facts.name),
-            taken.blocker,
+            CREDIT_ENTRIES[credit.kind],
+            Detail("{blocker} of {document}", blocker=credit.blocker.name, document=facts.name),
+            credit.blocker,
             Detail("void it first"),
         )
 
 
 OPEN = _no_collection(OPEN_ATTEMPTS)
 ASKED = _no_collection(ASKED_ATTEMPTS)
-LOWERED = (_issued, _owed, _not_rebilled(ErrorCode.ALREADY_REBILLED, _use_instead), _no_rebill_waiting, OPEN)
+LOWERED = (_issued, _owed, _not_rebilled(ErrorCode.ALREADY_REBILLED, _use_instead), _no_rebill_pending, OPEN)
 
 RULES: dict[Action, tuple[Rule, ...]] = {
     **{action: (_decided(action),) for action in (Action.APPROVE, Action.DISCARD, Action.REGENERATE)},
@@ -423,10 +423,10 @@ RULES: dict[Action, tuple[Rule, ...]] = {
         _not_voided,
         _issued,
         _not_rebilled(ErrorCode.REBILLED, _rebill_again),
-        _no_rebill_waiting,
+        _no_rebill_pending,
         _in_no_rebill,
         _not_credited(ErrorCode.CREDIT_MEMO_APPLIED),
-        _nothing_taken_off,
+        _nothing_credited,
         OPEN,
         _cycle_can_reopen,
     ),
@@ -438,10 +438,10 @@ RULES: dict[Action, tuple[Rule, ...]] = {
     Action.REBILL: (
         _is_rebillable,
         _not_rebilled(ErrorCode.ALREADY_REBILLED, _rebill_again),
-        _no_rebill_waiting,
+        _no_rebill_pending,
         _no_refund,
         _not_credited(ErrorCode.REBILL_CREDITED),
-        _nothing_to_rebill_is_taken_off,
+        _nothing_to_rebill_is_credited,
         ASKED,
     ),
 }

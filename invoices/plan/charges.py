@@ -221,7 +221,7 @@ def _add_rated(
     if change > 0:
         bound_line_no = lines.add(charge.line_type, text, change, explanation=amounts.reason, **columns)
     elif change:
-        bound_line_no = lines.take_off(charge.line_type, text, -change, added, explanation=amounts.reason, **columns)
+        bound_line_no = lines.reduce(charge.line_type, text, -change, added, explanation=amounts.reason, **columns)
     if is_usage or rates.is_banded or terms.minimum is not None or terms.maximum is not None:
         # Other lines show everything that they were calculated from.
         billed = Billed(units, total(part.amount for part in amounts.parts), change)

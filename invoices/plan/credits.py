@@ -26,7 +26,7 @@ def add_coupons(lines: Lines, coupons: Iterable[CouponFacts]) -> list[CouponClai
         base = total(lines.left[line_no] for line_no in line_nos)
         amount, explanation = _off(coupon, base, lines.currency)
         if amount:
-            line_no = lines.take_off(
+            line_no = lines.reduce(
                 LineType.COUPON.value,
                 coupon.name,
                 amount,
@@ -74,7 +74,7 @@ def add_service_credits(lines: Lines, credits: Iterable[CreditFacts], bill_date:
         amount = min(credit.left, total(lines.left[line_no] for line_no in line_nos))
         if amount:
             rest = shown(credit.left - amount, lines.currency)
-            line_no = lines.take_off(
+            line_no = lines.reduce(
                 LineType.SERVICE_CREDIT.value,
                 credit.reason,
                 amount,

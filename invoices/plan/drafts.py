@@ -126,7 +126,7 @@ class Lines:
         self.left[line_no] = amount
         return line_no
 
-    def take_off(self, line_type: int, description: str, amount: Decimal, line_nos: Sequence[int], **columns: Any) -> int:
+    def reduce(self, line_type: int, description: str, amount: Decimal, line_nos: Sequence[int], **columns: Any) -> int:
         """Add a line that reduces other lines, spread over what is left of them, and return its number."""
         parts = split(amount, [self.left[line_no] for line_no in line_nos], self.currency)
         return self._take(line_type, description, dict(zip(line_nos, parts, strict=True)), columns)

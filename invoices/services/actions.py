@@ -34,9 +34,9 @@ from invoices.plan.actions import (
     Correcting,
     DocumentFacts,
     InTheWay,
+    InvoiceCredit,
     PayerFacts,
     Refusal,
-    TakenOff,
     why_not,
     why_not_decided,
     why_not_issued_now,
@@ -74,7 +74,7 @@ def fact_readings(invoice_nos: Collection[int]) -> list[Reading]:
 
 def _document_facts(invoice_nos: Collection[int], today: date) -> dict[int, DocumentFacts]:
     corrections = _corrections(invoice_nos)
-    taken_off, lowered = _taken_off(invoice_nos)
+    credits, lowered = _credits_of(invoice_nos)
     attempts = _open_attempts(invoice_nos)
     refunds, paid = unpaid_by_refunds(invoice_nos), _paid(invoice_nos)
     facts = {}
@@ -100,7 +100,7 @@ def _document_facts(invoice_nos: Collection[int], today: date) -> dict[int, Docu
             newest=corrections.newest.get(number),
             billed_by=corrections.billed_by.get(number),
             cycle_is_open=row["account__next_bill_date"] == row["bill_date"] and row["pending_no"] is None,
-            taken_off=tuple(taken_off.get(number, ())),
+            credits=tuple(credits.get(number, ())),
             refund_no=refunds.get(number),
             attempt_status=attempt[0] if attempt else None,
             attempt_no=attempt[1] if attempt else None,
@@ -347,15 +347,15 @@ def _others_of_cycles(invoice_nos: Collection[int]) -> Any:
     return rows.values_list("pk", *(f"account__invoices__{column}" for column in CORRECTING_COLUMNS))
 
 
-def _taken_off(invoice_nos: Collection[int]) -> tuple[dict[int, list[TakenOff]], dict[int, Decimal]]:
+def _credits_of(invoice_nos: Collection[int]) -> tuple[dict[int, list[InvoiceCredit]], dict[int, Decimal]]:
     """Return the write-offs and disputes of each document, and the sum of these and its credit memos, below zero."""
-    taken_off: dict[int, list[TakenOff]] = defaultdict(list)
+    credits: dict[int, list[InvoiceCredit]] = defaultdict(list)
     lowered: dict[int, Decimal] = defaultdict(Decimal)
     for invoice_no, corrects, number, kind, amount in _taken_off_rows(invoice_nos):
         if kind != EntryKind.CREDIT_MEMO and invoice_no is not None:
-            taken_off[invoice_no].append(TakenOff(number, kind))
+            credits[invoice_no].append(InvoiceCredit(number, kind))
         lowered[(corrects if kind == EntryKind.CREDIT_MEMO else invoice_no) or 0] += amount
-    return taken_off, lowered
+    return credits, lowered
 
 
 @compiled_read

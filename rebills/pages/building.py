@@ -24,7 +24,7 @@ from rebills.services.rebilling import rebill_invoice
 from rebills.services.requests import RebillRequest
 from rebills.services.shown_changes import shown
 
-NOT_TYPED = ("csrfmiddlewaretoken", "once", "act", "fingerprint")
+NOT_SUBMITTED = ("csrfmiddlewaretoken", "once", "act", "fingerprint")
 
 
 ADD_CONTACT_PERMISSION = "accounts.add_contact"
@@ -119,7 +119,7 @@ class RebillBuilder(StaffPage):
             "unchanged": sum(not row.is_changed for row in rows),
             "reason": reasons.get(plan.facts.reason_code or 0, ""),
             "statement_contact": dict(self.form.choices["contacts"]).get(calculated.submitted.top["statement_address_seq"], ""),
-            "kept": [(name, value) for name in sent if name not in NOT_TYPED for value in sent.getlist(name)],
+            "kept": [(name, value) for name in sent if name not in NOT_SUBMITTED for value in sent.getlist(name)],
             "fingerprint": plan.fingerprint,
             "moved": moved,
         }

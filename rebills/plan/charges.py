@@ -21,8 +21,8 @@ from rebills.plan.lines import (
     PlannedLine,
     changed_line,
     check_whole,
-    unpriced,
     wrong,
+    wrong_price,
 )
 from rebills.plan.requests import LineChange, UsageCorrection
 
@@ -231,7 +231,7 @@ def _bounded(charge: ChargeBasis, bound: PlannedLine | None) -> ChargeBasis:
 def _given_bound(source: Line, change: LineChange, work: Rebilled, *, is_same: bool) -> PlannedLine:
     """Return a minimum or maximum line at the requested amount. Its sign may not change."""
     if change.amount is None or change.rate is not None or change.units is not None:
-        raise unpriced(
+        raise wrong_price(
             change,
             Detail(
                 "line {line_no} has no rate to calculate with; give its amount, without rate and units", line_no=source.line_no

@@ -32,8 +32,8 @@ from rebills.plan.lines import (
     changes_by_line,
     check_whole,
     shown,
-    unpriced,
     wrong,
+    wrong_price,
 )
 from rebills.plan.older import basis_of_document
 from rebills.plan.requests import LineChange, UsageCorrection
@@ -297,7 +297,7 @@ class _PlacedLines:
         """Return the requested amount of a coupon or credit: at most what the original credited or what the coupon itself
         allows."""
         if change.amount is None or change.rate is not None or change.units is not None:
-            raise unpriced(
+            raise wrong_price(
                 change,
                 Detail(
                     "line {line_no} is a coupon or credit, so only its amount can be changed; leave its rate and units out",

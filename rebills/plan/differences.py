@@ -98,7 +98,7 @@ KINDS = {"service_id": "service", "bill_to_contact_id": "contact", "ship_to_cont
 
 TAX_RATES = "tax_rates"
 """Pseudo-column for the tax rates of a line, which no column of the line has."""
-SAID = {**COMPARED, TAX_RATES: "tax"}
+NAMES_OF_COLUMNS = {**COMPARED, TAX_RATES: "tax"}
 
 Names = Mapping[tuple[str, int], str]
 """Display names by ("service" or "contact", primary key): the name of a service, the number of a contact."""
@@ -151,7 +151,7 @@ def compared(
         if replacing is not None:
             changed = _changed(old[number], new[replacing], names)
             changed += _changed_rates(rates_before.get(number, ()), rates_after.get(replacing, ()))
-        words = ("left out",) if replacing is None else tuple(_words(one, names) for one in changed)
+        words = ("left out",) if replacing is None else tuple(_change_text(one, names) for one in changed)
         rows.append(
             Difference(
                 number,
@@ -159,7 +159,7 @@ def compared(
                 old[number].description,
                 amounts,
                 Amounts() if replacing is None else now[replacing],
-                _recounted_words(words, replacing) if again else words,
+                _with_recount(words, replacing) if again else words,
                 "" if replacing is None else comments.get(replacing, ""),
                 changed,
                 again,
@@ -185,7 +185,7 @@ def compared(
 COUNTED_AGAIN = "recalculated"
 
 
-def _recounted_words(words: tuple[str, ...], replacing: int | None) -> tuple[str, ...]:
+def _with_recount(words: tuple[str, ...], replacing: int | None) -> tuple[str, ...]:
     return ("nothing is left of it", COUNTED_AGAIN) if replacing is None else (*words, COUNTED_AGAIN)
 
 
@@ -269,9 +269,9 @@ def _changed_rates(before: Sequence[str], after: Sequence[str]) -> tuple[Change,
     return (Change(TAX_RATES, " + ".join(before), " + ".join(after)),)
 
 
-def _words(change: Change, names: Names) -> str:
+def _change_text(change: Change, names: Names) -> str:
     name = change.column
-    return f"{SAID[name]} {_shown(name, change.before, names)} -> {_shown(name, change.after, names)}"
+    return f"{NAMES_OF_COLUMNS[name]} {_shown(name, change.before, names)} -> {_shown(name, change.after, names)}"
 
 
 def _shown(name: str, value: Any, names: Names) -> str:

@@ -100,7 +100,7 @@ def changed_line(source: Line, change: LineChange | None, is_gross: IsGross, cur
     line = _priced(source, change, currency)
     if changes_service:
         line = replace(line, **_of_service(change))
-    line = _worded(_placed(line, change), change)
+    line = _with_text_and_period(_placed(line, change), change)
     inclusive = change.service.tax_inclusive if changes_service and change.service else is_gross(source)
     return PlannedLine(line, source, change.comments, inclusive, change.retax)
 
@@ -111,7 +111,7 @@ def _given_back(source: Line, change: LineChange, currency: Currency) -> Line:
     if not change.is_priced:
         return line
     if change.amount is None or change.rate is not None or change.units is not None:
-        raise unpriced(
+        raise wrong_price(
             change,
             Detail(
                 "line {line_no} gives unused days back, so only its amount can be changed; leave its rate and units out",
@@ -145,7 +145,7 @@ def _placed(line: Line, change: LineChange) -> Line:
     return replace(line, **addresses) if addresses else line
 
 
-def _worded(line: Line, change: LineChange) -> Line:
+def _with_text_and_period(line: Line, change: LineChange) -> Line:
     """Return the line with the requested text and period. Neither changes the amount."""
     if change.description is not None:
         line = replace(line, description=change.description)
@@ -209,7 +209,7 @@ def _priced(source: Line, change: LineChange, currency: Currency) -> Line:
     units = source.units if change.units is None else change.units
     amount = None if rate is None or units is None else line_amount(rate, units, source.share, currency)
     if change.amount is None and amount is None:
-        raise unpriced(
+        raise wrong_price(
             change,
             Detail(
                 "line {line_no} has no rate to calculate with; give its amount, or both its rate and units",
@@ -230,7 +230,7 @@ def _priced(source: Line, change: LineChange, currency: Currency) -> Line:
             product=shown(amount),
             amount=shown(change.amount),
         )
-        raise unpriced(change, detail)
+        raise wrong_price(change, detail)
     return source.unrated(units=units, rate_per_unit=None, amount=change.amount, explanation=AMOUNT_GIVEN)
 
 
@@ -249,7 +249,7 @@ def added_line(change: LineChange, first: Line, currency: Currency) -> PlannedLi
             ),
         )
     if change.amount is None and change.rate is None:
-        raise unpriced(
+        raise wrong_price(
             change,
             Detail(
                 "line {line_no} is not on the invoice, so it is added and needs a price; give its amount, or rate and units",
@@ -267,7 +267,7 @@ def added_line(change: LineChange, first: Line, currency: Currency) -> PlannedLi
         ship_to_contact_id=first.ship_to_contact_id,
         **_of_service(change),
     )
-    line = _worded(_placed(line, change), change)
+    line = _with_text_and_period(_placed(line, change), change)
     return PlannedLine(line, None, change.comments, service.tax_inclusive, change.retax)
 
 
@@ -314,5 +314,5 @@ def wrong(change: LineChange, name: str, detail: Detail) -> BillingError:
     return BillingError(ErrorCode.INVALID_INPUT, Detail("{field}: {detail}", field=field, detail=detail), field=field)
 
 
-def unpriced(change: LineChange, detail: Detail) -> BillingError:
+def wrong_price(change: LineChange, detail: Detail) -> BillingError:
     return BillingError(ErrorCode.LINE_TERMS, detail, field=field_of(change, "amount"))

@@ -42,7 +42,7 @@ from rebills.services.previewing import preview_rebills
 from rebills.services.requests import PlannedRebill, RebillOutcome, RebillRequest, RecordedRebill, RefusedRebill, SettledRebill
 
 REFUSED = "rebill.refused"
-WAITS = "invoice.rebill_waits"
+PENDING = "invoice.rebill_waits"
 
 
 class Rebilling(NamedTuple):
@@ -86,23 +86,23 @@ def _rebilled_by_call(requests: Sequence[RebillRequest], work: Rebilling) -> dic
     Several events of one invoice are matched in their order. Collects and sends what was issued but not yet collected or sent.
     """
     events: dict[int | None, list[Event]] = defaultdict(list)
-    for event in acts_of_call(work.caller.receipt, REBILLED, WAITS, REFUSED):
+    for event in acts_of_call(work.caller.receipt, REBILLED, PENDING, REFUSED):
         events[event.invoice_no].append(event)
-    told = {place: events[request.invoice_no].pop(0) for place, request in enumerate(requests) if events[request.invoice_no]}
-    issued = [event.after["rebill"] for event in told.values() if event.act == REBILLED]
+    found = {place: events[request.invoice_no].pop(0) for place, request in enumerate(requests) if events[request.invoice_no]}
+    issued = [event.after["rebill"] for event in found.values() if event.act == REBILLED]
     collected = finish_issued(work.client, issued, work.caller, work.today)
     accounts = dict(
-        Invoice.objects.filter(pk__in=[requests[place].invoice_no for place in told]).values_list("pk", "account_id")
+        Invoice.objects.filter(pk__in=[requests[place].invoice_no for place in found]).values_list("pk", "account_id")
     )
     outcomes: dict[int, RebillOutcome] = {}
-    for place, event in told.items():
+    for place, event in found.items():
         request = requests[place]
         if event.error_code:
             error = error_from_event(event.error_code, event.message, event.detail)
             outcomes[place] = RefusedRebill(request, event.account_id, error)
             continue
         rebill_no = event.after["rebill"]
-        recorded = RecordedRebill(request, accounts[request.invoice_no], rebill_no, event.act == WAITS)
+        recorded = RecordedRebill(request, accounts[request.invoice_no], rebill_no, event.act == PENDING)
         outcomes[place] = SettledRebill(recorded, collected.get(rebill_no))
     return outcomes
 
@@ -261,7 +261,7 @@ def _acts(one: RecordedRebill, plan: RebillPlan) -> list[Act]:
     generated = Act(GENERATED, one.account_no, one.rebill_no, after=after)
     if not one.is_pending:
         return [generated]
-    return [generated, Act(WAITS, one.account_no, one.request.invoice_no, after={"rebill": one.rebill_no})]
+    return [generated, Act(PENDING, one.account_no, one.request.invoice_no, after={"rebill": one.rebill_no})]
 
 
 def _settled(written: Sequence[RecordedRebill | RefusedRebill], work: Rebilling) -> list[RebillOutcome]:

@@ -14,7 +14,7 @@ from accounts.admin.rows import HistoryAdmin, MasterDataAdmin
 from accounts.clock import advance_clock
 from accounts.keys import create_key, note_use, revoke_key
 from accounts.models import Account, ApiKey, Client, Contact, PlanInstance, Service
-from accounts.models.history import STOOD_BEFORE, change_many, changing_as
+from accounts.models.history import EXISTED_BEFORE, change_many, changing_as
 from accounts.rates import RateTerms, TierTerms
 from accounts.services.prices import add_price, change_price
 from invoices.admin.acts import ActAdmin
@@ -98,7 +98,7 @@ def test_what_was_written_in_bulk_is_kept_before_its_first_change(acme):
     assert (kept(account), kept(contact)) == ([], [])
     contact.name = "Grace"
     contact.save()
-    assert kept(contact) == [("~", None, STOOD_BEFORE), ("~", None, None)]
+    assert kept(contact) == [("~", None, EXISTED_BEFORE), ("~", None, None)]
     assert [one.name for one in contact.history.order_by("history_id")] == ["Ada", "Grace"]
 
 
@@ -108,7 +108,7 @@ def test_many_that_are_changed_at_once_are_kept_each(acme):
     with changing_as("collect"):
         change_many(Account.objects.all(), status=11)
     for account in Account.objects.exclude(pk=kept_already.pk):
-        assert kept(account) == [("~", None, STOOD_BEFORE), ("~", None, "process:collect")]
+        assert kept(account) == [("~", None, EXISTED_BEFORE), ("~", None, "process:collect")]
         assert [one.status for one in account.history.order_by("history_id")] == [1, 11]
     assert kept(kept_already)[-1] == ("~", None, "process:collect")
 

@@ -49,30 +49,30 @@ def staff_of(client, *rights):
     return caller
 
 
-def taken_off(client, instance):
+def removed(client, instance):
     return client.delete(f"{API}/plan-instances/{instance.pk}/")
 
 
 def test_it_is_never_billed_and_stays_readable(acme, signed_up, process):
     api = with_key(acme)
-    assert taken_off(api, signed_up).status_code == 204
+    assert removed(api, signed_up).status_code == 204
     assert api.get(f"{API}/plan-instances/{signed_up.pk}/").json()["taken_off_on"] == "2031-04-01"
     account = signed_up.account
     account.refresh_from_db()
-    assert (account.next_bill_date, taken_off(api, signed_up).status_code) == (None, 204)
+    assert (account.next_bill_date, removed(api, signed_up).status_code) == (None, 204)
 
 
 def test_beside_another_plan_only_that_is_billed(acme, process):
     account = an_account(acme, a_plan(acme, {"tv": "20"}), start=APRIL_1)
     later = signing_up(account, process)
-    assert taken_off(with_key(acme), later).status_code == 204
+    assert removed(with_key(acme), later).status_code == 204
     assert [bill(account, process, day).total_amount for day in (APRIL_1, MAY_1)] == [20, 20]
 
 
 def test_a_plan_that_has_begun_is_ended_instead(acme, signed_up):
     api = with_key(acme)
     with time_machine.travel("2031-04-10T12:00:00Z", tick=False):
-        answer = taken_off(api, signed_up)
+        answer = removed(api, signed_up)
         assert (answer.status_code, answer.json()["error_code"]) == (409, 90062)
         assert "started on 2031-04-10; instead, end it on that day or later" in answer.json()["error_msg"]
         ended = api.post(f"{API}/plan-instances/{signed_up.pk}/end/", {"end_date": "2031-04-10"}, format="json")
@@ -85,7 +85,7 @@ def test_a_plan_that_has_begun_and_is_alone_on_an_invoice_is_ended_and_credited(
     (instance,) = account.plan_instances.all()
     invoice = bill(account, process, APRIL_1)
     api = with_key(acme)
-    answer = taken_off(api, instance)
+    answer = removed(api, instance)
     assert (answer.status_code, answer.json()["error_code"]) == (409, 90062)
     assert "started on 2031-04-01; instead, end it on that day or later" in answer.json()["error_msg"]
     address = f"{API}/plan-instances/{instance.pk}/end/"
@@ -100,11 +100,11 @@ def test_a_plan_that_has_begun_and_is_alone_on_an_invoice_is_ended_and_credited(
 def test_a_plan_that_has_not_begun_and_is_alone_on_an_invoice_is_taken_off_once_that_is_voided(acme, signed_up, process):
     invoice = bill(signed_up.account, process, APRIL_1, advance=True)
     api = with_key(acme)
-    answer = taken_off(api, signed_up)
+    answer = removed(api, signed_up)
     assert (answer.status_code, answer.json()["error_code"]) == (409, 90063)
     assert f"is on {invoice.document_number}; void {invoice.document_number} first" in answer.json()["error_msg"]
     void(invoice, process, APRIL_1)
-    assert taken_off(api, signed_up).status_code == 204
+    assert removed(api, signed_up).status_code == 204
 
 
 def test_what_is_billed_already_is_discarded_or_rebilled_first(acme, process):
@@ -114,15 +114,15 @@ def test_what_is_billed_already_is_discarded_or_rebilled_first(acme, process):
     later = signing_up(account, process)
     bill(account, process, APRIL_1)
     pending = bill(account, process, APRIL_1, advance=True, force_pending=True)
-    answer = taken_off(api, later)
+    answer = removed(api, later)
     assert (answer.status_code, answer.json()["error_code"]) == (409, 90063)
     assert f"discard invoice {pending.pk} first" in answer.json()["error_msg"]
     discard_invoices(client=acme, invoice_nos=[pending.pk], caller=process)
     invoice = bill(account, process, APRIL_1, advance=True)
-    assert f"rebill {invoice.document_number} without its lines first" in taken_off(api, later).json()["error_msg"]
+    assert f"rebill {invoice.document_number} without its lines first" in removed(api, later).json()["error_msg"]
     tv = invoice.lines.get(plan_instance__start_date=APRIL_1).line_no
     rebilled(invoice, process, tv)
-    assert taken_off(api, later).status_code == 204
+    assert removed(api, later).status_code == 204
     assert bill(account, process, JUNE_1).total_amount == 20
 
 
@@ -156,7 +156,7 @@ def test_what_was_billed_by_an_invoice_that_was_voided(acme, process):
     assert later.pk in ahead.lines.values_list("plan_instance_id", flat=True)
     void(ahead, process, APRIL_1)
     api = with_key(acme)
-    assert taken_off(api, later).status_code == 204
+    assert removed(api, later).status_code == 204
     assert api.get(f"{API}/invoices/{ahead.pk}/").json()["to_bill_again"] == []
     assert findings() == {}
     assert bill(account, process, MAY_1).total_amount == 20

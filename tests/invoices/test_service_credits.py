@@ -37,7 +37,7 @@ def refused_as(work, *arguments, **options):
     return refused.value.code, refused.value.field
 
 
-def taken_off(invoice):
+def credited(invoice):
     return [-line.amount for line in invoice.lines.filter(line_type=3)]
 
 
@@ -54,9 +54,9 @@ def acts():
 
 def test_fifty_over_two_invoices_of_thirty_are_thirty_and_then_twenty(account, process):
     credit(account)
-    assert taken_off(bill(account, process, JAN_10)) == [D(30)]
-    assert taken_off(bill(account, process, FEB_10)) == [D(20)]
-    assert taken_off(bill(account, process, MAR_10)) == []
+    assert credited(bill(account, process, JAN_10)) == [D(30)]
+    assert credited(bill(account, process, FEB_10)) == [D(20)]
+    assert credited(bill(account, process, MAR_10)) == []
     assert left() == [D(0)]
 
 
@@ -65,7 +65,7 @@ def test_a_pending_invoice_holds_it_a_discard_gives_it_back_and_a_regenerated_on
     first = bill(account, alice, JAN_10, force_pending=True)
     assert left() == [D(20)]
     (again,) = regenerate_invoices(client=acme, invoice_nos=[first.pk], caller=alice, today=JAN_10)
-    assert (left(), taken_off(Invoice.objects.get(pk=again.invoice_no))) == ([D(20)], [D(30)])
+    assert (left(), credited(Invoice.objects.get(pk=again.invoice_no))) == ([D(20)], [D(30)])
     discard_invoices(client=acme, invoice_nos=[again.invoice_no], caller=alice)
     assert left() == [D(50)]
     assert CreditUse.objects.count() == 2
@@ -74,7 +74,7 @@ def test_a_pending_invoice_holds_it_a_discard_gives_it_back_and_a_regenerated_on
 def test_a_credit_for_a_service_is_taken_off_its_charges_only(acme, process):
     account = an_account(acme, a_plan(acme, {"phone": "30.00", "tv": "9.00"}))
     credit(account, service=ServiceFactory(client=acme, client_service_id="tv"))
-    assert taken_off(bill(account, process, JAN_10)) == [D(9)]
+    assert credited(bill(account, process, JAN_10)) == [D(9)]
 
 
 @pytest.mark.parametrize(
@@ -112,8 +112,8 @@ def test_the_last_day_is_a_bill_date_on_which_it_is_used(account, process):
     assert refused_as(credit, account, expires_on=JAN_9) == (ErrorCode.INVALID_INPUT, "expires_on")
     credit(account, expires_on=JAN_10)
     credit(account, "10.00", expires_on=FEB_9)
-    assert taken_off(bill(account, process, JAN_10)) == [D(30)]
-    assert taken_off(bill(account, process, FEB_10)) == []
+    assert credited(bill(account, process, JAN_10)) == [D(30)]
+    assert credited(bill(account, process, FEB_10)) == []
     assert left() == [D(20), D(10)]
 
 
@@ -123,7 +123,7 @@ def test_a_credit_is_ended_for_the_bills_that_follow(account, process):
     version = Account.objects.get().billing_version
     assert expire(one, JAN_10).expires_on == JAN_10
     assert Account.objects.get().billing_version == version + 1
-    assert taken_off(bill(account, process, FEB_10)) == []
+    assert credited(bill(account, process, FEB_10)) == []
     event = Event.objects.get(act="credit.expired")
     assert (event.before, event.after) == (
         {"credit_no": one.pk, "expires_on": None},
@@ -134,7 +134,7 @@ def test_a_credit_is_ended_for_the_bills_that_follow(account, process):
 def test_a_credit_ends_at_once_for_an_account_that_is_behind_with_its_bills(account, process):
     """Its bill dates are in the past, so only a day before the oldest of them stops it."""
     expire(credit(account, today=MAR_10), JAN_9)
-    assert [taken_off(bill(account, process, day)) for day in (JAN_10, FEB_10)] == [[], []]
+    assert [credited(bill(account, process, day)) for day in (JAN_10, FEB_10)] == [[], []]
 
 
 def test_a_credit_does_not_end_before_the_bill_date_of_an_invoice_that_has_used_it(acme, account, process):

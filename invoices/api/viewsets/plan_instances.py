@@ -18,7 +18,7 @@ from accounts.models import PlanInstance
 from accounts.receipts import use
 from accounts.rights import row_rights
 from invoices.api.serializers.plan_instances import ChangeArguments, ChangedPlanSerializer, EndArguments, EndedPlanSerializer
-from invoices.services.billing.plan_changes import end_plan, replace_plan, take_off
+from invoices.services.billing.plan_changes import end_plan, remove_plan, replace_plan
 
 
 class PlanInstanceViewSet(CreateReadResource):
@@ -35,8 +35,8 @@ class PlanInstanceViewSet(CreateReadResource):
     def destroy(self, request: Request, pk: str) -> Response:
         """Remove a plan that has not begun. It is never billed. It stays readable, with `taken_off_on`."""
         with transaction.atomic():
-            taken_off = take_off(instance=self.get_object(), caller=self.caller, today=today(self.client))
-            use(self.client, self.receipt, row_no=taken_off.pk)
+            removed = remove_plan(instance=self.get_object(), caller=self.caller, today=today(self.client))
+            use(self.client, self.receipt, row_no=removed.pk)
         return Response(status=HTTP_204_NO_CONTENT)
 
     @action(detail=True, methods=["post"])

@@ -67,7 +67,7 @@ class BillingRunViewSet(ReadResource):
     def _options(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
         chosen, mode = choose(
             self.client,
-            typed=arguments.get("filter"),
+            values=arguments.get("filter"),
             saved=arguments.get("filter_name"),
             dry_run=arguments.get("compared_with"),
             mode=RunMode(arguments["mode"]) if "mode" in arguments else None,

@@ -65,7 +65,7 @@ def end_plan(
 
 
 @transaction.atomic
-def take_off(*, instance: PlanInstance, caller: Caller, today: date) -> PlanInstance:
+def remove_plan(*, instance: PlanInstance, caller: Caller, today: date) -> PlanInstance:
     """Take a plan off before it begins, so that it is never billed. Returns the plan instance. Locks the account.
 
     Refuses a plan that has begun (90062), and one that a document bills (90063); the message says what to do with that document

@@ -66,7 +66,7 @@ def lines_to_credit(invoice: Invoice) -> list[LineToCredit]:
     numbers = list(memos.order_by("pk").values_list("pk", flat=True))
     contents = stored_contents([invoice.pk, *numbers])
     content = contents[invoice.pk]
-    taken_off = _sums((credit.credited_line_no, credit.amount) for credit in content.credits)
+    credited = _sums((credit.credited_line_no, credit.amount) for credit in content.credits)
     credited, given_back = _credited([contents[number] for number in numbers])
     unused = given_back_of(invoice.pk)
     taxes: dict[int, list[TaxOfLine]] = defaultdict(list)
@@ -76,7 +76,7 @@ def lines_to_credit(invoice: Invoice) -> list[LineToCredit]:
     lines = [
         LineToCredit(line.line_no, base, credited.get(line.line_no, ZERO), tuple(taxes[line.line_no]))
         for line in _charging_lines(content)
-        if (base := line.amount - taken_off.get(line.line_no, ZERO))
+        if (base := line.amount - credited.get(line.line_no, ZERO))
     ]
     return [with_given_back(line, unused.get(line.line_no, ZERO), invoice.billing_currency) for line in lines]
 

@@ -110,7 +110,7 @@ def _newest(account_nos: Collection[int]) -> dict[int, int | None]:
     return dict(Account.objects.filter(pk__in=account_nos).values_list("pk", Subquery(newest)))
 
 
-class LineBeside(NamedTuple):
+class ComparedLine(NamedTuple):
     """The amounts of a kind of line on a document and on the last one. None if one of them has no such line."""
 
     description: str
@@ -124,7 +124,7 @@ class LineBeside(NamedTuple):
         return (self.now or ZERO) - (self.before or ZERO)
 
 
-def lines_beside(invoice: Invoice, previous: Invoice | None) -> list[LineBeside]:
+def compared_lines(invoice: Invoice, previous: Invoice | None) -> list[ComparedLine]:
     """Return the lines of two documents side by side, matched by type, service and description. One query.
 
     The order is that of the first document; lines that only the second has come last.
@@ -141,5 +141,5 @@ def lines_beside(invoice: Invoice, previous: Invoice | None) -> list[LineBeside]
     for (_, _, description), of_line in sums.items():
         now, units_now = of_line.get(invoice.pk, nothing)
         before, units_before = of_line.get(previous.pk, nothing) if previous else nothing
-        beside.append(LineBeside(description, before, now, units_before, units_now))
+        beside.append(ComparedLine(description, before, now, units_before, units_now))
     return beside

@@ -78,7 +78,7 @@ def _read(account_of: Mapping[int, int], replacing: Collection[int]) -> dict[int
     back = _counted(UnusedCredit.objects.filter(plan_instance__in=account_of), replacing)
     lines = _lines(account_of)
     documents = {row[0] for row in lines}
-    bases, memos = _taken_off(documents), _Memos(documents)
+    bases, memos = _credited(documents), _Memos(documents)
     taxes = _taxes(documents, memos)
     sources: dict[int, list[SourceLine]] = defaultdict(list)
     for *columns, credited_from, in_force in lines:
@@ -208,7 +208,7 @@ class _Memos:
         return {memo_no for memo_no, _ in self.source_of}
 
 
-def _taken_off(document_nos: Collection[int]) -> dict[Place, Decimal]:
+def _credited(document_nos: Collection[int]) -> dict[Place, Decimal]:
     """Return what coupons, credits and maximums have reduced each line by."""
     sums: dict[Place, Decimal] = defaultdict(Decimal)
     rows = CreditDetail.objects.filter(invoice__in=document_nos).order_by()

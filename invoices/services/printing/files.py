@@ -160,7 +160,7 @@ def content_of_file(file: DocumentFile) -> FileContent:
     return FileContent(_file_name(file.invoice), file.media_type, content, file.sha256)
 
 
-def moved_of_file(file: DocumentFile) -> str:
+def file_problem(file: DocumentFile) -> str:
     """Return what is wrong with a file that is made, in words. Empty if it is as it was made."""
     try:
         content_of_file(file)

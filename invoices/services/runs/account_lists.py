@@ -1,4 +1,4 @@
-"""Lists of accounts for the filter of a billing run, as they are typed, pasted, or read from a file."""
+"""Lists of accounts for the filter of a billing run, as they are entered, pasted, or read from a file."""
 
 import csv
 from collections.abc import Iterable, Mapping
@@ -76,10 +76,10 @@ def read_account_list(client: Client, rows: Iterable[tuple[int, str]]) -> Accoun
     return AccountList(texts, wrong)
 
 
-def read_strict_filter(client: Client, typed: Mapping[str, Any]) -> AccountFilter:
+def read_strict_filter(client: Client, values: Mapping[str, Any]) -> AccountFilter:
     """Check a filter as `read_filter` does, and refuse (1016) also accounts that are listed more than once."""
-    chosen = read_filter(client, typed)
-    texts = [str(text).strip() for text in typed.get("accounts") or ()]
+    chosen = read_filter(client, values)
+    texts = [str(text).strip() for text in values.get("accounts") or ()]
     if len(texts) != len(chosen.accounts):
         doubled = dict.fromkeys(one.text for one in read_account_list(client, enumerate(texts, 1)).wrong)
         raise BillingError(

@@ -1,4 +1,4 @@
-"""Which accounts a billing run takes in: the filter as it is typed, checked and stored."""
+"""Which accounts a billing run takes in: the filter as it is submitted, checked and stored."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
@@ -57,7 +57,7 @@ NO_FILTER = AccountFilter()
 NAMES = tuple(field.name for field in fields(AccountFilter))
 
 
-def typed_filter(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+def filter_values(stored: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a stored filter as `read_filter` takes it, with every part."""
     return {name: stored.get(name, None if name == "due_until" else []) for name in NAMES}
 
@@ -69,34 +69,34 @@ def stored_filter(stored: Mapping[str, Any]) -> AccountFilter:
     return AccountFilter(date.fromisoformat(day) if day else None, **parts)
 
 
-def read_filter(client: Client, typed: Mapping[str, Any]) -> AccountFilter:
-    """Check a filter as it is typed: each part a list of texts or numbers, `due_until` an ISO date.
+def read_filter(client: Client, values: Mapping[str, Any]) -> AccountFilter:
+    """Check a filter as it is submitted: each part a list of texts or numbers, `due_until` an ISO date.
 
     Accounts may be given by their numbers or the client's own ids, and plans by their numbers or client_plan_ids. What is
     named twice counts once. Refuses (1016) an unknown part or value, (1024) what is no date, and (1009) accounts that are
     unknown or of another client, each with the names of the first wrong values.
     """
-    for name in typed:
+    for name in values:
         if name not in NAMES:
             raise BillingError(
                 ErrorCode.INVALID_INPUT, unknown_name(name, NAMES, what="Unknown filter"), field=name, instead=True
             )
-    countries, wrong_countries = _read(_texts(typed, "countries"), lambda text: country_code(text))
-    regions, wrong_regions = _read(_texts(typed, "regions"), _region)
+    countries, wrong_countries = _read(_texts(values, "countries"), lambda text: country_code(text))
+    regions, wrong_regions = _read(_texts(values, "regions"), _region)
     currencies, wrong_currencies = _read(
-        _texts(typed, "currencies"), lambda text: text.lower() if is_currency(text.lower()) else ""
+        _texts(values, "currencies"), lambda text: text.lower() if is_currency(text.lower()) else ""
     )
-    methods, wrong_methods = _read(_texts(typed, "payment_methods"), _method)
+    methods, wrong_methods = _read(_texts(values, "payment_methods"), _method)
     days, wrong_days = _read(
-        _texts(typed, "bill_days"), lambda text: int(text) if text.isdecimal() and 1 <= int(text) <= 31 else 0
+        _texts(values, "bill_days"), lambda text: int(text) if text.isdecimal() and 1 <= int(text) <= 31 else 0
     )
     _refuse(countries=wrong_countries, regions=wrong_regions, currencies=wrong_currencies)
     _refuse(payment_methods=wrong_methods, bill_days=wrong_days)
     return AccountFilter(
-        due_until=_date(typed.get("due_until")),
+        due_until=_date(values.get("due_until")),
         bill_days=days,
-        accounts=_account_nos(client, _texts(typed, "accounts")),
-        plans=_plan_nos(client, _texts(typed, "plans")),
+        accounts=_account_nos(client, _texts(values, "accounts")),
+        plans=_plan_nos(client, _texts(values, "plans")),
         currencies=currencies,
         countries=countries,
         regions=regions,
@@ -104,8 +104,8 @@ def read_filter(client: Client, typed: Mapping[str, Any]) -> AccountFilter:
     )
 
 
-def _texts(typed: Mapping[str, Any], name: str) -> list[str]:
-    values = typed.get(name) or []
+def _texts(submitted: Mapping[str, Any], name: str) -> list[str]:
+    values = submitted.get(name) or []
     if isinstance(values, str) or not isinstance(values, Collection):
         raise BillingError(ErrorCode.INVALID_INPUT, Detail("{name}: must be a list", name=name), field=name)
     if len(values) > MOST_ACCOUNTS:
@@ -152,13 +152,13 @@ def _method(text: str) -> str:
     return text if text in (*PaymentMethodType.values, NO_METHOD) else ""
 
 
-def _date(typed: Any) -> date | None:
-    if not typed or isinstance(typed, date):
-        return typed or None
+def _date(value: Any) -> date | None:
+    if not value or isinstance(value, date):
+        return value or None
     try:
-        return date.fromisoformat(str(typed))
+        return date.fromisoformat(str(value))
     except ValueError:
-        raise BillingError(ErrorCode.INVALID_DATE, Detail("due_until: {typed}", typed=typed), field="due_until") from None
+        raise BillingError(ErrorCode.INVALID_DATE, Detail("due_until: {value}", value=value), field="due_until") from None
 
 
 def _account_nos(client: Client, texts: Collection[str]) -> tuple[int, ...]:

@@ -1,4 +1,4 @@
-"""What a person or program has chosen for a billing run: a typed filter, a saved one, or that of a dry run."""
+"""What a person or program has chosen for a billing run: a filter of its own, a saved one, or that of a dry run."""
 
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ class Chosen(NamedTuple):
 def choose(
     client: Client,
     *,
-    typed: Mapping[str, Any] | None = None,
+    values: Mapping[str, Any] | None = None,
     saved: str | None = None,
     dry_run: BillingRun | None = None,
     mode: RunMode | None = None,
@@ -31,12 +31,12 @@ def choose(
     Refuses (1016) more than one source of the filter, or another mode than the dry run's, (1002) a name that is not saved,
     and what `read_strict_filter` refuses.
     """
-    if saved is not None and typed is not None:
+    if saved is not None and values is not None:
         raise BillingError(
             ErrorCode.INVALID_INPUT, Detail("filter_name: leave it out, or leave out filter"), field="filter_name"
         )
     if dry_run is not None:
-        for name, value in (("filter", typed), ("filter_name", saved), ("mode", mode)):
+        for name, value in (("filter", values), ("filter_name", saved), ("mode", mode)):
             if value is not None and value != dry_run.mode:
                 detail = Detail(
                     "{name}: leave it out, the run gets that of the dry run {dry_run}", name=name, dry_run=dry_run.pk
@@ -45,7 +45,7 @@ def choose(
         return Chosen(stored_filter(dry_run.filter), RunMode(dry_run.mode))
     if saved is not None:
         return Chosen(saved_filter(client, saved), mode or RunMode.AS_CONFIGURED)
-    return Chosen(read_strict_filter(client, typed) if typed else NO_FILTER, mode or RunMode.AS_CONFIGURED)
+    return Chosen(read_strict_filter(client, values) if values else NO_FILTER, mode or RunMode.AS_CONFIGURED)
 
 
 def saved_filter(client: Client, name: str) -> AccountFilter:

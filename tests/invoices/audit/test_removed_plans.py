@@ -22,7 +22,7 @@ def billed(acme, process):
     return bill(an_account(acme), process, JAN_10)
 
 
-def taken_off():
+def removed():
     PlanInstance.objects.update(taken_off_on=JAN_5)
     return findings().get(names.PLANS_TAKEN_OFF, [])
 
@@ -31,14 +31,14 @@ def taken_off():
 def test_a_live_document_bills_a_plan_that_was_taken_off(acme, process, force_pending):
     invoice = bill(an_account(acme), process, JAN_10, force_pending=force_pending)
     name = f"plan instance {PlanInstance.objects.get().pk} of account {invoice.account_id}"
-    assert taken_off() == [f"{name}: was removed on 2026-01-05, but a live document bills it"]
+    assert removed() == [f"{name}: was removed on 2026-01-05, but a live document bills it"]
 
 
 def test_a_rebill_that_still_bills_it_is_found(billed, process):
     rebilled(billed, process, line(1, amount="9.00"))
-    assert len(taken_off()) == 1
+    assert len(removed()) == 1
 
 
 def test_a_document_that_counts_no_more_is_none(billed):
     Invoice.objects.update(status="voided", void_reason_code=5, open_amount=0)
-    assert taken_off() == []
+    assert removed() == []

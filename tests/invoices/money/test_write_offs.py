@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("audited")
 KINDS = pytest.mark.parametrize("kind", [EntryKind.WRITE_OFF, EntryKind.DISPUTE])
 
 
-def take_off(invoice, caller, amount=None, kind=EntryKind.WRITE_OFF, why=WHY):
+def write_down(invoice, caller, amount=None, kind=EntryKind.WRITE_OFF, why=WHY):
     return write_off(
         client=invoice.client,
         invoice_no=invoice.pk,
@@ -43,7 +43,7 @@ def void(entry, caller, reason_code=8):
 def test_all_that_is_due_is_taken_off_where_it_is_asked_for(acme, process, kind):
     account, invoice = billed(acme, process)
     pay(account, process, "12.00")
-    entry = take_off(invoice, process, kind=kind)
+    entry = write_down(invoice, process, kind=kind)
     assert (entry.kind, entry.amount, entry.invoice_id, entry.reason_code) == (kind, D(-18), invoice.pk, 1)
     assert (due(invoice), account_balance(account)) == (0, 0)
     event = Event.objects.get(act=f"{kind.value}.added")
@@ -55,12 +55,12 @@ def test_up_to_what_is_due_is_taken_off_and_not_a_cent_more(acme, process, kind)
     account, invoice = billed(acme, process)
     pay(account, process, "12.00")
     before = rows()
-    assert refused_as(take_off, invoice, process, "18.01", kind) == (90021, "amount")
+    assert refused_as(write_down, invoice, process, "18.01", kind) == (90021, "amount")
     assert rows() == before
-    take_off(invoice, process, "18.00", kind)
+    write_down(invoice, process, "18.00", kind)
     assert due(invoice) == 0
-    assert refused_as(take_off, invoice, process, "0.01", kind) == (90021, "amount")
-    assert refused_as(take_off, invoice, process, None, kind) == (90021, "amount")
+    assert refused_as(write_down, invoice, process, "0.01", kind) == (90021, "amount")
+    assert refused_as(write_down, invoice, process, None, kind) == (90021, "amount")
 
 
 @KINDS
@@ -68,22 +68,22 @@ def test_up_to_what_is_due_is_taken_off_and_not_a_cent_more(acme, process, kind)
 def test_an_amount_that_is_none_is_refused(acme, process, kind, amount):
     _account, invoice = billed(acme, process)
     before = rows()
-    assert refused_as(take_off, invoice, process, amount, kind) == (1016, "amount")
+    assert refused_as(write_down, invoice, process, amount, kind) == (1016, "amount")
     assert rows() == before
 
 
 def test_parts_are_in_the_invoices_own_smallest_unit(acme, process):
     _account, yen = billed_in("jpy", acme, process, "3000")
     _other, dinars = billed_in("kwd", acme, process, "3.125")
-    assert refused_as(take_off, yen, process, "0.5") == (1016, "amount")
-    take_off(dinars, process, "3.124")
+    assert refused_as(write_down, yen, process, "0.5") == (1016, "amount")
+    write_down(dinars, process, "3.124")
     assert (due(dinars), due(yen)) == (D("0.001"), D(3000))
 
 
 @KINDS
 def test_voiding_it_makes_the_amount_due_again(acme, process, kind):
     account, invoice = billed(acme, process)
-    entry = take_off(invoice, process, "10.00", kind)
+    entry = write_down(invoice, process, "10.00", kind)
     assert (due(invoice), account_balance(account)) == (D(20), D(20))
     void(entry, process)
     assert (due(invoice), account_balance(account)) == (D(30), D(30))
@@ -93,7 +93,7 @@ def test_voiding_it_makes_the_amount_due_again(acme, process, kind):
 @KINDS
 def test_what_is_due_again_takes_the_payments_that_wait(acme, process, kind):
     account, invoice = billed(acme, process)
-    entry = take_off(invoice, process, kind=kind)
+    entry = write_down(invoice, process, kind=kind)
     pay(account, process, "25.00")
     assert unapplied(account) == D(25)
     void(entry, process)
@@ -102,15 +102,15 @@ def test_what_is_due_again_takes_the_payments_that_wait(acme, process, kind):
 
 def test_a_disputed_part_and_a_written_off_part_share_what_is_due(acme, process):
     _account, invoice = billed(acme, process)
-    take_off(invoice, process, "20.00", EntryKind.DISPUTE)
-    assert refused_as(take_off, invoice, process, "10.01") == (90021, "amount")
-    take_off(invoice, process, "10.00")
+    write_down(invoice, process, "20.00", EntryKind.DISPUTE)
+    assert refused_as(write_down, invoice, process, "10.01") == (90021, "amount")
+    write_down(invoice, process, "10.00")
     assert due(invoice) == 0
 
 
 def test_what_is_taken_off_is_not_collected(acme, process):
     _account, invoice = billed(acme, process)
-    take_off(invoice, process, "10.00", EntryKind.DISPUTE)
+    write_down(invoice, process, "10.00", EntryKind.DISPUTE)
     (outcome,) = collect_invoices(client=acme, invoice_nos=[invoice.pk], caller=process, today=JAN_31)
     assert (outcome.result, books(), due(invoice)) == (CollectionResult.COLLECTED, [D(20)], 0)
 
@@ -118,16 +118,16 @@ def test_what_is_taken_off_is_not_collected(acme, process):
 def test_a_write_off_never_goes_to_another_invoice(acme, process):
     account, january = billed(acme, process)
     february = bill(account, process, FEB_10)
-    take_off(february, process)
+    write_down(february, process)
     assert (due(january), due(february), unapplied(account)) == (D(30), 0, 0)
 
 
 def test_a_pending_or_discarded_invoice_is_not_written_off(umbra, process):
     _account, pending = billed(umbra, process)
     before = rows()
-    assert refused_as(take_off, pending, process) == (90017, "invoice_no")
+    assert refused_as(write_down, pending, process) == (90017, "invoice_no")
     discard_invoices(client=umbra, invoice_nos=[pending.pk], caller=process)
-    assert refused_as(take_off, pending, process, "1.00") == (90017, "invoice_no")
+    assert refused_as(write_down, pending, process, "1.00") == (90017, "invoice_no")
     assert rows() == before
 
 
@@ -135,7 +135,7 @@ def test_an_invoice_that_is_being_collected_is_not_written_off(acme, process):
     _account, invoice = billed(acme, process, "sandbox_timeout_before")
     collect_invoices(client=acme, invoice_nos=[invoice.pk], caller=process, today=JAN_31)
     before = rows()
-    assert refused_as(take_off, invoice, process) == (90018, "invoice_no")
+    assert refused_as(write_down, invoice, process) == (90018, "invoice_no")
     assert rows() == before
 
 
@@ -151,8 +151,8 @@ def test_who_may_not_correct_takes_nothing_off_and_leaves_an_event_only(acme, pr
     account, invoice = billed(acme, process)
     before, events = rows(), Event.objects.count()
     for caller in (staff_with("collect_money", "approve_invoice"), key_with(acme, may_collect=True, may_approve=True)):
-        assert refused_as(take_off, invoice, caller, kind=kind) == (90026, None)
+        assert refused_as(write_down, invoice, caller, kind=kind) == (90026, None)
     assert (rows(), Event.objects.count()) == (before, events + 2)
     refused = Event.objects.filter(act="money.refused").values_list("account_id", "invoice_no", "error_code")
     assert set(refused) == {(account.pk, invoice.pk, 90026)}
-    assert take_off(invoice, staff_with("correct_money"), kind=kind).amount == D(-30)
+    assert write_down(invoice, staff_with("correct_money"), kind=kind).amount == D(-30)
