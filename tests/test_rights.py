@@ -40,6 +40,7 @@ ACTS = {
         "manage_pending_invoice_m",
         "requestedact_approve",
         "requestedact_discard",
+        "billingrun_discard_pending",
     },
     "may_collect": {
         *("invoice_collect", "invoice_collect_many", "collect_from_account", "collect_from_account_m"),

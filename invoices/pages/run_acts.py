@@ -8,8 +8,8 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from accounts.callers import Caller
 from accounts.models import Receipt
@@ -126,6 +126,10 @@ class RunAct(StaffPage):
 
     def _retry(self, run: BillingRun, caller: Caller) -> BillingRun:
         count = retry_run(run, caller=caller)
+        if not count:
+            words = gettext("No account is tried again: none was refused, or those that were are in another run now.")
+            messages.warning(self.request, words)
+            return run
         words = ngettext("%(count)s account is tried again.", "%(count)s accounts are tried again.", count)
         messages.success(self.request, words % {"count": count})
         return self._going_on(run)

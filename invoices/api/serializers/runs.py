@@ -13,7 +13,7 @@ from invoices.api.serializers.money import AmountField
 from invoices.kinds import RunMode
 from invoices.models import BillingRun, RunFilter, RunOutcome
 from invoices.services.runs.comparisons import comparisons_of
-from invoices.services.runs.figures import count_flags, count_refusals, count_results, run_totals
+from invoices.services.runs.figures import count_flags, count_refusals, count_results, pending_of_run, run_totals
 from invoices.services.runs.filters import MOST_ACCOUNTS
 from invoices.services.runs.limits import LIMITS
 
@@ -115,16 +115,21 @@ class BillingRunDetailSerializer(BillingRunSerializer):
     """A billing run with results counted from its outcomes, totals from its invoices, and what differs from earlier runs."""
 
     counts = serializers.SerializerMethodField()
+    pending = serializers.SerializerMethodField()
     refused = serializers.SerializerMethodField()
     flags = serializers.SerializerMethodField()
     totals = serializers.SerializerMethodField()
     differences = serializers.SerializerMethodField()
 
     class Meta(BillingRunSerializer.Meta):
-        fields = (*BillingRunSerializer.Meta.fields, "counts", "refused", "flags", "totals", "differences")
+        fields = (*BillingRunSerializer.Meta.fields, "counts", "pending", "refused", "flags", "totals", "differences")
 
     def get_counts(self, run: BillingRun) -> dict[str, int]:
         return {result.value: count for result, count in count_results(run).items()}
+
+    def get_pending(self, run: BillingRun) -> int:
+        """How many of its invoices are pending."""
+        return pending_of_run(run)
 
     def get_refused(self, run: BillingRun) -> list[dict[str, Any]]:
         return list(RefusedSerializer(count_refusals(run), many=True).data)

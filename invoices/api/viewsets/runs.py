@@ -12,8 +12,9 @@ from rest_framework.status import HTTP_201_CREATED
 
 from accounts.api.resources import ListResource, Operation, ReadResource
 from accounts.clock import today
-from accounts.rights import GENERATE, Right
+from accounts.rights import APPROVE, GENERATE, Right
 from invoices.api.filters import RunOutcomeFilter
+from invoices.api.serializers.documents import INVOICES_AT_ONCE, OutcomesSerializer, decided_row
 from invoices.api.serializers.runs import (
     BillingRunDetailSerializer,
     BillingRunSerializer,
@@ -26,6 +27,7 @@ from invoices.api.serializers.runs import (
 )
 from invoices.kinds import RunMode
 from invoices.models import BillingRun, RunFilter, RunOutcome
+from invoices.services.approving.run_decisions import discard_pending_of_run
 from invoices.services.runs.account_lists import read_strict_filter
 from invoices.services.runs.filters import delete_filter, save_filter
 from invoices.services.runs.requests import choose
@@ -40,13 +42,15 @@ class BillingRunViewSet(ReadResource):
 
     queryset = BillingRun.objects.all()
     newest_first = True
-    rights: Mapping[str, Right] = dict.fromkeys(ACTS, GENERATE)
+    rights: Mapping[str, Right] = {**dict.fromkeys(ACTS, GENERATE), "discard_pending": APPROVE}
     operations: Mapping[str, Operation] = {
         **dict.fromkeys(("start", "pause", "resume", "cancel"), Operation(None, BillingRunDetailSerializer)),
         "create": Operation(RunCreationArguments, BillingRunDetailSerializer, HTTP_201_CREATED),
         "dry_run": Operation(RunArguments, BillingRunDetailSerializer, HTTP_201_CREATED),
         "retry": Operation(RetryArguments, BillingRunDetailSerializer),
+        "discard_pending": Operation(None, OutcomesSerializer),
     }
+    resumed_actions = ("discard_pending",)
 
     def get_serializer_class(self) -> type[BillingRunSerializer]:
         return BillingRunSerializer if self.action == "list" else BillingRunDetailSerializer
@@ -105,6 +109,17 @@ class BillingRunViewSet(ReadResource):
         run = self.get_object()
         retry_run(run, caller=self.caller, **arguments)
         return self.answer(run.pk)
+
+    @action(detail=True, methods=["post"])
+    def discard_pending(self, request: Request, pk: str) -> Response:
+        """Discard pending invoices of a run that is not running, at most 1,000 at once: their accounts are due again. Repeat it
+        until the run has none (`pending`)."""
+        self.arguments()
+        outcomes = discard_pending_of_run(
+            self.get_object(), caller=self.caller, today=today(self.client), limit=INVOICES_AT_ONCE
+        )
+        rows = [decided_row(number, outcome) for number, outcome in outcomes.items()]
+        return Response(OutcomesSerializer({"outcomes": rows}).data)
 
 
 class RunOutcomeViewSet(ListResource):

@@ -1,29 +1,37 @@
 """Deciding on what a billing run has left pending."""
 
 from datetime import date
+from typing import Any
 
 from accounts.callers import Caller
 from invoices.kinds import DecisionAct
 from invoices.models import BillingRun
+from invoices.services.approving.decide_pending import DISCARD, decided_by_call
 from invoices.services.approving.deciding import decide
 from invoices.services.approving.decisions import AT_ONCE
 from invoices.services.documents.outcomes import Outcome
 from invoices.services.documents.remarks import Remarks
 from invoices.services.documents.rights import check_may_approve
 from invoices.services.runs.figures import pending_invoices_of_run
+from invoices.services.runs.runs import check_not_running
 
 
-def discard_pending_of_run(run: BillingRun, *, caller: Caller, today: date) -> list[Outcome]:
-    """Discard the pending invoices of a run in parts, and return one outcome for each, in the order of their numbers.
+def discard_pending_of_run(run: BillingRun, *, caller: Caller, today: date, limit: int | None = None) -> dict[int, Outcome]:
+    """Discard the pending invoices of a run in parts, at most `limit`, and return one outcome for each, by and in the order of
+    their numbers.
 
-    Their accounts are due again. A page of many should start a bulk decision on `pending_invoices_of_run` instead. Refuses
-    (90001) who may not approve."""
+    Their accounts are due again. If the same call was interrupted before, its outcomes are among those returned. A page of many
+    should start a bulk decision on `pending_invoices_of_run` instead. Refuses (90001) who may not approve, and (90111) a run
+    that is running."""
     check_may_approve(caller)
-    numbers = list(pending_invoices_of_run(run).order_by("pk").values_list("pk", flat=True))
+    check_not_running(run)
+    decided = decided_by_call(run.client, DISCARD, caller, today)
+    pending = pending_invoices_of_run(run).order_by("pk").values_list("pk", flat=True)[:limit]
+    numbers = sorted({*decided, *pending})
+    by: dict[str, Any] = {"client": run.client, "caller": caller, "today": today}
     remarks = Remarks(reason=f"billing run {run.pk}")
-    outcomes: list[Outcome] = []
+    outcomes: dict[int, Outcome] = {}
     for at in range(0, len(numbers), AT_ONCE):
         part = numbers[at : at + AT_ONCE]
-        decided = decide(DecisionAct.DISCARD, client=run.client, invoice_nos=part, caller=caller, today=today, remarks=remarks)
-        outcomes += decided.values()
+        outcomes |= decide(DecisionAct.DISCARD, invoice_nos=part, remarks=remarks, **by)
     return outcomes

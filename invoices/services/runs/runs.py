@@ -320,6 +320,12 @@ def _wrong_state(run: BillingRun) -> BillingError:
     )
 
 
+def check_not_running(run: BillingRun) -> None:
+    """Refuse (90111) a run whose accounts are being billed, or that is being cancelled."""
+    if run.state in (RunState.RUNNING, RunState.CANCELLING):
+        raise _wrong_state(run)
+
+
 def has_ended(run: BillingRun) -> bool:
     """Whether a run is finished or cancelled."""
     return run.state in ENDED_RUNS
