@@ -174,5 +174,5 @@ class CreditMemoAdmin(ActAdmin):
         if line_no is not None:
             credit = CreditRequest(lines={line_no: fields["amount"]}, everything=everything)
         obj.pk = create_credit_memo(
-            invoice_no=obj.corrects_id, why=why(fields), asked=credit, **by(request, obj.corrects.client)
+            invoice_no=obj.corrects_id, why=why(fields), credit=credit, **by(request, obj.corrects.client)
         ).pk

@@ -148,7 +148,7 @@ def _run_of(page: StaffPage, number: int) -> BillingRun:
 
 
 def _part_or_page(page: StaffPage, run: BillingRun, *, going: bool) -> HttpResponseBase:
-    """The progress alone while the run goes on, else its whole page."""
+    """The progress alone while the run is active, else its whole page."""
     if run.state not in (RunState.RUNNING, RunState.CANCELLING):
         return HttpResponseClientRedirect(reverse("run", args=[run.pk]))
     return page.page("invoices/run_progress.html", _progress(page, run, going=going))

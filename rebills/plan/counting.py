@@ -61,14 +61,14 @@ def plan_lines(
     prices were stored lacks a price that is needed, 90060 and 90061 for usage corrections.
     """
     lines = {line.line_no: line for line in original.lines if not line.is_tax}
-    asked = changes_by_line(changes, original.lines)
+    requested = changes_by_line(changes, original.lines)
     kept = {
-        number: asked.get(number)
+        number: requested.get(number)
         for number in lines
-        if (carries_unlisted if number not in asked else not asked[number].exclude)
+        if (carries_unlisted if number not in requested else not requested[number].exclude)
     }
     basis = basis_of_document(original)
-    placed = _PlacedLines(original, basis, Rebilled(lines, kept, is_gross, currency), asked)
+    placed = _PlacedLines(original, basis, Rebilled(lines, kept, is_gross, currency), requested)
     corrected = corrected_charges(corrections, basis.charges)
     for place, charge in enumerate(basis.charges):
         if charge.line_nos or charge.bound_line_no or place in corrected:
@@ -78,7 +78,7 @@ def plan_lines(
     placed.add_lines()
     last = max(line.line_no for line in original.lines)
     first = next(iter(lines.values()))
-    placed.add_new(added_line(change, first, currency) for number, change in sorted(asked.items()) if number > last)
+    placed.add_new(added_line(change, first, currency) for number, change in sorted(requested.items()) if number > last)
     placed.take_below_zero()
     placed.add_surcharges()
     if not placed.left and not placed.given_back:
@@ -94,8 +94,8 @@ class _PlacedLines:
     calculation. Lines that give unused days back are apart: credits neither apply to them nor come from them.
     """
 
-    def __init__(self, original: Document, basis: Basis, work: Rebilled, asked: Mapping[int, LineChange]) -> None:
-        self.work, self.currency, self.asked = work, work.currency, asked
+    def __init__(self, original: Document, basis: Basis, work: Rebilled, requested: Mapping[int, LineChange]) -> None:
+        self.work, self.currency, self.requested = work, work.currency, requested
         self.covers = {cover.line_no: cover for cover in basis.covers}
         self.in_charges = {no for charge in basis.charges for no in (*charge.line_nos, charge.bound_line_no)}
         self.details: dict[int, dict[int, Decimal]] = {}
@@ -173,7 +173,7 @@ class _PlacedLines:
         if amount >= ZERO:
             return self._charge(planned.bound, key)
         room = total(self.left[place] for place in places)
-        change = self.asked.get(charge.bound_line_no or 0)
+        change = self.requested.get(charge.bound_line_no or 0)
         if -amount > room and change is not None and change.is_priced:
             detail = Detail(
                 "{amount} is below 0 by more than the {room} of its charge; give {least} or more",
@@ -217,7 +217,7 @@ class _PlacedLines:
         """Limit a negative line of the original to what the other lines leave. If its amount was requested, refuse it
         instead."""
         source, amount = planned.source, planned.line.amount
-        change = self.asked.get(planned.line.line_no if source is None else source.line_no)
+        change = self.requested.get(planned.line.line_no if source is None else source.line_no)
         if change is not None and change.is_priced:
             detail = Detail(
                 "{amount} is below 0 by more than the {room} of the other lines; give {least} or more",

@@ -120,42 +120,42 @@ class Originals(NamedTuple):
             statement_contact=self._statement_contact(request.statement_contact_no, document.account_no),
         )
 
-    def change(self, asked: RequestedLine, document: DocumentFacts) -> LineChange:
+    def change(self, requested: RequestedLine, document: DocumentFacts) -> LineChange:
         """Return the requested line with services, locations and contacts resolved. Refuses what is not the client's or
         account's."""
         account_no = document.account_no
         return LineChange(
-            line_no=asked.line_no,
-            path=asked.path,
-            prefix=asked.prefix,
-            exclude=asked.exclude,
-            service=self._service(asked),
-            rate=asked.rate_per_unit,
-            units=asked.units,
-            amount=None if asked.amount is None else asked_amount(asked.amount, currency_of(document.currency)),
-            comments=asked.comments,
-            po_num=asked.po_num,
-            bill_from=self._location(asked, "bill_from_location_no"),
-            ship_from=self._location(asked, "ship_from_location_no"),
-            bill_to=self._contact(asked, "bill_to_address_seq", account_no),
-            ship_to=self._contact(asked, "ship_to_address_seq", account_no),
-            description=asked.description,
-            period_start=asked.period_start,
-            period_end=asked.period_end,
-            retax=asked.retax,
+            line_no=requested.line_no,
+            path=requested.path,
+            prefix=requested.prefix,
+            exclude=requested.exclude,
+            service=self._service(requested),
+            rate=requested.rate_per_unit,
+            units=requested.units,
+            amount=None if requested.amount is None else asked_amount(requested.amount, currency_of(document.currency)),
+            comments=requested.comments,
+            po_num=requested.po_num,
+            bill_from=self._location(requested, "bill_from_location_no"),
+            ship_from=self._location(requested, "ship_from_location_no"),
+            bill_to=self._contact(requested, "bill_to_address_seq", account_no),
+            ship_to=self._contact(requested, "ship_to_address_seq", account_no),
+            description=requested.description,
+            period_start=requested.period_start,
+            period_end=requested.period_end,
+            retax=requested.retax,
         )
 
-    def correction(self, asked: RequestedUsage) -> UsageCorrection:
+    def correction(self, requested: RequestedUsage) -> UsageCorrection:
         """Return the usage correction with its service resolved."""
-        service = self._service(asked)
+        service = self._service(requested)
         return UsageCorrection(
-            asked.units,
-            asked.path,
-            asked.line_no,
-            asked.plan_instance_no,
+            requested.units,
+            requested.path,
+            requested.line_no,
+            requested.plan_instance_no,
             service.service_no if service is not None else None,
-            asked.period_start,
-            asked.comments,
+            requested.period_start,
+            requested.comments,
         )
 
     def _statement_contact(self, contact_no: int | None, account_no: int) -> int | None:
@@ -167,30 +167,30 @@ class Originals(NamedTuple):
         detail = Detail("statement_address_seq: the account has no contact {contact_no}", contact_no=contact_no)
         raise BillingError(ErrorCode.INVALID_INPUT, detail, field="statement_address_seq")
 
-    def _service(self, asked: RequestedItem) -> ServiceFacts | None:
-        key = asked.client_service_id if asked.service_no is None else asked.service_no
+    def _service(self, requested: RequestedItem) -> ServiceFacts | None:
+        key = requested.client_service_id if requested.service_no is None else requested.service_no
         if key is None:
             return None
-        field = "client_service_id" if asked.service_no is None else "service_no"
-        return _found(self.services.get(key), asked, field, key)
+        field = "client_service_id" if requested.service_no is None else "service_no"
+        return _found(self.services.get(key), requested, field, key)
 
-    def _location(self, asked: RequestedLine, name: str) -> int | None:
-        number: int | None = getattr(asked, name)
+    def _location(self, requested: RequestedLine, name: str) -> int | None:
+        number: int | None = getattr(requested, name)
         if number is not None:
-            _found(self.locations.get(number), asked, name, number)
+            _found(self.locations.get(number), requested, name, number)
         return number
 
-    def _contact(self, asked: RequestedLine, name: str, account_no: int) -> int | None:
-        number: int | None = getattr(asked, name)
+    def _contact(self, requested: RequestedLine, name: str, account_no: int) -> int | None:
+        number: int | None = getattr(requested, name)
         if number is None:
             return None
         mine = {contact.contact_no: contact.contact_pk for contact in self.contacts.get(account_no, [])}
-        return _found(mine.get(number), asked, name, number)
+        return _found(mine.get(number), requested, name, number)
 
 
-def _found(found: T | None, asked: RequestedItem, name: str, value: object) -> T:
+def _found(found: T | None, requested: RequestedItem, name: str, value: object) -> T:
     if found is None:
-        field = f"{asked.path}.{name}" if asked.path else name
+        field = f"{requested.path}.{name}" if requested.path else name
         raise BillingError(
             ErrorCode.INVALID_INPUT, Detail("{field}: {value} does not exist", field=field, value=str(value)), field=field
         )

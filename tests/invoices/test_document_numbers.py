@@ -53,7 +53,7 @@ def test_series_that_print_the_same_number_are_found(prefix, suffix, other_prefi
 
 def a_memo(invoice, caller):
     why = Why(1, "Agreed by phone")
-    return create_credit_memo(client=invoice.client, invoice_no=invoice.pk, caller=caller, today=JAN_10, why=why, asked=ALL)
+    return create_credit_memo(client=invoice.client, invoice_no=invoice.pk, caller=caller, today=JAN_10, why=why, credit=ALL)
 
 
 def test_the_database_refuses_a_printed_number_twice(acme, process):

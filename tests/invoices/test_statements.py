@@ -392,7 +392,7 @@ def test_a_credit_memo_is_sent_when_it_is_asked_for(acme, process, resource):
         caller=process,
         today=JAN_31,
         why=Why(1, "Goodwill"),
-        asked=CreditRequest(lines={1: D("4.00")}),
+        credit=CreditRequest(lines={1: D("4.00")}),
     )
     assert (sent(), Statement.objects.count()) == ([], 0)
 
@@ -408,7 +408,7 @@ def test_a_voided_credit_memo_is_not_sent(acme, process):
     invoice = bill(account_of(acme), process, JAN_10)
     given = {"client": acme, "caller": process}
     why = Why(1, "Goodwill")
-    memo = create_credit_memo(invoice_no=invoice.pk, today=JAN_31, why=why, asked=CreditRequest(lines={1: D("4.00")}), **given)
+    memo = create_credit_memo(invoice_no=invoice.pk, today=JAN_31, why=why, credit=CreditRequest(lines={1: D("4.00")}), **given)
     void_invoice(invoice_no=memo.pk, today=JAN_31, reason_code=5, **given)
     assert refused_as(resend_statement, invoice_no=memo.pk, **given) == (90017, "invoice_no")
     assert (sent(), Statement.objects.count()) == ([], 0)
@@ -474,7 +474,7 @@ def test_a_credit_memo_is_called_one_and_says_of_what_and_why(acme, process, adm
         caller=process,
         today=JAN_31,
         why=Why(1, "The line was down in March"),
-        asked=CreditRequest(lines={1: D("10.00")}),
+        credit=CreditRequest(lines={1: D("10.00")}),
     )
     subject, *texts = papers(memo, admin_client)
     title = "Credit memo CM-000001 for invoice INV-000001 of 2026-01-31"

@@ -144,7 +144,7 @@ def memo(account, process, amount=None, invoice=None):
     invoice = invoice or account.invoices.earliest("pk")
     asked = CreditRequest(everything=True) if amount is None else CreditRequest(amount=D(amount))
     why = Why(1, "Test")
-    return create_credit_memo(client=account.client, invoice_no=invoice.pk, caller=process, today=MAY_15, why=why, asked=asked)
+    return create_credit_memo(client=account.client, invoice_no=invoice.pk, caller=process, today=MAY_15, why=why, credit=asked)
 
 
 def test_a_credit_memo_credits_what_unused_days_have_left(billed, sixty, process):

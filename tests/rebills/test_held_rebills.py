@@ -85,14 +85,14 @@ def test_its_original_is_closed_to_other_corrections(acme, waiting, process):
     given = {"client": acme, "invoice_no": original.pk, "caller": process, "today": JAN_31, "why": WHY}
     for work in (
         lambda: void(original, process),
-        lambda: create_credit_memo(asked=ALL, **given),
+        lambda: create_credit_memo(credit=ALL, **given),
         lambda: write_off(everything=True, **given),
         lambda: write_off(kind=EntryKind.DISPUTE, everything=True, **given),
         lambda: rebilled(original, process, 1),
     ):
         assert refused_as(work) == (90034, "invoice_no")
     discard(waiting, process)
-    create_credit_memo(asked=ALL, **given)
+    create_credit_memo(credit=ALL, **given)
 
 
 def test_it_is_not_the_accounts_pending_invoice(waiting, process):

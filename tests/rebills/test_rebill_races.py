@@ -74,7 +74,9 @@ def others(by, invoice):
         ),
         "voided": lambda: void_invoice(invoice_no=invoice.pk, reason_code=5, **by),
         "collected": lambda: collect_invoices(invoice_nos=[invoice.pk], **by),
-        "credited": lambda: create_credit_memo(invoice_no=invoice.pk, why=Why(1, "so"), asked=CreditRequest(amount=D(5)), **by),
+        "credited": lambda: create_credit_memo(
+            invoice_no=invoice.pk, why=Why(1, "so"), credit=CreditRequest(amount=D(5)), **by
+        ),
     }
 
 

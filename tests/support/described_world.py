@@ -68,7 +68,7 @@ def described_world():
     rebill = rebilled(wrong, caller, 1)
     bill(busy, caller, JAN_10)
     invoice = bill(busy, caller, FEB_10)
-    memo = create_credit_memo(invoice_no=invoice.pk, why=why, asked=CreditRequest(amount=Decimal(3)), **by)
+    memo = create_credit_memo(invoice_no=invoice.pk, why=why, credit=CreditRequest(amount=Decimal(3)), **by)
     off, disputed = (
         write_off(invoice_no=invoice.pk, amount=Decimal(1), why=why, kind=kind, **by)
         for kind in (EntryKind.WRITE_OFF, EntryKind.DISPUTE)

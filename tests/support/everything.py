@@ -117,7 +117,7 @@ def acts_on_money(client, account, caller):
     payment = record_external_payment(account_no=account.pk, amount=Decimal(9), type="cash", **by)
     refund_payment(transaction_id=payment.pk, amount=Decimal(2), why=why, **by)
     credit = add_cash_credit(account_no=account.pk, amount=Decimal(1), why=why, **by)
-    create_credit_memo(invoice_no=invoice, why=why, asked=CreditRequest(amount=Decimal(3)), **by)
+    create_credit_memo(invoice_no=invoice, why=why, credit=CreditRequest(amount=Decimal(3)), **by)
     for kind in (EntryKind.WRITE_OFF, EntryKind.DISPUTE):
         write_off(invoice_no=invoice, amount=Decimal(1), why=why, kind=kind, **by)
     void_transaction(transaction_id=credit.pk, reason_code=8, **by)

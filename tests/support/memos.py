@@ -18,7 +18,7 @@ def memo_of(invoice, caller, lines=None, amount=None, *, why=WHY, today=JAN_31):
         None if amount is None else D(amount),
         everything=lines is None and amount is None,
     )
-    return create_credit_memo(client=invoice.client, invoice_no=invoice.pk, caller=caller, today=today, why=why, asked=credit)
+    return create_credit_memo(client=invoice.client, invoice_no=invoice.pk, caller=caller, today=today, why=why, credit=credit)
 
 
 def void(document, caller, today=JAN_31):

@@ -336,7 +336,7 @@ def do(action, document, process):
         Action.VOID: lambda: void_invoice(reason_code=8, **corrected),
         Action.COLLECT: lambda: first_of(collect_invoices(today=TODAY, **one)),
         Action.REFUND: lambda: refund(_payment_of(document), process),
-        Action.CREDIT: lambda: create_credit_memo(why=WHY, asked=CreditRequest(everything=True), **corrected),
+        Action.CREDIT: lambda: create_credit_memo(why=WHY, credit=CreditRequest(everything=True), **corrected),
         Action.WRITE_OFF: lambda: write_off(why=WHY, everything=True, kind=EntryKind.WRITE_OFF, **corrected),
         Action.DISPUTE: lambda: write_off(why=WHY, everything=True, kind=EntryKind.DISPUTE, **corrected),
         Action.REBILL: lambda: rebilled(document, process, carries_unlisted=True),

@@ -246,7 +246,7 @@ class CreditMemoViewSet(DocumentResource):
             caller=self.caller,
             today=today(self.client),
             why=why_of(arguments),
-            asked=credit_request(arguments),
+            credit=credit_request(arguments),
         )
         return self.answer(memo.pk)
 
@@ -256,7 +256,7 @@ class CreditMemoViewSet(DocumentResource):
         arguments = self.arguments()
         invoice_no = arguments["invoice_no"]
         memo = preview_credit_memo(
-            client=self.client, invoice_no=invoice_no, asked=credit_request(arguments), today=today(self.client)
+            client=self.client, invoice_no=invoice_no, credit=credit_request(arguments), today=today(self.client)
         )
         invoice = Invoice.objects.get(pk=invoice_no)
         shown = {"invoice_no": invoice_no, "currency": invoice.currency, "memo": memo, "left": lines_to_credit(invoice)}

@@ -1,4 +1,4 @@
-"""Bulk decisions as work that is due: those that no page goes on with."""
+"""Bulk decisions as work that is due: those that no page continues."""
 
 from datetime import timedelta
 
@@ -13,7 +13,7 @@ from invoices.services.approving.decisions import GIVEN_UP, WORK, continue_decis
 from invoices.services.work.registry import KindOfWork
 
 LEFT_TO_PEOPLE = timedelta(days=7)
-"""A decision that is older is not gone on with by itself: a person does that from its page."""
+"""An older decision is not continued by workers: a person continues it on its page."""
 
 
 def do_batches(worker: Worker) -> bool:

@@ -216,7 +216,7 @@ def _refused(error: BillingError) -> Processed:
 
 
 def _write(taken: Taken, processed: Mapping[int, Processed]) -> None:
-    """Store what came of each. What a dead process had decided on is done."""
+    """Store the result of each. A document that a dead process had decided on already is done."""
     rows = []
     for number, one in taken.items():
         one_outcome = processed.get(number, Processed())

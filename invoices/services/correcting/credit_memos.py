@@ -66,7 +66,7 @@ def lines_to_credit(invoice: Invoice) -> list[LineToCredit]:
     numbers = list(memos.order_by("pk").values_list("pk", flat=True))
     contents = stored_contents([invoice.pk, *numbers])
     content = contents[invoice.pk]
-    credited = _sums((credit.credited_line_no, credit.amount) for credit in content.credits)
+    reduced = _sums((credit.credited_line_no, credit.amount) for credit in content.credits)
     credited, given_back = _credited([contents[number] for number in numbers])
     unused = given_back_of(invoice.pk)
     taxes: dict[int, list[TaxOfLine]] = defaultdict(list)
@@ -76,20 +76,20 @@ def lines_to_credit(invoice: Invoice) -> list[LineToCredit]:
     lines = [
         LineToCredit(line.line_no, base, credited.get(line.line_no, ZERO), tuple(taxes[line.line_no]))
         for line in _charging_lines(content)
-        if (base := line.amount - credited.get(line.line_no, ZERO))
+        if (base := line.amount - reduced.get(line.line_no, ZERO))
     ]
     return [with_given_back(line, unused.get(line.line_no, ZERO), invoice.billing_currency) for line in lines]
 
 
-def preview_credit_memo(*, client: Client, invoice_no: int, asked: CreditRequest, today: date) -> MemoPlan:
+def preview_credit_memo(*, client: Client, invoice_no: int, credit: CreditRequest, today: date) -> MemoPlan:
     """Return what a credit memo would credit. Writes nothing. Refuses what cannot be credited, as `create_credit_memo` does."""
     account_of_invoice(client, invoice_no)
     check_allowed(Action.CREDIT, invoice_no, today)
-    return _plan(Invoice.objects.get(pk=invoice_no), asked)
+    return _plan(Invoice.objects.get(pk=invoice_no), credit)
 
 
 def create_credit_memo(
-    *, client: Client, invoice_no: int, caller: Caller, today: date, why: Why, asked: CreditRequest | None = None
+    *, client: Client, invoice_no: int, caller: Caller, today: date, why: Why, credit: CreditRequest | None = None
 ) -> Invoice:
     """Issue a credit memo and return it. It reduces its invoice before payments do; payments that it replaces pay other
     invoices.
@@ -106,33 +106,33 @@ def create_credit_memo(
         check_allowed(Action.CREDIT, invoice_no, today)
         invoice = Invoice.objects.get(pk=invoice_no)
         check_reason(client, ReasonType.CREDIT_MEMO, why)
-        memo = _plan(invoice, asked or CreditRequest())
-        require_second_person(_wanted(invoice, memo, why, asked or CreditRequest()), client, caller)
+        memo = _plan(invoice, credit or CreditRequest())
+        require_second_person(_wanted(invoice, memo, why, credit or CreditRequest()), client, caller)
         memo_no = issue_memo(client, invoice, memo, why, caller, posted_by)
         billing_changed_of([account_no])
         return Invoice.objects.get(pk=memo_no)
 
 
-def _wanted(invoice: Invoice, memo: MemoPlan, why: Why, asked: CreditRequest) -> GuardedRequest:
-    lines = [[number, None if amount is None else str(amount)] for number, amount in asked.lines.items()]
-    given = None if asked.amount is None else str(asked.amount)
-    asked_for = {"lines": lines, "amount": given, "everything": asked.everything}
+def _wanted(invoice: Invoice, memo: MemoPlan, why: Why, credit: CreditRequest) -> GuardedRequest:
+    lines = [[number, None if amount is None else str(amount)] for number, amount in credit.lines.items()]
+    given = None if credit.amount is None else str(credit.amount)
+    asked_for = {"lines": lines, "amount": given, "everything": credit.everything}
     arguments = {"invoice_no": invoice.pk, **asked_for, **why._asdict()}
     return GuardedRequest(GuardedAct.MEMOS, invoice.account_id, memo.total_amount, invoice.currency, arguments, invoice.pk)
 
 
-def _plan(invoice: Invoice, asked: CreditRequest) -> MemoPlan:
+def _plan(invoice: Invoice, credit: CreditRequest) -> MemoPlan:
     lines, currency = lines_to_credit(invoice), invoice.billing_currency
-    if asked.lines and asked.amount is not None:
+    if credit.lines and credit.amount is not None:
         raise BillingError(ErrorCode.INVALID_INPUT, Detail("amount: give either lines or an amount"), field="amount")
-    if (bool(asked.lines) or asked.amount is not None) is asked.everything:
+    if (bool(credit.lines) or credit.amount is not None) is credit.everything:
         raise BillingError(ErrorCode.AMOUNT_OR_ALL, field="amount")
-    if asked.amount is not None:
-        amount = check_amount(asked.amount, invoice.currency)
+    if credit.amount is not None:
+        amount = check_amount(credit.amount, invoice.currency)
         memo = plan_memo(lines, spread(lines, amount, currency), currency)
-    elif asked.lines:
+    elif credit.lines:
         left = {line.line_no: line.left for line in lines}
-        amounts = {number: left.get(number, ZERO) if amount is None else amount for number, amount in asked.lines.items()}
+        amounts = {number: left.get(number, ZERO) if amount is None else amount for number, amount in credit.lines.items()}
         amounts |= {
             number: check_amount(amount, invoice.currency, "lines") for number, amount in amounts.items() if number in left
         }

@@ -149,40 +149,40 @@ def _caller_of(identity: str) -> Caller:
     return Caller(api_key=key)
 
 
-def _why(given: Mapping[str, Any]) -> Why:
-    return Why(given["reason_code"], given["comments"])
+def _why(arguments: Mapping[str, Any]) -> Why:
+    return Why(arguments["reason_code"], arguments["comments"])
 
 
 def _amount(text: str | None) -> Decimal | None:
     return None if text is None else Decimal(text)
 
 
-def _memo(given: Mapping[str, Any], by: By) -> int:
-    lines = {int(number): _amount(amount) for number, amount in given["lines"]}
-    asked = CreditRequest(lines=lines, amount=_amount(given["amount"]), everything=given["everything"])
-    return create_credit_memo(invoice_no=given["invoice_no"], why=_why(given), asked=asked, **by).pk
+def _memo(arguments: Mapping[str, Any], by: By) -> int:
+    lines = {int(number): _amount(amount) for number, amount in arguments["lines"]}
+    asked = CreditRequest(lines=lines, amount=_amount(arguments["amount"]), everything=arguments["everything"])
+    return create_credit_memo(invoice_no=arguments["invoice_no"], why=_why(arguments), credit=asked, **by).pk
 
 
-def _cash_credit(given: Mapping[str, Any], by: By) -> int:
-    chosen = {int(number): Decimal(amount) for number, amount in given["invoices"]}
-    amount = Decimal(given["amount"])
-    return add_cash_credit(account_no=given["account_no"], amount=amount, why=_why(given), invoices=chosen, **by).pk
+def _cash_credit(arguments: Mapping[str, Any], by: By) -> int:
+    chosen = {int(number): Decimal(amount) for number, amount in arguments["invoices"]}
+    amount = Decimal(arguments["amount"])
+    return add_cash_credit(account_no=arguments["account_no"], amount=amount, why=_why(arguments), invoices=chosen, **by).pk
 
 
-def _write_off(given: Mapping[str, Any], by: By) -> int:
-    return write_off(invoice_no=given["invoice_no"], amount=Decimal(given["amount"]), why=_why(given), **by).pk
+def _write_off(arguments: Mapping[str, Any], by: By) -> int:
+    return write_off(invoice_no=arguments["invoice_no"], amount=Decimal(arguments["amount"]), why=_why(arguments), **by).pk
 
 
-def _refund(given: Mapping[str, Any], by: By) -> int:
-    amount = Decimal(given["amount"])
-    return int(refund_payment(transaction_id=given["transaction_id"], amount=amount, why=_why(given), **by).pk)
+def _refund(arguments: Mapping[str, Any], by: By) -> int:
+    amount = Decimal(arguments["amount"])
+    return int(refund_payment(transaction_id=arguments["transaction_id"], amount=amount, why=_why(arguments), **by).pk)
 
 
-def _void(given: Mapping[str, Any], by: By) -> int:
-    reason = {"reason_code": given["reason_code"], "comments": given["comments"]}
-    if "invoice_no" in given:
-        return int(void_invoice(invoice_no=given["invoice_no"], **reason, **by).void_transaction_id)
-    return void_transaction(transaction_id=given["transaction_id"], **reason, **by).pk
+def _void(arguments: Mapping[str, Any], by: By) -> int:
+    reason = {"reason_code": arguments["reason_code"], "comments": arguments["comments"]}
+    if "invoice_no" in arguments:
+        return int(void_invoice(invoice_no=arguments["invoice_no"], **reason, **by).void_transaction_id)
+    return void_transaction(transaction_id=arguments["transaction_id"], **reason, **by).pk
 
 
 _DO: dict[GuardedAct, Callable[[Mapping[str, Any], By], int]] = {

@@ -1,1 +1,1 @@
-"""Billing runs over many accounts: which accounts, in batches, with limits, and what came of them."""
+"""Billing runs over many accounts: which accounts, in batches, with limits, and with which results."""

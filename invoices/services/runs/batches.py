@@ -1,4 +1,4 @@
-"""One batch of a billing run: claim accounts, bill or plan them, write what came of each.
+"""One batch of a billing run: claim accounts, bill or plan them, write the result of each.
 
 A batch is claimed under the lock of its run, so that workers take different accounts. Who is billed twice by a worker that was
 taken for dead is refused the second time, as by any other act."""
@@ -68,7 +68,7 @@ def request_in(mode: RunMode, day: date) -> BillingRequest:
 
 
 def settle_batch(run: BillingRun, claimed: Claimed, worker: Worker, caller: Caller) -> None:
-    """Bill the claimed accounts, or plan them in a dry run, and write what came of each.
+    """Bill the claimed accounts, or plan them in a dry run, and write the result of each.
 
     Raises LimitExceeded where an invoice would be above the run's limit for one: then nothing is written."""
     if run.is_dry_run:

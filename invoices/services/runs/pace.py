@@ -1,4 +1,4 @@
-"""How quickly a billing run goes on, and how much time is left."""
+"""How fast a billing run is, and how much time it still takes."""
 
 from collections.abc import Mapping
 from datetime import datetime

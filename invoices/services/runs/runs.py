@@ -1,4 +1,4 @@
-"""Billing runs: planned, started, worked off in batches, paused, cancelled, retried. A run is rows, so any process goes on
+"""Billing runs: planned, started, worked off in batches, paused, cancelled, retried. A run is rows, so any process continues
 with it: `manage.py work`, a command, or an open page."""
 
 import time
@@ -252,7 +252,7 @@ def continue_run(run: BillingRun, *, caller: Caller, progress: Callable[[int], o
 
 
 def continue_run_for(run: BillingRun, *, caller: Caller, seconds: float) -> None:
-    """Bill accounts of the run that still wait, until so many seconds are over: at least one small batch."""
+    """Bill accounts of the run that still wait, for about `seconds`: at least one small batch."""
     check_may_generate(caller)
     end = time.monotonic() + seconds
     with working("page") as worker:
@@ -262,7 +262,7 @@ def continue_run_for(run: BillingRun, *, caller: Caller, seconds: float) -> None
 
 
 def _end_if_done(run: BillingRun) -> None:
-    """Finish a run that has no account left, or end one that is being cancelled once no worker is at it."""
+    """Finish a run that has no account left, or end one that is being cancelled once no worker bills for it."""
     with transaction.atomic():
         locked = _locked(run)
         if locked.state == RunState.RUNNING:

@@ -13,7 +13,7 @@ SCHEDULER = Caller(process="schedule")
 
 
 def bill_due(client: Client, day: date) -> str:
-    """Start a run over all accounts that are due, or go on with one that is not finished: the worker bills them in batches.
+    """Start a run over all accounts that are due, or continue one that is not finished: the worker bills them in batches.
 
     Returns why not where a person has paused the run or a limit has stopped it."""
     run, _is_new = open_run(client=client, today=day, caller=SCHEDULER)

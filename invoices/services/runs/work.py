@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 def do_batches(worker: Worker) -> bool:
-    """Settle one batch of each run that goes on, each in the name of who has started it. Says whether there was any."""
+    """Settle one batch of each running run, each in the name of who has started it. Says whether there was any."""
     runs = BillingRun.objects.filter(finished_at=None, state__in=(RunState.RUNNING, RunState.CANCELLING))
     settled = [_do_batch(run, worker) for run in runs.select_related("client").order_by("pk")]
     return any(settled)

@@ -24,7 +24,7 @@ STOPPING = threading.Event()
 
 
 class Interrupted(Exception):
-    """Work has ended early because the process must end. Another one goes on with it."""
+    """Work has ended early because the process must end. Another one continues it."""
 
 
 class CannotGoOn(Exception):

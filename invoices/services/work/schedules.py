@@ -166,7 +166,7 @@ def _due() -> QuerySet[Schedule]:
 
 
 def _record(schedule: Schedule, worker: Worker, day: date, problem: str) -> None:
-    """Write what came of it, unless another worker has taken it over, or someone has changed the schedule meanwhile."""
+    """Write the result, unless another worker has taken it over, or someone has changed the schedule meanwhile."""
     offset = schedule.client.clock_offset if settings.VIRTUAL_CLOCK else timedelta()
     columns: dict[str, object] = {"claimed_by": None, "message": problem[:300], "detail": stored_detail(problem)}
     if problem:

@@ -220,7 +220,7 @@ class Command(BaseCommand):
         self.must_be("balance once it is collected", account_balance(account), ZERO)
         first = invoice.lines.filter(line_type=LineType.RECURRING).earliest("line_no")
         memo = create_credit_memo(
-            invoice_no=invoice.pk, why=Why(1, "Line was down"), asked=CreditRequest(lines={first.line_no: None}), **by
+            invoice_no=invoice.pk, why=Why(1, "Line was down"), credit=CreditRequest(lines={first.line_no: None}), **by
         )
         credited = rounded(-memo.total_amount, memo.billing_currency)
         self.stdout.write(

@@ -35,7 +35,7 @@ def acts(acme):
     with pytest.raises(PendingAct):
         add_cash_credit(account_no=invoice.account_id, amount=D(4), why=Why(1, "x"), **by)
     with pytest.raises(PendingAct):
-        create_credit_memo(invoice_no=invoice.pk, why=Why(1, "x"), asked=CreditRequest(amount=D(3)), **by)
+        create_credit_memo(invoice_no=invoice.pk, why=Why(1, "x"), credit=CreditRequest(amount=D(3)), **by)
     for act in RequestedAct.objects.order_by("pk"):
         approve_act(client=acme, act_no=act.pk, caller=approver, today=JAN_10)
     assert findings() == {}

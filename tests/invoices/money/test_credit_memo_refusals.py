@@ -98,7 +98,7 @@ def test_an_invoice_of_another_client_is_unknown(acme, umbra, process):
     given = {"client": acme, "invoice_no": invoice.pk}
     why = {"caller": process, "today": JAN_31, "why": WHY}
     assert refused_as(create_credit_memo, **given, **why) == (3004, "invoice_no")
-    assert refused_as(preview_credit_memo, **given, asked=CreditRequest(), today=JAN_31) == (3004, "invoice_no")
+    assert refused_as(preview_credit_memo, **given, credit=CreditRequest(), today=JAN_31) == (3004, "invoice_no")
 
 
 def test_an_invoice_that_is_being_collected_is_not_credited(acme, process):

@@ -173,7 +173,7 @@ def test_a_preview_is_the_memo_and_writes_nothing(acme, process):
     _account, invoice = billed(acme, process)
     before = rows()
     asked = CreditRequest({1: D("10.00")})
-    plan = preview_credit_memo(client=acme, invoice_no=invoice.pk, asked=asked, today=JAN_31)
+    plan = preview_credit_memo(client=acme, invoice_no=invoice.pk, credit=asked, today=JAN_31)
     assert ((plan.net_amount, plan.tax_amount, plan.total_amount), rows()) == ((D(10), D(1), D(11)), before)
     memo = memo_of(invoice, process, {1: "10.00"})
     assert totals(memo) == (D(-10), D(-1), D(-11))

@@ -95,7 +95,7 @@ def test_refunds_at_once_never_give_back_more_than_was_paid(client, by):
 def test_credit_memos_at_once_never_credit_more_than_a_line(client, by):
     invoice = an_invoice(client)
     asked = CreditRequest(lines={1: D(12)})
-    came = at_once(*[lambda: create_credit_memo(invoice_no=invoice.pk, why=Why(1, "late"), asked=asked, **by)] * AT_ONCE)
+    came = at_once(*[lambda: create_credit_memo(invoice_no=invoice.pk, why=Why(1, "late"), credit=asked, **by)] * AT_ONCE)
     assert (came.count(90021), Invoice.objects.filter(kind="credit_memo").count(), due(invoice)) == (AT_ONCE - 2, 2, 6)
     no_findings()
 

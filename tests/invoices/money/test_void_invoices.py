@@ -45,7 +45,7 @@ def void(invoice, caller, reason_code=5, comments="", today=JAN_31, client=None)
 
 
 def memo_of(invoice, caller):
-    return create_credit_memo(client=invoice.client, invoice_no=invoice.pk, caller=caller, today=JAN_31, why=WHY, asked=ALL)
+    return create_credit_memo(client=invoice.client, invoice_no=invoice.pk, caller=caller, today=JAN_31, why=WHY, credit=ALL)
 
 
 # What it leaves.

@@ -111,7 +111,7 @@ def test_a_gateways_refund_is_not_voided_but_one_by_hand_is(acme, process):
 
 def test_invoices_and_credit_memos_are_voided_whole(acme, process):
     account, invoice = billed(acme, process)
-    create_credit_memo(invoice_no=invoice.pk, asked=ALL, **given(acme, process))
+    create_credit_memo(invoice_no=invoice.pk, credit=ALL, **given(acme, process))
     entries = list(LedgerEntry.objects.filter(account=account).values_list("pk", flat=True))
     before = rows()
     assert [refused_as(void, number, acme, process) for number in entries] == [(3053, "transaction_id")] * 2

@@ -43,7 +43,7 @@ def build_money_world():
     refund = refund_payment(transaction_id=cheque.pk, amount=D(10), why=WHY, **by)
     PaymentMethod.objects.create(account=payer, type="card", token="sandbox_approved")
     (collected,) = collect_invoices(invoice_nos=[february], **by)
-    memo = create_credit_memo(invoice_no=march, why=WHY, asked=CreditRequest(lines={1: D(10)}), **by)
+    memo = create_credit_memo(invoice_no=march, why=WHY, credit=CreditRequest(lines={1: D(10)}), **by)
     off = write_off(invoice_no=march, amount=D(2), why=WHY, **by)
     dispute = write_off(invoice_no=march, amount=D(3), why=WHY, kind=EntryKind.DISPUTE, **by)
     credit = add_cash_credit(account_no=other.pk, amount=D(5), why=WHY, **by)
