@@ -295,7 +295,8 @@ def _with_held(execute: Callable[..., Any], sql: Any, parameters: Any, many: boo
     held = _HELD.get()
     if not held:
         return execute(sql, parameters, many, context)
-    if many or parameters is None or not isinstance(sql, str):
+    # A cursor of the server, by which long lists are read, has a name and takes one statement.
+    if many or parameters is None or not isinstance(sql, str) or hasattr(context["cursor"].cursor, "name"):
         if isinstance(sql, str) and sql.startswith("ROLLBACK"):
             held.clear()  # They were written after the savepoint: its own statement has sent those before it.
         _send_held()

@@ -158,6 +158,15 @@ def test_the_statement_that_takes_writes_with_it_has_its_own_result(acme):
     assert names_of(Event.objects.all()) == ["first", "second", "third", *map(str, range(10))]
 
 
+def test_a_long_list_that_is_read_in_parts_has_what_was_written_before(acme):
+    """It is read by a cursor of the server, which takes no other statement with it."""
+    with storage.writes_together():
+        events(acme, "first")
+        assert [event.act for event in Event.objects.filter(client=acme).iterator()] == ["first"]
+        events(acme, "second")
+    assert names_of(Event.objects.all()) == ["first", "second"]
+
+
 def test_an_error_of_a_write_is_raised_at_the_end_of_the_block_at_the_latest(acme):
     an_account(acme, client_acct_id="A1")
     with pytest.raises(IntegrityError), transaction.atomic(), storage.writes_together():
