@@ -135,7 +135,7 @@ class ClientAdmin(HistoryAdmin):
             },
         ),
         (_("Plan changes"), {"fields": [("credit_unused_on_change", "credit_unused_on_end")]}),
-        (_("Statements"), {"fields": ["statement_on_issue", "language"]}),
+        (_("Statements"), {"fields": [("statement_on_issue", "attach_pdf"), "reply_to", "language"]}),
         (_("Calls"), {"fields": ["never_allow_used_receipt_id"]}),
     ]
 

@@ -240,6 +240,15 @@ class Client(RunLimits, SellerModel, Address):
     statement_on_issue = models.BooleanField(
         default=False, help_text=_("The statement is sent by e-mail when an invoice is issued.")
     )
+    attach_pdf = models.BooleanField(
+        default=False, db_default=False, help_text=_("The e-mail of a statement has the document's PDF attached.")
+    )
+    reply_to = models.EmailField(
+        blank=True,
+        default="",
+        db_default="",
+        help_text=_("E-mail address for answers to statements. Empty: the address that sends them."),
+    )
     language = models.CharField(
         max_length=5,
         choices=Language,

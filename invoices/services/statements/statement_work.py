@@ -14,10 +14,11 @@ LEFT_ALONE = timedelta(minutes=2)
 
 
 def do_batch(worker: Worker) -> bool:
-    """Send the next statements that nobody has sent. Says whether there were any."""
+    """Send the next statements that nobody has sent. Says whether any is settled now: one whose PDF is being made is not."""
     waiting = Statement.objects.filter(status=StatementStatus.REQUESTED, requested_at__lt=timezone.now() - LEFT_ALONE)
     invoice_nos = list(waiting.order_by("pk").values_list("invoice_id", flat=True)[:AT_ONCE])
-    return bool(invoice_nos) and bool(send_requested(invoice_nos))
+    tried = send_requested(invoice_nos) if invoice_nos else {}
+    return any(statement.status != StatementStatus.REQUESTED for statement in tried.values())
 
 
 STATEMENTS = KindOfWork("statements", do_batch)

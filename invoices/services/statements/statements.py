@@ -4,7 +4,8 @@ The transaction that issues a document stores its statement as requested, so a s
 failure is stored, and the statement can be sent again. A statement is sent twice only if a process dies while it sends it.
 
 If the mail server does not answer, it is not tried again in the same call. The remaining statements fail too, and
-`send_unsent` tries them later.
+`send_unsent` tries them later. Where the client wants the PDF attached, a statement is not sent without it: it fails if the PDF
+cannot be made, and `send_unsent` sends it when the PDF is there.
 """
 
 import logging
@@ -30,9 +31,10 @@ from accounts.rights import SEND_STATEMENTS, check_may
 from accounts.trail import Act, record_acts
 from billing_site.common.storage import insert_objects
 from billing_site.errors import BillingError, Detail, ErrorCode, word
-from invoices.kinds import InvoiceStatus, StatementStatus
-from invoices.models import Invoice, Statement
+from invoices.kinds import FileState, InvoiceStatus, StatementStatus
+from invoices.models import DocumentFile, Invoice, Statement
 from invoices.services.money.ledger.entries import PostedBy
+from invoices.services.printing.files import file_of_document
 from invoices.services.printing.printed import StatementParts, statement_context, statement_parts
 
 logger = logging.getLogger(__name__)
@@ -92,11 +94,11 @@ def send_requested(invoice_nos: Collection[int]) -> dict[int, Statement]:
 def send_unsent(*, client: Client, progress: Callable[[Statement], object] = lambda statement: None) -> list[Statement]:
     """Send all statements of the client that are not sent yet, and return those that were tried, in order.
 
-    These are requested ones, those whose process has died, and those that failed because the mail server did not answer, unless
-    a later statement of the same document was begun.
+    These are requested ones, those whose process has died, and those that failed because the mail server did not answer or
+    because a PDF was missing that is there by now, unless a later statement of the same document was begun.
     """
     unsent = Statement.objects.filter(
-        Q(status=StatementStatus.REQUESTED) | _process_died() | _server_did_not_answer(), invoice__client=client
+        Q(status=StatementStatus.REQUESTED) | _process_died() | _can_be_tried_again(), invoice__client=client
     ).order_by("pk")
     sent: list[Statement] = []
     last = 0
@@ -166,10 +168,13 @@ def _process_died() -> Q:
     return Q(status=StatementStatus.SENDING, settled_at__lt=timezone.now() - UNDER_WAY)
 
 
-def _server_did_not_answer() -> Q:
-    """Select statements that failed because the mail server did not answer, and that no later one of the document follows."""
+def _can_be_tried_again() -> Q:
+    """Select failed statements that could be sent now, and that no later one of the document follows: the mail server did not
+    answer, or a PDF was missing that is made by now."""
     later = Statement.objects.filter(invoice=OuterRef("invoice"), pk__gt=OuterRef("pk"))
-    return Q(~Exists(later), status=StatementStatus.FAILED, message=NO_ANSWER)
+    made = DocumentFile.objects.filter(invoice=OuterRef("invoice"), state=FileState.MADE)
+    has_its_file = Q(Exists(made), error_code=ErrorCode.FILE_NOT_MADE.number)
+    return Q(Q(message=NO_ANSWER) | has_its_file, ~Exists(later), status=StatementStatus.FAILED)
 
 
 def _contact(invoice: Invoice, contact_no: int) -> int:
@@ -226,9 +231,17 @@ def _send_one(statement: Statement, facts: _Facts | None, mails: "Mails") -> Non
         facts = facts or _facts([statement])
         statement.email = _address(statement, facts.addresses)
         if statement.email:
-            mails.send(statement_mail(statement.invoice, facts.parts[statement.invoice_id], statement.email, None))
+            invoice = statement.invoice
+            message_to_send = statement_mail(invoice, facts.parts[invoice.pk], statement.email, None)
+            mails.send(_with_pdf(message_to_send, invoice))
         else:
             code, message = ErrorCode.NO_STATEMENT_ADDRESS, ErrorCode.NO_STATEMENT_ADDRESS.message
+    except BillingError as refusal:
+        if refusal.code is ErrorCode.FILE_BEING_MADE:
+            _put_back(statement)
+            return
+        logger.warning("statement of invoice %s was not sent: its PDF cannot be made", statement.invoice_id)
+        code, message = refusal.code, refusal.message
     except ServerDoesNotAnswer:
         logger.warning("statement of invoice %s was not sent: the mail server does not answer", statement.invoice_id)
         code, message = ErrorCode.STATEMENT_NOT_SENT, NO_ANSWER
@@ -238,6 +251,20 @@ def _send_one(statement: Statement, facts: _Facts | None, mails: "Mails") -> Non
     statement.status = StatementStatus.SENT if code is ErrorCode.OK else StatementStatus.FAILED
     statement.error_code, statement.message, statement.settled_at = code.number, message[:300], timezone.now()
     statement.save(update_fields=["email", "status", "error_code", "message", "settled_at"])
+
+
+def _put_back(statement: Statement) -> None:
+    """Leave a claimed statement to `send_unsent`, because another process is just making its PDF."""
+    statement.status, statement.settled_at = StatementStatus.REQUESTED, None
+    statement.save(update_fields=["status", "settled_at"])
+
+
+def _with_pdf(message: EmailMessage, invoice: Invoice) -> EmailMessage:
+    """Return the e-mail with the document's PDF, if the client wants it. Refuses with FILE_BEING_MADE and FILE_NOT_MADE."""
+    if invoice.client.attach_pdf:
+        file = file_of_document(invoice.client, invoice.pk)
+        message.attach(file.name, file.content, file.media_type)
+    return message
 
 
 class ServerDoesNotAnswer(Exception):
@@ -333,6 +360,7 @@ def statement_mail(invoice: Invoice, parts: StatementParts, to: str, connection:
         subject=" ".join(f"{shown['seller'].get('name', '')}: {shown['title']}".split()),
         body=render_to_string("invoices/statement.txt", shown),
         to=[to],
+        reply_to=[invoice.client.reply_to] if invoice.client.reply_to else [],
         connection=connection,
     )
     message.attach_alternative(render_to_string("invoices/statement.html", shown), "text/html")
