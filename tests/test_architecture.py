@@ -57,6 +57,39 @@ def test_a_database_that_has_the_joined_migrations_is_up_to_date(db):
     assert executor.migration_plan(executor.loader.graph.leaf_nodes()) == []
 
 
+OF_A_SESSION = (
+    r"pg_(try_)?advisory_(?!xact)",
+    r"\b(UN)?LISTEN\b",
+    r"\bNOTIFY\b",
+    r"[\"']SET (?!LOCAL\b|TRANSACTION\b)",
+    r"set_config\([^)]*, false\)",
+    r"\bPREPARE \w+ AS\b",
+    r"\bTEMP(ORARY)? TABLE\b",
+    r"\bWITH HOLD\b",
+    r"prepare_threshold",
+)
+"""What belongs to a connection for longer than a transaction, which PgBouncer in transaction mode does not keep."""
+
+
+def test_nothing_belongs_to_a_connection_for_longer_than_a_transaction():
+    found = [
+        (str(path.relative_to(ROOT)), hit.group())
+        for app in ("billing_site", "accounts", "invoices", "rebills")
+        for path in (ROOT / app).rglob("*.py")
+        for pattern in OF_A_SESSION
+        for hit in re.finditer(pattern, path.read_text())
+    ]
+    assert found == []
+    examples = (
+        "pg_advisory_lock(1)",
+        "LISTEN work",
+        "'SET lock_timeout = 1'",
+        "CREATE TEMP TABLE x",
+        "set_config('a', 'b', false)",
+    )
+    assert all(any(re.search(pattern, text) for pattern in OF_A_SESSION) for text in examples)
+
+
 def test_no_test_module_is_imported_by_another():
     borrowed = [
         f"{path.relative_to(ROOT)}: {line}"

@@ -96,9 +96,7 @@ def test_a_worker_bills_a_run_that_the_site_starts(transactional_db, settings, a
         pytest.skip("the tests' database is in the memory of this process")
     an_account(acme)
     settings.EXECUTOR = "celery"
-    server = {name: connection.settings_dict[name] for name in ("USER", "PASSWORD", "HOST", "PORT", "NAME")}
-    url, queue = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**server), f"test_{uuid.uuid4().hex}"
-    env = {**os.environ, "DATABASE_URL": url, "EXECUTOR": "celery", "BROKER_URL": broker, "BROKER_QUEUE": queue}
+    env = environment(broker)
     command = [sys.executable, "-m", "celery", "-A", "billing_site"]
     worker = subprocess.Popen([*command, "--quiet", "worker", "--concurrency", "1"], env=env, start_new_session=True)
 
@@ -122,7 +120,61 @@ def test_a_worker_bills_a_run_that_the_site_starts(transactional_db, settings, a
             os.killpg(worker.pid, signal.SIGKILL)
             worker.wait()
         with Connection(broker) as one:
-            one.default_channel.queue_delete(queue)
+            one.default_channel.queue_delete(env["BROKER_QUEUE"])
+
+
+def environment(broker):
+    """The environment of a process that shares the tests' database, with a queue of its own."""
+    server = {name: connection.settings_dict[name] for name in ("USER", "PASSWORD", "HOST", "PORT", "NAME")}
+    url, queue = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**server), f"test_{uuid.uuid4().hex}"
+    return {**os.environ, "DATABASE_URL": url, "EXECUTOR": "celery", "BROKER_URL": broker, "BROKER_QUEUE": queue}
+
+
+LONG_WORK = """
+import sys, time
+from pathlib import Path
+import django
+from billing_site.celery import app
+django.setup()
+from invoices.services.work.registry import Interrupted, KindOfWork, check_stopping, register
+from invoices.tasks import send
+
+said = Path(sys.argv[1])
+
+def work(worker):
+    said.write_text("begun")
+    try:
+        for _ in range(3000):
+            time.sleep(0.1)
+            check_stopping()
+    except Interrupted:
+        said.write_text("interrupted")
+    return False
+
+register(KindOfWork("long", work))
+send("long")
+app.start(["--quiet", "worker", "--concurrency", "1", "--loglevel", "ERROR"])
+"""
+
+
+def test_long_work_ends_after_its_batch_when_the_worker_must_end(transactional_db, tmp_path):
+    if REDIS is None:
+        pytest.skip(NO_REDIS)
+    if connection.vendor == "sqlite":
+        pytest.skip("the tests' database is in the memory of this process")
+    said = tmp_path / "said"
+    with own_redis() as redis:
+        command = [sys.executable, "-c", LONG_WORK, str(said)]
+        worker = subprocess.Popen(command, env=environment(redis.url), start_new_session=True)
+        try:
+            wait_for(lambda: said.exists() and said.read_text() == "begun")
+            worker.send_signal(signal.SIGTERM)
+            assert worker.wait(timeout=60) == 0
+            assert said.read_text() == "interrupted"
+        finally:
+            if worker.poll() is None:
+                os.killpg(worker.pid, signal.SIGKILL)
+                worker.wait()
 
 
 @pytest.mark.parametrize("scheme", ["redis", "amqp"])
