@@ -43,7 +43,7 @@ def of_line(page, number, field):
     return page.locator(f"#line-{number}-{field}")
 
 
-def test_a_rate_is_changed_the_rail_follows_and_the_rebill_is_made(builder, invoice):
+def test_a_rate_is_changed_the_summary_follows_and_the_rebill_is_made(builder, invoice):
     page = builder
     page.evaluate("window.same = true")
     of_line(page, 3, "rate_per_unit").fill("40")

@@ -69,7 +69,7 @@ def test_a_change_is_counted_as_it_will_be_made_and_nothing_is_written(page, pro
     assert "left out -$20.00" in text
 
 
-def test_htmx_is_answered_with_the_rail_and_the_lines_results_only(page, invoice):
+def test_htmx_is_answered_with_the_summary_and_the_lines_results_only(page, invoice):
     address, body = f"/invoices/{invoice.pk}/rebill/", typed(invoice, line_1_rate_per_unit="10")
     answer = page.post(address, body, headers={"HX-Request": "true"})
     text = answer.content.decode()
