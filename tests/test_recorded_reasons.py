@@ -12,9 +12,19 @@ from django.utils.translation import override
 from accounts.callers import Caller
 from accounts.models import Event
 from accounts.trail import record_acts, refusal
-from billing_site.errors import BillingError, Detail, ErrorCode, error_from_event, recorded, shown_message, stored_detail
-from invoices.kinds import ScheduledAct
+from billing_site.errors import (
+    BillingError,
+    Detail,
+    ErrorCode,
+    PendingAct,
+    error_from_event,
+    recorded,
+    shown_message,
+    stored_detail,
+)
+from invoices.kinds import EntryKind, ScheduledAct
 from invoices.models import BillingRun, DocumentFile, Invoice, RunOutcome, Schedule
+from invoices.services.correcting.write_offs import write_off
 from invoices.services.printing.files import make_owed_files
 from invoices.services.runs.runs import continue_run, pause_run, start_run
 from invoices.services.work.schedules import do_next, set_schedule
@@ -22,6 +32,7 @@ from invoices.services.work.workers import working
 from tests.support.billing import JAN_10, bill
 from tests.support.factories import an_account
 from tests.support.money_api import with_key
+from tests.support.paying import WHY
 from tests.support.pending import a_pending
 from tests.support.storages import keep_documents_in
 
@@ -143,3 +154,21 @@ def test_a_refusal_in_the_trail_is_german_in_the_timeline(acme, process, german)
     page = text_of(german.get(f"/invoices/{invoice.pk}/"))
     assert f"Rechnung {invoice.pk} ist storniert" in page
     assert Invoice.objects.count() == 1
+
+
+def test_why_a_request_waits_for_another_person_is_german_on_the_page_of_the_queue(acme, process, german, admin_user):
+    invoice = bill(an_account(acme), process, JAN_10)
+    acme.four_eyes = "another_person"
+    acme.save()
+    with pytest.raises(PendingAct):
+        write_off(
+            client=acme,
+            invoice_no=invoice.pk,
+            caller=Caller(staff=admin_user),
+            today=JAN_10,
+            why=WHY,
+            amount=D(5),
+            kind=EntryKind.WRITE_OFF,
+        )
+    page = text_of(german.get("/invoices/pending/"))
+    assert "Sie können Ihren eigenen Beleg oder Antrag nicht freigeben" in page

@@ -44,7 +44,7 @@ def pending_acts(client: Client) -> QuerySet[RequestedAct]:
 
 
 class Decidable(NamedTuple):
-    """What the caller may do with a request. `blocked` says why they may not approve it, and is empty if they may."""
+    """What the caller may do with a request. `blocked` is a detail that says why they may not approve it; empty if they may."""
 
     blocked: str
     may_discard: bool
@@ -61,7 +61,7 @@ def decidable(client: Client, acts: Sequence[RequestedAct], caller: Caller) -> d
         try:
             _check_approver(client, act, behind, names[act.requested_by], caller)
         except BillingError as error:
-            blocked = error.message
+            blocked = error.as_detail
         found[act.pk] = Decidable(blocked, may(caller, APPROVE) or bool(behind & caller.people))
     return found
 

@@ -44,7 +44,7 @@ def write_off(
     everything: bool = False,
     kind: EntryKind = EntryKind.WRITE_OFF,
 ) -> LedgerEntry:
-    """Take an amount, or `everything` that is open, off an invoice: for good (WRITE_OFF), or until it is settled (DISPUTE).
+    """Reduce an invoice by an amount, or by `everything` that is open: for good (WRITE_OFF), or until it is settled (DISPUTE).
     Returns the entry.
 
     A dispute reduces the balance too (ours); voiding it makes the amount due again. Refuses a caller who may not correct
