@@ -97,12 +97,21 @@ def test_arguments_must_be_parameters(three):
     dropped = compiled_read(lambda number: Account.objects.all())
     changed = compiled_read(lambda number: Account.objects.filter(pk=number + 1))
     limited = compiled_read(lambda number: Account.objects.all()[:number])
+    never = compiled_read(lambda number: Account.objects.filter(pk=number, pk__in=[]))
+    with pytest.raises(TypeError, match="finds nothing"):
+        never(1)
     with pytest.raises(TypeError, match="not all arguments"):
         dropped(1)
     with pytest.raises(TypeError, match="is changed"):
         changed(1)
     with pytest.raises(TypeError, match="changes the SQL"):
         limited(1)
+
+
+def test_columns_of_small_numbers_take_arguments(acme, three):
+    by_day = compiled_read(lambda day: Account.objects.filter(bill_day=day).values_list("pk", flat=True))
+    assert by_day(2) == [three[1]]
+    assert by_day(3) == [three[2]]
 
 
 def test_an_argument_may_be_used_twice(acme, three):

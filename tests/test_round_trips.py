@@ -64,3 +64,22 @@ def test_reading_one_invoice_with_its_actions(acme, program):
     first, second = (program.call("gen_invoice", acct_no=an_account(acme).pk)["invoice_no"] for _ in range(2))
     program.read(first)
     assert trips(lambda: program.read(second)) == most(postgresql=4, sqlite=23)
+
+
+def test_rebilling_one_invoice(acme, program):
+    accounts = [an_account(acme) for _ in range(2)]
+    originals = [program.call("gen_invoice", acct_no=account.pk)["invoice_no"] for account in accounts]
+
+    def rebill(place):
+        line = {"line_no": 1, "service_no": accounts[place].plan_instances.get().plan.charges.get().service_id}
+        return {
+            "acct_no": accounts[place].pk,
+            "orig_invoice_no": originals[place],
+            "reason_cd": 1,
+            "do_collect": "false",
+            "rb_line_items": [line | {"rb_rate_per_unit": 8.99}],
+        }
+
+    first, second = rebill(0), rebill(1)
+    program.call("gen_rb_m", **first)
+    assert trips(lambda: program.call("gen_rb_m", **second)) == most(postgresql=30, sqlite=97)

@@ -137,7 +137,9 @@ class _Compiled:
             (self._queryset, self._compiler, self._sql, parameters), (*_, sql, others) = (
                 _compile(build(*values)) for values in examples
             )
-        except EmptyResultSet:
+        except EmptyResultSet as error:
+            if (None, 0) not in shape:
+                raise TypeError(f"{build.__qualname__}: finds nothing, whatever its arguments") from error
             self._sql = ""
             return
         if sql != self._sql:
@@ -213,13 +215,13 @@ def _shape_of(value: Any) -> Any:
 
 
 def _example(shape: Shape, mark: int) -> list[Any]:
-    """Return arguments of a shape, in which each value is different from all others."""
+    """Return arguments of a shape, in which each value is different from all others. Every column of numbers can have them."""
     count = 0
 
     def one(kind: type) -> Any:
         nonlocal count
         count += 1
-        return mark * 900_000_000 + count if issubclass(kind, int) else f"~{mark}~{count}~"
+        return mark * 10_000 + count if issubclass(kind, int) else f"~{mark}~{count}~"
 
     return [
         [one(part[0]) for _ in range(part[1])] if isinstance(part, tuple) else one(part) if isinstance(part, type) else part

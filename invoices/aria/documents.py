@@ -1,10 +1,13 @@
 """Documents under the names of Aria's method calls: lines, taxes, markers, with amounts as numbers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import QuerySet
+
 from accounts.models import PlanInstance, Service
+from billing_site.common.compiled_reads import Reading, compiled_read, read_ahead
 from billing_site.common.currencies import currency_of
 from billing_site.errors import ErrorCode, message_of
 from invoices.calculation import rounded
@@ -12,17 +15,18 @@ from invoices.document import Document, Line, Tax
 from invoices.kinds import INVOICE_TYPES, InvoiceKind, InvoiceStatus
 from invoices.models import CollectionAttempt, Invoice, Statement
 from invoices.models.collection import PROC_FIELDS
-from invoices.services.documents.document_storage import contact_numbers
+from invoices.services.documents.document_storage import contact_number_reading, contact_numbers
 from invoices.services.lists.invoice_history import CreditableLine
 
 
 def aria_document(content: Document) -> dict[str, Any]:
     """Return lines and taxes under Aria's names, with amounts as numbers."""
     lines = content.lines
-    services = Service.objects.in_bulk({line.service_id for line in lines if line.service_id is not None})
-    numbers = {line.plan_instance_id for line in lines if line.plan_instance_id is not None}
-    instances = PlanInstance.objects.select_related("plan").in_bulk(numbers)
-    contacts = contact_numbers(lines)
+    with read_ahead(*aria_readings(content)):
+        service_nos, instance_nos = _named(lines)
+        services = {one.pk: one for one in _services(service_nos)}
+        instances = {one.pk: one for one in _instances(instance_nos)}
+        contacts = contact_numbers(lines)
     texts = {line.line_no: line.description for line in lines}
     categories = {line.line_no: line.tax_category for line in lines}
     return {
@@ -36,6 +40,34 @@ def aria_document(content: Document) -> dict[str, Any]:
         ],
         "tax_details": [_tax(place, tax, texts, categories) for place, tax in enumerate(content.taxes, 1)],
     }
+
+
+def aria_readings(content: Document) -> list[Reading]:
+    """Return what `aria_document` reads, to be read ahead with others."""
+    service_nos, instance_nos = _named(content.lines)
+    return [_services.of(service_nos), _instances.of(instance_nos), contact_number_reading(content.lines)]
+
+
+def _named(lines: Sequence[Line]) -> tuple[list[int], list[int]]:
+    """Return the numbers of the services and of the plan instances of lines, each in order."""
+    services = {line.service_id for line in lines if line.service_id is not None}
+    return sorted(services), sorted({line.plan_instance_id for line in lines if line.plan_instance_id is not None})
+
+
+@compiled_read
+def _services(numbers: Collection[int]) -> QuerySet[Service]:
+    return Service.objects.filter(pk__in=numbers)
+
+
+@compiled_read
+def _instances(numbers: Collection[int]) -> QuerySet[PlanInstance]:
+    return PlanInstance.objects.filter(pk__in=numbers).select_related("plan")
+
+
+@compiled_read
+def document_row(invoice_no: int) -> QuerySet[Invoice]:
+    """Read a document."""
+    return Invoice.objects.filter(pk=invoice_no)
 
 
 def _item(line: Line, service: Service | None, instance: PlanInstance | None) -> dict[str, Any]:
@@ -255,8 +287,8 @@ def proc_fields(attempt: CollectionAttempt | None) -> dict[str, Any]:
 def settled_fields(invoice: Invoice, code: str) -> dict[str, Any]:
     """Return the results of collecting an invoice and sending its statement at issue. `code` is Aria's suffix, `cd` or
     `code`."""
-    attempt = invoice.collection_attempts.order_by("attempt_no").first()
-    statement = invoice.statements.order_by("pk").first()
+    attempt = next(iter(_first_attempts(invoice.pk)), None)
+    statement = next(iter(_first_statements(invoice.pk)), None)
     return {
         f"collection_error_{code}": attempt.error_code if attempt else 0,
         "collection_error_msg": _message(attempt),
@@ -264,6 +296,21 @@ def settled_fields(invoice: Invoice, code: str) -> dict[str, Any]:
         "statement_error_msg": _message(statement),
         **proc_fields(attempt),
     }
+
+
+def settled_readings(invoice_no: int) -> list[Reading]:
+    """Return what `settled_fields` reads, to be read ahead with others."""
+    return [_first_attempts.of(invoice_no), _first_statements.of(invoice_no)]
+
+
+@compiled_read
+def _first_attempts(invoice_no: int) -> QuerySet[CollectionAttempt]:
+    return CollectionAttempt.objects.filter(invoice=invoice_no).order_by("attempt_no")[:1]
+
+
+@compiled_read
+def _first_statements(invoice_no: int) -> QuerySet[Statement]:
+    return Statement.objects.filter(invoice=invoice_no).order_by("pk")[:1]
 
 
 def collection_error(code: ErrorCode, message: str) -> dict[str, Any]:

@@ -14,14 +14,22 @@ from accounts.api.resources import Operation
 from accounts.aria.method_calls import Call, method_call
 from accounts.clock import today
 from accounts.rights import REBILL, Right
+from billing_site.common.compiled_reads import read_ahead
 from invoices.api.downloads import PdfRenderer, download_of
 from invoices.api.serializers.documents import DocumentSerializer
 from invoices.api.viewsets.documents import DocumentResource
 from invoices.aria.document_methods import finish_document
-from invoices.models import Invoice
+from invoices.aria.documents import document_row, settled_readings
 from invoices.services.documents.chains import read_chain
-from invoices.services.documents.document_storage import stored_contents
-from invoices.services.documents.rebill_markers import excluded_lines, recounted_lines
+from invoices.services.documents.document_storage import (
+    content_readings,
+    stored_contents,
+)
+from invoices.services.documents.rebill_markers import (
+    excluded_lines,
+    marker_readings,
+    recounted_lines,
+)
 from invoices.services.printing.files import appendix_of_document
 from rebills.api.serializers import (
     ChainArguments,
@@ -118,9 +126,13 @@ class RebillViewSet(DocumentResource):
 
 
 def _stored_answer(rebill_no: int) -> Mapping[str, Any]:
-    rebill = Invoice.objects.get(pk=rebill_no)
-    excluded, recounted = excluded_lines([rebill_no])[rebill_no], recounted_lines([rebill_no])[rebill_no]
-    return gen_rb_m_answer(rebill, stored_contents([rebill_no])[rebill_no], excluded, recounted)
+    numbers = [rebill_no]
+    with read_ahead(
+        document_row.of(rebill_no), *marker_readings(numbers), *content_readings(numbers), *settled_readings(rebill_no)
+    ):
+        (rebill,) = document_row(rebill_no)
+        excluded, recounted = excluded_lines(numbers)[rebill_no], recounted_lines(numbers)[rebill_no]
+        return gen_rb_m_answer(rebill, stored_contents(numbers)[rebill_no], excluded, recounted)
 
 
 def _preview(client: Any, request: RebillRequest) -> RebillPlan:

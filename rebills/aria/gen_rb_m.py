@@ -7,7 +7,11 @@ from rest_framework import serializers
 
 from accounts.api.fields import NO_INVOICE, NO_REASON, ReceiptIdField
 from accounts.api.serializers import AccountArguments
-from accounts.staff import name_of
+from accounts.staff import (
+    name_of,
+    name_readings,
+)
+from billing_site.common.compiled_reads import read_ahead
 from billing_site.common.fields import (
     FlagField,
     LongField,
@@ -17,7 +21,11 @@ from billing_site.common.fields import (
 )
 from billing_site.common.limits import DOCUMENT_COMMENTS_LENGTH, LINE_COMMENTS_LENGTH, LINES_AT_ONCE
 from invoices.api.serializers.money import MoneyField
-from invoices.aria.documents import aria_document, settled_fields
+from invoices.aria.documents import (
+    aria_document,
+    aria_readings,
+    settled_fields,
+)
 from invoices.calculation import rounded
 from invoices.document import Document
 from invoices.models import Invoice
@@ -134,6 +142,11 @@ def gen_rb_m_preview(plan: RebillPlan) -> dict[str, Any]:
 
 def gen_rb_m_answer(rebill: Invoice, content: Document, excluded: Sequence[int], recounted: Sequence[int]) -> dict[str, Any]:
     """Return the output fields of a stored rebill, for the first call and for each retry."""
+    with read_ahead(*name_readings([rebill.generated_by]), *aria_readings(content)):
+        return _answer(rebill, content, excluded, recounted)
+
+
+def _answer(rebill: Invoice, content: Document, excluded: Sequence[int], recounted: Sequence[int]) -> dict[str, Any]:
     settled = settled_fields(rebill, "cd")
     return {
         "invoice_no": rebill.pk,

@@ -1,15 +1,17 @@
 """Read what rebills are planned from, in a constant number of queries for any number of invoices and lines."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
-from typing import NamedTuple, TypeVar
+from decimal import Decimal
+from typing import Any, NamedTuple, TypeVar
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from accounts.kinds import TaxRounding
-from accounts.models import Account, Client, Service
+from accounts.models import Account, Client, CollectionThreshold, Service
 from accounts.models.places import EXEMPTION_FIELDS
+from billing_site.common.compiled_reads import Reading, compiled_read, read_ahead
 from billing_site.common.currencies import currency_of
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO, asked_amount
@@ -20,14 +22,30 @@ from invoices.plan.actions import DocumentFacts
 from invoices.plan.allocating import OpenItem
 from invoices.plan.facts import ServiceFacts
 from invoices.plan.tax_answers import Exemption, TaxAnswer
-from invoices.services.actions import document_facts
-from invoices.services.documents.document_storage import contact_numbers, stored_contents
-from invoices.services.documents.tax_answers import stored_tax_answers
+from invoices.services.actions import document_facts, fact_readings
+from invoices.services.documents.document_storage import contact_numbers, content_readings, stored_contents
+from invoices.services.documents.tax_answers import stored_tax_answers, tax_answer_rows
 from invoices.services.issuing.issuing import IssuePolicy
-from invoices.services.money.ledger.applying import held_credits
-from invoices.services.money.ledger.entries import account_positions
-from invoices.services.money.ledger.open_items import charges_of, open_charges, open_credits
-from invoices.services.planning.facts import ContactFacts, billing_contact, read_contacts, read_locations, taxed_contact
+from invoices.services.money.ledger.applying import held_credits, held_rows
+from invoices.services.money.ledger.entries import account_positions, position_rows
+from invoices.services.money.ledger.open_items import (
+    Charge,
+    charge_rows,
+    charges_of,
+    credit_rows,
+    open_charge_rows,
+    open_charges,
+    open_credits,
+)
+from invoices.services.planning.facts import (
+    ContactFacts,
+    billing_contact,
+    contact_rows,
+    location_rows,
+    read_contacts,
+    read_locations,
+    taxed_contact,
+)
 from invoices.services.planning.taxation import place_of
 from invoices.tax_engines.protocol import TaxAddress
 from rebills.plan.differences import Names
@@ -201,31 +219,60 @@ def read_originals(client: Client, requests: Iterable[RebillRequest], today: dat
     """Return the facts of the requested invoices. Invoices of other clients are left out."""
     requests = list(requests)
     numbers = [request.invoice_no for request in requests]
-    roots = dict(Invoice.objects.filter(client=client, pk__in=numbers).values_list("pk", "chain_root_id"))
-    documents, contents = document_facts(roots, today), stored_contents(list(roots))
+    numbers = sorted(set(numbers))
+    with read_ahead(*original_readings(client, numbers)):
+        roots = dict(_root_rows(client.pk, numbers))
+        mine = sorted(roots)
+        documents, contents, answers = document_facts(mine, today), stored_contents(mine), stored_tax_answers(mine)
+        charges = charges_of(mine)
     lines: list[RequestedItem] = [line for request in requests for line in request.lines]
     lines += [usage for request in requests for usage in request.usage_corrections]
     billed = {line.service_id for content in contents.values() for line in content.lines}
     billed |= {charge.service_no for content in contents.values() for charge in content.basis.charges}
-    contacts = read_contacts([document.account_no for document in documents.values()])
-    return Originals(
-        client,
-        _accounts(client, requests),
-        {number: root or number for number, root in roots.items()},
-        documents,
-        contents,
-        _services(client, lines, billed),
-        contacts,
-        read_locations(client),
-        read_money(client, documents),
-        stored_tax_answers(list(roots)),
-        _exemptions([document.account_no for document in documents.values()]),
-    )
+    account_nos = sorted({document.account_no for document in documents.values()})
+    with read_ahead(
+        _account_rows.of(client.pk, *_named_accounts(requests)),
+        _service_rows.of(client.pk, *_named_services(lines, billed)),
+        contact_rows.of(account_nos),
+        location_rows.of(client.pk),
+        _exemption_rows.of(account_nos),
+        *_money_readings(client, account_nos, charges),
+    ):
+        return Originals(
+            client,
+            _accounts(client, requests),
+            {number: root or number for number, root in roots.items()},
+            documents,
+            contents,
+            _services(client, lines, billed),
+            read_contacts(account_nos),
+            read_locations(client),
+            _money(client, documents, charges),
+            answers,
+            {number: Exemption(*row) for number, *row in _exemption_rows(account_nos)},
+        )
 
 
-def _exemptions(account_nos: Collection[int]) -> dict[int, Exemption]:
-    rows = Account.objects.filter(pk__in=account_nos).values_list("pk", *EXEMPTION_FIELDS)
-    return {number: Exemption(*row) for number, *row in rows}
+def original_readings(client: Client, invoice_nos: Collection[int]) -> list[Reading]:
+    """Return what `read_originals` reads first of requested invoices, to be read ahead with others."""
+    numbers = sorted(set(invoice_nos))
+    return [
+        _root_rows.of(client.pk, numbers),
+        *fact_readings(numbers),
+        *content_readings(numbers),
+        tax_answer_rows.of(numbers),
+        charge_rows.of(numbers),
+    ]
+
+
+@compiled_read
+def _root_rows(client_no: int, invoice_nos: Collection[int]) -> QuerySet[Any, tuple[int, int | None]]:
+    return Invoice.objects.filter(client=client_no, pk__in=invoice_nos).values_list("pk", "chain_root_id")
+
+
+@compiled_read
+def _exemption_rows(account_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]]:
+    return Account.objects.filter(pk__in=account_nos).values_list("pk", *EXEMPTION_FIELDS)
 
 
 def read_names(contents: Iterable[Document]) -> Names:
@@ -240,11 +287,28 @@ def read_names(contents: Iterable[Document]) -> Names:
 
 def read_money(client: Client, documents: Mapping[int, DocumentFacts]) -> dict[int, MoneyFacts]:
     """Return, by document number, the money facts of the documents' accounts."""
+    charges = charges_of(documents)
+    account_nos = sorted({document.account_no for document in documents.values()})
+    with read_ahead(*_money_readings(client, account_nos, charges)):
+        return _money(client, documents, charges)
+
+
+def _money_readings(client: Client, account_nos: Sequence[int], charges: Mapping[int, Charge]) -> list[Reading]:
+    """Return the reads of `_money`. `account_nos` are in order."""
+    reads = [read.of(account_nos) for read in (position_rows, credit_rows, open_charge_rows)]
+    return [*reads, held_rows.of(sorted(charge.entry_no for charge in charges.values())), _thresholds.of(client.pk)]
+
+
+@compiled_read
+def _thresholds(client_no: int) -> QuerySet[Any, tuple[str, Decimal]]:
+    return CollectionThreshold.objects.filter(client=client_no).values_list("currency", "amount")
+
+
+def _money(client: Client, documents: Mapping[int, DocumentFacts], charges: Mapping[int, Charge]) -> dict[int, MoneyFacts]:
     accounts = {document.account_no for document in documents.values()}
     positions, credits, debits = account_positions(accounts), open_credits(accounts), open_charges(accounts)
-    charges = charges_of(documents)
     held = held_credits([charge.entry_no for charge in charges.values()])
-    thresholds = dict(client.collection_thresholds.values_list("currency", "amount"))
+    thresholds = dict(_thresholds(client.pk))
     money: dict[int, MoneyFacts] = defaultdict(MoneyFacts)
     for number, document in documents.items():
         if number not in charges:
@@ -263,29 +327,41 @@ def read_money(client: Client, documents: Mapping[int, DocumentFacts]) -> dict[i
 
 def _accounts(client: Client, requests: Iterable[RebillRequest]) -> dict[int | str, int]:
     """Return the primary keys of the client's accounts that requests name, by number and by `client_acct_id`."""
-    named = list(requests)
-    numbers = [request.account_no for request in named if request.account_no is not None]
-    ids = [request.client_acct_id for request in named if request.client_acct_id is not None]
-    if not numbers and not ids:
-        return {}
-    rows = Account.objects.filter(Q(pk__in=numbers) | Q(client_acct_id__in=ids), client=client)
-    found = list(rows.values_list("pk", "client_acct_id"))
+    found = _account_rows(client.pk, *_named_accounts(requests))
     return {number: number for number, _ in found} | {name: number for number, name in found}
+
+
+def _named_accounts(requests: Iterable[RebillRequest]) -> tuple[list[int], list[str]]:
+    named = list(requests)
+    numbers = {request.account_no for request in named if request.account_no is not None}
+    ids = {request.client_acct_id for request in named if request.client_acct_id is not None}
+    return sorted(numbers), sorted(ids)
+
+
+@compiled_read
+def _account_rows(client_no: int, numbers: Collection[int], ids: Collection[str]) -> QuerySet[Any, tuple[int, str]]:
+    rows = Account.objects.filter(Q(pk__in=numbers) | Q(client_acct_id__in=ids), client=client_no)
+    return rows.values_list("pk", "client_acct_id")
 
 
 def _services(client: Client, lines: Iterable[RequestedItem], billed: Collection[int | None]) -> dict[int | str, ServiceFacts]:
     """Return the services of these lines and of the originals, by number and by `client_service_id`."""
-    lines = list(lines)
-    numbers = {line.service_no for line in lines} | set(billed)
-    named = {line.client_service_id for line in lines}
-    rows = Service.objects.filter(
-        Q(pk__in=[number for number in numbers if number is not None])
-        | Q(client_service_id__in=[name for name in named if name is not None]),
-        client=client,
-    )
     services: dict[int | str, ServiceFacts] = {}
-    columns = ("pk", "name", "gl_code", "tax_category", "tax_inclusive", "location_id")
-    for client_service_id, *row in rows.values_list("client_service_id", *columns):
+    for client_service_id, *row in _service_rows(client.pk, *_named_services(lines, billed)):
         facts = ServiceFacts._make(row)
         services[facts.service_no] = services[client_service_id] = facts
     return services
+
+
+def _named_services(lines: Iterable[RequestedItem], billed: Collection[int | None]) -> tuple[list[int], list[str]]:
+    lines = list(lines)
+    numbers = {line.service_no for line in lines} | set(billed)
+    names = {line.client_service_id for line in lines}
+    return sorted(one for one in numbers if one is not None), sorted(one for one in names if one is not None)
+
+
+@compiled_read
+def _service_rows(client_no: int, numbers: Collection[int], names: Collection[str]) -> QuerySet[Any, tuple[Any, ...]]:
+    rows = Service.objects.filter(Q(pk__in=numbers) | Q(client_service_id__in=names), client=client_no)
+    columns = ("pk", "name", "gl_code", "tax_category", "tax_inclusive", "location_id")
+    return rows.values_list("client_service_id", *columns)

@@ -3,12 +3,22 @@
 A pending rebill has no memo yet. The memo is the negative of the original, which cannot change meanwhile.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import (
+    Collection,
+    Mapping,
+    Sequence,
+)
 from decimal import Decimal
 from operator import attrgetter
-from typing import NamedTuple
+from typing import (
+    Any,
+    NamedTuple,
+)
+
+from django.db.models import QuerySet
 
 from accounts.trail import Act
+from billing_site.common.compiled_reads import compiled_read, read_ahead
 from billing_site.common.storage import insert_rows, reserve_ids
 from invoices.document import Document, Line
 from invoices.kinds import InvoiceKind, LineType, SeriesKind
@@ -18,9 +28,15 @@ from invoices.services.correcting.memo_documents import memo_of_all
 from invoices.services.documents.account_acts import billing_changed_of
 from invoices.services.documents.document_storage import Links, stored_contents
 from invoices.services.issuing.issuing import HowIssued, Issuing, ToIssue
-from invoices.services.money.dunning import end_dunning
+from invoices.services.money.dunning import (
+    dunning_rows,
+    end_dunning,
+)
 from invoices.services.money.ledger.acts import Why
-from invoices.services.planning.unused_days import move_unused_days
+from invoices.services.planning.unused_days import (
+    move_unused_days,
+    unused_days_readings,
+)
 from rebills.services.exchanging import Exchange, exchange
 
 REBILLED = "invoice.rebilled"
@@ -84,12 +100,19 @@ def _enter(documents: Sequence[ToIssue], issuing: Issuing) -> Mapping[int, Decim
 def _finish(documents: Sequence[ToIssue], issuing: Issuing) -> Sequence[Act]:
     """Move credits, coupons and unused days from originals to rebills. End the dunning of accounts that owe nothing overdue."""
     pairs, contents = _pairs(documents), _contents(documents)
-    _move_credits(pairs, contents)
-    _move_coupons(pairs, contents)
-    move_unused_days({pair.rebill.pk: pair.original.pk for pair in pairs}, contents)
-    account_nos = [pair.rebill.account_id for pair in pairs]
-    billing_changed_of(account_nos)
-    end_dunning(issuing.client, issuing.caller, account_nos, issuing.today)
+    original_nos = sorted(pair.original.pk for pair in pairs)
+    account_nos = sorted({pair.rebill.account_id for pair in pairs})
+    with read_ahead(
+        _credit_uses.of(original_nos),
+        _coupon_uses.of(original_nos),
+        *unused_days_readings(original_nos),
+        dunning_rows.of(issuing.client.pk, account_nos),
+    ):
+        _move_credits(pairs, contents)
+        _move_coupons(pairs, contents)
+        move_unused_days({pair.rebill.pk: pair.original.pk for pair in pairs}, contents)
+        billing_changed_of(account_nos)
+        end_dunning(issuing.client, issuing.caller, account_nos, issuing.today)
     return [_act(pair) for pair in pairs]
 
 
@@ -110,11 +133,11 @@ def _exchange(pair: Pair) -> Exchange:
 
 def _move_credits(pairs: Sequence[Pair], contents: Mapping[int, Document]) -> None:
     """Record the rebill's use of service credits in place of the original's. Any difference returns to the account."""
-    uses = CreditUse.objects.filter(invoice__in=[pair.original.pk for pair in pairs])
-    credits = {(invoice_no, line_no): credit_no for invoice_no, line_no, credit_no in uses.values_list(*CREDIT_USE)}
+    original_nos = sorted(pair.original.pk for pair in pairs)
+    credits = {(invoice_no, line_no): credit_no for invoice_no, line_no, credit_no in _credit_uses(original_nos)}
     if not credits:
         return
-    uses.update(is_given_back=True)
+    CreditUse.objects.filter(invoice__in=original_nos).update(is_given_back=True)
     rows = [
         (pair.rebill.pk, line.line_no, credits[pair.original.pk, source], -line.amount, False)
         for pair in pairs
@@ -126,11 +149,11 @@ def _move_credits(pairs: Sequence[Pair], contents: Mapping[int, Document]) -> No
 
 def _move_coupons(pairs: Sequence[Pair], contents: Mapping[int, Document]) -> None:
     """Record the rebill's use of coupons in place of the original's. A coupon that it does not carry can be used again."""
-    uses = CouponUse.objects.filter(invoice__in=[pair.original.pk for pair in pairs])
-    redeemed = {(invoice_no, line_no): number for invoice_no, line_no, number in uses.values_list(*COUPON_USE)}
+    original_nos = sorted(pair.original.pk for pair in pairs)
+    redeemed = {(invoice_no, line_no): number for invoice_no, line_no, number in _coupon_uses(original_nos)}
     if not redeemed:
         return
-    uses.update(is_given_back=True)
+    CouponUse.objects.filter(invoice__in=original_nos).update(is_given_back=True)
     rows = [
         (pair.rebill.pk, line.line_no, redeemed[pair.original.pk, source], False)
         for pair in pairs
@@ -147,6 +170,16 @@ def _carried(pair: Pair, contents: Mapping[int, Document], line_type: LineType) 
 
 CREDIT_USE = ("invoice_id", "line_no", "credit_id")
 COUPON_USE = ("invoice_id", "line_no", "redemption_id")
+
+
+@compiled_read
+def _credit_uses(invoice_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]]:
+    return CreditUse.objects.filter(invoice__in=invoice_nos).values_list(*CREDIT_USE)
+
+
+@compiled_read
+def _coupon_uses(invoice_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]]:
+    return CouponUse.objects.filter(invoice__in=invoice_nos).values_list(*COUPON_USE)
 
 
 def _act(pair: Pair) -> Act:

@@ -8,12 +8,17 @@ from typing import NamedTuple
 
 from accounts.kinds import TaxExemption
 from accounts.models import Client
+from billing_site.common.compiled_reads import read_ahead
 from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import ReasonType
 from invoices.plan.actions import Action, why_not
 from invoices.plan.tax_answers import Exemption, TaxAnswer, answer_to, exempt_answer, joined
 from invoices.services.documents.tax_answers import check_tax_data
-from invoices.services.money.ledger.acts import Why, check_reason
+from invoices.services.money.ledger.acts import (
+    Why,
+    check_reason,
+    reason_rows,
+)
 from invoices.services.planning.taxation import ask_engine
 from invoices.tax_engines.protocol import TaxableLine, TaxQuote, TaxRequest
 from rebills.plan import plan_rebill
@@ -21,7 +26,11 @@ from rebills.plan.counting import plan_lines
 from rebills.plan.lines import PlannedLines
 from rebills.plan.requests import RebillFacts
 from rebills.plan.taxing import LineTaxing, TaxedBefore, with_contacts
-from rebills.services.facts import Originals, read_originals
+from rebills.services.facts import (
+    Originals,
+    original_readings,
+    read_originals,
+)
 from rebills.services.requests import PlannedRebill, RebillRequest, RefusedRebill
 
 NOT_ASKED = TaxQuote((), charges_tax=False)
@@ -35,9 +44,14 @@ def preview_rebills(*, client: Client, requests: Sequence[RebillRequest], today:
 
     Writes nothing, not even an event.
     """
-    originals = read_originals(client, requests, today)
-    check_code = _reasons(client)
-    drafts = [_drafted(request, originals, check_code) for request in requests]
+    codes = {request.reason_code for request in requests if request.reason_code is not None}
+    with read_ahead(
+        *original_readings(client, [request.invoice_no for request in requests]),
+        *(reason_rows.of(client.pk, ReasonType.REBILL.value, code) for code in sorted(codes)),
+    ):
+        originals = read_originals(client, requests, today)
+        check_code = _reasons(client)
+        drafts = [_drafted(request, originals, check_code) for request in requests]
     asking = {
         place: draft.taxed
         for place, draft in enumerate(drafts)

@@ -5,11 +5,12 @@ that needs approval and one that does not are issued in the same way.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime
 from functools import partial
 from typing import NamedTuple
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import receipts
@@ -17,6 +18,7 @@ from accounts.callers import Caller
 from accounts.models import Client, Event
 from accounts.rights import COLLECT, may
 from accounts.trail import Act, acts_of_call, record_acts, refusal
+from billing_site.common.compiled_reads import compiled_read
 from billing_site.common.storage import reserve_ids
 from billing_site.errors import BillingError, Detail, ErrorCode, error_from_event, listed, word
 from invoices.models import Invoice
@@ -112,6 +114,8 @@ def _waves(requests: Sequence[RebillRequest]) -> list[list[int]]:
 
     A second rebill of an account is planned after the first was recorded, because it depends on the money that the first left.
     """
+    if len(requests) == 1:
+        return [[0]]
     accounts = dict(Invoice.objects.filter(pk__in=[one.invoice_no for one in requests]).values_list("pk", "account_id"))
     waves: list[list[int]] = []
     seen: dict[int, int] = {}
@@ -181,9 +185,14 @@ def _write(work: Rebilling, ready: Sequence[PlannedRebill]) -> list[RecordedRebi
     issuing = Issuing(IssuePolicy(work.client), work.caller, work.today, timezone.now())
     _insert(list(written.values()), issuing, work)
     now = {one.recorded.rebill_no: one.plan for one in written.values() if not one.recorded.is_pending}
-    rebills = Invoice.objects.filter(pk__in=now).select_related("corrects").order_by("account_id", "pk")
+    rebills = _pending_rebills(sorted(now))
     issue([pending_document(one, now[one.pk].content, now[one.pk].facts.original) for one in rebills], issuing)
     return [one if isinstance(one, RefusedRebill) else written[one.request.invoice_no].recorded for one in checked]
+
+
+@compiled_read
+def _pending_rebills(rebill_nos: Collection[int]) -> QuerySet[Invoice]:
+    return Invoice.objects.filter(pk__in=rebill_nos).select_related("corrects").order_by("account_id", "pk")
 
 
 def _checked_again(

@@ -3,15 +3,22 @@
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import (
+    Any,
+)
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import (
+    Exists,
+    OuterRef,
+    QuerySet,
+)
 
 from accounts.callers import Caller
 from accounts.models import Client, Event
 from accounts.receipts import Claim, used_at
 from accounts.services.accounts import electronic_methods
 from accounts.trail import Act, acts_of_call, record_acts, refusal
+from billing_site.common.compiled_reads import compiled_read
 from billing_site.common.keyset_pages import Order, Position, first_after
 from billing_site.errors import BillingError, Detail, ErrorCode, error_from_event, recorded, stored_detail
 from invoices.kinds import OPEN_ATTEMPTS, AttemptStatus
@@ -47,8 +54,7 @@ def collect_issued(client: Client, issued: Sequence[Recorded], caller: Caller, t
     Must be called after the commit. Whatever goes wrong here, the invoices stay issued.
     """
     numbers = [one.invoice_no for one in issued]
-    attempts = CollectionAttempt.objects.filter(invoice__in=numbers, status=AttemptStatus.REQUESTED).order_by("pk")
-    wanted = [CollectRequest(*row) for row in attempts.values_list("invoice_id", "invoice__account_id")]
+    wanted = [CollectRequest(*row) for row in requested_rows(numbers)]
     try:
         collected = settle(client, wanted, caller, today)
         _record_without_attempt(client, caller, collected)
@@ -56,6 +62,13 @@ def collect_issued(client: Client, issued: Sequence[Recorded], caller: Caller, t
         logger.exception("collecting at issue failed")
         collected = [refused(one.account_no, one.invoice_no, BillingError(ErrorCode.UNEXPECTED)) for one in wanted]
     return {one.invoice_no: one for one in collected}
+
+
+@compiled_read
+def requested_rows(invoice_nos: Collection[int]) -> QuerySet[Any, tuple[int, int]]:
+    """Read the documents among these that are requested to be collected, with their accounts."""
+    attempts = CollectionAttempt.objects.filter(invoice__in=invoice_nos, status=AttemptStatus.REQUESTED).order_by("pk")
+    return attempts.values_list("invoice_id", "invoice__account_id")
 
 
 def collect_invoices(*, client: Client, invoice_nos: Collection[int], caller: Caller, today: date) -> list[Collected]:

@@ -263,8 +263,17 @@ def _read_bases(invoice_nos: Collection[int]) -> dict[int, list[tuple[Any, ...]]
 
 def contact_numbers(lines: Iterable[Line]) -> dict[int, int]:
     """Return the contact numbers of the contacts on lines, by key."""
+    return dict(_contact_numbers(_contacts_on(lines)))
+
+
+def contact_number_reading(lines: Iterable[Line]) -> Reading:
+    """Return what `contact_numbers` reads, to be read ahead with others."""
+    return _contact_numbers.of(_contacts_on(lines))
+
+
+def _contacts_on(lines: Iterable[Line]) -> list[int]:
     keys = {key for line in lines for key in (line.bill_to_contact_id, line.ship_to_contact_id) if key is not None}
-    return dict(_contact_numbers(sorted(keys)))
+    return sorted(keys)
 
 
 @compiled_read

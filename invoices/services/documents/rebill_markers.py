@@ -7,6 +7,7 @@ from typing import Any
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from accounts.models import Event
+from billing_site.common.compiled_reads import Reading, compiled_read
 from invoices.kinds import InvoiceKind, InvoiceStatus, LineType
 from invoices.models import Invoice, InvoiceLine
 
@@ -26,22 +27,40 @@ def with_rebills(invoices: QuerySet[Any]) -> QuerySet[Any]:
 def excluded_lines(rebill_nos: Collection[int]) -> dict[int, list[int]]:
     """Return the line numbers of the originals that rebills left out, without taxes, by rebill. Two queries."""
     kept: dict[int, set[int | None]] = defaultdict(set)
-    sources = InvoiceLine.objects.filter(invoice__in=rebill_nos)
-    for rebill_no, source in sources.values_list("invoice_id", "source_line_no"):
+    for rebill_no, source in _sources(rebill_nos):
         kept[rebill_no].add(source)
     excluded: dict[int, list[int]] = {number: [] for number in rebill_nos}
-    lines = InvoiceLine.objects.filter(invoice__corrected_by__in=rebill_nos).exclude(line_type=LineType.TAX)
-    for rebill_no, line_no in lines.order_by("line_no").values_list("invoice__corrected_by", "line_no"):
+    for rebill_no, line_no in _lines_of_originals(rebill_nos):
         if rebill_no in excluded and line_no not in kept[rebill_no]:
             excluded[rebill_no].append(line_no)
     return excluded
 
 
+def marker_readings(rebill_nos: Collection[int]) -> list[Reading]:
+    """Return what `excluded_lines` and `recounted_lines` read, to be read ahead with others."""
+    return [read.of(rebill_nos) for read in (_sources, _lines_of_originals, _generated)]
+
+
+@compiled_read
+def _sources(rebill_nos: Collection[int]) -> QuerySet[Any, tuple[int, int | None]]:
+    return InvoiceLine.objects.filter(invoice__in=rebill_nos).values_list("invoice_id", "source_line_no")
+
+
+@compiled_read
+def _lines_of_originals(rebill_nos: Collection[int]) -> QuerySet[Any, tuple[int, int]]:
+    lines = InvoiceLine.objects.filter(invoice__corrected_by__in=rebill_nos).exclude(line_type=LineType.TAX)
+    return lines.order_by("line_no").values_list("invoice__corrected_by", "line_no")
+
+
+@compiled_read
+def _generated(rebill_nos: Collection[int]) -> QuerySet[Any, tuple[int | None, Any]]:
+    return Event.objects.filter(act=GENERATED, invoice_no__in=rebill_nos).values_list("invoice_no", "after")
+
+
 def recounted_lines(rebill_nos: Collection[int]) -> dict[int, list[int]]:
     """Return the line numbers that were recalculated on rebills, by rebill, from the audit trail. One query."""
     recounted: dict[int, list[int]] = {number: [] for number in rebill_nos}
-    events = Event.objects.filter(act=GENERATED, invoice_no__in=rebill_nos)
-    for number, after in events.values_list("invoice_no", "after"):
+    for number, after in _generated(rebill_nos):
         if number is not None:
             recounted[number] = list(after.get("recounted", []))
     return recounted

@@ -1,9 +1,13 @@
 """Store which tax data was missing for a document, and apply the client's setting for missing tax data."""
 
 from collections.abc import Collection, Iterable
+from typing import Any
+
+from django.db.models import QuerySet
 
 from accounts.kinds import MissingTaxData
 from accounts.models import Client
+from billing_site.common.compiled_reads import compiled_read
 from billing_site.common.storage import insert_rows
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice
@@ -25,11 +29,16 @@ def record_tax_answers(answers: Iterable[tuple[int, TaxAnswer]]) -> None:
 
 def stored_tax_answers(invoice_nos: Collection[int]) -> dict[int, TaxAnswer]:
     """Return the tax answers of documents, by number. Documents without an answer are left out. One query."""
-    rows = StoredAnswer.objects.filter(invoice__in=invoice_nos).values_list(*FIELDS)
     return {
         number: TaxAnswer(no_address, no_rate, tuple(unanswered), *rest)
-        for number, no_address, no_rate, unanswered, *rest in rows
+        for number, no_address, no_rate, unanswered, *rest in tax_answer_rows(sorted(invoice_nos))
     }
+
+
+@compiled_read
+def tax_answer_rows(invoice_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]]:
+    """Read what `stored_tax_answers` returns."""
+    return StoredAnswer.objects.filter(invoice__in=invoice_nos).values_list(*FIELDS)
 
 
 def answer_on(invoice: Invoice) -> TaxAnswer:

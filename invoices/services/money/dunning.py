@@ -7,8 +7,15 @@ Dunning begins when a collection fails (`collecting/recording.py`), or by hand. 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
 from datetime import date
+from typing import Any
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import (
+    Exists,
+    F,
+    OuterRef,
+    Q,
+    QuerySet,
+)
 from django.db.models.functions import Coalesce
 
 from accounts.callers import Caller
@@ -16,6 +23,7 @@ from accounts.kinds import AccountStatus
 from accounts.models import Account, Client, Event
 from accounts.models.history import change_many, changing_as
 from accounts.trail import Act, record_acts
+from billing_site.common.compiled_reads import compiled_read
 from invoices.kinds import AttemptStatus
 from invoices.models import CollectionAttempt, Invoice
 from invoices.services.money.ledger.open_items import open_invoices
@@ -45,8 +53,7 @@ def end_dunning(client: Client, caller: Caller, account_nos: Collection[int], to
     is past, or if it or an invoice that it replaces could not be collected. Must be called under the accounts' locks. One query
     if none of them is in dunning.
     """
-    rows = Account.objects.filter(client=client, pk__in=account_nos, status__in=IN_DUNNING).order_by("pk")
-    statuses = dict(rows.values_list("pk", "status"))
+    statuses = dict(dunning_rows(client.pk, sorted(set(account_nos))))
     if not statuses:
         return
     ended = sorted(statuses.keys() - _overdue(statuses, today))
@@ -59,6 +66,13 @@ def end_dunning(client: Client, caller: Caller, account_nos: Collection[int], to
             change_many(Account.objects.filter(pk__in=numbers), status=status)
         acts = [Act(DUNNING_ENDED, number, before={"status": statuses[number]}, after={"status": status}) for number in numbers]
         record_acts(client, caller, acts)
+
+
+@compiled_read
+def dunning_rows(client_no: int, account_nos: Collection[int]) -> QuerySet[Any, tuple[int, int]]:
+    """Read the accounts in dunning among these, with their statuses."""
+    rows = Account.objects.filter(client=client_no, pk__in=account_nos, status__in=IN_DUNNING).order_by("pk")
+    return rows.values_list("pk", "status")
 
 
 def _overdue(account_nos: Collection[int], today: date) -> set[int]:

@@ -95,7 +95,7 @@ def read_facts(
         instance_rows.of(account_nos),
         charge_rows.of(account_nos),
         surcharge_rows.of(client.pk),
-        _contact_rows.of(account_nos),
+        contact_rows.of(account_nos),
     ):
         return _read_facts(client, account_nos, replacing, alt_bill_day=alt_bill_day, past_pending=past_pending)
 
@@ -209,7 +209,8 @@ def _documents(account_nos: Collection[int], replacing: Collection[int]) -> dict
 
 
 @compiled_read
-def _contact_rows(account_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]]:
+def contact_rows(account_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]]:
+    """Read what `read_contacts` returns."""
     return (
         Contact.objects.filter(account__in=account_nos)
         .order_by("account_id", "contact_no")
@@ -219,7 +220,7 @@ def _contact_rows(account_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]
 
 def read_contacts(account_nos: Collection[int]) -> dict[int, list[ContactFacts]]:
     contacts: dict[int, list[ContactFacts]] = defaultdict(list)
-    for account_no, number, contact_no, role, *row in _contact_rows(account_nos):
+    for account_no, number, contact_no, role, *row in contact_rows(sorted(set(account_nos))):
         exemption, party = Exemption(*row[: len(EXEMPTION_FIELDS)]), row[len(EXEMPTION_FIELDS) :]
         contacts[account_no].append(ContactFacts(number, contact_no, role, _party(party), exemption))
     return contacts
@@ -244,15 +245,22 @@ def locations_of(accounts: Iterable[AccountFacts]) -> dict[int, TaxAddress]:
         )
     }
     numbers = {service.location_no for service in services if service.location_no is not None}
-    return _addresses(ServiceLocation.objects.filter(pk__in=numbers)) if numbers else {}
+    if not numbers:
+        return {}
+    return _addresses(ServiceLocation.objects.filter(pk__in=numbers).values_list("pk", *TaxAddress._fields))
 
 
 def read_locations(client: Client) -> dict[int, TaxAddress]:
-    return _addresses(ServiceLocation.objects.filter(client=client))
+    return _addresses(location_rows(client.pk))
 
 
-def _addresses(locations: QuerySet[ServiceLocation]) -> dict[int, TaxAddress]:
-    rows = locations.values_list("pk", *TaxAddress._fields)
+@compiled_read
+def location_rows(client_no: int) -> QuerySet[Any, tuple[Any, ...]]:
+    """Read the service locations of a client."""
+    return ServiceLocation.objects.filter(client=client_no).values_list("pk", *TaxAddress._fields)
+
+
+def _addresses(rows: Iterable[tuple[Any, ...]]) -> dict[int, TaxAddress]:
     return {number: TaxAddress(*address) for number, *address in rows}
 
 

@@ -1,13 +1,25 @@
 """Move credits of unused days from rebilled documents to their rebills. The accounts must be locked."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import (
+    Collection,
+    Iterable,
+    Mapping,
+    Sequence,
+)
 from datetime import date
 from decimal import Decimal
-from typing import NamedTuple
+from typing import (
+    Any,
+    NamedTuple,
+)
 
-from django.db.models import Max
+from django.db.models import (
+    Max,
+    QuerySet,
+)
 
+from billing_site.common.compiled_reads import Reading, compiled_read
 from billing_site.common.storage import insert_rows, update_rows
 from invoices.calculation import ZERO
 from invoices.document import Document, Line
@@ -39,9 +51,24 @@ def move_unused_days(originals: Mapping[int, int], contents: Mapping[int, Docume
     _move_sources(originals, contents)
 
 
+def unused_days_readings(original_nos: Sequence[int]) -> list[Reading]:
+    """Return what `move_unused_days` reads of these originals, which are in order, to be read ahead with others."""
+    return [_credits_on.of(original_nos), _credits_of.of(original_nos)]
+
+
+@compiled_read
+def _credits_on(invoice_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]]:
+    return UnusedCredit.objects.filter(invoice__in=invoice_nos).values_list(*UNUSED_CREDIT)
+
+
+@compiled_read
+def _credits_of(source_nos: Collection[int]) -> QuerySet[Any, tuple[int, int, int]]:
+    return UnusedCredit.objects.filter(source__in=source_nos).values_list("pk", "source_id", "source_line_no")
+
+
 def _carry_lines(originals: Mapping[int, int], contents: Mapping[int, Document]) -> None:
-    stored = UnusedCredit.objects.filter(invoice__in=originals.values())
-    rows = {(row.invoice_no, row.line_no): row for row in map(Row._make, stored.values_list(*UNUSED_CREDIT))}
+    stored = _credits_on(sorted(originals.values()))
+    rows = {(row.invoice_no, row.line_no): row for row in map(Row._make, stored)}
     if not rows:
         return
     steps = _last_steps({row.source_no for row in rows.values()})
@@ -63,8 +90,7 @@ def _last_steps(document_nos: Iterable[int]) -> dict[tuple[int, int], int]:
 
 
 def _move_sources(originals: Mapping[int, int], contents: Mapping[int, Document]) -> None:
-    rows = UnusedCredit.objects.filter(source__in=originals.values()).values_list("pk", "source_id", "source_line_no")
-    given_back = list(rows)
+    given_back = _credits_of(sorted(originals.values()))
     if not given_back:
         return
     replaced_by = {

@@ -18,7 +18,12 @@ from typing import Any, NamedTuple, NoReturn
 from django.core import mail
 from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import (
+    Exists,
+    OuterRef,
+    Q,
+    QuerySet,
+)
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -29,6 +34,7 @@ from accounts.models import Client, Contact
 from accounts.receipts import StillAtWork
 from accounts.rights import SEND_STATEMENTS, check_may
 from accounts.trail import Act, record_acts
+from billing_site.common.compiled_reads import compiled_read
 from billing_site.common.storage import insert_objects
 from billing_site.errors import BillingError, Detail, ErrorCode, word
 from invoices.kinds import FileState, InvoiceStatus, StatementStatus
@@ -83,12 +89,16 @@ def _requested(requested: StatementRequest, identity: str, at: datetime) -> Stat
 def send_requested(invoice_nos: Collection[int]) -> dict[int, Statement]:
     """Send the requested statements of these documents, after the commit. Returns each that was tried, by document. Never
     raises."""
-    unsent = Statement.objects.filter(invoice__in=invoice_nos, status=StatementStatus.REQUESTED)
     try:
-        return {statement.invoice_id: statement for statement in _send(_read(unsent))}
+        return {statement.invoice_id: statement for statement in _send(_requested_of(invoice_nos))}
     except Exception:
         logger.exception("sending statements failed")
         return {}
+
+
+@compiled_read
+def _requested_of(invoice_nos: Collection[int]) -> QuerySet[Statement]:
+    return _with_documents(Statement.objects.filter(invoice__in=invoice_nos, status=StatementStatus.REQUESTED))
 
 
 def send_unsent(*, client: Client, progress: Callable[[Statement], object] = lambda statement: None) -> list[Statement]:
@@ -186,7 +196,11 @@ def _contact(invoice: Invoice, contact_no: int) -> int:
 
 
 def _read(unsent: QuerySet[Statement]) -> list[Statement]:
-    return list(unsent.select_related("contact", "invoice__corrects", "invoice__client", "invoice__account").order_by("pk"))
+    return list(_with_documents(unsent))
+
+
+def _with_documents(statements: QuerySet[Statement]) -> QuerySet[Statement]:
+    return statements.select_related("contact", "invoice__corrects", "invoice__client", "invoice__account").order_by("pk")
 
 
 def _send(chosen: Sequence[Statement], *, begun: bool = False, mails: "Mails | None" = None) -> list[Statement]:

@@ -6,11 +6,12 @@ from datetime import date
 from decimal import Decimal
 from typing import NamedTuple
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.callers import Caller
 from accounts.models import Account, Client
+from billing_site.common.compiled_reads import compiled_read
 from billing_site.common.currencies import currency_of
 from billing_site.common.languages import in_english
 from billing_site.errors import BillingError, Detail, ErrorCode, word
@@ -101,10 +102,15 @@ def check_not_above(amount: Decimal, open_amount: Decimal, what: Detail, field: 
         )
 
 
+@compiled_read
+def reason_rows(client_no: int, type: str, code: int) -> QuerySet[ReasonCode]:
+    """Read the client's own reason of this code, and the common one."""
+    return ReasonCode.objects.filter(Q(client=client_no) | Q(client=None), type=type, code=code)
+
+
 def check_reason(client: Client, type: ReasonType, why: Why) -> None:
     """Refuse (3024) a code that is not an active reason of this type. The client's own reason overrides the common one."""
-    rows = ReasonCode.objects.filter(Q(client=client) | Q(client=None), type=type, code=why.reason_code)
-    found = sorted(rows, key=lambda row: row.client_id is None)
+    found = sorted(reason_rows(client.pk, type.value, why.reason_code), key=lambda row: row.client_id is None)
     if not found or not found[0].is_active:
         raise BillingError(
             ErrorCode.INVALID_REASON,

@@ -1,12 +1,14 @@
 """Apply credits to invoices, and release them again."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.db.models import QuerySet
 
+from billing_site.common.compiled_reads import compiled_read
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO
 from invoices.kinds import FREE_KINDS, AllocationKind, EntryKind
@@ -70,19 +72,27 @@ def release_credit(
 ) -> None:
     """Release a credit from the invoices that it pays, the newest first, up to the amount `most`, or from all of them."""
     applied = Allocation.objects.filter(credit=credit_no, debit__kind=EntryKind.INVOICE)
-    held = _sums(applied, "credit_id", "debit_id").get(credit_no, [])
+    held = _sums(applied.order_by("pk").values_list("credit_id", "debit_id", "amount")).get(credit_no, [])
     allocate([Taken(credit_no, debit_no, -amount) for debit_no, amount in _up_to(most, held)], at, kind)
 
 
 def held_credits(debit_nos: Collection[int]) -> dict[int, list[tuple[int, Decimal]]]:
     """Return the payments and cash credits that pay each debit, with their amounts, the newest first. One query."""
-    return _sums(Allocation.objects.filter(debit__in=debit_nos, credit__kind__in=FREE_KINDS), "debit_id", "credit_id")
+    return _sums(held_rows(sorted(debit_nos)))
 
 
-def _sums(allocations: QuerySet[Allocation], mine: str, other: str) -> dict[int, list[tuple[int, Decimal]]]:
-    """Add up allocations per pair of entries. Pairs with a sum of 0 are left out; the pair that changed last comes first."""
+@compiled_read
+def held_rows(debit_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]]:
+    """Read what `held_credits` adds up."""
+    held = Allocation.objects.filter(debit__in=debit_nos, credit__kind__in=FREE_KINDS)
+    return held.order_by("pk").values_list("debit_id", "credit_id", "amount")
+
+
+def _sums(allocations: Iterable[tuple[Any, ...]]) -> dict[int, list[tuple[int, Decimal]]]:
+    """Add up the amounts of allocations, in their order, per pair of entries. Pairs with a sum of 0 are left out; the pair
+    that changed last comes first."""
     sums: dict[int, dict[int, Decimal]] = defaultdict(dict)
-    for number, counterpart, amount in allocations.order_by("pk").values_list(mine, other, "amount"):
+    for number, counterpart, amount in allocations:
         sums[number][counterpart] = sums[number].pop(counterpart, ZERO) + amount
     return {
         number: [(counterpart, amount) for counterpart, amount in reversed(parts.items()) if amount]

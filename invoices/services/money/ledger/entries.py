@@ -173,8 +173,7 @@ def _lower_open_amounts(taken: Sequence[Taken]) -> None:
     lowered: dict[int, Decimal] = defaultdict(Decimal)
     for one in taken:
         lowered[one.debit_no] += one.amount
-    charges = LedgerEntry.objects.filter(pk__in=lowered, kind=EntryKind.INVOICE)
-    rows = charges.values_list("invoice_id", "invoice__open_amount", "pk")
+    rows = _open_amounts(sorted(lowered))
     update_rows(Invoice, ("open_amount",), [(number, left - lowered[entry_no]) for number, left, entry_no in rows])
 
 
@@ -182,3 +181,9 @@ def account_balance(account: Account) -> Decimal:
     """Return invoices less credits and payments, plus refunds. Pending and discarded invoices do not count. One query."""
     newest = LedgerEntry.objects.filter(account=account).order_by("-entry_no").values_list("balance_after", flat=True)
     return rounded(newest.first() or ZERO, account.billing_currency)
+
+
+@compiled_read
+def _open_amounts(entry_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]]:
+    charges = LedgerEntry.objects.filter(pk__in=entry_nos, kind=EntryKind.INVOICE)
+    return charges.values_list("invoice_id", "invoice__open_amount", "pk")

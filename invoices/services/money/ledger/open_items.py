@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce
 
+from billing_site.common.compiled_reads import compiled_read
 from billing_site.common.storage import ExactSum
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO
@@ -42,13 +43,13 @@ TAKEN = Coalesce(ExactSum("taken_by__amount"), ZERO)
 
 def charges_of(invoice_nos: Collection[int]) -> dict[int, Charge]:
     """Return issued invoices by number. A voided invoice has no open amount. One query."""
-    return {charge.invoice_no: charge for charge in _charges(Q(invoice__in=invoice_nos))}
+    return {row[0]: Charge._make(row) for row in charge_rows(sorted(invoice_nos))}
 
 
 def open_charges(account_nos: Collection[int]) -> dict[int, list[Charge]]:
     """Return the open invoices of each account, the oldest first. One query."""
     charges: dict[int, list[Charge]] = defaultdict(list)
-    for charge in _charges(Q(invoice__account__in=account_nos, invoice__open_amount__gt=0)):
+    for charge in map(Charge._make, open_charge_rows(sorted(account_nos))):
         charges[charge.account_no].append(charge)
     return charges
 
@@ -67,13 +68,21 @@ def invoices_of_charges(account_no: int, entry_nos: Sequence[int], field: str) -
     return [found[number] for number in entry_nos]
 
 
-def _charges(which: Q) -> list[Charge]:
-    rows = (
-        LedgerEntry.objects.filter(which, kind=EntryKind.INVOICE)
-        .order_by("account_id", "entry_no")
-        .values_list("invoice_id", "account_id", "pk", "amount", "invoice__open_amount")
-    )
-    return [Charge._make(row) for row in rows]
+@compiled_read
+def charge_rows(invoice_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]]:
+    """Read what `charges_of` returns."""
+    return _charges(Q(invoice__in=invoice_nos))
+
+
+@compiled_read
+def open_charge_rows(account_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]]:
+    """Read what `open_charges` returns."""
+    return _charges(Q(invoice__account__in=account_nos, invoice__open_amount__gt=0))
+
+
+def _charges(which: Q) -> QuerySet[Any, tuple[Any, ...]]:
+    rows = LedgerEntry.objects.filter(which, kind=EntryKind.INVOICE).order_by("account_id", "entry_no")
+    return rows.values_list("invoice_id", "account_id", "pk", "amount", "invoice__open_amount")
 
 
 def open_invoices(invoices: QuerySet[Invoice]) -> QuerySet[Any]:
@@ -91,17 +100,22 @@ def paid_at_issue(invoice: Invoice) -> Decimal:
 
 def open_credits(account_nos: Collection[int]) -> dict[int, list[OpenItem]]:
     """Return the payments and cash credits of each account that are not used up, the oldest first. One query."""
-    rows = (
+    credits: dict[int, list[OpenItem]] = defaultdict(list)
+    for account_no, entry_no, amount, taken in credit_rows(sorted(account_nos)):
+        credits[account_no].append(OpenItem(entry_no, -amount - taken))
+    return credits
+
+
+@compiled_read
+def credit_rows(account_nos: Collection[int]) -> QuerySet[Any, tuple[Any, ...]]:
+    """Read what `open_credits` returns."""
+    return (
         LedgerEntry.objects.filter(account__in=account_nos, amount__lt=0, kind__in=FREE_KINDS)
         .annotate(taken=TAKEN)
         .filter(taken__lt=-F("amount"))
         .order_by("account_id", "entry_no")
         .values_list("account_id", "pk", "amount", "taken")
     )
-    credits: dict[int, list[OpenItem]] = defaultdict(list)
-    for account_no, entry_no, amount, taken in rows:
-        credits[account_no].append(OpenItem(entry_no, -amount - taken))
-    return credits
 
 
 def with_taken(entries: QuerySet[LedgerEntry]) -> QuerySet[Any]:
