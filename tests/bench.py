@@ -1,7 +1,8 @@
 """Speed as a ratio to a floor that is measured in the same run, on the database of DATABASE_URL. Run it with `make bench`.
 
 Of generating and rebilling, the floor is the same rows written with no logic at all (bare_rows). Of rating usage, it is a bare
-GROUP BY over the same records. Of collecting: see bench_money; of calls over HTTP: see bench_http, always on PostgreSQL.
+GROUP BY over the same records. Of collecting: see bench_money. Always on PostgreSQL: calls over HTTP (bench_http), the approval
+queue (bench_queue), billing runs by workers (bench_runs), and calls beside runs (bench_neighbours).
 """
 
 import os
@@ -212,7 +213,7 @@ def main() -> None:
         measure_usage(client)
     url = os.environ.get("DATABASE_URL") if connection.vendor == "postgresql" else None
     with nullcontext(url) if url else postgresql() as served:
-        for part in ("tests.bench_http", "tests.bench_queue"):
+        for part in ("tests.bench_http", "tests.bench_queue", "tests.bench_runs", "tests.bench_neighbours"):
             with started(served, ["-m", part]) as run:
                 run.wait()
 
