@@ -1,6 +1,9 @@
 """Store the findings of the audits, so that they can be read later."""
 
+from datetime import datetime, timedelta
+
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Client
@@ -10,6 +13,17 @@ from invoices.models import AuditFinding, AuditRun
 
 FINDINGS_KEPT = 1000
 """At most this number of findings is stored for each audit."""
+
+
+LONGEST_ACT = timedelta(minutes=10)
+"""An act is written down with the time of its beginning. None takes longer until its commit."""
+
+
+def clean_until(client: Client | None) -> datetime | None:
+    """Return the moment until which all events of a client, or of all, were covered by a whole audit without findings."""
+    whole = AuditRun.objects.filter(findings_count=0).filter(Q(client=None) | Q(client=client))
+    newest = whole.order_by("-started_at").values_list("started_at", flat=True).first()
+    return None if newest is None else newest - LONGEST_ACT
 
 
 def audit_and_keep(client: Client | None, asked_by: str) -> tuple[AuditRun, list[AuditReport]]:

@@ -132,12 +132,16 @@ def of_cycles(wrong: Callable[[StoredDocument], Iterator[str]]) -> Callable[[Sto
     return lambda document: iter(()) if document.terms.kind not in CYCLE_KINDS else wrong(document)
 
 
-def stored_documents(client: Client | None) -> Iterator[StoredDocument]:
-    """Yield all documents in the order of their numbers. Reads 500 at a time, with eleven queries each."""
+def stored_documents(client: Client | None, changed_since: datetime | None = None) -> Iterator[StoredDocument]:
+    """Yield all documents, or those with an event since a moment, in the order of their numbers. Reads 500 at a time, with
+    eleven queries each."""
     since = _first_issue_events(client)
     columns = ("pk", "account_id", "client_id", *DocumentState._fields[3:])
     rebills = Invoice.objects.filter(corrects=OuterRef("pk"), kind=InvoiceKind.REBILL, status=InvoiceStatus.APPROVED)
     documents = of_client(Invoice, "client", client).annotate(is_rebilled=Exists(rebills))
+    if changed_since is not None:
+        events = of_client(Event, "client", client).filter(at__gte=changed_since, invoice_no__isnull=False)
+        documents = documents.filter(pk__in=events.values("invoice_no"))
     rows = documents.order_by("pk").values_list(*columns)
     last = 0
     while chunk := [DocumentState._make(row) for row in rows.filter(pk__gt=last)[:DOCUMENTS_AT_ONCE]]:

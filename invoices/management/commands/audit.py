@@ -1,4 +1,5 @@
-"""manage.py audit: check that stored documents, accounts and events keep their rules, and store the findings.
+"""manage.py audit: check that stored documents, accounts and events keep their rules, and store the findings. With --changed,
+only the documents that have changed since the last whole audit without findings.
 
 Exits with 1 if there are findings.
 """
@@ -10,8 +11,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import Client
-from invoices.audit import AuditReport
-from invoices.audit.kept import audit_and_keep
+from invoices.audit import AuditReport, audit_changed
+from invoices.audit.kept import audit_and_keep, clean_until
 
 
 class Command(BaseCommand):
@@ -22,13 +23,26 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--client", metavar="CLIENT_NO", type=int, help="Check only this client. Default: all clients.")
+        parser.add_argument(
+            "--changed",
+            action="store_true",
+            help="Check only documents with an event since the last whole audit without findings. Stores nothing.",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        _run, reports = audit_and_keep(_client(options["client"]), "process:audit")
+        client = _client(options["client"])
+        reports = _audit_changed(client) if options["changed"] else audit_and_keep(client, "process:audit")[1]
         for line in report_lines(reports):
             self.stdout.write(line)
         if findings := sum(len(report.findings) for report in reports):
             raise CommandError(f"The audit has {findings:,} finding{'' if findings == 1 else 's'}.")
+
+
+def _audit_changed(client: Client | None) -> list[AuditReport]:
+    since = clean_until(client)
+    if since is None:
+        raise CommandError("There is no whole audit without findings yet. Run the audit without --changed first.")
+    return audit_changed(client, since)
 
 
 def _client(client_no: int | None) -> Client | None:
