@@ -44,4 +44,6 @@ app.conf.update(
     enable_utc=True,
     timezone="UTC",
 )
+# Celery would close the connection to the database after each task. Tasks keep it as requests do (invoices/tasks.py).
+app.conf["CELERY_DB_REUSE_MAX"] = 1000
 app.autodiscover_tasks()

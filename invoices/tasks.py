@@ -15,11 +15,18 @@ from datetime import UTC, datetime
 from typing import Any
 
 from billiard.process import active_children
-from celery.signals import beat_init, worker_init, worker_process_init, worker_process_shutdown, worker_shutting_down
+from celery.signals import (
+    beat_init,
+    task_prerun,
+    worker_init,
+    worker_process_init,
+    worker_process_shutdown,
+    worker_shutting_down,
+)
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from billing_site.celery import SWEEP_SECONDS, app
 from invoices.models import Worker
@@ -144,6 +151,12 @@ _process = _Process()
 def _begin_process(**signal_arguments: Any) -> None:
     signal.signal(signal.SIGUSR2, lambda *_: STOPPING.set())
     _process.begin()
+
+
+@task_prerun.connect
+def _check_connection(**signal_arguments: Any) -> None:
+    """As before a request: close a connection that has failed or is old, and have a kept one checked."""
+    close_old_connections()
 
 
 @worker_process_shutdown.connect
