@@ -1,18 +1,11 @@
 """Import the customer file: the rows and the catalogue that are created, and the real file to the cent."""
 
-import csv
-import io
-from collections import Counter, defaultdict
 from datetime import date
 from decimal import Decimal
-from itertools import islice
 
 import pytest
-from django.conf import settings
 
 from accounts.models import Account, Contact, PaymentMethod, Plan, PlanCharge, PlanInstance, RateSchedule, Service
-from accounts.periods import InstanceDates, next_bill_date
-from accounts.services.plan_dates import DATE_COLUMNS, instances_with_dates
 from tests.support.factories import ClientFactory
 from tests.support.importing import (
     NO_INTERNET,
@@ -22,14 +15,11 @@ from tests.support.importing import (
     acme,
     imported,
     refused,
-    row_counts,
     run,
     with_catalogue,
 )
 
 __all__ = ["acme", "with_catalogue"]
-
-CUSTOMER_FILE = settings.BASE_DIR / "data" / "telco_customers.csv"
 
 
 @pytest.fixture
@@ -184,61 +174,3 @@ def test_it_refuses_a_catalogue_in_which_a_price_was_changed(acme, dry_run):
     assert message == (
         "plan dsl-12 already exists, but does not charge DSL internet at 25.00 usd a month; nothing was imported"
     )
-
-
-# The real file
-
-
-@pytest.fixture
-def real_rows():
-    with CUSTOMER_FILE.open(newline="") as file:
-        return {row["customerID"]: row for row in csv.DictReader(file)}
-
-
-def test_the_real_file_is_imported_to_the_cent_and_once_only(newcomer, real_rows):
-    with CUSTOMER_FILE.open("rb") as file:
-        summary, faults = run(newcomer, file)
-    assert faults == []
-    assert (summary.customers, summary.created, summary.already_there) == (7043, 7043, 0)
-    assert summary.monthly_amount == Decimal("456116.60")
-    assert summary.plan_instances == PlanInstance.objects.count() == 29202
-    assert summary.own_prices == OWN_PRICES.count() == 6862
-
-    own = dict(OWN_PRICES.values_list("plan_instance_id", "rate_per_unit"))
-    monthly = defaultdict(Decimal)
-    listed = dict(RateSchedule.objects.filter(plan_instance=None).values_list("charge__plan_id", "rate_per_unit"))
-    for pk, customer_id, plan_no in PlanInstance.objects.values_list("pk", "account__client_acct_id", "plan_id"):
-        monthly[customer_id] += own.get(pk, listed[plan_no])
-    assert monthly == {customer_id: Decimal(row["MonthlyCharges"]) for customer_id, row in real_rows.items()}
-    assert sum(monthly.values()) == Decimal("456116.60")
-    assert min(own.values()) > 0
-
-    statuses = Counter(Account.objects.values_list("status", flat=True))
-    assert statuses == {1: 7043 - 1869, -2: 1869}
-    methods = Counter(PaymentMethod.objects.values_list("type", flat=True))
-    assert methods == {"card": 1522, "bank_transfer": 1544, "electronic_check": 2365, "mailed_check": 1612}
-    bill_days = Counter(Account.objects.values_list("bill_day", flat=True))
-    assert set(bill_days) == set(range(1, 29))
-    assert max(bill_days.values()) < 2 * min(bill_days.values())
-
-    before = row_counts()
-    with CUSTOMER_FILE.open("rb") as file:
-        again, _ = run(newcomer, file)
-    assert (again.created, again.already_there, again.plan_instances, again.own_prices) == (0, 7043, 0, 0)
-    assert row_counts() == before
-
-
-def test_the_dates_of_real_customers_agree_with_the_rule_for_the_next_bill_date(acme, real_rows):
-    with CUSTOMER_FILE.open("rb") as file:
-        run(acme, io.BytesIO(b"".join(islice(file, 1 + 1500))))
-    assert {int(real_rows[one]["tenure"]) for one in Account.objects.values_list("client_acct_id", flat=True)} == set(range(73))
-    for account in Account.objects.prefetch_related("plan_instances"):
-        rows = instances_with_dates(account.plan_instances.all()).values_list(*DATE_COLUMNS)
-        dates = [InstanceDates._make(row) for row in rows]
-        assert account.next_bill_date == next_bill_date(dates, account.bill_day, account.last_bill_date)
-        assert account.next_bill_date == date(2026, 1, account.bill_day)
-        start = dates[0].start
-        months = (2026 - start.year) * 12 + 1 - start.month
-        assert (months, start.day) == (int(real_rows[account.client_acct_id]["tenure"]), account.bill_day)
-        billed_through = None if months == 0 else date.fromordinal(account.next_bill_date.toordinal() - 1)
-        assert set(dates) == {InstanceDates(start, None, billed_through, billed_elsewhere_through=billed_through)}

@@ -13,7 +13,7 @@ from invoices.models import Invoice, Usage
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
 from tests.support.accounts_api import API, with_key
-from tests.support.factories import ServiceFactory, a_charge, an_account, some_usage
+from tests.support.factories import a_charge, an_account, some_usage
 from tests.support.usage_api import a_record, account, api, load, now, post, refused
 
 __all__ = ["account", "api", "now"]
@@ -127,34 +127,46 @@ def test_a_record_is_read_as_it_is_stored(api, account):
     assert api.get(f"{API}/usage/").json()["results"] == [shown]
 
 
-def test_usage_is_found_by_account_plan_instance_service_day_and_invoice(acme, api, account, process):
+@pytest.fixture
+def records(acme, account, process):
+    """Record A of calls is billed, B of texts is not, and C is another account's. Returns their rows by these names."""
     plan = account.plan_instances.get().plan
     a_charge(plan, "texts", "0.10", ChargeType.USAGE)
     other = an_account(acme, plan, client_acct_id="ACME-2")
     mine, theirs = account.plan_instances.get(), other.plan_instances.get()
     bill(account, JAN_10, process)
     some_usage(mine, "calls", "1", date(2026, 1, 31), "A")
-    invoice = bill(account, FEB_10, process)
+    bill(account, FEB_10, process)
     some_usage(mine, "texts", "1", date(2026, 2, 1), "B")
     some_usage(theirs, "calls", "1", date(2026, 2, 2), "C")
-    texts = ServiceFactory(client=acme, client_service_id="texts")
+    return {row.record_id: row for row in Usage.objects.all()}
 
-    def found(query):
-        response = api.get(f"{API}/usage/?{query}")
-        assert response.status_code == 200, response.json()
-        return [row["record_id"] for row in response.json()["results"]]
 
-    assert found("") == found("billed=") == ["A", "B", "C"]
-    assert found(f"acct_no={account.pk}") == ["A", "B"]
-    assert found(f"plan_instance={theirs.pk}") == ["C"]
-    assert found(f"service={texts.pk}") == ["B"]
-    assert found("used_on_from=2026-02-01") == ["B", "C"]
-    assert found("used_on_to=2026-02-01") == ["A", "B"]
-    assert found("used_on_from=2026-02-01&used_on_to=2026-02-01") == ["B"]
-    assert found("billed=true") == found(f"invoice_no={invoice.pk}") == ["A"]
-    assert found("billed=false") == ["B", "C"]
-    assert found("record_id=C") == ["C"]
-    assert found(f"acct_no={account.pk}&billed=false") == ["B"]
+def found(api, query):
+    response = api.get(f"{API}/usage/?{query}")
+    assert response.status_code == 200, response.json()
+    return [row["record_id"] for row in response.json()["results"]]
+
+
+def test_usage_is_found_by_account_plan_instance_service_and_its_own_id(api, account, records):
+    assert found(api, "") == ["A", "B", "C"]
+    assert found(api, f"acct_no={account.pk}") == ["A", "B"]
+    assert found(api, f"plan_instance={records['C'].plan_instance_id}") == ["C"]
+    assert found(api, f"service={records['B'].service_id}") == ["B"]
+    assert found(api, "record_id=C") == ["C"]
+
+
+def test_usage_is_found_by_its_day(api, records):
+    assert found(api, "used_on_from=2026-02-01") == ["B", "C"]
+    assert found(api, "used_on_to=2026-02-01") == ["A", "B"]
+    assert found(api, "used_on_from=2026-02-01&used_on_to=2026-02-01") == ["B"]
+
+
+def test_usage_is_found_by_its_invoice_and_by_whether_it_is_billed(api, account, records):
+    assert found(api, "billed=") == ["A", "B", "C"]
+    assert found(api, "billed=true") == found(api, f"invoice_no={records['A'].invoice_id}") == ["A"]
+    assert found(api, "billed=false") == ["B", "C"]
+    assert found(api, f"acct_no={account.pk}&billed=false") == ["B"]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,9 @@ from tests.support.rebilling import line, rebilled
 pytestmark = pytest.mark.usefixtures("audited", "end_of_january")
 
 
-def test_rebills_are_listed_and_found(acme, page, process, invoice):
+@pytest.fixture
+def two_rebills(acme, process, invoice):
+    """One rebill that is pending, and a later one of account Z-9 that is issued."""
     acme.rebill_approval_required = True
     acme.save()
     invoice.client.refresh_from_db()
@@ -23,29 +25,42 @@ def test_rebills_are_listed_and_found(acme, page, process, invoice):
     acme.rebill_approval_required = False
     acme.save()
     other = bill(an_account(acme, a_plan(acme, RATES), client_acct_id="Z-9"), process, JAN_10)
-    issued = rebilled(other, process, 1, 2)
+    return held, rebilled(other, process, 1, 2)
 
-    def listed(**asked):
-        return [int(number) for number in re.findall(r'href="/rebills/(\d+)/"', page.get("/rebills/", asked).content.decode())]
 
-    assert listed() == [issued.pk, held.pk]
-    assert (listed(status="held"), listed(status="issued"), listed(status="discarded")) == ([held.pk], [issued.pk], [])
-    assert (listed(reason="2"), listed(account="Z-"), listed(made_from="2026-01-31")) == (
-        [held.pk],
-        [issued.pk],
-        [issued.pk, held.pk],
-    )
-    assert (listed(made_to="2026-01-30"), listed(made_from="2026-02-01")) == ([], [])
+def listed(page, **asked):
+    return [int(number) for number in re.findall(r'href="/rebills/(\d+)/"', page.get("/rebills/", asked).content.decode())]
+
+
+def test_rebills_are_found_by_status_reason_and_account(page, two_rebills):
+    held, issued = two_rebills
+    assert listed(page) == [issued.pk, held.pk]
+    assert listed(page, status="held") == listed(page, reason="2") == [held.pk]
+    assert listed(page, status="issued") == listed(page, account="Z-") == [issued.pk]
+    assert "No rebills found" in words(page.get("/rebills/", {"status": "discarded"}))
+    assert listed(page, status="discarded") == []
+
+
+def test_rebills_are_found_by_the_day_in_the_clients_time_zone(acme, page, two_rebills):
+    held, issued = two_rebills
+    assert listed(page, made_from="2026-01-31") == [issued.pk, held.pk]
+    assert (listed(page, made_to="2026-01-30"), listed(page, made_from="2026-02-01")) == ([], [])
     acme.time_zone = "Pacific/Auckland"
     acme.save()
-    assert (listed(made_from="2026-02-01"), listed(made_to="2026-01-31")) == ([issued.pk, held.pk], [])
+    assert listed(page, made_from="2026-02-01") == [issued.pk, held.pk]
+    assert listed(page, made_to="2026-01-31") == []
+
+
+def test_a_wrong_day_in_the_filter_of_rebills_is_refused_at_its_field(acme, page):
     assert "Enter a valid date." in words(page.get("/rebills/", {"made_from": "soon"}))
     for end in ({"made_from": "0001-01-01"}, {"made_to": "9999-12-31"}):
         assert "is not between the years 1900 and 2999." in words(page.get("/rebills/", end))
+
+
+def test_the_list_shows_the_three_documents_of_a_rebill_its_account_reason_and_totals(page, two_rebills):
     text = words(page.get("/rebills/"))
     assert "INV-000002 CM-000001 RB-000001 Issued Z-9 Wrong price or quantity" in text
     assert "$55.00 -$55.00" in text
-    assert "No rebills found" in words(page.get("/rebills/", {"status": "discarded"}))
 
 
 def test_the_list_goes_page_by_page_and_as_csv(acme, page, process, monkeypatch):

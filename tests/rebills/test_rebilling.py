@@ -44,31 +44,46 @@ def invoice(acme, process, taxed):
     return bill(an_account(acme, a_plan(acme, RATES)), process, JAN_10)
 
 
-def test_a_memo_offsets_the_original_to_the_cent_and_the_rebill_takes_its_place(acme, process, invoice):
+@pytest.fixture
+def halved(acme, process, invoice):
+    """The invoice is rebilled: half a month of line 1, another rate of line 3, and line 2 is left out."""
     rebill = rebilled(invoice, process, line(1, units="0.5"), line(3, rate_per_unit="40"), comments="half a month")
     invoice.refresh_from_db()
-    memo = rebill.memo
+    return rebill
+
+
+def test_a_memo_offsets_the_original_to_the_cent(halved, invoice):
     assert totals(invoice) == (D(100), D(10), D(110))
-    assert totals(memo) == (D(-100), D(-10), D(-110))
-    assert totals(rebill) == (D(55), D("5.5"), D("60.5"))
-    assert lines_of(rebill) == [
+    assert totals(halved.memo) == (D(-100), D(-10), D(-110))
+    assert amounts_of(halved.memo) == [-amount for amount in amounts_of(invoice)]
+    assert all(left == (0, 0) for left in taxes(invoice, halved.memo).values())
+
+
+def test_a_rebill_has_the_lines_that_were_requested(halved):
+    assert totals(halved) == (D(55), D("5.5"), D("60.5"))
+    assert lines_of(halved) == [
         (1, D("0.5"), D(30), D(15), 1),
         (1, D(1), D(40), D(40), 3),
         (2, None, None, D("5.5"), None),
     ]
-    assert amounts_of(memo) == [-amount for amount in amounts_of(invoice)]
-    assert all(left == (0, 0) for left in taxes(invoice, memo).values())
-    assert (invoice.status, memo.status, rebill.status) == ("approved", "approved", "approved")
-    assert (invoice.document_number, memo.document_number, rebill.document_number) == ("INV-000001", "CM-000001", "RB-000001")
-    assert (rebill.corrects, memo.corrects, rebill.chain_root, memo.chain_root) == (invoice, invoice, invoice, invoice)
-    assert (rebill.reason_code, rebill.comments, memo.comments) == (1, "half a month", "half a month")
-    assert (rebill.bill_date, rebill.tax_date, rebill.invoice_date) == (JAN_10, JAN_10, JAN_31)
+
+
+def test_a_rebill_and_its_memo_are_issued_and_name_their_original(halved, invoice):
+    memo = halved.memo
+    assert (invoice.status, memo.status, halved.status) == ("approved", "approved", "approved")
+    assert (invoice.document_number, memo.document_number, halved.document_number) == ("INV-000001", "CM-000001", "RB-000001")
+    assert (halved.corrects, memo.corrects, halved.chain_root, memo.chain_root) == (invoice, invoice, invoice, invoice)
+    assert (halved.reason_code, halved.comments, memo.comments) == (1, "half a month", "half a month")
+    assert (halved.bill_date, halved.tax_date, halved.invoice_date) == (JAN_10, JAN_10, JAN_31)
+
+
+def test_a_rebill_takes_the_place_of_its_original_in_the_ledger(halved, invoice):
     assert ledger(invoice.account) == [
         (EntryKind.INVOICE, D(110), D(110)),
         (EntryKind.CREDIT_MEMO, D(-110), D(0)),
         (EntryKind.INVOICE, D("60.5"), D("60.5")),
     ]
-    assert (due(invoice), due(rebill)) == (0, D("60.5"))
+    assert (due(invoice), due(halved)) == (0, D("60.5"))
 
 
 def test_the_trail_tells_of_all_three(invoice, process):
