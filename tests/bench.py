@@ -2,7 +2,7 @@
 
 Of generating and rebilling, the floor is the same rows written with no logic at all (bare_rows). Of rating usage, it is a bare
 GROUP BY over the same records. Of collecting: see bench_money. Always on PostgreSQL: calls over HTTP (bench_http), the approval
-queue (bench_queue), billing runs by workers (bench_runs), and calls beside runs (bench_neighbours).
+queue (bench_queue), growth (bench_growth), billing runs by workers (bench_runs), and calls beside runs (bench_neighbours).
 """
 
 import os
@@ -213,7 +213,13 @@ def main() -> None:
         measure_usage(client)
     url = os.environ.get("DATABASE_URL") if connection.vendor == "postgresql" else None
     with nullcontext(url) if url else postgresql() as served:
-        for part in ("tests.bench_http", "tests.bench_queue", "tests.bench_runs", "tests.bench_neighbours"):
+        for part in (
+            "tests.bench_http",
+            "tests.bench_queue",
+            "tests.bench_growth",
+            "tests.bench_runs",
+            "tests.bench_neighbours",
+        ):
             with started(served, ["-m", part]) as run:
                 run.wait()
 

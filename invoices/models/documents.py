@@ -271,6 +271,8 @@ class Invoice(models.Model):
         indexes = [
             # The approval queue: a client's pending invoices, oldest first.
             models.Index(fields=["client", "id"], condition=Q(status=InvoiceStatus.PENDING), name="pending_of_client"),
+            # Which due accounts are blocked: a voided invoice of their next cycle. Without it, all invoices are searched.
+            models.Index(fields=["account", "bill_date"], condition=Q(status=InvoiceStatus.VOIDED), name="voided_of_account"),
             # Lists of a client's documents in these orders.
             models.Index(fields=["client", "id"], name="documents_of_client"),
             models.Index(fields=["client", "bill_date", "id"], name="bill_dates_of_client"),

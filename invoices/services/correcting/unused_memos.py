@@ -32,6 +32,8 @@ def credit_unused_days(client: Client, account_nos: Collection[int], caller: Cal
 
     An invoice that cannot be credited now, or is written off or disputed, is skipped; its days stay open.
     """
+    if not account_nos:
+        return
     ended = Account.objects.filter(pk__in=account_nos, next_bill_date=None)
     numbers = list(instances_with_unused_days(account__in=ended).order_by().values_list("account_id", flat=True).distinct())
     currencies = dict(Account.objects.filter(pk__in=numbers).values_list("pk", "currency"))
