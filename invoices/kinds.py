@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from django.db.models import IntegerChoices, TextChoices
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import gettext_noop
+from django.utils.translation import gettext_noop, pgettext_lazy
 
 
 class InvoiceKind(TextChoices):
@@ -166,7 +166,7 @@ class RunState(TextChoices):
     RUNNING = "running", _("Running")
     PAUSED = "paused", _("Paused")
     CANCELLING = "cancelling", _("Being cancelled")
-    CANCELLED = "cancelled", _("Cancelled")
+    CANCELLED = "cancelled", pgettext_lazy("billing run", "Cancelled")
     FINISHED = "finished", _("Finished")
     STOPPED = "stopped", _("Stopped by a limit")
 

@@ -20,6 +20,7 @@ from invoices.fingerprints import fingerprint
 from invoices.models import Invoice, TaxAnswer, WriteOff
 from invoices.services.documents.document_storage import stored_contents
 from invoices.services.printing.printed import statement_parts
+from invoices.services.runs.runs import cancel_run, plan_run
 from invoices.services.statements.statements import statement_mail
 from tests.support.admin_pages import add_url, change_url, list_url
 from tests.support.billing import JAN_10, bill
@@ -147,6 +148,13 @@ def test_a_filter_that_finds_nobody_is_refused_in_german(acme, german):
     ):
         answer = german.post(page, {**sent, "act": "start"}, follow=True, HTTP_REFERER=f"http://testserver{page}")
         assert why in text_of(answer)
+
+
+def test_a_cancelled_run_is_no_cancelled_contract(acme, german, process):
+    an_account(acme)
+    cancel_run(plan_run(client=acme, today=JAN_10, caller=process), caller=process)
+    page = text_of(german.get("/billing-runs/"))
+    assert "Abgebrochen" in page and "Gekündigt" not in page
 
 
 def test_a_detail_is_english_as_a_text_and_german_where_it_is_shown():

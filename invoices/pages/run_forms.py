@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Any
 
 from django import forms
+from django.core.validators import ProhibitNullCharactersValidator
 from django.utils.translation import gettext_lazy as _
 
 from accounts.kinds import PaymentMethodType
@@ -70,6 +71,7 @@ class RunForm(LimitsForm):
     """The filter, mode and limits of a run. Services check the filter."""
 
     saved = forms.ChoiceField(required=False, label=_("Saved filter"), help_text=_("Choose one. It replaces the fields below."))
+    shown_filter = forms.CharField(required=False, widget=forms.HiddenInput)
     due_until = forms.CharField(
         required=False,
         max_length=10,
@@ -135,9 +137,19 @@ class RunForm(LimitsForm):
         if file.size > LONGEST_LIST:
             raise forms.ValidationError(_("The file is too large."))
         try:
-            return str(file.read().decode("utf-8-sig"))
+            text = str(file.read().decode("utf-8-sig"))
         except UnicodeDecodeError:
             raise forms.ValidationError(_("This is not a CSV file in UTF-8.")) from None
+        if not text.strip():
+            raise forms.ValidationError(self.fields["accounts_file"].error_messages["empty"])
+        ProhibitNullCharactersValidator()(text)
+        return text
+
+    @property
+    def other_filter(self) -> str:
+        """The saved filter that is chosen while the fields do not show it yet, or an empty text."""
+        saved: str = self.cleaned_data["saved"]
+        return "" if saved == self.cleaned_data["shown_filter"] else saved
 
     @property
     def rows(self) -> list[tuple[int, str]]:

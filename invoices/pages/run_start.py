@@ -41,10 +41,15 @@ class RunStart(StaffPage):
     parameters = ("saved",)
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        saved = RunFilter.objects.filter(client=self.client, name=request.GET.get("saved", "")).first()
-        if saved is None:
+        name = request.GET.get("saved", "")
+        if not name:
             return self._page(RunForm(self.client), EVERYONE)
-        initial = {**form_data_of(saved.filter), "saved": saved.name, "name": saved.name}
+        saved = RunFilter.objects.filter(client=self.client, name=name).first()
+        if saved is None:
+            messages.warning(request, gettext("There is no saved filter %(name)s.") % {"name": name})
+            return redirect("start-run")
+        shown = dict.fromkeys(("saved", "shown_filter", "name"), saved.name)
+        initial = {**form_data_of(saved.filter), **shown}
         return self._page(RunForm(self.client, initial=initial), choose(self.client, saved=saved.name), is_open=True)
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
@@ -53,7 +58,11 @@ class RunStart(StaffPage):
         if not form.is_valid():
             return self._page(form, None)
         if act == "use" and form.cleaned_data["saved"]:
-            return redirect(f"{reverse('start-run')}?{urlencode({'saved': form.cleaned_data['saved']})}")
+            return self._show_saved(form.cleaned_data["saved"])
+        if form.other_filter:
+            words = gettext("The fields show the saved filter %(name)s now. Nothing was started or saved.")
+            messages.warning(request, words % {"name": form.other_filter})
+            return self._show_saved(form.other_filter)
         try:
             listed = read_account_list(self.client, form.rows)
             if listed.wrong:
@@ -82,7 +91,10 @@ class RunStart(StaffPage):
     def _saved(self, name: str, chosen: AccountFilter) -> HttpResponseBase:
         saved = save_filter(client=self.client, name=name, chosen=chosen, caller=self.caller)
         messages.success(self.request, gettext("Filter saved: %(name)s.") % {"name": saved.name})
-        return redirect(f"{reverse('start-run')}?{urlencode({'saved': saved.name})}")
+        return self._show_saved(saved.name)
+
+    def _show_saved(self, name: str) -> HttpResponseBase:
+        return redirect(f"{reverse('start-run')}?{urlencode({'saved': name})}")
 
     def _start(self, form: RunForm, chosen: Chosen, *, is_dry_run: bool) -> HttpResponseBase:
         limits = form.limits if any(name in self.request.POST for name in LIMITS) else None

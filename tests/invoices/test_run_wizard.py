@@ -211,3 +211,44 @@ def test_a_run_of_another_client_does_not_exist(acme, umbra, signed_in):
     assert act(signed_in, run, "cancel").status_code == 404
     assert signed_in.get(f"/billing-runs/{run.pk}/progress/").status_code == 404
     assert act(signed_in, pause_run(run, caller=PROCESS), "explode").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("acct_no\n", "the list names no account"),
+        ("acct_no;name\n;Ada\n", "the list names no account"),
+        ("\ufeff", "The submitted file is empty."),
+        ("\n \n", "The submitted file is empty."),
+        ('"1\n2\n', "the list cannot be read"),
+        ("1\x00", "Null characters are not allowed."),
+    ],
+)
+def test_a_list_that_names_nobody_never_means_everybody(acme, signed_in, text, message):
+    an_account(acme)
+    sent = {"accounts_file": SimpleUploadedFile("a.csv", text.encode()), "act": "start", **once(1)}
+    answer = signed_in.post(NEW, sent)
+    assert (answer.status_code, BillingRun.objects.count()) == (422, 0)
+    assert message in text_of(answer)
+
+
+@pytest.mark.parametrize("act", ["start", "dry_run", "count", "save"])
+def test_a_saved_filter_that_is_only_chosen_is_shown_before_anything_is_started(acme, signed_in, act):
+    an_account(acme)
+    RunFilter.objects.create(client=acme, name="Euro", filter={"currencies": ["eur"]})
+    answer = signed_in.post(NEW, {"saved": "Euro", "act": act, "name": "Other", **once(1)})
+    assert (answer.status_code, answer.url) == (302, f"{NEW}?saved=Euro")
+    assert (BillingRun.objects.count(), RunFilter.objects.count()) == (0, 1)
+    page = text_of(signed_in.get(answer.url))
+    assert "The fields show the saved filter Euro now. Nothing was started or saved." in page
+    assert '<input type="hidden" name="shown_filter" value="Euro"' in page
+    sent = {"saved": "Euro", "shown_filter": "Euro", "currencies": ["usd"], "act": "dry_run", **once(2)}
+    signed_in.post(NEW, sent)
+    assert BillingRun.objects.get().filter == {"currencies": ["usd"]}  # a filter that is shown may be changed
+
+
+def test_a_saved_filter_that_is_gone_does_not_look_like_one_of_everybody(acme, signed_in):
+    an_account(acme)
+    answer = signed_in.get(NEW, {"saved": "Gone"}, follow=True)
+    assert answer.redirect_chain == [(NEW, 302)]
+    assert "There is no saved filter Gone." in text_of(answer)

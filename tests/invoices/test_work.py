@@ -9,11 +9,11 @@ from django.core.management import call_command
 from django.db import OperationalError, connection
 
 from accounts.callers import Caller
-from invoices.kinds import DecisionAct, DecisionResult, RunResult, RunState
+from invoices.kinds import DecisionAct, DecisionResult, RunMode, RunResult, RunState
 from invoices.models import BillingRun, Invoice, Worker
 from invoices.services.approving.decisions import count_results as count_decided
 from invoices.services.approving.decisions import start_decision
-from invoices.services.documents.remarks import NO_REMARKS
+from invoices.services.documents.remarks import NO_REMARKS, Remarks
 from invoices.services.runs.figures import count_results
 from invoices.services.runs.runs import start_run
 from invoices.services.work import executor, registry
@@ -51,6 +51,35 @@ def test_a_worker_bills_the_runs_of_all_clients_and_carries_decisions_out(acme, 
     decision = start_decision(client=umbra, act=DecisionAct.DISCARD, invoices=pending, caller=alice, remarks=NO_REMARKS)
     assert work(once=True) > 0
     assert count_decided(decision)[DecisionResult.DONE] == 1
+
+
+@pytest.mark.django_db
+def test_a_person_who_may_not_decide_any_more_holds_up_nobody(acme, umbra, alice, bob):
+    for client in (acme, umbra):
+        an_account(client)
+        start_run(client=client, today=JAN_10, caller=Caller(process="test"), mode=RunMode.ALL_PENDING)
+    work(once=True)
+    first, second = (Invoice.objects.filter(client=client) for client in (acme, umbra))
+    remark = start_decision(client=acme, act=DecisionAct.REMARK, invoices=first, caller=alice, remarks=Remarks("why", "note"))
+    discard = start_decision(client=umbra, act=DecisionAct.DISCARD, invoices=second, caller=bob, remarks=NO_REMARKS)
+    alice.staff.user_permissions.clear()
+    work(once=True)
+    assert list(remark.outcomes.values_list("result", "error_code")) == [(DecisionResult.REFUSED, 90001)]
+    assert count_decided(discard)[DecisionResult.DONE] == 1
+    assert first.get().client_notes != "note"
+
+
+@pytest.mark.django_db
+def test_the_oldest_documents_are_decided_on_first(acme, alice, monkeypatch):
+    monkeypatch.setattr("invoices.services.approving.decisions.AT_ONCE", 1)
+    for _ in range(3):
+        an_account(acme)
+    start_run(client=acme, today=JAN_10, caller=Caller(process="test"), mode=RunMode.ALL_PENDING)
+    work(once=True)
+    start_decision(client=acme, act=DecisionAct.APPROVE, invoices=Invoice.objects.all(), caller=alice, remarks=NO_REMARKS)
+    work(once=True)
+    numbers = list(Invoice.objects.order_by("pk").values_list("document_number", flat=True))
+    assert numbers == ["INV-000001", "INV-000002", "INV-000003"]
 
 
 @pytest.mark.django_db

@@ -141,7 +141,7 @@ def _take(decision: Decision) -> dict[int, DecisionOutcome]:
     now = timezone.now()
     size = COLLECTED_AT_ONCE if decision.act == BULK_COLLECT else AT_ONCE
     free = Q(taken_at=None) | Q(taken_at__lt=now - GIVEN_UP)
-    rows = decision.outcomes.filter(free, result=DecisionResult.WAITING).order_by("invoice")
+    rows = decision.outcomes.filter(free, result=DecisionResult.WAITING).order_by("invoice_id")
     taken = list(rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)[:size])
     DecisionOutcome.objects.filter(pk__in=[one.pk for one in taken]).update(taken_at=now)
     return {one.invoice_id: one for one in taken}

@@ -19,9 +19,12 @@ from invoices.services.documents.rights import check_may_approve
 def remark_invoices(*, client: Client, invoice_nos: Collection[int], caller: Caller, remarks: Remarks) -> list[Outcome]:
     """Put a note, a custom status or both on pending documents, and return one outcome for each.
 
-    Documents that are not pending have refused outcomes (3015). Refuses a caller who may not approve (90001).
+    Refused outcomes: no right to approve (90001), not pending (3015).
     """
-    check_may_approve(caller)
+    try:
+        check_may_approve(caller)
+    except BillingError as error:
+        return [Refused(None, error, number) for number in invoice_nos]
     pending = Invoice.objects.select_for_update(no_key=True).filter(
         client=client, pk__in=invoice_nos, status=InvoiceStatus.PENDING
     )

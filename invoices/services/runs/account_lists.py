@@ -41,11 +41,14 @@ def rows_of_text(text: str) -> list[tuple[int, str]]:
     """Return the accounts of a pasted or uploaded list with the numbers of their rows, from 1. Empty rows are left out.
 
     Each row names one account, or is a row of a CSV file: then the column acct_no or client_acct_id counts, without a header
-    the first column. Refuses (1016) what is no list."""
-    lines = text.lstrip("\ufeff").splitlines()
+    the first column. Refuses (1016) what cannot be read, and a text that names no account, such as a header alone: a run
+    without accounts in its filter would bill all that are due."""
+    lines = text.lstrip("\ufeff").splitlines(keepends=True)
     separator = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
     try:
-        rows = [(number, cells) for number, cells in enumerate(csv.reader(lines, delimiter=separator), 1) if any(cells)]
+        # Strict, because a quote that is never closed would join the rows behind it into one number.
+        reader = csv.reader(lines, delimiter=separator, strict=True)
+        rows = [(number, cells) for number, cells in enumerate(reader, 1) if any(cells)]
     except csv.Error as error:
         raise BillingError(
             ErrorCode.INVALID_INPUT, Detail("accounts: the list cannot be read: {error}", error=str(error)), field="accounts"
@@ -54,7 +57,10 @@ def rows_of_text(text: str) -> list[tuple[int, str]]:
     column = next((header.index(name) for name in COLUMNS if name in header), None)
     body = rows if column is None else rows[1:]
     found = [(number, cells[column or 0].strip() if len(cells) > (column or 0) else "") for number, cells in body]
-    return [(number, cell) for number, cell in found if cell]
+    named = [(number, cell) for number, cell in found if cell]
+    if text and not named:
+        raise BillingError(ErrorCode.INVALID_INPUT, Detail("accounts: the list names no account"), field="accounts")
+    return named
 
 
 def read_account_list(client: Client, rows: Iterable[tuple[int, str]]) -> AccountList:
