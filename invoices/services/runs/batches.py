@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import BigIntegerField, Q, QuerySet, Subquery, Value
+from django.db.models.functions import Cast
 
 from accounts.callers import Caller
 from accounts.models import Account
@@ -148,7 +149,7 @@ def insert_outcomes(run: BillingRun, due: QuerySet[Account]) -> int:
     # A subquery for each account, and no join: statistics of the database do not know yet how many accounts wait, and a join
     # that is planned for a few takes minutes for many.
     elsewhere = Subquery(waiting_elsewhere().values("run")[:1])
-    nowhere = Value(None, output_field=BigIntegerField())
+    nowhere = Cast(Value(None), BigIntegerField())
     rows = due.order_by("pk").annotate(elsewhere=nowhere if run.is_dry_run else elsewhere).values("id", "elsewhere")
     chosen, parameters = rows.query.sql_with_params()
     table = RunOutcome._meta.db_table
