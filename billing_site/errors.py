@@ -376,6 +376,10 @@ class BillingError(Exception):
         return BillingError(self.code, self.detail, field=field, instead=self.instead)
 
 
+NO_WORDS = ""
+"""As a literal in a Detail it would be a text to translate."""
+
+
 class _Refusal(Detail):
     """The message of a refusal."""
 
@@ -393,7 +397,7 @@ class _Refusal(Detail):
     @property
     def parts(self) -> dict[str, Any]:
         error = self.error
-        detail = error.detail if isinstance(error.detail, Detail) else Detail("")
+        detail = error.detail if isinstance(error.detail, Detail) else Detail(NO_WORDS)
         return {**detail.parts, "error_code": error.code.number, "field": error.field, "instead": error.instead}
 
 
