@@ -2,8 +2,8 @@
 
 Collecting is killed a hundred times and rebilling two hundred times, half of them at random moments. Workers of billing runs
 are killed fifty times, and their PostgreSQL server is restarted meanwhile; the same with workers of Celery, whose broker loses
-all messages. The rules of rebills are tested on a thousand random invoices, changes and sequences of acts. The API is called at
-the limits of its description, and with every hostile value in every field.
+all messages. The rules of rebills, credit memos and changes of plans are tested on a thousand random invoices and sequences of
+acts. The API is called at the limits of its description, and with every hostile value in every field.
 """
 
 import os
@@ -12,12 +12,17 @@ import sys
 from tests.__main__ import SQLITE, on_both
 
 HOSTILE = ("tests/test_hostile_input.py", "tests/test_hostile_resources.py")
+PROPERTIES = (
+    "tests/rebills/test_rebill_properties.py",
+    "tests/invoices/money/test_memo_properties.py",
+    "tests/invoices/test_changes_over_time.py",
+)
 SOAKS = (
     ["-m", "tests.killing", "100", "random"],
     ["-m", "tests.killing_rebills", "200", "random"],
     ["-m", "tests.killing_runs", "50", "5000", "restart"],
     ["-m", "tests.killing_celery", "50", "5000", "restart"],
-    ["-m", "pytest", "tests/rebills/test_rebill_properties.py", "tests/test_schema.py", *HOSTILE],
+    ["-m", "pytest", *PROPERTIES, "tests/test_schema.py", *HOSTILE],
 )
 
 
