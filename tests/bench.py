@@ -28,7 +28,17 @@ from accounts.rates import RateTerms, TierTerms  # noqa: E402
 from accounts.services.prices import add_price  # noqa: E402
 from billing_site.common.currencies import currency_of  # noqa: E402
 from billing_site.common.storage import insert_rows  # noqa: E402
-from invoices.models import BilledPeriod, Invoice, InvoiceLine, LedgerEntry, NumberSeries, TaxDetail, TaxRate, Usage  # noqa: E402
+from invoices.models import (  # noqa: E402
+    BilledPeriod,
+    DocumentFile,
+    Invoice,
+    InvoiceLine,
+    LedgerEntry,
+    NumberSeries,
+    TaxDetail,
+    TaxRate,
+    Usage,
+)
 from invoices.plan.charges import add_usage  # noqa: E402
 from invoices.plan.drafts import Lines  # noqa: E402
 from invoices.plan.facts import BillingRequest  # noqa: E402
@@ -52,7 +62,7 @@ SINGLES = 200
 RECORDS = 500_000
 METERED = 1_000
 CALLER = Caller(process="bench")
-WRITTEN = (InvoiceLine, TaxDetail, BilledPeriod, LedgerEntry)
+WRITTEN = (InvoiceLine, TaxDetail, BilledPeriod, LedgerEntry, DocumentFile)
 
 
 def make_world(accounts: int) -> Client:

@@ -246,7 +246,12 @@ def grow() -> None:
     copy_rows(
         Invoice,
         f"FROM {Invoice._meta.db_table} old, generate_series(1, {days}) day WHERE old.id = ANY(%s) ORDER BY day, old.id",
-        {"bill_date": "old.bill_date + day", "due_date": "old.due_date + day", "number": "old.number + day * 1000000::bigint"},
+        {
+            "bill_date": "old.bill_date + day",
+            "due_date": "old.due_date + day",
+            "number": "old.number + day * 1000000::bigint",
+            "document_number": "'G-' || day || '-' || old.number",
+        },
         invoices,
     )
     copy_rows(

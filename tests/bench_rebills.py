@@ -12,7 +12,7 @@ from accounts.callers import Caller
 from accounts.models import Account, Client, Contact, Event, Plan, PlanCharge, PlanInstance, Service
 from accounts.rates import RateTerms
 from accounts.services.prices import add_price
-from invoices.models import Allocation, Invoice, InvoiceLine, LedgerEntry, TaxDetail
+from invoices.models import Allocation, DocumentFile, Invoice, InvoiceLine, LedgerEntry, TaxDetail
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoices
 from invoices.services.documents.outcomes import Settled
@@ -87,6 +87,7 @@ def written_for(originals: Sequence[int]) -> list:
         documents,
         InvoiceLine.objects.filter(invoice__in=numbers),
         TaxDetail.objects.filter(invoice__in=numbers),
+        DocumentFile.objects.filter(invoice__in=numbers),
         entries,
         Allocation.objects.filter(Q(credit__in=entries.values("pk")) | Q(debit__in=entries.values("pk"))),
         Event.objects.filter(Q(invoice_no__in=numbers) | Q(invoice_no__in=originals, act="invoice.rebilled")),
