@@ -19,6 +19,8 @@ from rebills.roles import ROLES
 from tests.support.factories import ClientFactory, an_account
 from tests.support.roles import staff
 
+pytestmark = pytest.mark.django_db
+
 CHECKS = {
     "generate": check_may_generate,
     "approve": check_may_approve,
