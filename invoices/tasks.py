@@ -24,8 +24,8 @@ from celery.signals import (
     worker_shutting_down,
 )
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
 from billing_site.celery import SWEEP_SECONDS, app
@@ -176,6 +176,10 @@ def _stop_long_work(**signal_arguments: Any) -> None:
 @worker_init.connect
 @beat_init.connect
 def _check_settings(**signal_arguments: Any) -> None:
+    """End a worker or beat with wrong settings. Celery would only log another exception here, and begin."""
     if settings.EXECUTOR != CELERY:
-        raise ImproperlyConfigured("Set EXECUTOR=celery, also where the site is served.")
-    call_command("check")
+        raise SystemExit("Set EXECUTOR=celery, also where the site is served.")
+    try:
+        call_command("check")
+    except SystemCheckError as error:
+        raise SystemExit(str(error)) from error

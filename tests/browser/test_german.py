@@ -25,7 +25,7 @@ CUT = """[...document.querySelectorAll('main button, main .btn, main .tag, main 
 def pages(acme: Any, process: Any, boss: Any) -> list[str]:
     account = an_account(acme, a_plan(acme, {"phone": "1234.50"}))
     invoice = bill(account, process, JAN_10)
-    rebill = rebilled(invoice, process, line(1, amount="20.00"))
+    rebill = rebilled(invoice, process, line(1, amount="20.00"), comments="Donaudampfschiff" * 20)
     a_pending(acme, process, an_account(acme))
     other = an_account(acme)
     run = start_run(client=acme, caller=process, today=JAN_10)
@@ -42,6 +42,7 @@ def pages(acme: Any, process: Any, boss: Any) -> list[str]:
         f"/invoices/{rebill.pk}/rebill/",
         f"/rebills/{rebill.pk}/",
         f"/billing-runs/{BillingRun.objects.get().pk}/",
+        f"/invoices/{invoice.pk}/difference/{rebill.pk}/",
         "/schedules/",
     ]
 
@@ -58,6 +59,14 @@ def test_nothing_is_cut_off_in_german(pages: list[str], opened: Any, boss: Any) 
             page.goto(address)
             assert page.locator("html").get_attribute("lang") == "de"
             assert (wider_than_screen(page), page.evaluate(CUT)) == (0, []), (address, size)
+
+
+def test_the_button_that_starts_a_run_is_not_cut_off_on_a_small_phone(acme: Any, opened: Any, boss: Any) -> None:
+    an_account(acme)
+    page = opened(boss, locale="de-DE", viewport={"width": 320, "height": 640})
+    page.goto("/billing-runs/new/")
+    assert page.get_by_role("button", name="Abrechnungslauf für 1 Kundenkonto starten").is_visible()
+    assert (wider_than_screen(page), page.evaluate(CUT)) == (0, [])
 
 
 def test_a_reader_chooses_german_without_scripts(acme: Any, opened: Any, boss: Any) -> None:

@@ -321,6 +321,22 @@ def test_the_checks_name_the_packages_that_are_missing(settings, monkeypatch, sc
     assert said == [f"EXECUTOR is celery, but the package {name} is not installed." for name in missing]
 
 
+@pytest.mark.parametrize("program", ["worker", "beat"])
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"EXECUTOR": "local", "BROKER_URL": "redis://127.0.0.1:1/0"}, "Set EXECUTOR=celery"),
+        ({"EXECUTOR": "celery", "BROKER_URL": ""}, "BROKER_URL names no broker"),
+    ],
+)
+def test_a_worker_or_beat_with_wrong_settings_ends_and_says_why(tmp_path, program, wrong, message):
+    command = [sys.executable, "-m", "celery", "-A", "billing_site", program]
+    schedule = ["--schedule", str(tmp_path / "beat")] if program == "beat" else []
+    env = {**os.environ, **wrong}
+    ended = subprocess.run([*command, *schedule], env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert (ended.returncode, message in ended.stderr) == (1, True), ended.stderr
+
+
 def test_without_celery_the_site_says_so_and_does_not_break(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
         "import importlib.util as util, sys\n"
