@@ -17,6 +17,7 @@ from accounts.callers import Caller
 from accounts.keys import create_key
 from accounts.models import Client
 from billing_site.catalogues import catalogues, compile_catalogue
+from billing_site.common import storage
 from invoices.audit import run_audits
 from tests.support.calling import DAILY
 from tests.support.factories import BY_TEST, ClientFactory
@@ -145,6 +146,12 @@ def storage_of_documents(settings, tmp_path):
     """A storage of documents of its own for each test."""
     documents = {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": str(tmp_path / "documents")}}
     settings.STORAGES = {**settings.STORAGES, "documents": documents}
+
+
+@pytest.fixture
+def copied(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few rows are written as many are: on PostgreSQL by COPY, which takes no held writes with it."""
+    monkeypatch.setattr(storage, "FEW_ROWS", 0)
 
 
 @pytest.fixture

@@ -135,7 +135,8 @@ def test_a_document_with_some_members_takes_fewer_queries(api, world):
     def queries(address):
         with CaptureQueriesContext(connection) as captured:
             api.get(address)
-        return len(captured)
+        # PostgreSQL gets several in one round trip.
+        return sum(query["sql"].count("SELECT ") for query in captured)
 
     address = f"/api/v1/invoices/{world.paid.pk}/"
     assert queries(f"{address}?fields=document_number") < queries(address) / 2

@@ -266,7 +266,7 @@ def test_a_batch_approves_what_it_may_and_says_why_not_of_the_rest(acme, process
     assert [invoice.number for invoice in approved] == [1, 2, 3]
 
 
-def test_a_batch_takes_the_same_number_of_queries_however_large(acme, process, alice, django_assert_max_num_queries):
+def test_a_batch_takes_the_same_number_of_queries_however_large(acme, process, alice, django_assert_max_num_queries, copied):
     def queries(count):
         numbers = [a_pending(acme, process).pk for _ in range(count)]
         with django_assert_max_num_queries(100) as captured:

@@ -54,7 +54,7 @@ def test_a_rebill_is_previewed_and_made_up_to_that_day(invoice, process):
 
 
 def test_a_memo_is_previewed_and_made_up_to_that_day(invoice, process):
-    given = {"client": invoice.client, "invoice_no": invoice.pk, "asked": ALL}
+    given = {"client": invoice.client, "invoice_no": invoice.pk, "credit": ALL}
     assert refused_as(preview_credit_memo, **given, today=TOO_LATE) == TOO_OLD
     assert refused_as(memo_of, invoice, process, today=TOO_LATE) == TOO_OLD
     assert preview_credit_memo(**given, today=LAST_DAY).total_amount == 110

@@ -3,6 +3,7 @@
 import pytest
 from django.db import connection, models
 
+from billing_site.common.compiled_reads import CompiledRead
 from invoices.document import LINE_FIELDS, Line, shape
 from invoices.fingerprints import FORMATS, fingerprint, newest
 from invoices.models import Invoice, InvoiceLine
@@ -33,12 +34,23 @@ def with_probe(world, monkeypatch):
     monkeypatch.setattr(document_storage, "Line", LineWithProbe)
     # Neither the first nor the last: nothing depends on the place of a column.
     monkeypatch.setattr(document_storage, "LINE_FIELDS", (*LINE_FIELDS[:9], "probe_column", *LINE_FIELDS[9:]))
+    columns = document_storage.INVOICE_LINE_FIELDS
+    monkeypatch.setattr(document_storage, "INVOICE_LINE_FIELDS", (*columns[:9], "probe_column", *columns[9:]))
     before = FORMATS[TODAYS]
     monkeypatch.setitem(FORMATS, NEXT, before._replace(lines=("probe_column", *before.lines)))
+    compile_again()
     yield world
     InvoiceLine._meta.local_fields.remove(probe)
     InvoiceLine._meta._expire_cache()
     del InvoiceLine.probe_column
+    compile_again()
+
+
+def compile_again():
+    """A program that has a new column has been started with it."""
+    for read in vars(document_storage).values():
+        if isinstance(read, CompiledRead):
+            read._compiled.clear()
 
 
 def approved_with(number):

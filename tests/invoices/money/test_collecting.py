@@ -10,7 +10,6 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import PaymentMethod
-from billing_site.common import storage
 from invoices.gateways.sandbox import APPROVED, OUTCOMES
 from invoices.kinds import AttemptStatus, EntryKind
 from invoices.models import CollectionAttempt, Payment
@@ -119,12 +118,6 @@ def test_what_was_paid_otherwise_while_the_gateway_was_silent_is_not_charged_any
     assert CollectionAttempt.objects.get().status == AttemptStatus.NOT_MADE
     (rest,) = collect(acme, process, invoice)
     assert (rest.result, rest.amount, books(), due(invoice)) == (CollectionResult.COLLECTED, D("10.00"), [D("10.00")], 0)
-
-
-@pytest.fixture
-def copied(monkeypatch):
-    """Few rows are written as many are: on PostgreSQL by COPY, which takes no held writes with it."""
-    monkeypatch.setattr(storage, "FEW_ROWS", 0)
 
 
 def test_requests_that_lead_to_nothing_take_the_same_number_of_queries_for_one_and_for_many(acme, process, copied):
