@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 import uuid
+from urllib.parse import urlsplit
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -125,8 +126,9 @@ def test_a_worker_bills_a_run_that_the_site_starts(transactional_db, settings, a
 
 def environment(broker):
     """The environment of a process that shares the tests' database, with a queue of its own."""
-    server = {name: connection.settings_dict[name] for name in ("USER", "PASSWORD", "HOST", "PORT", "NAME")}
-    url, queue = "postgres://{USER}:{PASSWORD}@{HOST}:{PORT}/{NAME}".format(**server), f"test_{uuid.uuid4().hex}"
+    # The address of the server may name a socket, so all of it is kept.
+    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+    queue = f"test_{uuid.uuid4().hex}"
     return {**os.environ, "DATABASE_URL": url, "EXECUTOR": "celery", "BROKER_URL": broker, "BROKER_QUEUE": queue}
 
 
