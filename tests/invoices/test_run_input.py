@@ -14,6 +14,7 @@ from invoices.models import BillingRun, Invoice
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.lists.dashboard import attention
+from invoices.services.runs.comparisons import comparisons_of
 from invoices.services.runs.due_accounts import DueAccounts, count_due
 from invoices.services.runs.figures import count_results
 from invoices.services.runs.filters import AccountFilter
@@ -85,6 +86,38 @@ def test_texts_that_are_no_account_are_listed(acme, umbra, signed_in):
     unknown = [(row, text, "unknown") for row, text in enumerate(wrong[:-1], 2)]
     assert found == [*unknown, (8, str(account.pk), "doubled")]
     assert (answer.status_code, BillingRun.objects.count()) == (422, 0)
+
+
+def test_a_list_of_several_columns_without_a_header_is_refused(acme, signed_in):
+    """Nothing says which cell is the account: the others would be left out unseen."""
+    one, two = an_account(acme), an_account(acme)
+    answer = signed_in.post(NEW, {"act": "start", "accounts": f"{one.pk},{two.pk}", **once(1)})
+    assert (answer.status_code, BillingRun.objects.count()) == (422, 0)
+    assert "row 1 has several cells" in text_of(answer)
+
+
+def test_an_empty_list_of_accounts_does_not_bill_all_over_rest(acme, api):
+    an_account(acme)
+    refused = post(api, "billing-runs", {"filter": {"accounts": []}}, 400)
+    assert (refused["error_code"], list(refused["errors"])) == (1010, ["filter.accounts"])
+    refused = post(api, "run-filters", {"name": "None", "filter": {"accounts": []}}, 400)
+    assert refused["error_code"] == 1010
+
+
+def test_more_than_100_percent_is_no_limit(acme, api):
+    assert post(api, "billing-runs", {"stop_above_refused_percent": "100.01"}, 400)["error_code"] == 1016
+    assert post(api, "billing-runs", {"stop_above_refused_percent": "100"}, 201)["stop_above_refused_percent"] == "100.00"
+
+
+def test_a_cancelled_run_is_not_compared(acme, signed_in):
+    for _ in range(2):
+        an_account(acme)
+    finished(acme, is_dry_run=True)
+    run = plan_run(client=acme, today=JAN_10, caller=PROCESS, compared_with=BillingRun.objects.get())
+    assert len(comparisons_of(run)) == 1
+    cancel_run(run, caller=PROCESS)
+    run.refresh_from_db()
+    assert comparisons_of(run) == []
 
 
 @pytest.mark.parametrize("content", [b"\xff\xfe1\x002\x00", b"M\xfcller", b"1\n\x00\n"])

@@ -11,6 +11,7 @@ from django.db import OperationalError, connection
 from accounts.callers import Caller
 from invoices.kinds import DecisionAct, DecisionResult, RunMode, RunResult, RunState
 from invoices.models import BillingRun, Invoice, Worker
+from invoices.services.approving import decision_work
 from invoices.services.approving.decisions import count_results as count_decided
 from invoices.services.approving.decisions import start_decision
 from invoices.services.documents.remarks import NO_REMARKS, Remarks
@@ -67,6 +68,33 @@ def test_a_person_who_may_not_decide_any_more_holds_up_nobody(acme, umbra, alice
     assert list(remark.outcomes.values_list("result", "error_code")) == [(DecisionResult.REFUSED, 90001)]
     assert count_decided(discard)[DecisionResult.DONE] == 1
     assert first.get().client_notes != "note"
+
+
+@pytest.mark.django_db
+def test_a_bulk_decision_that_fails_holds_up_no_other(acme, umbra, alice, bob, monkeypatch):
+    for client in (acme, umbra):
+        an_account(client)
+        start_run(client=client, today=JAN_10, caller=Caller(process="test"), mode=RunMode.ALL_PENDING)
+    work(once=True)
+    broken, whole = (
+        start_decision(
+            client=client,
+            act=DecisionAct.DISCARD,
+            invoices=Invoice.objects.filter(client=client),
+            caller=caller,
+            remarks=NO_REMARKS,
+        )
+        for client, caller in ((acme, alice), (umbra, bob))
+    )
+    decide = decision_work.continue_decision
+
+    def decide_or_fail(decision, **options):
+        return decide(decision, **options) if decision != broken else 1 / 0
+
+    monkeypatch.setattr(decision_work, "continue_decision", decide_or_fail)
+    work(once=True)
+    assert count_decided(whole)[DecisionResult.DONE] == 1
+    assert count_decided(broken)[DecisionResult.WAITING] == 1
 
 
 @pytest.mark.django_db

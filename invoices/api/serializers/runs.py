@@ -41,7 +41,8 @@ class FilterArguments(serializers.Serializer):
         child=NameOrNumberField(max_length=LONGEST_VALUE),
         max_length=MOST_ACCOUNTS,
         required=False,
-        help_text="Account numbers or client_acct_ids, each once.",
+        allow_empty=False,
+        help_text="Account numbers or client_acct_ids, each once. Leave it out to bill all: an empty list is refused.",
     )
     plans = _values()
     currencies = _values()
@@ -64,7 +65,7 @@ class RunArguments(serializers.Serializer):
     filter_name = serializers.CharField(max_length=100, required=False, help_text="A saved filter, instead of `filter`.")
     mode = serializers.ChoiceField(choices=RunMode.choices, required=False)
     stop_above_refusals = LongField(max_digits=9, required=False, allow_null=True)
-    stop_above_refused_percent = LimitField(decimal_places=2, max_digits=5)
+    stop_above_refused_percent = LimitField(decimal_places=2, max_digits=5, max_value=100)
     stop_above_percent_of_last = LimitField(decimal_places=2, max_digits=7)
     stop_above_invoice = LimitField()
 

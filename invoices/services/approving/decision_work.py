@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.db import InterfaceError, OperationalError
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
@@ -17,12 +18,25 @@ LEFT_TO_PEOPLE = timedelta(days=7)
 
 
 def do_batches(worker: Worker) -> bool:
-    """Decide on the next documents of each decision, in the name of who has made it. Says whether there were any."""
+    """Decide on the next documents of each decision, in the name of who has made it. Says whether there were any.
+
+    A decision that fails does not hold up the others: its error is raised when nothing else is left to decide.
+    """
     now = timezone.now()
     free = Q(taken_at=None) | Q(taken_at__lt=now - GIVEN_UP)
     waiting = DecisionOutcome.objects.filter(free, decision=OuterRef("pk"), result=DecisionResult.WAITING)
     decisions = Decision.objects.filter(Exists(waiting), made_at__gte=now - LEFT_TO_PEOPLE).select_related("client", "staff")
-    return sum(_decide(one) for one in decisions.order_by("pk")) > 0
+    decided, failed = 0, None
+    for one in decisions.order_by("pk"):
+        try:
+            decided += _decide(one)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:
+            failed = failed or error
+    if failed is not None and not decided:
+        raise failed
+    return decided > 0
 
 
 def _decide(decision: Decision) -> int:

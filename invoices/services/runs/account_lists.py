@@ -12,7 +12,7 @@ from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.services.runs.filters import AccountFilter, first_named, numbers_by_text, read_filter
 
 COLUMNS = ("acct_no", "client_acct_id")
-"""The columns of a file that name an account. A file without a header has the account in its first column."""
+"""The columns of a file that name an account. A file without a header has one column."""
 
 
 class Problem(TextChoices):
@@ -41,8 +41,8 @@ def rows_of_text(text: str) -> list[tuple[int, str]]:
     """Return the accounts of a pasted or uploaded list with the numbers of their rows, from 1. Empty rows are left out.
 
     Each row names one account, or is a row of a CSV file: then the column acct_no or client_acct_id counts, without a header
-    the first column. Refuses (1016) what cannot be read, and a text that names no account, such as a header alone: a run
-    without accounts in its filter would bill all that are due."""
+    its only one. Refuses (1016) what cannot be read, several columns without a header, and a text that names no account, such
+    as a header alone: a run without accounts in its filter would bill all that are due."""
     lines = text.lstrip("\ufeff").splitlines(keepends=True)
     separator = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
     try:
@@ -55,12 +55,26 @@ def rows_of_text(text: str) -> list[tuple[int, str]]:
         ) from error
     header = [cell.strip().lower() for cell in rows[0][1]] if rows else []
     column = next((header.index(name) for name in COLUMNS if name in header), None)
+    if column is None:
+        _check_one_column(rows)
     body = rows if column is None else rows[1:]
     found = [(number, cells[column or 0].strip() if len(cells) > (column or 0) else "") for number, cells in body]
     named = [(number, cell) for number, cell in found if cell]
     if text and not named:
         raise BillingError(ErrorCode.INVALID_INPUT, Detail("accounts: the list names no account"), field="accounts")
     return named
+
+
+def _check_one_column(rows: list[tuple[int, list[str]]]) -> None:
+    """Refuse (1016) a list without a header in which a row has several cells: nothing says which of them is the account."""
+    for number, cells in rows:
+        if len([cell for cell in cells if cell.strip()]) > 1:
+            detail = Detail(
+                "accounts: row {row} has several cells; write each account in a row of its own, or name the column acct_no or "
+                "client_acct_id in the first row",
+                row=number,
+            )
+            raise BillingError(ErrorCode.INVALID_INPUT, detail, field="accounts")
 
 
 def read_account_list(client: Client, rows: Iterable[tuple[int, str]]) -> AccountList:
