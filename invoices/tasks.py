@@ -30,7 +30,7 @@ from django.db import InterfaceError, OperationalError, close_old_connections, c
 
 from billing_site.celery import SWEEP_SECONDS, app
 from invoices.models import Worker
-from invoices.services.work.executor import Failed, Times, beating, do_batch_of
+from invoices.services.work.executor import Failed, Times, beating, do_batch_of, give_way
 from invoices.services.work.registry import STOPPING, KindOfWork, kind_named, kinds_of_work
 from invoices.services.work.workers import CELERY, beat, forget_dead_workers, live_processes, note_sweep, working
 
@@ -150,6 +150,7 @@ _process = _Process()
 @worker_process_init.connect
 def _begin_process(**signal_arguments: Any) -> None:
     signal.signal(signal.SIGUSR2, lambda *_: STOPPING.set())
+    give_way()
     _process.begin()
 
 

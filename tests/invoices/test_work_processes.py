@@ -19,6 +19,8 @@ def test_processes_end_with_their_supervisor(tmp_path):
     os.kill(first, signal.SIGKILL)
     wait_for(lambda: len(set(children_of(supervisor.pid)) - {first}) == 2)
     time.sleep(3)  # the new one has started
+    # They give way to processes that serve people.
+    wait_for(lambda: os.getpriority(os.PRIO_PROCESS, second) == min(os.getpriority(os.PRIO_PROCESS, supervisor.pid) + 10, 19))
     supervisor.send_signal(signal.SIGTERM)
     assert supervisor.wait(timeout=60) == 0
     assert not os.path.exists(f"/proc/{second}")

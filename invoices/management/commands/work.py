@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from invoices.services.work.executor import work
+from invoices.services.work.executor import give_way, work
 from invoices.services.work.registry import STOPPING
 from invoices.services.work.supervisor import supervise, when_asked_to_end
 from invoices.services.work.workers import CELERY, START_BEAT, START_WORKER
@@ -37,6 +37,8 @@ class Command(BaseCommand):
             raise CommandError(f"EXECUTOR is celery. Start these instead: {START_WORKER}, and once: {START_BEAT}")
         if processes == 1 and serve is None:
             when_asked_to_end(STOPPING.set)
+            if not once:
+                give_way()
             batches = work(once=once, parent=parent)
             self.stdout.write(f"batches {batches:>10,}")
             return

@@ -28,6 +28,16 @@ PATIENCE_SECONDS = 60.0
 """Work that can wait is done once in this time also while other work is due."""
 
 
+GIVES_WAY = 10
+"""How much lower than others' the priority of a worker's process is, as `nice` counts it."""
+
+
+def give_way() -> None:
+    """Let processes that serve the site on this machine go first, where the system knows priorities: people wait for them."""
+    if hasattr(os, "nice"):
+        os.nice(GIVES_WAY)
+
+
 def work(*, once: bool = False, parent: int | None = None) -> int:
     """Do the work that is due until STOPPING is set, and return how many batches that were. A batch that has begun is finished.
 
