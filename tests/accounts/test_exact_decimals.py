@@ -5,7 +5,6 @@ from decimal import Decimal as D
 import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import Max, Min, Q
-from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import RateTier
@@ -14,6 +13,7 @@ from billing_site.common.storage import ExactSum, insert_rows, update_rows
 from invoices.models import InvoiceLine, Usage
 from tests.support.billing import JAN_10, metered
 from tests.support.factories import PlanFactory, a_charge, some_usage
+from tests.support.random_examples import given
 
 UNITS = [
     "0.0000000001",

@@ -5,13 +5,13 @@ import json
 from datetime import date
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 from rest_framework.test import APIClient
 
 from accounts.models import Account
 from tests.support.factories import AccountFactory
 from tests.support.money_api import with_key
+from tests.support.random_examples import given
 
 pytestmark = pytest.mark.django_db
 

@@ -4,7 +4,6 @@ from datetime import date
 
 import pytest
 from django.core.exceptions import ValidationError
-from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.periods import (
@@ -19,6 +18,7 @@ from accounts.periods import (
     next_bill_date,
 )
 from tests.support.factories import AccountFactory, a_plan, an_instance
+from tests.support.random_examples import given
 
 
 @pytest.mark.parametrize(

@@ -4,12 +4,12 @@ from decimal import ROUND_HALF_EVEN
 from decimal import Decimal as D
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_site.common.currencies import Currency, currency_of
 from billing_site.errors import BillingError, ErrorCode
 from invoices.calculation import WHOLE, Share, line_amount, rounded, split, tax_amounts, total
+from tests.support.random_examples import given
 
 USD = currency_of("usd")
 

@@ -4,7 +4,6 @@ from datetime import date
 from decimal import Decimal as D
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_site.common.currencies import currency_of
@@ -12,6 +11,7 @@ from invoices.plan.charges import add_surcharges
 from invoices.plan.credits import add_coupons, add_service_credits
 from invoices.plan.drafts import CouponClaim, CreditClaim, Lines
 from invoices.plan.facts import CouponFacts, CreditFacts, ServiceFacts, SurchargeFacts
+from tests.support.random_examples import given
 
 DAY = date(2026, 2, 15)
 PHONE, TV, FEE = 1, 2, 9

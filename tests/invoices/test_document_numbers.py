@@ -6,7 +6,6 @@ import pytest
 from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import Event
@@ -20,6 +19,7 @@ from invoices.services.money.ledger.acts import Why
 from tests.support.billing import FEB_10, JAN_10, bill
 from tests.support.factories import an_account
 from tests.support.memos import ALL
+from tests.support.random_examples import given
 
 PARTS = st.text("0123-A", max_size=8)
 

@@ -4,7 +4,6 @@ from datetime import date
 from decimal import Decimal as D
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.kinds import ChargeType
@@ -18,6 +17,7 @@ from invoices.plan.charges import add_usage
 from invoices.plan.drafts import Lines
 from invoices.plan.facts import ChargeFacts, InstanceFacts, ServiceFacts, UsageTotal
 from invoices.plan.rating import rated, rated_late, unused
+from tests.support.random_examples import given
 
 USD = currency_of("usd")
 

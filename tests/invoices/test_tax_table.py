@@ -5,7 +5,6 @@ from decimal import Decimal as D
 
 import pytest
 from django.db import IntegrityError, transaction
-from hypothesis import given
 from hypothesis import strategies as st
 
 from billing_site.common.currencies import currency_of
@@ -13,6 +12,7 @@ from invoices.tax_engines.protocol import TaxableLine, TaxAddress, TaxAddresses,
 from invoices.tax_engines.table import Rate, quote_from, rates_lookup
 from tests.support.accounts_api import API, create, with_key
 from tests.support.factories import TaxRateFactory
+from tests.support.random_examples import given
 
 FRESNO = TaxAddress(city="Fresno", region="CA", country="US")
 RENO = TaxAddress(city="Reno", region="NV", country="US")

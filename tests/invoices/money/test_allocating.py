@@ -3,10 +3,10 @@
 from decimal import Decimal as D
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from invoices.plan.allocating import OpenItem, oldest_first
+from tests.support.random_examples import given
 
 
 def items(*pairs):

@@ -5,7 +5,7 @@ from collections import defaultdict
 from decimal import Decimal as D
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume
 from hypothesis import strategies as st
 
 from billing_site.common.currencies import currency_of
@@ -23,6 +23,7 @@ from tests.support.credit_memos import (
 )
 from tests.support.memos import exactly_undone, memo_of, void
 from tests.support.paying import due
+from tests.support.random_examples import given
 
 CURRENCIES = st.sampled_from([currency_of(code) for code in ("usd", "jpy", "kwd")])
 

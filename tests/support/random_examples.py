@@ -1,0 +1,8 @@
+"""Random examples that may take any time: no test of them fails because the machine is busy."""
+
+from hypothesis import given, settings
+
+__all__ = ["given"]
+
+settings.register_profile("any time", deadline=None)
+settings.load_profile("any time")
