@@ -77,7 +77,7 @@ def charged(account, process, changes, interval, end, *, known):
 @settings(
     deadline=None,
     max_examples=int(os.environ.get("SOAK_EXAMPLES", "6")),
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(changes=changes(), interval=st.sampled_from([1, 3, 12]), end=st.integers(1, 400))
 def test_each_day_is_charged_once_whenever_changes_are_entered(db, process, changes, interval, end):

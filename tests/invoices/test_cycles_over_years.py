@@ -3,7 +3,7 @@
 from datetime import date, timedelta
 from decimal import Decimal as D
 
-from hypothesis import given, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 
 from accounts.kinds import ChargeType
@@ -14,6 +14,7 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import InvoiceKind
 from invoices.plan import plan_charges
 from invoices.plan.facts import AccountFacts, BillingRequest, BillingState, ChargeFacts, InstanceFacts, ServiceFacts
+from tests.support.random_examples import given
 
 SERVICE = ServiceFacts(1, "Line", "4000", "standard", False, None)
 PRICE = Rates(1, "usd", "per_unit", (Band(1, D(0), None, D("30.00")),))
