@@ -10,17 +10,7 @@ from django.db.models import Prefetch
 from accounts.callers import Caller
 from accounts.importing.telco import CONTRACT_MONTHS, CURRENCY, OFFERS, Customer, Offer
 from accounts.kinds import AccountStatus, BillingInterval, ChargeType, ContactRole, RateModel
-from accounts.models import (
-    Account,
-    Client,
-    Contact,
-    PaymentMethod,
-    Plan,
-    PlanCharge,
-    PlanInstance,
-    RateSchedule,
-    Service,
-)
+from accounts.models import Account, Client, Contact, PaymentMethod, Plan, PlanCharge, PlanInstance, RateSchedule, Service
 from accounts.rates import RateTerms
 from accounts.services.prices import add_price
 

@@ -6,16 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-from django.db import (
-    DEFAULT_DB_ALIAS,
-    Error,
-    IntegrityError,
-    InterfaceError,
-    OperationalError,
-    connection,
-    connections,
-    models,
-)
+from django.db import DEFAULT_DB_ALIAS, Error, IntegrityError, InterfaceError, OperationalError, connection, connections, models
 
 from billing_site.common.exact_decimals import ExactDecimalField
 

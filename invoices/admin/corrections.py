@@ -8,14 +8,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import (
-    UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminSelectWidget,
-)
+from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminSelectWidget
 
-from accounts.admin.rows import (
-    page_link,
-)
+from accounts.admin.rows import page_link
 from billing_site.common.limits import DOCUMENT_COMMENTS_LENGTH
 from invoices.admin.acts import (
     TO_BE_CHOSEN,
@@ -30,20 +25,8 @@ from invoices.admin.acts import (
     why,
 )
 from invoices.admin.amounts import amount
-from invoices.kinds import (
-    CHARGE_KINDS,
-    EntryKind,
-    InvoiceKind,
-    ReasonType,
-    VoidReason,
-)
-from invoices.models import (
-    CreditMemo,
-    Dispute,
-    Invoice,
-    TransactionVoid,
-    WriteOff,
-)
+from invoices.kinds import CHARGE_KINDS, EntryKind, InvoiceKind, ReasonType, VoidReason
+from invoices.models import CreditMemo, Dispute, Invoice, TransactionVoid, WriteOff
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.correcting.write_offs import write_off
 from invoices.services.money.ledger.voids import void_transaction

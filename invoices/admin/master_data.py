@@ -8,14 +8,8 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from accounts.admin.files import CLIENT_NO, ClientFile, FilesAdmin
-from accounts.admin.rows import (
-    HistoryAdmin,
-    never,
-)
-from invoices.models import (
-    ReasonCode,
-    TaxRate,
-)
+from accounts.admin.rows import HistoryAdmin, never
+from invoices.models import ReasonCode, TaxRate
 
 
 class TaxRateFile(ClientFile):

@@ -12,13 +12,7 @@ from billing_site.common.currencies import Currency
 from invoices.audit.holdings import Holdings, holdings_of
 from invoices.audit.rules import of_client
 from invoices.document import Credit, Document, Line, Period, Tax, Terms
-from invoices.kinds import (
-    CYCLE_KINDS,
-    ISSUED_STATUSES,
-    LIVE_STATUSES,
-    InvoiceKind,
-    InvoiceStatus,
-)
+from invoices.kinds import CYCLE_KINDS, ISSUED_STATUSES, LIVE_STATUSES, InvoiceKind, InvoiceStatus
 from invoices.models import Invoice
 from invoices.plan.tax_answers import TaxAnswer
 from invoices.services.documents.document_storage import stored_contents

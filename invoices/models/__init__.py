@@ -4,15 +4,7 @@ from invoices.models.acts import CashCredit, CreditMemo, Dispute, TransactionVoi
 from invoices.models.audits import AuditFinding, AuditRun
 from invoices.models.collection import CollectionAttempt, GatewayEvent
 from invoices.models.credits import Coupon, CouponRedemption, CouponUse, CreditUse, ServiceCredit, Surcharge, UnusedCredit
-from invoices.models.documents import (
-    BilledPeriod,
-    CreditDetail,
-    Invoice,
-    InvoiceLine,
-    LineBasis,
-    NumberSeries,
-    TaxDetail,
-)
+from invoices.models.documents import BilledPeriod, CreditDetail, Invoice, InvoiceLine, LineBasis, NumberSeries, TaxDetail
 from invoices.models.files import DocumentFile
 from invoices.models.ledger import Allocation, DailySum, LedgerEntry, Payment, Refund, SummedLedger
 from invoices.models.reasons import ReasonCode

@@ -21,15 +21,8 @@ from invoices.api.viewsets.documents import DocumentResource
 from invoices.aria.document_methods import finish_document
 from invoices.aria.documents import document_row, settled_readings
 from invoices.services.documents.chains import read_chain
-from invoices.services.documents.document_storage import (
-    content_readings,
-    stored_contents,
-)
-from invoices.services.documents.rebill_markers import (
-    excluded_lines,
-    marker_readings,
-    recounted_lines,
-)
+from invoices.services.documents.document_storage import content_readings, stored_contents
+from invoices.services.documents.rebill_markers import excluded_lines, marker_readings, recounted_lines
 from invoices.services.printing.files import appendix_of_document
 from rebills.api.serializers import (
     ChainArguments,

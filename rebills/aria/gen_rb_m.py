@@ -7,25 +7,12 @@ from rest_framework import serializers
 
 from accounts.api.fields import NO_INVOICE, NO_REASON, ReceiptIdField
 from accounts.api.serializers import AccountArguments
-from accounts.staff import (
-    name_of,
-    name_readings,
-)
+from accounts.staff import name_of, name_readings
 from billing_site.common.compiled_reads import read_ahead
-from billing_site.common.fields import (
-    FlagField,
-    LongField,
-    TrueFalseField,
-    UnitsNumberField,
-    rows_of,
-)
+from billing_site.common.fields import FlagField, LongField, TrueFalseField, UnitsNumberField, rows_of
 from billing_site.common.limits import DOCUMENT_COMMENTS_LENGTH, LINE_COMMENTS_LENGTH, LINES_AT_ONCE
 from invoices.api.serializers.money import MoneyField
-from invoices.aria.documents import (
-    aria_document,
-    aria_readings,
-    settled_fields,
-)
+from invoices.aria.documents import aria_document, aria_readings, settled_fields
 from invoices.calculation import rounded
 from invoices.document import Document
 from invoices.models import Invoice

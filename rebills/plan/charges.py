@@ -15,15 +15,7 @@ from invoices.kinds import LineType
 from invoices.plan.drafts import fitted
 from invoices.plan.facts import ServiceFacts
 from invoices.plan.rating import RatedPart, bound_of, counted, usage_story
-from rebills.plan.lines import (
-    AMOUNT_GIVEN,
-    IsGross,
-    PlannedLine,
-    changed_line,
-    check_whole,
-    wrong,
-    wrong_price,
-)
+from rebills.plan.lines import AMOUNT_GIVEN, IsGross, PlannedLine, changed_line, check_whole, wrong, wrong_price
 from rebills.plan.requests import LineChange, UsageCorrection
 
 Kept = Mapping[int, LineChange | None]

@@ -3,17 +3,10 @@
 A pending rebill has no memo yet. The memo is the negative of the original, which cannot change meanwhile.
 """
 
-from collections.abc import (
-    Collection,
-    Mapping,
-    Sequence,
-)
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from operator import attrgetter
-from typing import (
-    Any,
-    NamedTuple,
-)
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
@@ -28,15 +21,9 @@ from invoices.services.correcting.memo_documents import memo_of_all
 from invoices.services.documents.account_acts import billing_changed_of
 from invoices.services.documents.document_storage import Links, stored_contents
 from invoices.services.issuing.issuing import HowIssued, Issuing, ToIssue
-from invoices.services.money.dunning import (
-    dunning_rows,
-    end_dunning,
-)
+from invoices.services.money.dunning import dunning_rows, end_dunning
 from invoices.services.money.ledger.acts import Why
-from invoices.services.planning.unused_days import (
-    move_unused_days,
-    unused_days_readings,
-)
+from invoices.services.planning.unused_days import move_unused_days, unused_days_readings
 from rebills.services.exchanging import Exchange, exchange
 
 REBILLED = "invoice.rebilled"

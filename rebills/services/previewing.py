@@ -14,11 +14,7 @@ from invoices.kinds import ReasonType
 from invoices.plan.actions import Action, why_not
 from invoices.plan.tax_answers import Exemption, TaxAnswer, answer_to, exempt_answer, joined
 from invoices.services.documents.tax_answers import check_tax_data
-from invoices.services.money.ledger.acts import (
-    Why,
-    check_reason,
-    reason_rows,
-)
+from invoices.services.money.ledger.acts import Why, check_reason, reason_rows
 from invoices.services.planning.taxation import ask_engine
 from invoices.tax_engines.protocol import TaxableLine, TaxQuote, TaxRequest
 from rebills.plan import plan_rebill
@@ -26,11 +22,7 @@ from rebills.plan.counting import plan_lines
 from rebills.plan.lines import PlannedLines
 from rebills.plan.requests import RebillFacts
 from rebills.plan.taxing import LineTaxing, TaxedBefore, with_contacts
-from rebills.services.facts import (
-    Originals,
-    original_readings,
-    read_originals,
-)
+from rebills.services.facts import Originals, original_readings, read_originals
 from rebills.services.requests import PlannedRebill, RebillRequest, RefusedRebill
 
 NOT_ASKED = TaxQuote((), charges_tax=False)

@@ -7,17 +7,7 @@ import pytest
 
 from accounts.models import Account, Contact, PaymentMethod, Plan, PlanCharge, PlanInstance, RateSchedule, Service
 from tests.support.factories import ClientFactory
-from tests.support.importing import (
-    NO_INTERNET,
-    NO_PHONE,
-    a_file,
-    a_line,
-    acme,
-    imported,
-    refused,
-    run,
-    with_catalogue,
-)
+from tests.support.importing import NO_INTERNET, NO_PHONE, a_file, a_line, acme, imported, refused, run, with_catalogue
 
 __all__ = ["acme", "with_catalogue"]
 

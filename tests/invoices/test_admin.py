@@ -12,11 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.callers import Caller
 from accounts.kinds import FourEyes
 from accounts.models import Account, Client, Event
-from invoices.models import (
-    Invoice,
-    InvoiceLine,
-    RunOutcome,
-)
+from invoices.models import Invoice, InvoiceLine, RunOutcome
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoice
 from invoices.services.runs.runs import continue_run, start_run

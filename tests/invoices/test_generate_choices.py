@@ -12,12 +12,7 @@ from invoices.models import NumberSeries
 from invoices.plan.facts import BillingRequest
 from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.billing.generating import generate_invoice
-from tests.support.factories import (
-    BY_TEST,
-    ClientFactory,
-    a_plan,
-    an_account,
-)
+from tests.support.factories import BY_TEST, ClientFactory, a_plan, an_account
 from tests.support.generated import FEB_10, JAN_10, bill, lines_of, refused
 
 # Why an invoice is pending

@@ -12,11 +12,7 @@ from invoices.models import Invoice
 from invoices.plan.facts import BillingRequest
 from invoices.services.billing.generating import generate_invoices
 from invoices.services.planning.previewing import preview_invoices
-from tests.support.factories import (
-    TaxRateFactory,
-    a_plan,
-    an_account,
-)
+from tests.support.factories import TaxRateFactory, a_plan, an_account
 from tests.support.generated import JAN_10, bill, refused
 from tests.support.outcomes import error_of
 

@@ -11,9 +11,7 @@ from invoices.models import Invoice
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.money.ledger.acts import Why
 from invoices.services.printing.printed import statement_context, statement_parts
-from invoices.services.statements.statements import (
-    statement_mail,
-)
+from invoices.services.statements.statements import statement_mail
 from invoices.services.undoing.voiding import void_invoice
 from tests.support.billing import JAN_10, JAN_31, bill
 from tests.support.factories import an_account

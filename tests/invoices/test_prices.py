@@ -10,13 +10,7 @@ from accounts.rates import RateTerms, TierTerms
 from accounts.services.prices import add_price
 from billing_site.errors import BillingError, ErrorCode
 from invoices.models import Invoice
-from tests.support.billing import (
-    FEB_10,
-    JAN_10,
-    MAR_10,
-    amounts,
-    bill,
-)
+from tests.support.billing import FEB_10, JAN_10, MAR_10, amounts, bill
 from tests.support.factories import BY_TEST, PlanFactory, a_charge, a_plan, an_account, an_instance
 
 pytestmark = pytest.mark.usefixtures("audited")

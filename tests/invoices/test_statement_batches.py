@@ -12,12 +12,7 @@ from invoices.models import Invoice, Statement
 from invoices.services.correcting.credit_memos import CreditRequest, create_credit_memo
 from invoices.services.money.ledger.acts import Why
 from invoices.services.statements import statements
-from invoices.services.statements.statements import (
-    StatementRequest,
-    resend_statement,
-    send_requested,
-    send_unsent,
-)
+from invoices.services.statements.statements import StatementRequest, resend_statement, send_requested, send_unsent
 from invoices.services.undoing.voiding import void_invoice
 from tests.support.admin_pages import act, texts
 from tests.support.billing import FEB_10, JAN_10, JAN_31, bill

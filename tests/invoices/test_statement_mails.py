@@ -1,6 +1,7 @@
 """The e-mail of a statement with the document's PDF, and where its answers go."""
 
 import io
+from datetime import timedelta
 
 import pytest
 from django.core import mail
@@ -81,7 +82,7 @@ def test_a_statement_waits_while_another_process_makes_its_pdf(seller, account, 
     make_owed_files(seller, limit=0)
     DocumentFile.objects.update(state="owed", tried_at=invoice.approved_at, tries=1)
     assert resend_statement(client=seller, invoice_no=invoice.pk, caller=process).status == "requested"
-    Statement.objects.update(requested_at=invoice.approved_at)
+    Statement.objects.update(requested_at=invoice.approved_at - timedelta(hours=1))
     assert not STATEMENTS.do_batch(Worker())
     assert mail.outbox == []
     DocumentFile.objects.update(tried_at=None)

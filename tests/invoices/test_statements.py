@@ -15,10 +15,7 @@ from accounts.models import Client, Contact, Event
 from invoices.models import Invoice, Statement
 from invoices.services.approving.decide_pending import approve_invoices
 from invoices.services.statements import statements
-from invoices.services.statements.statements import (
-    resend_statement,
-    send_requested,
-)
+from invoices.services.statements.statements import resend_statement, send_requested
 from tests.support.billing import FEB_10, JAN_10, JAN_31, bill
 from tests.support.factories import ContactFactory, TaxRateFactory, a_plan, an_account
 from tests.support.outcomes import error_of

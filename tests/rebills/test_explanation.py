@@ -8,6 +8,7 @@ from pypdf import PdfReader
 
 from accounts.models import Account, Client
 from invoices.models import DocumentFile, Invoice
+from invoices.services.approving.decide_pending import discard_invoices
 from invoices.services.printing.files import file_of_document
 from rebills.services.explaining import PaymentsMoved, payments_moved
 from tests.support.billing import JAN_10, bill
@@ -98,6 +99,16 @@ def test_a_pending_rebill_is_explained_as_a_draft_without_payments(acme, invoice
     (page,) = pages_of(with_key(acme).get(f"/api/v1/rebills/{rebill.pk}/explanation/").content)
     assert "This draft would replace INV-000001" in page
     assert "Your payments" not in page
+
+
+def test_a_discarded_rebill_is_not_explained(acme, invoice, process, alice, admin_client):
+    Client.objects.filter(pk=acme.pk).update(rebill_approval_required=True)
+    rebill = rebilled(invoice, process, line(1, rate_per_unit="10"), 2)
+    discard_invoices(client=acme, invoice_nos=[rebill.pk], caller=alice)
+    refused = with_key(acme).get(f"/api/v1/rebills/{rebill.pk}/explanation/")
+    assert (refused.status_code, refused.json()["error_code"]) == (409, 90017)
+    page = admin_client.get(f"/rebills/{rebill.pk}/explanation.pdf", follow=True)
+    assert "is discarded" in page.content.decode()
 
 
 def test_only_rebills_have_one(acme, invoice, admin_client):

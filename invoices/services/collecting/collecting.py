@@ -3,15 +3,9 @@
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime
-from typing import (
-    Any,
-)
+from typing import Any
 
-from django.db.models import (
-    Exists,
-    OuterRef,
-    QuerySet,
-)
+from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.callers import Caller
 from accounts.models import Client, Event

@@ -14,13 +14,7 @@ from billing_site.common.storage import reserve_ids
 from billing_site.errors import BillingError, Detail, ErrorCode
 from invoices.calculation import ZERO
 from invoices.document import Document, Line
-from invoices.kinds import (
-    EntryKind,
-    InvoiceKind,
-    InvoiceStatus,
-    ReasonType,
-    SeriesKind,
-)
+from invoices.kinds import EntryKind, InvoiceKind, InvoiceStatus, ReasonType, SeriesKind
 from invoices.models import Invoice, LedgerEntry
 from invoices.plan.actions import Action
 from invoices.plan.allocating import Taken
@@ -31,14 +25,7 @@ from invoices.services.documents.account_acts import billing_changed_of
 from invoices.services.documents.document_storage import Links, stored_contents
 from invoices.services.documents.rights import check_may_correct
 from invoices.services.issuing.issuing import HowIssued, IssuePolicy, Issuing, ToIssue, issue
-from invoices.services.money.ledger.acts import (
-    Why,
-    account_of_invoice,
-    check_amount,
-    check_not_above,
-    check_reason,
-    money_act,
-)
+from invoices.services.money.ledger.acts import Why, account_of_invoice, check_amount, check_not_above, check_reason, money_act
 from invoices.services.money.ledger.applying import release_debit
 from invoices.services.money.ledger.charging import apply_open_credits
 from invoices.services.money.ledger.entries import Draft, PostedBy, allocate, post

@@ -1,23 +1,12 @@
 """Move credits of unused days from rebilled documents to their rebills. The accounts must be locked."""
 
 from collections import defaultdict
-from collections.abc import (
-    Collection,
-    Iterable,
-    Mapping,
-    Sequence,
-)
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import (
-    Any,
-    NamedTuple,
-)
+from typing import Any, NamedTuple
 
-from django.db.models import (
-    Max,
-    QuerySet,
-)
+from django.db.models import Max, QuerySet
 
 from billing_site.common.compiled_reads import Reading, compiled_read
 from billing_site.common.storage import insert_rows, update_rows

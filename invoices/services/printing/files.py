@@ -98,10 +98,6 @@ def file_of_document(client: Client, invoice_no: int) -> FileContent:
     the file, and with FILE_NOT_MADE if it cannot be made or read.
     """
     invoice = _document(client, invoice_no)
-    if invoice.status == InvoiceStatus.DISCARDED:
-        raise BillingError(
-            ErrorCode.NOT_ISSUED, Detail("invoice {invoice_no} is discarded", invoice_no=invoice_no), field="invoice_no"
-        )
     if invoice.status == InvoiceStatus.PENDING:
         return _draft(invoice)
     file, _created = DocumentFile.objects.get_or_create(invoice=invoice, kind=FileKind.PDF)
@@ -113,7 +109,8 @@ def file_of_document(client: Client, invoice_no: int) -> FileContent:
 def appendix_of_document(client: Client, invoice_no: int) -> FileContent:
     """Return the appendix of a document alone: for a rebill, the explanation of changes. It is not kept.
 
-    Refuses with INVOICE_NOT_FOUND if the document has no appendix either, and with FILE_NOT_MADE if it cannot be made.
+    Refuses with INVOICE_NOT_FOUND, also if the document has no appendix, with NOT_ISSUED if it is discarded, and with
+    FILE_NOT_MADE if it cannot be made.
     """
     invoice = _document(client, invoice_no)
     content = _printed_now(pdf_of_appendix, invoice)
@@ -126,6 +123,10 @@ def _document(client: Client, invoice_no: int) -> Invoice:
     invoice = Invoice.objects.filter(client=client, pk=invoice_no).select_related("account", "corrects", "client").first()
     if invoice is None:
         raise _not_found(invoice_no)
+    if invoice.status == InvoiceStatus.DISCARDED:
+        raise BillingError(
+            ErrorCode.NOT_ISSUED, Detail("invoice {invoice_no} is discarded", invoice_no=invoice_no), field="invoice_no"
+        )
     return invoice
 
 

@@ -12,13 +12,7 @@ from billing_site.errors import BillingError, ErrorCode
 from invoices.kinds import DecisionResult
 from invoices.models import CollectionAttempt, Decision, DecisionOutcome, Invoice, Payment
 from invoices.services.approving import decisions
-from invoices.services.approving.decisions import (
-    collected_by,
-    continue_decision,
-    count_results,
-    retry_failed,
-    start_collecting,
-)
+from invoices.services.approving.decisions import collected_by, continue_decision, count_results, retry_failed, start_collecting
 from invoices.services.collecting.collecting import collect_invoices, collectable_invoices
 from invoices.services.money.ledger.acts import Why
 from invoices.services.money.ledger.refunds import refund_payment
